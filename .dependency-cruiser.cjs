@@ -1,0 +1,33 @@
+// The boundaries of the house: imports point one way, domain ← commands, projections ← read-api ← infra ← scripts.
+const only = (folder, allowed, packages) => ({
+  name: `${folder}-imports`,
+  severity: 'error',
+  from: { path: `^${folder}/`, pathNot: '\\.test\\.ts$' },
+  to: { pathNot: [...allowed.map((name) => `^${name}/`), ...packages.map((name) => `node_modules/${name}/`), '^node:'], dependencyTypesNot: ['core'] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'domain-is-pure', severity: 'error', from: { path: '^domain/', pathNot: '\\.test\\.ts$' }, to: { dependencyTypes: ['core'] } },
+    only('domain', ['domain'], ['zod']),
+    only('commands', ['commands', 'domain'], ['zod', 'lru-cache', 'csv-parse']),
+    only('projections', ['projections', 'domain'], ['zod']),
+    only('read-api', ['read-api', 'projections', 'domain'], ['zod']),
+    {
+      name: 'read-api-sees-query-ports-only',
+      severity: 'error',
+      from: { path: '^read-api/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^projections/', pathNot: '^projections/(models|visibility)' },
+    },
+    { name: 'infra-not-scripts', severity: 'error', from: { path: '^infra/', pathNot: '\\.test\\.ts$' }, to: { path: '^(scripts|test)/' } },
+    { name: 'product-not-tests', severity: 'error', from: { pathNot: '(\\.test\\.ts$|^test/)' }, to: { path: '(\\.test\\.ts$|^test/)' } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensionAlias: { '.js': ['.ts', '.js'] } },
+  },
+};
