@@ -1,0 +1,64 @@
+// Endpoints are data: infra/http mounts them on Express, makes OpenAPI of them, and enforces roles, limits and errors in one place.
+import type { z } from 'zod';
+import type { CommandMeta } from './command.js';
+import type { SeenCommits } from './consistency.js';
+
+export type Role = 'customer' | 'support' | 'catalogue' | 'ops' | 'auditor';
+
+export interface Caller {
+  role: Role | 'public';
+  /** Token subject; a request without a token has `anonymous`. */
+  id: string;
+  /** The customer whose data is meant, for role `customer`; a guest is a customer without an account. */
+  customerId?: string;
+}
+
+export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
+  params: P;
+  query: Q;
+  body: B;
+  caller: Caller;
+  requestId: string;
+  /** The commits that the caller has seen (`Consistency-Token`), and how long a query may wait for them (`Prefer: wait=N`). */
+  seen: SeenCommits;
+  waitMs: number;
+  /**
+   * Metadata for a command of this request. The id and `newId` derive from caller and `Idempotency-Key`, so that a
+   * repeat of the request issues the same commands; `step` tells several commands of one request apart.
+   */
+  command(step?: string): CommandMeta;
+  newId(prefix: string): string;
+}
+
+export interface Reply<R = unknown> {
+  /** One of the endpoint's answers. */
+  status: number;
+  body?: R;
+  /** Commits that this request made; they go into the answer's `Consistency-Token`. */
+  seen?: Iterable<readonly [`${string}#${string}`, number]>;
+  /** Version of the stream behind the answer (`ETag`). */
+  version?: number;
+  headers?: Record<string, string>;
+}
+
+export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** OpenAPI style: `/v1/carts/{id}/lines`. */
+  path: string;
+  summary: string;
+  /** Who may call; `public` needs no token. */
+  roles: readonly (Role | 'public')[];
+  /** Commands take an `Idempotency-Key`: `required` where money or stock moves, `ignored` where a token is minted. Queries leave it out. */
+  idempotency?: 'required' | 'accepted' | 'ignored';
+  params?: z.ZodType<P>;
+  query?: z.ZodType<Q>;
+  body?: z.ZodType<B>;
+  /** Schema per status. Problem answers are added by the mount. */
+  answers: Record<number, z.ZodType>;
+  handle(request: EndpointRequest<P, Q, B>): Promise<Reply>;
+}
+
+/** Infers the types of one endpoint from its schemas. */
+export function endpoint<P, Q, B>(definition: Endpoint<P, Q, B>): Endpoint<P, Q, B> {
+  return definition;
+}

@@ -1,0 +1,89 @@
+// Typed errors of the command path and the log. Each carries what its receiver needs to act; HTTP turns them into problems.
+
+/** The stable codes of api.md. */
+export type ProblemCode =
+  | 'invalid_request'
+  | 'unauthenticated'
+  | 'payment_declined'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'out_of_stock'
+  | 'price_changed'
+  | 'request_in_progress'
+  | 'command_expired'
+  | 'version_mismatch'
+  | 'too_large'
+  | 'unsupported_media_type'
+  | 'rule_violated'
+  | 'idempotency_key_reused'
+  | 'rate_limited'
+  | 'unavailable';
+
+/** A decider's no: a value, not a throw. */
+export interface Rejection {
+  rejected: ProblemCode;
+  /** One sentence that says which rule, with the values that matter. */
+  detail: string;
+  /** Members of the problem document beside the standard ones, such as `available`. */
+  extra?: Record<string, unknown>;
+}
+
+export function reject(rejected: ProblemCode, detail: string, extra?: Record<string, unknown>): Rejection {
+  return extra ? { rejected, detail, extra } : { rejected, detail };
+}
+
+export function isRejection(decision: object): decision is Rejection {
+  return 'rejected' in decision;
+}
+
+/** Something the caller is told, with a stable code. */
+export class Problem extends Error {
+  override name = 'Problem';
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly extra: Record<string, unknown> = {},
+  ) {
+    super(detail);
+  }
+}
+
+export function isProblem(error: unknown, code?: ProblemCode): error is Problem {
+  return error instanceof Problem && (code === undefined || error.code === code);
+}
+
+/** An engine did not answer within its budget. What was under way may have happened: repeat it with the same ids. */
+export class Unavailable extends Problem {
+  override name = 'Unavailable';
+  constructor(
+    readonly engine: string,
+    detail: string,
+    /** Seconds after which a retry makes sense. */
+    readonly retryAfter = 1,
+  ) {
+    super('unavailable', `${engine}: ${detail}`);
+  }
+}
+
+export class CommitTooLarge extends Problem {
+  override name = 'CommitTooLarge';
+  constructor(stream: string, bytes: number, limit: number) {
+    super('too_large', `A commit of ${bytes} bytes to ${stream} is above the limit of ${limit}; split the command.`);
+  }
+}
+
+export class ClockSkew extends Unavailable {
+  override name = 'ClockSkew';
+  constructor(engine: string, skewMs: number, limitMs: number) {
+    super(engine, `this machine's clock is ${skewMs} ms off (limit ${limitMs} ms); synchronise it.`, 30);
+  }
+}
+
+/** An event that does not fit its definition: a bug, or a log written by a newer program. */
+export class InvalidEvent extends Error {
+  override name = 'InvalidEvent';
+  constructor(type: string, problem: string) {
+    super(`Event ${type} ${problem}`);
+  }
+}

@@ -1,0 +1,52 @@
+// The event store port: conditional appends, consistent reads of one stream, and the order of the whole log.
+import type { Hlc } from './clock.js';
+import type { Commit, Position } from './commit.js';
+import type { RecordedEvent } from './event.js';
+import type { StreamId } from './stream.js';
+
+export interface NewCommit {
+  /** Greater than the position's `at` and than that of every causing event. */
+  at: Hlc;
+  commandIds: string[];
+  /** At least one; versions count on from the position. */
+  events: RecordedEvent[];
+}
+
+export type AppendResult =
+  | { appended: true; position: Position }
+  /** Somebody else wrote that commit first: read on from the position you had, and decide again. */
+  | { appended: false };
+
+/** One line of the log's index. */
+export interface LogEntry {
+  at: Hlc;
+  stream: StreamId;
+  commitNo: number;
+}
+
+export interface EventStore {
+  /**
+   * Appends one commit behind `after`, which must come from a read or an acknowledged append. An append whose
+   * acknowledgement was lost is recognised by its hash when it is retried.
+   * Throws `Unavailable`, `CommitTooLarge`, `ClockSkew`.
+   */
+  append(stream: StreamId, after: Position, commit: NewCommit): Promise<AppendResult>;
+  /** The commits behind `after` (a commit number, default 0), in order, as strongly consistent as the engine can. */
+  read(stream: StreamId, after?: number): AsyncIterable<Commit>;
+  /** The log's index for `after` < at ≤ `upTo`, in total order (at, stream, commitNo); never beyond the watermark. */
+  log(after: Hlc, upTo?: Hlc): AsyncIterable<LogEntry>;
+  /** No commit can still appear at or below this time. */
+  watermark(): Promise<Hlc>;
+}
+
+/** Snapshots live apart from the log and may be lost at any time. */
+export interface SnapshotStore {
+  load(stream: StreamId, foldVersion: number): Promise<Snapshot | undefined>;
+  save(stream: StreamId, foldVersion: number, snapshot: Snapshot): Promise<void>;
+}
+
+export interface Snapshot {
+  position: Position;
+  /** JSON value. */
+  state: unknown;
+}

@@ -1,0 +1,99 @@
+// The language of events: what a decider returns, what the log records, and how old versions are read.
+import type { z } from 'zod';
+import { InvalidEvent } from './errors.js';
+
+/** What a decider returns: a past-tense fact, before the log has recorded it. */
+export interface DomainEvent<T extends string = string, D = unknown> {
+  type: T;
+  data: D;
+}
+
+export interface Actor {
+  type: 'customer' | 'staff' | 'process' | 'import';
+  id: string;
+}
+
+/** What the log keeps around an event. Key order here is the key order of the stored JSON. */
+export interface Envelope {
+  /** `<commandId>:<n>`, n counting the events of that command from 0. */
+  id: string;
+  schemaVersion: number;
+  /** Position of the event in its stream: 1, 2, 3 … */
+  version: number;
+  /** RFC 3339, UTC, milliseconds: when it happened in the world. An import says the past here; order and timers go by `at`. */
+  occurredAt: string;
+  commandId: string;
+  /** The request that started it all (`X-Request-Id`). */
+  correlationId: string;
+  /** The event that caused the command, or the command itself. */
+  causationId: string;
+  actor: Actor;
+}
+
+export type RecordedEvent<E extends DomainEvent = DomainEvent> = E & Envelope;
+
+/** How one type of event is written, read, and kept private. */
+export interface EventDefinition {
+  /** Schema version that is written today. */
+  version: number;
+  /** The data of that version. Personal fields are wrapped in `personal(…)`. */
+  data: z.ZodType;
+  /** For each older version n: its data turned into that of n + 1. */
+  upcast?: Record<number, (data: never) => unknown>;
+  /** Whose personal data the event holds, and in which top-level fields; these are sealed before they are stored. */
+  personal?: { subject: (data: never) => string; fields: readonly string[] };
+}
+
+export type EventDefinitions = Record<string, EventDefinition>;
+
+/** The union of events that some definitions describe. */
+export type EventOf<T extends EventDefinitions> = {
+  [K in keyof T & string]: DomainEvent<K, z.output<T[K]['data']>>;
+}[keyof T & string];
+
+/** All events of the product; the codec of every event store works from it. */
+export interface EventCatalogue {
+  definition(type: string): EventDefinition;
+  /** Checks the data of a new event. Throws `InvalidEvent`. */
+  check(event: DomainEvent): void;
+  /** Data as stored → data of today's version. Throws `InvalidEvent`. */
+  read(type: string, schemaVersion: number, data: unknown): unknown;
+}
+
+export function eventCatalogue(...parts: EventDefinitions[]): EventCatalogue {
+  const definitions = new Map<string, EventDefinition>();
+  for (const [type, definition] of parts.flatMap((part) => Object.entries(part))) {
+    if (definitions.has(type)) throw new InvalidEvent(type, 'is defined twice');
+    definitions.set(type, definition);
+  }
+
+  function definition(type: string): EventDefinition {
+    const found = definitions.get(type);
+    if (!found) throw new InvalidEvent(type, 'is not in the catalogue; is this program older than the log?');
+    return found;
+  }
+
+  function parse(type: string, data: unknown): unknown {
+    const result = definition(type).data.safeParse(data);
+    if (result.success) return result.data;
+    const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new InvalidEvent(type, problems.join('; '));
+  }
+
+  return {
+    definition,
+    check: ({ type, data }) => void parse(type, data),
+    read(type, schemaVersion, stored) {
+      const { version, upcast } = definition(type);
+      if (schemaVersion > version)
+        throw new InvalidEvent(type, `has version ${schemaVersion}, this program knows ${version}`);
+      let data = stored;
+      for (let from = schemaVersion; from < version; from++) {
+        const step = upcast?.[from];
+        if (!step) throw new InvalidEvent(type, `has no upcast from version ${from}`);
+        data = step(data as never);
+      }
+      return parse(type, data);
+    },
+  };
+}
