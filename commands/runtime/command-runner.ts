@@ -1,0 +1,327 @@
+// The command path: load → decide → append, one writer at a time per stream. Commands on one stream that meet in this
+// process are decided one after the other in memory and committed together, so a hot stream costs one write for many.
+import { LRUCache } from 'lru-cache';
+import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type Position, START } from '../../domain/kernel/commit.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isProblem, isRejection, Problem } from '../../domain/kernel/errors.js';
+import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
+import { MAX_CONFLICT_RETRIES, MAX_GROUP_COMMANDS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+
+export interface Loaded<S> {
+  state: S;
+  /** The end of the stream that the state was folded from; `commitNo` 0 where there is no such stream. */
+  position: Position;
+}
+
+export interface Outcome<S> extends Loaded<S> {
+  /** The command was executed before; nothing happened now. */
+  repeated: boolean;
+}
+
+export interface CommandRunner {
+  /**
+   * Executes a command and returns the state behind it. Repeating it with the same `meta.id` does nothing.
+   * Throws `Problem` with the decider's code, or `command_expired`, `version_mismatch`, `conflict`, `unavailable`, `too_large`.
+   */
+  execute<C, S, E extends DomainEvent>(
+    decider: Decider<C, S, E>,
+    stream: StreamId,
+    command: C,
+    meta: CommandMeta,
+  ): Promise<Outcome<S>>;
+  /** The state as of now, read from the store. */
+  load<C, S, E extends DomainEvent>(decider: Decider<C, S, E>, stream: StreamId): Promise<Loaded<S>>;
+}
+
+export interface CommandRunnerDeps {
+  store: EventStore;
+  catalogue: EventCatalogue;
+  personal: PersonalData;
+  clock: Clock;
+  snapshots?: SnapshotStore;
+  /** Streams whose state is kept in memory. */
+  cacheSize?: number;
+  /** Told when a snapshot could not be saved; nothing else depends on it. */
+  onSnapshotError?: (error: unknown) => void;
+}
+
+type AnyDecider = Decider<unknown, unknown, DomainEvent>;
+
+/** A stream as this process knows it. */
+interface Known {
+  position: Position;
+  state: unknown;
+  /** Ids of the commands of the retry horizon, oldest first. */
+  recent: Map<string, Hlc>;
+  snapshotAt: number;
+}
+
+interface Job {
+  decider: AnyDecider;
+  /** Absent: only the state is wanted. */
+  request?: { command: unknown; meta: CommandMeta };
+  resolve(outcome: Outcome<unknown>): void;
+  reject(error: unknown): void;
+}
+
+/** What a batch of jobs comes to, decided in memory on what is known of the stream. */
+interface Draft {
+  state: unknown;
+  version: number;
+  events: RecordedEvent[];
+  commandIds: string[];
+  answers: Answer[];
+  /** An answer rests on the state alone, with no append that would prove the state current. */
+  unproven: boolean;
+}
+
+type Answer = { error: Problem } | { state: unknown; repeated: boolean };
+
+export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
+  const { store, catalogue, personal, clock, snapshots, cacheSize = 20_000, onSnapshotError = () => {} } = deps;
+  const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
+  const queues = new Map<StreamId, Job[]>();
+
+  function enqueue(decider: AnyDecider, stream: StreamId, request: Job['request']): Promise<Outcome<unknown>> {
+    return new Promise((resolve, reject) => {
+      const job: Job = { decider, resolve, reject, ...(request && { request }) };
+      const queue = queues.get(stream);
+      if (queue) {
+        queue.push(job);
+      } else {
+        queues.set(stream, [job]);
+        queueMicrotask(() => void drain(stream));
+      }
+    });
+  }
+
+  async function drain(stream: StreamId): Promise<void> {
+    const queue = queues.get(stream)!;
+    while (queue.length > 0) await run(stream, queue.splice(0, MAX_GROUP_COMMANDS));
+    queues.delete(stream);
+  }
+
+  async function run(stream: StreamId, jobs: Job[]): Promise<void> {
+    try {
+      await settle(stream, jobs);
+    } catch (error) {
+      cache.delete(stream);
+      const shared = isProblem(error, 'unavailable') || isProblem(error, 'conflict');
+      if (shared || jobs.length === 1) for (const job of jobs) job.reject(error);
+      else for (const job of jobs) await run(stream, [job]); // one command's fault is not its neighbours'
+    }
+  }
+
+  /** Decides and appends until the answers are certain, then gives them. */
+  async function settle(stream: StreamId, jobs: Job[]): Promise<void> {
+    const { decider } = jobs[0]!;
+    const cached = cache.get(stream) ?? (jobs[0]!.request?.meta.newStream && unwritten(decider));
+    const known = cached ?? (await load(decider, stream));
+    let current = cached === undefined;
+
+    for (let attempt = 0; attempt <= MAX_CONFLICT_RETRIES; attempt++) {
+      const at = nextAt(clock(), known.position.at, ...causes(jobs));
+      const draft = await decide(stream, jobs, known, at);
+      if (draft.events.length > 0) {
+        const { events, commandIds } = draft;
+        const result = await store.append(stream, known.position, { at, commandIds, events });
+        if (result.appended) {
+          remember(stream, decider, known, draft, result.position);
+          return answer(jobs, draft, known.position);
+        }
+      } else if (current || !draft.unproven) {
+        return answer(jobs, draft, known.position);
+      }
+      await catchUp(decider, stream, known);
+      cache.set(stream, known);
+      current = true;
+    }
+    throw new Problem('conflict', `${stream} is being changed by others all the time; try again.`);
+  }
+
+  async function decide(stream: StreamId, jobs: Job[], known: Known, at: Hlc): Promise<Draft> {
+    const { state, position } = known;
+    const draft: Draft = {
+      state,
+      version: position.version,
+      events: [],
+      commandIds: [],
+      answers: [],
+      unproven: false,
+    };
+    for (const job of jobs) draft.answers.push(await decideOne(stream, job, known, draft, at));
+    return draft;
+  }
+
+  async function decideOne(stream: StreamId, job: Job, known: Known, draft: Draft, at: Hlc): Promise<Answer> {
+    const { decider, request } = job;
+    if (!request) {
+      draft.unproven = true;
+      return { state: draft.state, repeated: false };
+    }
+    const { command, meta } = request;
+    if (known.recent.has(meta.id) || draft.commandIds.includes(meta.id)) return { state: draft.state, repeated: true };
+    if (meta.expectedVersion !== undefined && meta.expectedVersion !== draft.version) {
+      draft.unproven = true;
+      const detail = `${stream} is at version ${draft.version}, not ${meta.expectedVersion}; read it again.`;
+      return { error: new Problem('version_mismatch', detail, { version: draft.version }) };
+    }
+
+    const decision = decider.decide(command, draft.state, millisOf(at));
+    if (isRejection(decision)) {
+      draft.unproven = true;
+      return { error: new Problem(decision.rejected, decision.detail, decision.extra) };
+    }
+    if (decision.length === 0) draft.unproven = true;
+    else draft.commandIds.push(meta.id);
+    for (const [index, event] of decision.entries()) {
+      const recorded = await record(event, index, stream, ++draft.version, meta, at);
+      draft.events.push(recorded);
+      draft.state = decider.evolve(draft.state, recorded, millisOf(at));
+    }
+    return { state: draft.state, repeated: false };
+  }
+
+  async function record(
+    event: DomainEvent,
+    index: number,
+    stream: StreamId,
+    version: number,
+    meta: CommandMeta,
+    at: Hlc,
+  ): Promise<RecordedEvent> {
+    const definition = catalogue.definition(event.type);
+    const { type, data } = definition.personal ? await personal.seal(event, stream, version) : event;
+    return {
+      id: `${meta.id}:${index}`,
+      type,
+      schemaVersion: definition.version,
+      version,
+      occurredAt: meta.occurredAt ?? new Date(millisOf(at)).toISOString(),
+      commandId: meta.id,
+      correlationId: meta.correlationId,
+      causationId: meta.cause?.eventId ?? meta.id,
+      actor: meta.actor,
+      data,
+    };
+  }
+
+  function remember(stream: StreamId, decider: AnyDecider, known: Known, draft: Draft, position: Position): void {
+    known.position = position;
+    known.state = draft.state;
+    for (const id of draft.commandIds) known.recent.set(id, position.at);
+    dropOldIds(known);
+    cache.set(stream, known);
+    if (decider.snapshot && position.commitNo - known.snapshotAt >= decider.snapshot.every) {
+      saveSnapshot(stream, decider.snapshot.foldVersion, known);
+    }
+  }
+
+  async function load(decider: AnyDecider, stream: StreamId): Promise<Known> {
+    let known = await loadSnapshot(decider, stream);
+    if (!known) {
+      known = unwritten(decider);
+      await catchUp(decider, stream, known);
+    }
+    cache.set(stream, known);
+    return known;
+  }
+
+  /** A snapshot with what was committed behind it; undefined where there is none, or it is not of this stream's past. */
+  async function loadSnapshot(decider: AnyDecider, stream: StreamId): Promise<Known | undefined> {
+    const foldVersion = decider.snapshot?.foldVersion;
+    if (foldVersion === undefined || !snapshots) return undefined;
+    const snapshot = await snapshots.load(stream, foldVersion);
+    if (!snapshot) return undefined;
+    const { state, recent } = snapshot.state as SnapshotState;
+    const { position } = snapshot;
+    const known: Known = { position, state, recent: new Map(recent), snapshotAt: position.commitNo };
+    let verified = false;
+    for await (const commit of store.read(stream, position.commitNo - 1)) {
+      if (verified) fold(decider, known, commit);
+      else if (commit.position.hash === position.hash) verified = true;
+      else return undefined;
+    }
+    return verified ? known : undefined;
+  }
+
+  async function catchUp(decider: AnyDecider, stream: StreamId, known: Known): Promise<void> {
+    for await (const commit of store.read(stream, known.position.commitNo)) fold(decider, known, commit);
+    dropOldIds(known);
+  }
+
+  function fold(decider: AnyDecider, known: Known, commit: FoldableCommit): void {
+    const at = millisOf(commit.position.at);
+    for (const event of commit.events) known.state = decider.evolve(known.state, event, at);
+    for (const id of commit.commandIds) known.recent.set(id, commit.position.at);
+    known.position = commit.position;
+  }
+
+  function dropOldIds(known: Known): void {
+    const horizon = hlcOf(clock() - RETRY_HORIZON_MS);
+    for (const [id, at] of known.recent) {
+      if (at >= horizon) return;
+      known.recent.delete(id);
+    }
+  }
+
+  function saveSnapshot(stream: StreamId, foldVersion: number, known: Known): void {
+    known.snapshotAt = known.position.commitNo;
+    const state: SnapshotState = { state: known.state, recent: [...known.recent] };
+    snapshots?.save(stream, foldVersion, { position: known.position, state }).catch(onSnapshotError);
+  }
+
+  /** A late command of a process may have been executed long ago: its stream's whole past says. */
+  async function wasExecuted(stream: StreamId, commandId: string): Promise<boolean> {
+    for await (const commit of store.read(stream)) if (commit.commandIds.includes(commandId)) return true;
+    return false;
+  }
+
+  return {
+    async execute(decider, stream, command, meta) {
+      if (meta.issuedAt < clock() - RETRY_HORIZON_MS) {
+        if (meta.late !== 'search') {
+          throw new Problem('command_expired', 'The command was first issued over 30 minutes ago; issue a new one.');
+        }
+        if (await wasExecuted(stream, meta.id)) {
+          const loaded = await enqueue(decider as unknown as AnyDecider, stream, undefined);
+          return { ...loaded, repeated: true } as Outcome<never>;
+        }
+      }
+      return enqueue(decider as unknown as AnyDecider, stream, { command, meta }) as Promise<Outcome<never>>;
+    },
+    load: (decider, stream) => enqueue(decider as unknown as AnyDecider, stream, undefined) as Promise<Outcome<never>>,
+  };
+}
+
+interface SnapshotState {
+  state: unknown;
+  recent: [string, Hlc][];
+}
+
+interface FoldableCommit {
+  position: Position;
+  commandIds: string[];
+  events: RecordedEvent[];
+}
+
+function unwritten(decider: AnyDecider): Known {
+  return { position: START, state: decider.initialState, recent: new Map(), snapshotAt: 0 };
+}
+
+function causes(jobs: Job[]): Hlc[] {
+  return jobs.flatMap(({ request }) => request?.meta.cause?.at ?? []);
+}
+
+function answer(jobs: Job[], draft: Draft, position: Position): void {
+  for (const [index, job] of jobs.entries()) {
+    const given = draft.answers[index]!;
+    if ('error' in given) job.reject(given.error);
+    else job.resolve({ ...given, position });
+  }
+}
