@@ -1,0 +1,396 @@
+// PostgreSQL from npm, on a data folder of its own: the first program to open the folder starts the server,
+// every other one joins it, and the last to leave stops it.
+//
+// Who uses a server is kept by the server itself: each user holds one session with a shared advisory lock, so a
+// killed user is forgotten at once, and whoever gets the lock exclusively was the last. Nothing else needs a lock:
+// a cluster appears by one rename, and `postmaster.pid` lets only one server run on it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { type Account, closedAncestor, serverAccount, userName } from './accounts.js';
+import { ClosedFolder, EngineUnavailable } from './errors.js';
+import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
+import { commandLine, freePort, isRunning } from './processes.js';
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+const RECOVER_EVERY_MS = 500;
+
+/** The advisory lock, in database `commerce`, that every user of the server shares. */
+const USERS_LOCK = 7_236_114;
+const INVALID_PASSWORD = '28P01';
+
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '256MB',
+  max_wal_size: '2GB',
+  random_page_cost: '1.1',
+  jit: 'off',
+  log_checkpoints: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+};
+
+export interface PostgresOptions {
+  /** Holds the cluster, its log and its last port; made if it does not exist. */
+  readonly dataDir: string;
+  /** Default: the port of last time if it is free, else any. A server that already runs keeps its own. */
+  readonly port?: number;
+}
+
+export interface RunningPostgres {
+  /** With the password of database `commerce`; its role owns the database, may create others, and is no superuser. */
+  readonly url: string;
+  /** Did this call start the server (true), or join one that ran (false)? */
+  readonly owned: boolean;
+  /** Leaves the server, and stops it if nobody else uses it, whoever started it. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Joins the server on the data folder or starts it. If the server dies while in use, it is started again on the same
+ * port. Throws `ClosedFolder` if the folder cannot be used, `EngineUnavailable` if the server cannot run.
+ */
+export async function openPostgres({ dataDir, port }: PostgresOptions): Promise<RunningPostgres> {
+  const cluster = await openCluster(resolve(dataDir));
+  let { session, owned } = await enter(cluster, port);
+  let stopping = false;
+  let recovery = Promise.resolve();
+
+  const recover = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        ({ session } = await enter(cluster, session.port));
+        return watch();
+      } catch {
+        await delay(RECOVER_EVERY_MS);
+      }
+    }
+  };
+  const watch = (): void => {
+    session.client.once('end', () => {
+      if (!stopping) recovery = recover();
+    });
+  };
+  watch();
+
+  return {
+    url: `postgres://commerce:${cluster.password}@127.0.0.1:${session.port}/commerce`,
+    owned,
+    async stop() {
+      if (stopping) return;
+      stopping = true;
+      await recovery;
+      await leave(cluster, session);
+    },
+  };
+}
+
+/** Stops the server that a killed program left behind on the data folder, unless somebody uses it. */
+export async function stopLeftoverPostgres(dataDir: string): Promise<void> {
+  const path = join(resolve(dataDir), 'cluster');
+  const password = await readPassword(path);
+  if (password === undefined) return;
+  const cluster = { path: await realpath(path), password };
+  const postmaster = await readPostmaster(cluster.path);
+  const session = postmaster?.ready ? await joinServer(cluster, postmaster) : undefined;
+  if (session) await leave(cluster, session);
+}
+
+// ── Entering and leaving ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A session kept for its lock alone must not keep the program alive. (Its type declarations leave these two out.) */
+type HoldableClient = pg.Client & { ref?(): void; unref?(): void };
+
+interface Session {
+  readonly client: HoldableClient;
+  readonly pid: number;
+  readonly port: number;
+}
+
+async function enter(cluster: Cluster, port: number | undefined): Promise<{ session: Session; owned: boolean }> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  let launched: Launch | undefined;
+  while (Date.now() < deadline) {
+    const postmaster = await readPostmaster(cluster.path);
+    if (postmaster?.ready) {
+      const session = await joinServer(cluster, postmaster);
+      if (session) return { session, owned: session.pid === launched?.child.pid };
+    }
+    if (launched?.failed()) await explainUnlessRaced(cluster, launched);
+    if (!postmaster && (!launched || launched.failed())) launched = await launch(cluster, port);
+    await delay(POLL_MS);
+  }
+  throw new EngineUnavailable('postgres', `it did not come up within ${START_TIMEOUT_MS / 1000} s; see ${cluster.log}`);
+}
+
+/** Undefined if the server cannot take us now: it is coming up, going down, or just went. */
+async function joinServer(cluster: Pick<Cluster, 'password'>, { pid, port }: Postmaster): Promise<Session | undefined> {
+  const client: HoldableClient = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'commerce',
+    password: cluster.password,
+    database: 'commerce',
+    ssl: false,
+    application_name: `commerce user ${process.pid}`,
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('select pg_advisory_lock_shared($1)', [USERS_LOCK]);
+    client.unref?.();
+    return { client, pid, port };
+  } catch (error) {
+    if ((error as { code?: string }).code === INVALID_PASSWORD) throw error;
+    return undefined;
+  }
+}
+
+async function leave(cluster: Pick<Cluster, 'path'>, { client, pid }: Session): Promise<void> {
+  client.ref?.();
+  const last = await client
+    .query('select pg_advisory_unlock_shared($1)', [USERS_LOCK])
+    .then(() => client.query<{ last: boolean }>('select pg_try_advisory_lock($1) as last', [USERS_LOCK]))
+    .then(({ rows }) => rows[0]?.last === true)
+    .catch(() => false);
+  if (last) await shutDown(cluster.path, pid);
+  await client.end().catch(() => {});
+}
+
+/** Fast shutdown (sessions end, a checkpoint is written); if that takes too long, at once: the next start recovers from the log. */
+async function shutDown(path: string, pid: number): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+    process.kill(pid, signal);
+    const deadline = Date.now() + STOP_TIMEOUT_MS;
+    while (Date.now() < deadline) {
+      if ((await readPostmaster(path))?.pid !== pid) return;
+      await delay(POLL_MS);
+    }
+  }
+}
+
+// ── The server process ──────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Launch {
+  readonly child: ChildProcess;
+  /** Where this launch's lines begin in the log. */
+  readonly logFrom: number;
+  readonly portIsFixed: boolean;
+  failed(): boolean;
+}
+
+/** Detached, so that Ctrl-C in a terminal reaches the program, which then stops the server in order. */
+async function launch(cluster: Cluster, fixedPort: number | undefined): Promise<Launch> {
+  const port = fixedPort ?? (await freePort(await lastPort(cluster)));
+  const log = await open(cluster.log, 'a');
+  try {
+    const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]);
+    const { size } = await log.stat();
+    const child = spawn(cluster.binaries.postgres, ['-D', cluster.path, ...settings], {
+      ...cluster.account,
+      cwd: cluster.path,
+      env: SERVER_ENVIRONMENT,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    let spawnError: Error | undefined;
+    child.once('error', (error) => {
+      spawnError = error;
+    });
+    child.unref();
+    return {
+      child,
+      logFrom: size,
+      portIsFixed: fixedPort !== undefined,
+      failed: () => spawnError !== undefined || child.exitCode !== null || child.signalCode !== null,
+    };
+  } finally {
+    await log.close();
+  }
+}
+
+/** Losing the data folder or a port to another program at the same moment is no failure: look again. Anything else is. */
+async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed }: Launch): Promise<void> {
+  const lines = (await readFile(cluster.log)).subarray(logFrom).toString();
+  if (/lock file "postmaster\.pid" already exists|shared memory block .* is still in use/.test(lines)) return;
+  const portTaken = /could not bind IPv4 address/.test(lines);
+  if (portTaken && !portIsFixed) return;
+  const reason = portTaken
+    ? 'its port is taken by another program; set COMMERCE_PG_PORT to a free one, or unset it to have one picked'
+    : (lines.match(/^.*FATAL:.*(\n.*(HINT|DETAIL):.*)*/m)?.[0] ?? 'the server ended at once');
+  throw new EngineUnavailable('postgres', `${reason} (log: ${cluster.log})`);
+}
+
+interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+  readonly ready: boolean;
+}
+
+/**
+ * What `postmaster.pid` says, if its process is a living server on this cluster. A file left by a killed server whose pid
+ * now belongs to another program is removed, because PostgreSQL would believe it.
+ */
+async function readPostmaster(path: string): Promise<Postmaster | undefined> {
+  const file = join(path, 'postmaster.pid');
+  const content = await readFile(file, 'utf8').catch(() => '');
+  const lines = content.split('\n');
+  const pid = Number(lines[0]);
+  if (!pid) return undefined;
+  if (await isRunning(pid, path)) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
+  const stale = (await commandLine(pid)) !== undefined;
+  if (stale && (await readFile(file, 'utf8').catch(() => '')) === content) await rm(file, { force: true });
+  return undefined;
+}
+
+async function lastPort({ path }: Cluster): Promise<number | undefined> {
+  const options = await readFile(join(path, 'postmaster.opts'), 'utf8').catch(() => '');
+  return Number(options.match(/"port=(\d+)"/)?.[1]) || undefined;
+}
+
+// ── The cluster on disk ─────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Cluster {
+  readonly path: string;
+  readonly log: string;
+  readonly password: string;
+  readonly account: Account;
+  readonly binaries: PostgresBinaries;
+}
+
+const SERVER_ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
+const PASSWORD_FILE = 'commerce.password';
+
+/** Only database role `commerce` can log in, only from this machine, only with the password that its files keep. */
+const ACCESS = 'host all commerce 127.0.0.1/32 scram-sha-256\n';
+
+async function openCluster(dataDir: string): Promise<Cluster> {
+  const binaries = await postgresBinaries();
+  const account = await serverAccount('postgres', join(dataDir, 'cluster'));
+  await assertUsable(dataDir, account, binaries);
+  const folder = await realpath(dataDir);
+  const path = join(folder, 'cluster');
+  const password = (await readPassword(path)) ?? (await createCluster(folder, account, binaries));
+  return { path, log: join(folder, 'postgres.log'), password, account, binaries };
+}
+
+function readPassword(path: string): Promise<string | undefined> {
+  return readFile(join(path, PASSWORD_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new ClosedFolder(path, `${error.message}; use the account that made it, or another folder`, { cause: error });
+  });
+}
+
+/** Built aside and moved into place whole: a killed run leaves nothing half-made, and of two at once one wins. */
+async function createCluster(folder: string, account: Account, binaries: PostgresBinaries): Promise<string> {
+  await sweepUnfinished(folder);
+  const path = join(folder, 'cluster');
+  const draft = `${path}.new-${process.pid}`;
+  const password = randomBytes(24).toString('base64url');
+  try {
+    await mkdir(draft, { mode: 0o700 });
+    await give(draft, account);
+    await runServerTool(binaries.initdb, [`--pgdata=${draft}`, ...INITDB_FLAGS], account);
+    await writeFile(join(draft, 'pg_hba.conf'), ACCESS);
+    await runServerTool(
+      binaries.postgres,
+      ['--single', '-D', draft, 'postgres'],
+      account,
+      `create role commerce login createdb password '${password}';\ncreate database commerce owner commerce;\n`,
+    );
+    const passwordFile = join(draft, PASSWORD_FILE);
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    await give(passwordFile, account);
+    await rename(draft, path);
+    return password;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    const winner = await readPassword(path);
+    if (winner === undefined) throw error;
+    return winner;
+  }
+}
+
+/** UTF-8 and code-point order, the same on every machine. */
+const INITDB_FLAGS = [
+  '--username=postgres',
+  '--auth=trust',
+  '--encoding=UTF8',
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  '--data-checksums',
+];
+
+/** -1 leaves the owner as it is. */
+const give = (path: string, { uid = -1, gid = -1 }: Account): Promise<void> => chown(path, uid, gid);
+
+async function runServerTool(program: string, args: string[], account: Account, input = ''): Promise<void> {
+  const child = spawn(program, args, {
+    ...account,
+    cwd: '/',
+    env: SERVER_ENVIRONMENT,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  const ended = new Promise<number | null>((done, failed) => child.once('close', done).once('error', failed));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const [code, errors] = await Promise.all([ended, text(child.stderr)]);
+  if (code !== 0 || /ERROR:|FATAL:/.test(errors))
+    throw new EngineUnavailable('postgres', `a new database could not be made: ${errors.trim()}`);
+}
+
+async function sweepUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = name.match(/^cluster\.new-(\d+)$/)?.[1];
+    if (pid && (await commandLine(Number(pid))) === undefined)
+      await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** Says which folder stands in the way, and the mend, before PostgreSQL fails in its own words. */
+async function assertUsable(dataDir: string, account: Account, { postgres }: PostgresBinaries): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await (await open(join(dataDir, 'postgres.log'), 'a')).close();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ClosedFolder(dataDir, `${message}; make it writable to ${userName()}, or name another with --data`, {
+      cause: error,
+    });
+  }
+  const owner = await stat(join(dataDir, 'cluster')).catch(() => undefined);
+  const uid = account.uid ?? process.getuid?.();
+  if (owner && owner.uid !== uid) {
+    throw new ClosedFolder(
+      dataDir,
+      `it belongs to another user (uid ${owner.uid}); run as that user, or name another folder with --data`,
+    );
+  }
+  const closed = closedAncestor(dataDir, account);
+  if (closed) {
+    throw new ClosedFolder(
+      dataDir,
+      `PostgreSQL does not run as root but as a system user (uid ${account.uid}), which cannot enter ${closed}; open it with \`chmod o+x ${closed}\`, or name another folder with --data`,
+    );
+  }
+  const closedProgram = closedAncestor(dirname(postgres), account);
+  if (closedProgram) {
+    throw new EngineUnavailable(
+      'postgres',
+      `it does not run as root but as a system user (uid ${account.uid}), which cannot enter ${closedProgram}, where npm installed it; open it with \`chmod o+x ${closedProgram}\`, run as another user, or set DATABASE_URL`,
+    );
+  }
+}
