@@ -1,4 +1,127 @@
-// The real engines for the tests: brought up when the first suite asks for one, shared by the whole mocha run.
+// The real engines for the tests: brought up when the first suite asks for one, shared by the whole mocha run,
+// with data of that run alone.
+import { randomBytes } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { EngineUnavailable } from '../infra/engines/errors.js';
+import { openPostgres, stopLeftoverPostgres } from '../infra/engines/postgres.js';
+import { commandLine } from '../infra/engines/processes.js';
+
+/** A first run installs the engines; that takes minutes on a slow line. */
+const BRING_UP_TIMEOUT_MS = 10 * 60_000;
+
+export type EngineName = 'postgres';
+
+/** Addresses for the tests of a suite; call these inside tests and hooks, not while the suite is being described. */
+export interface TestEngines {
+  /** URL of a database that other suites use, too; for one of your own see `freshDatabase`. */
+  postgres(): string;
+  /** URL of a new, empty database. */
+  freshDatabase(): Promise<string>;
+}
+
+/**
+ * A `describe` whose tests run against real engines. Where this machine cannot have one, its tests are skipped with one
+ * line that says why; with REQUIRE_ENGINES=1 they fail.
+ */
+export function describeWith(
+  names: EngineName | readonly EngineName[],
+  title: string,
+  define: (engines: TestEngines) => void,
+): void {
+  const wanted = [names].flat() as EngineName[];
+  describe(title, () => {
+    before(async function () {
+      this.timeout(BRING_UP_TIMEOUT_MS);
+      try {
+        for (const name of wanted) addresses.set(name, await bringUp(name));
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable) || process.env.REQUIRE_ENGINES === '1') throw error;
+        report(error.message);
+        this.skip();
+      }
+    });
+    define(engines);
+  });
+}
+
+/** A name that no other suite and no earlier run has used, fit for tables, streams, collections, indices and key prefixes. */
+export function freshName(prefix: string): string {
+  return `${prefix}_${randomBytes(6).toString('hex')}`;
+}
+
+const engines: TestEngines = {
+  postgres: () => addressOf('postgres'),
+  async freshDatabase() {
+    const name = freshName('test');
+    await administer(`create database ${name}`);
+    if (process.env.DATABASE_URL) stops.push(() => administer(`drop database if exists ${name} with (force)`));
+    const url = new URL(addressOf('postgres'));
+    url.pathname = `/${name}`;
+    return url.href;
+  },
+};
 
 /** Stops whatever this run started. */
-export async function stopEngines(): Promise<void> {}
+export async function stopEngines(): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await rm(runFolder(process.pid), { recursive: true, force: true });
+}
+
+const addresses = new Map<EngineName, string>();
+const underway = new Map<EngineName, Promise<string>>();
+const stops: (() => Promise<unknown>)[] = [];
+const reported = new Set<string>();
+
+const runFolder = (pid: number): string => join(tmpdir(), `commerce-tests-${pid}`);
+
+function addressOf(name: EngineName): string {
+  const address = addresses.get(name);
+  if (!address) throw new Error(`This suite did not ask for the engine ${name}: name it in describeWith.`);
+  return address;
+}
+
+function bringUp(name: EngineName): Promise<string> {
+  if (underway.size === 0) swept = sweepKilledRuns();
+  const known = underway.get(name) ?? swept.then(start[name]);
+  underway.set(name, known);
+  return known;
+}
+
+let swept = Promise.resolve();
+
+const start: Record<EngineName, () => Promise<string>> = {
+  async postgres() {
+    if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+    const { url, stop } = await openPostgres({ dataDir: join(runFolder(process.pid), 'postgres') });
+    stops.push(stop);
+    return url;
+  },
+};
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client(addressOf('postgres'));
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A run that was killed could not stop its engines. */
+async function sweepKilledRuns(): Promise<void> {
+  for (const entry of await readdir(tmpdir())) {
+    const pid = Number(entry.match(/^commerce-tests-(\d+)$/)?.[1]);
+    if (!pid || pid === process.pid || (await commandLine(pid))) continue;
+    await stopLeftoverPostgres(join(runFolder(pid), 'postgres'));
+    await rm(runFolder(pid), { recursive: true, force: true });
+  }
+}
+
+function report(line: string): void {
+  if (!reported.has(line)) console.error(`\n${line}; its tests are skipped`);
+  reported.add(line);
+}

