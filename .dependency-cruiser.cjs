@@ -3,13 +3,21 @@ const only = (folder, allowed, packages) => ({
   name: `${folder}-imports`,
   severity: 'error',
   from: { path: `^${folder}/`, pathNot: '\\.test\\.ts$' },
-  to: { pathNot: [...allowed.map((name) => `^${name}/`), ...packages.map((name) => `node_modules/${name}/`), '^node:'], dependencyTypesNot: ['core'] },
+  to: {
+    pathNot: [...allowed.map((name) => `^${name}/`), ...packages.map((name) => `node_modules/${name}/`), '^node:'],
+    dependencyTypesNot: ['core'],
+  },
 });
 
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'domain-is-pure', severity: 'error', from: { path: '^domain/', pathNot: '\\.test\\.ts$' }, to: { dependencyTypes: ['core'] } },
+    {
+      name: 'domain-is-pure',
+      severity: 'error',
+      from: { path: '^domain/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
     only('domain', ['domain'], ['zod']),
     only('commands', ['commands', 'domain'], ['zod', 'lru-cache', 'csv-parse']),
     only('projections', ['projections', 'domain'], ['zod']),
@@ -20,14 +28,28 @@ module.exports = {
       from: { path: '^read-api/', pathNot: '\\.test\\.ts$' },
       to: { path: '^projections/', pathNot: '^projections/(models|visibility)' },
     },
-    { name: 'infra-not-scripts', severity: 'error', from: { path: '^infra/', pathNot: '\\.test\\.ts$' }, to: { path: '^(scripts|test)/' } },
-    { name: 'product-not-tests', severity: 'error', from: { pathNot: '(\\.test\\.ts$|^test/)' }, to: { path: '(\\.test\\.ts$|^test/)' } },
+    {
+      name: 'infra-not-scripts',
+      severity: 'error',
+      from: { path: '^infra/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(scripts|test)/' },
+    },
+    {
+      name: 'product-not-tests',
+      severity: 'error',
+      from: { pathNot: '(\\.test\\.ts$|^test/)' },
+      to: { path: '(\\.test\\.ts$|^test/)' },
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensionAlias: { '.js': ['.ts', '.js'] } },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensionAlias: { '.js': ['.ts', '.js'] },
+    },
   },
 };
