@@ -1,0 +1,115 @@
+// Between events and the bytes that are kept for ever: encodes a new commit, hashes it, and reads stored commits of any age.
+import { createHash } from 'node:crypto';
+import { type Commit, FORMAT, headerOf, type Position, type StoredCommit } from '../../domain/kernel/commit.js';
+import { CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
+import type { EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { NewCommit } from '../../domain/kernel/event-store.js';
+import { LOG_PARTITIONS, MAX_COMMIT_BYTES } from '../../domain/kernel/limits.js';
+import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
+
+export interface CommitCodec {
+  /** Throws `InvalidEvent`, `CommitTooLarge`. */
+  encode(stream: StreamId, after: Position, commit: NewCommit): StoredCommit;
+  /** Data of old schema versions comes out as today's. Throws `InvalidEvent`. The hash is not checked here: see `hashOf`. */
+  decode(stored: StoredCommit): Commit;
+}
+
+export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
+  function encode(stream: StreamId, after: Position, { at, commandIds, events }: NewCommit): StoredCommit {
+    if (!isStreamId(stream)) throw new RangeError(`"${stream}" is not a stream id; make it with streamId().`);
+    if (at <= after.at)
+      throw new RangeError(`The commit to ${stream} is not later than the one before it; use nextAt().`);
+    if (events.length === 0) throw new RangeError(`A commit to ${stream} needs at least one event.`);
+    events.forEach((event, index) => {
+      checkNew(event, after.version + 1 + index);
+    });
+
+    const unhashed = {
+      f: FORMAT,
+      pk: stream,
+      sk: after.commitNo + 1,
+      fv: after.version + 1,
+      lv: after.version + events.length,
+      ev: JSON.stringify(events.map(inStoredOrder)),
+      at,
+      cs: [...commandIds],
+      ph: after.hash,
+      lp: partitionOf(stream),
+    };
+    const bytes = sizeOf(unhashed);
+    if (bytes > MAX_COMMIT_BYTES) throw new CommitTooLarge(stream, bytes, MAX_COMMIT_BYTES);
+    return { ...unhashed, h: hashOf(unhashed) };
+  }
+
+  function checkNew(event: RecordedEvent, version: number): void {
+    catalogue.check(event);
+    const today = catalogue.definition(event.type).version;
+    if (event.schemaVersion !== today)
+      throw new InvalidEvent(event.type, `is written with schema version ${event.schemaVersion}, today's is ${today}`);
+    if (event.version !== version)
+      throw new InvalidEvent(event.type, `has version ${event.version} where the stream goes on at ${version}`);
+  }
+
+  function decode(stored: StoredCommit): Commit {
+    const { f, pk, sk, fv, ev, cs, ph } = stored;
+    if (f !== FORMAT) throw new RangeError(`${pk} ${sk} has format ${f}, this program reads ${FORMAT}; update it.`);
+    const events = (JSON.parse(ev) as RecordedEvent[]).map((event) => {
+      const { version } = catalogue.definition(event.type);
+      const data = catalogue.read(event.type, event.schemaVersion, event.data);
+      return { ...event, schemaVersion: version, data };
+    });
+    return { stream: pk, position: positionOf(stored), firstVersion: fv, commandIds: cs, previousHash: ph, events };
+  }
+
+  return { encode, decode };
+}
+
+/** The position behind a stored commit. */
+export function positionOf({ sk, lv, h, at }: StoredCommit): Position {
+  return { commitNo: sk, version: lv, hash: h, at };
+}
+
+/** What `h` must be, computed from what is stored. */
+export function hashOf(stored: Omit<StoredCommit, 'h' | 'lp'>): string {
+  return createHash('sha256').update(stored.ph).update(headerOf(stored)).update(stored.ev).digest('hex');
+}
+
+/** Log partition of a stream. */
+export function partitionOf(stream: StreamId): number {
+  return createHash('sha256').update(stream).digest()[0]! % LOG_PARTITIONS;
+}
+
+/** Attribute names, numbers, hashes and the engine's own overhead of one item, in bytes; generous. */
+const FIXED_BYTES = 300;
+
+/** Size of the item in the roomiest engine, in bytes. */
+function sizeOf({ pk, cs, ev }: Pick<StoredCommit, 'pk' | 'cs' | 'ev'>): number {
+  return FIXED_BYTES + Buffer.byteLength(pk) + Buffer.byteLength(JSON.stringify(cs)) + Buffer.byteLength(ev);
+}
+
+/** Key order is part of the format: the envelope's, the data last. */
+function inStoredOrder({
+  id,
+  type,
+  schemaVersion,
+  version,
+  occurredAt,
+  commandId,
+  correlationId,
+  causationId,
+  actor,
+  data,
+}: RecordedEvent): RecordedEvent {
+  return {
+    id,
+    type,
+    schemaVersion,
+    version,
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId,
+    actor: { type: actor.type, id: actor.id },
+    data,
+  };
+}

@@ -1,0 +1,47 @@
+// Retry with full jitter inside a time budget: how every adapter meets throttling and lost connections.
+import type { Clock } from '../domain/kernel/clock.js';
+import { Unavailable } from '../domain/kernel/errors.js';
+
+/** The first pause is up to this long; each further one up to twice the last. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1_000;
+
+export interface Budget {
+  /** Named in the error: `Postgres`, `DynamoDB`. */
+  engine: string;
+  /** No attempt starts later than this after the first. An attempt needs a timeout of its own. */
+  budgetMs: number;
+  /** Errors that another attempt may mend. All others are thrown as they are. */
+  isRetryable(error: unknown): boolean;
+  clock?: Clock;
+  /** In [0, 1). */
+  random?: () => number;
+  sleep?: (ms: number) => Promise<void>;
+}
+
+/** The first attempt's result that succeeds. Throws `Unavailable`, whose cause is the last error, when the budget is spent. */
+export async function withinBudget<T>(budget: Budget, attempt: () => Promise<T>): Promise<T> {
+  const { engine, budgetMs, isRetryable, clock = Date.now, random = Math.random, sleep = pause } = budget;
+  const deadline = clock() + budgetMs;
+  for (let longest = FIRST_PAUSE_MS; ; longest = Math.min(longest * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isRetryable(error)) throw error;
+      const wait = random() * longest;
+      if (clock() + wait >= deadline) throw unavailable(engine, budgetMs, error);
+      await sleep(wait);
+    }
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function unavailable(engine: string, budgetMs: number, cause: unknown): Unavailable {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const error = new Unavailable(engine, `no success within ${budgetMs} ms; the last error was: ${reason}`);
+  error.cause = cause;
+  return error;
+}
