@@ -1,0 +1,23 @@
+// Every event of the shop. What is not in this catalogue can be neither written nor read.
+import { type CartEvent, cartEvents } from './cart/events.js';
+import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
+import { type OrderEvent, orderEvents } from './order/events.js';
+import { type PaymentEvent, paymentEvents } from './payment/events.js';
+import { type CheckoutEvent, checkoutEvents } from './processes/checkout-events.js';
+import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
+import { type StockEvent, stockEvents } from './stock/events.js';
+
+const parts = [productEvents, skuClaimEvents, stockEvents, cartEvents, orderEvents, paymentEvents, checkoutEvents];
+
+export const catalogue = eventCatalogue(...parts);
+
+export const shopEvents: EventDefinitions = Object.assign({}, ...parts);
+
+export type ShopEvent =
+  | ProductEvent
+  | SkuClaimEvent
+  | StockEvent
+  | CartEvent
+  | OrderEvent
+  | PaymentEvent
+  | CheckoutEvent;

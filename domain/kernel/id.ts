@@ -1,0 +1,40 @@
+// Ids as the outside world sees them: `order_536365` is the stream `order#536365`.
+import { z } from 'zod';
+import { type StreamId, streamId } from './stream.js';
+
+/** Longest part behind the prefix, in characters; leaves room in command ids, which name a process, a step and a target. */
+const MAX_KEY_LENGTH = 80;
+
+export function idSchema(prefix: string) {
+  return z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9._-]{1,${MAX_KEY_LENGTH}}$`), `must look like ${prefix}_…`);
+}
+
+/** The stream of an aggregate: `order_536365` → `order#536365`. */
+export function streamOf(id: string): StreamId {
+  return streamId(prefixOf(id), keyOf(id));
+}
+
+/** The id of something that exists once for `id`: (`payment`, `order_536365`) → `payment_536365`. */
+export function siblingId(prefix: string, id: string): string {
+  return `${prefix}_${keyOf(id)}`;
+}
+
+/** `order_536365` → `536365`. */
+export function keyOf(id: string): string {
+  return id.slice(id.indexOf('_') + 1);
+}
+
+function prefixOf(id: string): string {
+  return id.slice(0, id.indexOf('_'));
+}
+
+/** A stock keeping unit; also the id of its claim stream. */
+export const skuSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
+
+/** A place that holds stock. */
+export const locationSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
+export const DEFAULT_LOCATION = 'main';

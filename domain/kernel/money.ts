@@ -1,0 +1,55 @@
+// Money is integer minor units of an ISO 4217 currency. No floats; parts always add up to the whole.
+import { z } from 'zod';
+
+/** Highest price of one unit, in minor units. With the limits on quantities and lines every cart total stays a safe integer. */
+export const MAX_PRICE = 1_000_000_000;
+
+export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as GBP');
+
+/** An amount in minor units that cannot be negative: a total, a charge, a payment. */
+export const amountSchema = z.int().min(0);
+
+/** The price of one unit, in minor units. */
+export const unitPriceSchema = amountSchema.max(MAX_PRICE);
+
+export const moneySchema = z.strictObject({ amount: amountSchema, currency: currencySchema });
+export const priceSchema = z.strictObject({ amount: unitPriceSchema, currency: currencySchema });
+
+export type Money = z.output<typeof moneySchema>;
+
+/** ISO 4217 minor unit exponents that are not 2. */
+const EXPONENTS: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(
+    'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' ').map((code) => [code, 0]),
+  ),
+  ...Object.fromEntries('BHD IQD JOD KWD LYD OMR TND'.split(' ').map((code) => [code, 3])),
+  CLF: 4,
+  UYW: 4,
+};
+
+/** How many decimal places of the major unit the minor unit is: 2 for GBP, 0 for JPY, 3 for BHD. */
+export function exponentOf(currency: string): number {
+  return EXPONENTS[currency] ?? 2;
+}
+
+export function sum(amounts: Iterable<number>): number {
+  let total = 0;
+  for (const amount of amounts) total += amount;
+  return total;
+}
+
+/**
+ * Splits an amount in proportion to the weights (integers ≥ 0, not all 0), by largest remainder: the parts add up to
+ * the amount, each is less than one unit off its exact share, and of equal remainders the first gets the unit.
+ */
+export function allocate(amount: number, weights: readonly number[]): number[] {
+  const whole = BigInt(sum(weights));
+  const shares = weights.map((weight, index) => {
+    const exact = BigInt(amount) * BigInt(weight);
+    return { index, part: Number(exact / whole), remainder: exact % whole };
+  });
+  const missing = amount - sum(shares.map(({ part }) => part));
+  const byRemainder = [...shares].sort((a, b) => Number(b.remainder - a.remainder) || a.index - b.index);
+  for (const share of byRemainder.slice(0, missing)) share.part += 1;
+  return shares.map(({ part }) => part);
+}

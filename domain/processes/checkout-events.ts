@@ -1,0 +1,57 @@
+// The record of a checkout: how it started, and the outcome of each stage, first-come.
+import { z } from 'zod';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
+import { orderContents, orderPersonal } from '../order/events.js';
+import { paymentMethodSchema, providerSchema } from '../payment/events.js';
+
+export const checkoutIdSchema = idSchema('checkout');
+
+const checkout = { checkoutId: checkoutIdSchema };
+
+/** All that the process needs to run to its end, wherever and whenever. */
+export const checkoutOrderSchema = z.strictObject({
+  ...orderContents,
+  provider: providerSchema,
+  paymentMethod: paymentMethodSchema,
+  /** Where the stock is taken from. */
+  location: locationSchema,
+  /** `at_once`: the goods have left and the money is in; the order is only recorded (staff, import). */
+  dispatch: z.enum(['later', 'at_once']),
+  /** RFC 3339: when it all happened in the world, if that is in the past. */
+  occurredAt: z.iso.datetime().optional(),
+});
+
+export const checkoutOutcomeEvents = {
+  /** `available`: what there was of each SKU that was short. */
+  CheckoutStockShort: { version: 1, data: z.strictObject({ ...checkout, available: z.record(skuSchema, z.int()) }) },
+  /** Stock is reserved and the payment authorised: from here on the order goes through. */
+  CheckoutPaymentAuthorised: { version: 1, data: z.strictObject(checkout) },
+  CheckoutPaymentDeclined: {
+    version: 1,
+    data: z.strictObject({ ...checkout, declineCode: z.string().min(1).max(100) }),
+  },
+  CheckoutPaymentUnknown: { version: 1, data: z.strictObject(checkout) },
+  /** A step was rejected for a reason that is neither stock nor payment, such as an order that was cancelled meanwhile. */
+  CheckoutRefused: {
+    version: 1,
+    data: z.strictObject({
+      ...checkout,
+      step: z.string().min(1).max(50),
+      code: z.string().min(1).max(50),
+      detail: z.string().max(1_000),
+    }),
+  },
+  CheckoutCompleted: { version: 1, data: z.strictObject(checkout) },
+  /** Everything that had been done is undone. */
+  CheckoutFailed: { version: 1, data: z.strictObject({ ...checkout, reason: z.string().min(1).max(50) }) },
+} satisfies EventDefinitions;
+
+export const checkoutEvents = {
+  CheckoutStarted: { version: 1, data: checkoutOrderSchema.extend(checkout), personal: orderPersonal },
+  ...checkoutOutcomeEvents,
+} satisfies EventDefinitions;
+
+export type CheckoutOrder = z.output<typeof checkoutOrderSchema>;
+export type CheckoutOutcome = EventOf<typeof checkoutOutcomeEvents>;
+export type CheckoutEvent = EventOf<typeof checkoutEvents>;

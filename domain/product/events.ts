@@ -1,0 +1,46 @@
+// What can happen to a product, and to the claim on a SKU.
+import { z } from 'zod';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { idSchema, skuSchema } from '../kernel/id.js';
+import { priceSchema } from '../kernel/money.js';
+
+export const productIdSchema = idSchema('product');
+
+/** What a product says about itself; every field can be revised. */
+export const productDetailsSchema = z.strictObject({
+  title: z.string().min(1).max(200),
+  description: z.string().max(5_000).optional(),
+  brand: z.string().min(1).max(100).optional(),
+  categories: z.array(z.string().min(1).max(100)).max(20).optional(),
+  attributes: z.record(z.string().min(1).max(50), z.union([z.string().max(500), z.number(), z.boolean()])).optional(),
+});
+
+/** At most one price per currency. */
+export const pricesSchema = z
+  .array(priceSchema)
+  .max(50)
+  .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency');
+
+export const variantSchema = z.strictObject({ sku: skuSchema, prices: pricesSchema });
+
+const product = { productId: productIdSchema };
+
+export const productEvents = {
+  ProductDrafted: { version: 1, data: productDetailsSchema.extend(product) },
+  VariantAdded: { version: 1, data: variantSchema.extend(product) },
+  VariantPricesSet: { version: 1, data: variantSchema.extend(product) },
+  /** Holds the changed fields only. */
+  ProductRevised: { version: 1, data: productDetailsSchema.partial().extend(product) },
+  ProductPublished: { version: 1, data: z.strictObject(product) },
+  ProductUnpublished: { version: 1, data: z.strictObject(product) },
+  ProductDiscontinued: { version: 1, data: z.strictObject(product) },
+} satisfies EventDefinitions;
+
+export const skuClaimEvents = {
+  SkuClaimed: { version: 1, data: z.strictObject({ sku: skuSchema, productId: productIdSchema }) },
+} satisfies EventDefinitions;
+
+export type ProductDetails = z.output<typeof productDetailsSchema>;
+export type Variant = z.output<typeof variantSchema>;
+export type ProductEvent = EventOf<typeof productEvents>;
+export type SkuClaimEvent = EventOf<typeof skuClaimEvents>;

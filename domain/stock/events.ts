@@ -1,0 +1,49 @@
+// What can happen to the stock of one SKU at one location. Every event names both: read models do not see the stream.
+import { z } from 'zod';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { locationSchema, skuSchema } from '../kernel/id.js';
+import { productIdSchema } from '../product/events.js';
+
+/** Most units that one movement, reservation or order line can have. */
+export const MAX_QUANTITY = 1_000_000;
+
+export const quantitySchema = z.int().min(1).max(MAX_QUANTITY);
+export const stockReasonSchema = z.string().min(1).max(200);
+/** Ids by which a repeated movement or reservation is recognised. */
+export const operationIdSchema = z.string().min(1).max(200);
+
+const item = { sku: skuSchema, location: locationSchema };
+const movement = { ...item, movementId: operationIdSchema };
+const reservation = { ...item, reservationId: operationIdSchema, quantity: quantitySchema };
+/** 0 for a reservation that was never made: the event is its tombstone. */
+const ended = { ...reservation, quantity: z.int().min(0).max(MAX_QUANTITY) };
+const availability = z.strictObject({ ...item, productId: productIdSchema });
+
+const adjustment = { ...movement, delta: z.int().min(-MAX_QUANTITY).max(MAX_QUANTITY) };
+
+export const stockEvents = {
+  StockItemOpened: { version: 1, data: availability },
+  StockReceived: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
+  /** Version 1 gave no reason. */
+  StockAdjusted: {
+    version: 2,
+    data: z.strictObject({ ...adjustment, reason: stockReasonSchema }),
+    upcast: { 1: (data: object) => ({ ...data, reason: 'unspecified' }) },
+  },
+  /** `quantity` is what was counted, `delta` by how much the books were off. */
+  StockCounted: {
+    version: 1,
+    data: z.strictObject({ ...adjustment, quantity: z.int().min(0).max(MAX_QUANTITY) }),
+  },
+  /** `expiresAt` in ms of the log's clock; without it the reservation is held until it is committed or released. */
+  StockReserved: { version: 1, data: z.strictObject({ ...reservation, expiresAt: z.int().min(0).optional() }) },
+  ReservationCommitted: { version: 1, data: z.strictObject(reservation) },
+  ReservationReleased: { version: 1, data: z.strictObject(ended) },
+  ReservationExpired: { version: 1, data: z.strictObject(ended) },
+  StockShipped: { version: 1, data: z.strictObject(reservation) },
+  /** The item became unavailable, or available again, here: all that most read models need of its movements. */
+  StockDepleted: { version: 1, data: availability },
+  StockReplenished: { version: 1, data: availability },
+} satisfies EventDefinitions;
+
+export type StockEvent = EventOf<typeof stockEvents>;
