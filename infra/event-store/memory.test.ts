@@ -1,0 +1,16 @@
+import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
+import { notes } from '../../test/contracts/notes.js';
+import { createCommitCodec } from './codec.js';
+import { createMemoryEventStore, createMemoryLog } from './memory.js';
+
+eventStoreContract('Memory', () => {
+  const log = createMemoryLog();
+  return {
+    open: (options) =>
+      createMemoryEventStore({ codec: createCommitCodec(notes), log, storeClock: Date.now, ...options }),
+    items: async (stream) => log.streams.get(stream) ?? [],
+    tamper: {
+      update: async (stream) => Object.assign(log.streams.get(stream)![0]!, { ev: '[]' }),
+    },
+  };
+});

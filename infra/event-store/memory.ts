@@ -1,0 +1,90 @@
+// An event store in memory, for tests and simulations: the same contract as the real ones, with hooks to inject faults.
+import { type Clock, hlcOf } from '../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { ClockSkew } from '../../domain/kernel/errors.js';
+import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { type CommitCodec, positionOf } from './codec.js';
+
+/** What is stored; several event stores on one log are several processes. */
+export interface MemoryLog {
+  streams: Map<StreamId, StoredCommit[]>;
+  /** All commits as they came; what a change feed would see. */
+  arrivals: StoredCommit[];
+}
+
+export function createMemoryLog(): MemoryLog {
+  return { streams: new Map(), arrivals: [] };
+}
+
+export interface MemoryEventStoreOptions {
+  codec: CommitCodec;
+  log?: MemoryLog;
+  /** The writer's clock, and the store's. */
+  clock?: Clock;
+  storeClock?: Clock;
+  watermarkLagMs?: number;
+  /** Runs before the commit is applied: throw to crash there, await to hold it back. */
+  beforeAppend?: (commit: StoredCommit) => void | Promise<void>;
+  /** Runs after the attempt: throw to crash without having heard the outcome. */
+  afterAppend?: (commit: StoredCommit) => void | Promise<void>;
+  /** True loses the engine's reply: the append is tried again, as an adapter does by itself. */
+  loseReply?: () => boolean;
+}
+
+export function createMemoryEventStore({
+  codec,
+  log = createMemoryLog(),
+  clock = Date.now,
+  storeClock = clock,
+  watermarkLagMs = WATERMARK_LAG_MS,
+  beforeAppend,
+  afterAppend,
+  loseReply = () => false,
+}: MemoryEventStoreOptions): EventStore {
+  /** The conditional write of one item. */
+  function put(commit: StoredCommit): boolean {
+    const stream = log.streams.get(commit.pk) ?? [];
+    const found = stream[commit.sk - 1];
+    if (found) return found.h === commit.h;
+    if (stream.length !== commit.sk - 1) throw new RangeError(`${commit.pk} has no commit ${commit.sk - 1}`);
+    const stored = Object.freeze({ ...commit });
+    log.streams.set(commit.pk, [...stream, stored]);
+    log.arrivals.push(stored);
+    return true;
+  }
+
+  const watermark = () => hlcOf(storeClock() - watermarkLagMs);
+
+  return {
+    async append(stream, after, newCommit) {
+      const commit = codec.encode(stream, after, newCommit);
+      const skew = clock() - storeClock();
+      if (Math.abs(skew) > MAX_CLOCK_SKEW_MS) throw new ClockSkew('Memory', skew, MAX_CLOCK_SKEW_MS);
+      let appended: boolean;
+      do {
+        await beforeAppend?.(commit);
+        appended = put(commit);
+        await afterAppend?.(commit);
+      } while (loseReply());
+      return appended ? { appended, position: positionOf(commit) } : { appended };
+    },
+
+    async *read(stream, after = 0) {
+      for (const stored of (log.streams.get(stream) ?? []).slice(after)) yield codec.decode(stored);
+    },
+
+    async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
+      const last = Math.min(upTo, watermark());
+      const entries = log.arrivals.map(({ at, pk, sk }) => ({ at, stream: pk, commitNo: sk }));
+      yield* entries.filter(({ at }) => at > after && at <= last).sort(byLogOrder);
+    },
+
+    watermark: async () => watermark(),
+  };
+}
+
+function byLogOrder(a: LogEntry, b: LogEntry): number {
+  return a.at - b.at || (a.stream < b.stream ? -1 : Number(a.stream > b.stream)) || a.commitNo - b.commitNo;
+}
