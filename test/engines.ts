@@ -5,20 +5,29 @@ import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/catalogue.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
+import { startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { openPostgres, stopLeftoverPostgres } from '../infra/engines/postgres.js';
 import { commandLine } from '../infra/engines/processes.js';
 
 /** A first run installs the engines; that takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
+/** Their data goes with them. */
+const NO_GRACE_MS = 0;
 
-export type EngineName = 'postgres';
+export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
 
 /** Addresses for the tests of a suite; call these inside tests and hooks, not while the suite is being described. */
 export interface TestEngines {
   /** URL of a database that other suites use, too; for one of your own see `freshDatabase`. */
   postgres(): string;
-  /** URL of a new, empty database. */
+  /** Endpoint of DynamoDB and Kinesis, for the AWS clients. */
+  aws(): string;
+  mongodb(): string;
+  opensearch(): string;
+  redis(): string;
+  /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
 }
 
@@ -36,7 +45,7 @@ export function describeWith(
     before(async function () {
       this.timeout(BRING_UP_TIMEOUT_MS);
       try {
-        for (const name of wanted) addresses.set(name, await bringUp(name));
+        await Promise.all(wanted.map(async (name) => addresses.set(name, await bringUp(name))));
       } catch (error) {
         if (!(error instanceof EngineUnavailable) || process.env.REQUIRE_ENGINES === '1') throw error;
         report(error.message);
@@ -54,6 +63,10 @@ export function freshName(prefix: string): string {
 
 const engines: TestEngines = {
   postgres: () => addressOf('postgres'),
+  aws: () => addressOf('dynamodb', 'kinesis'),
+  mongodb: () => addressOf('mongodb'),
+  opensearch: () => addressOf('opensearch'),
+  redis: () => addressOf('redis'),
   async freshDatabase() {
     const name = freshName('test');
     await administer(`create database ${name}`);
@@ -66,40 +79,56 @@ const engines: TestEngines = {
 
 /** Stops whatever this run started. */
 export async function stopEngines(): Promise<void> {
-  for (const stop of stops.splice(0).reverse()) await stop();
+  await Promise.allSettled(underway.values());
+  await Promise.all(stops.splice(0).map((stop) => stop()));
   await rm(runFolder(process.pid), { recursive: true, force: true });
 }
 
 const addresses = new Map<EngineName, string>();
-const underway = new Map<EngineName, Promise<string>>();
+const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
 const stops: (() => Promise<unknown>)[] = [];
 const reported = new Set<string>();
 
 const runFolder = (pid: number): string => join(tmpdir(), `commerce-tests-${pid}`);
 
-function addressOf(name: EngineName): string {
-  const address = addresses.get(name);
-  if (!address) throw new Error(`This suite did not ask for the engine ${name}: name it in describeWith.`);
-  return address;
+function addressOf(...names: EngineName[]): string {
+  const name = names.find((candidate) => addresses.has(candidate));
+  if (!name) throw new Error(`This suite did not ask for ${names.join(' or ')}: name it in describeWith.`);
+  return addresses.get(name) as string;
 }
+
+/** DynamoDB and Kinesis are two names of one engine. */
+const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
+  dynamodb: 'ministack',
+  kinesis: 'ministack',
+  mongodb: 'mongodb',
+  opensearch: 'opensearch',
+  redis: 'redis',
+};
 
 function bringUp(name: EngineName): Promise<string> {
-  if (underway.size === 0) swept = sweepKilledRuns();
-  const known = underway.get(name) ?? swept.then(start[name]);
-  underway.set(name, known);
-  return known;
+  const engine = name === 'postgres' ? name : local[name];
+  const coming =
+    underway.get(engine) ?? sweepOnce().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
+  underway.set(engine, coming);
+  return coming;
 }
 
-let swept = Promise.resolve();
+async function startPostgres(): Promise<string> {
+  if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+  const { url, stop } = await openPostgres({ dataDir: join(runFolder(process.pid), 'postgres') });
+  stops.push(stop);
+  return url;
+}
 
-const start: Record<EngineName, () => Promise<string>> = {
-  async postgres() {
-    if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
-    const { url, stop } = await openPostgres({ dataDir: join(runFolder(process.pid), 'postgres') });
-    stops.push(stop);
-    return url;
-  },
-};
+async function startLocal(name: LocalEngineName): Promise<string> {
+  const engine = ENGINES.find((candidate) => candidate.name === name) as EngineDefinition;
+  const given = process.env[engine.variable];
+  if (given) return given;
+  const folder = join(runFolder(process.pid), name);
+  stops.push(() => stopEngine(folder, NO_GRACE_MS));
+  return (await startEngine(engine, folder)).address;
+}
 
 async function administer(statement: string): Promise<void> {
   const client = new pg.Client(addressOf('postgres'));
@@ -111,12 +140,20 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
+let sweeping: Promise<void> | undefined;
+
+function sweepOnce(): Promise<void> {
+  sweeping ??= sweepKilledRuns();
+  return sweeping;
+}
+
 /** A run that was killed could not stop its engines. */
 async function sweepKilledRuns(): Promise<void> {
   for (const entry of await readdir(tmpdir())) {
     const pid = Number(entry.match(/^commerce-tests-(\d+)$/)?.[1]);
     if (!pid || pid === process.pid || (await commandLine(pid))) continue;
     await stopLeftoverPostgres(join(runFolder(pid), 'postgres'));
+    for (const { name } of ENGINES) await stopEngine(join(runFolder(pid), name), NO_GRACE_MS);
     await rm(runFolder(pid), { recursive: true, force: true });
   }
 }

@@ -1,0 +1,35 @@
+// Where the engines are: the environment first, then what `commerce engines up` started.
+import { join } from 'node:path';
+import { ENGINES, type EngineDefinition } from './catalogue.js';
+import { runFolder } from './folders.js';
+import { runningEngine } from './local-engines.js';
+
+export interface EngineAddresses {
+  /** Only from the environment: without it, programs open the Postgres of their data folder by `openPostgres`. */
+  readonly databaseUrl?: string;
+  /** DynamoDB, Kinesis and S3 of an emulator; without it, the AWS SDK finds the real services. */
+  readonly awsEndpoint?: string;
+  readonly mongodbUrl?: string;
+  readonly opensearchUrl?: string;
+  readonly redisUrl?: string;
+}
+
+const KEYS = {
+  ministack: 'awsEndpoint',
+  mongodb: 'mongodbUrl',
+  opensearch: 'opensearchUrl',
+  redis: 'redisUrl',
+} as const;
+
+export async function engineAddresses(): Promise<EngineAddresses> {
+  const found = await Promise.all(ENGINES.map(async (engine) => [KEYS[engine.name], await addressOf(engine)] as const));
+  const databaseUrl = process.env.DATABASE_URL;
+  return {
+    ...(databaseUrl && { databaseUrl }),
+    ...Object.fromEntries(found.filter(([, address]) => address !== undefined)),
+  };
+}
+
+async function addressOf({ name, variable }: EngineDefinition): Promise<string | undefined> {
+  return process.env[variable] || (await runningEngine(join(runFolder(), name)))?.address;
+}

@@ -1,0 +1,21 @@
+// Where engines are installed and run: an ignored folder of the repository, or wherever COMMERCE_ENGINES_DIR says.
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of package.json: found by looking upwards, because this code also runs from the built program's folder. */
+export function repositoryRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    if (dirname(folder) === folder)
+      throw new Error('This program has been taken out of its repository: no package.json above it.');
+    folder = dirname(folder);
+  }
+  return folder;
+}
+
+export const enginesFolder = (): string =>
+  resolve(process.env.COMMERCE_ENGINES_DIR ?? join(repositoryRoot(), '.engines'));
+
+/** What `engines up` started lives here, one folder per engine. */
+export const runFolder = (): string => join(enginesFolder(), 'run');

