@@ -1,13 +1,14 @@
 // The real engines for the tests: brought up when the first suite asks for one, shared by the whole mocha run,
 // with data of that run alone.
 import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/catalogue.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { startEngine, stopEngine } from '../infra/engines/local-engines.js';
+import { withLock } from '../infra/engines/lock.js';
 import { openPostgres, stopLeftoverPostgres } from '../infra/engines/postgres.js';
 import { commandLine } from '../infra/engines/processes.js';
 
@@ -89,7 +90,9 @@ const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
 const stops: (() => Promise<unknown>)[] = [];
 const reported = new Set<string>();
 
-const runFolder = (pid: number): string => join(tmpdir(), `commerce-tests-${pid}`);
+/** One folder per run, named by its process. */
+const runsFolder = join(tmpdir(), `commerce-tests-${userInfo().username}`);
+const runFolder = (pid: number): string => join(runsFolder, String(pid));
 
 function addressOf(...names: EngineName[]): string {
   const name = names.find((candidate) => addresses.has(candidate));
@@ -109,7 +112,7 @@ const local: Record<Exclude<EngineName, 'postgres'>, LocalEngineName> = {
 function bringUp(name: EngineName): Promise<string> {
   const engine = name === 'postgres' ? name : local[name];
   const coming =
-    underway.get(engine) ?? sweepOnce().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
+    underway.get(engine) ?? prepare().then(() => (engine === 'postgres' ? startPostgres() : startLocal(engine)));
   underway.set(engine, coming);
   return coming;
 }
@@ -140,17 +143,33 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
-let sweeping: Promise<void> | undefined;
+let ready: Promise<void> | undefined;
 
-function sweepOnce(): Promise<void> {
-  sweeping ??= sweepKilledRuns();
-  return sweeping;
+/** Before the first engine of this run. */
+function prepare(): Promise<void> {
+  ready ??= (async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void endBy(signal));
+    await mkdir(runsFolder, { recursive: true });
+    await withLock(join(runsFolder, 'lock'), sweepKilledRuns);
+  })();
+  return ready;
+}
+
+let ending = false;
+
+/** Mocha does not tear down when it is interrupted, and passes one Ctrl-C on as several signals. */
+async function endBy(signal: NodeJS.Signals): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await stopEngines();
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 /** A run that was killed could not stop its engines. */
 async function sweepKilledRuns(): Promise<void> {
-  for (const entry of await readdir(tmpdir())) {
-    const pid = Number(entry.match(/^commerce-tests-(\d+)$/)?.[1]);
+  for (const entry of await readdir(runsFolder)) {
+    const pid = Number(entry);
     if (!pid || pid === process.pid || (await commandLine(pid))) continue;
     await stopLeftoverPostgres(join(runFolder(pid), 'postgres'));
     for (const { name } of ENGINES) await stopEngine(join(runFolder(pid), name), NO_GRACE_MS);
