@@ -1,0 +1,77 @@
+// Joins writes that wait at the same time into one statement, so that many callers share one round trip and one commit.
+import { Unavailable } from '../../domain/kernel/errors.js';
+
+export interface CoalesceOptions<T, R> {
+  /** Writes the batch. Outcomes are in its order; an `Error` is that of one item. If it throws another than `Unavailable`, each item is tried alone. */
+  write(batch: readonly T[]): Promise<(R | Error)[]>;
+  /** Items of one key never share a batch. */
+  keyOf(item: T): string;
+  bytesOf(item: T): number;
+  maxInFlight: number;
+  maxItems: number;
+  maxBytes: number;
+}
+
+interface Waiting<T, R> {
+  item: T;
+  resolve(result: R): void;
+  reject(error: unknown): void;
+}
+
+/** Nothing is delayed on purpose: what arrives in one turn of the event loop leaves at its end, the rest gathers while writes are in flight. */
+export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Promise<R> {
+  const { write, keyOf, bytesOf, maxInFlight, maxItems, maxBytes } = options;
+  let queue: Waiting<T, R>[] = [];
+  let inFlight = 0;
+  let scheduled = false;
+
+  function schedule(): void {
+    if (scheduled || queue.length === 0 || inFlight >= maxInFlight) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      while (queue.length > 0 && inFlight < maxInFlight) void flush(takeBatch());
+    });
+  }
+
+  function takeBatch(): Waiting<T, R>[] {
+    const batch = new Map<string, Waiting<T, R>>();
+    const left: Waiting<T, R>[] = [];
+    let bytes = 0;
+    for (const waiting of queue) {
+      const size = bytesOf(waiting.item);
+      const fits = batch.size === 0 || (batch.size < maxItems && bytes + size <= maxBytes);
+      const key = keyOf(waiting.item);
+      if (fits && !batch.has(key)) {
+        batch.set(key, waiting);
+        bytes += size;
+      } else left.push(waiting);
+    }
+    queue = left;
+    return [...batch.values()];
+  }
+
+  async function flush(batch: Waiting<T, R>[]): Promise<void> {
+    inFlight++;
+    try {
+      const outcomes = await write(batch.map(({ item }) => item));
+      for (const [n, { resolve, reject }] of batch.entries()) {
+        const outcome = outcomes[n]!;
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      }
+    } catch (error) {
+      if (batch.length === 1 || error instanceof Unavailable) for (const { reject } of batch) reject(error);
+      else for (const waiting of batch) await flush([waiting]);
+    } finally {
+      inFlight--;
+      schedule();
+    }
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      queue.push({ item, resolve, reject });
+      schedule();
+    });
+}

@@ -1,0 +1,64 @@
+// The log's table in Postgres, the format of architecture.md column by column, and how a row becomes a stored commit again.
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+
+export const EVENTS_SQL = `
+create table events (
+  -- Stream id, "<category>#<id>". Compared byte by byte, so that every engine has the same total order.
+  pk  text collate "C" not null,
+  -- Commit number in the stream: 1, 2, 3 …; with pk the condition of every append.
+  sk  int not null check (sk > 0),
+  -- Format number.
+  f   smallint not null,
+  -- First and last event version.
+  fv  int not null,
+  lv  int not null check (lv >= fv),
+  -- The events as one JSON text. Not jsonb: its bytes are what is hashed.
+  ev  text not null,
+  -- Commit time, a hybrid logical clock: ms × 1000 + counter.
+  at  bigint not null,
+  -- Command ids, a JSON array.
+  cs  text not null,
+  -- Previous and own hash, lower-case hex.
+  ph  text collate "C" not null,
+  h   text collate "C" not null,
+  -- Log partition, the first byte of SHA-256(pk) modulo ${LOG_PARTITIONS}.
+  lp  smallint not null check (lp between 0 and ${LOG_PARTITIONS - 1}),
+  -- The change feed's order, no part of the format: the transaction that wrote the row, and a counter within it.
+  tx  xid8 not null default pg_current_xact_id(),
+  seq bigint generated always as identity (cache 100),
+  primary key (pk, sk)
+);
+
+-- The log in its total order.
+create index events_log on events (at, pk, sk);
+
+-- The log as the change feed reads it.
+create index events_feed on events (tx, seq);
+
+-- The owner may take these rights back and the superuser always has them: hence also a trigger, which fires even where replication switches others off.
+revoke update, delete, truncate on events from public, current_user;
+
+create function events_refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'The event log is append-only: % on % is refused.', tg_op, tg_table_name
+    using errcode = 'insufficient_privilege', hint = 'Correct a fact by appending another event.';
+end $$;
+
+create trigger events_append_only before update or delete or truncate on events
+  for each statement execute function events_refuse_change();
+alter table events enable always trigger events_append_only;
+`;
+
+/** The columns of a stored commit; all but `cs` and `at` are as they come. */
+export const COMMIT_COLUMNS = 'pk, sk, f, fv, lv, ev, at, cs, ph, h, lp';
+
+export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
+
+export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: CommitRow): StoredCommit {
+  return { pk, sk, f, fv, lv, ev, at, cs: JSON.parse(cs), ph, h, lp };
+}
+
+/** Woken after appends; a hint, so that nobody waits for the next poll. */
+export const WAKE_CHANNEL = 'commerce_log';

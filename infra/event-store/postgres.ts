@@ -1,0 +1,254 @@
+// The event store on Postgres: appends that wait at the same time go out as one multi-row insert, each with its own outcome.
+import type { Pool, PoolClient } from 'pg';
+import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
+import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { createTableOnce, isTransient, withConnection } from '../postgres.js';
+import { withinBudget } from '../retry.js';
+import { coalesce } from './coalesce.js';
+import { type CommitCodec, positionOf } from './codec.js';
+import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
+
+const ENGINE = 'Postgres';
+
+/** While the server syncs one insert to disk it works on the next. */
+const MAX_INSERTS_IN_FLIGHT = 3;
+const MAX_ROWS_PER_INSERT = 500;
+const MAX_BYTES_PER_INSERT = 1024 * 1024;
+
+/** An insert without an answer is given up, and repeated on another connection. */
+const INSERT_TIMEOUT_MS = 2_000;
+
+/** A commit that is this much older than the store's clock is refused, whatever held it up: the watermark may have passed it. */
+const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 1_000;
+
+const READ_BUDGET_MS = 5_000;
+const READ_PAGE_ROWS = 500;
+const READ_PAGE_BYTES = 4 * 1024 * 1024;
+const LOG_PAGE_ROWS = 5_000;
+
+/** Wake-ups of the feed are gathered for this long. */
+const WAKE_AFTER_MS = 5;
+
+export interface PostgresEventStoreOptions {
+  pool: Pool;
+  codec: CommitCodec;
+  clock?: Clock;
+  watermarkLagMs?: number;
+}
+
+interface Append {
+  commit: StoredCommit;
+  since: number;
+}
+
+/** Creates the log's table unless it exists. */
+export function createEventsTable(pool: Pool): Promise<void> {
+  return createTableOnce(pool, 'events', EVENTS_SQL);
+}
+
+export function createPostgresEventStore({
+  pool,
+  codec,
+  clock = Date.now,
+  watermarkLagMs = WATERMARK_LAG_MS,
+}: PostgresEventStoreOptions): EventStore {
+  const wakeFeed = createWaker(pool);
+
+  const enqueue = coalesce<Append, AppendResult>({
+    write: appendAll,
+    keyOf: ({ commit }) => `${commit.pk} ${commit.sk}`,
+    bytesOf: ({ commit }) => commit.ev.length,
+    maxInFlight: MAX_INSERTS_IN_FLIGHT,
+    maxItems: MAX_ROWS_PER_INSERT,
+    maxBytes: MAX_BYTES_PER_INSERT,
+  });
+
+  async function appendAll(batch: readonly Append[]): Promise<(AppendResult | Error)[]> {
+    const commits = batch.map(({ commit }) => commit);
+    const deadline = Math.min(...batch.map(({ since }) => since)) + APPEND_BUDGET_MS;
+    const outcomes = await withinBudget(
+      { engine: ENGINE, budgetMs: deadline - clock(), isRetryable: isTransient, clock },
+      () => withConnection(pool, (client) => insert(client, commits)),
+    );
+    wakeFeed();
+    return outcomes;
+  }
+
+  /** Idempotent: a repeat after a lost reply finds its own rows by their hashes. */
+  async function insert(client: PoolClient, commits: readonly StoredCommit[]): Promise<(AppendResult | Error)[]> {
+    const now = clock();
+    const inserted = await client.query<{ h: string }>(insertStatement(commits, now));
+    const ours = new Set(inserted.rows.map(({ h }) => h));
+    const others = commits.filter(({ h }) => !ours.has(h));
+    const found = others.length > 0 ? await lookUp(client, others) : undefined;
+    return commits.map((commit) => {
+      const stored = ours.has(commit.h) ? commit.h : found?.hashes.get(commit);
+      if (stored === commit.h) return { appended: true, position: positionOf(commit) };
+      if (stored) return { appended: false };
+      return refusedByClock(found!.storeNow, now);
+    });
+  }
+
+  /** What is stored in the places of these commits, and the store's clock. */
+  async function lookUp(client: PoolClient, commits: readonly StoredCommit[]) {
+    const { rows } = await client.query<{ h: string | null; now: number }>({
+      name: 'log-look-up',
+      text: LOOK_UP_SQL,
+      values: [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)],
+      query_timeout: INSERT_TIMEOUT_MS,
+    } as QueryWithTimeout);
+    return { hashes: new Map(commits.map((commit, n) => [commit, rows[n]!.h])), storeNow: rows[0]!.now };
+  }
+
+  async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
+    const result = await withinBudget(
+      { engine: ENGINE, budgetMs: READ_BUDGET_MS, isRetryable: isTransient, clock },
+      () => pool.query<R>({ name, text, values }),
+    );
+    return result.rows;
+  }
+
+  async function watermark(): Promise<Hlc> {
+    const [row] = await rows<{ now: number }>('log-watermark', WATERMARK_SQL, []);
+    return hlcOf(row!.now - watermarkLagMs);
+  }
+
+  return {
+    async append(stream, after, newCommit) {
+      return enqueue({ commit: codec.encode(stream, after, newCommit), since: clock() });
+    },
+
+    async *read(stream, after = 0) {
+      for (let last = after, more = true; more; ) {
+        const page = await rows<ReadRow>('log-read', READ_SQL, [stream, last, READ_PAGE_ROWS, READ_PAGE_BYTES]);
+        for (const row of page) yield codec.decode(storedCommit(row));
+        last = page.at(-1)?.sk ?? last;
+        const candidates = page[0]?.candidates ?? 0;
+        more = page.length < candidates || candidates === READ_PAGE_ROWS;
+      }
+    },
+
+    async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
+      const end = Math.min(upTo, await watermark());
+      // Behind every entry at `after` itself.
+      let last: LogEntry = { at: after + 1, stream: '' as StreamId, commitNo: 0 };
+      for (;;) {
+        const page = await rows<LogEntry>('log-order', LOG_SQL, [
+          last.at,
+          last.stream,
+          last.commitNo,
+          end,
+          LOG_PAGE_ROWS,
+        ]);
+        yield* page;
+        if (page.length < LOG_PAGE_ROWS) return;
+        last = page.at(-1)!;
+      }
+    },
+
+    watermark,
+  };
+}
+
+/** `query_timeout` works per query, too; the type declarations know it for the connection only. */
+interface QueryWithTimeout {
+  name: string;
+  text: string;
+  values: unknown[];
+  query_timeout: number;
+}
+
+const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
+
+const INSERT_SQL = `
+  insert into events (${COMMIT_COLUMNS})
+  select r.* from unnest(
+    $1::text[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::smallint[]
+  ) r (${COMMIT_COLUMNS})
+  where abs((select ${STORE_NOW}) - $12::bigint) <= ${MAX_CLOCK_SKEW_MS}
+    and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000
+  on conflict do nothing
+  returning h`;
+
+/** Sorted, so that two inserts that meet in the same places wait for each other in one direction only. */
+function insertStatement(commits: readonly StoredCommit[], now: number): QueryWithTimeout {
+  const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
+  const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
+  const commands = sorted.map(({ cs }) => JSON.stringify(cs));
+  return {
+    name: 'log-append',
+    text: INSERT_SQL,
+    values: [
+      column('pk'),
+      column('sk'),
+      column('f'),
+      column('fv'),
+      column('lv'),
+      column('ev'),
+      column('at'),
+      commands,
+      column('ph'),
+      column('h'),
+      column('lp'),
+      now,
+    ],
+    query_timeout: INSERT_TIMEOUT_MS,
+  };
+}
+
+const LOOK_UP_SQL = `
+  select e.h, ${STORE_NOW} as now
+  from unnest($1::text[], $2::int[]) with ordinality r (pk, sk, n) left join events e using (pk, sk)
+  order by r.n`;
+
+interface ReadRow extends CommitRow {
+  /** Rows that were there to be returned before the bytes were counted. */
+  candidates: number;
+}
+
+/** At most so many rows, and so many bytes before the last. */
+const READ_SQL = `
+  select ${COMMIT_COLUMNS}, candidates from (
+    select *, (count(*) over ())::int as candidates, sum(octet_length(ev)) over (order by sk) - octet_length(ev) as bytes_before
+    from (select * from events where pk = $1 and sk > $2 order by sk limit $3) rows
+  ) page
+  where bytes_before < $4
+  order by sk`;
+
+const LOG_SQL = `
+  select at, pk as stream, sk as "commitNo" from events
+  where (at, pk, sk) > ($1::bigint, $2::text, $3::int) and at <= $4::bigint
+  order by at, pk, sk limit $5`;
+
+/**
+ * Now, or when the oldest transaction that may still write to the log began. The statement's own time comes first: a
+ * writer that takes its lock later than we look reads its clock later, too. (Sessions of other roles are seen without
+ * their times, unless ours is granted pg_read_all_stats.)
+ */
+const WATERMARK_SQL = `
+  select floor(extract(epoch from least(statement_timestamp(), min(a.xact_start))) * 1000)::bigint as now
+  from pg_locks l join pg_stat_activity a using (pid)
+  where l.relation = 'events'::regclass and l.mode = 'RowExclusiveLock'`;
+
+function refusedByClock(storeNow: number, now: number): Error {
+  const skew = now - storeNow;
+  if (Math.abs(skew) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skew, MAX_CLOCK_SKEW_MS);
+  return new Unavailable(ENGINE, `the commit was held up and is too old to be appended; decide it again.`);
+}
+
+/** NOTIFY takes a lock that makes commits wait for each other, so it has a transaction of its own, and is a hint that may be lost. */
+function createWaker(pool: Pool): () => void {
+  let planned = false;
+  return () => {
+    if (planned) return;
+    planned = true;
+    setTimeout(() => {
+      planned = false;
+      pool.query(`notify ${WAKE_CHANNEL}`).catch(() => {});
+    }, WAKE_AFTER_MS).unref();
+  };
+}

@@ -1,0 +1,88 @@
+// What all Postgres adapters share: the pool, which errors a retry may mend, and making tables once.
+import pg from 'pg';
+
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/** Advisory lock of everybody who creates tables. */
+const SCHEMA_LOCK = 7_236_115;
+
+const INT8 = 20;
+
+export interface PoolOptions {
+  url: string;
+  /** Connections at most. */
+  max?: number;
+  /** Told when an idle connection breaks; the pool replaces it by itself. */
+  warn?: (message: string) => void;
+}
+
+export function createPool({ url, max = 10, warn = () => {} }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: 'commerce',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
+  });
+  // Without a listener a server that stops would end this process.
+  pool.on('error', (error) => warn(`Postgres: a connection broke: ${error.message}`));
+  return pool;
+}
+
+/** int8 comes as a number. */
+function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
+  return oid === INT8 && format !== 'binary' ? safeInteger : pg.types.getTypeParser(oid, format);
+}
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is too large for an integer of JavaScript`);
+  return value;
+}
+
+/** Connections (08), resources (53), operator intervention (57), serialisation and deadlock (40), lock timeout (55P03). */
+const TRANSIENT_SQLSTATE = /^(08|53|57|40)...$|^55P03$/;
+
+/** Errors of sockets, and of the driver, which gives its own no code. */
+const TRANSIENT_CODE = /^E(CONN|PIPE|TIMEDOUT|HOST|NET|AI_AGAIN)/;
+const TRANSIENT_MESSAGE = /timeout|connection terminated|connection error|not queryable|Connection ended/i;
+
+/** Whether the same statement may succeed when it is repeated: the server was away, busy, or chose a victim. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string') return TRANSIENT_SQLSTATE.test(code) || TRANSIENT_CODE.test(code);
+  return TRANSIENT_MESSAGE.test(error.message);
+}
+
+/** Runs the statements unless the table exists. Any number of processes may do so at once. */
+export async function createTableOnce(pool: pg.Pool, table: string, statements: string): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
+    const { rows } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [table]);
+    if (!rows[0]!.exists) await client.query(statements);
+  });
+}
+
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return withConnection(pool, async (client) => {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  });
+}
+
+/** Lends a connection; one that saw an error is closed, because what it still has under way is unknown. */
+export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    const result = await work(client);
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
