@@ -1,0 +1,341 @@
+// The command path on an event store in memory: groups, races, repeats, faults.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { z } from 'zod';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isProblem, reject, Unavailable } from '../../domain/kernel/errors.js';
+import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
+import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
+import { MAX_CONFLICT_RETRIES, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import { streamId } from '../../domain/kernel/stream.js';
+import { createCommitCodec } from '../../infra/event-store/codec.js';
+import {
+  createMemoryEventStore,
+  createMemoryLog,
+  type MemoryEventStoreOptions,
+} from '../../infra/event-store/memory.js';
+import { type CommandRunner, createCommandRunner } from './command-runner.js';
+
+const purseEvents = {
+  Filled: { version: 1, data: z.strictObject({ amount: z.int().min(1), note: z.string().optional() }) },
+  Spent: { version: 1, data: z.strictObject({ amount: z.int().min(1) }) },
+};
+type PurseEvent = EventOf<typeof purseEvents>;
+type PurseCommand = { type: 'Fill' | 'Spend'; amount: number; note?: string };
+
+/** Never below zero; filling with nothing is a no-op. */
+const purse: Decider<PurseCommand, { left: number }, PurseEvent> = {
+  category: 'purse',
+  events: purseEvents,
+  initialState: { left: 0 },
+  decide({ type, amount, note }, { left }) {
+    if (type === 'Fill') return amount === 0 ? [] : [{ type: 'Filled', data: { amount, ...(note && { note }) } }];
+    return amount > left ? reject('rule_violated', `only ${left} left`) : [{ type: 'Spent', data: { amount } }];
+  },
+  evolve: ({ left }, { type, data }) => ({ left: type === 'Filled' ? left + data.amount : left - data.amount }),
+  snapshot: { foldVersion: 1, every: 10 },
+};
+
+const catalogue = eventCatalogue(purseEvents);
+const unsealed: PersonalData = {
+  seal: async (event) => event,
+  open: async (value) => value as never,
+  forget: async () => {},
+};
+const stream = streamId('purse', 'a');
+
+interface World {
+  runner: CommandRunner;
+  store: EventStore;
+  /** Appends that reached the store. */
+  appends(): number;
+  reads(): number;
+  /** Another process on the same log. */
+  another(options?: Partial<MemoryEventStoreOptions>): World;
+  advance(ms: number): void;
+}
+
+function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: SnapshotStore): World {
+  let now = 1_700_000_000_000;
+  const log = createMemoryLog();
+  const join = (more: Partial<MemoryEventStoreOptions>): World => {
+    const codec = createCommitCodec(catalogue);
+    const inner = createMemoryEventStore({ codec, log, clock: () => now, ...more });
+    let appends = 0;
+    let reads = 0;
+    const store: EventStore = {
+      ...inner,
+      append(...args) {
+        appends++;
+        return inner.append(...args);
+      },
+      read(...args) {
+        reads++;
+        return inner.read(...args);
+      },
+    };
+    return {
+      runner: createCommandRunner({
+        store,
+        catalogue,
+        personal: unsealed,
+        clock: () => now,
+        ...(snapshots && { snapshots }),
+      }),
+      store,
+      appends: () => appends,
+      reads: () => reads,
+      another: (other = {}) => join(other),
+      advance(ms) {
+        now += ms;
+      },
+    };
+  };
+  return join(options);
+}
+
+let made = 0;
+function meta(more: Partial<CommandMeta> = {}): CommandMeta {
+  const actor = { type: 'staff', id: 's' } as const;
+  return { id: `command-${++made}`, issuedAt: 1_700_000_000_000, correlationId: 'request', actor, ...more };
+}
+
+const fill = (amount: number): PurseCommand => ({ type: 'Fill', amount });
+const spend = (amount: number): PurseCommand => ({ type: 'Spend', amount });
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no error',
+    (error) => (isProblem(error) ? error.code : String(error)),
+  );
+}
+
+describe('The command runner', () => {
+  it('writes one commit for commands that meet on one stream, and answers each by itself', async () => {
+    const { runner, appends } = world();
+    const outcomes = await Promise.allSettled([
+      runner.execute(purse, stream, fill(5), meta()),
+      runner.execute(purse, stream, spend(3), meta()),
+      runner.execute(purse, stream, spend(3), meta()),
+      runner.execute(purse, stream, spend(2), meta()),
+    ]);
+    expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(appends()).to.equal(1);
+    expect((await runner.load(purse, stream)).state).to.deep.equal({ left: 0 });
+  });
+
+  it('executes a command once however often it is repeated, at once or later, here or in another process', async () => {
+    const { runner, another } = world();
+    const once = meta();
+    await Promise.all([runner.execute(purse, stream, fill(5), once), runner.execute(purse, stream, fill(5), once)]);
+    expect(await runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    expect(await another().runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    expect((await runner.load(purse, stream)).state.left).to.equal(5);
+  });
+
+  it('needs one round trip for a stream known to be new, and one for each command after the first', async () => {
+    const { runner, appends, reads } = world();
+    await runner.execute(purse, stream, fill(5), meta({ newStream: true }));
+    await runner.execute(purse, stream, spend(1), meta());
+    expect([appends(), reads()]).to.deep.equal([2, 0]);
+  });
+
+  it('finds out that a stream taken for new is not', async () => {
+    const { runner, another } = world();
+    await runner.execute(purse, stream, fill(5), meta());
+    const { state } = await another().runner.execute(purse, stream, fill(2), meta({ newStream: true }));
+    expect(state.left).to.equal(7);
+  });
+
+  it('never refuses, and never calls done, on what it remembers of a stream that another process has changed', async () => {
+    const here = world();
+    const there = here.another();
+    await here.runner.execute(purse, stream, fill(1), meta());
+    await there.runner.execute(purse, stream, fill(9), meta());
+    expect((await here.runner.execute(purse, stream, spend(10), meta())).state.left).to.equal(0);
+    await there.runner.execute(purse, stream, fill(4), meta());
+    expect((await here.runner.execute(purse, stream, fill(0), meta())).state.left).to.equal(4);
+    await there.runner.execute(purse, stream, fill(1), meta());
+    expect((await here.runner.load(purse, stream)).state.left).to.equal(5);
+  });
+
+  it('refuses a command for another version than the stream is at', async () => {
+    const { runner } = world();
+    const { position } = await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 }));
+    expect(await codeOf(runner.execute(purse, stream, spend(1), meta({ expectedVersion: 0 })))).to.equal(
+      'version_mismatch',
+    );
+    await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version }));
+  });
+
+  it('refuses a command older than the retry horizon, unless a process asks to look for it in the past', async () => {
+    const { runner, advance, another } = world();
+    const once = meta();
+    await runner.execute(purse, stream, fill(5), once);
+    advance(RETRY_HORIZON_MS + 1);
+    const late = another().runner;
+    expect(await codeOf(late.execute(purse, stream, fill(5), once))).to.equal('command_expired');
+    expect(await late.execute(purse, stream, fill(5), { ...once, late: 'search' })).to.deep.include({
+      repeated: true,
+      state: { left: 5 },
+    });
+    const never = meta({ late: 'search' });
+    expect((await late.execute(purse, stream, fill(2), never)).state.left).to.equal(7);
+  });
+
+  it('gives up with a conflict when others keep winning', async () => {
+    const here = world({ beforeAppend: async () => void (await there.runner.execute(purse, stream, fill(1), meta())) });
+    const there = here.another();
+    expect(await codeOf(here.runner.execute(purse, stream, fill(1), meta()))).to.equal('conflict');
+    expect(here.appends()).to.equal(MAX_CONFLICT_RETRIES + 1);
+  });
+
+  it('does not let a command that cannot be stored spoil those it was grouped with', async () => {
+    const { runner } = world();
+    const huge: PurseCommand = { type: 'Fill', amount: 1, note: 'x'.repeat(300_000) };
+    const outcomes = [fill(1), huge, fill(2)].map((command) => codeOf(runner.execute(purse, stream, command, meta())));
+    expect(await Promise.all(outcomes)).to.deep.equal(['no error', 'too_large', 'no error']);
+    expect((await runner.load(purse, stream)).state.left).to.equal(3);
+  });
+
+  it('forgets what it knew of a stream when an append has an unknown outcome, so that a repeat is safe', async () => {
+    let away = true;
+    const crash = () => {
+      if (away) throw new Unavailable('Memory', 'gone');
+    };
+    const { runner } = world({ afterAppend: crash });
+    const once = meta();
+    expect(await codeOf(runner.execute(purse, stream, fill(5), once))).to.equal('unavailable');
+    away = false;
+    expect(await runner.execute(purse, stream, fill(5), once)).to.deep.include({ repeated: true, state: { left: 5 } });
+  });
+
+  it('records who, why and when beside what', async () => {
+    const { runner, store } = world();
+    const cause = { eventId: 'other:0', at: 1_700_000_000_000_500 };
+    await runner.execute(purse, stream, fill(5), meta({ id: 'c', cause, occurredAt: '2010-12-01T08:26:00.000Z' }));
+    const [commit] = await collect(store.read(stream));
+    expect(commit!.position.at).to.be.greaterThan(cause.at);
+    expect(commit!.commandIds).to.deep.equal(['c']);
+    expect(commit!.events).to.deep.equal([
+      {
+        id: 'c:0',
+        type: 'Filled',
+        schemaVersion: 1,
+        version: 1,
+        occurredAt: '2010-12-01T08:26:00.000Z',
+        commandId: 'c',
+        correlationId: 'request',
+        causationId: 'other:0',
+        actor: { type: 'staff', id: 's' },
+        data: { amount: 5 },
+      },
+    ]);
+  });
+
+  describe('with snapshots', () => {
+    function memorySnapshots(): SnapshotStore & { kept: Map<string, Snapshot> } {
+      const kept = new Map<string, Snapshot>();
+      return {
+        kept,
+        load: async (id, foldVersion) => kept.get(`${id} ${foldVersion}`),
+        save: async (id, foldVersion, snapshot) =>
+          void kept.set(`${id} ${foldVersion}`, JSON.parse(JSON.stringify(snapshot))),
+      };
+    }
+
+    it('starts from the last one, and still knows the commands before it', async () => {
+      const snapshots = memorySnapshots();
+      const { runner, another } = world({}, snapshots);
+      const first = meta();
+      await runner.execute(purse, stream, fill(1), first);
+      for (let n = 0; n < 24; n++) await runner.execute(purse, stream, fill(1), meta());
+      expect([...snapshots.kept.values()][0]!.position.commitNo).to.equal(20);
+      const fresh = another();
+      expect(await fresh.runner.execute(purse, stream, fill(1), first)).to.deep.include({
+        repeated: true,
+        state: { left: 25 },
+      });
+    });
+
+    it('drops one that is not of this stream, and one of another fold', async () => {
+      const snapshots = memorySnapshots();
+      const { runner, another } = world({}, snapshots);
+      for (let n = 0; n < 12; n++) await runner.execute(purse, stream, fill(1), meta());
+      const [key, snapshot] = [...snapshots.kept][0]!;
+      snapshots.kept.set(key, {
+        position: { ...snapshot.position, hash: 'f'.repeat(64) },
+        state: { state: { left: 999 }, recent: [] },
+      });
+      expect((await another().runner.load(purse, stream)).state.left).to.equal(12);
+      snapshots.kept.set(key, {
+        position: { ...snapshot.position, commitNo: 99 },
+        state: { state: { left: 999 }, recent: [] },
+      });
+      expect((await another().runner.load(purse, stream)).state.left).to.equal(12);
+    });
+  });
+
+  it('keeps every promise when several processes race, lose replies and crash', async () => {
+    const orders = fc.array(
+      fc.record({ id: fc.nat(15), process: fc.nat(2), amount: fc.integer({ min: -4, max: 5 }), pause: fc.boolean() }),
+      { maxLength: 40 },
+    );
+    await fc.assert(
+      fc.asyncProperty(orders, fc.infiniteStream(fc.nat(9)), async (commands, chance) => {
+        const fate = () => chance.next().value as number;
+        const faults: Partial<MemoryEventStoreOptions> = {
+          beforeAppend: async () => void (fate() === 0 ? crash() : await yieldTo(fate())),
+          afterAppend: () => void (fate() === 0 && crash()),
+          loseReply: () => fate() === 0,
+        };
+        const first = world(faults);
+        const processes = [first, first.another(faults), first.another(faults)];
+        const acknowledged = new Map<string, number>();
+        const amounts = new Map<number, number>();
+        const running: Promise<void>[] = [];
+        for (const { id, process, amount, pause } of commands) {
+          const steady = amounts.get(id) ?? amount; // a repeat says the same
+          amounts.set(id, steady);
+          const command = steady >= 0 ? fill(steady) : spend(-steady);
+          running.push(
+            processes[process]!.runner.execute(purse, stream, command, meta({ id: `c${id}` })).then(
+              () => void acknowledged.set(`c${id}`, steady),
+              (error) => void expect(isProblem(error), String(error)).to.equal(true),
+            ),
+          );
+          if (pause) await yieldTo(2);
+        }
+        await Promise.all(running);
+
+        const commits = await collect(first.store.read(stream));
+        const executed = commits.flatMap(({ commandIds }) => commandIds);
+        expect(new Set(executed).size, 'no command twice').to.equal(executed.length);
+        let left = 0;
+        for (const { events } of commits) {
+          for (const event of events) left = purse.evolve({ left }, event as never, 0).left;
+          expect(left, 'never below zero').to.be.at.least(0);
+        }
+        for (const [id, amount] of acknowledged)
+          if (amount !== 0) expect(executed, 'nothing acknowledged is lost').to.include(id);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+function crash(): never {
+  throw new Unavailable('Memory', 'crashed here');
+}
+
+async function yieldTo(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+}

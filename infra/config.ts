@@ -1,0 +1,91 @@
+// The configuration: flags, then the environment, then defaults; checked once, before anything is opened.
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const optionalUrl = (...protocols: string[]) =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+      message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    })
+    .optional();
+
+const base64Key = z
+  .string()
+  .refine((text) => Buffer.from(text, 'base64').length === 32, { message: 'must be 32 bytes in base64' })
+  .optional();
+
+const environment = z.object({
+  COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
+  COMMERCE_DATA: z.string().min(1).default('.data'),
+  COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  COMMERCE_MASTER_KEY: base64Key,
+  COMMERCE_TOKEN_KEY: z.string().optional(),
+  DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
+  AWS_ENDPOINT_URL: optionalUrl('http:', 'https:'),
+  MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
+  OPENSEARCH_URL: optionalUrl('http:', 'https:'),
+  REDIS_URL: optionalUrl('redis:', 'rediss:'),
+});
+
+export interface Config {
+  profile: 'embedded' | 'aws';
+  /** Absolute path of the folder for local data: the embedded database, keys. */
+  dataDir: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  masterKey?: string;
+  tokenKey?: string;
+  databaseUrl?: string;
+  awsEndpoint?: string;
+  mongodbUrl?: string;
+  opensearchUrl?: string;
+  redisUrl?: string;
+}
+
+export interface Flags {
+  profile?: string;
+  data?: string;
+}
+
+/** A setting that cannot be used: the message names it and what is allowed. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = environment.safeParse({
+    ...given,
+    ...(flags.profile !== undefined && { COMMERCE_PROFILE: flags.profile }),
+    ...(flags.data !== undefined && { COMMERCE_DATA: flags.data }),
+  });
+  if (!result.success) {
+    const problems = result.error.issues.map(
+      (issue) => `${flagOrVariable(issue.path.join('.'), flags)}: ${issue.message}`,
+    );
+    throw new ConfigError(problems.join('\n'));
+  }
+  const settings = result.data;
+  return withoutUndefined({
+    profile: settings.COMMERCE_PROFILE,
+    dataDir: resolve(settings.COMMERCE_DATA),
+    logLevel: settings.COMMERCE_LOG,
+    masterKey: settings.COMMERCE_MASTER_KEY,
+    tokenKey: settings.COMMERCE_TOKEN_KEY,
+    databaseUrl: settings.DATABASE_URL,
+    awsEndpoint: settings.AWS_ENDPOINT_URL,
+    mongodbUrl: settings.MONGODB_URL,
+    opensearchUrl: settings.OPENSEARCH_URL,
+    redisUrl: settings.REDIS_URL,
+  }) as Config;
+}
+
+function flagOrVariable(variable: string, flags: Flags): string {
+  if (variable === 'COMMERCE_PROFILE' && flags.profile !== undefined) return '--profile';
+  if (variable === 'COMMERCE_DATA' && flags.data !== undefined) return '--data';
+  return variable;
+}
+
+function withoutUndefined(settings: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
