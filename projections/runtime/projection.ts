@@ -11,10 +11,11 @@ export interface Handler<D, E extends DomainEvent> {
   /** The documents that the event touches. */
   keys(event: RecordedEvent<E>): readonly string[];
   /**
-   * The document after the event: the very same object if nothing changed (then nothing is written), `null` for a
-   * tombstone. Of several streams that feed one document each writes its own part, so that their order does not matter.
+   * The document after the event: what was given if nothing changed (then nothing is written), `null` for a tombstone.
+   * A tombstone is given as `undefined`, like a document that never was. Of several streams that feed one document each
+   * writes its own part, so that their order does not matter.
    */
-  evolve(document: D | undefined, event: RecordedEvent<E>, key: string): D | null;
+  evolve(document: D | undefined, event: RecordedEvent<E>, key: string): D | null | undefined;
 }
 
 export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {

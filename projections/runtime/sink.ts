@@ -32,7 +32,10 @@ export type WriteOutcome =
 
 export interface Quarantine {
   stream: StreamId;
-  /** The commit that could not be digested; nothing of the stream behind it is applied until a retry succeeds. */
+  /**
+   * The commit that could not be digested; the stream's progress stops before it until a retry succeeds. A commit that
+   * cannot be evolved leaves no trace; one of whose documents the store refuses may show in its other documents.
+   */
   commitNo: number;
   error: string;
   /** RFC 3339. */
@@ -50,20 +53,28 @@ export interface Sink {
   open(projection: Projection<never, never>): Promise<SinkTable>;
 }
 
-/** The documents and the progress of one version of one projection. Every call rejects while the store is away. */
+/**
+ * The documents and the progress of one version of one projection. Every call rejects while the store is away, with
+ * `Unavailable`; part of it may have happened then. Calls with thousands of entries are fine, calls with none cost nothing.
+ */
 export interface SinkTable {
+  /** What is saved, at once and in every process. Missing documents are absent. */
   load(keys: readonly string[]): Promise<Map<string, StoredDocument>>;
-  /** Each write succeeds or fails by itself under compare-and-set; outcomes are in the order of the writes. */
+  /**
+   * Each write succeeds or fails by itself under compare-and-set; outcomes are in the order of the writes. At most one
+   * write per key.
+   */
   save(writes: readonly DocumentWrite[]): Promise<WriteOutcome[]>;
 
   /** Streams without progress are absent. */
   progress(streams: readonly StreamId[]): Promise<Map<StreamId, StreamProgress>>;
-  /** Raises positions; one that is already higher stays. A stream that passes its quarantined commit leaves quarantine. */
+  /** Raises positions; one that is already higher stays. */
   advance(positions: ReadonlyMap<StreamId, number>): Promise<void>;
+  /** Replaces the stream's entry. An entry counts only while the stream's position is below its commit. */
   quarantine(entry: Quarantine): Promise<void>;
   quarantined(): Promise<Quarantine[]>;
 
-  /** Every commit at or below this time is applied; 0 at first. */
+  /** Every commit at or below this time is applied, or of a stream in quarantine; 0 at first. */
   sweptTo(): Promise<Hlc>;
   setSweptTo(at: Hlc): Promise<void>;
 

@@ -1,0 +1,174 @@
+// Feeds all projectors of a process from one consumer of the change feed. Each stands alone: one whose store is away
+// remembers what it missed and catches up from the log, while the others go on.
+import type { Commit } from '../../domain/kernel/commit.js';
+import type { ChangeFeed } from '../../domain/kernel/feed.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Logger, Projector } from './projector.js';
+
+/** The sweeper compares the log with the positions this often. */
+export const SWEEP_EVERY_MS = 60_000;
+
+/** Every so many sweeps one compares the whole log: once a day. */
+const FULL_SWEEP_EVERY = 1_440;
+
+/** First and longest pause before a store that is away is tried again. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Streams whose missed commits are remembered while a store is away; beyond that the sweeper finds them. */
+const MAX_MISSED_STREAMS = 20_000;
+
+export interface ProjectorHostDeps {
+  feed: ChangeFeed;
+  /** Name of the feed's consumer. */
+  consumer: string;
+  projectors: readonly Projector[];
+  signal: AbortSignal;
+  log: Logger;
+  sweepEveryMs?: number;
+}
+
+/** A projector whose store, or the log behind it, did not answer. */
+export interface Away {
+  projection: string;
+  error: string;
+  /** RFC 3339. */
+  since: string;
+}
+
+export interface ProjectorHost {
+  /** Who is away now; nobody means ready. */
+  readiness(): Away[];
+  /** Resolves when the signal has aborted and all is at rest. */
+  done: Promise<void>;
+}
+
+export function runProjectors({
+  feed,
+  consumer,
+  projectors,
+  signal,
+  log,
+  sweepEveryMs = SWEEP_EVERY_MS,
+}: ProjectorHostDeps): ProjectorHost {
+  const lanes = projectors.map((projector) => createLane(projector, signal, log));
+  const deliver = async (commits: readonly Commit[]) => {
+    await Promise.all(lanes.map((lane) => lane.deliver(commits)));
+  };
+
+  async function sweepNowAndThen(lane: Lane): Promise<void> {
+    for (let turn = 1; !signal.aborted; turn++) {
+      await lane.sweep(turn % FULL_SWEEP_EVERY === 0);
+      await pause(sweepEveryMs, signal);
+    }
+  }
+
+  const running = Promise.all([feed.run(consumer, deliver, signal), ...lanes.map(sweepNowAndThen)]);
+  return {
+    readiness: () => lanes.flatMap((lane) => lane.away() ?? []),
+    done: running.then(() => Promise.all(lanes.map((lane) => lane.atRest()))).then(() => undefined),
+  };
+}
+
+interface Lane {
+  deliver(commits: readonly Commit[]): Promise<void>;
+  sweep(full: boolean): Promise<void>;
+  away(): Away | undefined;
+  atRest(): Promise<void>;
+}
+
+/** One projector's way through the failures of its store. Nothing here rejects. */
+function createLane(projector: Projector, signal: AbortSignal, log: Logger): Lane {
+  const missed = new Map<StreamId, number>();
+  let sweepDue: { full: boolean } | undefined;
+  let away: Away | undefined;
+  let recovery: Promise<void> = Promise.resolve();
+
+  async function deliver(commits: readonly Commit[]): Promise<void> {
+    if (away) return remember(commits);
+    try {
+      await projector.apply(commits);
+    } catch (error) {
+      remember(commits);
+      leave(error);
+    }
+  }
+
+  async function sweep(full: boolean): Promise<void> {
+    if (away) return oweSweep(full);
+    try {
+      await projector.sweep({ full });
+    } catch (error) {
+      oweSweep(full);
+      leave(error);
+    }
+  }
+
+  function remember(commits: readonly Commit[]): void {
+    for (const { stream, position } of commits) {
+      missed.set(stream, Math.max(position.commitNo, missed.get(stream) ?? 0));
+      if (missed.size <= MAX_MISSED_STREAMS) continue;
+      missed.delete(missed.keys().next().value!);
+      oweSweep(false);
+    }
+  }
+
+  function oweSweep(full: boolean): void {
+    sweepDue = { full: full || sweepDue?.full === true };
+  }
+
+  function leave(error: unknown): void {
+    if (away) return;
+    away = { projection: projector.name, error: textOf(error), since: new Date().toISOString() };
+    log.warn({ ...away }, 'a projection waits for its store or the log; it will catch up by itself');
+    recovery = recover();
+  }
+
+  async function recover(): Promise<void> {
+    for (let wait = FIRST_PAUSE_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
+      await pause(wait, signal);
+      try {
+        while (!signal.aborted && (missed.size > 0 || sweepDue)) await catchUp();
+        away = undefined;
+        log.info({ projection: projector.name }, 'a projection has caught up');
+        return;
+      } catch (error) {
+        away = { ...away!, error: textOf(error) };
+      }
+    }
+  }
+
+  async function catchUp(): Promise<void> {
+    const tails = new Map(missed);
+    await projector.catchUp(tails);
+    for (const [stream, commitNo] of tails) if (missed.get(stream) === commitNo) missed.delete(stream);
+    const due = sweepDue;
+    sweepDue = undefined;
+    try {
+      if (due) await projector.sweep(due);
+    } catch (error) {
+      oweSweep(due!.full);
+      throw error;
+    }
+  }
+
+  return { deliver, sweep, away: () => away, atRest: () => recovery };
+}
+
+/** Ends early when the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,26 @@
+// What one process remembers of a projection's positions: bounded, and never more than what the sink holds.
+import type { StreamId } from '../../domain/kernel/stream.js';
+
+/** Streams whose position is remembered, those used last; about 100 bytes each. */
+const MAX_STREAMS = 20_000;
+
+export interface Positions {
+  /** A lower bound of the stream's position. */
+  get(stream: StreamId): number | undefined;
+  raise(stream: StreamId, commitNo: number): void;
+  clear(): void;
+}
+
+export function createPositions(maxStreams = MAX_STREAMS): Positions {
+  const known = new Map<StreamId, number>();
+  return {
+    get: (stream) => known.get(stream),
+    raise(stream, commitNo) {
+      const raised = Math.max(commitNo, known.get(stream) ?? 0);
+      known.delete(stream);
+      known.set(stream, raised);
+      if (known.size > maxStreams) known.delete(known.keys().next().value!);
+    },
+    clear: () => known.clear(),
+  };
+}

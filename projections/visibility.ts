@@ -1,0 +1,94 @@
+// When a query may answer someone who has seen certain commits: once the read model shows them.
+import type { SeenCommits } from '../domain/kernel/consistency.js';
+import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
+import { createPositions } from './runtime/positions.js';
+import type { Projection } from './runtime/projection.js';
+import type { SinkTable } from './runtime/sink.js';
+
+/** How often the sink is asked for what other processes have applied: at first, and at most. */
+const FIRST_POLL_MS = 20;
+const SLOWEST_POLL_MS = 250;
+
+export interface Visibility {
+  /** True once every commit seen, of streams that the projection follows, shows; false when `waitMs` is over first. */
+  wait(seen: SeenCommits, waitMs: number): Promise<boolean>;
+}
+
+export interface VisibilityGate extends Visibility {
+  /** This process's projector has moved positions: whoever waits looks again at once. */
+  advanced(): void;
+}
+
+export function createVisibility(
+  table: Pick<SinkTable, 'progress' | 'refresh'>,
+  projection: Projection<never, never>,
+): VisibilityGate {
+  const followed = new Set(projection.categories);
+  const shown = createPositions();
+  const refresh = table.refresh && sharedRefresh(() => table.refresh!());
+  let advance = signalOnce();
+
+  async function wait(seen: SeenCommits, waitMs: number): Promise<boolean> {
+    const deadline = Date.now() + waitMs;
+    for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
+      const { promise } = advance;
+      if (await shows(seen)) return true;
+      const left = deadline - Date.now();
+      if (left <= 0) return false;
+      await raceTimeout(promise, Math.min(poll, left));
+    }
+  }
+
+  async function shows(seen: SeenCommits): Promise<boolean> {
+    const open = [...seen].filter(
+      ([stream, commitNo]) => followed.has(categoryOf(stream)) && commitNo > (shown.get(stream) ?? 0),
+    );
+    if (open.length === 0) return true;
+    const progress = await table.progress(open.map(([stream]) => stream));
+    if (open.some(([stream, commitNo]) => commitNo > (progress.get(stream)?.commitNo ?? 0))) return false;
+    await refresh?.();
+    for (const [stream] of open as [StreamId, number][]) shown.raise(stream, progress.get(stream)!.commitNo);
+    return true;
+  }
+
+  return {
+    wait,
+    advanced() {
+      advance.fire();
+      advance = signalOnce();
+    },
+  };
+}
+
+/** One refresh serves all who ask before it starts; who asks while one runs, whose data it may miss, shares the next. */
+function sharedRefresh(refresh: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return () => {
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        running = refresh();
+        return running;
+      });
+    return next;
+  };
+}
+
+function signalOnce(): { promise: Promise<void>; fire: () => void } {
+  let fire = () => {};
+  const promise = new Promise<void>((resolve) => {
+    fire = resolve;
+  });
+  return { promise, fire };
+}
+
+async function raceTimeout(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}
