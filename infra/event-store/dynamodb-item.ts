@@ -1,0 +1,75 @@
+// A stored commit as a DynamoDB item, and back: from the table, and from the change records that Kinesis brings.
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { isStreamId } from '../../domain/kernel/stream.js';
+
+export type Item = Record<string, AttributeValue>;
+
+export function toItem({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: StoredCommit): Item {
+  return {
+    pk: { S: pk },
+    sk: { N: String(sk) },
+    f: { N: String(f) },
+    fv: { N: String(fv) },
+    lv: { N: String(lv) },
+    ev: { S: ev },
+    at: { N: String(at) },
+    cs: { L: cs.map((id) => ({ S: id })) },
+    ph: { S: ph },
+    h: { S: h },
+    lp: { N: String(lp) },
+  };
+}
+
+/** Throws `NotACommit`. */
+export function fromItem(item: Item): StoredCommit {
+  return {
+    ...keyOf(item),
+    f: integer(item, 'f'),
+    fv: integer(item, 'fv'),
+    lv: integer(item, 'lv'),
+    ev: text(item, 'ev'),
+    at: integer(item, 'at'),
+    cs: texts(item, 'cs'),
+    ph: text(item, 'ph'),
+    h: text(item, 'h'),
+    lp: integer(item, 'lp'),
+  };
+}
+
+/** Throws `NotACommit`. */
+export function keyOf(item: Item): Pick<StoredCommit, 'pk' | 'sk'> {
+  const pk = text(item, 'pk');
+  if (!isStreamId(pk)) throw new NotACommit('pk');
+  return { pk, sk: integer(item, 'sk') };
+}
+
+/** The index of the log in total order holds just this much of a commit. */
+export function indexEntryOf(item: Item): Pick<StoredCommit, 'pk' | 'sk' | 'at'> {
+  return { ...keyOf(item), at: integer(item, 'at') };
+}
+
+export class NotACommit extends Error {
+  override name = 'NotACommit';
+  constructor(attribute: string) {
+    super(`An item is no commit: its attribute ${attribute} is missing or has the wrong type.`);
+  }
+}
+
+function text(item: Item, name: string): string {
+  const value = item[name]?.S;
+  if (typeof value !== 'string') throw new NotACommit(name);
+  return value;
+}
+
+function integer(item: Item, name: string): number {
+  const value = Number(item[name]?.N);
+  if (!Number.isSafeInteger(value)) throw new NotACommit(name);
+  return value;
+}
+
+function texts(item: Item, name: string): string[] {
+  const values = item[name]?.L;
+  if (!Array.isArray(values)) throw new NotACommit(name);
+  return values.map((_, index) => text(values as never, String(index)));
+}

@@ -1,0 +1,204 @@
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeKinesisStreamingDestinationCommand,
+  type DynamoDBClient,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { START } from '../../domain/kernel/commit.js';
+import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
+import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS } from '../../domain/kernel/limits.js';
+import { streamId } from '../../domain/kernel/stream.js';
+import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations } from '../../test/aws.js';
+import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { freshName } from '../../test/engines.js';
+import { ensureStream } from '../aws.js';
+import { createCommitCodec } from './codec.js';
+import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb.js';
+import { fromItem } from './dynamodb-item.js';
+
+const codec = createCommitCodec(notes);
+
+describeOnAws('On DynamoDB', (aws) => {
+  const table = freshName('events');
+  before(() => createEventsTable({ client: aws.dynamodb(), table }));
+
+  eventStoreContract('DynamoDB', () => ({
+    open({ loseReply, ...options } = {}) {
+      const client = aws.dynamodb();
+      if (loseReply)
+        injectFaults(client, (operation) => (operation === 'PutItem' && loseReply() ? 'reply lost' : undefined));
+      return createDynamoEventStore({ client, table, codec, ...options });
+    },
+    async items(stream) {
+      const { Items } = await aws.dynamodb().send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': { S: stream } },
+        }),
+      );
+      return Items!.map(fromItem);
+    },
+  }));
+
+  describe('DynamoDB as an event store', () => {
+    let client: DynamoDBClient;
+    beforeEach(() => {
+      client = aws.dynamodb();
+    });
+
+    const openStore = (options: Partial<DynamoEventStoreOptions> = {}) =>
+      createDynamoEventStore({ client, table, codec, ...options });
+    const newStream = () => streamId('note', freshName('n'));
+
+    it('appends by one PutItem and nothing else, once it knows the clock', async () => {
+      const operations = recordOperations(client);
+      const store = openStore();
+      for (let n = 0; n < 3; n++) await store.append(newStream(), START, noteCommit(START, 'c1', {}));
+      expect(operations).to.deep.equal(['Query', 'PutItem', 'PutItem', 'PutItem']);
+    });
+
+    it('learns the clock from its reads, and reads a conflict without another request', async () => {
+      const stream = newStream();
+      await openStore().append(stream, START, noteCommit(START, 'c1', {}));
+      const operations = recordOperations(client);
+      const store = openStore();
+      for await (const _ of store.read(stream));
+      expect(await store.append(stream, START, noteCommit(START, 'c2', {}))).to.deep.equal({ appended: false });
+      expect(operations).to.deep.equal(['Query', 'PutItem']);
+    });
+
+    it('pays one write unit on the table and one on the index for a command up to 1 KB, and more for more', async () => {
+      const store = openStore();
+      const small = meterWrites(client);
+      await store.append(newStream(), START, noteCommit(START, 'c1', { text: 'x'.repeat(350) }));
+      expect(small).to.deep.equal({ table: 1, index: 1 });
+      const large = meterWrites(client);
+      await store.append(newStream(), START, noteCommit(START, 'c1', { text: 'x'.repeat(3_000) }));
+      expect(large).to.deep.equal({ table: 4, index: 1 });
+    });
+
+    it('retries what passes by itself with the identical item, with jitter', async () => {
+      const faults: Fault[] = [
+        { error: 'ProvisionedThroughputExceededException' },
+        { error: 'ThrottlingException' },
+        { error: 'RequestLimitExceeded' },
+        { error: 'TransactionConflictException' },
+        { error: 'InternalServerError', status: 500 },
+        { error: 'ServiceUnavailable', status: 503 },
+        'no connection',
+        'reply lost',
+      ];
+      const pauses: number[] = [];
+      injectFaults(client, (operation) => (operation === 'PutItem' ? faults.shift() : undefined));
+      const store = openStore({ random: () => 0.5, sleep: async (ms) => void pauses.push(ms) });
+      const stream = newStream();
+      const result = await store.append(stream, START, noteCommit(START, 'c1', {}));
+      expect(result.appended).to.equal(true);
+      expect(pauses).to.deep.equal([10, 20, 40, 80, 160, 320, 500, 500]);
+      expect(await lengthOf(stream)).to.equal(1);
+    });
+
+    it('gives up as Unavailable when its budget is spent, and may be asked again', async () => {
+      let now = Date.now();
+      const began = now;
+      let throttled = true;
+      injectFaults(client, () => (throttled ? { error: 'ThrottlingException', date: now } : undefined));
+      const clock = () => now;
+      const sleep = async (ms: number) => {
+        now += ms;
+      };
+      const store = openStore({ clock, monotonic: clock, sleep });
+      const stream = newStream();
+      const commit = noteCommit(START, 'c1', {});
+      const refused = await failureOf(store.append(stream, START, commit));
+      expect(refused).to.be.instanceOf(Unavailable).and.not.instanceOf(ClockSkew);
+      expect(refused).to.have.property('engine', 'DynamoDB');
+      expect(now - began).to.be.within(1, APPEND_BUDGET_MS);
+      expect(await failureOf(lengthOf(stream, store))).to.be.instanceOf(Unavailable);
+      throttled = false;
+      now = Date.now();
+      expect(await store.append(stream, START, commit)).to.have.property('appended', true);
+    });
+
+    it('throws what is a bug as it is, at once', async () => {
+      injectFaults(client, (operation) => (operation === 'PutItem' ? { error: 'ValidationException' } : undefined));
+      const operations = recordOperations(client);
+      const refused = await failureOf(openStore().append(newStream(), START, noteCommit(START, 'c1', {})));
+      expect(refused).to.have.property('name', 'ValidationException');
+      expect(operations.filter((operation) => operation === 'PutItem')).to.have.length(1);
+    });
+
+    it('refuses to write when the clock goes wrong later, and writes again when it is right', async () => {
+      let offset = 0;
+      const store = openStore({ clock: () => Date.now() + offset });
+      const first = newStream();
+      await store.append(first, START, noteCommit(START, 'c1', {}));
+      offset = 10 * 60_000;
+      expect(await failureOf(store.append(newStream(), START, noteCommit(START, 'c1', {})))).to.be.instanceOf(
+        ClockSkew,
+      );
+      offset = MAX_CLOCK_SKEW_MS / 4;
+      for await (const _ of store.read(first));
+      expect(await store.append(newStream(), START, noteCommit(START, 'c1', {}))).to.have.property('appended', true);
+    });
+
+    it('reads a stream of more than a megabyte page by page', async () => {
+      const store = openStore();
+      const stream = newStream();
+      for (let n = 0, after = START; n < 7; n++) {
+        const result = await store.append(stream, after, noteCommit(after, `c${n}`, { text: 'x'.repeat(200_000) }));
+        if (!result.appended) throw new Error('met a conflict');
+        after = result.position;
+      }
+      const operations = recordOperations(client);
+      expect(await lengthOf(stream, store)).to.equal(7);
+      expect(operations).to.deep.equal(['Query', 'Query']);
+    });
+
+    it('keeps commits of one instant in one order, whichever page of the index they are on', async () => {
+      const at = Date.now() * 1000 - 60_000_000;
+      const streams = Array.from({ length: 8 }, () => newStream());
+      const store = openStore();
+      for (const stream of streams) await store.append(stream, START, { ...noteCommit(START, 'c1', {}), at });
+      const shown: string[] = [];
+      for await (const entry of store.log(at - 1, at)) shown.push(entry.stream);
+      expect(shown).to.deep.equal([...streams].sort());
+    });
+
+    it('makes its table with recovery and change records, and finds it made', async () => {
+      const own = freshName('events');
+      const streamArn = await ensureStream(aws.kinesis(), freshName('changes'), 1);
+      for (let n = 0; n < 2; n++) await createEventsTable({ client, table: own, streamArn });
+      const { ContinuousBackupsDescription: backups } = await client.send(
+        new DescribeContinuousBackupsCommand({ TableName: own }),
+      );
+      expect(backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).to.equal('ENABLED');
+      const { KinesisDataStreamDestinations } = await client.send(
+        new DescribeKinesisStreamingDestinationCommand({ TableName: own }),
+      );
+      expect(KinesisDataStreamDestinations).to.have.length(1);
+      expect(KinesisDataStreamDestinations![0]).to.include({
+        StreamArn: streamArn,
+        DestinationStatus: 'ACTIVE',
+        ApproximateCreationDateTimePrecision: 'MICROSECOND',
+      });
+    });
+
+    async function lengthOf(stream: ReturnType<typeof newStream>, store = openStore()): Promise<number> {
+      let length = 0;
+      for await (const _ of store.read(stream)) length++;
+      return length;
+    }
+  });
+});
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}

@@ -1,0 +1,257 @@
+// The event store on DynamoDB: one commit is one immutable item, one append is one conditional PutItem.
+import {
+  ConditionalCheckFailedException,
+  DescribeKinesisStreamingDestinationCommand,
+  type DynamoDBClient,
+  EnableKinesisStreamingDestinationCommand,
+  type KinesisDataStreamDestination,
+  PutItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateContinuousBackupsCommand,
+} from '@aws-sdk/client-dynamodb';
+import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
+import { ensureTable, isTransient, type TableDefinition } from '../aws.js';
+import { withinBudget } from '../retry.js';
+import { type CommitCodec, positionOf } from './codec.js';
+import { fromItem, type Item, indexEntryOf, toItem } from './dynamodb-item.js';
+import { mergeOrdered } from './merge.js';
+import { createStoreClock } from './store-clock.js';
+
+const ENGINE = 'DynamoDB';
+
+/** How long one page of a read is retried. */
+const READ_BUDGET_MS = 5_000;
+
+/** Index entries of one log partition that are held in memory. */
+const LOG_PAGE = 500;
+
+export const LOG_INDEX = 'log';
+
+export const EVENTS_TABLE = {
+  AttributeDefinitions: [
+    { AttributeName: 'pk', AttributeType: 'S' },
+    { AttributeName: 'sk', AttributeType: 'N' },
+    { AttributeName: 'lp', AttributeType: 'N' },
+    { AttributeName: 'at', AttributeType: 'N' },
+  ],
+  KeySchema: [
+    { AttributeName: 'pk', KeyType: 'HASH' },
+    { AttributeName: 'sk', KeyType: 'RANGE' },
+  ],
+  GlobalSecondaryIndexes: [
+    {
+      IndexName: LOG_INDEX,
+      KeySchema: [
+        { AttributeName: 'lp', KeyType: 'HASH' },
+        { AttributeName: 'at', KeyType: 'RANGE' },
+      ],
+      // Keys only: an index entry of any commit costs one write unit.
+      Projection: { ProjectionType: 'KEYS_ONLY' },
+    },
+  ],
+  BillingMode: 'PAY_PER_REQUEST',
+} satisfies TableDefinition;
+
+/** What the change records' times are in. */
+export const CHANGE_TIME_PRECISION = 'MICROSECOND';
+
+/**
+ * All that IAM must allow on the table and its index, and why the log cannot be changed: there is no UpdateItem and no
+ * DeleteItem here. IAM cannot demand the condition of a PutItem, so an overwrite is found by the feed's alarm and the hash chain.
+ */
+export const EVENT_STORE_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
+
+export interface DynamoEventStoreOptions {
+  /** One attempt per call: see `createDynamoClient`. */
+  client: DynamoDBClient;
+  table: string;
+  codec: CommitCodec;
+  clock?: Clock;
+  /** Ms from any moment on, never set. */
+  monotonic?: () => number;
+  /** Jitter of the pauses between attempts: in [0, 1), and how to wait so many ms. */
+  random?: () => number;
+  sleep?: (ms: number) => Promise<void>;
+  watermarkLagMs?: number;
+}
+
+export function createDynamoEventStore({
+  client,
+  table,
+  codec,
+  clock = Date.now,
+  monotonic = () => performance.now(),
+  watermarkLagMs = WATERMARK_LAG_MS,
+  ...pauses
+}: DynamoEventStoreOptions): EventStore {
+  const storeClock = createStoreClock(ENGINE, clock, monotonic);
+  const budget = { engine: ENGINE, isRetryable: isTransient, clock, ...pauses };
+
+  async function put(stored: StoredCommit): Promise<void> {
+    const input = {
+      TableName: table,
+      Item: toItem(stored),
+      ConditionExpression: 'attribute_not_exists(pk)',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    } as const;
+    // No attempt may outlive the budget: the watermark counts on it.
+    const abortSignal = AbortSignal.timeout(APPEND_BUDGET_MS);
+    await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
+      await meetStoreClock();
+      storeClock.assertInStep();
+      await client.send(timed(new PutItemCommand(input)), { abortSignal });
+    });
+  }
+
+  /** Nearly always some read of the same process has just shown the store's time; otherwise the cheapest one does. */
+  async function meetStoreClock(): Promise<void> {
+    if (storeClock.isKnown()) return;
+    const nothing = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'clock#' } } };
+    await client.send(timed(new QueryCommand({ TableName: table, Limit: 1, ...nothing })));
+    if (!storeClock.isKnown()) throw new Unavailable(ENGINE, 'its answers have no Date header to check the clock by.');
+  }
+
+  function timed<C extends PutItemCommand | QueryCommand>(command: C): C {
+    const stack = command.middlewareStack as C['middlewareStack'] & PutItemCommand['middlewareStack'];
+    stack.add(
+      (next) => async (request) => {
+        const askedAt = monotonic();
+        const answer = await next(request);
+        const { headers } = answer.response as { headers: Record<string, string> };
+        storeClock.observe(askedAt, headers.date);
+        return answer;
+      },
+      // Next to the wire, where failures, too, are still answers with headers.
+      { step: 'deserialize', priority: 'low' },
+    );
+    return command;
+  }
+
+  async function* query(input: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<Item[]> {
+    let next: Item | undefined;
+    do {
+      const page = { TableName: table, ExclusiveStartKey: next, ...input };
+      const send = () => client.send(timed(new QueryCommand(page)));
+      const { Items, LastEvaluatedKey } = await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, send);
+      yield Items ?? [];
+      next = LastEvaluatedKey;
+    } while (next);
+  }
+
+  // What was once said stays true, even when a later answer is less exact.
+  let highest: Hlc = 0;
+  async function watermark(): Promise<Hlc> {
+    await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, meetStoreClock);
+    highest = Math.max(highest, hlcOf(storeClock.earliest() - watermarkLagMs));
+    return highest;
+  }
+
+  /** One partition of the index in total order; the index itself leaves open which of two commits of one instant comes first. */
+  async function* partition(lp: number, after: Hlc, upTo: Hlc): AsyncGenerator<LogEntry> {
+    const pages = query({
+      IndexName: LOG_INDEX,
+      Limit: LOG_PAGE,
+      KeyConditionExpression: 'lp = :lp and #at between :from and :to',
+      ExpressionAttributeNames: { '#at': 'at' },
+      ExpressionAttributeValues: {
+        ':lp': { N: String(lp) },
+        ':from': { N: String(after + 1) },
+        ':to': { N: String(upTo) },
+      },
+    });
+    let sameInstant: LogEntry[] = [];
+    for await (const items of pages) {
+      for (const { pk, sk, at } of items.map(indexEntryOf)) {
+        if (sameInstant[0] && sameInstant[0].at !== at) {
+          yield* sameInstant.sort(inLogOrder);
+          sameInstant = [];
+        }
+        sameInstant.push({ at, stream: pk, commitNo: sk });
+      }
+    }
+    yield* sameInstant.sort(inLogOrder);
+  }
+
+  return {
+    async append(stream, after, commit) {
+      const stored = codec.encode(stream, after, commit);
+      try {
+        await put(stored);
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        const isOurs = error.Item?.h?.S === stored.h;
+        if (!isOurs) return { appended: false };
+      }
+      return { appended: true, position: positionOf(stored) };
+    },
+
+    async *read(stream, after = 0) {
+      const pages = query({
+        ConsistentRead: true,
+        KeyConditionExpression: 'pk = :pk and sk > :after',
+        ExpressionAttributeValues: { ':pk': { S: stream }, ':after': { N: String(after) } },
+      });
+      for await (const items of pages) {
+        for (const item of items) yield codec.decode(fromItem(item));
+      }
+    },
+
+    async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
+      const until = Math.min(upTo, await watermark());
+      if (until <= after) return;
+      const partitions = Array.from({ length: LOG_PARTITIONS }, (_, lp) => partition(lp, after, until));
+      yield* mergeOrdered(partitions, inLogOrder);
+    },
+
+    watermark,
+  };
+}
+
+function inLogOrder(a: LogEntry, b: LogEntry): number {
+  if (a.at !== b.at) return a.at - b.at;
+  if (a.stream !== b.stream) return a.stream < b.stream ? -1 : 1;
+  return a.commitNo - b.commitNo;
+}
+
+/**
+ * Makes the table with point-in-time recovery and, given a Kinesis stream, with its changes sent there. For engines on
+ * this machine; AWS's come from its stack, which takes the same constants.
+ */
+export async function createEventsTable(options: {
+  client: DynamoDBClient;
+  table: string;
+  streamArn?: string;
+}): Promise<void> {
+  const { client, table, streamArn } = options;
+  await ensureTable(client, table, EVENTS_TABLE);
+  await client.send(
+    new UpdateContinuousBackupsCommand({
+      TableName: table,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    }),
+  );
+  if (streamArn) await sendChanges(client, table, streamArn);
+}
+
+async function sendChanges(client: DynamoDBClient, table: string, streamArn: string): Promise<void> {
+  const { KinesisDataStreamDestinations = [] } = await client.send(
+    new DescribeKinesisStreamingDestinationCommand({ TableName: table }),
+  );
+  if (KinesisDataStreamDestinations.some((known) => known.StreamArn === streamArn && isSending(known))) return;
+  await client.send(
+    new EnableKinesisStreamingDestinationCommand({
+      TableName: table,
+      StreamArn: streamArn,
+      EnableKinesisStreamingConfiguration: { ApproximateCreationDateTimePrecision: CHANGE_TIME_PRECISION },
+    }),
+  );
+}
+
+function isSending({ DestinationStatus }: KinesisDataStreamDestination): boolean {
+  return DestinationStatus === 'ACTIVE' || DestinationStatus === 'ENABLING';
+}

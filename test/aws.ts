@@ -1,0 +1,101 @@
+// DynamoDB and Kinesis for the tests: clients of the local engine, faults on their way to it, and what their writes cost.
+import { Readable } from 'node:stream';
+import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
+import type { Item } from '../infra/event-store/dynamodb-item.js';
+import { describeWith } from './engines.js';
+
+export interface TestAws {
+  /** A new client each time, so that what one test does to it disturbs no other. */
+  dynamodb(): DynamoDBClient;
+  kinesis(): KinesisClient;
+}
+
+export function describeOnAws(title: string, define: (aws: TestAws) => void): void {
+  describeWith(['dynamodb', 'kinesis'], title, (engines) => {
+    const clients: { destroy(): void }[] = [];
+    after(() => {
+      for (const client of clients.splice(0)) client.destroy();
+    });
+    const open = <C extends { destroy(): void }>(create: (options: { region: string; endpoint: string }) => C): C => {
+      const client = create({ region: 'us-east-1', endpoint: engines.aws() });
+      clients.push(client);
+      return client;
+    };
+    define({ dynamodb: () => open(createDynamoClient), kinesis: () => open(createKinesisClient) });
+  });
+}
+
+/** An AWS error by its name, a connection that breaks before the request or behind it, or nothing of the kind. */
+export type Fault = { error: string; status?: number; date?: number } | 'no connection' | 'reply lost' | undefined;
+
+/** Asked for every request by its operation (`PutItem`); the faults come from the wire, so that the whole client meets them. */
+export function injectFaults(client: DynamoDBClient | KinesisClient, faultOf: (operation: string) => Fault): void {
+  const handler = client.config.requestHandler as unknown as Handler;
+  const handle = handler.handle.bind(handler);
+  handler.handle = async (request, options) => {
+    const fault = faultOf(operationOf(request));
+    if (fault === undefined) return handle(request, options);
+    if (typeof fault === 'object') return { response: refusal(fault) };
+    if (fault === 'reply lost') await handle(request, options);
+    throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  };
+}
+
+interface Handler {
+  handle(request: { headers: Record<string, string> }, options: unknown): Promise<{ response: unknown }>;
+}
+
+function operationOf({ headers }: { headers: Record<string, string> }): string {
+  return headers['x-amz-target']!.split('.')[1]!;
+}
+
+function refusal({ error, status = 400, date = Date.now() }: Exclude<Fault, string | undefined>) {
+  return {
+    statusCode: status,
+    headers: { 'content-type': 'application/x-amz-json-1.0', date: new Date(date).toUTCString() },
+    body: Readable.from([JSON.stringify({ __type: `com.amazonaws#${error}`, message: 'injected by the test' })]),
+  };
+}
+
+/** The operations that the client sends, in order. */
+export function recordOperations(client: DynamoDBClient | KinesisClient): string[] {
+  const operations: string[] = [];
+  injectFaults(client, (operation) => {
+    operations.push(operation);
+    return undefined;
+  });
+  return operations;
+}
+
+/** The write units that DynamoDB charges for what the client puts, on the table and on its keys-only index, by its documented sizes. */
+export function meterWrites(client: DynamoDBClient): { table: number; index: number } {
+  const units = { table: 0, index: 0 };
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (request) => {
+        if (commandName === 'PutItemCommand') {
+          const item = (request.input as PutItemCommandInput).Item!;
+          const { pk, sk, lp, at } = item;
+          units.table += Math.ceil(bytesOf(item) / 1024);
+          units.index += Math.ceil(bytesOf({ pk, sk, lp, at } as Item) / 1024);
+        }
+        return next(request);
+      },
+    { step: 'initialize' },
+  );
+  return units;
+}
+
+/** Names and values in UTF-8; a number takes a byte for two digits and one more; a list three bytes and one for each element. */
+function bytesOf(item: Item): number {
+  return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
+}
+
+function valueBytes(value: Item[string]): number {
+  if (value.S !== undefined) return Buffer.byteLength(value.S);
+  if (value.N !== undefined) return Math.ceil(value.N.length / 2) + 1;
+  if (value.L !== undefined) return value.L.reduce((sum, element) => sum + 1 + valueBytes(element), 3);
+  throw new TypeError(`Attributes like ${JSON.stringify(value)} are not part of a commit.`);
+}

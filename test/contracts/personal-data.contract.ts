@@ -1,0 +1,161 @@
+// What sealing, opening and forgetting must do, whatever store keeps the data keys.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { eventCatalogue } from '../../domain/kernel/event.js';
+import { FORGOTTEN, isSealed, type PersonalData, personal, type Sealed } from '../../domain/kernel/personal.js';
+import { createLocalKeyWrap } from '../../infra/crypto/master-key.js';
+import { createPersonalData, DATA_KEY_TTL_MS, SealBroken } from '../../infra/crypto/personal-data.js';
+import type { SubjectKeys } from '../../infra/crypto/subject-keys.js';
+
+const catalogue = eventCatalogue({
+  AddressChanged: {
+    version: 1,
+    data: z.object({
+      customer: z.string(),
+      name: personal(z.string()),
+      address: personal(z.unknown()),
+      city: z.string(),
+    }),
+    personal: { subject: ({ customer }) => customer, fields: ['name', 'address'] },
+  },
+  CustomerTagged: { version: 1, data: z.object({ tag: z.string() }) },
+});
+
+type AddressChanged = {
+  type: 'AddressChanged';
+  data: { customer: string; name?: string | Sealed; address?: unknown; city: string };
+};
+
+/** `open` gives the same store each time it is called. */
+export function personalDataContract(open: () => Promise<SubjectKeys>): void {
+  const keyWrap = createLocalKeyWrap(randomBytes(32));
+  const STREAM = 'customer#1';
+  let keys: SubjectKeys;
+  let data: PersonalData;
+  let subject: string;
+
+  before(async () => {
+    keys = await open();
+  });
+
+  beforeEach(() => {
+    data = createPersonalData({ keys, keyWrap, catalogue });
+    subject = `customer_${randomUUID()}`;
+  });
+
+  const moved = (values: Partial<AddressChanged['data']>): AddressChanged => ({
+    type: 'AddressChanged',
+    data: { customer: subject, city: 'Leeds', ...values },
+  });
+
+  const sealName = async (name: string, by = data): Promise<Sealed> => {
+    const { data: sealed } = await by.seal(moved({ name }), STREAM, 7);
+    if (!isSealed(sealed.name)) throw new Error('the name is not sealed');
+    return sealed.name;
+  };
+
+  it('opens what it sealed, whatever JSON value it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), fc.string(), async (address, name) => {
+        const sealed = await data.seal(moved({ address, name }), STREAM, 1);
+        expect(isSealed(sealed.data.address)).to.equal(true);
+        expect(await data.open(sealed.data.address)).to.deep.equal(JSON.parse(JSON.stringify(address)));
+        expect(await data.open(sealed.data.name)).to.equal(name);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('seals only the personal fields that are there, and leaves the rest of the event alone', async () => {
+    const event = moved({ name: 'Ada' });
+    const sealed = await data.seal(event, STREAM, 7);
+    expect(Object.keys(sealed.data)).to.have.members(['customer', 'city', 'name']);
+    expect(sealed.data.city).to.equal('Leeds');
+    expect(JSON.stringify(sealed)).not.to.include('Ada');
+    expect(event.data.name).to.equal('Ada');
+
+    const tagged = { type: 'CustomerTagged', data: { tag: 'vip' } };
+    expect(await data.seal(tagged, STREAM, 1)).to.equal(tagged);
+  });
+
+  it('leaves a field that is sealed already as it is, and opens a plain value as itself', async () => {
+    const name = await sealName('Ada');
+    const again = await data.seal(moved({ name, address: 'Elm Street' }), 'order#9', 1);
+    expect(again.data.name).to.equal(name);
+    expect(await data.open('plain')).to.equal('plain');
+  });
+
+  it('binds a value to its stream, version and field: moved elsewhere or changed it does not open', async () => {
+    const name = await sealName('Ada');
+    expect(name.at).to.equal(`${STREAM}/7/name`);
+    const box = Buffer.from(name.box, 'base64url');
+    box[box.length >> 1]! ^= 1;
+    for (const broken of [
+      { ...name, at: `${STREAM}/8/name` },
+      { ...name, box: box.toString('base64url') },
+      { ...name, box: '' },
+    ])
+      expect(await failureOf(data.open(broken))).to.be.instanceOf(SealBroken);
+  });
+
+  it('never seals the same value to the same bytes', async () => {
+    const [one, other] = await Promise.all([sealName('Ada'), sealName('Ada')]);
+    expect(one.box).not.to.equal(other.box);
+  });
+
+  it('agrees on one data key when many processes meet a new subject at once', async () => {
+    const processes = Array.from({ length: 8 }, () => createPersonalData({ keys, keyWrap, catalogue }));
+    const names = await Promise.all(processes.map((process) => sealName('Ada', process)));
+    const opened = await Promise.all(names.map((name, index) => processes.at(index - 1)!.open(name)));
+    expect(new Set(opened)).to.deep.equal(new Set(['Ada']));
+  });
+
+  it('opens nothing of someone forgotten, and everything of the others', async () => {
+    const forgotten = await sealName('Ada');
+    subject = `customer_${randomUUID()}`;
+    const kept = await sealName('Grace');
+    await data.forget(forgotten.sealed);
+    expect(await data.open(forgotten)).to.deep.equal(FORGOTTEN);
+    expect(await data.open(kept)).to.equal('Grace');
+  });
+
+  it('makes no new key for someone forgotten, known before or not', async () => {
+    await data.forget(subject);
+    await data.forget(subject);
+    const refused = await failureOf(sealName('Ada'));
+    expect(isProblem(refused, 'rule_violated')).to.equal(true);
+    expect(await keys.createIfAbsent(subject, randomBytes(60))).to.deep.equal({ forgotten: true });
+    expect(await keys.get(subject)).to.deep.equal({ forgotten: true });
+  });
+
+  it('forgets in the other processes as soon as their cached keys expire', async () => {
+    let now = 1_700_000_000_000;
+    const other = createPersonalData({ keys, keyWrap, catalogue, clock: () => now });
+    const name = await sealName('Ada', other);
+    await data.forget(subject);
+    now += DATA_KEY_TTL_MS + 1;
+    expect(await other.open(name)).to.deep.equal(FORGOTTEN);
+  });
+
+  it('does not take a lost key for a forgotten one, nor the key of one subject for that of another', async () => {
+    const name = await sealName('Ada');
+    const stranger = { ...name, sealed: `customer_${randomUUID()}` };
+    expect(await failureOf(data.open(stranger))).to.be.instanceOf(SealBroken);
+    const key = await keys.get(subject);
+    if (!key || !('wrapped' in key)) throw new Error('the key is not stored');
+    await keys.createIfAbsent(stranger.sealed, key.wrapped);
+    expect(await failureOf(data.open(stranger))).to.be.an('error');
+  });
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('It did not fail.');
+}
