@@ -1,0 +1,55 @@
+// An answer as it goes to the caller, and as an idempotency record keeps it.
+import type { Response } from 'express';
+import { mergeSeen } from '../../domain/kernel/consistency.js';
+import type { Reply } from '../../domain/kernel/endpoint.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { encodeToken } from './consistency-token.js';
+import { contextOf } from './context.js';
+import { entityTag } from './headers.js';
+import { type HttpProblem, PROBLEMS, problemDocument } from './problems.js';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  /** Absent: no body. */
+  body?: string;
+  /** Commits that the request made. */
+  seen: (readonly [StreamId, number])[];
+}
+
+/** What this API says to browsers: nothing here is to be sniffed, framed, run, kept or referred from. */
+const COMMON_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+export function answerOf({ status, body, seen = [], version, headers }: Reply): Answer {
+  const all = { ...headers };
+  if (version !== undefined) all.ETag = entityTag(version);
+  if (body === undefined) return { status, headers: all, seen: [...seen] };
+  all['Content-Type'] = 'application/json; charset=utf-8';
+  return { status, headers: all, body: JSON.stringify(body), seen: [...seen] };
+}
+
+export function answerOfProblem(problem: HttpProblem, instance: string): Answer {
+  const { status } = PROBLEMS[problem.code];
+  const headers = { ...problem.headers, 'Content-Type': 'application/problem+json' };
+  return { status, headers, body: JSON.stringify(problemDocument(problem, instance)), seen: [] };
+}
+
+/** Sends the answer. The caller's consistency token, with which it came, grows by what this request has committed. */
+export function finish(res: Response, answer: Answer): void {
+  const { requestId, seen, startedAt, observe } = contextOf(res);
+  const headers: Record<string, string | number> = {
+    ...COMMON_HEADERS,
+    'X-Request-Id': requestId,
+    'Consistency-Token': encodeToken(answer.seen.length === 0 ? seen : mergeSeen(answer.seen, seen)),
+    ...answer.headers,
+  };
+  if (answer.body !== undefined) headers['Content-Length'] = Buffer.byteLength(answer.body);
+  res.writeHead(answer.status, headers).end(answer.body);
+  observe(answer.status, startedAt);
+}

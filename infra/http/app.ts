@@ -1,0 +1,117 @@
+// The HTTP surface: mounts endpoints, which are data, on Express, and answers every request that matches none.
+import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import type { IdempotencyStore } from '../idempotency/port.js';
+import { randomId } from '../ids.js';
+import { answerOfProblem, finish } from './answer.js';
+import type { Authenticate } from './caller.js';
+import { contextOf, setContext } from './context.js';
+import { requestIdOf } from './headers.js';
+import { createHttpMetrics, type HttpMetrics } from './metrics.js';
+import { handlerOf } from './mount.js';
+import { createOnce } from './once.js';
+import { type OperationsDeps, operations, type Readiness } from './operations.js';
+import { HttpProblem, toHttpProblem } from './problems.js';
+
+export interface AppDeps {
+  endpoints: readonly Endpoint[];
+  authenticate: Authenticate;
+  idempotency: IdempotencyStore;
+  readiness: Readiness;
+  registry: Registry;
+  clock: Clock;
+  log: Logger;
+}
+
+export function createApp(deps: AppDeps): express.Application {
+  const { endpoints, authenticate, idempotency, readiness, registry, clock, log } = deps;
+  const metrics = createHttpMetrics(registry);
+  const once = createOnce({ store: idempotency, clock, log });
+
+  const app = express().disable('x-powered-by').disable('etag');
+  app.use(begin(metrics, clock));
+  app.use(routes(endpoints, (endpoint) => handlerOf(endpoint, { authenticate, once, metrics, clock })));
+  app.use(operationRoutes({ endpoints, readiness, registry }, metrics));
+  app.use(refuseUnknown);
+  app.use(answerErrors(log));
+  return app;
+}
+
+function begin(metrics: HttpMetrics, clock: Clock): RequestHandler {
+  const makeId = () => randomId(clock());
+  return (req, res, next) => {
+    setContext(res, {
+      requestId: requestIdOf(req.headers, makeId),
+      startedAt: performance.now(),
+      instance: req.path,
+      seen: new Map(),
+      observe: metrics.unmatched,
+    });
+    next();
+  };
+}
+
+/** Literal paths go before patterns: `/carts/current` is not the cart with the id `current`. */
+function routes(endpoints: readonly Endpoint[], handler: (endpoint: Endpoint) => RequestHandler): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  const paths = [...new Set(endpoints.map(({ path }) => path))].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  for (const path of paths) {
+    const here = endpoints.filter((endpoint) => endpoint.path === path);
+    const route = router.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    for (const endpoint of here) route[endpoint.method](handler(endpoint));
+    route.all(refuseMethod(here.map(({ method }) => method)));
+  }
+  return router;
+}
+
+/** `~` sorts behind every letter and digit. */
+function rank(path: string): string {
+  return path.replaceAll(/\{\w+\}/g, '~');
+}
+
+function operationRoutes(deps: OperationsDeps, metrics: HttpMetrics): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  for (const [path, answer] of Object.entries(operations(deps))) {
+    const observe = metrics.route('get', path);
+    const handle: RequestHandler = async (_req, res) => {
+      const context = contextOf(res);
+      context.observe = observe;
+      finish(res, await answer(context.instance));
+    };
+    router
+      .route(path)
+      .get(handle)
+      .all(refuseMethod(['get']));
+  }
+  return router;
+}
+
+function refuseMethod(methods: readonly string[]): RequestHandler {
+  const allowed = ['OPTIONS', ...methods.map((method) => method.toUpperCase())];
+  if (methods.includes('get')) allowed.push('HEAD');
+  const Allow = allowed.sort().join(', ');
+  return (req, res) => {
+    if (req.method !== 'OPTIONS') throw new HttpProblem('method_not_allowed', `Allowed here: ${Allow}.`, { Allow });
+    finish(res, { status: 204, headers: { Allow }, seen: [] });
+  };
+}
+
+const refuseUnknown: RequestHandler = (req) => {
+  throw new HttpProblem('not_found', `There is no ${req.path}; /docs lists what there is.`);
+};
+
+/** The four parameters are how Express knows an error handler. */
+function answerErrors(log: Logger): ErrorRequestHandler {
+  return (error, req, res, _next) => {
+    const { requestId, instance } = contextOf(res);
+    const problem = toHttpProblem(error);
+    const at = { err: error, requestId, method: req.method, path: instance };
+    if (problem.code === 'internal_error') log.error(at, 'a request failed by a fault of ours');
+    else if (problem.code === 'unavailable') log.warn(at, 'a request found an engine away');
+    if (res.headersSent) res.destroy();
+    else finish(res, answerOfProblem(problem, instance));
+  };
+}

@@ -1,0 +1,43 @@
+// Reads a request's JSON body: bounded, UTF-8, and fit to be stored.
+import { type Request, type Response, raw } from 'express';
+import { MAX_BODY_BYTES } from './limits.js';
+import { inBody } from './pointers.js';
+import { HttpProblem, invalidRequest } from './problems.js';
+import { findUnfit } from './text.js';
+
+const readBytes = raw({ type: () => true, limit: MAX_BODY_BYTES });
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Undefined where the request has no body. */
+export async function readJson(req: Request, res: Response): Promise<unknown> {
+  if (!hasBody(req)) return undefined;
+  requireJson(req.headers['content-type']);
+  await new Promise<void>((resolve, reject) => readBytes(req, res, (error) => (error ? reject(error) : resolve())));
+  const bytes = req.body as Buffer;
+  if (bytes.length === 0) return undefined;
+  const value = parse(bytes);
+  const unfit = findUnfit(value);
+  if (unfit) throw invalidRequest([{ pointer: inBody(unfit.path), detail: unfit.detail }]);
+  return value;
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function requireJson(contentType: string | undefined): void {
+  const [type, ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='));
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset.trim());
+  if (type?.trim() === 'application/json' && isUtf8) return;
+  throw new HttpProblem('unsupported_media_type', 'Send the body as application/json in UTF-8.');
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
+    throw invalidRequest([{ pointer: '', detail: `the body is not JSON: ${reason}` }]);
+  }
+}

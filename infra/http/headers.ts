@@ -1,0 +1,42 @@
+// The request headers that mean something to us, each read and checked in one place.
+import type { IncomingHttpHeaders } from 'node:http';
+import { DEFAULT_WAIT_MS, MAX_VERSION, MAX_WAIT_MS } from './limits.js';
+import { invalidRequest } from './problems.js';
+
+/** A caller's own request id is kept if it is fit for logs and for events; `make` gives one otherwise. */
+export function requestIdOf(headers: IncomingHttpHeaders, make: () => string): string {
+  const sent = headers['x-request-id'];
+  return typeof sent === 'string' && /^[\w.:@+/=-]{1,128}$/.test(sent) ? sent : make();
+}
+
+/** The token of `Authorization: Bearer …`, undefined where there is no such header at all, `''` for another scheme. */
+export function bearerTokenOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  return authorization === undefined ? undefined : (/^Bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? '');
+}
+
+export function idempotencyKeyOf(headers: IncomingHttpHeaders, required: boolean): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined && !required) return undefined;
+  if (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
+  const detail = key === undefined ? 'is required here: ' : '';
+  throw invalidRequest([{ pointer: 'Idempotency-Key', detail: `${detail}1 to 255 printable ASCII characters` }]);
+}
+
+/** `If-Match: "v12"` → 12: the command is refused unless the stream is at that version. `*` asks for nothing more than the thing itself. */
+export function expectedVersionOf({ 'if-match': tag }: IncomingHttpHeaders): number | undefined {
+  if (tag === undefined || tag === '*') return undefined;
+  const version = Number(/^"v(\d{1,10})"$/.exec(tag)?.[1] ?? Number.NaN);
+  if (version <= MAX_VERSION) return version;
+  throw invalidRequest([{ pointer: 'If-Match', detail: 'one ETag as it was answered, such as "v12"' }]);
+}
+
+export function entityTag(version: number): string {
+  return `"v${version}"`;
+}
+
+/** `Prefer: wait=N` in seconds, bounded. A preference that is not understood is passed over, as RFC 7240 asks. */
+export function waitMsOf({ prefer }: IncomingHttpHeaders): number {
+  if (typeof prefer !== 'string') return DEFAULT_WAIT_MS;
+  const seconds = /(?:^|,)\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec(prefer)?.[1];
+  return seconds === undefined ? DEFAULT_WAIT_MS : Math.min(Number(seconds) * 1000, MAX_WAIT_MS);
+}

@@ -1,0 +1,33 @@
+// Every limit of the HTTP surface, in one place.
+
+/** Largest request body, in bytes. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
+/** Deepest nesting of a request body. */
+export const MAX_BODY_DEPTH = 32;
+
+/** How long a query waits for what its `Consistency-Token` names, unless `Prefer: wait=N` (seconds) says otherwise. */
+export const DEFAULT_WAIT_MS = 5_000;
+export const MAX_WAIT_MS = 30_000;
+
+/** All headers of a request together, in bytes. */
+export const MAX_HEADER_BYTES = 16 * 1024;
+
+/** Longest `Consistency-Token`, in characters. */
+export const MAX_TOKEN_CHARS = 12_000;
+
+/** Largest commit number or version that a caller may name. */
+export const MAX_VERSION = 2 ** 31 - 1;
+
+/** Seconds after which a repeat of a request that is still running makes sense. */
+export const RUNNING_RETRY_AFTER_S = 1;
+
+/** A request must have arrived whole, and its headers alone, within this time. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+export const HEADERS_TIMEOUT_MS = 10_000;
+
+/** How long an idle connection is kept; longer than the 60 s of usual load balancers, so that they close first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** How long running requests may take to end once the server closes. */
+export const DRAIN_TIMEOUT_MS = 10_000;

@@ -1,0 +1,30 @@
+// Durations of HTTP requests by route, for Prometheus.
+import { Histogram, type Registry } from 'prom-client';
+
+/** Seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** `startedAt` is a `performance.now()`. */
+export type Observe = (status: number, startedAt: number) => void;
+
+export interface HttpMetrics {
+  route(method: string, path: string): Observe;
+  /** Requests that match no endpoint; their paths are the caller's invention and no labels. */
+  unmatched: Observe;
+}
+
+export function createHttpMetrics(registry: Registry): HttpMetrics {
+  const durations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the first look at a request to the end of its answer, by endpoint and status.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: BUCKETS,
+    registers: [registry],
+  });
+
+  function route(method: string, path: string): Observe {
+    return (status, startedAt) =>
+      durations.observe({ method, route: path, status }, (performance.now() - startedAt) / 1000);
+  }
+  return { route, unmatched: route('any', 'unmatched') };
+}

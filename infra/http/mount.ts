@@ -1,0 +1,61 @@
+// One endpoint as an Express handler: who calls, what is asked, run it (once, if keyed), answer.
+import type { Request, RequestHandler, Response } from 'express';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
+import { type Answer, answerOf, finish } from './answer.js';
+import { readJson } from './body.js';
+import { type Authenticate, authoriserOf } from './caller.js';
+import { decodeToken } from './consistency-token.js';
+import { contextOf } from './context.js';
+import { expectedVersionOf, idempotencyKeyOf, waitMsOf } from './headers.js';
+import { issuerOf } from './issuing.js';
+import type { HttpMetrics } from './metrics.js';
+import { canonicalJson, type Once } from './once.js';
+import { schemasOf, validatorOf } from './validation.js';
+
+export interface MountDeps {
+  authenticate: Authenticate;
+  once: Once;
+  metrics: HttpMetrics;
+  clock: Clock;
+}
+
+export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clock }: MountDeps): RequestHandler {
+  const { method, path, idempotency } = endpoint;
+  const isCommand = method !== 'get';
+  const takesKey = idempotency === 'required' || idempotency === 'accepted';
+  const authorise = authoriserOf(endpoint, authenticate);
+  const validate = validatorOf(schemasOf(endpoint));
+  const observe = metrics.route(method, path);
+
+  return async (req: Request, res: Response) => {
+    const context = contextOf(res);
+    context.observe = observe;
+    const caller = await authorise(req.headers);
+    context.seen = decodeToken(req.get('consistency-token'));
+    const { requestId, seen, instance } = context;
+    const waitMs = waitMsOf(req.headers);
+    const expectedVersion = isCommand ? expectedVersionOf(req.headers) : undefined;
+    const key = takesKey ? idempotencyKeyOf(req.headers, idempotency === 'required') : undefined;
+    const json = isCommand ? await readJson(req, res) : undefined;
+    const input = validate(req, json);
+
+    const execute = async (keyed?: { seed: string; issuedAt: number }): Promise<Answer> => {
+      const issue = { caller, requestId, clock, expectedVersion, ...(keyed && { keyed }) };
+      const request: EndpointRequest = { ...input, caller, requestId, seen, waitMs, ...issuerOf(issue) };
+      return answerOf(await endpoint.handle(request));
+    };
+
+    const answer = await (key === undefined
+      ? execute()
+      : once(
+          {
+            scope: JSON.stringify([caller.role, caller.id, method, path, input.params, key]),
+            content: canonicalJson([json, req.query, expectedVersion]),
+            instance,
+          },
+          execute,
+        ));
+    finish(res, answer);
+  };
+}

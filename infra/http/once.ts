@@ -1,0 +1,104 @@
+// A keyed request runs once: a repeat gets the first answer, a request that is still running is not run beside itself,
+// and one that crashed is run again with the same command ids.
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Clock } from '../../domain/kernel/clock.js';
+import { type IdempotencyStore, MAX_ANSWER_CHARS, type Run } from '../idempotency/port.js';
+import { openText, sealText } from '../idempotency/sealed-text.js';
+import { type Answer, answerOfProblem } from './answer.js';
+import { RUNNING_RETRY_AFTER_S } from './limits.js';
+import { HttpProblem, type HttpProblemCode, toHttpProblem } from './problems.js';
+
+/**
+ * Every answer that a handler gave is kept, refusals too, so that a caller who lost it learns what was decided; whoever
+ * wants another decision sends another key. These alone decide nothing and ask for a repeat, which then runs again.
+ */
+const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
+  'unavailable',
+  'internal_error',
+  'rate_limited',
+  'request_in_progress',
+  'conflict',
+]);
+
+export interface KeyedRequest {
+  /** Caller, endpoint and key: what makes two requests the same. The record's id and its sealing key derive from it. */
+  scope: string;
+  /** What must not differ between them. */
+  content: string;
+  instance: string;
+}
+
+export interface OnceDeps {
+  store: IdempotencyStore;
+  clock: Clock;
+  log: Logger;
+}
+
+export type Once = (
+  request: KeyedRequest,
+  execute: (keyed: { seed: string; issuedAt: number }) => Promise<Answer>,
+) => Promise<Answer>;
+
+export function createOnce({ store, clock, log }: OnceDeps): Once {
+  return async ({ scope, content, instance }, execute) => {
+    const seed = digest(`record ${scope}`);
+    const secret = `answer ${scope}`;
+    const begun = await store.begin(seed, digest(content), clock());
+    switch (begun.state) {
+      case 'mismatch':
+        throw new HttpProblem(
+          'idempotency_key_reused',
+          'This Idempotency-Key came with another request; make a new one.',
+        );
+      case 'running':
+        throw new HttpProblem('request_in_progress', 'The first request with this Idempotency-Key is still running.', {
+          'Retry-After': String(RUNNING_RETRY_AFTER_S),
+        });
+      case 'answered':
+        return replayed(JSON.parse(openText(begun.answer, secret)));
+      case 'run':
+        return finish(
+          begun.run,
+          secret,
+          await settle(begun.run, () => execute({ seed, issuedAt: begun.run.issuedAt })),
+        );
+    }
+
+    async function settle(run: Run, handler: () => Promise<Answer>): Promise<Answer> {
+      try {
+        return await handler();
+      } catch (error) {
+        const problem = toHttpProblem(error);
+        if (!UNDECIDED.has(problem.code)) return answerOfProblem(problem, instance);
+        await store.release(run).catch((reason) => log.warn({ err: reason }, 'an undecided request keeps its lease'));
+        throw error;
+      }
+    }
+  };
+
+  /** What was done is done: the caller hears of it even if the record cannot be written; a repeat then runs into the same command ids. */
+  async function finish(run: Run, secret: string, answer: Answer): Promise<Answer> {
+    const sealed = sealText(JSON.stringify(answer), secret);
+    const kept = sealed.length <= MAX_ANSWER_CHARS ? store.finish(run, sealed) : store.release(run);
+    await kept.catch((error) => log.warn({ err: error }, 'an answer was given but not kept for its repeats'));
+    return answer;
+  }
+}
+
+/** JSON with sorted keys: the same for bodies that mean the same. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item) =>
+    item !== null && typeof item === 'object' && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
+
+function replayed(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,150 @@
+// The OpenAPI 3.1 document, made from the schemas that validate.
+import { z } from 'zod';
+import {
+  createDocument,
+  type ZodOpenApiHeadersObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiParameters,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+} from 'zod-openapi';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { type HttpProblemCode, PROBLEMS } from './problems.js';
+import { schemasOf } from './validation.js';
+
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
+const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string().meta({ description: 'Stable; clients branch on it.' }),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
+
+const text = { type: 'string' } as const;
+const answerHeaders: ZodOpenApiHeadersObject = {
+  'X-Request-Id': { description: 'The id sent in, or a new one.', schema: text },
+  'Consistency-Token': {
+    description: 'Send it back, and queries show at least what this answer knew.',
+    schema: text,
+  },
+};
+
+const HEADERS = {
+  'X-Request-Id': z.string().optional().meta({ description: 'Kept, and written into the log of events.' }),
+  'Consistency-Token': z.string().optional().meta({ description: 'From an earlier answer.' }),
+};
+const WAIT = {
+  Prefer: z.string().optional().meta({ description: '`wait=N`: seconds to wait for what the token names.' }),
+};
+const IF_MATCH = {
+  'If-Match': z
+    .string()
+    .optional()
+    .meta({ description: 'The ETag that the command goes out from; 412 if it is not the present one.' }),
+};
+const KEY = z
+  .string()
+  .min(1)
+  .max(255)
+  .meta({ description: 'A repeat with the same key and body gets the same answer.' });
+
+export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
+  }
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Commerce',
+      version: '1',
+      description: 'Commands append events; queries read what follows from them.',
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+  });
+}
+
+function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
+  const { body } = schemasOf(endpoint);
+  const open = endpoint.roles.includes('public');
+  return {
+    operationId: operationId(endpoint),
+    summary: endpoint.summary,
+    description: `Roles: ${endpoint.roles.join(', ')}.`,
+    tags: [endpoint.path.split('/')[2] ?? ''],
+    security: open ? [{}, { bearer: [] }] : [{ bearer: [] }],
+    requestParams: parametersOf(endpoint),
+    ...(endpoint.body && {
+      requestBody: {
+        required: !body.safeParse(undefined).success,
+        content: { 'application/json': { schema: body } },
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema)]),
+      ),
+      ...problemsOf(endpoint),
+    },
+  };
+}
+
+function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
+  const { params, query } = schemasOf(endpoint);
+  const { method, idempotency } = endpoint;
+  const key = idempotency === 'required' ? { 'Idempotency-Key': KEY } : { 'Idempotency-Key': KEY.optional() };
+  const header = z.object({
+    ...HEADERS,
+    ...(method === 'get' ? WAIT : IF_MATCH),
+    ...(idempotency && idempotency !== 'ignored' && key),
+  });
+  return {
+    header,
+    ...(endpoint.params && { path: params as z.ZodType<unknown, Record<string, unknown>> }),
+    ...(endpoint.query && { query: query as z.ZodType<unknown, Record<string, unknown>> }),
+  };
+}
+
+function success(status: string, schema: z.ZodType): ZodOpenApiResponseObject {
+  const empty = status === '204';
+  return {
+    description: empty ? 'Done' : 'The answer',
+    headers: answerHeaders,
+    ...(!empty && { content: { 'application/json': { schema } } }),
+  };
+}
+
+/** The problems that the mount itself can answer, by status; what a handler may refuse besides comes under `4XX`. */
+function problemsOf({ roles, method, idempotency }: Endpoint): Record<string, ZodOpenApiResponseObject> {
+  const isCommand = method !== 'get';
+  const isKeyed = idempotency === 'required' || idempotency === 'accepted';
+  const isAnonymous = roles.length === 1 && roles[0] === 'public';
+  const codes: HttpProblemCode[] = ['invalid_request', 'not_found', 'unavailable'];
+  if (!isAnonymous) codes.push('unauthenticated');
+  if (!roles.includes('public')) codes.push('forbidden');
+  if (isCommand) codes.push('version_mismatch', 'too_large', 'unsupported_media_type');
+  if (isKeyed) codes.push('request_in_progress', 'idempotency_key_reused');
+  const byStatus = codes.map((code) => [PROBLEMS[code].status, problem(PROBLEMS[code].title)]);
+  return { ...Object.fromEntries(byStatus), '4XX': problem('Refused; `code` says why') };
+}
+
+function problem(description: string): ZodOpenApiResponseObject {
+  return { description, headers: answerHeaders, content: { 'application/problem+json': { schema: problemSchema } } };
+}
+
+/** `post /v1/carts/{id}/lines` → `postCartsByIdLines`. */
+function operationId({ method, path }: Endpoint): string {
+  const words = path
+    .replace(/^\/v1/, '')
+    .replaceAll(/\{(\w+)\}/g, 'by-$1')
+    .split(/[^A-Za-z0-9]+/);
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}

@@ -1,0 +1,90 @@
+// Problem documents (RFC 9457): which status and title each code has, and how any error becomes one.
+import { Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
+
+/** The codes of the API and those of HTTP itself. */
+export type HttpProblemCode =
+  | ProblemCode
+  | 'method_not_allowed'
+  | 'request_timeout'
+  | 'headers_too_large'
+  | 'internal_error';
+
+export const PROBLEMS: Record<HttpProblemCode, { status: number; title: string }> = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  unauthenticated: { status: 401, title: 'A valid access token is needed' },
+  payment_declined: { status: 402, title: 'The payment was declined' },
+  forbidden: { status: 403, title: 'The caller may not do this' },
+  not_found: { status: 404, title: 'There is no such thing' },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  conflict: { status: 409, title: 'The request contradicts the present state' },
+  out_of_stock: { status: 409, title: 'Not enough in stock' },
+  price_changed: { status: 409, title: 'A price has changed' },
+  request_in_progress: { status: 409, title: 'The same request is still running' },
+  command_expired: { status: 410, title: 'The command is too old to be repeated' },
+  version_mismatch: { status: 412, title: 'It has changed since it was read' },
+  too_large: { status: 413, title: 'Too large' },
+  unsupported_media_type: { status: 415, title: 'The media type is not supported' },
+  rule_violated: { status: 422, title: 'A business rule does not allow it' },
+  idempotency_key_reused: { status: 422, title: 'The idempotency key belongs to another request' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  unavailable: { status: 503, title: 'Temporarily unavailable' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  internal_error: { status: 500, title: 'A fault on our side' },
+};
+
+/** A problem that HTTP itself has with a request. */
+export class HttpProblem extends Error {
+  override name = 'HttpProblem';
+  constructor(
+    readonly code: HttpProblemCode,
+    detail: string,
+    readonly headers: Record<string, string> = {},
+    readonly extra: Record<string, unknown> = {},
+  ) {
+    super(detail);
+  }
+}
+
+/** One field of a request that is wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path, or a header's name. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+}
+
+export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
+  const [first, ...more] = errors;
+  const others = more.length > 0 ? ` (and ${more.length} more)` : '';
+  const where = first?.pointer ? `${first.pointer}: ` : '';
+  return new HttpProblem('invalid_request', `${where}${first?.detail}${others}`, {}, { errors });
+}
+
+/** Any thrown value as a problem. What is not the caller's fault says nothing about our inside. */
+export function toHttpProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof Unavailable) {
+    const detail = `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
+    return new HttpProblem('unavailable', detail, { 'Retry-After': String(error.retryAfter) });
+  }
+  if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra);
+  const status = clientErrorStatus(error);
+  if (status) return new HttpProblem(codeOfStatus(status), (error as Error).message);
+  return new HttpProblem('internal_error', 'It has been logged under the id in X-Request-Id.');
+}
+
+/** `instance` is the path of the request. */
+export function problemDocument({ code, message, extra }: HttpProblem, instance: string): Record<string, unknown> {
+  const { status, title } = PROBLEMS[code];
+  return { ...extra, type: `/docs#${code}`, title, status, detail: message, instance, code };
+}
+
+/** Express and its parsers throw errors that carry a 4xx status. */
+function clientErrorStatus(error: unknown): number | undefined {
+  const status = (error as { status?: unknown } | undefined)?.status;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
+}
+
+function codeOfStatus(status: number): HttpProblemCode {
+  if (status === 413) return 'too_large';
+  return status === 415 ? 'unsupported_media_type' : 'invalid_request';
+}

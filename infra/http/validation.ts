@@ -1,0 +1,84 @@
+// Checks the parts of a request against an endpoint's schemas and says which field is wrong and what is allowed.
+import type { Request } from 'express';
+import { z } from 'zod';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { inBody, inPath, inQuery, type Path, type Pointer } from './pointers.js';
+import { type FieldError, invalidRequest } from './problems.js';
+import { findUnfit } from './text.js';
+
+type Issue = z.core.$ZodIssue;
+
+const NOTHING = z.strictObject({});
+const NO_BODY = NOTHING.optional();
+
+export interface Schemas {
+  params: z.ZodType;
+  query: z.ZodType;
+  body: z.ZodType;
+}
+
+/** An endpoint's schemas as they are enforced: unknown fields are refused, and a part that it does not mention must be empty. */
+export function schemasOf({ params, query, body }: Endpoint): Schemas {
+  return { params: strict(params ?? NOTHING), query: strict(query ?? NOTHING), body: strict(body ?? NO_BODY) };
+}
+
+export interface Input {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+}
+
+/** Made once per endpoint. Throws `invalid_request` with every field that is wrong. */
+export function validatorOf({ params, query, body }: Schemas): (req: Request, json: unknown) => Input {
+  return (req, json) => {
+    const errors: FieldError[] = [];
+    const input = {
+      params: check(params, storable(req.params, inPath), inPath, errors),
+      query: check(query, req.url.includes('?') ? storable(req.query, inQuery) : {}, inQuery, errors),
+      body: check(body, json, inBody, errors),
+    };
+    if (errors.length > 0) throw invalidRequest(errors);
+    return input;
+  };
+}
+
+function strict(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
+}
+
+/** A body's text is checked where the body is read. */
+function storable<T>(part: T, pointer: Pointer): T {
+  const unfit = findUnfit(part);
+  if (unfit) throw invalidRequest([{ pointer: pointer(unfit.path), detail: unfit.detail }]);
+  return part;
+}
+
+function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: FieldError[]): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  if (value === undefined) errors.push({ pointer: '', detail: 'a JSON body is required' });
+  else for (const issue of result.error.issues) errors.push(...fieldErrors(issue, [], pointer));
+  return undefined;
+}
+
+function fieldErrors(issue: Issue, parent: Path, pointer: Pointer): FieldError[] {
+  const path = [...parent, ...issue.path];
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ pointer: pointer([...path, key]), detail: 'is not a known field' }));
+    case 'invalid_key':
+      return issue.issues.flatMap((inner) => fieldErrors(inner, path, pointer));
+    case 'invalid_union':
+      if (issue.errors.length > 0) return unionErrors(issue.errors, path, pointer);
+  }
+  return [{ pointer: pointer(path), detail: issue.message }];
+}
+
+/** Of a union's alternatives, the one whose first fault lies deepest is most likely the one that was meant. */
+function unionErrors(alternatives: readonly Issue[][], path: Path, pointer: Pointer): FieldError[] {
+  const depth = (issues: Issue[]) => issues[0]?.path.length ?? 0;
+  const deepest = alternatives.reduce((best, issues) => (depth(issues) > depth(best) ? issues : best));
+  if (depth(deepest) > 0) return deepest.flatMap((issue) => fieldErrors(issue, path, pointer));
+  const details = alternatives.map(([issue]) => issue?.message);
+  return [{ pointer: pointer(path), detail: [...new Set(details)].join(' or ') }];
+}

@@ -1,0 +1,122 @@
+// Idempotency records in DynamoDB: a claim is one conditional PutItem; TTL deletes what has expired.
+import { randomUUID } from 'node:crypto';
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { isTransient, type TableDefinition } from '../aws.js';
+import { withinBudget } from '../retry.js';
+import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS, type Run } from './port.js';
+
+/** Attribute of the table's TTL, in seconds. DynamoDB deletes late, so every claim compares it, too. */
+export const IDEMPOTENCY_TTL_ATTRIBUTE = 'ttl';
+
+export const IDEMPOTENCY_TABLE = {
+  AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+  KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+  BillingMode: 'PAY_PER_REQUEST',
+} satisfies TableDefinition;
+
+/** All that IAM must allow on the table. */
+export const IDEMPOTENCY_ACTIONS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const;
+
+type Item = Record<string, AttributeValue>;
+
+export function createDynamoIdempotency({
+  client,
+  table,
+}: {
+  client: DynamoDBClient;
+  table: string;
+}): IdempotencyStore {
+  /** Undefined if it took effect; else the item that stood in the way. */
+  async function attempt(command: PutItemCommand | UpdateItemCommand): Promise<Item | undefined> {
+    try {
+      const send = () => client.send(command as PutItemCommand);
+      await withinBudget({ engine: 'DynamoDB', budgetMs: RECORD_BUDGET_MS, isRetryable: isTransient }, send);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return error.Item ?? {};
+      throw error;
+    }
+  }
+
+  function claim(id: string, request: string, owner: string, now: number): PutItemCommand {
+    return new PutItemCommand({
+      TableName: table,
+      Item: {
+        id: { S: id },
+        request: { S: request },
+        owner: { S: owner },
+        leasedUntil: number(now + RUN_LEASE_MS),
+        issuedAt: number(now),
+        ttl: number(expiry(now)),
+      },
+      // The last alternative knows a claim of ours again whose reply was lost.
+      ConditionExpression: 'attribute_not_exists(id) or #ttl <= :now or #owner = :owner',
+      ExpressionAttributeNames: { '#ttl': IDEMPOTENCY_TTL_ATTRIBUTE, '#owner': 'owner' },
+      ExpressionAttributeValues: { ':now': number(seconds(now)), ':owner': { S: owner } },
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+  }
+
+  function takeOver(id: string, former: string, owner: string, now: number): UpdateItemCommand {
+    return new UpdateItemCommand({
+      TableName: table,
+      Key: { id: { S: id } },
+      UpdateExpression: 'set #owner = :owner, leasedUntil = :lease, #ttl = :ttl',
+      ConditionExpression: '(#owner = :former and attribute_not_exists(answer)) or #owner = :owner',
+      ExpressionAttributeNames: { '#ttl': IDEMPOTENCY_TTL_ATTRIBUTE, '#owner': 'owner' },
+      ExpressionAttributeValues: {
+        ':owner': { S: owner },
+        ':former': { S: former },
+        ':lease': number(now + RUN_LEASE_MS),
+        ':ttl': number(expiry(now)),
+      },
+    });
+  }
+
+  /** Changes the record of a run that still is the one; of any other, nothing. */
+  async function change({ id, owner }: Run, expression: string, value: AttributeValue): Promise<void> {
+    await attempt(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: { id: { S: id } },
+        UpdateExpression: expression,
+        ConditionExpression: '#owner = :owner',
+        ExpressionAttributeNames: { '#owner': 'owner' },
+        ExpressionAttributeValues: { ':owner': { S: owner }, ':value': value },
+      }),
+    );
+  }
+
+  return {
+    async begin(id, request, now): Promise<Begun> {
+      const owner = randomUUID();
+      const kept = await attempt(claim(id, request, owner, now));
+      if (!kept) return { state: 'run', run: { id, owner, issuedAt: now } };
+      if (kept.request?.S !== request) return { state: 'mismatch' };
+      if (kept.answer?.S !== undefined) return { state: 'answered', answer: kept.answer.S };
+      if (Number(kept.leasedUntil?.N) > now) return { state: 'running' };
+      const lost = await attempt(takeOver(id, kept.owner?.S ?? '', owner, now));
+      return lost ? { state: 'running' } : { state: 'run', run: { id, owner, issuedAt: Number(kept.issuedAt?.N) } };
+    },
+    finish: (run, answer) => change(run, 'set answer = :value', { S: answer }),
+    release: (run) => change(run, 'set leasedUntil = :value', number(0)),
+  };
+}
+
+function number(value: number): AttributeValue {
+  return { N: String(value) };
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}
+
+function expiry(now: number): number {
+  return seconds(now + RECORD_TTL_MS);
+}

@@ -1,0 +1,89 @@
+// Idempotency records in Postgres: a claim is one upsert that takes effect only where the run is free.
+import { randomUUID } from 'node:crypto';
+import type { Pool, QueryResult, QueryResultRow } from 'pg';
+import { createTableOnce, isTransient } from '../postgres.js';
+import { withinBudget } from '../retry.js';
+import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS } from './port.js';
+
+const TABLE = 'idempotency';
+
+/** Times are ms since 1970 by the program's clock. */
+const DDL = `
+  create table ${TABLE} (
+    id text primary key,
+    request text not null,
+    owner text not null,
+    leased_until bigint not null,
+    issued_at bigint not null,
+    expires_at bigint not null,
+    answer text
+  );
+  create index on ${TABLE} (expires_at)`;
+
+/** $5 is now. An expired record counts for nothing; a free run of the same request is taken over and keeps its `issued_at`. */
+const CLAIM = `
+  insert into ${TABLE} as kept (id, request, owner, leased_until, issued_at, expires_at)
+  values ($1, $2, $3, $4, $5, $6)
+  on conflict (id) do update set
+    request = excluded.request,
+    owner = excluded.owner,
+    leased_until = excluded.leased_until,
+    issued_at = case when kept.expires_at <= $5 then excluded.issued_at else kept.issued_at end,
+    expires_at = excluded.expires_at,
+    answer = null
+  where kept.expires_at <= $5
+     or (kept.request = excluded.request and kept.answer is null and kept.leased_until <= $5)
+     or kept.owner = excluded.owner
+  returning issued_at`;
+
+interface Row {
+  request: string;
+  answer: string | null;
+}
+
+export interface PostgresIdempotency extends IdempotencyStore {
+  /** Deletes what has expired, and answers how much that was. To be called now and then. */
+  purge(now: number): Promise<number>;
+}
+
+export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
+  function query<R extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<QueryResult<R>> {
+    return withinBudget({ engine: 'Postgres', budgetMs: RECORD_BUDGET_MS, isRetryable: isTransient }, () =>
+      pool.query<R>({ name: `${TABLE}-${name}`, text, values }),
+    );
+  }
+
+  /** Undefined where the record went away between the two statements. */
+  async function tryBegin(id: string, request: string, now: number): Promise<Begun | undefined> {
+    // Made before the statement is tried: if its reply is lost, the repeat knows its own claim again.
+    const owner = randomUUID();
+    const claim = [id, request, owner, now + RUN_LEASE_MS, now, now + RECORD_TTL_MS];
+    const { rows: claimed } = await query<{ issued_at: number }>('claim', CLAIM, claim);
+    if (claimed[0]) return { state: 'run', run: { id, owner, issuedAt: claimed[0].issued_at } };
+
+    const { rows } = await query<Row>('read', `select request, answer from ${TABLE} where id = $1`, [id]);
+    const kept = rows[0];
+    if (!kept) return undefined;
+    if (kept.request !== request) return { state: 'mismatch' };
+    return kept.answer === null ? { state: 'running' } : { state: 'answered', answer: kept.answer };
+  }
+
+  return {
+    async begin(id, request, now) {
+      return (await tryBegin(id, request, now)) ?? (await tryBegin(id, request, now)) ?? { state: 'running' };
+    },
+    async finish({ id, owner }, answer) {
+      await query('finish', `update ${TABLE} set answer = $3 where id = $1 and owner = $2`, [id, owner, answer]);
+    },
+    async release({ id, owner }) {
+      await query('release', `update ${TABLE} set leased_until = 0 where id = $1 and owner = $2`, [id, owner]);
+    },
+    async purge(now) {
+      return (await query('purge', `delete from ${TABLE} where expires_at <= $1`, [now])).rowCount ?? 0;
+    },
+  };
+}
+
+export function prepareIdempotency(pool: Pool): Promise<void> {
+  return createTableOnce(pool, TABLE, DDL);
+}

@@ -1,0 +1,94 @@
+// What every store of idempotency records promises.
+import { expect } from 'chai';
+import {
+  type Begun,
+  type IdempotencyStore,
+  MAX_ANSWER_CHARS,
+  RECORD_TTL_MS,
+  RUN_LEASE_MS,
+  type Run,
+} from '../../infra/idempotency/port.js';
+import { freshName } from '../engines.js';
+
+const NOW = Date.UTC(2026, 10, 23);
+
+/** `open` is called once per test; the stores it gives may share an engine. */
+export function idempotencyContract(open: () => Promise<IdempotencyStore>): void {
+  let store: IdempotencyStore;
+  let id: string;
+
+  beforeEach(async () => {
+    store = await open();
+    id = freshName('request');
+  });
+
+  async function run(now = NOW, request = 'a'): Promise<Run> {
+    const begun = await store.begin(id, request, now);
+    expect(begun.state).to.equal('run');
+    return (begun as Begun & { state: 'run' }).run;
+  }
+
+  it('lets the first of its kind run, and repeats its answer to all others', async () => {
+    const first = await run();
+    expect(first.issuedAt).to.equal(NOW);
+    await store.finish(first, 'done');
+    expect(await store.begin(id, 'a', NOW + 1)).to.deep.equal({ state: 'answered', answer: 'done' });
+    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS + 1)).to.deep.equal({ state: 'answered', answer: 'done' });
+  });
+
+  it('lets one of twenty that come at once run', async () => {
+    const begun = await Promise.all(Array.from({ length: 20 }, () => store.begin(id, 'a', NOW)));
+    const states = begun.map(({ state }) => state).sort();
+    expect(states).to.deep.equal(['run', ...Array(19).fill('running')]);
+  });
+
+  it('tells another request under the same key apart, while the first runs and when it is done', async () => {
+    const first = await run();
+    expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
+    await store.finish(first, 'done');
+    expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
+  });
+
+  it('lets a repeat take over a crashed run once its lease is over, with the time of the first attempt', async () => {
+    await run();
+    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS - 1)).to.deep.equal({ state: 'running' });
+    const second = await run(NOW + RUN_LEASE_MS);
+    expect(second.issuedAt).to.equal(NOW);
+  });
+
+  it('lets one of twenty take a crashed run over', async () => {
+    await run();
+    const begun = await Promise.all(Array.from({ length: 20 }, () => store.begin(id, 'a', NOW + RUN_LEASE_MS)));
+    expect(begun.filter(({ state }) => state === 'run')).to.have.length(1);
+  });
+
+  it('does not let a slow run overwrite the answer of the one that took it over', async () => {
+    const slow = await run();
+    const second = await run(NOW + RUN_LEASE_MS);
+    await store.finish(slow, 'too late');
+    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS)).to.deep.equal({ state: 'running' });
+    await store.finish(second, 'second');
+    await store.finish(slow, 'too late');
+    await store.release(slow);
+    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS)).to.deep.equal({ state: 'answered', answer: 'second' });
+  });
+
+  it('lets a repeat run at once after a release, with the time of the first attempt, and only the same request', async () => {
+    await store.release(await run());
+    expect(await store.begin(id, 'b', NOW + 5)).to.deep.equal({ state: 'mismatch' });
+    const second = await run(NOW + 5);
+    expect(second.issuedAt).to.equal(NOW);
+  });
+
+  it('forgets a record after its time, whatever it held', async () => {
+    await store.finish(await run(), 'done');
+    expect((await run(NOW + RECORD_TTL_MS, 'b')).issuedAt).to.equal(NOW + RECORD_TTL_MS);
+  });
+
+  it('keeps the longest answer', async () => {
+    const answer = 'x'.repeat(MAX_ANSWER_CHARS);
+    await store.finish(await run(), answer);
+    const begun = await store.begin(id, 'a', NOW);
+    expect(begun.state === 'answered' && begun.answer.length).to.equal(MAX_ANSWER_CHARS);
+  });
+}
