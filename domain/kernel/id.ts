@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type StreamId, streamId } from './stream.js';
 
 /** Longest part behind the prefix, in characters; leaves room in command ids, which name a process, a step and a target. */
-const MAX_KEY_LENGTH = 80;
+const MAX_KEY_LENGTH = 50;
 
 export function idSchema(prefix: string) {
   return z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9._-]{1,${MAX_KEY_LENGTH}}$`), `must look like ${prefix}_…`);
@@ -36,5 +36,5 @@ export const skuSchema = z
 /** A place that holds stock. */
 export const locationSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
+  .regex(/^[A-Za-z0-9._-]{1,32}$/, 'must be 1 to 32 letters, digits, dots, dashes or underscores');
 export const DEFAULT_LOCATION = 'main';
