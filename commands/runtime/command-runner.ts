@@ -5,7 +5,7 @@ import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kern
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isProblem, isRejection, Problem } from '../../domain/kernel/errors.js';
+import { isRejection, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { MAX_CONFLICT_RETRIES, MAX_GROUP_COMMANDS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
@@ -111,7 +111,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       await settle(stream, jobs);
     } catch (error) {
       cache.delete(stream);
-      const shared = isProblem(error, 'unavailable') || isProblem(error, 'conflict');
+      const shared = error instanceof Unavailable || error instanceof StreamBusy;
       if (shared || jobs.length === 1) for (const job of jobs) job.reject(error);
       else for (const job of jobs) await run(stream, [job]); // one command's fault is not its neighbours'
     }
@@ -141,7 +141,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       cache.set(stream, known);
       current = true;
     }
-    throw new Problem('conflict', `${stream} is being changed by others all the time; try again.`);
+    throw new StreamBusy(stream);
   }
 
   async function decide(stream: StreamId, jobs: Job[], known: Known, at: Hlc): Promise<Draft> {

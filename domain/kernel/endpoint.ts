@@ -11,6 +11,8 @@ export interface Caller {
   id: string;
   /** The customer whose data is meant, for role `customer`; a guest is a customer without an account. */
   customerId?: string;
+  /** The session that the token belongs to; a token from the command line has none. */
+  sessionId?: string;
 }
 
 export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {

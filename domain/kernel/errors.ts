@@ -66,6 +66,14 @@ export class Unavailable extends Problem {
   }
 }
 
+/** Others changed the stream again and again before this command's turn came. */
+export class StreamBusy extends Problem {
+  override name = 'StreamBusy';
+  constructor(stream: string) {
+    super('conflict', `${stream} is being changed by others all the time; try again.`);
+  }
+}
+
 export class CommitTooLarge extends Problem {
   override name = 'CommitTooLarge';
   constructor(stream: string, bytes: number, limit: number) {

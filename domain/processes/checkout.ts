@@ -23,6 +23,8 @@ export type CheckoutCommand =
 
 export interface Checkout {
   checkoutId: string;
+  /** In ms of the log's clock. */
+  startedAt: number;
   phase: 'started' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
   order: CheckoutOrder;
   /** Why it is failing or has failed, as the customer is told. */
@@ -182,10 +184,10 @@ function decide(command: CheckoutCommand, state: Checkout | null): readonly Chec
   return possible.includes(command.outcome.type) ? [command.outcome] : [];
 }
 
-function evolve(state: Checkout | null, { type, data }: CheckoutEvent): Checkout {
+function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: number): Checkout {
   if (type === 'CheckoutStarted') {
     const { checkoutId, ...order } = data;
-    return { checkoutId, phase: 'started', order };
+    return { checkoutId, startedAt: at, phase: 'started', order };
   }
   const known = state!;
   switch (type) {

@@ -1,0 +1,241 @@
+// Runs checkouts: issues the steps that are due, asks the payment provider, records what came of it, and follows the
+// record until the process is at its end. Every command id derives from process and step, so any number of workers may
+// run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
+import { type Cart, cart } from '../../domain/cart/cart.js';
+import type { Clock, Hlc } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isProblem, Problem, type Rejection, reject, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import type { Actor, DomainEvent } from '../../domain/kernel/event.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { order } from '../../domain/order/order.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import {
+  dueCall,
+  type Payment,
+  type PaymentCommand,
+  type ProviderCall,
+  payment,
+} from '../../domain/payment/payment.js';
+import {
+  type Checkout,
+  type CheckoutCommand,
+  type CheckoutStep,
+  checkout,
+  checkoutIdOf,
+  checkoutOfCart,
+  type Issued,
+  nextSteps,
+  outcomeCommandId,
+  outcomeOfPayment,
+  outcomeOfRejections,
+} from '../../domain/processes/checkout.js';
+import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
+import { stockItem } from '../../domain/stock/stock-item.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { PaymentProvider } from './payment-provider.js';
+
+export interface CheckoutProcess {
+  /** Starts the checkout of an order, or goes on with it; resolves when it is at its end, or waits for the provider. */
+  run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult>;
+  /** Goes on with the checkout of an order that somebody else has begun; undefined if nothing of it was ever recorded. */
+  resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
+}
+
+/** Who asked for it, and in which request. */
+export interface Origin {
+  correlationId: string;
+  actor: Actor;
+}
+
+export interface CheckoutResult {
+  checkout: Checkout;
+  /** The last commit of every stream that was written or seen, for a consistency token. */
+  seen: Map<StreamId, number>;
+}
+
+export interface CheckoutProcessDeps {
+  runner: CommandRunner;
+  clock: Clock;
+  /** Who moves the money, by the name in the ledger; `external` money is never asked for. */
+  providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
+}
+
+/** What came of the commands of a step: the noes, and the last state. */
+interface Issue {
+  rejections: Rejection[];
+  state: unknown;
+}
+
+/** One worker's run of one checkout. */
+interface Run {
+  stream: StreamId;
+  state: Checkout;
+  origin: Origin;
+  /** Commit time of what was last recorded: everything that follows from it is later. */
+  at: Hlc;
+  seen: Map<StreamId, number>;
+}
+
+export function createCheckoutProcess({ runner, clock, providers }: CheckoutProcessDeps): CheckoutProcess {
+  async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
+    const stream = streamOf(checkoutIdOf(start.order.orderId));
+    const { occurredAt } = start.order;
+    const meta: CommandMeta = {
+      id: `${checkoutIdOf(start.order.orderId)}/start`,
+      issuedAt: clock(),
+      newStream: true,
+      ...origin,
+      ...(occurredAt !== undefined && { occurredAt }),
+    };
+    const { state, position } = await runner.execute(checkout, stream, start, meta);
+    return follow({ stream, state: state!, origin, at: position.at, seen: new Map([[stream, position.commitNo]]) });
+  }
+
+  async function resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
+    const checkoutId = checkoutIdOf(orderId);
+    const stream = streamOf(checkoutId);
+    const origin: Origin = { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
+    const { state, position } = await runner.load(checkout, stream);
+    if (state) return follow({ stream, state, origin, at: position.at, seen: new Map([[stream, position.commitNo]]) });
+    const submitted = cartId && (await runner.load(cart, streamOf(cartId))).state;
+    return submitted && isSubmittedAs(submitted, orderId) ? run(checkoutOfCart(submitted), origin) : undefined;
+  }
+
+  /** Until nothing is due, or only the provider can say how it goes on. */
+  async function follow(run: Run): Promise<CheckoutResult> {
+    for (;;) {
+      const due = nextSteps(run.state);
+      if (!due) break;
+      const outcome = (await take(run, due.steps)) ?? due.outcome;
+      if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
+      await record(run, outcome);
+      if (run.state.phase === 'unknown') break;
+    }
+    return { checkout: run.state, seen: run.seen };
+  }
+
+  /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
+  async function take(run: Run, steps: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
+    for (const step of steps) {
+      const { rejections, state } = await issue(run, step);
+      if (rejections.length > 0) {
+        const outcome = outcomeOfRejections(run.state, step.name, rejections);
+        if (outcome) return outcome;
+        throw new Problem(rejections[0]!.rejected, rejections[0]!.detail, rejections[0]!.extra);
+      }
+      if (step.aggregate === 'payment') {
+        const answered = await askProvider(run, step.commands[0]!.stream, state as Payment);
+        if (step.name === 'authorise') return outcomeOfPayment(run.state, answered);
+      }
+    }
+    return undefined;
+  }
+
+  function issue(run: Run, step: CheckoutStep): Promise<Issue> {
+    const isNew = run.state.phase === 'started';
+    switch (step.aggregate) {
+      case 'order':
+        return issueAll(run, order, step.commands, isNew);
+      case 'stock':
+        return issueAll(run, stockItem, step.commands, false);
+      case 'payment':
+        return issueAll(run, payment, step.commands, isNew);
+      case 'cart':
+        return issueAll(run, cart, step.commands, false);
+    }
+  }
+
+  /** All at once, in order for each stream. Rejections are answers; any other error is thrown once all have ended. */
+  async function issueAll<C, S, E extends DomainEvent>(
+    run: Run,
+    decider: Decider<C, S, E>,
+    commands: readonly Issued<C>[],
+    isNew: boolean,
+  ): Promise<Issue> {
+    const issued = commands.map(async ({ id, stream, command }) => {
+      const { state, position } = await runner.execute(decider, stream, command, metaOf(run, id, isNew));
+      run.seen.set(stream, position.commitNo);
+      return state;
+    });
+    const rejections: Rejection[] = [];
+    let state: unknown;
+    for (const result of await Promise.allSettled(issued)) {
+      if (result.status === 'fulfilled') state = result.value;
+      else rejections.push(rejectionIn(result.reason));
+    }
+    return { rejections, state };
+  }
+
+  async function record(run: Run, outcome: CheckoutOutcome): Promise<void> {
+    const meta = metaOf(run, outcomeCommandId(outcome));
+    const { state, position } = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
+    run.state = state!;
+    run.at = position.at;
+    run.seen.set(run.stream, position.commitNo);
+  }
+
+  /** Asks for whatever the ledger says is due, and enters the answers; an outcome that is not known is entered as such. */
+  async function askProvider(run: Run, stream: StreamId, known: Payment): Promise<Payment> {
+    let state = known;
+    for (let call = dueCall(state); call; call = dueCall(state)) {
+      const answer = await ask(call);
+      const meta = metaOf(run, `${call.operationId}/${answer.type}`);
+      const recorded = await runner.execute(payment, stream, answer, meta);
+      state = recorded.state!;
+      run.seen.set(stream, recorded.position.commitNo);
+      if (answer.type === 'RecordUnknown') break;
+    }
+    return state;
+  }
+
+  async function ask(call: ProviderCall): Promise<PaymentCommand> {
+    const { operationId, paymentId, amount, currency, method } = call;
+    const operation = { key: operationId, paymentId };
+    const provider = providers[call.provider];
+    if (!provider) throw new Error(`${paymentId} is with ${call.provider}, which this configuration does not have.`);
+    switch (call.call) {
+      case 'authorise':
+        try {
+          const answer = await provider.authorise({ ...operation, amount: { amount, currency }, method });
+          return answer.status === 'authorised'
+            ? { type: 'RecordAuthorised', operationId, amount, providerRef: answer.providerRef }
+            : { type: 'RecordDeclined', operationId, declineCode: answer.declineCode };
+        } catch {
+          return { type: 'RecordUnknown', operationId };
+        }
+      case 'capture':
+        await provider.capture({ ...operation, amount: { amount, currency } });
+        return { type: 'RecordCaptured', operationId };
+      case 'void':
+        await provider.void(operation);
+        return { type: 'RecordVoided', operationId };
+    }
+  }
+
+  function metaOf({ state, origin, at }: Run, id: string, isNew = false): CommandMeta {
+    const { occurredAt } = state.order;
+    return {
+      id,
+      issuedAt: state.startedAt,
+      late: 'search',
+      ...(isNew && { newStream: true }),
+      cause: { eventId: `${state.checkoutId}/start:0`, at },
+      ...origin,
+      ...(occurredAt !== undefined && { occurredAt }),
+    };
+  }
+
+  return { run, resume };
+}
+
+function isSubmittedAs(submitted: Cart, orderId: string): boolean {
+  return submitted.submission?.orderId === orderId;
+}
+
+/** A decider's no; a race that was lost or an engine that is away is thrown on. */
+function rejectionIn(error: unknown): Rejection {
+  if (!isProblem(error) || error instanceof StreamBusy || error instanceof Unavailable) throw error;
+  return reject(error.code, error.message, error.extra);
+}

@@ -1,0 +1,50 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { allocate, exponentOf, moneySchema, priceSchema, sum } from './money.js';
+
+describe('Money', () => {
+  const amounts = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+  const weights = fc
+    .array(fc.integer({ min: 0, max: 1_000_000_000 }), { minLength: 1, maxLength: 50 })
+    .filter((all) => sum(all) > 0);
+
+  it('is split into parts that add up to the whole, each less than one unit off its exact share', () => {
+    fc.assert(
+      fc.property(amounts, weights, (amount, shares) => {
+        const parts = allocate(amount, shares);
+        expect(parts).to.have.length(shares.length);
+        expect(sum(parts)).to.equal(amount);
+        const whole = BigInt(sum(shares));
+        for (const [index, part] of parts.entries()) {
+          const off = BigInt(part) * whole - BigInt(amount) * BigInt(shares[index]!);
+          expect(off < whole && off > -whole).to.equal(true);
+        }
+      }),
+    );
+  });
+
+  it('gives the remaining units to the largest remainders, of equal ones to the first', () => {
+    expect(allocate(100, [1, 1, 1])).to.deep.equal([34, 33, 33]);
+    expect(allocate(101, [1, 2, 1])).to.deep.equal([25, 51, 25]);
+    expect(allocate(5, [0, 3, 7])).to.deep.equal([0, 2, 3]);
+  });
+
+  it('knows how many decimals each currency has', () => {
+    expect(['GBP', 'JPY', 'BHD', 'CLF'].map(exponentOf)).to.deep.equal([2, 0, 3, 4]);
+  });
+
+  it('is a whole, non-negative number of minor units', () => {
+    expect(moneySchema.safeParse({ amount: 1999, currency: 'GBP' }).success).to.equal(true);
+    for (const wrong of [
+      { amount: 19.99, currency: 'GBP' },
+      { amount: -1, currency: 'GBP' },
+      { amount: 2 ** 53, currency: 'GBP' },
+      { amount: 1, currency: 'gbp' },
+      { amount: 1, currency: 'GBPX' },
+      { amount: 1, currency: 'GBP', scale: 2 },
+    ]) {
+      expect(moneySchema.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
+    }
+    expect(priceSchema.safeParse({ amount: 1_000_000_001, currency: 'GBP' }).success).to.equal(false);
+  });
+});
