@@ -1,0 +1,7 @@
+// How long the proofs of identity are good.
+
+/** Access tokens are not looked up anywhere: after a log-out one still works for at most this long. In seconds. */
+export const ACCESS_TOKEN_TTL_S = 15 * 60;
+
+/** A session ends when its refresh token has not been used for this long. In ms. */
+export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;

@@ -1,0 +1,91 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
+import { loadTokenKey, TokenKeyInvalid } from './token-key.js';
+import { createTokens } from './tokens.js';
+
+const START = Date.UTC(2026, 10, 23);
+const guest: Caller = { role: 'customer', id: 'customer_1', customerId: 'customer_1', sessionId: 'session_1' };
+
+describe('access tokens', () => {
+  let dataDir: string;
+  let now: number;
+  const clock = () => now;
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'commerce-tokens-'));
+    now = START;
+  });
+  afterEach(() => rm(dataDir, { recursive: true }));
+
+  const open = async () => createTokens({ key: await loadTokenKey({ dataDir }), clock });
+
+  it('prove their caller until they expire, also after a restart', async () => {
+    const token = await (await open()).issue(guest);
+    const tokens = await open();
+    now = START + ACCESS_TOKEN_TTL_S * 1000 - 1;
+    expect(await tokens.authenticate(token)).to.deep.equal(guest);
+    now += 1;
+    expect(await tokens.authenticate(token)).to.equal(undefined);
+  });
+
+  it('of the command line prove staff by their role, and the customer who is named', async () => {
+    const tokens = await open();
+    expect(await tokens.authenticate(await tokens.mintToken('ops'))).to.deep.equal({ role: 'ops', id: 'ops' });
+    const { sessionId: _, ...customer } = guest;
+    expect(await tokens.authenticate(await tokens.mintToken('customer', 'customer_1'))).to.deep.equal(customer);
+    const nobody = await tokens.mintToken('customer').catch((error: Error) => error.message);
+    expect(nobody).to.contain('needs a customer id');
+  });
+
+  it('prove nothing when any character is changed', async () => {
+    const tokens = await open();
+    const token = await tokens.issue(guest);
+    for (const at of [0, 10, token.indexOf('.') + 5, token.lastIndexOf('.') + 1, token.length - 5]) {
+      const changed = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
+      expect(await tokens.authenticate(changed), changed).to.equal(undefined);
+    }
+  });
+
+  it('prove nothing unsigned, signed by a shared secret, or meant for somebody else', async () => {
+    const key = await loadTokenKey({ dataDir });
+    const tokens = createTokens({ key, clock });
+    const claims = { role: 'ops', sub: 'ops', iss: 'commerce-core', aud: 'commerce-core-api', exp: START / 1000 + 60 };
+    const sign = (changes: object) =>
+      new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'ES256' }).sign(key.sign);
+    const bySecret = new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.alloc(32));
+    expect(await tokens.authenticate(await sign({}))).to.deep.equal({ role: 'ops', id: 'ops' });
+    for (const forged of [
+      new UnsecuredJWT(claims).encode(),
+      await bySecret,
+      await sign({ aud: 'another-api' }),
+      await sign({ iss: 'somebody' }),
+      await sign({ role: 'owner' }),
+      await sign({ role: 'customer' }),
+      await sign({ exp: undefined }),
+      '',
+      'a.b.c',
+    ]) {
+      expect(await tokens.authenticate(forged), forged).to.equal(undefined);
+    }
+  });
+
+  it('are signed by a key that only its owner can read, made once by whoever is first', async () => {
+    const ids = await Promise.all(Array.from({ length: 8 }, async () => (await loadTokenKey({ dataDir })).id));
+    expect(new Set(ids)).to.have.property('size', 1);
+    expect((await stat(join(dataDir, 'token-key.json'))).mode & 0o777).to.equal(0o600);
+  });
+
+  it('need a key that can sign: anything else is named with its source', async () => {
+    await writeFile(join(dataDir, 'token-key.json'), '{"kty":"EC"}');
+    for (const given of [undefined, 'no json', '{}']) {
+      const error = await loadTokenKey({ dataDir, ...(given && { given }) }).catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(TokenKeyInvalid);
+      expect((error as Error).message).to.match(/^(COMMERCE_TOKEN_KEY|.*token-key\.json) must hold/);
+    }
+  });
+});

@@ -1,0 +1,89 @@
+// Access tokens: short-lived JWTs, signed and verified by one key and one algorithm.
+import { jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
+import type { TokenIssuer } from '../../commands/identity/ports.js';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { Caller, Role } from '../../domain/kernel/endpoint.js';
+import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
+
+const ISSUER = 'commerce-core';
+const AUDIENCE = 'commerce-core-api';
+
+/** Tokens of the command line, in seconds. */
+const MINTED_TTL_S = 30 * 24 * 60 * 60;
+
+/** A signature is checked once per token and process, not once per request. */
+const VERIFIED_TOKENS = 10_000;
+
+const claimsSchema = z
+  .object({
+    sub: z.string().min(1),
+    role: z.enum(['customer', 'support', 'catalogue', 'ops', 'auditor']),
+    customerId: z.string().min(1).optional(),
+    sid: z.string().optional(),
+    exp: z.int(),
+  })
+  .refine(({ role, customerId }) => (role === 'customer') === (customerId !== undefined));
+
+interface Verified {
+  caller: Caller;
+  /** In ms. */
+  expiresAt: number;
+}
+
+export interface Tokens extends TokenIssuer {
+  /** The caller that a token proves now; undefined for one that is malformed, forged or expired. */
+  authenticate(token: string): Promise<Caller | undefined>;
+  /** A long-lived token for `commerce token`; for local profiles only. Staff are named after their role. */
+  mintToken(role: Role, customerId?: string): Promise<string>;
+}
+
+export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): Tokens {
+  const verified = new LRUCache<string, Verified>({ max: VERIFIED_TOKENS });
+
+  function sign({ id, role, customerId, sessionId }: Caller, ttlS: number): Promise<string> {
+    const now = Math.floor(clock() / 1000);
+    return new SignJWT({ role, ...(customerId && { customerId }), ...(sessionId && { sid: sessionId }) })
+      .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: 'JWT', kid: key.id })
+      .setSubject(id)
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setIssuedAt(now)
+      .setExpirationTime(now + ttlS)
+      .sign(key.sign);
+  }
+
+  async function verify(token: string): Promise<Verified | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, key.verify, {
+        algorithms: [TOKEN_ALGORITHM],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        currentDate: new Date(clock()),
+      });
+      const { sub, role, customerId, sid, exp } = claimsSchema.parse(payload);
+      const caller = { role, id: sub, ...(customerId && { customerId }), ...(sid && { sessionId: sid }) };
+      return { caller, expiresAt: exp * 1000 };
+    } catch {
+      return undefined; // whatever is wrong with a token, it proves nobody
+    }
+  }
+
+  return {
+    issue: (caller) => sign(caller, ACCESS_TOKEN_TTL_S),
+    async authenticate(token) {
+      const found = verified.get(token) ?? (await verify(token));
+      if (!found || found.expiresAt <= clock()) return undefined;
+      verified.set(token, found);
+      return found.caller;
+    },
+    async mintToken(role, customerId) {
+      if (role === 'customer' && !customerId) throw new Error('A token with the role customer needs a customer id.');
+      return role === 'customer'
+        ? sign({ role, id: customerId!, customerId: customerId! }, MINTED_TTL_S)
+        : sign({ role, id: role }, MINTED_TTL_S);
+    },
+  };
+}
