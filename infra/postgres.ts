@@ -41,8 +41,8 @@ function safeInteger(text: string): number {
   return value;
 }
 
-/** Connections (08), resources (53), operator intervention (57), serialisation and deadlock (40), lock timeout (55P03). */
-const TRANSIENT_SQLSTATE = /^(08|53|57|40)...$|^55P03$/;
+/** Connections (08), resources (53), operator intervention (57), serialisation and deadlock (40), lock timeout, a server that was demoted. */
+const TRANSIENT_SQLSTATE = /^(08|53|57|40)...$|^55P03$|^25006$/;
 
 /** Errors of sockets, and of the driver, which gives its own no code. */
 const TRANSIENT_CODE = /^E(CONN|PIPE|TIMEDOUT|HOST|NET|AI_AGAIN)/;
@@ -77,8 +77,11 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
 /** Lends a connection; one that saw an error is closed, because what it still has under way is unknown. */
 export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  // Between two statements a broken connection would be an uncaught error; the next statement reports it anyhow.
+  client.on('error', ignore);
   try {
     const result = await work(client);
+    client.off('error', ignore);
     client.release();
     return result;
   } catch (error) {
@@ -86,3 +89,5 @@ export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolCli
     throw error;
   }
 }
+
+function ignore(): void {}

@@ -1,21 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
 import type { Pool, PoolClient } from 'pg';
+import { hlcOf } from '../../domain/kernel/clock.js';
+import { START } from '../../domain/kernel/commit.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import { WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
+import { streamId } from '../../domain/kernel/stream.js';
 import { eventStoreContract, type LogUnderTest } from '../../test/contracts/event-store.contract.js';
-import { notes } from '../../test/contracts/notes.js';
-import { describeWith } from '../../test/engines.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { describeWith, freshName } from '../../test/engines.js';
 import { createPool } from '../postgres.js';
-import { createCommitCodec } from './codec.js';
+import { createCommitCodec, positionOf } from './codec.js';
 import { createEventsTable, createPostgresEventStore } from './postgres.js';
 import { COMMIT_COLUMNS, storedCommit } from './postgres-schema.js';
 
 const codec = createCommitCodec(notes);
 
 describeWith('postgres', 'The log on Postgres', (engines) => {
+  let url: string;
   let pool: Pool;
   before(async () => {
-    pool = createPool({ url: await engines.freshDatabase() });
+    url = await engines.freshDatabase();
+    pool = createPool({ url });
     await Promise.all([createEventsTable(pool), createEventsTable(pool), createEventsTable(pool)]);
   });
   after(() => pool.end());
+
+  const newStream = () => streamId('note', freshName('n'));
+  const open = (on: Pool = pool) => createPostgresEventStore({ pool: on, codec });
 
   eventStoreContract(
     'Postgres',
@@ -34,20 +46,155 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
       },
     }),
   );
+
+  it('is safe from its owner, who is no superuser: by right, and by a trigger should the right come back', async () => {
+    const { rows } = await pool.query(`
+      select rolsuper, has_table_privilege('events', 'update, delete, truncate') as may_change
+      from pg_roles where rolname = current_user`);
+    expect(rows).to.deep.equal([{ rolsuper: false, may_change: false }]);
+    await pool.query('grant update, delete on events to current_user');
+    const refused = await failure(pool.query('delete from events'));
+    await pool.query('revoke update, delete on events from current_user');
+    expect(refused)
+      .to.have.property('message')
+      .that.matches(/append-only: DELETE on events is refused/);
+  });
+
+  it('takes the appends of one moment in one statement', async () => {
+    const statements: string[] = [];
+    const store = open(observed(pool, (name) => void statements.push(name)));
+    const results = await Promise.all(
+      Array.from({ length: 64 }, () => store.append(newStream(), START, noteCommit(START, 'c', {}))),
+    );
+    expect(results.every(({ appended }) => appended)).to.equal(true);
+    expect(statements).to.deep.equal(['log-append']);
+  });
+
+  it('takes the neighbours of a row that it cannot take', async () => {
+    const store = open();
+    const tooLongForAnIndex = streamId('note', randomBytes(6_000).toString('hex'));
+    const [before, poisoned, after] = await Promise.all([
+      store.append(newStream(), START, noteCommit(START, 'c', {})),
+      failure(store.append(tooLongForAnIndex, START, noteCommit(START, 'c', {}))),
+      store.append(newStream(), START, noteCommit(START, 'c', {})),
+    ]);
+    expect([before.appended, after.appended]).to.deep.equal([true, true]);
+    expect(poisoned)
+      .to.have.property('message')
+      .that.matches(/index row/);
+  });
+
+  it('appends each commit once while its connections are cut again and again', async () => {
+    const store = open();
+    const streams = Array.from({ length: 20 }, newStream);
+    const writing = streams.map(async (stream) => {
+      for (let end = START, n = 1; n <= 10; n++) {
+        const result = await store.append(stream, end, noteCommit(end, `c${n}`, {}));
+        if (!result.appended) throw new Error('a conflict with nobody');
+        end = result.position;
+      }
+    });
+    const cutter = createPool({ url, max: 1 });
+    for (let cut = 0; cut < 5; cut++)
+      await cutter.query(`select pg_terminate_backend(pid), pg_sleep(0.01) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`);
+    await cutter.end();
+    await Promise.all(writing);
+    const { rows } = await pool.query(
+      'select count(*) as commits, max(sk) as last from events where pk = any($1) group by pk',
+      [streams],
+    );
+    expect(rows).to.deep.equal(streams.map(() => ({ commits: 10, last: 10 })));
+  });
+
+  it('says that it is unavailable when the server stays away', async () => {
+    const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
+    let now = Date.now();
+    const clock = () => {
+      now += 500;
+      return now;
+    };
+    const store = createPostgresEventStore({ pool: nowhere, codec, clock });
+    const attempts = [
+      () => store.append(newStream(), START, noteCommit(START, 'c', {})),
+      () => store.read(newStream())[Symbol.asyncIterator]().next(),
+      () => store.watermark(),
+    ];
+    for (const attempt of attempts) {
+      expect(await failure(attempt()))
+        .to.be.instanceOf(Unavailable)
+        .with.property('message')
+        .that.matches(/ECONNREFUSED/);
+    }
+    await nowhere.end();
+  });
+
+  it('refuses a commit that was held up for so long that the watermark may have passed it', async () => {
+    const commit = { ...noteCommit(START, 'c', {}), at: hlcOf(Date.now() - WATERMARK_LAG_MS) };
+    expect(await failure(open().append(newStream(), START, commit)))
+      .to.be.instanceOf(Unavailable)
+      .with.property('message')
+      .that.matches(/too old/);
+  });
+
+  it('holds the watermark back while a transaction that writes to the log is open', async () => {
+    const store = createPostgresEventStore({ pool, codec, watermarkLagMs: 0 });
+    const writer = await pool.connect();
+    await writer.query('begin');
+    const { rows } = await writer.query('select floor(extract(epoch from now()) * 1000)::bigint as began');
+    await writer.query('lock table events in row exclusive mode');
+    await pool.query('select pg_sleep(0.02)');
+    expect(await store.watermark()).to.equal(hlcOf(rows[0].began));
+    await writer.query('rollback');
+    writer.release();
+    expect(await store.watermark()).to.be.above(hlcOf(rows[0].began));
+  });
+
+  it('reads a stream of many commits page by page', async () => {
+    const stream = newStream();
+    const stored = [codec.encode(stream, START, noteCommit(START, 'c', {}))];
+    while (stored.length < 1_100) {
+      const end = positionOf(stored.at(-1)!);
+      stored.push(codec.encode(stream, end, noteCommit(end, 'c', {})));
+    }
+    const rows = stored.map((commit) => ({ ...commit, cs: JSON.stringify(commit.cs) }));
+    await pool.query(
+      `insert into events (${COMMIT_COLUMNS}) select ${COMMIT_COLUMNS} from json_populate_recordset(null::events, $1)`,
+      [JSON.stringify(rows)],
+    );
+    let count = 0;
+    for await (const { position } of open().read(stream)) expect(position.commitNo).to.equal(++count);
+    expect(count).to.equal(1_100);
+  });
 });
+
+function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
 
 /** A pool on which appends succeed and their replies get lost, as often as asked. */
 function losingReplies(pool: Pool, loseReply: () => boolean): Pool {
+  return observed(pool, (name) => {
+    if (name === 'log-append' && loseReply()) throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  });
+}
+
+/** A pool that tells the name of each statement that a borrowed connection has executed. */
+function observed(pool: Pool, executed: (name: string) => void): Pool {
   const connect = async () => {
     const client = await pool.connect();
     return {
-      async query(statement: { name?: string }) {
+      async query(statement: { name: string }) {
         const result = await client.query(statement as never);
-        if (statement.name === 'log-append' && loseReply())
-          throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+        executed(statement.name);
         return result;
       },
-      release: (destroy?: boolean) => client.release(destroy),
+      on: client.on.bind(client),
+      off: client.off.bind(client),
+      release: client.release.bind(client),
     } as unknown as PoolClient;
   };
   return { connect, query: pool.query.bind(pool) } as unknown as Pool;

@@ -14,8 +14,8 @@ import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL 
 
 const ENGINE = 'Postgres';
 
-/** While the server syncs one insert to disk it works on the next. */
-const MAX_INSERTS_IN_FLIGHT = 3;
+/** While the server syncs one insert to disk it works on the next; more would only make the batches smaller. */
+const MAX_INSERTS_IN_FLIGHT = 2;
 const MAX_ROWS_PER_INSERT = 500;
 const MAX_BYTES_PER_INSERT = 1024 * 1024;
 
