@@ -297,7 +297,7 @@ function readPassword(path: string): Promise<string | undefined> {
 async function createCluster(folder: string, account: Account, binaries: PostgresBinaries): Promise<string> {
   await sweepUnfinished(folder);
   const path = join(folder, 'cluster');
-  const draft = `${path}.new-${process.pid}`;
+  const draft = `${path}.new-${process.pid}-${randomBytes(4).toString('hex')}`;
   const password = randomBytes(24).toString('base64url');
   try {
     await mkdir(draft, { mode: 0o700 });
@@ -354,7 +354,7 @@ async function runServerTool(program: string, args: string[], account: Account, 
 
 async function sweepUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const pid = name.match(/^cluster\.new-(\d+)$/)?.[1];
+    const pid = name.match(/^cluster\.new-(\d+)-/)?.[1];
     if (pid && (await commandLine(Number(pid))) === undefined)
       await rm(join(folder, name), { recursive: true, force: true });
   }
