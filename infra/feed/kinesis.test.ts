@@ -1,0 +1,259 @@
+import { DeleteItemCommand, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutRecordCommand } from '@aws-sdk/client-kinesis';
+import { expect } from 'chai';
+import { type Commit, START } from '../../domain/kernel/commit.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { type StreamId, streamId } from '../../domain/kernel/stream.js';
+import { describeOnAws, type Fault, injectFaults } from '../../test/aws.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { freshName } from '../../test/engines.js';
+import { ensureStream, ensureTable } from '../aws.js';
+import { createCommitCodec } from '../event-store/codec.js';
+import { createDynamoEventStore, createEventsTable } from '../event-store/dynamodb.js';
+import { toItem } from '../event-store/dynamodb-item.js';
+import { createKinesisFeed, type KinesisFeedOptions } from './kinesis.js';
+import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE, type FeedCheckpoints } from './kinesis-checkpoints.js';
+
+const SHARDS = 3;
+const codec = createCommitCodec(notes);
+
+describeOnAws('The change feed by Kinesis', (aws) => {
+  let dynamodb: DynamoDBClient;
+  let table: string;
+  let streamName: string;
+  let store: EventStore;
+  let checkpoints: FeedCheckpoints;
+  let alarms: unknown[][];
+  let logged: string[];
+
+  const checkpointsTable = freshName('checkpoints');
+  before(() => ensureTable(aws.dynamodb(), checkpointsTable, FEED_CHECKPOINTS_TABLE));
+
+  beforeEach(async () => {
+    dynamodb = aws.dynamodb();
+    [table, streamName] = [freshName('events'), freshName('changes')];
+    const streamArn = await ensureStream(aws.kinesis(), streamName, SHARDS);
+    await createEventsTable({ client: dynamodb, table, streamArn });
+    store = createDynamoEventStore({ client: dynamodb, table, codec });
+    checkpoints = createDynamoCheckpoints({ client: dynamodb, table: checkpointsTable });
+    [alarms, logged] = [[], []];
+  });
+
+  const write = (_: object, message: string) => void logged.push(message);
+  const openFeed = (options: Partial<KinesisFeedOptions> = {}) =>
+    createKinesisFeed({
+      client: aws.kinesis(),
+      streamName,
+      table,
+      checkpoints,
+      codec,
+      alarm: (...alarm) => void alarms.push(alarm),
+      log: { info: write, warn: write, error: write } as KinesisFeedOptions['log'],
+      pollMs: 10,
+      ...options,
+    });
+
+  /** Appends that many commits, round robin to three streams, and answers their names. */
+  async function append(count: number): Promise<string[]> {
+    const ends = Array.from({ length: 3 }, () => ({ stream: streamId('note', freshName('n')), end: START }));
+    const names: string[] = [];
+    for (let n = 0; n < count; n++) {
+      const target = ends[n % 3]!;
+      const result = await store.append(target.stream, target.end, noteCommit(target.end, `c${n}`, { text: `${n}` }));
+      if (!result.appended) throw new Error('met a conflict');
+      target.end = result.position;
+      names.push(`${target.stream} ${target.end.commitNo}`);
+    }
+    return names;
+  }
+
+  /** Reads until so many commits have come. */
+  async function read(count: number, feed = openFeed(), consumer = 'projections'): Promise<string[]> {
+    const stopping = new AbortController();
+    const names: string[] = [];
+    await feed.run(
+      consumer,
+      async (commits) => {
+        names.push(...commits.map(nameOf));
+        if (names.length >= count) stopping.abort();
+      },
+      stopping.signal,
+    );
+    return names;
+  }
+
+  it('brings every commit that was put into the table, as the store reads it', async () => {
+    const names = await append(60);
+    const stopping = new AbortController();
+    const seen: Commit[] = [];
+    await openFeed().run(
+      'projections',
+      async (commits) => {
+        seen.push(...commits);
+        if (seen.length === names.length) stopping.abort();
+      },
+      stopping.signal,
+    );
+    expect(seen.map(nameOf)).to.have.members(names);
+    for (const commit of seen.slice(0, 5)) {
+      for await (const stored of store.read(commit.stream, commit.position.commitNo - 1)) {
+        expect(commit).to.deep.equal(stored);
+        break;
+      }
+    }
+  });
+
+  it('goes on from its checkpoints after a restart, while another consumer begins at the beginning', async () => {
+    const old = await append(20);
+    expect(await read(20)).to.have.members(old);
+    const young = await append(20);
+    expect(await read(20)).to.have.members(young);
+    expect(await read(40, openFeed(), 'process-managers')).to.have.members([...old, ...young]);
+  });
+
+  it('brings a batch again when its handler fails, one batch at a time, and loses none', async () => {
+    const names = await append(30);
+    const stopping = new AbortController();
+    const tried = new Set<string>();
+    const done: string[] = [];
+    let atWork = 0;
+    await openFeed().run(
+      'projections',
+      async (commits) => {
+        expect(++atWork).to.equal(1);
+        await new Promise(setImmediate);
+        atWork--;
+        const batch = commits.map(nameOf);
+        if (!tried.has(batch[0]!)) {
+          tried.add(batch[0]!);
+          throw new Error('the read model is away');
+        }
+        done.push(...batch);
+        if (done.length >= names.length) stopping.abort();
+      },
+      stopping.signal,
+    );
+    expect(done).to.have.members(names);
+    expect(tried.size).to.be.within(1, SHARDS);
+  });
+
+  const passing: Record<string, { on: string; faults: Fault[] }> = {
+    'its iterators expire': { on: 'GetRecords', faults: Array(4).fill({ error: 'ExpiredIteratorException' }) },
+    'it is throttled': { on: 'GetRecords', faults: Array(6).fill({ error: 'ProvisionedThroughputExceededException' }) },
+    'Kinesis is away at first': {
+      on: 'ListShards',
+      faults: ['no connection', { error: 'InternalFailure', status: 500 }],
+    },
+    'Kinesis goes away': { on: 'GetRecords', faults: [undefined, 'no connection', 'reply lost', 'no connection'] },
+  };
+  for (const [what, { on, faults }] of Object.entries(passing)) {
+    it(`goes on when ${what}, and says so`, async () => {
+      const names = await append(12);
+      const client = aws.kinesis();
+      const left = [...faults];
+      injectFaults(client, (operation) => (operation === on ? left.shift() : undefined));
+      expect(await read(12, openFeed({ client }))).to.have.members(names);
+      expect(logged.filter((line) => line.includes('again in'))).not.to.deep.equal([]);
+    });
+  }
+
+  it('goes on when its checkpoints cannot be kept for a while', async () => {
+    const names = await append(6);
+    const client = aws.dynamodb();
+    const faults: Fault[] = [{ error: 'ThrottlingException' }, 'no connection'];
+    injectFaults(client, (operation) => (operation === 'PutItem' ? faults.shift() : undefined));
+    const feed = openFeed({ checkpoints: createDynamoCheckpoints({ client, table: checkpointsTable }) });
+    const seen = new Set<string>();
+    const stopping = new AbortController();
+    await feed.run(
+      'projections',
+      async (commits) => {
+        for (const commit of commits) seen.add(nameOf(commit));
+        if (seen.size === names.length && faults.length === 0) stopping.abort();
+      },
+      stopping.signal,
+    );
+    expect([...seen]).to.have.members(names);
+  });
+
+  it('begins with the oldest record when its checkpoint has been trimmed', async () => {
+    const names = await append(9);
+    await read(9);
+    const client = aws.kinesis();
+    let refused = 0;
+    injectFaults(client, (operation) =>
+      operation === 'GetShardIterator' && refused++ < SHARDS ? { error: 'InvalidArgumentException' } : undefined,
+    );
+    const again = await read(9, openFeed({ client }));
+    expect(again).to.have.members(names);
+    expect(logged.join()).to.include('oldest record');
+  });
+
+  it('passes over a record that cannot be read, and says where it lies', async () => {
+    const before = await append(3);
+    for (let n = 0; n < 2 * SHARDS; n++) {
+      const Data = Buffer.from(n % 2 ? '{"eventName":"INSERT"}' : 'poison');
+      await aws.kinesis().send(new PutRecordCommand({ StreamName: streamName, PartitionKey: `${n}`, Data }));
+    }
+    const after = await append(3);
+    expect(await read(6)).to.have.members([...before, ...after]);
+    expect(logged.filter((line) => line.includes('passed over'))).to.have.length(2 * SHARDS);
+  });
+
+  it('raises the alarm when a commit is overwritten or removed, and brings neither', async () => {
+    const stream: StreamId = streamId('note', freshName('n'));
+    const stored = codec.encode(stream, START, noteCommit(START, 'c1', {}));
+    for (let n = 0; n < 2; n++)
+      await dynamodb.send(new PutItemCommand({ TableName: table, Item: { ...toItem(stored), ev: { S: `${n}` } } }));
+    const { pk, sk } = toItem(stored) as { pk: { S: string }; sk: { N: string } };
+    await dynamodb.send(new DeleteItemCommand({ TableName: table, Key: { pk, sk } }));
+    const names = await append(3);
+    expect(await read(3)).to.have.members(names);
+    while (alarms.length < 2) await read(0);
+    expect(alarms).to.have.deep.members([
+      [stream, 1, 'modified'],
+      [stream, 1, 'removed'],
+    ]);
+  });
+
+  it('stops at once when idle, and after the batch in hand when not, with its checkpoint kept', async () => {
+    const names = await append(1);
+    const idle = new AbortController();
+    const waiting = openFeed({ pollMs: 3_600_000 }).run('idle', async () => idle.abort(), idle.signal);
+    await waiting;
+
+    const busy = new AbortController();
+    let finished = false;
+    await openFeed().run(
+      'busy',
+      async () => {
+        busy.abort();
+        await new Promise(setImmediate);
+        finished = true;
+      },
+      busy.signal,
+    );
+    expect(finished).to.equal(true);
+    const next = await append(1);
+    expect(await read(1, openFeed(), 'busy'))
+      .to.deep.equal(next)
+      .and.not.to.deep.equal(names);
+
+    await openFeed().run('never', async () => {}, AbortSignal.abort());
+  });
+
+  it('tells how far it is behind', async () => {
+    const feed = openFeed();
+    expect(feed.lagMs('projections')).to.equal(undefined);
+    const stopping = new AbortController();
+    const running = feed.run('projections', async () => {}, stopping.signal);
+    while (feed.lagMs('projections') === undefined) await new Promise(setImmediate);
+    expect(feed.lagMs('projections')).to.equal(0);
+    stopping.abort();
+    await running;
+  });
+});
+
+function nameOf({ stream, position }: Commit): string {
+  return `${stream} ${position.commitNo}`;
+}
