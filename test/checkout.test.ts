@@ -1,0 +1,32 @@
+// Checkouts crashed between any two steps, on every event store.
+import type { Pool } from 'pg';
+import { catalogue } from '../domain/events.js';
+import { createCommitCodec } from '../infra/event-store/codec.js';
+import * as dynamodb from '../infra/event-store/dynamodb.js';
+import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import * as postgres from '../infra/event-store/postgres.js';
+import { createPool } from '../infra/postgres.js';
+import { describeOnAws } from './aws.js';
+import { checkoutContract } from './contracts/checkout.contract.js';
+import { describeWith, freshName } from './engines.js';
+
+const codec = createCommitCodec(catalogue);
+
+const log = createMemoryLog();
+checkoutContract('the log in memory', () => createMemoryEventStore({ codec, log }), 300);
+
+describeWith('postgres', 'On Postgres', (engines) => {
+  let pool: Pool;
+  before(async () => {
+    pool = createPool({ url: await engines.freshDatabase() });
+    await postgres.createEventsTable(pool);
+  });
+  after(() => pool.end());
+  checkoutContract('Postgres', () => postgres.createPostgresEventStore({ pool, codec }), 20);
+});
+
+describeOnAws('On DynamoDB', (aws) => {
+  const table = freshName('events');
+  before(() => dynamodb.createEventsTable({ client: aws.dynamodb(), table }));
+  checkoutContract('DynamoDB', () => dynamodb.createDynamoEventStore({ client: aws.dynamodb(), table, codec }), 10);
+});

@@ -1,0 +1,237 @@
+// A checkout that is crashed between any two steps ends, by whoever goes on with it, as if nothing had happened.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
+import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
+import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
+import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
+import { type CartCommand, cart } from '../../domain/cart/cart.js';
+import { catalogue } from '../../domain/events.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import { order } from '../../domain/order/order.js';
+import { checkoutOfCart } from '../../domain/processes/checkout.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { createTestProvider } from '../../infra/payments/test-provider.js';
+import { freshName } from '../engines.js';
+
+/** How the customer pays, and how much of each SKU there is. */
+const CASES = {
+  'pays and gets the goods': { method: 'pm_card_visa', inStock: [5, 5] },
+  'finds one of the goods short': { method: 'pm_card_visa', inStock: [5, 1] },
+  'has the card declined': { method: 'pm_card_visa_chargeDeclined', inStock: [5, 5] },
+} as const;
+type CaseName = keyof typeof CASES;
+
+const QUANTITIES = [2, 3];
+const UNIT_PRICE = 250;
+const SHIPPING = 395;
+
+const unsealed: PersonalData = {
+  seal: async (event) => event,
+  open: async (value) => value as never,
+  forget: async () => {},
+};
+
+/**
+ * `openStore` opens the log as one more process does. `histories`: how many random combinations of crashes are tried
+ * beside the single crash at every point.
+ */
+export function checkoutContract(name: string, openStore: () => EventStore, histories: number): void {
+  describe(`A customer's checkout on ${name}`, () => {
+    for (const situation of Object.keys(CASES) as CaseName[]) {
+      it(`${situation}, wherever one worker crashes`, async () => {
+        const undisturbed = await new Shop(openStore, situation).play([]);
+        expect(undisturbed.effects).to.be.greaterThan(8);
+        for (let point = 0; point < undisturbed.effects; point++) {
+          for (const when of ['before', 'after'] as const) await new Shop(openStore, situation).play([{ point, when }]);
+        }
+      }).timeout(120_000);
+    }
+
+    it('ends well whatever crashes, repeats and races with it', async () => {
+      const crashes = fc.array(fc.record({ point: fc.nat(25), when: fc.constantFrom('before', 'after') }), {
+        maxLength: 4,
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...(Object.keys(CASES) as CaseName[])),
+          crashes,
+          fc.nat(2),
+          fc.nat(2),
+          async (situation, planned, rivals, silences) =>
+            void (await new Shop(openStore, situation, rivals, silences).play(planned as Crash[])),
+        ),
+        { numRuns: histories },
+      );
+    }).timeout(120_000);
+  });
+}
+
+interface Crash {
+  /** Which effect of the history, an append or a call of the provider, counted from 0. */
+  point: number;
+  when: 'before' | 'after';
+}
+
+/** One history: a shop with stock, a provider that remembers, and a cart that is checked out by workers that crash. */
+class Shop {
+  private readonly key = freshName('x');
+  private readonly cartId = `cart_${this.key}`;
+  private readonly orderId = `order_${this.key}`;
+  private readonly skus = QUANTITIES.map((_, index) => `${this.key}-${index}`);
+  private effects = 0;
+  private crashes: readonly Crash[] = [];
+  /** What the provider holds, by payment; and what was ever authorised under which key. */
+  private readonly held = new Map<string, number>();
+  private readonly keys = new Set<string>();
+  private silent: number;
+
+  constructor(
+    private readonly openStore: () => EventStore,
+    private readonly situation: CaseName,
+    private readonly rivals = 0,
+    /** So many answers of the provider are lost. */
+    silences = 0,
+  ) {
+    this.silent = silences;
+  }
+
+  async play(crashes: readonly Crash[]): Promise<{ effects: number }> {
+    await this.prepare();
+    this.crashes = crashes;
+    this.effects = 0;
+    const workers = Array.from({ length: this.rivals + 1 }, () => this.work());
+    await Promise.all(workers);
+    await this.check();
+    return { effects: this.effects };
+  }
+
+  /** A worker that dies is replaced until the checkout is at its end. */
+  private async work(): Promise<void> {
+    for (let attempt = 0; attempt < 20; attempt++) {
+      try {
+        const { process } = this.worker();
+        const result = await process.resume(this.orderId, this.cartId);
+        if (result && ['completed', 'failed'].includes(result.checkout.phase)) return;
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+      }
+    }
+    throw new Error(`${this.orderId} does not come to its end.`);
+  }
+
+  private worker(): { runner: CommandRunner; process: CheckoutProcess } {
+    const inner = this.openStore();
+    const store: EventStore = {
+      ...inner,
+      append: (...args) => this.effect(() => inner.append(...args)),
+    };
+    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
+    return {
+      runner,
+      process: createCheckoutProcess({ runner, clock: Date.now, providers: { test: this.provider() } }),
+    };
+  }
+
+  /** Something that lasts: the worker may die just before it or just after. */
+  private async effect<T>(act: () => Promise<T>): Promise<T> {
+    const point = this.effects++;
+    const crash = this.crashes.find((planned) => planned.point === point);
+    if (crash?.when === 'before') throw new Unavailable('worker', 'crashed');
+    const result = await act();
+    if (crash?.when === 'after') throw new Unavailable('worker', 'crashed');
+    return result;
+  }
+
+  private provider(): PaymentProvider {
+    const answers = createTestProvider();
+    const ask = <T>(act: () => Promise<T>) =>
+      this.effect(async () => {
+        const answer = await act();
+        if (this.silent-- > 0) throw new Error('the answer was lost');
+        return answer;
+      });
+    return {
+      authorise: (operation) =>
+        ask(async (): Promise<AuthorisationAnswer> => {
+          const answer = await answers.authorise(operation);
+          if (answer.status === 'authorised' && !this.keys.has(operation.key)) {
+            this.keys.add(operation.key);
+            this.held.set(operation.paymentId, (this.held.get(operation.paymentId) ?? 0) + operation.amount.amount);
+          }
+          return answer;
+        }),
+      capture: async () => {
+        throw new Error('nothing is captured at checkout');
+      },
+      void: (operation) => ask(async () => void this.held.delete(operation.paymentId)),
+    };
+  }
+
+  private async prepare(): Promise<void> {
+    const { runner } = this.worker();
+    const { inStock, method } = CASES[this.situation];
+    const receive = this.skus.map((sku, index) => {
+      const item = { sku, location: 'main' };
+      const movement = { movementId: 'delivery', productId: 'product_p', quantity: inStock[index]! };
+      return runner.execute(
+        stockItem,
+        stockStream(item),
+        { type: 'ReceiveStock', ...item, ...movement },
+        this.meta(`receive ${sku}`),
+      );
+    });
+    await Promise.all(receive);
+    const fill: CartCommand[] = [
+      { type: 'CreateCart', cartId: this.cartId, customerId: 'customer_c', currency: 'GBP' },
+      ...this.skus.map((sku, index): CartCommand => {
+        const line = { lineId: sku, sku, title: sku, quantity: QUANTITIES[index]! };
+        return { type: 'AddCartLine', ...line, unitPrice: { amount: UNIT_PRICE, currency: 'GBP' } };
+      }),
+      { type: 'SetShippingAddress', address: { name: 'A', line1: 'B', city: 'C', postcode: 'D', country: 'GB' } },
+      { type: 'ChooseShippingMethod', method: 'standard', amount: SHIPPING },
+      {
+        type: 'SubmitCart',
+        unitPrices: Object.fromEntries(this.skus.map((sku) => [sku, UNIT_PRICE])),
+        provider: 'test',
+        paymentMethod: method,
+      },
+    ];
+    await Promise.all(
+      fill.map((command, n) => runner.execute(cart, streamOf(this.cartId), command, this.meta(`fill ${n}`))),
+    );
+    const { state } = await runner.load(cart, streamOf(this.cartId));
+    expect(checkoutOfCart(state!).order.orderId).to.equal(this.orderId);
+  }
+
+  private async check(): Promise<void> {
+    const { runner } = this.worker();
+    const goods = await Promise.all(
+      this.skus.map(async (sku) => (await runner.load(stockItem, stockStream({ sku, location: 'main' }))).state),
+    );
+    const { state: bought } = await runner.load(order, streamOf(this.orderId));
+    const { state: left } = await runner.load(cart, streamOf(this.cartId));
+    const { inStock } = CASES[this.situation];
+    const succeeds = this.situation === 'pays and gets the goods';
+    expect({
+      order: bought?.status,
+      cart: left?.status,
+      held: this.held.get(`payment_${this.key}`) ?? 0,
+      stock: goods.map(({ onHand, reserved, committed }) => ({ onHand, reserved, committed })),
+    }).to.deep.equal({
+      order: succeeds ? 'confirmed' : 'rejected',
+      cart: succeeds ? 'submitted' : 'open',
+      held: succeeds ? UNIT_PRICE * 5 + SHIPPING : 0,
+      stock: inStock.map((onHand, index) => ({ onHand, reserved: 0, committed: succeeds ? QUANTITIES[index] : 0 })),
+    });
+  }
+
+  private meta(id: string): CommandMeta {
+    const actor = { type: 'customer', id: 'customer_c' } as const;
+    return { id: `${this.key} ${id}`, issuedAt: Date.now(), correlationId: this.key, actor };
+  }
+}
