@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import {
+  DescribeStreamSummaryCommand,
+  type KinesisClient,
+  ListShardsCommand,
+  MergeShardsCommand,
+  PutRecordCommand,
+  SplitShardCommand,
+} from '@aws-sdk/client-kinesis';
+import { expect } from 'chai';
+import kinesalite from 'kinesalite';
+import { START } from '../../domain/kernel/commit.js';
+import { streamId } from '../../domain/kernel/stream.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { createKinesisClient, ensureStream } from '../aws.js';
+import { createCommitCodec } from '../event-store/codec.js';
+import { toItem } from '../event-store/dynamodb-item.js';
+import { createKinesisFeed } from './kinesis.js';
+import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
+
+const StreamName = 'changes';
+const MIDDLE_HASH_KEY = (2n ** 127n).toString();
+const codec = createCommitCodec(notes);
+
+// On kinesalite, the one local engine that splits and merges as Kinesis does.
+describe('The change feed by Kinesis, while its stream is resharded', () => {
+  const server = kinesalite({ createStreamMs: 0, updateStreamMs: 0 });
+  let client: KinesisClient;
+
+  before(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    client = createKinesisClient({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}` });
+    await ensureStream(client, StreamName, 1);
+  });
+  after(() => {
+    client.destroy();
+    server.close();
+  });
+
+  it('reads every shard to its end before the shards that follow it, also after a restart', async () => {
+    const checkpoints = inMemory();
+    await put('before', 20);
+    const [whole] = await shards();
+    await client.send(new SplitShardCommand({ StreamName, ShardToSplit: whole!, NewStartingHashKey: MIDDLE_HASH_KEY }));
+    await settled();
+    await put('split', 20);
+    expect(await read(30, checkpoints)).to.satisfy(startsWith('before', 20));
+
+    const [, left, right] = await shards();
+    await client.send(new MergeShardsCommand({ StreamName, ShardToMerge: left!, AdjacentShardToMerge: right! }));
+    await settled();
+    await put('merged', 20);
+    const all = inMemory();
+    const texts = await read(60, all);
+    expect(texts.slice(0, 20)).to.deep.equal(Array(20).fill('before'));
+    expect(texts.slice(20, 40)).to.deep.equal(Array(20).fill('split'));
+    expect(texts.slice(40)).to.deep.equal(Array(20).fill('merged'));
+    expect((await all.load('changes/projections')).get(whole!)).to.equal(SHARD_END);
+
+    const rest = await read(20, checkpoints, 'merged');
+    expect(rest).not.to.include('before');
+  });
+
+  async function put(text: string, count: number): Promise<void> {
+    for (let n = 0; n < count; n++) {
+      const stored = codec.encode(streamId('note', `${text}${n}`), START, noteCommit(START, 'c1', { text }));
+      const NewImage = toItem(stored);
+      const change = {
+        eventName: 'INSERT',
+        tableName: 'events',
+        recordFormat: 'application/json',
+        dynamodb: { Keys: { pk: NewImage.pk, sk: NewImage.sk }, NewImage },
+      };
+      const Data = Buffer.from(JSON.stringify(change));
+      await client.send(new PutRecordCommand({ StreamName, PartitionKey: `${n}`, Data }));
+    }
+  }
+
+  /** The texts of the notes until so many have come, or so many of one kind. */
+  async function read(count: number, checkpoints: FeedCheckpoints, kind?: string): Promise<string[]> {
+    const stopping = new AbortController();
+    const texts: string[] = [];
+    const silent = () => {};
+    const feed = createKinesisFeed({
+      client,
+      streamName: StreamName,
+      table: 'events',
+      checkpoints,
+      codec,
+      alarm: silent,
+      log: { info: silent, warn: silent, error: silent },
+      pollMs: 5,
+    });
+    await feed.run(
+      'projections',
+      async (commits) => {
+        texts.push(...commits.map(({ events }) => (events[0]!.data as { text: string }).text));
+        if (texts.filter((text) => !kind || text === kind).length >= count) stopping.abort();
+      },
+      stopping.signal,
+    );
+    return texts;
+  }
+
+  async function shards(): Promise<string[]> {
+    const { Shards = [] } = await client.send(new ListShardsCommand({ StreamName }));
+    return Shards.map(({ ShardId }) => ShardId!);
+  }
+
+  async function settled(): Promise<void> {
+    for (;;) {
+      const { StreamDescriptionSummary } = await client.send(new DescribeStreamSummaryCommand({ StreamName }));
+      if (StreamDescriptionSummary?.StreamStatus === 'ACTIVE') return;
+    }
+  }
+});
+
+function startsWith(text: string, count: number) {
+  return (texts: string[]) => texts.slice(0, count).every((found) => found === text) && texts.length > count;
+}
+
+function inMemory(): FeedCheckpoints {
+  const positions = new Map<string, string>();
+  return {
+    load: async () => new Map(positions),
+    save: async (_, shard, position) => void positions.set(shard, position),
+  };
+}
