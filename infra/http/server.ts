@@ -36,8 +36,9 @@ export async function startServer(
       headersTimeout: HEADERS_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false, // the answer to that is ours
     },
-    withPaths(app),
+    refusingOddTargets(app),
   );
   server.on('clientError', answerClientError);
   await listen(server, port, host);
@@ -45,11 +46,12 @@ export async function startServer(
   return { port: bound, url: `http://${host}:${bound}`, close: () => drain(server, drainMs) };
 }
 
-/** Only proxies ask for absolute URLs and `*`; Express cannot parse all of them. */
-function withPaths(app: RequestListener): RequestListener {
+/** Only proxies ask for absolute URLs and `*`, which Express cannot always parse; RFC 9112 wants a Host. */
+function refusingOddTargets(app: RequestListener): RequestListener {
   return (req, res) => {
-    if (req.url?.startsWith('/')) return app(req, res);
-    const { status, body, headers } = rawProblem(new HttpProblem('invalid_request', 'Ask for a path, such as /docs.'));
+    if (req.url?.startsWith('/') && (req.headers.host !== undefined || req.httpVersion === '1.0')) return app(req, res);
+    const detail = 'Ask for a path, such as /docs, and name the host in the header Host.';
+    const { status, body, headers } = rawProblem(new HttpProblem('invalid_request', detail));
     res.writeHead(status, headers).end(body);
   };
 }

@@ -1,0 +1,586 @@
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { z } from 'zod';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { createMemoryIdempotency } from '../idempotency/memory.js';
+import { RUN_LEASE_MS } from '../idempotency/port.js';
+import { createApp } from './app.js';
+import { decodeToken, encodeToken } from './consistency-token.js';
+import { MAX_BODY_BYTES } from './limits.js';
+import { type RunningServer, startServer } from './server.js';
+
+const CALLERS: Record<string, Caller> = {
+  alice: { role: 'customer', id: 'customer_alice', customerId: 'customer_alice' },
+  bob: { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' },
+  olga: { role: 'ops', id: 'olga' },
+};
+
+const line = z.strictObject({ sku: z.string().min(1), quantity: z.int().min(1).max(99) });
+const basket = z.strictObject({ lines: z.array(line).max(3), note: z.string().max(20).optional() });
+
+describe('the HTTP surface', () => {
+  let server: RunningServer;
+  let now = Date.UTC(2026, 10, 23);
+  let away: string[] = [];
+  let logged: string[] = [];
+  let commands: CommandMeta[] = [];
+  /** What the next command does; set by a test. */
+  let act: () => Promise<void> = async () => {};
+
+  const endpoints: Endpoint[] = [
+    endpoint({
+      method: 'get',
+      path: '/v1/things/{id}',
+      summary: 'One thing',
+      roles: ['public', 'customer'],
+      params: z.strictObject({ id: z.string().max(20) }),
+      query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(24) }),
+      answers: { 200: z.unknown() },
+      handle: async ({ params, query, caller, seen, waitMs }) => ({
+        status: 200,
+        version: 7,
+        body: { ...params, ...query, caller: caller.id, seen: [...seen], waitMs },
+      }),
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/things/current',
+      summary: 'The current thing',
+      roles: ['customer'],
+      answers: { 200: z.unknown() },
+      handle: async ({ caller }) => ({ status: 200, body: { current: caller.customerId } }),
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/baskets',
+      summary: 'Fill a basket',
+      roles: ['customer', 'support'],
+      idempotency: 'accepted',
+      body: basket,
+      answers: { 201: z.unknown() },
+      async handle({ body, command, newId }) {
+        commands.push(command());
+        await act();
+        const id = newId('basket');
+        return {
+          status: 201,
+          version: 1,
+          seen: [['order#1', 5]],
+          headers: { Location: `/v1/${id}` },
+          body: { id, ...body },
+        };
+      },
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/refunds',
+      summary: 'Move money',
+      roles: ['public'],
+      idempotency: 'required',
+      answers: { 204: z.void() },
+      handle: async () => ({ status: 204 }),
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/everything',
+      summary: 'For ops alone',
+      roles: ['ops'],
+      answers: { 204: z.void() },
+      handle: async () => ({ status: 204 }),
+    }),
+  ];
+
+  before(async () => {
+    const app = createApp({
+      endpoints,
+      authenticate: async (token) => CALLERS[token],
+      idempotency: createMemoryIdempotency(),
+      readiness: async () => away,
+      registry: new Registry(),
+      clock: () => now,
+      log: pino({ level: 'warn' }, { write: (text) => void logged.push(text) }),
+    });
+    server = await startServer(app, { port: 0 });
+  });
+  after(() => server.close());
+  beforeEach(() => {
+    [away, logged, commands] = [[], [], []];
+    act = async () => {};
+  });
+
+  interface Sent {
+    method?: string;
+    as?: string;
+    headers?: Record<string, string>;
+    json?: unknown;
+    body?: string | Uint8Array<ArrayBuffer>;
+  }
+
+  async function ask(path: string, { method, as, headers, json, body = JSON.stringify(json) }: Sent = {}) {
+    const response = await fetch(server.url + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: {
+        ...(as && { authorization: `Bearer ${as}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body }),
+    });
+    const text = await response.text();
+    const isJson = text !== '' && response.headers.get('content-type')?.includes('json');
+    const parsed = isJson ? JSON.parse(text) : text;
+    return { status: response.status, headers: response.headers, text, body: parsed };
+  }
+
+  async function refused(path: string, sent: Sent, status: number, code: string) {
+    const answer = await ask(path, sent);
+    expect(answer.headers.get('content-type')).to.equal('application/problem+json');
+    const { title, detail, ...rest } = answer.body;
+    expect(rest).to.include({ type: `/docs#${code}`, status, code, instance: path.split('?')[0] });
+    expect(title).to.be.a('string').that.is.not.empty;
+    expect(detail).to.be.a('string').that.is.not.empty;
+    expect(answer.status).to.equal(status);
+    return answer;
+  }
+
+  const fill = (sent: Sent = {}) => ask('/v1/baskets', { as: 'alice', json: { lines: [] }, ...sent });
+  const keyed = (key: string): Sent => ({ headers: { 'idempotency-key': key } });
+
+  describe('answers', () => {
+    it('with the request id that was sent in, and with one of its own where that is unfit for a log', async () => {
+      const kept = await fill({ headers: { 'x-request-id': 'mobile-7:ab' } });
+      expect(kept.headers.get('x-request-id')).to.equal('mobile-7:ab');
+      expect(commands[0]).to.include({ correlationId: 'mobile-7:ab' });
+      for (const odd of ['', 'a b', '"', 'x'.repeat(129)]) {
+        const answer = await ask('/v1/things/1', { headers: { 'x-request-id': odd } });
+        expect(answer.headers.get('x-request-id')).to.match(/^[0-9A-Z]{26}$/);
+      }
+    });
+
+    it('with the version as ETag, what the endpoint adds, and nothing that browsers could make use of', async () => {
+      const { headers } = await fill();
+      expect(headers.get('etag')).to.equal('"v1"');
+      expect(headers.get('location')).to.match(/^\/v1\/basket_/);
+      expect(headers.get('x-content-type-options')).to.equal('nosniff');
+      expect(headers.get('cache-control')).to.equal('no-store');
+      expect(headers.has('x-powered-by')).to.equal(false);
+    });
+
+    it('to a query with what the token says was seen, and waits as long as the caller prefers', async () => {
+      const token = encodeToken(new Map([['order#1', 5]]));
+      const headers = { 'consistency-token': token, prefer: 'respond-async, wait=2' };
+      const { body, headers: answered } = await ask('/v1/things/1', { headers });
+      expect(body).to.include({ waitMs: 2000 });
+      expect(body.seen).to.deep.equal([['order#1', 5]]);
+      expect(answered.get('consistency-token')).to.equal(token);
+      expect((await ask('/v1/things/1', { headers: { prefer: 'wait=99999' } })).body.waitMs).to.equal(30_000);
+    });
+
+    it('to a command with a token that holds its own commits and those the caller had seen', async () => {
+      const { headers } = await fill({ headers: { 'consistency-token': encodeToken(new Map([['cart#2', 3]])) } });
+      const seen = decodeToken(headers.get('consistency-token')!);
+      expect([...seen].sort()).to.deep.equal([
+        ['cart#2', 3],
+        ['order#1', 5],
+      ]);
+    });
+
+    it('HEAD as GET without the body, and OPTIONS with what is allowed', async () => {
+      const head = await ask('/v1/things/1', { method: 'HEAD' });
+      expect([head.status, head.text]).to.deep.equal([200, '']);
+      const options = await ask('/v1/things/1', { method: 'OPTIONS' });
+      expect([options.status, options.headers.get('allow')]).to.deep.equal([204, 'GET, HEAD, OPTIONS']);
+    });
+  });
+
+  describe('knows its callers', () => {
+    it('and asks those without a token, or with a bad one, for one', async () => {
+      const none = await refused('/v1/things/current', {}, 401, 'unauthenticated');
+      expect(none.headers.get('www-authenticate')).to.equal('Bearer realm="commerce"');
+      const bad = await refused('/v1/things/current', { as: 'mallory' }, 401, 'unauthenticated');
+      expect(bad.headers.get('www-authenticate')).to.contain('error="invalid_token"');
+      await refused('/v1/things/current', { headers: { authorization: 'Basic YTpi' } }, 401, 'unauthenticated');
+    });
+
+    it('and refuses a role that the endpoint does not name', async () => {
+      await refused('/v1/everything', { as: 'alice', method: 'DELETE' }, 403, 'forbidden');
+      expect(await ask('/v1/everything', { as: 'olga', method: 'DELETE' })).to.include({ status: 204, text: '' });
+    });
+
+    it('and serves what is public with or without a token', async () => {
+      expect((await ask('/v1/things/1')).body.caller).to.equal('anonymous');
+      expect((await ask('/v1/things/1', { as: 'alice' })).body.caller).to.equal('customer_alice');
+      await refused('/v1/things/1', { as: 'mallory' }, 401, 'unauthenticated');
+      expect((await ask('/v1/refunds', { as: 'mallory', json: {}, ...keyed('k') })).status).to.equal(204);
+    });
+  });
+
+  describe('refuses', () => {
+    it('paths and methods that are not there', async () => {
+      await refused('/v1/nothing', {}, 404, 'not_found');
+      await refused('/v1/things/1/', {}, 404, 'not_found');
+      const answer = await refused('/v1/things/1', { json: {} }, 405, 'method_not_allowed');
+      expect(answer.headers.get('allow')).to.equal('GET, HEAD, OPTIONS');
+    });
+
+    it('every field that is wrong, by name, with what is allowed', async () => {
+      const json = {
+        lines: [
+          { sku: '', quantity: 100 },
+          { sku: 'a', quantity: 1, 'x/y': 2 },
+        ],
+        other: 1,
+      };
+      const { body } = await refused('/v1/baskets', { as: 'alice', json }, 400, 'invalid_request');
+      expect(body.errors).to.have.deep.members([
+        { pointer: '/lines/0/sku', detail: 'Too small: expected string to have >=1 characters' },
+        { pointer: '/lines/0/quantity', detail: 'Too big: expected number to be <=99' },
+        { pointer: '/lines/1/x~1y', detail: 'is not a known field' },
+        { pointer: '/other', detail: 'is not a known field' },
+      ]);
+    });
+
+    it('what the query and the path may not say', async () => {
+      const { body } = await refused(`/v1/things/${'x'.repeat(21)}?limit=0&z=1`, {}, 400, 'invalid_request');
+      const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer);
+      expect(pointers).to.have.members(['{id}', '?limit', '?z']);
+    });
+
+    it('a missing body, a broken one, one that is not UTF-8, one where none belongs', async () => {
+      for (const body of ['', '{', '{"lines":[],}', Uint8Array.of(0x22, 0xff, 0x22)]) {
+        await refused('/v1/baskets', { as: 'alice', method: 'POST', body }, 400, 'invalid_request');
+      }
+      await refused('/v1/refunds', { json: { amount: 1 }, ...keyed('b') }, 400, 'invalid_request');
+    });
+
+    it('text that cannot be stored, and nesting without end', async () => {
+      for (const note of ['a\0b', '\ud800']) {
+        const { body } = await refused(
+          '/v1/baskets',
+          { as: 'alice', json: { lines: [], note } },
+          400,
+          'invalid_request',
+        );
+        expect(body.errors[0].pointer).to.equal('/note');
+      }
+      const body = '['.repeat(100_000) + ']'.repeat(100_000);
+      await refused('/v1/baskets', { as: 'alice', body }, 400, 'invalid_request');
+      await refused('/v1/things/a%00', {}, 400, 'invalid_request');
+      await refused('/v1/things/%ff', {}, 400, 'invalid_request');
+    });
+
+    it('bodies over the limit, other media types, other charsets, unknown encodings', async () => {
+      const body = JSON.stringify('x'.repeat(MAX_BODY_BYTES));
+      await refused('/v1/baskets', { as: 'alice', body }, 413, 'too_large');
+      for (const type of ['text/plain', 'application/json; charset=latin1', 'application/x-www-form-urlencoded']) {
+        const sent = { as: 'alice', body: '{}', headers: { 'content-type': type } };
+        await refused('/v1/baskets', sent, 415, 'unsupported_media_type');
+      }
+      const zipped = { as: 'alice', body: '{}', headers: { 'content-encoding': 'compress' } };
+      await refused('/v1/baskets', zipped, 415, 'unsupported_media_type');
+    });
+
+    it('headers that are malformed, by name', async () => {
+      const malformed = { 'if-match': 'v1', 'idempotency-key': 'k'.repeat(256), 'consistency-token': 'MSBvcmRlciMx' };
+      for (const [name, value] of Object.entries(malformed)) {
+        const sent = { as: 'alice', json: { lines: [] }, headers: { [name]: value } };
+        const { body } = await refused('/v1/baskets', sent, 400, 'invalid_request');
+        expect(body.errors[0].pointer.toLowerCase()).to.equal(name);
+      }
+      const { body } = await refused('/v1/refunds', { json: {} }, 400, 'invalid_request');
+      expect(body.errors[0].detail).to.contain('required');
+    });
+  });
+
+  describe('tells of what went wrong', () => {
+    it('with the code and the members that the domain gives', async () => {
+      act = async () => {
+        throw new Problem('out_of_stock', 'Only 2 of A left.', { available: { A: 2 } });
+      };
+      const answer = await refused('/v1/baskets', { as: 'alice', json: { lines: [] } }, 409, 'out_of_stock');
+      expect(answer.body.available).to.deep.equal({ A: 2 });
+    });
+
+    it('as unavailable, with the time to wait, without the addresses of engines', async () => {
+      act = async () => {
+        throw new Unavailable('Postgres', 'connect ECONNREFUSED 10.0.0.7:5432', 3);
+      };
+      const answer = await refused('/v1/baskets', { as: 'alice', json: { lines: [] } }, 503, 'unavailable');
+      expect(answer.headers.get('retry-after')).to.equal('3');
+      expect(answer.text).not.to.contain('10.0.0.7');
+      expect(logged.join()).to.contain('10.0.0.7');
+    });
+
+    it('as a fault of ours that is logged under the request id, and says nothing else', async () => {
+      act = async () => {
+        throw new TypeError('secret is not a function');
+      };
+      const sent = { as: 'alice', json: { lines: [] }, headers: { 'x-request-id': 'find-me' } };
+      const answer = await refused('/v1/baskets', sent, 500, 'internal_error');
+      expect(answer.text).not.to.contain('secret');
+      expect(JSON.parse(logged[0]!)).to.include({ requestId: 'find-me', path: '/v1/baskets' });
+    });
+  });
+
+  describe('runs a keyed request once', () => {
+    it('and repeats the answer to the letter', async () => {
+      const first = await fill(keyed('once'));
+      const second = await fill({ ...keyed('once'), body: ' {"lines" : []}' });
+      expect(second.text).to.equal(first.text);
+      expect(second.status).to.equal(201);
+      for (const name of ['location', 'etag', 'consistency-token']) {
+        expect(second.headers.get(name)).to.equal(first.headers.get(name));
+      }
+      expect(first.headers.has('idempotency-replayed')).to.equal(false);
+      expect(second.headers.get('idempotency-replayed')).to.equal('true');
+      expect(commands).to.have.length(1);
+    });
+
+    it('also when twenty come at once', async () => {
+      let open = () => {};
+      const gate = new Promise<void>((resolve) => (open = resolve));
+      act = () => gate;
+      const answers = Array.from({ length: 20 }, () => fill(keyed('race')));
+      const nineteen = await firstOf(answers, 19);
+      open();
+      expect(new Set(nineteen.map(({ status }) => status))).to.deep.equal(new Set([409]));
+      expect(nineteen[0]!.body.code).to.equal('request_in_progress');
+      expect(nineteen[0]!.headers.get('retry-after')).to.equal('1');
+      await Promise.all(answers);
+      expect(commands).to.have.length(1);
+      expect((await fill(keyed('race'))).headers.get('idempotency-replayed')).to.equal('true');
+    });
+
+    it('and refuses another body or another If-Match under the same key', async () => {
+      await fill(keyed('mine'));
+      const other = { as: 'alice', json: { lines: [], note: 'x' }, ...keyed('mine') };
+      await refused('/v1/baskets', other, 422, 'idempotency_key_reused');
+      const matched = { as: 'alice', json: { lines: [] }, headers: { 'idempotency-key': 'mine', 'if-match': '"v4"' } };
+      await refused('/v1/baskets', matched, 422, 'idempotency_key_reused');
+    });
+
+    it('for each caller', async () => {
+      await fill(keyed('shared'));
+      expect((await fill({ as: 'bob', ...keyed('shared') })).headers.has('idempotency-replayed')).to.equal(false);
+      expect(new Set(commands.map(({ id }) => id))).to.have.property('size', 2);
+    });
+
+    it('and repeats a refusal by the domain, too', async () => {
+      act = async () => {
+        throw new Problem('payment_declined', 'The card was declined.', { declineCode: 'do_not_honor' });
+      };
+      const first = await fill(keyed('declined'));
+      act = async () => {};
+      const second = await fill(keyed('declined'));
+      expect([second.status, second.text]).to.deep.equal([402, first.text]);
+      expect(second.headers.get('idempotency-replayed')).to.equal('true');
+    });
+
+    it('but again, with the same command and the same time of issue, when nothing was decided', async () => {
+      for (const error of [
+        new Unavailable('Postgres', 'away'),
+        new Error('a bug'),
+        new Problem('conflict', 'try again'),
+      ]) {
+        commands = [];
+        act = async () => {
+          throw error;
+        };
+        await fill(keyed(error.message));
+        now += 5;
+        act = async () => {};
+        expect((await fill(keyed(error.message))).status).to.equal(201);
+        expect(commands[1]).to.include({ id: commands[0]!.id, issuedAt: commands[0]!.issuedAt });
+      }
+    });
+
+    it('and what was refused before it ran leaves the key free', async () => {
+      await refused('/v1/baskets', { as: 'alice', json: {}, ...keyed('free') }, 400, 'invalid_request');
+      expect((await fill(keyed('free'))).status).to.equal(201);
+    });
+
+    it('and takes over a run that crashed, with the same ids', async () => {
+      let open = () => {};
+      const gate = new Promise<void>((resolve) => (open = resolve));
+      act = () => gate;
+      const crashed = fill(keyed('crash'));
+      await until(() => commands.length === 1);
+      now += RUN_LEASE_MS;
+      act = async () => {};
+      const second = await fill(keyed('crash'));
+      expect(commands[1]).to.include({ id: commands[0]!.id, issuedAt: commands[0]!.issuedAt });
+      open();
+      expect((await crashed).body.id).to.equal(second.body.id);
+    });
+
+    it('and gives requests without a key ids of their own', async () => {
+      const ids = [(await fill()).body.id, (await fill()).body.id];
+      expect(ids[0]).to.match(/^basket_[0-9A-HJKMNP-TV-Z]{26}$/);
+      expect(ids[0]).not.to.equal(ids[1]);
+    });
+
+    it('and hands If-Match and the caller to the command', async () => {
+      await fill({ headers: { 'if-match': '"v12"' } });
+      expect(commands[0]).to.deep.include({ expectedVersion: 12, actor: { type: 'customer', id: 'customer_alice' } });
+    });
+  });
+
+  describe('serves those who run it', () => {
+    it('health, and readiness with the engines that are away', async () => {
+      expect((await ask('/healthz')).status).to.equal(200);
+      expect((await ask('/readyz')).status).to.equal(200);
+      away = ['Postgres'];
+      const answer = await refused('/readyz', {}, 503, 'unavailable');
+      expect(answer.body.away).to.deep.equal(['Postgres']);
+      expect(answer.headers.has('retry-after')).to.equal(true);
+    });
+
+    it('durations by endpoint, and one label for all paths that callers invent', async () => {
+      await ask('/v1/things/1');
+      await ask('/v1/invented');
+      const { text } = await ask('/metrics');
+      expect(text).to.match(
+        /http_request_duration_seconds_count\{method="get",route="\/v1\/things\/\{id\}",status="200"\} \d/,
+      );
+      expect(text).to.contain('route="unmatched",status="404"');
+      expect(text).not.to.contain('invented');
+    });
+
+    it('a page of its endpoints that needs nothing from elsewhere', async () => {
+      const { text, headers } = await ask('/docs');
+      expect(headers.get('content-type')).to.contain('text/html');
+      expect(text).to.contain('/v1/things/{id}').and.to.contain('id="out_of_stock"');
+      expect(text).not.to.match(/<script|https?:\/\//);
+    });
+  });
+
+  describe('whatever is sent, never answers 5xx and always in the form of a problem', () => {
+    const paths = fc.constantFrom(
+      '/v1/baskets',
+      '/v1/things/1',
+      '/v1/things/current',
+      '/v1/refunds',
+      '/v1/none',
+      '/readyz',
+    );
+    const methods = fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS');
+
+    const holds = ({ status, headers, text }: Awaited<ReturnType<typeof ask>>) => {
+      expect(status, text).to.be.below(500);
+      if (status >= 400) expect(headers.get('content-type')).to.equal('application/problem+json');
+      expect(headers.get('x-request-id')).to.be.a('string');
+    };
+
+    it('as a body', async () => {
+      const value = fc.oneof(
+        fc.jsonValue({ noUnicodeString: false }),
+        fc.record({ lines: fc.jsonValue(), note: fc.jsonValue() }),
+      );
+      const body = fc.oneof(
+        value.map((json) => JSON.stringify(json)),
+        fc.string({ unit: 'binary' }),
+        fc.uint8Array(),
+      );
+      await fc.assert(
+        fc.asyncProperty(body, fc.boolean(), async (sent, withKey) =>
+          holds(await fill({ method: 'POST', body: sent as string, ...(withKey && keyed('fuzz')) })),
+        ),
+        { numRuns: 300 },
+      );
+    });
+
+    it('as a path and a query', async () => {
+      const raw = fc.string({ unit: fc.constantFrom(...'%0fFa/.;=&?[]+*:(){}~"\'<>\\|^'.split('')) });
+      await fc.assert(
+        fc.asyncProperty(paths, raw, raw, methods, async (path, tail, query, method) => {
+          const target = encodeURI(`${path}${tail}?limit=${query}`).replaceAll('%25', '%');
+          holds(await ask(target, { method, as: 'alice' }));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('as a header', async () => {
+      const names = [
+        'if-match',
+        'prefer',
+        'consistency-token',
+        'idempotency-key',
+        'content-type',
+        'authorization',
+        'accept',
+      ];
+      const latin = fc.string({
+        unit: fc
+          .integer({ min: 0x20, max: 0xff })
+          .filter((c) => c !== 0x7f)
+          .map((c) => String.fromCharCode(c)),
+      });
+      const token = latin.map((text) => Buffer.from(`1 ${text} 1`).toString('base64url'));
+      const value = fc.oneof(
+        latin,
+        token,
+        fc.nat().map((n) => `"v${n}"`),
+        fc.constant('x'.repeat(13_000)),
+      );
+      await fc.assert(
+        fc.asyncProperty(paths, methods, fc.constantFrom(...names), value, async (path, method, name, text) => {
+          const hasBody = method !== 'GET' && method !== 'OPTIONS';
+          holds(
+            await ask(path, {
+              method,
+              as: 'alice',
+              headers: { [name]: text },
+              ...(hasBody && { json: { lines: [] } }),
+            }),
+          );
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('as bytes that are hardly HTTP', async () => {
+      for (const [sent, status] of [
+        ['nonsense\r\n\r\n', 400],
+        ['GET http://[bad HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+        ['OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 400],
+        ['GET / HTTP/1.1\r\n\r\n', 400],
+        [`GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(17_000)}\r\n\r\n`, 431],
+        ['GET //[::?x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 404],
+      ] as const) {
+        const answer = await rawAsk(server.port, sent);
+        expect(answer, sent).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+        expect(answer.toLowerCase(), sent).to.contain('content-type: application/problem+json');
+      }
+    });
+  });
+});
+
+function rawAsk(port: number, sent: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(sent, 'latin1'));
+    socket.on('data', (data) => {
+      answer += data;
+      if (/\r\n\r\n.*\}$/s.test(answer)) socket.end();
+    });
+    socket.on('error', reject).on('close', () => resolve(answer));
+  });
+}
+
+/** The first `count` of some promises that resolve. */
+function firstOf<T>(promises: Promise<T>[], count: number): Promise<T[]> {
+  return new Promise((resolve, reject) => {
+    const done: T[] = [];
+    for (const promise of promises) promise.then((value) => done.push(value) === count && resolve(done), reject);
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { openApiDocument } from './openapi.js';
+
+const price = z.strictObject({ amount: z.int(), currency: z.string() }).meta({ id: 'Price' });
+
+const priced: Endpoint = endpoint({
+  method: 'put',
+  path: '/v1/things/{id}/prices/{n}',
+  summary: 'Set a price',
+  roles: ['catalogue'],
+  idempotency: 'required',
+  params: z.strictObject({ id: z.string(), n: z.coerce.number<string>().int() }),
+  query: z.object({ dry: z.enum(['yes', 'no']).optional() }),
+  body: price,
+  answers: { 200: z.strictObject({ price }) },
+  handle: async () => ({ status: 200 }),
+});
+
+describe('the OpenAPI document', () => {
+  const document = openApiDocument([...sessionEndpoints({} as never), priced]);
+  const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+    (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => {
+      const operation = item[method];
+      return operation ? [{ path, method, operation }] : [];
+    }),
+  );
+
+  it('is one of version 3.1 whose references all lead somewhere', () => {
+    expect(document.openapi).to.equal('3.1.0');
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
+    expect(references).not.to.be.empty;
+    for (const [, name] of references) expect(document.components?.schemas).to.have.property(name!);
+  });
+
+  it('gives each operation a name of its own, and declares exactly the parameters of its path', () => {
+    const names = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(names).size).to.equal(operations.length);
+    expect(names).to.include('putThingsByIdPricesByN');
+    for (const { path, operation } of operations) {
+      const declared = (operation.parameters ?? []).filter((parameter) => 'in' in parameter && parameter.in === 'path');
+      expect(declared.map((parameter) => 'name' in parameter && parameter.name)).to.deep.equal(
+        [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+      );
+      for (const parameter of declared) expect(parameter).to.include({ required: true });
+    }
+  });
+
+  it('describes success as JSON, refusals as problems, and who needs a token', () => {
+    expect(document.components?.securitySchemes).to.have.property('bearer');
+    for (const { operation } of operations) {
+      for (const [status, answer] of Object.entries(operation.responses ?? {})) {
+        const types = Object.keys(answer.content ?? {});
+        if (status === '204') expect(types).to.deep.equal([]);
+        else expect(types).to.deep.equal([status.startsWith('2') ? 'application/json' : 'application/problem+json']);
+      }
+      expect(operation.security).not.to.be.empty;
+    }
+  });
+
+  it('says what is required, and that unknown fields are refused', () => {
+    const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put;
+    const key = put?.parameters?.find((parameter) => 'name' in parameter && parameter.name === 'Idempotency-Key');
+    expect(key).to.include({ in: 'header', required: true });
+    expect(put?.requestBody).to.include({ required: true });
+    expect(put?.security).to.deep.equal([{ bearer: [] }]);
+    expect(document.components?.schemas?.Price).to.deep.include({ additionalProperties: false });
+    expect(document.paths?.['/v1/sessions']?.post?.requestBody).to.include({ required: false });
+  });
+});

@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { derivedId, randomId } from './ids.js';
+
+const SHAPE = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+describe('ids', () => {
+  it('have 26 characters of base 32, and sort by time', () => {
+    const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+    fc.assert(
+      fc.property(time, time, (a, b) => {
+        expect(randomId(a)).to.match(SHAPE);
+        if (a < b) expect(randomId(a) < randomId(b)).to.equal(true);
+      }),
+    );
+  });
+
+  it('do not repeat within a millisecond', () => {
+    expect(new Set(Array.from({ length: 10_000 }, () => randomId(1))).size).to.equal(10_000);
+  });
+
+  it('that are derived are the same for the same parts only, wherever the parts are cut', () => {
+    const parts = fc.array(fc.string(), { maxLength: 4 });
+    fc.assert(
+      fc.property(parts, parts, (a, b) => {
+        expect(derivedId(...a)).to.match(SHAPE);
+        expect(derivedId(...a) === derivedId(...b)).to.equal(JSON.stringify(a) === JSON.stringify(b));
+      }),
+    );
+    expect(derivedId('a', 'bc')).not.to.equal(derivedId('ab', 'c'));
+  });
+
+  it('that are derived stay the same for ever', () => {
+    expect(derivedId('process', 'step')).to.equal('337WAWZM5D5X9W1BK3TH6J27QT');
+  });
+});
