@@ -147,7 +147,7 @@ function submit(
   if (lines.length === 0) return reject('rule_violated', `${cartId} is empty.`);
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shipping) return reject('rule_violated', `${cartId} needs a shipping method.`);
-  const gone = lines.find(({ sku }) => unitPrices[sku] === undefined);
+  const gone = lines.find(({ sku }) => !Object.hasOwn(unitPrices, sku));
   if (gone) return reject('rule_violated', `${gone.sku} is not sold any more; remove line ${gone.id}.`);
   return [
     {

@@ -21,14 +21,19 @@ export const pricesSchema = z
   .max(50)
   .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency');
 
-export const variantSchema = z.strictObject({ sku: skuSchema, prices: pricesSchema });
+/** What tells a variant from the others, such as `{"size":"XL"}`. */
+export const optionsSchema = z.record(z.string().min(1).max(50), z.string().min(1).max(100));
+
+const pricedSku = { sku: skuSchema, prices: pricesSchema };
+
+export const variantSchema = z.strictObject({ ...pricedSku, options: optionsSchema.optional() });
 
 const product = { productId: productIdSchema };
 
 export const productEvents = {
   ProductDrafted: { version: 1, data: productDetailsSchema.extend(product) },
   VariantAdded: { version: 1, data: variantSchema.extend(product) },
-  VariantPricesSet: { version: 1, data: variantSchema.extend(product) },
+  VariantPricesSet: { version: 1, data: z.strictObject({ ...pricedSku, ...product }) },
   /** Holds the changed fields only. */
   ProductRevised: { version: 1, data: productDetailsSchema.partial().extend(product) },
   ProductPublished: { version: 1, data: z.strictObject(product) },

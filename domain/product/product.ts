@@ -11,7 +11,7 @@ export type ProductCommand =
   | { type: 'DraftProduct'; productId: string; details: ProductDetails; variants: readonly Variant[] }
   | { type: 'ReviseProduct'; changes: Partial<ProductDetails> }
   | { type: 'AddVariant'; variant: Variant }
-  | { type: 'SetVariantPrices'; variant: Variant }
+  | { type: 'SetVariantPrices'; variant: Omit<Variant, 'options'> }
   | { type: 'PublishProduct' }
   | { type: 'UnpublishProduct' }
   | { type: 'DiscontinueProduct' };
@@ -105,7 +105,10 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
     case 'VariantAdded':
       return { ...known, variants: [...known.variants, variantOf(data)] };
     case 'VariantPricesSet':
-      return { ...known, variants: known.variants.map((old) => (old.sku === data.sku ? variantOf(data) : old)) };
+      return {
+        ...known,
+        variants: known.variants.map((old) => (old.sku === data.sku ? { ...old, prices: data.prices } : old)),
+      };
     case 'ProductRevised': {
       const { productId, ...changes } = data;
       return { ...known, details: { ...known.details, ...changes } as ProductDetails };
@@ -119,8 +122,8 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
   }
 }
 
-function variantOf({ sku, prices }: Variant): Variant {
-  return { sku, prices };
+function variantOf({ sku, prices, options }: Variant): Variant {
+  return { sku, prices, ...(options && { options }) };
 }
 
 function isPriced(variants: readonly Variant[]): boolean {

@@ -38,7 +38,8 @@ export const stockEvents = {
   /** `expiresAt` in ms of the log's clock; without it the reservation is held until it is committed or released. */
   StockReserved: { version: 1, data: z.strictObject({ ...reservation, expiresAt: z.int().min(0).optional() }) },
   ReservationCommitted: { version: 1, data: z.strictObject(reservation) },
-  ReservationReleased: { version: 1, data: z.strictObject(ended) },
+  /** `committed`: it had been committed, so that is where its units are taken from. */
+  ReservationReleased: { version: 1, data: z.strictObject({ ...ended, committed: z.literal(true).optional() }) },
   ReservationExpired: { version: 1, data: z.strictObject(ended) },
   StockShipped: { version: 1, data: z.strictObject(reservation) },
   /** The item became unavailable, or available again, here: all that most read models need of its movements. */

@@ -154,7 +154,10 @@ function decideReservation(
     case 'ReleaseReservation':
       if (ended === 'shipped') return reject('conflict', `${named} was shipped.`);
       if (ended) return [];
-      return [{ type: 'ReservationReleased', data: { ...id, quantity } }, ...news(quantity)];
+      return [
+        { type: 'ReservationReleased', data: { ...id, quantity, ...(held?.committed && { committed: true }) } },
+        ...news(quantity),
+      ];
     case 'ExpireReservation':
       if (ended || held?.committed) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {

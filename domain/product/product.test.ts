@@ -1,0 +1,169 @@
+import { expect } from 'chai';
+import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
+import { type ProductEvent, pricesSchema } from './events.js';
+import { MAX_VARIANTS, type ProductCommand, product } from './product.js';
+import { skuClaim } from './sku-claim.js';
+
+const productId = 'product_mug';
+const details = { title: 'Mug', brand: 'Clay' };
+const price = { amount: 599, currency: 'GBP' };
+const mug = { sku: 'MUG-1', prices: [price] };
+const unpriced = { sku: 'MUG-2', prices: [] };
+const large = { sku: 'MUG-XL', prices: [], options: { size: 'XL' } };
+
+const drafted: ProductEvent = { type: 'ProductDrafted', data: { ...details, productId } };
+const added: ProductEvent = { type: 'VariantAdded', data: { ...mug, productId } };
+const unpricedAdded: ProductEvent = { type: 'VariantAdded', data: { ...unpriced, productId } };
+const published: ProductEvent = { type: 'ProductPublished', data: { productId } };
+const unpublished: ProductEvent = { type: 'ProductUnpublished', data: { productId } };
+const discontinued: ProductEvent = { type: 'ProductDiscontinued', data: { productId } };
+
+describe('A product', () => {
+  const { given } = decider(product);
+
+  it('is drafted with its variants in one go', () => {
+    given([])
+      .when({ type: 'DraftProduct', productId, details, variants: [mug, unpriced] })
+      .then([drafted, added, unpricedAdded]);
+  });
+
+  it('is drafted once', () => {
+    const draft = { type: 'DraftProduct', productId, details, variants: [mug] } as const;
+    given([drafted, added])
+      .when({ ...draft, details: { title: 'Cup' } })
+      .thenRejected('conflict');
+    given([drafted, added])
+      .when({ ...draft, variants: [unpriced] })
+      .thenRejected('conflict');
+  });
+
+  it('gives each variant a SKU of its own', () => {
+    given([])
+      .when({ type: 'DraftProduct', productId, details, variants: [mug, mug] })
+      .thenRejected('rule_violated');
+    given([drafted, added])
+      .when({ type: 'AddVariant', variant: { sku: mug.sku, prices: [] } })
+      .thenRejected('conflict');
+    given([drafted, added]).when({ type: 'AddVariant', variant: unpriced }).then([unpricedAdded]);
+  });
+
+  it('has so many variants at most', () => {
+    const many = Array.from({ length: MAX_VARIANTS + 1 }, (_, n) => ({ sku: `S${n}`, prices: [] }));
+    const [extra, ...most] = many;
+    const draft = { type: 'DraftProduct', productId, details } as const;
+    given([])
+      .when({ ...draft, variants: many })
+      .thenRejected('rule_violated');
+    const history = [
+      drafted,
+      ...most.map((variant): ProductEvent => ({ type: 'VariantAdded', data: { ...variant, productId } })),
+    ];
+    given([])
+      .when({ ...draft, variants: most })
+      .then(history);
+    given(history).when({ type: 'AddVariant', variant: extra! }).thenRejected('rule_violated');
+  });
+
+  it('records of a revision only what changes', () => {
+    given([drafted])
+      .when({ type: 'ReviseProduct', changes: { title: 'Cup', brand: 'Clay', categories: ['kitchen'] } })
+      .then([{ type: 'ProductRevised', data: { title: 'Cup', categories: ['kitchen'], productId } }]);
+    expect(
+      given([drafted, { type: 'ProductRevised', data: { title: 'Cup', productId } }]).state?.details,
+    ).to.deep.equal({ title: 'Cup', brand: 'Clay' });
+  });
+
+  it('is published once a variant has a price', () => {
+    given([drafted]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
+    given([drafted, unpricedAdded]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
+    given([drafted, unpricedAdded, added]).when({ type: 'PublishProduct' }).then([published]);
+    given([drafted, unpricedAdded, { type: 'VariantPricesSet', data: { ...unpriced, prices: [price], productId } }])
+      .when({ type: 'PublishProduct' })
+      .then([published]);
+  });
+
+  it('keeps a price while it is published', () => {
+    const noPrice: ProductCommand = { type: 'SetVariantPrices', variant: { sku: mug.sku, prices: [] } };
+    const emptied: ProductEvent = { type: 'VariantPricesSet', data: { sku: mug.sku, prices: [], productId } };
+    given([drafted, added, published]).when(noPrice).thenRejected('rule_violated');
+    given([drafted, added, unpricedAdded, published])
+      .when({ type: 'SetVariantPrices', variant: { sku: mug.sku, prices: [{ ...price, amount: 1 }] } })
+      .then([{ type: 'VariantPricesSet', data: { sku: mug.sku, prices: [{ ...price, amount: 1 }], productId } }]);
+    given([drafted, added]).when(noPrice).then([emptied]);
+    given([drafted, added, emptied]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
+  });
+
+  it('keeps what tells its variants apart when their prices change', () => {
+    const history: ProductEvent[] = [
+      drafted,
+      added,
+      { type: 'VariantAdded', data: { ...large, productId } },
+      { type: 'VariantPricesSet', data: { sku: large.sku, prices: [price], productId } },
+    ];
+    expect(given(history).state?.variants).to.deep.equal([mug, { ...large, prices: [price] }]);
+  });
+
+  it('sets prices of its own variants only', () => {
+    given([drafted, added]).when({ type: 'SetVariantPrices', variant: unpriced }).thenRejected('not_found');
+  });
+
+  it('goes off sale and on again', () => {
+    given([drafted]).when({ type: 'UnpublishProduct' }).thenRejected('rule_violated');
+    given([drafted, added, published]).when({ type: 'UnpublishProduct' }).then([unpublished]);
+    given([drafted, added, published, unpublished]).when({ type: 'PublishProduct' }).then([published]);
+  });
+
+  it('never changes once it is discontinued', () => {
+    given([drafted]).when({ type: 'DiscontinueProduct' }).then([discontinued]);
+    const changes: ProductCommand[] = [
+      { type: 'ReviseProduct', changes: { title: 'Cup' } },
+      { type: 'AddVariant', variant: unpriced },
+      { type: 'SetVariantPrices', variant: { ...mug, prices: [] } },
+      { type: 'PublishProduct' },
+      { type: 'UnpublishProduct' },
+    ];
+    for (const command of changes) given([drafted, added, discontinued]).when(command).thenRejected('rule_violated');
+  });
+
+  it('has to be there', () => {
+    given([]).when({ type: 'PublishProduct' }).thenRejected('not_found');
+    given([]).when({ type: 'DiscontinueProduct' }).thenRejected('not_found');
+  });
+
+  it('has one price per currency', () => {
+    expect(pricesSchema.safeParse([price, { ...price, currency: 'EUR' }]).success).to.equal(true);
+    expect(pricesSchema.safeParse([price, { ...price, amount: 1 }]).success).to.equal(false);
+  });
+
+  it('is not changed by a command that is issued again', () => {
+    issuedTwiceChangesNothing(product, {
+      DraftProduct: { given: [], when: { type: 'DraftProduct', productId, details, variants: [mug] } },
+      ReviseProduct: { given: [drafted], when: { type: 'ReviseProduct', changes: { title: 'Cup' } } },
+      AddVariant: { given: [drafted], when: { type: 'AddVariant', variant: mug } },
+      SetVariantPrices: {
+        given: [drafted, unpricedAdded],
+        when: { type: 'SetVariantPrices', variant: { ...unpriced, prices: [price] } },
+      },
+      PublishProduct: { given: [drafted, added], when: { type: 'PublishProduct' } },
+      UnpublishProduct: { given: [drafted, added, published], when: { type: 'UnpublishProduct' } },
+      DiscontinueProduct: { given: [drafted], when: { type: 'DiscontinueProduct' } },
+    });
+  });
+});
+
+describe('A SKU', () => {
+  const claim = { type: 'ClaimSku', sku: mug.sku, productId } as const;
+
+  it('belongs to the product that claims it first, for ever', () => {
+    const claimed = { type: 'SkuClaimed', data: { sku: mug.sku, productId } } as const;
+    decider(skuClaim).given([]).when(claim).then([claimed]);
+    decider(skuClaim)
+      .given([claimed])
+      .when({ ...claim, productId: 'product_cup' })
+      .thenRejected('conflict');
+  });
+
+  it('can be claimed again by its owner', () => {
+    issuedTwiceChangesNothing(skuClaim, { ClaimSku: { given: [], when: claim } });
+  });
+});

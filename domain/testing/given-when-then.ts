@@ -1,0 +1,80 @@
+// Tests of deciders read as sentences: given([…]).when(command).then([…]). Also checks that events fit their schemas
+// and that states are JSON values, without which the log and the snapshots would not keep them.
+import type { Decider } from '../kernel/decider.js';
+import { isRejection, type ProblemCode, type Rejection } from '../kernel/errors.js';
+import { type DomainEvent, eventCatalogue } from '../kernel/event.js';
+import { canonicalJson } from '../kernel/json.js';
+
+/** Ms of the log's clock at which everything happens unless a test says otherwise. */
+export const TEST_NOW = Date.UTC(2026, 0, 1);
+
+export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) {
+  return {
+    /** The history, as it would stand in the log, committed at `at`. */
+    given(history: readonly E[], at = TEST_NOW) {
+      const before = fold(subject, subject.initialState, history, at);
+      return {
+        when(command: C, now = at) {
+          const decision = subject.decide(command, before, now);
+          return {
+            // biome-ignore lint/suspicious/noThenProperty: the sentence reads given, when, then; nobody awaits it.
+            then(expected: readonly E[]) {
+              if (isRejection(decision)) throw new Error(`Rejected as ${decision.rejected}: ${decision.detail}`);
+              expectSame(decision, expected, 'other events than expected');
+              fold(subject, before, decision, now);
+            },
+            thenRejected(code: ProblemCode, extra?: Rejection['extra']) {
+              if (!isRejection(decision)) throw different('not rejected', decision, code);
+              expectSame({ code: decision.rejected, extra: decision.extra }, { code, extra }, 'another rejection');
+            },
+          };
+        },
+        state: before,
+      };
+    },
+  };
+}
+
+/** One example of every command of a decider, each with a history in which it has an effect. */
+export type CommandExamples<C extends { type: string }, E> = {
+  [T in C['type']]: { given: readonly E[]; when: Extract<C, { type: T }> };
+};
+
+/** The standard test of every decider: a command that is issued again changes nothing. */
+export function issuedTwiceChangesNothing<C extends { type: string }, S, E extends DomainEvent>(
+  subject: Decider<C, S, E>,
+  examples: CommandExamples<C, E>,
+): void {
+  for (const { given, when } of Object.values<{ given: readonly E[]; when: C }>(examples)) {
+    const before = fold(subject, subject.initialState, given, TEST_NOW);
+    const first = subject.decide(when, before, TEST_NOW);
+    if (isRejection(first) || first.length === 0) throw different(`${when.type} had no effect`, first, 'events');
+    const again = subject.decide(when, fold(subject, before, first, TEST_NOW), TEST_NOW);
+    expectSame(again, [], `${when.type} changed something when it was issued again`);
+  }
+}
+
+/** The state after some more events, each checked against its schema. */
+export function fold<S, E extends DomainEvent>(
+  { events, evolve }: Pick<Decider<never, S, E>, 'events' | 'evolve'>,
+  from: S,
+  history: readonly E[],
+  at: number,
+): S {
+  const catalogue = eventCatalogue(events);
+  return history.reduce((state, event) => {
+    catalogue.check(event);
+    const next = evolve(state, event, at);
+    expectSame(JSON.parse(JSON.stringify(next)), next, 'a state that JSON does not keep');
+    return next;
+  }, from);
+}
+
+function expectSame(actual: unknown, expected: unknown, what: string): void {
+  if (canonicalJson(actual) !== canonicalJson(expected)) throw different(what, actual, expected);
+}
+
+/** Test runners show the difference between `actual` and `expected`. */
+function different(what: string, actual: unknown, expected: unknown): Error {
+  return Object.assign(new Error(`Got ${what}.`), { actual, expected, showDiff: true });
+}
