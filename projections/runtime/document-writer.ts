@@ -1,5 +1,6 @@
 // Evolves the documents that some commits touch and writes them under compare-and-set, so that each document takes each
 // event once and in the order of its stream, whoever else writes it at the same time.
+import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent, RecordedEvent } from '../../domain/kernel/event.js';
@@ -28,6 +29,8 @@ export interface DocumentWriter {
 interface Step {
   stream: StreamId;
   commitNo: number;
+  /** Commit time in ms of the log's clock. */
+  at: number;
   touches: Map<string, RecordedEvent[]>;
 }
 
@@ -84,7 +87,7 @@ export function createDocumentWriter(projection: Projection<never, never>, table
       for (const { position, events } of commits) {
         try {
           const touches = touchesOf(events);
-          if (touches.size > 0) steps.push({ stream, commitNo: position.commitNo, touches });
+          if (touches.size > 0) steps.push({ stream, commitNo: position.commitNo, at: millisOf(position.at), touches });
         } catch (error) {
           stuck.set(stream, { commitNo: position.commitNo, error: messageOf(error) });
           break;
@@ -114,7 +117,7 @@ export function createDocumentWriter(projection: Projection<never, never>, table
     stuck: Map<StreamId, Poison>,
   ): Map<string, Draft> {
     const drafts = new Map<string, Draft>();
-    for (const { stream, commitNo, touches } of steps) {
+    for (const { stream, commitNo, at, touches } of steps) {
       if (isBehind(stuck, stream, commitNo)) continue;
       const changed = new Map<string, Draft>();
       try {
@@ -122,7 +125,7 @@ export function createDocumentWriter(projection: Projection<never, never>, table
           if (!keys.has(key)) continue;
           const before = drafts.get(key) ?? loaded.get(key) ?? { document: undefined, positions: {} };
           if (commitNo <= (before.positions[stream] ?? 0)) continue;
-          const document = events.reduce((state, event) => evolveOne(state, event, key), before.document);
+          const document = events.reduce((state, event) => evolveOne(state, event, key, at), before.document);
           if (document === before.document) continue;
           changed.set(key, { document, positions: { ...before.positions, [stream]: commitNo } });
         }
@@ -135,8 +138,8 @@ export function createDocumentWriter(projection: Projection<never, never>, table
     return drafts;
   }
 
-  function evolveOne(document: Draft['document'], event: RecordedEvent, key: string): Draft['document'] {
-    const evolved = handlers.get(event.type)!.evolve(document ?? undefined, event, key);
+  function evolveOne(document: Draft['document'], event: RecordedEvent, key: string, at: number): Draft['document'] {
+    const evolved = handlers.get(event.type)!.evolve(document ?? undefined, event, key, at);
     return evolved === undefined ? document : evolved;
   }
 

@@ -13,9 +13,9 @@ export interface Handler<D, E extends DomainEvent> {
   /**
    * The document after the event: what was given if nothing changed (then nothing is written), `null` for a tombstone.
    * A tombstone is given as `undefined`, like a document that never was. Of several streams that feed one document each
-   * writes its own part, so that their order does not matter.
+   * writes its own part, so that their order does not matter. `at`: commit time in ms of the log's clock.
    */
-  evolve(document: D | undefined, event: RecordedEvent<E>, key: string): D | null | undefined;
+  evolve(document: D | undefined, event: RecordedEvent<E>, key: string, at: number): D | null | undefined;
 }
 
 export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { millisOf } from '../../domain/kernel/clock.js';
 import { type Commit, START } from '../../domain/kernel/commit.js';
 import { type DomainEvent, eventCatalogue, type RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -262,7 +263,7 @@ function evolved(documents: State['documents'], key: string, { stream, position,
   const after = events.reduce((document, event) => {
     const handler = tally.on[event.type as Tallied['type']] as Handler<Document, DomainEvent> | undefined;
     if (!handler?.keys(event).includes(key)) return document;
-    const next = handler.evolve(document ?? undefined, event, key);
+    const next = handler.evolve(document ?? undefined, event, key, millisOf(position.at));
     return next === undefined ? document : next;
   }, before?.document);
   if (after === before?.document) return documents;
