@@ -1,0 +1,21 @@
+// The catalogue: every product, to be read one by one and in lists.
+import type { Page, PageRequest } from './page.js';
+import { type ProductView, productProjection } from './product.js';
+
+export const catalogue = productProjection({
+  name: 'catalogue',
+  fields: { id: 'keyword', status: 'keyword', categories: 'keyword' },
+  indexes: [
+    ['status', 'id'],
+    ['status', 'categories', 'id'],
+  ],
+});
+
+export interface CatalogueQueries {
+  /** Whatever its status. */
+  byId(productId: string): Promise<ProductView | undefined>;
+  /** Published products, by id. */
+  list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
+  /** Categories of published products, by name. */
+  categories(): Promise<string[]>;
+}

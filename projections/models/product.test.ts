@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { type ProductCommand, product } from '../../domain/product/product.js';
+import { type StockCommand, stockItem } from '../../domain/stock/stock-item.js';
+import { asStored, historyOf, interleavingOf, project } from '../../test/read-models.js';
+import { catalogue } from './catalogue.js';
+import { productView } from './product.js';
+import { productSearch } from './product-search.js';
+
+const ID = 'product_mug';
+const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+
+const commands: ProductCommand[] = [
+  {
+    type: 'DraftProduct',
+    productId: ID,
+    details: { title: 'Mug', brand: 'Acme', categories: ['kitchen'] },
+    variants: [{ sku: 'MUG-S', prices: [GBP(500)] }],
+  },
+  { type: 'AddVariant', variant: { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' } } },
+  { type: 'PublishProduct' },
+  { type: 'SetVariantPrices', variant: { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }] } },
+  { type: 'ReviseProduct', changes: { title: 'Blue mug' } },
+];
+
+const stockOf = (sku: string, location: string, ...rest: StockCommand[]) => {
+  const key = { sku, location };
+  const received: StockCommand = { type: 'ReceiveStock', ...key, movementId: 'm1', productId: ID, quantity: 2 };
+  return historyOf(stockItem, [received, ...rest]).events;
+};
+
+const mug = historyOf(product, commands).events;
+const histories = [
+  mug,
+  stockOf('MUG-S', 'main', { type: 'ReserveStock', sku: 'MUG-S', location: 'main', reservationId: 'r1', quantity: 2 }),
+  stockOf('MUG-L', 'main', { type: 'ReserveStock', sku: 'MUG-L', location: 'main', reservationId: 'r1', quantity: 2 }),
+  stockOf('MUG-L', 'leeds', {
+    type: 'ReserveStock',
+    sku: 'MUG-L',
+    location: 'leeds',
+    reservationId: 'r1',
+    quantity: 1,
+  }),
+];
+
+describe('The product read models', () => {
+  it('show a product with its prices and where there is stock', () => {
+    expect(productView(project(catalogue, histories.flat()).get(ID)!)).to.deep.equal({
+      id: ID,
+      status: 'published',
+      title: 'Blue mug',
+      brand: 'Acme',
+      categories: ['kitchen'],
+      variants: [
+        { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }], inStock: false },
+        { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' }, inStock: true },
+      ],
+    });
+  });
+
+  for (const model of [catalogue, productSearch]) {
+    it(`end in the same document whatever order the streams arrive in (${model.name})`, () => {
+      const expected = asStored(project(model, histories.flat()) as never);
+      fc.assert(
+        fc.property(interleavingOf(histories), (events) => {
+          expect(asStored(project(model, events) as never)).to.deep.equal(expected);
+        }),
+      );
+    });
+  }
+
+  it('know no product of which only stock was heard', () => {
+    expect(productView(project(catalogue, histories[1]!).get(ID)!)).to.equal(undefined);
+  });
+
+  it('find a product by its words, its lowest price and whether any variant is in stock', () => {
+    const found = project(productSearch, histories.flat()).get(ID);
+    expect(found).to.deep.include({ words: ['Blue mug', 'Acme', 'MUG-S', 'MUG-L'], price: 450, inStock: true });
+  });
+
+  it('compare no price of another currency', () => {
+    const { events } = historyOf(product, [
+      { ...commands[0], variants: [{ sku: 'MUG-S', prices: [{ amount: 1, currency: 'EUR' }] }] } as ProductCommand,
+    ]);
+    expect(project(productSearch, events).get(ID)).not.to.have.property('price');
+  });
+});

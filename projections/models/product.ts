@@ -1,0 +1,106 @@
+// A product with its availability, as all product read models have it: fed by product# and by the stock# of its SKUs.
+import type { ProductDetails, ProductEvent, Variant } from '../../domain/product/events.js';
+import type { Product } from '../../domain/product/product.js';
+import type { StockEvent } from '../../domain/stock/events.js';
+import type { Handler, Projection } from '../runtime/projection.js';
+
+/** The part of product#; absent if stock was heard of first. */
+export interface ProductPart extends ProductDetails {
+  id: string;
+  status: Product['status'];
+  variants: readonly Variant[];
+}
+
+export type ProductDocument = Partial<ProductPart> & {
+  /** The part of stock#: where there is something available, as `<sku>@<location>`, sorted. SKUs are no keys: stores dislike dots in those. */
+  stocked?: readonly string[];
+};
+
+/** What callers see of a product. */
+export interface ProductView extends Omit<ProductPart, 'variants'> {
+  variants: (Variant & { inStock: boolean })[];
+}
+
+/** Undefined where nothing but stock is known. */
+export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
+  if (!isWhole(part)) return undefined;
+  const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
+  return { ...part, variants: part.variants.map((variant) => ({ ...variant, inStock: skus.has(variant.sku) })) };
+}
+
+type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
+type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
+
+/** A read model of products; `derive` adds what its queries look for. */
+export function productProjection<D extends ProductDocument = ProductDocument>(
+  { name, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'fields' | 'indexes'>,
+  derive: (document: ProductDocument) => D = (document) => document as D,
+): Projection<D, ProductModelEvent> {
+  const on = Object.entries(handlers).map(([type, handler]) => [type, deriving(handler as AnyHandler, derive)]);
+  return { name, version: 1, categories: ['product', 'stock'], fields, indexes, on: Object.fromEntries(on) };
+}
+
+type AnyHandler = Handler<ProductDocument, ProductModelEvent>;
+
+function deriving({ keys, evolve }: AnyHandler, derive: (document: ProductDocument) => ProductDocument): AnyHandler {
+  return {
+    keys,
+    evolve(before, event, key, at) {
+      const after = evolve(before, event, key, at);
+      return after && after !== before ? derive(after) : after;
+    },
+  };
+}
+
+const keys = ({ data }: { data: { productId: string } }): readonly string[] => [data.productId];
+
+const handlers: ProductHandlers = {
+  ProductDrafted: {
+    keys,
+    evolve(before, { data: { productId, ...details } }) {
+      return { ...before, ...(details as ProductDetails), id: productId, status: 'draft', variants: [] };
+    },
+  },
+  VariantAdded: {
+    keys,
+    evolve(before, { data: { productId, ...variant } }) {
+      return { ...before, variants: [...(before?.variants ?? []), variant as Variant] };
+    },
+  },
+  VariantPricesSet: {
+    keys,
+    evolve(before, { data: { sku, prices } }) {
+      const variants = before?.variants ?? [];
+      return { ...before, variants: variants.map((old) => (old.sku === sku ? { ...old, prices } : old)) };
+    },
+  },
+  ProductRevised: {
+    keys,
+    evolve: (before, { data: { productId, ...changes } }) => ({ ...before, ...(changes as Partial<ProductDetails>) }),
+  },
+  ProductPublished: { keys, evolve: (before) => ({ ...before, status: 'published' }) },
+  ProductUnpublished: { keys, evolve: (before) => ({ ...before, status: 'unpublished' }) },
+  ProductDiscontinued: { keys, evolve: (before) => ({ ...before, status: 'discontinued' }) },
+  StockReplenished: {
+    keys,
+    evolve(before, { data }) {
+      const places = new Set(before?.stocked).add(placeOf(data));
+      return { ...before, stocked: [...places].sort() };
+    },
+  },
+  StockDepleted: {
+    keys,
+    evolve: (before, { data }) => ({
+      ...before,
+      stocked: (before?.stocked ?? []).filter((place) => place !== placeOf(data)),
+    }),
+  },
+};
+
+function isWhole(part: Partial<ProductPart>): part is ProductPart {
+  return part.id !== undefined;
+}
+
+function placeOf({ sku, location }: { sku: string; location: string }): string {
+  return `${sku}@${location}`;
+}

@@ -1,0 +1,36 @@
+// Units sold per SKU: what has left, by the stock streams, which know it already.
+import { sum } from '../../domain/kernel/money.js';
+import type { StockEvent } from '../../domain/stock/events.js';
+import { projection } from '../runtime/projection.js';
+import { withPart } from './parts.js';
+
+export interface UnitsSoldDocument {
+  sku: string;
+  /** By location: the part of its stream. */
+  sold: readonly { location: string; units: number }[];
+}
+
+export const unitsSold = projection<UnitsSoldDocument, Extract<StockEvent, { type: 'StockShipped' }>>({
+  name: 'units-sold',
+  version: 1,
+  categories: ['stock'],
+  fields: {},
+  on: {
+    StockShipped: {
+      keys: ({ data }) => [data.sku],
+      evolve(before, { data: { sku, location, quantity } }) {
+        const here = before?.sold.find((part) => part.location === location)?.units ?? 0;
+        return { sku, sold: withPart(before?.sold, { location, units: here + quantity }) };
+      },
+    },
+  },
+});
+
+export function unitsSoldOf({ sold }: UnitsSoldDocument): number {
+  return sum(sold.map(({ units }) => units));
+}
+
+export interface UnitsSoldQueries {
+  /** SKUs of which nothing was sold are absent. */
+  of(skus: readonly string[]): Promise<Map<string, number>>;
+}
