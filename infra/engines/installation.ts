@@ -22,6 +22,7 @@ export async function pythonEngines(): Promise<string> {
   const pins = Object.entries(PYTHON_PACKAGES).map(([name, version]) => `${name}==${version}`);
   const folder = await installOnce('python', pins.join(' '), 'bin/python', async (draft) => {
     await requirePython();
+    announce('ministack, SecantusDB and Valkey');
     await run('python3', ['-m', 'venv', draft]).catch(
       rethrow('python3 cannot make a virtual environment; install python3-venv'),
     );
@@ -42,6 +43,7 @@ export async function openSearchClassPath(): Promise<string> {
   ]);
   const folder = await installOnce('opensearch', `${pom}${launcher}`, 'classes/Launcher.class', async (draft) => {
     await requireJava();
+    announce('OpenSearch');
     await cp(source, join(draft, 'source'), { recursive: true });
     const lib = join(draft, 'lib');
     await runInstaller('mvn', [
@@ -64,7 +66,7 @@ const openSearchSource = (): string => join(repositoryRoot(), 'infra/engines/ope
  * The folder of an installation, named by what it holds, so that a change of versions installs anew. `proof` is a file
  * of it; a link to a Python that has since been removed counts as absent.
  */
-async function installOnce(
+export async function installOnce(
   name: string,
   content: string,
   proof: string,
@@ -78,7 +80,6 @@ async function installOnce(
     if (await exists(join(folder, proof))) return;
     await removeDrafts(home, name);
     const draft = `${folder}.draft`;
-    console.error(`Installing the engines of ${name} into ${home}, once; this takes about a minute …`);
     await mkdir(draft);
     await build(draft);
     await rm(folder, { recursive: true, force: true });
@@ -92,6 +93,9 @@ async function removeDrafts(home: string, name: string): Promise<void> {
     if (entry.startsWith(`${name}-`) && entry.endsWith('.draft')) await rm(join(home, entry), { recursive: true });
   }
 }
+
+const announce = (what: string): void =>
+  console.error(`Installing ${what} into ${enginesFolder()}, once; this takes about a minute …`);
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(

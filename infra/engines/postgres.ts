@@ -240,8 +240,8 @@ interface Postmaster {
 }
 
 /**
- * What `postmaster.pid` says, if its process is a living server on this cluster. A file left by a killed server whose pid
- * now belongs to another program is removed, because PostgreSQL would believe it.
+ * What `postmaster.pid` says, if its process is a living server on this cluster. A killed server's file is removed: its pid
+ * may be another program's or a zombie's now, and PostgreSQL would take that for a server.
  */
 async function readPostmaster(path: string): Promise<Postmaster | undefined> {
   const file = join(path, 'postmaster.pid');
@@ -250,8 +250,7 @@ async function readPostmaster(path: string): Promise<Postmaster | undefined> {
   const pid = Number(lines[0]);
   if (!pid) return undefined;
   if (await isRunning(pid, path)) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
-  const stale = (await commandLine(pid)) !== undefined;
-  if (stale && (await readFile(file, 'utf8').catch(() => '')) === content) await rm(file, { force: true });
+  if ((await readFile(file, 'utf8').catch(() => '')) === content) await rm(file, { force: true });
   return undefined;
 }
 

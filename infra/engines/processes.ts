@@ -6,19 +6,30 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The command line of a living process; empty for a zombie; undefined if there is none with this pid. */
+/** The command line of a process; empty while the process is ending; undefined if there is none with this pid. */
 export async function commandLine(pid: number): Promise<string | undefined> {
   try {
-    if (process.platform === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-    return (await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)])).stdout;
+    if (process.platform !== 'linux') return (await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)])).stdout;
+    const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
+    return line === '' && (await isZombie(pid)) ? undefined : line;
   } catch {
     return undefined;
   }
 }
 
-/** Is the process with this pid still ours? A pid alone proves nothing: the system gives it to others later. */
+/** Ended, and kept only until its parent asks how. */
+async function isZombie(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return status.slice(status.lastIndexOf(')')).startsWith(') Z');
+}
+
+/**
+ * Is the process with this pid ours, known by a mark in its command line? A pid alone proves nothing: the system gives it
+ * to others later. One that is ending still holds its ports and files, and counts.
+ */
 export async function isRunning(pid: number, mark: string): Promise<boolean> {
-  return (await commandLine(pid))?.includes(mark) ?? false;
+  const line = await commandLine(pid);
+  return line !== undefined && (line === '' || line.includes(mark));
 }
 
 /** A port free on loopback right now: the preferred one if it is, else one that the system picks. */
