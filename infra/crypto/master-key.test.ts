@@ -15,29 +15,29 @@ describe('The master key', () => {
 
   it('comes from the environment where it is given', async () => {
     const key = randomBytes(32);
-    const env = { COMMERCE_MASTER_KEY: key.toString('base64') };
-    expect(await loadMasterKey({ dataDir: folder, env })).to.deep.equal(key);
+    expect(await loadMasterKey({ dataDir: folder, given: key.toString('base64') })).to.deep.equal(key);
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it('is made once in the data folder, readable by its owner alone, by many programs at once', async () => {
     const dataDir = join(folder, 'data');
-    const keys = await Promise.all(Array.from({ length: 10 }, () => loadMasterKey({ dataDir, env: {} })));
+    const keys = await Promise.all(Array.from({ length: 10 }, () => loadMasterKey({ dataDir })));
     expect(keys[0]).to.have.length(32);
     for (const key of keys) expect(key).to.deep.equal(keys[0]);
     expect(await readdir(dataDir)).to.deep.equal(['master.key']);
     expect((await stat(join(dataDir, 'master.key'))).mode & 0o777).to.equal(0o600);
-    expect(await loadMasterKey({ dataDir, env: {} })).to.deep.equal(keys[0]);
+    expect(await loadMasterKey({ dataDir })).to.deep.equal(keys[0]);
   });
 
   it('is refused by its source and not replaced when it is no key', async () => {
     await writeFile(join(folder, 'master.key'), 'short');
-    for (const env of [{}, { COMMERCE_MASTER_KEY: randomBytes(31).toString('base64') }]) {
-      const refused = await loadMasterKey({ dataDir: folder, env }).catch((error: unknown) => error);
-      expect(refused)
-        .to.be.instanceOf(MasterKeyInvalid)
-        .with.property('message')
-        .that.includes(Object.keys(env)[0] ?? join(folder, 'master.key'));
+    const sources = {
+      'master.key': {},
+      COMMERCE_MASTER_KEY: { given: randomBytes(31).toString('base64') },
+    };
+    for (const [source, given] of Object.entries(sources)) {
+      const refused = await loadMasterKey({ dataDir: folder, ...given }).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(MasterKeyInvalid).with.property('message').that.includes(source);
     }
   });
 

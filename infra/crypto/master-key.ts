@@ -1,7 +1,7 @@
 // The master key: what every data key is wrapped by, and what keyed hashes are made with. Whoever loses it loses all personal data.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keptSecret } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 
 /** Wraps data keys. Asynchronous and bound to the subject, so that KMS (Encrypt, Decrypt, encryption context) fits as well. */
@@ -18,19 +18,11 @@ export class MasterKeyInvalid extends Error {
   override name = 'MasterKeyInvalid';
 }
 
-/** `COMMERCE_MASTER_KEY` (base64), else the file `master.key` in the data folder, which the first program to need it makes. */
-export async function loadMasterKey({
-  dataDir,
-  env,
-}: {
-  dataDir: string;
-  env: Record<string, string | undefined>;
-}): Promise<Buffer> {
-  const given = env.COMMERCE_MASTER_KEY;
-  if (given) return parseKey(given, 'COMMERCE_MASTER_KEY');
+/** `given` (COMMERCE_MASTER_KEY) is base64; without it the key is kept in the data folder. */
+export async function loadMasterKey({ dataDir, given }: { dataDir: string; given?: string }): Promise<Buffer> {
+  if (given) return parse(given, 'COMMERCE_MASTER_KEY');
   const path = join(dataDir, 'master.key');
-  const kept = (await readIfThere(path)) ?? (await createKeyFile(dataDir, path));
-  return parseKey(kept, path);
+  return parse(await keptSecret(path, async () => `${randomBytes(KEY_BYTES).toString('base64')}\n`), path);
 }
 
 /** AES-256-GCM under a key derived from the master key. */
@@ -63,37 +55,10 @@ function derive(masterKey: Uint8Array, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `commerce: ${use}`, KEY_BYTES));
 }
 
-function parseKey(text: string, source: string): Buffer {
+function parse(text: string, source: string): Buffer {
   const key = Buffer.from(text.trim(), 'base64');
   if (key.length === KEY_BYTES) return key;
   throw new MasterKeyInvalid(
     `${source} must hold ${KEY_BYTES} bytes as base64, it holds ${key.length}; make one with \`openssl rand -base64 ${KEY_BYTES}\`, but never replace one in use.`,
   );
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Written aside and linked into place: nobody reads half a key, and of two programs at once the first one's key is the key. */
-async function createKeyFile(dataDir: string, path: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true });
-  const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  try {
-    const file = await open(draft, 'wx', 0o600);
-    await file.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    await file.sync();
-    await file.close();
-    await link(draft, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  } finally {
-    await rm(draft, { force: true });
-  }
-  return readFile(path, 'utf8');
 }
