@@ -25,7 +25,8 @@ create table events (
   h   text collate "C" not null,
   -- Log partition, the first byte of SHA-256(pk) modulo ${LOG_PARTITIONS}.
   lp  smallint not null check (lp between 0 and ${LOG_PARTITIONS - 1}),
-  -- The change feed's order, no part of the format: the transaction that wrote the row, and a counter within it.
+  -- The change feed's order: the transaction that wrote the row, and a counter within it. No part of the format: a
+  -- restore into another server leaves both out, so that they are made anew.
   tx  xid8 not null default pg_current_xact_id(),
   seq bigint generated always as identity (cache 100),
   primary key (pk, sk)

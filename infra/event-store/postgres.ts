@@ -80,8 +80,7 @@ export function createPostgresEventStore({
 
   /** Idempotent: a repeat after a lost reply finds its own rows by their hashes. */
   async function insert(client: PoolClient, commits: readonly StoredCommit[]): Promise<(AppendResult | Error)[]> {
-    const now = clock();
-    const inserted = await client.query<{ h: string }>(insertStatement(commits, now));
+    const inserted = await client.query<{ h: string }>(insertStatement(commits, clock()));
     const ours = new Set(inserted.rows.map(({ h }) => h));
     const others = commits.filter(({ h }) => !ours.has(h));
     const found = others.length > 0 ? await lookUp(client, others) : undefined;
@@ -89,19 +88,20 @@ export function createPostgresEventStore({
       const stored = ours.has(commit.h) ? commit.h : found?.hashes.get(commit);
       if (stored === commit.h) return { appended: true, position: positionOf(commit) };
       if (stored) return { appended: false };
-      return refusedByClock(found!.storeNow, now);
+      return refusedByClock(found!.skewMs);
     });
   }
 
-  /** What is stored in the places of these commits, and the store's clock. */
+  /** What is stored in the places of these commits, and how far this clock is ahead of the store's. */
   async function lookUp(client: PoolClient, commits: readonly StoredCommit[]) {
+    const now = clock();
     const { rows } = await client.query<{ h: string | null; now: number }>({
       name: 'log-look-up',
       text: LOOK_UP_SQL,
       values: [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)],
       query_timeout: INSERT_TIMEOUT_MS,
     } as QueryWithTimeout);
-    return { hashes: new Map(commits.map((commit, n) => [commit, rows[n]!.h])), storeNow: rows[0]!.now };
+    return { hashes: new Map(commits.map((commit, n) => [commit, rows[n]!.h])), skewMs: now - rows[0]!.now };
   }
 
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
@@ -234,9 +234,8 @@ const WATERMARK_SQL = `
   from pg_locks l join pg_stat_activity a using (pid)
   where l.relation = 'events'::regclass and l.mode = 'RowExclusiveLock'`;
 
-function refusedByClock(storeNow: number, now: number): Error {
-  const skew = now - storeNow;
-  if (Math.abs(skew) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skew, MAX_CLOCK_SKEW_MS);
+function refusedByClock(skewMs: number): Error {
+  if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skewMs, MAX_CLOCK_SKEW_MS);
   return new Unavailable(ENGINE, `the commit was held up and is too old to be appended; decide it again.`);
 }
 

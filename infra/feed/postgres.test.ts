@@ -1,0 +1,194 @@
+import { expect } from 'chai';
+import type { Pool, PoolClient } from 'pg';
+import { type Commit, type Position, START } from '../../domain/kernel/commit.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { type StreamId, streamId } from '../../domain/kernel/stream.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { describeWith, freshName } from '../../test/engines.js';
+import { createCommitCodec } from '../event-store/codec.js';
+import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
+import { COMMIT_COLUMNS } from '../event-store/postgres-schema.js';
+import { createPool } from '../postgres.js';
+import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from './postgres.js';
+
+const codec = createCommitCodec(notes);
+
+describeWith('postgres', 'The change feed on Postgres', (engines) => {
+  let url: string;
+  let pool: Pool;
+  let store: EventStore;
+  let feed: PostgresFeed;
+  let warnings: string[];
+  let stops: (() => Promise<void>)[];
+
+  before(async () => {
+    url = await engines.freshDatabase();
+    pool = createPool({ url, max: 20 });
+    await createEventsTable(pool);
+    await Promise.all([createCheckpointsTable(pool), createCheckpointsTable(pool)]);
+    store = createPostgresEventStore({ pool, codec });
+  });
+  after(() => pool.end());
+
+  beforeEach(() => {
+    warnings = [];
+    stops = [];
+    const warn = (_: object, message: string) => void warnings.push(message);
+    feed = createPostgresFeed({ pool, codec, log: { info: warn, warn, error: warn } });
+  });
+  afterEach(() => Promise.all(stops.map((stop) => stop())));
+
+  /** Runs a consumer that collects what it is handed. */
+  function consume(consumer: string, handle: (commits: readonly Commit[]) => Promise<void> = async () => {}) {
+    const abort = new AbortController();
+    const seen: string[] = [];
+    let progress = () => {};
+    const running = feed.run(
+      consumer,
+      async (commits) => {
+        await handle(commits);
+        seen.push(...commits.map(nameOf));
+        progress();
+      },
+      abort.signal,
+    );
+    const stop = async () => {
+      abort.abort();
+      await running;
+    };
+    stops.push(stop);
+    return {
+      seen,
+      stop,
+      async until(wanted: readonly string[]) {
+        while (!wanted.every((name) => seen.includes(name)))
+          await new Promise<void>((resolve) => {
+            progress = resolve;
+          });
+      },
+    };
+  }
+
+  async function append(stream: StreamId, after: Position = START): Promise<Position> {
+    const result = await store.append(stream, after, noteCommit(after, 'c', {}));
+    if (!result.appended) throw new Error('conflict');
+    return result.position;
+  }
+
+  async function appendMany(count: number): Promise<string[]> {
+    const streams = Array.from({ length: count }, newStream);
+    await Promise.all(streams.map((stream) => append(stream)));
+    return streams.map((stream) => `${stream} 1`);
+  }
+
+  /** Inserts the first commit of a stream by hand, for example in a transaction that the test ends. */
+  async function insert(on: Pool | PoolClient, change: object = {}): Promise<string> {
+    const commit = codec.encode(newStream(), START, noteCommit(START, 'c', {}));
+    await on.query(
+      `insert into events (${COMMIT_COLUMNS}) select ${COMMIT_COLUMNS} from json_populate_record(null::events, $1)`,
+      [JSON.stringify({ ...commit, cs: JSON.stringify(commit.cs), ...change })],
+    );
+    return `${commit.pk} 1`;
+  }
+
+  it('hands over every commit once, those of one stream in order', async () => {
+    const [a, b] = [newStream(), newStream()];
+    const first = await append(a);
+    const consumer = consume(freshName('c'));
+    await append(b);
+    await append(a, await append(a, first));
+    await consumer.until([`${a} 3`, `${b} 1`]);
+    expect(consumer.seen.filter((name) => name.startsWith(a))).to.deep.equal([`${a} 1`, `${a} 2`, `${a} 3`]);
+    expect(new Set(consumer.seen).size).to.equal(consumer.seen.length);
+  });
+
+  it('skips nothing, whatever the order in which transactions end', async () => {
+    const consumer = consume(freshName('c'));
+    const [early, middle] = [await pool.connect(), await pool.connect()];
+    await early.query('begin');
+    await middle.query('begin');
+    const late = [await insert(early), await insert(middle)];
+    const quick = await appendMany(5);
+    await middle.query('commit');
+    // What is committed stays hidden as long as something older may still come in front of it.
+    await pool.query('select pg_sleep(0.05)');
+    expect(consumer.seen).to.not.include(quick[0]);
+    await early.query('commit');
+    early.release();
+    middle.release();
+    await consumer.until([...late, ...quick]);
+    expect(consumer.seen.filter((name) => [...late, ...quick].includes(name)).slice(0, 2)).to.deep.equal(late);
+  });
+
+  it('is not held up by a transaction that failed', async () => {
+    const consumer = consume(freshName('c'));
+    const failing = await pool.connect();
+    await failing.query('begin');
+    const lost = await insert(failing);
+    const kept = await appendMany(3);
+    await failing.query('rollback');
+    failing.release();
+    await consumer.until(kept);
+    expect(consumer.seen).to.not.include(lost);
+  });
+
+  it('goes on from the checkpoint of its consumer', async () => {
+    const name = freshName('c');
+    const first = consume(name);
+    await first.until(await appendMany(3));
+    await first.stop();
+    const later = await appendMany(2);
+    expect(await feed.lag(name)).to.equal(2);
+    const second = consume(name);
+    await second.until(later);
+    expect(second.seen).to.have.members(later);
+    await second.stop();
+    expect(await feed.lag(name)).to.equal(0);
+  });
+
+  it('hands over a batch again that was not handled', async () => {
+    let failures = 2;
+    const consumer = consume(freshName('c'), async () => {
+      if (failures-- > 0) throw new Error('the read model is away');
+    });
+    await consumer.until(await appendMany(3));
+    expect(warnings).to.have.length(2);
+    expect(new Set(consumer.seen).size).to.equal(consumer.seen.length);
+  });
+
+  it('survives its connections being cut', async () => {
+    const consumer = consume(freshName('c'));
+    await consumer.until(await appendMany(1));
+    const cutter = createPool({ url, max: 1 });
+    for (let cut = 0; cut < 3; cut++) {
+      await cutter.query(`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`);
+      await consumer.until(await appendMany(2));
+    }
+    await cutter.end();
+  });
+
+  it('leaves out a commit that it cannot read, and says which', async () => {
+    const unreadable = await insert(pool, { f: 9 });
+    const consumer = consume(freshName('c'));
+    await consumer.until(await appendMany(1));
+    expect(consumer.seen).to.not.include(unreadable);
+    expect(warnings).to.deep.equal(['The feed left out an unreadable commit.']);
+  });
+
+  it('hands over large backlogs in bounded batches', async () => {
+    const sizes: number[] = [];
+    const names = await appendMany(2_500);
+    const consumer = consume(freshName('c'), async (commits) => void sizes.push(commits.length));
+    await consumer.until(names);
+    expect(Math.max(...sizes)).to.equal(1_000);
+  });
+});
+
+function newStream(): StreamId {
+  return streamId('note', freshName('n'));
+}
+
+function nameOf({ stream, position }: Commit): string {
+  return `${stream} ${position.commitNo}`;
+}

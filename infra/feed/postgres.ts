@@ -1,0 +1,258 @@
+// The change feed on Postgres: reads the log in the order of its transactions, gap-free, woken by NOTIFY.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Commit } from '../../domain/kernel/commit.js';
+import type { ChangeFeed } from '../../domain/kernel/feed.js';
+import type { Logger } from '../../projections/runtime/projector.js';
+import type { CommitCodec } from '../event-store/codec.js';
+import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../event-store/postgres-schema.js';
+import { createTableOnce } from '../postgres.js';
+
+const BATCH_COMMITS = 1_000;
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** A wake-up may be lost, so the log is looked at this often anyway. */
+const POLL_MS = 1_000;
+
+/** First pause while commits wait for an older transaction to end, and after a failure; doubled up to `POLL_MS`. */
+const FIRST_PAUSE_MS = 10;
+
+const CHECKPOINTS_SQL = `
+create table feed_checkpoints (
+  consumer text primary key,
+  -- The last row of the log that is wholly handled.
+  tx  xid8 not null,
+  seq bigint not null
+)`;
+
+export interface PostgresFeedOptions {
+  pool: Pool;
+  codec: CommitCodec;
+  log: Logger;
+}
+
+export interface PostgresFeed extends ChangeFeed {
+  /** Commits behind the consumer's checkpoint. */
+  lag(consumer: string): Promise<number>;
+}
+
+/** A place in the feed. Transaction ids do not fit a number for ever. */
+interface Checkpoint {
+  tx: string;
+  seq: number;
+}
+
+interface Page {
+  rows: readonly (CommitRow & Checkpoint)[];
+  end: Checkpoint;
+}
+
+/** Creates the table of checkpoints unless it exists. */
+export function createCheckpointsTable(pool: Pool): Promise<void> {
+  return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL);
+}
+
+export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): PostgresFeed {
+  async function run(
+    consumer: string,
+    handle: (commits: readonly Commit[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const bell = createBell(signal);
+    const listening = listen(bell, signal);
+    const retries = createPauses();
+    while (!signal.aborted) {
+      try {
+        await follow(consumer, handle, bell, signal, retries.reset);
+      } catch (error) {
+        if (signal.aborted) break;
+        log.warn({ consumer, error: String(error) }, 'The feed stopped; it goes on from its checkpoint.');
+        await rest(retries.next(), signal);
+      }
+    }
+    await listening;
+  }
+
+  /** Hands over page after page until aborted; throws what goes wrong. */
+  async function follow(
+    consumer: string,
+    handle: (commits: readonly Commit[]) => Promise<void>,
+    bell: Bell,
+    signal: AbortSignal,
+    progressed: () => void,
+  ): Promise<void> {
+    const pauses = createPauses();
+    let next = readPage(await loadCheckpoint(consumer), bell);
+    for (;;) {
+      const { rows, end } = await orAborted(next, signal);
+      if (rows.length > 0) {
+        next = readPage(end, bell);
+        next.catch(() => {}); // Awaited in the next round; a failure there must not be unhandled until then.
+        await handle(decoded(rows));
+        await saveCheckpoint(consumer, end);
+        pauses.reset();
+        progressed();
+      } else {
+        const waitMs = (await orAborted(isMoreBehind(end), signal)) ? pauses.next() : POLL_MS;
+        await bell.wait(waitMs);
+        next = readPage(end, bell);
+      }
+    }
+  }
+
+  async function readPage(after: Checkpoint, bell: Bell): Promise<Page> {
+    bell.clear();
+    const values = [after.tx, after.seq, BATCH_COMMITS, BATCH_BYTES];
+    const { rows } = await pool.query<CommitRow & Checkpoint>({ name: 'feed-page', text: PAGE_SQL, values });
+    const last = rows.at(-1);
+    return { rows, end: last ? { tx: last.tx, seq: last.seq } : after };
+  }
+
+  /** A commit that this program cannot read is left to the repair from the event store, which fails for its stream alone. */
+  function decoded(rows: Page['rows']): Commit[] {
+    return rows.flatMap((row) => {
+      try {
+        return [codec.decode(storedCommit(row))];
+      } catch (error) {
+        log.error(
+          { stream: row.pk, commitNo: row.sk, error: String(error) },
+          'The feed left out an unreadable commit.',
+        );
+        return [];
+      }
+    });
+  }
+
+  /** Whether there are commits that an older transaction still hides. */
+  async function isMoreBehind({ tx, seq }: Checkpoint): Promise<boolean> {
+    const { rows } = await pool.query<{ more: boolean }>({ name: 'feed-more', text: MORE_SQL, values: [tx, seq] });
+    return rows[0]!.more;
+  }
+
+  async function loadCheckpoint(consumer: string): Promise<Checkpoint> {
+    const { rows } = await pool.query<Checkpoint>('select tx::text, seq from feed_checkpoints where consumer = $1', [
+      consumer,
+    ]);
+    return rows[0] ?? { tx: '0', seq: 0 };
+  }
+
+  async function saveCheckpoint(consumer: string, { tx, seq }: Checkpoint): Promise<void> {
+    await pool.query({ name: 'feed-checkpoint', text: SAVE_SQL, values: [consumer, tx, seq] });
+  }
+
+  /** Rings the bell at each NOTIFY, on a connection of its own that is replaced when it breaks. */
+  async function listen(bell: Bell, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const client = await pool.connect();
+        client.on('error', () => {}).on('notification', bell.ring);
+        const broken = new Promise<void>((resolve) => client.once('end', resolve));
+        try {
+          await client.query(`listen ${WAKE_CHANNEL}`);
+          bell.ring();
+          await orAborted(broken, signal);
+        } finally {
+          client.release(true);
+        }
+      } catch {
+        // The feed itself meets the same trouble and reports it.
+      }
+      await rest(POLL_MS, signal);
+    }
+  }
+
+  async function lag(consumer: string): Promise<number> {
+    const { tx, seq } = await loadCheckpoint(consumer);
+    const { rows } = await pool.query<{ commits: number }>(
+      'select count(*) as commits from events where (tx, seq) > ($1::xid8, $2::bigint)',
+      [tx, seq],
+    );
+    return rows[0]!.commits;
+  }
+
+  return { run, lag };
+}
+
+/**
+ * A transaction that is still open may commit rows in front of what can be seen now, so nothing is shown from the oldest
+ * open one on. That counts every writing transaction of the server: keep them short.
+ */
+const PAGE_SQL = `
+  select ${COMMIT_COLUMNS}, tx::text, seq from (
+    select *, sum(octet_length(ev)) over (order by tx, seq) - octet_length(ev) as bytes_before
+    from (
+      select * from events
+      where (tx, seq) > ($1::xid8, $2::bigint) and tx < pg_snapshot_xmin(pg_current_snapshot())
+      order by tx, seq limit $3
+    ) rows
+  ) page
+  where bytes_before < $4
+  order by page.tx, seq`;
+
+const MORE_SQL = 'select exists (select from events where (tx, seq) > ($1::xid8, $2::bigint)) as more';
+
+const SAVE_SQL = `
+  insert into feed_checkpoints as mine (consumer, tx, seq) values ($1, $2, $3)
+  on conflict (consumer) do update set tx = excluded.tx, seq = excluded.seq
+  where (excluded.tx, excluded.seq) > (mine.tx, mine.seq)`;
+
+interface Bell {
+  ring(): void;
+  clear(): void;
+  /** Until it rings or has rung since it was cleared, the time is over, or the feed is aborted. */
+  wait(ms: number): Promise<void>;
+}
+
+/** For one waiter. */
+function createBell(signal: AbortSignal): Bell {
+  let rung = false;
+  let wake = () => {};
+  signal.addEventListener('abort', () => wake(), { once: true });
+  return {
+    ring() {
+      rung = true;
+      wake();
+    },
+    clear() {
+      rung = false;
+    },
+    wait: (ms) =>
+      new Promise((resolve) => {
+        if (rung || signal.aborted) return resolve();
+        const timer = setTimeout(resolve, ms);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+}
+
+/** Pauses that double. */
+function createPauses() {
+  let ms = FIRST_PAUSE_MS;
+  return {
+    next(): number {
+      const pause = ms;
+      ms = Math.min(ms * 2, POLL_MS);
+      return pause;
+    },
+    reset(): void {
+      ms = FIRST_PAUSE_MS;
+    },
+  };
+}
+
+function rest(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal }).catch(() => {});
+}
+
+/** The promise, or a rejection as soon as the feed is aborted. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
