@@ -133,25 +133,24 @@ export function outcomeOfRejections(
   return { type: 'CheckoutStockShort', data: { checkoutId, available } };
 }
 
-/** What to record when the provider has been asked; nothing while a void is under way, which another worker's record explains. */
+/** What to record when the provider has been asked. A payment that is being voided was given up by somebody: the record says why. */
 export function outcomeOfPayment(
   { checkoutId }: Checkout,
-  { status, authorisation }: Payment,
-): CheckoutOutcome | undefined {
+  { paymentId, status, authorisation }: Payment,
+): CheckoutOutcome {
   switch (status) {
     case 'authorised':
       return { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
     case 'declined':
-      return {
-        type: 'CheckoutPaymentDeclined',
-        data: { checkoutId, declineCode: authorisation?.declineCode ?? 'unknown' },
-      };
+      return { type: 'CheckoutPaymentDeclined', data: { checkoutId, declineCode: authorisation!.declineCode! } };
     case 'requested':
     case 'unknown':
       return { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
     case 'void_requested':
-    case 'voided':
-      return undefined;
+    case 'voided': {
+      const detail = `${paymentId} is voided.`;
+      return { type: 'CheckoutRefused', data: { checkoutId, step: 'authorise', code: 'conflict', detail } };
+    }
   }
 }
 

@@ -1,0 +1,40 @@
+// Every version of every event that was ever written has a golden file: an example of its data and the schema of its
+// day. Old files never change; a new version of an event brings a new one.
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { catalogue, shopEvents } from '../events.js';
+
+const folder = new URL('./golden/', import.meta.url);
+
+describe('The golden files of the events', () => {
+  const versions = Object.entries(shopEvents).flatMap(([type, { version }]) =>
+    Array.from({ length: version }, (_, n) => ({ type, version: n + 1, file: `${type}.v${n + 1}.json` })),
+  );
+
+  it('are one for every version of every event', () => {
+    expect(readdirSync(folder).sort()).to.deep.equal(versions.map(({ file }) => file).sort());
+  });
+
+  for (const { type, version, file } of versions) {
+    const read = () => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
+    const { version: today, data: schema } = shopEvents[type]!;
+
+    it(`${file} can still be read`, () => {
+      const data = catalogue.read(type, version, read().data);
+      expect(() => catalogue.check({ type, data })).to.not.throw();
+      if (version === today) expect(data).to.deep.equal(read().data);
+    });
+
+    if (version === today) {
+      it(`${file} has the schema that is written today; a changed schema needs a new version, an upcast and a new file`, () => {
+        expect(z.toJSONSchema(schema)).to.deep.equal(read().schema);
+      });
+    }
+  }
+
+  it('show an upcast: early stock adjustments gave no reason', () => {
+    const { data } = JSON.parse(readFileSync(new URL('StockAdjusted.v1.json', folder), 'utf8'));
+    expect(catalogue.read('StockAdjusted', 1, data)).to.deep.equal({ ...data, reason: 'unspecified' });
+  });
+});
