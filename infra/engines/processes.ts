@@ -1,6 +1,6 @@
 // What the operating system knows about our servers: which process holds a pid, which port is free.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -17,10 +17,11 @@ export async function commandLine(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Ended, and kept only until its parent asks how. */
+/** Ended with all its threads, and kept only until its parent asks how. */
 async function isZombie(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/stat`, 'utf8');
-  return status.slice(status.lastIndexOf(')')).startsWith(') Z');
+  const threads = await readdir(`/proc/${pid}/task`);
+  return status.slice(status.lastIndexOf(')')).startsWith(') Z') && threads.length === 1;
 }
 
 /**
