@@ -56,6 +56,13 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_MESSAGE.test(error.message);
 }
 
+/** A prepared statement that gives up, and its connection with it, when no answer comes. */
+export function statement(name: string, text: string, values: unknown[], timeoutMs: number): pg.QueryConfig {
+  // The driver's type declarations know `query_timeout` for connections only.
+  const config: pg.QueryConfig & { query_timeout: number } = { name, text, values, query_timeout: timeoutMs };
+  return config;
+}
+
 /** Runs the statements unless the table exists. Any number of processes may do so at once. */
 export async function createTableOnce(pool: pg.Pool, table: string, statements: string): Promise<void> {
   await inTransaction(pool, async (client) => {

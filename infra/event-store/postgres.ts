@@ -1,12 +1,12 @@
 // The event store on Postgres: appends that wait at the same time go out as one multi-row insert, each with its own outcome.
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { createTableOnce, isTransient, withConnection } from '../postgres.js';
+import { createTableOnce, isTransient, statement, withConnection } from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -26,12 +26,13 @@ const INSERT_TIMEOUT_MS = 2_000;
 const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 1_000;
 
 const READ_BUDGET_MS = 5_000;
+const READ_TIMEOUT_MS = 4_000;
 const READ_PAGE_ROWS = 500;
 const READ_PAGE_BYTES = 4 * 1024 * 1024;
 const LOG_PAGE_ROWS = 5_000;
 
-/** Wake-ups of the feed are gathered for this long. */
-const WAKE_AFTER_MS = 5;
+/** The feed is woken at most this often. */
+const WAKE_EVERY_MS = 5;
 
 export interface PostgresEventStoreOptions {
   pool: Pool;
@@ -95,19 +96,17 @@ export function createPostgresEventStore({
   /** What is stored in the places of these commits, and how far this clock is ahead of the store's. */
   async function lookUp(client: PoolClient, commits: readonly StoredCommit[]) {
     const now = clock();
-    const { rows } = await client.query<{ h: string | null; now: number }>({
-      name: 'log-look-up',
-      text: LOOK_UP_SQL,
-      values: [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)],
-      query_timeout: INSERT_TIMEOUT_MS,
-    } as QueryWithTimeout);
+    const places = [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)];
+    const { rows } = await client.query<{ h: string | null; now: number }>(
+      statement('log-look-up', LOOK_UP_SQL, places, INSERT_TIMEOUT_MS),
+    );
     return { hashes: new Map(commits.map((commit, n) => [commit, rows[n]!.h])), skewMs: now - rows[0]!.now };
   }
 
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
     const result = await withinBudget(
       { engine: ENGINE, budgetMs: READ_BUDGET_MS, isRetryable: isTransient, clock },
-      () => pool.query<R>({ name, text, values }),
+      () => pool.query<R>(statement(name, text, values, READ_TIMEOUT_MS)),
     );
     return result.rows;
   }
@@ -154,14 +153,6 @@ export function createPostgresEventStore({
   };
 }
 
-/** `query_timeout` works per query, too; the type declarations know it for the connection only. */
-interface QueryWithTimeout {
-  name: string;
-  text: string;
-  values: unknown[];
-  query_timeout: number;
-}
-
 const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
 
 const INSERT_SQL = `
@@ -175,29 +166,24 @@ const INSERT_SQL = `
   returning h`;
 
 /** Sorted, so that two inserts that meet in the same places wait for each other in one direction only. */
-function insertStatement(commits: readonly StoredCommit[], now: number): QueryWithTimeout {
+function insertStatement(commits: readonly StoredCommit[], now: number): QueryConfig {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
   const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
-  const commands = sorted.map(({ cs }) => JSON.stringify(cs));
-  return {
-    name: 'log-append',
-    text: INSERT_SQL,
-    values: [
-      column('pk'),
-      column('sk'),
-      column('f'),
-      column('fv'),
-      column('lv'),
-      column('ev'),
-      column('at'),
-      commands,
-      column('ph'),
-      column('h'),
-      column('lp'),
-      now,
-    ],
-    query_timeout: INSERT_TIMEOUT_MS,
-  };
+  const values = [
+    column('pk'),
+    column('sk'),
+    column('f'),
+    column('fv'),
+    column('lv'),
+    column('ev'),
+    column('at'),
+    sorted.map(({ cs }) => JSON.stringify(cs)),
+    column('ph'),
+    column('h'),
+    column('lp'),
+    now,
+  ];
+  return statement('log-append', INSERT_SQL, values, INSERT_TIMEOUT_MS);
 }
 
 const LOOK_UP_SQL = `
@@ -239,15 +225,23 @@ function refusedByClock(skewMs: number): Error {
   return new Unavailable(ENGINE, `the commit was held up and is too old to be appended; decide it again.`);
 }
 
-/** NOTIFY takes a lock that makes commits wait for each other, so it has a transaction of its own, and is a hint that may be lost. */
+/**
+ * NOTIFY takes a lock that makes commits wait for each other, so it has a transaction of its own; a hint that may be lost
+ * need not wait for the disk.
+ */
+const WAKE_SQL = `begin; set local synchronous_commit = off; notify ${WAKE_CHANNEL}; commit`;
+
 function createWaker(pool: Pool): () => void {
   let planned = false;
+  let last = 0;
   return () => {
     if (planned) return;
     planned = true;
+    const wait = Math.max(0, last + WAKE_EVERY_MS - performance.now());
     setTimeout(() => {
       planned = false;
-      pool.query(`notify ${WAKE_CHANNEL}`).catch(() => {});
-    }, WAKE_AFTER_MS).unref();
+      last = performance.now();
+      pool.query(WAKE_SQL).catch(() => {});
+    }, wait).unref();
   };
 }

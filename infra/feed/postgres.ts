@@ -6,13 +6,16 @@ import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { Logger } from '../../projections/runtime/projector.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../event-store/postgres-schema.js';
-import { createTableOnce } from '../postgres.js';
+import { createTableOnce, statement } from '../postgres.js';
 
 const BATCH_COMMITS = 1_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** A wake-up may be lost, so the log is looked at this often anyway. */
 const POLL_MS = 1_000;
+
+/** A statement without an answer is given up. */
+const TIMEOUT_MS = 10_000;
 
 /** First pause while commits wait for an older transaction to end, and after a failure; doubled up to `POLL_MS`. */
 const FIRST_PAUSE_MS = 10;
@@ -103,7 +106,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
   async function readPage(after: Checkpoint, bell: Bell): Promise<Page> {
     bell.clear();
     const values = [after.tx, after.seq, BATCH_COMMITS, BATCH_BYTES];
-    const { rows } = await pool.query<CommitRow & Checkpoint>({ name: 'feed-page', text: PAGE_SQL, values });
+    const { rows } = await pool.query<CommitRow & Checkpoint>(statement('feed-page', PAGE_SQL, values, TIMEOUT_MS));
     const last = rows.at(-1);
     return { rows, end: last ? { tx: last.tx, seq: last.seq } : after };
   }
@@ -125,19 +128,17 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
 
   /** Whether there are commits that an older transaction still hides. */
   async function isMoreBehind({ tx, seq }: Checkpoint): Promise<boolean> {
-    const { rows } = await pool.query<{ more: boolean }>({ name: 'feed-more', text: MORE_SQL, values: [tx, seq] });
+    const { rows } = await pool.query<{ more: boolean }>(statement('feed-more', MORE_SQL, [tx, seq], TIMEOUT_MS));
     return rows[0]!.more;
   }
 
   async function loadCheckpoint(consumer: string): Promise<Checkpoint> {
-    const { rows } = await pool.query<Checkpoint>('select tx::text, seq from feed_checkpoints where consumer = $1', [
-      consumer,
-    ]);
+    const { rows } = await pool.query<Checkpoint>(statement('feed-load', LOAD_SQL, [consumer], TIMEOUT_MS));
     return rows[0] ?? { tx: '0', seq: 0 };
   }
 
   async function saveCheckpoint(consumer: string, { tx, seq }: Checkpoint): Promise<void> {
-    await pool.query({ name: 'feed-checkpoint', text: SAVE_SQL, values: [consumer, tx, seq] });
+    await pool.query(statement('feed-save', SAVE_SQL, [consumer, tx, seq], TIMEOUT_MS));
   }
 
   /** Rings the bell at each NOTIFY, on a connection of its own that is replaced when it breaks. */
@@ -190,6 +191,8 @@ const PAGE_SQL = `
   order by page.tx, seq`;
 
 const MORE_SQL = 'select exists (select from events where (tx, seq) > ($1::xid8, $2::bigint)) as more';
+
+const LOAD_SQL = 'select tx::text, seq from feed_checkpoints where consumer = $1';
 
 const SAVE_SQL = `
   insert into feed_checkpoints as mine (consumer, tx, seq) values ($1, $2, $3)
