@@ -10,7 +10,7 @@ import {
   type QueryCommandInput,
   UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
+import { type Clock, type Hlc, hlcOf, millisOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
@@ -23,6 +23,12 @@ import { mergeOrdered } from './merge.js';
 import { createStoreClock } from './store-clock.js';
 
 const ENGINE = 'DynamoDB';
+
+/**
+ * An older commit is not sent, whatever held it up: the watermark might pass it. The four seconds are for the attempt
+ * itself, for the second that a `Date` leaves open, and for the index to follow the table.
+ */
+const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 4_000;
 
 /** How long one page of a read is retried. */
 const READ_BUDGET_MS = 5_000;
@@ -104,6 +110,8 @@ export function createDynamoEventStore({
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
       await meetStoreClock();
       storeClock.assertInStep();
+      if (storeClock.earliest() - millisOf(stored.at) > MAX_COMMIT_AGE_MS)
+        throw new Unavailable(ENGINE, 'the commit was held up and is too old to be appended; decide it again.');
       await client.send(timed(new PutItemCommand(input)), { abortSignal });
     });
   }
