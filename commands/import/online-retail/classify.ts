@@ -1,0 +1,95 @@
+// What one row means. The rules are tried in the order in which they stand here; the first that matches wins.
+import { MAX_PRICE } from '../../../domain/kernel/money.js';
+import { MAX_QUANTITY } from '../../../domain/stock/events.js';
+import type { Row } from './rows.js';
+
+export type Refusal = 'malformed' | 'not_a_sale' | 'not_goods' | 'negative_quantity' | 'no_price' | 'sub_penny';
+
+/** Amounts and prices in pence. */
+export type RowMeaning =
+  | { kind: 'line'; sku: string; quantity: number; unitPrice: number }
+  /** The order's shipping charge if the invoice has an accepted line; refused `not_goods` if it has none. */
+  | { kind: 'shipping'; code: string; amount: number }
+  | { kind: 'adjustment'; sku: string; delta: number; reason: string }
+  | { kind: 'return' }
+  | { kind: 'refused'; refusal: Refusal };
+
+type RowText = Pick<Row, 'invoice' | 'code' | 'description' | 'quantity' | 'date' | 'price'>;
+
+const INVOICE = /^[AC]?\d{6}$/;
+const INTEGER = /^-?\d+$/;
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
+/** As many letters as make the longest SKU. */
+const GOODS = /^\d{5}[A-Z]{0,59}$/;
+const SHIPPING = new Set(['POST', 'DOT', 'C2']);
+const TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
+
+const RETURN: RowMeaning = { kind: 'return' };
+const MALFORMED = refused('malformed');
+const NOT_A_SALE = refused('not_a_sale');
+const NOT_GOODS = refused('not_goods');
+const NEGATIVE_QUANTITY = refused('negative_quantity');
+const NO_PRICE = refused('no_price');
+const SUB_PENNY = refused('sub_penny');
+
+export function classify(row: RowText): RowMeaning {
+  const code = row.code.toUpperCase();
+  const price = priceOf(row.price);
+  if (!INVOICE.test(row.invoice) || !INTEGER.test(row.quantity) || !price) return MALFORMED;
+  if (timeOf(row.date) === undefined || code.trim() === '') return MALFORMED;
+  const quantity = Number(row.quantity);
+  if (Math.abs(quantity) > MAX_QUANTITY) return MALFORMED;
+
+  if (row.invoice.startsWith('A')) return NOT_A_SALE;
+  if (row.invoice.startsWith('C')) return RETURN;
+
+  if (!GOODS.test(code)) {
+    const isCharge = SHIPPING.has(code) && quantity > 0 && price.sign > 0 && price.pence !== undefined;
+    return isCharge ? { kind: 'shipping', code, amount: quantity * price.pence! } : NOT_GOODS;
+  }
+
+  if (quantity < 0) {
+    if (price.sign !== 0) return NEGATIVE_QUANTITY;
+    return { kind: 'adjustment', sku: code, delta: quantity, reason: row.description || 'unspecified' };
+  }
+
+  if (price.sign <= 0) return NO_PRICE;
+  if (price.pence === undefined) return SUB_PENNY;
+  if (quantity === 0) return MALFORMED;
+
+  return { kind: 'line', sku: code, quantity, unitPrice: price.pence };
+}
+
+interface Price {
+  sign: -1 | 0 | 1;
+  /** The absolute value; undefined if it is not whole pence. */
+  pence?: number;
+}
+
+/** A decimal of pounds, by its digits, so that no float comes near it; undefined if it is none, or beyond every price. */
+function priceOf(text: string): Price | undefined {
+  const [, minus, pounds, fraction = ''] = DECIMAL.exec(text) ?? [];
+  if (pounds === undefined) return undefined;
+  const pence = Number(pounds) * 100 + Number(fraction.slice(0, 2).padEnd(2, '0'));
+  const isWhole = isZeros(fraction.slice(2));
+  if (pence > MAX_PRICE) return undefined;
+  const sign = pence === 0 && isWhole ? 0 : minus ? -1 : 1;
+  return isWhole ? { sign, pence } : { sign };
+}
+
+function isZeros(digits: string): boolean {
+  return /^0*$/.test(digits);
+}
+
+/** RFC 3339 of a time in the file, or undefined if there is no such moment. */
+export function timeOf(text: string): string | undefined {
+  if (!TIME.test(text)) return undefined;
+  const time = `${text.slice(0, 10)}T${text.slice(11)}.000Z`;
+  const parsed = new Date(time);
+  // The 30th of February parses, as another day.
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString() === time ? time : undefined;
+}
+
+function refused(refusal: Refusal): RowMeaning {
+  return { kind: 'refused', refusal };
+}

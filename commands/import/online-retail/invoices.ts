@@ -1,0 +1,123 @@
+// The second pass: invoices, each complete however its rows are spread over the file, in time order.
+import { type Books, movementId } from './books.js';
+import { classify } from './classify.js';
+import { ImportError } from './import-error.js';
+import { type Row, readRows } from './rows.js';
+
+export interface Invoice {
+  number: string;
+  /** RFC 3339: the time of its first row. */
+  at: string;
+  /** As the file names the customer of its first line that has one. */
+  customer?: string;
+  country: string;
+  lines: InvoiceLine[];
+  /** The codes under which shipping was charged, and the sum in pence. */
+  charges: { codes: Set<string>; amount: number };
+  adjustments: InvoiceAdjustment[];
+}
+
+export interface InvoiceLine {
+  sku: string;
+  title: string;
+  quantity: number;
+  /** In pence. */
+  unitPrice: number;
+}
+
+export interface InvoiceAdjustment {
+  movementId: string;
+  sku: string;
+  delta: number;
+  reason: string;
+}
+
+/**
+ * Rows that wait in memory for the rest of their invoice, or for an earlier one: at most some 60 MB. A file in
+ * time order needs next to none; one that is so far out of order that it needs more is read once more for the rest.
+ */
+const MAX_HELD_ROWS = 150_000;
+
+/** An invoice that is being gathered. */
+interface Draft extends Invoice {
+  rows: number;
+  missingRows: number;
+}
+
+export async function* invoicesOf(
+  file: string,
+  { invoices }: Books,
+  maxHeldRows = MAX_HELD_ROWS,
+): AsyncGenerator<Invoice> {
+  const places = new Map(invoices.map(({ number }, place) => [number, place]));
+  let next = 0;
+  while (next < invoices.length) {
+    const before = next;
+    const held = new Map<number, Draft>();
+    let heldRows = 0;
+    let horizon = invoices.length;
+    for await (const row of readRows(file)) {
+      const place = places.get(row.invoice);
+      if (place === undefined || place < next || place >= horizon) continue;
+      const draft = held.get(place) ?? emptyDraft(invoices[place]!);
+      held.set(place, draft);
+      addRow(draft, row);
+      heldRows++;
+
+      for (let ready = held.get(next); ready?.missingRows === 0; ready = held.get(next)) {
+        held.delete(next++);
+        heldRows -= ready.rows;
+        yield ready;
+      }
+      if (next === horizon) break;
+      if (heldRows > maxHeldRows && held.size > 1) {
+        horizon = medianOf(held);
+        heldRows -= dropFrom(held, horizon);
+      }
+    }
+    if (next === before) throw new ImportError(`${file} was changed while it was read; start again.`);
+  }
+}
+
+function emptyDraft({ number, at, rows }: Books['invoices'][number]): Draft {
+  const charges = { codes: new Set<string>(), amount: 0 };
+  return { number, at, country: '', lines: [], charges, adjustments: [], rows: 0, missingRows: rows };
+}
+
+function addRow(draft: Draft, row: Row): void {
+  draft.rows++;
+  draft.missingRows--;
+  const meaning = classify(row);
+  switch (meaning.kind) {
+    case 'line': {
+      const { sku, quantity, unitPrice } = meaning;
+      draft.lines.push({ sku, title: row.description || sku, quantity, unitPrice });
+      if (row.customer) draft.customer ??= row.customer;
+      draft.country ||= row.country;
+      break;
+    }
+    case 'shipping':
+      draft.charges.codes.add(meaning.code);
+      draft.charges.amount += meaning.amount;
+      break;
+    case 'adjustment': {
+      const { sku, delta, reason } = meaning;
+      draft.adjustments.push({ movementId: movementId(draft.number, draft.rows), sku, delta, reason });
+    }
+  }
+}
+
+/** The place in time from which on half of the held invoices stand; never that of the earliest. */
+function medianOf(held: Map<number, Draft>): number {
+  return [...held.keys()].sort((a, b) => a - b)[Math.floor(held.size / 2)]!;
+}
+
+function dropFrom(held: Map<number, Draft>, horizon: number): number {
+  let rows = 0;
+  for (const [place, draft] of held) {
+    if (place < horizon) continue;
+    held.delete(place);
+    rows += draft.rows;
+  }
+  return rows;
+}

@@ -1,0 +1,70 @@
+// What the importer itself has written to the log so far, read from the log. A run sends only what is missing, so that a
+// repeat, a longer run or a restart is right, whatever others did to products and stock in between.
+import type { Actor, RecordedEvent } from '../../../domain/kernel/event.js';
+import type { EventStore } from '../../../domain/kernel/event-store.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
+import type { ProductEvent } from '../../../domain/product/events.js';
+import type { StockEvent } from '../../../domain/stock/events.js';
+
+export const IMPORTER: Actor = { type: 'import', id: 'online-retail' };
+
+export interface ProductEntries {
+  /** Of the stream, by whomever; 0 where there is none. */
+  version: number;
+  /** By whomever: such a product no longer changes. */
+  discontinued: boolean;
+  /** As the importer said last; none if it did not draft the product. */
+  title?: string;
+  priced: boolean;
+  published: boolean;
+}
+
+export async function productEntries(store: EventStore, stream: StreamId): Promise<ProductEntries> {
+  const entries: ProductEntries = { version: 0, discontinued: false, priced: false, published: false };
+  for await (const commit of store.read(stream)) {
+    entries.version = commit.position.version;
+    for (const event of commit.events as RecordedEvent<ProductEvent>[]) {
+      if (event.type === 'ProductDiscontinued') entries.discontinued = true;
+      if (isOwn(event)) enterProduct(entries, event);
+    }
+  }
+  return entries;
+}
+
+function enterProduct(entries: ProductEntries, { type, data }: ProductEvent): void {
+  if ((type === 'ProductDrafted' || type === 'ProductRevised') && data.title !== undefined) entries.title = data.title;
+  if ((type === 'VariantAdded' || type === 'VariantPricesSet') && data.prices.length > 0) entries.priced = true;
+  if (type === 'ProductPublished') entries.published = true;
+}
+
+export interface StockEntries {
+  /** The stream has no event, by whomever. */
+  isNew: boolean;
+  /** Units. */
+  received: number;
+  /** Those of the wanted adjustments that were never made. */
+  unadjusted: Set<string>;
+}
+
+/** Reads no further than until all that is wanted is found: most streams begin with the importer's receipt. */
+export async function stockEntries(
+  store: EventStore,
+  stream: StreamId,
+  wanted: { units: number; adjustments: readonly string[] },
+): Promise<StockEntries> {
+  const entries: StockEntries = { isNew: true, received: 0, unadjusted: new Set(wanted.adjustments) };
+  for await (const commit of store.read(stream)) {
+    entries.isNew = false;
+    for (const event of commit.events as RecordedEvent<StockEvent>[]) {
+      if (!isOwn(event)) continue;
+      if (event.type === 'StockReceived') entries.received += event.data.quantity;
+      if (event.type === 'StockAdjusted') entries.unadjusted.delete(event.data.movementId);
+    }
+    if (entries.received >= wanted.units && entries.unadjusted.size === 0) break;
+  }
+  return entries;
+}
+
+function isOwn({ actor }: RecordedEvent): boolean {
+  return actor.type === IMPORTER.type && actor.id === IMPORTER.id;
+}

@@ -1,0 +1,102 @@
+// Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
+// Every id derives from the file, so a run that is killed at any moment and started again ends the same.
+import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
+import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
+import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
+import { type Books, CURRENCY } from './books.js';
+import { inFlight } from './in-flight.js';
+import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
+import { IMPORTER } from './own-entries.js';
+import { type ImportPorts, importMeta, type OnProgress } from './ports.js';
+import { openBook, productIdOf } from './products.js';
+
+const PRODUCTS_IN_FLIGHT = 64;
+
+/**
+ * Order lines and adjustments under way at once. The wider, the more commands meet on a stock stream and share a commit.
+ */
+const LINES_IN_FLIGHT = 5_000;
+
+/** Longest key of a customer's id, in characters. */
+const MAX_CUSTOMER_KEY_LENGTH = 80;
+
+/** Throws whatever stopped it; run it again to go on. */
+export async function importInvoices(
+  ports: ImportPorts,
+  file: string,
+  books: Books,
+  onProgress: OnProgress = () => {},
+): Promise<void> {
+  const { products, invoices } = books;
+  const unadjusted = new Set<string>();
+  let done = 0;
+  await inFlight(
+    products,
+    PRODUCTS_IN_FLIGHT,
+    () => 1,
+    async (book) => {
+      for (const id of await openBook(ports, book)) unadjusted.add(id);
+      onProgress('products', ++done, products.length);
+    },
+  );
+
+  done = 0;
+  await inFlight(
+    invoicesOf(file, books),
+    LINES_IN_FLIGHT,
+    ({ lines, adjustments }) => lines.length + adjustments.length,
+    async (invoice) => {
+      const missing = invoice.adjustments.filter(({ movementId }) => unadjusted.has(movementId));
+      await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, invoice.at)));
+      if (invoice.lines.length > 0) await ports.checkout.run(startOf(invoice), origin(invoice));
+      onProgress('invoices', ++done, invoices.length);
+    },
+  );
+}
+
+async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustment, at: string): Promise<void> {
+  const { sku, movementId, delta, reason } = adjustment;
+  const key = { sku, location: DEFAULT_LOCATION };
+  const command: StockCommand = {
+    type: 'AdjustStock',
+    ...key,
+    movementId,
+    productId: productIdOf(sku),
+    delta,
+    reason,
+  };
+  await runner.execute(stockItem, stockStream(key), command, importMeta(clock, movementId, { occurredAt: at }));
+}
+
+function origin({ number }: Invoice) {
+  return { correlationId: `import/${IMPORTER.id}/${number}`, actor: IMPORTER };
+}
+
+function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
+  const { number, at, lines, charges, country } = invoice;
+  return {
+    type: 'StartCheckout',
+    order: {
+      orderId: `order_${number}`,
+      customerId: `customer_${customerKeyOf(invoice)}`,
+      placedBy: 'staff',
+      currency: CURRENCY,
+      lines,
+      shipping: { method: [...charges.codes].join('+') || 'none', amount: charges.amount },
+      ...(country && { labels: { country } }),
+      provider: 'external',
+      paymentMethod: 'invoice',
+      location: DEFAULT_LOCATION,
+      dispatch: 'at_once',
+      occurredAt: at,
+    },
+  };
+}
+
+/** Of a nobody, a guest of this one invoice. What an id cannot hold is written as its code point. */
+function customerKeyOf({ number, customer }: Invoice): string {
+  if (customer === undefined) return `guest-${number}`;
+  return customer
+    .replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`)
+    .slice(0, MAX_CUSTOMER_KEY_LENGTH);
+}
