@@ -4,7 +4,7 @@ import { type ProductView, productProjection } from './product.js';
 
 export const catalogue = productProjection({
   name: 'catalogue',
-  fields: { id: 'keyword', status: 'keyword', categories: 'keyword' },
+  fields: { id: 'keyword', status: 'keyword', categories: 'keywords' },
   indexes: [
     ['status', 'id'],
     ['status', 'categories', 'id'],

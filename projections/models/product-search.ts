@@ -22,7 +22,7 @@ export const productSearch = productProjection<ProductSearchDocument>(
       words: 'text',
       title: 'keyword',
       brand: 'keyword',
-      categories: 'keyword',
+      categories: 'keywords',
       price: 'number',
       inStock: 'boolean',
     },

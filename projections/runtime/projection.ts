@@ -4,8 +4,11 @@ import type { DomainEvent, RecordedEvent } from '../../domain/kernel/event.js';
 /** A JSON object. Times are RFC 3339 strings, money is `{amount, currency}`. */
 export type Document = Record<string, unknown>;
 
-/** How a store may index a top-level field: a text is searched by words, the others are filtered and sorted. */
-export type FieldKind = 'keyword' | 'text' | 'number' | 'boolean' | 'time';
+/**
+ * How a store may index a top-level field: a text, or an array of texts, is searched by words; of an array of keywords
+ * each is found by itself; the others are filtered and sorted.
+ */
+export type FieldKind = 'keyword' | 'keywords' | 'text' | 'number' | 'boolean' | 'time';
 
 export interface Handler<D, E extends DomainEvent> {
   /** The documents that the event touches. */
@@ -24,7 +27,7 @@ export interface Projection<D = Document, E extends DomainEvent = DomainEvent> {
   version: number;
   /** Categories of the streams it follows; it keeps a position for each stream of these. */
   categories: readonly string[];
-  /** Top-level fields of the document that queries filter, sort or search by; an array value is indexed element by element. */
+  /** Top-level fields of the document that queries filter, sort or search by. */
   fields: Readonly<Record<string, FieldKind>>;
   /** Combinations of fields that a query filters and then sorts by. */
   indexes?: readonly (readonly string[])[];

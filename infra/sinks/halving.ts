@@ -1,0 +1,19 @@
+// Some engines refuse a whole batch because of one document; this finds the one and saves the others.
+import type { DocumentWrite, WriteOutcome } from '../../projections/runtime/sink.js';
+
+export async function saveHalving(
+  writes: readonly DocumentWrite[],
+  saveAll: (writes: readonly DocumentWrite[]) => Promise<WriteOutcome[]>,
+  isRefusal: (error: unknown) => error is Error,
+): Promise<WriteOutcome[]> {
+  if (writes.length === 0) return [];
+  try {
+    return await saveAll(writes);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (writes.length === 1) return [{ saved: false, stale: false, error: error.message }];
+    const middle = Math.ceil(writes.length / 2);
+    const first = await saveHalving(writes.slice(0, middle), saveAll, isRefusal);
+    return [...first, ...(await saveHalving(writes.slice(middle), saveAll, isRefusal))];
+  }
+}

@@ -1,0 +1,72 @@
+// The Postgres sink against Postgres.
+import { expect } from 'chai';
+import type { Pool } from 'pg';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { sinkContract } from '../../test/contracts/sink.contract.js';
+import { describeWith } from '../../test/engines.js';
+import { createPool } from '../postgres.js';
+import { createPostgresSink, fieldSql, tableName } from './postgres.js';
+
+describeWith('postgres', 'The Postgres sink', (engines) => {
+  let pool: Pool;
+  before(async () => {
+    pool = createPool({ url: await engines.freshDatabase() });
+  });
+  after(() => pool.end());
+
+  sinkContract(() => createPostgresSink(pool));
+
+  it('refuses a document that jsonb cannot hold, and saves the others of the batch', async () => {
+    const table = await createPostgresSink(pool).open(books);
+    const write = (key: string, title: string) => ({ key, document: { title }, positions: {}, revision: undefined });
+    const outcomes = await table.save([write('a', 'A'), write('b', 'nul: \u0000'), write('c', 'C'), write('d', 'D')]);
+    expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true, true]);
+    expect(outcomes[1])
+      .to.include({ stale: false })
+      .and.to.have.property('error')
+      .that.matches(/unicode/i);
+  });
+
+  it('filters and searches by the indexes that it made', async () => {
+    const table = await createPostgresSink(pool).open(books);
+    const documents = [
+      { title: 'The Odyssey', subjects: ['epic', 'sea'], words: ['a running ship'], pages: 541 },
+      { title: 'Emma', subjects: ['comedy'], words: ['matchmaking'], pages: 474 },
+    ];
+    await table.save(
+      documents.map((document) => ({ key: document.title, document, positions: {}, revision: undefined })),
+    );
+    const keysWhere = async (condition: string, value: unknown) => {
+      const found = await pool.query(`select key from ${tableName(books)} where ${condition} order by key`, [value]);
+      return found.rows.map(({ key }) => key);
+    };
+    expect(await keysWhere(`${fieldSql('title', 'keyword')} = $1`, 'Emma')).to.deep.equal(['Emma']);
+    expect(await keysWhere(`${fieldSql('subjects', 'keywords')} ? $1`, 'sea')).to.deep.equal(['The Odyssey']);
+    expect(await keysWhere(`${fieldSql('pages', 'number')} > $1`, 500)).to.deep.equal(['The Odyssey']);
+    expect(
+      await keysWhere(`${fieldSql('words', 'text')} @@ plainto_tsquery('english', $1)`, 'ran ships run'),
+    ).to.deep.equal([]);
+    expect(
+      await keysWhere(`${fieldSql('words', 'text')} @@ plainto_tsquery('english', $1)`, 'run ships'),
+    ).to.deep.equal(['The Odyssey']);
+    const { rows } = await pool.query('select indexdef from pg_indexes where tablename = $1', [tableName(books)]);
+    expect(rows.filter(({ indexdef }) => /gin|trgm/.test(indexdef))).to.have.length(3);
+  });
+
+  it('says that it is away when it is', async () => {
+    const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
+    const error = await createPostgresSink(nowhere)
+      .open(books)
+      .catch((caught: unknown) => caught);
+    expect(isProblem(error, 'unavailable')).to.equal(true);
+    await nowhere.end();
+  });
+});
+
+const books = {
+  name: 'books-of-the-library',
+  version: 3,
+  categories: [],
+  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+  on: {},
+} as const;
