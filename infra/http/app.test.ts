@@ -430,6 +430,21 @@ describe('the HTTP surface', () => {
     });
   });
 
+  it('does not start with two names for one parameter, which would hide an endpoint', () => {
+    const [thing] = endpoints as [Endpoint, ...Endpoint[]];
+    const twin = { ...thing, method: 'delete' as const, path: '/v1/things/{thingId}' };
+    const deps = {
+      endpoints: [thing, twin],
+      authenticate: async () => undefined,
+      idempotency: createMemoryIdempotency(),
+      readiness: async () => [],
+      registry: new Registry(),
+      clock: () => now,
+      log: pino({ level: 'silent' }),
+    };
+    expect(() => createApp(deps)).to.throw('name their parameters alike');
+  });
+
   describe('serves those who run it', () => {
     it('health, and readiness with the engines that are away', async () => {
       expect((await ask('/healthz')).status).to.equal(200);

@@ -1,5 +1,5 @@
 // The HTTP surface: mounts endpoints, which are data, on Express, and answers every request that matches none.
-import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -32,9 +32,10 @@ export function createApp(deps: AppDeps): express.Application {
   const once = createOnce({ store: idempotency, clock, log });
 
   const app = express().disable('x-powered-by').disable('etag');
+  app.enable('case sensitive routing').enable('strict routing');
   app.use(begin(metrics, clock));
-  app.use(routes(endpoints, (endpoint) => handlerOf(endpoint, { authenticate, once, metrics, clock })));
-  app.use(operationRoutes({ endpoints, readiness, registry }, metrics));
+  mountEndpoints(app, endpoints, (endpoint) => handlerOf(endpoint, { authenticate, once, metrics, clock }));
+  mountOperations(app, { endpoints, readiness, registry }, metrics);
   app.use(refuseUnknown);
   app.use(answerErrors(log));
   return app;
@@ -55,25 +56,30 @@ function begin(metrics: HttpMetrics, clock: Clock): RequestHandler {
 }
 
 /** Literal paths go before patterns: `/carts/current` is not the cart with the id `current`. */
-function routes(endpoints: readonly Endpoint[], handler: (endpoint: Endpoint) => RequestHandler): Router {
-  const router = express.Router({ caseSensitive: true, strict: true });
-  const paths = [...new Set(endpoints.map(({ path }) => path))].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-  for (const path of paths) {
-    const here = endpoints.filter((endpoint) => endpoint.path === path);
-    const route = router.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
-    for (const endpoint of here) route[endpoint.method](handler(endpoint));
+function mountEndpoints(
+  app: express.Application,
+  endpoints: readonly Endpoint[],
+  handler: (endpoint: Endpoint) => RequestHandler,
+): void {
+  const patterns = [...new Set(endpoints.map(patternOf))].sort();
+  for (const pattern of patterns) {
+    const here = endpoints.filter((endpoint) => patternOf(endpoint) === pattern);
+    const { path } = here[0]!;
+    const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    for (const endpoint of here) {
+      if (endpoint.path !== path) throw new Error(`${endpoint.path} and ${path} must name their parameters alike.`);
+      route[endpoint.method](handler(endpoint));
+    }
     route.all(refuseMethod(here.map(({ method }) => method)));
   }
-  return router;
 }
 
 /** `~` sorts behind every letter and digit. */
-function rank(path: string): string {
+function patternOf({ path }: Endpoint): string {
   return path.replaceAll(/\{\w+\}/g, '~');
 }
 
-function operationRoutes(deps: OperationsDeps, metrics: HttpMetrics): Router {
-  const router = express.Router({ caseSensitive: true, strict: true });
+function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics): void {
   for (const [path, answer] of Object.entries(operations(deps))) {
     const observe = metrics.route('get', path);
     const handle: RequestHandler = async (_req, res) => {
@@ -81,12 +87,11 @@ function operationRoutes(deps: OperationsDeps, metrics: HttpMetrics): Router {
       context.observe = observe;
       finish(res, await answer(context.instance));
     };
-    router
+    app
       .route(path)
       .get(handle)
       .all(refuseMethod(['get']));
   }
-  return router;
 }
 
 function refuseMethod(methods: readonly string[]): RequestHandler {

@@ -8,7 +8,8 @@ import { HttpProblem } from './problems.js';
 /** The caller that an access token proves; undefined if it proves none. */
 export type Authenticate = (token: string) => Promise<Caller | undefined>;
 
-export const ANONYMOUS: Caller = { role: 'public', id: 'anonymous' };
+/** All callers without a token are one, also in the scope of idempotency keys: theirs must be unguessable, as UUIDs are. */
+const ANONYMOUS: Caller = { role: 'public', id: 'anonymous' };
 
 /**
  * Made once per endpoint. Where everybody is anonymous a token is not even looked at, so that a session can be

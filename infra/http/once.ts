@@ -21,7 +21,7 @@ const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
   'conflict',
 ]);
 
-export interface KeyedRequest {
+interface KeyedRequest {
   /** Caller, endpoint and key: what makes two requests the same. The record's id and its sealing key derive from it. */
   scope: string;
   /** What must not differ between them. */

@@ -19,9 +19,9 @@ const RETRY_AFTER_S = '5';
 
 /** Answers by path, all for GET. */
 export function operations({ endpoints, readiness, registry }: OperationsDeps) {
-  const document = once(() => openApiDocument(endpoints));
-  const json = once(() => JSON.stringify(document(), undefined, 2));
-  const page = once(() => docsPage(document()));
+  const document = lazily(() => openApiDocument(endpoints));
+  const json = lazily(() => JSON.stringify(document(), undefined, 2));
+  const page = lazily(() => docsPage(document()));
 
   return {
     '/healthz': async () => answerOf({ status: 200, body: { status: 'up' } }),
@@ -49,7 +49,7 @@ function text(contentType: string, body: string): Answer {
 }
 
 /** Made at the first request, kept for all later ones. */
-function once<T>(make: () => T): () => T {
+function lazily<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());
 }

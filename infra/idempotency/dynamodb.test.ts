@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { idempotencyContract } from '../../test/contracts/idempotency.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
-import { createDynamoClient, ensureTable } from '../aws.js';
+import { createDynamoClient } from '../aws.js';
+import { ensureExpiringTable } from '../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from './dynamodb.js';
 
 describeWith('dynamodb', 'idempotency records in DynamoDB', (engines) => {
@@ -9,7 +10,7 @@ describeWith('dynamodb', 'idempotency records in DynamoDB', (engines) => {
   let client: DynamoDBClient;
   before(async () => {
     client = createDynamoClient({ region: 'eu-west-1', endpoint: engines.aws() });
-    await ensureTable(client, table, IDEMPOTENCY_TABLE);
+    await ensureExpiringTable(client, table, IDEMPOTENCY_TABLE);
   });
   after(() => client.destroy());
 

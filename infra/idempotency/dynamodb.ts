@@ -8,11 +8,9 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { isTransient, type TableDefinition } from '../aws.js';
+import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
 import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS, type Run } from './port.js';
-
-/** Attribute of the table's TTL, in seconds. DynamoDB deletes late, so every claim compares it, too. */
-export const IDEMPOTENCY_TTL_ATTRIBUTE = 'ttl';
 
 export const IDEMPOTENCY_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
@@ -53,11 +51,11 @@ export function createDynamoIdempotency({
         owner: { S: owner },
         leasedUntil: number(now + RUN_LEASE_MS),
         issuedAt: number(now),
-        ttl: number(expiry(now)),
+        [TTL_ATTRIBUTE]: number(expiry(now)),
       },
       // The last alternative knows a claim of ours again whose reply was lost.
       ConditionExpression: 'attribute_not_exists(id) or #ttl <= :now or #owner = :owner',
-      ExpressionAttributeNames: { '#ttl': IDEMPOTENCY_TTL_ATTRIBUTE, '#owner': 'owner' },
+      ExpressionAttributeNames: { '#ttl': TTL_ATTRIBUTE, '#owner': 'owner' },
       ExpressionAttributeValues: { ':now': number(seconds(now)), ':owner': { S: owner } },
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
@@ -69,7 +67,7 @@ export function createDynamoIdempotency({
       Key: { id: { S: id } },
       UpdateExpression: 'set #owner = :owner, leasedUntil = :lease, #ttl = :ttl',
       ConditionExpression: '(#owner = :former and attribute_not_exists(answer)) or #owner = :owner',
-      ExpressionAttributeNames: { '#ttl': IDEMPOTENCY_TTL_ATTRIBUTE, '#owner': 'owner' },
+      ExpressionAttributeNames: { '#ttl': TTL_ATTRIBUTE, '#owner': 'owner' },
       ExpressionAttributeValues: {
         ':owner': { S: owner },
         ':former': { S: former },

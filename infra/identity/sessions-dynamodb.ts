@@ -10,11 +10,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { SessionKey, Sessions } from '../../commands/identity/ports.js';
 import { isTransient, type TableDefinition } from '../aws.js';
+import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
 import { SESSION_BUDGET_MS } from './session-budget.js';
-
-/** Attribute of the table's TTL, in seconds. DynamoDB deletes late, so every exchange compares it, too. */
-export const SESSIONS_TTL_ATTRIBUTE = 'ttl';
 
 export const SESSIONS_TABLE = {
   AttributeDefinitions: [
@@ -66,7 +64,12 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
 
   return {
     async open({ guest, refreshHash, expiresAt, ...key }) {
-      const Item = { ...keyOf(key), guest: { BOOL: guest }, refreshHash: { S: refreshHash }, ttl: seconds(expiresAt) };
+      const Item = {
+        ...keyOf(key),
+        guest: { BOOL: guest },
+        refreshHash: { S: refreshHash },
+        [TTL_ATTRIBUTE]: seconds(expiresAt),
+      };
       await retried(() => client.send(new PutItemCommand({ TableName: table, Item })));
     },
     async rotate(key, from, { refreshHash, expiresAt }, now) {
@@ -76,7 +79,7 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
         UpdateExpression: 'set refreshHash = :to, #ttl = :ttl',
         // `:to` as well as `:from`: a repeat after a lost reply finds its own exchange.
         ConditionExpression: 'refreshHash in (:from, :to) and #ttl > :now',
-        ExpressionAttributeNames: { '#ttl': SESSIONS_TTL_ATTRIBUTE },
+        ExpressionAttributeNames: { '#ttl': TTL_ATTRIBUTE },
         ExpressionAttributeValues: {
           ':from': { S: from },
           ':to': { S: refreshHash },

@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { sessionsContract } from '../../test/contracts/sessions.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
-import { createDynamoClient, ensureTable } from '../aws.js';
+import { createDynamoClient } from '../aws.js';
+import { ensureExpiringTable } from '../expiring-table.js';
 import { createPool } from '../postgres.js';
 import { createDynamoSessions, SESSIONS_TABLE } from './sessions-dynamodb.js';
 import { createPostgresSessions, prepareSessions } from './sessions-postgres.js';
@@ -40,7 +41,7 @@ describeWith('dynamodb', 'sessions in DynamoDB', (engines) => {
   let client: DynamoDBClient;
   before(async () => {
     client = createDynamoClient({ region: 'eu-west-1', endpoint: engines.aws() });
-    await ensureTable(client, table, SESSIONS_TABLE);
+    await ensureExpiringTable(client, table, SESSIONS_TABLE);
   });
   after(() => client.destroy());
 
