@@ -21,6 +21,7 @@ const environment = z.object({
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
+  // Read by infra/engines/addresses.ts; checked here with everything else.
   DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
   AWS_ENDPOINT_URL: optionalUrl('http:', 'https:'),
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
@@ -35,11 +36,6 @@ export interface Config {
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   masterKey?: string;
   tokenKey?: string;
-  databaseUrl?: string;
-  awsEndpoint?: string;
-  mongodbUrl?: string;
-  opensearchUrl?: string;
-  redisUrl?: string;
 }
 
 export interface Flags {
@@ -72,11 +68,6 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     logLevel: settings.COMMERCE_LOG,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
-    databaseUrl: settings.DATABASE_URL,
-    awsEndpoint: settings.AWS_ENDPOINT_URL,
-    mongodbUrl: settings.MONGODB_URL,
-    opensearchUrl: settings.OPENSEARCH_URL,
-    redisUrl: settings.REDIS_URL,
   }) as Config;
 }
 

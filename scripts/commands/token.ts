@@ -1,0 +1,24 @@
+// `commerce token --role R`: a bearer token for trying things out on this machine.
+import { Command, Option } from 'commander';
+import type { Role } from '../../domain/kernel/endpoint.js';
+import { loadTokenKey } from '../../infra/identity/token-key.js';
+import { createTokens } from '../../infra/identity/tokens.js';
+import { type CommonOptions, configOf, withProfile } from '../options.js';
+
+const ROLES: Role[] = ['customer', 'support', 'catalogue', 'ops', 'auditor'];
+
+export function tokenCommand(): Command {
+  return withProfile(new Command('token'))
+    .description('print a bearer token and nothing else; local profiles only')
+    .addOption(new Option('--role <role>', 'what the bearer may do').choices(ROLES).makeOptionMandatory())
+    .option('--customer <id>', 'whose data a customer sees, for example customer_17850')
+    .action(async (options: CommonOptions & { role: Role; customer?: string }, command: Command) => {
+      const { role, customer } = options;
+      if ((role === 'customer') !== (customer !== undefined)) {
+        command.error('--customer goes with --role customer, and only with it');
+      }
+      const { dataDir, tokenKey } = configOf(options);
+      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+      console.log(await createTokens({ key, clock: Date.now }).mintToken(role, customer));
+    });
+}

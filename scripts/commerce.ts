@@ -1,0 +1,44 @@
+// The program `commerce`: one file per command under commands/, loaded only when it is asked for.
+import { Command, CommanderError } from 'commander';
+import { explain } from './errors.js';
+
+/** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation. */
+const WRONG_USAGE = 2;
+
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  start: async () => (await import('./commands/start.js')).startCommand(),
+  import: async () => (await import('./commands/import.js')).importCommand(),
+  status: async () => (await import('./commands/status.js')).statusCommand(),
+  token: async () => (await import('./commands/token.js')).tokenCommand(),
+  doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
+  reset: async () => (await import('./commands/reset.js')).resetCommand(),
+  engines: async () => (await import('./commands/engines.js')).enginesCommand(),
+  bench: async () => (await import('./commands/bench.js')).benchCommand(),
+};
+
+async function main(args: string[]): Promise<void> {
+  const program = new Command('commerce')
+    .description('An event-sourced commerce core: commands, projections, read API.')
+    .exitOverride();
+  const asked = args[0] !== undefined ? COMMANDS[args[0]] : undefined;
+  const wanted = asked ? [asked] : Object.values(COMMANDS);
+  for (const load of wanted) program.addCommand(withExitOverride(await load()));
+  await program.parseAsync(args, { from: 'user' });
+}
+
+function withExitOverride(command: Command): Command {
+  command.exitOverride();
+  for (const subcommand of command.commands) withExitOverride(subcommand as Command);
+  return command;
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
+  } else {
+    console.error(explain(error));
+    process.exitCode = 1;
+  }
+}
