@@ -1,0 +1,255 @@
+// Workers of several checkouts, interleaved and crashed between any two steps: whatever happens, in the end every order
+// is either sold and paid for or undone without a trace. The world here is a map of states and a set of command ids.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { cart } from '../cart/cart.js';
+import type { Decider } from '../kernel/decider.js';
+import { isRejection, type Rejection } from '../kernel/errors.js';
+import type { DomainEvent } from '../kernel/event.js';
+import { siblingId, streamOf } from '../kernel/id.js';
+import type { StreamId } from '../kernel/stream.js';
+import { order } from '../order/order.js';
+import { dueCall, payment } from '../payment/payment.js';
+import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
+import { TEST_NOW } from '../testing/given-when-then.js';
+import {
+  type CheckoutStep,
+  checkout,
+  checkoutIdOf,
+  checkoutOfCart,
+  nextSteps,
+  outcomeCommandId,
+  outcomeOfPayment,
+  outcomeOfRejections,
+  stockNeeds,
+} from './checkout.js';
+
+const SKUS = ['CUP-1', 'MUG-1'];
+const DECIDERS = { order, stock: stockItem, payment, cart } as const;
+
+/** What happens next: some more steps of a worker, its crash, or something from outside. */
+type Move =
+  | { move: 'steps'; worker: number; steps: number; lost?: 'request' | 'answer' }
+  | { move: 'crash'; worker: number }
+  | { move: 'receive'; sku: string }
+  | { move: 'cancel'; orderNo: number };
+
+const steps = { move: fc.constant('steps' as const), worker: fc.nat(3), steps: fc.integer({ min: 1, max: 12 }) };
+const moves: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 12, arbitrary: fc.record(steps) },
+  { weight: 1, arbitrary: fc.record({ ...steps, lost: fc.constantFrom('request' as const, 'answer' as const) }) },
+  { weight: 1, arbitrary: fc.record({ move: fc.constant('crash' as const), worker: fc.nat(3) }) },
+  { weight: 3, arbitrary: fc.record({ move: fc.constant('receive' as const), sku: fc.constantFrom(...SKUS) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ move: fc.constant('cancel' as const), orderNo: fc.integer({ min: 1, max: 2 }) }),
+  },
+);
+
+const scenario = fc.record({
+  stock: fc.array(fc.nat(4), { minLength: 2, maxLength: 2 }),
+  quantities: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }),
+  declines: fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+  history: fc.array(moves, { minLength: 5, maxLength: 40 }),
+});
+
+describe('Checkouts, interleaved and crashed anywhere', () => {
+  it('end either sold and paid for, or undone without a trace', () => {
+    fc.assert(
+      fc.property(scenario, ({ stock, quantities, declines, history }) => {
+        const shop = createShop();
+        for (const [index, sku] of SKUS.entries()) shop.receive(sku, stock[index]!);
+        const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), declines[n - 1]!));
+        play(shop, orders, history);
+        for (const orderId of orders) shop.finish(orderId);
+        for (const orderId of orders) expectSettled(shop, orderId);
+        expectStockKept(shop, orders);
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
+
+type Shop = ReturnType<typeof createShop>;
+
+/** Two workers for each order; a crashed one is replaced by one that begins anew. */
+function play(shop: Shop, orders: readonly string[], history: readonly Move[]): void {
+  const orderOf = (worker: number) => orders[worker % orders.length]!;
+  const workers = [0, 1, 2, 3].map((worker) => shop.work(orderOf(worker)));
+  for (const move of history) {
+    if (move.move === 'receive') shop.receive(move.sku, 1);
+    else if (move.move === 'cancel') shop.cancelIfPlaced(orders[move.orderNo - 1]!);
+    else if (move.move === 'crash') workers[move.worker] = shop.work(orderOf(move.worker));
+    else for (let n = 0; n < move.steps; n++) workers[move.worker]!.next(move.lost);
+  }
+}
+
+function expectSettled(shop: Shop, orderId: string): void {
+  const process = shop.state(checkout, streamOf(checkoutIdOf(orderId)))!;
+  const placed = shop.state(order, streamOf(orderId));
+  const paid = shop.state(payment, streamOf(siblingId('payment', orderId)));
+  const bought = shop.state(cart, streamOf(siblingId('cart', orderId)))!;
+  const sold = process.phase === 'completed';
+
+  expect(process.phase).to.be.oneOf(['completed', 'failed']);
+  expect(placed?.status).to.be.oneOf(sold ? ['confirmed'] : ['rejected', 'cancelled']);
+  expect(paid?.status).to.be.oneOf(sold ? ['authorised'] : ['voided', 'declined']);
+  expect(shop.isHeld(`${checkoutIdOf(orderId)}/authorise`), 'money is held for what is sold alone').to.equal(sold);
+  expect(bought.status).to.equal(sold ? 'submitted' : 'open');
+}
+
+function expectStockKept(shop: Shop, orders: readonly string[]): void {
+  const sold = orders
+    .map((id) => shop.state(checkout, streamOf(checkoutIdOf(id)))!)
+    .filter(({ phase }) => phase === 'completed');
+  const needed = stockNeeds(sold.flatMap((process) => process.order.lines));
+  for (const sku of SKUS) {
+    const item = shop.state(stockItem, stockStream({ sku, location: 'main' }));
+    expect(item.reserved).to.equal(0);
+    expect(item.committed).to.equal(needed.find((need) => need.sku === sku)?.quantity ?? 0);
+    expect(availableOf(item)).to.be.at.least(0);
+  }
+}
+
+function createShop() {
+  const states = new Map<StreamId, unknown>();
+  const executed = new Set<string>();
+  /** The provider's books: what it answered per key, and which keys may hold nothing any more. */
+  const answers = new Map<string, 'authorised' | 'declined'>();
+  const voided = new Set<string>();
+  let movements = 0;
+
+  function state<S>({ initialState }: { initialState: S }, stream: StreamId): S {
+    return (states.get(stream) ?? initialState) as S;
+  }
+
+  function execute<C, S, E extends DomainEvent>(
+    decider: Decider<C, S, E>,
+    stream: StreamId,
+    id: string,
+    command: C,
+  ): { rejection?: Rejection; state: S } {
+    const before = state(decider, stream);
+    if (executed.has(id)) return { state: before };
+    const decision = decider.decide(command, before, TEST_NOW);
+    if (isRejection(decision)) return { rejection: decision, state: before };
+    const after = decision.reduce((folded, event) => decider.evolve(folded, event, TEST_NOW), before);
+    if (decision.length > 0) executed.add(id);
+    states.set(stream, after);
+    return { state: after };
+  }
+
+  /** One worker's run; it rests before every command and every call, and may be dropped there. */
+  function* work(orderId: string): Generator<void, void, 'request' | 'answer' | undefined> {
+    const stream = streamOf(checkoutIdOf(orderId));
+    const bought = state(cart, streamOf(siblingId('cart', orderId)))!;
+    yield;
+    if (!states.has(stream) && bought.submission) execute(checkout, stream, `${stream}/start`, checkoutOfCart(bought));
+    for (;;) {
+      const process = state(checkout, stream)!;
+      const next = nextSteps(process);
+      if (!next) return;
+      let outcome = next.outcome;
+      for (const step of next.steps) {
+        const rejections: Rejection[] = [];
+        for (const { id, stream: target, command } of step.commands) {
+          yield;
+          const { rejection } = execute(deciderOf(step), target, id, command);
+          if (rejection) rejections.push(rejection);
+        }
+        if (rejections.length > 0) {
+          outcome = outcomeOfRejections(process, step.name, rejections);
+          expect(outcome, `${step.name}: ${rejections[0]!.detail}`).to.not.equal(undefined);
+          break;
+        }
+        if (step.aggregate !== 'payment') continue;
+        yield* settle(step.commands[0]!.stream);
+        if (step.name === 'authorise') outcome = outcomeOfPayment(process, state(payment, step.commands[0]!.stream)!);
+      }
+      yield;
+      execute(checkout, stream, outcomeCommandId(outcome!), { type: 'RecordOutcome', outcome: outcome! });
+    }
+  }
+
+  function* settle(stream: StreamId): Generator<void, void, 'request' | 'answer' | undefined> {
+    for (let call = dueCall(state(payment, stream)); call; call = dueCall(state(payment, stream))) {
+      const { operationId } = call;
+      const lost = yield;
+      if (call.call === 'void') {
+        voided.add(call.of);
+        yield;
+        execute(payment, stream, `${operationId}/done`, { type: 'RecordVoided', operationId });
+        continue;
+      }
+      if (lost !== 'request' && !answers.has(operationId)) {
+        answers.set(operationId, voided.has(operationId) || call.method === 'pm_declined' ? 'declined' : 'authorised');
+      }
+      yield;
+      if (lost) {
+        execute(payment, stream, `${operationId}/unknown`, { type: 'RecordUnknown', operationId });
+        return;
+      }
+      const { amount } = call;
+      if (answers.get(operationId) === 'authorised') {
+        execute(payment, stream, `${operationId}/yes`, {
+          type: 'RecordAuthorised',
+          operationId,
+          amount,
+          providerRef: 'ref',
+        });
+      } else {
+        execute(payment, stream, `${operationId}/no`, {
+          type: 'RecordDeclined',
+          operationId,
+          declineCode: 'generic_decline',
+        });
+      }
+    }
+  }
+
+  return {
+    state,
+    work,
+    finish(orderId: string) {
+      for (const _ of work(orderId));
+    },
+    isHeld: (key: string) => answers.get(key) === 'authorised' && !voided.has(key),
+    receive(sku: string, quantity: number) {
+      if (quantity === 0) return;
+      const movementId = `receipt-${movements++}`;
+      const item = { sku, location: 'main', productId: `product_${sku}` };
+      execute(stockItem, stockStream(item), movementId, { type: 'ReceiveStock', ...item, movementId, quantity });
+    },
+    cancelIfPlaced(orderId: string) {
+      const stream = streamOf(orderId);
+      if (state(order, stream)?.status !== 'placed') return;
+      execute(order, stream, `${orderId}/cancel`, { type: 'CancelOrder', reason: 'changed my mind' });
+    },
+    /** A cart with some of each SKU, submitted; the order that it becomes. */
+    submitCart(n: number, quantities: readonly number[], declines: boolean): string {
+      const cartId = `cart_${n}`;
+      const stream = streamOf(cartId);
+      const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+      const unitPrice = { amount: 100, currency: 'GBP' };
+      execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: 'customer_1', currency: 'GBP' });
+      for (const [index, sku] of SKUS.entries()) {
+        const line = { lineId: sku, sku, title: sku, quantity: quantities[index]!, unitPrice };
+        execute(cart, stream, `${n}/add/${sku}`, { type: 'AddCartLine', ...line });
+      }
+      execute(cart, stream, `${n}/address`, { type: 'SetShippingAddress', address });
+      execute(cart, stream, `${n}/method`, { type: 'ChooseShippingMethod', method: 'standard', amount: 399 });
+      execute(cart, stream, `${n}/submit`, {
+        type: 'SubmitCart',
+        unitPrices: Object.fromEntries(SKUS.map((sku) => [sku, 100])),
+        provider: 'test',
+        paymentMethod: declines ? 'pm_declined' : 'pm_card_visa',
+      });
+      return state(cart, stream)!.submission!.orderId;
+    },
+  };
+}
+
+/** Step and decider belong together; the type system does not see it through the table. */
+function deciderOf({ aggregate }: CheckoutStep): Decider<unknown, unknown, DomainEvent> {
+  return DECIDERS[aggregate] as unknown as Decider<unknown, unknown, DomainEvent>;
+}

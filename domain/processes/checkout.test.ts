@@ -1,0 +1,335 @@
+import { expect } from 'chai';
+import type { Cart } from '../cart/cart.js';
+import { reject } from '../kernel/errors.js';
+import type { Payment } from '../payment/payment.js';
+import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import {
+  type Checkout,
+  type CheckoutCommand,
+  checkout,
+  checkoutOfCart,
+  nextSteps,
+  outcomeCommandId,
+  outcomeOfPayment,
+  outcomeOfRejections,
+  stockNeeds,
+} from './checkout.js';
+import type { CheckoutEvent, CheckoutOutcome } from './checkout-events.js';
+
+const checkoutId = 'checkout_7';
+const orderId = 'order_7';
+const payment = { paymentId: 'payment_7', orderId };
+const items = [
+  { sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 599 },
+  { sku: 'CUP-1', title: 'Cup', quantity: 1, unitPrice: 250 },
+  { sku: 'MUG-1', title: 'Mug', quantity: 1, unitPrice: 500 },
+];
+const contents = {
+  orderId,
+  customerId: 'customer_1',
+  placedBy: 'customer',
+  currency: 'GBP',
+  shipping: { method: 'standard', amount: 399 },
+  cartId: 'cart_7',
+} as const;
+const choice = { provider: 'test', paymentMethod: 'pm_card_visa' } as const;
+const order = { ...contents, ...choice, location: 'main', dispatch: 'later', lines: items } as const;
+const lines = [
+  { id: '1', ...items[0]!, total: 1198 },
+  { id: '2', ...items[1]!, total: 250 },
+  { id: '3', ...items[2]!, total: 500 },
+];
+
+const start: CheckoutCommand & { type: 'StartCheckout' } = { type: 'StartCheckout', order };
+const started: CheckoutEvent = { type: 'CheckoutStarted', data: { ...order, lines, checkoutId } };
+const startedAtOnce: CheckoutEvent = {
+  type: 'CheckoutStarted',
+  data: { ...started.data, dispatch: 'at_once', provider: 'external', occurredAt: '2011-12-09T12:50:00.000Z' },
+} as CheckoutEvent;
+const short: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available: { 'MUG-1': 1 } } };
+const authorised: CheckoutOutcome = { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
+const declined: CheckoutOutcome = {
+  type: 'CheckoutPaymentDeclined',
+  data: { checkoutId, declineCode: 'generic_decline' },
+};
+const unknown: CheckoutOutcome = { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
+const refused: CheckoutOutcome = {
+  type: 'CheckoutRefused',
+  data: { checkoutId, step: 'confirm', code: 'conflict', detail: 'order_7 is cancelled.' },
+};
+const completed: CheckoutOutcome = { type: 'CheckoutCompleted', data: { checkoutId } };
+const failed: CheckoutOutcome = { type: 'CheckoutFailed', data: { checkoutId, reason: 'out_of_stock' } };
+
+const mugs = { sku: 'MUG-1', location: 'main', reservationId: orderId };
+const cups = { ...mugs, sku: 'CUP-1' };
+const requestAuthorisation = {
+  type: 'RequestAuthorisation',
+  operationId: 'checkout_7/authorise',
+  ...payment,
+  amount: 2347,
+  currency: 'GBP',
+  provider: 'test',
+  method: 'pm_card_visa',
+} as const;
+
+const { given } = decider(checkout);
+
+/** These events in, these steps and this outcome out; each command as [stream, command]. */
+function due(...history: CheckoutEvent[]) {
+  const next = nextSteps(stateAfter(...history));
+  if (!next) return undefined;
+  const steps = next.steps.map(({ name, commands }) => [
+    name,
+    commands.map(({ stream, command }) => [stream, command]),
+  ]);
+  return { steps: Object.fromEntries(steps), outcome: next.outcome };
+}
+
+function stateAfter(...history: CheckoutEvent[]): Checkout {
+  return given(history).state!;
+}
+
+describe('A checkout', () => {
+  it('starts with a snapshot of the order, lines numbered and added up', () => {
+    given([]).when(start).then([started]);
+    given([started])
+      .when({ type: 'StartCheckout', order: { ...order, currency: 'EUR' } })
+      .then([]);
+    expect(stateAfter(started).startedAt).to.equal(TEST_NOW);
+  });
+
+  it('first places the order, reserves each SKU once, summed and sorted, and asks for the money', () => {
+    expect(due(started)).to.deep.equal({
+      steps: {
+        place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
+        reserve: [
+          ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1 }],
+          ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3 }],
+        ],
+        authorise: [['payment#7', requestAuthorisation]],
+      },
+      outcome: undefined,
+    });
+  });
+
+  it('commits the reservations and confirms the order once the money is promised', () => {
+    for (const history of [[authorised], [unknown, authorised]]) {
+      expect(due(started, ...history)).to.deep.equal({
+        steps: {
+          commit: [
+            ['stock#CUP-1@main', { type: 'CommitReservation', ...cups }],
+            ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs }],
+          ],
+          confirm: [['order#7', { type: 'ConfirmOrder' }]],
+        },
+        outcome: completed,
+      });
+    }
+  });
+
+  it('asks again, and keeps the stock, while the provider does not say', () => {
+    expect(due(started, unknown)).to.deep.equal({
+      steps: { authorise: [['payment#7', requestAuthorisation]] },
+      outcome: undefined,
+    });
+  });
+
+  it('undoes everything when it fails, even what may never have been done', () => {
+    const undoing = (reason: string, detail: string, available?: object) => ({
+      steps: {
+        release: [
+          ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
+          ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
+        ],
+        void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
+        reject: [['order#7', { type: 'RejectOrder', reason, detail }]],
+        reopen: [['cart#7', { type: 'ReopenCart', orderId, reason, ...available }]],
+      },
+      outcome: { type: 'CheckoutFailed', data: { checkoutId, reason } },
+    });
+    const declinedDetail = 'The payment was declined: generic_decline.';
+    expect(due(started, short)).to.deep.equal(
+      undoing('out_of_stock', 'There is not enough of MUG-1.', { available: { 'MUG-1': 1 } }),
+    );
+    expect(due(started, declined)).to.deep.equal(undoing('payment_declined', declinedDetail));
+    expect(due(started, unknown, declined)).to.deep.equal(undoing('payment_declined', declinedDetail));
+    expect(due(started, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
+    expect(due(started, authorised, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
+  });
+
+  it('of an order that was no cart reopens none', () => {
+    const { cartId, ...data } = started.data as Extract<CheckoutEvent, { type: 'CheckoutStarted' }>['data'];
+    expect(due({ type: 'CheckoutStarted', data }, short)?.steps).to.have.all.keys('release', 'void', 'reject');
+  });
+
+  it('ends', () => {
+    expect(due(started, authorised, completed)).to.equal(undefined);
+    expect(due(started, short, failed)).to.equal(undefined);
+  });
+
+  it('of an order dispatched at once takes the stock and enters the money in one go', () => {
+    const external = { ...requestAuthorisation, provider: 'external' };
+    const capture = 'checkout_7/capture';
+    expect(due(startedAtOnce)).to.deep.equal({
+      steps: {
+        place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
+        take: [
+          ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1 }],
+          ['stock#CUP-1@main', { type: 'CommitReservation', ...cups }],
+          ['stock#CUP-1@main', { type: 'ShipReservation', ...cups }],
+          ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3 }],
+          ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs }],
+          ['stock#MUG-1@main', { type: 'ShipReservation', ...mugs }],
+        ],
+        pay: [
+          ['payment#7', external],
+          [
+            'payment#7',
+            { type: 'RecordAuthorised', operationId: external.operationId, amount: 2347, providerRef: orderId },
+          ],
+          ['payment#7', { type: 'RequestCapture', operationId: capture, amount: 2347 }],
+          ['payment#7', { type: 'RecordCaptured', operationId: capture }],
+        ],
+        settle: [
+          ['order#7', { type: 'ConfirmOrder' }],
+          ['order#7', { type: 'FulfilOrder', fulfilmentId: 'checkout_7/dispatch' }],
+        ],
+      },
+      outcome: completed,
+    });
+  });
+
+  it('gives each command an id of its own, the same whenever it is due', () => {
+    const ids = [[started], [started, unknown], [started, authorised], [started, short], [startedAtOnce]].map(
+      (history) => nextSteps(stateAfter(...history))!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
+    );
+    for (const some of ids) expect(new Set(some).size).to.equal(some.length);
+    expect(ids[0]).to.deep.equal([
+      'checkout_7/PlaceOrder/7',
+      'checkout_7/ReserveStock/CUP-1@main',
+      'checkout_7/ReserveStock/MUG-1@main',
+      'checkout_7/RequestAuthorisation/7',
+    ]);
+    expect(ids[1]).to.deep.equal(ids[0]!.slice(-1));
+    expect(outcomeCommandId(completed)).to.equal('checkout_7/record/CheckoutCompleted');
+  });
+});
+
+describe('The record of a checkout', () => {
+  const outcomes = [short, authorised, declined, unknown, refused, completed, failed];
+
+  /** The outcomes that are entered after a history; every other one leaves the record as it is. */
+  const entered = (...history: CheckoutEvent[]) =>
+    outcomes.filter((outcome) => {
+      const decision = checkout.decide({ type: 'RecordOutcome', outcome }, stateAfter(...history), TEST_NOW);
+      expect(decision).to.be.an('array');
+      return (decision as readonly CheckoutEvent[])[0] === outcome;
+    });
+
+  it('takes the first outcome of each stage, whoever brings it', () => {
+    expect(entered(started)).to.deep.equal([short, authorised, declined, unknown, refused]);
+    expect(entered(started, unknown)).to.deep.equal([authorised, declined, refused]);
+    expect(entered(started, authorised)).to.deep.equal([refused, completed]);
+    for (const failure of [short, declined, refused]) expect(entered(started, failure)).to.deep.equal([failed]);
+    expect(entered(started, authorised, completed)).to.deep.equal([]);
+    expect(entered(started, short, failed)).to.deep.equal([]);
+    expect(entered(startedAtOnce)).to.deep.equal([completed]);
+  });
+
+  it('says why it failed as the customer is told', () => {
+    expect(stateAfter(started, short).failure).to.deep.include({
+      rejected: 'out_of_stock',
+      extra: { available: { 'MUG-1': 1 } },
+    });
+    expect(stateAfter(started, declined).failure).to.deep.include({
+      rejected: 'payment_declined',
+      extra: { declineCode: 'generic_decline' },
+    });
+    expect(stateAfter(started, refused, failed)).to.deep.include({
+      phase: 'failed',
+      failure: reject('conflict', 'order_7 is cancelled.'),
+    });
+  });
+
+  it('is not there before the start', () => {
+    given([]).when({ type: 'RecordOutcome', outcome: short }).thenRejected('not_found');
+  });
+
+  it('is not changed by a command that is issued again', () => {
+    issuedTwiceChangesNothing(checkout, {
+      StartCheckout: { given: [], when: start },
+      RecordOutcome: { given: [started], when: { type: 'RecordOutcome', outcome: unknown } },
+    });
+  });
+
+  it('calls an order short of stock only if nothing else was wrong', () => {
+    const noMugs = reject('out_of_stock', 'no mugs', { available: { 'MUG-1': 1 } });
+    const noCups = reject('out_of_stock', 'no cups', { available: { 'CUP-1': 0 } });
+    const released = reject('conflict', 'was released');
+    expect(outcomeOfRejections(stateAfter(started), 'reserve', [noMugs, noCups])).to.deep.equal({
+      type: 'CheckoutStockShort',
+      data: { checkoutId, available: { 'MUG-1': 1, 'CUP-1': 0 } },
+    });
+    expect(outcomeOfRejections(stateAfter(started), 'reserve', [noMugs, released])).to.deep.equal({
+      type: 'CheckoutRefused',
+      data: { checkoutId, step: 'reserve', code: 'conflict', detail: 'was released' },
+    });
+    expect(outcomeOfRejections(stateAfter(started, short), 'release', [released])).to.equal(undefined);
+    expect(outcomeOfRejections(stateAfter(startedAtOnce), 'take', [noMugs])).to.equal(undefined);
+  });
+
+  it('follows what the provider said', () => {
+    const said = (status: Payment['status']) => {
+      const authorisation = { ...requestAuthorisation, declineCode: 'generic_decline' };
+      return outcomeOfPayment(stateAfter(started), { ...payment, status, authorisation, captures: [] });
+    };
+    expect(said('authorised')).to.deep.equal(authorised);
+    expect(said('declined')).to.deep.equal(declined);
+    expect(said('unknown')).to.deep.equal(unknown);
+    expect(said('requested')).to.deep.equal(unknown);
+    const givenUp = { checkoutId, step: 'authorise', code: 'conflict', detail: 'payment_7 is voided.' };
+    for (const status of ['void_requested', 'voided'] as const) {
+      expect(said(status)).to.deep.equal({ type: 'CheckoutRefused', data: givenUp });
+    }
+  });
+});
+
+describe('The checkout of a cart', () => {
+  const cart: Cart = {
+    cartId: 'cart_7',
+    customerId: 'customer_1',
+    currency: 'GBP',
+    status: 'submitted',
+    lines: [{ id: 'line_1', ...items[0]! }],
+    additionIds: ['line_1'],
+    shipping: contents.shipping,
+    attempts: 1,
+    submission: { orderId, ...choice },
+  };
+
+  it('follows from the submitted cart, whoever starts it', () => {
+    expect(checkoutOfCart(cart)).to.deep.equal({ type: 'StartCheckout', order: { ...order, lines: [items[0]] } });
+    const sealed = { sealed: 'customer_1', at: 'cart#7/3/address', box: 'AAAA' };
+    const submission = { ...cart.submission!, email: sealed };
+    expect(checkoutOfCart({ ...cart, shippingAddress: sealed, submission }).order).to.deep.include({
+      email: sealed,
+      shippingAddress: sealed,
+    });
+  });
+
+  it('needs a submitted cart', () => {
+    const { submission, ...open } = cart;
+    const { shipping, ...unshipped } = cart;
+    expect(() => checkoutOfCart(open)).to.throw('not submitted');
+    expect(() => checkoutOfCart(unshipped)).to.throw('not submitted');
+  });
+});
+
+describe('What an order needs of the stock', () => {
+  it('is summed for each SKU and sorted', () => {
+    expect(stockNeeds(items)).to.deep.equal([
+      { sku: 'CUP-1', quantity: 1 },
+      { sku: 'MUG-1', quantity: 3 },
+    ]);
+  });
+});
