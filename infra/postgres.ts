@@ -6,7 +6,11 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** Advisory lock of everybody who creates tables. */
 const SCHEMA_LOCK = 7_236_115;
 
+/** Types by their numbers in Postgres's catalogue. */
 const INT8 = 20;
+const TEXT = 25;
+
+const ARRAY_HEADER_BYTES = 20;
 
 export interface PoolOptions {
   url: string;
@@ -61,6 +65,24 @@ export function statement(name: string, text: string, values: unknown[], timeout
   // The driver's type declarations know `query_timeout` for connections only.
   const config: pg.QueryConfig & { query_timeout: number } = { name, text, values, query_timeout: timeoutMs };
   return config;
+}
+
+/**
+ * A `text[]` parameter in Postgres's binary format. The driver would write an array literal, and escaping every quote of
+ * JSON texts costs ten times as much (2 KB: 17 µs against 1.5 µs).
+ */
+export function textArray(values: readonly string[]): Buffer {
+  const sizes = values.map((value) => Buffer.byteLength(value));
+  const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + sizes.reduce((sum, size) => sum + 4 + size, 0));
+  const [dimensions, flags, lowerBound] = [1, 0, 1];
+  let offset = 0;
+  for (const header of [dimensions, flags, TEXT, values.length, lowerBound])
+    offset = buffer.writeInt32BE(header, offset);
+  for (const [n, value] of values.entries()) {
+    offset = buffer.writeInt32BE(sizes[n]!, offset);
+    offset += buffer.write(value, offset);
+  }
+  return buffer;
 }
 
 /** Runs the statements unless the table exists. Any number of processes may do so at once. */

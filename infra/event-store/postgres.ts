@@ -6,7 +6,7 @@ import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { createTableOnce, isTransient, statement, withConnection } from '../postgres.js';
+import { createTableOnce, isTransient, statement, textArray, withConnection } from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -175,7 +175,7 @@ function insertStatement(commits: readonly StoredCommit[], now: number): QueryCo
     column('f'),
     column('fv'),
     column('lv'),
-    column('ev'),
+    textArray(column('ev')),
     column('at'),
     sorted.map(({ cs }) => JSON.stringify(cs)),
     column('ph'),

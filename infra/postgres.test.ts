@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Pool } from 'pg';
+import { describeWith, freshName } from '../test/engines.js';
+import { createPool, createTableOnce, inTransaction, isTransient, statement, textArray } from './postgres.js';
+
+describeWith('postgres', 'What the Postgres adapters share', (engines) => {
+  let pool: Pool;
+  before(() => {
+    pool = createPool({ url: engines.postgres() });
+  });
+  after(() => pool.end());
+
+  const failure = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it('passes any texts as a binary array', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', ''))),
+        async (texts) => {
+          const { rows } = await pool.query('select array(select unnest($1::text[])) as texts', [textArray(texts)]);
+          expect(rows[0].texts).to.deep.equal(texts);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('reads 64-bit integers as numbers, and none that a number cannot hold', async () => {
+    const { rows } = await pool.query('select 9007199254740991::bigint as n');
+    expect(rows[0].n).to.equal(Number.MAX_SAFE_INTEGER);
+    const tooLarge = await failure(pool.query('select 9007199254740992::bigint as n'));
+    expect(tooLarge).to.be.instanceOf(RangeError);
+  });
+
+  it('makes a table once, whoever asks at the same time', async () => {
+    const table = freshName('t');
+    const creating = Array.from({ length: 5 }, () => createTableOnce(pool, table, `create table ${table} (n int)`));
+    await Promise.all(creating);
+    expect((await pool.query(`select * from ${table}`)).rows).to.deep.equal([]);
+    await pool.query(`drop table ${table}`);
+  });
+
+  it('undoes a transaction that failed', async () => {
+    const table = freshName('t');
+    const bug = new Error('a bug');
+    const thrown = await failure(
+      inTransaction(pool, async (client) => {
+        await client.query(`create table ${table} (n int)`);
+        throw bug;
+      }),
+    );
+    expect(thrown).to.equal(bug);
+    expect((await pool.query('select to_regclass($1) as found', [table])).rows).to.deep.equal([{ found: null }]);
+  });
+
+  it('knows what a retry may mend', async () => {
+    const small = createPool({ url: engines.postgres(), max: 1 });
+    const cut = 'select pg_terminate_backend(pg_backend_pid())';
+    const mendable = [
+      failure(small.query(cut)),
+      failure(small.query(statement('sleep', 'select pg_sleep(5)', [], 20))),
+      failure(createPool({ url: 'postgres://127.0.0.1:1/none' }).query('select 1')),
+    ];
+    for (const error of await Promise.all(mendable)) expect(isTransient(error), String(error)).to.equal(true);
+    const bugs = ['selec 1', 'select 1/0', 'select * from no_such_table'];
+    for (const text of bugs) expect(isTransient(await failure(small.query(text))), text).to.equal(false);
+    expect(isTransient(new TypeError('x is not a function'))).to.equal(false);
+    await small.end();
+  });
+});
