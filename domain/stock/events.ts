@@ -23,7 +23,10 @@ const adjustment = { ...movement, delta: z.int().min(-MAX_QUANTITY).max(MAX_QUAN
 
 export const stockEvents = {
   StockItemOpened: { version: 1, data: availability },
-  StockReceived: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
+  StockReceived: {
+    version: 1,
+    data: z.strictObject({ ...movement, quantity: quantitySchema, reason: stockReasonSchema.optional() }),
+  },
   /** Version 1 gave no reason. */
   StockAdjusted: {
     version: 2,

@@ -36,6 +36,12 @@ describe('Stock', () => {
 
   it('is opened by its first movement, whatever that is', () => {
     given([]).when(receive).then([opened, received, replenished]);
+    given([opened])
+      .when({ ...receive, type: 'ReceiveStock', quantity: 1, reason: 'found' })
+      .then([
+        { type: 'StockReceived', data: { ...key, movementId: 'receipt', quantity: 1, reason: 'found' } },
+        replenished,
+      ]);
     given([])
       .when({ type: 'AdjustStock', ...item, movementId: 'a', delta: 1, reason: 'found' })
       .then([

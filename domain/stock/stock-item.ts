@@ -22,7 +22,7 @@ export interface StockKey {
 type Movement = StockKey & { movementId: string; productId: string };
 
 export type StockCommand =
-  | ({ type: 'ReceiveStock'; quantity: number } & Movement)
+  | ({ type: 'ReceiveStock'; quantity: number; reason?: string } & Movement)
   | ({ type: 'AdjustStock'; delta: number; reason: string } & Movement)
   | ({ type: 'CountStock'; quantity: number; expected?: number } & Movement)
   | ReservationCommand;
@@ -78,8 +78,9 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
   const key = { sku, location };
   switch (command.type) {
     case 'ReceiveStock': {
-      const { movementId, quantity } = command;
-      return move(command, item, quantity, { type: 'StockReceived', data: { ...key, movementId, quantity } });
+      const { movementId, quantity, reason } = command;
+      const why = reason === undefined ? {} : { reason };
+      return move(command, item, quantity, { type: 'StockReceived', data: { ...key, movementId, quantity, ...why } });
     }
     case 'AdjustStock': {
       const { movementId, delta, reason } = command;
