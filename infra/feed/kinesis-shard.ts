@@ -1,0 +1,102 @@
+// One shard of a Kinesis stream, read page by page from a position to its end, whatever happens to iterators and engine.
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  type GetShardIteratorInput,
+  type KinesisClient,
+  type _Record as KinesisRecord,
+} from '@aws-sdk/client-kinesis';
+import type { Logger } from 'pino';
+
+/** Most records of one GetRecords. */
+const PAGE_RECORDS = 1_000;
+
+/** A shard takes five GetRecords a second, of all consumers together. */
+const SHORTEST_INTERVAL_MS = 200;
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
+
+export interface ShardReading {
+  client: KinesisClient;
+  streamName: string;
+  shard: string;
+  /** Sequence number of the last record that was delivered; without one the shard's oldest record comes first. */
+  position: string | undefined;
+  /** How often the shard is asked while it has no news. */
+  pollMs: number;
+  /** If it rejects, the same records come again. */
+  deliver: (records: KinesisRecord[]) => Promise<void>;
+  /** Told after each page how far it is behind the end of the stream, in ms. */
+  onPage: (behindMs: number) => void;
+  log: Pick<Logger, 'warn'>;
+  signal: AbortSignal;
+}
+
+/** True when a closed shard has been read to its end; false when it no longer exists, or when aborted. */
+export async function readShard(reading: ShardReading): Promise<boolean> {
+  const { client, streamName, shard, pollMs, deliver, onPage, log, signal } = reading;
+  let { position } = reading;
+  let iterator: string | undefined;
+
+  for (let failures = 0; !signal.aborted; ) {
+    const began = performance.now();
+    try {
+      iterator ??= await iteratorBehindPosition();
+      const request = new GetRecordsCommand({ ShardIterator: iterator, Limit: PAGE_RECORDS });
+      const page = await client.send(request, { abortSignal: signal });
+      const { Records: records = [], MillisBehindLatest: behind = 0, NextShardIterator: next } = page;
+      if (records.length > 0) await deliver(records);
+      position = records.at(-1)?.SequenceNumber ?? position;
+      onPage(behind);
+      if (!next) return true;
+      iterator = next;
+      failures = 0;
+      const hasMore = behind > 0 || records.length === PAGE_RECORDS;
+      await sleep((hasMore ? SHORTEST_INTERVAL_MS : pollMs) - (performance.now() - began), signal);
+    } catch (error) {
+      if (signal.aborted) break;
+      const pause = pauseAfter(failures++);
+      log.warn({ err: error, streamName, shard, position }, `Kinesis: reading is held up; again in ${pause} ms`);
+      await sleep(pause, signal);
+      const { name } = error as Error;
+      if (name === 'ResourceNotFoundException') break;
+      if (ITERATOR_LOST.has(name)) iterator = undefined;
+    }
+  }
+  return false;
+
+  async function iteratorBehindPosition(): Promise<string> {
+    if (position === undefined) return getIterator({ ShardIteratorType: 'TRIM_HORIZON' });
+    try {
+      return await getIterator({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position });
+    } catch (error) {
+      if ((error as Error).name !== 'InvalidArgumentException') throw error;
+      const trimmed = 'Kinesis: the checkpoint is no longer in the stream; going on from its oldest record';
+      log.warn({ streamName, shard, position }, trimmed);
+      return getIterator({ ShardIteratorType: 'TRIM_HORIZON' });
+    }
+  }
+
+  async function getIterator(
+    start: Pick<GetShardIteratorInput, 'ShardIteratorType' | 'StartingSequenceNumber'>,
+  ): Promise<string> {
+    const request = new GetShardIteratorCommand({ StreamName: streamName, ShardId: shard, ...start });
+    const { ShardIterator } = await client.send(request, { abortSignal: signal });
+    return ShardIterator!;
+  }
+}
+
+/** After these, only a new iterator helps. */
+const ITERATOR_LOST = new Set(['ExpiredIteratorException', 'InvalidArgumentException']);
+
+/** Full jitter. */
+export function pauseAfter(failures: number): number {
+  return Math.round(Math.random() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS));
+}
+
+/** Ends early when the signal comes. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(Math.max(0, ms), undefined, { signal }).catch(() => {});
+}
