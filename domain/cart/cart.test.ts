@@ -15,6 +15,7 @@ const methodChosen: CartEvent = { type: 'ShippingMethodChosen', data: { method: 
 const submitted: CartEvent = {
   type: 'CartSubmitted',
   data: {
+    cartId: 'cart_1',
     customerId,
     orderId,
     unitPrices: { 'MUG-1': 650 },

@@ -153,6 +153,7 @@ function submit(
     {
       type: 'CartSubmitted',
       data: {
+        cartId,
         customerId,
         orderId: orderIdOf(cartId, attempts + 1),
         unitPrices: Object.fromEntries(lines.map(({ sku }) => [sku, unitPrices[sku]!])),

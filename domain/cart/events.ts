@@ -1,4 +1,4 @@
-// What can happen to a cart. Carts are read by folding their stream, so the events need not repeat its id.
+// What can happen to a cart. Carts are read by folding their stream, so that most events need not repeat its id.
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
@@ -50,6 +50,7 @@ export const cartEvents = {
   CartSubmitted: {
     version: 1,
     data: z.strictObject({
+      cartId: cartIdSchema,
       customerId: customerIdSchema,
       orderId: orderIdSchema,
       /** What the catalogue asks per SKU at this moment. */

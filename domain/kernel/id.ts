@@ -1,5 +1,6 @@
 // Ids as the outside world sees them: `order_536365` is the stream `order#536365`.
 import { z } from 'zod';
+import { Problem } from './errors.js';
 import { type StreamId, streamId } from './stream.js';
 
 /** Longest part behind the prefix, in characters; leaves room in command ids, which name a process, a step and a target. */
@@ -7,6 +8,12 @@ const MAX_KEY_LENGTH = 50;
 
 export function idSchema(prefix: string) {
   return z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9._-]{1,${MAX_KEY_LENGTH}}$`), `must look like ${prefix}_…`);
+}
+
+/** An id that somebody asks for. Throws `not_found` for what cannot be one, as for any other that does not exist. */
+export function askedId(schema: z.ZodType<string>, text: string): string {
+  if (!schema.safeParse(text).success) throw new Problem('not_found', `There is no ${text}.`);
+  return text;
 }
 
 /** The stream of an aggregate: `order_536365` → `order#536365`. */

@@ -32,6 +32,10 @@ export function isSealed(value: unknown): value is Sealed {
   return typeof value === 'object' && value !== null && 'sealed' in value && 'box' in value;
 }
 
+export function isForgotten(value: unknown): value is Forgotten {
+  return typeof value === 'object' && value !== null && 'forgotten' in value;
+}
+
 export interface PersonalData {
   /** Seals the personal fields of an event that gets this version in this stream. Fields that are sealed already stay as they are. */
   seal<E extends DomainEvent>(event: E, stream: StreamId, version: number): Promise<E>;
