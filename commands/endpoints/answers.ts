@@ -1,0 +1,23 @@
+// What command endpoints have in common: commands beside the one that `If-Match` is about, and answers from an outcome.
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Caller, Reply } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Loaded } from '../runtime/command-runner.js';
+
+/** For a command on another stream than the one whose version the caller named. */
+export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
+  return meta;
+}
+
+/** An answer that shows the state of a stream: its version is the `ETag`, its last commit what the caller has seen. */
+export function shows(status: number, body: unknown, stream: StreamId, { position }: Loaded<unknown>): Reply {
+  return { status, body, version: position.version, seen: [[stream, position.commitNo]] };
+}
+
+/** Whose data a customer's or guest's request is about. */
+export function customerOf({ customerId }: Caller): string {
+  if (!customerId)
+    throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
+  return customerId;
+}

@@ -1,0 +1,186 @@
+// Filling a cart: its lines, where it goes and how it is sent.
+import { z } from 'zod';
+import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import { lineQuantitySchema } from '../../domain/cart/events.js';
+import { addressSchema } from '../../domain/kernel/address.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import {
+  type Caller,
+  type Endpoint,
+  type EndpointRequest,
+  endpoint,
+  type Reply,
+} from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { skuSchema, streamOf } from '../../domain/kernel/id.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { customerOf, shows } from './answers.js';
+import { cartAnswer, viewOfCart } from './cart-view.js';
+import type { OwnCarts } from './own-carts.js';
+import type { Prices } from './prices.js';
+import { SHIPPING_METHODS, shippingMethodsAnswer, shippingMethodsIn } from './shipping-methods.js';
+
+const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
+const lineParams = cartParams.extend({ lineId: z.string() });
+
+const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
+const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
+const methodBody = z.strictObject({
+  method: z.enum(SHIPPING_METHODS.map(({ method }) => method)).meta({ example: 'standard' }),
+});
+
+export interface CartEndpointsDeps {
+  runner: CommandRunner;
+  ownCarts: OwnCarts;
+  prices: Prices;
+  personal: Pick<PersonalData, 'open'>;
+  /** What the shop sells in. */
+  currencies: readonly string[];
+}
+
+export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }: CartEndpointsDeps): Endpoint[] {
+  const createBody = z.strictObject({ currency: z.enum(currencies).meta({ example: currencies[0] }) });
+
+  async function create({
+    caller,
+    body,
+    command,
+    newId,
+  }: EndpointRequest<unknown, unknown, z.output<typeof createBody>>) {
+    const cartId = newId('cart');
+    const created: CartCommand = { type: 'CreateCart', cartId, customerId: customerOf(caller), ...body };
+    const meta: CommandMeta = { ...command(), newStream: true };
+    const reply = await answer(201, streamOf(cartId), await runner.execute(cart, streamOf(cartId), created, meta));
+    return { ...reply, headers: { Location: `/v1/carts/${cartId}` } };
+  }
+
+  async function addLine({
+    params,
+    body,
+    caller,
+    command,
+    newId,
+  }: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof lineBody>>): Promise<Reply> {
+    const { sku, quantity } = body;
+    const stream = await ownCarts.streamOf(params.id, caller);
+    const { currency } = (await runner.load(cart, stream)).state!;
+    const offer = (await prices.of([sku], currency)).get(sku);
+    if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
+    const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
+    return answer(200, stream, await runner.execute(cart, stream, added, command()));
+  }
+
+  async function execute(
+    { params, caller, command }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller' | 'command'>,
+    change: CartCommand,
+  ): Promise<Reply> {
+    const stream = await ownCarts.streamOf(params.id, caller);
+    return answer(200, stream, await runner.execute(cart, stream, change, command()));
+  }
+
+  async function load(id: string, caller: Caller): Promise<{ stream: StreamId; loaded: Loaded<Cart | null> }> {
+    const stream = await ownCarts.streamOf(id, caller);
+    return { stream, loaded: await runner.load(cart, stream) };
+  }
+
+  async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
+    return shows(status, await viewOfCart(loaded.state!, personal), stream, loaded);
+  }
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/carts',
+      summary: 'Take an empty cart',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      body: createBody,
+      answers: { 201: cartAnswer },
+      handle: create,
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/carts/{id}',
+      summary: 'Look into a cart',
+      roles: ['customer'],
+      params: cartParams,
+      answers: { 200: cartAnswer },
+      async handle({ params, caller }) {
+        const { stream, loaded } = await load(params.id, caller);
+        return answer(200, stream, loaded);
+      },
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/carts/{id}/lines',
+      summary: 'Put units of a SKU into a cart; one that is there already gets more',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      body: lineBody,
+      answers: { 200: cartAnswer },
+      handle: addLine,
+    }),
+    endpoint({
+      method: 'patch',
+      path: '/v1/carts/{id}/lines/{lineId}',
+      summary: 'Change how many units a line has',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: lineParams,
+      body: quantityBody,
+      answers: { 200: cartAnswer },
+      handle: (request) =>
+        execute(request, { type: 'ChangeCartLineQuantity', lineId: request.params.lineId, ...request.body }),
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/carts/{id}/lines/{lineId}',
+      summary: 'Take a line out of a cart',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: lineParams,
+      answers: { 200: cartAnswer },
+      handle: (request) => execute(request, { type: 'RemoveCartLine', lineId: request.params.lineId }),
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/carts/{id}/shipping-address',
+      summary: 'Say where a cart goes',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      body: addressSchema,
+      answers: { 200: cartAnswer },
+      handle: (request) => execute(request, { type: 'SetShippingAddress', address: request.body }),
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/carts/{id}/shipping-methods',
+      summary: 'How a cart can be sent, and what that costs',
+      roles: ['customer'],
+      params: cartParams,
+      answers: { 200: shippingMethodsAnswer },
+      async handle({ params, caller }) {
+        const { loaded } = await load(params.id, caller);
+        return { status: 200, body: shippingMethodsIn(loaded.state!.currency) };
+      },
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/carts/{id}/shipping-method',
+      summary: 'Say how a cart is sent',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      body: methodBody,
+      answers: { 200: cartAnswer },
+      handle(request) {
+        const { method, amount } = SHIPPING_METHODS.find((known) => known.method === request.body.method)!;
+        return execute(request, { type: 'ChooseShippingMethod', method, amount });
+      },
+    }),
+  ] as Endpoint[];
+}

@@ -1,0 +1,39 @@
+// What the catalogue asks for SKUs right now: read from the products' streams, because a read model may be behind.
+import { streamOf } from '../../domain/kernel/id.js';
+import type { Money } from '../../domain/kernel/money.js';
+import { product } from '../../domain/product/product.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { SkuOwners } from './sku-owners.js';
+
+export interface Offer {
+  title: string;
+  unitPrice: Money;
+}
+
+export interface Prices {
+  /** By SKU; one that is not sold in this currency now is absent. */
+  of(skus: readonly string[], currency: string): Promise<Map<string, Offer>>;
+}
+
+export interface PricesDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  skuOwners: SkuOwners;
+}
+
+export function createPrices({ runner, skuOwners }: PricesDeps): Prices {
+  return {
+    async of(skus, currency) {
+      const offers = new Map<string, Offer>();
+      const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
+      const productIds = [...new Set(owners.filter((owner) => owner !== undefined))];
+      for (const { state } of await Promise.all(productIds.map((id) => runner.load(product, streamOf(id))))) {
+        if (state?.status !== 'published') continue;
+        for (const { sku, prices } of state.variants) {
+          const unitPrice = prices.find((price) => price.currency === currency);
+          if (unitPrice && skus.includes(sku)) offers.set(sku, { title: state.details.title, unitPrice });
+        }
+      }
+      return offers;
+    },
+  };
+}
