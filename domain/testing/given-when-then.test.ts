@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import type { Decider } from '../kernel/decider.js';
+import { reject } from '../kernel/errors.js';
+import type { DomainEvent } from '../kernel/event.js';
+import { decider, issuedTwiceChangesNothing } from './given-when-then.js';
+
+type Counted = DomainEvent<'Counted', { to: number }>;
+type Count = { type: 'Count'; to: number };
+
+const counter: Decider<Count, { to: number }, Counted> = {
+  category: 'counter',
+  events: { Counted: { version: 1, data: z.strictObject({ to: z.int() }) } },
+  initialState: { to: 0 },
+  decide: ({ to }, state) => {
+    if (to < 0) return reject('rule_violated', 'Counts are not negative.', { to });
+    return to === state.to ? [] : [{ type: 'Counted', data: { to } }];
+  },
+  evolve: (_, { data }) => data,
+};
+const counted = (to: number): Counted => ({ type: 'Counted', data: { to } });
+const count = (to: number): Count => ({ type: 'Count', to });
+
+describe('The test kit for deciders', () => {
+  const { given } = decider(counter);
+
+  it('holds a decision against what was expected of it', () => {
+    given([counted(1)])
+      .when(count(2))
+      .then([counted(2)]);
+    expect(() =>
+      given([])
+        .when(count(2))
+        .then([counted(3)]),
+    ).to.throw('other events');
+    expect(() =>
+      given([counted(2)])
+        .when(count(2))
+        .then([counted(2)]),
+    ).to.throw('other events');
+    expect(() => given([]).when(count(-1)).then([])).to.throw('Rejected as rule_violated');
+  });
+
+  it('holds a rejection against its code and what it carries', () => {
+    given([]).when(count(-1)).thenRejected('rule_violated', { to: -1 });
+    expect(() => given([]).when(count(-1)).thenRejected('conflict', { to: -1 })).to.throw('another rejection');
+    expect(() => given([]).when(count(-1)).thenRejected('rule_violated', { to: 1 })).to.throw('another rejection');
+    expect(() => given([]).when(count(1)).thenRejected('rule_violated')).to.throw('not rejected');
+  });
+
+  it('refuses events that their schema does not know', () => {
+    expect(() => given([counted(0.5)])).to.throw('Counted to');
+    expect(() =>
+      given([])
+        .when(count(0.5))
+        .then([counted(0.5)]),
+    ).to.throw('Counted to');
+  });
+
+  it('refuses states that JSON does not keep', () => {
+    for (const to of [Number.NaN, new Map(), new Date(), () => 0, [undefined], { deep: 1n }]) {
+      const odd = decider({ ...counter, evolve: () => ({ to: to as never }) });
+      expect(() => odd.given([counted(1)])).to.throw('JSON');
+    }
+    for (const to of [null, 'a', true, [1, { deep: [] }], { left: undefined }]) {
+      decider({ ...counter, evolve: () => ({ to: to as never }) }).given([counted(1)]);
+    }
+  });
+
+  it('finds a decider that obeys a repeated command again', () => {
+    const forgetful = { ...counter, evolve: () => ({ to: 0 }) };
+    issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(1) } });
+    expect(() => issuedTwiceChangesNothing(forgetful, { Count: { given: [], when: count(1) } })).to.throw(
+      'issued again',
+    );
+  });
+
+  it('wants examples that have an effect', () => {
+    expect(() => issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(0) } })).to.throw('no effect');
+    expect(() => issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(-1) } })).to.throw('no effect');
+  });
+});
