@@ -168,6 +168,23 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     await cutter.end();
   });
 
+  it('waits for a server that is away, says so, and stops at once when told', async () => {
+    const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
+    const abort = new AbortController();
+    const messages: object[] = [];
+    const warn = (fields: object) => {
+      messages.push(fields);
+      if (messages.length === 3) abort.abort();
+    };
+    const away = createPostgresFeed({ pool: nowhere, codec, log: { info: warn, warn, error: warn } });
+    await away.run('waiting', async () => {}, abort.signal);
+    expect(messages).to.have.length(3);
+    expect(messages[0])
+      .to.have.property('error')
+      .that.matches(/ECONNREFUSED/);
+    await nowhere.end();
+  });
+
   it('leaves out a commit that it cannot read, and says which', async () => {
     const unreadable = await insert(pool, { f: 9 });
     const consumer = consume(freshName('c'));
