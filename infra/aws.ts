@@ -12,13 +12,14 @@ import {
   waitUntilStreamExists,
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { withinBudget } from './retry.js';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const DYNAMODB_TIMEOUT_MS = 2_000;
 /** One GetRecords may carry 10 MB. */
 const KINESIS_TIMEOUT_MS = 10_000;
 const MAX_SOCKETS = 128;
-const CREATION_TIMEOUT_S = 60;
+const SET_UP_BUDGET_MS = 60_000;
 
 export interface AwsOptions {
   region: string;
@@ -83,22 +84,24 @@ export type TableDefinition = Omit<CreateTableCommandInput, 'TableName'>;
 
 /** Makes the table unless it is there, and waits until it can be used. For engines on this machine; AWS's come from its stack. */
 export async function ensureTable(client: DynamoDBClient, table: string, definition: TableDefinition): Promise<void> {
-  await unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition })));
-  await waitUntilTableExists(
-    { client, minDelay: 1, maxDelay: 2, maxWaitTime: CREATION_TIMEOUT_S },
-    { TableName: table },
-  );
+  await patiently(() => unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition }))));
+  await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
 }
 
 /** The same for a Kinesis stream. Answers its ARN. */
 export async function ensureStream(client: KinesisClient, streamName: string, shards: number): Promise<string> {
-  await unlessThere(client.send(new CreateStreamCommand({ StreamName: streamName, ShardCount: shards })));
-  await waitUntilStreamExists(
-    { client, minDelay: 1, maxDelay: 2, maxWaitTime: CREATION_TIMEOUT_S },
-    { StreamName: streamName },
-  );
-  const { StreamDescriptionSummary } = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+  const stream = { StreamName: streamName };
+  await patiently(() => unlessThere(client.send(new CreateStreamCommand({ ...stream, ShardCount: shards }))));
+  await waitUntilStreamExists({ client, ...WAIT }, stream);
+  const { StreamDescriptionSummary } = await patiently(() => client.send(new DescribeStreamSummaryCommand(stream)));
   return StreamDescriptionSummary!.StreamARN!;
+}
+
+const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: SET_UP_BUDGET_MS / 1000 };
+
+/** Setting up an engine that is busy or just coming up. */
+export function patiently<T>(request: () => Promise<T>): Promise<T> {
+  return withinBudget({ engine: 'AWS', budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, request);
 }
 
 async function unlessThere(creation: Promise<unknown>): Promise<void> {

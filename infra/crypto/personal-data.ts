@@ -1,7 +1,6 @@
 // Seals personal fields under one data key per data subject (AES-256-GCM), and opens them while that key exists.
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../domain/kernel/clock.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventCatalogue } from '../../domain/kernel/event.js';
 import { FORGOTTEN, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
@@ -29,19 +28,20 @@ export function createPersonalData({
   keys,
   keyWrap,
   catalogue,
-  clock = Date.now,
+  now = () => performance.now(),
 }: {
   keys: SubjectKeys;
   keyWrap: KeyWrap;
   catalogue: EventCatalogue;
-  clock?: Clock;
+  /** Ms from any moment on, for the age of cached keys. */
+  now?: () => number;
 }): PersonalData {
   // Promises, so that callers who meet ask the store once.
   const cache = new LRUCache<string, Promise<DataKey>>({
     max: CACHED_DATA_KEYS,
     ttl: DATA_KEY_TTL_MS,
     ttlResolution: 0,
-    perf: { now: clock },
+    perf: { now },
   });
 
   function dataKeyOf(subject: string, load: (subject: string) => Promise<DataKey>): Promise<DataKey> {

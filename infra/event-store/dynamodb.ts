@@ -15,7 +15,7 @@ import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { ensureTable, isTransient, type TableDefinition } from '../aws.js';
+import { ensureTable, isTransient, patiently, type TableDefinition } from '../aws.js';
 import { withinBudget } from '../retry.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { fromItem, type Item, indexEntryOf, toItem } from './dynamodb-item.js';
@@ -237,25 +237,24 @@ export async function createEventsTable(options: {
 }): Promise<void> {
   const { client, table, streamArn } = options;
   await ensureTable(client, table, EVENTS_TABLE);
-  await client.send(
-    new UpdateContinuousBackupsCommand({
-      TableName: table,
-      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-    }),
-  );
-  if (streamArn) await sendChanges(client, table, streamArn);
+  const recovery = { PointInTimeRecoveryEnabled: true };
+  const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
+  await patiently(() => client.send(backups));
+  if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
 }
 
+/** A table takes a destination once. */
 async function sendChanges(client: DynamoDBClient, table: string, streamArn: string): Promise<void> {
   const { KinesisDataStreamDestinations = [] } = await client.send(
     new DescribeKinesisStreamingDestinationCommand({ TableName: table }),
   );
   if (KinesisDataStreamDestinations.some((known) => known.StreamArn === streamArn && isSending(known))) return;
+  const precision = { ApproximateCreationDateTimePrecision: CHANGE_TIME_PRECISION } as const;
   await client.send(
     new EnableKinesisStreamingDestinationCommand({
       TableName: table,
       StreamArn: streamArn,
-      EnableKinesisStreamingConfiguration: { ApproximateCreationDateTimePrecision: CHANGE_TIME_PRECISION },
+      EnableKinesisStreamingConfiguration: precision,
     }),
   );
 }
