@@ -1,11 +1,13 @@
 // Read models in Postgres: a table of jsonb documents and a table of positions per version of a projection.
 import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
-import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type { Quarantine, Sink, SinkTable, StoredDocument, StreamProgress } from '../../projections/runtime/sink.js';
 import { createTableOnce, isTransient } from '../postgres.js';
 import { saveHalving } from './halving.js';
+import { orUnavailable } from './unavailable.js';
+
+const ENGINE = 'Postgres';
 
 /** A statement without an answer is given up; its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -26,7 +28,7 @@ export function createPostgresSink(pool: Pool): Sink {
   return {
     async open(projection) {
       const table = tableName(projection);
-      await away(() => createTableOnce(pool, table, tableSql(projection)));
+      await orUnavailable(ENGINE, isTransient, () => createTableOnce(pool, table, tableSql(projection)));
       return createTable(pool, table);
     },
   };
@@ -65,7 +67,7 @@ export function trigramSql(field: string): string {
 function createTable(pool: Pool, table: string): SinkTable {
   const query = <R extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<R>> => {
     const statement: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
-    return away(() => pool.query<R>(statement));
+    return orUnavailable(ENGINE, isTransient, () => pool.query<R>(statement));
   };
 
   return {
@@ -220,12 +222,4 @@ function trigrams(table: string, field: string): string {
 
 function isRefusal(error: unknown): error is Error {
   return error instanceof Error && REFUSAL_SQLSTATE.test((error as { code?: string }).code ?? '');
-}
-
-async function away<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw isTransient(error) ? new Unavailable('Postgres', (error as Error).message) : error;
-  }
 }

@@ -1,0 +1,60 @@
+// The MongoDB sink against MongoDB's wire protocol.
+import { expect } from 'chai';
+import { MongoClient } from 'mongodb';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { sinkContract } from '../../test/contracts/sink.contract.js';
+import { describeWith, freshName } from '../../test/engines.js';
+import { createMongoSink } from './mongodb.js';
+
+describeWith('mongodb', 'The MongoDB sink', (engines) => {
+  let client: MongoClient;
+  let database: string;
+  before(async () => {
+    client = await MongoClient.connect(engines.mongodb());
+    database = freshName('sinks');
+  });
+  after(() => client?.close());
+
+  sinkContract(() => createMongoSink(client.db(database)));
+
+  it('refuses a document that is too large, and saves the others of the batch', async () => {
+    const table = await createMongoSink(client.db(database)).open(books);
+    const write = (key: string, length: number) => ({
+      key,
+      document: { text: 'x'.repeat(length) },
+      positions: {},
+      revision: undefined,
+    });
+    const outcomes = await table.save([write('a', 1), write('b', 17 * 1024 * 1024), write('c', 1)]);
+    expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true]);
+    expect(outcomes[1]).to.include({ stale: false });
+  });
+
+  it('indexes the fields that queries use', async () => {
+    await createMongoSink(client.db(database)).open(books);
+    const indexes = await client.db(database).collection('books_v3').indexes();
+    expect(indexes.map(({ key }) => Object.keys(key).join(' '))).to.have.members([
+      '_id',
+      'document.title document.pages',
+      'document.subjects',
+    ]);
+  });
+
+  it('says that it is away when it is', async () => {
+    const nowhere = new MongoClient('mongodb://127.0.0.1:1/?directConnection=true', { serverSelectionTimeoutMS: 100 });
+    const error = await createMongoSink(nowhere.db('none'))
+      .open(books)
+      .catch((caught: unknown) => caught);
+    expect(isProblem(error, 'unavailable')).to.equal(true);
+    await nowhere.close();
+  });
+});
+
+const books = {
+  name: 'books',
+  version: 3,
+  categories: [],
+  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+  indexes: [['title', 'pages']],
+  on: {},
+} as const;

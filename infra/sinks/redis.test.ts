@@ -1,0 +1,56 @@
+// The Redis sink against Redis.
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { sinkContract } from '../../test/contracts/sink.contract.js';
+import { describeWith } from '../../test/engines.js';
+import { createRedisSink, documentKey, REDIS_OPTIONS } from './redis.js';
+
+describeWith('redis', 'The Redis sink', (engines) => {
+  let redis: Redis;
+  before(() => {
+    redis = new Redis(engines.redis(), REDIS_OPTIONS);
+  });
+  after(() => redis?.disconnect());
+
+  sinkContract(() => createRedisSink(redis), { histories: 100 });
+
+  it('shows a document to who reads its key', async () => {
+    const table = await createRedisSink(redis).open(pages);
+    await table.save([{ key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }]);
+    expect(await redis.hget(documentKey('pages_v1', 'MUG'), 'document')).to.equal('{"title":"Mug"}');
+  });
+});
+
+describe('The Redis sink', () => {
+  it('says that it is away when nobody listens', async () => {
+    const nowhere = new Redis({ ...REDIS_OPTIONS, host: '127.0.0.1', port: 1 });
+    nowhere.on('error', () => {});
+    const table = await createRedisSink(nowhere).open(pages);
+    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    expect(isProblem(error, 'unavailable')).to.equal(true);
+    nowhere.disconnect();
+  });
+
+  it('gives up on a server that takes commands and does not answer', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => mute.once('listening', resolve));
+    const { port } = mute.address() as { port: number };
+    const client = new Redis({
+      ...REDIS_OPTIONS,
+      commandTimeout: 50,
+      enableReadyCheck: false,
+      host: '127.0.0.1',
+      port,
+    });
+    client.on('error', () => {});
+    const table = await createRedisSink(client).open(pages);
+    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    expect(isProblem(error, 'unavailable')).to.equal(true);
+    client.disconnect();
+    mute.close();
+  });
+});
+
+const pages = { name: 'pages', version: 1, categories: [], fields: {}, on: {} };
