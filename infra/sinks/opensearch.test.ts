@@ -1,0 +1,75 @@
+// The OpenSearch sink against OpenSearch.
+import { Client } from '@opensearch-project/opensearch';
+import { expect } from 'chai';
+import { isProblem } from '../../domain/kernel/errors.js';
+import type { Document } from '../../projections/runtime/projection.js';
+import { physicalName } from '../../projections/runtime/projection.js';
+import { sinkContract } from '../../test/contracts/sink.contract.js';
+import { describeWith, freshName } from '../../test/engines.js';
+import { createOpenSearchSink } from './opensearch.js';
+
+describeWith('opensearch', 'The OpenSearch sink', (engines) => {
+  let client: Client;
+  before(() => {
+    client = new Client({ node: engines.opensearch() });
+  });
+  after(() => client?.close());
+
+  sinkContract(() => createOpenSearchSink(client));
+
+  const write = (key: string, document: Document) => ({ key, document, positions: {}, revision: undefined });
+
+  it('refuses a document that does not fit the mapping, and saves the others of the batch', async () => {
+    const table = await createOpenSearchSink(client).open(books());
+    const outcomes = await table.save([
+      write('a', { pages: 1 }),
+      write('b', { pages: 'many' }),
+      write('c', { pages: 3 }),
+    ]);
+    expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true]);
+    expect(outcomes[1]).to.include({ stale: false }).and.to.have.property('error').that.contains('pages');
+  });
+
+  it('makes what is saved findable when it is refreshed', async () => {
+    const projection = books();
+    const table = await createOpenSearchSink(client).open(projection);
+    await table.save([
+      write('odyssey', { title: 'The Odyssey', subjects: ['epic', 'sea'], words: ['running ships'], pages: 541 }),
+      write('emma', {
+        title: 'Emma',
+        subjects: ['comedy'],
+        words: 'matchmaking',
+        pages: 474,
+        unmapped: { pages: 'x' },
+      }),
+    ]);
+    await table.refresh!();
+    const keysWhere = async (query: object) => {
+      const { body } = await client.search({ index: physicalName(projection), body: { query } as never });
+      return body.hits.hits.map(({ _id }) => _id);
+    };
+    expect(await keysWhere({ match: { 'document.words': 'run' } })).to.deep.equal(['odyssey']);
+    expect(await keysWhere({ match: { 'document.words.standard': 'run' } })).to.deep.equal([]);
+    expect(await keysWhere({ term: { 'document.subjects': 'comedy' } })).to.deep.equal(['emma']);
+    expect(await keysWhere({ range: { 'document.pages': { gt: 500 } } })).to.deep.equal(['odyssey']);
+  });
+
+  it('says that it is away when it is', async () => {
+    const nowhere = new Client({ node: 'http://127.0.0.1:1' });
+    const error = await createOpenSearchSink(nowhere)
+      .open(books())
+      .catch((caught: unknown) => caught);
+    expect(isProblem(error, 'unavailable')).to.equal(true);
+    await nowhere.close();
+  });
+});
+
+function books() {
+  return {
+    name: freshName('books'),
+    version: 1,
+    categories: [],
+    fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+    on: {},
+  } as const;
+}
