@@ -1,5 +1,10 @@
 // What all Postgres adapters share: the pool, which errors a retry may mend, and making tables once.
 import pg from 'pg';
+import type { Clock } from '../domain/kernel/clock.js';
+import { withinBudget } from './retry.js';
+
+/** As errors name it. */
+export const ENGINE = 'Postgres';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -49,7 +54,7 @@ function safeInteger(text: string): number {
 const TRANSIENT_SQLSTATE = /^(08|53|57|40)...$|^55P03$|^25006$/;
 
 /** Errors of sockets, and of the driver, which gives its own no code. */
-const TRANSIENT_CODE = /^E(CONN|PIPE|TIMEDOUT|HOST|NET|AI_AGAIN)/;
+const TRANSIENT_CODE = /^E(CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_AGAIN)/;
 const TRANSIENT_MESSAGE = /timeout|connection terminated|connection error|not queryable|Connection ended/i;
 
 /** Whether the same statement may succeed when it is repeated: the server was away, busy, or chose a victim. */
@@ -65,6 +70,18 @@ export function statement(name: string, text: string, values: unknown[], timeout
   // The driver's type declarations know `query_timeout` for connections only.
   const config: pg.QueryConfig & { query_timeout: number } = { name, text, values, query_timeout: timeoutMs };
   return config;
+}
+
+/** One statement that may be repeated, and is while the server is away. Throws `Unavailable`. */
+export function queryWithin<R extends pg.QueryResultRow>(
+  { pool, budgetMs, clock = Date.now }: { pool: pg.Pool; budgetMs: number; clock?: Clock },
+  name: string,
+  text: string,
+  values: unknown[],
+): Promise<pg.QueryResult<R>> {
+  return withinBudget({ engine: ENGINE, budgetMs, isRetryable: isTransient, clock }, () =>
+    pool.query<R>(statement(name, text, values, budgetMs)),
+  );
 }
 
 /**

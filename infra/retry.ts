@@ -35,13 +35,18 @@ export async function withinBudget<T>(budget: Budget, attempt: () => Promise<T>)
   }
 }
 
-export function pause(ms: number): Promise<void> {
+function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function unavailable(engine: string, budgetMs: number, cause: unknown): Unavailable {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const error = new Unavailable(engine, `no success within ${budgetMs} ms; the last error was: ${reason}`);
+  const error = new Unavailable(engine, `no success within ${budgetMs} ms; the last error was: ${reasonOf(cause)}`);
   error.cause = cause;
   return error;
+}
+
+/** A name with several addresses fails with an error that has a code and no message of its own. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || String((error as { code?: unknown }).code ?? error.name);
 }

@@ -6,13 +6,19 @@ import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { createTableOnce, isTransient, statement, textArray, withConnection } from '../postgres.js';
+import {
+  createTableOnce,
+  ENGINE,
+  isTransient,
+  queryWithin,
+  statement,
+  textArray,
+  withConnection,
+} from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
-
-const ENGINE = 'Postgres';
 
 /** While the server syncs one insert to disk it works on the next; more would only make the batches smaller. */
 const MAX_INSERTS_IN_FLIGHT = 2;
@@ -26,7 +32,6 @@ const INSERT_TIMEOUT_MS = 2_000;
 const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 1_000;
 
 const READ_BUDGET_MS = 5_000;
-const READ_TIMEOUT_MS = 4_000;
 const READ_PAGE_ROWS = 500;
 const READ_PAGE_BYTES = 4 * 1024 * 1024;
 const LOG_PAGE_ROWS = 5_000;
@@ -104,11 +109,7 @@ export function createPostgresEventStore({
   }
 
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
-    const result = await withinBudget(
-      { engine: ENGINE, budgetMs: READ_BUDGET_MS, isRetryable: isTransient, clock },
-      () => pool.query<R>(statement(name, text, values, READ_TIMEOUT_MS)),
-    );
-    return result.rows;
+    return (await queryWithin<R>({ pool, budgetMs: READ_BUDGET_MS, clock }, name, text, values)).rows;
   }
 
   async function watermark(): Promise<Hlc> {

@@ -1,7 +1,9 @@
 // Snapshots of long streams in Postgres: one row per stream and fold version. They may be lost at any time.
 import type { Pool } from 'pg';
 import type { SnapshotStore } from '../../domain/kernel/event-store.js';
-import { createTableOnce } from '../postgres.js';
+import { createTableOnce, queryWithin } from '../postgres.js';
+
+const BUDGET_MS = 2_000;
 
 const SNAPSHOTS_SQL = `
 create table snapshots (
@@ -32,24 +34,18 @@ interface SnapshotRow {
 }
 
 export function createPostgresSnapshotStore(pool: Pool): SnapshotStore {
+  const server = { pool, budgetMs: BUDGET_MS };
   return {
     async load(stream, foldVersion) {
-      const { rows } = await pool.query<SnapshotRow>({
-        name: 'snapshot-load',
-        text: LOAD_SQL,
-        values: [stream, foldVersion],
-      });
+      const { rows } = await queryWithin<SnapshotRow>(server, 'snapshot-load', LOAD_SQL, [stream, foldVersion]);
       if (!rows[0]) return undefined;
       const { state, ...position } = rows[0];
       return { position, state: JSON.parse(state) };
     },
 
     async save(stream, foldVersion, { position: { commitNo, version, hash, at }, state }) {
-      await pool.query({
-        name: 'snapshot-save',
-        text: SAVE_SQL,
-        values: [stream, foldVersion, commitNo, version, hash, at, JSON.stringify(state)],
-      });
+      const values = [stream, foldVersion, commitNo, version, hash, at, JSON.stringify(state)];
+      await queryWithin(server, 'snapshot-save', SAVE_SQL, values);
     },
   };
 }
