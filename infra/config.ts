@@ -19,6 +19,11 @@ const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
   COMMERCE_DATA: z.string().min(1).default('.data'),
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  COMMERCE_NAMESPACE: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
+    .default('commerce'),
+  COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
   // Read by infra/engines/addresses.ts; checked here with everything else.
@@ -34,6 +39,10 @@ export interface Config {
   /** Absolute path of the folder for local data: the embedded database, keys. */
   dataDir: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Begins the name of every table, stream, index and key of the aws profile. */
+  namespace: string;
+  /** Of the embedded server; default any. */
+  postgresPort?: number;
   masterKey?: string;
   tokenKey?: string;
 }
@@ -66,9 +75,11 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     profile: settings.COMMERCE_PROFILE,
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
+    namespace: settings.COMMERCE_NAMESPACE,
+    postgresPort: settings.COMMERCE_PG_PORT,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
-  }) as Config;
+  }) as unknown as Config;
 }
 
 function flagOrVariable(variable: string, flags: Flags): string {

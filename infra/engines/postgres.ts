@@ -96,15 +96,16 @@ export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions
   };
 }
 
-/** Stops the server that a killed program left behind on the data folder, unless somebody uses it. */
-export async function stopLeftoverPostgres(dataDir: string): Promise<void> {
+/** Stops the server that a killed program left behind on the data folder. False if somebody uses it: then it runs on. */
+export async function stopLeftoverPostgres(dataDir: string): Promise<boolean> {
   const path = join(resolve(dataDir), 'cluster');
   const password = await readPassword(path);
-  if (password === undefined) return;
+  if (password === undefined) return true;
   const cluster = { path: await realpath(path), password };
   const postmaster = await readPostmaster(cluster.path);
   const session = postmaster?.ready ? await joinServer(cluster, postmaster) : undefined;
   if (session) await leave(cluster, session);
+  return (await readPostmaster(cluster.path)) === undefined;
 }
 
 // ── Entering and leaving ────────────────────────────────────────────────────────────────────────────────────────────

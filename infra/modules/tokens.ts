@@ -1,6 +1,10 @@
 // What the product is put together from: one token per port, bound by the module of a profile or by the shop's own.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { ServiceIdentifier } from 'inversify';
+import type { Redis } from 'ioredis';
+import type { Db } from 'mongodb';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -17,20 +21,47 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { ReadModels } from './read-models.js';
+import type { Engine } from './reachable.js';
+import type { ReadModels, Sinks } from './read-models.js';
+
+export type Tell = (message: string) => void;
+
+export interface AwsClients {
+  dynamodb: DynamoDBClient;
+  kinesis: KinesisClient;
+  engines: readonly Engine[];
+  /** The full name of a table or stream. */
+  name(kind: string): string;
+  /** On an engine of this machine, whose tables and streams are ours to make. */
+  isLocal: boolean;
+  /** ARN of the stream that the log's changes go to; made where it is ours to make. */
+  streamArn(): Promise<string>;
+}
+
+export interface DocumentStores {
+  mongo: Db;
+  opensearch: OpenSearchClient;
+  redis: Redis;
+  engines: readonly Engine[];
+}
 
 function token<T>(name: string): ServiceIdentifier<T> {
   return Symbol.for(name);
 }
 
 export const CONFIG = token<Config>('Config');
+/** Says something to the person who started the program. */
+export const TELL = token<Tell>('Tell');
 export const CLOCK = token<Clock>('Clock');
 export const LOG = token<Logger>('Logger');
 export const METRICS = token<Registry>('Registry');
 export const LIFECYCLE = token<Lifecycle>('Lifecycle');
 
-export const POSTGRES = token<Pool>('Pool');
-export const DYNAMODB = token<DynamoDBClient>('DynamoDBClient');
+export const POSTGRES = token<{ pool: Pool; engine: Engine }>('Postgres');
+export const AWS = token<AwsClients>('Aws');
+export const DOCUMENT_STORES = token<DocumentStores>('DocumentStores');
+/** All engines of the profile. */
+export const ENGINES = token<readonly Engine[]>('Engines');
 
 export const CODEC = token<CommitCodec>('CommitCodec');
 export const EVENT_STORE = token<EventStore>('EventStore');
@@ -41,6 +72,8 @@ export const PERSONAL_DATA = token<PersonalData>('PersonalData');
 export const SESSIONS = token<Sessions>('Sessions');
 export const IDEMPOTENCY = token<IdempotencyStore>('IdempotencyStore');
 export const TOKENS = token<Tokens>('Tokens');
+/** By what a read model needs of its store. */
+export const SINKS = token<Sinks>('Sinks');
 export const READ_MODELS = token<ReadModels>('ReadModels');
 
 export const RUNNER = token<CommandRunner>('CommandRunner');

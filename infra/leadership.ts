@@ -1,0 +1,45 @@
+// One process at a time does what several could: whoever holds an advisory lock in Postgres. If it dies the server lets
+// go of the lock and another process takes over. Two at once, for a moment, would only be a waste.
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+
+const RETRY_EVERY_MS = 500;
+
+/** Advisory lock of the process that hosts the projectors. */
+export const PROJECTORS_LOCK = 7_236_116;
+
+/**
+ * Waits for the lock and leads until `signal` aborts; the signal that `lead` gets aborts as well when the lock is lost.
+ * Resolves once aborted and at rest.
+ */
+export async function leadWhenFree(
+  { pool, lock }: { pool: Pool; lock: number },
+  lead: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const client = await takeLock(pool, lock).catch(() => undefined); // Postgres is away: later
+    if (!client) {
+      await delay(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
+      continue;
+    }
+    const lost = new AbortController();
+    once(client, 'error').finally(() => lost.abort());
+    await lead(AbortSignal.any([signal, lost.signal]));
+    client.release(true); // closing the session lets go of the lock
+  }
+}
+
+async function takeLock(pool: Pool, lock: number): Promise<PoolClient | undefined> {
+  const client = await pool.connect();
+  try {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [lock]);
+    if (rows[0]?.taken) return client;
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+  return undefined;
+}

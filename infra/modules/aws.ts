@@ -1,0 +1,212 @@
+// The profile `aws`: the log on DynamoDB, streamed through Kinesis; read models in Postgres, MongoDB, OpenSearch, Redis.
+// On this machine it runs on local engines, for which it makes tables and streams; in AWS the stack has made them.
+import { type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
+import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
+import { ContainerModule } from 'inversify';
+import { Redis } from 'ioredis';
+import { MongoClient } from 'mongodb';
+import type { Logger } from 'pino';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { createDynamoClient, createKinesisClient, ensureStream, ensureTable } from '../aws.js';
+import { type Config, ConfigError } from '../config.js';
+import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
+import { engineAddresses } from '../engines/addresses.js';
+import { createDynamoEventStore, createEventsTable } from '../event-store/dynamodb.js';
+import { createDynamoSnapshotStore, SNAPSHOTS_TABLE } from '../event-store/snapshots-dynamodb.js';
+import { ensureExpiringTable } from '../expiring-table.js';
+import { createKinesisFeed } from '../feed/kinesis.js';
+import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
+import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
+import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { createMongoSink } from '../sinks/mongodb.js';
+import { createOpenSearchSink } from '../sinks/opensearch.js';
+import { createPostgresSink } from '../sinks/postgres.js';
+import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
+import type { Lifecycle } from './lifecycle.js';
+import { addressOf, type Engine, untilReachable } from './reachable.js';
+import {
+  AWS,
+  type AwsClients,
+  CLOCK,
+  CODEC,
+  CONFIG,
+  DOCUMENT_STORES,
+  type DocumentStores,
+  ENGINES,
+  EVENT_STORE,
+  FEED,
+  IDEMPOTENCY,
+  LIFECYCLE,
+  LOG,
+  POSTGRES,
+  SESSIONS,
+  SINKS,
+  SNAPSHOTS,
+  SUBJECT_KEYS,
+  TELL,
+  type Tell,
+} from './tokens.js';
+
+/** Of the local stream; the stack decides in AWS. */
+const LOCAL_SHARDS = 2;
+
+const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
+
+export const awsModule = new ContainerModule(({ bind }) => {
+  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, TELL]).inSingletonScope();
+  bind(DOCUMENT_STORES).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, TELL]).inSingletonScope();
+  bind(ENGINES)
+    .toResolvedValue(
+      (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
+      [POSTGRES, AWS, DOCUMENT_STORES],
+    )
+    .inSingletonScope();
+
+  bind(EVENT_STORE)
+    .toResolvedValue(
+      async ({ dynamodb, streamArn, name, isLocal }, codec, clock) => {
+        const table = name('events');
+        if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
+        return createDynamoEventStore({ client: dynamodb, table, codec, clock });
+      },
+      [AWS, CODEC, CLOCK],
+    )
+    .inSingletonScope();
+
+  bind(SNAPSHOTS)
+    .toResolvedValue(
+      async ({ dynamodb, name, isLocal }) => {
+        const table = name('snapshots');
+        if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
+        return createDynamoSnapshotStore({ client: dynamodb, table });
+      },
+      [AWS],
+    )
+    .inSingletonScope();
+
+  bind(FEED)
+    .toResolvedValue(
+      async ({ dynamodb, kinesis, streamArn, name, isLocal }, codec, log) => {
+        const table = name('feed-checkpoints');
+        if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
+        const alarm = (stream: StreamId, commitNo: number, what: string) =>
+          log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+        return createKinesisFeed({
+          client: kinesis,
+          streamName: name('commits'),
+          table: name('events'),
+          checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
+          codec,
+          alarm,
+          log,
+        });
+      },
+      [AWS, CODEC, LOG],
+    )
+    .inSingletonScope();
+
+  bind(SUBJECT_KEYS)
+    .toResolvedValue(
+      async ({ dynamodb, name, isLocal }) => {
+        const table = name('subject-keys');
+        if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
+        return createDynamoSubjectKeys({ client: dynamodb, table });
+      },
+      [AWS],
+    )
+    .inSingletonScope();
+
+  bind(SESSIONS)
+    .toResolvedValue(
+      async ({ dynamodb, name, isLocal }) => {
+        const table = name('sessions');
+        if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
+        return createDynamoSessions({ client: dynamodb, table });
+      },
+      [AWS],
+    )
+    .inSingletonScope();
+
+  bind(IDEMPOTENCY)
+    .toResolvedValue(
+      async ({ dynamodb, name, isLocal }) => {
+        const table = name('idempotency');
+        if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
+        return createDynamoIdempotency({ client: dynamodb, table });
+      },
+      [AWS],
+    )
+    .inSingletonScope();
+
+  bind(SINKS)
+    .toResolvedValue(
+      ({ pool }, { mongo, opensearch, redis }) => ({
+        relational: createPostgresSink(pool),
+        documents: createMongoSink(mongo),
+        search: createOpenSearchSink(opensearch),
+        cache: createRedisSink(redis),
+      }),
+      [POSTGRES, DOCUMENT_STORES],
+    )
+    .inSingletonScope();
+});
+
+async function openAws({ namespace }: Config, lifecycle: Lifecycle, tell: Tell): Promise<AwsClients> {
+  const { awsEndpoint } = await engineAddresses();
+  const options = {
+    region: process.env.AWS_REGION ?? 'eu-west-1',
+    ...(awsEndpoint !== undefined && { endpoint: awsEndpoint }),
+  };
+  const dynamodb: DynamoDBClient = createDynamoClient(options);
+  const kinesis: KinesisClient = createKinesisClient(options);
+  lifecycle.onClose(() => dynamodb.destroy());
+  lifecycle.onClose(() => kinesis.destroy());
+  const address = awsEndpoint === undefined ? options.region : addressOf(awsEndpoint);
+  const engines: Engine[] = [
+    { name: 'DynamoDB', address, ping: () => dynamodb.send(new ListTablesCommand({ Limit: 1 })) },
+    { name: 'Kinesis', address, ping: () => kinesis.send(new ListStreamsCommand({ Limit: 1 })) },
+  ];
+  await Promise.all(engines.map((engine) => untilReachable(engine, tell)));
+
+  const name = (kind: string) => `${namespace}-${kind}`;
+  let stream: Promise<string> | undefined;
+  return {
+    dynamodb,
+    kinesis,
+    engines,
+    name,
+    isLocal: awsEndpoint !== undefined,
+    streamArn: () => (stream ??= ensureStream(kinesis, name('commits'), LOCAL_SHARDS)),
+  };
+}
+
+async function openDocumentStores(
+  { namespace }: Config,
+  lifecycle: Lifecycle,
+  log: Logger,
+  tell: Tell,
+): Promise<DocumentStores> {
+  const { mongodbUrl, opensearchUrl, redisUrl } = await engineAddresses();
+  if (!mongodbUrl || !opensearchUrl || !redisUrl) {
+    throw new ConfigError(
+      'The profile aws needs MongoDB, OpenSearch and Redis: run `npm run engines -- up`, or set MONGODB_URL, OPENSEARCH_URL and REDIS_URL.',
+    );
+  }
+  const client = new MongoClient(mongodbUrl, MONGO_OPTIONS);
+  lifecycle.onClose(() => client.close());
+  const mongo = client.db(namespace);
+  const opensearch = new OpenSearchClient({ node: opensearchUrl });
+  lifecycle.onClose(() => opensearch.close());
+  const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, keyPrefix: `${namespace}:` });
+  redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis broke'));
+  lifecycle.onClose(() => redis.disconnect());
+
+  const engines: Engine[] = [
+    { name: 'MongoDB', address: addressOf(mongodbUrl), ping: () => mongo.command({ ping: 1 }) },
+    { name: 'OpenSearch', address: addressOf(opensearchUrl), ping: () => opensearch.ping() },
+    { name: 'Redis', address: addressOf(redisUrl), ping: () => redis.ping() },
+  ];
+  await Promise.all(engines.map((engine) => untilReachable(engine, tell)));
+  return { mongo, opensearch, redis, engines };
+}

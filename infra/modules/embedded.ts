@@ -1,0 +1,114 @@
+// The profile `embedded`: every port on one Postgres.
+import { ContainerModule } from 'inversify';
+import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
+import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
+import { createPostgresSnapshotStore, createSnapshotsTable } from '../event-store/snapshots-postgres.js';
+import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
+import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
+import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createPostgresSink } from '../sinks/postgres.js';
+import {
+  CLOCK,
+  CODEC,
+  ENGINES,
+  EVENT_STORE,
+  FEED,
+  IDEMPOTENCY,
+  LIFECYCLE,
+  LOG,
+  POSTGRES,
+  SESSIONS,
+  SINKS,
+  SNAPSHOTS,
+  SUBJECT_KEYS,
+} from './tokens.js';
+
+/** Expired sessions and idempotency records are deleted this often. */
+const PURGE_EVERY_MS = 60 * 60_000;
+
+export const embeddedModule = new ContainerModule(({ bind }) => {
+  bind(ENGINES)
+    .toResolvedValue(({ engine }) => [engine], [POSTGRES])
+    .inSingletonScope();
+
+  bind(EVENT_STORE)
+    .toResolvedValue(
+      async ({ pool }, codec, clock) => {
+        await createEventsTable(pool);
+        return createPostgresEventStore({ pool, codec, clock });
+      },
+      [POSTGRES, CODEC, CLOCK],
+    )
+    .inSingletonScope();
+
+  bind(SNAPSHOTS)
+    .toResolvedValue(
+      async ({ pool }) => {
+        await createSnapshotsTable(pool);
+        return createPostgresSnapshotStore(pool);
+      },
+      [POSTGRES],
+    )
+    .inSingletonScope();
+
+  bind(FEED)
+    .toResolvedValue(
+      async ({ pool }, codec, log) => {
+        await createEventsTable(pool);
+        await createCheckpointsTable(pool);
+        return createPostgresFeed({ pool, codec, log });
+      },
+      [POSTGRES, CODEC, LOG],
+    )
+    .inSingletonScope();
+
+  bind(SUBJECT_KEYS)
+    .toResolvedValue(
+      async ({ pool }) => {
+        await createSubjectKeysTable(pool);
+        return createPostgresSubjectKeys(pool);
+      },
+      [POSTGRES],
+    )
+    .inSingletonScope();
+
+  bind(SESSIONS)
+    .toResolvedValue(
+      async ({ pool }, clock, lifecycle) => {
+        await prepareSessions(pool);
+        const sessions = createPostgresSessions(pool);
+        purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
+        return sessions;
+      },
+      [POSTGRES, CLOCK, LIFECYCLE],
+    )
+    .inSingletonScope();
+
+  bind(IDEMPOTENCY)
+    .toResolvedValue(
+      async ({ pool }, clock, lifecycle) => {
+        await prepareIdempotency(pool);
+        const records = createPostgresIdempotency(pool);
+        purgeNowAndThen(() => records.purge(clock()), lifecycle);
+        return records;
+      },
+      [POSTGRES, CLOCK, LIFECYCLE],
+    )
+    .inSingletonScope();
+
+  bind(SINKS)
+    .toResolvedValue(
+      ({ pool }) => {
+        const sink = createPostgresSink(pool);
+        return { relational: sink, documents: sink, search: sink, cache: sink };
+      },
+      [POSTGRES],
+    )
+    .inSingletonScope();
+});
+
+/** What could not be purged now is purged the next time; readers compare the time anyway. */
+function purgeNowAndThen(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {
+  const timer = setInterval(() => void purge().catch(() => {}), PURGE_EVERY_MS).unref();
+  lifecycle.onClose(() => clearInterval(timer));
+}

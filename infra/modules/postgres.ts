@@ -1,0 +1,40 @@
+// Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and what is kept there.
+import { join } from 'node:path';
+import { ContainerModule } from 'inversify';
+import type pg from 'pg';
+import { engineAddresses } from '../engines/addresses.js';
+import { openPostgres } from '../engines/postgres.js';
+import { createPool } from '../postgres.js';
+import { addressOf, type Engine } from './reachable.js';
+import { CONFIG, LIFECYCLE, LOG, POSTGRES } from './tokens.js';
+
+/** Appends, the feed, projections and queries share them; the server takes 100. */
+const CONNECTIONS = 16;
+
+export const postgresModule = new ContainerModule(({ bind }) => {
+  bind(POSTGRES)
+    .toResolvedValue(
+      async (config, lifecycle, log) => {
+        const { databaseUrl } = await engineAddresses();
+        let url = databaseUrl;
+        if (url === undefined) {
+          const server = await openPostgres({
+            dataDir: join(config.dataDir, 'postgres'),
+            onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres is being started again'),
+            ...(config.postgresPort !== undefined && { port: config.postgresPort }),
+          });
+          lifecycle.onClose(() => server.stop());
+          url = server.url;
+        }
+        const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
+        lifecycle.onClose(() => pool.end());
+        return { pool, engine: postgresEngine(pool, url) };
+      },
+      [CONFIG, LIFECYCLE, LOG],
+    )
+    .inSingletonScope();
+});
+
+function postgresEngine(pool: pg.Pool, url: string): Engine {
+  return { name: 'Postgres', address: addressOf(url), ping: () => pool.query('select 1') };
+}

@@ -1,0 +1,47 @@
+// Engines that are away: named with their address and retried at start, and told by /readyz later.
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Engine {
+  name: string;
+  /** Without secrets. */
+  address: string;
+  /** Resolves if the engine answers. */
+  ping(): Promise<unknown>;
+}
+
+const PING_TIMEOUT_MS = 2_000;
+const RETRY_EVERY_MS = 2_000;
+
+/** Resolves once the engine answers; says so each time it does not. */
+export async function untilReachable({ name, address, ping }: Engine, say: (message: string) => void): Promise<void> {
+  for (;;) {
+    const problem = await problemOf(ping);
+    if (problem === undefined) return;
+    say(`${name} at ${address} does not answer (${problem}); trying again every ${RETRY_EVERY_MS / 1000} s.`);
+    await delay(RETRY_EVERY_MS);
+  }
+}
+
+/** The names of those that do not answer now. */
+export async function enginesAway(engines: readonly Engine[]): Promise<string[]> {
+  const problems = await Promise.all(engines.map(({ ping }) => problemOf(ping)));
+  return engines.filter((_, index) => problems[index] !== undefined).map(({ name }) => name);
+}
+
+/** Host, port and path of a URL; neither user nor password. */
+export function addressOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return host + (pathname === '/' ? '' : pathname);
+}
+
+async function problemOf(ping: Engine['ping']): Promise<string | undefined> {
+  const timeout = delay(PING_TIMEOUT_MS, 'timeout', { ref: false });
+  try {
+    return (await Promise.race([ping().then(() => 'answered'), timeout])) === 'timeout'
+      ? `no answer within ${PING_TIMEOUT_MS / 1000} s`
+      : undefined;
+  } catch (error) {
+    const { message, code } = error as { message?: string; code?: string };
+    return message || code || String(error);
+  }
+}

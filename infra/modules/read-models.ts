@@ -1,0 +1,66 @@
+// The read models of the shop: which projection lives in which kind of store, and what keeps each up to date.
+import type { Logger } from 'pino';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { SeenCommits } from '../../domain/kernel/consistency.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { catalogue } from '../../projections/models/catalogue.js';
+import { openCheckouts } from '../../projections/models/open-checkouts.js';
+import { orders } from '../../projections/models/orders.js';
+import { productPage } from '../../projections/models/product-page.js';
+import { productSearch } from '../../projections/models/product-search.js';
+import { stock } from '../../projections/models/stock.js';
+import { unitsSold } from '../../projections/models/units-sold.js';
+import type { Projection } from '../../projections/runtime/projection.js';
+import { createProjector, type ProjectionMetrics, type Projector } from '../../projections/runtime/projector.js';
+import type { Sink } from '../../projections/runtime/sink.js';
+import { createVisibility, type Visibility } from '../../projections/visibility.js';
+
+export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
+export type Sinks = Record<StoreKind, Sink>;
+
+const MODELS = {
+  orders: { projection: orders, in: 'relational' },
+  stock: { projection: stock, in: 'relational' },
+  openCheckouts: { projection: openCheckouts, in: 'relational' },
+  catalogue: { projection: catalogue, in: 'documents' },
+  productSearch: { projection: productSearch, in: 'search' },
+  productPage: { projection: productPage, in: 'cache' },
+  unitsSold: { projection: unitsSold, in: 'cache' },
+} as const satisfies Record<string, { projection: unknown; in: StoreKind }>;
+
+export type ReadModelName = keyof typeof MODELS;
+
+export interface ReadModels {
+  projectors: readonly Projector[];
+  visibility: Record<ReadModelName, Visibility>;
+  /** True once every read model shows these commits; false when `waitMs` is over first. */
+  show(seen: SeenCommits, waitMs: number): Promise<boolean>;
+}
+
+export interface ReadModelsDeps {
+  sinks: Sinks;
+  store: EventStore;
+  clock: Clock;
+  log: Logger;
+  metrics: ProjectionMetrics;
+}
+
+export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promise<ReadModels> {
+  const opened = await Promise.all(
+    Object.entries(MODELS).map(async ([name, model]) => {
+      const projection = model.projection as unknown as Projection<never, never>;
+      const table = await sinks[model.in].open(projection);
+      const visibility = createVisibility(table, projection);
+      const onAdvance = () => visibility.advanced();
+      return { name, visibility, projector: createProjector({ ...deps, projection, table, onAdvance }) };
+    }),
+  );
+  return {
+    projectors: opened.map(({ projector }) => projector),
+    visibility: Object.fromEntries(
+      opened.map(({ name, visibility }) => [name, visibility]),
+    ) as ReadModels['visibility'],
+    show: async (seen, waitMs) =>
+      (await Promise.all(opened.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
+  };
+}
