@@ -1,13 +1,19 @@
 // Work side by side, as much at once as its weights allow; the rest of the source waits, so that memory stays flat.
 
+export interface Window<T> {
+  /** The most that the weights of what is under way add up to; an item above it runs alone. */
+  limit: number;
+  weightOf: (item: T) => number;
+  signal: AbortSignal;
+}
+
 /**
- * Starts the work of each item as soon as the weights under way leave room for it; an item above the limit runs alone.
- * After a failure nothing more is started, and the first error is thrown once all that was under way has ended.
+ * Starts the work of each item as soon as the window has room for it. After a failure or an abort nothing more is
+ * started, and the error is thrown once all that was under way has ended.
  */
 export async function inFlight<T>(
   items: AsyncIterable<T> | Iterable<T>,
-  limit: number,
-  weightOf: (item: T) => number,
+  { limit, weightOf, signal }: Window<T>,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   let underWay = 0;
@@ -25,13 +31,17 @@ export async function inFlight<T>(
     wake();
   }
 
-  for await (const item of items) {
-    const weight = weightOf(item);
-    while (underWay > 0 && underWay + weight > limit && !failure) await oneEnded();
-    if (failure) break;
-    underWay += weight;
-    void start(item, weight);
+  try {
+    for await (const item of items) {
+      const weight = weightOf(item);
+      while (underWay > 0 && underWay + weight > limit) await oneEnded();
+      if (failure || signal.aborted) break;
+      underWay += weight;
+      void start(item, weight);
+    }
+  } finally {
+    while (underWay > 0) await oneEnded();
   }
-  while (underWay > 0) await oneEnded();
   if (failure) throw failure.error;
+  signal.throwIfAborted();
 }

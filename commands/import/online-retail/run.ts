@@ -1,9 +1,11 @@
 // Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again ends the same.
+import { isProblem, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { type Books, CURRENCY } from './books.js';
+import { ImportError } from './import-error.js';
 import { inFlight } from './in-flight.js';
 import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
 import { IMPORTER } from './own-entries.js';
@@ -20,38 +22,43 @@ const LINES_IN_FLIGHT = 5_000;
 /** Longest key of a customer's id, in characters. */
 const MAX_CUSTOMER_KEY_LENGTH = 80;
 
-/** Throws whatever stopped it; run it again to go on. */
+/** Throws whatever stopped it, be it the signal's reason; run it again to go on. */
 export async function importInvoices(
   ports: ImportPorts,
   file: string,
   books: Books,
+  signal: AbortSignal,
   onProgress: OnProgress = () => {},
 ): Promise<void> {
   const { products, invoices } = books;
   const unadjusted = new Set<string>();
   let done = 0;
-  await inFlight(
-    products,
-    PRODUCTS_IN_FLIGHT,
-    () => 1,
-    async (book) => {
-      for (const id of await openBook(ports, book)) unadjusted.add(id);
-      onProgress('products', ++done, products.length);
-    },
-  );
+  await inFlight(products, { limit: PRODUCTS_IN_FLIGHT, weightOf: () => 1, signal }, async (book) => {
+    for (const id of await openBook(ports, book)) unadjusted.add(id);
+    onProgress('products', ++done, products.length);
+  });
 
   done = 0;
   await inFlight(
     invoicesOf(file, books),
-    LINES_IN_FLIGHT,
-    ({ lines, adjustments }) => lines.length + adjustments.length,
+    { limit: LINES_IN_FLIGHT, weightOf: ({ lines, adjustments }) => lines.length + adjustments.length, signal },
     async (invoice) => {
-      const missing = invoice.adjustments.filter(({ movementId }) => unadjusted.has(movementId));
-      await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, invoice.at)));
-      if (invoice.lines.length > 0) await ports.checkout.run(startOf(invoice), origin(invoice));
+      await send(ports, invoice, unadjusted);
       onProgress('invoices', ++done, invoices.length);
     },
   );
+}
+
+async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<void> {
+  const { number, at, lines, adjustments } = invoice;
+  const missing = adjustments.filter(({ movementId }) => unadjusted.has(movementId));
+  try {
+    await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, at)));
+    if (lines.length > 0) await ports.checkout.run(startOf(invoice), origin(invoice));
+  } catch (error) {
+    if (!isProblem(error) || error instanceof Unavailable) throw error;
+    throw new ImportError(`Invoice ${number} is refused by the shop: ${error.message}`);
+  }
 }
 
 async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustment, at: string): Promise<void> {

@@ -1,0 +1,179 @@
+// The import as a whole, on an event store in memory: once, twice, longer, and killed anywhere.
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
+
+const FIXTURE = join(import.meta.dirname, '../../../test/fixtures/online-retail.csv');
+const DAY_MS = 24 * 60 * 60_000;
+
+/** What was written, without the log's own times and without who was first where the order does not matter. */
+async function shopAfter(world: ImportWorld): Promise<Record<string, string[]>> {
+  const shop: Record<string, string[]> = {};
+  for (const category of ['product', 'sku', 'stock', 'order', 'payment', 'checkout']) {
+    for (const { stream, event } of await world.events(category)) {
+      if (event.type === 'StockDepleted' || event.type === 'StockReplenished') continue;
+      shop[stream] ??= [];
+      shop[stream].push(
+        JSON.stringify([event.type, event.occurredAt.startsWith('2010') && event.occurredAt, event.data]),
+      );
+    }
+  }
+  for (const events of Object.values(shop)) events.sort();
+  return shop;
+}
+
+describe('An import of invoices', () => {
+  it('leaves one order for each invoice with a line, as it was, at its own time', async () => {
+    const world = createImportWorld();
+    await world.run(FIXTURE);
+    const orders = await world.events('order');
+    const placed = orders.flatMap(({ event }) => (event.type === 'OrderPlaced' ? [event] : []));
+    expect(placed.map(({ data }) => data.orderId).sort()).to.deep.equal(
+      ['536365', '536366', '536368', '536374', '536375'].map((number) => `order_${number}`),
+    );
+    const byId = new Map(placed.map((event) => [event.data.orderId, event]));
+
+    const hearts = byId.get('order_536365')!;
+    expect(hearts).to.deep.include({
+      occurredAt: '2010-12-01T08:26:00.000Z',
+      actor: { type: 'import', id: 'online-retail' },
+    });
+    expect(hearts.data).to.deep.include({
+      customerId: 'customer_17850',
+      placedBy: 'staff',
+      currency: 'GBP',
+      labels: { country: 'United Kingdom' },
+      shipping: { method: 'POST', amount: 3600 },
+      total: 4074 + 3600,
+    });
+    expect(hearts.data.lines.map(({ sku, quantity, unitPrice }) => [sku, quantity, unitPrice])).to.deep.equal([
+      ['85123A', 6, 255],
+      ['71053', 6, 339],
+      ['85123A', 2, 255],
+    ]);
+
+    const guest = byId.get('order_536366')!.data;
+    expect(guest).to.include({ customerId: 'customer_guest-536366' });
+    expect(guest.lines.map(({ sku, title }) => [sku, title])).to.deep.equal([
+      ['22633', 'HAND WARMER "UNION JACK"'],
+      ['22632', 'HAND WARMER RED POLKA DOT'],
+    ]);
+    expect(guest.shipping).to.deep.equal({ method: 'DOT+C2', amount: 5010 });
+    expect(byId.get('order_536374')!.data).not.to.have.property('labels');
+
+    const types = orders.filter(({ stream }) => stream === 'order#536365').map(({ event }) => event.type);
+    expect(types).to.deep.equal(['OrderPlaced', 'OrderConfirmed', 'OrderFulfilled', 'OrderCompleted']);
+    expect(new Set(orders.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
+  });
+
+  it('ships each SKU of an order once, and leaves nothing on hand, reserved or committed', async () => {
+    const world = createImportWorld();
+    await world.run(FIXTURE);
+    const stock = await world.events('stock');
+    const onHand: Record<string, number> = {};
+    const open = new Map<string, number>();
+    for (const { stream, event } of stock) {
+      if (event.type === 'StockReceived') onHand[stream] = (onHand[stream] ?? 0) + event.data.quantity;
+      if (event.type === 'StockAdjusted') onHand[stream]! += event.data.delta;
+      if (event.type === 'StockReserved') open.set(`${stream} ${event.data.reservationId}`, event.data.quantity);
+      if (event.type === 'StockShipped') {
+        onHand[stream]! -= event.data.quantity;
+        open.delete(`${stream} ${event.data.reservationId}`);
+      }
+    }
+    expect([...open]).to.deep.equal([]);
+    expect(new Set(Object.values(onHand))).to.deep.equal(new Set([0]));
+    expect(Object.keys(onHand)).to.have.length(6);
+    const shipped = stock.filter(
+      ({ stream, event }) => stream === 'stock#85123A@main' && event.type === 'StockShipped',
+    );
+    expect(shipped.map(({ event }) => 'quantity' in event.data && event.data.quantity)).to.deep.equal([8, 1]);
+    const adjusted = stock.flatMap(({ event }) => (event.type === 'StockAdjusted' ? [event.data] : []));
+    expect(adjusted.map(({ sku, delta, reason }) => [sku, delta, reason])).to.have.deep.members([
+      ['71053', -3, 'damages'],
+      ['22139', -7, 'unspecified'],
+    ]);
+  });
+
+  it('publishes what has a price, and keeps the rest as a draft', async () => {
+    const world = createImportWorld();
+    await world.run(FIXTURE);
+    const published = new Set<string>();
+    const titles: Record<string, string> = {};
+    for (const { event } of await world.events('product')) {
+      if (event.type === 'ProductPublished') published.add(event.data.productId);
+      if (event.type === 'ProductDrafted') titles[event.data.productId] = event.data.title;
+    }
+    expect(titles).to.deep.equal({
+      product_85123A: 'CREAM HANGING HEART T-LIGHT HOLDER',
+      product_71053: 'WHITE METAL LANTERN',
+      product_22633: 'HAND WARMER "UNION JACK"',
+      product_22632: 'HAND WARMER RED POLKA DOT',
+      product_84029G: 'KNITTED UNION FLAG HOT WATER BOTTLE',
+      product_22139: '22139',
+    });
+    expect(Object.keys(titles).filter((id) => !published.has(id))).to.deep.equal(['product_22139']);
+  });
+
+  it('changes nothing the second time, however much later', async () => {
+    const world = createImportWorld();
+    expect(await world.run(FIXTURE)).to.be.above(0);
+    expect(await world.run(FIXTURE)).to.equal(0);
+    world.advance(DAY_MS);
+    expect(await world.run(FIXTURE)).to.equal(0);
+  });
+
+  it('adds what is missing when it goes further, and revises the title that has become the commonest', async () => {
+    const whole = createImportWorld();
+    await whole.run(FIXTURE);
+    const grown = createImportWorld();
+    for (const limit of [1, 4, 8, undefined]) {
+      await grown.run(FIXTURE, limit === undefined ? {} : { limit });
+      grown.advance(DAY_MS);
+    }
+    const [once, grownTo] = [await shopAfter(whole), await shopAfter(grown)];
+    for (const stream of Object.keys(once).filter((name) => /^(order|payment|checkout|sku)#/.test(name))) {
+      expect(grownTo[stream], stream).to.deep.equal(once[stream]);
+    }
+    const received = async (world: ImportWorld) => {
+      const units: Record<string, number> = {};
+      for (const { event } of await world.events('stock')) {
+        if (event.type === 'StockReceived') units[event.data.sku] = (units[event.data.sku] ?? 0) + event.data.quantity;
+      }
+      return units;
+    };
+    expect(await received(grown)).to.deep.equal(await received(whole));
+    const titles = (await grown.events('product')).flatMap(({ stream, event }) =>
+      stream === 'product#85123A' && 'title' in event.data ? [[event.type, event.data.title]] : [],
+    );
+    expect(titles).to.deep.equal([
+      ['ProductDrafted', 'WHITE HANGING HEART T-LIGHT HOLDER'],
+      ['ProductRevised', 'CREAM HANGING HEART T-LIGHT HOLDER'],
+    ]);
+  });
+
+  it('ends the same when it is killed at any appends and started again, at once or a day later', async () => {
+    const undisturbed = createImportWorld();
+    const commits = await undisturbed.run(FIXTURE);
+    const expected = await shopAfter(undisturbed);
+    const kill = fc.record({
+      dieAt: fc.integer({ min: 1, max: commits }),
+      stored: fc.boolean(),
+      pause: fc.constantFrom(0, DAY_MS),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(kill, { minLength: 1, maxLength: 3 }), async (kills) => {
+        const world = createImportWorld();
+        for (const { dieAt, stored, pause } of kills) {
+          await world.run(FIXTURE, { dieAt, stored });
+          world.advance(pause);
+        }
+        await world.run(FIXTURE);
+        expect(await shopAfter(world)).to.deep.equal(expected);
+        expect(await world.run(FIXTURE)).to.equal(0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,120 @@
+// `commerce import online-retail FILE`: a year of a shop's invoices, through the command handlers, into the read models.
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { type Books, type Counts, readBooks } from '../../commands/import/online-retail/books.js';
+import { ImportError } from '../../commands/import/online-retail/import-error.js';
+import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
+import { importInvoices } from '../../commands/import/online-retail/run.js';
+import { exponentOf, type Money } from '../../domain/kernel/money.js';
+import { type CommonOptions, withJson, withProfile } from '../options.js';
+import { createProgress, type Progress } from '../progress.js';
+
+/** The shop as an import needs it. */
+export interface ImportShop extends ImportPorts {
+  /** Commits that this process has appended so far. */
+  commits(): number;
+  /** Runs the projectors unless another process does; resolves when aborted. */
+  hostProjectors(signal: AbortSignal): Promise<void>;
+  /** Resolves when the read models have reached the last commit of the log; rejects with the signal's reason. */
+  caughtUp(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ImportSummary extends Counts {
+  seconds: number;
+  commits: number;
+  commitsPerSecond: number;
+}
+
+type ImportOptions = CommonOptions & { limit?: number };
+
+export function importCommand(openShop: (options: CommonOptions) => Promise<ImportShop>): Command {
+  const onlineRetail = withJson(withProfile(new Command('online-retail')))
+    .description('import the invoices of an Online Retail file; running it again adds only what is missing')
+    .argument('<file>', 'CSV, plain or gzip')
+    .option('--limit <invoices>', 'only the first so many invoices of the file', positiveInteger)
+    .action(async (file: string, options: ImportOptions) => {
+      const startedAt = performance.now();
+      // The whole file is read before an engine starts: a broken one changes nothing.
+      const books = await readBooks(file, options.limit);
+      const commits = await importInto(await openShop(options), file, books);
+      const seconds = (performance.now() - startedAt) / 1000;
+      const summary = summaryOf(books, commits, seconds);
+      console.log(options.json ? JSON.stringify(summary) : tableOf(summary));
+    });
+  return new Command('import').description('import data into the shop').addCommand(onlineRetail);
+}
+
+/** Resolves to the commits it made, when the read models show them. The shop is closed in any case. */
+export async function importInto(shop: ImportShop, file: string, books: Books): Promise<number> {
+  const stop = new AbortController();
+  const interrupt = () =>
+    stop.abort(new ImportError('The import was stopped; run it again and it goes on from there.'));
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const projecting = new AbortController();
+  const projected = shop.hostProjectors(projecting.signal).catch((error) => stop.abort(error));
+  const progress = createProgress();
+  try {
+    return await sendAll(shop, file, books, progress, stop.signal);
+  } finally {
+    progress.end();
+    projecting.abort();
+    await projected;
+    await shop.close();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+async function sendAll(
+  shop: ImportShop,
+  file: string,
+  books: Books,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<number> {
+  const before = shop.commits();
+  await importInvoices(shop, file, books, signal, progress.report);
+  const commits = shop.commits() - before;
+  await shop.caughtUp(signal);
+  return commits;
+}
+
+function summaryOf({ counts }: Books, commits: number, elapsed: number): ImportSummary {
+  const seconds = Math.round(elapsed * 10) / 10;
+  return { ...counts, seconds, commits, commitsPerSecond: Math.round(commits / elapsed) };
+}
+
+function tableOf(summary: ImportSummary): string {
+  const { goods, shipping, adjustments, returns, refused, seconds, commits, commitsPerSecond } = summary;
+  const table = new Table({ colAligns: ['left', 'right'], style: { head: [], border: [] } });
+  const refusals = Object.entries(refused).map(([reason, rows]) => [`rows refused: ${reason}`, count(rows)]);
+  table.push(
+    ['rows', count(summary.rows)],
+    ['orders', count(summary.orders)],
+    ['lines', count(summary.lines)],
+    ['units', count(summary.units)],
+    ['goods', amount(goods)],
+    ['shipping', amount(shipping)],
+    ['products', count(summary.products)],
+    ['customers', count(summary.customers)],
+    ['stock adjustments', `${count(adjustments.rows)} rows, ${count(adjustments.units)} units`],
+    ['returns, left for later', `${count(returns.rows)} rows`],
+    ...refusals,
+    ['seconds', count(seconds)],
+    ['commits', `${count(commits)}, ${count(commitsPerSecond)} a second`],
+  );
+  return table.toString();
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-GB');
+}
+
+function amount({ amount, currency }: Money): string {
+  return (amount / 10 ** exponentOf(currency)).toLocaleString('en-GB', { style: 'currency', currency });
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('it must be a whole number above 0.');
+  return Number(text);
+}

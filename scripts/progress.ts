@@ -1,0 +1,38 @@
+// One line on the terminal that says how far a long job is, how fast it goes and how long it will take; silent in a pipe.
+import { Presets, SingleBar } from 'cli-progress';
+
+export interface Progress {
+  /** The first report of another job, or of another total, begins a new line. */
+  report(job: string, done: number, total: number): void;
+  /** Leaves the last line as it stands. */
+  end(): void;
+}
+
+/** Redraws per second. */
+const FPS = 5;
+
+export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+  if (!stream.isTTY) return { report() {}, end() {} };
+  let current: { job: string; bar: SingleBar; startedAt: number } | undefined;
+
+  function begin(job: string, total: number) {
+    current?.bar.stop();
+    const format = `${job} {value}/{total} {bar} {rate}/s, {eta_formatted} left`;
+    const bar = new SingleBar({ format, stream, fps: FPS, hideCursor: true, etaBuffer: 500 }, Presets.shades_classic);
+    bar.start(total, 0, { rate: 0 });
+    current = { job, bar, startedAt: performance.now() };
+    return current;
+  }
+
+  return {
+    report(job, done, total) {
+      const { bar, startedAt } = current?.job === job && current.bar.getTotal() === total ? current : begin(job, total);
+      const seconds = (performance.now() - startedAt) / 1000;
+      bar.update(done, { rate: Math.round(done / Math.max(seconds, 0.001)) });
+    },
+    end() {
+      current?.bar.stop();
+      current = undefined;
+    },
+  };
+}
