@@ -156,6 +156,7 @@ export function createPostgresEventStore({
 
 const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
 
+/** The store's own clock decides: nothing goes in from a writer whose clock is off, or so late that the watermark may have passed it. */
 const INSERT_SQL = `
   insert into events (${COMMIT_COLUMNS})
   select r.* from unnest(
@@ -213,7 +214,7 @@ const LOG_SQL = `
 
 /**
  * Now, or when the oldest transaction that may still write to the log began. The statement's own time comes first: a
- * writer that takes its lock later than we look reads its clock later, too. (Sessions of other roles are seen without
+ * writer that takes its lock later than we look reads its clock later, too. (Connections of other roles are seen without
  * their times, unless ours is granted pg_read_all_stats.)
  */
 const WATERMARK_SQL = `
