@@ -26,7 +26,11 @@ export interface ProjectorHostDeps {
   signal: AbortSignal;
   log: Logger;
   sweepEveryMs?: number;
+  /** Waits, but not longer than until the signal aborts. */
+  pause?: Pause;
 }
+
+type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 
 /** A projector whose store, or the log behind it, did not answer. */
 export interface Away {
@@ -50,8 +54,9 @@ export function runProjectors({
   signal,
   log,
   sweepEveryMs = SWEEP_EVERY_MS,
+  pause = pauseUnlessAborted,
 }: ProjectorHostDeps): ProjectorHost {
-  const lanes = projectors.map((projector) => createLane(projector, signal, log));
+  const lanes = projectors.map((projector) => createLane(projector, signal, log, pause));
   const deliver = async (commits: readonly Commit[]) => {
     await Promise.all(lanes.map((lane) => lane.deliver(commits)));
   };
@@ -78,7 +83,7 @@ interface Lane {
 }
 
 /** One projector's way through the failures of its store. Nothing here rejects. */
-function createLane(projector: Projector, signal: AbortSignal, log: Logger): Lane {
+function createLane(projector: Projector, signal: AbortSignal, log: Logger, pause: Pause): Lane {
   const missed = new Map<StreamId, number>();
   let sweepDue: { full: boolean } | undefined;
   let away: Away | undefined;
@@ -155,8 +160,7 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger): Lan
   return { deliver, sweep, away: () => away, atRest: () => recovery };
 }
 
-/** Ends early when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const end = () => {

@@ -1,0 +1,161 @@
+// The host of the projectors: one feed for all, and none in the way of another.
+import { expect } from 'chai';
+import { type Commit, START } from '../../domain/kernel/commit.js';
+import type { ChangeFeed } from '../../domain/kernel/feed.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { runProjectors } from './host.js';
+import type { Projector } from './projector.js';
+
+describe('The host of the projectors', () => {
+  it('hands every batch to every projector', async () => {
+    const { deliver, stop, projectors } = await createHost();
+    await deliver(commit('order#1', 1), commit('order#1', 2));
+    expect(projectors.map(({ applied }) => applied)).to.deep.equal([
+      ['order#1 1', 'order#1 2'],
+      ['order#1 1', 'order#1 2'],
+    ]);
+    await stop();
+  });
+
+  it('goes on with the others while one store is away, says which, and catches up when it is back', async () => {
+    const { deliver, stop, tick, host, projectors } = await createHost();
+    const [orders, search] = projectors;
+    search!.away = true;
+    await deliver(commit('order#1', 1));
+    await deliver(commit('order#1', 2), commit('order#2', 1));
+    expect(orders!.applied).to.have.length(3);
+    expect(host.readiness().map(({ projection, error }) => `${projection}: ${error}`)).to.deep.equal([
+      'search_v1: away',
+    ]);
+    await tick();
+    expect(host.readiness()).to.have.length(1);
+
+    search!.away = false;
+    await tick();
+    expect(search!.caughtUp).to.deep.equal([{ 'order#1': 2, 'order#2': 1 }]);
+    expect(host.readiness()).to.deep.equal([]);
+    await deliver(commit('order#1', 3));
+    expect(search!.applied).to.deep.equal(['order#1 3']);
+    await stop();
+  });
+
+  it('sweeps at the start and again and again, and makes up for a sweep that failed', async () => {
+    const { stop, tick, projectors, host } = await createHost(([orders]) => {
+      orders!.away = true;
+    });
+    const [orders, search] = projectors;
+    expect([orders!.sweeps, search!.sweeps]).to.deep.equal([0, 1]);
+    expect(host.readiness()).to.have.length(1);
+    orders!.away = false;
+    await tick();
+    expect(orders!.sweeps).to.be.greaterThan(0);
+    expect(host.readiness()).to.deep.equal([]);
+    const before = search!.sweeps;
+    await tick();
+    expect(search!.sweeps).to.be.greaterThan(before);
+    await stop();
+  });
+
+  it('leaves to the sweep what it cannot remember', async () => {
+    const { deliver, stop, tick, projectors } = await createHost();
+    const search = projectors[1]!;
+    search.away = true;
+    await deliver(...Array.from({ length: 20_001 }, (_, n) => commit(`order#${n}`, 1)));
+    search.away = false;
+    const before = search.sweeps;
+    await tick();
+    expect(Object.keys(search.caughtUp[0]!)).to.have.length(20_000);
+    expect(search.sweeps).to.be.greaterThan(before);
+    await stop();
+  });
+
+  it('comes to rest when it is told to, even while a store is away', async () => {
+    const { deliver, stop, projectors } = await createHost();
+    projectors[0]!.away = true;
+    await deliver(commit('order#1', 1));
+    await stop();
+  });
+});
+
+async function createHost(prepare: (projectors: StubProjector[]) => void = () => {}) {
+  const projectors = [stubProjector('orders_v1'), stubProjector('search_v1')];
+  prepare(projectors);
+  const stopping = new AbortController();
+  let handle: Parameters<ChangeFeed['run']>[1] = async () => {};
+  const feed: ChangeFeed = {
+    run(_consumer, deliver, signal) {
+      handle = deliver;
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  };
+
+  let pauses: (() => void)[] = [];
+  const pause = (_ms: number, signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      pauses.push(resolve);
+      signal.addEventListener('abort', () => resolve());
+    });
+  const host = runProjectors({ feed, consumer: 'test', projectors, signal: stopping.signal, log: silent, pause });
+  await settled();
+
+  return {
+    host,
+    projectors,
+    deliver: (...commits: Commit[]) => handle(commits),
+    /** All pauses end. */
+    async tick() {
+      const ended = pauses;
+      pauses = [];
+      for (const end of ended) end();
+      await settled();
+    },
+    async stop() {
+      stopping.abort();
+      await host.done;
+    },
+  };
+}
+
+interface StubProjector extends Projector {
+  away: boolean;
+  applied: string[];
+  caughtUp: Record<StreamId, number>[];
+  sweeps: number;
+}
+
+function stubProjector(name: string): StubProjector {
+  const here = () => {
+    if (stub.away) throw new Error('away');
+  };
+  const stub: StubProjector = {
+    name,
+    away: false,
+    applied: [],
+    caughtUp: [],
+    sweeps: 0,
+    async apply(commits) {
+      here();
+      stub.applied.push(...commits.map(({ stream, position }) => `${stream} ${position.commitNo}`));
+    },
+    async catchUp(tails) {
+      here();
+      stub.caughtUp.push(Object.fromEntries(tails));
+    },
+    async sweep() {
+      here();
+      stub.sweeps++;
+    },
+    retry: async () => undefined,
+    status: () => Promise.reject(new Error('not asked for')),
+  };
+  return stub;
+}
+
+function commit(stream: StreamId, commitNo: number): Commit {
+  return { stream, position: { ...START, commitNo }, firstVersion: 1, commandIds: [], previousHash: '', events: [] };
+}
+
+/** Promises that wait for nothing have settled. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+const silent = { info() {}, warn() {}, error() {} };
