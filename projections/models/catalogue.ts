@@ -16,6 +16,4 @@ export interface CatalogueQueries {
   byId(productId: string): Promise<ProductView | undefined>;
   /** Published products, by id. */
   list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
-  /** Categories of published products, by name. */
-  categories(): Promise<string[]>;
 }

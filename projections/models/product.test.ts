@@ -14,7 +14,7 @@ const commands: ProductCommand[] = [
   {
     type: 'DraftProduct',
     productId: ID,
-    details: { title: 'Mug', brand: 'Acme', categories: ['kitchen'] },
+    details: { title: 'Mug', brand: 'Acme', categories: ['kitchen'], attributes: { 'max. load': 2, $: true } },
     variants: [{ sku: 'MUG-S', prices: [GBP(500)] }],
   },
   { type: 'AddVariant', variant: { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' } } },
@@ -51,6 +51,7 @@ describe('The product read models', () => {
       title: 'Blue mug',
       brand: 'Acme',
       categories: ['kitchen'],
+      attributes: { 'max. load': 2, $: true },
       variants: [
         { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }], inStock: false },
         { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' }, inStock: true },

@@ -4,11 +4,19 @@ import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import type { Handler, Projection } from '../runtime/projection.js';
 
+/** A record whose keys are the seller's words, as a list: stores dislike dots and dollars in the names of fields. */
+type Entries<V> = readonly { name: string; value: V }[];
+
+interface StoredVariant extends Omit<Variant, 'options'> {
+  options?: Entries<string>;
+}
+
 /** The part of product#; absent if stock was heard of first. */
-export interface ProductPart extends ProductDetails {
+interface ProductPart extends Omit<ProductDetails, 'attributes'> {
   id: string;
   status: Product['status'];
-  variants: readonly Variant[];
+  attributes?: Entries<string | number | boolean>;
+  variants: readonly StoredVariant[];
 }
 
 export type ProductDocument = Partial<ProductPart> & {
@@ -17,7 +25,9 @@ export type ProductDocument = Partial<ProductPart> & {
 };
 
 /** What callers see of a product. */
-export interface ProductView extends Omit<ProductPart, 'variants'> {
+export interface ProductView extends ProductDetails {
+  id: string;
+  status: Product['status'];
   variants: (Variant & { inStock: boolean })[];
 }
 
@@ -25,7 +35,19 @@ export interface ProductView extends Omit<ProductPart, 'variants'> {
 export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
   if (!isWhole(part)) return undefined;
   const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
-  return { ...part, variants: part.variants.map((variant) => ({ ...variant, inStock: skus.has(variant.sku) })) };
+  const { id, status, title, description, brand, categories, attributes, variants } = part;
+  return {
+    id,
+    status,
+    title,
+    ...(description !== undefined && { description }),
+    ...(brand !== undefined && { brand }),
+    ...(categories && { categories }),
+    ...(attributes && { attributes: fromEntries(attributes) }),
+    variants: variants.map(({ sku, prices, options }) => {
+      return { sku, prices, inStock: skus.has(sku), ...(options && { options: fromEntries(options) }) };
+    }),
+  };
 }
 
 type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
@@ -58,13 +80,14 @@ const handlers: ProductHandlers = {
   ProductDrafted: {
     keys,
     evolve(before, { data: { productId, ...details } }) {
-      return { ...before, ...(details as ProductDetails), id: productId, status: 'draft', variants: [] };
+      return { ...before, ...detailsOf(details), id: productId, status: 'draft', variants: [] };
     },
   },
   VariantAdded: {
     keys,
-    evolve(before, { data: { productId, ...variant } }) {
-      return { ...before, variants: [...(before?.variants ?? []), variant as Variant] };
+    evolve(before, { data: { sku, prices, options } }) {
+      const variant = { sku, prices, ...(options && { options: toEntries(options) }) };
+      return { ...before, variants: [...(before?.variants ?? []), variant] };
     },
   },
   VariantPricesSet: {
@@ -76,7 +99,7 @@ const handlers: ProductHandlers = {
   },
   ProductRevised: {
     keys,
-    evolve: (before, { data: { productId, ...changes } }) => ({ ...before, ...(changes as Partial<ProductDetails>) }),
+    evolve: (before, { data: { productId, ...changes } }) => ({ ...before, ...detailsOf(changes) }),
   },
   ProductPublished: { keys, evolve: (before) => ({ ...before, status: 'published' }) },
   ProductUnpublished: { keys, evolve: (before) => ({ ...before, status: 'unpublished' }) },
@@ -96,6 +119,21 @@ const handlers: ProductHandlers = {
     }),
   },
 };
+
+function detailsOf({
+  attributes,
+  ...details
+}: object & { attributes?: ProductDetails['attributes'] }): Partial<ProductPart> {
+  return { ...details, ...(attributes && { attributes: toEntries(attributes) }) };
+}
+
+function toEntries<V>(record: Readonly<Record<string, V>>): Entries<V> {
+  return Object.entries(record).map(([name, value]) => ({ name, value }));
+}
+
+function fromEntries<V>(entries: Entries<V>): Record<string, V> {
+  return Object.fromEntries(entries.map(({ name, value }) => [name, value]));
+}
 
 function isWhole(part: Partial<ProductPart>): part is ProductPart {
   return part.id !== undefined;

@@ -1,0 +1,17 @@
+// Opens what is sealed in an order, for its owner and for support; what is forgotten is left out.
+import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
+import type { OrderView } from '../../domain/order/order-view.js';
+import type { SealedOrderView } from '../../projections/models/orders.js';
+
+export async function openedOrder(
+  { shippingAddress, email, ...rest }: SealedOrderView,
+  personal: Pick<PersonalData, 'open'>,
+): Promise<OrderView> {
+  const open = async <T>(value: Personal<T> | undefined): Promise<T | undefined> => {
+    if (value === undefined) return undefined;
+    const opened = await personal.open(value);
+    return isForgotten(opened) ? undefined : opened;
+  };
+  const [address, mail] = await Promise.all([open(shippingAddress), open(email)]);
+  return { ...rest, ...(address && { shippingAddress: address }), ...(mail && { email: mail }) };
+}

@@ -1,0 +1,123 @@
+// Products as shoppers see them: the catalogue, the page of one product, and search.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId } from '../../domain/kernel/id.js';
+import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
+import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { ProductPageQueries } from '../../projections/models/product-page.js';
+import {
+  PRODUCT_SORTS,
+  type ProductSearchQueries,
+  type ProductSort,
+  SEARCH_CURRENCY,
+} from '../../projections/models/product-search.js';
+import type { Visibility } from '../../projections/visibility.js';
+import { caughtUp } from './caught-up.js';
+import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
+
+const productAnswer = productDetailsSchema
+  .extend({
+    id: productIdSchema.meta({ example: 'product_mug' }),
+    status: z.enum(['draft', 'published', 'unpublished', 'discontinued']),
+    variants: z.array(variantSchema.extend({ inStock: z.boolean() })),
+  })
+  .meta({ id: 'Product' });
+
+const category = z.string().max(100).optional();
+
+const searchQuery = z.strictObject({
+  q: z.string().max(200).optional().meta({ description: 'Words of title or brand, or a SKU', example: 'blue mug' }),
+  category,
+  brand: z.string().max(100).optional(),
+  price: z
+    .string()
+    .regex(/^(\d{1,10})?\.\.(\d{1,10})?$/, 'must look like 500..2000, 500.. or ..2000')
+    .transform(rangeOf)
+    .optional()
+    .meta({ description: `Minor units of ${SEARCH_CURRENCY}, both ends included`, example: '500..2000' }),
+  inStock: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional(),
+  sort: z.enum(PRODUCT_SORTS).default('relevance'),
+  ...pageQuery,
+});
+
+/** What the last entry of a page is found again by, in each order. */
+const SEARCH_KEYS = {
+  relevance: z.tuple([z.number(), z.string()]),
+  title: z.tuple([z.string(), z.string()]),
+  price: z.tuple([z.number(), z.string()]),
+  '-price': z.tuple([z.number(), z.string()]),
+} satisfies Record<ProductSort, z.ZodType>;
+
+/** Who sees products that are not published. */
+const STAFF: readonly string[] = ['catalogue', 'support'];
+
+export interface ProductQueryDeps {
+  catalogue: { queries: CatalogueQueries; visibility: Visibility };
+  productPage: { queries: ProductPageQueries; visibility: Visibility };
+  productSearch: { queries: ProductSearchQueries; visibility: Visibility };
+}
+
+export function productQueries({ catalogue, productPage, productSearch }: ProductQueryDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/products',
+      summary: 'Published products',
+      roles: ['public'],
+      query: z.strictObject({ category, ...pageQuery }),
+      answers: { 200: pageAnswer(productAnswer) },
+      async handle(request) {
+        const { category, limit } = request.query;
+        const after = cursorOf(request.query.after, 'id', z.tuple([z.string()]));
+        await caughtUp('The catalogue', catalogue.visibility, request);
+        const page = await catalogue.queries.list({ category, limit, after });
+        return { status: 200, body: pageBody(page, 'id') };
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/products/{id}',
+      summary: 'One product; staff see those that are not published, too',
+      roles: ['public', 'catalogue', 'support'],
+      params: z.strictObject({ id: z.string() }),
+      answers: { 200: productAnswer },
+      async handle(request) {
+        const id = askedId(productIdSchema, request.params.id);
+        await caughtUp('The product page', productPage.visibility, request);
+        const product = await productPage.queries.byId(id);
+        if (!product || (product.status !== 'published' && !STAFF.includes(request.caller.role))) {
+          throw new Problem('not_found', `There is no ${id}.`);
+        }
+        return { status: 200, body: product };
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/search',
+      summary: 'Find published products',
+      roles: ['public'],
+      query: searchQuery,
+      answers: {
+        200: pageAnswer(productAnswer).extend({
+          facets: z.record(z.string(), z.array(z.strictObject({ value: z.string(), count: z.int() }))),
+        }),
+      },
+      async handle(request) {
+        const { after, ...query } = request.query;
+        const cursor = cursorOf<(string | number)[]>(after, query.sort, SEARCH_KEYS[query.sort]);
+        await caughtUp('The search', productSearch.visibility, request);
+        const page = await productSearch.queries.search({ ...query, after: cursor });
+        return { status: 200, body: { ...pageBody(page, query.sort), facets: {} } };
+      },
+    }),
+  ] as Endpoint[];
+}
+
+function rangeOf(text: string): { min?: number; max?: number } {
+  const [min, max] = text.split('..');
+  return { ...(min && { min: Number(min) }), ...(max && { max: Number(max) }) };
+}

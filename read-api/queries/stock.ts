@@ -1,0 +1,47 @@
+// How much there is of a SKU, and where.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import type { StockQueries } from '../../projections/models/stock.js';
+import type { Visibility } from '../../projections/visibility.js';
+import { caughtUp } from './caught-up.js';
+
+const stockAnswer = z
+  .strictObject({
+    sku: skuSchema,
+    locations: z.array(
+      z.strictObject({
+        location: locationSchema,
+        onHand: z.int(),
+        reserved: z.int(),
+        committed: z.int(),
+        available: z.int(),
+      }),
+    ),
+    available: z.int().meta({ description: 'Over all locations' }),
+  })
+  .meta({ id: 'Stock' });
+
+export interface StockQueryDeps {
+  queries: StockQueries;
+  visibility: Visibility;
+}
+
+export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
+  return endpoint({
+    method: 'get',
+    path: '/v1/stock/{sku}',
+    summary: 'Stock of a SKU at each location',
+    roles: ['catalogue', 'support'],
+    params: z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) }),
+    answers: { 200: stockAnswer },
+    async handle(request) {
+      const sku = askedId(skuSchema, request.params.sku);
+      await caughtUp('The stock', visibility, request);
+      const stock = await queries.bySku(sku);
+      if (!stock) throw new Problem('not_found', `There was never any stock of ${sku}.`);
+      return { status: 200, body: stock };
+    },
+  }) as Endpoint;
+}
