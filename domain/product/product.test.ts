@@ -90,6 +90,9 @@ describe('A product', () => {
       .when({ type: 'SetVariantPrices', variant: { sku: mug.sku, prices: [{ ...price, amount: 1 }] } })
       .then([{ type: 'VariantPricesSet', data: { sku: mug.sku, prices: [{ ...price, amount: 1 }], productId } }]);
     given([drafted, added]).when(noPrice).then([emptied]);
+    given([drafted, added, { type: 'VariantAdded', data: { ...unpriced, prices: [price], productId } }, published])
+      .when(noPrice)
+      .then([emptied]);
     given([drafted, added, emptied]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
   });
 
@@ -98,9 +101,9 @@ describe('A product', () => {
       drafted,
       added,
       { type: 'VariantAdded', data: { ...large, productId } },
-      { type: 'VariantPricesSet', data: { sku: large.sku, prices: [price], productId } },
+      { type: 'VariantPricesSet', data: { sku: large.sku, prices: [{ ...price, amount: 799 }], productId } },
     ];
-    expect(given(history).state?.variants).to.deep.equal([mug, { ...large, prices: [price] }]);
+    expect(given(history).state?.variants).to.deep.equal([mug, { ...large, prices: [{ ...price, amount: 799 }] }]);
   });
 
   it('sets prices of its own variants only', () => {

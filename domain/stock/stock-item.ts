@@ -146,7 +146,7 @@ function decideReservation(
     }
     case 'CommitReservation':
       if (held?.committed || ended === 'shipped') return [];
-      if (!held) return reject('conflict', `${named} ${ended ? `was ${ended}` : 'was never made'}.`);
+      if (!held) return reject('conflict', `${named} does not hold any stock.`);
       return [{ type: 'ReservationCommitted', data: { ...id, quantity } }];
     case 'ShipReservation':
       if (ended === 'shipped') return [];
