@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { problemOf } from '../../test/call-endpoint.js';
+import { createShop, KEEPER, type Shop } from '../../test/shop.js';
+
+const GBP = (amount: number) => [{ amount, currency: 'GBP' }];
+const MUG = {
+  id: 'product_mug',
+  title: 'Mug',
+  brand: 'Acme',
+  variants: [
+    { sku: 'MUG-S', prices: GBP(500), options: { size: 'S' } },
+    { sku: 'MUG-L', prices: GBP(800) },
+  ],
+};
+
+describe('The endpoints of the catalogue', () => {
+  let shop: Shop;
+  const post = (path: string, body?: unknown, key?: string) =>
+    shop.call(`post ${path}`, { caller: KEEPER, body, ...(key && { key }) });
+
+  beforeEach(() => {
+    shop = createShop();
+  });
+
+  it('draft a product and claim its SKUs', async () => {
+    const { status, body, seen, version, headers } = await post('/v1/products', MUG);
+    expect(status).to.equal(201);
+    expect(body).to.deep.equal({ ...MUG, status: 'draft' });
+    expect(version).to.equal(3);
+    expect([...seen!]).to.deep.equal([['product#mug', 1]]);
+    expect(headers).to.deep.equal({ Location: '/v1/products/product_mug' });
+    expect([...shop.log.streams.keys()]).to.deep.equal(['sku#MUG-L', 'sku#MUG-S', 'product#mug']);
+  });
+
+  it('make up an id, the same for the same key', async () => {
+    const { id, ...nameless } = MUG;
+    const { body } = await post('/v1/products', nameless, 'k');
+    const again = await post('/v1/products', nameless, 'k');
+    expect(body.id).to.match(/^product_/);
+    expect(again.body).to.deep.equal(body);
+    expect(shop.log.streams.get(`product#${body.id.slice('product_'.length)}`)).to.have.length(1);
+  });
+
+  it('refuse a product that exists, and claim nothing for it', async () => {
+    await post('/v1/products', MUG);
+    const other = { ...MUG, title: 'Cup', variants: [{ sku: 'CUP', prices: GBP(1) }] };
+    await problemOf(post('/v1/products', other), 'conflict');
+    expect(shop.log.streams.has('sku#CUP')).to.equal(false);
+  });
+
+  it('claim none of the SKUs if one belongs to another product', async () => {
+    await post('/v1/products', MUG);
+    const cup = { title: 'Cup', variants: [{ sku: 'CUP', prices: [] }, MUG.variants[0]] };
+    await problemOf(post('/v1/products', cup), 'conflict');
+    expect(shop.log.streams.has('sku#CUP')).to.equal(false);
+  });
+
+  it('publish, revise, unpublish and discontinue', async () => {
+    await post('/v1/products', MUG);
+    expect((await post('/v1/products/product_mug/publish')).body.status).to.equal('published');
+    const revised = await shop.call('patch /v1/products/product_mug', { caller: KEEPER, body: { title: 'Big mug' } });
+    expect(revised.body).to.include({ title: 'Big mug', brand: 'Acme' });
+    expect((await post('/v1/products/product_mug/unpublish')).body.status).to.equal('unpublished');
+    expect((await post('/v1/products/product_mug/discontinue')).body.status).to.equal('discontinued');
+    await problemOf(post('/v1/products/product_mug/publish'), 'rule_violated');
+  });
+
+  it('put a variant: a new one is added, a known one gets the prices', async () => {
+    await post('/v1/products', MUG);
+    const put = (path: string, body: unknown) =>
+      shop.call(`put /v1/products/product_mug/variants/${path}`, { caller: KEEPER, body });
+    const xl = await put('MUG-XL', { prices: GBP(900), options: { size: 'XL' } });
+    expect(xl.body.variants[2]).to.deep.equal({ sku: 'MUG-XL', prices: GBP(900), options: { size: 'XL' } });
+    const cheaper = await put('MUG-XL', { prices: GBP(850) });
+    expect(cheaper.body.variants[2]).to.deep.equal({ sku: 'MUG-XL', prices: GBP(850), options: { size: 'XL' } });
+    const priced = await put('MUG-S/prices', { prices: GBP(1) });
+    expect(priced.body.variants[0].prices).to.deep.equal(GBP(1));
+    await problemOf(put('MUG-XL', { prices: GBP(1), options: { size: 'XXL' } }), 'conflict');
+  });
+
+  it('take the version that the caller knows for the product, not for the SKUs', async () => {
+    await post('/v1/products', MUG);
+    const put = (sku: string, expectedVersion: number) =>
+      shop.call(`put /v1/products/product_mug/variants/${sku}`, {
+        caller: KEEPER,
+        body: { prices: [] },
+        expectedVersion,
+      });
+    expect((await put('MUG-XL', 3)).version).to.equal(4);
+    await problemOf(put('MUG-XXL', 3), 'version_mismatch');
+  });
+
+  it('know no product by a name that cannot be one', async () => {
+    await problemOf(post('/v1/products/cart_1/publish'), 'not_found');
+    await problemOf(post('/v1/products/product_none/publish'), 'not_found');
+  });
+});

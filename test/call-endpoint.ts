@@ -1,0 +1,69 @@
+// Calls endpoints as functions: validates as the mount does, without HTTP.
+import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
+import { Problem, type ProblemCode } from '../domain/kernel/errors.js';
+import type { StreamId } from '../domain/kernel/stream.js';
+
+export interface Call {
+  body?: unknown;
+  query?: Record<string, string>;
+  caller?: Caller;
+  seen?: ReadonlyMap<StreamId, number>;
+  /** A repeat with the same key issues the same commands and ids. */
+  key?: string;
+  expectedVersion?: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape.
+export type Answer = Omit<Reply, 'body'> & { body: any };
+
+let keys = 0;
+
+/** `call('post /v1/carts/cart_1/lines', {…})` */
+export function callerOf(endpoints: readonly Endpoint[]) {
+  return async (target: string, call: Call = {}): Promise<Answer> => {
+    const [method, path] = target.split(' ') as [string, string];
+    const { endpoint, params } = find(endpoints, method, path);
+    const key = call.key ?? `key-${keys++}`;
+    const caller = call.caller ?? { role: 'public', id: 'anonymous' };
+    let made = 0;
+    const request: EndpointRequest = {
+      params: endpoint.params ? endpoint.params.parse(params) : {},
+      query: endpoint.query ? endpoint.query.parse(call.query ?? {}) : {},
+      body: endpoint.body?.parse(call.body),
+      caller,
+      requestId: 'request',
+      seen: call.seen ?? new Map(),
+      waitMs: 0,
+      command: (step = '') => ({
+        id: `${key} ${step}`,
+        issuedAt: Date.now(),
+        correlationId: 'request',
+        actor: { type: 'customer', id: caller.id },
+        ...(call.expectedVersion !== undefined && { expectedVersion: call.expectedVersion }),
+      }),
+      newId: (prefix) => `${prefix}_${key}-${made++}`,
+    };
+    const reply = (await endpoint.handle(request)) as Answer;
+    endpoint.answers[reply.status]!.parse(reply.body);
+    return reply;
+  };
+}
+
+/** The problem that a call ends in. */
+export async function problemOf(call: Promise<unknown>, code: ProblemCode): Promise<Problem> {
+  const error = await call.then(
+    () => new Error('It was not refused.'),
+    (caught: unknown) => caught,
+  );
+  if (error instanceof Problem && error.code === code) return error;
+  throw error;
+}
+
+function find(endpoints: readonly Endpoint[], method: string, path: string) {
+  for (const endpoint of endpoints) {
+    const pattern = new RegExp(`^${endpoint.path.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`);
+    const match = endpoint.method === method ? pattern.exec(path) : null;
+    if (match) return { endpoint, params: { ...match.groups } };
+  }
+  throw new Error(`No endpoint takes ${method} ${path}.`);
+}

@@ -1,0 +1,72 @@
+// A whole write side in memory, with its endpoints.
+import { cartEndpoints } from '../commands/endpoints/carts.js';
+import { checkoutEndpoint } from '../commands/endpoints/checkout.js';
+import { createOwnCarts } from '../commands/endpoints/own-carts.js';
+import { createPrices } from '../commands/endpoints/prices.js';
+import { productEndpoints } from '../commands/endpoints/products.js';
+import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
+import { stockEndpoints } from '../commands/endpoints/stock.js';
+import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
+import { createCommandRunner } from '../commands/runtime/command-runner.js';
+import { catalogue } from '../domain/events.js';
+import type { Caller } from '../domain/kernel/endpoint.js';
+import type { PersonalData } from '../domain/kernel/personal.js';
+import { createCommitCodec } from '../infra/event-store/codec.js';
+import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { createTestProvider } from '../infra/payments/test-provider.js';
+import { createOrderReader } from '../read-api/queries/order-reader.js';
+import { callerOf } from './call-endpoint.js';
+
+export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
+export const BOB: Caller = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' };
+export const KEEPER: Caller = { role: 'catalogue', id: 'keeper' };
+export const SUPPORT: Caller = { role: 'support', id: 'support' };
+
+export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+
+const unsealed: PersonalData = {
+  seal: async (event) => event,
+  open: async (value) => value as never,
+  forget: async () => {},
+};
+
+export function createShop() {
+  const log = createMemoryLog();
+  const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
+  const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
+  const skuOwners = createSkuOwners({ runner });
+  const ownCarts = createOwnCarts({ runner });
+  const prices = createPrices({ runner, skuOwners });
+  const process = createCheckoutProcess({ runner, clock: Date.now, providers: { test: createTestProvider() } });
+  const orders = createOrderReader({ store, personal: unsealed });
+  const call = callerOf([
+    ...productEndpoints({ runner, skuOwners }),
+    ...stockEndpoints({ runner, skuOwners }),
+    ...cartEndpoints({ runner, ownCarts, prices, personal: unsealed, currencies: ['GBP', 'EUR'] }),
+    checkoutEndpoint({ runner, ownCarts, prices, process, orders, provider: 'test' }),
+  ]);
+  return { call, log, store, runner, personal: unsealed };
+}
+
+export type Shop = ReturnType<typeof createShop>;
+
+/** A published product of one variant, `<sku>` in GBP, with stock. */
+export async function sell({ call }: Pick<Shop, 'call'>, sku: string, amount: number, quantity = 10): Promise<string> {
+  const id = `product_${sku}`;
+  const variants = [{ sku, prices: [{ amount, currency: 'GBP' }] }];
+  await call('post /v1/products', { caller: KEEPER, body: { id, title: `The ${sku}`, variants } });
+  await call(`post /v1/products/${id}/publish`, { caller: KEEPER });
+  if (quantity > 0) await call(`post /v1/stock/${sku}/receipts`, { caller: KEEPER, body: { quantity } });
+  return id;
+}
+
+/** Ada's cart with an address and a shipping method. */
+export async function fill({ call }: Pick<Shop, 'call'>, lines: Readonly<Record<string, number>>): Promise<string> {
+  const { body } = await call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } });
+  for (const [sku, quantity] of Object.entries(lines)) {
+    await call(`post /v1/carts/${body.id}/lines`, { caller: ADA, body: { sku, quantity } });
+  }
+  await call(`put /v1/carts/${body.id}/shipping-address`, { caller: ADA, body: ADDRESS });
+  await call(`put /v1/carts/${body.id}/shipping-method`, { caller: ADA, body: { method: 'standard' } });
+  return body.id;
+}
