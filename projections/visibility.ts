@@ -1,7 +1,7 @@
 // When a query may answer someone who has seen certain commits: once the read model shows them.
 import type { SeenCommits } from '../domain/kernel/consistency.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
-import { createPositions } from './runtime/positions.js';
+import { createKnownPositions } from './runtime/known-positions.js';
 import type { Projection } from './runtime/projection.js';
 import type { SinkTable } from './runtime/sink.js';
 
@@ -24,7 +24,7 @@ export function createVisibility(
   projection: Projection<never, never>,
 ): VisibilityGate {
   const followed = new Set(projection.categories);
-  const shown = createPositions();
+  const shown = createKnownPositions();
   const refresh = table.refresh && sharedRefresh(() => table.refresh!());
   let advance = signalOnce();
 

@@ -51,7 +51,7 @@ export function createMongoSink(db: Db): Sink {
   return {
     async open(projection) {
       const name = physicalName(projection);
-      const options = { ignoreUndefined: true, timeoutMS: OPERATION_TIMEOUT_MS };
+      const options = { ignoreUndefined: true, readPreference: 'primary', timeoutMS: OPERATION_TIMEOUT_MS } as const;
       const documents = db.collection<MongoDocument>(name, options);
       await away(() => createIndexes(documents, projection));
       return createTable(documents, db.collection<Position>(`${name}_progress`, options));

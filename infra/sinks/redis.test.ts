@@ -14,7 +14,7 @@ describeWith('redis', 'The Redis sink', (engines) => {
   });
   after(() => redis?.disconnect());
 
-  sinkContract(() => createRedisSink(redis), { histories: 100 });
+  sinkContract(() => createRedisSink(redis), { runs: 100 });
 
   it('shows a document to who reads its key', async () => {
     const table = await createRedisSink(redis).open(pages);

@@ -1,12 +1,13 @@
 // The in-memory sink keeps the sink's contract, and the law of delivery finds the faults that would break it.
 import { expect } from 'chai';
 import { deliveryProperty } from '../../test/contracts/delivery.property.js';
+import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { createMemorySink } from './memory-sink.js';
 import type { SinkTable } from './sink.js';
 
 describe('The in-memory sink', () => {
-  it('ends as an in-order replay, whatever happens to messages and workers', () =>
-    deliveryProperty(createMemorySink, { runs: 2_000, shrink: true }));
+  const sink = createMemorySink();
+  sinkContract(() => sink, { runs: 2_000, shrink: true });
 });
 
 describe('The law of delivery', () => {

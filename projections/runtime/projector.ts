@@ -5,7 +5,7 @@ import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import { createDocumentWriter, type Poison } from './document-writer.js';
-import { createPositions } from './positions.js';
+import { createKnownPositions } from './known-positions.js';
 import { type Projection, physicalName } from './projection.js';
 import type { Quarantine, SinkTable } from './sink.js';
 
@@ -99,7 +99,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   const name = physicalName(projection);
   const followed = new Set(projection.categories);
   const writer = createDocumentWriter(projection, table);
-  const positions = createPositions();
+  const positions = createKnownPositions();
 
   async function apply(commits: readonly Commit[]): Promise<void> {
     const arrived = new Map<StreamId, Map<number, Commit>>();

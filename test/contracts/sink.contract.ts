@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Projection } from '../../projections/runtime/projection.js';
 import type { DocumentWrite, Sink, SinkTable, StoredDocument } from '../../projections/runtime/sink.js';
-import { deliveryProperty } from './delivery.property.js';
+import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
 
 /** A history makes tables of its own, which is slow in some engines. */
 const DELIVERY_TIMEOUT_MS = 60_000;
@@ -13,7 +13,7 @@ const ORDER: StreamId = 'order#1';
 const STOCK: StreamId = 'stock#A.B%24@main';
 
 /** Describe it around with the engine's name; `makeSink` is called inside tests. */
-export function sinkContract(makeSink: () => Sink, { histories = 25 } = {}): void {
+export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = { runs: 25 }): void {
   let projection: Projection<never, never>;
   let table: SinkTable;
   beforeEach(async () => {
@@ -195,7 +195,7 @@ export function sinkContract(makeSink: () => Sink, { histories = 25 } = {}): voi
 
   it('ends as an in-order replay, whatever happens to messages and workers', async function () {
     this.timeout(DELIVERY_TIMEOUT_MS);
-    await deliveryProperty(makeSink, { runs: histories });
+    await deliveryProperty(makeSink, delivery);
   });
 }
 

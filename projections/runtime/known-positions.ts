@@ -4,14 +4,14 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 /** Streams whose position is remembered, those used last; about 100 bytes each. */
 const MAX_STREAMS = 20_000;
 
-export interface Positions {
+export interface KnownPositions {
   /** A lower bound of the stream's position. */
   get(stream: StreamId): number | undefined;
   raise(stream: StreamId, commitNo: number): void;
   clear(): void;
 }
 
-export function createPositions(maxStreams = MAX_STREAMS): Positions {
+export function createKnownPositions(maxStreams = MAX_STREAMS): KnownPositions {
   const known = new Map<StreamId, number>();
   return {
     get: (stream) => known.get(stream),
