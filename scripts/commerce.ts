@@ -7,13 +7,15 @@ const WRONG_USAGE = 2;
 
 const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./commands/start.js')).startCommand(),
-  import: async () => (await import('./commands/import.js')).importCommand(),
+  import: async () =>
+    (await import('./commands/import.js')).importCommand(async (options) =>
+      (await import('./import-shop.js')).openImportShop(options),
+    ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),
-  bench: async () => (await import('./commands/bench.js')).benchCommand(),
 };
 
 async function main(args: string[]): Promise<void> {

@@ -5,8 +5,8 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool } from '../postgres.js';
-import { addressOf, type Engine } from './reachable.js';
-import { CONFIG, LIFECYCLE, LOG, POSTGRES } from './tokens.js';
+import { addressOf, type Engine, untilReachable } from './reachable.js';
+import { CONFIG, LIFECYCLE, LOG, POSTGRES, TELL } from './tokens.js';
 
 /** Appends, the feed, projections and queries share them; the server takes 100. */
 const CONNECTIONS = 16;
@@ -14,7 +14,7 @@ const CONNECTIONS = 16;
 export const postgresModule = new ContainerModule(({ bind }) => {
   bind(POSTGRES)
     .toResolvedValue(
-      async (config, lifecycle, log) => {
+      async (config, lifecycle, log, tell) => {
         const { databaseUrl } = await engineAddresses();
         let url = databaseUrl;
         if (url === undefined) {
@@ -28,9 +28,11 @@ export const postgresModule = new ContainerModule(({ bind }) => {
         }
         const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
         lifecycle.onClose(() => pool.end());
-        return { pool, engine: postgresEngine(pool, url) };
+        const engine = postgresEngine(pool, url);
+        await untilReachable(engine, tell);
+        return { pool, engine };
       },
-      [CONFIG, LIFECYCLE, LOG],
+      [CONFIG, LIFECYCLE, LOG, TELL],
     )
     .inSingletonScope();
 });

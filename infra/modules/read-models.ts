@@ -59,7 +59,7 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
     projectors: opened.map(({ projector }) => projector),
     visibility: Object.fromEntries(
       opened.map(({ name, visibility }) => [name, visibility]),
-    ) as ReadModels['visibility'],
+    ) as unknown as ReadModels['visibility'],
     show: async (seen, waitMs) =>
       (await Promise.all(opened.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
   };

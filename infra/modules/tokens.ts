@@ -2,6 +2,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
+import type { Application } from 'express';
 import type { ServiceIdentifier } from 'inversify';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
@@ -10,11 +11,18 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
+import type { UnfinishedCheckouts } from '../../commands/processes/checkout-recovery.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { OrderQueries } from '../../projections/models/orders.js';
+import type { ProductPageQueries } from '../../projections/models/product-page.js';
+import type { ProductSearchQueries } from '../../projections/models/product-search.js';
+import type { StockQueries } from '../../projections/models/stock.js';
 import type { Config } from '../config.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { CommitCodec } from '../event-store/codec.js';
@@ -25,6 +33,14 @@ import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
 export type Tell = (message: string) => void;
+
+export interface Queries {
+  orders: OrderQueries;
+  stock: StockQueries;
+  catalogue: CatalogueQueries;
+  productSearch: ProductSearchQueries;
+  productPage: ProductPageQueries;
+}
 
 export interface AwsClients {
   dynamodb: DynamoDBClient;
@@ -76,5 +92,12 @@ export const TOKENS = token<Tokens>('Tokens');
 export const SINKS = token<Sinks>('Sinks');
 export const READ_MODELS = token<ReadModels>('ReadModels');
 
+/** How each read model is read in the stores of the profile. */
+export const QUERIES = token<Queries>('Queries');
+export const OPEN_CHECKOUTS = token<UnfinishedCheckouts>('UnfinishedCheckouts');
+
 export const RUNNER = token<CommandRunner>('CommandRunner');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
+
+export const ENDPOINTS = token<readonly Endpoint[]>('Endpoints');
+export const APP = token<Application>('Application');

@@ -1,0 +1,41 @@
+// What the projectors tell, as Prometheus metrics.
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { millisOf } from '../../domain/kernel/clock.js';
+import type { ProjectionMetrics } from '../../projections/runtime/projector.js';
+
+export function projectionMetrics(registry: Registry): ProjectionMetrics {
+  const labelNames = ['projection'] as const;
+  const registers = [registry];
+  const applied = new Counter({
+    name: 'commerce_projection_applied_commits_total',
+    help: 'Commits that became part of the read model',
+    labelNames,
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'commerce_projection_lag_seconds',
+    help: 'How long the newest applied commit had been in the log',
+    labelNames,
+    registers,
+  });
+  const swept = new Gauge({
+    name: 'commerce_projection_swept_to_seconds',
+    help: 'Commit time up to which the read model was compared with the whole log, in seconds since 1970',
+    labelNames,
+    registers,
+  });
+  const quarantined = new Counter({
+    name: 'commerce_projection_quarantined_total',
+    help: 'Streams that stopped at a commit the projection cannot digest',
+    labelNames,
+    registers,
+  });
+  return {
+    applied(projection, commits, lagSeconds) {
+      applied.inc({ projection }, commits);
+      lag.set({ projection }, lagSeconds);
+    },
+    swept: (projection, at) => swept.set({ projection }, millisOf(at) / 1000),
+    quarantined: (projection) => quarantined.inc({ projection }),
+  };
+}

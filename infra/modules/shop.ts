@@ -1,0 +1,90 @@
+// What is the same on every profile: the command path, identity, read models and what keeps them up to date.
+import { ContainerModule } from 'inversify';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
+import { createCommandRunner } from '../../commands/runtime/command-runner.js';
+import { catalogue } from '../../domain/events.js';
+import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createPersonalData } from '../crypto/personal-data.js';
+import { createCommitCodec } from '../event-store/codec.js';
+import { loadTokenKey } from '../identity/token-key.js';
+import { createTokens } from '../identity/tokens.js';
+import { createTestProvider } from '../payments/test-provider.js';
+import { projectionMetrics } from './projection-metrics.js';
+import { openReadModels } from './read-models.js';
+import {
+  CHECKOUT,
+  CLOCK,
+  CODEC,
+  CONFIG,
+  EVENT_STORE,
+  LOG,
+  METRICS,
+  PERSONAL_DATA,
+  READ_MODELS,
+  RUNNER,
+  SINKS,
+  SNAPSHOTS,
+  SUBJECT_KEYS,
+  TOKENS,
+} from './tokens.js';
+
+export const shopModule = new ContainerModule(({ bind }) => {
+  bind(CLOCK).toConstantValue(Date.now);
+  bind(METRICS).toConstantValue(new Registry());
+  bind(CODEC).toConstantValue(createCommitCodec(catalogue));
+  bind(LOG)
+    .toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG])
+    .inSingletonScope();
+
+  bind(PERSONAL_DATA)
+    .toResolvedValue(
+      async ({ dataDir, masterKey }, keys) => {
+        const key = await loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) });
+        return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue });
+      },
+      [CONFIG, SUBJECT_KEYS],
+    )
+    .inSingletonScope();
+
+  bind(TOKENS)
+    .toResolvedValue(
+      async ({ dataDir, tokenKey }, clock) => {
+        const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+        return createTokens({ key, clock });
+      },
+      [CONFIG, CLOCK],
+    )
+    .inSingletonScope();
+
+  bind(RUNNER)
+    .toResolvedValue(
+      (store, snapshots, personal, clock, log) =>
+        createCommandRunner({
+          store,
+          snapshots,
+          personal,
+          clock,
+          catalogue,
+          onSnapshotError: (error) => log.warn({ err: error }, 'a snapshot could not be saved'),
+        }),
+      [EVENT_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
+    )
+    .inSingletonScope();
+
+  bind(CHECKOUT)
+    .toResolvedValue(
+      (runner, clock) => createCheckoutProcess({ runner, clock, providers: { test: createTestProvider() } }),
+      [RUNNER, CLOCK],
+    )
+    .inSingletonScope();
+
+  bind(READ_MODELS)
+    .toResolvedValue(
+      (sinks, store, clock, log, registry) =>
+        openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
+      [SINKS, EVENT_STORE, CLOCK, LOG, METRICS],
+    )
+    .inSingletonScope();
+});

@@ -1,0 +1,121 @@
+// `commerce doctor`: what is wrong with this set-up, and what to do.
+import { access, constants, mkdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import type { Config } from '../../infra/config.js';
+import { engineAddresses } from '../../infra/engines/addresses.js';
+import { ENGINES } from '../../infra/engines/catalogue.js';
+import { EngineUnavailable } from '../../infra/engines/errors.js';
+import { openPostgres } from '../../infra/engines/postgres.js';
+import { openShop } from '../../infra/modules/open-shop.js';
+import { enginesAway } from '../../infra/modules/reachable.js';
+import { ENGINES as SHOP_ENGINES } from '../../infra/modules/tokens.js';
+import { explain } from '../errors.js';
+import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+
+const DEFAULT_PORT = 3000;
+
+interface Finding {
+  check: string;
+  ok: boolean;
+  /** What was found; where it is not well, also what to do. */
+  detail: string;
+}
+
+export function doctorCommand(): Command {
+  return withJson(withProfile(new Command('doctor')))
+    .description('check this set-up and say what to do')
+    .action(async (options: CommonOptions) => {
+      const findings = await examine(() => configOf(options));
+      console.log(options.json ? JSON.stringify({ findings }) : table(findings));
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+    });
+}
+
+async function examine(readConfig: () => Config): Promise<Finding[]> {
+  const node = finding('Node.js', async () => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+    if (major < 20 || (major === 20 && minor < 19)) throw new Error(`${process.version}; install 20.19 or newer.`);
+    return process.version;
+  });
+  const settings = await finding('settings', async () => `profile ${readConfig().profile}`);
+  if (!settings.ok) return [await node, settings];
+
+  const config = readConfig();
+  const findings = [
+    node,
+    settings,
+    finding('data folder', () => dataFolder(config)),
+    finding('port', () => port(DEFAULT_PORT)),
+    finding('Postgres', () => postgres(config)),
+    ...(config.profile === 'aws' ? [finding('engines', () => engines(config))] : []),
+  ];
+  return Promise.all(findings);
+}
+
+async function finding(check: string, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { check, ok: true, detail: await look() };
+  } catch (error) {
+    return { check, ok: false, detail: explain(error).replace(/^commerce: /, '') };
+  }
+}
+
+async function dataFolder({ dataDir }: Config): Promise<string> {
+  await mkdir(dataDir, { recursive: true });
+  await access(dataDir, constants.R_OK | constants.W_OK);
+  return dataDir;
+}
+
+async function port(wanted: number): Promise<string> {
+  const server = createServer();
+  const taken = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(true));
+    server.listen(wanted, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+  return taken ? `${wanted} is taken: perhaps by a running commerce; else use --port` : `${wanted} is free`;
+}
+
+async function postgres({ dataDir }: Config): Promise<string> {
+  if ((await engineAddresses()).databaseUrl) return 'at DATABASE_URL; looked at with the engines of the profile';
+  const server = await openPostgres({ dataDir: join(dataDir, 'postgres') });
+  await server.stop();
+  return server.owned ? 'embedded; starts and stops' : 'embedded; runs already';
+}
+
+async function engines(config: Config): Promise<string> {
+  const addresses = await engineAddresses();
+  const known = {
+    ministack: addresses.awsEndpoint,
+    mongodb: addresses.mongodbUrl,
+    opensearch: addresses.opensearchUrl,
+    redis: addresses.redisUrl,
+  };
+  const missing = ENGINES.filter(({ name }) => known[name] === undefined);
+  if (missing.length > 0) {
+    const names = missing.map(({ name, variable }) => `${name} (${variable})`).join(', ');
+    throw new EngineUnavailable('engines', `no address of ${names}; run \`npm run engines -- up\` or set the variable`);
+  }
+  const shop = await openShop(config, { tell: () => {} });
+  try {
+    const away = await enginesAway(await shop.get(SHOP_ENGINES));
+    if (away.length > 0)
+      throw new EngineUnavailable(away.join(', '), 'does not answer; see `npm run engines -- status`');
+    return 'all answer';
+  } finally {
+    await shop.close();
+  }
+}
+
+function table(findings: readonly Finding[]): string {
+  const rows = new Table({
+    head: ['', 'check', 'finding'],
+    style: { head: [] },
+    colWidths: [6, 14, 90],
+    wordWrap: true,
+  });
+  for (const { ok, check, detail } of findings) rows.push([ok ? 'ok' : 'BAD', check, detail]);
+  return rows.toString();
+}

@@ -1,0 +1,52 @@
+// `commerce status`: how far each read model is, and what stands in quarantine.
+import { setTimeout as delay } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { millisOf } from '../../domain/kernel/clock.js';
+import { openShop } from '../../infra/modules/open-shop.js';
+import { READ_MODELS } from '../../infra/modules/tokens.js';
+import type { ProjectorStatus } from '../../projections/runtime/projector.js';
+import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+import { untilStopped } from '../stopping.js';
+
+const WATCH_EVERY_MS = 2_000;
+
+export function statusCommand(): Command {
+  return withJson(withProfile(new Command('status')))
+    .description('show each projection: version, position, lag, quarantine')
+    .option('--watch', 'show it again every two seconds, until Ctrl-C')
+    .action(async (options: CommonOptions & { watch?: boolean }) => {
+      const shop = await openShop(configOf(options), { tell: console.error });
+      try {
+        const { projectors } = await shop.get(READ_MODELS);
+        const stop = new AbortController();
+        if (options.watch) void untilStopped().then(() => stop.abort());
+        do {
+          const statuses = await Promise.all(projectors.map((projector) => projector.status()));
+          console.log(options.json ? JSON.stringify({ projections: statuses }) : tables(statuses));
+          if (options.watch) await delay(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+        } while (options.watch && !stop.signal.aborted);
+      } finally {
+        await shop.close();
+      }
+    });
+}
+
+function tables(statuses: readonly ProjectorStatus[]): string {
+  const projections = new Table({
+    head: ['projection', 'version', 'compared with the log up to', 'lag (commits)', 'lag (s)', 'in quarantine'],
+    colAligns: ['left', 'right', 'left', 'right', 'right', 'right'],
+    style: { head: [] },
+  });
+  for (const { name, version, sweptTo, lag, quarantine } of statuses) {
+    const compared = sweptTo === 0 ? 'never' : new Date(millisOf(sweptTo)).toISOString();
+    const commits = `${lag.atLeast ? '≥ ' : ''}${lag.commits}`;
+    projections.push([name, version, compared, commits, lag.seconds.toFixed(1), quarantine.length]);
+  }
+  const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
+  if (stuck.length === 0) return projections.toString();
+
+  const quarantine = new Table({ head: ['projection', 'stream', 'commit', 'since', 'error'], style: { head: [] } });
+  for (const { name, stream, commitNo, since, error } of stuck) quarantine.push([name, stream, commitNo, since, error]);
+  return `${projections}\n\nIn quarantine; each stream goes on once its commit can be digested:\n${quarantine}`;
+}

@@ -1,0 +1,47 @@
+// The shop as an import needs it: counts what it appends, and knows when the read models show all of it.
+import type { StreamId } from '../domain/kernel/stream.js';
+import { runBackground } from '../infra/modules/background.js';
+import { openShop } from '../infra/modules/open-shop.js';
+import { CHECKOUT, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../infra/modules/tokens.js';
+import type { ImportShop } from './commands/import.js';
+import { type CommonOptions, configOf } from './options.js';
+
+/** Streams whose positions one question asks for, and how long it may take until it is asked again. */
+const STREAMS_AT_ONCE = 5_000;
+const WAIT_MS = 2_000;
+
+export async function openImportShop(options: CommonOptions): Promise<ImportShop> {
+  const tails = new Map<StreamId, number>();
+  let commits = 0;
+  const shop = await openShop(configOf(options), {
+    tell: console.error,
+    onAppend(stream, commitNo) {
+      tails.set(stream, commitNo);
+      commits++;
+    },
+  });
+  try {
+    const readModels = await shop.get(READ_MODELS);
+    return {
+      runner: await shop.get(RUNNER),
+      store: await shop.get(EVENT_STORE),
+      checkout: await shop.get(CHECKOUT),
+      clock: await shop.get(CLOCK),
+      commits: () => commits,
+      hostProjectors: (signal) => runBackground(shop, signal),
+      async caughtUp(signal) {
+        const own = [...tails];
+        for (let from = 0; from < own.length; from += STREAMS_AT_ONCE) {
+          const seen = new Map(own.slice(from, from + STREAMS_AT_ONCE));
+          while (!(await readModels.show(seen, WAIT_MS))) signal.throwIfAborted();
+        }
+        // Nothing of our own: then what an earlier run has left behind is looked for in the log.
+        if (own.length === 0) await Promise.all(readModels.projectors.map((projector) => projector.sweep()));
+      },
+      close: () => shop.close(),
+    };
+  } catch (error) {
+    await shop.close();
+    throw error;
+  }
+}
