@@ -8,6 +8,10 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import type { Logger } from 'pino';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { productPage } from '../../projections/models/product-page.js';
+import { productSearch } from '../../projections/models/product-search.js';
+import { stock } from '../../projections/models/stock.js';
+import type { Sink } from '../../projections/runtime/sink.js';
 import { createDynamoClient, createKinesisClient, ensureStream, ensureTable } from '../aws.js';
 import { type Config, ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
@@ -19,6 +23,13 @@ import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
+import { productPageQueries, stockQueries } from '../read-models/documents.js';
+import { createPostgresOpenCheckouts } from '../read-models/open-checkouts.postgres.js';
+import { createPostgresOrders } from '../read-models/orders.postgres.js';
+import { postgresTable } from '../read-models/postgres.js';
+import { createOpenSearchProductSearch } from '../read-models/product-search.opensearch.js';
+import { redisDocuments } from '../read-models/redis.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
@@ -40,6 +51,7 @@ import {
   LIFECYCLE,
   LOG,
   POSTGRES,
+  QUERIES,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
@@ -141,16 +153,39 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(SINKS)
     .toResolvedValue(
-      ({ pool }, { mongo, opensearch, redis }) => ({
+      ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
         relational: createPostgresSink(pool),
         documents: createMongoSink(mongo),
-        search: createOpenSearchSink(opensearch),
+        search: named(createOpenSearchSink(opensearch), namespace),
         cache: createRedisSink(redis),
       }),
-      [POSTGRES, DOCUMENT_STORES],
+      [POSTGRES, DOCUMENT_STORES, CONFIG],
+    )
+    .inSingletonScope();
+
+  bind(QUERIES)
+    .toResolvedValue(
+      ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
+        orders: createPostgresOrders(pool),
+        stock: stockQueries(postgresTable(pool, stock)),
+        openCheckouts: createPostgresOpenCheckouts(pool),
+        catalogue: createMongoCatalogue(mongo),
+        productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
+        productPage: productPageQueries(redisDocuments(redis, productPage)),
+      }),
+      [POSTGRES, DOCUMENT_STORES, CONFIG],
     )
     .inSingletonScope();
 });
+
+/** OpenSearch has neither databases nor key prefixes: the namespace goes into the names of its indices. */
+function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
+  return { ...projection, name: `${namespace}-${projection.name}` };
+}
+
+function named(sink: Sink, namespace: string): Sink {
+  return { open: (projection) => sink.open(inNamespace(projection, namespace)) };
+}
 
 async function openAws({ namespace }: Config, lifecycle: Lifecycle, tell: Tell): Promise<AwsClients> {
   const { awsEndpoint } = await engineAddresses();

@@ -1,11 +1,19 @@
 // The profile `embedded`: every port on one Postgres.
 import { ContainerModule } from 'inversify';
+import { productPage } from '../../projections/models/product-page.js';
+import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
 import { createPostgresSnapshotStore, createSnapshotsTable } from '../event-store/snapshots-postgres.js';
 import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
+import { productPageQueries, stockQueries } from '../read-models/documents.js';
+import { createPostgresOpenCheckouts } from '../read-models/open-checkouts.postgres.js';
+import { createPostgresOrders } from '../read-models/orders.postgres.js';
+import { postgresTable } from '../read-models/postgres.js';
+import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import {
   CLOCK,
@@ -17,6 +25,7 @@ import {
   LIFECYCLE,
   LOG,
   POSTGRES,
+  QUERIES,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
@@ -102,6 +111,20 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
         const sink = createPostgresSink(pool);
         return { relational: sink, documents: sink, search: sink, cache: sink };
       },
+      [POSTGRES],
+    )
+    .inSingletonScope();
+
+  bind(QUERIES)
+    .toResolvedValue(
+      ({ pool }) => ({
+        orders: createPostgresOrders(pool),
+        stock: stockQueries(postgresTable(pool, stock)),
+        openCheckouts: createPostgresOpenCheckouts(pool),
+        catalogue: createPostgresCatalogue(pool),
+        productSearch: createPostgresProductSearch(pool),
+        productPage: productPageQueries(postgresTable(pool, productPage)),
+      }),
       [POSTGRES],
     )
     .inSingletonScope();

@@ -11,7 +11,6 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
-import type { UnfinishedCheckouts } from '../../commands/processes/checkout-recovery.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -19,6 +18,7 @@ import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { OpenCheckoutQueries } from '../../projections/models/open-checkouts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../../projections/models/product-search.js';
@@ -37,6 +37,7 @@ export type Tell = (message: string) => void;
 export interface Queries {
   orders: OrderQueries;
   stock: StockQueries;
+  openCheckouts: OpenCheckoutQueries;
   catalogue: CatalogueQueries;
   productSearch: ProductSearchQueries;
   productPage: ProductPageQueries;
@@ -94,7 +95,6 @@ export const READ_MODELS = token<ReadModels>('ReadModels');
 
 /** How each read model is read in the stores of the profile. */
 export const QUERIES = token<Queries>('Queries');
-export const OPEN_CHECKOUTS = token<UnfinishedCheckouts>('UnfinishedCheckouts');
 
 export const RUNNER = token<CommandRunner>('CommandRunner');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
