@@ -8,9 +8,13 @@ import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
 import { stockEndpoints } from '../commands/endpoints/stock.js';
 import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
+import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
+import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
+import { streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
+import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
@@ -45,7 +49,32 @@ export function createShop() {
     ...cartEndpoints({ runner, ownCarts, prices, personal: unsealed, currencies: ['GBP', 'EUR'] }),
     checkoutEndpoint({ runner, ownCarts, prices, process, orders, provider: 'test' }),
   ]);
-  return { call, log, store, runner, personal: unsealed };
+
+  let commands = 0;
+  const meta = (): CommandMeta => ({
+    id: `command-${commands++}`,
+    issuedAt: Date.now(),
+    correlationId: 'request',
+    actor: { type: 'staff', id: 'tests' },
+  });
+
+  /** Units leave the main location. */
+  async function ship(sku: string, quantity: number): Promise<void> {
+    const id = { sku, location: 'main', reservationId: `order_${commands}` };
+    await runner.execute(stockItem, stockStream(id), { type: 'ReserveStock', ...id, quantity }, meta());
+    await runner.execute(stockItem, stockStream(id), { type: 'CommitReservation', ...id }, meta());
+    await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta());
+  }
+
+  /** A cart whose checkout nobody starts. */
+  async function submit(cartId: string): Promise<void> {
+    const { state } = await runner.load(cart, streamOf(cartId));
+    const unitPrices = Object.fromEntries(state!.lines.map(({ sku, unitPrice }) => [sku, unitPrice]));
+    const command = { type: 'SubmitCart', unitPrices, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
+    await runner.execute(cart, streamOf(cartId), command, meta());
+  }
+
+  return { call, log, store, runner, personal: unsealed, ship, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

@@ -1,0 +1,45 @@
+// The catalogue in MongoDB.
+import { type Db, MongoError } from 'mongodb';
+import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
+import { pageOf } from '../../projections/models/page.js';
+import { type ProductDocument, productView } from '../../projections/models/product.js';
+import { physicalName } from '../../projections/runtime/projection.js';
+import type { MongoDocument } from '../sinks/mongodb.js';
+import { orUnavailable } from '../sinks/unavailable.js';
+
+/** An operation without an answer is given up. */
+const OPERATION_TIMEOUT_MS = 5_000;
+
+export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQueries {
+  const products = db.collection<MongoDocument>(physicalName(projection), { timeoutMS: OPERATION_TIMEOUT_MS });
+  const away = <T>(work: () => Promise<T>) => orUnavailable('MongoDB', (error) => error instanceof MongoError, work);
+  const viewOf = ({ document }: Pick<MongoDocument, 'document'>) =>
+    document && productView(document as ProductDocument);
+
+  return {
+    async byId(productId) {
+      const found = await away(() => products.findOne({ _id: productId }, { projection: { document: 1 } }));
+      return (found && viewOf(found)) ?? undefined;
+    },
+
+    async list({ category, limit, after }) {
+      const filter = {
+        'document.status': 'published',
+        ...(category !== undefined && { 'document.categories': category }),
+        ...(after && { 'document.id': { $gt: after[0] } }),
+      };
+      const found = await away(() =>
+        products
+          .find(filter, { projection: { document: 1 } })
+          .sort({ 'document.id': 1 })
+          .limit(limit + 1)
+          .toArray(),
+      );
+      return pageOf(
+        found.map((entry) => viewOf(entry)!),
+        limit,
+        (product) => [product.id],
+      );
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// Reads the tables that the Postgres sink writes.
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { Projection } from '../../projections/runtime/projection.js';
+import { isTransient } from '../postgres.js';
+import { fieldSql, tableName } from '../sinks/postgres.js';
+import { orUnavailable } from '../sinks/unavailable.js';
+import type { Documents } from './documents.js';
+
+/** A statement without an answer is given up; its connection is closed. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+
+export interface PostgresTable<D> extends Documents<D> {
+  name: string;
+  /** The expression of a field, as it is indexed. */
+  field(name: string): string;
+  /** Each distinct text is prepared once per connection, under a name that follows from it. */
+  select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
+}
+
+export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): PostgresTable<D> {
+  const name = tableName(projection);
+  const { fields } = projection;
+  const statementNames = new Map<string, string>();
+
+  function statementName(text: string): string {
+    const known = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64url');
+    statementNames.set(text, known);
+    return known;
+  }
+
+  async function select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
+    const statement = { name: statementName(text), text, values: [...values], query_timeout: STATEMENT_TIMEOUT_MS };
+    const { rows } = await orUnavailable('Postgres', isTransient, () => pool.query<R>(statement));
+    return rows;
+  }
+
+  return {
+    name,
+    field: (field) => fieldSql(field, fields[field]!),
+    select,
+    async load(keys) {
+      const rows = await select<{ key: string; document: D }>(
+        `select key, document from ${name} where key = any($1) and document is not null`,
+        [keys],
+      );
+      return new Map(rows.map(({ key, document }) => [key, document]));
+    },
+  };
+}
+
+/** Collects the values of a statement: `bind(value)` is the placeholder for it. */
+export function placeholders(): { values: unknown[]; bind: (value: unknown) => string } {
+  const values: unknown[] = [];
+  return { values, bind: (value) => `$${values.push(value)}` };
+}

@@ -1,0 +1,124 @@
+// Every read model's queries, on the engines of both profiles.
+import { Client } from '@opensearch-project/opensearch';
+import { Redis } from 'ioredis';
+import { type Db, MongoClient } from 'mongodb';
+import type { Pool } from 'pg';
+import { catalogue } from '../../projections/models/catalogue.js';
+import { openCheckouts } from '../../projections/models/open-checkouts.js';
+import { orders } from '../../projections/models/orders.js';
+import { productPage } from '../../projections/models/product-page.js';
+import { productSearch } from '../../projections/models/product-search.js';
+import { stock } from '../../projections/models/stock.js';
+import { unitsSold } from '../../projections/models/units-sold.js';
+import {
+  catalogueContract,
+  openCheckoutsContract,
+  ordersContract,
+  productPageContract,
+  productSearchContract,
+  stockContract,
+  unitsSoldContract,
+} from '../../test/contracts/read-models.contract.js';
+import { describeWith, freshName } from '../../test/engines.js';
+import { createPool } from '../postgres.js';
+import { createMongoSink } from '../sinks/mongodb.js';
+import { createOpenSearchSink } from '../sinks/opensearch.js';
+import { createPostgresSink } from '../sinks/postgres.js';
+import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
+import { createMongoCatalogue } from './catalogue.mongodb.js';
+import { createPostgresCatalogue } from './catalogue.postgres.js';
+import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
+import { createPostgresOpenCheckouts } from './open-checkouts.postgres.js';
+import { createPostgresOrders } from './orders.postgres.js';
+import { postgresTable } from './postgres.js';
+import { createOpenSearchProductSearch } from './product-search.opensearch.js';
+import { createPostgresProductSearch } from './product-search.postgres.js';
+import { redisDocuments } from './redis.js';
+
+/** The same read model under a name of its own, so that each test begins with nothing. */
+function fresh<P extends { name: string }>(projection: P): P {
+  return { ...projection, name: freshName(projection.name) };
+}
+
+describeWith('postgres', 'Read models in Postgres', (engines) => {
+  let pool: Pool;
+  before(async () => {
+    pool = createPool({ url: await engines.freshDatabase() });
+  });
+  after(() => pool.end());
+
+  const open =
+    <P extends { name: string }, Q>(model: P, queriesOf: (projection: P) => Q) =>
+    () => {
+      const projection = fresh(model);
+      return { sink: createPostgresSink(pool), projection, queries: queriesOf(projection) };
+    };
+
+  describe('The orders', () => ordersContract(open(orders, (model) => createPostgresOrders(pool, model))));
+  describe('The stock', () => stockContract(open(stock, (model) => stockQueries(postgresTable(pool, model)))));
+  describe('The open checkouts', () =>
+    openCheckoutsContract(open(openCheckouts, (model) => createPostgresOpenCheckouts(pool, model))));
+  describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
+  describe('The product search', () =>
+    productSearchContract(open(productSearch, (model) => createPostgresProductSearch(pool, model))));
+  describe('The product page', () =>
+    productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));
+  describe('Units sold', () =>
+    unitsSoldContract(open(unitsSold, (model) => unitsSoldQueries(postgresTable(pool, model)))));
+});
+
+describeWith('mongodb', 'Read models in MongoDB', (engines) => {
+  let client: MongoClient;
+  let db: Db;
+  before(async () => {
+    client = await MongoClient.connect(engines.mongodb());
+    db = client.db(freshName('read_models'));
+  });
+  after(() => client?.close());
+
+  describe('The catalogue', () =>
+    catalogueContract(() => {
+      const projection = fresh(catalogue);
+      return { sink: createMongoSink(db), projection, queries: createMongoCatalogue(db, projection) };
+    }));
+});
+
+describeWith('opensearch', 'Read models in OpenSearch', (engines) => {
+  let client: Client;
+  before(() => {
+    client = new Client({ node: engines.opensearch() });
+  });
+  after(() => client?.close());
+
+  describe('The product search', () =>
+    productSearchContract(() => {
+      const projection = fresh(productSearch);
+      return {
+        sink: createOpenSearchSink(client),
+        projection,
+        queries: createOpenSearchProductSearch(client, projection),
+      };
+    }));
+});
+
+describeWith('redis', 'Read models in Redis', (engines) => {
+  let redis: Redis;
+  before(() => {
+    redis = new Redis(engines.redis(), REDIS_OPTIONS);
+  });
+  after(() => redis?.disconnect());
+
+  describe('The product page', () =>
+    productPageContract(() => {
+      const projection = fresh(productPage);
+      const queries = productPageQueries(redisDocuments(redis, projection));
+      return { sink: createRedisSink(redis), projection, queries };
+    }));
+
+  describe('Units sold', () =>
+    unitsSoldContract(() => {
+      const projection = fresh(unitsSold);
+      const queries = unitsSoldQueries(redisDocuments(redis, projection));
+      return { sink: createRedisSink(redis), projection, queries };
+    }));
+});

@@ -1,0 +1,259 @@
+// What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
+import { expect } from 'chai';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { OpenCheckoutQueries } from '../../projections/models/open-checkouts.js';
+import type { OrderQueries } from '../../projections/models/orders.js';
+import type { Cursor, Page } from '../../projections/models/page.js';
+import type { ProductPageQueries } from '../../projections/models/product-page.js';
+import type { ProductSearchQueries, ProductSearchRequest } from '../../projections/models/product-search.js';
+import type { StockQueries } from '../../projections/models/stock.js';
+import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
+import type { Projection } from '../../projections/runtime/projection.js';
+import { createProjector } from '../../projections/runtime/projector.js';
+import type { Sink } from '../../projections/runtime/sink.js';
+import { ADA, BOB, createShop, fill, KEEPER, type Shop, sell } from '../shop.js';
+
+const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+const silent = { info() {}, warn() {}, error() {} };
+
+/** Where a read model lives, and who is asked. */
+export interface ReadModelUnderTest<Q> {
+  sink: Sink;
+  projection: unknown;
+  queries: Q;
+}
+
+/** Called inside hooks; each gives a read model of its own. */
+type Open<Q> = () => ReadModelUnderTest<Q> | Promise<ReadModelUnderTest<Q>>;
+
+/** Brings the read model to where the shop is. */
+async function show(shop: Shop, { sink, projection }: ReadModelUnderTest<unknown>): Promise<void> {
+  const table = await sink.open(projection as Projection<never, never>);
+  const projector = createProjector({
+    projection: projection as Projection<never, never>,
+    table,
+    store: shop.store,
+    clock: Date.now,
+    log: silent,
+  });
+  await projector.catchUp(
+    new Map([...shop.log.streams].map(([stream, commits]) => [stream as StreamId, commits.length])),
+  );
+  await table.refresh?.();
+}
+
+/** All entries, read page by page. */
+async function allPages<T>(list: (after: Cursor | undefined) => Promise<Page<T>>): Promise<T[]> {
+  const entries: T[] = [];
+  let after: Cursor | undefined;
+  do {
+    const page = await list(after);
+    entries.push(...page.data);
+    after = page.next;
+  } while (after);
+  return entries;
+}
+
+const draft = (shop: Shop, sku: string, details: object, ...prices: object[]) =>
+  shop.call('post /v1/products', {
+    caller: KEEPER,
+    body: { id: `product_${sku}`, title: sku, ...details, variants: [{ sku, prices }] },
+  });
+
+async function publish(shop: Shop, sku: string, details: object, ...prices: object[]): Promise<void> {
+  await draft(shop, sku, details, ...prices);
+  await shop.call(`post /v1/products/product_${sku}/publish`, { caller: KEEPER });
+}
+
+export function productPageContract(open: Open<ProductPageQueries>): void {
+  it('shows a product whatever its status', async () => {
+    const shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500);
+    await draft(shop, 'CUP', { attributes: { 'max. load': 2, $: true }, categories: ['kitchen'] });
+    await show(shop, model);
+    expect(await model.queries.byId('product_MUG')).to.deep.equal({
+      id: 'product_MUG',
+      status: 'published',
+      title: 'The MUG',
+      variants: [{ sku: 'MUG', prices: [GBP(500)], inStock: true }],
+    });
+    expect(await model.queries.byId('product_CUP')).to.deep.equal({
+      id: 'product_CUP',
+      status: 'draft',
+      title: 'CUP',
+      categories: ['kitchen'],
+      attributes: { 'max. load': 2, $: true },
+      variants: [{ sku: 'CUP', prices: [], inStock: false }],
+    });
+    expect(await model.queries.byId('product_JUG')).to.equal(undefined);
+  });
+}
+
+export function catalogueContract(open: Open<CatalogueQueries>): void {
+  productPageContract(open);
+
+  it('lists what is published, page by page, without a gap or a repeat', async () => {
+    const shop = createShop();
+    const model = await open();
+    for (const sku of ['e', 'b', 'D', 'a', 'C']) await publish(shop, sku, { categories: ['letters'] }, GBP(1));
+    await publish(shop, 'f', { categories: ['others', 'letters'] }, GBP(1));
+    await publish(shop, 'g', {}, GBP(1));
+    await draft(shop, 'h', { categories: ['letters'] });
+    await shop.call('post /v1/products/product_b/unpublish', { caller: KEEPER });
+    await show(shop, model);
+    const ids = async (category?: string, limit = 2) =>
+      (await allPages((after) => model.queries.list({ category, limit, after }))).map(({ id }) => id.slice(8));
+    expect(await ids()).to.deep.equal(['C', 'D', 'a', 'e', 'f', 'g']);
+    expect(await ids('letters')).to.deep.equal(['C', 'D', 'a', 'e', 'f']);
+    expect(await ids('others')).to.deep.equal(['f']);
+    expect(await ids('nothing')).to.deep.equal([]);
+    expect(await model.queries.list({ limit: 6 })).not.to.have.property('next');
+  });
+}
+
+export function productSearchContract(open: Open<ProductSearchQueries>): void {
+  const all: Omit<ProductSearchRequest, 'limit'> = { sort: 'title' };
+  let search: (request?: Partial<ProductSearchRequest>) => Promise<string[]>;
+
+  before(async () => {
+    const shop = createShop();
+    const model = await open();
+    await publish(shop, 'MUG-1', { title: 'Blue mug', brand: 'Acme', categories: ['kitchen'] }, GBP(500));
+    await publish(
+      shop,
+      'MUG-2',
+      { title: 'Red mugs, a set of two', brand: 'Other', categories: ['kitchen'] },
+      GBP(900),
+    );
+    await publish(shop, '85123A', { title: 'Hanging heart', categories: ['decoration', 'gifts'] }, GBP(255));
+    await publish(shop, 'CARD', { title: 'Birthday card' }, { amount: 100, currency: 'EUR' });
+    await draft(shop, 'MUG-3', { title: 'Mug to come' }, GBP(1));
+    await shop.call('post /v1/stock/MUG-1/receipts', { caller: KEEPER, body: { quantity: 1 } });
+    await shop.call('post /v1/stock/CARD/receipts', { caller: KEEPER, body: { quantity: 1 } });
+    await show(shop, model);
+    search = async (request) =>
+      (await allPages((after) => model.queries.search({ ...all, ...request, limit: 1, after }))).map(
+        ({ variants }) => variants[0]!.sku,
+      );
+  });
+
+  it('finds published products by words of the title, in any form, by brand and by SKU', async () => {
+    expect(await search({ q: 'mug' })).to.deep.equal(['MUG-1', 'MUG-2']);
+    expect(await search({ q: 'BLUE mugs' })).to.deep.equal(['MUG-1']);
+    expect(await search({ q: 'acme' })).to.deep.equal(['MUG-1']);
+    expect(await search({ q: '85123a' })).to.deep.equal(['85123A']);
+    expect(await search({ q: 'mug-2' })).to.deep.equal(['MUG-2']);
+    expect(await search({ q: 'teapot' })).to.deep.equal([]);
+  });
+
+  it('narrows by category, brand, price and stock', async () => {
+    expect(await search({ category: 'gifts' })).to.deep.equal(['85123A']);
+    expect(await search({ brand: 'Other' })).to.deep.equal(['MUG-2']);
+    expect(await search({ brand: 'other' })).to.deep.equal([]);
+    expect(await search({ price: { min: 255, max: 500 } })).to.deep.equal(['MUG-1', '85123A']);
+    expect(await search({ price: { min: 501 } })).to.deep.equal(['MUG-2']);
+    expect(await search({ price: { max: 499 } })).to.deep.equal(['85123A']);
+    expect(await search({ inStock: true })).to.deep.equal(['CARD', 'MUG-1']);
+    expect(await search({ inStock: false, q: 'mug' })).to.deep.equal(['MUG-2']);
+  });
+
+  it('sorts by title or price, and pages through each order', async () => {
+    expect(await search({ sort: 'title' })).to.deep.equal(['CARD', 'MUG-1', '85123A', 'MUG-2']);
+    expect(await search({ sort: 'price' })).to.deep.equal(['85123A', 'MUG-1', 'MUG-2']);
+    expect(await search({ sort: '-price' })).to.deep.equal(['MUG-2', 'MUG-1', '85123A']);
+    expect(await search({ sort: 'relevance' })).to.have.members(['CARD', 'MUG-1', '85123A', 'MUG-2']);
+    expect(await search({ sort: 'relevance', q: 'mug' })).to.have.members(['MUG-1', 'MUG-2']);
+  });
+}
+
+export function ordersContract(open: Open<OrderQueries>): void {
+  let model: ReadModelUnderTest<OrderQueries>;
+  const placed: string[] = [];
+
+  before(async () => {
+    const shop = createShop();
+    model = await open();
+    await sell(shop, 'MUG', 500, 100);
+    for (let count = 0; count < 5; count++) {
+      const cart = await fill(shop, { MUG: 1 });
+      const { body } = await shop.call(`post /v1/carts/${cart}/checkout`, {
+        caller: ADA,
+        body: { paymentMethod: 'pm_card_visa' },
+      });
+      placed.push(body.id);
+    }
+    await show(shop, model);
+  });
+
+  it('show one order', async () => {
+    const found = await model.queries.byId(placed[0]!);
+    expect(found).to.include({ id: placed[0], status: 'confirmed', paymentStatus: 'authorised' });
+    expect(found!.total).to.deep.equal(GBP(500));
+    expect(await model.queries.byId('order_none')).to.equal(undefined);
+  });
+
+  it('list the orders of a customer or of everybody, the newest first, page by page', async () => {
+    const ids = async (customerId?: string) =>
+      (await allPages((after) => model.queries.list({ customerId, limit: 2, after }))).map(({ id }) => id);
+    const everybody = await model.queries.list({ limit: 100 });
+    const times = everybody.data.map(({ placedAt }) => placedAt);
+    expect(times).to.deep.equal([...times].sort().reverse());
+    expect(await ids())
+      .to.have.members(placed)
+      .and.to.have.length(placed.length);
+    expect(await ids(ADA.customerId)).to.deep.equal(everybody.data.map(({ id }) => id));
+    expect(await ids(BOB.customerId)).to.deep.equal([]);
+  });
+}
+
+export function stockContract(open: Open<StockQueries>): void {
+  it('shows the levels of a SKU at each location', async () => {
+    const shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500, 10);
+    await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 2 } });
+    await show(shop, model);
+    expect(await model.queries.bySku('MUG')).to.deep.equal({
+      sku: 'MUG',
+      locations: [
+        { location: 'leeds', onHand: 2, reserved: 0, committed: 0, available: 2 },
+        { location: 'main', onHand: 10, reserved: 0, committed: 0, available: 10 },
+      ],
+      available: 12,
+    });
+    expect(await model.queries.bySku('CUP')).to.equal(undefined);
+  });
+}
+
+export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
+  it('count the units of a SKU that have left', async () => {
+    const shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500, 10);
+    await shop.ship('MUG', 3);
+    await shop.ship('MUG', 2);
+    await show(shop, model);
+    expect([...(await model.queries.of(['MUG', 'CUP']))]).to.deep.equal([['MUG', 5]]);
+    expect(await model.queries.of([])).to.have.property('size', 0);
+  });
+}
+
+export function openCheckoutsContract(open: Open<OpenCheckoutQueries>): void {
+  it('names the checkouts that stand still, the oldest first, and none that has ended', async () => {
+    const shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500, 10);
+    const carts = [await fill(shop, { MUG: 1 }), await fill(shop, { MUG: 1 })];
+    for (const cart of carts) await shop.submit(cart);
+    const sold = await fill(shop, { MUG: 1 });
+    await shop.call(`post /v1/carts/${sold}/checkout`, { caller: ADA, body: { paymentMethod: 'pm_card_visa' } });
+    await show(shop, model);
+    const later = Date.now() + 1_000;
+    const stuck = carts.map((cartId) => ({ orderId: cartId.replace('cart', 'order'), cartId }));
+    expect(await model.queries.stuck(later, 10)).to.deep.equal(stuck);
+    expect(await model.queries.stuck(later, 1)).to.deep.equal(stuck.slice(0, 1));
+    expect(await model.queries.stuck(later - 3_600_000, 10)).to.deep.equal([]);
+  });
+}
