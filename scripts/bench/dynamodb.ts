@@ -1,0 +1,57 @@
+// The bench on DynamoDB: what our commands make of raw conditional puts.
+import { randomBytes } from 'node:crypto';
+import { DeleteTableCommand, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { createDynamoClient } from '../../infra/aws.js';
+import { createDynamoEventStore, createEventsTable } from '../../infra/event-store/dynamodb.js';
+import { toItem } from '../../infra/event-store/dynamodb-item.js';
+import { type Bench, CALLERS } from './bench.js';
+import type { Side } from './measure.js';
+import { codec, commitsOf, placeOrder, runnerOn } from './work.js';
+
+/** Tasks of a round. */
+const ORDERS = 1_000;
+
+/** Local engines take any. */
+const REGION = 'us-east-1';
+
+export const dynamodb: Bench = {
+  name: 'dynamodb',
+  aim: 0.85,
+  how: `commands of ${CALLERS} callers on DynamoDB, each an order on a stream of its own ÷ conditional puts of such commits by the same client and as many callers`,
+  async open(engines) {
+    const client = createDynamoClient({ region: REGION, endpoint: await engines.dynamodb() });
+    const run = randomBytes(6).toString('hex');
+    const [table, rawTable] = [`bench_${run}_events`, `bench_${run}_raw`];
+    for (const name of [table, rawTable]) await createEventsTable({ client, table: name });
+    return {
+      ours: commands(client, table),
+      raw: puts(client, rawTable),
+      async close() {
+        for (const name of [table, rawTable]) await client.send(new DeleteTableCommand({ TableName: name }));
+        client.destroy();
+      },
+    };
+  },
+};
+
+function commands(client: DynamoDBClient, table: string): Side {
+  const store = createDynamoEventStore({ client, table, codec });
+  return {
+    callers: CALLERS,
+    async prepare() {
+      const runner = runnerOn(store);
+      return Array.from({ length: ORDERS }, placeOrder).map((issue) => () => issue(runner));
+    },
+  };
+}
+
+function puts(client: DynamoDBClient, table: string): Side {
+  return {
+    callers: CALLERS,
+    async prepare() {
+      const commits = await commitsOf(Array.from({ length: ORDERS }, placeOrder));
+      const condition = { TableName: table, ConditionExpression: 'attribute_not_exists(pk)' };
+      return commits.map(toItem).map((Item) => () => client.send(new PutItemCommand({ ...condition, Item })));
+    },
+  };
+}

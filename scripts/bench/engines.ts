@@ -1,0 +1,61 @@
+// The engines of a bench: servers of this run alone, in a folder that goes with them, or those at DATABASE_URL and AWS_ENDPOINT_URL.
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { ENGINES } from '../../infra/engines/catalogue.js';
+import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
+import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/postgres.js';
+import { commandLine } from '../../infra/engines/processes.js';
+
+/** Their data goes with them. */
+const NO_GRACE_MS = 0;
+
+export interface BenchEngines {
+  /** URL of a server on which databases can be made. Throws `EngineUnavailable`. */
+  postgres(): Promise<string>;
+  /** Endpoint of DynamoDB. Throws `EngineUnavailable`. */
+  dynamodb(): Promise<string>;
+  /** Stops what was started. */
+  close(): Promise<void>;
+}
+
+const runsFolder = join(tmpdir(), `commerce-bench-${userInfo().username}`);
+const ministack = ENGINES.find(({ name }) => name === 'ministack')!;
+
+export async function openEngines(): Promise<BenchEngines> {
+  const folder = join(runsFolder, String(process.pid));
+  await mkdir(folder, { recursive: true });
+  await sweepKilledRuns();
+  let server: RunningPostgres | undefined;
+
+  return {
+    async postgres() {
+      if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+      server ??= await openPostgres({ dataDir: postgresIn(folder) });
+      return server.url;
+    },
+    async dynamodb() {
+      return process.env[ministack.variable] || (await startEngine(ministack, ministackIn(folder))).address;
+    },
+    async close() {
+      await server?.stop();
+      await clear(folder);
+    },
+  };
+}
+
+/** A run that was killed could not stop its engines. */
+async function sweepKilledRuns(): Promise<void> {
+  for (const entry of await readdir(runsFolder)) {
+    if (!(await commandLine(Number(entry)))) await clear(join(runsFolder, entry));
+  }
+}
+
+async function clear(folder: string): Promise<void> {
+  await stopLeftoverPostgres(postgresIn(folder));
+  await stopEngine(ministackIn(folder), NO_GRACE_MS);
+  await rm(folder, { recursive: true, force: true });
+}
+
+const postgresIn = (folder: string): string => join(folder, 'postgres');
+const ministackIn = (folder: string): string => join(folder, 'ministack');

@@ -1,0 +1,71 @@
+// What the benches do: orders, each a stream of its own, and deliveries of one SKU, all on one stream; as commands, and
+// as the commits that the command path makes of them.
+import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
+import { catalogue } from '../../domain/events.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import { order, orderLines } from '../../domain/order/order.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { createCommitCodec } from '../../infra/event-store/codec.js';
+import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
+import { randomId } from '../../infra/ids.js';
+
+export const codec = createCommitCodec(catalogue);
+
+export type Command = (runner: CommandRunner) => Promise<unknown>;
+
+/** The product's command path. Personal fields of an order come sealed from its cart, so there is nothing to seal. */
+export function runnerOn(store: EventStore): CommandRunner {
+  return createCommandRunner({ store, catalogue, personal: NOTHING_PERSONAL, clock: Date.now });
+}
+
+/** An order of two lines, on a stream of its own. */
+export function placeOrder(): Command {
+  const key = randomId(Date.now());
+  const contents = {
+    orderId: `order_${key}`,
+    customerId: `customer_${key}`,
+    placedBy: 'customer',
+    currency: 'GBP',
+    lines: orderLines([
+      { sku: '85123A', title: 'White hanging heart T-light holder', quantity: 6, unitPrice: 255 },
+      { sku: '84406B', title: 'Cream cupid hearts coat hanger', quantity: 8, unitPrice: 275 },
+    ]),
+    shipping: { method: 'standard', amount: 395 },
+    cartId: `cart_${key}`,
+  } as const;
+  return (runner) =>
+    runner.execute(order, streamOf(contents.orderId), { type: 'PlaceOrder', contents }, meta({ newStream: true }));
+}
+
+/** Deliveries of a SKU that has not been in stock before. */
+export function deliveries(count: number): Command[] {
+  const item = { sku: randomId(Date.now()), location: DEFAULT_LOCATION };
+  return Array.from({ length: count }, (_, n) => {
+    const delivery = { movementId: `delivery-${n}`, productId: `product_${item.sku}`, quantity: 10 };
+    return (runner) =>
+      runner.execute(stockItem, stockStream(item), { type: 'ReceiveStock', ...item, ...delivery }, meta());
+  });
+}
+
+/** A commit for each command, as it would be stored. */
+export async function commitsOf(commands: readonly Command[]): Promise<StoredCommit[]> {
+  const log = createMemoryLog();
+  const runner = runnerOn(createMemoryEventStore({ codec, log }));
+  for (const command of commands) await command(runner);
+  return log.arrivals;
+}
+
+function meta(more: Partial<CommandMeta> = {}): CommandMeta {
+  const id = randomId(Date.now());
+  return { id, issuedAt: Date.now(), correlationId: id, actor: { type: 'customer', id: 'customer_bench' }, ...more };
+}
+
+const NOTHING_PERSONAL: PersonalData = {
+  seal: async (event) => event,
+  open: async (value) => value as never,
+  forget: async () => {},
+};
