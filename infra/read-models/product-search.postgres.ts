@@ -32,8 +32,8 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
       if (type === 'numeric') conditions.push(`${key} is not null`);
       if (after) {
         const last = `${bind(after[0])}::${type}`;
-        const beyond = descending ? '<' : '>';
-        conditions.push(`(${key} ${beyond} ${last} or (${key} = ${last} and ${field('id')} > ${bind(after[1])}))`);
+        conditions.push(`${key} ${descending ? '<=' : '>='} ${last}`);
+        conditions.push(`(${key} <> ${last} or ${field('id')} > ${bind(after[1])})`);
       }
 
       const found = await table.select<Found>(

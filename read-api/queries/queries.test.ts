@@ -1,0 +1,186 @@
+// Query endpoints on read models that are lists in memory.
+import { expect } from 'chai';
+import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { SealedOrderView } from '../../projections/models/orders.js';
+import { pageOf } from '../../projections/models/page.js';
+import type { ProductView } from '../../projections/models/product.js';
+import type { ProductSearchRequest } from '../../projections/models/product-search.js';
+import { type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
+import { ADA, ADDRESS, BOB, KEEPER, SUPPORT } from '../../test/shop.js';
+import { configQuery } from './config.js';
+import { orderQueries } from './orders.js';
+import { productQueries } from './products.js';
+import { stockQuery } from './stock.js';
+
+const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+const product = (name: string, status: ProductView['status'] = 'published'): ProductView => {
+  return { id: `product_${name}`, status, title: name, variants: [{ sku: name, prices: [GBP(500)], inStock: true }] };
+};
+const products = [product('a'), product('b'), product('c'), product('draft', 'draft')];
+
+const sealed = (field: string) => ({ sealed: 'customer_ada', at: `order#1/1/${field}`, box: 'AAAA' });
+const opened: Record<string, unknown> = {
+  'order#1/1/email': 'ada@example.com',
+  'order#1/1/shippingAddress': ADDRESS,
+};
+const order = (name: string, customerId: string): SealedOrderView => ({
+  id: `order_${name}`,
+  number: name,
+  status: 'confirmed',
+  paymentStatus: 'authorised',
+  fulfilmentStatus: 'not_fulfilled',
+  customerId,
+  placedBy: 'customer',
+  placedAt: `2026-01-0${name}T00:00:00.000Z`,
+  currency: 'GBP',
+  lines: [{ id: '1', sku: 'a', title: 'a', quantity: 1, fulfilled: 0, unitPrice: GBP(500), total: GBP(500) }],
+  subtotal: GBP(500),
+  discount: GBP(0),
+  shipping: GBP(0),
+  tax: GBP(0),
+  total: GBP(500),
+  shippingMethod: 'standard',
+  shippingAddress: sealed('shippingAddress'),
+  email: sealed('email'),
+  timeline: [{ at: `2026-01-0${name}T00:00:00.000Z`, what: 'placed' }],
+});
+const orders = [order('3', 'customer_ada'), order('2', 'customer_bob'), order('1', 'customer_ada')];
+
+const byId =
+  <T extends { id: string }>(entries: readonly T[]) =>
+  async (id: string) =>
+    entries.find((entry) => entry.id === id);
+
+describe('The query endpoints', () => {
+  let searched: ProductSearchRequest | undefined;
+  let forgotten = false;
+  /** How far every read model is. */
+  let shown: ReadonlyMap<StreamId, number>;
+
+  const visibility = {
+    wait: async (seen: ReadonlyMap<StreamId, number>) =>
+      [...seen].every(([stream, commitNo]) => (shown.get(stream) ?? 0) >= commitNo),
+  };
+  const personal: Pick<PersonalData, 'open'> = {
+    open: async (value) => (forgotten ? FORGOTTEN : opened[(value as Sealed).at]) as never,
+  };
+
+  const published = products.filter(({ status }) => status === 'published');
+  const listed = async ({ limit, after = [''] }: { limit: number; after?: readonly (string | number)[] | undefined }) =>
+    pageOf(
+      published.filter(({ id }) => id > String(after.at(-1))),
+      limit,
+      ({ id }) => [id],
+    );
+
+  const call = callerOf([
+    ...productQueries({
+      catalogue: { visibility, queries: { byId: byId(products), list: listed } },
+      productPage: { visibility, queries: { byId: byId(products) } },
+      productSearch: {
+        visibility,
+        queries: {
+          async search(request) {
+            searched = request;
+            return pageOf(published, request.limit, ({ id }) => [1, id]);
+          },
+        },
+      },
+    }),
+    ...orderQueries({
+      visibility,
+      personal,
+      queries: {
+        byId: byId(orders),
+        async list({ customerId, limit, after }) {
+          const found = orders.filter((entry) => !customerId || entry.customerId === customerId);
+          const rest = found.filter(({ placedAt }) => !after || placedAt < String(after[0]));
+          return pageOf(rest, limit, ({ placedAt, id }) => [placedAt, id]);
+        },
+      },
+    }),
+    stockQuery({
+      visibility,
+      queries: { bySku: async (sku) => (sku === 'a' ? { sku, locations: [], available: 0 } : undefined) },
+    }),
+    configQuery({ currencies: ['GBP'], countries: ['GB'] }),
+  ]);
+
+  beforeEach(() => {
+    shown = new Map();
+    forgotten = false;
+  });
+
+  it('page through products by an opaque cursor', async () => {
+    const first = await call('get /v1/products', { query: { limit: '2' } });
+    expect(first.body.data.map(({ id }: ProductView) => id)).to.deep.equal(['product_a', 'product_b']);
+    expect(first.body.page.hasMore).to.equal(true);
+    const last = await call('get /v1/products', { query: { limit: '2', after: first.body.page.next } });
+    expect(last.body).to.deep.equal({ data: [product('c')], page: { hasMore: false } });
+  });
+
+  it('refuse a cursor that no such list has given', async () => {
+    const searchCursor = (await call('get /v1/search', { query: { limit: '1' } })).body.page.next;
+    const bad = ['x', Buffer.from('["id",1]').toString('base64url'), Buffer.from('{}').toString('base64url')];
+    for (const after of [...bad, searchCursor]) {
+      const { extra } = await problemOf(call('get /v1/products', { query: { after } }), 'invalid_request');
+      expect(extra.errors).to.have.nested.property('[0].pointer', '?after');
+    }
+    await problemOf(call('get /v1/search', { query: { after: searchCursor, sort: 'title' } }), 'invalid_request');
+  });
+
+  it('show shoppers what is published, and the staff everything', async () => {
+    const draft = 'get /v1/products/product_draft';
+    expect((await call('get /v1/products/product_a')).body).to.deep.equal(product('a'));
+    await problemOf(call(draft), 'not_found');
+    await problemOf(call(draft, { caller: ADA }), 'not_found');
+    expect((await call(draft, { caller: KEEPER })).body.status).to.equal('draft');
+    await problemOf(call('get /v1/products/order_1'), 'not_found');
+  });
+
+  it('read what a search narrows by', async () => {
+    const query = { q: 'mug', brand: 'Acme', price: '500..', inStock: 'true', sort: '-price', limit: '2' };
+    const { body } = await call('get /v1/search', { query });
+    expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: true, limit: 2 });
+    expect(body.facets).to.deep.equal({});
+  });
+
+  it("show customers their own orders, and none of somebody else's", async () => {
+    const ids = async (caller: Call['caller'], query = {}) =>
+      (await call('get /v1/orders', { ...(caller && { caller }), query })).body.data.map(
+        ({ id }: { id: string }) => id,
+      );
+    expect(await ids(ADA)).to.deep.equal(['order_3', 'order_1']);
+    expect(await ids(ADA, { customerId: 'customer_bob' })).to.deep.equal(['order_3', 'order_1']);
+    expect(await ids(SUPPORT)).to.deep.equal(['order_3', 'order_2', 'order_1']);
+    expect(await ids(SUPPORT, { customerId: 'customer_bob' })).to.deep.equal(['order_2']);
+    await problemOf(call('get /v1/orders/order_3', { caller: BOB }), 'not_found');
+    await problemOf(call('get /v1/orders/order_9', { caller: SUPPORT }), 'not_found');
+    await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');
+  });
+
+  it('open what is sealed for those who may see it, and leave out what is forgotten', async () => {
+    const shown = await call('get /v1/orders/order_3', { caller: ADA });
+    expect(shown.body).to.deep.include({ email: 'ada@example.com', shippingAddress: ADDRESS });
+    forgotten = true;
+    const { body } = await call('get /v1/orders/order_3', { caller: SUPPORT });
+    expect(body).not.to.have.any.keys('email', 'shippingAddress');
+  });
+
+  it('answer once they show what the caller has seen, or say that they do not yet', async () => {
+    const seen = new Map<StreamId, number>([['order#3', 2]]);
+    await problemOf(call('get /v1/orders/order_3', { caller: ADA, seen }), 'unavailable');
+    shown = seen;
+    expect((await call('get /v1/orders/order_3', { caller: ADA, seen })).status).to.equal(200);
+  });
+
+  it('tell of stock that there ever was', async () => {
+    expect((await call('get /v1/stock/a', { caller: KEEPER })).body.available).to.equal(0);
+    await problemOf(call('get /v1/stock/b', { caller: KEEPER }), 'not_found');
+  });
+
+  it('tell what the shop sells in', async () => {
+    expect((await call('get /v1/config')).body).to.deep.equal({ currencies: ['GBP'], countries: ['GB'] });
+  });
+});
