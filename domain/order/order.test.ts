@@ -160,6 +160,9 @@ describe('An order', () => {
     const status = (...history: OrderEvent[]) => fulfilmentStatusOf(given([placed, ...history]).state!.lines);
     expect(status()).to.equal('not_fulfilled');
     expect(status(oneSent)).to.equal('partially_fulfilled');
+    expect(
+      status({ type: 'OrderFulfilled', data: { orderId, fulfilmentId: 'f2', lines: [{ lineId: '2', quantity: 1 }] } }),
+    ).to.equal('partially_fulfilled');
     const rest = {
       orderId,
       fulfilmentId: 'f2',

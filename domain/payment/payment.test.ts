@@ -168,6 +168,7 @@ describe('A payment', () => {
     expect(status(requested, authorised, captureRequested)).to.equal('authorised');
     expect(status(requested, authorised, captureRequested, captured)).to.equal('partially_captured');
     expect(status(requested, authorised, captureRequested, captured, ...all)).to.equal('captured');
+    expect(status(requested, authorised, captureRequested, all[0]!, captured)).to.equal('partially_captured');
     expect(status(requested, voidRequested)).to.equal('pending');
     expect(status(requested, voidRequested, voided)).to.equal('voided');
   });
