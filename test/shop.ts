@@ -34,14 +34,14 @@ const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-export function createShop() {
+export function createShop({ provider = createTestProvider() } = {}) {
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
   const skuOwners = createSkuOwners({ runner });
   const ownCarts = createOwnCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
-  const process = createCheckoutProcess({ runner, clock: Date.now, providers: { test: createTestProvider() } });
+  const process = createCheckoutProcess({ runner, clock: Date.now, providers: { test: provider } });
   const orders = createOrderReader({ store, personal: unsealed });
   const call = callerOf([
     ...productEndpoints({ runner, skuOwners }),

@@ -4,13 +4,7 @@ import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { lineQuantitySchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import {
-  type Caller,
-  type Endpoint,
-  type EndpointRequest,
-  endpoint,
-  type Reply,
-} from '../../domain/kernel/endpoint.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { skuSchema, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -64,8 +58,7 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
     newId,
   }: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof lineBody>>): Promise<Reply> {
     const { sku, quantity } = body;
-    const stream = await ownCarts.streamOf(params.id, caller);
-    const { currency } = (await runner.load(cart, stream)).state!;
+    const { stream, currency } = await ownCarts.find(params.id, caller);
     const offer = (await prices.of([sku], currency)).get(sku);
     if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
     const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
@@ -76,13 +69,8 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
     { params, caller, command }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller' | 'command'>,
     change: CartCommand,
   ): Promise<Reply> {
-    const stream = await ownCarts.streamOf(params.id, caller);
+    const { stream } = await ownCarts.find(params.id, caller);
     return answer(200, stream, await runner.execute(cart, stream, change, command()));
-  }
-
-  async function load(id: string, caller: Caller): Promise<{ stream: StreamId; loaded: Loaded<Cart | null> }> {
-    const stream = await ownCarts.streamOf(id, caller);
-    return { stream, loaded: await runner.load(cart, stream) };
   }
 
   async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
@@ -108,8 +96,8 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
       params: cartParams,
       answers: { 200: cartAnswer },
       async handle({ params, caller }) {
-        const { stream, loaded } = await load(params.id, caller);
-        return answer(200, stream, loaded);
+        const { stream } = await ownCarts.find(params.id, caller);
+        return answer(200, stream, await runner.load(cart, stream));
       },
     }),
     endpoint({
@@ -164,8 +152,8 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
       params: cartParams,
       answers: { 200: shippingMethodsAnswer },
       async handle({ params, caller }) {
-        const { loaded } = await load(params.id, caller);
-        return { status: 200, body: shippingMethodsIn(loaded.state!.currency) };
+        const { currency } = await ownCarts.find(params.id, caller);
+        return { status: 200, body: shippingMethodsIn(currency) };
       },
     }),
     endpoint({

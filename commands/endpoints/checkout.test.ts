@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
 
@@ -80,6 +81,18 @@ describe('The checkout endpoint', () => {
     await problemOf(checkout(), 'rule_violated');
     cartId = (await shop.call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } })).body.id;
     await problemOf(checkout(), 'rule_violated');
+  });
+
+  it('answers where to look later while nobody knows what became of the payment', async () => {
+    const provider = createTestProvider();
+    provider.authorise = () => Promise.reject(new Error('no answer'));
+    shop = createShop({ provider });
+    await sell(shop, 'MUG', 500, 3);
+    cartId = await fill(shop, { MUG: 2 });
+    const { status, body, headers } = await checkout();
+    expect(status).to.equal(202);
+    expect(body).to.include({ status: 'placed', paymentStatus: 'pending' });
+    expect(headers).to.deep.equal({ Location: `/v1/orders/${body.id}` });
   });
 
   it('is for the owner of the cart alone', async () => {

@@ -21,7 +21,7 @@ const checkoutBody = z.strictObject({
 });
 
 /** Reads an order as its customer sees it, from its streams: never behind. */
-export interface OrderReader {
+interface OrderReader {
   byId(orderId: string): Promise<OrderView | undefined>;
 }
 
@@ -42,7 +42,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>,
   ): Promise<Reply> {
     const { params, caller, requestId, command } = request;
-    const stream = await ownCarts.streamOf(params.id, caller);
+    const { stream } = await ownCarts.find(params.id, caller);
     const submitted = await submit(stream, request);
     const { actor } = command();
     const { checkout, seen } = await process.run(checkoutOfCart(submitted.state), { correlationId: requestId, actor });

@@ -1,6 +1,6 @@
-// Carts by their owners: what belongs to somebody else is not there. Whose a cart is never changes, so it is remembered.
+// Carts by their owners: what belongs to somebody else is not there. Owner and currency never change, so they are remembered.
 import { LRUCache } from 'lru-cache';
-import { cart } from '../../domain/cart/cart.js';
+import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -13,26 +13,31 @@ const REMEMBERED_CARTS = 20_000;
 
 export interface OwnCarts {
   /** Throws `not_found` unless it is the caller's. */
-  streamOf(id: string, caller: Caller): Promise<StreamId>;
+  find(id: string, caller: Caller): Promise<{ stream: StreamId; currency: string }>;
 }
 
-export function createOwnCarts({ runner }: { runner: Pick<CommandRunner, 'load'> }): OwnCarts {
-  const owners = new LRUCache<StreamId, string>({ max: REMEMBERED_CARTS });
+type Lasting = Pick<Cart, 'customerId' | 'currency'>;
 
-  async function ownerOf(stream: StreamId): Promise<string | undefined> {
-    const remembered = owners.get(stream);
+export function createOwnCarts({ runner }: { runner: Pick<CommandRunner, 'load'> }): OwnCarts {
+  const known = new LRUCache<StreamId, Lasting>({ max: REMEMBERED_CARTS });
+
+  async function lastingOf(stream: StreamId): Promise<Lasting | undefined> {
+    const remembered = known.get(stream);
     if (remembered) return remembered;
     const { state } = await runner.load(cart, stream);
-    if (state) owners.set(stream, state.customerId);
-    return state?.customerId;
+    if (!state) return undefined;
+    const { customerId, currency } = state;
+    known.set(stream, { customerId, currency });
+    return { customerId, currency };
   }
 
   return {
-    async streamOf(id, caller) {
+    async find(id, caller) {
       const stream = streamOf(askedId(cartIdSchema, id));
       const customerId = customerOf(caller);
-      if ((await ownerOf(stream)) !== customerId) throw new Problem('not_found', `There is no ${id}.`);
-      return stream;
+      const lasting = await lastingOf(stream);
+      if (lasting?.customerId !== customerId) throw new Problem('not_found', `There is no ${id}.`);
+      return { stream, currency: lasting.currency };
     },
   };
 }

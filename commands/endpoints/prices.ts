@@ -5,7 +5,7 @@ import { product } from '../../domain/product/product.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwners } from './sku-owners.js';
 
-export interface Offer {
+interface Offer {
   title: string;
   unitPrice: Money;
 }

@@ -16,7 +16,7 @@ export function pageAnswer<T extends z.ZodType>(entry: T) {
   return z.strictObject({
     data: z.array(entry),
     page: z.strictObject({
-      next: z.string().optional().meta({ description: 'Give it as `after` for the next page' }),
+      next: z.string().nullable().meta({ description: 'Give it as `after` for the next page; null on the last one' }),
       hasMore: z.boolean(),
     }),
   });
@@ -24,7 +24,7 @@ export function pageAnswer<T extends z.ZodType>(entry: T) {
 
 /** `kind` keeps the cursors of different orders apart. */
 export function pageBody<T>({ data, next }: Page<T>, kind: string) {
-  return { data, page: { ...(next && { next: encode([kind, ...next]) }), hasMore: next !== undefined } };
+  return { data, page: { next: next ? encode([kind, ...next]) : null, hasMore: next !== undefined } };
 }
 
 /** Throws `invalid_request` unless `after` is a cursor of that kind with such a sort key. */

@@ -117,7 +117,7 @@ describe('The query endpoints', () => {
     expect(first.body.data.map(({ id }: ProductView) => id)).to.deep.equal(['product_a', 'product_b']);
     expect(first.body.page.hasMore).to.equal(true);
     const last = await call('get /v1/products', { query: { limit: '2', after: first.body.page.next } });
-    expect(last.body).to.deep.equal({ data: [product('c')], page: { hasMore: false } });
+    expect(last.body).to.deep.equal({ data: [product('c')], page: { next: null, hasMore: false } });
   });
 
   it('refuse a cursor that no such list has given', async () => {
