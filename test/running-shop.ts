@@ -1,0 +1,277 @@
+// The product as its users run it: the built program in a process of its own, and callers that talk to it over HTTP.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { type EngineName, freshName, type TestEngines } from './engines.js';
+
+/** On a machine that does much else: a start with engines, the end of a program, whatever is polled for. */
+export const START_TIMEOUT_MS = 60_000;
+const EXIT_TIMEOUT_MS = 30_000;
+const EVENTUALLY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+
+/** How long queries may wait for what their caller has seen. */
+const CATCH_UP_S = 30;
+
+const ROOT = join(import.meta.dirname, '..');
+
+// ── Profiles ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Environment = Record<string, string>;
+
+export interface TestProfile {
+  name: 'embedded' | 'aws';
+  engines: readonly EngineName[];
+  /** Of a shop that nobody else uses and that is empty. */
+  freshEnvironment(engines: TestEngines): Promise<Environment>;
+}
+
+export const PROFILES: readonly TestProfile[] = [
+  { name: 'embedded', engines: ['postgres'], freshEnvironment: embeddedEnvironment },
+  {
+    name: 'aws',
+    engines: ['postgres', 'dynamodb', 'kinesis', 'mongodb', 'opensearch', 'redis'],
+    freshEnvironment: async (engines) => ({
+      ...(await embeddedEnvironment(engines)),
+      COMMERCE_PROFILE: 'aws',
+      COMMERCE_NAMESPACE: freshName('shop').replace('_', '-'),
+      AWS_ENDPOINT_URL: engines.aws(),
+      MONGODB_URL: engines.mongodb(),
+      OPENSEARCH_URL: engines.opensearch(),
+      REDIS_URL: engines.redis(),
+    }),
+  },
+];
+
+async function embeddedEnvironment(engines: TestEngines): Promise<Environment> {
+  return {
+    COMMERCE_PROFILE: 'embedded',
+    COMMERCE_DATA: await freshFolder(),
+    DATABASE_URL: await engines.freshDatabase(),
+  };
+}
+
+/** Open to the system user as whom Postgres runs where these tests run as root. */
+export async function freshFolder(): Promise<string> {
+  const folder = join(tmpdir(), freshName('commerce'));
+  await mkdir(folder, { mode: 0o755 });
+  folders.push(folder);
+  return folder;
+}
+
+const folders: string[] = [];
+
+// ── The program ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+let built: Promise<unknown> | undefined;
+
+/** Once per test run. */
+function build(): Promise<unknown> {
+  built ??= promisify(execFile)(process.execPath, ['build.mjs'], { cwd: ROOT });
+  return built;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface Program {
+  stdout(): string;
+  stderr(): string;
+  /** Both, as a terminal would show them. */
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+  exited: Promise<Exit>;
+}
+
+/** Runs `commerce` with these arguments; settings of the one who runs the tests do not reach it. */
+export async function startProgram(args: readonly string[], environment: Environment): Promise<Program> {
+  await build();
+  const own = Object.entries(process.env).filter(([name]) => !/^COMMERCE_(?!ENGINES)|_URL$/.test(name));
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/commerce.js', ...args], {
+    cwd: ROOT,
+    env: { ...Object.fromEntries(own), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const said = { stdout: '', stderr: '', output: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      said[stream] += text;
+      said.output += text;
+    });
+  }
+  const exited = new Promise<Exit>((resolve, reject) => {
+    child.once('error', reject).once('close', (code, signal) => resolve({ code, signal }));
+  }).finally(() => running.delete(child));
+  return {
+    stdout: () => said.stdout,
+    stderr: () => said.stderr,
+    output: () => said.output,
+    kill: (signal) => void child.kill(signal),
+    exited,
+  };
+}
+
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `commerce` to its end. */
+export async function commerce(args: readonly string[], environment: Environment = {}): Promise<Finished> {
+  const program = await startProgram(args, environment);
+  const { code } = await program.exited;
+  return { code, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+/** Stops it as a supervisor does: it has to end by itself, and well. */
+export async function stopInOrder(program: Program, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  program.kill(signal);
+  const exit = await Promise.race([program.exited, delay(EXIT_TIMEOUT_MS, undefined, { ref: false })]);
+  expect(exit, program.output()).to.deep.equal({ code: 0, signal: null });
+}
+
+const running = new Set<ChildProcess>();
+
+/** Whatever a failed test has left behind. */
+export async function endPrograms(): Promise<void> {
+  for (const child of running) child.kill('SIGKILL');
+  await eventually('programs have ended', () => expect(running.size).to.equal(0));
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+}
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+// ── The running shop ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface RunningShop {
+  url: string;
+  program: Program;
+  /** `commerce token`, as a caller. */
+  staff(role: 'catalogue' | 'support' | 'ops' | 'auditor'): Promise<Caller>;
+  guest(): Promise<Guest>;
+  anybody(): Caller;
+  stop(): Promise<void>;
+}
+
+export type Guest = Caller & { customerId: string };
+
+export async function startShop(environment: Environment, args: readonly string[] = []): Promise<RunningShop> {
+  const program = await startProgram(['start', '--port', '0', ...args], environment);
+  return whenReady(program, environment);
+}
+
+/** Once the program has said where it is. */
+export async function whenReady(program: Program, environment: Environment): Promise<RunningShop> {
+  const ended = program.exited.then(({ code }) => {
+    throw new Error(`commerce start ended with ${code}:\n${program.output()}`);
+  });
+  const said = eventually('it is ready', () => expect(program.stdout()).to.include('Ctrl-C stops it.'));
+  await Promise.race([said, ended]);
+  ended.catch(() => {});
+  const url = /http:\/\/[\d.]+:\d+/.exec(program.stdout())![0];
+  return {
+    url,
+    program,
+    async staff(role) {
+      const { code, stdout, stderr } = await commerce(['token', '--role', role], environment);
+      expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+      return callerAt(url, stdout.trim());
+    },
+    async guest() {
+      const { body } = await callerAt(url).post('/v1/sessions', {});
+      return { ...callerAt(url, body.token), customerId: body.customerId };
+    },
+    anybody: () => callerAt(url),
+    stop: () => stopInOrder(program),
+  };
+}
+
+// ── Callers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: what the API answers is what the tests are about
+  body: any;
+}
+
+type RequestHeaders = Record<string, string>;
+
+/** Somebody who sees what he has done: each request carries the consistency token of the answer before. */
+export interface Caller {
+  get(path: string, headers?: RequestHeaders): Promise<Answer>;
+  post(path: string, body?: unknown, headers?: RequestHeaders): Promise<Answer>;
+  put(path: string, body?: unknown, headers?: RequestHeaders): Promise<Answer>;
+  patch(path: string, body?: unknown, headers?: RequestHeaders): Promise<Answer>;
+  delete(path: string, headers?: RequestHeaders): Promise<Answer>;
+}
+
+export function callerAt(url: string, token?: string): Caller {
+  let seen: string | undefined;
+
+  async function send(method: string, path: string, body: unknown, headers: RequestHeaders = {}): Promise<Answer> {
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        Prefer: `wait=${CATCH_UP_S}`,
+        ...(token && { Authorization: `Bearer ${token}` }),
+        ...(seen && { 'Consistency-Token': seen }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    expectCommonManners(`${method} ${path}`, response, text);
+    seen = response.headers.get('consistency-token')!;
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  }
+
+  return {
+    get: (path, headers) => send('GET', path, undefined, headers),
+    post: (path, body, headers) => send('POST', path, body, headers),
+    put: (path, body, headers) => send('PUT', path, body, headers),
+    patch: (path, body, headers) => send('PATCH', path, body, headers),
+    delete: (path, headers) => send('DELETE', path, undefined, headers),
+  };
+}
+
+/** What holds for every answer, whatever was asked. */
+function expectCommonManners(request: string, { status, headers }: Response, text: string): void {
+  expect(headers.get('x-request-id'), `${request}: X-Request-Id`).to.match(/./);
+  expect(headers.get('consistency-token'), `${request}: Consistency-Token`).to.match(/./);
+  expect(status, `${request}: ${text}`).not.to.equal(500);
+  if (status < 400) return;
+  expect(headers.get('content-type'), `${request}: ${text}`).to.match(/^application\/problem\+json/);
+  const problem = JSON.parse(text);
+  expect(problem, request).to.include({ status, instance: request.split(' ')[1]!.split('?')[0] });
+  for (const field of ['type', 'title', 'detail', 'code']) expect(problem[field], `${request}: ${field}`).to.match(/./);
+}
+
+/** Tries until it does not throw. */
+export async function eventually<T>(
+  what: string,
+  attempt: () => T | Promise<T>,
+  timeoutMs = EVENTUALLY_TIMEOUT_MS,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs / 1000} s: ${what}`, { cause: error });
+      await delay(POLL_MS);
+    }
+  }
+}

@@ -1,0 +1,332 @@
+// The whole product on each profile, as guests and staff meet it over HTTP.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { describeWith, freshName, type TestEngines } from './engines.js';
+import {
+  type Answer,
+  type Caller,
+  commerce,
+  type Environment,
+  endPrograms,
+  type Guest,
+  PROFILES,
+  type RunningShop,
+  START_TIMEOUT_MS,
+  startShop,
+  type TestProfile,
+} from './running-shop.js';
+
+/** Of one test: some tens of requests on a machine that may be busy. */
+const TEST_TIMEOUT_MS = 60_000;
+const MAX_BODY_BYTES = 256 * 1024;
+
+const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
+const VISA = { paymentMethod: 'pm_card_visa' };
+
+for (const profile of PROFILES) {
+  describeWith(profile.engines, `The shop on the profile ${profile.name}`, (engines) => testShop(profile, engines));
+}
+
+function testShop(profile: TestProfile, engines: TestEngines): void {
+  let environment: Environment;
+  let shop: RunningShop;
+  let keeper: Caller;
+  let support: Caller;
+
+  before(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    environment = await profile.freshEnvironment(engines);
+    shop = await startShop(environment);
+    [keeper, support] = await Promise.all([shop.staff('catalogue'), shop.staff('support')]);
+  });
+
+  beforeEach(function () {
+    this.timeout(TEST_TIMEOUT_MS);
+  });
+
+  after(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    await endPrograms();
+  });
+
+  it('greets with three curl lines that work as they are pasted', async () => {
+    const lines = shop.program.stdout().match(/^ *curl .*$/gm)!;
+    expect(lines).to.have.length(3);
+    const [products, found, session] = await Promise.all(lines.map(curled));
+    expect(products!.data).to.have.length(3);
+    expect(found!.data.map(({ title }: { title: string }) => title)).to.deep.equal(['Stoneware mug']);
+    expect(session).to.include.keys('token', 'refreshToken', 'customerId').and.to.include({ guest: true });
+  });
+
+  it('sells two products to a guest', async () => {
+    const guest = await shop.guest();
+    const listed = await guest.get('/v1/products?category=desk');
+    expect(listed.body.data.map(({ title }: { title: string }) => title)).to.have.members([
+      'Dotted notebook',
+      'Reading lamp',
+    ]);
+    const found = await guest.get('/v1/search?q=notebook');
+    expect(found.body.data).to.have.length(1);
+    const page = await guest.get(`/v1/products/${found.body.data[0].id}`);
+    expect(page.body.variants).to.deep.include({
+      sku: 'NOTE-A5',
+      prices: [{ amount: 1450, currency: 'GBP' }],
+      inStock: true,
+    });
+
+    const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency: 'GBP' })).body.id}`;
+    await guest.post(`${cart}/lines`, { sku: 'NOTE-A5', quantity: 1 });
+    const filled = await guest.post(`${cart}/lines`, { sku: 'LAMP-BRASS', quantity: 1 });
+    expect(filled.body.subtotal).to.deep.equal({ amount: 10_350, currency: 'GBP' });
+    const changed = await guest.patch(`${cart}/lines/${filled.body.lines[0].id}`, { quantity: 3 });
+    expect(changed.body.lines.map(({ quantity }: { quantity: number }) => quantity)).to.deep.equal([3, 1]);
+    expect((await guest.put(`${cart}/shipping-address`, ADDRESS)).body.shippingAddress).to.deep.equal(ADDRESS);
+    const methods = await guest.get(`${cart}/shipping-methods`);
+    expect(methods.body.data.map(({ method }: { method: string }) => method)).to.include('standard');
+    await guest.put(`${cart}/shipping-method`, { method: 'standard' });
+
+    const key = { 'Idempotency-Key': 'two products' };
+    const placed = await guest.post(`${cart}/checkout`, { ...VISA, email: 'ada@example.com' }, key);
+    expect(placed.status).to.equal(201);
+    expect(placed.body).to.include({ status: 'confirmed', paymentStatus: 'authorised', customerId: guest.customerId });
+    expect(placed.body.total).to.deep.equal({ amount: 3 * 1450 + 8900, currency: 'GBP' });
+    expect(placed.body).to.deep.include({ shippingAddress: ADDRESS, email: 'ada@example.com' });
+    expect(placed.headers.get('location')).to.equal(`/v1/orders/${placed.body.id}`);
+
+    const replayed = await guest.post(`${cart}/checkout`, { ...VISA, email: 'ada@example.com' }, key);
+    expect(replayed.status).to.equal(201);
+    expect(replayed.body).to.deep.equal(placed.body);
+    expect(replayed.headers.get('idempotency-replayed')).to.equal('true');
+    expectProblem(await guest.post(`${cart}/checkout`, VISA, key), 422, 'idempotency_key_reused');
+
+    expect((await guest.get(`/v1/orders/${placed.body.id}`)).body).to.deep.equal(placed.body);
+    const own = await guest.get('/v1/orders');
+    expect(own.body.data).to.deep.equal([placed.body]);
+    expectProblem(await (await shop.guest()).get(`/v1/orders/${placed.body.id}`), 404, 'not_found');
+    expectProblem(await (await shop.guest()).get(cart), 404, 'not_found');
+    expect((await support.get(`/v1/orders/${placed.body.id}`)).body).to.deep.equal(placed.body);
+
+    const seen = { 'Consistency-Token': placed.headers.get('consistency-token')! };
+    const stock = await keeper.get('/v1/stock/LAMP-BRASS', seen);
+    expect(stock.body).to.deep.equal({
+      sku: 'LAMP-BRASS',
+      locations: [{ location: 'main', onHand: 6, reserved: 0, committed: 1, available: 5 }],
+      available: 5,
+    });
+  });
+
+  it('opens the cart again when the card is declined', async () => {
+    const { sku } = await newProduct({ units: 1 });
+    const guest = await shop.guest();
+    const cart = await readyCart(guest, sku);
+    const declined = await guest.post(`${cart}/checkout`, { paymentMethod: 'pm_card_visa_chargeDeclined' }, once());
+    expectProblem(declined, 402, 'payment_declined');
+    expect(declined.body.declineCode).to.equal('generic_decline');
+    expect((await guest.get(cart)).body.status).to.equal('open');
+    expect((await guest.post(`${cart}/checkout`, VISA, once())).status).to.equal(201);
+  });
+
+  it('refuses more units than there are, and says how many there are', async () => {
+    const { sku } = await newProduct({ units: 2 });
+    const guest = await shop.guest();
+    const cart = await readyCart(guest, sku, 3);
+    const short = await guest.post(`${cart}/checkout`, VISA, once());
+    expectProblem(short, 409, 'out_of_stock');
+    expect(short.body.available).to.deep.equal({ [sku]: 2 });
+    const line = (await guest.get(cart)).body.lines[0];
+    await guest.patch(`${cart}/lines/${line.id}`, { quantity: 2 });
+    expect((await guest.post(`${cart}/checkout`, VISA, once())).status).to.equal(201);
+  });
+
+  it('sells the last unit once, to one of eight guests at the same moment', async () => {
+    const { sku } = await newProduct({ units: 1 });
+    const guests = await Promise.all(Array.from({ length: 8 }, () => shop.guest()));
+    const carts = await Promise.all(guests.map((guest) => readyCart(guest, sku)));
+    const answers = await Promise.all(guests.map((guest, n) => guest.post(`${carts[n]}/checkout`, VISA, once())));
+    const sold = answers.filter(({ status }) => status === 201);
+    expect(sold, JSON.stringify(answers.map(({ body }) => body.code))).to.have.length(1);
+    for (const answer of answers) if (answer !== sold[0]) expectProblem(answer, 409, 'out_of_stock');
+
+    const lists = await Promise.all(guests.map((guest) => guest.get('/v1/orders')));
+    const confirmed = lists.flatMap(({ body }) => body.data).filter(({ status }) => status === 'confirmed');
+    expect(confirmed.map(({ id }) => id)).to.deep.equal([sold[0]!.body.id]);
+    const seen = { 'Consistency-Token': sold[0]!.headers.get('consistency-token')! };
+    const level = { location: 'main', onHand: 1, reserved: 0, committed: 1, available: 0 };
+    expect((await keeper.get(`/v1/stock/${sku}`, seen)).body.locations).to.deep.equal([level]);
+  });
+
+  it('asks before it takes a price that has changed since the cart was filled', async () => {
+    const { sku, path } = await newProduct({ units: 1, amount: 500 });
+    const guest = await shop.guest();
+    const cart = await readyCart(guest, sku);
+    await keeper.put(`${path}/variants/${sku}/prices`, { prices: [{ amount: 700, currency: 'GBP' }] });
+    const changed = await guest.post(`${cart}/checkout`, VISA, once());
+    expectProblem(changed, 409, 'price_changed');
+    const [was, now] = [500, 700].map((amount) => ({ amount, currency: 'GBP' }));
+    expect(changed.body.changes).to.deep.equal([{ sku, was, now }]);
+    const accepted = await guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, once());
+    expect(accepted.status).to.equal(201);
+    expect(accepted.body.total).to.deep.equal(now);
+  });
+
+  it('names every field that is wrong or unknown', async () => {
+    const guest = await shop.guest();
+    const wrong = await guest.post('/v1/carts', { currency: 'XXX', colour: 'red' });
+    expectProblem(wrong, 400, 'invalid_request');
+    expect(wrong.body.errors.map(({ pointer }: { pointer: string }) => pointer)).to.have.members([
+      '/currency',
+      '/colour',
+    ]);
+    const nested = { title: 'Odd', variants: [{ sku: 'ODD-1', prices: [{ amount: 1.5, currency: 'GBP', vat: 1 }] }] };
+    const pointers = (await keeper.post('/v1/products', nested)).body.errors.map(
+      ({ pointer }: { pointer: string }) => pointer,
+    );
+    expect(pointers).to.have.members(['/variants/0/prices/0/amount', '/variants/0/prices/0/vat']);
+    expectProblem(await guest.get('/v1/products?limit=0'), 400, 'invalid_request');
+    expectProblem(await guest.get('/v1/products?after=nonsense'), 400, 'invalid_request');
+    expectProblem(await guest.post('/v1/carts', '{"currency":'), 400, 'invalid_request');
+    expectProblem(await keeper.post('/v1/stock/MUG-BLUE/receipts', { quantity: 1 }), 400, 'invalid_request');
+    expectProblem(await guest.get('/v1/nowhere'), 404, 'not_found');
+  });
+
+  it('takes bodies of up to 256 KB', async () => {
+    const session = (bytes: number) => {
+      const empty = JSON.stringify({ refreshToken: '' });
+      return JSON.stringify({ refreshToken: 'x'.repeat(bytes - empty.length) });
+    };
+    const anybody = shop.anybody();
+    expectProblem(await anybody.post('/v1/sessions/refresh', session(MAX_BODY_BYTES)), 400, 'invalid_request');
+    expectProblem(await anybody.post('/v1/sessions/refresh', session(MAX_BODY_BYTES + 1)), 413, 'too_large');
+  });
+
+  it('refuses a change of what has changed since it was read', async () => {
+    const { path } = await newProduct({});
+    const read = await keeper.patch(path, { brand: 'Hearth' });
+    const tag = { 'If-Match': read.headers.get('etag')! };
+    const changed = await keeper.patch(path, { brand: 'Folio' }, tag);
+    expect(changed.status).to.equal(200);
+    expect(changed.headers.get('etag')).not.to.equal(tag['If-Match']);
+    expectProblem(await keeper.patch(path, { brand: 'Moorland' }, tag), 412, 'version_mismatch');
+    expect((await keeper.get(path)).body.brand).to.equal('Folio');
+  });
+
+  it('lets everybody do what their role allows, and nothing else', async () => {
+    const anybody = shop.anybody();
+    const guest = await shop.guest();
+    expectProblem(await anybody.post('/v1/carts', { currency: 'GBP' }), 401, 'unauthenticated');
+    expectProblem(await anybody.get('/v1/orders'), 401, 'unauthenticated');
+    expectProblem(await anybody.get('/v1/stock/MUG-BLUE'), 401, 'unauthenticated');
+    expectProblem(await anybody.get('/v1/products/product_mug', { Authorization: 'Bearer x.y.z' }), 401, 'unauthenticated');
+    const receipt = { quantity: 1 };
+    expectProblem(await guest.post('/v1/stock/MUG-BLUE/receipts', receipt, once()), 403, 'forbidden');
+    expectProblem(await guest.get('/v1/stock/MUG-BLUE'), 403, 'forbidden');
+    expectProblem(await guest.post('/v1/products', {}), 403, 'forbidden');
+    expectProblem(await support.post('/v1/stock/MUG-BLUE/receipts', receipt, once()), 403, 'forbidden');
+    expectProblem(await keeper.get('/v1/orders'), 403, 'forbidden');
+    expect((await support.get('/v1/stock/MUG-BLUE')).status).to.equal(200);
+  });
+
+  it('lists everything exactly once, page by page', async () => {
+    const category = freshName('shelf');
+    const made = await Promise.all(Array.from({ length: 7 }, () => newProduct({ category })));
+    const ids = made.map(({ id }) => id);
+    for (const list of ['/v1/products?', '/v1/search?', '/v1/search?sort=title&', '/v1/search?sort=-price&']) {
+      expect(await pagesOf(keeper, `${list}category=${category}&limit=3`), list).to.have.members(ids);
+    }
+    const guest = await shop.guest();
+    const placed: string[] = [];
+    for (const { sku } of made.slice(0, 3)) {
+      const cart = await readyCart(guest, sku);
+      placed.unshift((await guest.post(`${cart}/checkout`, VISA, once())).body.id);
+    }
+    expect(await pagesOf(guest, '/v1/orders?limit=2')).to.deep.equal(placed);
+  });
+
+  it('keeps the request id that a caller sends', async () => {
+    const { headers } = await shop.anybody().get('/v1/products', { 'X-Request-Id': 'mine-1' });
+    expect(headers.get('x-request-id')).to.equal('mine-1');
+  });
+
+  it('answers what browsers and operators ask', async () => {
+    const anybody = shop.anybody();
+    const openapi = await anybody.get('/openapi.json');
+    expect(openapi.body.openapi).to.match(/^3\.1/);
+    expect(Object.keys(openapi.body.paths)).to.include.members(['/v1/carts/{id}/checkout', '/v1/search']);
+    const docs = await anybody.get('/docs');
+    expect(docs.headers.get('content-type')).to.match(/^text\/html/);
+    expect(docs.body).to.include('/v1/carts/{id}/checkout');
+    expect((await anybody.get('/healthz')).body).to.deep.equal({ status: 'up' });
+    expect((await anybody.get('/readyz')).body).to.deep.equal({ status: 'ready' });
+    const metrics = await anybody.get('/metrics');
+    expect(metrics.body).to.match(/^commerce_projection_applied_commits_total\{projection="catalogue_v1"\} [1-9]/m);
+  });
+
+  it('has tokens for people at this machine: one line, and nothing else', async () => {
+    const { code, stdout, stderr } = await commerce(['token', '--role', 'ops'], environment);
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+    expect(stdout).to.match(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect((await commerce(['token', '--role', 'king'], environment)).code).to.equal(2);
+    expect((await commerce(['token'], environment)).code).to.equal(2);
+  });
+
+  it('stops in order, and has its orders when it starts again', async function () {
+    this.timeout(2 * START_TIMEOUT_MS);
+    const before = await pagesOf(support, '/v1/orders?limit=100');
+    await shop.stop();
+    expect(shop.program.stdout()).to.match(/Stopped\.\n$/);
+    expect(shop.program.stderr()).to.equal('');
+    shop = await startShop(environment);
+    expect(shop.program.stdout()).not.to.include('sample shop');
+    support = await shop.staff('support');
+    expect(await pagesOf(support, '/v1/orders?limit=100')).to.deep.equal(before);
+    await shop.stop();
+  });
+
+  // ── What the tests are told with ──────────────────────────────────────────────────────────────────────────────────
+
+  async function newProduct({ units = 1, amount = 1000, category = 'tests' }) {
+    const sku = freshName('SKU').toUpperCase();
+    const variants = [{ sku, prices: [{ amount, currency: 'GBP' }] }];
+    const { body } = await keeper.post('/v1/products', { title: `Thing ${sku}`, categories: [category], variants });
+    await keeper.post(`/v1/products/${body.id}/publish`);
+    const received = await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: units }, once());
+    expect(received.body).to.include({ onHand: units, available: units });
+    return { sku, id: body.id as string, path: `/v1/products/${body.id}` };
+  }
+
+  /** Its path. */
+  async function readyCart(guest: Guest, sku: string, quantity = 1): Promise<string> {
+    const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency: 'GBP' })).body.id}`;
+    await guest.post(`${cart}/lines`, { sku, quantity });
+    await guest.put(`${cart}/shipping-address`, ADDRESS);
+    const { body } = await guest.put(`${cart}/shipping-method`, { method: 'standard' });
+    expect(body).to.include({ status: 'open', shippingMethod: 'standard' });
+    return cart;
+  }
+}
+
+/** The ids on all pages. */
+async function pagesOf(caller: Caller, path: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (let after = ''; ; ) {
+    const { body } = await caller.get(path + after);
+    ids.push(...body.data.map(({ id }: { id: string }) => id));
+    if (!body.page.hasMore) return ids;
+    after = `&after=${body.page.next}`;
+  }
+}
+
+function expectProblem({ status, body }: Answer, expected: number, code: string): void {
+  expect({ status, code: body.code }, JSON.stringify(body)).to.deep.equal({ status: expected, code });
+}
+
+/** A key that no other request has. */
+function once() {
+  return { 'Idempotency-Key': freshName('key') };
+}
+
+async function curled(line: string) {
+  const { stdout } = await promisify(execFile)('sh', ['-c', line.trim().replace('curl', 'curl -sS --fail')]);
+  return JSON.parse(stdout);
+}
