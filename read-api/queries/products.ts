@@ -27,7 +27,12 @@ const productAnswer = productDetailsSchema
 const category = z.string().max(100).optional();
 
 const searchQuery = z.strictObject({
-  q: z.string().max(200).optional().meta({ description: 'Words of title or brand, or a SKU', example: 'blue mug' }),
+  q: z
+    .string()
+    .max(200)
+    .transform((text) => text.trim() || undefined)
+    .optional()
+    .meta({ description: 'Words of title or brand, or a SKU; blank finds everything', example: 'blue mug' }),
   category,
   brand: z.string().max(100).optional(),
   price: z

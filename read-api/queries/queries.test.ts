@@ -144,6 +144,8 @@ describe('The query endpoints', () => {
     const { body } = await call('get /v1/search', { query });
     expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: true, limit: 2 });
     expect(body.facets).to.deep.equal({});
+    await call('get /v1/search', { query: { q: ' ' } });
+    expect(searched!.q).to.equal(undefined);
   });
 
   it("show customers their own orders, and none of somebody else's", async () => {
