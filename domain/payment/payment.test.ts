@@ -205,7 +205,7 @@ describe('A payment', () => {
       fc.constantFrom('c1', 'c2', 'c3').map((operationId) => ({ ...recordCaptured, operationId })),
     );
     fc.assert(
-      fc.property(fc.array(commands, { maxLength: 40 }), (sequence) => {
+      fc.property(fc.array(commands, { maxLength: 40, size: 'max' }), (sequence) => {
         let state: Payment | null = null;
         const ledger: PaymentEvent[] = [];
         for (const command of sequence) {
