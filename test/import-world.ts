@@ -1,5 +1,6 @@
 // The import on an event store in memory: processes that can be killed, and the shop as they leave it.
-import { type Books, readBooks } from '../commands/import/online-retail/books.js';
+import { readBooks } from '../commands/import/online-retail/books.js';
+import type { ImportPorts } from '../commands/import/online-retail/ports.js';
 import { importInvoices } from '../commands/import/online-retail/run.js';
 import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
@@ -7,13 +8,22 @@ import { catalogue, type ShopEvent } from '../domain/events.js';
 import type { RecordedEvent } from '../domain/kernel/event.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
-import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { createMemoryEventStore, createMemoryLog, type MemoryEventStoreOptions } from '../infra/event-store/memory.js';
 
-export class Killed extends Error {}
+class Killed extends Error {}
+
+export interface RunOptions {
+  limit?: number;
+  /** The append at which the process dies, and whether that commit is stored. */
+  dieAt?: number;
+  stored?: boolean;
+}
 
 export interface ImportWorld {
-  /** Imports in a process of its own, which dies at its n-th append: the commit is stored, or not. Resolves to the commits it made. */
-  run(file: string, options?: { limit?: number; dieAt?: number; stored?: boolean }): Promise<number>;
+  /** What a process of its own needs for an import, and a count of the commits since it began. */
+  ports(): ImportPorts & { commits(): number };
+  /** Imports in a process of its own; resolves to the commits that it made. */
+  run(file: string, options?: RunOptions): Promise<number>;
   advance(ms: number): void;
   events(category: string): Promise<{ stream: StreamId; event: RecordedEvent<ShopEvent> }[]>;
 }
@@ -25,20 +35,17 @@ export function createImportWorld(): ImportWorld {
   const codec = createCommitCodec(catalogue);
   const reader = createMemoryEventStore({ codec, log, clock });
 
-  async function run(
-    file: string,
-    {
-      limit,
-      dieAt = Number.POSITIVE_INFINITY,
-      stored = false,
-    }: { limit?: number; dieAt?: number; stored?: boolean } = {},
-  ): Promise<number> {
+  function ports(hooks: Pick<MemoryEventStoreOptions, 'beforeAppend' | 'afterAppend'> = {}) {
     const before = log.arrivals.length;
+    const store = createMemoryEventStore({ codec, log, clock, ...hooks });
+    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
+    const checkout = createCheckoutProcess({ runner, clock, providers: {} });
+    return { store, runner, checkout, clock, commits: () => log.arrivals.length - before };
+  }
+
+  async function run(file: string, { limit, dieAt = Number.POSITIVE_INFINITY, stored = false }: RunOptions = {}) {
     let appends = 0;
-    const store = createMemoryEventStore({
-      codec,
-      log,
-      clock,
+    const process = ports({
       beforeAppend() {
         if (++appends > dieAt || (appends === dieAt && !stored)) throw new Killed();
       },
@@ -46,18 +53,16 @@ export function createImportWorld(): ImportWorld {
         if (appends >= dieAt) throw new Killed();
       },
     });
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
-    const checkout = createCheckoutProcess({ runner, clock, providers: {} });
-    const books: Books = await readBooks(file, limit);
     try {
-      await importInvoices({ runner, store, checkout, clock }, file, books, new AbortController().signal);
+      await importInvoices(process, file, await readBooks(file, limit), new AbortController().signal);
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }
-    return log.arrivals.length - before;
+    return process.commits();
   }
 
   return {
+    ports,
     run,
     advance(ms) {
       now += ms;

@@ -15,9 +15,16 @@ import { openBook, productIdOf } from './products.js';
 const PRODUCTS_IN_FLIGHT = 64;
 
 /**
- * Order lines and adjustments under way at once. The wider, the more commands meet on a stock stream and share a commit.
+ * Invoices are sent in rounds of about so many lines and adjustments: their commands meet on the stock streams and share
+ * commits. In the real year rounds of 1,000 make 276,000 commits of stock, of 5,000 make 129,000, of 10,000 make 81,000.
  */
-const LINES_IN_FLIGHT = 5_000;
+const ROWS_PER_ROUND = 5_000;
+
+/** The invoices of a round start together. */
+const ALL = { limit: Number.POSITIVE_INFINITY, weightOf: () => 1 };
+
+/** While one round waits for the store, the next is read and decided. */
+const ROUNDS_IN_FLIGHT = 2;
 
 /** Longest key of a customer's id, in characters. */
 const MAX_CUSTOMER_KEY_LENGTH = 80;
@@ -40,13 +47,28 @@ export async function importInvoices(
 
   done = 0;
   await inFlight(
-    invoicesOf(file, books),
-    { limit: LINES_IN_FLIGHT, weightOf: ({ lines, adjustments }) => lines.length + adjustments.length, signal },
-    async (invoice) => {
-      await send(ports, invoice, unadjusted);
-      onProgress('invoices', ++done, invoices.length);
+    roundsOf(invoicesOf(file, books)),
+    { limit: ROUNDS_IN_FLIGHT, weightOf: () => 1, signal },
+    async (round) => {
+      await inFlight(round, { ...ALL, signal }, (invoice) => send(ports, invoice, unadjusted));
+      done += round.length;
+      onProgress('invoices', done, invoices.length);
     },
   );
+}
+
+async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoice[]> {
+  let round: Invoice[] = [];
+  let rows = 0;
+  for await (const invoice of invoices) {
+    round.push(invoice);
+    rows += invoice.lines.length + invoice.adjustments.length;
+    if (rows < ROWS_PER_ROUND) continue;
+    yield round;
+    round = [];
+    rows = 0;
+  }
+  yield round;
 }
 
 async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<void> {

@@ -1,0 +1,95 @@
+// The command as people and scripts use it, on an event store in memory.
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { createImportWorld, type ImportWorld } from '../../test/import-world.js';
+import { type ImportShop, importCommand } from './import.js';
+
+const FIXTURE = join(import.meta.dirname, '../../test/fixtures/online-retail.csv');
+
+interface Run {
+  out: string;
+  /** What the command asked of the shop, in order. */
+  calls: string[];
+}
+
+async function runCommand(world: ImportWorld, args: readonly string[], shop: Partial<ImportShop> = {}): Promise<Run> {
+  const calls: string[] = [];
+  const command = importCommand(async () => ({
+    ...world.ports(),
+    hostProjectors: (signal) =>
+      new Promise((resolve) => {
+        calls.push('host');
+        signal.addEventListener('abort', () => resolve(void calls.push('unhost')));
+      }),
+    caughtUp: async () => void calls.push('caught up'),
+    close: async () => void calls.push('close'),
+    ...shop,
+  }));
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    await command.parseAsync(['online-retail', ...args], { from: 'user' });
+  } finally {
+    console.log = log;
+  }
+  return { out: lines.join('\n'), calls };
+}
+
+describe('commerce import online-retail', () => {
+  it('ends when the read models show everything, and says what it did', async () => {
+    const { out, calls } = await runCommand(createImportWorld(), [FIXTURE, '--json']);
+    const { seconds, commits, commitsPerSecond, ...counts } = JSON.parse(out);
+    expect(counts).to.deep.equal({
+      rows: 31,
+      orders: 5,
+      lines: 8,
+      units: 58,
+      goods: { amount: 18012, currency: 'GBP' },
+      shipping: { amount: 8610, currency: 'GBP' },
+      products: 6,
+      customers: 3,
+      adjustments: { rows: 2, units: 10 },
+      returns: { rows: 1 },
+      refused: { malformed: 7, not_a_sale: 1, not_goods: 5, negative_quantity: 1, no_price: 2, sub_penny: 1 },
+    });
+    expect(commits).to.be.above(5);
+    expect(seconds).to.be.a('number');
+    expect(commitsPerSecond).to.be.a('number');
+    expect(calls).to.deep.equal(['host', 'caught up', 'unhost', 'close']);
+  });
+
+  it('makes no commit the second time', async () => {
+    const world = createImportWorld();
+    await runCommand(world, [FIXTURE, '--json']);
+    expect(JSON.parse((await runCommand(world, [FIXTURE, '--json'])).out)).to.include({ orders: 5, commits: 0 });
+  });
+
+  it('prints a table for people, and takes the first invoices only', async () => {
+    const { out } = await runCommand(createImportWorld(), [FIXTURE, '--limit', '1']);
+    expect(out).to.match(/orders\s+│\s+1 │/);
+    expect(out).to.match(/goods\s+│\s+£40\.74 │/);
+  });
+
+  it('opens no shop for a file that is broken', async () => {
+    let opened = false;
+    const command = importCommand(async () => {
+      opened = true;
+      throw new Error('opened');
+    });
+    const error = await command.parseAsync(['online-retail', '/'], { from: 'user' }).catch((reason) => reason);
+    expect(error.message).to.include('is a directory');
+    expect(opened).to.equal(false);
+  });
+
+  it('fails when the projectors do, and closes the shop', async () => {
+    const calls: string[] = [];
+    const failing: Partial<ImportShop> = {
+      hostProjectors: () => Promise.reject(new Error('no projectors')),
+      close: async () => void calls.push('close'),
+    };
+    const error = await runCommand(createImportWorld(), [FIXTURE], failing).catch((reason) => reason);
+    expect(error.message).to.equal('no projectors');
+    expect(calls).to.deep.equal(['close']);
+  });
+});
