@@ -46,8 +46,8 @@ export interface CommandRunnerDeps {
   snapshots?: SnapshotStore;
   /** Streams whose state is kept in memory. */
   cacheSize?: number;
-  /** Told when a snapshot could not be saved; nothing else depends on it. */
-  onSnapshotError?: (error: unknown) => void;
+  /** Told when a snapshot could not be saved or loaded; nothing else depends on it. */
+  onSnapshotError?: (error: unknown) => undefined;
 }
 
 type AnyDecider = Decider<unknown, unknown, DomainEvent>;
@@ -83,7 +83,7 @@ interface Draft {
 type Answer = { error: Problem } | { state: unknown; repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
-  const { store, catalogue, personal, clock, snapshots, cacheSize = 20_000, onSnapshotError = () => {} } = deps;
+  const { store, catalogue, personal, clock, snapshots, cacheSize = 6_000, onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
 
@@ -236,7 +236,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   async function loadSnapshot(decider: AnyDecider, stream: StreamId): Promise<Known | undefined> {
     const foldVersion = decider.snapshot?.foldVersion;
     if (foldVersion === undefined || !snapshots) return undefined;
-    const snapshot = await snapshots.load(stream, foldVersion);
+    const snapshot = await snapshots.load(stream, foldVersion).catch(onSnapshotError);
     if (!snapshot) return undefined;
     const { state, recent } = snapshot.state as SnapshotState;
     const { position } = snapshot;

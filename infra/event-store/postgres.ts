@@ -16,6 +16,7 @@ import {
   withConnection,
 } from '../postgres.js';
 import { withinBudget } from '../retry.js';
+import { createTurns } from '../turns.js';
 import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
@@ -35,6 +36,9 @@ const READ_BUDGET_MS = 5_000;
 const READ_PAGE_ROWS = 500;
 const READ_PAGE_BYTES = 4 * 1024 * 1024;
 const LOG_PAGE_ROWS = 5_000;
+
+/** Many streams may be wanted at once; so many are read at a time, for the pool has other users. */
+const READS_IN_FLIGHT = 8;
 
 /** The feed is woken at most this often. */
 const WAKE_EVERY_MS = 5;
@@ -63,6 +67,7 @@ export function createPostgresEventStore({
   watermarkLagMs = WATERMARK_LAG_MS,
 }: PostgresEventStoreOptions): EventStore {
   const wakeFeed = createWaker(pool);
+  const inTurn = createTurns(READS_IN_FLIGHT);
 
   const enqueue = coalesce<Append, AppendResult>({
     write: appendAll,
@@ -109,7 +114,8 @@ export function createPostgresEventStore({
   }
 
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
-    return (await queryWithin<R>({ pool, budgetMs: READ_BUDGET_MS, clock }, name, text, values)).rows;
+    const server = { pool, budgetMs: READ_BUDGET_MS, clock };
+    return (await inTurn(() => queryWithin<R>(server, name, text, values))).rows;
   }
 
   async function watermark(): Promise<Hlc> {

@@ -2,8 +2,12 @@
 import type { Pool } from 'pg';
 import type { SnapshotStore } from '../../domain/kernel/event-store.js';
 import { createTableOnce, queryWithin } from '../postgres.js';
+import { createTurns } from '../turns.js';
 
 const BUDGET_MS = 2_000;
+
+/** Of the connections that the whole process has. */
+const QUERIES_IN_FLIGHT = 4;
 
 const SNAPSHOTS_SQL = `
 create table snapshots (
@@ -35,9 +39,11 @@ interface SnapshotRow {
 
 export function createPostgresSnapshotStore(pool: Pool): SnapshotStore {
   const server = { pool, budgetMs: BUDGET_MS };
+  const inTurn = createTurns(QUERIES_IN_FLIGHT);
   return {
     async load(stream, foldVersion) {
-      const { rows } = await queryWithin<SnapshotRow>(server, 'snapshot-load', LOAD_SQL, [stream, foldVersion]);
+      const values = [stream, foldVersion];
+      const { rows } = await inTurn(() => queryWithin<SnapshotRow>(server, 'snapshot-load', LOAD_SQL, values));
       if (!rows[0]) return undefined;
       const { state, ...position } = rows[0];
       return { position, state: JSON.parse(state) };
@@ -45,7 +51,7 @@ export function createPostgresSnapshotStore(pool: Pool): SnapshotStore {
 
     async save(stream, foldVersion, { position: { commitNo, version, hash, at }, state }) {
       const values = [stream, foldVersion, commitNo, version, hash, at, JSON.stringify(state)];
-      await queryWithin(server, 'snapshot-save', SAVE_SQL, values);
+      await inTurn(() => queryWithin(server, 'snapshot-save', SAVE_SQL, values));
     },
   };
 }

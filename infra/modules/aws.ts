@@ -35,7 +35,7 @@ import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
 import type { Lifecycle } from './lifecycle.js';
-import { addressOf, type Engine, untilReachable } from './reachable.js';
+import { addressOf, type Engine } from './reachable.js';
 import {
   AWS,
   type AwsClients,
@@ -56,8 +56,8 @@ import {
   SINKS,
   SNAPSHOTS,
   SUBJECT_KEYS,
-  TELL,
-  type Tell,
+  UNTIL_REACHABLE,
+  type UntilReachable,
 } from './tokens.js';
 
 /** Of the local stream; the stack decides in AWS. */
@@ -66,8 +66,10 @@ const LOCAL_SHARDS = 2;
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
 
 export const awsModule = new ContainerModule(({ bind }) => {
-  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, TELL]).inSingletonScope();
-  bind(DOCUMENT_STORES).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, TELL]).inSingletonScope();
+  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]).inSingletonScope();
+  bind(DOCUMENT_STORES)
+    .toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE])
+    .inSingletonScope();
   bind(ENGINES)
     .toResolvedValue(
       (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
@@ -187,7 +189,11 @@ function named(sink: Sink, namespace: string): Sink {
   return { open: (projection) => sink.open(inNamespace(projection, namespace)) };
 }
 
-async function openAws({ namespace }: Config, lifecycle: Lifecycle, tell: Tell): Promise<AwsClients> {
+async function openAws(
+  { namespace }: Config,
+  lifecycle: Lifecycle,
+  untilReachable: UntilReachable,
+): Promise<AwsClients> {
   const { awsEndpoint } = await engineAddresses();
   const options = {
     region: process.env.AWS_REGION ?? 'eu-west-1',
@@ -202,7 +208,7 @@ async function openAws({ namespace }: Config, lifecycle: Lifecycle, tell: Tell):
     { name: 'DynamoDB', address, ping: () => dynamodb.send(new ListTablesCommand({ Limit: 1 })) },
     { name: 'Kinesis', address, ping: () => kinesis.send(new ListStreamsCommand({ Limit: 1 })) },
   ];
-  await Promise.all(engines.map((engine) => untilReachable(engine, tell)));
+  await Promise.all(engines.map(untilReachable));
 
   const name = (kind: string) => `${namespace}-${kind}`;
   let stream: Promise<string> | undefined;
@@ -220,7 +226,7 @@ async function openDocumentStores(
   { namespace }: Config,
   lifecycle: Lifecycle,
   log: Logger,
-  tell: Tell,
+  untilReachable: UntilReachable,
 ): Promise<DocumentStores> {
   const { mongodbUrl, opensearchUrl, redisUrl } = await engineAddresses();
   if (!mongodbUrl || !opensearchUrl || !redisUrl) {
@@ -242,6 +248,6 @@ async function openDocumentStores(
     { name: 'OpenSearch', address: addressOf(opensearchUrl), ping: () => opensearch.ping() },
     { name: 'Redis', address: addressOf(redisUrl), ping: () => redis.ping() },
   ];
-  await Promise.all(engines.map((engine) => untilReachable(engine, tell)));
+  await Promise.all(engines.map(untilReachable));
   return { mongo, opensearch, redis, engines };
 }

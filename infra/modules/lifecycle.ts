@@ -1,14 +1,17 @@
 // What was opened is closed in reverse order, once, whatever else fails on the way.
 export interface Lifecycle {
+  /** What was still being opened when the rest was closed is closed at once. */
   onClose(close: () => unknown): void;
   close(): Promise<void>;
 }
 
 export function createLifecycle(): Lifecycle {
   const closers: (() => unknown)[] = [];
+  let closed = false;
   return {
-    onClose: (close) => void closers.push(close),
+    onClose: (close) => void (closed ? close() : closers.push(close)),
     async close() {
+      closed = true;
       const failures: unknown[] = [];
       for (let close = closers.pop(); close; close = closers.pop()) {
         try {

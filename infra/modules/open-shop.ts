@@ -7,8 +7,9 @@ import type { Config } from '../config.js';
 import { apiModule } from './api.js';
 import { createLifecycle } from './lifecycle.js';
 import { postgresModule } from './postgres.js';
+import { untilReachable } from './reachable.js';
 import { shopModule } from './shop.js';
-import { CONFIG, EVENT_STORE, LIFECYCLE, TELL } from './tokens.js';
+import { CONFIG, EVENT_STORE, LIFECYCLE, UNTIL_REACHABLE } from './tokens.js';
 
 export interface Shop {
   config: Config;
@@ -19,16 +20,20 @@ export interface Shop {
 export interface ShopOptions {
   /** Speaks to the person who started the program, for example of an engine that is waited for. */
   tell: (message: string) => void;
+  /** Ends the wait for engines that are away: whoever waits gets its reason. */
+  signal?: AbortSignal;
   /** Told of every commit that this process has appended. */
   onAppend?: (stream: StreamId, commitNo: number) => void;
 }
 
-export async function openShop(config: Config, { tell, onAppend }: ShopOptions): Promise<Shop> {
+const NEVER = new AbortController().signal;
+
+export async function openShop(config: Config, { tell, signal = NEVER, onAppend }: ShopOptions): Promise<Shop> {
   const lifecycle = createLifecycle();
   const container = new Container();
   container.bind(CONFIG).toConstantValue(config);
   container.bind(LIFECYCLE).toConstantValue(lifecycle);
-  container.bind(TELL).toConstantValue(tell);
+  container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, signal));
   container.load(shopModule, apiModule, postgresModule, await profileModule(config.profile));
   if (onAppend) container.onActivation(EVENT_STORE, (_, store) => telling(store, onAppend));
   return {

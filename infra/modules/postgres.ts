@@ -5,16 +5,16 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool } from '../postgres.js';
-import { addressOf, type Engine, untilReachable } from './reachable.js';
-import { CONFIG, LIFECYCLE, LOG, POSTGRES, TELL } from './tokens.js';
+import { addressOf, type Engine } from './reachable.js';
+import { CONFIG, LIFECYCLE, LOG, POSTGRES, UNTIL_REACHABLE } from './tokens.js';
 
 /** Appends, the feed, projections and queries share them; the server takes 100. */
-const CONNECTIONS = 16;
+const CONNECTIONS = 32;
 
 export const postgresModule = new ContainerModule(({ bind }) => {
   bind(POSTGRES)
     .toResolvedValue(
-      async (config, lifecycle, log, tell) => {
+      async (config, lifecycle, log, untilReachable) => {
         const { databaseUrl } = await engineAddresses();
         let url = databaseUrl;
         if (url === undefined) {
@@ -29,10 +29,10 @@ export const postgresModule = new ContainerModule(({ bind }) => {
         const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
         lifecycle.onClose(() => pool.end());
         const engine = postgresEngine(pool, url);
-        await untilReachable(engine, tell);
+        await untilReachable(engine);
         return { pool, engine };
       },
-      [CONFIG, LIFECYCLE, LOG, TELL],
+      [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE],
     )
     .inSingletonScope();
 });

@@ -12,13 +12,19 @@ export interface Engine {
 const PING_TIMEOUT_MS = 2_000;
 const RETRY_EVERY_MS = 2_000;
 
-/** Resolves once the engine answers; says so each time it does not. */
-export async function untilReachable({ name, address, ping }: Engine, say: (message: string) => void): Promise<void> {
+/** Resolves once the engine answers; says so each time it does not. Rejects with the signal's reason. */
+export async function untilReachable(
+  { name, address, ping }: Engine,
+  say: (message: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     const problem = await problemOf(ping);
+    signal.throwIfAborted();
     if (problem === undefined) return;
     say(`${name} at ${address} does not answer (${problem}); trying again every ${RETRY_EVERY_MS / 1000} s.`);
-    await delay(RETRY_EVERY_MS);
+    await delay(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
+    signal.throwIfAborted();
   }
 }
 

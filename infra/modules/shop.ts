@@ -67,7 +67,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
           personal,
           clock,
           catalogue,
-          onSnapshotError: (error) => log.warn({ err: error }, 'a snapshot could not be saved'),
+          onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
         }),
       [EVENT_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
     )

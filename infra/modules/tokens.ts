@@ -32,7 +32,8 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
-export type Tell = (message: string) => void;
+/** Resolves once the engine answers; meanwhile the person who started the program is told. */
+export type UntilReachable = (engine: Engine) => Promise<void>;
 
 export interface Queries {
   orders: OrderQueries;
@@ -67,8 +68,7 @@ function token<T>(name: string): ServiceIdentifier<T> {
 }
 
 export const CONFIG = token<Config>('Config');
-/** Says something to the person who started the program. */
-export const TELL = token<Tell>('Tell');
+export const UNTIL_REACHABLE = token<UntilReachable>('UntilReachable');
 export const CLOCK = token<Clock>('Clock');
 export const LOG = token<Logger>('Logger');
 export const METRICS = token<Registry>('Registry');

@@ -112,7 +112,7 @@ async function engines(config: Config): Promise<string> {
 function table(findings: readonly Finding[]): string {
   const rows = new Table({
     head: ['', 'check', 'finding'],
-    style: { head: [] },
+    style: { head: [], border: [] },
     colWidths: [6, 14, 90],
     wordWrap: true,
   });

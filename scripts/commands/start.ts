@@ -2,13 +2,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
-import { openShop } from '../../infra/modules/open-shop.js';
-import { APP, CLOCK, EVENT_STORE, RUNNER } from '../../infra/modules/tokens.js';
+import { openShop, type Shop } from '../../infra/modules/open-shop.js';
+import { APP, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOf, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
-import { untilStopped } from '../stopping.js';
+import { stopSignal } from '../stopping.js';
 
 const DEFAULT_PORT = 3000;
+const SHOW_SAMPLE_SHOP_MS = 10_000;
 
 interface StartOptions extends CommonOptions {
   port: number;
@@ -26,32 +27,50 @@ export function startCommand(): Command {
 }
 
 async function start(options: StartOptions): Promise<void> {
-  const began = performance.now();
-  const config = configOf(options);
-  const stopped = untilStopped();
-  const background = new AbortController();
-  const shop = await openShop(config, { tell: console.log });
+  const stop = stopSignal();
+  const shop = await openShop(configOf(options), { tell: console.log, signal: stop });
   try {
-    const app = await shop.get(APP);
-    const server = await startServer(app, options);
-    const running = runBackground(shop, background.signal);
-    const filled = !options.empty && (await fillEmptyShop(await sampleShopDeps()));
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(welcome({ url: server.url, profile: config.profile, dataDir: config.dataDir, filled, seconds }));
-    await Promise.race([stopped, running]);
-    console.log('Stopping: requests that run may end.');
-    await server.close();
-    background.abort();
-    await running;
+    await serve(shop, options, stop);
+  } catch (error) {
+    if (error !== stop.reason) throw error; // asked to stop while an engine was waited for
   } finally {
     await shop.close();
   }
   console.log('Stopped.');
+}
 
-  async function sampleShopDeps() {
-    const [runner, store, clock] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE), shop.get(CLOCK)]);
-    return { runner, store, clock };
+async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Promise<void> {
+  const server = await startServer(await shop.get(APP), options);
+  const background = new AbortController();
+  const running = runBackground(shop, background.signal);
+  running.catch(() => {}); // awaited below; until then a failure must not be unhandled
+  try {
+    const filled = !options.empty && (await fillAndShow(shop));
+    const { profile, dataDir } = shop.config;
+    console.log(welcome({ url: server.url, profile, dataDir, filled, seconds: process.uptime().toFixed(1) }));
+    await Promise.race([aborted(stop), running]);
+    console.log('Stopping: requests that run may end.');
+  } finally {
+    await server.close();
+    background.abort();
+    await running;
   }
+}
+
+/** True if the sample shop was put there; then what the welcome invites to is to be seen, if the read models are in time. */
+async function fillAndShow(shop: Shop): Promise<boolean> {
+  const [runner, store, clock] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE), shop.get(CLOCK)]);
+  const written = await fillEmptyShop({ runner, store, clock });
+  if (!written) return false;
+  await (await shop.get(READ_MODELS)).show(written, SHOW_SAMPLE_SHOP_MS);
+  return true;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
 }
 
 interface Welcome {

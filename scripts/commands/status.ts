@@ -7,7 +7,7 @@ import { openShop } from '../../infra/modules/open-shop.js';
 import { READ_MODELS } from '../../infra/modules/tokens.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
-import { untilStopped } from '../stopping.js';
+import { stopSignal } from '../stopping.js';
 
 const WATCH_EVERY_MS = 2_000;
 
@@ -19,13 +19,12 @@ export function statusCommand(): Command {
       const shop = await openShop(configOf(options), { tell: console.error });
       try {
         const { projectors } = await shop.get(READ_MODELS);
-        const stop = new AbortController();
-        if (options.watch) void untilStopped().then(() => stop.abort());
+        const stop = options.watch ? stopSignal() : undefined;
         do {
           const statuses = await Promise.all(projectors.map((projector) => projector.status()));
           console.log(options.json ? JSON.stringify({ projections: statuses }) : tables(statuses));
-          if (options.watch) await delay(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
-        } while (options.watch && !stop.signal.aborted);
+          if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
+        } while (stop && !stop.aborted);
       } finally {
         await shop.close();
       }
@@ -36,7 +35,7 @@ function tables(statuses: readonly ProjectorStatus[]): string {
   const projections = new Table({
     head: ['projection', 'version', 'compared with the log up to', 'lag (commits)', 'lag (s)', 'in quarantine'],
     colAligns: ['left', 'right', 'left', 'right', 'right', 'right'],
-    style: { head: [] },
+    style: { head: [], border: [] },
   });
   for (const { name, version, sweptTo, lag, quarantine } of statuses) {
     const compared = sweptTo === 0 ? 'never' : new Date(millisOf(sweptTo)).toISOString();
@@ -46,7 +45,10 @@ function tables(statuses: readonly ProjectorStatus[]): string {
   const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
   if (stuck.length === 0) return projections.toString();
 
-  const quarantine = new Table({ head: ['projection', 'stream', 'commit', 'since', 'error'], style: { head: [] } });
+  const quarantine = new Table({
+    head: ['projection', 'stream', 'commit', 'since', 'error'],
+    style: { head: [], border: [] },
+  });
   for (const { name, stream, commitNo, since, error } of stuck) quarantine.push([name, stream, commitNo, since, error]);
   return `${projections}\n\nIn quarantine; each stream goes on once its commit can be digested:\n${quarantine}`;
 }
