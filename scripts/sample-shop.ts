@@ -2,9 +2,10 @@
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
+import type { SeenCommits } from '../domain/kernel/consistency.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
-import { streamId } from '../domain/kernel/stream.js';
+import { type StreamId, streamId } from '../domain/kernel/stream.js';
 import type { ProductDetails } from '../domain/product/events.js';
 import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
@@ -42,19 +43,27 @@ export interface SampleShopDeps {
   clock: Clock;
 }
 
-/** Fills an empty log; one that holds anything else is left alone. A start that died half-way is completed by the next. */
-export async function fillEmptyShop(deps: SampleShopDeps): Promise<boolean> {
+/**
+ * Fills an empty log; one that holds anything else is left alone. A start that died half-way is completed by the next.
+ * Resolves to the commits that show it, or undefined if there was nothing to do.
+ */
+export async function fillEmptyShop(deps: SampleShopDeps): Promise<SeenCommits | undefined> {
   const last = streamOf(productIdOf(PRODUCTS.at(-1)![0]));
   if (!(await isEmpty(deps.store))) {
     const begun = await deps.runner.load(product, streamOf(productIdOf(PRODUCTS[0]![0])));
     const done = await deps.runner.load(product, last);
-    if (!begun.state || done.state) return false;
+    if (!begun.state || done.state) return undefined;
   }
-  for (const line of PRODUCTS) await fill(deps, line);
-  return true;
+  const written = new Map<StreamId, number>();
+  for (const line of PRODUCTS) await fill(deps, line, written);
+  return written;
 }
 
-async function fill({ runner, clock }: SampleShopDeps, line: (typeof PRODUCTS)[number]): Promise<void> {
+async function fill(
+  { runner, clock }: SampleShopDeps,
+  line: (typeof PRODUCTS)[number],
+  written: Map<StreamId, number>,
+): Promise<void> {
   const [key, category, brand, title, description, ...stocked] = line;
   const productId = productIdOf(key);
   const items = stocked.map((text) => {
@@ -72,15 +81,17 @@ async function fill({ runner, clock }: SampleShopDeps, line: (typeof PRODUCTS)[n
     const item = { sku, location: DEFAULT_LOCATION };
     await runner.execute(skuClaim, streamId('sku', sku), { type: 'ClaimSku', sku, productId }, meta(`claim ${sku}`));
     const receipt = { type: 'ReceiveStock', ...item, productId, movementId: 'sample-shop', quantity: units } as const;
-    await runner.execute(stockItem, stockStream(item), receipt, meta(`receive ${sku}`));
+    const { position } = await runner.execute(stockItem, stockStream(item), receipt, meta(`receive ${sku}`));
+    written.set(stockStream(item), position.commitNo);
   }
   const details = { title, description, brand, categories: [category] };
   const variants = items.map(({ sku, price }) => ({ sku, prices: [price] }));
   const stream = streamOf(productId);
-  await Promise.all([
+  const [, { position }] = await Promise.all([
     runner.execute(product, stream, { type: 'DraftProduct', productId, details, variants }, meta('draft')),
     runner.execute(product, stream, { type: 'PublishProduct' }, meta('publish')),
   ]);
+  written.set(stream, position.commitNo);
 }
 
 function productIdOf(key: string): string {

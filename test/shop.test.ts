@@ -20,6 +20,7 @@ import {
 /** Of one test: some tens of requests on a machine that may be busy. */
 const TEST_TIMEOUT_MS = 60_000;
 const MAX_BODY_BYTES = 256 * 1024;
+const CURL_LINES = /^ *curl .*$/gm;
 
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const VISA = { paymentMethod: 'pm_card_visa' };
@@ -33,11 +34,14 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
   let shop: RunningShop;
   let keeper: Caller;
   let support: Caller;
+  /** What the lines that the start prints bring, pasted at once. */
+  let greeting: Answer['body'][];
 
   before(async function () {
     this.timeout(START_TIMEOUT_MS);
     environment = await profile.freshEnvironment(engines);
     shop = await startShop(environment);
+    greeting = await Promise.all(shop.program.stdout().match(CURL_LINES)!.map(curled));
     [keeper, support] = await Promise.all([shop.staff('catalogue'), shop.staff('support')]);
   });
 
@@ -50,12 +54,11 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     await endPrograms();
   });
 
-  it('greets with three curl lines that work as they are pasted', async () => {
-    const lines = shop.program.stdout().match(/^ *curl .*$/gm)!;
-    expect(lines).to.have.length(3);
-    const [products, found, session] = await Promise.all(lines.map(curled));
-    expect(products!.data).to.have.length(3);
-    expect(found!.data.map(({ title }: { title: string }) => title)).to.deep.equal(['Stoneware mug']);
+  it('greets with three curl lines that work as they are pasted', () => {
+    expect(greeting).to.have.length(3);
+    const [products, found, session] = greeting;
+    expect(products.data).to.have.length(3);
+    expect(found.data.map(({ title }: { title: string }) => title)).to.deep.equal(['Stoneware mug']);
     expect(session).to.include.keys('token', 'refreshToken', 'customerId').and.to.include({ guest: true });
   });
 
@@ -217,7 +220,11 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await anybody.post('/v1/carts', { currency: 'GBP' }), 401, 'unauthenticated');
     expectProblem(await anybody.get('/v1/orders'), 401, 'unauthenticated');
     expectProblem(await anybody.get('/v1/stock/MUG-BLUE'), 401, 'unauthenticated');
-    expectProblem(await anybody.get('/v1/products/product_mug', { Authorization: 'Bearer x.y.z' }), 401, 'unauthenticated');
+    expectProblem(
+      await anybody.get('/v1/products/product_mug', { Authorization: 'Bearer x.y.z' }),
+      401,
+      'unauthenticated',
+    );
     const receipt = { quantity: 1 };
     expectProblem(await guest.post('/v1/stock/MUG-BLUE/receipts', receipt, once()), 403, 'forbidden');
     expectProblem(await guest.get('/v1/stock/MUG-BLUE'), 403, 'forbidden');
@@ -326,7 +333,7 @@ function once() {
   return { 'Idempotency-Key': freshName('key') };
 }
 
-async function curled(line: string) {
+async function curled(line: string): Promise<Answer['body']> {
   const { stdout } = await promisify(execFile)('sh', ['-c', line.trim().replace('curl', 'curl -sS --fail')]);
   return JSON.parse(stdout);
 }
