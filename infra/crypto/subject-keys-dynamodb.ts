@@ -16,7 +16,7 @@ export const SUBJECT_KEYS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. */
+/** All that IAM must allow on the table. @public */
 export const SUBJECT_KEYS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;
 
 const BUDGET = { engine: 'DynamoDB', budgetMs: KEY_STORE_BUDGET_MS, isRetryable: isTransient };

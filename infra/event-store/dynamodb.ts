@@ -68,7 +68,7 @@ export const CHANGE_TIME_PRECISION = 'MICROSECOND';
 
 /**
  * All that IAM must allow on the table and its index, and why the log cannot be changed: there is no UpdateItem and no
- * DeleteItem here. IAM cannot demand the condition of a PutItem, so an overwrite is found by the feed's alarm and the hash chain.
+ * DeleteItem here. IAM cannot demand the condition of a PutItem, so an overwrite is found by the feed's alarm and the hash chain. @public
  */
 export const EVENT_STORE_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
 

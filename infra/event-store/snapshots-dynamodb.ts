@@ -22,7 +22,7 @@ export const SNAPSHOTS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. */
+/** All that IAM must allow on the table. @public */
 export const SNAPSHOTS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;
 
 /** DynamoDB takes 400 KB. A larger state is not kept: reading its stream is always possible. */

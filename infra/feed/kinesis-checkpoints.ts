@@ -23,7 +23,7 @@ export const FEED_CHECKPOINTS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. */
+/** All that IAM must allow on the table. @public */
 export const FEED_CHECKPOINTS_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
 
 /** Errors are the client's own: whoever reads the feed tries again anyway. */

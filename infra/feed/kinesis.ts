@@ -28,7 +28,7 @@ export interface KinesisFeed extends ChangeFeed {
   lagMs(consumer: string): number | undefined;
 }
 
-/** All that IAM must allow on the stream. */
+/** All that IAM must allow on the stream. @public */
 export const KINESIS_FEED_ACTIONS = ['kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords'] as const;
 
 export interface KinesisFeedOptions {

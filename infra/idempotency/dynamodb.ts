@@ -18,7 +18,7 @@ export const IDEMPOTENCY_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. */
+/** All that IAM must allow on the table. @public */
 export const IDEMPOTENCY_ACTIONS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const;
 
 type Item = Record<string, AttributeValue>;

@@ -26,7 +26,7 @@ export const SESSIONS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. */
+/** All that IAM must allow on the table. @public */
 export const SESSIONS_ACTIONS = [
   'dynamodb:PutItem',
   'dynamodb:UpdateItem',
