@@ -12,6 +12,8 @@ import { createMemoryEventStore, createMemoryLog, type MemoryEventStoreOptions }
 
 class Killed extends Error {}
 
+type FaultHooks = Pick<MemoryEventStoreOptions, 'beforeAppend' | 'afterAppend'>;
+
 export interface RunOptions {
   limit?: number;
   /** The append at which the process dies, and whether that commit is stored. */
@@ -21,7 +23,7 @@ export interface RunOptions {
 
 export interface ImportWorld {
   /** What a process of its own needs for an import, and a count of the commits since it began. */
-  ports(): ImportPorts & { commits(): number };
+  ports(hooks?: FaultHooks): ImportPorts & { commits(): number };
   /** Imports in a process of its own; resolves to the commits that it made. */
   run(file: string, options?: RunOptions): Promise<number>;
   advance(ms: number): void;
@@ -35,7 +37,7 @@ export function createImportWorld(): ImportWorld {
   const codec = createCommitCodec(catalogue);
   const reader = createMemoryEventStore({ codec, log, clock });
 
-  function ports(hooks: Pick<MemoryEventStoreOptions, 'beforeAppend' | 'afterAppend'> = {}) {
+  function ports(hooks: FaultHooks = {}) {
     const before = log.arrivals.length;
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });

@@ -2,7 +2,11 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { Unavailable } from '../../../domain/kernel/errors.js';
 import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
+
+import { readBooks } from './books.js';
+import { importInvoices } from './run.js';
 
 const FIXTURE = join(import.meta.dirname, '../../../test/fixtures/online-retail.csv');
 const DAY_MS = 24 * 60 * 60_000;
@@ -151,6 +155,20 @@ describe('An import of invoices', () => {
       ['ProductDrafted', 'WHITE HANGING HEART T-LIGHT HOLDER'],
       ['ProductRevised', 'CREAM HANGING HEART T-LIGHT HOLDER'],
     ]);
+  });
+
+  it('waits for an engine that is away for a moment, and sends again what was not answered', async () => {
+    const undisturbed = createImportWorld();
+    await undisturbed.run(FIXTURE);
+    const world = createImportWorld();
+    let appends = 0;
+    const flaky = world.ports({
+      afterAppend() {
+        if (++appends === 3 || appends === 20) throw new Unavailable('Memory', 'away');
+      },
+    });
+    await importInvoices(flaky, FIXTURE, await readBooks(FIXTURE), new AbortController().signal);
+    expect(await shopAfter(world)).to.deep.equal(await shopAfter(undisturbed));
   });
 
   it('ends the same when it is killed at any appends and started again, at once or a day later', async () => {

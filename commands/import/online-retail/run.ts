@@ -1,6 +1,7 @@
 // Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again ends the same.
-import { isProblem, Unavailable } from '../../../domain/kernel/errors.js';
+import { setTimeout } from 'node:timers/promises';
+import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
@@ -16,15 +17,14 @@ const PRODUCTS_IN_FLIGHT = 64;
 
 /**
  * Invoices are sent in rounds of about so many lines and adjustments: their commands meet on the stock streams and share
- * commits. In the real year rounds of 1,000 make 276,000 commits of stock, of 5,000 make 129,000, of 10,000 make 81,000.
+ * commits. The larger a round the fewer the commits, but it is decided in one go: seconds without a turn of the event
+ * loop would time out whatever waits for an engine.
  */
-const ROWS_PER_ROUND = 5_000;
+const ROWS_PER_ROUND = 2_000;
 
-/** The invoices of a round start together. */
-const ALL = { limit: Number.POSITIVE_INFINITY, weightOf: () => 1 };
-
-/** While one round waits for the store, the next is read and decided. */
-const ROUNDS_IN_FLIGHT = 2;
+/** How long an engine may be away before the import gives up. */
+const PATIENCE_MS = 2 * 60_000;
+const RETRY_EVERY_MS = 1_000;
 
 /** Longest key of a customer's id, in characters. */
 const MAX_CUSTOMER_KEY_LENGTH = 80;
@@ -40,21 +40,18 @@ export async function importInvoices(
   const { products, invoices } = books;
   const unadjusted = new Set<string>();
   let done = 0;
-  await inFlight(products, { limit: PRODUCTS_IN_FLIGHT, weightOf: () => 1, signal }, async (book) => {
-    for (const id of await openBook(ports, book)) unadjusted.add(id);
+  await inFlight(products, PRODUCTS_IN_FLIGHT, signal, async (book) => {
+    for (const id of await patiently(ports, signal, () => openBook(ports, book))) unadjusted.add(id);
     onProgress('products', ++done, products.length);
   });
 
   done = 0;
-  await inFlight(
-    roundsOf(invoicesOf(file, books)),
-    { limit: ROUNDS_IN_FLIGHT, weightOf: () => 1, signal },
-    async (round) => {
-      await inFlight(round, { ...ALL, signal }, (invoice) => send(ports, invoice, unadjusted));
-      done += round.length;
-      onProgress('invoices', done, invoices.length);
-    },
-  );
+  for await (const round of roundsOf(invoicesOf(file, books))) {
+    await inFlight(round, round.length, signal, async (invoice) => {
+      await patiently(ports, signal, () => send(ports, invoice, unadjusted));
+      onProgress('invoices', ++done, invoices.length);
+    });
+  }
 }
 
 async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoice[]> {
@@ -78,7 +75,7 @@ async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySe
     await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, at)));
     if (lines.length > 0) await ports.checkout.run(startOf(invoice), origin(invoice));
   } catch (error) {
-    if (!isProblem(error) || error instanceof Unavailable) throw error;
+    if (!isProblem(error) || isPassing(error)) throw error;
     throw new ImportError(`Invoice ${number} is refused by the shop: ${error.message}`);
   }
 }
@@ -120,6 +117,23 @@ function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } 
       occurredAt: at,
     },
   };
+}
+
+/** Tries again until the engines answer: whatever was done already is recognised. */
+async function patiently<T>({ clock }: ImportPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const deadline = clock() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error) || clock() > deadline) throw error;
+      await setTimeout(RETRY_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof Unavailable || error instanceof StreamBusy;
 }
 
 /** Of a nobody, a guest of this one invoice. What an id cannot hold is written as its code point. */
