@@ -2,7 +2,7 @@
 // beside a running program disturbs nothing and a second build costs a fraction of a second.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 const { outputFiles } = await build({
   entryPoints: ['scripts/commerce.ts'],
@@ -24,3 +24,5 @@ for (const { path, contents } of outputFiles) {
   await writeFile(`${path}.${process.pid}`, contents);
   await rename(`${path}.${process.pid}`, path);
 }
+
+await stop();
