@@ -1,0 +1,286 @@
+// What commands cost on DynamoDB, through the whole command path: write units, requests and round trips, in exact numbers.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
+import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
+import { type CartCommand, cart } from '../domain/cart/cart.js';
+import { catalogue } from '../domain/events.js';
+import type { CommandMeta } from '../domain/kernel/command.js';
+import type { Decider } from '../domain/kernel/decider.js';
+import type { Actor, DomainEvent } from '../domain/kernel/event.js';
+import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
+import type { PersonalData } from '../domain/kernel/personal.js';
+import { type StreamId, streamId } from '../domain/kernel/stream.js';
+import { type OrderCommand, type OrderContents, order, orderLines } from '../domain/order/order.js';
+import { type PaymentCommand, payment } from '../domain/payment/payment.js';
+import { checkoutOfCart } from '../domain/processes/checkout.js';
+import { type ProductCommand, product } from '../domain/product/product.js';
+import { skuClaim } from '../domain/product/sku-claim.js';
+import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
+import { ensureTable } from '../infra/aws.js';
+import { createLocalKeyWrap } from '../infra/crypto/master-key.js';
+import { createPersonalData } from '../infra/crypto/personal-data.js';
+import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../infra/crypto/subject-keys-dynamodb.js';
+import { createCommitCodec } from '../infra/event-store/codec.js';
+import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb.js';
+import { randomId } from '../infra/ids.js';
+import { createTestProvider } from '../infra/payments/test-provider.js';
+import { describeOnAws, meterWrites, recordOperations } from './aws.js';
+import { freshName } from './engines.js';
+
+const codec = createCommitCodec(catalogue);
+
+const ADDRESS = { name: 'Ada Lovelace', line1: '12 St James Square', city: 'London', postcode: 'SW1Y', country: 'GB' };
+const SHIPPING = { method: 'standard', amount: 395 };
+
+describeOnAws('The log on DynamoDB', (aws) => {
+  const table = freshName('events');
+  let personal: PersonalData;
+
+  before(async () => {
+    const client = aws.dynamodb();
+    const keysTable = freshName('keys');
+    await createEventsTable({ client, table });
+    await ensureTable(client, keysTable, SUBJECT_KEYS_TABLE);
+    const keys = createDynamoSubjectKeys({ client, table: keysTable });
+    personal = createPersonalData({ keys, keyWrap: createLocalKeyWrap(randomBytes(32)), catalogue });
+  });
+
+  function openProcess(): Process {
+    const client = aws.dynamodb();
+    const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
+    const store = createDynamoEventStore({ client, table, codec });
+    return { runner: createCommandRunner({ store, catalogue, personal, clock: Date.now }), ...meter };
+  }
+
+  it('costs one request, one write unit on the table and one on its index for a command up to 1 KB', async () => {
+    const process = openProcess();
+    const shop = shopOn(process.runner);
+    await process.runner.load(cart, streamOf(shop.cartId)); // the answer shows the store's clock
+    const dearer: Record<string, Cost> = {};
+    for (const [name, issue] of Object.entries({ ...stocking(shop), ...filling(shop), ...selling(shop) })) {
+      const cost = await costOf(process, issue);
+      if (!isDeepStrictEqual(cost, PUT)) dearer[name] = cost;
+    }
+    expect(dearer).to.deep.equal({
+      // Streams that may be there already are read first, and known from then on.
+      'claim a SKU': READ_AND_PUT,
+      // Opened, received, available again: three events, in more than 1 KB.
+      'open stock by a receipt': { ...READ_AND_PUT, table: 2 },
+      'open other stock by a receipt': { ...READ_AND_PUT, table: 2 },
+      // Two events each.
+      'draft a product': { ...PUT, table: 2 },
+      'fulfil an order': { ...PUT, table: 2 },
+      // One large event: two lines, and the e-mail address and postal address sealed.
+      'place an order': { ...PUT, table: 2 },
+    });
+  });
+
+  describe('for a checkout of two lines', () => {
+    // A commit each: started · order placed · 2 × stock reserved · authorisation requested, and answered · authorised ·
+    // 2 × reservation committed · order confirmed · completed. The first two hold the whole order, in more than 1 KB.
+    // The two stock items are written side by side, the rest one after the other.
+    const commits = Array<string>(11).fill('PutItem');
+    const warm: Cost = { operations: commits, table: 13, index: 11, roundTrips: 9 };
+
+    let inProcess: Process;
+    let shop: Shop;
+    let checkOut: (process: Process) => Promise<unknown>;
+
+    beforeEach(async () => {
+      inProcess = openProcess();
+      shop = shopOn(inProcess.runner);
+      for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
+      const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
+      checkOut = ({ runner }) =>
+        createCheckoutProcess({ runner, clock: Date.now, providers: { test: createTestProvider() } }).run(
+          checkoutOfCart(state!),
+          { correlationId: randomUUID(), actor: shop.actor },
+        );
+    });
+
+    it('costs 11 commits in 9 round trips, with 13 write units on the table and 11 on the index', async () => {
+      expect(await costOf(inProcess, () => checkOut(inProcess))).to.deep.equal(warm);
+    });
+
+    it('costs three reads more in a process that knows neither the clock of the store nor the stock', async () => {
+      const another = openProcess();
+      const { operations, table, index } = await costOf(another, () => checkOut(another));
+      // The clock before the first write, then both stock items; new streams are not looked for.
+      const expected = ['Query', 'PutItem', 'PutItem', 'Query', 'Query', ...commits.slice(2)];
+      expect({ operations, table, index }).to.deep.equal({ operations: expected, table: 13, index: 11 });
+    });
+  });
+});
+
+/** A process of the shop, and what it sends to the log. */
+interface Process {
+  runner: CommandRunner;
+  units: { table: number; index: number };
+  operations: string[];
+  trips: { count: number };
+}
+
+interface Cost {
+  operations: string[];
+  /** Write units. */
+  table: number;
+  index: number;
+  roundTrips: number;
+}
+
+const PUT: Cost = { operations: ['PutItem'], table: 1, index: 1, roundTrips: 1 };
+const READ_AND_PUT: Cost = { operations: ['Query', 'PutItem'], table: 1, index: 1, roundTrips: 2 };
+
+async function costOf({ units, operations, trips }: Process, act: () => Promise<unknown>): Promise<Cost> {
+  const before = { ...units, operations: operations.length, trips: trips.count };
+  await act();
+  return {
+    operations: operations.slice(before.operations),
+    table: units.table - before.table,
+    index: units.index - before.index,
+    roundTrips: trips.count - before.trips,
+  };
+}
+
+/** One customer's story, with ids as long as the product makes them. */
+function shopOn(runner: CommandRunner) {
+  const id = randomId(Date.now());
+  const mug = { sku: `MUG-${id.slice(-6)}`, title: 'Blue mug, 300 ml', quantity: 2, unitPrice: 895 };
+  const teapot = { sku: `TEAPOT-${id.slice(-6)}`, title: 'Teapot for six, 2 l', quantity: 1, unitPrice: 2_450 };
+  const customerId = `customer_${id}`;
+  const actor: Actor = { type: 'customer', id: customerId };
+
+  function execute<C, S, E extends DomainEvent>(
+    decider: Decider<C, S, E>,
+    stream: StreamId,
+    command: C,
+    isNew = false,
+  ) {
+    const meta: CommandMeta = {
+      id: randomId(Date.now()),
+      issuedAt: Date.now(),
+      correlationId: randomUUID(),
+      actor,
+      ...(isNew && { newStream: true }),
+    };
+    return () => runner.execute(decider, stream, command, meta);
+  }
+
+  return { id, mug, teapot, customerId, actor, cartId: `cart_${id}`, execute };
+}
+
+type Shop = ReturnType<typeof shopOn>;
+type Commands = Record<string, () => Promise<unknown>>;
+
+function stocking({ id, mug, teapot, execute }: Shop): Commands {
+  const productId = `product_${id}`;
+  const toProduct = (command: ProductCommand, isNew = false) => execute(product, streamOf(productId), command, isNew);
+  const toStock = (command: StockCommand) => execute(stockItem, stockStream(command), command);
+  const movement = (sku: string) => ({ sku, location: DEFAULT_LOCATION, movementId: randomId(Date.now()), productId });
+  const details = {
+    title: mug.title,
+    description: 'Stoneware, glazed by hand, safe in the dishwasher.',
+    brand: 'Hearth',
+  };
+  const variant = (amount: number) => ({ sku: mug.sku, prices: [{ amount, currency: 'GBP' }] });
+  return {
+    'claim a SKU': execute(skuClaim, streamId('sku', mug.sku), { type: 'ClaimSku', sku: mug.sku, productId }),
+    'draft a product': toProduct({ type: 'DraftProduct', productId, details, variants: [variant(795)] }, true),
+    'price a variant': toProduct({ type: 'SetVariantPrices', variant: variant(mug.unitPrice) }),
+    'publish a product': toProduct({ type: 'PublishProduct' }),
+    'open stock by a receipt': toStock({ type: 'ReceiveStock', quantity: 40, ...movement(mug.sku) }),
+    'open other stock by a receipt': toStock({ type: 'ReceiveStock', quantity: 10, ...movement(teapot.sku) }),
+    'receive stock': toStock({ type: 'ReceiveStock', quantity: 40, ...movement(mug.sku) }),
+    'adjust stock': toStock({
+      type: 'AdjustStock',
+      delta: -1,
+      reason: 'broken in the warehouse',
+      ...movement(mug.sku),
+    }),
+    'count stock': toStock({ type: 'CountStock', quantity: 78, ...movement(mug.sku) }),
+  };
+}
+
+function filling({ id, mug, teapot, customerId, cartId, execute }: Shop): Commands {
+  const toCart = (command: CartCommand, isNew = false) => execute(cart, streamOf(cartId), command, isNew);
+  const add = ({ unitPrice, ...line }: Shop['mug']) =>
+    toCart({
+      type: 'AddCartLine',
+      lineId: `line_${id}-${line.sku}`,
+      ...line,
+      unitPrice: { amount: unitPrice, currency: 'GBP' },
+    });
+  const unitPrices = { [mug.sku]: mug.unitPrice, [teapot.sku]: teapot.unitPrice };
+  const payment = { provider: 'test', paymentMethod: 'pm_card_visa', email: 'ada@example.com' } as const;
+  return {
+    'create a cart': toCart({ type: 'CreateCart', cartId, customerId, currency: 'GBP' }, true),
+    'add a cart line': add(mug),
+    'add another cart line': add(teapot),
+    'set the address': toCart({ type: 'SetShippingAddress', address: ADDRESS }),
+    'choose the shipping': toCart({ type: 'ChooseShippingMethod', ...SHIPPING }),
+    'submit a cart': toCart({ type: 'SubmitCart', unitPrices, ...payment }),
+  };
+}
+
+/** What the checkout, and later the dispatch, issue. */
+function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Commands {
+  const [orderId, paymentId, checkoutId] = [`order_${id}`, `payment_${id}`, `checkout_${id}`] as const;
+  const stock = { sku: mug.sku, location: DEFAULT_LOCATION };
+  const reservation = { ...stock, reservationId: orderId };
+  const toStock = (command: StockCommand) => execute(stockItem, stockStream(stock), command);
+  const toOrder = (command: OrderCommand, isNew = false) => execute(order, streamOf(orderId), command, isNew);
+  const toPayment = (command: PaymentCommand, isNew = false) => execute(payment, streamOf(paymentId), command, isNew);
+  const contents: OrderContents = {
+    ...{
+      orderId,
+      customerId,
+      placedBy: 'customer',
+      currency: 'GBP',
+      lines: orderLines([mug, teapot]),
+      shipping: SHIPPING,
+    },
+    ...{ email: 'ada@example.com', shippingAddress: ADDRESS, cartId },
+  };
+  const amount = 2 * mug.unitPrice + teapot.unitPrice + SHIPPING.amount;
+  const authorisation = { operationId: `${checkoutId}/authorise` };
+  const capture = { operationId: `${checkoutId}/capture` };
+  const asked = { paymentId, orderId, amount, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;
+  return {
+    'place an order': toOrder({ type: 'PlaceOrder', contents }, true),
+    'reserve stock': toStock({ type: 'ReserveStock', ...reservation, quantity: mug.quantity }),
+    'request an authorisation': toPayment({ type: 'RequestAuthorisation', ...authorisation, ...asked }, true),
+    'record an authorisation': toPayment({
+      type: 'RecordAuthorised',
+      ...authorisation,
+      amount,
+      providerRef: `test_${paymentId}`,
+    }),
+    'commit a reservation': toStock({ type: 'CommitReservation', ...reservation }),
+    'confirm an order': toOrder({ type: 'ConfirmOrder' }),
+    'request a capture': toPayment({ type: 'RequestCapture', ...capture, amount }),
+    'record a capture': toPayment({ type: 'RecordCaptured', ...capture }),
+    'ship a reservation': toStock({ type: 'ShipReservation', ...reservation }),
+    'fulfil an order': toOrder({ type: 'FulfilOrder', fulfilmentId: randomId(Date.now()) }),
+  };
+}
+
+/** How often the client has sent something while it was waiting for nothing. */
+function countRoundTrips(client: DynamoDBClient): { count: number } {
+  const roundTrips = { count: 0 };
+  let underWay = 0;
+  client.middlewareStack.add(
+    (next) => async (request) => {
+      if (underWay++ === 0) roundTrips.count++;
+      try {
+        return await next(request);
+      } finally {
+        underWay--;
+      }
+    },
+    { step: 'initialize' },
+  );
+  return roundTrips;
+}
