@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { compare, ROUNDS, type Side } from './measure.js';
+
+describe('A comparison', () => {
+  const goOn = new AbortController().signal;
+  let now: number;
+  let played: string[];
+  beforeEach(() => {
+    now = 0;
+    played = [];
+  });
+
+  /** Two tasks, one after the other, that take so many ms in each round. */
+  function side(name: string, durations: number[]): Side {
+    let round = 0;
+    return {
+      callers: 1,
+      async prepare() {
+        now += 1_000;
+        const ms = durations[round++]!;
+        played.push(name);
+        const task = async () => {
+          now += ms;
+        };
+        return [task, task];
+      },
+    };
+  }
+
+  it('quotes the medians of the rounds, and neither the warm-up nor the preparation counts', async () => {
+    const ours = side('ours', [999, 1, 2, 4, 5, 10]);
+    const raw = side('raw', [1, 10, 10, 10, 10, 10]);
+    expect(await compare({ ours, raw }, { signal: goOn, now: () => now })).to.deep.equal({
+      ...{ ratio: 2.5, min: 1, max: 10 },
+      ...{ ours: 250, raw: 100 },
+    });
+  });
+
+  it('lets each side go first in turn, and reports every round', async () => {
+    const durations = Array<number>(ROUNDS + 1).fill(1);
+    const reports: number[][] = [];
+    const sides = { ours: side('ours', durations), raw: side('raw', durations) };
+    const onRound = (done: number, total: number) => void reports.push([done, total]);
+    await compare(sides, { signal: goOn, now: () => now, onRound });
+    expect(played.join(' ')).to.equal('ours raw raw ours ours raw raw ours ours raw raw ours');
+    expect(reports).to.deep.equal([1, 2, 3, 4, 5, 6].map((done) => [done, 6]));
+  });
+
+  it('keeps as many tasks under way as there are callers', async () => {
+    let underWay = 0;
+    let most = 0;
+    const task = async () => {
+      most = Math.max(most, ++underWay);
+      await Promise.resolve();
+      underWay--;
+    };
+    const prepare = async () => Array<typeof task>(20).fill(task);
+    await compare({ ours: { callers: 7, prepare }, raw: { callers: 3, prepare } }, { signal: goOn });
+    expect(most).to.equal(7);
+  });
+
+  it('stops between two tasks when it is told to, and leaves nothing under way', async () => {
+    const stop = new AbortController();
+    let begun = 0;
+    let ended = 0;
+    const task = async () => {
+      if (++begun === 5) stop.abort(new Error('enough'));
+      await new Promise(setImmediate);
+      ended++;
+    };
+    const raw: Side = { callers: 3, prepare: async () => Array<typeof task>(1_000).fill(task) };
+    const failure = await compare({ ours: raw, raw }, { signal: stop.signal }).catch((error: Error) => error.message);
+    expect(failure).to.equal('enough');
+    expect({ begun, ended }).to.deep.equal({ begun: ended, ended: begun });
+    expect(begun).to.be.below(10);
+  });
+});
