@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),
+  bench: async () => (await import('./commands/bench.js')).benchCommand(),
 };
 
 async function main(args: string[]): Promise<void> {
