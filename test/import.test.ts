@@ -1,0 +1,369 @@
+// The import as its users run it, on each profile: what it says against what the read models hold, and how it ends.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { MongoClient } from 'mongodb';
+import pg from 'pg';
+import { catalogue } from '../projections/models/catalogue.js';
+import { openCheckouts } from '../projections/models/open-checkouts.js';
+import { orders } from '../projections/models/orders.js';
+import { productPage } from '../projections/models/product-page.js';
+import { productSearch } from '../projections/models/product-search.js';
+import { stock } from '../projections/models/stock.js';
+import { unitsSold } from '../projections/models/units-sold.js';
+import { physicalName } from '../projections/runtime/projection.js';
+import type { ImportSummary } from '../scripts/commands/import.js';
+import { describeWith } from './engines.js';
+import { realData } from './real-data.js';
+import {
+  commerce,
+  type Environment,
+  endPrograms,
+  freshFolder,
+  PROFILES,
+  START_TIMEOUT_MS,
+  startProgram,
+  startShop,
+} from './running-shop.js';
+
+/** Of one import, with the start of a program, on a machine that does much else. */
+const IMPORT_TIMEOUT_MS = 120_000;
+
+const FIXTURE = join(import.meta.dirname, 'fixtures/online-retail.csv');
+const REAL = realData('online-retail-2010-12-to-2011-10.csv.gz');
+
+/** Invoices in a first, shorter run and in a whole one. */
+const SAMPLE = REAL ? { file: REAL, part: 100, whole: 300 } : { file: FIXTURE, part: 4, whole: 1000 };
+
+/** How often the log is looked at to kill an import at the right moment. */
+const LOOK_EVERY_MS = 2;
+const KILLS = 3;
+
+for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
+  describeWith(wanted, `An import on the profile ${name}`, (engines) => {
+    afterEach(endPrograms);
+
+    for (const { title, file, limit } of [
+      { title: 'a file with every kind of row', file: FIXTURE, limit: 1000 },
+      { title: `the first ${SAMPLE.whole} invoices of a real year`, file: REAL, limit: SAMPLE.whole },
+    ]) {
+      it(`of ${title} says what the read models show, leaves no stock, and changes nothing the second time`, async function () {
+        this.timeout(2 * IMPORT_TIMEOUT_MS);
+        if (!file) return this.skip();
+        const environment = await freshEnvironment(engines);
+        const summary = await imported(file, limit, environment);
+        const models = await readModelsOf(environment);
+        expect(summary).to.deep.include(sumsOf(models));
+        expect(summary.orders).to.be.above(0);
+        expect(summary.commits).to.be.above(summary.orders);
+        expectCompleted(models);
+
+        const again = await imported(file, limit, environment);
+        expect({ ...again, seconds: 0, commitsPerSecond: 0 }).to.deep.equal({
+          ...summary,
+          seconds: 0,
+          commits: 0,
+          commitsPerSecond: 0,
+        });
+        expect(await readModelsOf(environment)).to.deep.equal(models);
+      });
+    }
+  });
+}
+
+describeWith('postgres', 'An import that does not go through at once', (engines) => {
+  const embedded = PROFILES.find(({ name }) => name === 'embedded')!;
+  let undisturbed: ReadModels;
+  let commits: number;
+
+  afterEach(endPrograms);
+
+  before(async function () {
+    this.timeout(IMPORT_TIMEOUT_MS);
+    const environment = await embedded.freshEnvironment(engines);
+    commits = (await imported(SAMPLE.file, SAMPLE.whole, environment)).commits;
+    undisturbed = await readModelsOf(environment);
+  });
+
+  it('ends the same when it takes some invoices first and the others later', async function () {
+    this.timeout(2 * IMPORT_TIMEOUT_MS);
+    const environment = await embedded.freshEnvironment(engines);
+    const part = await imported(SAMPLE.file, SAMPLE.part, environment);
+    expect(await readModelsOf(environment)).not.to.deep.equal(undisturbed);
+    const whole = await imported(SAMPLE.file, SAMPLE.whole, environment);
+    expect(whole.orders).to.be.above(part.orders);
+    expect(comparable(await readModelsOf(environment))).to.deep.equal(comparable(undisturbed));
+  });
+
+  it('ends the same when it is killed again and again, and started again', async function () {
+    this.timeout((KILLS + 2) * IMPORT_TIMEOUT_MS);
+    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+    const someCommits = fc.integer({ min: 1, max: Math.floor(commits * 0.8) });
+    const killAt = fc.sample(someCommits, { numRuns: KILLS, seed }).sort((a, b) => a - b);
+    const story = `killed at ${killAt.join(', ')} of about ${commits} commits; SEED=${seed}`;
+    const environment = await embedded.freshEnvironment(engines);
+    let killed = 0;
+    for (const commit of killAt) if (await killedAt(commit, environment)) killed++;
+    expect(killed, story).to.be.above(0);
+
+    await imported(SAMPLE.file, SAMPLE.whole, environment);
+    const models = await readModelsOf(environment);
+    expect(comparable(models), story).to.deep.equal(comparable(undisturbed));
+    expectCompleted(models);
+    expect((await imported(SAMPLE.file, SAMPLE.whole, environment)).commits, story).to.equal(0);
+  });
+
+  it('stops in order when it is asked to, says so, and goes on from there', async function () {
+    this.timeout(2 * IMPORT_TIMEOUT_MS);
+    const environment = await embedded.freshEnvironment(engines);
+    const program = await startProgram(importArgs(SAMPLE.file, SAMPLE.whole), environment);
+    await untilCommits(1, environment, program.exited);
+    program.kill('SIGTERM');
+    expect(await program.exited).to.deep.equal({ code: 1, signal: null });
+    expect(program.output()).to.equal('commerce: The import was stopped; run it again and it goes on from there.\n');
+    await imported(SAMPLE.file, SAMPLE.whole, environment);
+    expect(comparable(await readModelsOf(environment))).to.deep.equal(comparable(undisturbed));
+  });
+});
+
+describe('An import beside a running shop', () => {
+  afterEach(endPrograms);
+
+  it('joins its embedded database; the shop shows the orders', async function () {
+    this.timeout(START_TIMEOUT_MS + 2 * IMPORT_TIMEOUT_MS);
+    const data = join(await freshFolder(), 'data');
+    const shop = await startShop({ COMMERCE_PROFILE: 'embedded', COMMERCE_DATA: data }, ['--empty']);
+    const { code, stdout, stderr } = await commerce([...importArgs(FIXTURE), '--data', data]);
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+    const support = await shop.staff('support');
+    const listed = (await support.get('/v1/orders?limit=100')).body.data;
+    expect(listed).to.have.length(JSON.parse(stdout).orders);
+    expect(listed.map(({ status }: { status: string }) => status)).to.include('completed');
+    const one = await support.get('/v1/orders/order_536365');
+    expect(one.body).to.include({ customerId: 'customer_17850', number: '536365', fulfilmentStatus: 'fulfilled' });
+    await shop.stop();
+    const postmaster = await readFile(join(data, 'postgres/cluster/postmaster.pid')).catch(({ code }) => code);
+    expect(postmaster, 'its Postgres has ended with it').to.equal('ENOENT');
+  });
+});
+
+describe('An import of what cannot be imported', () => {
+  afterEach(endPrograms);
+
+  /** Nothing listens there: a broken file is found before any engine is looked for. */
+  const environment = { DATABASE_URL: 'postgres://commerce@127.0.0.1:1/commerce' };
+  const header = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n';
+  const row = '536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n';
+  const zipped = gzipSync(header + row.repeat(2000));
+
+  const files: [string, string | Buffer | 'no file' | 'folder', RegExp][] = [
+    ['a path that leads nowhere', 'no file', /no such file|does not exist/i],
+    ['a folder', 'folder', /is a directory/],
+    ['an empty file', '', /is empty/],
+    ['a file without the header', 'a,b,c\n1,2,3\n', /header InvoiceNo,StockCode/],
+    ['a file that breaks off in a quoted field', `${header}${row}${row}536366,"71053`, /row 3/],
+    ['a gzip file that was cut off', zipped.subarray(0, zipped.length - 20), /row \d+/],
+    ['a row with a field too few', `${header}${row}536366,71053\n`, /row 2/],
+  ];
+
+  for (const [title, content, complaint] of files) {
+    it(`says in one line what is wrong with ${title}`, async () => {
+      const path = join(await freshFolder(), 'invoices.csv');
+      if (content === 'folder') await mkdir(path);
+      else if (content !== 'no file') await writeFile(path, content);
+      const { code, stdout, stderr } = await commerce(importArgs(path), environment);
+      expect({ code, stdout }, stderr).to.deep.equal({ code: 1, stdout: '' });
+      expect(stderr)
+        .to.match(/^commerce: .*\n$/)
+        .and.to.match(complaint);
+      expect(stderr).to.include(path);
+    });
+  }
+
+  for (const args of [
+    ['online-retail'],
+    ['online-retail', FIXTURE, '--limit', '0'],
+    ['online-retail', FIXTURE, '--limit', 'all'],
+    ['online-retail', FIXTURE, '--fast'],
+    ['offline-retail', FIXTURE],
+  ]) {
+    it(`exits with 2 for the wrong usage \`import ${args.join(' ').replace(FIXTURE, 'FILE')}\``, async () => {
+      const { code, stdout, stderr } = await commerce(['import', ...args], environment);
+      expect({ code, stdout }, stderr).to.deep.equal({ code: 2, stdout: '' });
+      expect(stderr).to.match(/^error: /);
+    });
+  }
+});
+
+// ── Running it ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function importArgs(file: string, limit?: number): string[] {
+  return ['import', 'online-retail', file, '--json', ...(limit === undefined ? [] : ['--limit', String(limit)])];
+}
+
+async function imported(file: string, limit: number, environment: Environment): Promise<ImportSummary> {
+  const { code, stdout, stderr } = await commerce(importArgs(file, limit), environment);
+  expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+
+/** False if the import was over first. */
+async function killedAt(commit: number, environment: Environment): Promise<boolean> {
+  const program = await startProgram(importArgs(SAMPLE.file, SAMPLE.whole), environment);
+  await untilCommits(commit, environment, program.exited);
+  program.kill('SIGKILL');
+  return (await program.exited).signal === 'SIGKILL';
+}
+
+/** Until the log has so many, or the import is over. */
+async function untilCommits(commits: number, environment: Environment, over: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  void over.then(() => {
+    isOver = true;
+  });
+  await withPostgres(environment, async (client) => {
+    while (!isOver) {
+      const { rows } = await client.query(`select to_regclass('events') is not null as there`);
+      if (rows[0].there && Number((await client.query('select count(*) from events')).rows[0].count) >= commits) return;
+      await delay(LOOK_EVERY_MS);
+    }
+  });
+}
+
+// ── The read models, in the stores themselves ───────────────────────────────────────────────────────────────────────
+
+// biome-ignore lint/suspicious/noExplicitAny: the documents of all read models, as their stores hold them
+type Documents = Record<string, any>;
+
+type ReadModels = Record<
+  'orders' | 'stock' | 'openCheckouts' | 'unitsSold' | 'catalogue' | 'productPage' | 'productSearch',
+  Documents
+>;
+
+function readModelsOf(environment: Environment): Promise<ReadModels> {
+  return environment.COMMERCE_PROFILE === 'aws' ? fromManyStores(environment) : fromPostgres(environment);
+}
+
+async function fromPostgres(environment: Environment): Promise<ReadModels> {
+  return withPostgres(environment, async (client) => ({
+    orders: await tableOf(client, orders),
+    stock: await tableOf(client, stock),
+    openCheckouts: await tableOf(client, openCheckouts),
+    unitsSold: await tableOf(client, unitsSold),
+    catalogue: await tableOf(client, catalogue),
+    productPage: await tableOf(client, productPage),
+    productSearch: await tableOf(client, productSearch),
+  }));
+}
+
+async function fromManyStores(environment: Environment): Promise<ReadModels> {
+  const relational = await withPostgres(environment, async (client) => ({
+    orders: await tableOf(client, orders),
+    stock: await tableOf(client, stock),
+    openCheckouts: await tableOf(client, openCheckouts),
+  }));
+  return {
+    ...relational,
+    unitsSold: await hashesOf(environment, physicalName(unitsSold)),
+    productPage: await hashesOf(environment, physicalName(productPage)),
+    catalogue: await collectionOf(environment, physicalName(catalogue)),
+    productSearch: await indexOf(environment, physicalName(productSearch)),
+  };
+}
+
+async function withPostgres<T>({ DATABASE_URL }: Environment, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(DATABASE_URL);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function tableOf(client: pg.Client, projection: { name: string; version: number }): Promise<Documents> {
+  const table = physicalName(projection).replaceAll('-', '_');
+  const { rows } = await client.query(`select key, document from ${table} where document is not null`);
+  return Object.fromEntries(rows.map(({ key, document }) => [key, document]));
+}
+
+async function hashesOf({ REDIS_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
+  const redis = new Redis(REDIS_URL!);
+  try {
+    const prefix = `${COMMERCE_NAMESPACE}:${name}:`;
+    const keys = await redis.keys(`${prefix}*`);
+    const texts = await Promise.all(keys.map((key) => redis.hget(key, 'document')));
+    return Object.fromEntries(keys.map((key, n) => [key.slice(prefix.length), JSON.parse(texts[n]!)]));
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function collectionOf({ MONGODB_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
+  const client = new MongoClient(MONGODB_URL!);
+  try {
+    const found = await client.db(COMMERCE_NAMESPACE).collection(name).find().toArray();
+    return Object.fromEntries(found.map(({ _id, document }) => [String(_id), document]));
+  } finally {
+    await client.close();
+  }
+}
+
+async function indexOf({ OPENSEARCH_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
+  const client = new OpenSearchClient({ node: OPENSEARCH_URL! });
+  try {
+    const index = `${COMMERCE_NAMESPACE}-${name}`;
+    await client.indices.refresh({ index });
+    const { body } = await client.search({ index, body: { size: 10_000 } });
+    return Object.fromEntries(body.hits.hits.map(({ _id, _source }) => [_id, (_source as Documents).document]));
+  } finally {
+    await client.close();
+  }
+}
+
+// ── What they add up to ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The part of the summary that the read models know, added up over them. */
+function sumsOf({ orders, unitsSold, catalogue }: ReadModels) {
+  const all = Object.values(orders);
+  const lines = all.flatMap((order) => order.lines);
+  const units = sum(lines.map(({ quantity }) => quantity));
+  expect(sum(Object.values(unitsSold).flatMap(({ sold }) => sold.map((part: Documents) => part.units)))).to.equal(
+    units,
+  );
+  const named = all.map(({ customerId }) => customerId).filter((id) => !id.startsWith('customer_guest-'));
+  return {
+    orders: all.length,
+    lines: lines.length,
+    units,
+    goods: { amount: sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice)), currency: 'GBP' },
+    shipping: { amount: sum(all.map(({ shipping }) => shipping.amount)), currency: 'GBP' },
+    products: Object.keys(catalogue).length,
+    customers: new Set(named).size,
+  };
+}
+
+/** Everything paid, sent and gone; all read models of products agree. */
+function expectCompleted({ orders, stock, openCheckouts, catalogue, productPage, productSearch }: ReadModels): void {
+  expect(new Set(Object.values(orders).map(({ status }) => status))).to.deep.equal(new Set(['completed']));
+  expect(Object.values(openCheckouts).filter(({ openAt }) => openAt !== undefined)).to.deep.equal([]);
+  const levels = Object.values(stock).flatMap(({ locations }) => locations);
+  expect(levels.length).to.be.above(0);
+  for (const level of levels) expect(level).to.include({ onHand: 0, reserved: 0, committed: 0 });
+  expect(Object.keys(productPage).sort()).to.deep.equal(Object.keys(catalogue).sort());
+  expect(Object.keys(productSearch).sort()).to.deep.equal(Object.keys(catalogue).sort());
+}
+
+/** Without the log's own times, which differ from run to run. */
+function comparable({ openCheckouts, ...models }: ReadModels) {
+  return { ...models, checkouts: Object.keys(openCheckouts).sort() };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
