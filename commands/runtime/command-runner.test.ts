@@ -7,7 +7,7 @@ import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, reject, Unavailable } from '../../domain/kernel/errors.js';
 import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
 import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
-import { MAX_CONFLICT_RETRIES, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
+import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { streamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -183,6 +183,21 @@ describe('The command runner', () => {
     });
     const never = meta({ late: 'search' });
     expect((await late.execute(purse, stream, fill(2), never)).state.left).to.equal(7);
+  });
+
+  it('looks a command up in the log that was issued longer ago than memory reaches, and only such a one', async () => {
+    const { runner, advance, reads } = world();
+    const once = meta();
+    await runner.execute(purse, stream, fill(5), once);
+    advance(REMEMBERED_MS / 2);
+    const before = reads();
+    expect(await runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    expect(reads()).to.equal(before);
+    advance(REMEMBERED_MS);
+    await runner.execute(purse, stream, fill(1), meta({ issuedAt: 1_700_000_000_000 + 1.5 * REMEMBERED_MS }));
+    expect(reads()).to.equal(before);
+    expect(await runner.execute(purse, stream, fill(5), once)).to.deep.include({ repeated: true, state: { left: 6 } });
+    expect(reads()).to.be.greaterThan(before);
   });
 
   it('gives up with a conflict when others keep winning', async () => {

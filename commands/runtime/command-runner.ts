@@ -8,7 +8,13 @@ import type { Decider } from '../../domain/kernel/decider.js';
 import { isRejection, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
-import { MAX_CONFLICT_RETRIES, MAX_GROUP_COMMANDS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
+import {
+  MAX_CLOCK_SKEW_MS,
+  MAX_CONFLICT_RETRIES,
+  MAX_GROUP_COMMANDS,
+  REMEMBERED_MS,
+  RETRY_HORIZON_MS,
+} from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
@@ -56,7 +62,7 @@ type AnyDecider = Decider<unknown, unknown, DomainEvent>;
 interface Known {
   position: Position;
   state: unknown;
-  /** Ids of the commands of the retry horizon, oldest first. */
+  /** Ids of the commands of the last `REMEMBERED_MS`, oldest first. */
   recent: Map<string, Hlc>;
   snapshotAt: number;
 }
@@ -263,7 +269,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   }
 
   function dropOldIds(known: Known): void {
-    const horizon = hlcOf(clock() - RETRY_HORIZON_MS);
+    const horizon = hlcOf(clock() - REMEMBERED_MS);
     for (const [id, at] of known.recent) {
       if (at >= horizon) return;
       known.recent.delete(id);
@@ -276,22 +282,22 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     snapshots?.save(stream, foldVersion, { position: known.position, state }).catch(onSnapshotError);
   }
 
-  /** A late command of a process may have been executed long ago: its stream's whole past says. */
-  async function wasExecuted(stream: StreamId, commandId: string): Promise<boolean> {
-    for await (const commit of store.read(stream)) if (commit.commandIds.includes(commandId)) return true;
+  /** True for a command that was executed longer ago than memory reaches: its stream's past says. */
+  async function wasExecuted(stream: StreamId, { id, issuedAt, late }: CommandMeta): Promise<boolean> {
+    const age = clock() - issuedAt;
+    if (age > RETRY_HORIZON_MS && late !== 'search') {
+      throw new Problem('command_expired', 'The command was first issued over 30 minutes ago; issue a new one.');
+    }
+    if (age <= REMEMBERED_MS - 2 * MAX_CLOCK_SKEW_MS) return false;
+    for await (const commit of store.read(stream)) if (commit.commandIds.includes(id)) return true;
     return false;
   }
 
   return {
     async execute(decider, stream, command, meta) {
-      if (meta.issuedAt < clock() - RETRY_HORIZON_MS) {
-        if (meta.late !== 'search') {
-          throw new Problem('command_expired', 'The command was first issued over 30 minutes ago; issue a new one.');
-        }
-        if (await wasExecuted(stream, meta.id)) {
-          const loaded = await enqueue(decider as unknown as AnyDecider, stream, undefined);
-          return { ...loaded, repeated: true } as Outcome<never>;
-        }
+      if (await wasExecuted(stream, meta)) {
+        const loaded = await enqueue(decider as unknown as AnyDecider, stream, undefined);
+        return { ...loaded, repeated: true } as Outcome<never>;
       }
       return enqueue(decider as unknown as AnyDecider, stream, { command, meta }) as Promise<Outcome<never>>;
     },

@@ -6,6 +6,12 @@ export const MAX_COMMIT_BYTES = 256 * 1024;
 /** How long a stream remembers the ids of the commands it has executed. An older command is refused `command_expired`. */
 export const RETRY_HORIZON_MS = 30 * 60_000;
 
+/**
+ * How much of that is kept in memory. A command is never executed before it was first issued, so only one that was issued
+ * longer ago than this has to be looked up in its stream.
+ */
+export const REMEMBERED_MS = 60_000;
+
 /** A writer whose clock is further than this from the store's refuses to write. */
 export const MAX_CLOCK_SKEW_MS = 2_000;
 
