@@ -43,7 +43,7 @@ describe('A comparison', () => {
     const onRound = (done: number, total: number) => void reports.push([done, total]);
     await compare(sides, { signal: goOn, now: () => now, onRound });
     expect(played.join(' ')).to.equal('ours raw raw ours ours raw raw ours ours raw raw ours');
-    expect(reports).to.deep.equal([1, 2, 3, 4, 5, 6].map((done) => [done, 6]));
+    expect(reports).to.deep.equal([4, 8, 12, 16, 20, 24].map((done) => [done, 24]));
   });
 
   it('keeps as many tasks under way as there are callers', async () => {

@@ -24,7 +24,7 @@ export interface Comparison {
 
 export interface CompareOptions {
   signal: AbortSignal;
-  /** Told after every round, the first one included. */
+  /** Told after every round, the first one included: how many tasks are done, and how many there will be. */
   onRound?: (done: number, total: number) => void;
   /** Ms from any moment on. */
   now?: () => number;
@@ -36,13 +36,18 @@ export async function compare(
   { signal, onRound = () => {}, now = () => performance.now() }: CompareOptions,
 ): Promise<Comparison> {
   const rounds: Record<'ours' | 'raw', number>[] = [];
+  let done = 0;
   for (let round = 0; round <= ROUNDS; round++) {
     const rates = { ours: 0, raw: 0 };
     for (const side of round % 2 === 0 ? (['ours', 'raw'] as const) : (['raw', 'ours'] as const)) {
-      rates[side] = await rateOf(sides[side], signal, now);
+      const tasks = await sides[side].prepare();
+      const startedAt = now();
+      await runAll(tasks, sides[side].callers, signal);
+      rates[side] = (tasks.length * 1000) / (now() - startedAt);
+      done += tasks.length;
     }
     if (round > 0) rounds.push(rates);
-    onRound(round + 1, ROUNDS + 1);
+    onRound(done, (done / (round + 1)) * (ROUNDS + 1));
   }
   const ratios = rounds.map(({ ours, raw }) => ours / raw);
   return {
@@ -52,14 +57,6 @@ export async function compare(
     ours: median(rounds.map(({ ours }) => ours)),
     raw: median(rounds.map(({ raw }) => raw)),
   };
-}
-
-/** Tasks per second. */
-async function rateOf({ callers, prepare }: Side, signal: AbortSignal, now: () => number): Promise<number> {
-  const tasks = await prepare();
-  const startedAt = now();
-  await runAll(tasks, callers, signal);
-  return (tasks.length * 1000) / (now() - startedAt);
 }
 
 /** Ends when every caller has: nothing is under way any more, even after a failure. */

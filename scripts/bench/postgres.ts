@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { START, type StoredCommit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres.js';
 import { COMMIT_COLUMNS } from '../../infra/event-store/postgres-schema.js';
 import { createPool } from '../../infra/postgres.js';
@@ -106,7 +107,12 @@ async function onPostgres(
 ): Promise<OpenBench> {
   const server = createPool({ url: await engines.postgres(), max: 1 });
   const database = `commerce_bench_${randomBytes(6).toString('hex')}`;
-  await server.query(`create database ${database}`);
+  try {
+    await server.query(`create database ${database}`);
+  } catch (error) {
+    await server.end();
+    throw new EngineUnavailable('postgres', `no database can be made for the bench: ${(error as Error).message}`);
+  }
   const url = new URL(await engines.postgres());
   url.pathname = `/${database}`;
   const pool = createPool({ url: url.href, max: CONNECTIONS });

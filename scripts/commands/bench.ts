@@ -1,6 +1,7 @@
 // `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, taken in this run.
 import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import type { Bench } from '../bench/bench.js';
 import { dynamodb } from '../bench/dynamodb.js';
@@ -24,7 +25,9 @@ export function benchCommand(): Command {
     .action(async (wanted: string[], { json }: { json?: boolean }) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
       const reports = await measure(benches);
-      if (reports) console.log(json ? JSON.stringify({ rounds: ROUNDS, benches: reports }, null, 2) : textOf(reports));
+      if (!reports) return;
+      console.log(json ? JSON.stringify({ rounds: ROUNDS, benches: reports }, null, 2) : textOf(reports));
+      for (const report of reports) if ('unavailable' in report) console.error(`${report.name}: ${report.unavailable}`);
     });
 }
 
@@ -66,7 +69,7 @@ async function reportOf(
       await bench.close();
     }
   } catch (error) {
-    if (!(error instanceof EngineUnavailable)) throw error;
+    if (!(error instanceof EngineUnavailable || error instanceof Unavailable)) throw error;
     return { name, aim, unavailable: error.message, how };
   }
 }
@@ -79,7 +82,7 @@ function textOf(reports: readonly Report[]): string {
   });
   for (const report of reports) {
     const aim = report.aim.toFixed(2);
-    if ('unavailable' in report) table.push([report.name, { content: report.unavailable, colSpan: 5 }]);
+    if ('unavailable' in report) table.push([report.name, 'not available', '', aim, '', '']);
     else {
       const { name, ratio, min, max, ours, raw } = report;
       table.push([
