@@ -1,0 +1,126 @@
+// The documentation says what the code does: limits, events, dependencies, commands and links are compared with it.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { cart } from '../domain/cart/cart.js';
+import { shopEvents } from '../domain/events.js';
+import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
+import * as kernelLimits from '../domain/kernel/limits.js';
+import { order } from '../domain/order/order.js';
+import { payment } from '../domain/payment/payment.js';
+import { checkout } from '../domain/processes/checkout.js';
+import { product } from '../domain/product/product.js';
+import { skuClaim } from '../domain/product/sku-claim.js';
+import { stockItem } from '../domain/stock/stock-item.js';
+import * as httpLimits from '../infra/http/limits.js';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+const DECIDERS: { category: string; events: EventDefinitions }[] = [
+  product,
+  skuClaim,
+  stockItem,
+  cart,
+  order,
+  payment,
+  checkout,
+];
+
+describe('The documentation', () => {
+  it('states the limits of the code', () => {
+    const stated = statedLimits(read('docs/limits.md'));
+    expect(stated.length).to.be.greaterThan(50);
+    for (const { file, name, value } of stated) expect(valueIn(file, name), `${name} in ${file}`).to.equal(value);
+  });
+
+  it('leaves out no limit of the log, the command path or HTTP', () => {
+    const stated = statedLimits(read('docs/limits.md')).map(({ name }) => name);
+    expect(stated).to.include.members([...Object.keys(kernelLimits), ...Object.keys(httpLimits)]);
+  });
+
+  it('lists every event with its fields; UPDATE_DOCS=1 writes the list anew', () => {
+    expect(DECIDERS.flatMap(({ events }) => Object.keys(events))).to.have.members(Object.keys(shopEvents));
+    const page = eventsPage();
+    if (process.env.UPDATE_DOCS) writeFileSync(join(ROOT, 'docs/events.md'), page);
+    expect(read('docs/events.md')).to.equal(page);
+  });
+
+  it('gives a reason for each dependency', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json'));
+    const rows = read('README.md').split('## Dependencies')[1]!.split('\n## ')[0]!.split('\n');
+    const named = rows.flatMap((row) => [...(/^\| (`.*?) \|/.exec(row)?.[1] ?? '').matchAll(/`([^`]+)`/g)]);
+    expect(named.map(([, name]) => name)).to.have.members(Object.keys({ ...dependencies, ...devDependencies }));
+  });
+
+  it('names every command of the program', () => {
+    const table = read('README.md').split('## The command line')[1]!;
+    const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(([, name]) => name);
+    expect(commands).to.include('start');
+    for (const command of commands) expect(table).to.match(new RegExp(`^\\| \`${command}\\b`, 'm'));
+  });
+
+  it('names every variable of the configuration', () => {
+    const table = read('README.md').split('## Configuration')[1]!;
+    const variables = [...read('infra/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name!);
+    expect(variables).to.include('COMMERCE_PROFILE');
+    for (const variable of variables) expect(table).to.include(`\`${variable}\``);
+  });
+
+  for (const page of ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs')]) {
+    it(`has in ${page} no link to a file that is not there`, () => {
+      for (const [, target] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+        expect(existsSync(join(ROOT, dirname(page), target!)), `${target} in ${page}`).to.equal(true);
+      }
+    });
+  }
+});
+
+function pagesIn(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name));
+}
+
+/** Rows such as `| NAME | 5,000 ms | … |` under a line that names their file. */
+function statedLimits(page: string): { file: string; name: string; value: number }[] {
+  let file = '';
+  return page.split('\n').flatMap((line) => {
+    file = /^`([\w/.-]+\.ts)`$/.exec(line)?.[1] ?? file;
+    const [, name, value] = /^\| `([A-Z_]+)` \| ([\d,]+)/.exec(line) ?? [];
+    return name && value ? [{ file, name, value: Number(value.replaceAll(',', '')) }] : [];
+  });
+}
+
+/** The value of a constant, exported or not: its arithmetic, on other constants of the file and of the kernel. */
+function valueIn(file: string, name: string): unknown {
+  const constants = read(file).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm);
+  const script = [...constants].map(([, constant, value]) => `globalThis.${constant} = ${value};`).join('\n');
+  return runInNewContext(`${script}\n${name}`, { ...kernelLimits });
+}
+
+function eventsPage(): string {
+  const sections = DECIDERS.map(({ category, events }) => {
+    const rows = Object.entries(events).map(([type, definition]) => rowOf(type, definition));
+    return `## \`${category}#…\`\n\n| event | version | data |\n|---|---|---|\n${rows.join('\n')}\n`;
+  });
+  return `# Events
+
+Every event of the shop, by the category of its streams. Made from the catalogue by \`test/docs.test.ts\`, which also
+keeps it true. \`?\`: optional. **Bold**: personal, sealed before it is stored. An example and the schema of every
+version ever written are in [domain/testing/golden/](../domain/testing/golden/); the envelope around the data is in
+[log-format.md](log-format.md).
+
+${sections.join('\n')}`;
+}
+
+function rowOf(type: string, { version, data, personal }: EventDefinition): string {
+  const { properties = {}, required = [] } = z.toJSONSchema(data);
+  const fields = Object.keys(properties).map((field) => {
+    const name = required.includes(field) ? field : `${field}?`;
+    return personal?.fields.includes(field) ? `**${name}**` : name;
+  });
+  return `| \`${type}\` | ${version} | ${fields.join(', ')} |`;
+}
