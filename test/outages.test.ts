@@ -1,0 +1,353 @@
+// Engines that are away when the shop starts, and that go away while it runs: nothing acknowledged is lost, what does not
+// need the engine goes on, and everything comes back by itself.
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { openPostgres, type RunningPostgres } from '../infra/engines/postgres.js';
+import { freePort } from '../infra/engines/processes.js';
+import { describeWith, freshName } from './engines.js';
+import {
+  type Answer,
+  type Caller,
+  type Environment,
+  endPrograms,
+  eventually,
+  freshFolder,
+  type Guest,
+  PROFILES,
+  type RunningShop,
+  START_TIMEOUT_MS,
+  startProgram,
+  startShop,
+  stopInOrder,
+  whenReady,
+} from './running-shop.js';
+import { createTcpProxy, type TcpProxy } from './tcp-proxy.js';
+
+const TEST_TIMEOUT_MS = 180_000;
+
+/** Guests who buy, one order after the other, while the engine goes and comes. */
+const BUYERS = 4;
+const ORDERS_BEFORE = 8;
+const ORDERS_AFTER = 8;
+
+/** For requests that need not wait for anything. */
+const AT_ONCE = { Prefer: 'wait=0' };
+const VISA = { paymentMethod: 'pm_card_visa' };
+const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
+
+const SECRET = /:[^:@/]+@/;
+
+describe('A shop whose Postgres goes away', () => {
+  let postgres: RunningPostgres;
+  let dataDir: string;
+  let port: number;
+  let environment: Environment;
+
+  const bringUp = async () => {
+    postgres = await openPostgres({ dataDir, port });
+  };
+
+  before(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    const folder = await freshFolder();
+    dataDir = join(folder, 'postgres');
+    port = await freePort();
+    await bringUp();
+    environment = {
+      COMMERCE_PROFILE: 'embedded',
+      COMMERCE_DATA: folder,
+      DATABASE_URL: postgres.url,
+      COMMERCE_LOG: 'silent',
+    };
+  });
+
+  beforeEach(function () {
+    this.timeout(TEST_TIMEOUT_MS);
+  });
+
+  after(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    await postgres.stop();
+    await endPrograms();
+  });
+
+  it('names it without its password while it is away at the start, tries again, and comes up when it does', async () => {
+    await postgres.stop();
+    const program = await startProgram(['start', '--port', '0'], environment);
+    const complaint = `Postgres at 127.0.0.1:${port}/commerce does not answer`;
+    await eventually('it has tried twice', () => expect(program.stdout().split(complaint)).to.have.length.above(2));
+    expect(program.stdout())
+      .to.include('ECONNREFUSED')
+      .and.to.match(/trying again every \d+ s/);
+    expect(program.output()).not.to.match(SECRET);
+    await bringUp();
+    const shop = await whenReady(program, environment);
+    expect((await shop.anybody().get('/readyz')).status).to.equal(200);
+    await shop.stop();
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`ends at once on ${signal} while it waits for it`, async () => {
+      await postgres.stop();
+      const program = await startProgram(['start', '--port', '0'], environment);
+      await eventually('it waits', () => expect(program.stdout()).to.include('does not answer'));
+      await stopInOrder(program, signal);
+      expect(program.stdout()).to.match(/\nStopped\.\n$/);
+      expect(program.stderr()).to.equal('');
+      await bringUp();
+    });
+  }
+
+  it('loses nothing of what it has acknowledged, refuses the rest for now, and recovers by itself', async () => {
+    const shop = await startShop(environment);
+    const keeper = await shop.staff('catalogue');
+    const support = await shop.staff('support');
+    const sku = await newProduct(keeper);
+    const buyers = await Promise.all(Array.from({ length: BUYERS }, () => shop.guest()));
+
+    const bought: Purchase[] = [];
+    let enough = false;
+    const buying = Promise.all(
+      buyers.map(async (buyer) => {
+        while (!enough) bought.push(await buy(buyer, sku));
+      }),
+    );
+    await eventually('orders are placed', () => expect(bought).to.have.length.at.least(ORDERS_BEFORE));
+
+    await postgres.stop();
+    const away = await eventually('it is not ready', async () => {
+      const answer = await shop.anybody().get('/readyz');
+      expect(answer.status).to.equal(503);
+      return answer;
+    });
+    expect(away.body).to.deep.include({ code: 'unavailable', away: ['Postgres'] });
+    expect((await shop.anybody().get('/healthz')).status).to.equal(200);
+    expectUnavailable(await buyers[0]!.post('/v1/carts', { currency: 'GBP' }));
+    expectUnavailable(await buyers[0]!.get('/v1/orders', AT_ONCE));
+
+    await bringUp();
+    const boughtBefore = bought.length;
+    await eventually('it is ready again', async () =>
+      expect((await shop.anybody().get('/readyz')).status).to.equal(200),
+    );
+    await eventually('orders are placed again', () =>
+      expect(bought).to.have.length.at.least(boughtBefore + ORDERS_AFTER),
+    );
+    enough = true;
+    await buying;
+
+    for (const buyer of buyers) {
+      const own = bought.filter(({ customerId }) => customerId === buyer.customerId).map(({ orderId }) => orderId);
+      expect((await idsOf(buyer)).sort()).to.deep.equal(own.sort());
+    }
+    const { body } = await support.get(`/v1/stock/${sku}`, { 'Consistency-Token': bought.at(-1)!.seen });
+    expect(body.locations[0]).to.include({ reserved: 0, committed: bought.length });
+    expect(
+      bought.some(({ refusals }) => refusals > 0),
+      'somebody was refused for a while',
+    ).to.equal(true);
+    await shop.stop();
+  });
+
+  it('stops in order while it is away', async () => {
+    const shop = await startShop(environment);
+    await postgres.stop();
+    await eventually('it is not ready', async () => expect((await shop.anybody().get('/readyz')).status).to.equal(503));
+    await shop.stop();
+    await bringUp();
+  });
+});
+
+const aws = PROFILES.find(({ name }) => name === 'aws')!;
+
+describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes away', (engines) => {
+  let proxies: Record<'aws' | 'mongodb' | 'opensearch' | 'redis', TcpProxy>;
+  let environment: Environment;
+  let shop: RunningShop;
+  let keeper: Caller;
+  let product: { sku: string; path: string };
+
+  before(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    proxies = {
+      aws: await createTcpProxy(engines.aws()),
+      mongodb: await createTcpProxy(engines.mongodb()),
+      opensearch: await createTcpProxy(engines.opensearch()),
+      redis: await createTcpProxy(engines.redis()),
+    };
+    environment = {
+      ...(await aws.freshEnvironment(engines)),
+      AWS_ENDPOINT_URL: proxies.aws.url,
+      MONGODB_URL: proxies.mongodb.url,
+      OPENSEARCH_URL: proxies.opensearch.url,
+      REDIS_URL: proxies.redis.url,
+      COMMERCE_LOG: 'silent',
+    };
+  });
+
+  beforeEach(function () {
+    this.timeout(TEST_TIMEOUT_MS);
+  });
+
+  after(async function () {
+    this.timeout(START_TIMEOUT_MS);
+    await endPrograms();
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
+  });
+
+  it('names each that is away at the start, and comes up when all are there', async () => {
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
+    const program = await startProgram(['start', '--port', '0'], environment);
+    for (const [engine, proxy] of [
+      ['DynamoDB', proxies.aws],
+      ['Kinesis', proxies.aws],
+      ['MongoDB', proxies.mongodb],
+      ['OpenSearch', proxies.opensearch],
+      ['Redis', proxies.redis],
+    ] as const) {
+      const complaint = `${engine} at ${new URL(proxy.url).host} does not answer`;
+      await eventually(complaint, () => expect(program.stdout()).to.include(complaint));
+    }
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.mend()));
+    shop = await whenReady(program, environment);
+    keeper = await shop.staff('catalogue');
+    const sku = await newProduct(keeper);
+    product = { sku, path: `/v1/products/${productOf(sku)}` };
+  });
+
+  const readModels = [
+    { engine: 'Redis', proxy: 'redis', query: () => product.path },
+    { engine: 'MongoDB', proxy: 'mongodb', query: () => '/v1/products?category=tests' },
+    { engine: 'OpenSearch', proxy: 'opensearch', query: () => `/v1/search?q=${product.sku}` },
+  ] as const;
+
+  for (const [turn, { engine, proxy, query }] of readModels.entries()) {
+    it(`sells on without ${engine}, says what it cannot show, and shows it once it can`, async () => {
+      const others = readModels.filter((model) => model.engine !== engine);
+      await proxies[proxy].cut();
+      await eventually('it says so', async () => {
+        const { status, body } = await shop.anybody().get('/readyz');
+        expect({ status, away: body.away }).to.deep.equal({ status: 503, away: [engine] });
+      });
+      expectUnavailable(await shop.anybody().get(query(), AT_ONCE));
+
+      const price = { amount: 2_000 + turn, currency: 'GBP' };
+      const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices: [price] });
+      expect(changed.status).to.equal(200);
+      const guest = await shop.guest();
+      const { orderId, refusals } = await buy(guest, product.sku);
+      expect(refusals).to.equal(0);
+      expect(await idsOf(guest)).to.deep.equal([orderId]);
+      for (const other of others)
+        expect(pricesIn(await keeper.get(other.query())), other.engine).to.deep.equal([price]);
+
+      await proxies[proxy].mend();
+      await eventually('it is ready again', async () =>
+        expect((await shop.anybody().get('/readyz')).status).to.equal(200),
+      );
+      const seen = { 'Consistency-Token': changed.headers.get('consistency-token')! };
+      await eventually('it has caught up', async () =>
+        expect(pricesIn(await shop.anybody().get(query(), seen))).to.deep.equal([price]),
+      );
+    });
+  }
+
+  it('shows what it has without DynamoDB and Kinesis, and takes commands again when they are back', async () => {
+    const guest = await shop.guest();
+    await buy(guest, product.sku);
+    const orders = await idsOf(guest);
+    await proxies.aws.cut();
+    await eventually('it says so', async () => {
+      const { body } = await shop.anybody().get('/readyz');
+      expect(body.away).to.deep.equal(['DynamoDB', 'Kinesis']);
+    });
+    expectUnavailable(await guest.post('/v1/carts', { currency: 'GBP' }));
+    expectUnavailable(await shop.anybody().post('/v1/sessions', {}));
+    for (const { query } of readModels) expect((await shop.anybody().get(query())).status).to.equal(200);
+
+    await proxies.aws.mend();
+    await eventually('it is ready again', async () =>
+      expect((await shop.anybody().get('/readyz')).status).to.equal(200),
+    );
+    orders.unshift((await buy(guest, product.sku)).orderId);
+    expect(await idsOf(guest)).to.deep.equal(orders);
+    await shop.stop();
+  });
+});
+
+// ── What the tests are told with ────────────────────────────────────────────────────────────────────────────────────
+
+interface Purchase {
+  customerId: string;
+  orderId: string;
+  /** Its consistency token. */
+  seen: string;
+  /** How often the shop asked to come back later. */
+  refusals: number;
+}
+
+/** Published, with more units than are ever sold here. Its SKU. */
+async function newProduct(keeper: Caller): Promise<string> {
+  const sku = freshName('SKU').toUpperCase();
+  const variants = [{ sku, prices: [{ amount: 1_000, currency: 'GBP' }] }];
+  const id = productOf(sku);
+  await keeper.post('/v1/products', { id, title: `Thing ${sku}`, categories: ['tests'], variants });
+  await keeper.post(`/v1/products/${id}/publish`);
+  const received = await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: 100_000 }, { 'Idempotency-Key': sku });
+  expect(received.status).to.equal(201);
+  return sku;
+}
+
+function productOf(sku: string): string {
+  return `product_${sku}`;
+}
+
+/** As a careful client buys: what is refused for now is sent again, under the same key. */
+async function buy(guest: Guest, sku: string): Promise<Purchase> {
+  let refusals = 0;
+  const patiently = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
+    const key = { 'Idempotency-Key': freshName('key') };
+    return eventually('the shop takes it', async () => {
+      const answer = await send(key);
+      if (answer.status >= 400) refusals++;
+      expect(answer.status, JSON.stringify(answer.body)).to.be.below(300);
+      return answer;
+    });
+  };
+  const cart = `/v1/carts/${(await patiently((key) => guest.post('/v1/carts', { currency: 'GBP' }, key))).body.id}`;
+  await patiently((key) => guest.post(`${cart}/lines`, { sku, quantity: 1 }, key));
+  await patiently((key) => guest.put(`${cart}/shipping-address`, ADDRESS, key));
+  await patiently((key) => guest.put(`${cart}/shipping-method`, { method: 'standard' }, key));
+  const placed = await patiently((key) => guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, key));
+  expect(placed.status).to.equal(201);
+  return {
+    customerId: guest.customerId,
+    orderId: placed.body.id,
+    seen: placed.headers.get('consistency-token')!,
+    refusals,
+  };
+}
+
+/** All that the caller's order list shows. */
+async function idsOf(caller: Caller): Promise<string[]> {
+  const ids: string[] = [];
+  for (let after = ''; ; ) {
+    const { status, body } = await caller.get(`/v1/orders?limit=100${after}`);
+    expect(status, JSON.stringify(body)).to.equal(200);
+    ids.push(...body.data.map(({ id }: { id: string }) => id));
+    if (!body.page.hasMore) return ids;
+    after = `&after=${body.page.next}`;
+  }
+}
+
+/** Of the one product that a page or a product page is about. */
+function pricesIn({ status, body }: Answer) {
+  expect(status, JSON.stringify(body)).to.equal(200);
+  const [found] = body.data ?? [body];
+  return found.variants[0].prices;
+}
+
+function expectUnavailable({ status, headers, body }: Answer): void {
+  expect({ status, code: body.code }, JSON.stringify(body)).to.deep.equal({ status: 503, code: 'unavailable' });
+  expect(Number(headers.get('retry-after'))).to.be.above(0);
+}

@@ -1,0 +1,55 @@
+// A proxy before an engine, which cuts it off as a broken network does: open connections die, new ones are refused.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+export interface TcpProxy {
+  /** The engine's URL as it is reached through the proxy. */
+  url: string;
+  cut(): Promise<void>;
+  mend(): Promise<void>;
+}
+
+export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
+  const engine = new URL(engineUrl);
+  const sockets = new Set<Socket>();
+  let server: Server | undefined;
+  let port = 0;
+
+  function forward(client: Socket): void {
+    const upstream = connect(Number(engine.port), engine.hostname);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.pipe(to);
+      from.on('error', () => {}); // one that broke is closed, too
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }
+
+  async function mend(): Promise<void> {
+    if (server) return;
+    server = createServer(forward).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
+  }
+
+  async function cut(): Promise<void> {
+    const closing = server;
+    server = undefined;
+    if (!closing) return;
+    const closed = once(closing, 'close');
+    closing.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+
+  await mend();
+  const url = new URL(engineUrl);
+  url.host = `127.0.0.1:${port}`;
+  return { url: url.href, cut, mend };
+}
