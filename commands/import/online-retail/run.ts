@@ -27,7 +27,7 @@ const PATIENCE_MS = 2 * 60_000;
 const RETRY_EVERY_MS = 1_000;
 
 /** Longest key of a customer's id, in characters. */
-const MAX_CUSTOMER_KEY_LENGTH = 80;
+const MAX_CUSTOMER_KEY_LENGTH = 50;
 
 /** Throws whatever stopped it, be it the signal's reason; run it again to go on. */
 export async function importInvoices(
