@@ -16,7 +16,7 @@ import { codec, commitsOf, deliveries, placeOrder, runnerOn } from './work.js';
 const CONNECTIONS = 16;
 
 /** Tasks of a round. Appends that are coalesced are quick, those that come one after the other are slow. */
-const ORDERS = 3_000;
+const ORDERS = 6_000;
 const HOT_DELIVERIES = 6_000;
 const SINGLE_INSERTS = 500;
 
