@@ -89,7 +89,7 @@ interface Draft {
 type Answer = { error: Problem } | { state: unknown; repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
-  const { store, catalogue, personal, clock, snapshots, cacheSize = 6_000, onSnapshotError = () => undefined } = deps;
+  const { store, catalogue, personal, clock, snapshots, cacheSize = 5_000, onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
 

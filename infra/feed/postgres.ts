@@ -9,7 +9,7 @@ import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../e
 import { createTableOnce, statement } from '../postgres.js';
 
 const BATCH_COMMITS = 1_000;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
 
 /** A wake-up may be lost, so the log is looked at this often anyway. */
 const POLL_MS = 1_000;
