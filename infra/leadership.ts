@@ -1,6 +1,5 @@
 // One process at a time does what several could: whoever holds an advisory lock in Postgres. If it dies the server lets
 // go of the lock and another process takes over. Two at once, for a moment, would only be a waste.
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 
@@ -25,7 +24,7 @@ export async function leadWhenFree(
       continue;
     }
     const lost = new AbortController();
-    once(client, 'error').finally(() => lost.abort());
+    client.once('end', () => lost.abort());
     await lead(AbortSignal.any([signal, lost.signal]));
     client.release(true); // closing the session lets go of the lock
   }

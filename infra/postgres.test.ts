@@ -58,6 +58,16 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     expect((await pool.query('select to_regclass($1) as found', [table])).rows).to.deep.equal([{ found: null }]);
   });
 
+  it('outlives a connection that breaks while it is lent', async () => {
+    const client = await pool.connect();
+    const broken = new Promise((resolve) => client.once('end', resolve));
+    const { rows } = await client.query('select pg_backend_pid() as pid');
+    await pool.query('select pg_terminate_backend($1)', [rows[0].pid]);
+    await broken;
+    expect(isTransient(await failure(client.query('select 1')))).to.equal(true);
+    client.release(true);
+  });
+
   it('knows what a retry may mend', async () => {
     const small = createPool({ url: engines.postgres(), max: 1 });
     const cut = 'select pg_terminate_backend(pg_backend_pid())';

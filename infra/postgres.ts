@@ -7,6 +7,7 @@ import { withinBudget } from './retry.js';
 export const ENGINE = 'Postgres';
 
 const CONNECT_TIMEOUT_MS = 3_000;
+const SET_UP_BUDGET_MS = 30_000;
 
 /** Advisory lock of everybody who creates tables. */
 const SCHEMA_LOCK = 7_236_115;
@@ -34,8 +35,10 @@ export function createPool({ url, max = 10, warn = () => {} }: PoolOptions): pg.
     keepAlive: true,
     types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
   });
-  // Without a listener a server that stops would end this process.
+  // Without listeners a server that stops would end this process. Whoever has borrowed a connection that breaks learns of
+  // it by the next statement; one listener is kept for good, because a connection may say twice that it broke.
   pool.on('error', (error) => warn(`Postgres: a connection broke: ${error.message}`));
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
@@ -102,13 +105,15 @@ export function textArray(values: readonly string[]): Buffer {
   return buffer;
 }
 
-/** Runs the statements unless the table exists. Any number of processes may do so at once. */
+/** Runs the statements unless the table exists. Any number of processes may do so at once. Throws `Unavailable`. */
 export async function createTableOnce(pool: pg.Pool, table: string, statements: string): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-    const { rows } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [table]);
-    if (!rows[0]!.exists) await client.query(statements);
-  });
+  await withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
+    inTransaction(pool, async (client) => {
+      await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
+      const { rows } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [table]);
+      if (!rows[0]!.exists) await client.query(statements);
+    }),
+  );
 }
 
 export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
@@ -123,11 +128,8 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
 /** Lends a connection; one that saw an error is closed, because what it still has under way is unknown. */
 export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  // Between two statements a broken connection would be an uncaught error; the next statement reports it anyhow.
-  client.on('error', ignore);
   try {
     const result = await work(client);
-    client.off('error', ignore);
     client.release();
     return result;
   } catch (error) {
@@ -135,5 +137,3 @@ export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolCli
     throw error;
   }
 }
-
-function ignore(): void {}

@@ -146,7 +146,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     while (!signal.aborted) {
       try {
         const client = await pool.connect();
-        client.on('error', () => {}).on('notification', bell.ring);
+        client.on('notification', bell.ring);
         const broken = new Promise<void>((resolve) => client.once('end', resolve));
         try {
           await client.query(`listen ${WAKE_CHANNEL}`);

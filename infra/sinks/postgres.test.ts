@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { isProblem } from '../../domain/kernel/errors.js';
 import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { describeWith } from '../../test/engines.js';
+import { createTcpProxy } from '../../test/tcp-proxy.js';
 import { createPool } from '../postgres.js';
 import { createPostgresSink, fieldSql, tableName } from './postgres.js';
 
@@ -51,12 +52,13 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
   });
 
   it('says that it is away when it is', async () => {
-    const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
-    const error = await createPostgresSink(nowhere)
-      .open(books)
-      .catch((caught: unknown) => caught);
+    const proxy = await createTcpProxy(await engines.freshDatabase());
+    const faraway = createPool({ url: proxy.url });
+    const table = await createPostgresSink(faraway).open(books);
+    await proxy.cut();
+    const error = await table.load(['The Odyssey']).catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
-    await nowhere.end();
+    await faraway.end();
   });
 });
 
