@@ -38,9 +38,10 @@ function commands(client: DynamoDBClient, table: string): Side {
   const store = createDynamoEventStore({ client, table, codec });
   return {
     callers: CALLERS,
-    async prepare() {
+    tasks: ORDERS,
+    async prepare(tasks) {
       const runner = runnerOn(store);
-      return Array.from({ length: ORDERS }, placeOrder).map((issue) => () => issue(runner));
+      return Array.from({ length: tasks }, placeOrder).map((issue) => () => issue(runner));
     },
   };
 }
@@ -48,8 +49,9 @@ function commands(client: DynamoDBClient, table: string): Side {
 function puts(client: DynamoDBClient, table: string): Side {
   return {
     callers: CALLERS,
-    async prepare() {
-      const commits = await commitsOf(Array.from({ length: ORDERS }, placeOrder));
+    tasks: ORDERS,
+    async prepare(tasks) {
+      const commits = await commitsOf(Array.from({ length: tasks }, placeOrder));
       const condition = { TableName: table, ConditionExpression: 'attribute_not_exists(pk)' };
       return commits.map(toItem).map((Item) => () => client.send(new PutItemCommand({ ...condition, Item })));
     },

@@ -8,8 +8,10 @@ export type Task = () => Promise<unknown>;
 export interface Side {
   /** Tasks under way at once. */
   callers: number;
+  /** Tasks of one round. */
+  tasks: number;
   /** The next round's work; making it is not measured. */
-  prepare(): Promise<readonly Task[]>;
+  prepare(tasks: number): Promise<readonly Task[]>;
 }
 
 export interface Comparison {
@@ -24,7 +26,7 @@ export interface Comparison {
 
 export interface CompareOptions {
   signal: AbortSignal;
-  /** Told after every round, the first one included: how many tasks are done, and how many there will be. */
+  /** Told before the first round and after each: how many tasks are done, and how many there will be. */
   onRound?: (done: number, total: number) => void;
   /** Ms from any moment on. */
   now?: () => number;
@@ -36,18 +38,21 @@ export async function compare(
   { signal, onRound = () => {}, now = () => performance.now() }: CompareOptions,
 ): Promise<Comparison> {
   const rounds: Record<'ours' | 'raw', number>[] = [];
+  const total = (sides.ours.tasks + sides.raw.tasks) * (ROUNDS + 1);
   let done = 0;
+  onRound(done, total);
   for (let round = 0; round <= ROUNDS; round++) {
     const rates = { ours: 0, raw: 0 };
     for (const side of round % 2 === 0 ? (['ours', 'raw'] as const) : (['raw', 'ours'] as const)) {
-      const tasks = await sides[side].prepare();
+      const { callers, tasks, prepare } = sides[side];
+      const prepared = await prepare(tasks);
       const startedAt = now();
-      await runAll(tasks, sides[side].callers, signal);
-      rates[side] = (tasks.length * 1000) / (now() - startedAt);
-      done += tasks.length;
+      await runAll(prepared, callers, signal);
+      rates[side] = (tasks * 1000) / (now() - startedAt);
+      done += tasks;
     }
     if (round > 0) rounds.push(rates);
-    onRound(done, (done / (round + 1)) * (ROUNDS + 1));
+    onRound(done, total);
   }
   const ratios = rounds.map(({ ours, raw }) => ours / raw);
   return {

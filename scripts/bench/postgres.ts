@@ -45,8 +45,9 @@ export const hotStream: Bench = {
 function appends(store: EventStore): Side {
   return {
     callers: CALLERS,
-    async prepare() {
-      return (await commitsOf(times(ORDERS, placeOrder)))
+    tasks: ORDERS,
+    async prepare(tasks) {
+      return (await commitsOf(times(tasks, placeOrder)))
         .map(codec.decode)
         .map(({ stream, position: { at }, commandIds, events }) => async () => {
           const { appended } = await store.append(stream, START, { at, commandIds, events });
@@ -59,9 +60,10 @@ function appends(store: EventStore): Side {
 function commands(store: EventStore): Side {
   return {
     callers: CALLERS,
-    async prepare() {
+    tasks: ORDERS,
+    async prepare(tasks) {
       const runner = runnerOn(store);
-      return times(ORDERS, placeOrder).map((issue) => () => issue(runner));
+      return times(tasks, placeOrder).map((issue) => () => issue(runner));
     },
   };
 }
@@ -69,9 +71,10 @@ function commands(store: EventStore): Side {
 function commandsOnOne(store: EventStore): Side {
   return {
     callers: CALLERS,
-    async prepare() {
+    tasks: HOT_DELIVERIES,
+    async prepare(tasks) {
       const runner = runnerOn(store);
-      return deliveries(HOT_DELIVERIES).map((issue) => () => issue(runner));
+      return deliveries(tasks).map((issue) => () => issue(runner));
     },
   };
 }
@@ -79,14 +82,16 @@ function commandsOnOne(store: EventStore): Side {
 function inserts(pool: Pool): Side {
   return {
     callers: CALLERS,
-    prepare: async () => (await commitsOf(times(ORDERS, placeOrder))).map((row) => () => insert(pool, row)),
+    tasks: ORDERS,
+    prepare: async (tasks) => (await commitsOf(times(tasks, placeOrder))).map((row) => () => insert(pool, row)),
   };
 }
 
 function insertsOnOne(pool: Pool): Side {
   return {
     callers: 1,
-    prepare: async () => (await commitsOf(deliveries(SINGLE_INSERTS))).map((row) => () => insert(pool, row)),
+    tasks: SINGLE_INSERTS,
+    prepare: async (tasks) => (await commitsOf(deliveries(tasks))).map((row) => () => insert(pool, row)),
   };
 }
 
