@@ -39,10 +39,10 @@ export interface TestEngines {
 export function describeWith(
   names: EngineName | readonly EngineName[],
   title: string,
-  define: (engines: TestEngines) => void,
+  define: (this: Mocha.Suite, engines: TestEngines) => void,
 ): void {
   const wanted = [names].flat() as EngineName[];
-  describe(title, () => {
+  describe(title, function () {
     before(async function () {
       this.timeout(BRING_UP_TIMEOUT_MS);
       try {
@@ -53,7 +53,7 @@ export function describeWith(
         this.skip();
       }
     });
-    define(engines);
+    define.call(this, engines);
   });
 }
 

@@ -15,7 +15,6 @@ import {
   type Guest,
   PROFILES,
   type RunningShop,
-  START_TIMEOUT_MS,
   startProgram,
   startShop,
   stopInOrder,
@@ -23,6 +22,7 @@ import {
 } from './running-shop.js';
 import { createTcpProxy, type TcpProxy } from './tcp-proxy.js';
 
+/** Of one test or hook, on a machine that may be busy; a quiet one needs some seconds. */
 const TEST_TIMEOUT_MS = 180_000;
 
 /** Guests who buy, one order after the other, while the engine goes and comes. */
@@ -37,7 +37,8 @@ const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'L
 
 const SECRET = /:[^:@/]+@/;
 
-describe('A shop whose Postgres goes away', () => {
+describe('A shop whose Postgres goes away', function () {
+  this.timeout(TEST_TIMEOUT_MS);
   let postgres: RunningPostgres;
   let dataDir: string;
   let port: number;
@@ -47,8 +48,7 @@ describe('A shop whose Postgres goes away', () => {
     postgres = await openPostgres({ dataDir, port });
   };
 
-  before(async function () {
-    this.timeout(START_TIMEOUT_MS);
+  before(async () => {
     const folder = await freshFolder();
     dataDir = join(folder, 'postgres');
     port = await freePort();
@@ -61,12 +61,7 @@ describe('A shop whose Postgres goes away', () => {
     };
   });
 
-  beforeEach(function () {
-    this.timeout(TEST_TIMEOUT_MS);
-  });
-
-  after(async function () {
-    this.timeout(START_TIMEOUT_MS);
+  after(async () => {
     await postgres.stop();
     await endPrograms();
   });
@@ -160,15 +155,15 @@ describe('A shop whose Postgres goes away', () => {
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
-describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes away', (engines) => {
+describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes away', function (engines) {
+  this.timeout(TEST_TIMEOUT_MS);
   let proxies: Record<'aws' | 'mongodb' | 'opensearch' | 'redis', TcpProxy>;
   let environment: Environment;
   let shop: RunningShop;
   let keeper: Caller;
   let product: { sku: string; path: string };
 
-  before(async function () {
-    this.timeout(START_TIMEOUT_MS);
+  before(async () => {
     proxies = {
       aws: await createTcpProxy(engines.aws()),
       mongodb: await createTcpProxy(engines.mongodb()),
@@ -185,12 +180,7 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
     };
   });
 
-  beforeEach(function () {
-    this.timeout(TEST_TIMEOUT_MS);
-  });
-
-  after(async function () {
-    this.timeout(START_TIMEOUT_MS);
+  after(async () => {
     await endPrograms();
     await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
   });

@@ -86,6 +86,8 @@ export interface Program {
   /** Both, as a terminal would show them. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
+  /** By `kill`. */
+  wasAsked(): boolean;
   exited: Promise<Exit>;
 }
 
@@ -114,6 +116,7 @@ export async function startProgram(args: readonly string[], environment: Environ
     stderr: () => said.stderr,
     output: () => said.output,
     kill: (signal) => void child.kill(signal),
+    wasAsked: () => child.killed,
     exited,
   };
 }
@@ -177,6 +180,9 @@ export async function whenReady(program: Program, environment: Environment): Pro
   });
   const said = eventually('it is ready', () => expect(program.stdout()).to.include('Ctrl-C stops it.'));
   await Promise.race([said, ended]);
+  void program.exited.then(() => {
+    if (!program.wasAsked()) console.error(`The shop ended by itself:\n${program.output()}`);
+  });
   const url = /http:\/\/[\d.]+:\d+/.exec(program.stdout())![0];
   return {
     url,

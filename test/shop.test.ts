@@ -12,13 +12,12 @@ import {
   type Guest,
   PROFILES,
   type RunningShop,
-  START_TIMEOUT_MS,
   startShop,
   type TestProfile,
 } from './running-shop.js';
 
-/** Of one test: some tens of requests on a machine that may be busy. */
-const TEST_TIMEOUT_MS = 60_000;
+/** Of one test or hook: a start of the program and some tens of requests, on a machine that may be busy. */
+const TEST_TIMEOUT_MS = 120_000;
 const MAX_BODY_BYTES = 256 * 1024;
 const CURL_LINES = /^ *curl .*$/gm;
 
@@ -26,7 +25,10 @@ const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'L
 const VISA = { paymentMethod: 'pm_card_visa' };
 
 for (const profile of PROFILES) {
-  describeWith(profile.engines, `The shop on the profile ${profile.name}`, (engines) => testShop(profile, engines));
+  describeWith(profile.engines, `The shop on the profile ${profile.name}`, function (engines) {
+    this.timeout(TEST_TIMEOUT_MS);
+    testShop(profile, engines);
+  });
 }
 
 function testShop(profile: TestProfile, engines: TestEngines): void {
@@ -37,22 +39,14 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
   /** What the lines that the start prints bring, pasted at once. */
   let greeting: Answer['body'][];
 
-  before(async function () {
-    this.timeout(START_TIMEOUT_MS);
+  before(async () => {
     environment = await profile.freshEnvironment(engines);
     shop = await startShop(environment);
     greeting = await Promise.all(shop.program.stdout().match(CURL_LINES)!.map(curled));
     [keeper, support] = await Promise.all([shop.staff('catalogue'), shop.staff('support')]);
   });
 
-  beforeEach(function () {
-    this.timeout(TEST_TIMEOUT_MS);
-  });
-
-  after(async function () {
-    this.timeout(START_TIMEOUT_MS);
-    await endPrograms();
-  });
+  after(endPrograms);
 
   it('greets with three curl lines that work as they are pasted', () => {
     expect(greeting).to.have.length(3);
@@ -277,8 +271,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await commerce(['token'], environment)).code).to.equal(2);
   });
 
-  it('stops in order, and has its orders when it starts again', async function () {
-    this.timeout(2 * START_TIMEOUT_MS);
+  it('stops in order, and has its orders when it starts again', async () => {
     const before = await pagesOf(support, '/v1/orders?limit=100');
     await shop.stop();
     expect(shop.program.stdout()).to.match(/Stopped\.\n$/);
