@@ -159,7 +159,7 @@ describe('The commit codec', () => {
   });
 
   it('refuses to guess at a format, an event or a version of the future', () => {
-    expect(() => decode({ ...golden, f: 2 })).to.throw('format 2');
+    expect(() => decode({ ...golden, f: 2 })).to.throw(InvalidEvent, 'format 2');
     expect(() => decode({ ...golden, ev: golden.ev.replace('NoteWritten', 'NoteEaten') })).to.throw(InvalidEvent);
     expect(() => decode({ ...golden, ev: golden.ev.replace('"schemaVersion":2', '"schemaVersion":3') })).to.throw(
       InvalidEvent,

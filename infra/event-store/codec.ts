@@ -52,7 +52,7 @@ export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
 
   function decode(stored: StoredCommit): Commit {
     const { f, pk, sk, fv, ev, cs, ph } = stored;
-    if (f !== FORMAT) throw new RangeError(`${pk} ${sk} has format ${f}, this program reads ${FORMAT}; update it.`);
+    if (f !== FORMAT) throw new InvalidEvent(`in ${pk} ${sk}`, `has format ${f}, this program reads ${FORMAT}`);
     const events = (JSON.parse(ev) as RecordedEvent[]).map((event) => {
       const { version } = catalogue.definition(event.type);
       const data = catalogue.read(event.type, event.schemaVersion, event.data);

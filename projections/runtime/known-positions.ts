@@ -1,4 +1,4 @@
-// What one process remembers of a projection's positions: bounded, and never more than what the sink holds.
+// What one process remembers of a projection's positions: bounded, and never more than what the sink held when it last answered.
 import type { StreamId } from '../../domain/kernel/stream.js';
 
 /** Streams whose position is remembered, those used last; about 100 bytes each. */

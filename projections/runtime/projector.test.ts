@@ -208,6 +208,44 @@ describe('A projector', () => {
     });
   });
 
+  describe('forgets what it knows of positions', () => {
+    /** A sink that can come back with nothing, as one does that was restored. */
+    async function createRestorable() {
+      const [kept, empty] = [await createMemorySink().open(NAME), await createMemorySink().open(NAME)];
+      const sink = { table: kept, away: false };
+      const on = <K extends keyof SinkTable>(call: K) =>
+        ((argument: never) =>
+          sink.away ? Promise.reject(new Unavailable('Memory', 'away')) : sink.table[call]!(argument)) as SinkTable[K];
+      const calls = Object.keys(kept) as (keyof SinkTable)[];
+      const table = Object.fromEntries(calls.map((call) => [call, on(call)])) as unknown as SinkTable;
+      const versionsOf = async (key: string) => (await sink.table.load([key])).get(key)?.document?.versions;
+      return { sink, table, versionsOf, restore: () => void (sink.table = empty) };
+    }
+
+    it('when the sink fails, for it may come back with less than it had', async () => {
+      const { sink, table, versionsOf, restore } = await createRestorable();
+      const { write, projector } = await createWorld({}, () => table);
+      await projector.apply(await write(A, 'x'));
+      const next = await write(A, 'x');
+      sink.away = true;
+      expect(await projector.apply(next).catch((error: unknown) => error)).to.be.instanceOf(Unavailable);
+      sink.away = false;
+      restore();
+      await projector.apply(next);
+      expect(await versionsOf('x')).to.deep.equal([1, 2]);
+    });
+
+    it('when it sweeps, for the sink may have lost something unnoticed', async () => {
+      const { table, versionsOf, restore } = await createRestorable();
+      const { write, projector, clock } = await createWorld({}, () => table);
+      await projector.apply(await write(A, 'x'));
+      restore();
+      clock.now += 60_000;
+      await projector.sweep();
+      expect(await versionsOf('x')).to.deep.equal([1]);
+    });
+  });
+
   describe('says where it stands', () => {
     it('counting what the log holds and it has not applied', async () => {
       const { write, projector, clock } = await createWorld();
@@ -310,5 +348,7 @@ function trace(table: SinkTable, calls: string[]): SinkTable {
   ]);
   return Object.fromEntries(traced);
 }
+
+const NAME = { name: 'texts', version: 1, categories: ['note'], fields: {}, on: {} };
 
 const silent = { info() {}, warn() {}, error() {} };

@@ -114,7 +114,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   }
 
   async function sweep({ full = false } = {}): Promise<void> {
-    if (full) positions.clear();
+    positions.clear(); // only what the sink holds counts here
     const upTo = await store.watermark();
     const from = full ? 0 : await table.sweptTo();
     if (from < upTo) {
@@ -147,13 +147,18 @@ export function createProjector(deps: ProjectorDeps): Projector {
     arrived: Arrived = NOTHING,
     { evenQuarantined = false } = {},
   ): Promise<void> {
-    let behind = await streamsBehind(tails, arrived, evenQuarantined);
-    while (behind.size > 0) {
-      const runs = await nextRuns(behind, arrived);
-      const stuck = await writer.write(new Map([...runs].map(([stream, { commits }]) => [stream, commits])));
-      for (const [stream, { poison }] of runs) if (poison && !stuck.has(stream)) stuck.set(stream, poison);
-      await settle(behind, runs, stuck);
-      behind = stillBehind(behind, runs, stuck);
+    try {
+      let behind = await streamsBehind(tails, arrived, evenQuarantined);
+      while (behind.size > 0) {
+        const runs = await nextRuns(behind, arrived);
+        const stuck = await writer.write(new Map([...runs].map(([stream, { commits }]) => [stream, commits])));
+        for (const [stream, { poison }] of runs) if (poison && !stuck.has(stream)) stuck.set(stream, poison);
+        await settle(behind, runs, stuck);
+        behind = stillBehind(behind, runs, stuck);
+      }
+    } catch (error) {
+      positions.clear(); // a sink that failed may come back with less than it had
+      throw error;
     }
   }
 
