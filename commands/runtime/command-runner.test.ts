@@ -200,6 +200,55 @@ describe('The command runner', () => {
     expect(reads()).to.be.greaterThan(before);
   });
 
+  it('knows a repeat that had to wait for its turn longer than memory reaches', async () => {
+    let hold: Promise<void> | undefined;
+    const { runner, advance } = world({ beforeAppend: async () => hold });
+    const once = meta();
+    await runner.execute(purse, stream, fill(5), once);
+    advance(REMEMBERED_MS / 2);
+    let release = () => {};
+    hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const first = runner.execute(purse, stream, fill(1), meta());
+    await yieldTo(10);
+    const repeat = runner.execute(purse, stream, fill(5), once);
+    advance(REMEMBERED_MS);
+    release();
+    await first;
+    expect(await repeat).to.deep.include({ repeated: true, state: { left: 6 } });
+  });
+
+  it('keeps the order of commands that were issued together, also when each has to be looked up', async () => {
+    const { store, advance } = world();
+    advance(2 * REMEMBERED_MS);
+    let reads = 0;
+    const runner = createCommandRunner({
+      store: {
+        ...store,
+        async *read(...args) {
+          for (let turns = 9 - 3 * reads++; turns > 0; turns--) await new Promise(setImmediate);
+          yield* store.read(...args);
+        },
+      },
+      catalogue,
+      personal: unsealed,
+      clock: () => 1_700_000_000_000 + 2 * REMEMBERED_MS,
+    });
+    const commands = [fill(5), spend(3), spend(2)].map((command) => runner.execute(purse, stream, command, meta()));
+    expect((await Promise.all(commands)).at(-1)!.state.left).to.equal(0);
+  });
+
+  it('answers each command of a group with the state at the position it names', async () => {
+    const { runner } = world();
+    const [first, last] = await Promise.all([
+      runner.execute(purse, stream, fill(5), meta()),
+      runner.execute(purse, stream, spend(3), meta()),
+    ]);
+    expect(first.position).to.deep.equal(last.position);
+    expect(first.state).to.deep.equal(last.state);
+  });
+
   it('gives up with a conflict when others keep winning', async () => {
     const here = world({ beforeAppend: async () => void (await there.runner.execute(purse, stream, fill(1), meta())) });
     const there = here.another();

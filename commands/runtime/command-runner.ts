@@ -18,6 +18,9 @@ import {
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
+/** Between issuing a command and asking for it again up to four clocks have a say, each off by the skew at most. */
+const MAX_CLOCK_DIFFERENCE_MS = 4 * MAX_CLOCK_SKEW_MS;
+
 export interface Loaded<S> {
   state: S;
   /** The end of the stream that the state was folded from; `commitNo` 0 where there is no such stream. */
@@ -62,13 +65,15 @@ type AnyDecider = Decider<unknown, unknown, DomainEvent>;
 interface Known {
   position: Position;
   state: unknown;
-  /** Ids of the commands of the last `REMEMBERED_MS`, oldest first. */
+  /** Ids of the commands of at least the last `REMEMBERED_MS`, oldest first. */
   recent: Map<string, Hlc>;
   snapshotAt: number;
 }
 
 interface Job {
   decider: AnyDecider;
+  /** When it was asked for, in ms. */
+  since: number;
   /** Absent: only the state is wanted. */
   request?: { command: unknown; meta: CommandMeta };
   resolve(outcome: Outcome<unknown>): void;
@@ -86,16 +91,22 @@ interface Draft {
   unproven: boolean;
 }
 
-type Answer = { error: Problem } | { state: unknown; repeated: boolean };
+type Answer = { error: Problem } | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   const { store, catalogue, personal, clock, snapshots, cacheSize = 5_000, onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
+  const pasts = new Map<StreamId, Promise<ReadonlySet<string>>>();
 
-  function enqueue(decider: AnyDecider, stream: StreamId, request: Job['request']): Promise<Outcome<unknown>> {
+  function enqueue(
+    decider: AnyDecider,
+    stream: StreamId,
+    since: number,
+    request?: Job['request'],
+  ): Promise<Outcome<unknown>> {
     return new Promise((resolve, reject) => {
-      const job: Job = { decider, resolve, reject, ...(request && { request }) };
+      const job: Job = { decider, since, resolve, reject, ...(request && { request }) };
       const queue = queues.get(stream);
       if (queue) {
         queue.push(job);
@@ -118,16 +129,24 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     } catch (error) {
       cache.delete(stream);
       const shared = error instanceof Unavailable || error instanceof StreamBusy;
-      if (shared || jobs.length === 1) for (const job of jobs) job.reject(error);
-      else for (const job of jobs) await run(stream, [job]); // one command's fault is not its neighbours'
+      if (shared || jobs.length === 1) {
+        for (const job of jobs) job.reject(error);
+      } else {
+        // One command's fault is not its neighbours': it is found by halves.
+        const half = Math.ceil(jobs.length / 2);
+        await run(stream, jobs.slice(0, half));
+        await run(stream, jobs.slice(half));
+      }
     }
   }
 
   /** Decides and appends until the answers are certain, then gives them. */
   async function settle(stream: StreamId, jobs: Job[]): Promise<void> {
-    const { decider } = jobs[0]!;
-    const cached = cache.get(stream) ?? (jobs[0]!.request?.meta.newStream && unwritten(decider));
+    const { decider, request, since } = jobs[0]!;
+    const cached = cache.get(stream) ?? (request?.meta.newStream && unwritten(decider));
     const known = cached ?? (await load(decider, stream));
+    // Only here, and by the job that has waited longest: whoever waits still finds what was remembered when it came.
+    dropOldIds(known, since - REMEMBERED_MS);
     let current = cached === undefined;
 
     for (let attempt = 0; attempt <= MAX_CONFLICT_RETRIES; attempt++) {
@@ -168,10 +187,10 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     const { decider, request } = job;
     if (!request) {
       draft.unproven = true;
-      return { state: draft.state, repeated: false };
+      return { repeated: false };
     }
     const { command, meta } = request;
-    if (known.recent.has(meta.id) || draft.commandIds.includes(meta.id)) return { state: draft.state, repeated: true };
+    if (known.recent.has(meta.id) || draft.commandIds.includes(meta.id)) return { repeated: true };
     if (meta.expectedVersion !== undefined && meta.expectedVersion !== draft.version) {
       draft.unproven = true;
       const detail = `${stream} is at version ${draft.version}, not ${meta.expectedVersion}; read it again.`;
@@ -190,7 +209,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       draft.events.push(recorded);
       draft.state = decider.evolve(draft.state, recorded, millisOf(at));
     }
-    return { state: draft.state, repeated: false };
+    return { repeated: false };
   }
 
   async function record(
@@ -221,7 +240,6 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     known.position = position;
     known.state = draft.state;
     for (const id of draft.commandIds) known.recent.set(id, position.at);
-    dropOldIds(known);
     cache.set(stream, known);
     if (decider.snapshot && position.commitNo - known.snapshotAt >= decider.snapshot.every) {
       saveSnapshot(stream, decider.snapshot.foldVersion, known);
@@ -258,7 +276,6 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
 
   async function catchUp(decider: AnyDecider, stream: StreamId, known: Known): Promise<void> {
     for await (const commit of store.read(stream, known.position.commitNo)) fold(decider, known, commit);
-    dropOldIds(known);
   }
 
   function fold(decider: AnyDecider, known: Known, commit: FoldableCommit): void {
@@ -268,10 +285,9 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     known.position = commit.position;
   }
 
-  function dropOldIds(known: Known): void {
-    const horizon = hlcOf(clock() - REMEMBERED_MS);
+  function dropOldIds(known: Known, before: number): void {
     for (const [id, at] of known.recent) {
-      if (at >= horizon) return;
+      if (at >= hlcOf(before)) return;
       known.recent.delete(id);
     }
   }
@@ -282,26 +298,39 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     snapshots?.save(stream, foldVersion, { position: known.position, state }).catch(onSnapshotError);
   }
 
-  /** True for a command that was executed longer ago than memory reaches: its stream's past says. */
-  async function wasExecuted(stream: StreamId, { id, issuedAt, late }: CommandMeta): Promise<boolean> {
-    const age = clock() - issuedAt;
+  /** True for a command that was executed longer before `now` than memory reaches: its stream's past says. */
+  async function wasExecuted(stream: StreamId, { id, issuedAt, late }: CommandMeta, now: number): Promise<boolean> {
+    const age = now - issuedAt;
     if (age > RETRY_HORIZON_MS && late !== 'search') {
       throw new Problem('command_expired', 'The command was first issued over 30 minutes ago; issue a new one.');
     }
-    if (age <= REMEMBERED_MS - 2 * MAX_CLOCK_SKEW_MS) return false;
-    for await (const commit of store.read(stream)) if (commit.commandIds.includes(id)) return true;
-    return false;
+    if (age <= REMEMBERED_MS - MAX_CLOCK_DIFFERENCE_MS) return false;
+    return (await pastOf(stream)).has(id);
+  }
+
+  /** One read serves all who ask meanwhile, and so they go on in the order in which they asked. */
+  function pastOf(stream: StreamId): Promise<ReadonlySet<string>> {
+    const past = pasts.get(stream) ?? commandIdsOf(stream).finally(() => pasts.delete(stream));
+    pasts.set(stream, past);
+    return past;
+  }
+
+  async function commandIdsOf(stream: StreamId): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    for await (const commit of store.read(stream)) for (const id of commit.commandIds) ids.add(id);
+    return ids;
   }
 
   return {
     async execute(decider, stream, command, meta) {
-      if (await wasExecuted(stream, meta)) {
-        const loaded = await enqueue(decider as unknown as AnyDecider, stream, undefined);
+      const now = clock();
+      if (await wasExecuted(stream, meta, now)) {
+        const loaded = await enqueue(decider as unknown as AnyDecider, stream, now);
         return { ...loaded, repeated: true } as Outcome<never>;
       }
-      return enqueue(decider as unknown as AnyDecider, stream, { command, meta }) as Promise<Outcome<never>>;
+      return enqueue(decider as unknown as AnyDecider, stream, now, { command, meta }) as Promise<Outcome<never>>;
     },
-    load: (decider, stream) => enqueue(decider as unknown as AnyDecider, stream, undefined) as Promise<Outcome<never>>,
+    load: (decider, stream) => enqueue(decider as unknown as AnyDecider, stream, clock()) as Promise<Outcome<never>>,
   };
 }
 
@@ -324,10 +353,11 @@ function causes(jobs: Job[]): Hlc[] {
   return jobs.flatMap(({ request }) => request?.meta.cause?.at ?? []);
 }
 
-function answer(jobs: Job[], draft: Draft, position: Position): void {
+/** Every job sees the state behind all of them: that is what the position names. */
+function answer(jobs: Job[], { answers, state }: Draft, position: Position): void {
   for (const [index, job] of jobs.entries()) {
-    const given = draft.answers[index]!;
+    const given = answers[index]!;
     if ('error' in given) job.reject(given.error);
-    else job.resolve({ ...given, position });
+    else job.resolve({ state, position, ...given });
   }
 }
