@@ -9,7 +9,6 @@ import { expect } from 'chai';
 import { type EngineName, freshName, type TestEngines } from './engines.js';
 
 /** On a machine that does much else: a start with engines, the end of a program, whatever is polled for. */
-const START_TIMEOUT_MS = 60_000;
 const EXIT_TIMEOUT_MS = 30_000;
 const EVENTUALLY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
