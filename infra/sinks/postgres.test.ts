@@ -51,6 +51,15 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(rows.filter(({ indexdef }) => /gin|trgm/.test(indexdef))).to.have.length(3);
   });
 
+  it('keeps positions through a crash, and with them the documents before', async () => {
+    const table = await createPostgresSink(pool).open(books);
+    await table.save([{ key: 'Ulysses', document: {}, positions: {}, revision: undefined }]);
+    const { rows: written } = await pool.query('select pg_current_wal_insert_lsn() as end');
+    await table.advance(new Map([['book#ulysses' as const, 1]]));
+    const { rows } = await pool.query('select pg_current_wal_flush_lsn() >= $1::pg_lsn as durable', [written[0].end]);
+    expect(rows).to.deep.equal([{ durable: true }]);
+  });
+
   it('says that it is away when it is', async () => {
     const proxy = await createTcpProxy(await engines.freshDatabase());
     const faraway = createPool({ url: proxy.url });

@@ -19,8 +19,8 @@ const REFUSAL_SQLSTATE = /^(22|54)...$/;
 const SWEPT_ROW = '';
 
 /**
- * Commits need not wait for the disk: a crash loses the last of them in the order they were made, so that no position
- * survives its documents, and the delivery rule repairs the rest.
+ * Documents need not wait for the disk, positions do: the disk gets everything in order, so that a position that survives
+ * a crash has its documents, and no process remembers one that did not survive.
  */
 const RELAXED = `relaxed as materialized (select set_config('synchronous_commit', 'off', true))`;
 
@@ -121,9 +121,8 @@ function createTable(pool: Pool, table: string): SinkTable {
     async advance(positions) {
       if (positions.size === 0) return;
       await query(
-        `with ${RELAXED}
-         insert into ${table}_progress (stream, commit_no)
-         select stream, commit_no from unnest($1::text[], $2::bigint[]) as new (stream, commit_no), relaxed
+        `insert into ${table}_progress (stream, commit_no)
+         select stream, commit_no from unnest($1::text[], $2::bigint[]) as new (stream, commit_no)
          order by stream collate "C"
          on conflict (stream) do update set commit_no = excluded.commit_no
            where ${table}_progress.commit_no < excluded.commit_no`,

@@ -219,7 +219,10 @@ describe('A projector', () => {
       const calls = Object.keys(kept) as (keyof SinkTable)[];
       const table = Object.fromEntries(calls.map((call) => [call, on(call)])) as unknown as SinkTable;
       const versionsOf = async (key: string) => (await sink.table.load([key])).get(key)?.document?.versions;
-      return { sink, table, versionsOf, restore: () => void (sink.table = empty) };
+      const restore = () => {
+        sink.table = empty;
+      };
+      return { sink, table, versionsOf, restore };
     }
 
     it('when the sink fails, for it may come back with less than it had', async () => {
