@@ -1,8 +1,17 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
+import { Unavailable } from '../domain/kernel/errors.js';
 import { describeWith, freshName } from '../test/engines.js';
-import { createPool, createTableOnce, inTransaction, isTransient, statement, textArray } from './postgres.js';
+import {
+  createPool,
+  createTableOnce,
+  inTransaction,
+  isTransient,
+  queryWithin,
+  statement,
+  textArray,
+} from './postgres.js';
 
 describeWith('postgres', 'What the Postgres adapters share', (engines) => {
   let pool: Pool;
@@ -66,6 +75,11 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     await broken;
     expect(isTransient(await failure(client.query('select 1')))).to.equal(true);
     client.release(true);
+  });
+
+  it('gives up a statement without an answer, and says so', async () => {
+    const hanging = queryWithin({ pool, budgetMs: 50 }, 'hang', 'select pg_sleep(60)', []);
+    expect(await failure(hanging)).to.be.instanceOf(Unavailable);
   });
 
   it('knows what a retry may mend', async () => {

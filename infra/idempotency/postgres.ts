@@ -1,8 +1,7 @@
 // Idempotency records in Postgres: a claim is one upsert that takes effect only where the run is free.
 import { randomUUID } from 'node:crypto';
-import type { Pool, QueryResult, QueryResultRow } from 'pg';
-import { createTableOnce, isTransient } from '../postgres.js';
-import { withinBudget } from '../retry.js';
+import type { Pool } from 'pg';
+import { createTableOnce, queryWithin } from '../postgres.js';
 import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS } from './port.js';
 
 const TABLE = 'idempotency';
@@ -36,6 +35,11 @@ const CLAIM = `
      or kept.owner = excluded.owner
   returning issued_at`;
 
+const READ = `select request, answer from ${TABLE} where id = $1`;
+const FINISH = `update ${TABLE} set answer = $3 where id = $1 and owner = $2`;
+const RELEASE = `update ${TABLE} set leased_until = 0 where id = $1 and owner = $2`;
+const PURGE = `delete from ${TABLE} where expires_at <= $1`;
+
 interface Row {
   request: string;
   answer: string | null;
@@ -47,21 +51,17 @@ export interface PostgresIdempotency extends IdempotencyStore {
 }
 
 export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
-  function query<R extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<QueryResult<R>> {
-    return withinBudget({ engine: 'Postgres', budgetMs: RECORD_BUDGET_MS, isRetryable: isTransient }, () =>
-      pool.query<R>({ name: `${TABLE}-${name}`, text, values }),
-    );
-  }
+  const server = { pool, budgetMs: RECORD_BUDGET_MS };
 
   /** Undefined where the record went away between the two statements. */
   async function tryBegin(id: string, request: string, now: number): Promise<Begun | undefined> {
     // Made before the statement is tried: if its reply is lost, the repeat knows its own claim again.
     const owner = randomUUID();
     const claim = [id, request, owner, now + RUN_LEASE_MS, now, now + RECORD_TTL_MS];
-    const { rows: claimed } = await query<{ issued_at: number }>('claim', CLAIM, claim);
+    const { rows: claimed } = await queryWithin<{ issued_at: number }>(server, 'idempotency-claim', CLAIM, claim);
     if (claimed[0]) return { state: 'run', run: { id, owner, issuedAt: claimed[0].issued_at } };
 
-    const { rows } = await query<Row>('read', `select request, answer from ${TABLE} where id = $1`, [id]);
+    const { rows } = await queryWithin<Row>(server, 'idempotency-read', READ, [id]);
     const kept = rows[0];
     if (!kept) return undefined;
     if (kept.request !== request) return { state: 'mismatch' };
@@ -73,13 +73,13 @@ export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
       return (await tryBegin(id, request, now)) ?? (await tryBegin(id, request, now)) ?? { state: 'running' };
     },
     async finish({ id, owner }, answer) {
-      await query('finish', `update ${TABLE} set answer = $3 where id = $1 and owner = $2`, [id, owner, answer]);
+      await queryWithin(server, 'idempotency-finish', FINISH, [id, owner, answer]);
     },
     async release({ id, owner }) {
-      await query('release', `update ${TABLE} set leased_until = 0 where id = $1 and owner = $2`, [id, owner]);
+      await queryWithin(server, 'idempotency-release', RELEASE, [id, owner]);
     },
     async purge(now) {
-      return (await query('purge', `delete from ${TABLE} where expires_at <= $1`, [now])).rowCount ?? 0;
+      return (await queryWithin(server, 'idempotency-purge', PURGE, [now])).rowCount ?? 0;
     },
   };
 }
