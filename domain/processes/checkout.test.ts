@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/errors.js';
+import type { OrderEvent } from '../order/events.js';
+import { type OrderCommand, order as orderDecider, totalsOf } from '../order/order.js';
 import type { Payment } from '../payment/payment.js';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
@@ -39,6 +41,10 @@ const lines = [
   { id: '2', ...items[1]!, total: 250 },
   { id: '3', ...items[2]!, total: 500 },
 ];
+const placed: OrderEvent = {
+  type: 'OrderPlaced',
+  data: { ...contents, lines, number: '7', paymentId: payment.paymentId, ...totalsOf(lines, contents.shipping.amount) },
+};
 
 const start: CheckoutCommand & { type: 'StartCheckout' } = { type: 'StartCheckout', order };
 const started: CheckoutEvent = { type: 'CheckoutStarted', data: { ...order, lines, checkoutId } };
@@ -249,6 +255,20 @@ describe('The record of a checkout', () => {
       phase: 'failed',
       failure: reject('conflict', 'order_7 is cancelled.'),
     });
+  });
+
+  it('says it in so few words that the order can be rejected, however much is short', () => {
+    const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
+    const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
+    const { steps } = nextSteps(stateAfter(started, { type: 'CheckoutStockShort', data: { checkoutId, available } }))!;
+    const step = steps.find(({ name }) => name === 'reject');
+    const rejected = step?.commands[0]?.command as Extract<OrderCommand, { type: 'RejectOrder' }>;
+    const { reason, detail } = rejected;
+    decider(orderDecider)
+      .given([placed])
+      .when(rejected)
+      .then([{ type: 'OrderRejected', data: { orderId, reason, detail } }]);
+    expect(detail).to.include(skus[0]!).and.to.include(' and 190 more');
   });
 
   it('is not there before the start', () => {

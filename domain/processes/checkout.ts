@@ -17,6 +17,8 @@ import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutE
 
 type Item = Omit<OrderLine, 'id' | 'total'>;
 
+const MAX_NAMED_SKUS = 10;
+
 export type CheckoutCommand =
   | { type: 'StartCheckout'; order: Omit<CheckoutOrder, 'lines'> & { lines: readonly Item[] } }
   | { type: 'RecordOutcome'; outcome: CheckoutOutcome };
@@ -196,10 +198,8 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
       return { ...known, phase: 'unknown' };
     case 'CheckoutStockShort': {
       const { available } = data;
-      const failure = reject('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, {
-        available,
-      });
-      return { ...known, phase: 'failing', failure };
+      const detail = `There is not enough of ${named(Object.keys(available))}.`;
+      return { ...known, phase: 'failing', failure: reject('out_of_stock', detail, { available }) };
     }
     case 'CheckoutPaymentDeclined': {
       const { declineCode } = data;
@@ -213,6 +213,12 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
     case 'CheckoutFailed':
       return { ...known, phase: 'failed' };
   }
+}
+
+/** In a sentence; the first few are enough, and fit what an order keeps of its rejection. */
+function named(skus: readonly string[]): string {
+  const more = skus.length - MAX_NAMED_SKUS;
+  return more > 0 ? `${skus.slice(0, MAX_NAMED_SKUS).join(', ')} and ${more} more` : skus.join(', ');
 }
 
 /** Every step of the process, as the commands that it consists of. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
-import type { StockEvent } from './events.js';
+import { MAX_QUANTITY, type StockEvent } from './events.js';
 import { availableOf, type StockCommand, type StockItem, stockItem, stockStream } from './stock-item.js';
 
 const key = { sku: 'MUG-1', location: 'main' };
@@ -97,6 +97,24 @@ describe('Stock', () => {
     given([opened, received])
       .when({ ...count, expected: 5 })
       .then([{ type: 'StockCounted', data: { ...key, movementId: 'c', delta: -1, quantity: 4 } }]);
+  });
+
+  it('refuses a count or a reservation of more units than one movement has, even where there are as many', () => {
+    const full = (movementId: string): StockEvent => {
+      return { type: 'StockReceived', data: { ...key, movementId, quantity: MAX_QUANTITY } };
+    };
+    const twice = [opened, full('m1'), full('m2')];
+    given(twice)
+      .when({ type: 'CountStock', ...item, movementId: 'c', quantity: MAX_QUANTITY - 1 })
+      .thenRejected('rule_violated');
+    given(twice)
+      .when({ ...reserve, quantity: MAX_QUANTITY + 1 })
+      .thenRejected('rule_violated');
+    given(twice)
+      .when({ type: 'CountStock', ...item, movementId: 'c', quantity: MAX_QUANTITY })
+      .then([
+        { type: 'StockCounted', data: { ...key, movementId: 'c', delta: -MAX_QUANTITY, quantity: MAX_QUANTITY } },
+      ]);
   });
 
   it('is reserved, committed and shipped', () => {

@@ -4,7 +4,7 @@ import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
-import { type StockEvent, stockEvents } from './events.js';
+import { MAX_QUANTITY, type StockEvent, stockEvents } from './events.js';
 
 /** Units that may be promised beyond what is there. */
 const BACKORDER_LIMIT = 0;
@@ -102,6 +102,12 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
 function move(command: Movement, item: StockItem, delta: number, moved: StockEvent): readonly StockEvent[] | Rejection {
   const { sku, location } = command;
   if (actedAs(item, command.movementId)) return [];
+  if (Math.abs(delta) > MAX_QUANTITY) {
+    return reject(
+      'rule_violated',
+      `One movement is at most ${MAX_QUANTITY} units; ${sku} at ${location} needs ${delta}.`,
+    );
+  }
   const available = availableOf(item);
   if (delta < 0 && available + delta < -BACKORDER_LIMIT) {
     return reject('rule_violated', `${sku} at ${location} can lose at most ${available}; the rest is promised.`);
@@ -132,6 +138,9 @@ function decideReservation(
           : [];
       }
       if (ended) return reject('conflict', `${named} was ${ended} before it was made.`);
+      if (command.quantity > MAX_QUANTITY) {
+        return reject('rule_violated', `${named} is at most ${MAX_QUANTITY} units, not ${command.quantity}.`);
+      }
       const available = availableOf(item);
       if (available - command.quantity < -BACKORDER_LIMIT) {
         return reject('out_of_stock', `${sku} at ${location} has ${available} available, not ${command.quantity}.`, {
