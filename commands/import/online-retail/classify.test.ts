@@ -2,8 +2,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_PRICE } from '../../../domain/kernel/money.js';
+import { productIdSchema } from '../../../domain/product/events.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
 import { classify, type Refusal, type RowMeaning, timeOf } from './classify.js';
+import { productIdOf } from './products.js';
 
 const sound = {
   invoice: '536365',
@@ -69,6 +71,14 @@ describe('A row of an invoice', () => {
     refused('not_goods', { code: 'M', quantity: '-1', price: '0' }, { code: 'M', quantity: '0' });
     const nothing = [{ quantity: '0' }, { quantity: '-1' }, { price: '0' }, { price: '-1' }, { price: '1.005' }];
     refused('not_goods', ...nothing.map((row) => ({ code: 'POST', ...row })));
+  });
+
+  it('is goods only if its code leaves room for the id of a product', () => {
+    for (const letters of [0, 1, 44, 45, 46, 59, 60]) {
+      const code = `12345${'A'.repeat(letters)}`;
+      const isGoods = productIdSchema.safeParse(productIdOf(code)).success;
+      expect(meaning({ code }).kind, code).to.equal(isGoods ? 'line' : 'refused');
+    }
   });
 
   it('with a negative quantity is a stock adjustment at price 0, and refused at any other', () => {

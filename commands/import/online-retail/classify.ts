@@ -19,8 +19,8 @@ type RowText = Pick<Row, 'invoice' | 'code' | 'description' | 'quantity' | 'date
 const INVOICE = /^[AC]?\d{6}$/;
 const INTEGER = /^-?\d+$/;
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
-/** As many letters as make the longest SKU. */
-const GOODS = /^\d{5}[A-Z]{0,59}$/;
+/** As many letters as leave the code fit for the id of its product. */
+const GOODS = /^\d{5}[A-Z]{0,45}$/;
 const SHIPPING = new Set(['POST', 'DOT', 'C2']);
 const TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
 
