@@ -10,7 +10,7 @@ export const PROJECTORS_LOCK = 7_236_116;
 
 /**
  * Waits for the lock and leads until `signal` aborts; the signal that `lead` gets aborts as well when the lock is lost.
- * Resolves once aborted and at rest.
+ * Resolves once aborted and at rest; rejects as `lead` does.
  */
 export async function leadWhenFree(
   { pool, lock }: { pool: Pool; lock: number },
@@ -25,8 +25,11 @@ export async function leadWhenFree(
     }
     const lost = new AbortController();
     client.once('end', () => lost.abort());
-    await lead(AbortSignal.any([signal, lost.signal]));
-    client.release(true); // closing the session lets go of the lock
+    try {
+      await lead(AbortSignal.any([signal, lost.signal]));
+    } finally {
+      client.release(true); // closing the session lets go of the lock
+    }
   }
 }
 
