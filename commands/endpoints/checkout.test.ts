@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
@@ -93,6 +94,27 @@ describe('The checkout endpoint', () => {
     expect(status).to.equal(202);
     expect(body).to.include({ status: 'placed', paymentStatus: 'pending' });
     expect(headers).to.deep.equal({ Location: `/v1/orders/${body.id}` });
+  });
+
+  it('is unavailable while the provider does not let go of the money of a checkout that failed', async () => {
+    const provider = createTestProvider();
+    const { authorise, void: letGo } = provider;
+    provider.authorise = async (operation) => {
+      const reservationId = cartId.replace('cart', 'order');
+      const released = { type: 'ReleaseReservation', sku: 'MUG', location: 'main', reservationId } as const;
+      const actor = { type: 'staff', id: 'keeper' } as const;
+      const meta = { id: 'let-go', issuedAt: Date.now(), correlationId: 'request', actor };
+      await shop.runner.execute(stockItem, stockStream(released), released, meta);
+      return authorise(operation);
+    };
+    provider.void = () => Promise.reject(new Error('no answer'));
+    shop = createShop({ provider });
+    await sell(shop, 'MUG', 500, 3);
+    cartId = await fill(shop, { MUG: 2 });
+    await problemOf(checkout(), 'unavailable');
+    provider.void = letGo;
+    await problemOf(checkout(), 'conflict');
+    expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
   it('is for the owner of the cart alone', async () => {

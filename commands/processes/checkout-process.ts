@@ -193,6 +193,9 @@ export function createCheckoutProcess({ runner, clock, providers }: CheckoutProc
   async function ask(call: ProviderCall): Promise<PaymentCommand> {
     const { operationId, paymentId, amount, currency, method } = call;
     const operation = { key: operationId, paymentId };
+    const unanswered = (cause: unknown): never => {
+      throw Object.assign(new Unavailable(`Payment provider ${call.provider}`, String(cause)), { cause });
+    };
     const provider = providers[call.provider];
     if (!provider) throw new Error(`${paymentId} is with ${call.provider}, which this configuration does not have.`);
     switch (call.call) {
@@ -206,10 +209,10 @@ export function createCheckoutProcess({ runner, clock, providers }: CheckoutProc
           return { type: 'RecordUnknown', operationId };
         }
       case 'capture':
-        await provider.capture({ ...operation, amount: { amount, currency } });
+        await provider.capture({ ...operation, amount: { amount, currency } }).catch(unanswered);
         return { type: 'RecordCaptured', operationId };
       case 'void':
-        await provider.void(operation);
+        await provider.void(operation).catch(unanswered);
         return { type: 'RecordVoided', operationId };
     }
   }
