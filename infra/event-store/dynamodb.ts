@@ -1,4 +1,5 @@
 // The event store on DynamoDB: one commit is one immutable item, one append is one conditional PutItem.
+import { setMaxListeners } from 'node:events';
 import {
   ConditionalCheckFailedException,
   DescribeKinesisStreamingDestinationCommand,
@@ -107,6 +108,7 @@ export function createDynamoEventStore({
     } as const;
     // No attempt may outlive the budget: the watermark counts on it.
     const abortSignal = AbortSignal.timeout(APPEND_BUDGET_MS);
+    setMaxListeners(0, abortSignal); // every attempt adds one
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
       await meetStoreClock();
       storeClock.assertInStep();
