@@ -2,6 +2,8 @@
 import { type Command, Option } from 'commander';
 import { type Config, readConfig } from '../infra/config.js';
 
+export const DEFAULT_PORT = 3000;
+
 export interface CommonOptions {
   profile?: string;
   data?: string;

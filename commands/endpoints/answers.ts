@@ -1,7 +1,6 @@
 // What command endpoints have in common: commands beside the one that `If-Match` is about, and answers from an outcome.
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import type { Caller, Reply } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Loaded } from '../runtime/command-runner.js';
 
@@ -13,11 +12,4 @@ export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
 /** An answer that shows the state of a stream: its version is the `ETag`, its last commit what the caller has seen. */
 export function shows(status: number, body: unknown, stream: StreamId, { position }: Loaded<unknown>): Reply {
   return { status, body, version: position.version, seen: [[stream, position.commitNo]] };
-}
-
-/** Whose data a customer's or guest's request is about. */
-export function customerOf({ customerId }: Caller): string {
-  if (!customerId)
-    throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
-  return customerId;
 }

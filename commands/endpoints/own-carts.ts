@@ -2,12 +2,11 @@
 import { LRUCache } from 'lru-cache';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
-import type { Caller } from '../../domain/kernel/endpoint.js';
+import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { customerOf } from './answers.js';
 
 const REMEMBERED_CARTS = 20_000;
 

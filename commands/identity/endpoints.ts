@@ -1,7 +1,7 @@
 // Sessions: a guest's begins with nothing; refreshing rotates its token; logging out ends this one or all of them.
 import { z } from 'zod';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { type Endpoint, type EndpointRequest, endpoint, type Reply, type Role } from '../../domain/kernel/endpoint.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply, ROLES } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { ACCESS_TOKEN_TTL_S, SESSION_TTL_MS } from './limits.js';
 import type { Session, Sessions, TokenIssuer } from './ports.js';
@@ -18,8 +18,6 @@ const sessionAnswer = z
   .meta({ id: 'Session' });
 
 const refreshBody = z.strictObject({ refreshToken: z.string().regex(REFRESH_TOKEN_PATTERN) });
-
-const SIGNED_IN: readonly Role[] = ['customer', 'support', 'catalogue', 'ops', 'auditor'];
 
 export interface SessionDeps {
   sessions: Sessions;
@@ -80,7 +78,7 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
       method: 'delete',
       path: '/v1/sessions/current',
       summary: 'Log out here; the access token still works until it expires',
-      roles: SIGNED_IN,
+      roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },
       async handle({ caller: { customerId, sessionId } }) {
@@ -92,7 +90,7 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
       method: 'delete',
       path: '/v1/sessions',
       summary: 'Log out everywhere; access tokens still work until they expire',
-      roles: SIGNED_IN,
+      roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },
       async handle({ caller: { customerId } }) {

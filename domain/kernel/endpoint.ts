@@ -2,8 +2,10 @@
 import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
+import { Problem } from './errors.js';
 
-export type Role = 'customer' | 'support' | 'catalogue' | 'ops' | 'auditor';
+export const ROLES = ['customer', 'support', 'catalogue', 'ops', 'auditor'] as const;
+export type Role = (typeof ROLES)[number];
 
 export interface Caller {
   role: Role | 'public';
@@ -13,6 +15,12 @@ export interface Caller {
   customerId?: string;
   /** The session that the token belongs to; a token from the command line has none. */
   sessionId?: string;
+}
+
+/** Whose data a customer's or guest's request is about. Throws `forbidden` for a token that names nobody. */
+export function customerOf({ customerId }: Caller): string {
+  if (customerId) return customerId;
+  throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
 }
 
 export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {

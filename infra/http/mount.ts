@@ -2,6 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
+import { canonicalJson } from '../../domain/kernel/json.js';
 import { type Answer, answerOf, finish } from './answer.js';
 import { readJson } from './body.js';
 import { type Authenticate, authoriserOf } from './caller.js';
@@ -10,7 +11,7 @@ import { contextOf } from './context.js';
 import { expectedVersionOf, idempotencyKeyOf, waitMsOf } from './headers.js';
 import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
-import { canonicalJson, type Once } from './once.js';
+import type { Once } from './once.js';
 import { schemasOf, validatorOf } from './validation.js';
 
 export interface MountDeps {

@@ -86,15 +86,6 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
   }
 }
 
-/** JSON with sorted keys: the same for bodies that mean the same. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
-}
-
 function replayed(answer: Answer): Answer {
   return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } };
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { TokenIssuer } from '../../commands/identity/ports.js';
 import type { Clock } from '../../domain/kernel/clock.js';
-import type { Caller, Role } from '../../domain/kernel/endpoint.js';
+import { type Caller, ROLES, type Role } from '../../domain/kernel/endpoint.js';
 import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
 
 const ISSUER = 'commerce-core';
@@ -20,7 +20,7 @@ const VERIFIED_TOKENS = 10_000;
 const claimsSchema = z
   .object({
     sub: z.string().min(1),
-    role: z.enum(['customer', 'support', 'catalogue', 'ops', 'auditor']),
+    role: z.enum(ROLES),
     customerId: z.string().min(1).optional(),
     sid: z.string().optional(),
     exp: z.int(),

@@ -1,6 +1,6 @@
 // Orders, for the customers whose they are and for support.
 import { z } from 'zod';
-import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -67,8 +67,6 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
 }
 
 /** The only customer whose orders the caller may see; undefined for support, who may see all. */
-function ownerFor({ role, customerId }: Caller): string | undefined {
-  if (role === 'support') return undefined;
-  if (customerId) return customerId;
-  throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
+function ownerFor(caller: Caller): string | undefined {
+  return caller.role === 'support' ? undefined : customerOf(caller);
 }

@@ -13,9 +13,7 @@ import { openShop } from '../../infra/modules/open-shop.js';
 import { enginesAway } from '../../infra/modules/reachable.js';
 import { ENGINES as SHOP_ENGINES } from '../../infra/modules/tokens.js';
 import { explain } from '../errors.js';
-import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
-
-const DEFAULT_PORT = 3000;
+import { type CommonOptions, configOf, DEFAULT_PORT, withJson, withProfile } from '../options.js';
 
 interface Finding {
   check: string;

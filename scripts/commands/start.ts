@@ -4,11 +4,10 @@ import { startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
 import { APP, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
-import { type CommonOptions, configOf, withProfile } from '../options.js';
+import { type CommonOptions, configOf, DEFAULT_PORT, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
 
-const DEFAULT_PORT = 3000;
 const SHOW_SAMPLE_SHOP_MS = 10_000;
 
 interface StartOptions extends CommonOptions {

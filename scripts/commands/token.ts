@@ -1,12 +1,10 @@
 // `commerce token --role R`: a bearer token for trying things out on this machine.
 import { Command, Option } from 'commander';
-import type { Role } from '../../domain/kernel/endpoint.js';
+import { ROLES, type Role } from '../../domain/kernel/endpoint.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
 import { loadTokenKey } from '../../infra/identity/token-key.js';
 import { createTokens } from '../../infra/identity/tokens.js';
 import { type CommonOptions, configOf, withProfile } from '../options.js';
-
-const ROLES: Role[] = ['customer', 'support', 'catalogue', 'ops', 'auditor'];
 
 export function tokenCommand(): Command {
   return withProfile(new Command('token'))
