@@ -13,12 +13,13 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { withinBudget } from './retry.js';
+import { createTurns } from './turns.js';
 
-const CONNECT_TIMEOUT_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 const DYNAMODB_TIMEOUT_MS = 2_000;
 /** One GetRecords may carry 10 MB. */
 const KINESIS_TIMEOUT_MS = 10_000;
-const MAX_SOCKETS = 128;
+const MAX_SOCKETS = 64;
 const SET_UP_BUDGET_MS = 60_000;
 
 export interface AwsOptions {
@@ -27,8 +28,15 @@ export interface AwsOptions {
   endpoint?: string;
 }
 
+/** A request that finds all sockets taken waits its turn: the time limits are for those that are under way. */
 export function createDynamoClient(options: AwsOptions): DynamoDBClient {
-  return new DynamoDBClient(clientConfig(options, DYNAMODB_TIMEOUT_MS));
+  const client = new DynamoDBClient(clientConfig(options, DYNAMODB_TIMEOUT_MS));
+  const inTurn = createTurns(MAX_SOCKETS);
+  client.middlewareStack.add((next) => (args) => inTurn(() => next(args)), {
+    step: 'finalizeRequest',
+    name: 'waitForSocket',
+  });
+  return client;
 }
 
 /** Over HTTP/1: polling gains nothing from the SDK's default, HTTP/2, which not every local engine speaks. */
