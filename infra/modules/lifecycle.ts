@@ -1,6 +1,6 @@
 // What was opened is closed in reverse order, once, whatever else fails on the way.
 export interface Lifecycle {
-  /** What was still being opened when the rest was closed is closed at once. */
+  /** What was still being opened when the rest was closed is closed at once; if that fails, nobody is left to be told. */
   onClose(close: () => unknown): void;
   close(): Promise<void>;
 }
@@ -9,9 +9,11 @@ export function createLifecycle(): Lifecycle {
   const closers: (() => unknown)[] = [];
   let closed = false;
   return {
-    onClose: (close) => void (closed ? close() : closers.push(close)),
+    onClose(close) {
+      if (closed) void closeLate(close);
+      else closers.push(close);
+    },
     async close() {
-      closed = true;
       const failures: unknown[] = [];
       for (let close = closers.pop(); close; close = closers.pop()) {
         try {
@@ -20,8 +22,15 @@ export function createLifecycle(): Lifecycle {
           failures.push(error);
         }
       }
+      closed = true;
       if (failures.length > 0)
         throw new AggregateError(failures, `Not everything could be closed: ${failures.join('; ')}`);
     },
   };
+}
+
+async function closeLate(close: () => unknown): Promise<void> {
+  try {
+    await close();
+  } catch {}
 }

@@ -26,20 +26,24 @@ export interface ShopOptions {
   onAppend?: (stream: StreamId, commitNo: number) => void;
 }
 
-const NEVER = new AbortController().signal;
-
-export async function openShop(config: Config, { tell, signal = NEVER, onAppend }: ShopOptions): Promise<Shop> {
+export async function openShop(config: Config, { tell, signal, onAppend }: ShopOptions): Promise<Shop> {
   const lifecycle = createLifecycle();
+  // One part that cannot be opened closes the shop while others still wait for their engines.
+  const closing = new AbortController();
+  const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
   const container = new Container();
   container.bind(CONFIG).toConstantValue(config);
   container.bind(LIFECYCLE).toConstantValue(lifecycle);
-  container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, signal));
+  container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, ended));
   container.load(shopModule, apiModule, postgresModule, await profileModule(config.profile));
   if (onAppend) container.onActivation(EVENT_STORE, (_, store) => telling(store, onAppend));
   return {
     config,
     get: (token) => container.getAsync(token),
-    close: () => lifecycle.close(),
+    close() {
+      closing.abort(new Error('The shop is closed.'));
+      return lifecycle.close();
+    },
   };
 }
 

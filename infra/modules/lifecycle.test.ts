@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { createLifecycle } from './lifecycle.js';
+
+describe('A lifecycle', () => {
+  it('closes in reverse order, once', async () => {
+    const lifecycle = createLifecycle();
+    const closed: string[] = [];
+    lifecycle.onClose(() => closed.push('first'));
+    lifecycle.onClose(async () => closed.push('second'));
+    await Promise.all([lifecycle.close(), lifecycle.close()]);
+    expect(closed).to.deep.equal(['second', 'first']);
+  });
+
+  it('closes the rest when something cannot be closed, and says what', async () => {
+    const lifecycle = createLifecycle();
+    const closed: string[] = [];
+    lifecycle.onClose(() => closed.push('first'));
+    lifecycle.onClose(() => Promise.reject(new Error('stuck')));
+    const error = await lifecycle.close().catch((caught: unknown) => caught);
+    expect(error).to.be.instanceOf(AggregateError).with.property('message').that.contains('stuck');
+    expect(closed).to.deep.equal(['first']);
+  });
+
+  it('waits for what is opened while it closes', async () => {
+    const lifecycle = createLifecycle();
+    const closed: string[] = [];
+    lifecycle.onClose(async () => {
+      lifecycle.onClose(async () => {
+        await Promise.resolve();
+        closed.push('late');
+      });
+    });
+    await lifecycle.close();
+    expect(closed).to.deep.equal(['late']);
+  });
+
+  it('closes at once what is opened later, and survives that it cannot be', async () => {
+    const lifecycle = createLifecycle();
+    await lifecycle.close();
+    const closed: string[] = [];
+    lifecycle.onClose(() => closed.push('later'));
+    lifecycle.onClose(() => {
+      throw new Error('stuck');
+    });
+    lifecycle.onClose(() => Promise.reject(new Error('stuck'))); // unhandled, it would fail this run
+    expect(closed).to.deep.equal(['later']);
+  });
+});
