@@ -29,11 +29,11 @@ export function createVisibility(
   let advance = signalOnce();
 
   async function wait(seen: SeenCommits, waitMs: number): Promise<boolean> {
-    const deadline = Date.now() + waitMs;
+    const deadline = performance.now() + waitMs;
     for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, SLOWEST_POLL_MS)) {
       const { promise } = advance;
       if (await shows(seen)) return true;
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) return false;
       await raceTimeout(promise, Math.min(poll, left));
     }

@@ -164,10 +164,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
 
   async function lag(consumer: string): Promise<number> {
     const { tx, seq } = await loadCheckpoint(consumer);
-    const { rows } = await pool.query<{ commits: number }>(
-      'select count(*) as commits from events where (tx, seq) > ($1::xid8, $2::bigint)',
-      [tx, seq],
-    );
+    const { rows } = await pool.query<{ commits: number }>(statement('feed-lag', LAG_SQL, [tx, seq], TIMEOUT_MS));
     return rows[0]!.commits;
   }
 
@@ -191,6 +188,8 @@ const PAGE_SQL = `
   order by page.tx, seq`;
 
 const MORE_SQL = 'select exists (select from events where (tx, seq) > ($1::xid8, $2::bigint)) as more';
+
+const LAG_SQL = 'select count(*) as commits from events where (tx, seq) > ($1::xid8, $2::bigint)';
 
 const LOAD_SQL = 'select tx::text, seq from feed_checkpoints where consumer = $1';
 

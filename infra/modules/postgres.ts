@@ -4,8 +4,8 @@ import { ContainerModule } from 'inversify';
 import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
-import { createPool } from '../postgres.js';
-import { addressOf, type Engine } from './reachable.js';
+import { createPool, statement } from '../postgres.js';
+import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 import { CONFIG, LIFECYCLE, LOG, POSTGRES, UNTIL_REACHABLE } from './tokens.js';
 
 /** Appends, the feed, projections and queries share them; the server takes 100. */
@@ -38,5 +38,7 @@ export const postgresModule = new ContainerModule(({ bind }) => {
 });
 
 function postgresEngine(pool: pg.Pool, url: string): Engine {
-  return { name: 'Postgres', address: addressOf(url), ping: () => pool.query('select 1') };
+  // Given up by itself: a ping that hangs would keep its connection from the rest.
+  const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
+  return { name: 'Postgres', address: addressOf(url), ping };
 }

@@ -9,7 +9,8 @@ export interface Engine {
   ping(): Promise<unknown>;
 }
 
-const PING_TIMEOUT_MS = 2_000;
+/** Who has not answered by then is away. */
+export const PING_TIMEOUT_MS = 2_000;
 const RETRY_EVERY_MS = 2_000;
 
 /** Resolves once the engine answers; says so each time it does not. Rejects with the signal's reason. */
