@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Projection } from '../../projections/runtime/projection.js';
-import { isTransient } from '../postgres.js';
+import { ENGINE, isTransient } from '../postgres.js';
 import { fieldSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
@@ -31,7 +31,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
 
   async function select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
     const statement = { name: statementName(text), text, values: [...values], query_timeout: STATEMENT_TIMEOUT_MS };
-    const { rows } = await orUnavailable('Postgres', isTransient, () => pool.query<R>(statement));
+    const { rows } = await orUnavailable(ENGINE, isTransient, () => pool.query<R>(statement));
     return rows;
   }
 

@@ -3,11 +3,9 @@ import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type { Quarantine, Sink, SinkTable, StoredDocument, StreamProgress } from '../../projections/runtime/sink.js';
-import { createTableOnce, isTransient } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
 import { saveHalving } from './halving.js';
 import { orUnavailable } from './unavailable.js';
-
-const ENGINE = 'Postgres';
 
 /** A statement without an answer is given up; its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -28,7 +26,7 @@ export function createPostgresSink(pool: Pool): Sink {
   return {
     async open(projection) {
       const table = tableName(projection);
-      await orUnavailable(ENGINE, isTransient, () => createTableOnce(pool, table, tableSql(projection)));
+      await createTableOnce(pool, table, tableSql(projection));
       return createTable(pool, table);
     },
   };
