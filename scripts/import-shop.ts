@@ -1,7 +1,9 @@
 // The shop as an import needs it: counts what it appends, and knows when the read models show all of it.
+import { ImportError } from '../commands/import/online-retail/import-error.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
 import { openShop } from '../infra/modules/open-shop.js';
+import type { ReadModels } from '../infra/modules/read-models.js';
 import { CHECKOUT, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../infra/modules/tokens.js';
 import type { ImportShop } from './commands/import.js';
 import { type CommonOptions, configOf } from './options.js';
@@ -33,7 +35,10 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
         const own = [...tails];
         for (let from = 0; from < own.length; from += STREAMS_AT_ONCE) {
           const seen = new Map(own.slice(from, from + STREAMS_AT_ONCE));
-          while (!(await readModels.show(seen, WAIT_MS))) signal.throwIfAborted();
+          while (!(await readModels.show(seen, WAIT_MS))) {
+            signal.throwIfAborted();
+            await refuseQuarantine(readModels);
+          }
         }
         // Nothing of our own: then what an earlier run has left behind is looked for in the log.
         if (own.length === 0) await Promise.all(readModels.projectors.map((projector) => projector.sweep()));
@@ -43,5 +48,17 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
   } catch (error) {
     await shop.close();
     throw error;
+  }
+}
+
+/** A read model that has set a stream aside will not show it however long we wait. */
+async function refuseQuarantine({ projectors }: ReadModels): Promise<void> {
+  for (const projector of projectors) {
+    const [stuck] = await projector.quarantined();
+    if (!stuck) continue;
+    const { stream, commitNo, error } = stuck;
+    throw new ImportError(
+      `Everything is imported, but ${projector.name} cannot digest commit ${commitNo} of ${stream}: ${error}. See \`commerce status\`.`,
+    );
   }
 }

@@ -60,6 +60,8 @@ export interface CheckoutProcessDeps {
   clock: Clock;
   /** Who moves the money, by the name in the ledger; `external` money is never asked for. */
   providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
+  /** Told of an authorisation whose outcome is not known, and why; it will be asked for again. */
+  onUnknown?: (paymentId: string, error: unknown) => void;
 }
 
 /** What came of the commands of a step: the noes, and the last state. */
@@ -78,7 +80,7 @@ interface Run {
   seen: Map<StreamId, number>;
 }
 
-export function createCheckoutProcess({ runner, clock, providers }: CheckoutProcessDeps): CheckoutProcess {
+export function createCheckoutProcess({ runner, clock, providers, onUnknown }: CheckoutProcessDeps): CheckoutProcess {
   async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
     const stream = streamOf(checkoutIdOf(start.order.orderId));
     const { occurredAt } = start.order;
@@ -205,7 +207,8 @@ export function createCheckoutProcess({ runner, clock, providers }: CheckoutProc
           return answer.status === 'authorised'
             ? { type: 'RecordAuthorised', operationId, amount, providerRef: answer.providerRef }
             : { type: 'RecordDeclined', operationId, declineCode: answer.declineCode };
-        } catch {
+        } catch (error) {
+          onUnknown?.(paymentId, error);
           return { type: 'RecordUnknown', operationId };
         }
       case 'capture':

@@ -148,7 +148,7 @@ function submit(
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shipping) return reject('rule_violated', `${cartId} needs a shipping method.`);
   const gone = lines.find(({ sku }) => !Object.hasOwn(unitPrices, sku));
-  if (gone) return reject('rule_violated', `${gone.sku} is not sold any more; remove line ${gone.id}.`);
+  if (gone) return reject('rule_violated', `${gone.sku} has no price now: check out again, or remove line ${gone.id}.`);
   return [
     {
       type: 'CartSubmitted',

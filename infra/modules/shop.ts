@@ -75,8 +75,15 @@ export const shopModule = new ContainerModule(({ bind }) => {
 
   bind(CHECKOUT)
     .toResolvedValue(
-      (runner, clock) => createCheckoutProcess({ runner, clock, providers: { test: createTestProvider() } }),
-      [RUNNER, CLOCK],
+      (runner, clock, log) =>
+        createCheckoutProcess({
+          runner,
+          clock,
+          providers: { test: createTestProvider() },
+          onUnknown: (paymentId, error) =>
+            log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
+        }),
+      [RUNNER, CLOCK, LOG],
     )
     .inSingletonScope();
 

@@ -75,6 +75,8 @@ export interface Projector {
   /** Takes a stream out of quarantine and repairs it from the log, unless it gets stuck again: then says where. */
   retry(stream: StreamId): Promise<Quarantine | undefined>;
   status(): Promise<ProjectorStatus>;
+  /** The part of the status that costs one query. */
+  quarantined(): Promise<Quarantine[]>;
 }
 
 /** A stream that is not where it should be. */
@@ -270,7 +272,15 @@ export function createProjector(deps: ProjectorDeps): Projector {
 
   const secondsSince = (at: Hlc) => Math.max(0, clock() - millisOf(at)) / 1000;
 
-  return { name, apply, catchUp: (tails) => bringTo(newsOf(tails, isNews)), sweep, retry, status };
+  return {
+    name,
+    apply,
+    catchUp: (tails) => bringTo(newsOf(tails, isNews)),
+    sweep,
+    retry,
+    status,
+    quarantined: () => table.quarantined(),
+  };
 }
 
 function arrivedBehind(position: number, arrived: ReadonlyMap<number, Commit> | undefined): Commit[] {
