@@ -147,6 +147,7 @@ function stubProjector(name: string): StubProjector {
     },
     retry: async () => undefined,
     status: () => Promise.reject(new Error('not asked for')),
+    quarantined: async () => [],
   };
   return stub;
 }
