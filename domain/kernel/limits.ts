@@ -10,7 +10,7 @@ export const RETRY_HORIZON_MS = 30 * 60_000;
  * How much of that is kept in memory. A command is never executed before it was first issued, so only one that was issued
  * longer ago than this has to be looked up in its stream.
  */
-export const REMEMBERED_MS = 40_000;
+export const REMEMBERED_MS = 30_000;
 
 /** A writer whose clock is further than this from the store's refuses to write. */
 export const MAX_CLOCK_SKEW_MS = 2_000;

@@ -11,7 +11,7 @@ import { type CommonOptions, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 
 /** By how much the heap may grow before it is collected, in percent: V8 would let it double, and most of it is garbage. */
-const HEAP_GROWTH = 40;
+const HEAP_GROWTH = 25;
 
 /** The shop as an import needs it. */
 export interface ImportShop extends ImportPorts {
