@@ -19,6 +19,7 @@ import { unitsSold } from '../projections/models/units-sold.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import type { ImportSummary } from '../scripts/commands/import.js';
 import { describeWith } from './engines.js';
+import { FIXTURE } from './fixtures/online-retail.js';
 import { realData } from './real-data.js';
 import {
   commerce,
@@ -33,7 +34,6 @@ import {
 /** Of one test or hook: some imports on a machine that may be busy; a quiet one needs some seconds for each. */
 const TEST_TIMEOUT_MS = 400_000;
 
-const FIXTURE = join(import.meta.dirname, 'fixtures/online-retail.csv');
 const REAL = realData('online-retail-2010-12-to-2011-10.csv.gz');
 
 /** Invoices in a first, shorter run and in a whole one. */

@@ -1,14 +1,12 @@
 // The import as a whole, on an event store in memory: once, twice, longer, and killed anywhere.
-import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Unavailable } from '../../../domain/kernel/errors.js';
+import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
-
 import { readBooks } from './books.js';
 import { importInvoices } from './run.js';
 
-const FIXTURE = join(import.meta.dirname, '../../../test/fixtures/online-retail.csv');
 const DAY_MS = 24 * 60 * 60_000;
 
 /** What was written, without the log's own times and without who was first where the order does not matter. */
