@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { idSchema, skuSchema } from '../kernel/id.js';
+import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
 import { quantitySchema } from '../stock/events.js';
@@ -19,9 +19,26 @@ export const orderLineSchema = z.strictObject({
   quantity: quantitySchema,
   unitPrice: unitPriceSchema,
   total: amountSchema,
+  /** Of the line's total. */
+  discount: amountSchema.optional(),
+  /** Added to the total, or contained in it where prices include tax. */
+  tax: amountSchema.optional(),
 });
 
-export const shippingSchema = z.strictObject({ method: z.string().min(1).max(50), amount: amountSchema });
+export const shippingSchema = z.strictObject({
+  method: z.string().min(1).max(50),
+  amount: amountSchema,
+  discount: amountSchema.optional(),
+  tax: amountSchema.optional(),
+});
+
+/** Units of a SKU at the location that sends them. */
+export const parcelSchema = z.strictObject({ sku: skuSchema, location: locationSchema, quantity: quantitySchema });
+
+export const couponCodeSchema = z
+  .string()
+  .regex(/^[A-Z0-9_-]{2,40}$/, 'must be 2 to 40 capital letters, digits, dashes or underscores');
+export const appliedCouponSchema = z.strictObject({ code: couponCodeSchema, amount: amountSchema });
 
 /** What an order is made of, before it is numbered and added up. */
 export const orderContents = {
@@ -31,6 +48,13 @@ export const orderContents = {
   currency: currencySchema,
   lines: z.array(orderLineSchema).min(1),
   shipping: shippingSchema,
+  /** Prices contain the tax; it is not added to the total. */
+  taxIncluded: z.literal(true).optional(),
+  coupons: z.array(appliedCouponSchema).max(10).optional(),
+  /** What people call the order; without it the number follows from the id. */
+  number: z.string().min(1).max(100).optional(),
+  /** Where each SKU is taken from; without it everything from the default location. */
+  allocation: z.array(parcelSchema).optional(),
   email: personal(z.email().max(254)).optional(),
   shippingAddress: personal(addressSchema).optional(),
   /** Free words of the shop, such as the country of an imported invoice. */
@@ -45,6 +69,10 @@ export const orderPersonal = {
 };
 
 const order = { orderId: orderIdSchema };
+/** Ids under which a repeated fulfilment, cancellation or return is recognised. */
+const operationId = z.string().min(1).max(200);
+const someLines = z.array(z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema })).min(1);
+const parcels = z.array(parcelSchema);
 
 export const orderEvents = {
   /** The whole snapshot, in minor units of `currency`: Σ lines + shipping + tax − discount = total. */
@@ -57,6 +85,7 @@ export const orderEvents = {
       subtotal: amountSchema,
       discount: amountSchema,
       tax: amountSchema,
+      includedTax: amountSchema.optional(),
       total: amountSchema,
     }),
     personal: orderPersonal,
@@ -68,16 +97,57 @@ export const orderEvents = {
     data: z.strictObject({ ...order, reason: z.string().min(1).max(50), detail: z.string().max(1_000) }),
   },
   OrderCancelled: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
+  /** Nobody paid in time. */
+  OrderExpired: { version: 1, data: z.strictObject({ ...order, detail: z.string().max(1_000) }) },
+  /** `amount`: what these units are worth; the customer does not pay it, or gets it back. */
+  OrderLinesCancelled: {
+    version: 1,
+    data: z.strictObject({
+      ...order,
+      cancellationId: operationId,
+      reason: z.string().min(1).max(200),
+      lines: someLines,
+      from: parcels,
+      amount: amountSchema,
+    }),
+  },
   OrderFulfilled: {
     version: 1,
     data: z.strictObject({
       ...order,
-      /** The id under which a repeat is recognised. */
-      fulfilmentId: z.string().min(1).max(200),
-      lines: z.array(z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema })).min(1),
+      fulfilmentId: operationId,
+      lines: someLines,
+      /** What these units are worth, with the shipping if they are the first; and what is still open is worth. */
+      amount: amountSchema,
+      open: amountSchema,
+      /** Where they leave from; absent where the goods have left and the money is in already. */
+      from: parcels.optional(),
     }),
   },
-  /** Everything that was ordered is fulfilled. */
+  /** Units came back; `amount` is what the customer gets for them. */
+  OrderReturned: {
+    version: 1,
+    data: z.strictObject({
+      ...order,
+      returnId: operationId,
+      lines: z
+        .array(
+          z.strictObject({
+            lineId: z.string().min(1).max(5),
+            quantity: quantitySchema,
+            writtenOff: z.literal(true).optional(),
+          }),
+        )
+        .min(1),
+      amount: amountSchema,
+    }),
+  },
+  /** Stock and payment have followed this fulfilment, cancellation or return. */
+  OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
+  /** Nothing is sent until it is resumed. */
+  OrderHeld: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
+  OrderResumed: { version: 1, data: z.strictObject(order) },
+  /** Everything that was ordered is fulfilled or cancelled, and something was fulfilled. */
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
 

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { amountSchema, currencySchema } from '../kernel/money.js';
-import { orderIdSchema, paymentIdSchema } from '../order/events.js';
+import { personal } from '../kernel/personal.js';
+import { customerIdSchema, orderIdSchema, paymentIdSchema } from '../order/events.js';
 
 /** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
-export const providerSchema = z.enum(['external', 'test']);
+export const providerSchema = z.enum(['external', 'test', 'stripe']);
 export const paymentMethodSchema = z.string().min(1).max(100);
 
 const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
@@ -22,11 +23,36 @@ export const paymentEvents = {
       currency: currencySchema,
       provider: providerSchema,
       method: paymentMethodSchema,
+      /** Whose saved method it is. */
+      customerId: customerIdSchema.optional(),
     }),
   },
+  /** The provider has a name for the payment before it is asked for any money. */
+  PaymentIntentOpened: { version: 1, data: z.strictObject({ ...operation, providerRef: reference }) },
+  /** The customer has to do something, such as a 3-D Secure step; the secret lets their browser do it. */
+  PaymentActionRequired: {
+    version: 1,
+    data: z.strictObject({
+      ...operation,
+      customerId: customerIdSchema.optional(),
+      providerRef: reference,
+      clientSecret: personal(z.string().min(1).max(500)),
+    }),
+    personal: {
+      subject: (data: { customerId?: string; paymentId: string }) => data.customerId ?? data.paymentId,
+      fields: ['clientSecret'],
+    },
+  },
+  /** `captureBefore`: when what is held lapses. `multicapture`: it may be captured in several parts. */
   PaymentAuthorised: {
     version: 1,
-    data: z.strictObject({ ...operation, amount: amountSchema, providerRef: reference }),
+    data: z.strictObject({
+      ...operation,
+      amount: amountSchema,
+      providerRef: reference,
+      captureBefore: z.iso.datetime().optional(),
+      multicapture: z.literal(true).optional(),
+    }),
   },
   AuthorisationDeclined: {
     version: 1,
@@ -34,11 +60,41 @@ export const paymentEvents = {
   },
   /** The provider was asked and did not say; it has to be asked again under the same key. */
   AuthorisationUnknown: { version: 1, data: z.strictObject(operation) },
-  CaptureRequested: { version: 1, data: z.strictObject({ ...operation, amount: amountSchema }) },
+  /** What was held, and not captured, is the customer's again. */
+  AuthorisationLapsed: { version: 1, data: z.strictObject(operation) },
+  /** `final`: the rest of what is held is let go with it. */
+  CaptureRequested: {
+    version: 1,
+    data: z.strictObject({ ...operation, amount: amountSchema, final: z.literal(true).optional() }),
+  },
   PaymentCaptured: { version: 1, data: z.strictObject({ ...operation, amount: amountSchema }) },
+  CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: z.string().min(1).max(200) }) },
   VoidRequested: { version: 1, data: z.strictObject(operation) },
   /** Nothing is held and nothing can be authorised any more, even if nothing ever was. */
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
+  RefundRequested: {
+    version: 1,
+    data: z.strictObject({ ...operation, amount: amountSchema.min(1), reason: z.string().min(1).max(200) }),
+  },
+  PaymentRefunded: {
+    version: 1,
+    data: z.strictObject({ ...operation, amount: amountSchema, providerRef: reference.optional() }),
+  },
+  RefundFailed: { version: 1, data: z.strictObject({ ...operation, reason: z.string().min(1).max(200) }) },
+  /** The customer's bank takes the money back until the dispute is decided. */
+  DisputeOpened: {
+    version: 1,
+    data: z.strictObject({
+      ...payment,
+      disputeId: reference,
+      amount: amountSchema,
+      reason: z.string().min(1).max(200),
+    }),
+  },
+  DisputeClosed: {
+    version: 1,
+    data: z.strictObject({ ...payment, disputeId: reference, outcome: z.enum(['won', 'lost']) }),
+  },
 } satisfies EventDefinitions;
 
 export type PaymentProviderName = z.output<typeof providerSchema>;

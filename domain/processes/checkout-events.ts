@@ -1,8 +1,8 @@
 // The record of a checkout: how it started, and the outcome of each stage, first-come.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
-import { orderContents, orderPersonal } from '../order/events.js';
+import { idSchema, skuSchema } from '../kernel/id.js';
+import { orderContents, orderPersonal, parcelSchema } from '../order/events.js';
 import { paymentMethodSchema, providerSchema } from '../payment/events.js';
 
 export const checkoutIdSchema = idSchema('checkout');
@@ -14,8 +14,6 @@ export const checkoutOrderSchema = z.strictObject({
   ...orderContents,
   provider: providerSchema,
   paymentMethod: paymentMethodSchema,
-  /** Where the stock is taken from. */
-  location: locationSchema,
   /** `at_once`: the goods have left and the money is in; the order is only recorded (staff, import). */
   dispatch: z.enum(['later', 'at_once']),
   /** RFC 3339: when it all happened in the world, if that is in the past. */
@@ -31,6 +29,15 @@ export const checkoutOutcomeEvents = {
     version: 1,
     data: z.strictObject({ ...checkout, declineCode: z.string().min(1).max(100) }),
   },
+  /** The customer has to act, such as in a 3-D Secure step, before the time is over. */
+  CheckoutActionRequired: { version: 1, data: z.strictObject(checkout) },
+  /** The stock is taken from elsewhere; `round` counts the attempts, the first is 1. */
+  CheckoutReallocated: {
+    version: 1,
+    data: z.strictObject({ ...checkout, round: z.int().min(2), allocation: z.array(parcelSchema).min(1) }),
+  },
+  /** Nobody paid in time. */
+  CheckoutExpired: { version: 1, data: z.strictObject(checkout) },
   CheckoutPaymentUnknown: { version: 1, data: z.strictObject(checkout) },
   /** A step was rejected for a reason that is neither stock nor payment, such as an order that was cancelled meanwhile. */
   CheckoutRefused: {

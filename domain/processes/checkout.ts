@@ -77,7 +77,6 @@ export function checkoutOfCart(cart: Cart): CheckoutCommand & { type: 'StartChec
       shipping,
       ...(shippingAddress && { shippingAddress }),
       cartId,
-      location: DEFAULT_LOCATION,
       dispatch: 'later',
     },
   };
@@ -223,8 +222,8 @@ function named(skus: readonly string[]): string {
 
 /** Every step of the process, as the commands that it consists of. */
 function stepsOf({ checkoutId, order }: Checkout) {
-  const { provider, paymentMethod, location, dispatch, occurredAt, ...contents } = order;
-  const { orderId, lines, shipping, currency, cartId } = order;
+  const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
+  const { orderId, lines, shipping, currency, cartId, allocation } = order;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
   const amount = totalsOf(lines, shipping.amount).total;
   const keyOfOperation = (name: string) => `${checkoutId}/${name}`;
@@ -248,7 +247,10 @@ function stepsOf({ checkoutId, order }: Checkout) {
     return { name, aggregate: 'payment', commands: issue(streamOf(payment.paymentId), ...commands) };
   };
   const toStock = (name: string, commandsFor: (reservation: Reservation) => StockCommand[]): CheckoutStep => {
-    const reservations = stockNeeds(lines).map((need) => ({ ...need, location, reservationId: orderId }));
+    const reservations = (allocation ?? atDefaultLocation(lines)).map((parcel) => ({
+      ...parcel,
+      reservationId: orderId,
+    }));
     const commands = reservations.flatMap((made) => issue(stockStream(made), ...commandsFor(made)));
     return { name, aggregate: 'stock', commands };
   };
@@ -295,6 +297,10 @@ type Reservation = StockNeed & { location: string; reservationId: string };
 
 function idOf(stream: StreamId): string {
   return stream.slice(stream.indexOf('#') + 1);
+}
+
+function atDefaultLocation(lines: readonly StockNeed[]) {
+  return stockNeeds(lines).map((need) => ({ ...need, location: DEFAULT_LOCATION }));
 }
 
 interface StockNeed {

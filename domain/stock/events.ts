@@ -19,6 +19,10 @@ const reservation = { ...item, reservationId: operationIdSchema, quantity: quant
 const ended = { ...reservation, quantity: z.int().min(0).max(MAX_QUANTITY) };
 const availability = z.strictObject({ ...item, productId: productIdSchema });
 
+const transfer = { ...movement, quantity: quantitySchema };
+/** `operationId`: the shipment or cancellation that took a part of the reservation; without it all that was left. */
+const partOf = { operationId: operationIdSchema.optional() };
+
 const adjustment = { ...movement, delta: z.int().min(-MAX_QUANTITY).max(MAX_QUANTITY) };
 
 export const stockEvents = {
@@ -40,11 +44,38 @@ export const stockEvents = {
   },
   /** `expiresAt` in ms of the log's clock; without it the reservation is held until it is committed or released. */
   StockReserved: { version: 1, data: z.strictObject({ ...reservation, expiresAt: z.int().min(0).optional() }) },
+  ReservationExtended: {
+    version: 1,
+    data: z.strictObject({ ...item, reservationId: operationIdSchema, expiresAt: z.int().min(0) }),
+  },
   ReservationCommitted: { version: 1, data: z.strictObject(reservation) },
   /** `committed`: it had been committed, so that is where its units are taken from. */
-  ReservationReleased: { version: 1, data: z.strictObject({ ...ended, committed: z.literal(true).optional() }) },
+  ReservationReleased: {
+    version: 1,
+    data: z.strictObject({ ...ended, ...partOf, committed: z.literal(true).optional() }),
+  },
   ReservationExpired: { version: 1, data: z.strictObject(ended) },
-  StockShipped: { version: 1, data: z.strictObject(reservation) },
+  StockShipped: { version: 1, data: z.strictObject({ ...reservation, ...partOf }) },
+  /** Units on their way to another location, until it reports them as arrived under the same movement. */
+  StockTransferredOut: { version: 1, data: z.strictObject({ ...transfer, to: locationSchema }) },
+  StockTransferredIn: { version: 1, data: z.strictObject({ ...transfer, from: locationSchema }) },
+  /** A customer's units, back on the shelf. */
+  StockReturned: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
+  /** A customer's units that came back and cannot be sold again: they are not on hand. */
+  StockWrittenOff: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
+  /** `backorderLimit`: units that may be promised beyond what is there; `lowStockAt`: somebody is told at or below it. */
+  StockPolicySet: {
+    version: 1,
+    data: z.strictObject({
+      ...availability.shape,
+      backorderLimit: z.int().min(0).max(MAX_QUANTITY).optional(),
+      lowStockAt: z.int().min(0).max(MAX_QUANTITY).optional(),
+    }),
+  },
+  LowStockReached: {
+    version: 1,
+    data: z.strictObject({ ...availability.shape, available: z.int(), lowStockAt: z.int() }),
+  },
   /** The item became unavailable, or available again, here: all that most read models need of its movements. */
   StockDepleted: { version: 1, data: availability },
   StockReplenished: { version: 1, data: availability },

@@ -100,7 +100,7 @@ describe('the HTTP surface', () => {
       endpoints,
       authenticate: async (token) => CALLERS[token],
       idempotency: createMemoryIdempotency(),
-      readiness: async () => away,
+      readiness: async () => outages,
       registry: new Registry(),
       clock: () => now,
       log: pino({ level: 'warn' }, { write: (text) => void logged.push(text) }),
@@ -109,7 +109,8 @@ describe('the HTTP surface', () => {
   });
   after(() => server.close());
   beforeEach(() => {
-    [away, logged, commands] = [[], [], []];
+    [logged, commands] = [[], []];
+    outages = { away: [], standingStill: [] };
     act = async () => {};
   });
 
@@ -437,7 +438,7 @@ describe('the HTTP surface', () => {
       endpoints: [thing, twin],
       authenticate: async () => undefined,
       idempotency: createMemoryIdempotency(),
-      readiness: async () => [],
+      readiness: async () => ({ away: [], standingStill: [] }),
       registry: new Registry(),
       clock: () => now,
       log: pino({ level: 'silent' }),
@@ -446,13 +447,32 @@ describe('the HTTP surface', () => {
   });
 
   describe('serves those who run it', () => {
-    it('health, and readiness with the engines that are away', async () => {
+    it('health, and readiness with the engines that are away and the projections that wait', async () => {
       expect((await ask('/healthz')).status).to.equal(200);
       expect((await ask('/readyz')).status).to.equal(200);
-      away = ['Postgres'];
+      const since = new Date(now).toISOString();
+      outages = {
+        away: ['Postgres'],
+        standingStill: [
+          { projection: 'orders_v1', waitsFor: 'Postgres', error: 'connect ECONNREFUSED 10.0.0.7:5432', since },
+          { projection: 'catalogue_v1', error: 'undefined is not a function', since },
+        ],
+      };
       const answer = await refused('/readyz', {}, 503, 'unavailable');
-      expect(answer.body.away).to.deep.equal(['Postgres']);
       expect(answer.headers.has('retry-after')).to.equal(true);
+      expect(answer.body).to.deep.include({
+        away: ['Postgres'],
+        standingStill: [
+          { projection: 'orders_v1', waitsFor: 'Postgres', since },
+          { projection: 'catalogue_v1', since },
+        ],
+        detail:
+          'Not reachable now: Postgres. Projections that stand still: orders_v1 (waits for Postgres), catalogue_v1 (the log says why).',
+      });
+      outages = { away: [], standingStill: outages.standingStill.slice(0, 1) };
+      expect((await refused('/readyz', {}, 503, 'unavailable')).body.detail).to.equal(
+        'Projections that stand still: orders_v1 (waits for Postgres).',
+      );
     });
 
     it('durations by endpoint, and one label for all paths that callers invent', async () => {

@@ -1,13 +1,21 @@
 // What operators and browsers ask beside the API: health, readiness, metrics, the OpenAPI document and its page.
 import type { Registry } from 'prom-client';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import type { Away } from '../../projections/runtime/host.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
 import { docsPage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
-/** The names of the engines that do not answer now; none: ready. */
-export type Readiness = () => Promise<readonly string[]>;
+/** What is out of order now; nothing: ready. */
+export interface Outages {
+  /** The names of the engines that do not answer. */
+  away: readonly string[];
+  /** The projections that this process hosts and that do not move. */
+  standingStill: readonly Away[];
+}
+
+export type Readiness = () => Promise<Outages>;
 
 export interface OperationsDeps {
   endpoints: readonly Endpoint[];
@@ -26,11 +34,12 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
   return {
     '/healthz': async () => answerOf({ status: 200, body: { status: 'up' } }),
     '/readyz': async (instance) => {
-      const away = await readiness();
-      if (away.length === 0) return answerOf({ status: 200, body: { status: 'ready' } });
-      const detail = `Not reachable now: ${away.join(', ')}.`;
-      const problem = new HttpProblem('unavailable', detail, { 'Retry-After': RETRY_AFTER_S }, { away });
-      return answerOfProblem(problem, instance);
+      const outages = await readiness();
+      const { away, standingStill } = outages;
+      if (away.length + standingStill.length === 0) return answerOf({ status: 200, body: { status: 'ready' } });
+      const told = { away, standingStill: standingStill.map(({ error, ...rest }) => rest) };
+      const headers = { 'Retry-After': RETRY_AFTER_S };
+      return answerOfProblem(new HttpProblem('unavailable', detailOf(outages), headers, told), instance);
     },
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
@@ -42,6 +51,17 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
       },
     }),
   } satisfies Record<string, (instance: string) => Promise<Answer>>;
+}
+
+/** The errors themselves are for the log: they may hold what is not for everybody. */
+function detailOf({ away, standingStill }: Outages): string {
+  const waiting = standingStill.map(({ projection, waitsFor }) =>
+    waitsFor === undefined ? `${projection} (the log says why)` : `${projection} (waits for ${waitsFor})`,
+  );
+  return [
+    ...(away.length > 0 ? [`Not reachable now: ${away.join(', ')}.`] : []),
+    ...(waiting.length > 0 ? [`Projections that stand still: ${waiting.join(', ')}.`] : []),
+  ].join(' ');
 }
 
 function text(contentType: string, body: string): Answer {

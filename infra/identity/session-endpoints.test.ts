@@ -32,7 +32,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
       endpoints: sessionEndpoints({ sessions: createPostgresSessions(pool), tokens, clock }),
       authenticate: tokens.authenticate,
       idempotency: createMemoryIdempotency(),
-      readiness: async () => [],
+      readiness: async () => ({ away: [], standingStill: [] }),
       registry: new Registry(),
       clock,
       log: pino({ level: 'silent' }),

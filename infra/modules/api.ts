@@ -26,6 +26,7 @@ import {
   LOG,
   METRICS,
   PERSONAL_DATA,
+  PROJECTOR_HOSTS,
   QUERIES,
   READ_MODELS,
   RUNNER,
@@ -67,17 +68,20 @@ export const apiModule = new ContainerModule(({ bind }) => {
 
   bind(APP)
     .toResolvedValue(
-      (endpoints, tokens, idempotency, engines, registry, clock, log) =>
+      (endpoints, tokens, idempotency, engines, hosts, registry, clock, log) =>
         createApp({
           endpoints,
           authenticate: (token) => tokens.authenticate(token),
           idempotency,
-          readiness: () => enginesAway(engines),
+          readiness: async () => ({
+            away: await enginesAway(engines),
+            standingStill: [...hosts].flatMap((host) => host.readiness()),
+          }),
           registry,
           clock,
           log,
         }),
-      [ENDPOINTS, TOKENS, IDEMPOTENCY, ENGINES, METRICS, CLOCK, LOG],
+      [ENDPOINTS, TOKENS, IDEMPOTENCY, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
     )
     .inSingletonScope();
 });

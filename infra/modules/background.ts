@@ -4,7 +4,7 @@ import { runCheckoutRecovery } from '../../commands/processes/checkout-recovery.
 import { runProjectors } from '../../projections/runtime/host.js';
 import { leadWhenFree, PROJECTORS_LOCK } from '../leadership.js';
 import type { Shop } from './open-shop.js';
-import { CHECKOUT, CLOCK, FEED, LOG, POSTGRES, QUERIES, READ_MODELS } from './tokens.js';
+import { CHECKOUT, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
 
 const CONSUMER = 'projectors';
 
@@ -13,6 +13,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const { pool } = await shop.get(POSTGRES);
   const feed = await shop.get(FEED);
   const { projectors } = await shop.get(READ_MODELS);
+  const hosts = await shop.get(PROJECTOR_HOSTS);
   const { openCheckouts: unfinished } = await shop.get(QUERIES);
   const process = await shop.get(CHECKOUT);
   const clock = await shop.get(CLOCK);
@@ -24,7 +25,12 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const lead = async (leading: AbortSignal) => {
     setMaxListeners(0, leading);
     const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });
-    await Promise.all([host.done, runCheckoutRecovery({ unfinished, process, clock, onError }, leading)]);
+    hosts.add(host);
+    try {
+      await Promise.all([host.done, runCheckoutRecovery({ unfinished, process, clock, onError }, leading)]);
+    } finally {
+      hosts.delete(host);
+    }
   };
   await leadWhenFree({ pool, lock: PROJECTORS_LOCK }, lead, signal);
 }

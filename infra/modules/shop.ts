@@ -22,6 +22,7 @@ import {
   LOG,
   METRICS,
   PERSONAL_DATA,
+  PROJECTOR_HOSTS,
   READ_MODELS,
   RUNNER,
   SINKS,
@@ -33,6 +34,7 @@ import {
 export const shopModule = new ContainerModule(({ bind }) => {
   bind(CLOCK).toConstantValue(Date.now);
   bind(METRICS).toConstantValue(new Registry());
+  bind(PROJECTOR_HOSTS).toConstantValue(new Set());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
   bind(LOG)
     .toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG])

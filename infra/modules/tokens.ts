@@ -23,6 +23,7 @@ import type { OrderQueries } from '../../projections/models/orders.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../../projections/models/product-search.js';
 import type { StockQueries } from '../../projections/models/stock.js';
+import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { CommitCodec } from '../event-store/codec.js';
@@ -92,6 +93,8 @@ export const TOKENS = token<Tokens>('Tokens');
 /** By what a read model needs of its store. */
 export const SINKS = token<Sinks>('Sinks');
 export const READ_MODELS = token<ReadModels>('ReadModels');
+/** Those that run in this process: one while it leads, else none. */
+export const PROJECTOR_HOSTS = token<Set<Pick<ProjectorHost, 'readiness'>>>('ProjectorHosts');
 
 /** How each read model is read in the stores of the profile. */
 export const QUERIES = token<Queries>('Queries');

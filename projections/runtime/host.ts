@@ -1,6 +1,7 @@
 // Feeds all projectors of a process from one consumer of the change feed. Each stands alone: one whose store is away
 // remembers what it missed and catches up from the log, while the others go on.
 import type { Commit } from '../../domain/kernel/commit.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Logger, Projector } from './projector.js';
@@ -35,6 +36,8 @@ type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 /** A projector whose store, or the log behind it, did not answer. */
 export interface Away {
   projection: string;
+  /** The engine that did not answer; absent for a fault of another kind. */
+  waitsFor?: string;
   error: string;
   /** RFC 3339. */
   since: string;
@@ -124,7 +127,7 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger, paus
 
   function leave(error: unknown): void {
     if (away) return;
-    away = { projection: projector.name, error: textOf(error), since: new Date().toISOString() };
+    away = { projection: projector.name, ...reasonOf(error), since: new Date().toISOString() };
     log.warn({ ...away }, 'a projection waits for its store or the log; it will catch up by itself');
     recovery = recover();
   }
@@ -138,7 +141,7 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger, paus
         log.info({ projection: projector.name }, 'a projection has caught up');
         return;
       } catch (error) {
-        away = { ...away!, error: textOf(error) };
+        away = { projection: projector.name, ...reasonOf(error), since: away!.since };
       }
     }
   }
@@ -173,6 +176,9 @@ function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function reasonOf(error: unknown): Pick<Away, 'waitsFor' | 'error'> {
+  return {
+    ...(error instanceof Unavailable && { waitsFor: error.engine }),
+    error: error instanceof Error ? error.message : String(error),
+  };
 }

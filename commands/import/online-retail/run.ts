@@ -112,7 +112,6 @@ function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } 
       ...(country && { labels: { country } }),
       provider: 'external',
       paymentMethod: 'invoice',
-      location: DEFAULT_LOCATION,
       dispatch: 'at_once',
       occurredAt: at,
     },
