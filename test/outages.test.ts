@@ -206,12 +206,17 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
   });
 
   const readModels = [
-    { engine: 'Redis', proxy: 'redis', query: () => product.path },
-    { engine: 'MongoDB', proxy: 'mongodb', query: () => '/v1/products?category=tests' },
-    { engine: 'OpenSearch', proxy: 'opensearch', query: () => `/v1/search?q=${product.sku}` },
+    { engine: 'Redis', proxy: 'redis', projection: 'product-page_v1', query: () => product.path },
+    { engine: 'MongoDB', proxy: 'mongodb', projection: 'catalogue_v1', query: () => '/v1/products?category=tests' },
+    {
+      engine: 'OpenSearch',
+      proxy: 'opensearch',
+      projection: 'product-search_v1',
+      query: () => `/v1/search?q=${product.sku}`,
+    },
   ] as const;
 
-  for (const [turn, { engine, proxy, query }] of readModels.entries()) {
+  for (const [turn, { engine, proxy, projection, query }] of readModels.entries()) {
     it(`sells on without ${engine}, says what it cannot show, and shows it once it can`, async () => {
       const others = readModels.filter((model) => model.engine !== engine);
       await proxies[proxy].cut();
@@ -224,6 +229,11 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
       const price = { amount: 2_000 + turn, currency: 'GBP' };
       const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices: [price] });
       expect(changed.status).to.equal(200);
+      await eventually('it says what waits for it', async () => {
+        const { body } = await shop.anybody().get('/readyz');
+        const waiting = body.standingStill.map(({ since, ...rest }: { since: string }) => rest);
+        expect(waiting).to.deep.include({ projection, waitsFor: engine });
+      });
       const guest = await shop.guest();
       const { orderId, refusals } = await buy(guest, product.sku);
       expect(refusals).to.equal(0);

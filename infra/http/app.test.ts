@@ -12,6 +12,7 @@ import { RUN_LEASE_MS } from '../idempotency/port.js';
 import { createApp } from './app.js';
 import { decodeToken, encodeToken } from './consistency-token.js';
 import { MAX_BODY_BYTES } from './limits.js';
+import type { Outages } from './operations.js';
 import { type RunningServer, startServer } from './server.js';
 
 const CALLERS: Record<string, Caller> = {
@@ -26,7 +27,7 @@ const basket = z.strictObject({ lines: z.array(line).max(3), note: z.string().ma
 describe('the HTTP surface', () => {
   let server: RunningServer;
   let now = Date.UTC(2026, 10, 23);
-  let away: string[] = [];
+  let outages: Outages = { away: [], standingStill: [] };
   let logged: string[] = [];
   let commands: CommandMeta[] = [];
   /** What the next command does; set by a test. */

@@ -1,6 +1,7 @@
 // The host of the projectors: one feed for all, and none in the way of another.
 import { expect } from 'chai';
 import { type Commit, START } from '../../domain/kernel/commit.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { runProjectors } from './host.js';
@@ -24,11 +25,11 @@ describe('The host of the projectors', () => {
     await deliver(commit('order#1', 1));
     await deliver(commit('order#1', 2), commit('order#2', 1));
     expect(orders!.applied).to.have.length(3);
-    expect(host.readiness().map(({ projection, error }) => `${projection}: ${error}`)).to.deep.equal([
-      'search_v1: away',
-    ]);
+    const [{ since, ...told } = { since: '' }, ...more] = host.readiness();
+    expect(told).to.deep.equal({ projection: 'search_v1', waitsFor: 'Memory', error: 'Memory: away' });
+    expect(more).to.deep.equal([]);
     await tick();
-    expect(host.readiness()).to.have.length(1);
+    expect(host.readiness()).to.deep.equal([{ ...told, since }]);
 
     search!.away = false;
     await tick();
@@ -125,7 +126,7 @@ interface StubProjector extends Projector {
 
 function stubProjector(name: string): StubProjector {
   const here = () => {
-    if (stub.away) throw new Error('away');
+    if (stub.away) throw new Unavailable('Memory', 'away');
   };
   const stub: StubProjector = {
     name,

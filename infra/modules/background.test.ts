@@ -1,0 +1,58 @@
+// What goes on behind the requests, with a lock that is free, a feed that brings nothing and a store that is away.
+import { EventEmitter } from 'node:events';
+import { expect } from 'chai';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import type { ProjectorHost } from '../../projections/runtime/host.js';
+import { runBackground } from './background.js';
+import type { Shop } from './open-shop.js';
+import { CHECKOUT, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
+
+describe('The background of a shop', () => {
+  it('tells which projections stand still for as long as this process hosts them', async () => {
+    const stop = new AbortController();
+    const hosts = new Set<Pick<ProjectorHost, 'readiness'>>();
+    let swept = () => {};
+    const sweep = new Promise<void>((resolve) => {
+      swept = resolve;
+    });
+    const projector = {
+      name: 'catalogue_v1',
+      async sweep() {
+        swept();
+        throw new Unavailable('MongoDB', 'away');
+      },
+    };
+    const parts = new Map<unknown, unknown>([
+      [POSTGRES, { pool: { connect: async () => freeLock() } }],
+      [FEED, { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
+      [READ_MODELS, { projectors: [projector] }],
+      [PROJECTOR_HOSTS, hosts],
+      [QUERIES, { openCheckouts: { stuck: async () => [] } }],
+      [CHECKOUT, {}],
+      [CLOCK, Date.now],
+      [LOG, { info() {}, warn() {}, error() {} }],
+    ]);
+    const shop = { get: async (token: unknown) => parts.get(token) } as unknown as Shop;
+
+    const running = runBackground(shop, stop.signal);
+    await sweep;
+    await new Promise(setImmediate);
+    const standingStill = [...hosts].flatMap((host) => host.readiness());
+    expect(standingStill.map(({ projection, waitsFor }) => [projection, waitsFor])).to.deep.equal([
+      ['catalogue_v1', 'MongoDB'],
+    ]);
+    stop.abort();
+    await running;
+    expect(hosts).to.have.property('size', 0);
+  });
+});
+
+/** A connection to a server whose lock nobody holds. */
+function freeLock() {
+  const query = async () => ({ rows: [{ taken: true }] });
+  return Object.assign(new EventEmitter(), { query, release() {} });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+}
