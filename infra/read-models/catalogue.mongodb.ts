@@ -1,6 +1,6 @@
 // The catalogue in MongoDB.
 import { type Db, MongoError } from 'mongodb';
-import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
+import { type CatalogueQueries, type CategoryView, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import { physicalName } from '../../projections/runtime/projection.js';
@@ -40,6 +40,26 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
         limit,
         (product) => [product.id],
       );
+    },
+
+    async categories({ limit, after }) {
+      const beyond = after && { $gt: after[0] };
+      const found = await away(() =>
+        products
+          .aggregate<CategoryView>([
+            { $match: { 'document.status': 'published', ...(beyond && { 'document.categories': beyond }) } },
+            // As a set: a product may name a category twice.
+            { $project: { category: { $setUnion: ['$document.categories', []] } } },
+            { $unwind: '$category' },
+            ...(beyond ? [{ $match: { category: beyond } }] : []),
+            { $group: { _id: '$category', products: { $sum: 1 } } },
+            { $sort: { _id: 1 } },
+            { $limit: limit + 1 },
+            { $project: { _id: 0, id: '$_id', products: 1 } },
+          ])
+          .toArray(),
+      );
+      return pageOf(found, limit, (category) => [category.id]);
     },
   };
 }

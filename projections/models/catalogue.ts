@@ -11,9 +11,17 @@ export const catalogue = productProjection({
   ],
 });
 
+export interface CategoryView {
+  id: string;
+  /** Published products that name it. */
+  products: number;
+}
+
 export interface CatalogueQueries {
   /** Whatever its status. */
   byId(productId: string): Promise<ProductView | undefined>;
   /** Published products, by id. */
   list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
+  /** Those of published products, by name. Counted at each request: the cost grows with the catalogue. */
+  categories(request: PageRequest): Promise<Page<CategoryView>>;
 }

@@ -24,6 +24,10 @@ const productAnswer = productDetailsSchema
   })
   .meta({ id: 'Product' });
 
+const categoryAnswer = z
+  .strictObject({ id: z.string().meta({ example: 'kitchen' }), products: z.int() })
+  .meta({ id: 'Category' });
+
 const category = z.string().max(100).optional();
 
 const searchQuery = z.strictObject({
@@ -98,6 +102,20 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
           throw new Problem('not_found', `There is no ${id}.`);
         }
         return { status: 200, body: product };
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/categories',
+      summary: 'Categories of published products by name, with how many products each has',
+      roles: ['public'],
+      query: z.strictObject(pageQuery),
+      answers: { 200: pageAnswer(categoryAnswer) },
+      async handle(request) {
+        const after = cursorOf(request.query.after, 'category', z.tuple([z.string()]));
+        await caughtUp('The catalogue', catalogue.visibility, request);
+        const page = await catalogue.queries.categories({ limit: request.query.limit, after });
+        return { status: 200, body: pageBody(page, 'category') };
       },
     }),
     endpoint({

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
-import { pageOf } from '../../projections/models/page.js';
+import { type PageRequest, pageOf } from '../../projections/models/page.js';
 import type { ProductView } from '../../projections/models/product.js';
 import type { ProductSearchRequest } from '../../projections/models/product-search.js';
 import { type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
@@ -18,6 +18,11 @@ const product = (name: string, status: ProductView['status'] = 'published'): Pro
   return { id: `product_${name}`, status, title: name, variants: [{ sku: name, prices: [GBP(500)], inStock: true }] };
 };
 const products = [product('a'), product('b'), product('c'), product('draft', 'draft')];
+
+const categories = [
+  { id: 'garden', products: 2 },
+  { id: 'kitchen', products: 1 },
+];
 
 const sealed = (field: string) => ({ sealed: 'customer_ada', at: `order#1/1/${field}`, box: 'AAAA' });
 const opened: Record<string, unknown> = {
@@ -74,9 +79,16 @@ describe('The query endpoints', () => {
       ({ id }) => [id],
     );
 
+  const counted = async ({ limit, after = [''] }: PageRequest) =>
+    pageOf(
+      categories.filter(({ id }) => id > String(after[0])),
+      limit,
+      ({ id }) => [id],
+    );
+
   const call = callerOf([
     ...productQueries({
-      catalogue: { visibility, queries: { byId: byId(products), list: listed } },
+      catalogue: { visibility, queries: { byId: byId(products), list: listed, categories: counted } },
       productPage: { visibility, queries: { byId: byId(products) } },
       productSearch: {
         visibility,
@@ -118,6 +130,17 @@ describe('The query endpoints', () => {
     expect(first.body.page.hasMore).to.equal(true);
     const last = await call('get /v1/products', { query: { limit: '2', after: first.body.page.next } });
     expect(last.body).to.deep.equal({ data: [product('c')], page: { next: null, hasMore: false } });
+  });
+
+  it('page through the categories, each with its number of products', async () => {
+    const first = await call('get /v1/categories', { query: { limit: '1' } });
+    expect(first.body.data).to.deep.equal([{ id: 'garden', products: 2 }]);
+    const { next } = first.body.page;
+    expect((await call('get /v1/categories', { query: { after: next } })).body).to.deep.equal({
+      data: [{ id: 'kitchen', products: 1 }],
+      page: { next: null, hasMore: false },
+    });
+    await problemOf(call('get /v1/products', { query: { after: next } }), 'invalid_request');
   });
 
   it('refuse a cursor that no such list has given', async () => {

@@ -111,6 +111,31 @@ export function catalogueContract(open: Open<CatalogueQueries>): void {
     expect(await ids('nothing')).to.deep.equal([]);
     expect(await model.queries.list({ limit: 6 })).not.to.have.property('next');
   });
+
+  it('counts the published products of each category, in the order of the names, each product once', async () => {
+    const shop = createShop();
+    const model = await open();
+    await publish(shop, 'a', { categories: ['tea', 'kitchen'] }, GBP(1));
+    await publish(shop, 'b', { categories: ['kitchen', 'Étagère', 'kitchen'] }, GBP(1));
+    await publish(shop, 'c', { categories: ['a.b $c', 'Tea'] }, GBP(1));
+    await publish(shop, 'd', { categories: [] }, GBP(1));
+    await publish(shop, 'e', {}, GBP(1));
+    await draft(shop, 'f', { categories: ['kitchen', 'drafts'] });
+    await publish(shop, 'g', { categories: ['kitchen', 'gone'] }, GBP(1));
+    await shop.call('post /v1/products/product_g/unpublish', { caller: KEEPER });
+    await show(shop, model);
+    const counted = [
+      { id: 'Tea', products: 1 },
+      { id: 'a.b $c', products: 1 },
+      { id: 'kitchen', products: 2 },
+      { id: 'tea', products: 1 },
+      { id: 'Étagère', products: 1 },
+    ];
+    for (const limit of [1, 2, 5]) {
+      expect(await allPages((after) => model.queries.categories({ limit, after }))).to.deep.equal(counted);
+    }
+    expect(await model.queries.categories({ limit: 5 })).not.to.have.property('next');
+  });
 }
 
 export function productSearchContract(open: Open<ProductSearchQueries>): void {
