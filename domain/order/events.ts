@@ -90,7 +90,11 @@ export const orderEvents = {
     }),
     personal: orderPersonal,
   },
-  OrderConfirmed: { version: 1, data: z.strictObject(order) },
+  /** With `allocation` where the stock was found elsewhere than where it was looked for first. */
+  OrderConfirmed: {
+    version: 1,
+    data: z.strictObject({ ...order, reservationId: operationId.optional(), allocation: parcels.optional() }),
+  },
   /** `reason` is a problem code such as `out_of_stock` or `payment_declined`. */
   OrderRejected: {
     version: 1,
