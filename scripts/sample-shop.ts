@@ -1,8 +1,10 @@
 // The small shop that a first start shows: a few published products with stock, put there by ordinary commands.
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
-import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
+import type { Position } from '../domain/kernel/commit.js';
 import type { SeenCommits } from '../domain/kernel/consistency.js';
+import type { Decider } from '../domain/kernel/decider.js';
+import type { DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
 import { type StreamId, streamId } from '../domain/kernel/stream.js';
@@ -40,62 +42,82 @@ const PRODUCTS: [string, string, string, ProductDetails['title'], string, ...`${
 export interface SampleShopDeps {
   runner: CommandRunner;
   store: EventStore;
-  clock: Clock;
 }
 
 /**
- * Fills an empty log; one that holds anything else is left alone. A start that died half-way is completed by the next.
+ * Fills an empty log; one that holds anything else is left alone. Ends between two commands when `signal` aborts, with
+ * its reason; what is missing then, or after a crash, is made up for by the next start, whenever that is.
  * Resolves to the commits that show it, or undefined if there was nothing to do.
  */
-export async function fillEmptyShop(deps: SampleShopDeps): Promise<SeenCommits | undefined> {
-  const [first, last] = await Promise.all(
-    [PRODUCTS[0]!, PRODUCTS.at(-1)!].map(([key]) => deps.runner.load(product, streamOf(productIdOf(key)))),
-  );
-  const begun = first!.state !== null;
-  const done = last!.state !== null;
-  if (done || (!begun && !(await isEmpty(deps.store)))) return undefined;
+export async function fillEmptyShop(
+  { runner, store }: SampleShopDeps,
+  signal: AbortSignal,
+): Promise<SeenCommits | undefined> {
+  const steps = PRODUCTS.flatMap(stepsOf);
+  const [begun, ended] = await Promise.all([steps[0]!, steps.at(-1)!].map((step) => isDone(step, store)));
+  if (ended || (!begun && !(await isEmpty(store)))) return undefined;
   const written = new Map<StreamId, number>();
-  for (const line of PRODUCTS) await fill(deps, line, written);
+  for (const { id, stream, execute } of steps) {
+    signal.throwIfAborted();
+    const { position } = await execute(runner, { id, ...META });
+    written.set(stream, position.commitNo);
+  }
   return written;
 }
 
-async function fill(
-  { runner, clock }: SampleShopDeps,
-  line: (typeof PRODUCTS)[number],
-  written: Map<StreamId, number>,
-): Promise<void> {
-  const [key, category, brand, title, description, ...stocked] = line;
-  const productId = productIdOf(key);
+/** Each may have been issued by an earlier start, however long ago: the stream's whole past says whether it was. */
+const META = {
+  issuedAt: 0,
+  late: 'search',
+  correlationId: 'sample-shop',
+  actor: { type: 'staff', id: 'sample-shop' },
+} satisfies Omit<CommandMeta, 'id'>;
+
+interface Step {
+  /** Of its command. */
+  id: string;
+  stream: StreamId;
+  execute(runner: CommandRunner, meta: CommandMeta): Promise<{ position: Position }>;
+}
+
+function stepsOf([key, category, brand, title, description, ...stocked]: (typeof PRODUCTS)[number]): Step[] {
+  const productId = `product_${key}`;
   const items = stocked.map((text) => {
     const [sku = '', pence, units] = text.split(':');
-    return { sku, price: { amount: Number(pence), currency: 'GBP' }, units: Number(units) };
+    return { sku, price: { amount: Number(pence), currency: 'GBP' }, quantity: Number(units) };
   });
-  const meta = (step: string): CommandMeta => ({
-    id: `sample-shop/${key}/${step}`,
-    issuedAt: clock(),
-    correlationId: 'sample-shop',
-    actor: { type: 'staff', id: 'sample-shop' },
-  });
-
-  for (const { sku, units } of items) {
-    const item = { sku, location: DEFAULT_LOCATION };
-    await runner.execute(skuClaim, streamId('sku', sku), { type: 'ClaimSku', sku, productId }, meta(`claim ${sku}`));
-    const receipt = { type: 'ReceiveStock', ...item, productId, movementId: 'sample-shop', quantity: units } as const;
-    const { position } = await runner.execute(stockItem, stockStream(item), receipt, meta(`receive ${sku}`));
-    written.set(stockStream(item), position.commitNo);
-  }
   const details = { title, description, brand, categories: [category] };
   const variants = items.map(({ sku, price }) => ({ sku, prices: [price] }));
   const stream = streamOf(productId);
-  const [, { position }] = await Promise.all([
-    runner.execute(product, stream, { type: 'DraftProduct', productId, details, variants }, meta('draft')),
-    runner.execute(product, stream, { type: 'PublishProduct' }, meta('publish')),
-  ]);
-  written.set(stream, position.commitNo);
+  return [
+    ...items.flatMap(({ sku, quantity }) => {
+      const item = { sku, location: DEFAULT_LOCATION };
+      const receipt = { type: 'ReceiveStock', ...item, productId, movementId: 'sample-shop', quantity } as const;
+      return [
+        step(skuClaim, streamId('sku', sku), { type: 'ClaimSku', sku, productId }),
+        step(stockItem, stockStream(item), receipt),
+      ];
+    }),
+    step(product, stream, { type: 'DraftProduct', productId, details, variants }),
+    step(product, stream, { type: 'PublishProduct' }),
+  ];
 }
 
-function productIdOf(key: string): string {
-  return `product_${key}`;
+function step<C extends { type: string }, S, E extends DomainEvent>(
+  decider: Decider<C, S, E>,
+  stream: StreamId,
+  command: C,
+): Step {
+  return {
+    id: `sample-shop/${stream}/${command.type}`,
+    stream,
+    execute: (runner, meta) => runner.execute(decider, stream, command, meta),
+  };
+}
+
+async function isDone({ id, stream }: Step, store: EventStore): Promise<boolean> {
+  for await (const { commandIds } of store.read(stream)) if (commandIds.includes(id)) return true;
+  return false;
 }
 
 /** As far as its index tells, which leaves out the last seconds. */

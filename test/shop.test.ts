@@ -236,6 +236,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     for (const list of ['/v1/products?', '/v1/search?', '/v1/search?sort=title&', '/v1/search?sort=-price&']) {
       expect(await pagesOf(keeper, `${list}category=${category}&limit=3`), list).to.have.members(ids);
     }
+    expect(await pagesOf(keeper, '/v1/categories?limit=2')).to.include.members(['desk', category, 'kitchen']);
     const guest = await shop.guest();
     const placed: string[] = [];
     for (const { sku } of made.slice(0, 3)) {

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { APP, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
+import { APP, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOf, DEFAULT_PORT, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
@@ -31,7 +31,7 @@ async function start(options: StartOptions): Promise<void> {
   try {
     await serve(shop, options, stop);
   } catch (error) {
-    if (error !== stop.reason) throw error; // asked to stop while an engine was waited for
+    if (error !== stop.reason) throw error; // asked to stop before everything was ready
   } finally {
     await shop.close();
   }
@@ -44,7 +44,8 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
   const running = runBackground(shop, background.signal);
   running.catch(() => {}); // awaited below; until then a failure must not be unhandled
   try {
-    const filled = !options.empty && (await fillAndShow(shop));
+    const filled = !options.empty && (await fillAndShow(shop, stop));
+    stop.throwIfAborted();
     const { profile, dataDir } = shop.config;
     console.log(welcome({ url: server.url, profile, dataDir, filled, seconds: process.uptime().toFixed(1) }));
     await Promise.race([aborted(stop), running]);
@@ -57,11 +58,11 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
 }
 
 /** True if the sample shop was put there; then what the welcome invites to is to be seen, if the read models are in time. */
-async function fillAndShow(shop: Shop): Promise<boolean> {
-  const [runner, store, clock] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE), shop.get(CLOCK)]);
-  const written = await fillEmptyShop({ runner, store, clock });
+async function fillAndShow(shop: Shop, stop: AbortSignal): Promise<boolean> {
+  const [runner, store] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE)]);
+  const written = await fillEmptyShop({ runner, store }, stop);
   if (!written) return false;
-  await (await shop.get(READ_MODELS)).show(written, SHOW_SAMPLE_SHOP_MS);
+  await Promise.race([aborted(stop), (await shop.get(READ_MODELS)).show(written, SHOW_SAMPLE_SHOP_MS)]);
   return true;
 }
 
