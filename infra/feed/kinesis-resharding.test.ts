@@ -91,7 +91,7 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
       checkpoints,
       codec,
       alarm: silent,
-      log: { warn: silent, error: silent },
+      log: { info: silent, warn: silent, error: silent },
       pollMs: 5,
     });
     await feed.run(

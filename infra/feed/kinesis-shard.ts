@@ -7,7 +7,7 @@ import {
   type KinesisClient,
   type _Record as KinesisRecord,
 } from '@aws-sdk/client-kinesis';
-import type { Logger } from 'pino';
+import type { Logger } from '../../projections/runtime/projector.js';
 
 /** Most records of one GetRecords. */
 const PAGE_RECORDS = 1_000;
@@ -30,7 +30,7 @@ export interface ShardReading {
   deliver: (records: KinesisRecord[]) => Promise<void>;
   /** Told after each page how far it is behind the end of the stream, in ms. */
   onPage: (behindMs: number) => void;
-  log: Pick<Logger, 'warn'>;
+  log: Logger;
   signal: AbortSignal;
 }
 

@@ -48,7 +48,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
       checkpoints,
       codec,
       alarm: (...alarm) => void alarms.push(alarm),
-      log: { warn: write, error: write } as KinesisFeedOptions['log'],
+      log: { info: write, warn: write, error: write },
       pollMs: 10,
       ...options,
     });

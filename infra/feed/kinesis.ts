@@ -9,9 +9,9 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis';
-import type { Logger } from 'pino';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { ChangeFeed, TamperAlarm } from '../../domain/kernel/feed.js';
+import type { Logger } from '../../projections/runtime/projector.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
 import { readChangeRecord } from './kinesis-record.js';
@@ -39,7 +39,7 @@ export interface KinesisFeedOptions {
   checkpoints: FeedCheckpoints;
   codec: Pick<CommitCodec, 'decode'>;
   alarm: TamperAlarm;
-  log: Pick<Logger, 'warn' | 'error'>;
+  log: Logger;
   pollMs?: number;
 }
 
