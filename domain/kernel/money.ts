@@ -53,3 +53,13 @@ export function allocate(amount: number, weights: readonly number[]): number[] {
   for (const share of byRemainder.slice(0, missing)) share.part += 1;
   return shares.map(({ part }) => part);
 }
+
+/** `amount × part / whole` to the nearest minor unit, half to even: the one rounding rule of discounts and taxes. Integers ≥ 0, whole > 0. */
+export function shareOf(amount: number, part: number, whole: number): number {
+  const exact = BigInt(amount) * BigInt(part);
+  const divisor = BigInt(whole);
+  const floor = exact / divisor;
+  const twiceRest = 2n * (exact % divisor);
+  const up = twiceRest > divisor || (twiceRest === divisor && floor % 2n === 1n);
+  return Number(up ? floor + 1n : floor);
+}

@@ -1,0 +1,56 @@
+// What a coupon takes off the goods of a cart: never more than is left of a line, in parts that add up to the whole.
+import type { CouponTerms } from '../coupon/events.js';
+import { allocate, shareOf, sum } from '../kernel/money.js';
+
+/** `left`: what the line costs after the coupons before this one, in minor units. */
+export interface DiscountableLine {
+  sku: string;
+  quantity: number;
+  unitPrice: number;
+  left: number;
+}
+
+/** What a coupon whose conditions are met takes off each line. */
+export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine[]): number[] {
+  switch (terms.kind) {
+    case 'percentage':
+      return spread(shareOf(leftOf(lines), terms.basisPoints, 10_000), lines);
+    case 'amount':
+      return spread(Math.min(terms.amount, leftOf(lines)), lines);
+    case 'free_shipping':
+      return lines.map(() => 0);
+    case 'buy_x_get_y':
+      return freeUnits(terms, lines).map((free, index) => {
+        const { left, quantity } = lines[index]!;
+        return shareOf(left, free, quantity);
+      });
+  }
+}
+
+/** In proportion to what is left of each line, so that no line gets more than that. */
+function spread(amount: number, lines: readonly DiscountableLine[]): number[] {
+  if (amount === 0) return lines.map(() => 0);
+  return allocate(
+    amount,
+    lines.map(({ left }) => left),
+  );
+}
+
+/** How many units of each line are free: the cheapest of those that count, of equal ones the last of the cart. */
+function freeUnits(
+  { buy, get, skus }: Extract<CouponTerms, { kind: 'buy_x_get_y' }>,
+  lines: readonly DiscountableLine[],
+): number[] {
+  const counted = lines.map((line, index) => ({ ...line, index })).filter(({ sku }) => !skus || skus.includes(sku));
+  let open = Math.floor(sum(counted.map(({ quantity }) => quantity)) / (buy + get)) * get;
+  const free = lines.map(() => 0);
+  for (const { index, quantity } of counted.sort((a, b) => a.unitPrice - b.unitPrice || b.index - a.index)) {
+    free[index] = Math.min(quantity, open);
+    open -= free[index];
+  }
+  return free;
+}
+
+function leftOf(lines: readonly DiscountableLine[]): number {
+  return sum(lines.map(({ left }) => left));
+}

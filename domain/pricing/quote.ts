@@ -1,0 +1,151 @@
+// What a cart costs: discounts, then shipping, then tax. Pure: the same request makes the same quote, wherever and whenever.
+import type { CouponTerms } from '../coupon/events.js';
+import { isValidAt } from '../coupon/validity.js';
+import { shareOf, sum } from '../kernel/money.js';
+import type { OrderLine, Shipping } from '../order/events.js';
+import { SHIPPING_TAX_CATEGORY, type TaxRate } from '../tariffs/events.js';
+import type { Place } from '../tariffs/place.js';
+import { type Parcel, type ShippingTable, shippingPrice } from '../tariffs/shipping-table.js';
+import { isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
+import { discountsOf } from './discounts.js';
+import { type Totals, totalsOf } from './totals.js';
+
+/** Tax rates are kept to hundredths of a basis point. */
+const TAX_RATE_SCALE = 100;
+
+/** Prices in minor units of the request's currency, weight of one unit in grams. */
+export interface QuoteLine {
+  id: string;
+  sku: string;
+  title: string;
+  quantity: number;
+  unitPrice: number;
+  taxCategory?: string | undefined;
+  weight?: number | undefined;
+}
+
+export interface QuoteRequest {
+  currency: string;
+  lines: readonly QuoteLine[];
+  shippingMethod?: string | undefined;
+  /** Without it there is no tax yet, and shipping only where it is the same everywhere. */
+  address?: Place | undefined;
+  /** Each applies to what those before it left over. */
+  coupons: readonly { code: string; terms: CouponTerms }[];
+  taxTable: TaxTable;
+  shippingTable: ShippingTable;
+  /** Ms of the log's clock: coupons have their time. */
+  now: number;
+}
+
+export interface Quote extends Totals {
+  /** As an order has them. */
+  lines: OrderLine[];
+  /** Absent if no method was chosen, or if it does not send this there. */
+  shipping?: Shipping;
+  /** What each coupon takes off; one with 0 does not apply, and an order does not redeem it. */
+  coupons: { code: string; amount: number }[];
+  /** Prices contain the tax. */
+  taxIncluded?: true;
+}
+
+/** One of the methods that send what is in a cart to its address. */
+export interface ShippingOption {
+  method: string;
+  title: string;
+  /** Before discount and tax. */
+  amount: number;
+}
+
+export function quoteOf(request: QuoteRequest): Quote {
+  const goods = discountedGoods(request);
+  const shipping = discountedShipping(request, goods.left);
+  const { taxTable, address } = request;
+  const taxIncluded = address !== undefined && isTaxIncluded(taxTable, address.country);
+  const taxOf = (amount: number, category: string | undefined) => {
+    const rate = address && taxRateFor(taxTable, address, category);
+    return rate ? shareOf(amount, ...fractionOf(rate)) : 0;
+  };
+
+  const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded'> = {
+    lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
+      const total = quantity * unitPrice;
+      const left = goods.left[index]!;
+      return { id, sku, title, quantity, unitPrice, total, ...parts(total - left, taxOf(left, taxCategory)) };
+    }),
+    ...(shipping && {
+      shipping: {
+        method: shipping.method,
+        amount: shipping.amount,
+        ...parts(shipping.discount, taxOf(shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY)),
+      },
+    }),
+    ...(taxIncluded && { taxIncluded: true }),
+  };
+  const coupons = request.coupons.map(({ code }, index) => ({
+    code,
+    amount: goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0),
+  }));
+  return { ...priced, coupons, ...totalsOf(priced) };
+}
+
+export function shippingOptions(request: Omit<QuoteRequest, 'shippingMethod'>): ShippingOption[] {
+  const parcel = parcelOf(request, discountedGoods(request).left);
+  return request.shippingTable.flatMap((method) => {
+    const amount = shippingPrice(method, parcel);
+    return amount === undefined ? [] : [{ method: method.id, title: method.title, amount }];
+  });
+}
+
+/** What is left of each line, and what each coupon took. */
+function discountedGoods(request: QuoteRequest): { left: number[]; discounts: number[] } {
+  const { lines, coupons } = request;
+  let left = lines.map(({ quantity, unitPrice }) => quantity * unitPrice);
+  const discounts = coupons.map(({ terms }) => {
+    if (!applies(terms, request)) return 0;
+    const taken = discountsOf(
+      terms,
+      lines.map((line, index) => ({ ...line, left: left[index]! })),
+    );
+    left = left.map((amount, index) => amount - taken[index]!);
+    return sum(taken);
+  });
+  return { left, discounts };
+}
+
+/** `coupon`: the index of the one that pays for it. */
+function discountedShipping(
+  request: QuoteRequest,
+  left: readonly number[],
+): { method: string; amount: number; discount: number; coupon: number } | undefined {
+  const method = request.shippingTable.find(({ id }) => id === request.shippingMethod);
+  const amount = method && shippingPrice(method, parcelOf(request, left));
+  if (amount === undefined) return undefined;
+  const coupon = request.coupons.findIndex(({ terms }) => terms.kind === 'free_shipping' && applies(terms, request));
+  return { method: method!.id, amount, discount: coupon < 0 ? 0 : amount, coupon };
+}
+
+function parcelOf({ currency, address, lines }: QuoteRequest, left: readonly number[]): Parcel {
+  const weight = sum(lines.map((line) => line.quantity * (line.weight ?? 0)));
+  return { currency, place: address, weight, value: sum(left) };
+}
+
+function applies(terms: CouponTerms, { currency, lines, now }: QuoteRequest): boolean {
+  if (!isValidAt(terms, now)) return false;
+  if (terms.kind === 'amount' && terms.currency !== currency) return false;
+  const { minimum } = terms;
+  const subtotal = sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice));
+  return !minimum || (minimum.currency === currency && subtotal >= minimum.amount);
+}
+
+/** Of a price: a tax that it contains is rate / (1 + rate) of it. */
+function fractionOf({ basisPoints, included }: TaxRate): [part: number, whole: number] {
+  const part = Math.round(basisPoints * TAX_RATE_SCALE);
+  const whole = 10_000 * TAX_RATE_SCALE;
+  return [part, included ? whole + part : whole];
+}
+
+/** Zeros are left out. */
+function parts(discount: number, tax: number): { discount?: number; tax?: number } {
+  return { ...(discount > 0 && { discount }), ...(tax > 0 && { tax }) };
+}

@@ -1,0 +1,79 @@
+// How orders can be sent, and what that costs: zones by place and currency, rates flat, by weight or by value.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import { sameJson } from '../kernel/json.js';
+import { streamId } from '../kernel/stream.js';
+import { type ShippingMethod, type ShippingTableEvent, type ShippingZone, shippingTableEvents } from './events.js';
+import { type Place, sameRegion } from './place.js';
+
+export const MAX_SHIPPING_METHODS = 50;
+
+export const SHIPPING_TABLE = streamId('shipping-table', 'shop');
+
+/** Is always there, and free until it is redefined. */
+const STANDARD: ShippingMethod = { id: 'standard', title: 'Standard delivery', zones: [] };
+
+export type ShippingTableCommand =
+  | { type: 'SetShippingMethod'; method: ShippingMethod }
+  | { type: 'RemoveShippingMethod'; id: string };
+
+export type ShippingTable = readonly ShippingMethod[];
+
+/** What is sent: `weight` in grams, `value` in minor units of `currency`. Without a place only zones without places fit. */
+export interface Parcel {
+  currency: string;
+  place?: Place | undefined;
+  weight: number;
+  value: number;
+}
+
+export const shippingTable: Decider<ShippingTableCommand, ShippingTable, ShippingTableEvent> = {
+  category: 'shipping-table',
+  events: shippingTableEvents,
+  initialState: [STANDARD],
+  decide,
+  evolve,
+};
+
+/** What a method asks for a parcel, in minor units; undefined where it does not go. The most specific zone counts. */
+export function shippingPrice({ zones }: ShippingMethod, parcel: Parcel): number | undefined {
+  if (zones.length === 0) return 0;
+  const [zone] = zones
+    .filter((candidate) => reaches(candidate, parcel))
+    .sort((a, b) => specificity(b) - specificity(a));
+  if (!zone) return undefined;
+  const measure = zone.by === 'weight' ? parcel.weight : parcel.value;
+  return zone.rates.find(({ upTo }) => upTo === undefined || measure <= upTo)?.amount;
+}
+
+function reaches({ currency, countries, regions }: ShippingZone, parcel: Parcel): boolean {
+  if (currency !== parcel.currency) return false;
+  const { place } = parcel;
+  if (countries && !(place && countries.includes(place.country))) return false;
+  return !regions || regions.some((region) => sameRegion(region, place?.region));
+}
+
+function specificity({ countries, regions }: ShippingZone): number {
+  return (countries ? 1 : 0) + (regions ? 1 : 0);
+}
+
+function decide(command: ShippingTableCommand, table: ShippingTable): readonly ShippingTableEvent[] | Rejection {
+  if (command.type === 'RemoveShippingMethod') {
+    const { id } = command;
+    if (id === STANDARD.id) return reject('rule_violated', `${id} is always there; redefine it instead.`);
+    return table.some((method) => method.id === id) ? [{ type: 'ShippingMethodRemoved', data: { id } }] : [];
+  }
+  const { method } = command;
+  const known = table.find(({ id }) => id === method.id);
+  if (!known && table.length >= MAX_SHIPPING_METHODS) {
+    return reject('rule_violated', `There are at most ${MAX_SHIPPING_METHODS} shipping methods.`);
+  }
+  return sameJson(known, method) ? [] : [{ type: 'ShippingMethodSet', data: method }];
+}
+
+/** A method that is redefined keeps its place in the list that customers see. */
+function evolve(table: ShippingTable, { type, data }: ShippingTableEvent): ShippingTable {
+  if (type === 'ShippingMethodRemoved') return table.filter(({ id }) => id !== data.id);
+  const known = table.some(({ id }) => id === data.id);
+  return known ? table.map((method) => (method.id === data.id ? data : method)) : [...table, data];
+}

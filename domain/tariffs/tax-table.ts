@@ -1,0 +1,70 @@
+// The tax rates of the shop, at most one for a place and category; the most specific one counts.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import { sameJson } from '../kernel/json.js';
+import { streamId } from '../kernel/stream.js';
+import { type TaxRate, type TaxTableEvent, taxTableEvents } from './events.js';
+import { type Place, sameRegion } from './place.js';
+
+export const MAX_TAX_RATES = 1_000;
+
+export const TAX_TABLE = streamId('tax-table', 'shop');
+
+export type TaxTableCommand = { type: 'SetTaxRate'; rate: TaxRate } | { type: 'RemoveTaxRate'; id: string };
+
+export type TaxTable = readonly TaxRate[];
+
+export const taxTable: Decider<TaxTableCommand, TaxTable, TaxTableEvent> = {
+  category: 'tax-table',
+  events: taxTableEvents,
+  initialState: [],
+  decide,
+  evolve,
+};
+
+/** What taxes this category in this place: a region's rate before its country's, a category's before the general one. */
+export function taxRateFor(table: TaxTable, place: Place, category: string | undefined): TaxRate | undefined {
+  const fits = ({ country, region, category: of }: TaxRate) =>
+    country === place.country &&
+    (region === undefined || sameRegion(region, place.region)) &&
+    (of === undefined || of === category);
+  const weight = ({ region, category: of }: TaxRate) => (region === undefined ? 0 : 2) + (of === undefined ? 0 : 1);
+  return table
+    .filter(fits)
+    .reduce<TaxRate | undefined>((best, rate) => (best && weight(best) >= weight(rate) ? best : rate), undefined);
+}
+
+/** Whether prices contain the tax of this country. */
+export function isTaxIncluded(table: TaxTable, country: string): boolean {
+  return table.some((rate) => rate.country === country && rate.included === true);
+}
+
+function decide(command: TaxTableCommand, table: TaxTable): readonly TaxTableEvent[] | Rejection {
+  if (command.type === 'RemoveTaxRate') {
+    const { id } = command;
+    return table.some((rate) => rate.id === id) ? [{ type: 'TaxRateRemoved', data: { id } }] : [];
+  }
+  const { rate } = command;
+  const { id, country, region, category, included } = rate;
+  const others = table.filter((other) => other.id !== id);
+  const twin = others.find(
+    (other) => other.country === country && sameRegion(other.region, region) && other.category === category,
+  );
+  if (twin) return reject('conflict', `${twin.id} is the rate for the same place and category.`);
+  const unlike = others.find((other) => other.country === country && other.included !== included);
+  if (unlike) {
+    const how = unlike.included ? 'contain' : 'do not contain';
+    return reject(
+      'rule_violated',
+      `Prices in ${country} ${how} the tax, says ${unlike.id}; remove its other rates first.`,
+    );
+  }
+  if (others.length >= MAX_TAX_RATES) return reject('rule_violated', `There are at most ${MAX_TAX_RATES} tax rates.`);
+  const known = table.find((other) => other.id === id);
+  return sameJson(known, rate) ? [] : [{ type: 'TaxRateSet', data: rate }];
+}
+
+function evolve(table: TaxTable, { type, data }: TaxTableEvent): TaxTable {
+  const others = table.filter(({ id }) => id !== data.id);
+  return type === 'TaxRateSet' ? [...others, data] : others;
+}
