@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { skuSchema } from '../kernel/id.js';
-import { moneySchema } from '../kernel/money.js';
+import { amountSchema, currencySchema, moneySchema } from '../kernel/money.js';
 import { couponCodeSchema, customerIdSchema, orderIdSchema } from '../order/events.js';
 
 /** Most units that a buy-x-get-y coupon asks for, or gives. */
@@ -27,7 +27,7 @@ export const couponTermsSchema = z
     /** Of what the goods come to: 2,500 is a quarter. */
     z.strictObject({ kind: z.literal('percentage'), basisPoints: z.int().min(1).max(10_000), ...conditions }),
     /** Off the goods; in another currency the coupon does not apply. */
-    z.strictObject({ kind: z.literal('amount'), ...moneySchema.shape, ...conditions }),
+    z.strictObject({ kind: z.literal('amount'), amount: amountSchema.min(1), currency: currencySchema, ...conditions }),
     z.strictObject({ kind: z.literal('free_shipping'), ...conditions }),
     /** Of every `buy` + `get` units of these SKUs (or of all) the `get` cheapest are free. */
     z.strictObject({

@@ -1,0 +1,169 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { isRejection } from '../kernel/errors.js';
+import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { type Coupon, type CouponCommand, coupon, MAX_REDEMPTIONS } from './coupon.js';
+import { type CouponEvent, type CouponTerms, couponTermsSchema } from './events.js';
+
+const code = 'SPRING';
+const tenth: CouponTerms = { kind: 'percentage', basisPoints: 1_000 };
+const defined = (terms: Partial<CouponTerms> = {}): CouponEvent => ({
+  type: 'CouponDefined',
+  data: { code, terms: { ...tenth, ...terms } as CouponTerms },
+});
+const redeemed = (orderId: string, customerId = 'customer_ada'): CouponEvent => ({
+  type: 'CouponRedeemed',
+  data: { code, orderId, customerId },
+});
+const released = (orderId: string): CouponEvent => ({ type: 'CouponReleased', data: { code, orderId } });
+const redeem = (orderId: string, customerId = 'customer_ada'): CouponCommand => ({
+  type: 'RedeemCoupon',
+  code,
+  orderId,
+  customerId,
+});
+const release = (orderId: string): CouponCommand => ({ type: 'ReleaseRedemption', code, orderId });
+const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
+
+describe('A coupon', () => {
+  const { given } = decider(coupon);
+
+  it('does nothing when a command is issued again', () => {
+    issuedTwiceChangesNothing(coupon, {
+      DefineCoupon: { given: [defined({ limit: 1 })], when: { type: 'DefineCoupon', code, terms: tenth } },
+      RedeemCoupon: { given: [defined({ limit: 1 })], when: redeem('order_1') as never },
+      ReleaseRedemption: { given: [defined(), redeemed('order_1')], when: release('order_1') as never },
+    });
+  });
+
+  it('is redeemed by an order once', () => {
+    given([defined()])
+      .when(redeem('order_1'))
+      .then([redeemed('order_1')]);
+    given([defined(), redeemed('order_1')])
+      .when(redeem('order_1'))
+      .then([]);
+  });
+
+  it('is not redeemed before it is defined', () => {
+    given([]).when(redeem('order_1')).thenRejected('not_found', { coupon: code });
+  });
+
+  it('is valid from its first moment until just before its last', () => {
+    const history = [defined({ validFrom: day(0), validUntil: day(1) })];
+    const used = [redeemed('order_1')];
+    given(history).when(redeem('order_1'), TEST_NOW).then(used);
+    given(history)
+      .when(redeem('order_1'), TEST_NOW + 86_400_000 - 1)
+      .then(used);
+    for (const now of [TEST_NOW - 1, TEST_NOW + 86_400_000]) {
+      given(history).when(redeem('order_1'), now).thenRejected('rule_violated', { coupon: code });
+    }
+  });
+
+  it('is refused beyond its limit in total', () => {
+    given([defined({ limit: 2 }), redeemed('order_1'), redeemed('order_2', 'customer_bob')])
+      .when(redeem('order_3', 'customer_cleo'))
+      .thenRejected('rule_violated', { coupon: code });
+  });
+
+  it('is refused beyond its limit for one customer, not for another', () => {
+    const history = [defined({ limitPerCustomer: 1 }), redeemed('order_1')];
+    given(history).when(redeem('order_2')).thenRejected('rule_violated', { coupon: code });
+    given(history)
+      .when(redeem('order_2', 'customer_bob'))
+      .then([redeemed('order_2', 'customer_bob')]);
+  });
+
+  it('can be redeemed again by others once an order gives back', () => {
+    const history = [defined({ limit: 1, limitPerCustomer: 1 }), redeemed('order_1'), released('order_1')];
+    given(history)
+      .when(redeem('order_2'))
+      .then([redeemed('order_2')]);
+  });
+
+  it('is never redeemed by an order that has given back, even before it redeemed', () => {
+    given([defined()])
+      .when(release('order_1'))
+      .then([released('order_1')]);
+    for (const history of [
+      [defined(), released('order_1')],
+      [defined(), redeemed('order_1'), released('order_1')],
+    ]) {
+      given(history).when(redeem('order_1')).thenRejected('conflict', { coupon: code });
+    }
+  });
+
+  it('forgets who gave back once no command that old is taken, and never who redeems', () => {
+    const history = [defined(), redeemed('order_1'), released('order_2'), released('order_3')];
+    const before = given(history).state;
+    const later = fold(coupon, before, [released('order_4')], TEST_NOW + RETRY_HORIZON_MS + 1);
+    expect(later.released.map(({ orderId }) => orderId)).to.deep.equal(['order_4']);
+    const justBefore = fold(coupon, before, [released('order_4')], TEST_NOW + RETRY_HORIZON_MS);
+    expect(justBefore.released).to.have.length(3);
+    expect(coupon.decide(redeem('order_1'), later, TEST_NOW)).to.deep.equal([]);
+  });
+
+  it('has terms that can be changed; what was redeemed stays redeemed', () => {
+    const history = [defined({ limit: 3 }), redeemed('order_1'), redeemed('order_2'), defined({ limit: 1 })];
+    given(history).when(redeem('order_3')).thenRejected('rule_violated', { coupon: code });
+    expect(given(history).state.redeemed).to.equal(2);
+  });
+
+  it('is redeemed by so many orders at most, whatever its terms say', () => {
+    const full = { ...given([defined({ limit: MAX_REDEMPTIONS + 1 })]).state, redeemed: MAX_REDEMPTIONS };
+    expect(coupon.decide(redeem('order_1'), full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+    const open = { ...full, redeemed: MAX_REDEMPTIONS - 1 };
+    expect(coupon.decide(redeem('order_1'), open, TEST_NOW)).to.deep.equal([redeemed('order_1')]);
+  });
+
+  it('is never redeemed above its limits, whatever is redeemed, given back and redefined by whom', () => {
+    const order = fc.integer({ min: 0, max: 12 }).map((n) => `order_${n}`);
+    const customer = fc.constantFrom('customer_ada', 'customer_bob', 'customer_cleo');
+    const command: fc.Arbitrary<CouponCommand> = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(order, customer).map(([orderId, who]) => redeem(orderId, who)) },
+      { weight: 1, arbitrary: order.map(release) },
+    );
+    const limits = fc.record({
+      limit: fc.integer({ min: 1, max: 5 }),
+      limitPerCustomer: fc.integer({ min: 1, max: 3 }),
+    });
+    fc.assert(
+      fc.property(limits, fc.array(command, { maxLength: 60 }), (terms, commands) => {
+        let state: Coupon = given([defined(terms)]).state;
+        const holders = new Map<string, string>();
+        for (const issued of commands) {
+          const decision = coupon.decide(issued, state, TEST_NOW);
+          if (isRejection(decision)) continue;
+          state = fold(coupon, state, decision, TEST_NOW);
+          for (const { type, data } of decision) {
+            if (type === 'CouponRedeemed') holders.set(data.orderId, data.customerId);
+            if (type === 'CouponReleased') holders.delete(data.orderId);
+          }
+          expect(holders.size).to.be.at.most(terms.limit);
+          expect(state.redeemed).to.equal(holders.size);
+          for (const who of holders.values()) {
+            const times = [...holders.values()].filter((other) => other === who).length;
+            expect(times).to.be.at.most(terms.limitPerCustomer);
+          }
+        }
+      }),
+    );
+  });
+
+  it('has terms that make sense', () => {
+    for (const wrong of [
+      { kind: 'percentage', basisPoints: 10_001 },
+      { kind: 'percentage', basisPoints: 0 },
+      { kind: 'amount', amount: -1, currency: 'GBP' },
+      { kind: 'buy_x_get_y', buy: 0, get: 1 },
+      { ...tenth, validFrom: day(1), validUntil: day(1) },
+      { ...tenth, validFrom: 'tomorrow' },
+      { ...tenth, limit: 0 },
+    ]) {
+      expect(couponTermsSchema.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
+    }
+    expect(couponTermsSchema.safeParse({ ...tenth, validFrom: day(1), validUntil: day(2) }).success).to.equal(true);
+  });
+});

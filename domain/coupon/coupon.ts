@@ -1,0 +1,132 @@
+// A coupon: its stream is the only one to say who redeemed it, so its limits hold however many check out at once.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import { sameJson } from '../kernel/json.js';
+import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { type StreamId, streamId } from '../kernel/stream.js';
+import { type CouponEvent, type CouponTerms, couponEvents } from './events.js';
+import { isValidAt } from './validity.js';
+
+/** Orders that one code can be redeemed by, whatever its limit: each stays in the state, since it may give back one day. */
+export const MAX_REDEMPTIONS = 20_000;
+
+interface CouponKey {
+  code: string;
+}
+
+export type CouponCommand = CouponKey &
+  (
+    | { type: 'DefineCoupon'; terms: CouponTerms }
+    | { type: 'RedeemCoupon'; orderId: string; customerId: string }
+    | { type: 'ReleaseRedemption'; orderId: string }
+  );
+
+export interface Coupon {
+  /** Null until it is defined. */
+  terms: CouponTerms | null;
+  /** How many orders redeem it now. */
+  redeemed: number;
+  /** Order → customer, grouped by the order's last character so that recording one copies little. */
+  redemptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Orders that gave back within the retry horizon; `at` in ms of the log's clock. */
+  released: readonly { orderId: string; at: number }[];
+}
+
+export const coupon: Decider<CouponCommand, Coupon, CouponEvent> = {
+  category: 'coupon',
+  events: couponEvents,
+  initialState: { terms: null, redeemed: 0, redemptions: {}, released: [] },
+  decide,
+  evolve,
+  snapshot: { foldVersion: 1, every: 500 },
+};
+
+export function couponStream(code: string): StreamId {
+  return streamId('coupon', code);
+}
+
+/** Why this customer cannot redeem the coupon now; undefined if nothing is in the way. */
+export function redemptionRefusal(
+  code: string,
+  { terms, redeemed, redemptions }: Coupon,
+  customerId: string,
+  now: number,
+): Rejection | undefined {
+  const refuse = (why: string) => reject('rule_violated', `${code} ${why}.`, { coupon: code });
+  if (!terms) return reject('not_found', `There is no coupon ${code}.`, { coupon: code });
+  if (!isValidAt(terms, now)) return refuse('is not valid now');
+  if (redeemed >= Math.min(terms.limit ?? MAX_REDEMPTIONS, MAX_REDEMPTIONS)) return refuse('is used up');
+  const { limitPerCustomer } = terms;
+  if (limitPerCustomer !== undefined && timesRedeemedBy(customerId, redemptions) >= limitPerCustomer) {
+    return refuse(`can be used ${limitPerCustomer} times by one customer, and was`);
+  }
+  return undefined;
+}
+
+function decide(command: CouponCommand, state: Coupon, now: number): readonly CouponEvent[] | Rejection {
+  const { code } = command;
+  switch (command.type) {
+    case 'DefineCoupon': {
+      const { terms } = command;
+      return sameJson(terms, state.terms) ? [] : [{ type: 'CouponDefined', data: { code, terms } }];
+    }
+    case 'RedeemCoupon': {
+      const { orderId, customerId } = command;
+      if (isRedeemedBy(orderId, state)) return [];
+      if (hasReleased(orderId, state)) {
+        return reject('conflict', `${orderId} has given its redemption of ${code} back.`, { coupon: code });
+      }
+      const refusal = redemptionRefusal(code, state, customerId, now);
+      return refusal ?? [{ type: 'CouponRedeemed', data: { code, orderId, customerId } }];
+    }
+    case 'ReleaseRedemption': {
+      const { orderId } = command;
+      if (!isRedeemedBy(orderId, state) && hasReleased(orderId, state)) return [];
+      return [{ type: 'CouponReleased', data: { code, orderId } }];
+    }
+  }
+}
+
+function evolve(state: Coupon, { type, data }: CouponEvent, at: number): Coupon {
+  switch (type) {
+    case 'CouponDefined':
+      return { ...state, terms: data.terms };
+    case 'CouponRedeemed': {
+      const { orderId, customerId } = data;
+      const group = { ...groupOf(orderId, state), [orderId]: customerId };
+      return { ...state, redeemed: state.redeemed + 1, redemptions: withGroup(orderId, state, group) };
+    }
+    case 'CouponReleased': {
+      const { orderId } = data;
+      const recent = state.released.filter((release) => release.at + RETRY_HORIZON_MS >= at);
+      const released = [...recent, { orderId, at }];
+      if (!isRedeemedBy(orderId, state)) return { ...state, released };
+      const { [orderId]: _, ...group } = groupOf(orderId, state);
+      return { ...state, released, redeemed: state.redeemed - 1, redemptions: withGroup(orderId, state, group) };
+    }
+  }
+}
+
+function isRedeemedBy(orderId: string, state: Coupon): boolean {
+  return Object.hasOwn(groupOf(orderId, state), orderId);
+}
+
+function hasReleased(orderId: string, { released }: Coupon): boolean {
+  return released.some((release) => release.orderId === orderId);
+}
+
+function timesRedeemedBy(customerId: string, redemptions: Coupon['redemptions']): number {
+  let times = 0;
+  for (const group of Object.values(redemptions)) {
+    for (const orderId in group) if (group[orderId] === customerId) times++;
+  }
+  return times;
+}
+
+function groupOf(orderId: string, { redemptions }: Coupon): Readonly<Record<string, string>> {
+  return redemptions[orderId.slice(-1)] ?? {};
+}
+
+function withGroup(orderId: string, { redemptions }: Coupon, group: Readonly<Record<string, string>>) {
+  return { ...redemptions, [orderId.slice(-1)]: group };
+}
