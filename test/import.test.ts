@@ -9,8 +9,8 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import pg from 'pg';
+import { agenda } from '../projections/models/agenda.js';
 import { catalogue } from '../projections/models/catalogue.js';
-import { openCheckouts } from '../projections/models/open-checkouts.js';
 import { orders } from '../projections/models/orders.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
@@ -246,7 +246,7 @@ async function untilCommits(commits: number, environment: Environment, over: Pro
 type Documents = Record<string, any>;
 
 type ReadModels = Record<
-  'orders' | 'stock' | 'openCheckouts' | 'unitsSold' | 'catalogue' | 'productPage' | 'productSearch',
+  'orders' | 'stock' | 'agenda' | 'unitsSold' | 'catalogue' | 'productPage' | 'productSearch',
   Documents
 >;
 
@@ -258,7 +258,7 @@ async function fromPostgres(environment: Environment): Promise<ReadModels> {
   return withPostgres(environment, async (client) => ({
     orders: await tableOf(client, orders),
     stock: await tableOf(client, stock),
-    openCheckouts: await tableOf(client, openCheckouts),
+    agenda: await tableOf(client, agenda),
     unitsSold: await tableOf(client, unitsSold),
     catalogue: await tableOf(client, catalogue),
     productPage: await tableOf(client, productPage),
@@ -270,7 +270,7 @@ async function fromManyStores(environment: Environment): Promise<ReadModels> {
   const relational = await withPostgres(environment, async (client) => ({
     orders: await tableOf(client, orders),
     stock: await tableOf(client, stock),
-    openCheckouts: await tableOf(client, openCheckouts),
+    agenda: await tableOf(client, agenda),
   }));
   return {
     ...relational,
@@ -361,9 +361,9 @@ function sumsOf({ orders, unitsSold, catalogue }: ReadModels) {
 }
 
 /** Everything paid, sent and gone; all read models of products agree. */
-function expectCompleted({ orders, stock, openCheckouts, catalogue, productPage, productSearch }: ReadModels): void {
+function expectCompleted({ orders, stock, agenda, catalogue, productPage, productSearch }: ReadModels): void {
   expect(new Set(Object.values(orders).map(({ status }) => status))).to.deep.equal(new Set(['completed']));
-  expect(Object.values(openCheckouts).filter(({ openAt }) => openAt !== undefined)).to.deep.equal([]);
+  expect(Object.values(agenda).filter((entry) => entry?.dueAt !== undefined)).to.deep.equal([]);
   const levels = Object.values(stock).flatMap(({ locations }) => locations);
   expect(levels.length).to.be.above(0);
   for (const level of levels) expect(level).to.include({ onHand: 0, reserved: 0, committed: 0 });
@@ -372,8 +372,8 @@ function expectCompleted({ orders, stock, openCheckouts, catalogue, productPage,
 }
 
 /** Without the log's own times, which differ from run to run. */
-function comparable({ openCheckouts, ...models }: ReadModels) {
-  return { ...models, checkouts: Object.keys(openCheckouts).sort() };
+function comparable({ agenda, ...models }: ReadModels) {
+  return { ...models, agenda: Object.keys(agenda).sort() };
 }
 
 function sum(numbers: readonly number[]): number {

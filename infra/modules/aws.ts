@@ -23,9 +23,9 @@ import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
-import { createPostgresOpenCheckouts } from '../read-models/open-checkouts.postgres.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
 import { createOpenSearchProductSearch } from '../read-models/product-search.opensearch.js';
@@ -170,7 +170,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
       ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
         orders: createPostgresOrders(pool),
         stock: stockQueries(postgresTable(pool, stock)),
-        openCheckouts: createPostgresOpenCheckouts(pool),
+        agenda: createPostgresAgenda(pool),
         catalogue: createMongoCatalogue(mongo),
         productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
         productPage: productPageQueries(redisDocuments(redis, productPage)),

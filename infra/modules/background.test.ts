@@ -5,7 +5,7 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import { runBackground } from './background.js';
 import type { Shop } from './open-shop.js';
-import { CHECKOUT, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
+import { AGENDA_HANDLERS, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
 
 describe('The background of a shop', () => {
   it('tells which projections stand still for as long as this process hosts them', async () => {
@@ -27,8 +27,8 @@ describe('The background of a shop', () => {
       [FEED, { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
       [READ_MODELS, { projectors: [projector] }],
       [PROJECTOR_HOSTS, hosts],
-      [QUERIES, { openCheckouts: { stuck: async () => [] } }],
-      [CHECKOUT, {}],
+      [QUERIES, { agenda: { due: async () => [] } }],
+      [AGENDA_HANDLERS, {}],
       [CLOCK, Date.now],
       [LOG, { info() {}, warn() {}, error() {} }],
     ]);

@@ -1,10 +1,11 @@
-// What goes on behind the requests: projectors and the recovery of checkouts, in one process of the shop at a time.
+// What goes on behind the requests: projectors and the agenda, in one process of the shop at a time.
 import { setMaxListeners } from 'node:events';
-import { runCheckoutRecovery } from '../../commands/processes/checkout-recovery.js';
+import { runAgenda } from '../../commands/processes/agenda.js';
+import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import { leadWhenFree, PROJECTORS_LOCK } from '../leadership.js';
 import type { Shop } from './open-shop.js';
-import { CHECKOUT, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
+import { AGENDA_HANDLERS, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
 
 const CONSUMER = 'projectors';
 
@@ -14,12 +15,12 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const feed = await shop.get(FEED);
   const { projectors } = await shop.get(READ_MODELS);
   const hosts = await shop.get(PROJECTOR_HOSTS);
-  const { openCheckouts: unfinished } = await shop.get(QUERIES);
-  const process = await shop.get(CHECKOUT);
+  const { agenda } = await shop.get(QUERIES);
+  const handlers = await shop.get(AGENDA_HANDLERS);
   const clock = await shop.get(CLOCK);
   const log = await shop.get(LOG);
-  const onError = (orderId: string | undefined, error: unknown) =>
-    log.warn({ orderId, err: error }, 'a checkout could not be finished yet');
+  const onError = (item: AgendaItem | undefined, error: unknown) =>
+    log.warn({ ...item, err: error }, 'work that is due could not be done yet; it will be tried again');
 
   setMaxListeners(0, signal); // every projector and feed waits on it
   const lead = async (leading: AbortSignal) => {
@@ -27,7 +28,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
     const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });
     hosts.add(host);
     try {
-      await Promise.all([host.done, runCheckoutRecovery({ unfinished, process, clock, onError }, leading)]);
+      await Promise.all([host.done, runAgenda({ agenda, handlers, clock, onError }, leading)]);
     } finally {
       hosts.delete(host);
     }

@@ -8,9 +8,9 @@ import { createPostgresSnapshotStore, createSnapshotsTable } from '../event-stor
 import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
-import { createPostgresOpenCheckouts } from '../read-models/open-checkouts.postgres.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
@@ -120,7 +120,7 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
       ({ pool }) => ({
         orders: createPostgresOrders(pool),
         stock: stockQueries(postgresTable(pool, stock)),
-        openCheckouts: createPostgresOpenCheckouts(pool),
+        agenda: createPostgresAgenda(pool),
         catalogue: createPostgresCatalogue(pool),
         productSearch: createPostgresProductSearch(pool),
         productPage: productPageQueries(postgresTable(pool, productPage)),

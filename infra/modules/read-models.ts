@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { agenda } from '../../projections/models/agenda.js';
 import { catalogue } from '../../projections/models/catalogue.js';
-import { openCheckouts } from '../../projections/models/open-checkouts.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -21,7 +21,7 @@ export type Sinks = Record<StoreKind, Sink>;
 const MODELS = {
   orders: { projection: orders, in: 'relational' },
   stock: { projection: stock, in: 'relational' },
-  openCheckouts: { projection: openCheckouts, in: 'relational' },
+  agenda: { projection: agenda, in: 'relational' },
   catalogue: { projection: catalogue, in: 'documents' },
   productSearch: { projection: productSearch, in: 'search' },
   productPage: { projection: productPage, in: 'cache' },

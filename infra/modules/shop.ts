@@ -2,6 +2,7 @@
 import { ContainerModule } from 'inversify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
@@ -14,6 +15,7 @@ import { createTestProvider } from '../payments/test-provider.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 import {
+  AGENDA_HANDLERS,
   CHECKOUT,
   CLOCK,
   CODEC,
@@ -86,6 +88,13 @@ export const shopModule = new ContainerModule(({ bind }) => {
             log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
         }),
       [RUNNER, CLOCK, LOG],
+    )
+    .inSingletonScope();
+
+  bind(AGENDA_HANDLERS)
+    .toResolvedValue(
+      (runner, checkout, clock) => createAgendaHandlers({ runner, checkout, clock }),
+      [RUNNER, CHECKOUT, CLOCK],
     )
     .inSingletonScope();
 

@@ -10,6 +10,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Sessions } from '../../commands/identity/ports.js';
+import type { AgendaHandlers } from '../../commands/processes/agenda.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -17,8 +18,8 @@ import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
-import type { OpenCheckoutQueries } from '../../projections/models/open-checkouts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../../projections/models/product-search.js';
@@ -39,7 +40,7 @@ export type UntilReachable = (engine: Engine) => Promise<void>;
 export interface Queries {
   orders: OrderQueries;
   stock: StockQueries;
-  openCheckouts: OpenCheckoutQueries;
+  agenda: AgendaQueries;
   catalogue: CatalogueQueries;
   productSearch: ProductSearchQueries;
   productPage: ProductPageQueries;
@@ -100,6 +101,7 @@ export const PROJECTOR_HOSTS = token<Set<Pick<ProjectorHost, 'readiness'>>>('Pro
 export const QUERIES = token<Queries>('Queries');
 
 export const RUNNER = token<CommandRunner>('CommandRunner');
+export const AGENDA_HANDLERS = token<AgendaHandlers>('AgendaHandlers');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
 
 export const ENDPOINTS = token<readonly Endpoint[]>('Endpoints');

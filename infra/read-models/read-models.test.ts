@@ -3,16 +3,16 @@ import { Client } from '@opensearch-project/opensearch';
 import { Redis } from 'ioredis';
 import { type Db, MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
+import { agenda } from '../../projections/models/agenda.js';
 import { catalogue } from '../../projections/models/catalogue.js';
-import { openCheckouts } from '../../projections/models/open-checkouts.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import {
+  agendaContract,
   catalogueContract,
-  openCheckoutsContract,
   ordersContract,
   productPageContract,
   productSearchContract,
@@ -25,10 +25,10 @@ import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
+import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
-import { createPostgresOpenCheckouts } from './open-checkouts.postgres.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres.js';
 import { createOpenSearchProductSearch } from './product-search.opensearch.js';
@@ -56,8 +56,7 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
 
   describe('The orders', () => ordersContract(open(orders, (model) => createPostgresOrders(pool, model))));
   describe('The stock', () => stockContract(open(stock, (model) => stockQueries(postgresTable(pool, model)))));
-  describe('The open checkouts', () =>
-    openCheckoutsContract(open(openCheckouts, (model) => createPostgresOpenCheckouts(pool, model))));
+  describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
   describe('The product search', () =>
     productSearchContract(open(productSearch, (model) => createPostgresProductSearch(pool, model))));

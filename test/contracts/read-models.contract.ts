@@ -1,8 +1,9 @@
 // What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
-import type { OpenCheckoutQueries } from '../../projections/models/open-checkouts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
@@ -265,8 +266,8 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
   });
 }
 
-export function openCheckoutsContract(open: Open<OpenCheckoutQueries>): void {
-  it('names the checkouts that stand still, the oldest first, and none that has ended', async () => {
+export function agendaContract(open: Open<AgendaQueries>): void {
+  it('names the checkouts that stand still, the longest due first, and none that has ended', async () => {
     const shop = createShop();
     const model = await open();
     await sell(shop, 'MUG', 500, 10);
@@ -275,10 +276,10 @@ export function openCheckoutsContract(open: Open<OpenCheckoutQueries>): void {
     const sold = await fill(shop, { MUG: 1 });
     await shop.call(`post /v1/carts/${sold}/checkout`, { caller: ADA, body: { paymentMethod: 'pm_card_visa' } });
     await show(shop, model);
-    const later = Date.now() + 1_000;
-    const stuck = carts.map((cartId) => ({ orderId: cartId.replace('cart', 'order'), cartId }));
-    expect(await model.queries.stuck(later, 10)).to.deep.equal(stuck);
-    expect(await model.queries.stuck(later, 1)).to.deep.equal(stuck.slice(0, 1));
-    expect(await model.queries.stuck(later - 3_600_000, 10)).to.deep.equal([]);
+    const later = Date.now() + RECOVER_AFTER_MS + 1_000;
+    const stuck = carts.map((cartId) => ({ kind: 'checkout', orderId: cartId.replace('cart', 'order'), cartId }));
+    expect(await model.queries.due(later, 10)).to.deep.equal(stuck);
+    expect(await model.queries.due(later, 1)).to.deep.equal(stuck.slice(0, 1));
+    expect(await model.queries.due(later - 3_600_000, 10)).to.deep.equal([]);
   });
 }

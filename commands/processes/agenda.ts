@@ -1,0 +1,71 @@
+// Works off the agenda: finishes what a dead worker has left, and does what has become due.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { AgendaItem } from '../../domain/processes/agenda.js';
+
+const LOOK_EVERY_MS = 5_000;
+/** What did not get done is tried again after as long as it has been tried, within these. */
+const FIRST_PAUSE_MS = LOOK_EVERY_MS;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+/** How many are asked for at first. */
+const BATCH = 50;
+
+/** What the feed tells of work that is due; a hint, the streams decide. */
+export interface Agenda {
+  /** What was due before this time (ms of the log's clock), the longest due first. */
+  due(before: number, limit: number): Promise<AgendaItem[]>;
+}
+
+/** How each kind of work is done. Doing it once more, too early or too late does no harm. */
+export type AgendaHandlers = {
+  [K in AgendaItem['kind']]: (item: Extract<AgendaItem, { kind: K }>) => Promise<unknown>;
+};
+
+export interface AgendaDeps {
+  agenda: Agenda;
+  handlers: AgendaHandlers;
+  clock: Clock;
+  onError: (item: AgendaItem | undefined, error: unknown) => void;
+}
+
+/** Looks again and again until aborted. */
+export async function runAgenda(deps: AgendaDeps, signal: AbortSignal): Promise<void> {
+  const look = createAgendaWorker(deps);
+  while (!signal.aborted) {
+    await look(signal).catch((error) => deps.onError(undefined, error));
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}); // aborted
+  }
+}
+
+/** One look at the agenda per call: everything due is done once. What is due unchanged at the next look is given ever more time. */
+export function createAgendaWorker({ agenda, handlers, clock, onError }: AgendaDeps) {
+  let pauses = new Map<string, { until: number; wait: number }>();
+
+  return async function look(signal: AbortSignal): Promise<void> {
+    const now = clock();
+    const seen: typeof pauses = new Map();
+    // What cannot be done stays the longest due, so ever more is asked for.
+    for (let limit = BATCH; ; limit *= 2) {
+      const due = await agenda.due(now, limit);
+      for (const item of due) {
+        const key = JSON.stringify(item);
+        if (seen.has(key)) continue;
+        if (signal.aborted) return;
+        const pause = pauses.get(key);
+        if (pause && pause.until > now) {
+          seen.set(key, pause);
+          continue;
+        }
+        const wait = pause ? Math.min(2 * pause.wait, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
+        seen.set(key, { until: now + wait, wait });
+        await handle(item).catch((error) => onError(item, error));
+      }
+      if (due.length < limit) break;
+    }
+    pauses = seen;
+  };
+
+  function handle(item: AgendaItem): Promise<unknown> {
+    return (handlers[item.kind] as (item: AgendaItem) => Promise<unknown>)(item);
+  }
+}

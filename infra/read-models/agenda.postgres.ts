@@ -1,0 +1,19 @@
+// The agenda in Postgres.
+import type { Pool } from 'pg';
+import { type AgendaDocument, type AgendaQueries, agenda } from '../../projections/models/agenda.js';
+import { postgresTable } from './postgres.js';
+
+export function createPostgresAgenda(pool: Pool, projection = agenda): AgendaQueries {
+  const table = postgresTable(pool, projection);
+  const dueAt = table.field('dueAt');
+
+  return {
+    async due(before, limit) {
+      const rows = await table.select<{ document: AgendaDocument }>(
+        `select document from ${table.name} where ${dueAt} < $1 order by ${dueAt} limit $2`,
+        [new Date(before).toISOString(), limit],
+      );
+      return rows.map(({ document: { item } }) => item);
+    },
+  };
+}

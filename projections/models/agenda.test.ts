@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { RECOVER_AFTER_MS, RENEW_BEFORE_MS } from '../../domain/processes/agenda.js';
+import { checkoutIdOf } from '../../domain/processes/checkout.js';
+import { asStored, EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
+import { agenda } from './agenda.js';
+
+const orderId = 'order_1';
+const cartId = 'cart_1';
+const checkoutId = checkoutIdOf(orderId);
+const paymentId = 'payment_1';
+
+/** Each event is committed a second after the one before. */
+const due = (version: number, afterMs = RECOVER_AFTER_MS) => new Date(EPOCH + version * 1_000 + afterMs).toISOString();
+const happened = (...events: [type: string, data: object][]) =>
+  events.map(([type, data], index) => recorded({ type, data }, index + 1));
+const agendaAfter = (...events: [type: string, data: object][]) => project(agenda, happened(...events));
+
+const submitted: [string, object] = ['CartSubmitted', { orderId, cartId }];
+const checkout = (type: string): [string, object] => [type, { checkoutId }];
+
+describe('The agenda', () => {
+  it('holds a checkout from the submission of its cart on, so that one that never started is found', () => {
+    expect(agendaAfter(submitted).get(checkoutId)).to.deep.include({
+      item: { kind: 'checkout', orderId, cartId },
+      dueAt: due(1),
+    });
+  });
+
+  it('looks after a checkout some time after it last moved', () => {
+    const document = agendaAfter(checkout('CheckoutStarted'), checkout('CheckoutPaymentUnknown')).get(checkoutId);
+    expect(document).to.deep.include({ item: { kind: 'checkout', orderId }, dueAt: due(2) });
+  });
+
+  it('has no more to do with a checkout that has ended, even if its cart is heard of later', () => {
+    const histories = [happened(submitted), happened(checkout('CheckoutStarted'), checkout('CheckoutCompleted'))];
+    const expected = asStored(project(agenda, histories.flat()) as never);
+    fc.assert(
+      fc.property(interleavingOf(histories), (events) => {
+        const documents = project(agenda, events);
+        expect(documents.get(checkoutId)).not.to.have.property('dueAt');
+        expect(asStored(documents as never)).to.deep.equal(expected);
+      }),
+    );
+  });
+
+  it('holds an order until each of its operations is settled', () => {
+    const cancelled: [string, object] = ['OrderLinesCancelled', { orderId, cancellationId: 'c' }];
+    const fulfilled: [string, object] = ['OrderFulfilled', { orderId, fulfilmentId: 's', from: [] }];
+    const settled = (operationId: string): [string, object] => ['OrderSettled', { orderId, operationId }];
+    expect(agendaAfter(fulfilled, cancelled).get(orderId)).to.deep.include({
+      item: { kind: 'settlement', orderId },
+      dueAt: due(1),
+    });
+    expect(agendaAfter(fulfilled, cancelled, settled('s')).get(orderId)).to.include({ dueAt: due(2) });
+    expect(agendaAfter(fulfilled, cancelled, settled('s'), settled('c')).get(orderId)).to.equal(null);
+    expect(agendaAfter(['OrderFulfilled', { orderId, fulfilmentId: 's' }]).has(orderId)).to.equal(false);
+  });
+
+  it('holds a payment until its provider has answered, and looks after it before what is held lapses', () => {
+    const of = (type: string, operationId: string, more = {}): [string, object] => [
+      type,
+      { paymentId, orderId, operationId, ...more },
+    ];
+    const captureBefore = new Date(EPOCH + 7 * RENEW_BEFORE_MS).toISOString();
+    const item = { kind: 'payment', paymentId, orderId };
+    const asked = of('AuthorisationRequested', 'a');
+    const held = of('PaymentAuthorised', 'a', { captureBefore });
+    expect(agendaAfter(asked).get(paymentId)).to.deep.include({ item, dueAt: due(1) });
+    expect(agendaAfter(asked, of('PaymentAuthorised', 'a')).get(paymentId)).to.equal(null);
+    expect(agendaAfter(asked, held).get(paymentId)).to.include({
+      dueAt: new Date(EPOCH + 6 * RENEW_BEFORE_MS).toISOString(),
+    });
+    const captured = [of('CaptureRequested', 'c', { final: true }), of('PaymentCaptured', 'c')];
+    expect(agendaAfter(asked, held, captured[0]!).get(paymentId)).to.include({ dueAt: due(3) });
+    expect(agendaAfter(asked, held, ...captured).get(paymentId)).to.equal(null);
+    expect(agendaAfter(asked, held, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
+    const refunds = [of('RefundRequested', 'r1'), of('RefundRequested', 'r2'), of('PaymentRefunded', 'r2')];
+    expect(agendaAfter(asked, held, ...captured, ...refunds).get(paymentId)).to.include({ dueAt: due(5) });
+  });
+
+  it('knows of each stock item when the next reservation runs out', () => {
+    const of = (type: string, reservationId: string, expiresAt?: number): [string, object] => [
+      type,
+      { sku: 'MUG', location: 'main', reservationId, quantity: 1, ...(expiresAt && { expiresAt }) },
+    ];
+    const key = 'MUG@main';
+    const [soon, late] = [EPOCH + 60_000, EPOCH + 90_000];
+    const two = [of('StockReserved', 'r1', late), of('StockReserved', 'r2', soon)];
+    expect(agendaAfter(of('StockReserved', 'r1')).has(key)).to.equal(false);
+    expect(agendaAfter(...two).get(key)).to.deep.equal({
+      item: { kind: 'reservations', sku: 'MUG', location: 'main', expiries: { r1: late, r2: soon } },
+      dueAt: new Date(soon).toISOString(),
+    });
+    const extended = agendaAfter(...two, of('ReservationExtended', 'r2', late + 1)).get(key);
+    expect(extended).to.include({ dueAt: new Date(late).toISOString() });
+    for (const end of ['ReservationCommitted', 'ReservationReleased', 'ReservationExpired', 'StockShipped']) {
+      expect(agendaAfter(...two, of(end, 'r2')).get(key)).to.include({ dueAt: new Date(late).toISOString() });
+      expect(agendaAfter(...two, of(end, 'r2'), of(end, 'r1')).get(key)).to.equal(null);
+    }
+  });
+
+  it('holds a transfer until it has arrived, whichever location is heard of first', () => {
+    const movement = { sku: 'MUG', movementId: 'm', quantity: 2 };
+    const histories = [
+      happened(['StockTransferredOut', { ...movement, location: 'main', to: 'east' }]),
+      happened(['StockTransferredIn', { ...movement, location: 'east', from: 'main' }]),
+    ];
+    const item = { kind: 'transfer', ...movement, from: 'main', to: 'east' };
+    expect(project(agenda, histories[0]!).get('m')).to.deep.equal({ item, dueAt: due(1) });
+    for (const order of [histories, [...histories].reverse()]) {
+      expect(project(agenda, order.flat()).get('m')).to.deep.equal({ item, ended: true });
+    }
+  });
+});

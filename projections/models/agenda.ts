@@ -1,0 +1,255 @@
+// The agenda: every piece of work that is not done, with the time at which somebody has to look after it. A document
+// without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
+import type { CartEvent } from '../../domain/cart/events.js';
+import { siblingId } from '../../domain/kernel/id.js';
+import type { OrderEvent } from '../../domain/order/events.js';
+import type { PaymentEvent } from '../../domain/payment/events.js';
+import { type AgendaItem, RECOVER_AFTER_MS, RENEW_BEFORE_MS } from '../../domain/processes/agenda.js';
+import { checkoutIdOf } from '../../domain/processes/checkout.js';
+import type { CheckoutEvent } from '../../domain/processes/checkout-events.js';
+import type { StockEvent } from '../../domain/stock/events.js';
+import { type Handler, projection } from '../runtime/projection.js';
+
+/** Times are of the log's clock: imports give `occurredAt` the past. */
+export interface AgendaDocument {
+  item: AgendaItem;
+  /** RFC 3339. */
+  dueAt?: string;
+  /** Of a checkout, by the stream that tells: when it last moved, ms. */
+  moved?: { cart?: number; checkout?: number };
+  /** Of a checkout or transfer: it is over, whatever is heard of it later. */
+  ended?: true;
+  /** Of an order: operations that are not settled; of a payment: what its provider was asked. Each with its time, ms. */
+  open?: Readonly<Record<string, number>>;
+  /** Of a payment: when its authorisation has to be renewed, ms. */
+  renewAt?: number;
+}
+
+type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
+type AgendaEvent = Submission | CheckoutEvent | OrderEvent | PaymentEvent | StockEvent;
+
+// ── Checkouts: fed by cart#, where each begins, and checkout#, where each goes on ───────────────────────────────────
+
+const checkoutOf = ({ data }: { data: { checkoutId: string } }) => [data.checkoutId];
+const itemOf = (before: AgendaDocument | undefined, orderId: string) =>
+  before?.item ?? ({ kind: 'checkout', orderId } as const);
+
+const submitted: Handler<AgendaDocument, Submission> = {
+  keys: ({ data }) => [checkoutIdOf(data.orderId)],
+  evolve: (before, { data: { orderId, cartId } }, _, at) =>
+    checkoutDocument({ ...before, item: { kind: 'checkout', orderId, cartId }, moved: { ...before?.moved, cart: at } }),
+};
+
+const moves: Handler<AgendaDocument, CheckoutEvent> = {
+  keys: checkoutOf,
+  evolve: (before, { data }, _, at) =>
+    checkoutDocument({
+      ...before,
+      item: itemOf(before, siblingId('order', data.checkoutId)),
+      moved: { ...before?.moved, checkout: at },
+    }),
+};
+
+const ends: Handler<AgendaDocument, CheckoutEvent> = {
+  keys: checkoutOf,
+  evolve: (before, { data }) =>
+    checkoutDocument({ ...before, item: itemOf(before, siblingId('order', data.checkoutId)), ended: true }),
+};
+
+function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocument {
+  const { cart = 0, checkout = 0 } = parts.moved ?? {};
+  return parts.ended ? parts : { ...parts, dueAt: timeOf(Math.max(cart, checkout) + RECOVER_AFTER_MS) };
+}
+
+// ── Orders: operations that stock and payment have not followed ─────────────────────────────────────────────────────
+
+type Operation = Extract<OrderEvent, { type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' }>;
+
+const opens: Handler<AgendaDocument, Operation> = {
+  keys: (event) => (isSettled(event) ? [] : [event.data.orderId]),
+  evolve: (before, { data }, _, at) =>
+    withOpen({ item: { kind: 'settlement', orderId: data.orderId }, ...before }, operationOf(data), at),
+};
+
+const settles: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderSettled' }>> = {
+  keys: ({ data }) => [data.orderId],
+  evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
+};
+
+/** Goods that had left before the order was written down. */
+function isSettled({ type, data }: Operation): boolean {
+  return type === 'OrderFulfilled' && data.from === undefined;
+}
+
+function operationOf(data: Operation['data']): string {
+  if ('fulfilmentId' in data) return data.fulfilmentId;
+  return 'cancellationId' in data ? data.cancellationId : data.returnId;
+}
+
+// ── Payments: what the provider was asked, and what it holds not much longer ────────────────────────────────────────
+
+type PaymentOperation = Extract<PaymentEvent, { data: { operationId: string } }>;
+
+const asks: Handler<AgendaDocument, PaymentOperation> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve: (before, event, _, at) => withOpen(paymentBase(before, event), event.data.operationId, at),
+};
+
+const answers: Handler<AgendaDocument, PaymentOperation> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
+};
+
+const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentAuthorised' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, event) {
+    const { operationId, captureBefore } = event.data;
+    const answered = withoutRenewal(paymentBase(before, event));
+    if (captureBefore === undefined) return withoutOpen(answered, operationId);
+    return withoutOpen({ ...answered, renewAt: Date.parse(captureBefore) - RENEW_BEFORE_MS }, operationId);
+  },
+};
+
+/** Nothing is held any more. */
+const letsGo: Handler<AgendaDocument, PaymentOperation> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve: (before, { data }) => before && withoutOpen(withoutRenewal(before), data.operationId),
+};
+
+const captures: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'CaptureRequested' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, event, _, at) {
+    const known = paymentBase(before, event);
+    return withOpen(event.data.final ? withoutRenewal(known) : known, event.data.operationId, at);
+  },
+};
+
+function paymentBase(before: AgendaDocument | undefined, { data }: PaymentOperation): AgendaDocument {
+  const { paymentId, orderId } = data;
+  return before ?? { item: { kind: 'payment', paymentId, orderId } };
+}
+
+function withoutRenewal({ renewAt: _, ...rest }: AgendaDocument): AgendaDocument {
+  return rest;
+}
+
+// ── Stock: reservations that run out, and transfers on their way ────────────────────────────────────────────────────
+
+type Held = Extract<StockEvent, { type: 'StockReserved' | 'ReservationExtended' }>;
+type Freed = Extract<
+  StockEvent,
+  { type: 'ReservationCommitted' | 'ReservationReleased' | 'ReservationExpired' | 'StockShipped' }
+>;
+
+const holds: Handler<AgendaDocument, Held> = {
+  keys: ({ data }) => (data.expiresAt === undefined ? [] : [`${data.sku}@${data.location}`]),
+  evolve(before, { data: { sku, location, reservationId, expiresAt } }) {
+    const expiries = { ...expiriesOf(before), [reservationId]: expiresAt! };
+    return reservationsDocument({ kind: 'reservations', sku, location, expiries });
+  },
+};
+
+const frees: Handler<AgendaDocument, Freed> = {
+  keys: ({ data }) => [`${data.sku}@${data.location}`],
+  evolve(before, { data: { sku, location, reservationId } }) {
+    const { [reservationId]: ended, ...expiries } = expiriesOf(before);
+    return ended === undefined ? before : reservationsDocument({ kind: 'reservations', sku, location, expiries });
+  },
+};
+
+function expiriesOf(document: AgendaDocument | undefined): Readonly<Record<string, number>> {
+  return document?.item.kind === 'reservations' ? document.item.expiries : {};
+}
+
+function reservationsDocument(item: Extract<AgendaItem, { kind: 'reservations' }>): AgendaDocument | null {
+  const times = Object.values(item.expiries);
+  return times.length === 0 ? null : { item, dueAt: timeOf(Math.min(...times)) };
+}
+
+const leaves: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredOut' }>> = {
+  keys: ({ data }) => [data.movementId],
+  evolve(before, { data: { movementId, sku, location: from, to, quantity } }, _, at) {
+    const item = { kind: 'transfer', movementId, sku, from, to, quantity } as const;
+    return before?.ended ? before : { item, dueAt: timeOf(at + RECOVER_AFTER_MS) };
+  },
+};
+
+const arrives: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredIn' }>> = {
+  keys: ({ data }) => [data.movementId],
+  evolve: (_, { data: { movementId, sku, from, location: to, quantity } }) => {
+    return { item: { kind: 'transfer', movementId, sku, from, to, quantity }, ended: true };
+  },
+};
+
+// ── The whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const agenda = projection<AgendaDocument, AgendaEvent>({
+  name: 'agenda',
+  version: 1,
+  categories: ['cart', 'checkout', 'order', 'payment', 'stock'],
+  fields: { dueAt: 'time' },
+  on: {
+    CartSubmitted: submitted,
+    CheckoutStarted: moves,
+    CheckoutStockShort: moves,
+    CheckoutReallocated: moves,
+    CheckoutPaymentAuthorised: moves,
+    CheckoutPaymentDeclined: moves,
+    CheckoutPaymentUnknown: moves,
+    CheckoutActionRequired: moves,
+    CheckoutExpired: moves,
+    CheckoutRefused: moves,
+    CheckoutCompleted: ends,
+    CheckoutFailed: ends,
+    OrderFulfilled: opens,
+    OrderLinesCancelled: opens,
+    OrderReturned: opens,
+    OrderSettled: settles,
+    AuthorisationRequested: asks,
+    PaymentAuthorised: authorises,
+    PaymentActionRequired: answers,
+    AuthorisationDeclined: answers,
+    AuthorisationLapsed: letsGo,
+    CaptureRequested: captures,
+    PaymentCaptured: answers,
+    CaptureFailed: answers,
+    VoidRequested: asks,
+    PaymentVoided: letsGo,
+    RefundRequested: asks,
+    PaymentRefunded: answers,
+    RefundFailed: answers,
+    StockReserved: holds,
+    ReservationExtended: holds,
+    ReservationCommitted: frees,
+    ReservationReleased: frees,
+    ReservationExpired: frees,
+    StockShipped: frees,
+    StockTransferredOut: leaves,
+    StockTransferredIn: arrives,
+  },
+});
+
+/** Is `null`, a tombstone, once nothing is open: one stream alone tells of it. */
+function withOpen(document: AgendaDocument, operationId: string, at: number): AgendaDocument | null {
+  return openDocument({ ...document, open: { ...document.open, [operationId]: at } });
+}
+
+function withoutOpen(document: AgendaDocument, operationId: string): AgendaDocument | null {
+  const { [operationId]: _, ...open } = document.open ?? {};
+  return openDocument({ ...document, open });
+}
+
+function openDocument({ dueAt: _, ...document }: AgendaDocument): AgendaDocument | null {
+  const times = Object.values(document.open ?? {}).map((at) => at + RECOVER_AFTER_MS);
+  if (document.renewAt !== undefined) times.push(document.renewAt);
+  return times.length === 0 ? null : { ...document, dueAt: timeOf(Math.min(...times)) };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export interface AgendaQueries {
+  /** What was due before this time (ms of the log's clock), the longest due first. */
+  due(before: number, limit: number): Promise<AgendaItem[]>;
+}
