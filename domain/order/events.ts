@@ -155,6 +155,8 @@ export const orderEvents = {
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
 
+/** Some units of a line. */
+export type LineUnits = z.output<typeof someLines>[number];
 export type OrderLine = z.output<typeof orderLineSchema>;
 export type Shipping = z.output<typeof shippingSchema>;
 export type OrderEvent = EventOf<typeof orderEvents>;

@@ -1,12 +1,19 @@
-// An order: placed → confirmed → completed, or rejected, or cancelled. Payment and fulfilment status are derived, never set.
+// An order: placed → confirmed → completed, or rejected, expired or cancelled. It is the arbiter of every unit: per line
+// fulfilled + cancelled ≤ ordered and returned ≤ fulfilled, and what each unit is worth is told once, so that the amounts
+// add up to the total. Stock and payment follow: an operation is unsettled until they have.
 import type { z } from 'zod';
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
+import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
-import { type OrderEvent, type OrderLine, type orderContents, orderEvents } from './events.js';
+import { type LineUnits, type OrderEvent, type OrderLine, type orderContents, orderEvents } from './events.js';
+import { atDefaultLocation, type Parcel, stockNeeds, takenFrom, without } from './parcels.js';
+import { shareOf, totalsOf, worthOf } from './worth.js';
 
-/** Most bytes of JSON that a line costs, so that the largest real invoice (1,112 lines) fits one commit. */
+/**
+ * Most bytes of JSON that a line costs, so that the largest real invoice (1,112 lines) fits one commit. Only a line whose
+ * numbers alone take more has more, and one character of its title.
+ */
 export const MAX_LINE_BYTES = 200;
 
 /** Longest part of an order's id that is a number people read as it is. */
@@ -14,28 +21,72 @@ const MAX_NUMBER_LENGTH = 10;
 
 export type OrderContents = z.output<z.ZodObject<typeof orderContents>>;
 
+/** Units that came back. */
+export type ReturnedUnits = LineUnits & { writtenOff?: true | undefined };
+
 export type OrderCommand =
   | { type: 'PlaceOrder'; contents: OrderContents }
-  | { type: 'ConfirmOrder' }
+  /** With where its stock was found, if not where and as it was first looked for. */
+  | { type: 'ConfirmOrder'; allocation?: Parcel[]; reservationId?: string }
   /** `reason` is a problem code; it means nothing if the order was never placed. */
   | { type: 'RejectOrder'; reason: string; detail: string }
+  /** Before it is confirmed; its checkout undoes what was done. */
   | { type: 'CancelOrder'; reason: string }
-  /** Without lines: all that is still open. */
-  | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly { lineId: string; quantity: number }[] };
+  | { type: 'HoldOrder'; reason: string }
+  | { type: 'ResumeOrder' }
+  | OperationCommand
+  | { type: 'SettleOperation'; operationId: string };
+
+/** Each acts once per id. Without lines: all that is still open. */
+type OperationCommand =
+  /** `settled`: the goods have left and the money is in, nothing has to follow. */
+  | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; settled?: true }
+  | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
+  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[] };
 
 export interface Order {
   orderId: string;
   customerId: string;
-  status: 'placed' | 'confirmed' | 'completed' | 'rejected' | 'cancelled';
-  lines: readonly FulfilledLine[];
-  fulfilmentIds: readonly string[];
+  paymentId: string;
+  status: 'placed' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
+  /** Nothing is sent until it is resumed. */
+  held: boolean;
+  lines: readonly LineState[];
+  /** What the shipping is worth, as long as nobody was charged for it: the first fulfilment is. */
+  shippingOpen: number;
+  /** What all fulfilments are worth. */
+  fulfilledAmount: number;
+  coupons: readonly string[];
+  reservationId: string;
+  /** Units that are still held for it, by where they are. */
+  parcels: readonly Parcel[];
+  /** Fulfilments, cancellations and returns that there were. */
+  operationIds: readonly string[];
+  /** What stock and payment have to follow yet, in the order in which it was recorded. */
+  unsettled: readonly Operation[];
 }
 
-interface FulfilledLine {
+interface LineState {
   id: string;
+  sku: string;
   quantity: number;
+  /** Of all its units. */
+  worth: number;
   fulfilled: number;
+  cancelled: number;
+  returned: number;
+  /** What the fulfilled units are worth, and what was given back of it. */
+  fulfilledWorth: number;
+  returnedWorth: number;
 }
+
+/** `open`: what was still open behind it is worth. */
+export type Operation = { operationId: string; amount: number } & (
+  | { kind: 'fulfilment'; from: readonly Parcel[]; open: number }
+  /** `whole`: nothing of the order is left, and nothing was sent. */
+  | { kind: 'cancellation'; from: readonly Parcel[]; open: number; whole: boolean }
+  | { kind: 'return'; back: readonly (Parcel & { writtenOff: boolean })[] }
+);
 
 export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
   category: 'order',
@@ -48,122 +99,352 @@ export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
 function decide(command: OrderCommand, state: Order | null): readonly OrderEvent[] | Rejection {
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
   if (!state) return command.type === 'RejectOrder' ? [] : reject('not_found', 'There is no such order.');
-  const { orderId, status } = state;
+  const { orderId, status, held } = state;
   const refuse = (what: string) => reject('conflict', `${orderId} is ${status}; it cannot be ${what}.`);
 
   switch (command.type) {
-    case 'ConfirmOrder':
+    case 'ConfirmOrder': {
+      const { type, ...where } = command;
       if (status === 'confirmed' || status === 'completed') return [];
-      return status === 'placed' ? [{ type: 'OrderConfirmed', data: { orderId } }] : refuse('confirmed');
+      return status === 'placed' ? [{ type: 'OrderConfirmed', data: { orderId, ...where } }] : refuse('confirmed');
+    }
     case 'RejectOrder': {
       const { reason, detail } = command;
-      if (status === 'rejected' || status === 'cancelled') return [];
-      return status === 'placed' ? [{ type: 'OrderRejected', data: { orderId, reason, detail } }] : refuse('rejected');
+      if (status === 'rejected' || status === 'expired' || status === 'cancelled') return [];
+      if (status !== 'placed') return refuse('rejected');
+      if (reason === 'expired') return [{ type: 'OrderExpired', data: { orderId, detail } }];
+      return [{ type: 'OrderRejected', data: { orderId, reason, detail } }];
     }
     case 'CancelOrder':
       if (status === 'cancelled') return [];
-      if (status !== 'placed' && status !== 'confirmed') return refuse('cancelled');
-      if (state.fulfilmentIds.length > 0) {
-        return reject('rule_violated', `${orderId} is fulfilled in part; what was sent can only be returned.`);
-      }
+      if (status !== 'placed') return refuse('cancelled as a whole; cancel what is open of it');
       return [{ type: 'OrderCancelled', data: { orderId, reason: command.reason } }];
+    case 'HoldOrder':
+      if (status !== 'confirmed') return refuse('held');
+      return held ? [] : [{ type: 'OrderHeld', data: { orderId, reason: command.reason } }];
+    case 'ResumeOrder':
+      return held ? [{ type: 'OrderResumed', data: { orderId } }] : [];
     case 'FulfilOrder':
-      if (state.fulfilmentIds.includes(command.fulfilmentId)) return [];
+      if (acted(state, command.fulfilmentId)) return [];
+      if (held) return reject('conflict', `${orderId} is held; resume it before anything is sent.`);
       return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
+    case 'CancelLines':
+      if (acted(state, command.cancellationId) || (status === 'cancelled' && !command.lines)) return [];
+      return status === 'confirmed' ? cancelLines(command, state) : refuse('cancelled');
+    case 'ReceiveReturn':
+      if (acted(state, command.returnId)) return [];
+      return receiveReturn(command, state);
+    case 'SettleOperation':
+      return settle(command.operationId, state);
   }
 }
 
 function place(contents: OrderContents): readonly OrderEvent[] | Rejection {
-  const { orderId, lines, shipping } = contents;
-  const wrong = lines.find(({ quantity, unitPrice, total }) => quantity * unitPrice !== total);
-  if (wrong) return reject('rule_violated', `Line ${wrong.id} of ${orderId} is not its quantity times its price.`);
-  if (new Set(lines.map(({ id }) => id)).size < lines.length) {
-    return reject('rule_violated', `Two lines of ${orderId} have the same id.`);
+  const { orderId, lines, allocation, number = orderNumber(orderId) } = contents;
+  const broken = (rule: string) => reject('rule_violated', `${orderId}: ${rule}.`);
+  for (const { id, quantity, unitPrice, total, discount = 0 } of lines) {
+    if (quantity * unitPrice !== total) return broken(`line ${id} is not its quantity times its price`);
+    if (discount > total) return broken(`line ${id} has more discount than price`);
   }
-  const totals = totalsOf(lines, shipping.amount);
-  if (!Number.isSafeInteger(totals.total)) return reject('rule_violated', `The total of ${orderId} is too large.`);
-  return [
-    {
-      type: 'OrderPlaced',
-      data: { ...contents, number: orderNumber(orderId), paymentId: siblingId('payment', orderId), ...totals },
-    },
-  ];
+  if ((contents.shipping.discount ?? 0) > contents.shipping.amount)
+    return broken('shipping has more discount than price');
+  if (new Set(lines.map(({ id }) => id)).size < lines.length) return broken('two lines have the same id');
+  if (allocation && !covers(allocation, lines)) return broken('the allocation is not what the lines need');
+  const totals = totalsOf(contents);
+  if (!Number.isSafeInteger(totals.total)) return broken('the total is too large');
+  const paymentId = siblingId('payment', orderId);
+  return [{ type: 'OrderPlaced', data: { ...contents, number, paymentId, ...totals } }];
 }
 
 function fulfil(
-  { fulfilmentId, lines = [] }: Extract<OrderCommand, { type: 'FulfilOrder' }>,
-  { orderId, lines: known }: Order,
+  { fulfilmentId, lines, settled }: Extract<OrderCommand, { type: 'FulfilOrder' }>,
+  state: Order,
 ): readonly OrderEvent[] | Rejection {
-  const asked = new Map<string, number>();
-  for (const { lineId, quantity } of lines) asked.set(lineId, (asked.get(lineId) ?? 0) + quantity);
-  const open = new Map(known.map(({ id, quantity, fulfilled }) => [id, quantity - fulfilled]));
-  for (const [lineId, quantity] of asked) {
-    const left = open.get(lineId);
-    if (left === undefined) return reject('not_found', `${orderId} has no line ${lineId}.`);
-    if (quantity > left) return reject('rule_violated', `Line ${lineId} of ${orderId} has ${left} left to send.`);
-  }
-  const sent = asked.size > 0 ? asked : open;
-  const all = known.every(({ id }) => sent.get(id) === open.get(id) || open.get(id) === 0);
+  const { orderId } = state;
+  const units = lines ? unitsAsked(state, lines, openOf, 'open') : allOpen(state);
+  if (isRejection(units)) return units;
+  const after = disposedOf(state, 'fulfilled', units);
+  const data = {
+    orderId,
+    fulfilmentId,
+    lines: units,
+    amount: after.fulfilledAmount - state.fulfilledAmount,
+    open: openWorth(after),
+    ...(!settled && { from: takenFrom(state.parcels, skusOf(state, units)) }),
+  };
   return [
-    {
-      type: 'OrderFulfilled',
-      data: {
-        orderId,
-        fulfilmentId,
-        lines: [...sent].filter(([, quantity]) => quantity > 0).map(([lineId, quantity]) => ({ lineId, quantity })),
-      },
-    },
-    ...(all ? [{ type: 'OrderCompleted', data: { orderId } } as const] : []),
+    { type: 'OrderFulfilled', data },
+    ...(isOpen(after) ? [] : [{ type: 'OrderCompleted', data: { orderId } } as const]),
   ];
 }
 
-function evolve(state: Order | null, { type, data }: OrderEvent): Order {
-  if (type === 'OrderPlaced') {
-    const { orderId, customerId, lines } = data;
-    return {
+function cancelLines(
+  { cancellationId, lines, reason }: Extract<OrderCommand, { type: 'CancelLines' }>,
+  state: Order,
+): readonly OrderEvent[] | Rejection {
+  const { orderId } = state;
+  const units = lines ? unitsAsked(state, lines, openOf, 'open') : allOpen(state);
+  if (isRejection(units)) return units;
+  const after = disposedOf(state, 'cancelled', units);
+  const cancelled: OrderEvent = {
+    type: 'OrderLinesCancelled',
+    data: {
       orderId,
-      customerId,
-      status: 'placed',
-      lines: lines.map(({ id, quantity }) => ({ id, quantity, fulfilled: 0 })),
-      fulfilmentIds: [],
-    };
+      cancellationId,
+      reason,
+      lines: units,
+      from: takenFrom(state.parcels, skusOf(state, units)),
+      amount: openWorth(state) - openWorth(after),
+    },
+  };
+  if (isOpen(after)) return [cancelled];
+  return isFulfilled(after)
+    ? [cancelled, { type: 'OrderCompleted', data: { orderId } }]
+    : [cancelled, { type: 'OrderCancelled', data: { orderId, reason } }];
+}
+
+function receiveReturn(
+  { returnId, lines }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
+  state: Order,
+): readonly OrderEvent[] | Rejection {
+  const units = unitsAsked(state, lines, ({ fulfilled, returned }) => fulfilled - returned, 'with the customer');
+  if (isRejection(units)) return units;
+  const amount = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
+  const received = lines.map(({ lineId, quantity, writtenOff }) => ({
+    lineId,
+    quantity,
+    ...(writtenOff && { writtenOff }),
+  }));
+  return [{ type: 'OrderReturned', data: { orderId: state.orderId, returnId, lines: received, amount } }];
+}
+
+function settle(operationId: string, state: Order): readonly OrderEvent[] | Rejection {
+  const { orderId, unsettled } = state;
+  if (unsettled.some((operation) => operation.operationId === operationId)) {
+    return [{ type: 'OrderSettled', data: { orderId, operationId } }];
   }
+  return acted(state, operationId) ? [] : reject('not_found', `${orderId} knows no operation ${operationId}.`);
+}
+
+/** Summed by line, if there are so many of each. */
+function unitsAsked(
+  state: Order,
+  asked: readonly LineUnits[],
+  roomOf: (line: LineState) => number,
+  where: string,
+): LineUnits[] | Rejection {
+  if (asked.length === 0) return reject('rule_violated', `No line of ${state.orderId} is named.`);
+  const units = new Map<string, number>();
+  for (const { lineId, quantity } of asked) units.set(lineId, (units.get(lineId) ?? 0) + quantity);
+  const rooms = new Map(state.lines.map((line) => [line.id, roomOf(line)]));
+  for (const [lineId, quantity] of units) {
+    const room = rooms.get(lineId);
+    if (room === undefined) return reject('not_found', `${state.orderId} has no line ${lineId}.`);
+    if (quantity > room) {
+      return reject('rule_violated', `Line ${lineId} of ${state.orderId} has ${room} units ${where}, not ${quantity}.`);
+    }
+  }
+  return [...units].map(([lineId, quantity]) => ({ lineId, quantity }));
+}
+
+function allOpen({ lines }: Order): LineUnits[] {
+  return lines.flatMap((line) => (openOf(line) > 0 ? [{ lineId: line.id, quantity: openOf(line) }] : []));
+}
+
+/** The state once these units are sent or cancelled; what the decision says of their worth, and the fold of it, is this. */
+function disposedOf(state: Order, how: 'fulfilled' | 'cancelled', units: readonly LineUnits[]): Order {
+  const quantities = new Map(units.map(({ lineId, quantity }) => [lineId, quantity]));
+  let amount = 0;
+  const lines = state.lines.map((line) => {
+    const quantity = quantities.get(line.id);
+    if (quantity === undefined) return line;
+    const next = { ...line, [how]: line[how] + quantity };
+    const worth = openWorthOf(line) - openWorthOf(next);
+    amount += worth;
+    return how === 'fulfilled' ? { ...next, fulfilledWorth: line.fulfilledWorth + worth } : next;
+  });
+  const disposed = { ...state, lines };
+  if (how === 'fulfilled') {
+    return { ...disposed, shippingOpen: 0, fulfilledAmount: state.fulfilledAmount + amount + state.shippingOpen };
+  }
+  return isOpen(disposed) ? disposed : { ...disposed, shippingOpen: 0 };
+}
+
+function evolve(state: Order | null, { type, data }: OrderEvent): Order {
+  if (type === 'OrderPlaced') return placed(data);
   const known = state!;
   switch (type) {
     case 'OrderConfirmed':
-      return { ...known, status: 'confirmed' };
-    case 'OrderRejected':
-      return { ...known, status: 'rejected' };
-    case 'OrderCancelled':
-      return { ...known, status: 'cancelled' };
-    case 'OrderFulfilled': {
-      const sent = new Map(data.lines.map(({ lineId, quantity }) => [lineId, quantity]));
       return {
         ...known,
-        lines: known.lines.map((line) => ({ ...line, fulfilled: line.fulfilled + (sent.get(line.id) ?? 0) })),
-        fulfilmentIds: [...known.fulfilmentIds, data.fulfilmentId],
+        status: 'confirmed',
+        parcels: data.allocation ?? known.parcels,
+        reservationId: data.reservationId ?? known.reservationId,
       };
+    case 'OrderRejected':
+      return { ...known, status: 'rejected' };
+    case 'OrderExpired':
+      return { ...known, status: 'expired' };
+    case 'OrderCancelled':
+      return { ...known, status: 'cancelled' };
+    case 'OrderHeld':
+      return { ...known, held: true };
+    case 'OrderResumed':
+      return { ...known, held: false };
+    case 'OrderFulfilled': {
+      const {
+        fulfilmentId: operationId,
+        lines,
+        from = takenFrom(known.parcels, skusOf(known, lines)),
+        amount,
+        open,
+      } = data;
+      const after = { ...disposedOf(known, 'fulfilled', lines), parcels: without(known.parcels, from) };
+      return data.from
+        ? recorded(after, { kind: 'fulfilment', operationId, from, amount, open })
+        : recorded(after, operationId);
     }
+    case 'OrderLinesCancelled': {
+      const { cancellationId: operationId, lines, from, amount } = data;
+      const after = { ...disposedOf(known, 'cancelled', lines), parcels: without(known.parcels, from) };
+      const whole = !isOpen(after) && !isFulfilled(after);
+      return recorded(after, { kind: 'cancellation', operationId, from, amount, open: openWorth(after), whole });
+    }
+    case 'OrderReturned': {
+      const { returnId: operationId, lines, amount } = data;
+      const back = stockOfReturn(known, lines);
+      return recorded(
+        { ...known, lines: lines.reduce(withReturned, known.lines) },
+        { kind: 'return', operationId, back, amount },
+      );
+    }
+    case 'OrderSettled':
+      return { ...known, unsettled: known.unsettled.filter(({ operationId }) => operationId !== data.operationId) };
     case 'OrderCompleted':
       return { ...known, status: 'completed' };
   }
 }
 
-/** Numbers the lines, adds up each, and clips a title whose line would cost more than its share of a commit. */
-export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): OrderLine[] {
-  return items.map(({ sku, title, quantity, unitPrice }, index) => {
-    const line = { id: `${index + 1}`, sku, title, quantity, unitPrice, total: quantity * unitPrice };
-    const room = MAX_LINE_BYTES - jsonBytes({ ...line, title: '' });
-    return { ...line, title: clip(title, room) };
+function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Order {
+  const { orderId, customerId, paymentId, lines, shipping, taxIncluded, coupons = [], allocation } = data;
+  return {
+    orderId,
+    customerId,
+    paymentId,
+    status: 'placed',
+    held: false,
+    lines: lines.map(({ id, sku, quantity, total, discount, tax }) => ({
+      id,
+      sku,
+      quantity,
+      worth: worthOf({ amount: total, discount, tax }, taxIncluded),
+      fulfilled: 0,
+      cancelled: 0,
+      returned: 0,
+      fulfilledWorth: 0,
+      returnedWorth: 0,
+    })),
+    shippingOpen: worthOf(shipping, taxIncluded),
+    fulfilledAmount: 0,
+    coupons: coupons.map(({ code }) => code),
+    reservationId: orderId,
+    parcels: allocation ?? atDefaultLocation(lines),
+    operationIds: [],
+    unsettled: [],
+  };
+}
+
+/** Without an operation nothing has to follow. */
+function recorded(state: Order, operation: Operation | string): Order {
+  const operationId = typeof operation === 'string' ? operation : operation.operationId;
+  return {
+    ...state,
+    operationIds: [...state.operationIds, operationId],
+    unsettled: typeof operation === 'string' ? state.unsettled : [...state.unsettled, operation],
+  };
+}
+
+function withReturned(lines: readonly LineState[], { lineId, quantity }: LineUnits): LineState[] {
+  return lines.map((line) =>
+    line.id === lineId
+      ? { ...line, returned: line.returned + quantity, returnedWorth: line.returnedWorth + returnShare(line, quantity) }
+      : line,
+  );
+}
+
+/** What came back, summed by SKU for the place that its units are taken from, apart from what cannot be sold again. */
+function stockOfReturn(state: Order, lines: readonly ReturnedUnits[]): (Parcel & { writtenOff: boolean })[] {
+  return [false, true].flatMap((writtenOff) => {
+    const units = lines.filter((line) => (line.writtenOff ?? false) === writtenOff);
+    return stockNeeds(skusOf(state, units)).map(({ sku, quantity }) => {
+      const { location } = state.parcels.find((parcel) => parcel.sku === sku)!;
+      return { sku, location, quantity, writtenOff };
+    });
   });
 }
 
-/** All in minor units: Σ lines + shipping + tax − discount = total. */
-export function totalsOf(lines: readonly { total: number }[], shipping: number) {
-  const subtotal = sum(lines.map(({ total }) => total));
-  const discount = 0;
-  const tax = 0;
-  return { subtotal, discount, tax, total: subtotal + shipping + tax - discount };
+function acted({ operationIds }: Order, operationId: string): boolean {
+  return operationIds.includes(operationId);
+}
+
+function lineOf({ lines }: Order, lineId: string): LineState {
+  return lines.find(({ id }) => id === lineId)!;
+}
+
+function skusOf({ lines }: Order, units: readonly LineUnits[]): { sku: string; quantity: number }[] {
+  const skus = new Map(lines.map(({ id, sku }) => [id, sku]));
+  return units.map(({ lineId, quantity }) => ({ sku: skus.get(lineId)!, quantity }));
+}
+
+function openOf({ quantity, fulfilled, cancelled }: LineState): number {
+  return quantity - fulfilled - cancelled;
+}
+
+function isOpen({ lines }: Order): boolean {
+  return lines.some((line) => openOf(line) > 0);
+}
+
+function isFulfilled({ lines }: Order): boolean {
+  return lines.some(({ fulfilled }) => fulfilled > 0);
+}
+
+function openWorthOf(line: LineState): number {
+  return line.worth - shareOf(line.worth, line.quantity - openOf(line), line.quantity);
+}
+
+function openWorth({ lines, shippingOpen }: Order): number {
+  return shippingOpen + sum(lines.map(openWorthOf));
+}
+
+/** What so many more units of a line give back; all that were sent give back all that was paid for them. */
+function returnShare({ fulfilledWorth, fulfilled, returned, returnedWorth }: LineState, quantity: number): number {
+  return Math.max(0, shareOf(fulfilledWorth, returned + quantity, fulfilled) - returnedWorth);
+}
+
+function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quantity: number }[]): boolean {
+  const [there, needed] = [stockNeeds(parcels), stockNeeds(lines)];
+  return (
+    there.length === needed.length &&
+    there.every(({ sku, quantity }, index) => needed[index]!.sku === sku && needed[index]!.quantity === quantity)
+  );
+}
+
+/** Numbers the lines, adds up each, and clips a title whose line would cost more than its share of a commit. */
+export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): OrderLine[] {
+  return items.map(({ sku, title, quantity, unitPrice, discount, tax }, index) => {
+    const line = {
+      id: `${index + 1}`,
+      sku,
+      title,
+      quantity,
+      unitPrice,
+      total: quantity * unitPrice,
+      ...(discount !== undefined && { discount }),
+      ...(tax !== undefined && { tax }),
+    };
+    const room = MAX_LINE_BYTES - jsonBytes({ ...line, title: '' });
+    return { ...line, title: clip(title, room) };
+  });
 }
 
 /** What people call the order: `order_536365` → `536365`; of a long random id the end, with the attempt behind it. */
@@ -174,19 +455,24 @@ export function orderNumber(orderId: string): string {
 
 export type FulfilmentStatus = 'not_fulfilled' | 'partially_fulfilled' | 'fulfilled';
 
-export function fulfilmentStatusOf(lines: readonly Pick<FulfilledLine, 'quantity' | 'fulfilled'>[]): FulfilmentStatus {
-  if (lines.every(({ quantity, fulfilled }) => fulfilled === quantity)) return 'fulfilled';
-  return lines.some(({ fulfilled }) => fulfilled > 0) ? 'partially_fulfilled' : 'not_fulfilled';
+/** Of what is not cancelled. */
+export function fulfilmentStatusOf(
+  lines: readonly { quantity: number; fulfilled: number; cancelled: number }[],
+): FulfilmentStatus {
+  if (!lines.some(({ fulfilled }) => fulfilled > 0)) return 'not_fulfilled';
+  return lines.every(({ quantity, fulfilled, cancelled }) => fulfilled + cancelled === quantity)
+    ? 'fulfilled'
+    : 'partially_fulfilled';
 }
 
-/** The longest beginning of a text whose JSON takes at most so many bytes, quotes apart; whole characters only. */
+/** The longest beginning of a text whose JSON takes at most so many bytes, quotes apart; whole characters, at least one. */
 function clip(text: string, bytes: number): string {
   if (jsonBytes(text) - 2 <= bytes) return text;
   let length = 0;
   let room = bytes;
   for (const character of text) {
     room -= jsonBytes(character) - 2;
-    if (room < 0) break;
+    if (room < 0 && length > 0) break;
     length += character.length;
   }
   return text.slice(0, length);

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/errors.js';
 import type { OrderEvent } from '../order/events.js';
-import { type OrderCommand, order as orderDecider, totalsOf } from '../order/order.js';
+import { type OrderCommand, order as orderDecider } from '../order/order.js';
+import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/payment.js';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
@@ -43,7 +44,7 @@ const lines = [
 ];
 const placed: OrderEvent = {
   type: 'OrderPlaced',
-  data: { ...contents, lines, number: '7', paymentId: payment.paymentId, ...totalsOf(lines, contents.shipping.amount) },
+  data: { ...contents, lines, number: '7', paymentId: payment.paymentId, ...totalsOf({ ...contents, lines }) },
 };
 
 const start: CheckoutCommand & { type: 'StartCheckout' } = { type: 'StartCheckout', order };
@@ -198,7 +199,7 @@ describe('A checkout', () => {
         ],
         settle: [
           ['order#7', { type: 'ConfirmOrder' }],
-          ['order#7', { type: 'FulfilOrder', fulfilmentId: 'checkout_7/dispatch' }],
+          ['order#7', { type: 'FulfilOrder', fulfilmentId: 'checkout_7/dispatch', settled: true }],
         ],
       },
       outcome: completed,

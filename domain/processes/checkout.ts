@@ -1,16 +1,20 @@
 // The checkout process, pure: which steps are due, and the record of what came of them. Whoever runs it issues the
 // commands of `nextSteps` in order, records the outcome first-come, and follows the record, be it its own or another's.
 //
-//   started ──────► authorised ──► completed      place, reserve, authorise │ commit, confirm
-//      │  └► unknown ──┘  │                       the provider is asked again, the stock stays reserved
-//      └──────────────────┴──────► failing ──► failed      release, void, reject, reopen
+//   started ───────► authorised ──► completed     place, redeem, reserve, authorise │ commit, confirm
+//    │  ├► waiting ──┤   │                        the customer has to act, but not for ever
+//    │  ├► unknown ──┘   │                        the provider is asked again, the stock stays reserved
+//    │  └► started       │                        stock is short here: once more, from other locations
+//    └───────────────────┴──────► failing ──► failed     void, release, reject, reopen
 import type { Cart, CartCommand } from '../cart/cart.js';
+import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { DEFAULT_LOCATION, siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import type { OrderLine } from '../order/events.js';
-import { type OrderCommand, orderLines, totalsOf } from '../order/order.js';
+import { type OrderCommand, orderLines } from '../order/order.js';
+import { totalsOf } from '../order/worth.js';
 import type { Payment, PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
@@ -18,6 +22,18 @@ import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutE
 type Item = Omit<OrderLine, 'id' | 'total'>;
 
 const MAX_NAMED_SKUS = 10;
+
+/** How long a customer has to pay. */
+export const CHECKOUT_MS = 15 * 60_000;
+
+/** How long stock is held for a checkout; counted anew while it waits for an answer. */
+export const RESERVATION_MS = 20 * 60_000;
+
+/** How often stock is asked for, each time elsewhere, before the customer is told that it is short. */
+export const MAX_ROUNDS = 3;
+
+/** As which an order is rejected that nobody paid in time. */
+const EXPIRED = 'expired';
 
 export type CheckoutCommand =
   | { type: 'StartCheckout'; order: Omit<CheckoutOrder, 'lines'> & { lines: readonly Item[] } }
@@ -27,8 +43,10 @@ export interface Checkout {
   checkoutId: string;
   /** In ms of the log's clock. */
   startedAt: number;
-  phase: 'started' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
+  phase: 'started' | 'waiting' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
   order: CheckoutOrder;
+  /** Where stock was asked for, the last attempt last. */
+  rounds: readonly Round[];
   /** Why it is failing or has failed, as the customer is told. */
   failure?: Rejection;
 }
@@ -41,12 +59,24 @@ export const checkout: Decider<CheckoutCommand, Checkout | null, CheckoutEvent> 
   evolve,
 };
 
+export interface Round {
+  reservationId: string;
+  parcels: readonly Parcel[];
+}
+
+type Parcel = StockNeed & { location: string };
+
 /** What the runner issues to one aggregate, in order for each stream; the streams do not depend on each other. */
-export type CheckoutStep = { name: string } & (
+export type CheckoutStep = {
+  name: string;
+  /** Good to have: that it is rejected changes nothing. */
+  optional?: true;
+} & (
   | { aggregate: 'order'; commands: readonly Issued<OrderCommand>[] }
   | { aggregate: 'stock'; commands: readonly Issued<StockCommand>[] }
   /** Afterwards the provider is asked whatever `dueCall` of the payment says. */
   | { aggregate: 'payment'; commands: readonly Issued<PaymentCommand>[] }
+  | { aggregate: 'coupon'; commands: readonly Issued<CouponCommand>[] }
   | { aggregate: 'cart'; commands: readonly Issued<CartCommand>[] }
 );
 
@@ -86,8 +116,14 @@ export function checkoutIdOf(orderId: string): string {
   return siblingId('checkout', orderId);
 }
 
-/** The steps up to the next outcome, and that outcome where it is sure; nothing if the process is at its end. */
-export function nextSteps(state: Checkout): { steps: readonly CheckoutStep[]; outcome?: CheckoutOutcome } | undefined {
+/**
+ * The steps up to the next outcome, and that outcome where it is sure; nothing if the process is at its end.
+ * `now` in ms of the log's clock.
+ */
+export function nextSteps(
+  state: Checkout,
+  now: number,
+): { steps: readonly CheckoutStep[]; outcome?: CheckoutOutcome } | undefined {
   const { checkoutId, phase, order, failure } = state;
   const step = stepsOf(state);
   switch (phase) {
@@ -97,9 +133,10 @@ export function nextSteps(state: Checkout): { steps: readonly CheckoutStep[]; ou
             steps: [step.place(), step.take(), step.recordPayment(), step.settle()],
             outcome: { type: 'CheckoutCompleted', data: { checkoutId } },
           }
-        : { steps: [step.place(), step.reserve(), step.authorise()] };
+        : { steps: [step.place(), ...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
+    case 'waiting':
     case 'unknown':
-      return { steps: [step.authorise()] };
+      return { steps: [...step.extend(now), step.authorise()] };
     case 'authorised':
       return {
         steps: [step.commit(), step.confirm()],
@@ -107,8 +144,14 @@ export function nextSteps(state: Checkout): { steps: readonly CheckoutStep[]; ou
       };
     case 'failing':
       return {
-        steps: [step.release(), step.void(), step.reject(failure!), ...step.reopen(failure!)],
-        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: failure!.rejected } },
+        steps: [
+          step.void(),
+          step.release(),
+          ...step.giveBack(),
+          step.reject(reasonOf(failure!), failure!.detail),
+          ...step.reopen(failure!),
+        ],
+        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: reasonOf(failure!) } },
       };
     case 'completed':
     case 'failed':
@@ -136,14 +179,19 @@ export function outcomeOfRejections(
 
 /** What to record when the provider has been asked. A payment that is being voided was given up by somebody: the record says why. */
 export function outcomeOfPayment(
-  { checkoutId }: Checkout,
+  { checkoutId, startedAt }: Checkout,
   { paymentId, status, authorisation }: Payment,
+  now: number,
 ): CheckoutOutcome {
   switch (status) {
     case 'authorised':
       return { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
     case 'declined':
       return { type: 'CheckoutPaymentDeclined', data: { checkoutId, declineCode: authorisation!.declineCode! } };
+    case 'action_required':
+      return now >= startedAt + CHECKOUT_MS
+        ? { type: 'CheckoutExpired', data: { checkoutId } }
+        : { type: 'CheckoutActionRequired', data: { checkoutId } };
     case 'requested':
     case 'unknown':
       return { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
@@ -158,14 +206,24 @@ export function outcomeOfPayment(
 /** Stock is not recorded apart from payment: that saves a commit, and costs a void of a payment that may never have been. */
 const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]> = {
   started: [
+    'CheckoutReallocated',
     'CheckoutStockShort',
+    'CheckoutActionRequired',
     'CheckoutPaymentAuthorised',
     'CheckoutPaymentDeclined',
     'CheckoutPaymentUnknown',
     'CheckoutRefused',
   ],
-  unknown: ['CheckoutPaymentAuthorised', 'CheckoutPaymentDeclined', 'CheckoutRefused'],
-  authorised: ['CheckoutCompleted', 'CheckoutRefused'],
+  waiting: [
+    'CheckoutPaymentAuthorised',
+    'CheckoutPaymentDeclined',
+    'CheckoutPaymentUnknown',
+    'CheckoutExpired',
+    'CheckoutRefused',
+  ],
+  unknown: ['CheckoutPaymentAuthorised', 'CheckoutPaymentDeclined', 'CheckoutActionRequired', 'CheckoutRefused'],
+  /** What was held may have expired and been sold. */
+  authorised: ['CheckoutCompleted', 'CheckoutStockShort', 'CheckoutRefused'],
   failing: ['CheckoutFailed'],
   completed: [],
   failed: [],
@@ -187,7 +245,7 @@ function decide(command: CheckoutCommand, state: Checkout | null): readonly Chec
 function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: number): Checkout {
   if (type === 'CheckoutStarted') {
     const { checkoutId, ...order } = data;
-    return { checkoutId, startedAt: at, phase: 'started', order };
+    return { checkoutId, startedAt: at, phase: 'started', order, rounds: [firstRound(order)] };
   }
   const known = state!;
   switch (type) {
@@ -195,6 +253,17 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
       return { ...known, phase: 'authorised' };
     case 'CheckoutPaymentUnknown':
       return { ...known, phase: 'unknown' };
+    case 'CheckoutActionRequired':
+      return { ...known, phase: 'waiting' };
+    case 'CheckoutReallocated': {
+      const { round, allocation } = data;
+      const next = { reservationId: `${known.order.orderId}/${round}`, parcels: allocation };
+      return { ...known, rounds: [...known.rounds, next] };
+    }
+    case 'CheckoutExpired': {
+      const failure = reject('payment_declined', 'The order was not paid in time.', { declineCode: EXPIRED });
+      return { ...known, phase: 'failing', failure };
+    }
     case 'CheckoutStockShort': {
       const { available } = data;
       const detail = `There is not enough of ${named(Object.keys(available))}.`;
@@ -214,6 +283,15 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
   }
 }
 
+function reasonOf({ rejected, extra }: Rejection): string {
+  return extra?.declineCode === EXPIRED ? EXPIRED : rejected;
+}
+
+function firstRound({ orderId, allocation, lines }: CheckoutOrder): Round {
+  const parcels = allocation ?? stockNeeds(lines).map((need) => ({ ...need, location: DEFAULT_LOCATION }));
+  return { reservationId: orderId, parcels };
+}
+
 /** In a sentence; the first few are enough, and fit what an order keeps of its rejection. */
 function named(skus: readonly string[]): string {
   const more = skus.length - MAX_NAMED_SKUS;
@@ -221,17 +299,19 @@ function named(skus: readonly string[]): string {
 }
 
 /** Every step of the process, as the commands that it consists of. */
-function stepsOf({ checkoutId, order }: Checkout) {
+function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
   const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
-  const { orderId, lines, shipping, currency, cartId, allocation } = order;
+  const { orderId, customerId, currency, cartId, coupons = [] } = order;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
-  const amount = totalsOf(lines, shipping.amount).total;
+  const amount = totalsOf(order).total;
+  const lastRound = rounds.at(-1)!;
   const keyOfOperation = (name: string) => `${checkoutId}/${name}`;
   const authorisationId = keyOfOperation('authorise');
   const requestAuthorisation = {
     type: 'RequestAuthorisation',
     operationId: authorisationId,
     ...payment,
+    customerId,
     amount,
     currency,
     provider,
@@ -240,33 +320,61 @@ function stepsOf({ checkoutId, order }: Checkout) {
 
   const issue = <C extends { type: string }>(stream: StreamId, ...commands: C[]): Issued<C>[] =>
     commands.map((command) => ({ id: `${checkoutId}/${command.type}/${idOf(stream)}`, stream, command }));
+  /** The same commands for the nth time, which are others than those of the first. */
+  const nth = <C>(n: number, issued: readonly Issued<C>[]): Issued<C>[] =>
+    issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));
+
   const toOrder = (name: string, ...commands: OrderCommand[]): CheckoutStep => {
     return { name, aggregate: 'order', commands: issue(streamOf(orderId), ...commands) };
   };
   const toPayment = (name: string, ...commands: PaymentCommand[]): CheckoutStep => {
     return { name, aggregate: 'payment', commands: issue(streamOf(payment.paymentId), ...commands) };
   };
-  const toStock = (name: string, commandsFor: (reservation: Reservation) => StockCommand[]): CheckoutStep => {
-    const reservations = (allocation ?? atDefaultLocation(lines)).map((parcel) => ({
-      ...parcel,
-      reservationId: orderId,
-    }));
-    const commands = reservations.flatMap((made) => issue(stockStream(made), ...commandsFor(made)));
-    return { name, aggregate: 'stock', commands };
+  const toStock = (commandsFor: (reservation: Reservation) => StockCommand[], of: readonly Round[] = [lastRound]) =>
+    of.flatMap((round) => {
+      const { reservationId, parcels } = round;
+      const issued = parcels.map((parcel) => issue(stockStream(parcel), ...commandsFor({ ...parcel, reservationId })));
+      return nth(rounds.indexOf(round) + 1, issued.flat());
+    });
+  const stockStep = (name: string, ...args: Parameters<typeof toStock>): CheckoutStep => {
+    return { name, aggregate: 'stock', commands: toStock(...args) };
+  };
+  const releaseAll = (of: readonly Round[]) =>
+    stockStep('release', ({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }], of);
+  const toCoupons = (name: string, commandFor: (code: string) => CouponCommand): CheckoutStep[] => {
+    const commands = coupons.flatMap(({ code }) => issue(couponStream(code), commandFor(code)));
+    return commands.length === 0 ? [] : [{ name, aggregate: 'coupon', commands }];
   };
 
   return {
     place: () => toOrder('place', { type: 'PlaceOrder', contents }),
-    reserve: () => toStock('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation }]),
+    redeem: () => toCoupons('redeem', (code) => ({ type: 'RedeemCoupon', code, orderId, customerId })),
+    releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
+    reserve() {
+      const expiresAt = startedAt + RESERVATION_MS;
+      return stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
+    },
     authorise: () => toPayment('authorise', requestAuthorisation),
-    commit: () => toStock('commit', ({ quantity, ...id }) => [{ type: 'CommitReservation', ...id }]),
-    confirm: () => toOrder('confirm', { type: 'ConfirmOrder' }),
+    /** Twice in the time that stock is held. */
+    extend(now: number): CheckoutStep[] {
+      const count = Math.floor((2 * (now - startedAt)) / RESERVATION_MS);
+      if (count < 1) return [];
+      const expiresAt = startedAt + (1 + count / 2) * RESERVATION_MS;
+      const commands = toStock(({ quantity, ...id }) => [{ type: 'ExtendReservation', ...id, expiresAt }]);
+      return [{ name: 'extend', optional: true, aggregate: 'stock', commands: nth(count, commands) }];
+    },
+    commit: () => stockStep('commit', (reservation) => [{ type: 'CommitReservation', ...reservation }]),
+    confirm() {
+      const { reservationId, parcels: allocation } = lastRound;
+      const moved = rounds.length > 1 && { reservationId, allocation };
+      return toOrder('confirm', { type: 'ConfirmOrder', ...moved });
+    },
 
     /** Reserved, committed and shipped in one commit of each stock stream. */
     take: () =>
-      toStock('take', ({ quantity, ...id }) => [
+      stockStep('take', ({ quantity, ...id }) => [
         { type: 'ReserveStock', ...id, quantity },
-        { type: 'CommitReservation', ...id },
+        { type: 'CommitReservation', ...id, quantity },
         { type: 'ShipReservation', ...id },
       ]),
     /** Money that is in already: asked for and answered in one commit. */
@@ -275,15 +383,21 @@ function stepsOf({ checkoutId, order }: Checkout) {
         'pay',
         requestAuthorisation,
         { type: 'RecordAuthorised', operationId: authorisationId, amount, providerRef: orderId },
-        { type: 'RequestCapture', operationId: keyOfOperation('capture'), amount },
+        { type: 'RequestCapture', operationId: keyOfOperation('capture'), amount, rest: 0, final: true },
         { type: 'RecordCaptured', operationId: keyOfOperation('capture') },
       ),
     settle: () =>
-      toOrder('settle', { type: 'ConfirmOrder' }, { type: 'FulfilOrder', fulfilmentId: keyOfOperation('dispatch') }),
+      toOrder(
+        'settle',
+        { type: 'ConfirmOrder' },
+        { type: 'FulfilOrder', fulfilmentId: keyOfOperation('dispatch'), settled: true },
+      ),
 
-    release: () => toStock('release', ({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }]),
+    /** First: as long as money may be held, the stock is. */
     void: () => toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
-    reject: ({ rejected, detail }: Rejection) => toOrder('reject', { type: 'RejectOrder', reason: rejected, detail }),
+    release: () => releaseAll(rounds),
+    giveBack: () => toCoupons('give back', (code) => ({ type: 'ReleaseRedemption', code, orderId })),
+    reject: (reason: string, detail: string) => toOrder('reject', { type: 'RejectOrder', reason, detail }),
     reopen({ rejected, extra }: Rejection): CheckoutStep[] {
       if (!cartId) return [];
       const available = extra?.available as Record<string, number> | undefined;
@@ -293,14 +407,10 @@ function stepsOf({ checkoutId, order }: Checkout) {
   };
 }
 
-type Reservation = StockNeed & { location: string; reservationId: string };
+type Reservation = Parcel & { reservationId: string };
 
 function idOf(stream: StreamId): string {
   return stream.slice(stream.indexOf('#') + 1);
-}
-
-function atDefaultLocation(lines: readonly StockNeed[]) {
-  return stockNeeds(lines).map((need) => ({ ...need, location: DEFAULT_LOCATION }));
 }
 
 interface StockNeed {

@@ -23,7 +23,7 @@ interface OrderPart {
   placedBy: 'customer' | 'staff';
   placedAt: string;
   currency: string;
-  lines: readonly (OrderLine & { fulfilled: number })[];
+  lines: readonly (OrderLine & { fulfilled: number; cancelled: number })[];
   subtotal: number;
   discount: number;
   shipping: Shipping;
@@ -92,7 +92,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent>({
           id: orderId,
           status: 'placed',
           placedAt: occurredAt,
-          lines: lines.map((line) => ({ ...line, fulfilled: 0 })),
+          lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0 })),
           timeline: [{ at: occurredAt, what: 'placed' }],
         };
       },
