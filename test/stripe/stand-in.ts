@@ -1,0 +1,223 @@
+// Stripe's payments API for tests: the unmodified `stripe` package talks to it over HTTP on the loopback. It keeps its
+// state in memory, follows a clock that a test may set, and does wrong what a test asks it to.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { StripeRefusal } from './errors.js';
+import { type Form, parseForm, texts } from './form.js';
+import { type Answer, createIdempotency } from './idempotency.js';
+import {
+  type Books,
+  createBooks,
+  type Dispute,
+  type PaymentIntent,
+  type Refund,
+  type StripeObject,
+} from './objects.js';
+import { stripeContract } from './openapi.js';
+import { createPaymentIntents } from './payment-intents.js';
+import { createPaymentMethods } from './payment-methods.js';
+import { createRefunds } from './refunds.js';
+import { createRoutes } from './routes.js';
+import { createWebhooks, type Webhooks } from './webhooks.js';
+
+/** The version that the installed `stripe` package asks for. */
+const API_VERSION = '2026-10-28.endive';
+
+export interface StripeStandIn {
+  /** For `new Stripe(secretKey, options)`. */
+  options: { host: string; port: number; protocol: 'http' };
+  secretKey: string;
+  /** Every request, oldest first. */
+  requests: readonly RecordedRequest[];
+  webhooks: Pick<Webhooks, 'queue' | 'signed' | 'deliver'>;
+  /** Lets the next request that fits (`POST /v1/refunds`) meet a fault; later ones wait for later requests. */
+  inject(on: RegExp, fault: Fault): void;
+  /** The customer answers 3-D Secure. */
+  authenticate(paymentIntentId: string, outcome: 'succeed' | 'fail'): PaymentIntent;
+  /** The bank takes a refund, or gives it back. */
+  settleRefund(refundId: string, status: 'succeeded' | 'failed'): Refund;
+  dispute(paymentIntentId: string, reason?: string): Dispute;
+  closeDispute(disputeId: string, status: 'lost' | 'won'): Dispute;
+  /** Lets authorisations lapse that are due by the clock; every request does so first. */
+  tick(): void;
+  /** Fails if an answer or an event was not as Stripe's own document has it. */
+  stop(): Promise<void>;
+}
+
+export interface RecordedRequest {
+  method: string;
+  path: string;
+  idempotencyKey: string | undefined;
+  params: Form;
+  /** None if no answer was given, or not yet. */
+  status?: number;
+  replayed?: true;
+}
+
+/**
+ * `no connection`: cut before the work. `reply lost`: cut after it. `rate limited`: 429, which no key keeps. `error`: 500
+ * with nothing done, and `error after the work`, both kept under the key as Stripe keeps them. A promise: slow until then.
+ */
+export type Fault =
+  | 'no connection'
+  | 'reply lost'
+  | 'rate limited'
+  | 'error'
+  | 'error after the work'
+  | Promise<unknown>;
+
+export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): Promise<StripeStandIn> {
+  const secretKey = 'sk_test_stand_in';
+  const seconds = () => Math.floor(clock() / 1000);
+  const books = createBooks(seed, seconds);
+  const webhooks = createWebhooks(books, seconds, API_VERSION);
+  const idempotently = createIdempotency(seconds);
+  const contract = stripeContract();
+  const faults: { on: RegExp; fault: Fault }[] = [];
+  const requests: RecordedRequest[] = [];
+  const violations: string[] = [];
+  const nobody = { id: null, idempotency_key: null };
+  let current: { id: string | null; idempotency_key: string | null } = nobody;
+
+  function emit(type: string, object: StripeObject, previous?: object): void {
+    const event = webhooks.emit(type, object, previous, current);
+    for (const sent of [event, event.data.object]) {
+      const fault = contract?.faultOf(undefined, sent);
+      if (fault) violations.push(`${type}: ${fault}`);
+    }
+  }
+
+  const methods = createPaymentMethods(books, emit);
+  const intents = createPaymentIntents(books, methods, emit, seconds);
+  const refunds = createRefunds(books, methods, emit);
+  const routeOf = createRoutes({ books, intents, methods, refunds, webhooks });
+
+  async function respond(request: IncomingMessage, recorded: RecordedRequest, id: string, fault: Fault | undefined) {
+    const { method, path, params, idempotencyKey: key } = recorded;
+    if (request.headers.authorization !== `Bearer ${secretKey}`) {
+      throw new StripeRefusal(401, { type: 'invalid_request_error', message: 'Invalid API Key provided.' });
+    }
+    const route = routeOf(method, path);
+    if (!route) {
+      const message = `Unrecognized request URL (${method}: ${path}).`;
+      throw new StripeRefusal(404, { type: 'invalid_request_error', message });
+    }
+    if (fault === 'rate limited') throw RATE_LIMITED;
+    const refusal = contract?.refusalOf(route.name, params);
+    if (refusal) throw refusal;
+
+    async function work(): Promise<Answer> {
+      if (fault instanceof Promise) await fault;
+      if (fault === 'error') return answerOf(API_ERROR);
+      current = { id, idempotency_key: key ?? null };
+      try {
+        const result = expanded(route!.handle(params, route!.id), texts(params, 'expand'), books);
+        return fault === 'error after the work'
+          ? answerOf(API_ERROR)
+          : { status: 200, body: JSON.stringify(result, null, 2) };
+      } catch (error) {
+        if (error instanceof StripeRefusal) return answerOf(error);
+        throw error;
+      } finally {
+        current = nobody;
+      }
+    }
+
+    const answer = await (method === 'POST' && key ? idempotently(key, path, JSON.stringify(params), work) : work());
+    const wrong = contract?.faultOf(route.name, JSON.parse(answer.body));
+    if (wrong) violations.push(`${method} ${path}: ${wrong}`);
+    return answer;
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = books.newId('req');
+    const recorded = await record(request);
+    requests.push(recorded);
+    intents.lapse();
+    const at = faults.findIndex(({ on }) => on.test(`${recorded.method} ${recorded.path}`));
+    const fault = at < 0 ? undefined : faults.splice(at, 1)[0]!.fault;
+    if (fault === 'no connection') return void request.socket.destroy();
+    const answer = await respond(request, recorded, id, fault).catch((error: unknown) => {
+      if (error instanceof StripeRefusal) return answerOf(error);
+      violations.push(`${recorded.method} ${recorded.path}: ${error instanceof Error ? error.stack : error}`);
+      return answerOf(API_ERROR);
+    });
+    if (fault === 'reply lost') return void request.socket.destroy();
+    recorded.status = answer.status;
+    if (answer.replayed) recorded.replayed = true;
+    response.writeHead(answer.status, {
+      'content-type': 'application/json',
+      'request-id': id,
+      'stripe-version': API_VERSION,
+      ...(recorded.idempotencyKey && { 'idempotency-key': recorded.idempotencyKey }),
+      ...(answer.replayed && { 'idempotent-replayed': 'true' }),
+    });
+    response.end(answer.body);
+  }
+
+  const server = createServer((request, response) => void serve(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    options: { host: '127.0.0.1', port: (server.address() as AddressInfo).port, protocol: 'http' },
+    secretKey,
+    requests,
+    webhooks,
+    inject: (on, fault) => void faults.push({ on, fault }),
+    authenticate: intents.authenticate,
+    settleRefund: refunds.settle,
+    dispute: refunds.dispute,
+    closeDispute: refunds.closeDispute,
+    tick: intents.lapse,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+      if (violations.length > 0) throw new Error(`Not as Stripe's document has it:\n${violations.join('\n')}`);
+    },
+  };
+}
+
+const RATE_LIMITED = new StripeRefusal(429, {
+  type: 'invalid_request_error',
+  code: 'rate_limit',
+  message: 'Too many requests hit the API too quickly. We recommend an exponential backoff of your requests.',
+});
+
+const API_ERROR = new StripeRefusal(500, { type: 'api_error', message: 'An unknown error occurred.' });
+
+function answerOf({ status, body }: StripeRefusal): Answer {
+  return { status, body: JSON.stringify({ error: body }, null, 2) };
+}
+
+async function record(request: IncomingMessage): Promise<RecordedRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const [path, query] = (request.url ?? '').split('?') as [string, string | undefined];
+  const key = request.headers['idempotency-key'];
+  return {
+    method: request.method ?? '',
+    path,
+    idempotencyKey: typeof key === 'string' ? key : undefined,
+    params: parseForm(request.method === 'POST' ? Buffer.concat(chunks).toString() : (query ?? '')),
+  };
+}
+
+/** The answer with the objects that were asked for (`latest_charge`, `data.payment_intent`) in the place of their ids. */
+function expanded(answer: object, paths: readonly string[], books: Books): object {
+  const copy = structuredClone(answer);
+  for (const path of paths) expandOne(copy as Record<string, unknown>, path.split('.'), books);
+  return copy;
+}
+
+function expandOne(within: Record<string, unknown>, [field, ...rest]: string[], books: Books): void {
+  if (field === undefined) return;
+  const value = within[field];
+  if (typeof value === 'string') within[field] = structuredClone(books.find(value)) ?? value;
+  const inner = within[field];
+  for (const next of Array.isArray(inner) ? inner : [inner]) {
+    if (typeof next === 'object' && next !== null) expandOne(next as Record<string, unknown>, rest, books);
+  }
+}
