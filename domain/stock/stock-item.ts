@@ -1,13 +1,11 @@
-// The stock of one SKU at one location. available = onHand − reserved − committed never falls below −BACKORDER_LIMIT,
-// and every movement and reservation id acts once.
+// The stock of one SKU at one location. available = onHand − reserved − committed never falls below −backorderLimit,
+// and every movement, reservation and operation id acts once.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { sum } from '../kernel/money.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
-import { MAX_QUANTITY, type StockEvent, stockEvents } from './events.js';
-
-/** Units that may be promised beyond what is there. */
-const BACKORDER_LIMIT = 0;
+import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
 
 /** Ids that have acted are kept in batches of this size, so that remembering and forgetting one copies little. */
 const ACTED_BATCH = 64;
@@ -18,30 +16,44 @@ export interface StockKey {
   location: string;
 }
 
-/** `productId` is whose SKU it is: the first movement opens the item with it. */
-type Movement = StockKey & { movementId: string; productId: string };
+/** `productId` is whose SKU it is: the first movement or policy opens the item with it. */
+type Opening = StockKey & { productId: string };
+type Movement = Opening & { movementId: string };
 
 export type StockCommand =
   | ({ type: 'ReceiveStock'; quantity: number; reason?: string } & Movement)
   | ({ type: 'AdjustStock'; delta: number; reason: string } & Movement)
   | ({ type: 'CountStock'; quantity: number; expected?: number } & Movement)
+  | ({ type: 'TransferOut'; quantity: number; to: string } & Movement)
+  | ({ type: 'TransferIn'; quantity: number; from: string } & Movement)
+  /** What of one return is restocked and what is written off are two movements. */
+  | ({ type: 'ReturnStock'; quantity: number; writtenOff: boolean } & Omit<Movement, 'productId'>)
+  | ({ type: 'SetStockPolicy' } & StockPolicy & Opening)
   | ReservationCommand;
 
 type ReservationCommand = StockKey & { reservationId: string } & (
     | { type: 'ReserveStock'; quantity: number; expiresAt?: number }
-    | { type: 'CommitReservation' }
-    | { type: 'ReleaseReservation' }
+    | { type: 'ExtendReservation'; expiresAt: number }
+    /** One that has run out is made again, if there is stock. */
+    | { type: 'CommitReservation'; quantity?: number }
+    | ({ type: 'ReleaseReservation' } & Part)
     | { type: 'ExpireReservation' }
-    | { type: 'ShipReservation' }
+    | ({ type: 'ShipReservation' } & Part)
   );
+
+/** A part of a committed reservation has to name its operation, a shipment or a cancellation; otherwise all that is left is meant. */
+type Part = { operationId?: string; quantity?: never } | { operationId: string; quantity: number };
 
 /** What became of an id that has acted. */
 type Acted = 'moved' | 'released' | 'expired' | 'shipped';
 
 interface Reservation {
   quantity: number;
-  committed: boolean;
+  /** An expired one holds nothing; it is kept until its process commits it after all, or releases it. */
+  status: 'reserved' | 'committed' | 'expired';
   expiresAt?: number;
+  /** Units that operations have taken out of it, by operation id. */
+  taken?: Readonly<Record<string, number>>;
 }
 
 export interface StockItem {
@@ -50,7 +62,8 @@ export interface StockItem {
   onHand: number;
   reserved: number;
   committed: number;
-  /** Reservations that hold stock. */
+  policy: StockPolicy;
+  /** Reservations that have not ended. */
   reservations: Readonly<Record<string, Reservation>>;
   /** Ids that acted within the retry horizon, oldest batch first; `lastAt` in ms of the log's clock. */
   acted: readonly { lastAt: number; ids: Readonly<Record<string, Acted>> }[];
@@ -59,10 +72,10 @@ export interface StockItem {
 export const stockItem: Decider<StockCommand, StockItem, StockEvent> = {
   category: 'stock',
   events: stockEvents,
-  initialState: { productId: null, onHand: 0, reserved: 0, committed: 0, reservations: {}, acted: [] },
+  initialState: { productId: null, onHand: 0, reserved: 0, committed: 0, policy: {}, reservations: {}, acted: [] },
   decide,
   evolve,
-  snapshot: { foldVersion: 1, every: 200 },
+  snapshot: { foldVersion: 2, every: 200 },
 };
 
 export function stockStream({ sku, location }: StockKey): StreamId {
@@ -71,6 +84,11 @@ export function stockStream({ sku, location }: StockKey): StreamId {
 
 export function availableOf({ onHand, reserved, committed }: Pick<StockItem, 'onHand' | 'reserved' | 'committed'>) {
   return onHand - reserved - committed;
+}
+
+/** Units that can still be promised: what is available, and what the policy lets be promised beyond it. */
+export function promisableOf(item: StockItem): number {
+  return availableOf(item) + backorderLimitOf(item.policy);
 }
 
 function decide(command: StockCommand, item: StockItem, now: number): readonly StockEvent[] | Rejection {
@@ -94,6 +112,29 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
       }
       return move(command, item, delta, { type: 'StockCounted', data: { ...key, movementId, delta, quantity } });
     }
+    case 'TransferOut': {
+      const { movementId, quantity, to, productId } = command;
+      const data = { ...key, movementId, quantity, to, productId };
+      return move(command, item, -quantity, { type: 'StockTransferredOut', data });
+    }
+    case 'TransferIn': {
+      const { movementId, quantity, from } = command;
+      return move(command, item, quantity, {
+        type: 'StockTransferredIn',
+        data: { ...key, movementId, quantity, from },
+      });
+    }
+    case 'ReturnStock': {
+      const { movementId, quantity, writtenOff } = command;
+      const { productId } = item;
+      if (!productId) return reject('rule_violated', `There was never any ${sku} at ${location} that could come back.`);
+      const data = { ...key, movementId, quantity };
+      return writtenOff
+        ? move({ ...command, productId }, item, 0, { type: 'StockWrittenOff', data })
+        : move({ ...command, productId }, item, quantity, { type: 'StockReturned', data });
+    }
+    case 'SetStockPolicy':
+      return setPolicy(command, item);
     default:
       return decideReservation(command, item, now);
   }
@@ -108,13 +149,35 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
       `One movement is at most ${MAX_QUANTITY} units; ${sku} at ${location} needs ${delta}.`,
     );
   }
-  const available = availableOf(item);
-  if (delta < 0 && available + delta < -BACKORDER_LIMIT) {
-    return reject('rule_violated', `${sku} at ${location} can lose at most ${available}; the rest is promised.`);
+  const free = Math.max(0, Math.min(item.onHand, promisableOf(item)));
+  if (delta < 0 && -delta > free) {
+    return reject('rule_violated', `${sku} at ${location} can lose at most ${free}; the rest is promised.`);
   }
-  const productId = item.productId ?? command.productId;
-  const opened: StockEvent[] = item.productId ? [] : [{ type: 'StockItemOpened', data: { sku, location, productId } }];
-  return [...opened, moved, ...availabilityNews({ sku, location }, productId, available, delta)];
+  const { opened, productId } = opening(command, item);
+  return [...opened, moved, ...news({ sku, location }, productId, item, { delta })];
+}
+
+function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: StockItem) {
+  const { sku, location, backorderLimit = 0, lowStockAt } = command;
+  const policy = { ...(backorderLimit > 0 && { backorderLimit }), ...(lowStockAt !== undefined && { lowStockAt }) };
+  if (backorderLimit === backorderLimitOf(item.policy) && lowStockAt === item.policy.lowStockAt) return [];
+  const owed = -availableOf(item);
+  if (backorderLimit < owed) {
+    return reject(
+      'rule_violated',
+      `${owed} of ${sku} at ${location} are promised beyond what is there; the limit cannot be ${backorderLimit}.`,
+    );
+  }
+  const { opened, productId } = opening(command, item);
+  const key = { sku, location };
+  const set: StockEvent = { type: 'StockPolicySet', data: { ...key, productId, ...policy } };
+  return [...opened, set, ...news(key, productId, item, { policy })];
+}
+
+function opening({ sku, location, productId }: Opening, item: StockItem) {
+  if (item.productId) return { opened: [], productId: item.productId };
+  const opened: StockEvent[] = [{ type: 'StockItemOpened', data: { sku, location, productId } }];
+  return { opened, productId };
 }
 
 function decideReservation(
@@ -123,113 +186,190 @@ function decideReservation(
   now: number,
 ): readonly StockEvent[] | Rejection {
   const { sku, location, reservationId } = command;
-  const id = { sku, location, reservationId };
+  const key = { sku, location };
+  const id = { ...key, reservationId };
   const held = ownEntry(item.reservations, reservationId);
-  const ended = actedAs(item, reservationId);
+  const ended = held ? undefined : actedAs(item, reservationId);
   const named = `Reservation ${reservationId} of ${sku} at ${location}`;
-  const quantity = held?.quantity ?? 0;
-  const news = (delta: number) => availabilityNews({ sku, location }, item.productId, availableOf(item), delta);
+  const left = held ? leftOf(held) : 0;
+  const told = (delta: number) => news(key, item.productId, item, { delta });
 
   switch (command.type) {
     case 'ReserveStock': {
-      if (held || ended === 'shipped') {
-        return held && held.quantity !== command.quantity
-          ? reject('conflict', `${named} holds ${held.quantity}, not ${command.quantity}.`)
-          : [];
+      if (held?.status === 'expired') return reject('conflict', `${named} has run out.`);
+      if (held && held.quantity !== command.quantity) {
+        return reject('conflict', `${named} holds ${held.quantity}, not ${command.quantity}.`);
       }
+      if (held || ended === 'shipped') return [];
       if (ended) return reject('conflict', `${named} was ${ended} before it was made.`);
       if (command.quantity > MAX_QUANTITY) {
         return reject('rule_violated', `${named} is at most ${MAX_QUANTITY} units, not ${command.quantity}.`);
       }
-      const available = availableOf(item);
-      if (available - command.quantity < -BACKORDER_LIMIT) {
-        return reject('out_of_stock', `${sku} at ${location} has ${available} available, not ${command.quantity}.`, {
-          available: { [sku]: available },
-        });
-      }
       const until = command.expiresAt === undefined ? {} : { expiresAt: command.expiresAt };
-      return [
-        { type: 'StockReserved', data: { ...id, quantity: command.quantity, ...until } },
-        ...news(-command.quantity),
-      ];
+      return (
+        shortOf(command.quantity, key, item) ?? [
+          { type: 'StockReserved', data: { ...id, quantity: command.quantity, ...until } },
+          ...told(-command.quantity),
+        ]
+      );
     }
-    case 'CommitReservation':
-      if (held?.committed || ended === 'shipped') return [];
-      if (!held) return reject('conflict', `${named} does not hold any stock.`);
-      return [{ type: 'ReservationCommitted', data: { ...id, quantity } }];
-    case 'ShipReservation':
-      if (ended === 'shipped') return [];
-      if (!held?.committed) return reject('conflict', `${named} is not committed, so it cannot be shipped.`);
-      return [{ type: 'StockShipped', data: { ...id, quantity } }];
-    case 'ReleaseReservation':
+    case 'ExtendReservation': {
+      if (held?.status === 'committed' || ended === 'shipped') return [];
+      if (held?.status !== 'reserved') return reject('conflict', `${named} does not hold any stock.`);
+      const { expiresAt } = command;
+      if (held.expiresAt === undefined || held.expiresAt >= expiresAt) return [];
+      return [{ type: 'ReservationExtended', data: { ...id, expiresAt } }];
+    }
+    case 'CommitReservation': {
+      if (!held) return ended === 'shipped' ? [] : reject('conflict', `${named} does not hold any stock.`);
+      const { quantity } = held;
+      if (command.quantity !== undefined && command.quantity !== quantity) {
+        return reject('conflict', `${named} is of ${quantity}, not ${command.quantity}.`);
+      }
+      if (held.status === 'committed') return [];
+      const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity } };
+      if (held.status === 'reserved') return [committed];
+      const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity } };
+      return shortOf(quantity, key, item) ?? [reserved, committed, ...told(-quantity)];
+    }
+    case 'ShipReservation': {
+      if (hasActed(item, held, command)) return [];
+      if (ended === 'shipped' && !command.operationId) return [];
+      if (held?.status !== 'committed')
+        return reject('conflict', `${named} is not committed, so it cannot be shipped.`);
+      const { operationId, quantity = left } = command;
+      if (quantity > left) return reject('conflict', `${named} has ${left} left, not ${quantity}.`);
+      return [{ type: 'StockShipped', data: { ...id, quantity, ...(operationId && { operationId }) } }];
+    }
+    case 'ReleaseReservation': {
+      if (hasActed(item, held, command)) return [];
       if (ended === 'shipped') return reject('conflict', `${named} was shipped.`);
       if (ended) return [];
-      return [
-        { type: 'ReservationReleased', data: { ...id, quantity, ...(held?.committed && { committed: true }) } },
-        ...news(quantity),
-      ];
+      const { operationId, quantity = left } = command;
+      if (quantity > left) return reject('conflict', `${named} has ${left} left, not ${quantity}.`);
+      const committed = held?.status === 'committed';
+      if (quantity < left && !committed)
+        return reject('conflict', `${named} is not committed, so it is released whole.`);
+      const part = { ...(operationId && { operationId }), ...(committed && { committed }) };
+      return [{ type: 'ReservationReleased', data: { ...id, quantity, ...part } }, ...told(quantity)];
+    }
     case 'ExpireReservation':
-      if (ended || held?.committed) return [];
+      if (ended || (held && held.status !== 'reserved')) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {
         return reject('rule_violated', `${named} has not run out.`);
       }
-      return [{ type: 'ReservationExpired', data: { ...id, quantity } }, ...news(quantity)];
+      return [{ type: 'ReservationExpired', data: { ...id, quantity: left } }, ...told(left)];
   }
 }
 
-/** Read models follow whether there is any, not every movement. */
-function availabilityNews(key: StockKey, productId: string | null, available: number, delta: number): StockEvent[] {
-  const after = available + delta;
-  if (productId === null || available > 0 === after > 0) return [];
-  return [{ type: after > 0 ? 'StockReplenished' : 'StockDepleted', data: { ...key, productId } }];
+function shortOf(quantity: number, { sku, location }: StockKey, item: StockItem): Rejection | undefined {
+  const available = promisableOf(item);
+  if (quantity <= available) return undefined;
+  return reject('out_of_stock', `${sku} at ${location} has ${available} available, not ${quantity}.`, {
+    available: { [sku]: available },
+  });
+}
+
+/** What follows for those who do not follow every movement: whether any can be promised, and that it runs low. */
+function news(
+  key: StockKey,
+  productId: string | null,
+  item: StockItem,
+  { delta = 0, policy = item.policy }: { delta?: number; policy?: StockPolicy },
+): StockEvent[] {
+  if (productId === null) return [];
+  const data = { ...key, productId };
+  const available = availableOf(item) + delta;
+  const before = promisableOf(item) > 0;
+  const after = available + backorderLimitOf(policy) > 0;
+  const told: StockEvent[] = [];
+  if (before !== after) told.push({ type: after ? 'StockReplenished' : 'StockDepleted', data });
+  const { lowStockAt } = policy;
+  if (lowStockAt !== undefined && available <= lowStockAt && !isLow(item)) {
+    told.push({ type: 'LowStockReached', data: { ...data, available, lowStockAt } });
+  }
+  return told;
+}
+
+function isLow(item: StockItem): boolean {
+  return item.policy.lowStockAt !== undefined && availableOf(item) <= item.policy.lowStockAt;
 }
 
 function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockItem {
   switch (type) {
     case 'StockItemOpened':
       return { ...item, productId: data.productId };
+    case 'StockPolicySet': {
+      const { sku, location, productId, ...policy } = data;
+      return { ...item, policy };
+    }
     case 'StockReceived':
+    case 'StockTransferredIn':
+    case 'StockReturned':
       return remember({ ...item, onHand: item.onHand + data.quantity }, data.movementId, 'moved', at);
+    case 'StockTransferredOut':
+      return remember({ ...item, onHand: item.onHand - data.quantity }, data.movementId, 'moved', at);
     case 'StockAdjusted':
     case 'StockCounted':
       return remember({ ...item, onHand: item.onHand + data.delta }, data.movementId, 'moved', at);
+    case 'StockWrittenOff':
+      return remember(item, data.movementId, 'moved', at);
     case 'StockReserved': {
       const { reservationId, quantity, expiresAt } = data;
-      const made = { quantity, committed: false, ...(expiresAt !== undefined && { expiresAt }) };
-      return {
-        ...item,
-        reserved: item.reserved + quantity,
-        reservations: { ...item.reservations, [reservationId]: made },
-      };
+      const made = { quantity, status: 'reserved', ...(expiresAt !== undefined && { expiresAt }) } as const;
+      return hold({ ...item, reserved: item.reserved + quantity }, reservationId, made);
+    }
+    case 'ReservationExtended': {
+      const { reservationId, expiresAt } = data;
+      return hold(item, reservationId, { ...item.reservations[reservationId]!, expiresAt });
     }
     case 'ReservationCommitted': {
       const { reservationId, quantity } = data;
-      const { expiresAt, ...held } = item.reservations[reservationId]!;
-      return {
-        ...item,
-        reserved: item.reserved - quantity,
-        committed: item.committed + quantity,
-        reservations: { ...item.reservations, [reservationId]: { ...held, committed: true } },
-      };
+      const { reserved, committed } = item;
+      const moved = { ...item, reserved: reserved - quantity, committed: committed + quantity };
+      return hold(moved, reservationId, { quantity, status: 'committed' });
+    }
+    case 'ReservationExpired': {
+      const { reservationId, quantity } = data;
+      // One that was never made ends as well: what is remembered is the tombstone.
+      if (!item.reservations[reservationId]) return remember(item, reservationId, 'expired', at);
+      return hold({ ...item, reserved: item.reserved - quantity }, reservationId, { quantity, status: 'expired' });
     }
     case 'ReservationReleased':
-      return end(item, data.reservationId, 'released', at);
-    case 'ReservationExpired':
-      return end(item, data.reservationId, 'expired', at);
+      return take(item, data, 'released', at);
     case 'StockShipped':
-      return end({ ...item, onHand: item.onHand - data.quantity }, data.reservationId, 'shipped', at);
+      return take({ ...item, onHand: item.onHand - data.quantity }, data, 'shipped', at);
+    case 'LowStockReached':
     case 'StockDepleted':
     case 'StockReplenished':
       return item;
   }
 }
 
-/** A reservation that was never made ends as well: what is remembered is the tombstone. */
-function end(item: StockItem, reservationId: string, how: Acted, at: number): StockItem {
+function hold(item: StockItem, reservationId: string, reservation: Reservation): StockItem {
+  return { ...item, reservations: { ...item.reservations, [reservationId]: reservation } };
+}
+
+/** A reservation remembers its operations while it has units left, and its id and theirs for the retry horizon from then on. */
+function take(
+  item: StockItem,
+  {
+    reservationId,
+    quantity,
+    operationId,
+  }: { reservationId: string; quantity: number; operationId?: string | undefined },
+  how: Acted,
+  at: number,
+): StockItem {
   const { [reservationId]: held, ...reservations } = item.reservations;
-  const quantity = held?.quantity ?? 0;
-  const pool = held?.committed ? 'committed' : 'reserved';
-  return remember({ ...item, reservations, [pool]: item[pool] - quantity }, reservationId, how, at);
+  const pool = held?.status === 'committed' ? 'committed' : 'reserved';
+  const lessened = { ...item, [pool]: item[pool] - quantity };
+  const taken = { ...held?.taken, ...(operationId && { [operationId]: quantity }) };
+  if (held?.status === 'committed' && quantity < leftOf(held)) return hold(lessened, reservationId, { ...held, taken });
+  return [reservationId, ...Object.keys(taken)].reduce<StockItem>((ended, id) => remember(ended, id, how, at), {
+    ...lessened,
+    reservations,
+  });
 }
 
 function remember(item: StockItem, id: string, how: Acted, at: number): StockItem {
@@ -247,6 +387,19 @@ function actedAs(item: StockItem, id: string): Acted | undefined {
     if (how) return how;
   }
   return undefined;
+}
+
+function hasActed(item: StockItem, held: Reservation | undefined, { operationId }: Part): boolean {
+  if (operationId === undefined) return false;
+  return Object.hasOwn(held?.taken ?? {}, operationId) || actedAs(item, operationId) !== undefined;
+}
+
+function leftOf({ quantity, status, taken = {} }: Reservation): number {
+  return status === 'expired' ? 0 : quantity - sum(Object.values(taken));
+}
+
+function backorderLimitOf({ backorderLimit = 0 }: StockPolicy): number {
+  return backorderLimit;
 }
 
 function ownEntry<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
