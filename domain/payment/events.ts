@@ -13,6 +13,10 @@ const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
 /** Of one operation; its id is the idempotency key that the provider gets with every attempt. */
 const operation = { ...payment, operationId: z.string().min(1).max(200) };
 const reference = z.string().min(1).max(200);
+/** The operation id of the authorisation; absent: the first. */
+const of = z.string().min(1).max(200).optional();
+/** Why it was done, or why the provider would not. */
+export const reasonSchema = z.string().min(1).max(200);
 
 export const paymentEvents = {
   AuthorisationRequested: {
@@ -62,25 +66,25 @@ export const paymentEvents = {
   AuthorisationUnknown: { version: 1, data: z.strictObject(operation) },
   /** What was held, and not captured, is the customer's again. */
   AuthorisationLapsed: { version: 1, data: z.strictObject(operation) },
-  /** `final`: the rest of what is held is let go with it. */
+  /** `final`: nothing is held behind it, a rest is let go. */
   CaptureRequested: {
     version: 1,
-    data: z.strictObject({ ...operation, amount: amountSchema, final: z.literal(true).optional() }),
+    data: z.strictObject({ ...operation, of, amount: amountSchema, final: z.literal(true).optional() }),
   },
   PaymentCaptured: { version: 1, data: z.strictObject({ ...operation, amount: amountSchema }) },
-  CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: z.string().min(1).max(200) }) },
+  CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: reasonSchema }) },
   VoidRequested: { version: 1, data: z.strictObject(operation) },
   /** Nothing is held and nothing can be authorised any more, even if nothing ever was. */
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
   RefundRequested: {
     version: 1,
-    data: z.strictObject({ ...operation, amount: amountSchema.min(1), reason: z.string().min(1).max(200) }),
+    data: z.strictObject({ ...operation, of, amount: amountSchema.min(1), reason: reasonSchema }),
   },
   PaymentRefunded: {
     version: 1,
     data: z.strictObject({ ...operation, amount: amountSchema, providerRef: reference.optional() }),
   },
-  RefundFailed: { version: 1, data: z.strictObject({ ...operation, reason: z.string().min(1).max(200) }) },
+  RefundFailed: { version: 1, data: z.strictObject({ ...operation, reason: reasonSchema }) },
   /** The customer's bank takes the money back until the dispute is decided. */
   DisputeOpened: {
     version: 1,
@@ -88,7 +92,7 @@ export const paymentEvents = {
       ...payment,
       disputeId: reference,
       amount: amountSchema,
-      reason: z.string().min(1).max(200),
+      reason: reasonSchema,
     }),
   },
   DisputeClosed: {

@@ -1,42 +1,79 @@
 // The ledger of one payment. The provider is asked outside; what is asked is recorded before, what it said after.
-// captured ≤ authorised, and a payment that is voided can never be authorised again.
+// captured ≤ authorised, refunded ≤ captured, and a payment that is voided can never be authorised again.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { sum } from '../kernel/money.js';
-import { type PaymentEvent, type PaymentProviderName, paymentEvents } from './events.js';
+import { type PaymentEvent, paymentEvents } from './events.js';
+import {
+  type Authorisation,
+  type AuthorisationTerms,
+  authorisationsOf,
+  evolve,
+  heldBy,
+  heldOf,
+  holderOf,
+  isDisputed,
+  notCapturedOf,
+  type Payment,
+  type PaymentKey,
+  refundableBy,
+  refundableOf,
+} from './ledger.js';
 
-/** `operationId` is the provider's idempotency key. The reply and the webhook of an operation are the same fact. */
-export type PaymentCommand = { operationId: string } & (
-  | ({ type: 'RequestAuthorisation' } & PaymentKey & AuthorisationTerms)
-  | { type: 'RecordAuthorised'; amount: number; providerRef: string }
+export type { Authorisation, Payment, PaymentStatus } from './ledger.js';
+export { capturedOf, heldOf, paymentStatusOf, refundableOf, refundedOf } from './ledger.js';
+export { dueCall, type ProviderCall } from './provider-calls.js';
+
+/** So long before what is held lapses it may be renewed. */
+export const RENEW_WITHIN_MS = 24 * 3_600_000;
+
+/**
+ * `operationId` is the provider's idempotency key. Reply, webhook and poll of an operation are the same fact: recording
+ * it again, or what was true before it, changes nothing.
+ */
+export type PaymentCommand =
+  | ({ operationId: string } & (
+      | ({ type: 'RequestAuthorisation' } & PaymentKey & AuthorisationTerms)
+      /** Once what is held has lapsed, or soon will; for what is not captured yet. */
+      | { type: 'RenewAuthorisation'; method: string }
+      | AuthorisationFact
+      /**
+       * `rest`: what will have to be captured later on. If the authorisation can be captured only once this capture takes it
+       * as well, and later ones do nothing. `final`: the rest of what is held is let go.
+       */
+      | { type: 'RequestCapture'; amount: number; rest?: number; final?: boolean }
+      | { type: 'RecordCaptured'; amount?: number }
+      | { type: 'RecordCaptureFailed'; reason: string }
+      | ({ type: 'RequestVoid' } & PaymentKey)
+      | { type: 'RecordVoided' }
+      | { type: 'RequestRefund'; amount: number; reason: string }
+      | { type: 'RecordRefunded'; amount?: number; providerRef?: string }
+      | { type: 'RecordRefundFailed'; reason: string }
+    ))
+  | DisputeFact;
+
+type AuthorisationFact =
+  | { type: 'RecordIntentOpened'; providerRef: string }
+  | { type: 'RecordActionRequired'; providerRef: string; clientSecret: string }
+  | {
+      type: 'RecordAuthorised';
+      amount: number;
+      currency?: string;
+      providerRef: string;
+      captureBefore?: string;
+      multicapture?: true;
+    }
   | { type: 'RecordDeclined'; declineCode: string }
   | { type: 'RecordUnknown' }
-  | { type: 'RequestCapture'; amount: number }
-  | { type: 'RecordCaptured' }
-  | ({ type: 'RequestVoid' } & PaymentKey)
-  | { type: 'RecordVoided' }
-);
+  | { type: 'RecordLapsed' };
 
-interface PaymentKey {
-  paymentId: string;
-  orderId: string;
-}
+/** The end of a dispute may be heard of before its beginning, and so it tells all of it. */
+type DisputeFact =
+  | { type: 'RecordDisputeOpened'; disputeId: string; amount: number; reason: string }
+  | { type: 'RecordDisputeClosed'; disputeId: string; amount: number; reason: string; outcome: 'won' | 'lost' };
 
-interface AuthorisationTerms {
-  /** Minor units. */
-  amount: number;
-  currency: string;
-  provider: PaymentProviderName;
-  method: string;
-}
-
-export interface Payment extends PaymentKey {
-  status: 'requested' | 'unknown' | 'authorised' | 'declined' | 'void_requested' | 'voided';
-  /** Missing if the payment was voided before anything was asked. */
-  authorisation?: AuthorisationTerms & { operationId: string; providerRef?: string; declineCode?: string };
-  captures: readonly { operationId: string; amount: number; captured: boolean }[];
-  voidOperationId?: string;
-}
+type Command<T extends PaymentCommand['type']> = Extract<PaymentCommand, { type: T }>;
+type Decision = readonly PaymentEvent[] | Rejection;
 
 export const payment: Decider<PaymentCommand, Payment | null, PaymentEvent> = {
   category: 'payment',
@@ -46,172 +83,241 @@ export const payment: Decider<PaymentCommand, Payment | null, PaymentEvent> = {
   evolve,
 };
 
-function decide(command: PaymentCommand, state: Payment | null): readonly PaymentEvent[] | Rejection {
-  const { operationId } = command;
+function decide(command: PaymentCommand, state: Payment | null, now: number): Decision {
   if (command.type === 'RequestAuthorisation') return requestAuthorisation(command, state);
   if (command.type === 'RequestVoid') return requestVoid(command, state);
   if (!state) return reject('not_found', 'There is no such payment.');
-  const ids = { paymentId: state.paymentId, orderId: state.orderId, operationId };
-
   switch (command.type) {
-    case 'RequestCapture': {
-      const known = state.captures.find((capture) => capture.operationId === operationId);
-      if (known) return known.amount === command.amount ? [] : reject('conflict', `${operationId} had another amount.`);
-      if (state.status !== 'authorised') {
-        return reject('rule_violated', `${state.paymentId} is ${state.status}; nothing can be captured.`);
-      }
-      const left = state.authorisation!.amount - sum(state.captures.map(({ amount }) => amount));
-      if (command.amount > left) return reject('rule_violated', `${state.paymentId} has ${left} left to capture.`);
-      return [{ type: 'CaptureRequested', data: { ...ids, amount: command.amount } }];
-    }
-    case 'RecordCaptured': {
-      const known = state.captures.find((capture) => capture.operationId === operationId);
-      if (!known) return reject('not_found', `${state.paymentId} knows no capture ${operationId}.`);
-      return known.captured ? [] : [{ type: 'PaymentCaptured', data: { ...ids, amount: known.amount } }];
-    }
+    case 'RenewAuthorisation':
+      return renewAuthorisation(command, state, now);
+    case 'RequestCapture':
+      return requestCapture(command, state);
+    case 'RecordCaptured':
+    case 'RecordCaptureFailed':
+      return recordCapture(command, state);
     case 'RecordVoided':
-      if (state.voidOperationId !== operationId) {
-        return reject('not_found', `${state.paymentId} knows no void ${operationId}.`);
-      }
-      return state.status === 'voided' ? [] : [{ type: 'PaymentVoided', data: ids }];
+      if (state.void?.operationId !== command.operationId) return unknownOperation(state, command.operationId);
+      return state.status === 'voided' ? [] : [{ type: 'PaymentVoided', data: idsOf(state, command) }];
+    case 'RequestRefund':
+      return requestRefund(command, state);
+    case 'RecordRefunded':
+    case 'RecordRefundFailed':
+      return recordRefund(command, state);
+    case 'RecordDisputeOpened':
+    case 'RecordDisputeClosed':
+      return recordDispute(command, state);
     default:
       return recordAuthorisation(command, state);
   }
 }
 
-function requestAuthorisation(
-  command: Extract<PaymentCommand, { type: 'RequestAuthorisation' }>,
-  state: Payment | null,
-): readonly PaymentEvent[] | Rejection {
+/** Nobody is asked for nothing: a payment of 0 is authorised, captured and voided by asking for it. */
+function requestAuthorisation(command: Command<'RequestAuthorisation'>, state: Payment | null): Decision {
   const { type, ...data } = command;
-  if (!state) return [{ type: 'AuthorisationRequested', data }];
-  if (state.authorisation?.operationId === command.operationId) return [];
-  return reject(
-    'conflict',
-    `${state.paymentId} is ${state.status}; it cannot be authorised as ${command.operationId}.`,
-  );
-}
-
-function requestVoid(
-  { paymentId, orderId, operationId }: Extract<PaymentCommand, { type: 'RequestVoid' }>,
-  state: Payment | null,
-): readonly PaymentEvent[] | Rejection {
-  const data = { paymentId, orderId, operationId };
-  if (!state) return [{ type: 'PaymentVoided', data }];
-  if (['declined', 'void_requested', 'voided'].includes(state.status)) return [];
-  if (state.captures.length > 0) return reject('rule_violated', `${paymentId} is captured; it can only be refunded.`);
-  return [{ type: 'VoidRequested', data }];
-}
-
-/** The first answer counts. Once the payment is being voided no answer matters: the void covers them all. */
-function recordAuthorisation(
-  command: Extract<PaymentCommand, { type: 'RecordAuthorised' | 'RecordDeclined' | 'RecordUnknown' }>,
-  state: Payment,
-): readonly PaymentEvent[] | Rejection {
-  const { paymentId, orderId, status, authorisation } = state;
-  const { operationId } = command;
-  if (authorisation?.operationId !== operationId) {
-    return reject('not_found', `${paymentId} knows no authorisation ${operationId}.`);
+  const { paymentId, orderId, operationId, amount } = command;
+  if (!state) {
+    const requested: PaymentEvent = { type: 'AuthorisationRequested', data };
+    if (amount > 0) return [requested];
+    const answer = { paymentId, orderId, operationId, amount, providerRef: 'nothing_to_pay' };
+    return [requested, { type: 'PaymentAuthorised', data: answer }];
   }
-  if (status === 'void_requested' || status === 'voided') return [];
-  const ids = { paymentId, orderId, operationId };
-  const answered = status === 'authorised' || status === 'declined';
+  if (authorisationsOf(state)[0]?.operationId === operationId) return [];
+  return reject('conflict', `${paymentId} is ${state.status}; it cannot be authorised as ${operationId}.`);
+}
+
+function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payment, now: number): Decision {
+  const { operationId, method } = command;
+  const { paymentId, status, authorisation } = state;
+  if (authorisationsOf(state).some((known) => known.operationId === operationId)) return [];
+  if (!authorisation || state.void) return reject('rule_violated', `${paymentId} is ${status}; it cannot be renewed.`);
+  const amount = notCapturedOf(state);
+  if (amount === 0) return reject('rule_violated', `${paymentId} is captured; there is nothing to renew.`);
+  const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
+  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon(authorisation, now)) {
+    return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it need not be renewed.`);
+  }
+  const { currency, provider, customerId } = authorisation;
+  const terms = { amount, currency, provider, method, ...(customerId !== undefined && { customerId }) };
+  return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
+}
+
+function lapsesSoon({ status, captureBefore }: Authorisation, now: number): boolean {
+  return status === 'authorised' && captureBefore !== undefined && Date.parse(captureBefore) - now <= RENEW_WITHIN_MS;
+}
+
+/**
+ * What was authorised stays so: an older answer that comes later changes nothing. A decline is final unless there is an
+ * intent, which the customer may still pay. Once the payment is being voided no answer matters: the void covers them all.
+ */
+function recordAuthorisation(command: { operationId: string } & AuthorisationFact, state: Payment): Decision {
+  const { paymentId } = state;
+  const { operationId } = command;
+  const known = authorisationsOf(state).find((one) => one.operationId === operationId);
+  if (!known) return unknownOperation(state, operationId);
+  if (state.status === 'voided') return [];
+  if ('providerRef' in command && known.providerRef !== undefined && command.providerRef !== known.providerRef) {
+    return reject('conflict', `${operationId} is ${known.providerRef} at the provider, not ${command.providerRef}.`);
+  }
+  const ids = idsOf(state, command);
+  if (command.type === 'RecordIntentOpened') {
+    const { providerRef } = command;
+    return known.providerRef === undefined ? [{ type: 'PaymentIntentOpened', data: { ...ids, providerRef } }] : [];
+  }
+  if (state.void) return [];
+
+  const isOpen = ['requested', 'unknown', 'action_required'].includes(known.status);
   switch (command.type) {
     case 'RecordUnknown':
-      return answered || status === 'unknown' ? [] : [{ type: 'AuthorisationUnknown', data: ids }];
-    case 'RecordAuthorised': {
-      const { amount, providerRef } = command;
-      if (amount !== authorisation.amount) {
-        return reject('conflict', `${paymentId} asked for ${authorisation.amount}, the provider holds ${amount}.`);
-      }
-      if (status === 'declined') return reject('conflict', `${paymentId} was declined before.`);
-      return answered ? [] : [{ type: 'PaymentAuthorised', data: { ...ids, amount, providerRef } }];
+      return known.status === 'requested' ? [{ type: 'AuthorisationUnknown', data: ids }] : [];
+    case 'RecordActionRequired': {
+      if (!isOpen || known.status === 'action_required') return [];
+      const { providerRef, clientSecret } = command;
+      const subject = known.customerId === undefined ? {} : { customerId: known.customerId };
+      return [{ type: 'PaymentActionRequired', data: { ...ids, ...subject, providerRef, clientSecret } }];
     }
     case 'RecordDeclined':
-      if (status === 'authorised') return reject('conflict', `${paymentId} was authorised before.`);
-      return answered ? [] : [{ type: 'AuthorisationDeclined', data: { ...ids, declineCode: command.declineCode } }];
-  }
-}
-
-function evolve(state: Payment | null, { type, data }: PaymentEvent): Payment {
-  const { paymentId, orderId, operationId } = data;
-  const known: Payment = state ?? { paymentId, orderId, status: 'requested', captures: [] };
-  switch (type) {
-    case 'AuthorisationRequested': {
-      const { amount, currency, provider, method } = data;
-      return { ...known, authorisation: { operationId, amount, currency, provider, method } };
+      return isOpen ? [{ type: 'AuthorisationDeclined', data: { ...ids, declineCode: command.declineCode } }] : [];
+    case 'RecordLapsed':
+      return isOpen || known.status === 'authorised' ? [{ type: 'AuthorisationLapsed', data: ids }] : [];
+    case 'RecordAuthorised': {
+      const { amount, currency = known.currency, providerRef, captureBefore, multicapture } = command;
+      if (amount !== known.amount || currency !== known.currency) {
+        const asked = `${known.amount} ${known.currency}`;
+        return reject('conflict', `${paymentId} asked for ${asked}, the provider holds ${amount} ${currency}.`);
+      }
+      if (known.status === 'declined' && known.providerRef === undefined) {
+        return reject('conflict', `${paymentId} was declined before.`);
+      }
+      if (!isOpen && known.status !== 'declined') return [];
+      const terms = { ...(captureBefore && { captureBefore }), ...(multicapture && { multicapture }) };
+      return [{ type: 'PaymentAuthorised', data: { ...ids, amount, providerRef, ...terms } }];
     }
-    case 'PaymentAuthorised':
-      return {
-        ...known,
-        status: 'authorised',
-        authorisation: { ...known.authorisation!, providerRef: data.providerRef },
-      };
-    case 'AuthorisationDeclined':
-      return {
-        ...known,
-        status: 'declined',
-        authorisation: { ...known.authorisation!, declineCode: data.declineCode },
-      };
-    case 'AuthorisationUnknown':
-      return { ...known, status: 'unknown' };
-    case 'CaptureRequested':
-      return { ...known, captures: [...known.captures, { operationId, amount: data.amount, captured: false }] };
-    case 'PaymentCaptured':
-      return {
-        ...known,
-        captures: known.captures.map((capture) =>
-          capture.operationId === operationId ? { ...capture, captured: true } : capture,
-        ),
-      };
-    case 'VoidRequested':
-      return { ...known, status: 'void_requested', voidOperationId: operationId };
-    case 'PaymentVoided':
-      return { ...known, status: 'voided', voidOperationId: operationId };
   }
 }
 
-/** What the provider still has to be asked, always under a key that is recorded already. */
-export type ProviderCall = { paymentId: string; orderId: string; operationId: string } & (
-  | ({ call: 'authorise'; again: boolean } & AuthorisationTerms)
-  | ({ call: 'capture'; of: string; providerRef: string } & AuthorisationTerms)
-  /** `of` is the key of the authorisation that must not hold any money, whether or not it reached the provider. */
-  | ({ call: 'void'; of: string; providerRef?: string } & AuthorisationTerms)
-);
+function requestCapture(command: Command<'RequestCapture'>, state: Payment): Decision {
+  const { operationId, rest = 0, final = false } = command;
+  const { paymentId, status } = state;
+  const known = state.captures.find((capture) => capture.operationId === operationId);
+  const holder = holderOf(state);
+  if (known) {
+    const { amount } = command;
+    return known.amount === amount || known.amount === amount + rest ? [] : otherAmount(operationId);
+  }
+  if (!holder) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured.`);
+  const isTaken = state.captures.some((capture) => capture.of === holder.operationId && capture.status !== 'failed');
+  if (isTaken && !holder.multicapture) return [];
 
-export function dueCall(state: Payment | null): ProviderCall | undefined {
-  if (!state?.authorisation) return undefined;
-  const { paymentId, orderId, status, authorisation, captures, voidOperationId } = state;
-  const { operationId: of, providerRef, declineCode, ...terms } = authorisation;
-  const ids = { paymentId, orderId };
-  if (status === 'requested' || status === 'unknown') {
-    return { ...ids, ...terms, call: 'authorise', operationId: of, again: status === 'unknown' };
-  }
-  if (status === 'void_requested') {
-    const reference = providerRef === undefined ? {} : { providerRef };
-    return { ...ids, ...terms, call: 'void', operationId: voidOperationId!, of, ...reference };
-  }
-  const capture = captures.find(({ captured }) => !captured);
-  if (!capture) return undefined;
-  const { operationId, amount } = capture;
-  return { ...ids, ...terms, call: 'capture', operationId, of, providerRef: providerRef!, amount };
+  const amount = holder.multicapture ? command.amount : command.amount + rest;
+  const held = heldOf(state);
+  if (amount > held) return reject('rule_violated', `${paymentId} has ${held} left to capture.`);
+  const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
+  const data = {
+    ...idsOf(state, command),
+    ...(state.earlier.length > 0 && { of: holder.operationId }),
+    amount,
+    ...(isLast && amount > 0 && { final: true as const }),
+  };
+  const requested: PaymentEvent = { type: 'CaptureRequested', data };
+  if (amount > 0) return [requested];
+  return [requested, { type: 'PaymentCaptured', data: { ...idsOf(state, command), amount } }];
 }
 
-export type PaymentStatus =
-  | 'not_paid'
-  | 'pending'
-  | 'authorised'
-  | 'partially_captured'
-  | 'captured'
-  | 'declined'
-  | 'voided';
+function recordCapture(command: Command<'RecordCaptured' | 'RecordCaptureFailed'>, state: Payment): Decision {
+  const { operationId } = command;
+  const known = state.captures.find((capture) => capture.operationId === operationId);
+  if (!known) return unknownOperation(state, operationId);
+  const ids = idsOf(state, command);
+  if (command.type === 'RecordCaptureFailed') {
+    return known.status === 'requested' ? [{ type: 'CaptureFailed', data: { ...ids, reason: command.reason } }] : [];
+  }
+  if (command.amount !== undefined && command.amount !== known.amount) return otherAmount(operationId);
+  if (known.status === 'failed') return reject('conflict', `${operationId} has failed before.`);
+  return known.status === 'requested' ? [{ type: 'PaymentCaptured', data: { ...ids, amount: known.amount } }] : [];
+}
 
-export function paymentStatusOf(state: Payment | null): PaymentStatus {
-  if (!state) return 'not_paid';
-  const { status, authorisation, captures } = state;
-  if (status === 'declined' || status === 'voided') return status;
-  if (status !== 'authorised') return 'pending';
-  const captured = sum(captures.filter((capture) => capture.captured).map(({ amount }) => amount));
-  if (captured === authorisation!.amount && captures.length > 0) return 'captured';
-  return captured > 0 ? 'partially_captured' : 'authorised';
+/** A decline needs no void, unless there is an intent that the customer may still pay. */
+function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): Decision {
+  const { paymentId, orderId, operationId } = command;
+  const data = { paymentId, orderId, operationId };
+  if (!state) return [{ type: 'PaymentVoided', data }];
+  if (state.void) return [];
+  if (state.authorisation?.amount === 0) return state.captures.length > 0 ? [] : [{ type: 'PaymentVoided', data }];
+  const mayHold = authorisationsOf(state).some((one) => {
+    if (one.status === 'declined') return one.providerRef !== undefined;
+    return one.status !== 'lapsed' && heldBy(state, one) > 0;
+  });
+  return mayHold ? [{ type: 'VoidRequested', data }] : [];
+}
+
+/** Of a payment that was captured in several authorisations the latest is paid back first, each under a key of its own. */
+function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decision {
+  const { operationId, amount, reason } = command;
+  const { paymentId } = state;
+  const known = state.refunds.filter((refund) => isPartOf(refund.operationId, operationId));
+  if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
+  if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for what the bank decides.`);
+  const left = refundableOf(state);
+  if (amount > left) return reject('rule_violated', `${paymentId} has ${left} left to refund.`, { refundable: left });
+
+  const events: PaymentEvent[] = [];
+  let missing = amount;
+  for (const authorisation of authorisationsOf(state).toReversed()) {
+    const part = Math.min(missing, refundableBy(state, authorisation));
+    if (part === 0) continue;
+    const of = state.earlier.length > 0 ? { of: authorisation.operationId } : {};
+    const ids = { ...idsOf(state, command), operationId: partId(operationId, events.length + 1) };
+    events.push({ type: 'RefundRequested', data: { ...ids, ...of, amount: part, reason } });
+    missing -= part;
+  }
+  return events;
+}
+
+function partId(operationId: string, part: number): string {
+  return part === 1 ? operationId : `${operationId}#${part}`;
+}
+
+function isPartOf(id: string, operationId: string): boolean {
+  return id === operationId || id.startsWith(`${operationId}#`);
+}
+
+/** A refund that was made can still come back from the customer's bank as failed. */
+function recordRefund(command: Command<'RecordRefunded' | 'RecordRefundFailed'>, state: Payment): Decision {
+  const { operationId } = command;
+  const known = state.refunds.find((refund) => refund.operationId === operationId);
+  if (!known) return unknownOperation(state, operationId);
+  const ids = idsOf(state, command);
+  if (command.type === 'RecordRefundFailed') {
+    return known.status === 'failed' ? [] : [{ type: 'RefundFailed', data: { ...ids, reason: command.reason } }];
+  }
+  const { amount = known.amount, providerRef } = command;
+  if (amount !== known.amount) return otherAmount(operationId);
+  if (known.status !== 'requested') return [];
+  return [{ type: 'PaymentRefunded', data: { ...ids, amount, ...(providerRef !== undefined && { providerRef }) } }];
+}
+
+function recordDispute(command: DisputeFact, { paymentId, orderId, disputes }: Payment): Decision {
+  const { disputeId, amount, reason } = command;
+  const ids = { paymentId, orderId, disputeId };
+  const known = disputes.find((dispute) => dispute.disputeId === disputeId);
+  if (known && known.amount !== amount) return otherAmount(disputeId);
+  const opened: PaymentEvent[] = known ? [] : [{ type: 'DisputeOpened', data: { ...ids, amount, reason } }];
+  if (command.type === 'RecordDisputeOpened') return opened;
+  const { outcome } = command;
+  if (known && known.status !== 'open') {
+    return known.status === outcome ? [] : reject('conflict', `${disputeId} was ${known.status} before.`);
+  }
+  return [...opened, { type: 'DisputeClosed', data: { ...ids, outcome } }];
+}
+
+function idsOf({ paymentId, orderId }: PaymentKey, { operationId }: { operationId: string }) {
+  return { paymentId, orderId, operationId };
+}
+
+function unknownOperation({ paymentId }: PaymentKey, operationId: string): Rejection {
+  return reject('not_found', `${paymentId} knows no operation ${operationId}.`);
+}
+
+function otherAmount(operationId: string): Rejection {
+  return reject('conflict', `${operationId} had another amount.`);
 }

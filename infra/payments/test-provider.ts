@@ -1,24 +1,52 @@
 // The built-in payment provider for development: Stripe's test method names, with answers that depend on the request
-// alone, so that asking again under the same key gives the same answer whatever was restarted in between.
+// alone, so that asking again under the same key gives the same answer whatever was restarted in between. What a customer
+// did about a 3-D Secure step goes straight into the ledger, and so nothing else has to be remembered here.
+import type { TestBank } from '../../commands/endpoints/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
+import type { Money } from '../../domain/kernel/money.js';
 
 const DECLINES: Readonly<Record<string, string>> = {
   pm_card_visa_chargeDeclined: 'generic_decline',
   pm_card_visa_chargeDeclinedInsufficientFunds: 'insufficient_funds',
   pm_card_visa_chargeDeclinedLostCard: 'lost_card',
   pm_card_chargeDeclinedExpiredCard: 'expired_card',
-  pm_card_authenticationRequired: 'authentication_required',
 };
 
-const SUCCEEDS = /^pm_card_(visa|visa_debit|mastercard|amex|us|gb)$/;
+/** What these authorise may be captured in parts, as far as that is so at Stripe. */
+const MULTICAPTURE = /^pm_card_(visa|visa_debit|amex|us|gb|authenticationRequired|refundFail)$/;
+const SINGLE_CAPTURE = /^pm_card_mastercard$/;
+const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
+const REFUND_FAILS = 'pm_card_refundFail';
 
-export function createTestProvider(): PaymentProvider {
+export function createTestProvider(): PaymentProvider & TestBank {
   return {
-    async authorise({ paymentId, method }): Promise<AuthorisationAnswer> {
-      if (SUCCEEDS.test(method)) return { status: 'authorised', providerRef: `test_${paymentId}` };
+    async authorise({ paymentId, key, amount, method, offSession }): Promise<AuthorisationAnswer> {
+      if (method === NEEDS_CUSTOMER) {
+        if (offSession) return { status: 'declined', declineCode: 'authentication_required' };
+        return { status: 'action_required', providerRef: referenceOf(paymentId), clientSecret: `${key}_secret` };
+      }
+      if (MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method)) return authorised(paymentId, amount, method);
       return { status: 'declined', declineCode: DECLINES[method] ?? 'no_such_test_method' };
     },
-    async capture() {},
+    capture: async () => ({ status: 'captured' }),
     async void() {},
+    refund: async ({ key, of }) =>
+      of.method === REFUND_FAILS
+        ? { status: 'failed', reason: 'expired_or_canceled_card' }
+        : { status: 'refunded', providerRef: `test_${key}`.slice(0, 200) },
+
+    authenticated({ paymentId, amount, method, succeed }) {
+      if (succeed) return authorised(paymentId, amount, method);
+      return { status: 'declined', declineCode: 'payment_intent_authentication_failure' };
+    },
   };
+}
+
+function authorised(paymentId: string, amount: Money, method: string): AuthorisationAnswer {
+  const multicapture = MULTICAPTURE.test(method) && { multicapture: true as const };
+  return { status: 'authorised', ...amount, providerRef: referenceOf(paymentId), ...multicapture };
+}
+
+function referenceOf(paymentId: string): string {
+  return `test_${paymentId}`;
 }

@@ -1,0 +1,52 @@
+// Plays the customer's bank to the built-in test provider: what a 3-D Secure step comes to. Not mounted with a real provider.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, streamOf } from '../../domain/kernel/id.js';
+import type { Money } from '../../domain/kernel/money.js';
+import { paymentIdSchema } from '../../domain/order/events.js';
+import { payment, paymentStatusOf } from '../../domain/payment/payment.js';
+import { type AuthorisationAnswer, recordOf } from '../../domain/payment/provider-calls.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import { shows } from './answers.js';
+
+export interface TestBank {
+  authenticated(step: { paymentId: string; amount: Money; method: string; succeed: boolean }): AuthorisationAnswer;
+}
+
+export interface TestPaymentsDeps {
+  runner: CommandRunner;
+  bank: TestBank;
+  /** Goes on with whatever waited for the payment. */
+  onChange: (paymentId: string) => Promise<unknown>;
+}
+
+export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/test-payments/{paymentId}/authenticate',
+      summary: 'Pass or fail the 3-D Secure step of a test payment, as its customer would',
+      roles: ['public'],
+      idempotency: 'accepted',
+      params: z.strictObject({ paymentId: z.string().meta({ example: 'payment_1' }) }),
+      body: z.strictObject({ succeed: z.boolean() }),
+      answers: { 200: z.strictObject({ id: z.string(), status: z.string() }).meta({ id: 'TestPayment' }) },
+      async handle({ params, body: { succeed }, command }) {
+        const paymentId = askedId(paymentIdSchema, params.paymentId);
+        const stream = streamOf(paymentId);
+        const { authorisation, status } = (await runner.load(payment, stream)).state ?? {};
+        if (authorisation?.provider !== 'test')
+          throw new Problem('not_found', `There is no test payment ${paymentId}.`);
+        if (authorisation.clientSecret === undefined) {
+          throw new Problem('conflict', `${paymentId} is ${status}; it asks nothing of its customer.`);
+        }
+        const { operationId, amount, currency, method } = authorisation;
+        const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });
+        const outcome = await runner.execute(payment, stream, recordOf(operationId, answer), command());
+        await onChange(paymentId);
+        return shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
+      },
+    }) as Endpoint,
+  ];
+}

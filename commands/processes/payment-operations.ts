@@ -1,0 +1,217 @@
+// Asks the payment provider for whatever the ledger says is due, and records what came of it. Keys and command ids
+// derive from operations that are recorded already, so that any number of workers may ask, at once or again.
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import type { Authorisation } from '../../domain/payment/ledger.js';
+import {
+  dueCall,
+  type Payment,
+  type PaymentCommand,
+  type ProviderCall,
+  payment,
+} from '../../domain/payment/payment.js';
+import { factsIn, type Held, recordOf } from '../../domain/payment/provider-calls.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from './origin.js';
+import type { AuthorisationRequest, PaymentProvider } from './payment-provider.js';
+
+export interface PaymentOperations {
+  /**
+   * Carries out what is due until nothing is, or until the outcome of an authorisation is not known. Throws `Unavailable`
+   * if the provider does not answer another operation; it stays due.
+   */
+  ask(paymentId: string, asking: Asking): Promise<Asked>;
+  /** Asks the provider what it holds, whatever is due, records it, and carries out what is due then. */
+  refresh(paymentId: string, asking: Asking): Promise<Asked>;
+  /** Records what the provider has said that it holds of an authorisation, such as in a webhook. */
+  record(paymentId: string, operationId: string, held: Held, asking: Asking): Promise<Asked>;
+}
+
+export type Asking = {
+  /** The ledger, if it has just been read or written. */
+  known?: Payment;
+} & (
+  | { origin: Origin }
+  /** For a process, which stamps its commands itself. */
+  | { metaOf: (commandId: string) => CommandMeta }
+);
+
+export interface Asked {
+  state: Payment | null;
+  /** The last commit of the payment's stream, if it was read or written. */
+  seen: Map<StreamId, number>;
+}
+
+export interface PaymentOperationsDeps {
+  runner: CommandRunner;
+  clock: Clock;
+  /** Who moves the money, by the name in the ledger. */
+  providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
+  /** Told of an authorisation whose outcome is not known, and why; it will be asked for again. */
+  onUnknown?: (paymentId: string, error: unknown) => void;
+}
+
+/** Money that somebody else moves: what is recorded has been done. */
+const EXTERNAL: PaymentProvider = {
+  authorise: async ({ paymentId, amount }) => ({ status: 'authorised', providerRef: paymentId, ...amount }),
+  capture: async () => ({ status: 'captured' }),
+  void: async () => {},
+  refund: async () => ({ status: 'refunded' }),
+};
+
+/** One worker's look at one payment. */
+interface Run {
+  paymentId: string;
+  stream: StreamId;
+  state: Payment | null;
+  asking: Asking;
+  seen: Map<StreamId, number>;
+}
+
+export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOperations {
+  const { runner, clock, onUnknown } = deps;
+  const providers: typeof deps.providers = { external: EXTERNAL, ...deps.providers };
+
+  async function open(paymentId: string, asking: Asking): Promise<Run> {
+    const stream = streamOf(paymentId);
+    const run: Run = { paymentId, stream, state: asking.known ?? null, asking, seen: new Map() };
+    if (!asking.known) {
+      const { state, position } = await runner.load(payment, stream);
+      run.state = state;
+      run.seen.set(stream, position.commitNo);
+    }
+    return run;
+  }
+
+  /** Asks, records, and looks again, for others may have gone on with the payment meanwhile. */
+  async function follow(run: Run): Promise<Asked> {
+    for (let call = dueCall(run.state, clock()); call; call = dueCall(run.state, clock())) {
+      if (call.retrieve && (await look(run, call))) continue;
+      const answer = await answerTo(call);
+      await enter(run, call.requestedAt, answer);
+      if (answer.type === 'RecordUnknown') break;
+    }
+    return { state: run.state, seen: run.seen };
+  }
+
+  /** True if it is not the same call any more that is due. */
+  async function look(run: Run, call: ProviderCall): Promise<boolean> {
+    const provider = providerOf(call.authorisation, call.paymentId);
+    const held = await provider.retrieve?.(requestOf(call, call.authorisation)).catch(unanswered(call.authorisation));
+    if (held) await enterHeld(run, call.authorisation.operationId, held);
+    const next = dueCall(run.state, clock());
+    return next?.operationId !== call.operationId || next.call !== call.call;
+  }
+
+  async function enterHeld(run: Run, operationId: string, held: Held): Promise<void> {
+    const { requestedAt } = run.state!.authorisation!;
+    for (const fact of factsIn(run.state!, operationId, held)) await enter(run, requestedAt, fact);
+  }
+
+  async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<void> {
+    const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
+    const { asking } = run;
+    const meta: CommandMeta =
+      'metaOf' in asking ? asking.metaOf(id) : { id, issuedAt, late: 'search', ...asking.origin };
+    const { state, position } = await runner.execute(payment, run.stream, command, meta);
+    run.state = state;
+    run.seen.set(run.stream, position.commitNo);
+  }
+
+  async function answerTo(call: ProviderCall): Promise<PaymentCommand> {
+    const { operationId, paymentId, authorisation } = call;
+    const provider = providerOf(authorisation, paymentId);
+    const request = requestOf(call, authorisation);
+    const operation = { key: operationId, paymentId, of: request };
+    const { currency } = authorisation;
+    const failed = unanswered(authorisation);
+    switch (call.call) {
+      case 'authorise':
+        try {
+          if (provider.open && request.providerRef === undefined) {
+            return { type: 'RecordIntentOpened', operationId, ...(await provider.open(request)) };
+          }
+          return recordOf(operationId, await provider.authorise(request));
+        } catch (error) {
+          onUnknown?.(paymentId, error);
+          return { type: 'RecordUnknown', operationId };
+        }
+      case 'capture': {
+        const { amount, final } = call;
+        const answer = await provider.capture({ ...operation, amount: { amount, currency }, final }).catch(failed);
+        return answer.status === 'captured'
+          ? { type: 'RecordCaptured', operationId, amount }
+          : { type: 'RecordCaptureFailed', operationId, reason: answer.reason };
+      }
+      case 'void':
+        for (const [index, one] of call.authorisations.entries()) {
+          const key = index === 0 ? operationId : `${operationId}#${index + 1}`;
+          await provider.void({ key, paymentId, of: requestOf(call, one) }).catch(failed);
+        }
+        return { type: 'RecordVoided', operationId };
+      case 'release':
+        await provider.void(operation).catch(failed);
+        return { type: 'RecordLapsed', operationId: authorisation.operationId };
+      case 'refund': {
+        const { amount, reason } = call;
+        const answer = await provider.refund({ ...operation, amount: { amount, currency }, reason }).catch(failed);
+        if (answer.status === 'failed') return { type: 'RecordRefundFailed', operationId, reason: answer.reason };
+        const reference = answer.providerRef === undefined ? {} : { providerRef: answer.providerRef };
+        return { type: 'RecordRefunded', operationId, amount, ...reference };
+      }
+    }
+  }
+
+  function providerOf({ provider }: Authorisation, paymentId: string): PaymentProvider {
+    const found = providers[provider];
+    if (!found) throw new Error(`${paymentId} is with ${provider}, which this configuration does not have.`);
+    return found;
+  }
+
+  return {
+    ask: async (paymentId, asking) => follow(await open(paymentId, asking)),
+    async refresh(paymentId, asking) {
+      const run = await open(paymentId, asking);
+      const authorisation = run.state?.authorisation;
+      if (!authorisation) return { state: run.state, seen: run.seen };
+      const { orderId } = run.state!;
+      const renewal = run.state!.earlier.length > 0;
+      const request = requestOf({ paymentId, orderId, renewal }, authorisation);
+      const provider = providerOf(authorisation, paymentId);
+      const held = await provider.retrieve?.(request).catch(unanswered(authorisation));
+      if (held) await enterHeld(run, authorisation.operationId, held);
+      return follow(run);
+    },
+    async record(paymentId, operationId, held, asking) {
+      const run = await open(paymentId, asking);
+      if (run.state) await enterHeld(run, operationId, held);
+      return follow(run);
+    },
+  };
+}
+
+function requestOf(
+  { paymentId, orderId, ...call }: { paymentId: string; orderId: string; renewal?: boolean },
+  { operationId, amount, currency, method, customerId, providerRef }: Authorisation,
+): AuthorisationRequest {
+  return {
+    key: operationId,
+    paymentId,
+    orderId,
+    amount: { amount, currency },
+    method,
+    offSession: call.renewal === true,
+    ...(customerId !== undefined && { customerId }),
+    ...(providerRef !== undefined && { providerRef }),
+  };
+}
+
+function unanswered({ provider }: Authorisation): (cause: unknown) => never {
+  return (cause) => {
+    throw Object.assign(new Unavailable(`Payment provider ${provider}`, String(cause)), { cause });
+  };
+}

@@ -1,0 +1,278 @@
+// What the ledger of a payment says: its fold, and the sums that follow. An authorisation may be renewed by another;
+// each capture and refund is of one of them. Amounts in minor units, times in ms of the log's clock.
+import { sum } from '../kernel/money.js';
+import type { Personal } from '../kernel/personal.js';
+import type { PaymentEvent, PaymentProviderName } from './events.js';
+
+export interface PaymentKey {
+  paymentId: string;
+  orderId: string;
+}
+
+export interface AuthorisationTerms {
+  amount: number;
+  currency: string;
+  provider: PaymentProviderName;
+  method: string;
+  customerId?: string | undefined;
+}
+
+interface Operation {
+  operationId: string;
+  requestedAt: number;
+}
+
+export interface Authorisation extends Operation, AuthorisationTerms {
+  status: 'requested' | 'unknown' | 'action_required' | 'declined' | 'authorised' | 'lapsed' | 'voided';
+  providerRef?: string;
+  /** Lets the customer's browser do what is required. */
+  clientSecret?: Personal<string>;
+  declineCode?: string;
+  /** RFC 3339. */
+  captureBefore?: string | undefined;
+  multicapture?: true | undefined;
+}
+
+export interface Capture extends Operation {
+  /** The operation id of its authorisation. */
+  of: string;
+  amount: number;
+  /** Nothing is held behind it. */
+  final: boolean;
+  status: 'requested' | 'captured' | 'failed';
+  reason?: string;
+}
+
+export interface Refund extends Operation {
+  /** The operation id of the authorisation that was captured. */
+  of: string;
+  amount: number;
+  reason: string;
+  status: 'requested' | 'refunded' | 'failed';
+  providerRef?: string | undefined;
+  /** Why it failed. */
+  failure?: string;
+}
+
+interface Dispute {
+  disputeId: string;
+  amount: number;
+  reason: string;
+  status: 'open' | 'won' | 'lost';
+}
+
+export interface Payment extends PaymentKey {
+  /** Of the latest authorisation, until somebody asks for the void. */
+  status: Authorisation['status'] | 'void_requested';
+  /** The latest; missing if the payment was voided before anything was asked. */
+  authorisation?: Authorisation;
+  /** Those that it renews, oldest first. */
+  earlier: readonly Authorisation[];
+  captures: readonly Capture[];
+  refunds: readonly Refund[];
+  disputes: readonly Dispute[];
+  void?: Operation;
+}
+
+export function evolve(state: Payment | null, event: PaymentEvent, at: number): Payment {
+  const { paymentId, orderId } = event.data;
+  const known: Payment = state ?? {
+    paymentId,
+    orderId,
+    status: 'requested',
+    earlier: [],
+    captures: [],
+    refunds: [],
+    disputes: [],
+  };
+  switch (event.type) {
+    case 'AuthorisationRequested': {
+      const { paymentId, orderId, ...terms } = event.data;
+      const earlier = known.authorisation ? [...known.earlier, known.authorisation] : known.earlier;
+      return withStatus({ ...known, earlier, authorisation: { ...terms, requestedAt: at, status: 'requested' } });
+    }
+    case 'PaymentIntentOpened':
+      return authorisationWith(known, event.data.operationId, { providerRef: event.data.providerRef });
+    case 'PaymentActionRequired': {
+      const { operationId, providerRef, clientSecret } = event.data;
+      return authorisationWith(known, operationId, { status: 'action_required', providerRef, clientSecret });
+    }
+    case 'PaymentAuthorised': {
+      const { operationId, providerRef, captureBefore, multicapture } = event.data;
+      return authorisationWith(known, operationId, { status: 'authorised', providerRef, captureBefore, multicapture });
+    }
+    case 'AuthorisationDeclined': {
+      const { operationId, declineCode } = event.data;
+      return authorisationWith(known, operationId, { status: 'declined', declineCode });
+    }
+    case 'AuthorisationUnknown':
+      return authorisationWith(known, event.data.operationId, { status: 'unknown' });
+    case 'AuthorisationLapsed':
+      return authorisationWith(known, event.data.operationId, { status: 'lapsed' });
+    case 'CaptureRequested': {
+      const { operationId, amount, final = false, of = firstOf(known).operationId } = event.data;
+      const capture: Capture = { operationId, of, amount, final, requestedAt: at, status: 'requested' };
+      return { ...known, captures: [...known.captures, capture] };
+    }
+    case 'PaymentCaptured':
+      return { ...known, captures: changed(known.captures, event.data.operationId, { status: 'captured' }) };
+    case 'CaptureFailed': {
+      const { operationId, reason } = event.data;
+      return { ...known, captures: changed(known.captures, operationId, { status: 'failed', reason }) };
+    }
+    case 'VoidRequested':
+      return { ...known, status: 'void_requested', void: { operationId: event.data.operationId, requestedAt: at } };
+    case 'PaymentVoided': {
+      const { operationId } = event.data;
+      const voided = (one: Authorisation): Authorisation =>
+        one.status === 'lapsed' ? one : { ...one, status: 'voided' };
+      const authorisation = known.authorisation && { authorisation: voided(known.authorisation) };
+      return {
+        ...known,
+        ...authorisation,
+        earlier: known.earlier.map(voided),
+        status: 'voided',
+        void: known.void ?? { operationId, requestedAt: at },
+      };
+    }
+    case 'RefundRequested': {
+      const { operationId, amount, reason, of = firstOf(known).operationId } = event.data;
+      const refund: Refund = { operationId, of, amount, reason, requestedAt: at, status: 'requested' };
+      return { ...known, refunds: [...known.refunds, refund] };
+    }
+    case 'PaymentRefunded': {
+      const { operationId, providerRef } = event.data;
+      return { ...known, refunds: changed(known.refunds, operationId, { status: 'refunded', providerRef }) };
+    }
+    case 'RefundFailed': {
+      const { operationId, reason } = event.data;
+      return { ...known, refunds: changed(known.refunds, operationId, { status: 'failed', failure: reason }) };
+    }
+    case 'DisputeOpened': {
+      const { disputeId, amount, reason } = event.data;
+      return { ...known, disputes: [...known.disputes, { disputeId, amount, reason, status: 'open' }] };
+    }
+    case 'DisputeClosed': {
+      const { disputeId, outcome } = event.data;
+      const close = (one: Dispute): Dispute => (one.disputeId === disputeId ? { ...one, status: outcome } : one);
+      return { ...known, disputes: known.disputes.map(close) };
+    }
+  }
+}
+
+function authorisationWith(state: Payment, operationId: string, change: Partial<Authorisation>): Payment {
+  const all = changed(authorisationsOf(state), operationId, change);
+  return withStatus({ ...state, earlier: all.slice(0, -1), authorisation: all.at(-1)! });
+}
+
+function withStatus(state: Payment): Payment {
+  return state.void ? state : { ...state, status: state.authorisation!.status };
+}
+
+function changed<T extends Operation>(all: readonly T[], operationId: string, change: Partial<T>): readonly T[] {
+  return all.map((one) => (one.operationId === operationId ? { ...one, ...change } : one));
+}
+
+/** Oldest first. */
+export function authorisationsOf({ earlier, authorisation }: Payment): readonly Authorisation[] {
+  return authorisation ? [...earlier, authorisation] : earlier;
+}
+
+function firstOf(state: Payment): Authorisation {
+  return authorisationsOf(state)[0]!;
+}
+
+/** The authorisation that a capture is made of; undefined if no money is held. A renewal counts from when it is authorised. */
+export function holderOf(state: Payment): Authorisation | undefined {
+  return state.void ? undefined : authorisationsOf(state).findLast(({ status }) => status === 'authorised');
+}
+
+/** What the customer is to pay and nobody has asked to capture, whether or not it is held. */
+export function notCapturedOf(state: Payment): number {
+  return firstOf(state).amount - sum(amountsOf(state.captures.filter(stands)));
+}
+
+/** What one authorisation still holds that nobody has asked to capture. */
+export function heldBy({ captures }: Payment, { operationId, amount }: Authorisation): number {
+  const own = captures.filter((capture) => capture.of === operationId && stands(capture));
+  return own.some(({ final }) => final) ? 0 : amount - sum(amountsOf(own));
+}
+
+/** What is held and can still be captured. */
+export function heldOf(state: Payment): number {
+  const holder = holderOf(state);
+  return holder ? Math.min(heldBy(state, holder), notCapturedOf(state)) : 0;
+}
+
+/** What the customer has paid, whatever they got back. */
+export function capturedOf({ captures }: Payment): number {
+  return sum(amountsOf(captures.filter(({ status }) => status === 'captured')));
+}
+
+/** What the customer has got back. */
+export function refundedOf({ refunds }: Payment): number {
+  return sum(amountsOf(refunds.filter(({ status }) => status === 'refunded')));
+}
+
+/** What can still be refunded: captured, less what is refunded or asked to be, less what a bank has taken back or may take. */
+export function refundableOf(state: Payment): number {
+  const disputed = sum(amountsOf(state.disputes.filter(({ status }) => status !== 'won')));
+  return Math.max(0, capturedOf(state) - sum(amountsOf(state.refunds.filter(stands))) - disputed);
+}
+
+/** What was captured of one authorisation and nobody has asked to refund. */
+export function refundableBy({ captures, refunds }: Payment, { operationId }: Authorisation): number {
+  const captured = captures.filter(({ of, status }) => of === operationId && status === 'captured');
+  const refunded = refunds.filter((refund) => refund.of === operationId && stands(refund));
+  return sum(amountsOf(captured)) - sum(amountsOf(refunded));
+}
+
+export function isDisputed({ disputes }: Payment): boolean {
+  return disputes.some(({ status }) => status === 'open');
+}
+
+/** Asked for or done. */
+function stands({ status }: Capture | Refund): boolean {
+  return status !== 'failed';
+}
+
+function amountsOf(entries: readonly { amount: number }[]): number[] {
+  return entries.map(({ amount }) => amount);
+}
+
+export type PaymentStatus =
+  | 'not_paid'
+  | 'pending'
+  | 'requires_action'
+  | 'authorised'
+  | 'partially_captured'
+  | 'captured'
+  | 'partially_refunded'
+  | 'refunded'
+  | 'disputed'
+  | 'declined'
+  | 'voided';
+
+export function paymentStatusOf(state: Payment | null): PaymentStatus {
+  if (!state) return 'not_paid';
+  if (state.disputes.some(({ status }) => status !== 'won')) return 'disputed';
+  const taken = state.captures.filter(stands);
+  if (taken.some(({ status }) => status === 'captured')) {
+    const refunded = refundedOf(state);
+    if (refunded > 0) return refunded === capturedOf(state) ? 'refunded' : 'partially_refunded';
+    const complete = heldOf(state) === 0 && taken.every(({ status }) => status === 'captured');
+    return complete && (!state.void || state.status === 'voided') ? 'captured' : 'partially_captured';
+  }
+  return holderOf(state) ? 'authorised' : STATUS_BEFORE_CAPTURE[state.status];
+}
+
+const STATUS_BEFORE_CAPTURE: Readonly<Record<Payment['status'], PaymentStatus>> = {
+  requested: 'pending',
+  unknown: 'pending',
+  action_required: 'requires_action',
+  declined: 'declined',
+  authorised: 'authorised',
+  lapsed: 'not_paid',
+  void_requested: 'pending',
+  voided: 'voided',
+};

@@ -1,0 +1,174 @@
+// Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
+// already, and which facts of the ledger follow from what the provider says it holds.
+import { type Authorisation, authorisationsOf, heldBy, isDisputed, type Payment } from './ledger.js';
+import type { PaymentCommand } from './payment.js';
+
+/** A provider forgets its keys after 24 hours; behind this, with room for clocks and slow calls, it is asked what it holds first. */
+export const KEY_LIFETIME_MS = 23 * 3_600_000;
+
+export type ProviderCall = {
+  paymentId: string;
+  orderId: string;
+  /** The idempotency key. */
+  operationId: string;
+  /** The authorisation that it is, or is of. */
+  authorisation: Authorisation;
+  /** Ask what the provider holds first: it may have forgotten the key, or it knows more than our own doubt. */
+  retrieve: boolean;
+  /** When it was asked for, in ms of the log's clock. */
+  requestedAt: number;
+} & /** `renewal`: the customer is not there to do anything. */
+(
+  | { call: 'authorise'; again: boolean; renewal: boolean }
+  | { call: 'capture'; amount: number; final: boolean }
+  /** None of these may hold any money afterwards, whether or not they reached the provider. The first is `authorisation`. */
+  | { call: 'void'; authorisations: readonly Authorisation[] }
+  /** What it holds is held by its renewal, too. */
+  | { call: 'release' }
+  | { call: 'refund'; amount: number; reason: string }
+);
+
+/** The next call, undefined if the ledger waits for nobody or for the customer. `now` in ms. */
+export function dueCall(state: Payment | null, now: number): ProviderCall | undefined {
+  if (!state?.authorisation) return undefined;
+  const { paymentId, orderId, status, authorisation, captures, refunds } = state;
+  const all = authorisationsOf(state);
+  const call = (operation: { operationId: string; requestedAt: number }, of: Authorisation) => ({
+    paymentId,
+    orderId,
+    operationId: operation.operationId,
+    authorisation: of,
+    retrieve: now - operation.requestedAt > KEY_LIFETIME_MS,
+    requestedAt: operation.requestedAt,
+  });
+  const ofOperation = (operationId: string) => all.find((one) => one.operationId === operationId)!;
+
+  const capture = captures.find(({ status }) => status === 'requested');
+  if (capture) {
+    const { amount, final } = capture;
+    return { ...call(capture, ofOperation(capture.of)), call: 'capture', amount, final };
+  }
+  if (status === 'void_requested') {
+    const authorisations = all.filter((one) => one.status !== 'lapsed');
+    return { ...call(state.void!, authorisations[0]!), call: 'void', authorisations };
+  }
+  if (status === 'requested' || status === 'unknown') {
+    const again = status === 'unknown';
+    const due = call(authorisation, authorisation);
+    const retrieve = due.retrieve || (again && authorisation.providerRef !== undefined);
+    return { ...due, call: 'authorise', retrieve, again, renewal: state.earlier.length > 0 };
+  }
+  const renewed =
+    status === 'authorised' && state.earlier.find((one) => one.status === 'authorised' && heldBy(state, one) > 0);
+  if (renewed) {
+    const operation = { operationId: `${renewed.operationId}/release`, requestedAt: authorisation.requestedAt };
+    return { ...call(operation, renewed), call: 'release' };
+  }
+  const refund = isDisputed(state) ? undefined : refunds.find(({ status }) => status === 'requested');
+  if (refund) {
+    const { amount, reason } = refund;
+    return { ...call(refund, ofOperation(refund.of)), call: 'refund', amount, reason };
+  }
+  return undefined;
+}
+
+/** What a provider answers to an authorisation, now or when it is asked again. */
+export type AuthorisationAnswer =
+  | {
+      status: 'authorised';
+      /** Minor units. */
+      amount: number;
+      currency: string;
+      providerRef: string;
+      /** RFC 3339: when what is held lapses. */
+      captureBefore?: string;
+      /** It may be captured in several parts. */
+      multicapture?: true;
+    }
+  /** The customer has to do something; the secret lets their browser do it. */
+  | { status: 'action_required'; providerRef: string; clientSecret: string }
+  | { status: 'declined'; declineCode: string };
+
+/** What a provider holds of one authorisation at some moment; an older answer says less, but nothing else. */
+export interface Held {
+  /**
+   * `none`: it never got there, or was not confirmed. `pending`: even the provider does not know yet. `let_go`: nothing
+   * is held any more and nothing was captured, or no longer can be.
+   */
+  authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'let_go' };
+  /** Captured so far, minor units. */
+  captured: number;
+  /** Those that were asked for under an operation of ours. */
+  refunds: readonly { operationId: string; amount: number; status: 'refunded' | 'failed'; providerRef: string }[];
+}
+
+/** What a provider's word means for the ledger: commands to record it, none for what is known or says nothing. */
+export function factsIn(state: Payment, operationId: string, held: Held): readonly PaymentCommand[] {
+  const authorisation = authorisationsOf(state).find((one) => one.operationId === operationId);
+  if (!authorisation) return [];
+  return [
+    ...factOfAuthorisation(state, authorisation, held),
+    ...factsOfCaptures(state, operationId, held.captured),
+    ...held.refunds.flatMap((refund) => factOfRefund(state, refund)),
+  ];
+}
+
+function factOfAuthorisation(
+  state: Payment,
+  { operationId, status }: Authorisation,
+  { authorisation: answer }: Held,
+): readonly PaymentCommand[] {
+  switch (answer.status) {
+    case 'authorised':
+    case 'action_required':
+    case 'declined':
+      return [recordOf(operationId, answer)];
+    case 'pending':
+      return [{ type: 'RecordUnknown', operationId }];
+    case 'none':
+      return [];
+    case 'let_go':
+      if (state.void) {
+        return state.earlier.length === 0 ? [{ type: 'RecordVoided', operationId: state.void.operationId }] : [];
+      }
+      return status === 'authorised'
+        ? [{ type: 'RecordLapsed', operationId }]
+        : [{ type: 'RecordDeclined', operationId, declineCode: 'cancelled' }];
+  }
+}
+
+/** The ledger's command for an answer to the authorisation `operationId`. */
+export function recordOf(operationId: string, answer: AuthorisationAnswer): PaymentCommand {
+  switch (answer.status) {
+    case 'authorised': {
+      const { status, ...terms } = answer;
+      return { type: 'RecordAuthorised', operationId, ...terms };
+    }
+    case 'action_required': {
+      const { providerRef, clientSecret } = answer;
+      return { type: 'RecordActionRequired', operationId, providerRef, clientSecret };
+    }
+    case 'declined':
+      return { type: 'RecordDeclined', operationId, declineCode: answer.declineCode };
+  }
+}
+
+/** Captures are asked for one after the other, so a sum says which of them were made. */
+function factsOfCaptures({ captures }: Payment, of: string, captured: number): readonly PaymentCommand[] {
+  const facts: PaymentCommand[] = [];
+  let left = captured;
+  for (const { operationId, amount, status } of captures.filter((one) => one.of === of && one.status !== 'failed')) {
+    left -= amount;
+    if (left < 0) break;
+    if (status === 'requested') facts.push({ type: 'RecordCaptured', operationId, amount });
+  }
+  return facts;
+}
+
+function factOfRefund({ refunds }: Payment, told: Held['refunds'][number]): readonly PaymentCommand[] {
+  const { operationId, amount, status, providerRef } = told;
+  if (!refunds.some((refund) => refund.operationId === operationId)) return [];
+  return status === 'refunded'
+    ? [{ type: 'RecordRefunded', operationId, amount, providerRef }]
+    : [{ type: 'RecordRefundFailed', operationId, reason: 'failed at the provider' }];
+}
