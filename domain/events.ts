@@ -1,13 +1,26 @@
 // Every event of the shop. What is not in this catalogue can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
+import { type CouponEvent, couponEvents } from './coupon/events.js';
 import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
 import { type CheckoutEvent, checkoutEvents } from './processes/checkout-events.js';
 import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
+import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
-const parts = [productEvents, skuClaimEvents, stockEvents, cartEvents, orderEvents, paymentEvents, checkoutEvents];
+const parts = [
+  productEvents,
+  skuClaimEvents,
+  stockEvents,
+  cartEvents,
+  orderEvents,
+  paymentEvents,
+  checkoutEvents,
+  couponEvents,
+  taxTableEvents,
+  shippingTableEvents,
+];
 
 export const catalogue = eventCatalogue(...parts);
 
@@ -20,4 +33,7 @@ export type ShopEvent =
   | CartEvent
   | OrderEvent
   | PaymentEvent
-  | CheckoutEvent;
+  | CheckoutEvent
+  | CouponEvent
+  | TaxTableEvent
+  | ShippingTableEvent;

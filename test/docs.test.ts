@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { cart } from '../domain/cart/cart.js';
+import { coupon } from '../domain/coupon/coupon.js';
 import { shopEvents } from '../domain/events.js';
 import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
@@ -14,6 +15,8 @@ import { checkout } from '../domain/processes/checkout.js';
 import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
 import { stockItem } from '../domain/stock/stock-item.js';
+import { shippingTable } from '../domain/tariffs/shipping-table.js';
+import { taxTable } from '../domain/tariffs/tax-table.js';
 import * as httpLimits from '../infra/http/limits.js';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,6 +30,9 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   order,
   payment,
   checkout,
+  coupon,
+  taxTable,
+  shippingTable,
 ];
 
 describe('The documentation', () => {

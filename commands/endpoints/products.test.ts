@@ -78,6 +78,22 @@ describe('The endpoints of the catalogue', () => {
     await problemOf(put('MUG-XL', { prices: GBP(1), options: { size: 'XXL' } }), 'conflict');
   });
 
+  it('keep how a product is taxed and what a variant weighs', async () => {
+    const [small, large] = MUG.variants;
+    const heavy = { ...MUG, taxCategory: 'homeware', variants: [{ ...small, weight: 300 }, large] };
+    expect((await post('/v1/products', heavy)).body).to.deep.equal({ ...heavy, status: 'draft' });
+    const put = (sku: string, body: unknown, key?: string) =>
+      shop.call(`put /v1/products/product_mug/variants/${sku}`, { caller: KEEPER, body, ...(key && { key }) });
+    const weighed = await put('MUG-S', { prices: GBP(450), weight: 310 }, 'k');
+    expect(weighed.body.variants[0]).to.deep.equal({ ...small, prices: GBP(450), weight: 310 });
+    expect((await put('MUG-S', { prices: GBP(450), weight: 310 }, 'k')).version).to.equal(weighed.version);
+    expect((await put('MUG-S', { prices: GBP(440) })).body.variants[0].weight).to.equal(310);
+    const added = await put('MUG-XL', { prices: [], weight: 0 });
+    expect(added.body.variants[2]).to.deep.equal({ sku: 'MUG-XL', prices: [], weight: 0 });
+    const other = await shop.call('patch /v1/products/product_mug', { caller: KEEPER, body: { taxCategory: 'gifts' } });
+    expect(other.body.taxCategory).to.equal('gifts');
+  });
+
   it('take the version that the caller knows for the product, not for the SKUs', async () => {
     await post('/v1/products', MUG);
     const put = (sku: string, expectedVersion: number) =>

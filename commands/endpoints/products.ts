@@ -12,6 +12,7 @@ import {
   productDetailsSchema,
   productIdSchema,
   variantSchema,
+  weightSchema,
 } from '../../domain/product/events.js';
 import { MAX_VARIANTS, type Product, type ProductCommand, product } from '../../domain/product/product.js';
 import { skuClaim } from '../../domain/product/sku-claim.js';
@@ -61,15 +62,17 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
     command,
   }: EndpointRequest<z.output<typeof variantParams>, unknown, z.output<typeof variantBody>>): Promise<Reply> {
     const { sku } = params;
-    const { prices, options } = body;
+    const { prices, options, weight } = body;
     const productId = askedId(productIdSchema, params.id);
     const { state } = await runner.load(product, streamOf(productId));
     if (!state) throw new Problem('not_found', `There is no ${productId}.`);
     const known = state.variants.find((variant) => variant.sku === sku);
     if (known && (options === undefined || sameJson(options, known.options))) {
-      return execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
+      const priced = await execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
+      if (weight === undefined || weight === known.weight) return priced;
+      return execute(productId, { type: 'WeighVariant', sku, weight }, beside(command('weigh')));
     }
-    const variant = { sku, prices, ...(options && { options }) };
+    const variant = { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
     if (!known && state.status !== 'discontinued') await claim([variant], productId, command);
     return execute(productId, { type: 'AddVariant', variant }, command());
   }
@@ -113,7 +116,11 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
       handle: ({ params, command }) => execute(params.id, { type }, command()),
     });
 
-  const variantBody = z.strictObject({ options: optionsSchema.optional(), prices: pricesSchema });
+  const variantBody = z.strictObject({
+    options: optionsSchema.optional(),
+    prices: pricesSchema,
+    weight: weightSchema.optional(),
+  });
 
   return [
     endpoint({
@@ -144,7 +151,7 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
     endpoint({
       method: 'put',
       path: '/v1/products/{id}/variants/{sku}',
-      summary: 'Add a variant, or set the prices of one',
+      summary: 'Add a variant, or set the prices and the weight of one',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,

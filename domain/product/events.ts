@@ -3,6 +3,10 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
 import { priceSchema } from '../kernel/money.js';
+import { taxCategorySchema } from '../tariffs/events.js';
+
+/** Heaviest unit, in grams: a tonne. */
+export const MAX_WEIGHT = 1_000_000;
 
 export const productIdSchema = idSchema('product');
 
@@ -13,6 +17,7 @@ export const productDetailsSchema = z.strictObject({
   brand: z.string().min(1).max(100).optional(),
   categories: z.array(z.string().min(1).max(100)).max(20).optional(),
   attributes: z.record(z.string().min(1).max(50), z.union([z.string().max(500), z.number(), z.boolean()])).optional(),
+  taxCategory: taxCategorySchema.optional(),
 });
 
 /** At most one price per currency. */
@@ -24,9 +29,16 @@ export const pricesSchema = z
 /** What tells a variant from the others, such as `{"size":"XL"}`. */
 export const optionsSchema = z.record(z.string().min(1).max(50), z.string().min(1).max(100));
 
+/** Of one unit, in grams. */
+export const weightSchema = z.int().min(0).max(MAX_WEIGHT);
+
 const pricedSku = { sku: skuSchema, prices: pricesSchema };
 
-export const variantSchema = z.strictObject({ ...pricedSku, options: optionsSchema.optional() });
+export const variantSchema = z.strictObject({
+  ...pricedSku,
+  options: optionsSchema.optional(),
+  weight: weightSchema.optional(),
+});
 
 const product = { productId: productIdSchema };
 
@@ -34,6 +46,7 @@ export const productEvents = {
   ProductDrafted: { version: 1, data: productDetailsSchema.extend(product) },
   VariantAdded: { version: 1, data: variantSchema.extend(product) },
   VariantPricesSet: { version: 1, data: z.strictObject({ ...pricedSku, ...product }) },
+  VariantWeighed: { version: 1, data: z.strictObject({ ...product, sku: skuSchema, weight: weightSchema }) },
   /** Holds the changed fields only. */
   ProductRevised: { version: 1, data: productDetailsSchema.partial().extend(product) },
   ProductPublished: { version: 1, data: z.strictObject(product) },

@@ -9,7 +9,7 @@ const details = { title: 'Mug', brand: 'Clay' };
 const price = { amount: 599, currency: 'GBP' };
 const mug = { sku: 'MUG-1', prices: [price] };
 const unpriced = { sku: 'MUG-2', prices: [] };
-const large = { sku: 'MUG-XL', prices: [], options: { size: 'XL' } };
+const large = { sku: 'MUG-XL', prices: [], options: { size: 'XL' }, weight: 500 };
 
 const drafted: ProductEvent = { type: 'ProductDrafted', data: { ...details, productId } };
 const added: ProductEvent = { type: 'VariantAdded', data: { ...mug, productId } };
@@ -110,6 +110,21 @@ describe('A product', () => {
     given([drafted, added]).when({ type: 'SetVariantPrices', variant: unpriced }).thenRejected('not_found');
   });
 
+  it('weighs its variants, each by itself, published or not', () => {
+    const weighed: ProductEvent = { type: 'VariantWeighed', data: { productId, sku: mug.sku, weight: 350 } };
+    for (const history of [
+      [drafted, added, unpricedAdded],
+      [drafted, added, unpricedAdded, published],
+    ]) {
+      given(history).when({ type: 'WeighVariant', sku: mug.sku, weight: 350 }).then([weighed]);
+    }
+    expect(given([drafted, added, unpricedAdded, weighed]).state?.variants).to.deep.equal([
+      { ...mug, weight: 350 },
+      unpriced,
+    ]);
+    given([drafted, added]).when({ type: 'WeighVariant', sku: unpriced.sku, weight: 1 }).thenRejected('not_found');
+  });
+
   it('goes off sale and on again', () => {
     given([drafted]).when({ type: 'UnpublishProduct' }).thenRejected('rule_violated');
     given([drafted, added, published]).when({ type: 'UnpublishProduct' }).then([unpublished]);
@@ -147,6 +162,7 @@ describe('A product', () => {
         given: [drafted, unpricedAdded],
         when: { type: 'SetVariantPrices', variant: { ...unpriced, prices: [price] } },
       },
+      WeighVariant: { given: [drafted, added], when: { type: 'WeighVariant', sku: mug.sku, weight: 0 } },
       PublishProduct: { given: [drafted, added], when: { type: 'PublishProduct' } },
       UnpublishProduct: { given: [drafted, added, published], when: { type: 'UnpublishProduct' } },
       DiscontinueProduct: { given: [drafted], when: { type: 'DiscontinueProduct' } },

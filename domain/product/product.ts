@@ -11,7 +11,8 @@ export type ProductCommand =
   | { type: 'DraftProduct'; productId: string; details: ProductDetails; variants: readonly Variant[] }
   | { type: 'ReviseProduct'; changes: Partial<ProductDetails> }
   | { type: 'AddVariant'; variant: Variant }
-  | { type: 'SetVariantPrices'; variant: Omit<Variant, 'options'> }
+  | { type: 'SetVariantPrices'; variant: Pick<Variant, 'sku' | 'prices'> }
+  | { type: 'WeighVariant'; sku: string; weight: number }
   | { type: 'PublishProduct' }
   | { type: 'UnpublishProduct' }
   | { type: 'DiscontinueProduct' };
@@ -56,6 +57,12 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
         return reject('rule_violated', `${productId} is published and needs a price; unpublish it first.`);
       }
       return [{ type: 'VariantPricesSet', data: { ...variant, productId } }];
+    }
+    case 'WeighVariant': {
+      const { sku, weight } = command;
+      const known = state.variants.find((variant) => variant.sku === sku);
+      if (!known) return reject('not_found', `${productId} has no variant ${sku}.`);
+      return known.weight === weight ? [] : [{ type: 'VariantWeighed', data: { productId, sku, weight } }];
     }
     case 'PublishProduct':
       if (status === 'published') return [];
@@ -105,10 +112,9 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
     case 'VariantAdded':
       return { ...known, variants: [...known.variants, variantOf(data)] };
     case 'VariantPricesSet':
-      return {
-        ...known,
-        variants: known.variants.map((old) => (old.sku === data.sku ? { ...old, prices: data.prices } : old)),
-      };
+      return withVariant(known, data.sku, { prices: data.prices });
+    case 'VariantWeighed':
+      return withVariant(known, data.sku, { weight: data.weight });
     case 'ProductRevised': {
       const { productId, ...changes } = data;
       return { ...known, details: { ...known.details, ...changes } as ProductDetails };
@@ -122,8 +128,15 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
   }
 }
 
-function variantOf({ sku, prices, options }: Variant): Variant {
-  return { sku, prices, ...(options && { options }) };
+function variantOf({ sku, prices, options, weight }: Variant): Variant {
+  return { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
+}
+
+function withVariant(product: Product, sku: string, changes: Partial<Variant>): Product {
+  return {
+    ...product,
+    variants: product.variants.map((variant) => (variant.sku === sku ? { ...variant, ...changes } : variant)),
+  };
 }
 
 function isPriced(variants: readonly Variant[]): boolean {

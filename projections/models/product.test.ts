@@ -14,10 +14,17 @@ const commands: ProductCommand[] = [
   {
     type: 'DraftProduct',
     productId: ID,
-    details: { title: 'Mug', brand: 'Acme', categories: ['kitchen'], attributes: { 'max. load': 2, $: true } },
-    variants: [{ sku: 'MUG-S', prices: [GBP(500)] }],
+    details: {
+      title: 'Mug',
+      brand: 'Acme',
+      categories: ['kitchen'],
+      attributes: { 'max. load': 2, $: true },
+      taxCategory: 'homeware',
+    },
+    variants: [{ sku: 'MUG-S', prices: [GBP(500)], weight: 300 }],
   },
   { type: 'AddVariant', variant: { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' } } },
+  { type: 'WeighVariant', sku: 'MUG-L', weight: 420 },
   { type: 'PublishProduct' },
   { type: 'SetVariantPrices', variant: { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }] } },
   { type: 'ReviseProduct', changes: { title: 'Blue mug' } },
@@ -52,9 +59,10 @@ describe('The product read models', () => {
       brand: 'Acme',
       categories: ['kitchen'],
       attributes: { 'max. load': 2, $: true },
+      taxCategory: 'homeware',
       variants: [
-        { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }], inStock: false },
-        { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' }, inStock: true },
+        { sku: 'MUG-S', prices: [GBP(450), { amount: 550, currency: 'EUR' }], inStock: false, weight: 300 },
+        { sku: 'MUG-L', prices: [GBP(800)], options: { size: 'L' }, weight: 420, inStock: true },
       ],
     });
   });

@@ -35,7 +35,7 @@ export interface ProductView extends ProductDetails {
 export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
   if (!isWhole(part)) return undefined;
   const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
-  const { id, status, title, description, brand, categories, attributes, variants } = part;
+  const { id, status, title, description, brand, categories, attributes, taxCategory, variants } = part;
   return {
     id,
     status,
@@ -44,9 +44,14 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
     ...(brand !== undefined && { brand }),
     ...(categories && { categories }),
     ...(attributes && { attributes: fromEntries(attributes) }),
-    variants: variants.map(({ sku, prices, options }) => {
-      return { sku, prices, inStock: skus.has(sku), ...(options && { options: fromEntries(options) }) };
-    }),
+    ...(taxCategory !== undefined && { taxCategory }),
+    variants: variants.map(({ sku, prices, options, weight }) => ({
+      sku,
+      prices,
+      inStock: skus.has(sku),
+      ...(options && { options: fromEntries(options) }),
+      ...(weight !== undefined && { weight }),
+    })),
   };
 }
 
@@ -85,17 +90,23 @@ const handlers: ProductHandlers = {
   },
   VariantAdded: {
     keys,
-    evolve(before, { data: { sku, prices, options } }) {
-      const variant = { sku, prices, ...(options && { options: toEntries(options) }) };
+    evolve(before, { data: { sku, prices, options, weight } }) {
+      const variant: StoredVariant = {
+        sku,
+        prices,
+        ...(options && { options: toEntries(options) }),
+        ...(weight !== undefined && { weight }),
+      };
       return { ...before, variants: [...(before?.variants ?? []), variant] };
     },
   },
   VariantPricesSet: {
     keys,
-    evolve(before, { data: { sku, prices } }) {
-      const variants = before?.variants ?? [];
-      return { ...before, variants: variants.map((old) => (old.sku === sku ? { ...old, prices } : old)) };
-    },
+    evolve: (before, { data: { sku, prices } }) => withVariant(before, sku, { prices }),
+  },
+  VariantWeighed: {
+    keys,
+    evolve: (before, { data: { sku, weight } }) => withVariant(before, sku, { weight }),
   },
   ProductRevised: {
     keys,
@@ -125,6 +136,15 @@ function detailsOf({
   ...details
 }: object & { attributes?: ProductDetails['attributes'] }): Partial<ProductPart> {
   return { ...details, ...(attributes && { attributes: toEntries(attributes) }) };
+}
+
+function withVariant(
+  before: ProductDocument | undefined,
+  sku: string,
+  changes: Pick<Partial<StoredVariant>, 'prices' | 'weight'>,
+): ProductDocument {
+  const variants = before?.variants ?? [];
+  return { ...before, variants: variants.map((old) => (old.sku === sku ? { ...old, ...changes } : old)) };
 }
 
 function toEntries<V>(record: Readonly<Record<string, V>>): Entries<V> {

@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { type ShippingMethod, type ShippingTableEvent, type ShippingZone, shippingMethodSchema } from './events.js';
+import { MAX_SHIPPING_METHODS, type Parcel, shippingPrice, shippingTable } from './shipping-table.js';
+
+const flat = (amount: number, zone: Partial<ShippingZone> = {}): ShippingZone => ({
+  currency: 'GBP',
+  by: 'flat',
+  rates: [{ amount }],
+  ...zone,
+});
+const express: ShippingMethod = { id: 'express', title: 'Express', zones: [flat(900)] };
+const standard: ShippingMethod = { id: 'standard', title: 'Standard delivery', zones: [] };
+const set = (data: ShippingMethod): ShippingTableEvent => ({ type: 'ShippingMethodSet', data });
+const parcel: Parcel = { currency: 'GBP', place: { country: 'GB' }, weight: 0, value: 0 };
+
+describe('The shipping table', () => {
+  const { given } = decider(shippingTable);
+  const price = (zones: ShippingZone[], wanted: Partial<Parcel> = {}) =>
+    shippingPrice({ ...express, zones }, { ...parcel, ...wanted });
+
+  it('does nothing when a command is issued again', () => {
+    issuedTwiceChangesNothing(shippingTable, {
+      SetShippingMethod: { given: [], when: { type: 'SetShippingMethod', method: express } },
+      RemoveShippingMethod: { given: [set(express)], when: { type: 'RemoveShippingMethod', id: 'express' } },
+    });
+  });
+
+  it('always has `standard`, free and everywhere until it is redefined', () => {
+    const empty = given([]).state;
+    expect(empty).to.deep.equal([standard]);
+    for (const place of [undefined, { country: 'GB' }]) {
+      expect(shippingPrice(empty[0]!, { ...parcel, currency: 'EUR', place })).to.equal(0);
+    }
+    given([]).when({ type: 'RemoveShippingMethod', id: 'standard' }).thenRejected('rule_violated');
+    given([]).when({ type: 'SetShippingMethod', method: standard }).then([]);
+    const charged = { ...standard, zones: [flat(395)] };
+    given([])
+      .when({ type: 'SetShippingMethod', method: charged })
+      .then([set(charged)]);
+    expect(given([set(express), set(charged)]).state).to.deep.equal([charged, express]);
+  });
+
+  it('has so many methods at most', () => {
+    const others = Array.from({ length: MAX_SHIPPING_METHODS - 1 }, (_, n) => set({ ...express, id: `m${n}` }));
+    const full = fold(shippingTable, shippingTable.initialState, others, TEST_NOW);
+    const add = { type: 'SetShippingMethod', method: express } as const;
+    expect(shippingTable.decide(add, full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+    expect(shippingTable.decide(add, full.slice(1), TEST_NOW)).to.deep.equal([set(express)]);
+    const change = { ...express, id: 'm0', title: 'Slow' };
+    const decision = shippingTable.decide({ type: 'SetShippingMethod', method: change }, full, TEST_NOW);
+    expect(decision).to.deep.equal([set(change)]);
+  });
+
+  it('asks what the most specific zone asks: a region before its country, a country before everywhere', () => {
+    const zones = [
+      flat(3),
+      flat(2, { countries: ['FR', 'GB'] }),
+      flat(1, { countries: ['GB'], regions: ['Highlands'] }),
+      flat(4, { currency: 'EUR' }),
+    ];
+    expect(price(zones, { place: { country: 'GB', region: 'highlands ' } })).to.equal(1);
+    expect(price(zones, { place: { country: 'GB', region: 'Kent' } })).to.equal(2);
+    expect(price(zones, { place: { country: 'US', region: 'Highlands' } })).to.equal(3);
+    expect(price(zones, { place: undefined })).to.equal(3);
+    expect(price(zones, { currency: 'EUR' })).to.equal(4);
+  });
+
+  it('does not go where it has no zone', () => {
+    const zones = [flat(2, { countries: ['GB'] })];
+    expect(price(zones, { place: { country: 'FR' } })).to.equal(undefined);
+    expect(price(zones, { place: undefined })).to.equal(undefined);
+    expect(price(zones, { currency: 'EUR' })).to.equal(undefined);
+  });
+
+  it('asks by weight or by value, each step reaching as far as it says', () => {
+    const rates = [{ upTo: 1_000, amount: 300 }, { upTo: 5_000, amount: 700 }, { amount: 0 }];
+    const byWeight = [flat(0, { by: 'weight', rates })];
+    const byValue = [flat(0, { by: 'value', rates })];
+    const measured = [0, 1_000, 1_001, 5_000, 5_001];
+    expect(measured.map((weight) => price(byWeight, { weight, value: 1 }))).to.deep.equal([300, 300, 700, 700, 0]);
+    expect(measured.map((value) => price(byValue, { value, weight: 1 }))).to.deep.equal([300, 300, 700, 700, 0]);
+  });
+
+  it('does not send what is above its last step', () => {
+    const zones = [flat(0, { by: 'weight', rates: [{ upTo: 1_000, amount: 300 }] })];
+    expect(price(zones, { weight: 1_001 })).to.equal(undefined);
+  });
+
+  it('has zones that make sense', () => {
+    const fits = (zone: ShippingZone) => shippingMethodSchema.safeParse({ ...express, zones: [zone] }).success;
+    expect(fits(flat(1, { countries: ['GB'], regions: ['Kent'] }))).to.equal(true);
+    expect(fits(flat(1, { by: 'weight', rates: [{ upTo: 1, amount: 1 }, { amount: 1 }] }))).to.equal(true);
+    for (const zone of [
+      flat(1, { regions: ['Kent'] }),
+      flat(1, { countries: ['GB', 'FR'], regions: ['Kent'] }),
+      flat(1, { rates: [{ upTo: 1, amount: 1 }] }),
+      flat(1, { rates: [{ amount: 1 }, { amount: 2 }] }),
+      flat(1, {
+        by: 'value',
+        rates: [
+          { upTo: 2, amount: 1 },
+          { upTo: 2, amount: 2 },
+        ],
+      }),
+      flat(1, { by: 'value', rates: [{ amount: 1 }, { upTo: 2, amount: 2 }] }),
+      flat(-1),
+    ]) {
+      expect(fits(zone), JSON.stringify(zone)).to.equal(false);
+    }
+  });
+});

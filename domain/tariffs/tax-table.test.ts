@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
+import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
+
+const uk: TaxRate = { id: 'gb', country: 'GB', basisPoints: 2_000, included: true };
+const books: TaxRate = { ...uk, id: 'gb-books', category: 'books', basisPoints: 0 };
+const us: TaxRate = { id: 'us', country: 'US', basisPoints: 0 };
+const newYork: TaxRate = { id: 'us-ny', country: 'US', region: 'NY', basisPoints: 887.5 };
+const set = (data: TaxRate): TaxTableEvent => ({ type: 'TaxRateSet', data });
+
+describe('The tax table', () => {
+  const { given } = decider(taxTable);
+
+  it('does nothing when a command is issued again', () => {
+    issuedTwiceChangesNothing(taxTable, {
+      SetTaxRate: { given: [set(uk)], when: { type: 'SetTaxRate', rate: { ...uk, basisPoints: 1_750 } } },
+      RemoveTaxRate: { given: [set(uk)], when: { type: 'RemoveTaxRate', id: 'gb' } },
+    });
+  });
+
+  it('is changed by setting a rate again and by removing one', () => {
+    const cheaper = { ...uk, basisPoints: 1_750 };
+    expect(given([set(uk), set(us), set(cheaper)]).state).to.deep.equal([us, cheaper]);
+    expect(given([set(uk), set(us), { type: 'TaxRateRemoved', data: { id: 'gb' } }]).state).to.deep.equal([us]);
+    given([]).when({ type: 'RemoveTaxRate', id: 'gb' }).then([]);
+  });
+
+  it('has one rate for a place and category, however the region is written', () => {
+    given([set(newYork)])
+      .when({ type: 'SetTaxRate', rate: { ...newYork, id: 'other', region: ' ny' } })
+      .thenRejected('conflict');
+    const clothes = { ...newYork, id: 'other', category: 'clothes' };
+    given([set(newYork)])
+      .when({ type: 'SetTaxRate', rate: clothes })
+      .then([set(clothes)]);
+  });
+
+  it('says one way for a whole country whether prices contain the tax', () => {
+    const { included, ...excluded } = books;
+    given([set(uk)])
+      .when({ type: 'SetTaxRate', rate: excluded })
+      .thenRejected('rule_violated');
+    given([set(us)])
+      .when({ type: 'SetTaxRate', rate: { ...newYork, included: true } })
+      .thenRejected('rule_violated');
+    given([set(uk)])
+      .when({ type: 'SetTaxRate', rate: books })
+      .then([set(books)]);
+    const { included: _, ...onlyRate } = uk;
+    given([set(uk)])
+      .when({ type: 'SetTaxRate', rate: onlyRate })
+      .then([set(onlyRate)]);
+  });
+
+  it('has so many rates at most', () => {
+    const full = Array.from({ length: MAX_TAX_RATES }, (_, n) => ({ ...uk, id: `r${n}`, category: `c${n}` }));
+    expect(taxTable.decide({ type: 'SetTaxRate', rate: us }, full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+    const changed = { ...full[0]!, basisPoints: 1 };
+    expect(taxTable.decide({ type: 'SetTaxRate', rate: changed }, full, TEST_NOW)).to.deep.equal([set(changed)]);
+    const almost = full.slice(1);
+    expect(taxTable.decide({ type: 'SetTaxRate', rate: us }, almost, TEST_NOW)).to.deep.equal([set(us)]);
+  });
+
+  it('answers with the most specific rate: a region before its country, a category before the rest', () => {
+    const nyBooks = { ...newYork, id: 'us-ny-books', category: 'books', basisPoints: 1 };
+    const usBooks = { ...us, id: 'us-books', category: 'books', basisPoints: 2 };
+    const ny = { country: 'US', region: 'ny ' };
+    const table = [uk, books, us, usBooks, newYork, nyBooks];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(table, { minLength: table.length }), (shuffled) => {
+        expect(taxRateFor(shuffled, ny, 'books')).to.equal(nyBooks);
+        expect(taxRateFor(shuffled, ny, 'mugs')).to.equal(newYork);
+        expect(taxRateFor(shuffled, ny, undefined)).to.equal(newYork);
+        expect(taxRateFor(shuffled, { country: 'US', region: 'CA' }, 'books')).to.equal(usBooks);
+        expect(taxRateFor(shuffled, { country: 'US' }, 'mugs')).to.equal(us);
+        expect(taxRateFor(shuffled, { country: 'FR' }, 'mugs')).to.equal(undefined);
+        const withoutNyBooks = shuffled.filter((rate) => rate !== nyBooks);
+        expect(taxRateFor(withoutNyBooks, ny, 'books')).to.equal(newYork);
+      }),
+    );
+    expect([isTaxIncluded(table, 'GB'), isTaxIncluded(table, 'US'), isTaxIncluded(table, 'FR')]).to.deep.equal([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it('keeps rates to hundredths of a basis point', () => {
+    expect(taxRateSchema.safeParse({ ...us, basisPoints: 887.55 }).success).to.equal(true);
+    for (const basisPoints of [887.555, -1, 10_001, Number.NaN]) {
+      expect(taxRateSchema.safeParse({ ...us, basisPoints }).success, `${basisPoints}`).to.equal(false);
+    }
+  });
+});
