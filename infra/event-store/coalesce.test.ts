@@ -10,7 +10,7 @@ interface Item {
 }
 
 describe('Coalesced writes', () => {
-  const limits = { maxInFlight: 2, maxItems: 5, maxBytes: 100 };
+  const limits = { maxInFlight: 2, minItems: 3, maxItems: 5, maxBytes: 100 };
 
   function recorded(failure?: (batch: readonly Item[]) => Error | undefined) {
     const batches: (readonly Item[])[] = [];
@@ -54,6 +54,12 @@ describe('Coalesced writes', () => {
     const { write, batches } = recorded();
     await Promise.all(['a', 'b', 'c'].map((key) => write({ key, bytes: 1 })));
     expect(batches).to.have.length(1);
+  });
+
+  it('share the free writes when they are many', async () => {
+    const { write, batches } = recorded();
+    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => write({ key, bytes: 1 })));
+    expect(batches.map(({ length }) => length)).to.deep.equal([4, 4]);
   });
 
   it('fail alone when one of them is the cause', async () => {

@@ -8,6 +8,8 @@ export interface CoalesceOptions<T, R> {
   keyOf(item: T): string;
   bytesOf(item: T): number;
   maxInFlight: number;
+  /** So few items are not split between two writes. */
+  minItems: number;
   maxItems: number;
   maxBytes: number;
 }
@@ -18,9 +20,13 @@ interface Waiting<T, R> {
   reject(error: unknown): void;
 }
 
-/** Nothing is delayed on purpose: what arrives in one turn of the event loop leaves at its end, the rest gathers while writes are in flight. */
+/**
+ * Nothing is delayed on purpose: what arrives together leaves as soon as nobody else can join without waiting, the rest
+ * gathers while writes are in flight. All free writes share what leaves: were it one write, everybody would be answered at
+ * once and come back at once, and the engine would have nothing to do meanwhile.
+ */
 export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Promise<R> {
-  const { write, keyOf, bytesOf, maxInFlight, maxItems, maxBytes } = options;
+  const { write, keyOf, bytesOf, maxInFlight, minItems, maxItems, maxBytes } = options;
   let queue: Waiting<T, R>[] = [];
   let inFlight = 0;
   let scheduled = false;
@@ -28,19 +34,22 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
   function schedule(): void {
     if (scheduled || queue.length === 0 || inFlight >= maxInFlight) return;
     scheduled = true;
-    setImmediate(() => {
+    // Behind all promises that are settled now, and before the next answer of the engine is read.
+    process.nextTick(() => {
       scheduled = false;
       while (queue.length > 0 && inFlight < maxInFlight) void flush(takeBatch());
     });
   }
 
   function takeBatch(): Waiting<T, R>[] {
+    const share = Math.ceil(queue.length / (maxInFlight - inFlight));
+    const most = Math.min(Math.max(share, minItems), maxItems);
     const batch = new Map<string, Waiting<T, R>>();
     const left: Waiting<T, R>[] = [];
     let bytes = 0;
     for (const waiting of queue) {
       const size = bytesOf(waiting.item);
-      const fits = batch.size === 0 || (batch.size < maxItems && bytes + size <= maxBytes);
+      const fits = batch.size === 0 || (batch.size < most && bytes + size <= maxBytes);
       const key = keyOf(waiting.item);
       if (fits && !batch.has(key)) {
         batch.set(key, waiting);

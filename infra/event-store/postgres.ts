@@ -21,8 +21,9 @@ import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
 
-/** While the server syncs one insert to disk it works on the next; more would only make the batches smaller. */
+/** While the server works on one insert we prepare the next; more would only make them smaller, and small ones cost more a row. */
 const MAX_INSERTS_IN_FLIGHT = 2;
+const MIN_ROWS_PER_INSERT = 16;
 const MAX_ROWS_PER_INSERT = 500;
 const MAX_BYTES_PER_INSERT = 1024 * 1024;
 
@@ -74,6 +75,7 @@ export function createPostgresEventStore({
     keyOf: ({ commit }) => `${commit.pk} ${commit.sk}`,
     bytesOf: ({ commit }) => commit.ev.length,
     maxInFlight: MAX_INSERTS_IN_FLIGHT,
+    minItems: MIN_ROWS_PER_INSERT,
     maxItems: MAX_ROWS_PER_INSERT,
     maxBytes: MAX_BYTES_PER_INSERT,
   });
@@ -91,26 +93,24 @@ export function createPostgresEventStore({
 
   /** Idempotent: a repeat after a lost reply finds its own rows by their hashes. */
   async function insert(client: PoolClient, commits: readonly StoredCommit[]): Promise<(AppendResult | Error)[]> {
-    const inserted = await client.query<{ h: string }>(insertStatement(commits, clock()));
-    const ours = new Set(inserted.rows.map(({ h }) => h));
-    const others = commits.filter(({ h }) => !ours.has(h));
-    const found = others.length > 0 ? await lookUp(client, others) : undefined;
-    return commits.map((commit) => {
-      const stored = ours.has(commit.h) ? commit.h : found?.hashes.get(commit);
-      if (stored === commit.h) return { appended: true, position: positionOf(commit) };
-      if (stored) return { appended: false };
-      return refusedByClock(found!.skewMs);
+    const { rowCount } = await client.query(insertStatement(commits, clock()));
+    const acknowledged = (commit: StoredCommit) => ({ appended: true, position: positionOf(commit) }) as const;
+    if (rowCount === commits.length) return commits.map(acknowledged);
+    const { stored, skewMs } = await lookUp(client, commits);
+    return commits.map((commit, n) => {
+      if (stored[n] === commit.h) return acknowledged(commit);
+      return stored[n] ? { appended: false } : refusedByClock(skewMs);
     });
   }
 
-  /** What is stored in the places of these commits, and how far this clock is ahead of the store's. */
+  /** The hashes that are stored in the places of these commits, and how far this clock is ahead of the store's. */
   async function lookUp(client: PoolClient, commits: readonly StoredCommit[]) {
     const now = clock();
     const places = [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)];
     const { rows } = await client.query<{ h: string | null; now: number }>(
       statement('log-look-up', LOOK_UP_SQL, places, INSERT_TIMEOUT_MS),
     );
-    return { hashes: new Map(commits.map((commit, n) => [commit, rows[n]!.h])), skewMs: now - rows[0]!.now };
+    return { stored: rows.map(({ h }) => h), skewMs: now - rows[0]!.now };
   }
 
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
@@ -170,8 +170,7 @@ const INSERT_SQL = `
   ) r (${COMMIT_COLUMNS})
   where abs((select ${STORE_NOW}) - $12::bigint) <= ${MAX_CLOCK_SKEW_MS}
     and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000
-  on conflict do nothing
-  returning h`;
+  on conflict do nothing`;
 
 /** Sorted, so that two inserts that meet in the same places wait for each other in one direction only. */
 function insertStatement(commits: readonly StoredCommit[], now: number): QueryConfig {
