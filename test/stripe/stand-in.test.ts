@@ -1,6 +1,10 @@
 // The stand-in held against what Stripe documents, through the `stripe` package itself.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import Stripe from 'stripe';
+import { stripeContract } from './openapi.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -315,19 +319,92 @@ describe('The Stripe stand-in', () => {
       now += 1000;
       expect((await stripe.paymentIntents.create(order(), key)).id).not.to.equal(id);
     });
+  });
 
-    it('are not spent on a request that was not valid', async () => {
-      const wrong = { ...order(), colour: 'red' } as Stripe.PaymentIntentCreateParams;
-      if (!(await refusesUnknown(wrong))) return;
-      expect((await stripe.paymentIntents.create(order(), key)).amount).to.equal(5000);
+  describe('parameters', () => {
+    before(function () {
+      if (!stripeContract()) this.skip();
     });
 
-    /** Only Stripe's own document knows its parameters. */
-    const refusesUnknown = (params: Stripe.PaymentIntentCreateParams) =>
-      stripe.paymentIntents.create(params, key).then(
-        () => false,
-        ({ code, param }) => code === 'parameter_unknown' && param === 'colour',
+    it('that Stripe does not know, miss or have no sense are refused, and spend no key', async () => {
+      const key = { idempotencyKey: 'op-1' };
+      const { amount: _amount, ...without } = order();
+      const nested = { payment_method_options: { card: { colour: 'red' } } };
+      for (const [params, refusal] of [
+        [
+          { ...order(), colour: 'red' },
+          { code: 'parameter_unknown', param: 'colour' },
+        ],
+        [
+          { ...order(), ...nested },
+          { code: 'parameter_unknown', param: 'payment_method_options[card][colour]' },
+        ],
+        [without, { code: 'parameter_missing', param: 'amount' }],
+        [{ ...order(), amount: 1.5 }, { param: 'amount' }],
+        [{ ...order(), capture_method: 'by_pigeon' }, { param: 'capture_method' }],
+      ] as [Stripe.PaymentIntentCreateParams, object][]) {
+        expect(await refusalOf(stripe.paymentIntents.create(params, key))).to.include(refusal);
+      }
+      expect((await stripe.paymentIntents.create(order(), key)).amount).to.equal(5000);
+    });
+  });
+
+  describe('webhooks', () => {
+    it('are signed, and arrive in the order, and as often, as a test likes', async () => {
+      const shop = await startReceiver();
+      try {
+        const { id, secret } = await stripe.webhookEndpoints.create({ url: shop.url, enabled_events: SOME_EVENTS });
+        expect((await stripe.webhookEndpoints.retrieve(id)).secret).to.equal(undefined);
+        const payment = await authorised({ metadata: { order: 'o1' } });
+        await stripe.paymentIntents.capture(payment.id);
+        const { queue } = standIn.webhooks;
+        expect(queue.map(({ event }) => event.type)).to.deep.equal(SOME_EVENTS);
+        expect(shop.received).to.deep.equal([]);
+
+        const [held, captured] = queue.splice(0);
+        expect(await standIn.webhooks.deliver([captured!, held!, captured!])).to.deep.equal([200, 200, 200]);
+        const events = shop.received.map(({ body, signature }) => {
+          const at = Math.floor(now / 1000);
+          return stripe.webhooks.constructEvent(body, signature, secret!, undefined, undefined, at);
+        });
+        expect(events.map(({ id }) => id)).to.deep.equal(
+          [captured, held, captured].map((delivery) => delivery!.event.id),
+        );
+        const then = events.map(({ data }) => data.object as Stripe.PaymentIntent);
+        expect(then.map(({ status }) => status)).to.deep.equal(['succeeded', 'requires_capture', 'succeeded']);
+        expect(then.map(({ metadata }) => metadata)).to.deep.equal(Array(3).fill({ order: 'o1' }));
+        expect(await stripe.events.retrieve(events[0]!.id)).to.deep.include(JSON.parse(shop.received[0]!.body));
+      } finally {
+        await shop.stop();
+      }
+    });
+
+    it('bear the signature that the stripe package would make', async () => {
+      await stripe.webhookEndpoints.create({ url: 'http://127.0.0.1:1/', enabled_events: ['*'] });
+      await authorised();
+      const [delivery] = standIn.webhooks.queue;
+      const { body, signature } = standIn.webhooks.signed(delivery!);
+      const { secret } = delivery!.endpoint;
+      expect(signature).to.equal(
+        stripe.webhooks.generateTestHeaderString({ payload: body, secret, timestamp: Math.floor(now / 1000) }),
       );
+      expect(() => stripe.webhooks.constructEvent(`${body} `, signature, secret)).to.throw('signature');
+      expect(await standIn.webhooks.deliver([delivery!])).to.deep.equal([0]);
+    });
+
+    it('tell which request caused them, and the lapse of an authorisation that none did', async () => {
+      await stripe.paymentIntents.create(order({ confirm: true }), { idempotencyKey: 'op-1' });
+      now += 7 * DAY_MS;
+      standIn.tick();
+      const keys = (await stripe.events.list()).data.map(({ type, request }) => [type, request?.idempotency_key]);
+      expect(keys).to.deep.equal([
+        ['payment_intent.canceled', null],
+        ['charge.expired', null],
+        ['payment_intent.amount_capturable_updated', 'op-1'],
+        ['charge.succeeded', 'op-1'],
+        ['payment_intent.created', 'op-1'],
+      ]);
+    });
   });
 
   describe('faults', () => {
@@ -335,13 +412,13 @@ describe('The Stripe stand-in', () => {
     const made = async () => (await stripe.paymentIntents.list()).data.length;
 
     it('cut the connection before the work', async () => {
-      standIn.inject(/POST .*payment_intents$/, 'no connection');
+      standIn.inject(/POST .*payment_intents$/, 'no connection', 'no connection');
       expect((await refusalOf(stripe.paymentIntents.create(order(), key))).type).to.equal('StripeConnectionError');
       expect(await made()).to.equal(0);
     });
 
     it('lose the answer after the work, which a retry under the same key finds', async () => {
-      standIn.inject(/POST .*payment_intents$/, 'reply lost');
+      standIn.inject(/POST .*payment_intents$/, 'reply lost', 'reply lost');
       expect((await refusalOf(stripe.paymentIntents.create(order(), key))).type).to.equal('StripeConnectionError');
       const again = await stripe.paymentIntents.create(order(), key);
       expect(again.lastResponse.headers['idempotent-replayed']).to.equal('true');
@@ -369,3 +446,29 @@ describe('The Stripe stand-in', () => {
     });
   });
 });
+
+const SOME_EVENTS: Stripe.WebhookEndpointCreateParams.EnabledEvent[] = [
+  'payment_intent.amount_capturable_updated',
+  'payment_intent.succeeded',
+];
+
+/** A shop's webhook endpoint that keeps what it gets. */
+async function startReceiver() {
+  const received: { body: string; signature: string }[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    received.push({ body, signature: String(request.headers['stripe-signature']) });
+    response.end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    received,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks`,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -31,8 +31,11 @@ export interface StripeStandIn {
   /** Every request, oldest first. */
   requests: readonly RecordedRequest[];
   webhooks: Pick<Webhooks, 'queue' | 'signed' | 'deliver'>;
-  /** Lets the next request that fits (`POST /v1/refunds`) meet a fault; later ones wait for later requests. */
-  inject(on: RegExp, fault: Fault): void;
+  /**
+   * Lets the next request that fits (`POST /v1/refunds`) meet a fault; what is injected later waits for later requests. The
+   * `stripe` package by itself repeats once what broke on a connection: that takes the fault twice to be seen.
+   */
+  inject(on: RegExp, ...faultsInTurn: Fault[]): void;
   /** The customer answers 3-D Secure. */
   authenticate(paymentIntentId: string, outcome: 'succeed' | 'fail'): PaymentIntent;
   /** The bank takes a refund, or gives it back. */
@@ -49,6 +52,7 @@ export interface RecordedRequest {
   method: string;
   path: string;
   idempotencyKey: string | undefined;
+  /** As text, as they came. */
   params: Form;
   /** None if no answer was given, or not yet. */
   status?: number;
@@ -165,7 +169,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     secretKey,
     requests,
     webhooks,
-    inject: (on, fault) => void faults.push({ on, fault }),
+    inject: (on, ...inTurn) => void faults.push(...inTurn.map((fault) => ({ on, fault }))),
     authenticate: intents.authenticate,
     settleRefund: refunds.settle,
     dispute: refunds.dispute,
