@@ -3,39 +3,104 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
-import { dueCall, type Payment, type PaymentCommand, payment, paymentStatusOf } from './payment.js';
+import {
+  capturedOf,
+  heldOf,
+  type Payment,
+  type PaymentCommand,
+  payment,
+  paymentStatusOf,
+  RENEW_WITHIN_MS,
+  refundableOf,
+  refundedOf,
+} from './payment.js';
 
 const ids = { paymentId: 'payment_1', orderId: 'order_1' };
 const terms = { amount: 1000, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;
 const auth = { ...ids, operationId: 'auth' };
+const renewal = { ...ids, operationId: 'auth2' };
+const held = { amount: 1000, providerRef: 'ref' };
+const multicapture = true;
+const LAPSES_AT = TEST_NOW + RENEW_WITHIN_MS + 1000;
+const captureBefore = new Date(LAPSES_AT).toISOString();
 
 const requested: PaymentEvent = { type: 'AuthorisationRequested', data: { ...auth, ...terms } };
-const authorised: PaymentEvent = { type: 'PaymentAuthorised', data: { ...auth, amount: 1000, providerRef: 'ref' } };
+const opened: PaymentEvent = { type: 'PaymentIntentOpened', data: { ...auth, providerRef: 'ref' } };
+const actionRequired: PaymentEvent = {
+  type: 'PaymentActionRequired',
+  data: { ...auth, providerRef: 'ref', clientSecret: 'secret' },
+};
+const authorised: PaymentEvent = { type: 'PaymentAuthorised', data: { ...auth, ...held, multicapture } };
+const authorisedOnce: PaymentEvent = { type: 'PaymentAuthorised', data: { ...auth, ...held } };
+const authorisedForAWhile: PaymentEvent = {
+  type: 'PaymentAuthorised',
+  data: { ...auth, ...held, captureBefore, multicapture },
+};
 const declined: PaymentEvent = { type: 'AuthorisationDeclined', data: { ...auth, declineCode: 'generic_decline' } };
 const unknown: PaymentEvent = { type: 'AuthorisationUnknown', data: auth };
+const lapsed: PaymentEvent = { type: 'AuthorisationLapsed', data: auth };
 const captureRequested: PaymentEvent = { type: 'CaptureRequested', data: { ...ids, operationId: 'c1', amount: 400 } };
 const captured: PaymentEvent = { type: 'PaymentCaptured', data: { ...ids, operationId: 'c1', amount: 400 } };
+const captureFailed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
 const voidRequested: PaymentEvent = { type: 'VoidRequested', data: { ...ids, operationId: 'void' } };
 const voided: PaymentEvent = { type: 'PaymentVoided', data: { ...ids, operationId: 'void' } };
+const refundRequested: PaymentEvent = {
+  type: 'RefundRequested',
+  data: { ...ids, operationId: 'r1', amount: 300, reason: 'damaged' },
+};
+const refunded: PaymentEvent = {
+  type: 'PaymentRefunded',
+  data: { ...ids, operationId: 'r1', amount: 300, providerRef: 're' },
+};
+const refundFailed: PaymentEvent = { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'lost_card' } };
+const dispute = { ...ids, disputeId: 'dp', amount: 150, reason: 'fraudulent' };
+const disputeOpened: PaymentEvent = { type: 'DisputeOpened', data: dispute };
+const disputeClosed = (outcome: 'won' | 'lost'): PaymentEvent => ({
+  type: 'DisputeClosed',
+  data: { ...ids, disputeId: 'dp', outcome },
+});
+const renewalRequested: PaymentEvent = { type: 'AuthorisationRequested', data: { ...renewal, ...terms } };
+const renewed: PaymentEvent = {
+  type: 'PaymentAuthorised',
+  data: { ...renewal, amount: 1000, providerRef: 'ref2', multicapture },
+};
+
+const isCaptured = [requested, authorised, captureRequested, captured];
 
 const request = { type: 'RequestAuthorisation', ...auth, ...terms } as const;
-const recordAuthorised = { type: 'RecordAuthorised', operationId: 'auth', amount: 1000, providerRef: 'ref' } as const;
+const renew = { type: 'RenewAuthorisation', operationId: 'auth2', method: 'pm_card_visa' } as const;
+const recordOpened = { type: 'RecordIntentOpened', operationId: 'auth', providerRef: 'ref' } as const;
+const recordActionRequired = {
+  type: 'RecordActionRequired',
+  operationId: 'auth',
+  providerRef: 'ref',
+  clientSecret: 'secret',
+} as const;
+const recordAuthorised = { type: 'RecordAuthorised', operationId: 'auth', ...held, multicapture } as const;
 const recordDeclined = { type: 'RecordDeclined', operationId: 'auth', declineCode: 'generic_decline' } as const;
 const recordUnknown = { type: 'RecordUnknown', operationId: 'auth' } as const;
+const recordLapsed = { type: 'RecordLapsed', operationId: 'auth' } as const;
 const capture = { type: 'RequestCapture', operationId: 'c1', amount: 400 } as const;
 const recordCaptured = { type: 'RecordCaptured', operationId: 'c1' } as const;
+const recordCaptureFailed = { type: 'RecordCaptureFailed', operationId: 'c1', reason: 'expired' } as const;
 const requestVoid = { type: 'RequestVoid', ...ids, operationId: 'void' } as const;
 const recordVoided = { type: 'RecordVoided', operationId: 'void' } as const;
+const refund = { type: 'RequestRefund', operationId: 'r1', amount: 300, reason: 'damaged' } as const;
+const recordRefunded = { type: 'RecordRefunded', operationId: 'r1', providerRef: 're' } as const;
+const recordRefundFailed = { type: 'RecordRefundFailed', operationId: 'r1', reason: 'lost_card' } as const;
+const disputeTerms = { disputeId: 'dp', amount: 150, reason: 'fraudulent' };
+const recordDisputeOpened = { type: 'RecordDisputeOpened', ...disputeTerms } as const;
+const recordDisputeLost = { type: 'RecordDisputeClosed', ...disputeTerms, outcome: 'lost' } as const;
+
+const { given } = decider(payment);
 
 describe('A payment', () => {
-  const { given } = decider(payment);
-
   it('asks before it is answered', () => {
     given([]).when(request).then([requested]);
     given([requested]).when(recordAuthorised).then([authorised]);
     given([requested]).when(recordDeclined).then([declined]);
     given([]).when(recordAuthorised).thenRejected('not_found');
-    for (const answer of [recordAuthorised, recordDeclined, recordUnknown]) {
+    for (const answer of [recordOpened, recordActionRequired, recordAuthorised, recordDeclined, recordUnknown]) {
       given([requested])
         .when({ ...answer, operationId: 'other' })
         .thenRejected('not_found');
@@ -46,26 +111,59 @@ describe('A payment', () => {
     given([requested]).when(recordUnknown).then([unknown]);
     given([requested, unknown]).when(recordAuthorised).then([authorised]);
     given([requested, unknown]).when(recordDeclined).then([declined]);
-    given([requested, authorised]).when(recordUnknown).then([]);
-    given([requested, declined]).when(recordUnknown).then([]);
+    given([requested, unknown]).when(recordActionRequired).then([actionRequired]);
+    for (const answered of [authorised, declined, actionRequired]) {
+      given([requested, answered]).when(recordUnknown).then([]);
+    }
   });
 
-  it('keeps the first answer', () => {
+  it('has a name at the provider before it is asked for money', () => {
+    given([requested]).when(recordOpened).then([opened]);
+    given([requested, voidRequested]).when(recordOpened).then([opened]);
+    given([requested, voidRequested, voided]).when(recordOpened).then([]);
+    for (const answer of [recordOpened, recordActionRequired, recordAuthorised]) {
+      given([requested, opened])
+        .when({ ...answer, providerRef: 'another' })
+        .thenRejected('conflict');
+    }
+  });
+
+  it('waits for the customer where that is required', () => {
+    given([requested]).when(recordActionRequired).then([actionRequired]);
+    given([requested, actionRequired]).when(recordAuthorised).then([authorised]);
+    given([requested, actionRequired]).when(recordDeclined).then([declined]);
+    for (const answered of [authorised, declined]) {
+      given([requested, opened, answered]).when(recordActionRequired).then([]);
+    }
+    given([{ ...requested, data: { ...requested.data, customerId: 'customer_1' } } as PaymentEvent])
+      .when(recordActionRequired)
+      .then([{ ...actionRequired, data: { ...actionRequired.data, customerId: 'customer_1' } } as PaymentEvent]);
+  });
+
+  it('is authorised by an intent that the customer pays after a decline, and not otherwise', () => {
+    given([requested, opened, declined]).when(recordAuthorised).then([authorised]);
     given([requested, declined]).when(recordAuthorised).thenRejected('conflict');
-    given([requested, authorised]).when(recordDeclined).thenRejected('conflict');
+    given([requested, authorised]).when(recordDeclined).then([]);
+    given([requested, lapsed]).when(recordDeclined).then([]);
   });
 
-  it('holds exactly what was asked for', () => {
+  it('holds exactly what was asked for, in the currency that was asked for', () => {
+    for (const other of [{ amount: 999 }, { currency: 'EUR' }]) {
+      given([requested])
+        .when({ ...recordAuthorised, ...other })
+        .thenRejected('conflict');
+    }
     given([requested])
-      .when({ ...recordAuthorised, amount: 999 })
-      .thenRejected('conflict');
+      .when({ ...recordAuthorised, currency: 'GBP' })
+      .then([authorised]);
   });
 
-  it('has one authorisation', () => {
+  it('has one authorisation at a time', () => {
     for (const history of [[requested], [requested, declined], [requested, authorised]]) {
       given(history)
         .when({ ...request, operationId: 'again' })
         .thenRejected('conflict');
+      given(history).when(request).then([]);
     }
   });
 
@@ -79,7 +177,10 @@ describe('A payment', () => {
       .thenRejected('rule_violated');
     given([requested, authorised, captureRequested])
       .when({ ...capture, operationId: 'c2', amount: 600 })
-      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c2', amount: 600 } }]);
+      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c2', amount: 600, final: true } }]);
+    given([requested, authorised, captureRequested, captureFailed])
+      .when({ ...capture, operationId: 'c2', amount: 1000 })
+      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c2', amount: 1000, final: true } }]);
     given([requested, authorised, captureRequested])
       .when({ ...capture, amount: 401 })
       .thenRejected('conflict');
@@ -87,28 +188,75 @@ describe('A payment', () => {
       [requested],
       [requested, unknown],
       [requested, declined],
+      [requested, authorised, lapsed],
       [requested, authorised, voidRequested],
     ]) {
       given(history).when(capture).thenRejected('rule_violated');
     }
   });
 
+  it('lets go of the rest with the last capture', () => {
+    const last: PaymentEvent = {
+      type: 'CaptureRequested',
+      data: { ...ids, operationId: 'c1', amount: 400, final: true },
+    };
+    given([requested, authorised])
+      .when({ ...capture, final: true })
+      .then([last]);
+    given([requested, authorised, last])
+      .when({ ...capture, operationId: 'c2' })
+      .thenRejected('rule_violated');
+    given([requested, authorised, last]).when(requestVoid).then([]);
+  });
+
+  it('that can be captured once is captured whole with the first part, and later parts do nothing', () => {
+    const first = { ...capture, rest: 500 };
+    const whole: PaymentEvent = {
+      type: 'CaptureRequested',
+      data: { ...ids, operationId: 'c1', amount: 900, final: true },
+    };
+    given([requested, authorisedOnce]).when(first).then([whole]);
+    given([requested, authorised]).when(first).then([captureRequested]);
+    given([requested, authorisedOnce, whole]).when(first).then([]);
+    given([requested, authorisedOnce, whole])
+      .when({ ...capture, operationId: 'c2' })
+      .then([]);
+  });
+
   it('is captured by the capture that was asked for', () => {
     given([requested, authorised, captureRequested]).when(recordCaptured).then([captured]);
     given([requested, authorised, captureRequested])
-      .when({ ...recordCaptured, operationId: 'c2' })
-      .thenRejected('not_found');
+      .when({ ...recordCaptured, amount: 400 })
+      .then([captured]);
+    given([requested, authorised, captureRequested])
+      .when({ ...recordCaptured, amount: 399 })
+      .thenRejected('conflict');
+    for (const answer of [recordCaptured, recordCaptureFailed]) {
+      given([requested, authorised, captureRequested])
+        .when({ ...answer, operationId: 'c2' })
+        .thenRejected('not_found');
+    }
+    given([requested, authorised, captureRequested]).when(recordCaptureFailed).then([captureFailed]);
+    given(isCaptured).when(recordCaptureFailed).then([]);
+    given([requested, authorised, captureRequested, captureFailed]).when(recordCaptured).thenRejected('conflict');
   });
 
-  it('is voided while nothing is captured', () => {
-    for (const history of [[requested], [requested, unknown], [requested, authorised]]) {
+  it('is voided while something is held, or may be', () => {
+    for (const history of [
+      [requested],
+      [requested, unknown],
+      [requested, actionRequired],
+      [requested, authorised],
+      [requested, opened, declined],
+      isCaptured,
+    ]) {
       given(history).when(requestVoid).then([voidRequested]);
       given([...history, voidRequested])
         .when(recordVoided)
         .then([voided]);
     }
     given([requested, declined]).when(requestVoid).then([]);
-    given([requested, authorised, captureRequested]).when(requestVoid).thenRejected('rule_violated');
+    given([requested, authorised, lapsed]).when(requestVoid).then([]);
     given([requested, authorised]).when(recordVoided).thenRejected('not_found');
     given([requested, authorised, voidRequested])
       .when({ ...recordVoided, operationId: 'v' })
@@ -125,32 +273,169 @@ describe('A payment', () => {
   });
 
   it('takes no notice of answers once it is being voided', () => {
-    for (const answer of [recordAuthorised, recordDeclined, recordUnknown]) {
+    for (const answer of [recordAuthorised, recordDeclined, recordUnknown, recordActionRequired, recordLapsed]) {
       given([requested, voidRequested]).when(answer).then([]);
       given([requested, voidRequested, voided]).when(answer).then([]);
     }
   });
 
-  it('says what the provider still has to be asked, and under which key', () => {
-    const due = (...history: PaymentEvent[]) => dueCall(given(history).state);
-    expect(due()).to.equal(undefined);
-    expect(due(requested)).to.deep.equal({ ...auth, ...terms, call: 'authorise', again: false });
-    expect(due(requested, unknown)).to.deep.equal({ ...auth, ...terms, call: 'authorise', again: true });
-    expect(due(requested, authorised)).to.equal(undefined);
-    expect(due(requested, declined)).to.equal(undefined);
-    const settling = { ...ids, ...terms, of: 'auth' };
-    expect(due(requested, authorised, captureRequested)).to.deep.equal({
-      ...settling,
-      call: 'capture',
-      operationId: 'c1',
-      amount: 400,
-      providerRef: 'ref',
-    });
-    expect(due(requested, authorised, captureRequested, captured)).to.equal(undefined);
-    expect(due(requested, voidRequested)).to.deep.equal({ ...settling, call: 'void', operationId: 'void' });
-    expect(due(requested, authorised, voidRequested)).to.deep.include({ call: 'void', providerRef: 'ref' });
-    expect(due(requested, voidRequested, voided)).to.equal(undefined);
-    expect(due(voided)).to.equal(undefined);
+  it('of nothing asks nobody', () => {
+    const free = { ...request, amount: 0 };
+    const asked: PaymentEvent[] = [
+      { type: 'AuthorisationRequested', data: { ...auth, ...terms, amount: 0 } },
+      { type: 'PaymentAuthorised', data: { ...auth, amount: 0, providerRef: 'nothing_to_pay' } },
+    ];
+    const taken: PaymentEvent[] = [
+      { type: 'CaptureRequested', data: { ...ids, operationId: 'c1', amount: 0 } },
+      { type: 'PaymentCaptured', data: { ...ids, operationId: 'c1', amount: 0 } },
+    ];
+    given([]).when(free).then(asked);
+    given(asked)
+      .when({ ...capture, amount: 0 })
+      .then(taken);
+    given(asked).when(requestVoid).then([voided]);
+    given([...asked, ...taken])
+      .when(requestVoid)
+      .then([]);
+    expect(paymentStatusOf(given(asked).state)).to.equal('authorised');
+    expect(paymentStatusOf(given([...asked, ...taken]).state)).to.equal('captured');
+  });
+
+  it('refunds no more than is captured and not refunded', () => {
+    given(isCaptured).when(refund).then([refundRequested]);
+    given(isCaptured)
+      .when({ ...refund, amount: 401 })
+      .thenRejected('rule_violated', { refundable: 400 });
+    given([...isCaptured, refundRequested])
+      .when({ ...refund, operationId: 'r2', amount: 101 })
+      .thenRejected('rule_violated', { refundable: 100 });
+    given([...isCaptured, refundRequested, refundFailed])
+      .when({ ...refund, operationId: 'r2' })
+      .then([{ ...refundRequested, data: { ...refundRequested.data, operationId: 'r2' } } as PaymentEvent]);
+    given([...isCaptured, refundRequested])
+      .when({ ...refund, amount: 299 })
+      .thenRejected('conflict');
+    given([requested, authorised, captureRequested]).when(refund).thenRejected('rule_violated', { refundable: 0 });
+  });
+
+  it('is refunded by the refund that was asked for, unless that comes back', () => {
+    const asked = [...isCaptured, refundRequested];
+    given(asked).when(recordRefunded).then([refunded]);
+    given(asked)
+      .when({ ...recordRefunded, amount: 299 })
+      .thenRejected('conflict');
+    for (const answer of [recordRefunded, recordRefundFailed]) {
+      given(isCaptured).when(answer).thenRejected('not_found');
+    }
+    given([...asked, refunded])
+      .when(recordRefundFailed)
+      .then([refundFailed]);
+    given([...asked, refundFailed])
+      .when(recordRefunded)
+      .then([]);
+  });
+
+  it('is not refunded while a bank decides, nor a second time when it has', () => {
+    given(isCaptured).when(recordDisputeOpened).then([disputeOpened]);
+    given([...isCaptured, disputeOpened])
+      .when(refund)
+      .thenRejected('rule_violated');
+    given([...isCaptured, disputeOpened])
+      .when(recordDisputeLost)
+      .then([disputeClosed('lost')]);
+    given([...isCaptured, disputeOpened, disputeClosed('lost')])
+      .when(refund)
+      .thenRejected('rule_violated', { refundable: 250 });
+    given([...isCaptured, disputeOpened, disputeClosed('won')])
+      .when(refund)
+      .then([refundRequested]);
+  });
+
+  it('hears of the end of a dispute before its beginning', () => {
+    given(isCaptured)
+      .when(recordDisputeLost)
+      .then([disputeOpened, disputeClosed('lost')]);
+    given([...isCaptured, disputeOpened, disputeClosed('lost')])
+      .when(recordDisputeOpened)
+      .then([]);
+    given([...isCaptured, disputeOpened, disputeClosed('lost')])
+      .when({ ...recordDisputeLost, outcome: 'won' })
+      .thenRejected('conflict');
+    given([...isCaptured, disputeOpened])
+      .when({ ...recordDisputeOpened, amount: 151 })
+      .thenRejected('conflict');
+  });
+
+  it('is renewed for what is not captured, once it has lapsed or soon will', () => {
+    const rest: PaymentEvent = { type: 'AuthorisationRequested', data: { ...renewal, ...terms, amount: 600 } };
+    given([...isCaptured, lapsed])
+      .when(renew)
+      .then([rest]);
+    given([requested, authorised, lapsed]).when(renew).then([renewalRequested]);
+    given([requested, authorisedForAWhile]).when(renew).thenRejected('rule_violated');
+    given([requested, authorisedForAWhile])
+      .when(renew, LAPSES_AT - RENEW_WITHIN_MS)
+      .then([renewalRequested]);
+    given([requested, authorisedForAWhile])
+      .when(renew, LAPSES_AT - RENEW_WITHIN_MS - 1)
+      .thenRejected('rule_violated');
+    given([requested, authorised, lapsed, renewalRequested]).when(renew).then([]);
+    for (const history of [
+      [requested],
+      [requested, declined],
+      [requested, authorised],
+      [requested, authorised, voidRequested],
+      [requested, authorised, lapsed, renewalRequested, renewed, voidRequested],
+      [voided],
+    ]) {
+      given(history)
+        .when({ ...renew, operationId: 'auth3' })
+        .thenRejected('rule_violated');
+    }
+    given([
+      requested,
+      authorised,
+      { ...captureRequested, data: { ...captureRequested.data, amount: 1000 } },
+      lapsed,
+    ] as PaymentEvent[])
+      .when(renew)
+      .thenRejected('rule_violated');
+  });
+
+  it('whose renewal is declined may be renewed otherwise, and keeps what is still held', () => {
+    const renewalDeclined: PaymentEvent = {
+      type: 'AuthorisationDeclined',
+      data: { ...renewal, declineCode: 'expired_card' },
+    };
+    const history = [requested, authorisedForAWhile, renewalRequested, renewalDeclined];
+    given(history)
+      .when({ ...renew, operationId: 'auth3' })
+      .then([{ type: 'AuthorisationRequested', data: { ...ids, ...terms, operationId: 'auth3' } }]);
+    given(history)
+      .when(capture)
+      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c1', of: 'auth', amount: 400 } }]);
+    expect(paymentStatusOf(given(history).state)).to.equal('authorised');
+  });
+
+  it('is captured from its renewal once that is authorised, and refunded from the latest first', () => {
+    const history: PaymentEvent[] = [...isCaptured, lapsed];
+    const rest: PaymentEvent[] = [
+      { type: 'AuthorisationRequested', data: { ...renewal, ...terms, amount: 600 } },
+      { type: 'PaymentAuthorised', data: { ...renewal, amount: 600, providerRef: 'ref2' } },
+    ];
+    const second: PaymentEvent = {
+      type: 'CaptureRequested',
+      data: { ...ids, operationId: 'c2', of: 'auth2', amount: 600, final: true },
+    };
+    given([...history, ...rest])
+      .when({ ...capture, operationId: 'c2', amount: 600 })
+      .then([second]);
+    given([...history, ...rest, second, { type: 'PaymentCaptured', data: { ...ids, operationId: 'c2', amount: 600 } }])
+      .when({ ...refund, amount: 700 })
+      .then([
+        { type: 'RefundRequested', data: { ...ids, operationId: 'r1', of: 'auth2', amount: 600, reason: 'damaged' } },
+        { type: 'RefundRequested', data: { ...ids, operationId: 'r1#2', of: 'auth', amount: 100, reason: 'damaged' } },
+      ]);
   });
 
   it('has a status that follows from its ledger', () => {
@@ -160,72 +445,121 @@ describe('A payment', () => {
       { type: 'CaptureRequested', data: rest },
       { type: 'PaymentCaptured', data: rest },
     ];
+    const whole = { ...ids, operationId: 'r2', amount: 100 };
     expect(status()).to.equal('not_paid');
     expect(status(requested)).to.equal('pending');
     expect(status(requested, unknown)).to.equal('pending');
+    expect(status(requested, actionRequired)).to.equal('requires_action');
     expect(status(requested, declined)).to.equal('declined');
     expect(status(requested, authorised)).to.equal('authorised');
+    expect(status(requested, authorised, lapsed)).to.equal('not_paid');
     expect(status(requested, authorised, captureRequested)).to.equal('authorised');
-    expect(status(requested, authorised, captureRequested, captured)).to.equal('partially_captured');
-    expect(status(requested, authorised, captureRequested, captured, ...all)).to.equal('captured');
+    expect(status(...isCaptured)).to.equal('partially_captured');
+    expect(status(...isCaptured, ...all)).to.equal('captured');
     expect(status(requested, authorised, captureRequested, all[0]!, captured)).to.equal('partially_captured');
+    expect(status(...isCaptured, voidRequested)).to.equal('partially_captured');
+    expect(status(...isCaptured, voidRequested, voided)).to.equal('captured');
+    expect(status(...isCaptured, lapsed)).to.equal('captured');
+    expect(status(...isCaptured, refundRequested)).to.equal('partially_captured');
+    expect(status(...isCaptured, refundRequested, refunded)).to.equal('partially_refunded');
+    expect(
+      status(
+        ...isCaptured,
+        refundRequested,
+        refunded,
+        { type: 'RefundRequested', data: { ...whole, reason: 'damaged' } },
+        { type: 'PaymentRefunded', data: whole },
+      ),
+    ).to.equal('refunded');
+    expect(status(...isCaptured, disputeOpened)).to.equal('disputed');
+    expect(status(...isCaptured, disputeOpened, disputeClosed('lost'))).to.equal('disputed');
+    expect(status(...isCaptured, disputeOpened, disputeClosed('won'))).to.equal('partially_captured');
     expect(status(requested, voidRequested)).to.equal('pending');
     expect(status(requested, voidRequested, voided)).to.equal('voided');
-  });
-
-  it('of nothing is captured only once that is said', () => {
-    const free: PaymentEvent[] = [
-      { type: 'AuthorisationRequested', data: { ...auth, ...terms, amount: 0 } },
-      { type: 'PaymentAuthorised', data: { ...auth, amount: 0, providerRef: 'ref' } },
-    ];
-    expect(paymentStatusOf(given(free).state)).to.equal('authorised');
   });
 
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(payment, {
       RequestAuthorisation: { given: [], when: request },
+      RenewAuthorisation: { given: [requested, authorised, lapsed], when: renew },
+      RecordIntentOpened: { given: [requested], when: recordOpened },
+      RecordActionRequired: { given: [requested], when: recordActionRequired },
       RecordAuthorised: { given: [requested], when: recordAuthorised },
       RecordDeclined: { given: [requested], when: recordDeclined },
       RecordUnknown: { given: [requested], when: recordUnknown },
+      RecordLapsed: { given: [requested, authorised], when: recordLapsed },
       RequestCapture: { given: [requested, authorised], when: capture },
       RecordCaptured: { given: [requested, authorised, captureRequested], when: recordCaptured },
+      RecordCaptureFailed: { given: [requested, authorised, captureRequested], when: recordCaptureFailed },
       RequestVoid: { given: [], when: requestVoid },
       RecordVoided: { given: [requested, voidRequested], when: recordVoided },
+      RequestRefund: { given: isCaptured, when: refund },
+      RecordRefunded: { given: [...isCaptured, refundRequested], when: recordRefunded },
+      RecordRefundFailed: { given: [...isCaptured, refundRequested], when: recordRefundFailed },
+      RecordDisputeOpened: { given: isCaptured, when: recordDisputeOpened },
+      RecordDisputeClosed: { given: isCaptured, when: recordDisputeLost },
     });
     given([requested, voidRequested]).when(requestVoid).then([]);
   });
+});
 
-  it('never captures more than it was authorised for, nor anything once voided, under any sequence of commands', () => {
-    const amounts = fc.integer({ min: 1, max: 700 });
-    const commands: fc.Arbitrary<PaymentCommand> = fc.oneof(
-      fc.constantFrom(request, recordAuthorised, recordDeclined, recordUnknown, requestVoid, recordVoided),
-      fc
-        .tuple(fc.constantFrom('c1', 'c2', 'c3'), amounts)
-        .map(([operationId, amount]) => ({ ...capture, operationId, amount })),
-      fc.constantFrom('c1', 'c2', 'c3').map((operationId) => ({ ...recordCaptured, operationId })),
-    );
+describe('The ledger of a payment, under any sequence of commands', () => {
+  const authorisations = fc.constantFrom('auth', 'auth2', 'auth3');
+  const operations = fc.constantFrom('1', '2', '3');
+  const amount = fc.integer({ min: 0, max: 700 });
+  const commands: fc.Arbitrary<PaymentCommand> = fc.oneof(
+    fc.constantFrom(request, recordAuthorised, requestVoid, recordVoided, recordDisputeOpened, recordDisputeLost),
+    authorisations.map((operationId) => ({ ...renew, operationId })),
+    fc.tuple(authorisations, fc.integer({ min: 1, max: 10 }), fc.boolean()).map(([operationId, hundreds, several]) => ({
+      type: 'RecordAuthorised',
+      operationId,
+      amount: hundreds * 100,
+      providerRef: `ref ${operationId}`,
+      ...(several && { multicapture }),
+    })),
+    fc
+      .tuple(authorisations, fc.constantFrom(recordDeclined, recordUnknown, recordLapsed, recordActionRequired))
+      .map(([operationId, command]) => ({ ...command, operationId })),
+    fc
+      .tuple(operations, amount, amount, fc.boolean())
+      .map(([n, part, rest, final]) => ({ ...capture, operationId: `c${n}`, amount: part, rest, final })),
+    fc
+      .tuple(operations, fc.constantFrom(recordCaptured, recordCaptured, recordCaptureFailed))
+      .map(([n, command]) => ({ ...command, operationId: `c${n}` })),
+    fc.tuple(operations, amount).map(([n, part]) => ({ ...refund, operationId: `r${n}`, amount: part + 1 })),
+    fc
+      .tuple(operations, fc.constantFrom(recordRefunded, recordRefunded, recordRefundFailed))
+      .map(([n, command]) => ({ ...command, operationId: `r${n}` })),
+  );
+
+  it('captures no more than was authorised, refunds no more than was captured and not disputed, and holds nothing once voided', () => {
     fc.assert(
-      fc.property(fc.array(commands, { maxLength: 40, size: 'max' }), (sequence) => {
+      fc.property(fc.array(commands, { maxLength: 60, size: 'max' }), (sequence) => {
         let state: Payment | null = null;
-        const ledger: PaymentEvent[] = [];
-        for (const command of sequence) {
+        for (const command of [request, ...sequence]) {
+          const before: Payment | null = state;
           const decision = payment.decide(command, state, TEST_NOW);
           if (isRejection(decision)) continue;
           state = fold(payment, state as Payment | null, decision, TEST_NOW);
-          ledger.push(...decision);
-          const types = ledger.map(({ type }) => type);
-          const total = (wanted: string) =>
-            ledger.reduce((all, { type, data }) => all + (type === wanted && 'amount' in data ? data.amount : 0), 0);
-          expect(total('CaptureRequested')).to.be.at.most(total('PaymentAuthorised'));
-          expect(total('PaymentCaptured')).to.be.at.most(total('CaptureRequested'));
-          expect(types.filter((type) => type === 'PaymentAuthorised').length).to.be.at.most(1);
-          if (types.includes('PaymentVoided')) {
-            expect(types.at(-1), 'nothing comes after a void').to.equal('PaymentVoided');
-            expect(total('CaptureRequested')).to.equal(0);
+          const asked = (all: readonly { status: string; amount: number }[]) =>
+            all.reduce((total, { status, amount }) => total + (status === 'failed' ? 0 : amount), 0);
+          expect(asked(state.captures)).to.be.at.most(1000);
+          for (const one of [...state.earlier, state.authorisation!]) {
+            const own = state.captures.filter(({ of }) => of === one.operationId);
+            expect(asked(own)).to.be.at.most(one.amount);
+          }
+          if (decision.some(({ type }) => type === 'RefundRequested')) {
+            expect(asked(state.refunds)).to.be.at.most(capturedOf(state));
+            expect(refundableOf(before!)).to.be.at.least(asked(state.refunds) - asked(before!.refunds));
+          }
+          expect(refundedOf(state)).to.be.at.most(capturedOf(state));
+          if (state.void) {
+            expect(heldOf(state)).to.equal(0);
+            expect(asked(state.captures)).to.equal(asked(before?.captures ?? []), 'nothing is captured any more');
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 });

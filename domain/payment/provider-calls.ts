@@ -17,8 +17,7 @@ export type ProviderCall = {
   retrieve: boolean;
   /** When it was asked for, in ms of the log's clock. */
   requestedAt: number;
-} & /** `renewal`: the customer is not there to do anything. */
-(
+} /** `renewal`: the customer is not there to do anything. */ & (
   | { call: 'authorise'; again: boolean; renewal: boolean }
   | { call: 'capture'; amount: number; final: boolean }
   /** None of these may hold any money afterwards, whether or not they reached the provider. The first is `authorisation`. */
