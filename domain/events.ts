@@ -1,6 +1,7 @@
 // Every event of the shop. What is not in this catalogue can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
+import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
@@ -17,6 +18,8 @@ const parts = [
   orderEvents,
   paymentEvents,
   checkoutEvents,
+  shipmentEvents,
+  returnEvents,
   couponEvents,
   taxTableEvents,
   shippingTableEvents,
@@ -34,6 +37,8 @@ export type ShopEvent =
   | OrderEvent
   | PaymentEvent
   | CheckoutEvent
+  | ShipmentEvent
+  | ReturnEvent
   | CouponEvent
   | TaxTableEvent
   | ShippingTableEvent;

@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { cart } from '../domain/cart/cart.js';
 import { coupon } from '../domain/coupon/coupon.js';
 import { shopEvents } from '../domain/events.js';
+import { returns } from '../domain/fulfilment/return.js';
+import { shipment } from '../domain/fulfilment/shipment.js';
 import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
 import { order } from '../domain/order/order.js';
@@ -30,6 +32,8 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   order,
   payment,
   checkout,
+  shipment,
+  returns,
   coupon,
   taxTable,
   shippingTable,

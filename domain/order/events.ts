@@ -71,7 +71,10 @@ export const orderPersonal = {
 const order = { orderId: orderIdSchema };
 /** Ids under which a repeated fulfilment, cancellation or return is recognised. */
 const operationId = z.string().min(1).max(200);
-const someLines = z.array(z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema })).min(1);
+/** Some units of a line, and units of one that came back. */
+export const lineUnitsSchema = z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema });
+export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
+const someLines = z.array(lineUnitsSchema).min(1);
 const parcels = z.array(parcelSchema);
 
 export const orderEvents = {
@@ -134,15 +137,7 @@ export const orderEvents = {
     data: z.strictObject({
       ...order,
       returnId: operationId,
-      lines: z
-        .array(
-          z.strictObject({
-            lineId: z.string().min(1).max(5),
-            quantity: quantitySchema,
-            writtenOff: z.literal(true).optional(),
-          }),
-        )
-        .min(1),
+      lines: z.array(returnedUnitsSchema).min(1),
       amount: amountSchema,
     }),
   },
@@ -155,8 +150,8 @@ export const orderEvents = {
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
 
-/** Some units of a line. */
-export type LineUnits = z.output<typeof someLines>[number];
+export type LineUnits = z.output<typeof lineUnitsSchema>;
+export type ReturnedUnits = z.output<typeof returnedUnitsSchema>;
 export type OrderLine = z.output<typeof orderLineSchema>;
 export type Shipping = z.output<typeof shippingSchema>;
 export type OrderEvent = EventOf<typeof orderEvents>;

@@ -306,7 +306,7 @@ describe('An order', () => {
     const settle = { type: 'SettleOperation', operationId: 'f1' } as const;
     const history = [placed, confirmed, oneSent];
     expect(given(history).state!.unsettled).to.deep.equal([
-      { kind: 'fulfilment', operationId: 'f1', from: [mugs(1)], amount: 998, open: 849 },
+      { kind: 'fulfilment', operationId: 'f1', at: TEST_NOW, from: [mugs(1)], amount: 998, open: 849 },
     ]);
     given(history).when(settle).then([settled]);
     expect(given([...history, settled]).state!.unsettled).to.deep.equal([]);

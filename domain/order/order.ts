@@ -6,7 +6,14 @@ import type { Decider } from '../kernel/decider.js';
 import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
-import { type LineUnits, type OrderEvent, type OrderLine, type orderContents, orderEvents } from './events.js';
+import {
+  type LineUnits,
+  type OrderEvent,
+  type OrderLine,
+  type orderContents,
+  orderEvents,
+  type ReturnedUnits,
+} from './events.js';
 import { atDefaultLocation, type Parcel, stockNeeds, takenFrom, without } from './parcels.js';
 import { shareOf, totalsOf, worthOf } from './worth.js';
 
@@ -21,13 +28,10 @@ const MAX_NUMBER_LENGTH = 10;
 
 export type OrderContents = z.output<z.ZodObject<typeof orderContents>>;
 
-/** Units that came back. */
-export type ReturnedUnits = LineUnits & { writtenOff?: true | undefined };
-
 export type OrderCommand =
   | { type: 'PlaceOrder'; contents: OrderContents }
   /** With where its stock was found, if not where and as it was first looked for. */
-  | { type: 'ConfirmOrder'; allocation?: Parcel[]; reservationId?: string }
+  | { type: 'ConfirmOrder'; allocation?: readonly Parcel[]; reservationId?: string }
   /** `reason` is a problem code; it means nothing if the order was never placed. */
   | { type: 'RejectOrder'; reason: string; detail: string }
   /** Before it is confirmed; its checkout undoes what was done. */
@@ -80,12 +84,12 @@ interface LineState {
   returnedWorth: number;
 }
 
-/** `open`: what was still open behind it is worth. */
-export type Operation = { operationId: string; amount: number } & (
+/** `at`: in ms of the log's clock; `open`: what was still open behind it is worth. */
+export type Operation = { operationId: string; at: number; amount: number } & (
   | { kind: 'fulfilment'; from: readonly Parcel[]; open: number }
   /** `whole`: nothing of the order is left, and nothing was sent. */
   | { kind: 'cancellation'; from: readonly Parcel[]; open: number; whole: boolean }
-  | { kind: 'return'; back: readonly (Parcel & { writtenOff: boolean })[] }
+  | { kind: 'return'; lines: readonly ReturnedUnits[]; back: readonly (Parcel & { writtenOff: boolean })[] }
 );
 
 export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
@@ -137,6 +141,15 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'SettleOperation':
       return settle(command.operationId, state);
   }
+}
+
+/** The id of the command that records an operation, whoever issues it; its event, which all that follows names as its cause. */
+export function operationCommandId(operationId: string): string {
+  return `${operationId}/record`;
+}
+
+export function operationEventId(operationId: string): string {
+  return `${operationCommandId(operationId)}:0`;
 }
 
 function place(contents: OrderContents): readonly OrderEvent[] | Rejection {
@@ -270,7 +283,7 @@ function disposedOf(state: Order, how: 'fulfilled' | 'cancelled', units: readonl
   return isOpen(disposed) ? disposed : { ...disposed, shippingOpen: 0 };
 }
 
-function evolve(state: Order | null, { type, data }: OrderEvent): Order {
+function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Order {
   if (type === 'OrderPlaced') return placed(data);
   const known = state!;
   switch (type) {
@@ -301,21 +314,21 @@ function evolve(state: Order | null, { type, data }: OrderEvent): Order {
       } = data;
       const after = { ...disposedOf(known, 'fulfilled', lines), parcels: without(known.parcels, from) };
       return data.from
-        ? recorded(after, { kind: 'fulfilment', operationId, from, amount, open })
+        ? recorded(after, { kind: 'fulfilment', operationId, at, from, amount, open })
         : recorded(after, operationId);
     }
     case 'OrderLinesCancelled': {
       const { cancellationId: operationId, lines, from, amount } = data;
       const after = { ...disposedOf(known, 'cancelled', lines), parcels: without(known.parcels, from) };
       const whole = !isOpen(after) && !isFulfilled(after);
-      return recorded(after, { kind: 'cancellation', operationId, from, amount, open: openWorth(after), whole });
+      return recorded(after, { kind: 'cancellation', operationId, at, from, amount, open: openWorth(after), whole });
     }
     case 'OrderReturned': {
       const { returnId: operationId, lines, amount } = data;
       const back = stockOfReturn(known, lines);
       return recorded(
         { ...known, lines: lines.reduce(withReturned, known.lines) },
-        { kind: 'return', operationId, back, amount },
+        { kind: 'return', operationId, at, lines, back, amount },
       );
     }
     case 'OrderSettled':

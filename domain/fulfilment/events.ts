@@ -1,0 +1,46 @@
+// What can happen to a shipment and to a return. Every event names the order: read models do not see the stream.
+import { z } from 'zod';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { idSchema } from '../kernel/id.js';
+import { amountSchema } from '../kernel/money.js';
+import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema } from '../order/events.js';
+
+export const shipmentIdSchema = idSchema('shipment');
+export const returnIdSchema = idSchema('return');
+
+/** What the carrier calls it. */
+export const trackingSchema = z.string().min(1).max(100);
+export const returnReasonSchema = z.string().min(1).max(200);
+
+const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
+const aReturn = { returnId: returnIdSchema, orderId: orderIdSchema };
+
+export const shipmentEvents = {
+  ShipmentPlanned: {
+    version: 1,
+    data: z.strictObject({ ...shipment, lines: z.array(lineUnitsSchema).min(1), tracking: trackingSchema.optional() }),
+  },
+  ShipmentDispatched: { version: 1, data: z.strictObject(shipment) },
+  ShipmentDelivered: { version: 1, data: z.strictObject(shipment) },
+} satisfies EventDefinitions;
+
+export const returnEvents = {
+  ReturnRequested: {
+    version: 1,
+    data: z.strictObject({
+      ...aReturn,
+      customerId: customerIdSchema,
+      lines: z.array(lineUnitsSchema.extend({ reason: returnReasonSchema })).min(1),
+    }),
+  },
+  ReturnApproved: { version: 1, data: z.strictObject(aReturn) },
+  ReturnDeclined: { version: 1, data: z.strictObject({ ...aReturn, reason: returnReasonSchema }) },
+  /** What came back of it, and what the customer gets for that. */
+  ReturnReceived: {
+    version: 1,
+    data: z.strictObject({ ...aReturn, lines: z.array(returnedUnitsSchema).min(1), amount: amountSchema }),
+  },
+} satisfies EventDefinitions;
+
+export type ShipmentEvent = EventOf<typeof shipmentEvents>;
+export type ReturnEvent = EventOf<typeof returnEvents>;

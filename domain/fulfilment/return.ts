@@ -1,0 +1,73 @@
+// A return: requested → approved → received, or declined. What comes back and what it is worth is for the order to say.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import type { LineUnits, ReturnedUnits } from '../order/events.js';
+import { type ReturnEvent, returnEvents } from './events.js';
+
+export type RequestedUnits = LineUnits & { reason: string };
+
+export type ReturnCommand =
+  | { type: 'RequestReturn'; returnId: string; orderId: string; customerId: string; lines: RequestedUnits[] }
+  | { type: 'ApproveReturn' }
+  | { type: 'DeclineReturn'; reason: string }
+  /** The order has taken the units back. */
+  | { type: 'RecordReceived'; lines: ReturnedUnits[]; amount: number };
+
+export interface Return {
+  returnId: string;
+  orderId: string;
+  customerId: string;
+  status: 'requested' | 'approved' | 'declined' | 'received';
+  lines: readonly RequestedUnits[];
+  declineReason?: string;
+  /** What came back, and what the customer gets for it, in minor units of the order's currency. */
+  received?: { lines: readonly ReturnedUnits[]; amount: number };
+}
+
+export const returns: Decider<ReturnCommand, Return | null, ReturnEvent> = {
+  category: 'return',
+  events: returnEvents,
+  initialState: null,
+  decide,
+  evolve,
+};
+
+function decide(command: ReturnCommand, state: Return | null): readonly ReturnEvent[] | Rejection {
+  if (command.type === 'RequestReturn') {
+    const { type, ...data } = command;
+    return state ? [] : [{ type: 'ReturnRequested', data }];
+  }
+  if (!state) return reject('not_found', 'There is no such return.');
+  const { returnId, orderId, status } = state;
+  const data = { returnId, orderId };
+  const refuse = (what: string) => reject('conflict', `${returnId} is ${status}; it cannot be ${what}.`);
+  switch (command.type) {
+    case 'ApproveReturn':
+      if (status === 'approved' || status === 'received') return [];
+      return status === 'requested' ? [{ type: 'ReturnApproved', data }] : refuse('approved');
+    case 'DeclineReturn':
+      if (status === 'declined') return [];
+      if (status !== 'requested') return refuse('declined');
+      return [{ type: 'ReturnDeclined', data: { ...data, reason: command.reason } }];
+    case 'RecordReceived': {
+      const { lines, amount } = command;
+      if (status === 'received') return [];
+      return status === 'approved'
+        ? [{ type: 'ReturnReceived', data: { ...data, lines, amount } }]
+        : refuse('received; approve it first');
+    }
+  }
+}
+
+function evolve(state: Return | null, { type, data }: ReturnEvent): Return {
+  switch (type) {
+    case 'ReturnRequested':
+      return { ...data, status: 'requested' };
+    case 'ReturnApproved':
+      return { ...state!, status: 'approved' };
+    case 'ReturnDeclined':
+      return { ...state!, status: 'declined', declineReason: data.reason };
+    case 'ReturnReceived':
+      return { ...state!, status: 'received', received: { lines: data.lines, amount: data.amount } };
+  }
+}

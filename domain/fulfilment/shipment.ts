@@ -1,0 +1,54 @@
+// A shipment: planned → dispatched → delivered. Whether its units may leave is for the order to say, when it is dispatched.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import type { LineUnits } from '../order/events.js';
+import { type ShipmentEvent, shipmentEvents } from './events.js';
+
+export type ShipmentCommand =
+  | { type: 'PlanShipment'; shipmentId: string; orderId: string; lines: LineUnits[]; tracking?: string | undefined }
+  /** The order has let the units go. */
+  | { type: 'RecordDispatch' }
+  | { type: 'RecordDelivery' };
+
+export interface Shipment {
+  shipmentId: string;
+  orderId: string;
+  status: 'planned' | 'dispatched' | 'delivered';
+  lines: readonly LineUnits[];
+  tracking?: string | undefined;
+  /** Times in ms of the log's clock. */
+  dispatchedAt?: number;
+  deliveredAt?: number;
+}
+
+export const shipment: Decider<ShipmentCommand, Shipment | null, ShipmentEvent> = {
+  category: 'shipment',
+  events: shipmentEvents,
+  initialState: null,
+  decide,
+  evolve,
+};
+
+function decide(command: ShipmentCommand, state: Shipment | null): readonly ShipmentEvent[] | Rejection {
+  if (command.type === 'PlanShipment') {
+    const { type, tracking, ...planned } = command;
+    return state ? [] : [{ type: 'ShipmentPlanned', data: { ...planned, ...(tracking && { tracking }) } }];
+  }
+  if (!state) return reject('not_found', 'There is no such shipment.');
+  const { shipmentId, orderId, status } = state;
+  const data = { shipmentId, orderId };
+  if (command.type === 'RecordDispatch') return status === 'planned' ? [{ type: 'ShipmentDispatched', data }] : [];
+  if (status === 'planned') return reject('conflict', `${shipmentId} is not dispatched, so it cannot be delivered.`);
+  return status === 'dispatched' ? [{ type: 'ShipmentDelivered', data }] : [];
+}
+
+function evolve(state: Shipment | null, { type, data }: ShipmentEvent, at: number): Shipment {
+  switch (type) {
+    case 'ShipmentPlanned':
+      return { ...data, status: 'planned' };
+    case 'ShipmentDispatched':
+      return { ...state!, status: 'dispatched', dispatchedAt: at };
+    case 'ShipmentDelivered':
+      return { ...state!, status: 'delivered', deliveredAt: at };
+  }
+}
