@@ -1,0 +1,264 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { isRejection } from '../kernel/errors.js';
+import { decider, fold, TEST_NOW } from '../testing/given-when-then.js';
+import type { PaymentEvent } from './events.js';
+import { capturedOf, dueCall, type Payment, type PaymentCommand, payment, refundedOf } from './payment.js';
+import { factsIn, type Held, KEY_LIFETIME_MS } from './provider-calls.js';
+
+const ids = { paymentId: 'payment_1', orderId: 'order_1' };
+const terms = { amount: 1000, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;
+const auth = { ...ids, operationId: 'auth' };
+
+const requested: PaymentEvent = { type: 'AuthorisationRequested', data: { ...auth, ...terms } };
+const opened: PaymentEvent = { type: 'PaymentIntentOpened', data: { ...auth, providerRef: 'ref' } };
+const unknown: PaymentEvent = { type: 'AuthorisationUnknown', data: auth };
+const declined: PaymentEvent = { type: 'AuthorisationDeclined', data: { ...auth, declineCode: 'lost_card' } };
+const lapsed: PaymentEvent = { type: 'AuthorisationLapsed', data: auth };
+const actionRequired: PaymentEvent = {
+  type: 'PaymentActionRequired',
+  data: { ...auth, providerRef: 'ref', clientSecret: 'secret' },
+};
+const authorised: PaymentEvent = {
+  type: 'PaymentAuthorised',
+  data: { ...auth, amount: 1000, providerRef: 'ref', multicapture: true },
+};
+const renewalRequested: PaymentEvent = {
+  type: 'AuthorisationRequested',
+  data: { ...ids, operationId: 'auth2', ...terms },
+};
+const renewed: PaymentEvent = {
+  type: 'PaymentAuthorised',
+  data: { ...ids, operationId: 'auth2', amount: 1000, providerRef: 'ref2' },
+};
+const captureRequested = (operationId: string, amount: number): PaymentEvent => ({
+  type: 'CaptureRequested',
+  data: { ...ids, operationId, amount },
+});
+const captured = (operationId: string, amount: number): PaymentEvent => ({
+  type: 'PaymentCaptured',
+  data: { ...ids, operationId, amount },
+});
+const refundRequested = (operationId: string, amount: number): PaymentEvent => ({
+  type: 'RefundRequested',
+  data: { ...ids, operationId, amount, reason: 'damaged' },
+});
+const voidRequested: PaymentEvent = { type: 'VoidRequested', data: { ...ids, operationId: 'void' } };
+const voided: PaymentEvent = { type: 'PaymentVoided', data: { ...ids, operationId: 'void' } };
+const dispute = { ...ids, disputeId: 'dp', amount: 100, reason: 'fraudulent' };
+const disputeOpened: PaymentEvent = { type: 'DisputeOpened', data: dispute };
+const disputeWon: PaymentEvent = { type: 'DisputeClosed', data: { ...ids, disputeId: 'dp', outcome: 'won' } };
+
+const { given } = decider(payment);
+const dueAt = (now: number, ...history: PaymentEvent[]) => dueCall(given(history).state, now);
+const due = (...history: PaymentEvent[]) => dueAt(TEST_NOW, ...history);
+
+describe('What the provider has to be asked', () => {
+  it('is the authorisation until it is answered', () => {
+    expect(due()).to.equal(undefined);
+    expect(due(requested)).to.deep.include({ ...auth, call: 'authorise', again: false, retrieve: false });
+    expect(due(requested, unknown)).to.deep.include({ ...auth, call: 'authorise', again: true, retrieve: false });
+    for (const answer of [authorised, declined, actionRequired, lapsed]) {
+      expect(due(requested, answer)).to.equal(undefined);
+    }
+  });
+
+  it('is what it holds, where an intent is in doubt or the key may be forgotten', () => {
+    const late = TEST_NOW + KEY_LIFETIME_MS;
+    expect(due(requested, opened)).to.deep.include({ retrieve: false });
+    expect(due(requested, opened, unknown)).to.deep.include({ retrieve: true });
+    expect(dueAt(late, requested)).to.deep.include({ retrieve: false });
+    expect(dueAt(late + 1, requested)).to.deep.include({ retrieve: true });
+    const asked = [requested, authorised, captureRequested('c1', 400)];
+    expect(dueAt(late + 1, ...asked)).to.deep.include({ call: 'capture', retrieve: true });
+  });
+
+  it('is one capture after the other, in the order in which they were asked for, before a void', () => {
+    const asked = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
+    const failed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
+    expect(due(...asked)).to.deep.include({ call: 'capture', operationId: 'c1', amount: 400, final: false });
+    expect(due(...asked, captured('c2', 500))).to.deep.include({ operationId: 'c1' });
+    expect(due(...asked, captured('c1', 400))).to.deep.include({ operationId: 'c2', amount: 500 });
+    expect(due(...asked, failed)).to.deep.include({ operationId: 'c2' });
+    expect(due(...asked, voidRequested)).to.deep.include({ call: 'capture', operationId: 'c1' });
+    const both = [...asked, voidRequested, captured('c1', 400), captured('c2', 500)];
+    expect(due(...both)).to.deep.include({ call: 'void', operationId: 'void' });
+    expect(due(...both, voided)).to.equal(undefined);
+  });
+
+  it('is to let go of every authorisation that may hold something', () => {
+    const all = (...history: PaymentEvent[]) => {
+      const call = due(...history);
+      return call?.call === 'void' ? call.authorisations.map(({ operationId }) => operationId) : call;
+    };
+    expect(all(requested, voidRequested)).to.deep.equal(['auth']);
+    expect(all(requested, unknown, voidRequested)).to.deep.equal(['auth']);
+    expect(all(requested, authorised, renewalRequested, voidRequested)).to.deep.equal(['auth', 'auth2']);
+    expect(all(requested, authorised, lapsed, renewalRequested, voidRequested)).to.deep.equal(['auth2']);
+    expect(due(voided)).to.equal(undefined);
+  });
+
+  it('is to let go of what a renewal holds as well, once it does', () => {
+    expect(due(requested, authorised, renewalRequested)).to.deep.include({ call: 'authorise', renewal: true });
+    const release = due(requested, authorised, renewalRequested, renewed);
+    expect(release).to.deep.include({ call: 'release', operationId: 'auth/release' });
+    expect(release?.authorisation.operationId).to.equal('auth');
+    expect(due(requested, authorised, renewalRequested, renewed, lapsed)).to.equal(undefined);
+    const spent = captureRequested('c1', 1000);
+    expect(due(requested, authorised, spent, captured('c1', 1000), renewalRequested, renewed)).to.equal(undefined);
+  });
+
+  it('is to refund, in order, unless a bank decides about the payment', () => {
+    const taken = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
+    const asked = [...taken, refundRequested('r1', 300), refundRequested('r2', 200)];
+    const refunded: PaymentEvent = { type: 'PaymentRefunded', data: { ...ids, operationId: 'r1', amount: 300 } };
+    expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300, reason: 'damaged' });
+    expect(due(...asked, refunded)).to.deep.include({ operationId: 'r2' });
+    expect(due(...asked, disputeOpened)).to.equal(undefined);
+    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1' });
+  });
+});
+
+describe('What a provider says that it holds', () => {
+  const nothing: Held = { authorisation: { status: 'none' }, captured: 0, refunds: [] };
+  const holds = {
+    status: 'authorised',
+    amount: 1000,
+    currency: 'GBP',
+    providerRef: 'ref',
+    multicapture: true,
+  } as const;
+  const facts = (history: PaymentEvent[], held: Partial<Held>) =>
+    factsIn(given(history).state!, 'auth', { ...nothing, ...held });
+
+  it('is the answer to the authorisation', () => {
+    expect(facts([requested], {})).to.deep.equal([]);
+    const { status, ...answer } = holds;
+    expect(facts([requested], { authorisation: holds })).to.deep.equal([
+      { type: 'RecordAuthorised', operationId: 'auth', ...answer },
+    ]);
+    expect(facts([requested], { authorisation: { status: 'pending' } })).to.deep.equal([
+      { type: 'RecordUnknown', operationId: 'auth' },
+    ]);
+    expect(factsIn(given([requested]).state!, 'other', { ...nothing, authorisation: holds })).to.deep.equal([]);
+  });
+
+  it('and does not any more is voided, lapsed or declined, by what we know', () => {
+    const authorisation = { status: 'let_go' } as const;
+    expect(facts([requested, authorised, voidRequested], { authorisation })).to.deep.equal([
+      { type: 'RecordVoided', operationId: 'void' },
+    ]);
+    expect(facts([requested, authorised], { authorisation })).to.deep.equal([
+      { type: 'RecordLapsed', operationId: 'auth' },
+    ]);
+    expect(facts([requested, actionRequired], { authorisation })).to.deep.equal([
+      { type: 'RecordDeclined', operationId: 'auth', declineCode: 'cancelled' },
+    ]);
+    const several = [requested, authorised, renewalRequested, voidRequested];
+    expect(facts(several, { authorisation })).to.deep.equal([], 'the other one may still hold something');
+  });
+
+  it('says by its sum which captures were made', () => {
+    const history = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
+    const made = (sum: number) =>
+      facts(history, { captured: sum }).map((fact) => ('operationId' in fact ? fact.operationId : fact));
+    expect([made(0), made(399), made(400), made(899), made(900)]).to.deep.equal([[], [], ['c1'], ['c1'], ['c1', 'c2']]);
+  });
+
+  it('tells of refunds by their key, and of others nothing', () => {
+    const history = [
+      requested,
+      authorised,
+      captureRequested('c1', 900),
+      captured('c1', 900),
+      refundRequested('r1', 300),
+    ];
+    const told = { amount: 300, providerRef: 're' };
+    expect(facts(history, { refunds: [{ ...told, operationId: 'r1', status: 'refunded' }] })).to.deep.equal([
+      { type: 'RecordRefunded', operationId: 'r1', ...told },
+    ]);
+    expect(facts(history, { refunds: [{ ...told, operationId: 'r1', status: 'failed' }] })[0]).to.deep.include({
+      type: 'RecordRefundFailed',
+    });
+    expect(facts(history, { refunds: [{ ...told, operationId: 're_x', status: 'refunded' }] })).to.deep.equal([]);
+  });
+});
+
+describe('Reply, webhook and poll', () => {
+  /** What a provider tells of one payment, in the order in which it came about; each may come again, late, or early. */
+  const history: PaymentCommand[] = [
+    { type: 'RecordUnknown', operationId: 'auth' },
+    { type: 'RecordActionRequired', operationId: 'auth', providerRef: 'ref', clientSecret: 'secret' },
+    { type: 'RecordDeclined', operationId: 'auth', declineCode: 'authentication' },
+    { type: 'RecordAuthorised', operationId: 'auth', amount: 1000, providerRef: 'ref', multicapture: true },
+  ];
+  const settled: PaymentCommand[] = [
+    { type: 'RecordCaptured', operationId: 'c1', amount: 400 },
+    { type: 'RecordCaptured', operationId: 'c2', amount: 600 },
+    { type: 'RecordRefunded', operationId: 'r1', amount: 100, providerRef: 're' },
+    { type: 'RecordRefunded', operationId: 'r2', amount: 200, providerRef: 're2' },
+    { type: 'RecordRefundFailed', operationId: 'r2', reason: 'lost_card' },
+    { type: 'RecordDisputeOpened', disputeId: 'dp', amount: 100, reason: 'fraudulent' },
+    { type: 'RecordDisputeClosed', disputeId: 'dp', amount: 100, reason: 'fraudulent', outcome: 'lost' },
+  ];
+  const shuffled = (facts: PaymentCommand[]) =>
+    fc
+      .array(fc.constantFrom(...facts), { maxLength: 8 })
+      .chain((again) => fc.shuffledSubarray([...facts, ...again], { minLength: facts.length + again.length }));
+
+  const tell = (events: PaymentEvent[], facts: readonly PaymentCommand[]) => {
+    let state: Payment | null = given(events).state;
+    const ledger: PaymentEvent[] = [];
+    for (const fact of facts) {
+      const decision = payment.decide(fact, state, TEST_NOW);
+      if (isRejection(decision)) throw new Error(`${fact.type}: ${decision.detail}`);
+      ledger.push(...decision);
+      state = fold(payment, state, decision, TEST_NOW);
+    }
+    return { state: state!, ledger };
+  };
+
+  it('of an authorisation come to the same in any order', () => {
+    fc.assert(
+      fc.property(shuffled(history), (facts) => {
+        const { state, ledger } = tell([requested, opened], facts);
+        expect(state.status).to.equal('authorised');
+        expect(state.authorisation).to.deep.include({ amount: 1000, providerRef: 'ref', multicapture: true });
+        expect(ledger.filter(({ type }) => type === 'PaymentAuthorised').length).to.equal(1);
+      }),
+    );
+  });
+
+  it('of captures, refunds and disputes come to the same in any order, and to each once', () => {
+    const taken = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 600)];
+    const asked = [...taken, refundRequested('r1', 100), refundRequested('r2', 200)];
+    const inOrder = tell(asked, settled).state;
+    fc.assert(
+      fc.property(shuffled(settled), (facts) => {
+        const { state, ledger } = tell(asked, facts);
+        const outcome = (one: Payment) => ({
+          captures: one.captures,
+          refunds: one.refunds.map(({ operationId, amount, status }) => ({ operationId, amount, status })),
+          disputes: one.disputes,
+          captured: capturedOf(one),
+          refunded: refundedOf(one),
+        });
+        expect(outcome(state)).to.deep.equal(outcome(inOrder));
+        for (const type of ['PaymentCaptured', 'PaymentRefunded'] as const) {
+          const keys = ledger.flatMap((event) => (event.type === type ? [event.data.operationId] : []));
+          expect(new Set(keys).size).to.equal(keys.length, `${type} is recorded once`);
+        }
+        expect(dueCall(state, TEST_NOW)).to.equal(undefined);
+      }),
+    );
+  });
+
+  it('change nothing once the payment is voided', () => {
+    fc.assert(
+      fc.property(shuffled(history), (facts) => {
+        const { ledger } = tell([requested, opened, voidRequested, voided], facts);
+        expect(ledger).to.deep.equal([]);
+      }),
+    );
+  });
+});
