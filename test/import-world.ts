@@ -2,13 +2,13 @@
 import { readBooks } from '../commands/import/online-retail/books.js';
 import type { ImportPorts } from '../commands/import/online-retail/ports.js';
 import { importInvoices } from '../commands/import/online-retail/run.js';
-import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { catalogue, type ShopEvent } from '../domain/events.js';
 import type { RecordedEvent } from '../domain/kernel/event.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryEventStoreOptions } from '../infra/event-store/memory.js';
+import { openProcesses } from './processes.js';
 
 class Killed extends Error {}
 
@@ -41,7 +41,7 @@ export function createImportWorld(): ImportWorld {
     const before = log.arrivals.length;
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
-    const checkout = createCheckoutProcess({ runner, clock, providers: {} });
+    const { checkout } = openProcesses({ runner, clock });
     return { store, runner, checkout, clock, commits: () => log.arrivals.length - before };
   }
 

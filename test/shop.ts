@@ -4,9 +4,7 @@ import { checkoutEndpoint } from '../commands/endpoints/checkout.js';
 import { createOwnCarts } from '../commands/endpoints/own-carts.js';
 import { createPrices } from '../commands/endpoints/prices.js';
 import { productEndpoints } from '../commands/endpoints/products.js';
-import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
 import { stockEndpoints } from '../commands/endpoints/stock.js';
-import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
@@ -20,6 +18,7 @@ import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/me
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { callerOf } from './call-endpoint.js';
+import { openProcesses } from './processes.js';
 
 export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
 export const BOB: Caller = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' };
@@ -38,10 +37,9 @@ export function createShop({ provider = createTestProvider() } = {}) {
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
-  const skuOwners = createSkuOwners({ runner });
+  const { skuOwners, checkout: process } = openProcesses({ runner, provider });
   const ownCarts = createOwnCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
-  const process = createCheckoutProcess({ runner, clock: Date.now, providers: { test: provider } });
   const orders = createOrderReader({ store, personal: unsealed });
   const call = callerOf([
     ...productEndpoints({ runner, skuOwners }),

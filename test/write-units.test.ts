@@ -3,7 +3,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
-import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
@@ -26,9 +25,9 @@ import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../infra/crypto/sub
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb.js';
 import { randomId } from '../infra/ids.js';
-import { createTestProvider } from '../infra/payments/test-provider.js';
 import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';
+import { openProcesses } from './processes.js';
 
 const codec = createCommitCodec(catalogue);
 
@@ -95,10 +94,10 @@ describeOnAws('The log on DynamoDB', (aws) => {
       for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
       const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
       checkOut = ({ runner }) =>
-        createCheckoutProcess({ runner, clock: Date.now, providers: { test: createTestProvider() } }).run(
-          checkoutOfCart(state!),
-          { correlationId: randomUUID(), actor: shop.actor },
-        );
+        openProcesses({ runner }).checkout.run(checkoutOfCart(state!), {
+          correlationId: randomUUID(),
+          actor: shop.actor,
+        });
     });
 
     it('costs 11 commits in 9 round trips, with 13 write units on the table and 11 on the index', async () => {

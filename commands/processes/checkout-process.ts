@@ -2,22 +2,16 @@
 // record until the process is at its end. Every command id derives from process and step, so any number of workers may
 // run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
 import { type Cart, cart } from '../../domain/cart/cart.js';
+import { coupon } from '../../domain/coupon/coupon.js';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, Problem, type Rejection, reject, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
-import type { Actor, DomainEvent } from '../../domain/kernel/event.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
-import type { PaymentProviderName } from '../../domain/payment/events.js';
-import {
-  dueCall,
-  type Payment,
-  type PaymentCommand,
-  type ProviderCall,
-  payment,
-} from '../../domain/payment/payment.js';
+import { type Payment, payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
   type CheckoutCommand,
@@ -26,31 +20,34 @@ import {
   checkoutIdOf,
   checkoutOfCart,
   type Issued,
+  MAX_ROUNDS,
   nextSteps,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  stockNeeds,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import type { PaymentProvider } from './payment-provider.js';
+import type { Origin } from './origin.js';
+import type { PaymentOperations } from './payment-operations.js';
+import type { StockAllocator } from './stock-allocator.js';
 
 export interface CheckoutProcess {
-  /** Starts the checkout of an order, or goes on with it; resolves when it is at its end, or waits for the provider. */
+  /**
+   * Runs a checkout until it has completed or failed, or until only the customer or the provider can say how it goes on;
+   * one that was started before goes on. Throws `Unavailable` where an engine is away: the recovery finishes it then.
+   */
   run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult>;
   /** Goes on with the checkout of an order that somebody else has begun; undefined if nothing of it was ever recorded. */
   resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
 
-/** Who asked for it, and in which request. */
-export interface Origin {
-  correlationId: string;
-  actor: Actor;
-}
-
 export interface CheckoutResult {
   checkout: Checkout;
+  /** The ledger, where the provider was asked in this run. */
+  payment?: Payment;
   /** The last commit of every stream that was written or seen, for a consistency token. */
   seen: Map<StreamId, number>;
 }
@@ -58,10 +55,8 @@ export interface CheckoutResult {
 export interface CheckoutProcessDeps {
   runner: CommandRunner;
   clock: Clock;
-  /** Who moves the money, by the name in the ledger; `external` money is never asked for. */
-  providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
-  /** Told of an authorisation whose outcome is not known, and why; it will be asked for again. */
-  onUnknown?: (paymentId: string, error: unknown) => void;
+  payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
+  stock: StockAllocator;
 }
 
 /** What came of the commands of a step: the noes, and the last state. */
@@ -74,13 +69,14 @@ interface Issue {
 interface Run {
   stream: StreamId;
   state: Checkout;
+  payment?: Payment;
   origin: Origin;
   /** Commit time of what was last recorded: everything that follows from it is later. */
   at: Hlc;
   seen: Map<StreamId, number>;
 }
 
-export function createCheckoutProcess({ runner, clock, providers, onUnknown }: CheckoutProcessDeps): CheckoutProcess {
+export function createCheckoutProcess({ runner, clock, payments, stock }: CheckoutProcessDeps): CheckoutProcess {
   async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
     const stream = streamOf(checkoutIdOf(start.order.orderId));
     const { occurredAt } = start.order;
@@ -105,34 +101,43 @@ export function createCheckoutProcess({ runner, clock, providers, onUnknown }: C
     return submitted && isSubmittedAs(submitted, orderId) ? run(checkoutOfCart(submitted), origin) : undefined;
   }
 
-  /** Until nothing is due, or only the provider can say how it goes on. */
+  /** Until nothing is due, or only the customer or the provider can say how it goes on. */
   async function follow(run: Run): Promise<CheckoutResult> {
     for (;;) {
-      const due = nextSteps(run.state);
+      const due = nextSteps(run.state, clock());
       if (!due) break;
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
       await record(run, outcome);
-      if (run.state.phase === 'unknown') break;
+      if (run.state.phase === 'unknown' || run.state.phase === 'waiting') break;
     }
-    return { checkout: run.state, seen: run.seen };
+    const { state, seen, payment } = run;
+    return { checkout: state, seen, ...(payment && { payment }) };
   }
 
   /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
   async function take(run: Run, steps: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
     for (const step of steps) {
       const { rejections, state } = await issue(run, step);
-      if (rejections.length > 0) {
+      if (rejections.length > 0 && !step.optional) {
         const outcome = outcomeOfRejections(run.state, step.name, rejections);
-        if (outcome) return outcome;
-        throw new Problem(rejections[0]!.rejected, rejections[0]!.detail, rejections[0]!.extra);
+        if (!outcome) throw new Problem(rejections[0]!.rejected, rejections[0]!.detail, rejections[0]!.extra);
+        return (outcome.type === 'CheckoutStockShort' && (await reallocation(run.state))) || outcome;
       }
       if (step.aggregate === 'payment') {
-        const answered = await askProvider(run, step.commands[0]!.stream, state as Payment);
-        if (step.name === 'authorise') return outcomeOfPayment(run.state, answered);
+        await askProvider(run, state as Payment);
+        if (step.name === 'authorise') return outcomeOfPayment(run.state, run.payment!, clock());
       }
     }
     return undefined;
+  }
+
+  /** Other locations that have what is short here, if there are any. */
+  async function reallocation({ checkoutId, phase, order, rounds }: Checkout): Promise<CheckoutOutcome | undefined> {
+    if (phase !== 'started' || rounds.length >= MAX_ROUNDS) return undefined;
+    const allocation = await stock.allocate(stockNeeds(order.lines));
+    if ('short' in allocation) return undefined;
+    return { type: 'CheckoutReallocated', data: { checkoutId, round: rounds.length + 1, allocation } };
   }
 
   function issue(run: Run, step: CheckoutStep): Promise<Issue> {
@@ -144,6 +149,8 @@ export function createCheckoutProcess({ runner, clock, providers, onUnknown }: C
         return issueAll(run, stockItem, step.commands, false);
       case 'payment':
         return issueAll(run, payment, step.commands, isNew);
+      case 'coupon':
+        return issueAll(run, coupon, step.commands, false);
       case 'cart':
         return issueAll(run, cart, step.commands, false);
     }
@@ -178,46 +185,14 @@ export function createCheckoutProcess({ runner, clock, providers, onUnknown }: C
     run.seen.set(run.stream, position.commitNo);
   }
 
-  /** Asks for whatever the ledger says is due, and enters the answers; an outcome that is not known is entered as such. */
-  async function askProvider(run: Run, stream: StreamId, known: Payment): Promise<Payment> {
-    let state = known;
-    for (let call = dueCall(state); call; call = dueCall(state)) {
-      const answer = await ask(call);
-      const meta = metaOf(run, `${call.operationId}/${answer.type}`);
-      const recorded = await runner.execute(payment, stream, answer, meta);
-      state = recorded.state!;
-      run.seen.set(stream, recorded.position.commitNo);
-      if (answer.type === 'RecordUnknown') break;
-    }
-    return state;
-  }
-
-  async function ask(call: ProviderCall): Promise<PaymentCommand> {
-    const { operationId, paymentId, amount, currency, method } = call;
-    const operation = { key: operationId, paymentId };
-    const unanswered = (cause: unknown): never => {
-      throw Object.assign(new Unavailable(`Payment provider ${call.provider}`, String(cause)), { cause });
-    };
-    const provider = providers[call.provider];
-    if (!provider) throw new Error(`${paymentId} is with ${call.provider}, which this configuration does not have.`);
-    switch (call.call) {
-      case 'authorise':
-        try {
-          const answer = await provider.authorise({ ...operation, amount: { amount, currency }, method });
-          return answer.status === 'authorised'
-            ? { type: 'RecordAuthorised', operationId, amount, providerRef: answer.providerRef }
-            : { type: 'RecordDeclined', operationId, declineCode: answer.declineCode };
-        } catch (error) {
-          onUnknown?.(paymentId, error);
-          return { type: 'RecordUnknown', operationId };
-        }
-      case 'capture':
-        await provider.capture({ ...operation, amount: { amount, currency } }).catch(unanswered);
-        return { type: 'RecordCaptured', operationId };
-      case 'void':
-        await provider.void(operation).catch(unanswered);
-        return { type: 'RecordVoided', operationId };
-    }
+  /** While the customer has to act, nothing is due with the provider, which may know already that it is done. */
+  async function askProvider(run: Run, known: Payment): Promise<void> {
+    const asking = { known, metaOf: (id: string) => metaOf(run, id) };
+    const asked = await (run.state.phase === 'waiting'
+      ? payments.refresh(known.paymentId, asking)
+      : payments.ask(known.paymentId, asking));
+    run.payment = asked.state ?? known;
+    for (const [stream, commitNo] of asked.seen) run.seen.set(stream, commitNo);
   }
 
   function metaOf({ state, origin, at }: Run, id: string, isNew = false): CommandMeta {

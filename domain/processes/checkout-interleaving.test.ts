@@ -3,12 +3,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cart } from '../cart/cart.js';
+import { coupon } from '../coupon/coupon.js';
 import type { Decider } from '../kernel/decider.js';
 import { isRejection, type Rejection } from '../kernel/errors.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
-import { order } from '../order/order.js';
+import { order, orderLines } from '../order/order.js';
 import { dueCall, payment } from '../payment/payment.js';
 import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
@@ -25,7 +26,7 @@ import {
 } from './checkout.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];
-const DECIDERS = { order, stock: stockItem, payment, cart } as const;
+const DECIDERS = { order, stock: stockItem, payment, coupon, cart } as const;
 
 /** What happens next: some more steps of a worker, its crash, or something from outside. */
 type Move =
@@ -147,7 +148,7 @@ function createShop() {
     if (!states.has(stream) && bought.submission) execute(checkout, stream, `${stream}/start`, checkoutOfCart(bought));
     for (;;) {
       const process = state(checkout, stream)!;
-      const next = nextSteps(process);
+      const next = nextSteps(process, TEST_NOW);
       if (!next) return;
       let outcome = next.outcome;
       for (const step of next.steps) {
@@ -164,7 +165,8 @@ function createShop() {
         }
         if (step.aggregate !== 'payment') continue;
         yield* settle(step.commands[0]!.stream);
-        if (step.name === 'authorise') outcome = outcomeOfPayment(process, state(payment, step.commands[0]!.stream)!);
+        if (step.name === 'authorise')
+          outcome = outcomeOfPayment(process, state(payment, step.commands[0]!.stream)!, TEST_NOW);
       }
       yield;
       execute(checkout, stream, outcomeCommandId(outcome!), { type: 'RecordOutcome', outcome: outcome! });
@@ -172,29 +174,34 @@ function createShop() {
   }
 
   function* settle(stream: StreamId): Generator<void, void, 'request' | 'answer' | undefined> {
-    for (let call = dueCall(state(payment, stream)); call; call = dueCall(state(payment, stream))) {
+    const due = () => dueCall(state(payment, stream), TEST_NOW);
+    for (let call = due(); call; call = due()) {
       const { operationId } = call;
       const lost = yield;
       if (call.call === 'void') {
-        voided.add(call.of);
+        voided.add(call.authorisation.operationId);
         yield;
         execute(payment, stream, `${operationId}/done`, { type: 'RecordVoided', operationId });
         continue;
       }
       if (lost !== 'request' && !answers.has(operationId)) {
-        answers.set(operationId, voided.has(operationId) || call.method === 'pm_declined' ? 'declined' : 'authorised');
+        answers.set(
+          operationId,
+          voided.has(operationId) || call.authorisation.method === 'pm_declined' ? 'declined' : 'authorised',
+        );
       }
       yield;
       if (lost) {
         execute(payment, stream, `${operationId}/unknown`, { type: 'RecordUnknown', operationId });
         return;
       }
-      const { amount } = call;
+      const { amount, currency } = call.authorisation;
       if (answers.get(operationId) === 'authorised') {
         execute(payment, stream, `${operationId}/yes`, {
           type: 'RecordAuthorised',
           operationId,
           amount,
+          currency,
           providerRef: 'ref',
         });
       } else {
@@ -237,10 +244,12 @@ function createShop() {
         execute(cart, stream, `${n}/add/${sku}`, { type: 'AddCartLine', ...line });
       }
       execute(cart, stream, `${n}/address`, { type: 'SetShippingAddress', address });
-      execute(cart, stream, `${n}/method`, { type: 'ChooseShippingMethod', method: 'standard', amount: 399 });
+      execute(cart, stream, `${n}/method`, { type: 'ChooseShippingMethod', method: 'standard' });
       execute(cart, stream, `${n}/submit`, {
         type: 'SubmitCart',
-        unitPrices: Object.fromEntries(SKUS.map((sku) => [sku, 100])),
+        number: `${n}`,
+        lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
+        shipping: { method: 'standard', amount: 399 },
         provider: 'test',
         paymentMethod: declines ? 'pm_declined' : 'pm_card_visa',
       });

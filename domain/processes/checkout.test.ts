@@ -7,6 +7,7 @@ import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/payment.js';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
+  CHECKOUT_MS,
   type Checkout,
   type CheckoutCommand,
   checkout,
@@ -15,9 +16,10 @@ import {
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  RESERVATION_MS,
   stockNeeds,
 } from './checkout.js';
-import type { CheckoutEvent, CheckoutOutcome } from './checkout-events.js';
+import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
 
 const checkoutId = 'checkout_7';
 const orderId = 'order_7';
@@ -36,19 +38,19 @@ const contents = {
   cartId: 'cart_7',
 } as const;
 const choice = { provider: 'test', paymentMethod: 'pm_card_visa' } as const;
-const order = { ...contents, ...choice, location: 'main', dispatch: 'later', lines: items } as const;
 const lines = [
   { id: '1', ...items[0]!, total: 1198 },
   { id: '2', ...items[1]!, total: 250 },
   { id: '3', ...items[2]!, total: 500 },
 ];
+const order: CheckoutOrder = { ...contents, ...choice, dispatch: 'later', lines };
 const placed: OrderEvent = {
   type: 'OrderPlaced',
   data: { ...contents, lines, number: '7', paymentId: payment.paymentId, ...totalsOf({ ...contents, lines }) },
 };
 
 const start: CheckoutCommand & { type: 'StartCheckout' } = { type: 'StartCheckout', order };
-const started: CheckoutEvent = { type: 'CheckoutStarted', data: { ...order, lines, checkoutId } };
+const started: CheckoutEvent = { type: 'CheckoutStarted', data: { ...order, checkoutId } };
 const startedAtOnce: CheckoutEvent = {
   type: 'CheckoutStarted',
   data: { ...started.data, dispatch: 'at_once', provider: 'external', occurredAt: '2011-12-09T12:50:00.000Z' },
@@ -59,6 +61,12 @@ const declined: CheckoutOutcome = {
   type: 'CheckoutPaymentDeclined',
   data: { checkoutId, declineCode: 'generic_decline' },
 };
+const moved: CheckoutOutcome = {
+  type: 'CheckoutReallocated',
+  data: { checkoutId, round: 2, allocation: [{ sku: 'MUG-1', location: 'east', quantity: 3 }] },
+};
+const acting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId } };
+const expired: CheckoutOutcome = { type: 'CheckoutExpired', data: { checkoutId } };
 const unknown: CheckoutOutcome = { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
 const refused: CheckoutOutcome = {
   type: 'CheckoutRefused',
@@ -69,21 +77,30 @@ const failed: CheckoutOutcome = { type: 'CheckoutFailed', data: { checkoutId, re
 
 const mugs = { sku: 'MUG-1', location: 'main', reservationId: orderId };
 const cups = { ...mugs, sku: 'CUP-1' };
+const expiresAt = TEST_NOW + RESERVATION_MS;
 const requestAuthorisation = {
   type: 'RequestAuthorisation',
   operationId: 'checkout_7/authorise',
   ...payment,
+  customerId: 'customer_1',
   amount: 2347,
   currency: 'GBP',
   provider: 'test',
   method: 'pm_card_visa',
 } as const;
 
+/** Nothing was asked of the provider. */
+const unpaid: Payment = { ...payment, status: 'requested', earlier: [], captures: [], refunds: [], disputes: [] };
+
 const { given } = decider(checkout);
 
 /** These events in, these steps and this outcome out; each command as [stream, command]. */
 function due(...history: CheckoutEvent[]) {
-  const next = nextSteps(stateAfter(...history));
+  return dueAt(TEST_NOW, ...history);
+}
+
+function dueAt(now: number, ...history: CheckoutEvent[]) {
+  const next = nextSteps(stateAfter(...history), now);
   if (!next) return undefined;
   const steps = next.steps.map(({ name, commands }) => [
     name,
@@ -97,7 +114,7 @@ function stateAfter(...history: CheckoutEvent[]): Checkout {
 }
 
 describe('A checkout', () => {
-  it('starts with a snapshot of the order, lines numbered and added up', () => {
+  it('starts with a snapshot of the order', () => {
     given([]).when(start).then([started]);
     given([started])
       .when({ type: 'StartCheckout', order: { ...order, currency: 'EUR' } })
@@ -110,8 +127,8 @@ describe('A checkout', () => {
       steps: {
         place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
         reserve: [
-          ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1 }],
-          ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3 }],
+          ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1, expiresAt }],
+          ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3, expiresAt }],
         ],
         authorise: [['payment#7', requestAuthorisation]],
       },
@@ -124,8 +141,8 @@ describe('A checkout', () => {
       expect(due(started, ...history)).to.deep.equal({
         steps: {
           commit: [
-            ['stock#CUP-1@main', { type: 'CommitReservation', ...cups }],
-            ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs }],
+            ['stock#CUP-1@main', { type: 'CommitReservation', ...cups, quantity: 1 }],
+            ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs, quantity: 3 }],
           ],
           confirm: [['order#7', { type: 'ConfirmOrder' }]],
         },
@@ -144,11 +161,11 @@ describe('A checkout', () => {
   it('undoes everything when it fails, even what may never have been done', () => {
     const undoing = (reason: string, detail: string, available?: object) => ({
       steps: {
+        void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
         release: [
           ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
           ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
         ],
-        void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
         reject: [['order#7', { type: 'RejectOrder', reason, detail }]],
         reopen: [['cart#7', { type: 'ReopenCart', orderId, reason, ...available }]],
       },
@@ -162,6 +179,77 @@ describe('A checkout', () => {
     expect(due(started, unknown, declined)).to.deep.equal(undoing('payment_declined', declinedDetail));
     expect(due(started, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
     expect(due(started, authorised, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
+  });
+
+  it('waits for a customer who has to act, and holds the stock, but not for ever', () => {
+    const paid = (now: number, status: Payment['status']) =>
+      outcomeOfPayment(stateAfter(started, acting), { ...unpaid, status }, now);
+    expect(paid(TEST_NOW + CHECKOUT_MS - 1, 'action_required')).to.deep.equal(acting);
+    expect(paid(TEST_NOW + CHECKOUT_MS, 'action_required')).to.deep.equal(expired);
+    expect(paid(TEST_NOW + CHECKOUT_MS, 'authorised')).to.deep.equal(authorised);
+    expect(due(started, acting)).to.deep.equal({
+      steps: { authorise: [['payment#7', requestAuthorisation]] },
+      outcome: undefined,
+    });
+    const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[0]!;
+    expect(later).to.include({ name: 'extend', optional: true });
+    expect(later.commands).to.deep.equal(
+      [cups, mugs].map(({ sku, ...id }) => ({
+        id: `checkout_7/ExtendReservation/${sku}@main/2`,
+        stream: `stock#${sku}@main`,
+        command: { type: 'ExtendReservation', sku, ...id, expiresAt: TEST_NOW + 2 * RESERVATION_MS },
+      })),
+    );
+    expect(due(started, acting, expired)?.steps.reject).to.deep.equal([
+      ['order#7', { type: 'RejectOrder', reason: 'expired', detail: 'The order was not paid in time.' }],
+    ]);
+  });
+
+  it('looks for stock elsewhere under reservations of their own, once the earlier ones are let go', () => {
+    const east = { sku: 'MUG-1', location: 'east', reservationId: 'order_7/2' };
+    const { steps } = due(started, moved)!;
+    expect(Object.keys(steps)).to.deep.equal(['place', 'release', 'reserve', 'authorise']);
+    expect(steps.release).to.deep.equal([
+      ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
+      ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
+    ]);
+    expect(steps.reserve).to.deep.equal([
+      ['stock#MUG-1@east', { type: 'ReserveStock', ...east, quantity: 3, expiresAt }],
+    ]);
+    expect(due(started, moved, authorised)?.steps.confirm).to.deep.equal([
+      [
+        'order#7',
+        {
+          type: 'ConfirmOrder',
+          reservationId: 'order_7/2',
+          allocation: [{ sku: 'MUG-1', location: 'east', quantity: 3 }],
+        },
+      ],
+    ]);
+    expect(due(started, moved, declined)?.steps.release).to.deep.equal([
+      ...(steps.release as unknown[]),
+      ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
+    ]);
+    const ids = nextSteps(stateAfter(started, moved), TEST_NOW)!.steps.flatMap(({ commands }) =>
+      commands.map(({ id }) => id),
+    );
+    expect(ids).to.include.members([
+      'checkout_7/ReleaseReservation/MUG-1@main',
+      'checkout_7/ReserveStock/MUG-1@east/2',
+    ]);
+  });
+
+  it('redeems coupons before it asks for anything else, and gives them back when it fails', () => {
+    const coupons = [{ code: 'SPRING', amount: 100 }];
+    const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
+    const { steps } = due(withCoupon)!;
+    expect(Object.keys(steps)).to.deep.equal(['place', 'redeem', 'reserve', 'authorise']);
+    expect(steps.redeem).to.deep.equal([
+      ['coupon#SPRING', { type: 'RedeemCoupon', code: 'SPRING', orderId, customerId: 'customer_1' }],
+    ]);
+    expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal([
+      ['coupon#SPRING', { type: 'ReleaseRedemption', code: 'SPRING', orderId }],
+    ]);
   });
 
   it('of an order that was no cart reopens none', () => {
@@ -182,10 +270,10 @@ describe('A checkout', () => {
         place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
         take: [
           ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1 }],
-          ['stock#CUP-1@main', { type: 'CommitReservation', ...cups }],
+          ['stock#CUP-1@main', { type: 'CommitReservation', ...cups, quantity: 1 }],
           ['stock#CUP-1@main', { type: 'ShipReservation', ...cups }],
           ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3 }],
-          ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs }],
+          ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs, quantity: 3 }],
           ['stock#MUG-1@main', { type: 'ShipReservation', ...mugs }],
         ],
         pay: [
@@ -194,7 +282,7 @@ describe('A checkout', () => {
             'payment#7',
             { type: 'RecordAuthorised', operationId: external.operationId, amount: 2347, providerRef: orderId },
           ],
-          ['payment#7', { type: 'RequestCapture', operationId: capture, amount: 2347 }],
+          ['payment#7', { type: 'RequestCapture', operationId: capture, amount: 2347, rest: 0, final: true }],
           ['payment#7', { type: 'RecordCaptured', operationId: capture }],
         ],
         settle: [
@@ -208,7 +296,8 @@ describe('A checkout', () => {
 
   it('gives each command an id of its own, the same whenever it is due', () => {
     const ids = [[started], [started, unknown], [started, authorised], [started, short], [startedAtOnce]].map(
-      (history) => nextSteps(stateAfter(...history))!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
+      (history) =>
+        nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
     );
     for (const some of ids) expect(new Set(some).size).to.equal(some.length);
     expect(ids[0]).to.deep.equal([
@@ -223,7 +312,7 @@ describe('A checkout', () => {
 });
 
 describe('The record of a checkout', () => {
-  const outcomes = [short, authorised, declined, unknown, refused, completed, failed];
+  const outcomes = [moved, short, acting, authorised, declined, unknown, expired, refused, completed, failed];
 
   /** The outcomes that are entered after a history; every other one leaves the record as it is. */
   const entered = (...history: CheckoutEvent[]) =>
@@ -234,9 +323,11 @@ describe('The record of a checkout', () => {
     });
 
   it('takes the first outcome of each stage, whoever brings it', () => {
-    expect(entered(started)).to.deep.equal([short, authorised, declined, unknown, refused]);
-    expect(entered(started, unknown)).to.deep.equal([authorised, declined, refused]);
-    expect(entered(started, authorised)).to.deep.equal([refused, completed]);
+    expect(entered(started)).to.deep.equal([moved, short, acting, authorised, declined, unknown, refused]);
+    expect(entered(started, moved)).to.deep.equal(entered(started));
+    expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, refused]);
+    expect(entered(started, acting)).to.deep.equal([authorised, declined, unknown, expired, refused]);
+    expect(entered(started, authorised)).to.deep.equal([short, refused, completed]);
     for (const failure of [short, declined, refused]) expect(entered(started, failure)).to.deep.equal([failed]);
     expect(entered(started, authorised, completed)).to.deep.equal([]);
     expect(entered(started, short, failed)).to.deep.equal([]);
@@ -261,7 +352,8 @@ describe('The record of a checkout', () => {
   it('says it in so few words that the order can be rejected, however much is short', () => {
     const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
     const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
-    const { steps } = nextSteps(stateAfter(started, { type: 'CheckoutStockShort', data: { checkoutId, available } }))!;
+    const shortOfMany: CheckoutEvent = { type: 'CheckoutStockShort', data: { checkoutId, available } };
+    const { steps } = nextSteps(stateAfter(started, shortOfMany), TEST_NOW)!;
     const step = steps.find(({ name }) => name === 'reject');
     const rejected = step?.commands[0]?.command as Extract<OrderCommand, { type: 'RejectOrder' }>;
     const { reason, detail } = rejected;
@@ -301,8 +393,13 @@ describe('The record of a checkout', () => {
 
   it('follows what the provider said', () => {
     const said = (status: Payment['status']) => {
-      const authorisation = { ...requestAuthorisation, declineCode: 'generic_decline' };
-      return outcomeOfPayment(stateAfter(started), { ...payment, status, authorisation, captures: [] });
+      const authorisation = {
+        ...requestAuthorisation,
+        status: 'declined' as const,
+        requestedAt: TEST_NOW,
+        declineCode: 'generic_decline',
+      };
+      return outcomeOfPayment(stateAfter(started), { ...unpaid, status, authorisation }, TEST_NOW);
     };
     expect(said('authorised')).to.deep.equal(authorised);
     expect(said('declined')).to.deep.equal(declined);
@@ -316,33 +413,32 @@ describe('The record of a checkout', () => {
 });
 
 describe('The checkout of a cart', () => {
+  const submission = { orderId, number: '1000001', lines, shipping: contents.shipping, ...choice };
   const cart: Cart = {
     cartId: 'cart_7',
     customerId: 'customer_1',
     currency: 'GBP',
     status: 'submitted',
     lines: [{ id: 'line_1', ...items[0]! }],
-    additionIds: ['line_1'],
-    shipping: contents.shipping,
+    additions: [],
+    merged: [],
+    coupons: [],
     attempts: 1,
-    submission: { orderId, ...choice },
+    submission,
+    changedAt: TEST_NOW,
+    activeSince: TEST_NOW,
   };
 
   it('follows from the submitted cart, whoever starts it', () => {
-    expect(checkoutOfCart(cart)).to.deep.equal({ type: 'StartCheckout', order: { ...order, lines: [items[0]] } });
+    expect(checkoutOfCart(cart)).to.deep.equal({ type: 'StartCheckout', order: { ...order, number: '1000001' } });
     const sealed = { sealed: 'customer_1', at: 'cart#7/3/address', box: 'AAAA' };
-    const submission = { ...cart.submission!, email: sealed };
-    expect(checkoutOfCart({ ...cart, shippingAddress: sealed, submission }).order).to.deep.include({
-      email: sealed,
-      shippingAddress: sealed,
-    });
+    const addressed = { ...cart, shippingAddress: sealed, submission: { ...submission, email: sealed } };
+    expect(checkoutOfCart(addressed).order).to.deep.include({ email: sealed, shippingAddress: sealed });
   });
 
   it('needs a submitted cart', () => {
     const { submission, ...open } = cart;
-    const { shipping, ...unshipped } = cart;
     expect(() => checkoutOfCart(open)).to.throw('not submitted');
-    expect(() => checkoutOfCart(unshipped)).to.throw('not submitted');
   });
 });
 

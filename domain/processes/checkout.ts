@@ -12,14 +12,11 @@ import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { DEFAULT_LOCATION, siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
-import type { OrderLine } from '../order/events.js';
-import { type OrderCommand, orderLines } from '../order/order.js';
+import type { OrderCommand } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment, PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
-
-type Item = Omit<OrderLine, 'id' | 'total'>;
 
 const MAX_NAMED_SKUS = 10;
 
@@ -36,7 +33,7 @@ export const MAX_ROUNDS = 3;
 const EXPIRED = 'expired';
 
 export type CheckoutCommand =
-  | { type: 'StartCheckout'; order: Omit<CheckoutOrder, 'lines'> & { lines: readonly Item[] } }
+  | { type: 'StartCheckout'; order: CheckoutOrder }
   | { type: 'RecordOutcome'; outcome: CheckoutOutcome };
 
 export interface Checkout {
@@ -93,9 +90,14 @@ export function outcomeCommandId({ type, data }: CheckoutOutcome): string {
 }
 
 /** The checkout of a submitted cart; the same whoever starts it. */
-export function checkoutOfCart(cart: Cart): CheckoutCommand & { type: 'StartCheckout' } {
-  const { cartId, customerId, currency, lines, shipping, shippingAddress, submission } = cart;
-  if (!submission || !shipping) throw new Error(`${cartId} is not submitted.`);
+export function checkoutOfCart({
+  cartId,
+  customerId,
+  currency,
+  shippingAddress,
+  submission,
+}: Cart): CheckoutCommand & { type: 'StartCheckout' } {
+  if (!submission) throw new Error(`${cartId} is not submitted.`);
   return {
     type: 'StartCheckout',
     order: {
@@ -103,8 +105,6 @@ export function checkoutOfCart(cart: Cart): CheckoutCommand & { type: 'StartChec
       customerId,
       placedBy: 'customer',
       currency,
-      lines: lines.map(({ sku, title, quantity, unitPrice }) => ({ sku, title, quantity, unitPrice })),
-      shipping,
       ...(shippingAddress && { shippingAddress }),
       cartId,
       dispatch: 'later',
@@ -195,9 +195,10 @@ export function outcomeOfPayment(
     case 'requested':
     case 'unknown':
       return { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
+    case 'lapsed':
     case 'void_requested':
     case 'voided': {
-      const detail = `${paymentId} is voided.`;
+      const detail = `${paymentId} is ${status === 'lapsed' ? 'lapsed' : 'voided'}.`;
       return { type: 'CheckoutRefused', data: { checkoutId, step: 'authorise', code: 'conflict', detail } };
     }
   }
@@ -234,7 +235,7 @@ function decide(command: CheckoutCommand, state: Checkout | null): readonly Chec
     if (state) return [];
     const { order } = command;
     const checkoutId = checkoutIdOf(order.orderId);
-    return [{ type: 'CheckoutStarted', data: { ...order, lines: orderLines(order.lines), checkoutId } }];
+    return [{ type: 'CheckoutStarted', data: { ...order, checkoutId } }];
   }
   if (!state) return reject('not_found', 'There is no such checkout.');
   const possible =
@@ -365,8 +366,8 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     },
     commit: () => stockStep('commit', (reservation) => [{ type: 'CommitReservation', ...reservation }]),
     confirm() {
-      const { reservationId, parcels: allocation } = lastRound;
-      const moved = rounds.length > 1 && { reservationId, allocation };
+      const { reservationId, parcels } = lastRound;
+      const moved = rounds.length > 1 && { reservationId, allocation: [...parcels] };
       return toOrder('confirm', { type: 'ConfirmOrder', ...moved });
     },
 

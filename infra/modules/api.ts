@@ -5,7 +5,6 @@ import { checkoutEndpoint } from '../../commands/endpoints/checkout.js';
 import { createOwnCarts } from '../../commands/endpoints/own-carts.js';
 import { createPrices } from '../../commands/endpoints/prices.js';
 import { productEndpoints } from '../../commands/endpoints/products.js';
-import { createSkuOwners } from '../../commands/endpoints/sku-owners.js';
 import { stockEndpoints } from '../../commands/endpoints/stock.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { configQuery } from '../../read-api/queries/config.js';
@@ -31,6 +30,7 @@ import {
   READ_MODELS,
   RUNNER,
   SESSIONS,
+  SKU_OWNERS,
   TOKENS,
 } from './tokens.js';
 
@@ -40,8 +40,7 @@ const SHOP = { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 
 export const apiModule = new ContainerModule(({ bind }) => {
   bind(ENDPOINTS)
     .toResolvedValue(
-      (runner, process, store, personal, sessions, tokens, clock, queries, { visibility }) => {
-        const skuOwners = createSkuOwners({ runner });
+      (runner, process, store, personal, sessions, tokens, clock, queries, { visibility }, skuOwners) => {
         const prices = createPrices({ runner, skuOwners });
         const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
@@ -62,7 +61,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           configQuery(SHOP),
         ];
       },
-      [RUNNER, CHECKOUT, EVENT_STORE, PERSONAL_DATA, SESSIONS, TOKENS, CLOCK, QUERIES, READ_MODELS],
+      [RUNNER, CHECKOUT, EVENT_STORE, PERSONAL_DATA, SESSIONS, TOKENS, CLOCK, QUERIES, READ_MODELS, SKU_OWNERS],
     )
     .inSingletonScope();
 

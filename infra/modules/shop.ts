@@ -2,8 +2,11 @@
 import { ContainerModule } from 'inversify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { createSkuOwners } from '../../commands/endpoints/sku-owners.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
+import { createPaymentOperations } from '../../commands/processes/payment-operations.js';
+import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -23,11 +26,13 @@ import {
   EVENT_STORE,
   LOG,
   METRICS,
+  PAYMENTS,
   PERSONAL_DATA,
   PROJECTOR_HOSTS,
   READ_MODELS,
   RUNNER,
   SINKS,
+  SKU_OWNERS,
   SNAPSHOTS,
   SUBJECT_KEYS,
   TOKENS,
@@ -77,10 +82,14 @@ export const shopModule = new ContainerModule(({ bind }) => {
     )
     .inSingletonScope();
 
-  bind(CHECKOUT)
+  bind(SKU_OWNERS)
+    .toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER])
+    .inSingletonScope();
+
+  bind(PAYMENTS)
     .toResolvedValue(
       (runner, clock, log) =>
-        createCheckoutProcess({
+        createPaymentOperations({
           runner,
           clock,
           providers: { test: createTestProvider() },
@@ -88,6 +97,16 @@ export const shopModule = new ContainerModule(({ bind }) => {
             log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
         }),
       [RUNNER, CLOCK, LOG],
+    )
+    .inSingletonScope();
+
+  bind(CHECKOUT)
+    .toResolvedValue(
+      (runner, clock, payments, skuOwners) => {
+        const locationsOf = async (sku: string) => (await skuOwners.refresh(sku))?.locations ?? [];
+        return createCheckoutProcess({ runner, clock, payments, stock: createStockAllocator({ runner, locationsOf }) });
+      },
+      [RUNNER, CLOCK, PAYMENTS, SKU_OWNERS],
     )
     .inSingletonScope();
 

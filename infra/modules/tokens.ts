@@ -9,9 +9,11 @@ import type { Db } from 'mongodb';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { SkuOwners } from '../../commands/endpoints/sku-owners.js';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { AgendaHandlers } from '../../commands/processes/agenda.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
+import type { PaymentOperations } from '../../commands/processes/payment-operations.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -102,6 +104,8 @@ export const QUERIES = token<Queries>('Queries');
 
 export const RUNNER = token<CommandRunner>('CommandRunner');
 export const AGENDA_HANDLERS = token<AgendaHandlers>('AgendaHandlers');
+export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
+export const SKU_OWNERS = token<SkuOwners>('SkuOwners');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
 
 export const ENDPOINTS = token<readonly Endpoint[]>('Endpoints');

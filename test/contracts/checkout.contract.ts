@@ -2,7 +2,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
-import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
@@ -12,11 +11,12 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
-import { order } from '../../domain/order/order.js';
+import { order, orderLines } from '../../domain/order/order.js';
 import { checkoutOfCart } from '../../domain/processes/checkout.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { freshName } from '../engines.js';
+import { openProcesses } from '../processes.js';
 
 /** How the customer pays, and how much of each SKU there is. */
 const CASES = {
@@ -133,7 +133,7 @@ class Shop {
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
     return {
       runner,
-      process: createCheckoutProcess({ runner, clock: Date.now, providers: { test: this.provider() } }),
+      process: openProcesses({ runner, provider: this.provider() }).checkout,
     };
   }
 
@@ -156,6 +156,7 @@ class Shop {
         return answer;
       });
     return {
+      ...answers,
       authorise: (operation) =>
         ask(async (): Promise<AuthorisationAnswer> => {
           const answer = await answers.authorise(operation);
@@ -193,10 +194,14 @@ class Shop {
         return { type: 'AddCartLine', ...line, unitPrice: { amount: UNIT_PRICE, currency: 'GBP' } };
       }),
       { type: 'SetShippingAddress', address: { name: 'A', line1: 'B', city: 'C', postcode: 'D', country: 'GB' } },
-      { type: 'ChooseShippingMethod', method: 'standard', amount: SHIPPING },
+      { type: 'ChooseShippingMethod', method: 'standard' },
       {
         type: 'SubmitCart',
-        unitPrices: Object.fromEntries(this.skus.map((sku) => [sku, UNIT_PRICE])),
+        number: this.key,
+        lines: orderLines(
+          this.skus.map((sku, index) => ({ sku, title: sku, quantity: QUANTITIES[index]!, unitPrice: UNIT_PRICE })),
+        ),
+        shipping: { method: 'standard', amount: SHIPPING },
         provider: 'test',
         paymentMethod: method,
       },

@@ -3,6 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
+import { orderLines } from '../../../domain/order/order.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { type Books, CURRENCY } from './books.js';
@@ -107,7 +108,7 @@ function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } 
       customerId: `customer_${customerKeyOf(invoice)}`,
       placedBy: 'staff',
       currency: CURRENCY,
-      lines,
+      lines: orderLines(lines),
       shipping: { method: [...charges.codes].join('+') || 'none', amount: charges.amount },
       ...(country && { labels: { country } }),
       provider: 'external',

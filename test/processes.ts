@@ -1,0 +1,24 @@
+// The processes of the shop on a given command path, put together as the product does it.
+import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
+import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
+import { createPaymentOperations } from '../commands/processes/payment-operations.js';
+import type { PaymentProvider } from '../commands/processes/payment-provider.js';
+import { createStockAllocator } from '../commands/processes/stock-allocator.js';
+import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import type { Clock } from '../domain/kernel/clock.js';
+import { createTestProvider } from '../infra/payments/test-provider.js';
+
+export interface ProcessesOn {
+  runner: CommandRunner;
+  clock?: Clock;
+  provider?: PaymentProvider;
+}
+
+export function openProcesses({ runner, clock = Date.now, provider = createTestProvider() }: ProcessesOn) {
+  const skuOwners = createSkuOwners({ runner });
+  const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
+  const locationsOf = async (sku: string) => (await skuOwners.refresh(sku))?.locations ?? [];
+  const stock = createStockAllocator({ runner, locationsOf });
+  const checkout = createCheckoutProcess({ runner, clock, payments, stock });
+  return { skuOwners, payments, stock, checkout };
+}
