@@ -25,7 +25,7 @@ export function createPrices({ runner, skuOwners }: PricesDeps): Prices {
     async of(skus, currency) {
       const offers = new Map<string, Offer>();
       const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
-      const productIds = [...new Set(owners.filter((owner) => owner !== undefined))];
+      const productIds = [...new Set(owners.flatMap((owner) => owner?.productId ?? []))];
       for (const { state } of await Promise.all(productIds.map((id) => runner.load(product, streamOf(id))))) {
         if (state?.status !== 'published') continue;
         for (const { sku, prices } of state.variants) {

@@ -85,8 +85,8 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
   ): Promise<void> {
     const skus = variants.map(({ sku }) => sku).sort();
     const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
-    const taken = owners.findIndex((owner) => owner !== undefined && owner !== productId);
-    if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]}.`);
+    const taken = owners.findIndex((owner) => owner !== undefined && owner.productId !== productId);
+    if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
     for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
       const claimed = { type: 'ClaimSku', sku, productId } as const;
       await runner.execute(skuClaim, claimStream(sku), claimed, beside(command(`claim ${sku}`)));

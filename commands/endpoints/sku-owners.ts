@@ -1,28 +1,37 @@
-// Which product a SKU belongs to. A claim is for ever, so what was found once is remembered.
+// Which product a SKU belongs to, and where its stock can be. A claim is for ever and locations are only added, so what
+// was found once is remembered; a location that another process added is found by `refresh`.
 import { LRUCache } from 'lru-cache';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { streamId } from '../../domain/kernel/stream.js';
-import { skuClaim } from '../../domain/product/sku-claim.js';
+import { type SkuClaim, skuClaim } from '../../domain/product/sku-claim.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
-/** About 150 bytes each. */
+/** About 250 bytes each. */
 const REMEMBERED_SKUS = 50_000;
 
+export type SkuOwner = Pick<SkuClaim, 'productId' | 'locations'>;
+
 export interface SkuOwners {
-  /** The product's id; undefined if nobody has claimed the SKU. */
-  of(sku: string): Promise<string | undefined>;
+  /** Undefined if nobody has claimed the SKU. */
+  of(sku: string): Promise<SkuOwner | undefined>;
+  /** The same, read again. */
+  refresh(sku: string): Promise<SkuOwner | undefined>;
 }
 
 export function createSkuOwners({ runner }: { runner: Pick<CommandRunner, 'load'> }): SkuOwners {
-  const known = new LRUCache<string, string>({ max: REMEMBERED_SKUS });
+  const known = new LRUCache<string, SkuOwner>({ max: REMEMBERED_SKUS });
+
+  async function refresh(sku: string): Promise<SkuOwner | undefined> {
+    const { state } = await runner.load(skuClaim, claimStream(sku));
+    if (!state) return undefined;
+    const owner = { productId: state.productId, locations: state.locations };
+    known.set(sku, owner);
+    return owner;
+  }
+
   return {
-    async of(sku) {
-      const remembered = known.get(sku);
-      if (remembered) return remembered;
-      const { state } = await runner.load(skuClaim, claimStream(sku));
-      if (state) known.set(sku, state.productId);
-      return state?.productId;
-    },
+    of: async (sku) => known.get(sku) ?? refresh(sku),
+    refresh,
   };
 }
 

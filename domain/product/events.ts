@@ -1,7 +1,7 @@
 // What can happen to a product, and to the claim on a SKU.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { idSchema, skuSchema } from '../kernel/id.js';
+import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { priceSchema } from '../kernel/money.js';
 import { taxCategorySchema } from '../tariffs/events.js';
 
@@ -56,6 +56,8 @@ export const productEvents = {
 
 export const skuClaimEvents = {
   SkuClaimed: { version: 1, data: z.strictObject({ sku: skuSchema, productId: productIdSchema }) },
+  /** Stock of it may be found at this location from now on. */
+  SkuStockedAt: { version: 1, data: z.strictObject({ sku: skuSchema, location: locationSchema }) },
 } satisfies EventDefinitions;
 
 export type ProductDetails = z.output<typeof productDetailsSchema>;

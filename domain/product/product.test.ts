@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
 import { type ProductEvent, pricesSchema } from './events.js';
 import { MAX_VARIANTS, type ProductCommand, product } from './product.js';
-import { skuClaim } from './sku-claim.js';
 
 const productId = 'product_mug';
 const details = { title: 'Mug', brand: 'Clay' };
@@ -167,22 +166,5 @@ describe('A product', () => {
       UnpublishProduct: { given: [drafted, added, published], when: { type: 'UnpublishProduct' } },
       DiscontinueProduct: { given: [drafted], when: { type: 'DiscontinueProduct' } },
     });
-  });
-});
-
-describe('A SKU', () => {
-  const claim = { type: 'ClaimSku', sku: mug.sku, productId } as const;
-
-  it('belongs to the product that claims it first, for ever', () => {
-    const claimed = { type: 'SkuClaimed', data: { sku: mug.sku, productId } } as const;
-    decider(skuClaim).given([]).when(claim).then([claimed]);
-    decider(skuClaim)
-      .given([claimed])
-      .when({ ...claim, productId: 'product_cup' })
-      .thenRejected('conflict');
-  });
-
-  it('can be claimed again by its owner', () => {
-    issuedTwiceChangesNothing(skuClaim, { ClaimSku: { given: [], when: claim } });
   });
 });

@@ -1,0 +1,141 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { planAllocation, type StockLevel } from './allocation.js';
+
+const level = (sku: string, location: string, available: number): StockLevel => ({ sku, location, available });
+const parcel = (sku: string, location: string, quantity: number) => ({ sku, location, quantity });
+
+describe('The allocation of stock', () => {
+  const twoOfEach = [
+    { sku: 'CUP', quantity: 2 },
+    { sku: 'MUG', quantity: 2 },
+  ];
+
+  it('takes everything from one location that has it all, though others have more of each', () => {
+    const levels = [
+      level('CUP', 'leeds', 9),
+      level('MUG', 'main', 9),
+      level('CUP', 'york', 2),
+      level('MUG', 'york', 2),
+    ];
+    expect(planAllocation(twoOfEach, levels)).to.deep.equal([parcel('CUP', 'york', 2), parcel('MUG', 'york', 2)]);
+  });
+
+  it('prefers the location that has most, then the one whose name comes first', () => {
+    const need = [{ sku: 'CUP', quantity: 2 }];
+    expect(planAllocation(need, [level('CUP', 'leeds', 2), level('CUP', 'main', 3)])).to.deep.equal([
+      parcel('CUP', 'main', 2),
+    ]);
+    expect(planAllocation(need, [level('CUP', 'main', 3), level('CUP', 'leeds', 3)])).to.deep.equal([
+      parcel('CUP', 'leeds', 2),
+    ]);
+  });
+
+  it('splits a SKU over locations only where none has enough', () => {
+    const levels = [level('CUP', 'leeds', 4), level('CUP', 'main', 5)];
+    const parcels = [parcel('CUP', 'main', 5), parcel('CUP', 'leeds', 1)];
+    expect(planAllocation([{ sku: 'CUP', quantity: 6 }], levels)).to.deep.equal(parcels);
+  });
+
+  it('sends what is there before it promises what is not', () => {
+    const levels = [{ ...level('CUP', 'leeds', 0), backorderLimit: 9 }, level('CUP', 'main', 2)];
+    expect(planAllocation([{ sku: 'CUP', quantity: 2 }], levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
+  });
+
+  it('says how many there are of each SKU that is short', () => {
+    const levels = [level('CUP', 'leeds', 1), level('CUP', 'main', -3), level('MUG', 'main', 5)];
+    expect(planAllocation([...twoOfEach, { sku: 'TIN', quantity: 1 }], levels)).to.deep.equal({
+      short: { CUP: 1, TIN: 0 },
+    });
+  });
+
+  it('medusajs/medusa#16502: two lines that share a SKU are taken from its stock together', () => {
+    const lines = [
+      { sku: 'CUP', quantity: 2 },
+      { sku: 'CUP', quantity: 2 },
+    ];
+    expect(planAllocation(lines, [level('CUP', 'main', 3)])).to.deep.equal({ short: { CUP: 3 } });
+    expect(planAllocation(lines, [level('CUP', 'main', 4)])).to.deep.equal([parcel('CUP', 'main', 4)]);
+  });
+
+  it('is quick about orders and shops of the largest size', () => {
+    const skus = Array.from({ length: 200 }, (_, n) => `SKU-${n}`);
+    const levels = skus.flatMap((sku, n) =>
+      Array.from({ length: 50 }, (_, at) => level(sku, `place-${at}`, (n * 7 + at * 13) % 3 === 0 ? 1 : 0)),
+    );
+    const parcels = planAllocation(
+      skus.map((sku) => ({ sku, quantity: 3 })),
+      levels,
+    );
+    expect(parcels).to.have.length(600);
+  });
+
+  const SKUS = ['A', 'B', 'C'];
+  const LOCATIONS = ['k', 'l', 'm', 'n', 'o'];
+  const needs = fc.uniqueArray(fc.record({ sku: fc.constantFrom(...SKUS), quantity: fc.integer({ min: 1, max: 6 }) }), {
+    minLength: 1,
+    selector: ({ sku }) => sku,
+  });
+  const levels = fc.uniqueArray(
+    fc.record({
+      sku: fc.constantFrom(...SKUS),
+      location: fc.constantFrom(...LOCATIONS),
+      available: fc.integer({ min: -2, max: 5 }),
+      backorderLimit: fc.integer({ min: 0, max: 2 }),
+    }),
+    { minLength: 8, maxLength: 15, selector: ({ sku, location }) => `${sku}@${location}` },
+  );
+
+  it('covers the needs exactly, from no more than there is, and from the fewest locations that can', () => {
+    fc.assert(
+      fc.property(needs, levels, (needed, there) => {
+        const can = (sku: string, location: string) => {
+          const found = there.find((at) => at.sku === sku && at.location === location);
+          return Math.max(0, found ? found.available + found.backorderLimit : 0);
+        };
+        const coveredBy = (places: readonly string[]) =>
+          needed.every(({ sku, quantity }) => places.reduce((all, at) => all + can(sku, at), 0) >= quantity);
+
+        const plan = planAllocation(needed, there);
+        if ('short' in plan) {
+          expect(coveredBy(LOCATIONS)).to.equal(false);
+          return;
+        }
+        for (const { sku, quantity } of needed) {
+          const parcels = plan.filter((one) => one.sku === sku);
+          expect(parcels.reduce((all, one) => all + one.quantity, 0)).to.equal(quantity);
+          for (const one of parcels) expect(one.quantity).to.be.within(1, can(sku, one.location));
+        }
+        const fewest = Math.min(
+          ...subsets(LOCATIONS)
+            .filter(coveredBy)
+            .map(({ length }) => length),
+        );
+        expect(new Set(plan.map(({ location }) => location)).size).to.equal(fewest);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('does not depend on the order of what it is told', () => {
+    const shuffled = fc
+      .tuple(needs, levels)
+      .chain(([needed, there]) =>
+        fc.tuple(
+          fc.constant({ needed, there }),
+          fc.shuffledSubarray(needed, { minLength: needed.length }),
+          fc.shuffledSubarray(there, { minLength: there.length }),
+        ),
+      );
+    fc.assert(
+      fc.property(shuffled, ([{ needed, there }, otherNeeds, otherLevels]) => {
+        expect(planAllocation(otherNeeds, otherLevels)).to.deep.equal(planAllocation(needed, there));
+      }),
+    );
+  });
+});
+
+function subsets([first, ...others]: readonly string[]): string[][] {
+  if (first === undefined) return [[]];
+  return subsets(others).flatMap((some) => [some, [first, ...some]]);
+}

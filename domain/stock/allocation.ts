@@ -1,0 +1,128 @@
+// Which location sends what: from as few locations as can cover the order, then from those that have most, then by name.
+import { sum } from '../kernel/money.js';
+import { type Parcel, type StockNeed, stockNeeds } from '../order/parcels.js';
+
+/** Sets of locations that are looked at for a smaller one than the greedy choice finds; few shops have more. */
+const MAX_SETS = 5_000;
+
+/** What one location has of a SKU: `backorderLimit` units more than there are can be promised. */
+export interface StockLevel {
+  sku: string;
+  location: string;
+  available: number;
+  backorderLimit?: number;
+}
+
+/** By SKU: all that could be promised of it, over all locations. */
+export interface Shortage {
+  short: Readonly<Record<string, number>>;
+}
+
+/** Pure: the same needs and levels give the same parcels, in whatever order they come. */
+export function planAllocation(needed: readonly StockNeed[], levels: readonly StockLevel[]): Parcel[] | Shortage {
+  const needs = stockNeeds(needed);
+  const short = shortagesOf(needs, levels);
+  if (short.length > 0) return { short: Object.fromEntries(short) };
+  const sources = sourcesOf(needs, levels);
+  const greedy = greedyChoice(needs, sources);
+  const chosen = smallerChoice(needs, sources, greedy.length) ?? greedy;
+  return needs.flatMap((need) => parcelsOf(need, chosen));
+}
+
+/** A location, and how much of each SKU it can promise. */
+interface Source {
+  location: string;
+  can: ReadonlyMap<string, number>;
+  /** Units of the needed SKUs that are really there. */
+  stock: number;
+}
+
+function shortagesOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): [sku: string, available: number][] {
+  const all = new Map<string, number>();
+  for (const level of levels) all.set(level.sku, (all.get(level.sku) ?? 0) + promisable(level));
+  return needs.flatMap(({ sku, quantity }): [string, number][] => {
+    const available = all.get(sku) ?? 0;
+    return available < quantity ? [[sku, available]] : [];
+  });
+}
+
+/** Those that can promise anything, the most useful first. */
+function sourcesOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Source[] {
+  const needed = new Set(needs.map(({ sku }) => sku));
+  const useful = levels.filter((level) => needed.has(level.sku) && promisable(level) > 0);
+  const sources = new Map<string, { location: string; can: Map<string, number>; stock: number }>();
+  for (const { location } of useful) sources.set(location, { location, can: new Map(), stock: 0 });
+  for (const level of useful) {
+    const source = sources.get(level.location)!;
+    source.can.set(level.sku, promisable(level));
+    source.stock += Math.max(0, level.available);
+  }
+  return byUse(needs, [...sources.values()]);
+}
+
+function byUse(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
+  const use = new Map(sources.map((source) => [source, useOf(needs, source)]));
+  return [...sources].sort(
+    (a, b) => use.get(b)! - use.get(a)! || b.stock - a.stock || (a.location < b.location ? -1 : 1),
+  );
+}
+
+/** Time and again the location that has most of what is still missing. */
+function greedyChoice(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
+  const [best, ...others] = byUse(needs, sources);
+  const missing = needs.flatMap(({ sku, quantity }) => {
+    const rest = quantity - (best!.can.get(sku) ?? 0);
+    return rest > 0 ? [{ sku, quantity: rest }] : [];
+  });
+  return missing.length === 0 ? [best!] : [best!, ...greedyChoice(missing, others)];
+}
+
+/** The smallest set of fewer than `size` locations that covers the needs; the first in order of use where there are several. */
+function smallerChoice(needs: readonly StockNeed[], sources: readonly Source[], size: number): Source[] | undefined {
+  let looked = 0;
+  for (let few = 2; few < size; few++) {
+    for (const some of setsOf(sources, few)) {
+      if (covers(needs, some)) return some;
+      if (++looked >= MAX_SETS) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function* setsOf<T>(from: readonly T[], size: number): Generator<T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (const [index, first] of from.entries()) {
+    for (const rest of setsOf(from.slice(index + 1), size - 1)) yield [first, ...rest];
+  }
+}
+
+function covers(needs: readonly StockNeed[], sources: readonly Source[]): boolean {
+  return needs.every(({ sku, quantity }) => sum(sources.map(({ can }) => can.get(sku) ?? 0)) >= quantity);
+}
+
+/** From the location that has most of the SKU first, so that it is split as little as can be. */
+function parcelsOf({ sku, quantity }: StockNeed, sources: readonly Source[]): Parcel[] {
+  const most = sources
+    .map(({ location, can }) => ({ location, can: can.get(sku) ?? 0 }))
+    .sort((a, b) => b.can - a.can || (a.location < b.location ? -1 : 1));
+  const parcels: Parcel[] = [];
+  let missing = quantity;
+  for (const { location, can } of most) {
+    if (missing === 0) break;
+    const taken = Math.min(missing, can);
+    parcels.push({ sku, location, quantity: taken });
+    missing -= taken;
+  }
+  return parcels;
+}
+
+function useOf(needs: readonly StockNeed[], { can }: Source): number {
+  return sum(needs.map(({ sku, quantity }) => Math.min(quantity, can.get(sku) ?? 0)));
+}
+
+function promisable({ available, backorderLimit = 0 }: StockLevel): number {
+  return Math.max(0, available + backorderLimit);
+}
