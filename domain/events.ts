@@ -4,6 +4,7 @@ import { type CouponEvent, couponEvents } from './coupon/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
+import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
 import { type CheckoutEvent, checkoutEvents } from './processes/checkout-events.js';
 import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
@@ -23,6 +24,7 @@ const parts = [
   couponEvents,
   taxTableEvents,
   shippingTableEvents,
+  orderNumberEvents,
 ];
 
 export const catalogue = eventCatalogue(...parts);
@@ -41,4 +43,5 @@ export type ShopEvent =
   | ReturnEvent
   | CouponEvent
   | TaxTableEvent
-  | ShippingTableEvent;
+  | ShippingTableEvent
+  | OrderNumberEvent;

@@ -12,6 +12,7 @@ import { shipment } from '../domain/fulfilment/shipment.js';
 import type { EventDefinition, EventDefinitions } from '../domain/kernel/event.js';
 import * as kernelLimits from '../domain/kernel/limits.js';
 import { order } from '../domain/order/order.js';
+import { orderNumbers } from '../domain/order-numbers/order-numbers.js';
 import { payment } from '../domain/payment/payment.js';
 import { checkout } from '../domain/processes/checkout.js';
 import { product } from '../domain/product/product.js';
@@ -37,6 +38,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   coupon,
   taxTable,
   shippingTable,
+  orderNumbers,
 ];
 
 describe('The documentation', () => {

@@ -1,10 +1,19 @@
 // A whole write side in memory, with its endpoints.
+import { createAvailability } from '../commands/endpoints/availability.js';
+import { createCartQuotes } from '../commands/endpoints/cart-quotes.js';
 import { cartEndpoints } from '../commands/endpoints/carts.js';
 import { checkoutEndpoint } from '../commands/endpoints/checkout.js';
+import { couponEndpoints } from '../commands/endpoints/coupons.js';
+import { currentCartEndpoints } from '../commands/endpoints/current-carts.js';
+import { createTariffs } from '../commands/endpoints/current-tariffs.js';
+import { createOrderNumbers } from '../commands/endpoints/order-numbers.js';
 import { createOwnCarts } from '../commands/endpoints/own-carts.js';
 import { createPrices } from '../commands/endpoints/prices.js';
 import { productEndpoints } from '../commands/endpoints/products.js';
 import { stockEndpoints } from '../commands/endpoints/stock.js';
+import { createSubmissions } from '../commands/endpoints/submissions.js';
+import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
+import { createUsableCoupons } from '../commands/endpoints/usable-coupons.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
@@ -12,6 +21,8 @@ import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
 import { streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
+import type { StreamId } from '../domain/kernel/stream.js';
+import { orderLines } from '../domain/order/order.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
@@ -22,10 +33,14 @@ import { openProcesses } from './processes.js';
 
 export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
 export const BOB: Caller = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' };
+export const GUEST: Caller = { role: 'customer', id: 'customer_guest', customerId: 'customer_guest', guest: true };
 export const KEEPER: Caller = { role: 'catalogue', id: 'keeper' };
 export const SUPPORT: Caller = { role: 'support', id: 'support' };
 
 export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+
+/** Whose tokens are their ids. */
+const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];
 
 const unsealed: PersonalData = {
   seal: async (event) => event,
@@ -37,15 +52,26 @@ export function createShop({ provider = createTestProvider() } = {}) {
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
-  const { skuOwners, checkout: process } = openProcesses({ runner, provider });
+  const { skuOwners, stock: allocator, checkout: process } = openProcesses({ runner, provider });
   const ownCarts = createOwnCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
   const orders = createOrderReader({ store, personal: unsealed });
+  const clock = Date.now;
+  const tariffs = createTariffs({ runner, clock });
+  const quotes = createCartQuotes({ tariffs, personal: unsealed, clock });
+  const coupons = createUsableCoupons({ runner, clock });
+  const availability = createAvailability({ skuOwners, allocator });
+  const numbers = createOrderNumbers({ runner, clock });
+  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
+  const tokens = { authenticate: async (token: string) => CALLERS.find(({ id }) => id === token) };
   const call = callerOf([
+    ...currentCartEndpoints({ runner, currentCarts: { of: currentCartOf }, tokens, quotes }),
     ...productEndpoints({ runner, skuOwners }),
     ...stockEndpoints({ runner, skuOwners }),
-    ...cartEndpoints({ runner, ownCarts, prices, personal: unsealed, currencies: ['GBP', 'EUR'] }),
-    checkoutEndpoint({ runner, ownCarts, prices, process, orders, provider: 'test' }),
+    ...couponEndpoints({ runner }),
+    ...tariffEndpoints({ runner, tariffs }),
+    ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
+    checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
   ]);
 
   let commands = 0;
@@ -64,11 +90,19 @@ export function createShop({ provider = createTestProvider() } = {}) {
     await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta());
   }
 
+  /** The cart that was made last, of those that are open. */
+  async function currentCartOf(customerId: string): Promise<string | undefined> {
+    const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
+    const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
+    const open = carts.filter((made) => made.customerId === customerId && ['open', 'abandoned'].includes(made.status));
+    return open.at(-1)?.cartId;
+  }
+
   /** A cart whose checkout nobody starts. */
   async function submit(cartId: string): Promise<void> {
     const { state } = await runner.load(cart, streamOf(cartId));
-    const unitPrices = Object.fromEntries(state!.lines.map(({ sku, unitPrice }) => [sku, unitPrice]));
-    const command = { type: 'SubmitCart', unitPrices, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
+    const priced = { number: '1', lines: orderLines(state!.lines), shipping: { method: 'standard', amount: 0 } };
+    const command = { type: 'SubmitCart', ...priced, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 

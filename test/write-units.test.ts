@@ -212,15 +212,15 @@ function filling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
       ...line,
       unitPrice: { amount: unitPrice, currency: 'GBP' },
     });
-  const unitPrices = { [mug.sku]: mug.unitPrice, [teapot.sku]: teapot.unitPrice };
+  const priced = { number: '1000000', lines: orderLines([mug, teapot]), shipping: SHIPPING };
   const payment = { provider: 'test', paymentMethod: 'pm_card_visa', email: 'ada@example.com' } as const;
   return {
     'create a cart': toCart({ type: 'CreateCart', cartId, customerId, currency: 'GBP' }, true),
     'add a cart line': add(mug),
     'add another cart line': add(teapot),
     'set the address': toCart({ type: 'SetShippingAddress', address: ADDRESS }),
-    'choose the shipping': toCart({ type: 'ChooseShippingMethod', ...SHIPPING }),
-    'submit a cart': toCart({ type: 'SubmitCart', unitPrices, ...payment }),
+    'choose the shipping': toCart({ type: 'ChooseShippingMethod', method: SHIPPING.method }),
+    'submit a cart': toCart({ type: 'SubmitCart', ...priced, ...payment }),
   };
 }
 

@@ -1,17 +1,18 @@
-// A cart as its owner sees it, folded from its stream: it is never behind.
+// A cart as its owner sees it, folded from its stream: it is never behind. What it costs is worked out anew until it is submitted.
 import { z } from 'zod';
-import { type Cart, cartTotals, lineWithTotal } from '../../domain/cart/cart.js';
+import type { Cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
-import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
-import { orderIdSchema } from '../../domain/order/events.js';
+import { couponCodeSchema, orderIdSchema } from '../../domain/order/events.js';
+import { totalsOf } from '../../domain/pricing/totals.js';
+import type { CartQuotes } from './cart-quotes.js';
 
 export const cartAnswer = z
   .strictObject({
     id: cartIdSchema.meta({ example: 'cart_7Q2mXw' }),
-    status: z.enum(['open', 'submitted']),
+    status: z.enum(['open', 'submitted', 'abandoned', 'merged']),
     currency: currencySchema,
     lines: z.array(
       z.strictObject({
@@ -20,41 +21,57 @@ export const cartAnswer = z
         title: z.string(),
         quantity: z.int(),
         unitPrice: moneySchema,
-        total: moneySchema,
+        total: moneySchema.meta({ description: 'Before discount and tax' }),
+        discount: moneySchema.optional(),
+        tax: moneySchema.optional(),
+      }),
+    ),
+    coupons: z.array(
+      z.strictObject({
+        code: couponCodeSchema,
+        amount: moneySchema.meta({ description: 'What it takes off; 0 if it does not apply to this cart' }),
       }),
     ),
     shippingAddress: addressSchema.optional(),
     shippingMethod: z.string().optional(),
     orderId: orderIdSchema.optional().meta({ description: 'What a submitted cart becomes' }),
+    mergedInto: cartIdSchema.optional().meta({ description: 'The cart that has the lines of a merged one' }),
     subtotal: moneySchema,
     discount: moneySchema,
-    shipping: moneySchema,
-    tax: moneySchema,
+    shipping: moneySchema.meta({ description: 'Before discount and tax; 0 until it is known' }),
+    tax: moneySchema.meta({ description: 'Added to the prices; none until there is an address' }),
+    includedTax: moneySchema.meta({ description: 'Contained in the prices' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
   })
   .meta({ id: 'Cart' });
 
-export async function viewOfCart(
-  cart: Cart,
-  personal: Pick<PersonalData, 'open'>,
-): Promise<z.output<typeof cartAnswer>> {
+export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Promise<z.output<typeof cartAnswer>> {
+  const { quote, address } = await quotes.of(cart);
+  const { submission } = cart;
+  const cost = submission ? { ...submission, ...totalsOf(submission) } : quote;
   const money = (amount: number) => ({ amount, currency: cart.currency });
-  const totals = cartTotals(cart);
-  const address = cart.shippingAddress && (await personal.open(cart.shippingAddress));
   return {
     id: cart.cartId,
     status: cart.status,
     currency: cart.currency,
-    lines: cart.lines.map(lineWithTotal).map(({ id, sku, title, quantity, unitPrice, total }) => {
-      return { id, sku, title, quantity, unitPrice: money(unitPrice), total: money(total) };
+    lines: cart.lines.map(({ id, sku, title, quantity, unitPrice }, index) => {
+      const { total, discount, tax } = cost.lines[index]!;
+      return {
+        ...{ id, sku, title, quantity, unitPrice: money(unitPrice), total: money(total) },
+        ...(discount !== undefined && { discount: money(discount) }),
+        ...(tax !== undefined && { tax: money(tax) }),
+      };
     }),
-    ...(address && !isForgotten(address) && { shippingAddress: address }),
-    ...(cart.shipping && { shippingMethod: cart.shipping.method }),
-    ...(cart.submission && { orderId: cart.submission.orderId }),
-    subtotal: money(totals.subtotal),
-    discount: money(totals.discount),
-    shipping: money(totals.shipping),
-    tax: money(totals.tax),
-    total: money(totals.total),
+    coupons: (cost.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) })),
+    ...(address && { shippingAddress: address }),
+    ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
+    ...(submission && { orderId: submission.orderId }),
+    ...(cart.mergedInto && { mergedInto: cart.mergedInto }),
+    subtotal: money(cost.subtotal),
+    discount: money(cost.discount),
+    shipping: money(cost.shipping?.amount ?? 0),
+    tax: money(cost.tax),
+    includedTax: money(cost.includedTax),
+    total: money(cost.total),
   };
 }

@@ -25,12 +25,14 @@ describe('The endpoints of carts', () => {
         { id: body.lines[0].id, sku: 'MUG', title: 'The MUG', quantity: 2, unitPrice: GBP(500), total: GBP(1000) },
         { id: body.lines[1].id, sku: 'CUP', title: 'The CUP', quantity: 1, unitPrice: GBP(350), total: GBP(350) },
       ],
+      coupons: [],
       shippingAddress: ADDRESS,
       shippingMethod: 'standard',
       subtotal: GBP(1350),
       discount: GBP(0),
       shipping: GBP(0),
       tax: GBP(0),
+      includedTax: GBP(0),
       total: GBP(1350),
     });
     expect(version).to.equal(5);

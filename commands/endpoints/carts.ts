@@ -7,34 +7,39 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { skuSchema, streamOf } from '../../domain/kernel/id.js';
-import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { tariffIdSchema } from '../../domain/tariffs/events.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
+import type { CartQuotes } from './cart-quotes.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
+import type { Tariffs } from './current-tariffs.js';
 import type { OwnCarts } from './own-carts.js';
 import type { Prices } from './prices.js';
-import { SHIPPING_METHODS, shippingMethodsAnswer, shippingMethodsIn } from './shipping-methods.js';
+import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
+import type { UsableCoupons } from './usable-coupons.js';
 
 const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
 const lineParams = cartParams.extend({ lineId: z.string() });
+const couponParams = cartParams.extend({ code: z.string().max(40).toUpperCase().meta({ example: 'SPRING' }) });
 
 const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
 const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
-const methodBody = z.strictObject({
-  method: z.enum(SHIPPING_METHODS.map(({ method }) => method)).meta({ example: 'standard' }),
-});
+const methodBody = z.strictObject({ method: tariffIdSchema.meta({ example: 'standard' }) });
 
 export interface CartEndpointsDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
   prices: Prices;
-  personal: Pick<PersonalData, 'open'>;
+  quotes: CartQuotes;
+  coupons: Pick<UsableCoupons, 'termsOf'>;
+  tariffs: Pick<Tariffs, 'current'>;
   /** What the shop sells in. */
   currencies: readonly string[];
 }
 
-export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }: CartEndpointsDeps): Endpoint[] {
+export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
+  const { runner, ownCarts, prices, quotes, coupons, tariffs, currencies } = deps;
   const createBody = z.strictObject({ currency: z.enum(currencies).meta({ example: currencies[0] }) });
 
   async function create({
@@ -65,6 +70,23 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
     return answer(200, stream, await runner.execute(cart, stream, added, command()));
   }
 
+  async function chooseMethod(
+    request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof methodBody>>,
+  ): Promise<Reply> {
+    const { method } = request.body;
+    const { shippingTable } = await tariffs.current();
+    if (shippingTable.some(({ id }) => id === method))
+      return execute(request, { type: 'ChooseShippingMethod', method });
+    throw new Problem('rule_violated', `There is no shipping method ${method}.`);
+  }
+
+  async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
+    const { code } = request.params;
+    await ownCarts.find(request.params.id, request.caller);
+    const terms = await coupons.termsOf(code, customerOf(request.caller));
+    return execute(request, { type: 'ApplyCoupon', code, terms });
+  }
+
   async function execute(
     { params, caller, command }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller' | 'command'>,
     change: CartCommand,
@@ -74,7 +96,7 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
   }
 
   async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
-    return shows(status, await viewOfCart(loaded.state!, personal), stream, loaded);
+    return shows(status, await viewOfCart(loaded.state!, quotes), stream, loaded);
   }
 
   return [
@@ -152,8 +174,9 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
       params: cartParams,
       answers: { 200: shippingMethodsAnswer },
       async handle({ params, caller }) {
-        const { currency } = await ownCarts.find(params.id, caller);
-        return { status: 200, body: shippingMethodsIn(currency) };
+        const { stream, currency } = await ownCarts.find(params.id, caller);
+        const { state } = await runner.load(cart, stream);
+        return { status: 200, body: viewOfOptions(await quotes.shippingOptions(state!), currency) };
       },
     }),
     endpoint({
@@ -165,10 +188,27 @@ export function cartEndpoints({ runner, ownCarts, prices, personal, currencies }
       params: cartParams,
       body: methodBody,
       answers: { 200: cartAnswer },
-      handle(request) {
-        const { method, amount } = SHIPPING_METHODS.find((known) => known.method === request.body.method)!;
-        return execute(request, { type: 'ChooseShippingMethod', method, amount });
-      },
+      handle: chooseMethod,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/carts/{id}/coupons/{code}',
+      summary: 'Use a coupon; one that is in the cart already gets the terms of today',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: couponParams,
+      answers: { 200: cartAnswer },
+      handle: applyCoupon,
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/carts/{id}/coupons/{code}',
+      summary: 'Take a coupon out of a cart',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: couponParams,
+      answers: { 200: cartAnswer },
+      handle: (request) => execute(request, { type: 'RemoveCoupon', code: request.params.code }),
     }),
   ] as Endpoint[];
 }

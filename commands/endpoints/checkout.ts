@@ -2,15 +2,17 @@
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { moneySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentProviderName, paymentMethodSchema } from '../../domain/payment/events.js';
 import { checkoutOfCart } from '../../domain/processes/checkout.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { Availability } from './availability.js';
 import type { OwnCarts } from './own-carts.js';
-import type { Prices } from './prices.js';
+import type { Submissions } from './submissions.js';
 
 const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
 
@@ -18,6 +20,7 @@ const checkoutBody = z.strictObject({
   paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
   email: z.email().max(254).optional().meta({ example: 'ada@example.com' }),
   acceptPrices: z.boolean().default(false).meta({ description: 'Take the present prices, whatever the cart showed' }),
+  total: moneySchema.optional().meta({ description: 'What the cart showed: if it costs more now, that is told first' }),
 });
 
 /** Reads an order as its customer sees it, from its streams: never behind. */
@@ -28,7 +31,8 @@ interface OrderReader {
 export interface CheckoutEndpointDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
-  prices: Prices;
+  submissions: Submissions;
+  availability: Pick<Availability, 'ranShort'>;
   process: Pick<CheckoutProcess, 'run'>;
   orders: OrderReader;
   /** Who is asked for the money. */
@@ -36,25 +40,28 @@ export interface CheckoutEndpointDeps {
 }
 
 export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
-  const { runner, ownCarts, prices, process, orders, provider } = deps;
+  const { runner, ownCarts, submissions, availability, process, orders, provider } = deps;
 
   async function handle(
     request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>,
   ): Promise<Reply> {
     const { params, caller, requestId, command } = request;
     const { stream } = await ownCarts.find(params.id, caller);
-    const submitted = await submit(stream, request);
+    const { state, commitNo } = await submit(stream, request);
     const { actor } = command();
-    const { checkout, seen } = await process.run(checkoutOfCart(submitted.state), { correlationId: requestId, actor });
+    const { checkout, seen } = await process.run(checkoutOfCart(state), { correlationId: requestId, actor });
     const { orderId } = checkout.order;
     const { failure } = checkout;
-    if (failure) throw new Problem(failure.rejected, failure.detail, failure.extra);
+    if (failure) {
+      if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
+      throw new Problem(failure.rejected, failure.detail, failure.extra);
+    }
     const view = await orders.byId(orderId);
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
       body: view,
       headers: { Location: `/v1/orders/${orderId}` },
-      seen: [...seen, [stream, submitted.commitNo]],
+      seen: [...seen, [stream, commitNo]],
     };
   }
 
@@ -63,25 +70,19 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     stream: StreamId,
     { body, command }: Pick<EndpointRequest<unknown, unknown, z.output<typeof checkoutBody>>, 'body' | 'command'>,
   ): Promise<{ state: Cart; commitNo: number }> {
-    const { state, position } = await runner.load(cart, stream);
-    const open = state!;
-    if (open.status === 'submitted') return { state: open, commitNo: position.commitNo };
-    const unitPrices = await presentPrices(open);
-    if (!body.acceptPrices) refuseChanges(open, unitPrices);
-    const { paymentMethod, email } = body;
-    const submission = { type: 'SubmitCart', unitPrices, provider, paymentMethod, ...(email && { email }) } as const;
-    const outcome = await runner.execute(cart, stream, submission, command());
-    if (outcome.state!.status !== 'submitted') {
-      // A repeat of a request whose checkout has failed since.
-      throw new Problem('conflict', 'This checkout failed and the cart is open again; check out again.');
+    const loaded = await runner.load(cart, stream);
+    if (loaded.state!.status === 'submitted') return submitted(loaded);
+    const { paymentMethod, email, ...agreement } = body;
+    const priced = await submissions.of(loaded.state!, agreement);
+    const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...(email && { email }) } as const;
+    // What was priced is what is bought: also an address that changed meanwhile would change the tax.
+    const meta = { expectedVersion: loaded.position.version, ...command() };
+    try {
+      return submitted(await runner.execute(cart, stream, submission, meta));
+    } catch (error) {
+      if (!isProblem(error, 'version_mismatch') || command().expectedVersion !== undefined) throw error;
+      return submitted(await runner.load(cart, stream));
     }
-    return { state: outcome.state!, commitNo: outcome.position.commitNo };
-  }
-
-  async function presentPrices({ lines, currency }: Cart): Promise<Record<string, number>> {
-    const skus = lines.map(({ sku }) => sku);
-    const offers = await prices.of(skus, currency);
-    return Object.fromEntries([...offers].map(([sku, { unitPrice }]) => [sku, unitPrice.amount]));
   }
 
   return endpoint({
@@ -97,13 +98,8 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   }) as Endpoint;
 }
 
-function refuseChanges({ lines, currency }: Cart, unitPrices: Readonly<Record<string, number>>): void {
-  const changes = lines.flatMap(({ sku, unitPrice }) => {
-    const now = unitPrices[sku];
-    if (now === undefined || now === unitPrice) return [];
-    return [{ sku, was: { amount: unitPrice, currency }, now: { amount: now, currency } }];
-  });
-  if (changes.length === 0) return;
-  const skus = changes.map(({ sku }) => sku).join(', ');
-  throw new Problem('price_changed', `The price of ${skus} has changed; acceptPrices takes it.`, { changes });
+function submitted({ state, position }: Loaded<Cart | null>): { state: Cart; commitNo: number } {
+  if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
+  // Somebody changed it in between, or this is a repeat of a request whose checkout has failed since.
+  throw new Problem('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
 }

@@ -5,9 +5,13 @@ import { product } from '../../domain/product/product.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwners } from './sku-owners.js';
 
+/** What a cart keeps of a product. */
 interface Offer {
   title: string;
   unitPrice: Money;
+  taxCategory?: string;
+  /** Of one unit, in grams. */
+  weight?: number;
 }
 
 export interface Prices {
@@ -28,9 +32,12 @@ export function createPrices({ runner, skuOwners }: PricesDeps): Prices {
       const productIds = [...new Set(owners.flatMap((owner) => owner?.productId ?? []))];
       for (const { state } of await Promise.all(productIds.map((id) => runner.load(product, streamOf(id))))) {
         if (state?.status !== 'published') continue;
-        for (const { sku, prices } of state.variants) {
+        const { title, taxCategory } = state.details;
+        for (const { sku, prices, weight } of state.variants) {
           const unitPrice = prices.find((price) => price.currency === currency);
-          if (unitPrice && skus.includes(sku)) offers.set(sku, { title: state.details.title, unitPrice });
+          if (!unitPrice || !skus.includes(sku)) continue;
+          const how = { ...(taxCategory && { taxCategory }), ...(weight !== undefined && { weight }) };
+          offers.set(sku, { title, unitPrice, ...how });
         }
       }
       return offers;

@@ -1,16 +1,15 @@
-// How orders can be sent. `standard` always exists; it costs nothing, in any currency.
+// How a cart can be sent, as its owner sees it.
 import { z } from 'zod';
 import { moneySchema } from '../../domain/kernel/money.js';
-import type { Shipping } from '../../domain/order/events.js';
-
-export const SHIPPING_METHODS: readonly (Shipping & { title: string })[] = [
-  { method: 'standard', title: 'Standard delivery', amount: 0 },
-];
+import type { ShippingOption } from '../../domain/pricing/quote.js';
 
 export const shippingMethodsAnswer = z.strictObject({
   data: z.array(z.strictObject({ method: z.string(), title: z.string(), amount: moneySchema })),
 });
 
-export function shippingMethodsIn(currency: string): z.output<typeof shippingMethodsAnswer> {
-  return { data: SHIPPING_METHODS.map((shipping) => ({ ...shipping, amount: { amount: shipping.amount, currency } })) };
+export function viewOfOptions(
+  options: readonly ShippingOption[],
+  currency: string,
+): z.output<typeof shippingMethodsAnswer> {
+  return { data: options.map((option) => ({ ...option, amount: { amount: option.amount, currency } })) };
 }

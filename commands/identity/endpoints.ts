@@ -49,7 +49,10 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
     { customerId, id, guest }: Session,
     refreshToken: string,
   ): Promise<z.output<typeof sessionAnswer>> {
-    const token = await tokens.issue({ role: 'customer', id: customerId, customerId, sessionId: id });
+    const token = await tokens.issue({
+      ...{ role: 'customer', id: customerId, customerId, sessionId: id },
+      ...(guest && { guest: true }),
+    });
     return { token, expiresIn: ACCESS_TOKEN_TTL_S, refreshToken, customerId, guest };
   }
 

@@ -6,6 +6,11 @@ export interface TokenIssuer {
   issue(caller: Caller): Promise<string>;
 }
 
+export interface TokenReader {
+  /** The caller that a token proves now; undefined for one that is malformed, forged or expired. */
+  authenticate(token: string): Promise<Caller | undefined>;
+}
+
 export interface SessionKey {
   customerId: string;
   id: string;

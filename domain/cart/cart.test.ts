@@ -1,7 +1,17 @@
 import { expect } from 'chai';
-import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
-import { type CartCommand, cart, cartTotals, lineWithTotal } from './cart.js';
-import { type CartEvent, MAX_CART_LINES, MAX_LINE_QUANTITY } from './events.js';
+import fc from 'fast-check';
+import { isRejection } from '../kernel/errors.js';
+import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { type Cart, type CartCommand, type CartLine, cart } from './cart.js';
+import {
+  CART_IDLE_MS,
+  type CartEvent,
+  MAX_CART_COUPONS,
+  MAX_CART_LINES,
+  MAX_LINE_QUANTITY,
+  MAX_MERGED_LINES,
+} from './events.js';
 
 const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
 const customerId = 'customer_1';
@@ -11,22 +21,23 @@ const created: CartEvent = { type: 'CartCreated', data: { cartId: 'cart_1', cust
 const mugLine = { lineId: 'line_1', sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 599 };
 const added: CartEvent = { type: 'CartLineAdded', data: mugLine };
 const addressSet: CartEvent = { type: 'ShippingAddressSet', data: { customerId, address } };
-const methodChosen: CartEvent = { type: 'ShippingMethodChosen', data: { method: 'standard', amount: 399 } };
+const methodChosen: CartEvent = { type: 'ShippingMethodChosen', data: { method: 'standard' } };
+const shipping = { method: 'standard', amount: 399, tax: 80 };
+const priced: Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type'> = {
+  number: '1000000',
+  lines: [{ id: '1', sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 650, total: 1300, tax: 260 }],
+  shipping,
+  provider: 'test',
+  paymentMethod: 'pm_card_visa',
+  email: 'a@b.example',
+};
 const submitted: CartEvent = {
   type: 'CartSubmitted',
-  data: {
-    cartId: 'cart_1',
-    customerId,
-    orderId,
-    unitPrices: { 'MUG-1': 650 },
-    provider: 'test',
-    paymentMethod: 'pm_card_visa',
-    email: 'a@b.example',
-  },
+  data: { cartId: 'cart_1', customerId, orderId, ...priced, shipping },
 };
 const reopened: CartEvent = {
   type: 'CartReopened',
-  data: { orderId, reason: 'out_of_stock', available: { 'MUG-1': 1 } },
+  data: { cartId: 'cart_1', orderId, reason: 'out_of_stock', available: { 'MUG-1': 1 } },
 };
 const ready = [created, added, addressSet, methodChosen];
 
@@ -38,15 +49,39 @@ const changed = (quantity: number, additionId?: string): CartEvent => {
 const remove = { type: 'RemoveCartLine', lineId: 'line_1' } as const;
 const removed: CartEvent = { type: 'CartLineRemoved', data: { lineId: 'line_1' } };
 const setAddress = { type: 'SetShippingAddress', address } as const;
-const choose = { type: 'ChooseShippingMethod', method: 'standard', amount: 399 } as const;
-const submit = {
-  type: 'SubmitCart',
-  unitPrices: { 'MUG-1': 650, 'CUP-1': 1 },
-  provider: 'test',
-  paymentMethod: 'pm_card_visa',
-  email: 'a@b.example',
-} as const;
+const choose = { type: 'ChooseShippingMethod', method: 'standard' } as const;
+const submit = { type: 'SubmitCart', ...priced } as const;
 const reopen = { type: 'ReopenCart', orderId, reason: 'out_of_stock', available: { 'MUG-1': 1 } } as const;
+
+const terms = { kind: 'percentage', basisPoints: 1_000 } as const;
+const apply = { type: 'ApplyCoupon', code: 'SPRING', terms } as const;
+const applied: CartEvent = { type: 'CartCouponApplied', data: { code: 'SPRING', terms } };
+const abandon = { type: 'AbandonCart' } as const;
+const idle: CartEvent[] = [created, { type: 'CartStillActive', data: { cartId: 'cart_1', since: 0 } }];
+
+const line = (id: string, sku: string, quantity: number): CartLine => {
+  return { id, sku, title: sku, quantity, unitPrice: 100 };
+};
+const mergeGuest = {
+  type: 'MergeCart',
+  fromCartId: 'cart_guest',
+  currency: 'GBP',
+  lines: [line('g1', 'MUG-1', 3), line('g2', 'CUP-1', 1)],
+} as const;
+const arrived = (...lines: CartLine[]): CartEvent => {
+  const data = lines.map(({ id, ...rest }) => ({ lineId: id, ...rest }));
+  return { type: 'CartMerged', data: { cartId: 'cart_1', fromCartId: 'cart_guest', lines: data } };
+};
+
+/** The state after commands, those that are refused left out. */
+function stateAfter(commands: readonly CartCommand[], from: Cart | null = null): Cart {
+  return commands.reduce<Cart | null>((state, command) => {
+    const decision = cart.decide(command, state, TEST_NOW);
+    return isRejection(decision) ? state : fold(cart, state, decision, TEST_NOW);
+  }, from)!;
+}
+
+const unitsOf = ({ lines }: Pick<Cart, 'lines'>) => new Map(lines.map(({ sku, quantity }) => [sku, quantity]));
 
 describe('A cart', () => {
   const { given } = decider(cart);
@@ -128,27 +163,30 @@ describe('A cart', () => {
     given([created, addressSet, methodChosen]).when(submit).thenRejected('rule_violated');
     given([created, added, methodChosen]).when(submit).thenRejected('rule_violated');
     given([created, added, addressSet]).when(submit).thenRejected('rule_violated');
+    const { shipping: none, ...unsent } = submit;
+    given(ready).when(unsent).thenRejected('rule_violated');
   });
 
-  it('is submitted only if everything in it is still sold', () => {
-    given(ready)
-      .when({ ...submit, unitPrices: { 'CUP-1': 1 } })
-      .thenRejected('rule_violated');
+  it('is submitted as it is, not as it was when somebody looked', () => {
+    given([...ready, changed(3)])
+      .when(submit)
+      .thenRejected('conflict');
+    given([...ready, { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } }])
+      .when(submit)
+      .thenRejected('conflict');
+    given([...ready, { type: 'ShippingMethodChosen', data: { method: 'express' } }])
+      .when(submit)
+      .thenRejected('conflict');
   });
 
-  it('takes the prices of the moment when it is submitted', () => {
+  it('keeps what it was submitted for', () => {
     const { lines, status, submission } = given([...ready, submitted]).state!;
     expect(lines[0]?.unitPrice).to.equal(650);
     expect(status).to.equal('submitted');
-    expect(submission).to.deep.equal({
-      orderId,
-      provider: 'test',
-      paymentMethod: 'pm_card_visa',
-      email: 'a@b.example',
-    });
+    expect(submission).to.deep.equal({ orderId, ...priced });
   });
 
-  it('becomes one order, from wherever it is submitted', () => {
+  it('becomes one order, from however many tabs it is submitted (woocommerce#62659, #14541)', () => {
     given([...ready, submitted])
       .when({ ...submit, paymentMethod: 'pm_other' })
       .then([]);
@@ -160,21 +198,25 @@ describe('A cart', () => {
       change,
       remove,
       { ...setAddress, address: { ...address, city: 'York' } },
-      { ...choose, amount: 1 },
+      { ...choose, method: 'express' },
+      apply,
+      { type: 'HandOverCart', toCartId: 'cart_2' },
+      mergeGuest,
     ];
-    for (const edit of edits)
+    for (const edit of edits) {
       given([...ready, submitted])
         .when(edit)
         .thenRejected('conflict');
+    }
   });
 
-  it('is open again when its order failed, and then becomes another order', () => {
+  it('is open again when its order failed, and then becomes another order (medusa#12481, #12184)', () => {
     given([...ready, submitted])
       .when(reopen)
       .then([reopened]);
     given([...ready, submitted])
       .when({ type: 'ReopenCart', orderId, reason: 'payment_declined' })
-      .then([{ type: 'CartReopened', data: { orderId, reason: 'payment_declined' } }]);
+      .then([{ type: 'CartReopened', data: { cartId: 'cart_1', orderId, reason: 'payment_declined' } }]);
     given([...ready, submitted, reopened])
       .when(change)
       .then([changed(5)]);
@@ -195,27 +237,39 @@ describe('A cart', () => {
     given(ready).when(reopen).then([]);
   });
 
-  it('adds up', () => {
-    expect(cartTotals(given([created]).state!)).to.deep.equal({
-      subtotal: 0,
-      discount: 0,
-      shipping: 0,
-      tax: 0,
-      total: 0,
+  it('keeps each coupon once, with the terms of the day it was applied', () => {
+    given([created]).when(apply).then([applied]);
+    given([created, applied]).when(apply).then([]);
+    const better = { kind: 'percentage', basisPoints: 2_000 } as const;
+    given([created, applied])
+      .when({ ...apply, terms: better })
+      .then([{ type: 'CartCouponApplied', data: { code: 'SPRING', terms: better } }]);
+    given([created, applied])
+      .when({ type: 'RemoveCoupon', code: 'SPRING' })
+      .then([{ type: 'CartCouponRemoved', data: { code: 'SPRING' } }]);
+    given([created]).when({ type: 'RemoveCoupon', code: 'SPRING' }).then([]);
+    const full = Array.from({ length: MAX_CART_COUPONS }, (_, n): CartEvent => {
+      return { type: 'CartCouponApplied', data: { code: `C${n}`, terms: better } };
     });
-    expect(cartTotals(given(ready).state!)).to.deep.equal({
-      subtotal: 1198,
-      discount: 0,
-      shipping: 399,
-      tax: 0,
-      total: 1597,
-    });
-    expect(lineWithTotal(given(ready).state!.lines[0]!).total).to.equal(1198);
+    given([created, ...full])
+      .when(apply)
+      .thenRejected('rule_violated');
+  });
+
+  it('remembers what was added as long as a command may be repeated, and no longer', () => {
+    const history = [created, added, removed];
+    const { events, evolve } = cart;
+    const later = fold({ events, evolve }, null, history, TEST_NOW);
+    const again: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
+    const then = (at: number) => fold({ events, evolve }, later, [again], at)!.additions.map(({ id }) => id);
+    expect(then(TEST_NOW + RETRY_HORIZON_MS)).to.deep.equal(['line_1', 'line_2']);
+    expect(then(TEST_NOW + RETRY_HORIZON_MS + 1)).to.deep.equal(['line_2']);
   });
 
   it('has to be there', () => {
-    for (const command of [add, change, remove, setAddress, choose, submit, reopen])
+    for (const command of [add, change, remove, setAddress, choose, apply, submit, reopen, mergeGuest, abandon]) {
       given([]).when(command).thenRejected('not_found');
+    }
   });
 
   it('is not changed by a command that is issued again', () => {
@@ -228,8 +282,149 @@ describe('A cart', () => {
       ChooseShippingMethod: { given: [created], when: choose },
       SubmitCart: { given: ready, when: submit },
       ReopenCart: { given: [...ready, submitted], when: reopen },
+      ApplyCoupon: { given: [created], when: apply },
+      RemoveCoupon: { given: [created, applied], when: { type: 'RemoveCoupon', code: 'SPRING' } },
+      MergeCart: { given: [created, added], when: mergeGuest },
+      HandOverCart: { given: [created, added], when: { type: 'HandOverCart', toCartId: 'cart_2' } },
+      AbandonCart: { given: idle, when: abandon },
     });
     given([created]).when(setAddress).then([addressSet]);
     given([created]).when(choose).then([methodChosen]);
+  });
+});
+
+describe('A cart that another is merged into', () => {
+  const { given } = decider(cart);
+
+  it('gets every line, and more of what it has, up to the most of a line', () => {
+    given([created, added])
+      .when(mergeGuest)
+      .then([arrived(...mergeGuest.lines)]);
+    const merged = given([created, added, arrived(...mergeGuest.lines)]).state!;
+    expect([...unitsOf(merged)]).to.deep.equal([
+      ['MUG-1', 5],
+      ['CUP-1', 1],
+    ]);
+    expect(merged.lines[0]).to.include({ id: 'line_1', unitPrice: 599 });
+    const plenty = given([created, added, arrived(line('g1', 'MUG-1', MAX_LINE_QUANTITY))]).state!;
+    expect(plenty.lines[0]?.quantity).to.equal(MAX_LINE_QUANTITY);
+  });
+
+  it('gets what the other has got since, and nothing twice', () => {
+    const history = [created, added, arrived(...mergeGuest.lines)];
+    given(history).when(mergeGuest).then([]);
+    given(history)
+      .when({ ...mergeGuest, lines: [line('g1', 'MUG-1', 4), line('g3', 'JUG-1', 2)] })
+      .then([arrived(line('g1', 'MUG-1', 1), line('g3', 'JUG-1', 2))]);
+    given([...history, removed])
+      .when(mergeGuest)
+      .then([]);
+  });
+
+  it('takes two full carts, and refuses before anything what it cannot take', () => {
+    const full = Array.from({ length: MAX_CART_LINES }, (_, n): CartEvent => {
+      return { type: 'CartLineAdded', data: { ...mugLine, lineId: `l${n}`, sku: `S${n}` } };
+    });
+    const guests = Array.from({ length: MAX_CART_LINES }, (_, n) => line(`g${n}`, `G${n}`, 1));
+    const both = given([created, ...full, arrived(...guests)]).state!;
+    given([created, ...full])
+      .when({ ...mergeGuest, lines: guests })
+      .then([arrived(...guests)]);
+    expect(both.lines).to.have.length(MAX_MERGED_LINES);
+    given([created, ...full, arrived(...guests)])
+      .when({ ...mergeGuest, fromCartId: 'cart_other' })
+      .thenRejected('rule_violated');
+    given([created, added])
+      .when({ ...mergeGuest, currency: 'EUR' })
+      .thenRejected('rule_violated');
+  });
+
+  it('loses no line and takes none twice, however often and late they are merged (vendure#4481)', () => {
+    const basket = fc.uniqueArray(
+      fc.record({ sku: fc.integer({ min: 0, max: 80 }), quantity: fc.integer({ min: 1, max: 50 }) }),
+      {
+        selector: ({ sku }) => sku,
+        maxLength: 65,
+      },
+    );
+    fc.assert(
+      fc.property(basket, basket, basket, (own, guests, more) => {
+        const adding = (who: string, lines: typeof own): CartCommand[] =>
+          lines.map(({ sku, quantity }, n) => {
+            return { ...add, lineId: `${who}${n}`, sku: `S${sku}`, quantity };
+          });
+        const first = stateAfter([
+          { type: 'CreateCart', cartId: 'cart_guest', customerId, currency: 'GBP' },
+          ...adding('g', guests),
+        ]);
+        const second = stateAfter(adding('m', more), first);
+        const merging = (guest: Cart): CartCommand => {
+          return { type: 'MergeCart', fromCartId: guest.cartId, currency: guest.currency, lines: guest.lines };
+        };
+        const mine = stateAfter([
+          { type: 'CreateCart', cartId: 'cart_1', customerId, currency: 'GBP' },
+          ...adding('o', own),
+        ]);
+        const merged = stateAfter([merging(first), merging(first), merging(second), merging(second)], mine);
+        const expected = new Map<string, number>();
+        for (const { sku, quantity } of [...own, ...guests, ...more]) {
+          expected.set(`S${sku}`, (expected.get(`S${sku}`) ?? 0) + quantity);
+        }
+        expect([...unitsOf(merged)].sort()).to.deep.equal([...expected].sort());
+        expect(new Set(merged.lines.map(({ id }) => id))).to.have.property('size', expected.size);
+      }),
+    );
+  });
+
+  it('is in the end the only one', () => {
+    const handedOver: CartEvent = { type: 'CartHandedOver', data: { cartId: 'cart_1', toCartId: 'cart_2' } };
+    given([created, added]).when({ type: 'HandOverCart', toCartId: 'cart_2' }).then([handedOver]);
+    const edits: CartCommand[] = [add, change, submit, mergeGuest, { type: 'HandOverCart', toCartId: 'cart_3' }];
+    for (const edit of edits) given([created, added, handedOver]).when(edit).thenRejected('conflict');
+    given([created, added, handedOver])
+      .when(abandon, TEST_NOW + CART_IDLE_MS)
+      .then([]);
+  });
+});
+
+describe('A cart that nobody touches', () => {
+  const { given } = decider(cart);
+  const left: CartEvent = { type: 'CartAbandoned', data: { cartId: 'cart_1' } };
+  const active = (since: number): CartEvent => ({ type: 'CartStillActive', data: { cartId: 'cart_1', since } });
+
+  it('is abandoned after a day', () => {
+    given([created, added])
+      .when(abandon, TEST_NOW + CART_IDLE_MS)
+      .then([left]);
+    given([created, added, left])
+      .when(abandon, TEST_NOW + 2 * CART_IDLE_MS)
+      .then([]);
+    given([...ready, submitted])
+      .when(abandon, TEST_NOW + CART_IDLE_MS)
+      .then([]);
+  });
+
+  it('says when it was in use last, so that the timer knows when to ask again', () => {
+    given([created, added])
+      .when(abandon, TEST_NOW + CART_IDLE_MS - 1)
+      .then([]);
+    const used = fold(cart, given([created], TEST_NOW - 1_000).state, [added], TEST_NOW);
+    expect(cart.decide(abandon, used, TEST_NOW + CART_IDLE_MS - 1)).to.deep.equal([active(TEST_NOW)]);
+    const told = fold(cart, used, [active(TEST_NOW)], TEST_NOW + 1);
+    expect(cart.decide(abandon, told, TEST_NOW + CART_IDLE_MS - 1)).to.deep.equal([]);
+    expect(cart.decide(abandon, told, TEST_NOW + CART_IDLE_MS)).to.deep.equal([left]);
+  });
+
+  it('is in use again with the next change', () => {
+    given([created, added, left])
+      .when(change)
+      .then([active(TEST_NOW), changed(5)]);
+    given([...ready, left])
+      .when(submit)
+      .then([active(TEST_NOW), submitted]);
+    given([created, added, left])
+      .when({ ...change, quantity: 2 })
+      .then([]);
+    expect(given([created, added, left, active(TEST_NOW)]).state?.status).to.equal('open');
   });
 });

@@ -1,57 +1,72 @@
 // A cart: one currency, frozen once submitted, and at most one order: its id follows from the cart and the attempt.
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
+import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
 import { sameJson } from '../kernel/json.js';
+import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import type { Shipping } from '../order/events.js';
-import { totalsOf } from '../order/order.js';
-import type { PaymentProviderName } from '../payment/events.js';
-import { type CartEvent, cartEvents, MAX_CART_LINES, MAX_LINE_QUANTITY } from './events.js';
+import {
+  CART_IDLE_MS,
+  type CartEvent,
+  type CartLineData,
+  cartEvents,
+  MAX_CART_COUPONS,
+  MAX_CART_LINES,
+  MAX_LINE_QUANTITY,
+  MAX_MERGED_LINES,
+} from './events.js';
 
 export type CartCommand =
   | { type: 'CreateCart'; cartId: string; customerId: string; currency: string }
-  /** Title and price come from the catalogue. A SKU that is in the cart already is added to its line. */
-  | { type: 'AddCartLine'; lineId: string; sku: string; title: string; quantity: number; unitPrice: Money }
+  /** All but the quantity comes from the catalogue. A SKU that is in the cart already is added to its line. */
+  | ({ type: 'AddCartLine'; unitPrice: Money } & Omit<CartLineData, 'unitPrice'>)
   | { type: 'ChangeCartLineQuantity'; lineId: string; quantity: number }
   | { type: 'RemoveCartLine'; lineId: string }
   | { type: 'SetShippingAddress'; address: Personal<Address> }
-  | ({ type: 'ChooseShippingMethod' } & Shipping)
-  /** `unitPrices`: what the catalogue asks now, per SKU, in the cart's currency; the order takes these. */
-  | ({ type: 'SubmitCart'; unitPrices: Readonly<Record<string, number>> } & PaymentChoice)
-  | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> };
+  | { type: 'ChooseShippingMethod'; method: string }
+  | ({ type: 'ApplyCoupon' } & CartCoupon)
+  | { type: 'RemoveCoupon'; code: string }
+  /** With what the cart comes to now, its lines in the same sequence; without `shipping` if its method does not go there. */
+  | ({ type: 'SubmitCart'; shipping?: Shipping } & Omit<Submission, 'orderId' | 'shipping'>)
+  | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> }
+  /** Takes what is in another cart, and no unit of it twice; the other is handed over afterwards. */
+  | { type: 'MergeCart'; fromCartId: string; currency: string; lines: readonly CartLine[] }
+  | { type: 'HandOverCart'; toCartId: string }
+  /** Asked by a timer; only the cart knows whether it has been idle. */
+  | { type: 'AbandonCart' };
 
-interface PaymentChoice {
-  provider: PaymentProviderName;
-  paymentMethod: string;
-  email?: Personal<string>;
-}
+export type CartCoupon = Extract<CartEvent, { type: 'CartCouponApplied' }>['data'];
 
-export interface CartLine {
-  id: string;
-  sku: string;
-  title: string;
-  quantity: number;
-  /** Minor units of the cart's currency. */
-  unitPrice: number;
-}
+type Submission = Omit<Extract<CartEvent, { type: 'CartSubmitted' }>['data'], 'cartId' | 'customerId'>;
+
+export type CartLine = Omit<CartLineData, 'lineId'> & { id: string };
 
 export interface Cart {
   cartId: string;
   customerId: string;
   currency: string;
-  status: 'open' | 'submitted';
+  status: 'open' | 'submitted' | 'abandoned' | 'merged';
+  /** Unit prices in minor units of the cart's currency. */
   lines: readonly CartLine[];
-  /** Ids under which something was ever added; each adds once. */
-  additionIds: readonly string[];
+  /** Ids under which something was added in the retry horizon, and when, in ms; each adds once. */
+  additions: readonly { id: string; at: number }[];
+  /** How much of each SKU has come from other carts. */
+  merged: readonly { cartId: string; taken: readonly { sku: string; quantity: number }[] }[];
+  coupons: readonly CartCoupon[];
   shippingAddress?: Personal<Address>;
-  shipping?: Shipping;
+  shippingMethod?: string;
   /** How often it was submitted. */
   attempts: number;
-  /** Of a submitted cart. */
-  submission?: { orderId: string } & PaymentChoice;
+  /** Of a submitted cart: all that its order is made of, but for the address. */
+  submission?: Submission;
+  /** Of a merged cart. */
+  mergedInto?: string;
+  /** In ms of the log's clock: its last change, and since when the log says that it is in use. */
+  changedAt: number;
+  activeSince: number;
 }
 
 export const cart: Decider<CartCommand, Cart | null, CartEvent> = {
@@ -62,17 +77,7 @@ export const cart: Decider<CartCommand, Cart | null, CartEvent> = {
   evolve,
 };
 
-/** What the cart comes to, in minor units of its currency. */
-export function cartTotals({ lines, shipping }: Cart) {
-  const amount = shipping?.amount ?? 0;
-  return { shipping: amount, ...totalsOf(lines.map(lineWithTotal), amount) };
-}
-
-export function lineWithTotal(line: CartLine): CartLine & { total: number } {
-  return { ...line, total: line.quantity * line.unitPrice };
-}
-
-function decide(command: CartCommand, state: Cart | null): readonly CartEvent[] | Rejection {
+function decide(command: CartCommand, state: Cart | null, now: number): readonly CartEvent[] | Rejection {
   if (command.type === 'CreateCart') {
     const { cartId, customerId, currency } = command;
     if (!state) return [{ type: 'CartCreated', data: { cartId, customerId, currency } }];
@@ -80,29 +85,42 @@ function decide(command: CartCommand, state: Cart | null): readonly CartEvent[] 
     return repeated ? [] : reject('conflict', `${cartId} exists already.`);
   }
   if (!state) return reject('not_found', 'There is no such cart.');
-  if (command.type === 'ReopenCart') {
-    const { orderId, reason, available } = command;
-    if (state.submission?.orderId !== orderId) return [];
-    return [{ type: 'CartReopened', data: { orderId, reason, ...(available && { available }) } }];
-  }
-  if (state.status === 'submitted') {
-    if (command.type === 'SubmitCart') return [];
-    return reject('conflict', `${state.cartId} is submitted as ${state.submission?.orderId}; it no longer changes.`);
-  }
+  if (command.type === 'ReopenCart') return reopen(command, state);
+  if (command.type === 'AbandonCart') return abandon(state, now);
+  if (state.status === 'submitted' || state.status === 'merged') return whenFrozen(command, state);
 
+  const events = change(command, state);
+  if (state.status === 'open' || isRejection(events) || events.length === 0) return events;
+  return [{ type: 'CartStillActive', data: { cartId: state.cartId, since: now } }, ...events];
+}
+
+function whenFrozen(command: Change, state: Cart): readonly CartEvent[] | Rejection {
+  const { cartId, submission, mergedInto } = state;
+  if (submission) {
+    if (command.type === 'SubmitCart') return [];
+    return reject('conflict', `${cartId} is submitted as ${submission.orderId}; it no longer changes.`);
+  }
+  if (command.type === 'HandOverCart' && command.toCartId === mergedInto) return [];
+  return reject('conflict', `${cartId} is merged into ${mergedInto}; it no longer changes.`);
+}
+
+type Change = Exclude<CartCommand, { type: 'CreateCart' | 'ReopenCart' | 'AbandonCart' }>;
+
+function change(command: Change, state: Cart): readonly CartEvent[] | Rejection {
+  const { cartId, lines, coupons } = state;
   switch (command.type) {
     case 'AddCartLine':
       return addLine(command, state);
     case 'ChangeCartLineQuantity': {
       const { lineId, quantity } = command;
-      const line = state.lines.find(({ id }) => id === lineId);
-      if (!line) return reject('not_found', `${state.cartId} has no line ${lineId}.`);
+      const line = lines.find(({ id }) => id === lineId);
+      if (!line) return reject('not_found', `${cartId} has no line ${lineId}.`);
       return line.quantity === quantity ? [] : changeQuantity(lineId, quantity);
     }
     case 'RemoveCartLine': {
       const { lineId } = command;
-      if (state.lines.some(({ id }) => id === lineId)) return [{ type: 'CartLineRemoved', data: { lineId } }];
-      return state.additionIds.includes(lineId) ? [] : reject('not_found', `${state.cartId} has no line ${lineId}.`);
+      if (lines.some(({ id }) => id === lineId)) return [{ type: 'CartLineRemoved', data: { lineId } }];
+      return wasAdded(state, lineId) ? [] : reject('not_found', `${cartId} has no line ${lineId}.`);
     }
     case 'SetShippingAddress': {
       const { address } = command;
@@ -110,27 +128,43 @@ function decide(command: CartCommand, state: Cart | null): readonly CartEvent[] 
       return [{ type: 'ShippingAddressSet', data: { customerId: state.customerId, address } }];
     }
     case 'ChooseShippingMethod': {
-      const { method, amount } = command;
-      if (sameJson({ method, amount }, state.shipping)) return [];
-      return [{ type: 'ShippingMethodChosen', data: { method, amount } }];
+      const { method } = command;
+      return method === state.shippingMethod ? [] : [{ type: 'ShippingMethodChosen', data: { method } }];
+    }
+    case 'ApplyCoupon': {
+      const { code, terms } = command;
+      const known = coupons.find((coupon) => coupon.code === code);
+      if (known && sameJson(known.terms, terms)) return [];
+      if (known || coupons.length < MAX_CART_COUPONS) return [{ type: 'CartCouponApplied', data: { code, terms } }];
+      return reject('rule_violated', `A cart has at most ${MAX_CART_COUPONS} coupons.`);
+    }
+    case 'RemoveCoupon': {
+      const { code } = command;
+      return coupons.some((coupon) => coupon.code === code) ? [{ type: 'CartCouponRemoved', data: { code } }] : [];
     }
     case 'SubmitCart':
       return submit(command, state);
+    case 'MergeCart':
+      return merge(command, state);
+    case 'HandOverCart':
+      return [{ type: 'CartHandedOver', data: { cartId, toCartId: command.toCartId } }];
   }
 }
 
 function addLine(
-  { lineId, sku, title, quantity, unitPrice }: Extract<CartCommand, { type: 'AddCartLine' }>,
-  { currency, lines, additionIds }: Cart,
+  { type, unitPrice, ...line }: Extract<CartCommand, { type: 'AddCartLine' }>,
+  state: Cart,
 ): readonly CartEvent[] | Rejection {
-  if (additionIds.includes(lineId)) return [];
+  const { currency, lines } = state;
+  const { lineId, sku, quantity } = line;
+  if (wasAdded(state, lineId)) return [];
   if (unitPrice.currency !== currency) {
     return reject('rule_violated', `The cart is in ${currency}, the price of ${sku} in ${unitPrice.currency}.`);
   }
-  const known = lines.find((line) => line.sku === sku);
+  const known = lines.find((other) => other.sku === sku);
   if (known) return changeQuantity(known.id, known.quantity + quantity, lineId);
   if (lines.length >= MAX_CART_LINES) return reject('rule_violated', `A cart has at most ${MAX_CART_LINES} lines.`);
-  return [{ type: 'CartLineAdded', data: { lineId, sku, title, quantity, unitPrice: unitPrice.amount } }];
+  return [{ type: 'CartLineAdded', data: { ...line, unitPrice: unitPrice.amount } }];
 }
 
 function changeQuantity(lineId: string, quantity: number, additionId?: string): readonly CartEvent[] | Rejection {
@@ -141,28 +175,20 @@ function changeQuantity(lineId: string, quantity: number, additionId?: string): 
 }
 
 function submit(
-  { unitPrices, provider, paymentMethod, email }: Extract<CartCommand, { type: 'SubmitCart' }>,
-  { cartId, customerId, lines, shippingAddress, shipping, attempts }: Cart,
+  { type, shipping, ...priced }: Extract<CartCommand, { type: 'SubmitCart' }>,
+  { cartId, customerId, lines, shippingAddress, shippingMethod, attempts }: Cart,
 ): readonly CartEvent[] | Rejection {
   if (lines.length === 0) return reject('rule_violated', `${cartId} is empty.`);
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
-  if (!shipping) return reject('rule_violated', `${cartId} needs a shipping method.`);
-  const gone = lines.find(({ sku }) => !Object.hasOwn(unitPrices, sku));
-  if (gone) return reject('rule_violated', `${gone.sku} has no price now: check out again, or remove line ${gone.id}.`);
-  return [
-    {
-      type: 'CartSubmitted',
-      data: {
-        cartId,
-        customerId,
-        orderId: orderIdOf(cartId, attempts + 1),
-        unitPrices: Object.fromEntries(lines.map(({ sku }) => [sku, unitPrices[sku]!])),
-        provider,
-        paymentMethod,
-        ...(email !== undefined && { email }),
-      },
-    },
-  ];
+  if (!shippingMethod) return reject('rule_violated', `${cartId} needs a shipping method.`);
+  if (!shipping) return reject('rule_violated', `${shippingMethod} does not send ${cartId} where it goes.`);
+  const fits =
+    shipping.method === shippingMethod &&
+    priced.lines.length === lines.length &&
+    priced.lines.every(({ sku, quantity }, index) => sku === lines[index]!.sku && quantity === lines[index]!.quantity);
+  if (!fits) return reject('conflict', `${cartId} has changed meanwhile; look into it and check out again.`);
+  const orderId = orderIdOf(cartId, attempts + 1);
+  return [{ type: 'CartSubmitted', data: { cartId, customerId, orderId, ...priced, shipping } }];
 }
 
 /** `cart_X` becomes `order_X`; if that fails and it is submitted again, `order_X-2`. */
@@ -171,45 +197,133 @@ function orderIdOf(cartId: string, attempt: number): string {
   return attempt === 1 ? first : `${first}-${attempt}`;
 }
 
-function evolve(state: Cart | null, { type, data }: CartEvent): Cart {
-  if (type === 'CartCreated') return { ...data, status: 'open', lines: [], additionIds: [], attempts: 0 };
+function reopen(
+  { orderId, reason, available }: Extract<CartCommand, { type: 'ReopenCart' }>,
+  { cartId, submission }: Cart,
+): readonly CartEvent[] {
+  if (submission?.orderId !== orderId) return [];
+  return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...(available && { available }) } }];
+}
+
+/** What has come from that cart before stays out, so that it may be asked for again with more in it. */
+function merge(
+  { fromCartId, currency, lines }: Extract<CartCommand, { type: 'MergeCart' }>,
+  { cartId, currency: own, lines: before, merged }: Cart,
+): readonly CartEvent[] | Rejection {
+  if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, ${fromCartId} in ${currency}.`);
+  const taken = merged.find((other) => other.cartId === fromCartId)?.taken ?? [];
+  const fresh = lines.flatMap(({ id, ...line }) => {
+    const quantity = line.quantity - (taken.find(({ sku }) => sku === line.sku)?.quantity ?? 0);
+    return quantity > 0 ? [{ lineId: id, ...line, quantity }] : [];
+  });
+  if (fresh.length === 0) return [];
+  const skus = new Set([...before, ...fresh].map(({ sku }) => sku));
+  if (skus.size > MAX_MERGED_LINES) {
+    return reject('rule_violated', `${cartId} and ${fromCartId} have more than ${MAX_MERGED_LINES} lines together.`);
+  }
+  return [{ type: 'CartMerged', data: { cartId, fromCartId, lines: fresh } }];
+}
+
+function abandon({ cartId, status, changedAt, activeSince }: Cart, now: number): readonly CartEvent[] {
+  if (status !== 'open') return [];
+  if (changedAt + CART_IDLE_MS <= now) return [{ type: 'CartAbandoned', data: { cartId } }];
+  return activeSince === changedAt ? [] : [{ type: 'CartStillActive', data: { cartId, since: changedAt } }];
+}
+
+function evolve(state: Cart | null, event: CartEvent, at: number): Cart {
+  const { type, data } = event;
+  if (type === 'CartCreated') {
+    const nothing = { lines: [], additions: [], merged: [], coupons: [], attempts: 0 };
+    return { ...data, status: 'open', ...nothing, changedAt: at, activeSince: at };
+  }
   const known = state!;
+  switch (type) {
+    case 'CartAbandoned':
+      return { ...known, status: 'abandoned' };
+    case 'CartStillActive':
+      return { ...known, status: 'open', activeSince: data.since };
+    default:
+      return changed({ ...known, changedAt: at }, event, at);
+  }
+}
+
+type ChangeEvent = Exclude<CartEvent, { type: 'CartCreated' | 'CartAbandoned' | 'CartStillActive' }>;
+
+function changed(known: Cart, { type, data }: ChangeEvent, at: number): Cart {
+  const { lines, coupons } = known;
   switch (type) {
     case 'CartLineAdded': {
       const { lineId, ...line } = data;
-      return {
-        ...known,
-        lines: [...known.lines, { id: lineId, ...line }],
-        additionIds: [...known.additionIds, lineId],
-      };
+      return remember({ ...known, lines: [...lines, { id: lineId, ...line }] }, [lineId], at);
     }
     case 'CartLineQuantityChanged': {
       const { lineId, quantity, additionId } = data;
-      return {
-        ...known,
-        lines: known.lines.map((line) => (line.id === lineId ? { ...line, quantity } : line)),
-        additionIds: additionId ? [...known.additionIds, additionId] : known.additionIds,
-      };
+      const after = lines.map((line) => (line.id === lineId ? { ...line, quantity } : line));
+      return remember({ ...known, lines: after }, additionId ? [additionId] : [], at);
     }
     case 'CartLineRemoved':
-      return { ...known, lines: known.lines.filter(({ id }) => id !== data.lineId) };
+      return { ...known, lines: lines.filter(({ id }) => id !== data.lineId) };
     case 'ShippingAddressSet':
       return { ...known, shippingAddress: data.address };
     case 'ShippingMethodChosen':
-      return { ...known, shipping: data };
+      return { ...known, shippingMethod: data.method };
+    case 'CartCouponApplied':
+      return { ...known, coupons: [...coupons.filter(({ code }) => code !== data.code), data] };
+    case 'CartCouponRemoved':
+      return { ...known, coupons: coupons.filter(({ code }) => code !== data.code) };
     case 'CartSubmitted': {
-      const { orderId, provider, paymentMethod, email, unitPrices } = data;
+      const { cartId, customerId, ...submission } = data;
       return {
         ...known,
         status: 'submitted',
-        lines: known.lines.map((line) => ({ ...line, unitPrice: unitPrices[line.sku] ?? line.unitPrice })),
+        lines: lines.map((line, index) => ({ ...line, unitPrice: submission.lines[index]!.unitPrice })),
         attempts: known.attempts + 1,
-        submission: { orderId, provider, paymentMethod, ...(email !== undefined && { email }) },
+        submission,
       };
     }
     case 'CartReopened': {
       const { submission, ...open } = known;
-      return { ...open, status: 'open' };
+      return { ...open, status: 'open', activeSince: at };
     }
+    case 'CartMerged':
+      return withMerged(known, data, at);
+    case 'CartHandedOver':
+      return { ...known, status: 'merged', mergedInto: data.toCartId };
   }
+}
+
+function withMerged(
+  known: Cart,
+  { fromCartId, lines }: Extract<CartEvent, { type: 'CartMerged' }>['data'],
+  at: number,
+): Cart {
+  const arrived = new Map(lines.map((line) => [line.sku, line]));
+  const more = known.lines.map((line) => {
+    const quantity = line.quantity + (arrived.get(line.sku)?.quantity ?? 0);
+    return { ...line, quantity: Math.min(quantity, MAX_LINE_QUANTITY) };
+  });
+  const skus = new Set(known.lines.map(({ sku }) => sku));
+  const others = lines.filter(({ sku }) => !skus.has(sku)).map(({ lineId, ...line }) => ({ id: lineId, ...line }));
+  const earlier = known.merged.find(({ cartId }) => cartId === fromCartId)?.taken ?? [];
+  const taken = new Map(earlier.map(({ sku, quantity }) => [sku, quantity]));
+  for (const { sku, quantity } of lines) taken.set(sku, (taken.get(sku) ?? 0) + quantity);
+  const after = {
+    ...known,
+    lines: [...more, ...others],
+    merged: [
+      ...known.merged.filter(({ cartId }) => cartId !== fromCartId),
+      { cartId: fromCartId, taken: [...taken].map(([sku, quantity]) => ({ sku, quantity })) },
+    ],
+  };
+  const ids = lines.map(({ lineId }) => lineId);
+  return remember(after, ids, at);
+}
+
+function remember(known: Cart, ids: readonly string[], at: number): Cart {
+  const recent = known.additions.filter((addition) => addition.at + RETRY_HORIZON_MS >= at);
+  return { ...known, additions: [...recent, ...ids.map((id) => ({ id, at }))] };
+}
+
+function wasAdded({ additions }: Cart, lineId: string): boolean {
+  return additions.some(({ id }) => id === lineId);
 }

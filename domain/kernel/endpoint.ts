@@ -13,6 +13,8 @@ export interface Caller {
   id: string;
   /** The customer whose data is meant, for role `customer`; a guest is a customer without an account. */
   customerId?: string;
+  /** The customer has no account. */
+  guest?: true;
   /** The session that the token belongs to; a token from the command line has none. */
   sessionId?: string;
 }

@@ -3,7 +3,7 @@ import { jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
-import type { TokenIssuer } from '../../commands/identity/ports.js';
+import type { TokenIssuer, TokenReader } from '../../commands/identity/ports.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type Caller, ROLES, type Role } from '../../domain/kernel/endpoint.js';
 import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
@@ -23,6 +23,7 @@ const claimsSchema = z
     role: z.enum(ROLES),
     customerId: z.string().min(1).optional(),
     sid: z.string().optional(),
+    guest: z.literal(true).optional(),
     exp: z.int(),
   })
   .refine(({ role, customerId }) => (role === 'customer') === (customerId !== undefined));
@@ -33,9 +34,7 @@ interface Verified {
   expiresAt: number;
 }
 
-export interface Tokens extends TokenIssuer {
-  /** The caller that a token proves now; undefined for one that is malformed, forged or expired. */
-  authenticate(token: string): Promise<Caller | undefined>;
+export interface Tokens extends TokenIssuer, TokenReader {
   /** A long-lived token for `commerce token`; for local profiles only. Staff are named after their role. */
   mintToken(role: Role, customerId?: string): Promise<string>;
 }
@@ -43,9 +42,10 @@ export interface Tokens extends TokenIssuer {
 export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): Tokens {
   const verified = new LRUCache<string, Verified>({ max: VERIFIED_TOKENS });
 
-  function sign({ id, role, customerId, sessionId }: Caller, ttlS: number): Promise<string> {
+  function sign({ id, role, customerId, sessionId, guest }: Caller, ttlS: number): Promise<string> {
     const now = Math.floor(clock() / 1000);
-    return new SignJWT({ role, ...(customerId && { customerId }), ...(sessionId && { sid: sessionId }) })
+    const about = { ...(customerId && { customerId }), ...(sessionId && { sid: sessionId }), ...(guest && { guest }) };
+    return new SignJWT({ role, ...about })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: 'JWT', kid: key.id })
       .setSubject(id)
       .setIssuer(ISSUER)
@@ -63,8 +63,9 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
         audience: AUDIENCE,
         currentDate: new Date(clock()),
       });
-      const { sub, role, customerId, sid, exp } = claimsSchema.parse(payload);
-      const caller = { role, id: sub, ...(customerId && { customerId }), ...(sid && { sessionId: sid }) };
+      const { sub, role, customerId, sid, guest, exp } = claimsSchema.parse(payload);
+      const about = { ...(customerId && { customerId }), ...(sid && { sessionId: sid }), ...(guest && { guest }) };
+      const caller = { role, id: sub, ...about };
       return { caller, expiresAt: exp * 1000 };
     } catch {
       return undefined; // whatever is wrong with a token, it proves nobody

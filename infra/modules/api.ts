@@ -1,12 +1,23 @@
 // The HTTP surface: all endpoints with what they need, mounted on one app.
 import { ContainerModule } from 'inversify';
+import { createAvailability } from '../../commands/endpoints/availability.js';
+import { createCartQuotes } from '../../commands/endpoints/cart-quotes.js';
 import { cartEndpoints } from '../../commands/endpoints/carts.js';
 import { checkoutEndpoint } from '../../commands/endpoints/checkout.js';
+import { couponEndpoints } from '../../commands/endpoints/coupons.js';
+import { type CurrentCarts, currentCartEndpoints } from '../../commands/endpoints/current-carts.js';
+import { createTariffs } from '../../commands/endpoints/current-tariffs.js';
+import { createOrderNumbers } from '../../commands/endpoints/order-numbers.js';
 import { createOwnCarts } from '../../commands/endpoints/own-carts.js';
 import { createPrices } from '../../commands/endpoints/prices.js';
 import { productEndpoints } from '../../commands/endpoints/products.js';
 import { stockEndpoints } from '../../commands/endpoints/stock.js';
+import { createSubmissions } from '../../commands/endpoints/submissions.js';
+import { tariffEndpoints } from '../../commands/endpoints/tariffs.js';
+import { createUsableCoupons } from '../../commands/endpoints/usable-coupons.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
+import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { orderQueries } from '../../read-api/queries/orders.js';
@@ -44,13 +55,30 @@ export const apiModule = new ContainerModule(({ bind }) => {
         const prices = createPrices({ runner, skuOwners });
         const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
+        const tariffs = createTariffs({ runner, clock });
+        const quotes = createCartQuotes({ tariffs, personal, clock });
+        const coupons = createUsableCoupons({ runner, clock });
+        const locationsOf = async (sku: string) => (await skuOwners.of(sku))?.locations ?? [];
+        const allocator = createStockAllocator({ runner, locationsOf });
+        const availability = createAvailability({ skuOwners, allocator });
+        const numbers = createOrderNumbers({ runner, clock });
+        const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
+        const currentCarts: CurrentCarts = {
+          async of(customerId, request) {
+            await caughtUp('The current carts', visibility.currentCarts, request);
+            return queries.currentCarts.of(customerId);
+          },
+        };
         const { currencies } = SHOP;
         return [
           ...sessionEndpoints({ sessions, tokens, clock }),
           ...productEndpoints({ runner, skuOwners }),
           ...stockEndpoints({ runner, skuOwners }),
-          ...cartEndpoints({ runner, ownCarts, prices, personal, currencies }),
-          checkoutEndpoint({ runner, ownCarts, prices, process, orders, provider: 'test' }),
+          ...couponEndpoints({ runner }),
+          ...tariffEndpoints({ runner, tariffs }),
+          ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
+          ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
+          checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
           ...productQueries({
             catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
             productPage: { queries: queries.productPage, visibility: visibility.productPage },

@@ -25,6 +25,7 @@ import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynam
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
+import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
@@ -170,6 +171,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
       ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
         orders: createPostgresOrders(pool),
         stock: stockQueries(postgresTable(pool, stock)),
+        currentCarts: createPostgresCurrentCarts(pool),
         agenda: createPostgresAgenda(pool),
         catalogue: createMongoCatalogue(mongo),
         productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),

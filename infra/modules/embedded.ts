@@ -10,6 +10,7 @@ import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/po
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
+import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
@@ -120,6 +121,7 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
       ({ pool }) => ({
         orders: createPostgresOrders(pool),
         stock: stockQueries(postgresTable(pool, stock)),
+        currentCarts: createPostgresCurrentCarts(pool),
         agenda: createPostgresAgenda(pool),
         catalogue: createPostgresCatalogue(pool),
         productSearch: createPostgresProductSearch(pool),

@@ -5,6 +5,7 @@ import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { agenda } from '../../projections/models/agenda.js';
 import { catalogue } from '../../projections/models/catalogue.js';
+import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -21,6 +22,7 @@ export type Sinks = Record<StoreKind, Sink>;
 const MODELS = {
   orders: { projection: orders, in: 'relational' },
   stock: { projection: stock, in: 'relational' },
+  currentCarts: { projection: currentCarts, in: 'relational' },
   agenda: { projection: agenda, in: 'relational' },
   catalogue: { projection: catalogue, in: 'documents' },
   productSearch: { projection: productSearch, in: 'search' },

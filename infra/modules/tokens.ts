@@ -22,6 +22,7 @@ import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../../projections/models/product-search.js';
@@ -42,6 +43,7 @@ export type UntilReachable = (engine: Engine) => Promise<void>;
 export interface Queries {
   orders: OrderQueries;
   stock: StockQueries;
+  currentCarts: CurrentCartQueries;
   agenda: AgendaQueries;
   catalogue: CatalogueQueries;
   productSearch: ProductSearchQueries;

@@ -1,0 +1,45 @@
+// Whether a customer can use a coupon now. The coupon's own stream decides when the order redeems it; this tells before.
+import type { CartCoupon } from '../../domain/cart/cart.js';
+import { coupon as couponDecider, couponStream, redemptionRefusal } from '../../domain/coupon/coupon.js';
+import type { CouponTerms } from '../../domain/coupon/events.js';
+import type { Clock } from '../../domain/kernel/clock.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { sameJson } from '../../domain/kernel/json.js';
+import { couponCodeSchema } from '../../domain/order/events.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+
+export interface UsableCoupons {
+  /** Throws `rule_violated`, saying why, if the customer cannot use it now. */
+  termsOf(code: string, customerId: string): Promise<CouponTerms>;
+  /** The same for coupons in a cart; it is also refused if its terms are not those that the cart was promised. */
+  check(coupons: readonly CartCoupon[], customerId: string): Promise<void>;
+}
+
+export interface UsableCouponsDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  clock: Clock;
+}
+
+export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): UsableCoupons {
+  async function termsOf(code: string, customerId: string): Promise<CouponTerms> {
+    if (!couponCodeSchema.safeParse(code).success) throw new Problem('rule_violated', `There is no coupon ${code}.`);
+    const { state } = await runner.load(couponDecider, couponStream(code));
+    const refusal = redemptionRefusal(code, state, customerId, clock());
+    if (refusal) throw new Problem('rule_violated', refusal.detail, refusal.extra);
+    return state.terms!;
+  }
+
+  return {
+    termsOf,
+    async check(coupons, customerId) {
+      await Promise.all(
+        coupons.map(async ({ code, terms }) => {
+          if (sameJson(await termsOf(code, customerId), terms)) return;
+          throw new Problem('rule_violated', `${code} has other terms now: apply it again, or remove it.`, {
+            coupon: code,
+          });
+        }),
+      );
+    },
+  };
+}

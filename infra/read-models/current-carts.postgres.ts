@@ -1,0 +1,21 @@
+// The current carts in Postgres.
+import type { Pool } from 'pg';
+import { type CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import { postgresTable } from './postgres.js';
+
+export function createPostgresCurrentCarts(pool: Pool, projection = currentCarts): CurrentCartQueries {
+  const table = postgresTable(pool, projection);
+  const customerId = table.field('customerId');
+  const openAt = table.field('openAt');
+
+  return {
+    async of(customer) {
+      const [row] = await table.select<{ key: string }>(
+        `select key from ${table.name} where ${customerId} = $1 and ${openAt} is not null
+         order by ${openAt} desc, key desc limit 1`,
+        [customer],
+      );
+      return row?.key;
+    },
+  };
+}
