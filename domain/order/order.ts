@@ -108,9 +108,20 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
 
   switch (command.type) {
     case 'ConfirmOrder': {
-      const { type, ...where } = command;
+      const { allocation, reservationId } = command;
       if (status === 'confirmed' || status === 'completed') return [];
-      return status === 'placed' ? [{ type: 'OrderConfirmed', data: { orderId, ...where } }] : refuse('confirmed');
+      return status === 'placed'
+        ? [
+            {
+              type: 'OrderConfirmed',
+              data: {
+                orderId,
+                ...(allocation && { allocation: [...allocation] }),
+                ...(reservationId && { reservationId }),
+              },
+            },
+          ]
+        : refuse('confirmed');
     }
     case 'RejectOrder': {
       const { reason, detail } = command;

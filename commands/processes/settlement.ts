@@ -1,0 +1,142 @@
+// Runs the settlement of orders: what was sent, cancelled or returned is followed by stock, payment and the rest, and then
+// recorded as settled. Command ids derive from the operation, so any number of workers may settle one order, at once or
+// one after the other; a crash anywhere is finished by whoever runs it next.
+import { coupon } from '../../domain/coupon/coupon.js';
+import { returns } from '../../domain/fulfilment/return.js';
+import { shipment } from '../../domain/fulfilment/shipment.js';
+import type { Hlc } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { type Operation, type Order, operationEventId, order } from '../../domain/order/order.js';
+import { type Payment, payment } from '../../domain/payment/payment.js';
+import { holdUnpaid, type SettlementStep, settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
+import { stockItem } from '../../domain/stock/stock-item.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from './origin.js';
+import type { PaymentOperations } from './payment-operations.js';
+
+/** `occurredAt`: when it happened in the world, if that is in the past. */
+export type SettlementOrigin = Origin & { occurredAt?: string };
+
+export interface Settlement {
+  /** Settles what is unsettled of an order, oldest first; throws what keeps the rest from being settled. */
+  run(orderId: string, origin?: SettlementOrigin): Promise<Map<StreamId, number>>;
+  /** As far as it goes now: what is left is told to `onUnsettled` and settled later. Resolves with the last commits written. */
+  attempt(orderId: string, origin: SettlementOrigin): Promise<Map<StreamId, number>>;
+}
+
+export interface SettlementDeps {
+  runner: CommandRunner;
+  payments: Pick<PaymentOperations, 'ask'>;
+  /** Told of an order that could not be settled yet, and why. */
+  onUnsettled?: (orderId: string, error: unknown) => void;
+}
+
+/** One worker's settling of one operation. */
+interface Run {
+  order: Order;
+  operation: Operation;
+  /** The commit time of the order: everything that follows from it is later. */
+  at: Hlc;
+  origin: SettlementOrigin;
+  seen: Map<StreamId, number>;
+}
+
+export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
+  async function settleAll(orderId: string, origin: SettlementOrigin, seen: Map<StreamId, number>): Promise<void> {
+    const { state, position } = await runner.load(order, streamOf(orderId));
+    if (!state) return;
+    seen.set(streamOf(orderId), position.commitNo);
+    let hindered: { by: unknown } | undefined;
+    for (const operation of state.unsettled) {
+      try {
+        await settle({ order: state, operation, at: position.at, origin, seen });
+      } catch (error) {
+        // What is sent or cancelled later has to find the money where this one leaves it; a refund can wait.
+        if (operation.kind !== 'return') throw error;
+        hindered ??= { by: error };
+      }
+    }
+    if (hindered) throw hindered.by;
+  }
+
+  async function settle(run: Run): Promise<void> {
+    const { order, operation } = run;
+    const { state } = await runner.load(payment, streamOf(order.paymentId));
+    if (!state) throw new Problem('conflict', `${order.orderId} has no payment to settle it with.`);
+    let ledger = state;
+    for (const step of settlementSteps(order, operation, state)) ledger = (await take(run, step)) ?? ledger;
+    await issueToOrder(run, settlementEnd(order, operation, ledger));
+  }
+
+  /** The payment, if it was a step of the payment. */
+  async function take(run: Run, step: SettlementStep): Promise<Payment | undefined> {
+    switch (step.aggregate) {
+      case 'stock':
+        return issueAll(run, stockItem, step.commands);
+      case 'shipment':
+        return issueAll(run, shipment, step.commands);
+      case 'return':
+        return issueAll(run, returns, step.commands);
+      case 'coupon':
+        return issueAll(run, coupon, step.commands);
+      case 'payment':
+        return pay(run, step.commands);
+    }
+  }
+
+  async function pay(
+    run: Run,
+    commands: (SettlementStep & { aggregate: 'payment' })['commands'],
+  ): Promise<Payment | undefined> {
+    try {
+      await issueAll(run, payment, commands);
+    } catch (error) {
+      if (run.operation.kind === 'fulfilment' && isProblem(error, 'rule_violated')) {
+        await issueToOrder(run, holdUnpaid(run.order, run.operation.operationId));
+      }
+      throw error;
+    }
+    const { state, seen } = await payments.ask(run.order.paymentId, { metaOf: (id) => metaOf(run, id) });
+    for (const [stream, commitNo] of seen) run.seen.set(stream, commitNo);
+    return state ?? undefined;
+  }
+
+  async function issueToOrder(run: Run, commands: ReturnType<typeof settlementEnd>): Promise<void> {
+    for (const command of commands) await issueAll(run, order, [command]);
+  }
+
+  /** All at once; what one of them is refused is thrown when all have ended. */
+  async function issueAll<C, S, E extends DomainEvent>(
+    run: Run,
+    decider: Decider<C, S, E>,
+    commands: readonly { id: string; stream: StreamId; command: C }[],
+  ): Promise<undefined> {
+    const issued = commands.map(async ({ id, stream, command }) => {
+      const { position } = await runner.execute(decider, stream, command, metaOf(run, id));
+      run.seen.set(stream, position.commitNo);
+    });
+    for (const result of await Promise.allSettled(issued)) if (result.status === 'rejected') throw result.reason;
+  }
+
+  return {
+    async run(orderId, origin = { correlationId: orderId, actor: { type: 'process', id: 'settlement' } }) {
+      const seen = new Map<StreamId, number>();
+      await settleAll(orderId, origin, seen);
+      return seen;
+    },
+    async attempt(orderId, origin) {
+      const seen = new Map<StreamId, number>();
+      await settleAll(orderId, origin, seen).catch((error) => onUnsettled?.(orderId, error));
+      return seen;
+    },
+  };
+}
+
+function metaOf({ operation: { operationId, at: issuedAt }, at, origin }: Run, id: string): CommandMeta {
+  return { id, issuedAt, late: 'search', cause: { eventId: operationEventId(operationId), at }, ...origin };
+}

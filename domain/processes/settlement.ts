@@ -1,0 +1,152 @@
+// Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order, be it a fulfilment,
+// a cancellation or a return. Whoever runs it takes the steps in order, and any number of times: every id derives from the
+// operation. Operations are settled one after the other, so each finds the money where the one before it left it.
+import { type CouponCommand, couponStream } from '../coupon/coupon.js';
+import type { ReturnCommand } from '../fulfilment/return.js';
+import type { ShipmentCommand } from '../fulfilment/shipment.js';
+import { streamOf } from '../kernel/id.js';
+import type { StreamId } from '../kernel/stream.js';
+import type { Operation, Order, OrderCommand } from '../order/order.js';
+import { capturedOf, isDisputed, type Payment, refundableOf } from '../payment/ledger.js';
+import type { PaymentCommand } from '../payment/payment.js';
+import { type StockCommand, stockStream } from '../stock/stock-item.js';
+
+/** Why an order is held whose goods have left while the money could not be had. */
+const PAYMENT_FAILED = 'payment_failed';
+
+interface Issued<C> {
+  /** Command id: `<operation>/<command>/<target>`; an operation sends each command to a target once. */
+  id: string;
+  stream: StreamId;
+  command: C;
+}
+
+/** The commands of a step are for streams that do not depend on each other. */
+export type SettlementStep =
+  | { aggregate: 'stock'; commands: readonly Issued<StockCommand>[] }
+  | { aggregate: 'shipment'; commands: readonly Issued<ShipmentCommand>[] }
+  | { aggregate: 'return'; commands: readonly Issued<ReturnCommand>[] }
+  | { aggregate: 'coupon'; commands: readonly Issued<CouponCommand>[] }
+  /** Afterwards the provider is asked whatever is due. */
+  | { aggregate: 'payment'; commands: readonly Issued<PaymentCommand>[] };
+
+type Of<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
+
+export function settlementSteps(order: Order, operation: Operation, payment: Payment): readonly SettlementStep[] {
+  switch (operation.kind) {
+    case 'fulfilment':
+      return [takeParcels(order, operation, 'ShipReservation'), dispatch(operation), capture(operation, payment)];
+    case 'cancellation':
+      return [
+        takeParcels(order, operation, 'ReleaseReservation'),
+        giveBack(order, operation, payment),
+        ...(operation.whole ? [releaseCoupons(order, operation)] : []),
+      ];
+    case 'return':
+      return [restock(operation), receive(operation), refund(operation, payment)];
+  }
+}
+
+/** What the order is told once the steps are taken. Nothing more is sent while the money for what was sent is not to be had. */
+export function settlementEnd(order: Order, { operationId }: Operation, { captures }: Payment): Issued<OrderCommand>[] {
+  const failed = captures.some((one) => one.operationId === captureId(operationId) && one.status === 'failed');
+  return [
+    ...(failed ? holdUnpaid(order, operationId) : []),
+    toOrder(order, operationId, { type: 'SettleOperation', operationId }),
+  ];
+}
+
+/** What the order is told if the payment refuses the capture, as when what was held has lapsed; it is tried again. */
+export function holdUnpaid(order: Order, operationId: string): Issued<OrderCommand>[] {
+  return order.status === 'confirmed'
+    ? [toOrder(order, operationId, { type: 'HoldOrder', reason: PAYMENT_FAILED })]
+    : [];
+}
+
+function takeParcels(
+  { reservationId }: Order,
+  { operationId, from }: Of<'fulfilment' | 'cancellation'>,
+  type: 'ShipReservation' | 'ReleaseReservation',
+): SettlementStep {
+  const commands = from.map(({ sku, location, quantity }) => {
+    const key = { sku, location };
+    return issued(operationId, stockStream(key), { type, ...key, reservationId, operationId, quantity } as const);
+  });
+  return { aggregate: 'stock', commands };
+}
+
+function dispatch({ operationId }: Of<'fulfilment'>): SettlementStep {
+  return { aggregate: 'shipment', commands: [issued(operationId, streamOf(operationId), { type: 'RecordDispatch' })] };
+}
+
+/** The share of what was sent; of an order that costs nothing, nothing. */
+function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payment): SettlementStep {
+  const owesNothing = amount === 0 && payment.authorisation?.amount !== 0;
+  const id = captureId(operationId);
+  const command = { type: 'RequestCapture', operationId: id, amount, rest: open, final: open === 0 } as const;
+  return toPayment(operationId, payment, owesNothing ? [] : [command]);
+}
+
+/** What was captured ahead is refunded; what is still held and nobody will owe any more is let go. */
+function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
+  const { operationId, open } = operation;
+  if (capturedOf(payment) > order.fulfilledAmount) return refund(operation, payment);
+  const { paymentId, orderId } = payment;
+  const command = { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId } as const;
+  return toPayment(operationId, payment, open === 0 ? [command] : []);
+}
+
+/** Never above what can be refunded: somebody may have given some of it back before. A dispute has to be decided first. */
+function refund({ operationId, kind, amount }: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
+  const id = `${operationId}/refund`;
+  const asked = payment.refunds.some((one) => one.operationId === id);
+  const due = isDisputed(payment) ? amount : Math.min(amount, refundableOf(payment));
+  const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
+  return toPayment(operationId, payment, asked || due === 0 ? [] : [command]);
+}
+
+function restock({ operationId, back }: Of<'return'>): SettlementStep {
+  const commands = back.map(({ sku, location, quantity, writtenOff }) => {
+    const key = { sku, location };
+    const movementId = writtenOff ? `${operationId}/written-off` : operationId;
+    return issued(movementId, stockStream(key), {
+      type: 'ReturnStock',
+      ...key,
+      movementId,
+      quantity,
+      writtenOff,
+    } as const);
+  });
+  return { aggregate: 'stock', commands };
+}
+
+function receive({ operationId, lines, amount }: Of<'return'>): SettlementStep {
+  const command: ReturnCommand = { type: 'RecordReceived', lines: [...lines], amount };
+  return { aggregate: 'return', commands: [issued(operationId, streamOf(operationId), command)] };
+}
+
+function releaseCoupons({ orderId, coupons }: Order, { operationId }: Operation): SettlementStep {
+  const commands = coupons.map((code) =>
+    issued(operationId, couponStream(code), { type: 'ReleaseRedemption', code, orderId } as const),
+  );
+  return { aggregate: 'coupon', commands };
+}
+
+function toPayment(operationId: string, { paymentId }: Payment, commands: readonly PaymentCommand[]): SettlementStep {
+  return {
+    aggregate: 'payment',
+    commands: commands.map((command) => issued(operationId, streamOf(paymentId), command)),
+  };
+}
+
+function toOrder({ orderId }: Order, operationId: string, command: OrderCommand): Issued<OrderCommand> {
+  return issued(operationId, streamOf(orderId), command);
+}
+
+function issued<C extends { type: string }>(operationId: string, stream: StreamId, command: C): Issued<C> {
+  return { id: `${operationId}/${command.type}/${stream.slice(stream.indexOf('#') + 1)}`, stream, command };
+}
+
+function captureId(operationId: string): string {
+  return `${operationId}/capture`;
+}
