@@ -178,6 +178,7 @@ export type Books = ReturnType<typeof createBooks>;
 
 export function createBooks(seed: string, seconds: () => number) {
   const objects = new Map<string, StripeObject>();
+  const byKind = new Map<Kind, Set<StripeObject>>();
   let made = 0;
 
   /** The same seed and the same requests give the same ids. */
@@ -189,7 +190,14 @@ export function createBooks(seed: string, seconds: () => number) {
 
   function put<O extends StripeObject>(object: O): O {
     objects.set(object.id, object);
+    const same = byKind.get(object.object) ?? new Set();
+    byKind.set(object.object, same.add(object));
     return object;
+  }
+
+  function remove(object: StripeObject): void {
+    objects.delete(object.id);
+    byKind.get(object.object)?.delete(object);
   }
 
   /** `param` names what asked for it; the id in a path is `id`, and only that is a 404. */
@@ -199,8 +207,7 @@ export function createBooks(seed: string, seconds: () => number) {
     return found as OfKind<K>;
   }
 
-  const all = <K extends Kind>(kind: K): OfKind<K>[] =>
-    [...objects.values()].filter((object): object is OfKind<K> => object.object === kind);
+  const all = <K extends Kind>(kind: K): OfKind<K>[] => [...(byKind.get(kind) ?? [])] as OfKind<K>[];
 
   /** Newest first, as Stripe lists them. */
   function list<K extends Kind>(kind: K, url: string, query: Form, fits: (object: OfKind<K>) => boolean) {
@@ -227,7 +234,7 @@ export function createBooks(seed: string, seconds: () => number) {
     all,
     list,
     find: (id: string) => objects.get(id),
-    remove: (id: string) => objects.delete(id),
+    remove,
     common: <K extends Kind>(object: K, prefix: string) => ({ id: newId(prefix), object, created: seconds() }),
   };
 }

@@ -23,6 +23,7 @@ interface Attempt {
 export type PaymentIntents = ReturnType<typeof createPaymentIntents>;
 
 export function createPaymentIntents(books: Books, methods: PaymentMethods, emit: Emit, seconds: () => number) {
+  const held = new Set<PaymentIntent>();
   const captures = new Map<string, number>();
   const offSession = new Set<string>();
 
@@ -39,8 +40,6 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     if (customer) books.get('customer', customer, 'customer');
     const types = texts(form, 'allowed_payment_method_types');
     const automatic = group(form, 'automatic_payment_methods');
-    const card = group(group(form, 'payment_method_options'), 'card');
-    const multicapture = text(card, 'request_multicapture');
     const common = books.common('payment_intent', 'pi');
     const named = text(form, 'payment_method');
     const intent = books.put<PaymentIntent>({
@@ -64,9 +63,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
       metadata: mergedMetadata({}, form),
       next_action: null,
       payment_method: named ? methods.named(named, 'payment_method').id : null,
-      payment_method_options: {
-        card: { ...(multicapture && { request_multicapture: multicapture }), request_three_d_secure: 'automatic' },
-      },
+      payment_method_options: { card: { ...multicaptureOf(form), request_three_d_secure: 'automatic' } },
       payment_method_types: types.length > 0 ? types : ['card'],
       processing: null,
       setup_future_usage: text(form, 'setup_future_usage') ?? null,
@@ -78,16 +75,15 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
 
   function confirm(intent: PaymentIntent, form: Form): PaymentIntent {
     assertStatus(intent, 'confirmed', ['requires_payment_method', 'requires_confirmation', 'requires_action']);
-    const named = text(form, 'payment_method');
-    const method = named ? methods.named(named, 'payment_method') : intent.payment_method;
-    if (!method) {
+    const named = text(form, 'payment_method') ?? intent.payment_method;
+    if (!named) {
       throw unexpectedState(
         intent,
         "You cannot confirm this PaymentIntent because it's missing a payment method. Update it with a payment method and confirm it again.",
       );
     }
-    const chosen = typeof method === 'string' ? books.get('payment_method', method, 'payment_method') : method;
-    methods.assertUsable(chosen, intent.customer);
+    const method = methods.named(named, 'payment_method');
+    methods.assertUsable(method, intent.customer);
     const returnUrl = text(form, 'return_url');
     if (
       intent.automatic_payment_methods &&
@@ -99,12 +95,13 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
       );
     }
     intent.setup_future_usage = text(form, 'setup_future_usage') ?? intent.setup_future_usage;
-    intent.payment_method = chosen.id;
+    Object.assign(intent.payment_method_options.card, multicaptureOf(form));
+    intent.payment_method = method.id;
     const isOffSession = text(form, 'off_session') !== undefined && form.off_session !== 'false';
     if (isOffSession) offSession.add(intent.id);
     else offSession.delete(intent.id);
     const refuseAction = isOffSession || form.error_on_requires_action === 'true';
-    return attempt(intent, chosen, { offSession: isOffSession, refuseAction, authenticated: false, returnUrl });
+    return attempt(intent, method, { offSession: isOffSession, refuseAction, authenticated: false, returnUrl });
   }
 
   /** The customer's answer to 3-D Secure; a decline behind it is no error of theirs. */
@@ -119,7 +116,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
         code: 'payment_intent_authentication_failure',
         message:
           'The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again.',
-        payment_method: method,
+        payment_method: structuredClone(method),
       });
       return intent;
     }
@@ -167,6 +164,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     if (isHeld) {
       intent.status = 'requires_capture';
       intent.amount_capturable = intent.amount;
+      held.add(intent);
     } else {
       intent.status = 'succeeded';
       intent.amount_received = intent.amount;
@@ -253,7 +251,10 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     intent.amount_received += amount;
     intent.amount_capturable = isFinal ? 0 : intent.amount_capturable - amount;
     intent.metadata = mergedMetadata(intent.metadata, form);
-    if (isFinal) intent.status = 'succeeded';
+    if (isFinal) {
+      intent.status = 'succeeded';
+      held.delete(intent);
+    }
     emit(isFinal ? 'charge.captured' : 'charge.updated', charge, isFinal ? undefined : before);
     emit(isFinal ? 'payment_intent.succeeded' : 'payment_intent.amount_capturable_updated', intent);
     return intent;
@@ -293,6 +294,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     intent.cancellation_reason = reason;
     intent.amount_capturable = 0;
     intent.next_action = null;
+    held.delete(intent);
     emit('payment_intent.canceled', intent);
     return intent;
   }
@@ -321,8 +323,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
 
     /** Since API version 2025-03-31 the reason is `expired` (before it was `automatic`), and no refund is made. */
     lapse(): void {
-      for (const intent of books.all('payment_intent')) {
-        if (intent.status !== 'requires_capture') continue;
+      for (const intent of held) {
         const charge = chargeOf(intent);
         if (charge.payment_method_details.card.capture_before! > seconds()) continue;
         emit('charge.expired', charge);
@@ -339,6 +340,11 @@ const CANCELABLE: readonly PaymentIntent['status'][] = [...UPDATABLE, 'requires_
 function needsAuthentication({ authentication }: TestCard, offSession: boolean, isSetUp: boolean): boolean {
   if (authentication === 'when_present') return !offSession;
   return authentication === 'always' || (authentication === 'until_set_up' && !isSetUp);
+}
+
+function multicaptureOf(form: Form): { request_multicapture?: string } {
+  const asked = text(group(group(form, 'payment_method_options'), 'card'), 'request_multicapture');
+  return asked ? { request_multicapture: asked } : {};
 }
 
 function allowsMulticapture(intent: PaymentIntent, brand: string): boolean {

@@ -116,14 +116,14 @@ export function createPaymentMethods(books: Books, emit: Emit) {
     },
 
     deleteCustomer(id: string) {
-      books.get('customer', id);
+      const customer = books.get('customer', id);
       for (const method of books.all('payment_method')) {
         if (method.customer === id) {
           method.customer = null;
           usedUp.add(method.id);
         }
       }
-      books.remove(id);
+      books.remove(customer);
       return { id, object: 'customer' as const, deleted: true as const };
     },
   };

@@ -75,6 +75,7 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
       charge.refunded = false;
     }
     emit('refund.updated', refund, previous);
+    emit('charge.refund.updated', refund, previous);
     if (status === 'failed') emit('refund.failed', refund);
     return refund;
   }

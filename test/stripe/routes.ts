@@ -1,6 +1,6 @@
 // Which paths of Stripe's API the stand-in serves, under the names they have in Stripe's OpenAPI document.
-import type { Form } from './form.js';
-import { text } from './form.js';
+import { StripeRefusal } from './errors.js';
+import { type Form, texts } from './form.js';
 import type { Books, Kind, OfKind } from './objects.js';
 import type { PaymentIntents } from './payment-intents.js';
 import type { PaymentMethods } from './payment-methods.js';
@@ -23,14 +23,19 @@ interface Parts {
   webhooks: Webhooks;
 }
 
+const PAGING: readonly string[] = ['created', 'ending_before', 'expand', 'limit', 'starting_after'];
+
 export function createRoutes({ books, intents, methods, refunds, webhooks }: Parts) {
   /** A list narrowed by those of the query's parameters that are fields of what is listed. */
   const listOf =
     <K extends Kind>(kind: K, url: string, ...fields: (keyof OfKind<K> & string)[]): Handler =>
-    (query) =>
-      books.list(kind, url, query, (object) =>
-        fields.every((field) => [undefined, object[field]].includes(text(query, field))),
+    (query) => {
+      const notServed = Object.keys(query).find((name) => ![...PAGING, ...fields].includes(name));
+      if (notServed) throw new StripeRefusal(501, { type: 'api_error', message: `Not in the stand-in: ${notServed}.` });
+      return books.list(kind, url, query, (object) =>
+        fields.every((field) => query[field] === undefined || query[field] === object[field]),
       );
+    };
   const one =
     (kind: Kind): Handler =>
     (_form, id) =>
@@ -63,7 +68,12 @@ export function createRoutes({ books, intents, methods, refunds, webhooks }: Par
     'GET /v1/payment_methods/{payment_method}': one('payment_method'),
     'POST /v1/payment_methods/{payment_method}/attach': (form, id) => methods.attach(id, form),
     'POST /v1/payment_methods/{payment_method}/detach': (_form, id) => methods.detach(id),
-    'GET /v1/events': listOf('event', '/v1/events', 'type'),
+    'GET /v1/events': ({ types, ...query }) => {
+      const wanted = texts({ types }, 'types');
+      return types === undefined
+        ? listOf('event', '/v1/events', 'type')(query, '')
+        : books.list('event', '/v1/events', query, ({ type }) => wanted.includes(type));
+    },
     'GET /v1/events/{id}': one('event'),
     'GET /v1/webhook_endpoints': (query) => {
       const page = books.list('webhook_endpoint', '/v1/webhook_endpoints', query, () => true);

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Stripe from 'stripe';
 import { StripeRefusal } from './errors.js';
 import { type Form, parseForm, texts } from './form.js';
 import { type Answer, createIdempotency } from './idempotency.js';
@@ -21,8 +22,7 @@ import { createRefunds } from './refunds.js';
 import { createRoutes } from './routes.js';
 import { createWebhooks, type Webhooks } from './webhooks.js';
 
-/** The version that the installed `stripe` package asks for. */
-const API_VERSION = '2026-10-28.endive';
+const API_VERSION = Stripe.API_VERSION;
 
 export interface StripeStandIn {
   /** For `new Stripe(secretKey, options)`. */
@@ -128,10 +128,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
       }
     }
 
-    const answer = await (method === 'POST' && key ? idempotently(key, path, JSON.stringify(params), work) : work());
-    const wrong = contract?.faultOf(route.name, JSON.parse(answer.body));
-    if (wrong) violations.push(`${method} ${path}: ${wrong}`);
-    return answer;
+    return method === 'POST' && key ? idempotently(key, path, JSON.stringify(params), work) : work();
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -147,6 +144,8 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
       violations.push(`${recorded.method} ${recorded.path}: ${error instanceof Error ? error.stack : error}`);
       return answerOf(API_ERROR);
     });
+    const wrong = contract?.faultOf(routeOf(recorded.method, recorded.path)?.name, JSON.parse(answer.body));
+    if (wrong) violations.push(`${recorded.method} ${recorded.path}: ${wrong}`);
     if (fault === 'reply lost') return void request.socket.destroy();
     recorded.status = answer.status;
     if (answer.replayed) recorded.replayed = true;

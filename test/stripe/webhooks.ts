@@ -93,8 +93,7 @@ export function createWebhooks(books: Books, seconds: () => number, apiVersion: 
     },
 
     deleteEndpoint(id: string) {
-      books.get('webhook_endpoint', id);
-      books.remove(id);
+      books.remove(books.get('webhook_endpoint', id));
       return { id, object: 'webhook_endpoint' as const, deleted: true as const };
     },
   };
