@@ -227,6 +227,11 @@ export function refundableBy({ captures, refunds }: Payment, { operationId }: Au
   return sum(amountsOf(captured)) - sum(amountsOf(refunded));
 }
 
+/** A refund may be made in parts, of several authorisations; the first has the id of the whole. */
+export function partsOf({ refunds }: Payment, operationId: string): readonly Refund[] {
+  return refunds.filter((one) => one.operationId === operationId || one.operationId.startsWith(`${operationId}#`));
+}
+
 export function isDisputed({ disputes }: Payment): boolean {
   return disputes.some(({ status }) => status === 'open');
 }
@@ -240,18 +245,22 @@ function amountsOf(entries: readonly { amount: number }[]): number[] {
   return entries.map(({ amount }) => amount);
 }
 
-export type PaymentStatus =
-  | 'not_paid'
-  | 'pending'
-  | 'requires_action'
-  | 'authorised'
-  | 'partially_captured'
-  | 'captured'
-  | 'partially_refunded'
-  | 'refunded'
-  | 'disputed'
-  | 'declined'
-  | 'voided';
+/** What callers are told of a payment. */
+export const PAYMENT_STATUSES = [
+  'not_paid',
+  'pending',
+  'requires_action',
+  'authorised',
+  'partially_captured',
+  'captured',
+  'partially_refunded',
+  'refunded',
+  'disputed',
+  'declined',
+  'voided',
+] as const;
+
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
 export function paymentStatusOf(state: Payment | null): PaymentStatus {
   if (!state) return 'not_paid';

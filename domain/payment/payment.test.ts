@@ -509,38 +509,43 @@ describe('The ledger of a payment, under any sequence of commands', () => {
   const amount = fc.integer({ min: 0, max: 700 });
   const commands: fc.Arbitrary<PaymentCommand> = fc.oneof(
     fc.constantFrom(request, recordAuthorised, requestVoid, recordVoided, recordDisputeOpened, recordDisputeLost),
-    authorisations.map((operationId) => ({ ...renew, operationId })),
-    fc.tuple(authorisations, fc.integer({ min: 1, max: 10 }), fc.boolean()).map(([operationId, hundreds, several]) => ({
-      type: 'RecordAuthorised',
-      operationId,
-      amount: hundreds * 100,
-      providerRef: `ref ${operationId}`,
-      ...(several && { multicapture }),
-    })),
+    authorisations.map((operationId): PaymentCommand => ({ ...renew, operationId })),
+    fc.tuple(authorisations, fc.integer({ min: 1, max: 10 }), fc.boolean()).map(
+      ([operationId, hundreds, several]): PaymentCommand => ({
+        type: 'RecordAuthorised',
+        operationId,
+        amount: hundreds * 100,
+        providerRef: `ref ${operationId}`,
+        ...(several && { multicapture }),
+      }),
+    ),
     fc
       .tuple(authorisations, fc.constantFrom(recordDeclined, recordUnknown, recordLapsed, recordActionRequired))
-      .map(([operationId, command]) => ({ ...command, operationId })),
+      .map(([operationId, command]): PaymentCommand => ({ ...command, operationId })),
     fc
       .tuple(operations, amount, amount, fc.boolean())
-      .map(([n, part, rest, final]) => ({ ...capture, operationId: `c${n}`, amount: part, rest, final })),
+      .map(
+        ([n, part, rest, final]): PaymentCommand => ({ ...capture, operationId: `c${n}`, amount: part, rest, final }),
+      ),
     fc
       .tuple(operations, fc.constantFrom(recordCaptured, recordCaptured, recordCaptureFailed))
-      .map(([n, command]) => ({ ...command, operationId: `c${n}` })),
-    fc.tuple(operations, amount).map(([n, part]) => ({ ...refund, operationId: `r${n}`, amount: part + 1 })),
+      .map(([n, command]): PaymentCommand => ({ ...command, operationId: `c${n}` })),
+    fc
+      .tuple(operations, amount)
+      .map(([n, part]): PaymentCommand => ({ ...refund, operationId: `r${n}`, amount: part + 1 })),
     fc
       .tuple(operations, fc.constantFrom(recordRefunded, recordRefunded, recordRefundFailed))
-      .map(([n, command]) => ({ ...command, operationId: `r${n}` })),
+      .map(([n, command]): PaymentCommand => ({ ...command, operationId: `r${n}` })),
   );
 
   it('captures no more than was authorised, refunds no more than was captured and not disputed, and holds nothing once voided', () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 60, size: 'max' }), (sequence) => {
-        let state: Payment | null = null;
+        let before: Payment | null = null;
         for (const command of [request, ...sequence]) {
-          const before: Payment | null = state;
-          const decision = payment.decide(command, state, TEST_NOW);
+          const decision = payment.decide(command, before, TEST_NOW);
           if (isRejection(decision)) continue;
-          state = fold(payment, state as Payment | null, decision, TEST_NOW);
+          const state: Payment = fold(payment, before as Payment | null, decision, TEST_NOW)!;
           const asked = (all: readonly { status: string; amount: number }[]) =>
             all.reduce((total, { status, amount }) => total + (status === 'failed' ? 0 : amount), 0);
           expect(asked(state.captures)).to.be.at.most(1000);
@@ -555,8 +560,9 @@ describe('The ledger of a payment, under any sequence of commands', () => {
           expect(refundedOf(state)).to.be.at.most(capturedOf(state));
           if (state.void) {
             expect(heldOf(state)).to.equal(0);
-            expect(asked(state.captures)).to.equal(asked(before?.captures ?? []), 'nothing is captured any more');
+            expect(asked(state.captures)).to.be.at.most(asked(before?.captures ?? []), 'nothing more is captured');
           }
+          before = state;
         }
       }),
       { numRuns: 500 },

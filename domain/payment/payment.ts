@@ -16,12 +16,13 @@ import {
   notCapturedOf,
   type Payment,
   type PaymentKey,
+  partsOf,
   refundableBy,
   refundableOf,
 } from './ledger.js';
 
 export type { Authorisation, Payment, PaymentStatus } from './ledger.js';
-export { capturedOf, heldOf, paymentStatusOf, refundableOf, refundedOf } from './ledger.js';
+export { capturedOf, heldOf, PAYMENT_STATUSES, paymentStatusOf, refundableOf, refundedOf } from './ledger.js';
 export { dueCall, type ProviderCall } from './provider-calls.js';
 
 /** So long before what is held lapses it may be renewed. */
@@ -254,7 +255,7 @@ function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): De
 function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decision {
   const { operationId, amount, reason } = command;
   const { paymentId } = state;
-  const known = state.refunds.filter((refund) => isPartOf(refund.operationId, operationId));
+  const known = partsOf(state, operationId);
   if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
   if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for what the bank decides.`);
   const left = refundableOf(state);
@@ -275,10 +276,6 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
 
 function partId(operationId: string, part: number): string {
   return part === 1 ? operationId : `${operationId}#${part}`;
-}
-
-function isPartOf(id: string, operationId: string): boolean {
-  return id === operationId || id.startsWith(`${operationId}#`);
 }
 
 /** A refund that was made can still come back from the customer's bank as failed. */

@@ -1,0 +1,188 @@
+// The ledger of a payment, for support: what happened to the money, and giving some of it back.
+import { z } from 'zod';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { amountSchema, moneySchema, sum } from '../../domain/kernel/money.js';
+import { paymentIdSchema } from '../../domain/order/events.js';
+import { reasonSchema } from '../../domain/payment/events.js';
+import { authorisationsOf, partsOf, type Refund } from '../../domain/payment/ledger.js';
+import {
+  capturedOf,
+  heldOf,
+  PAYMENT_STATUSES,
+  type Payment,
+  payment,
+  paymentStatusOf,
+  refundableOf,
+  refundedOf,
+} from '../../domain/payment/payment.js';
+import type { PaymentOperations } from '../processes/payment-operations.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import { shows } from './answers.js';
+
+const params = z.strictObject({ id: z.string().meta({ example: 'payment_1' }) });
+const text = z.string();
+const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
+
+const refundAnswer = z
+  .strictObject({
+    id: text,
+    amount: moneySchema,
+    reason: text,
+    status: z.enum(['requested', 'refunded', 'failed']),
+    requestedAt: time,
+    failure: text.optional().meta({ description: 'Why the provider would not' }),
+  })
+  .meta({ id: 'Refund' });
+
+const paymentAnswer = z
+  .strictObject({
+    id: text,
+    orderId: text,
+    status: z.enum(PAYMENT_STATUSES),
+    held: moneySchema.meta({ description: 'Authorised, and can still be captured' }),
+    captured: moneySchema,
+    refunded: moneySchema,
+    refundable: moneySchema.meta({ description: 'captured − refunds asked for or made − disputes' }),
+    authorisations: z.array(
+      z.strictObject({
+        id: text,
+        provider: text,
+        method: text,
+        amount: moneySchema,
+        status: text,
+        requestedAt: time,
+        providerRef: text.optional(),
+        declineCode: text.optional(),
+        captureBefore: time.optional(),
+      }),
+    ),
+    captures: z.array(
+      z.strictObject({
+        id: text,
+        amount: moneySchema,
+        status: z.enum(['requested', 'captured', 'failed']),
+        requestedAt: time,
+        failure: text.optional(),
+      }),
+    ),
+    refunds: z.array(refundAnswer),
+    disputes: z.array(
+      z.strictObject({ id: text, amount: moneySchema, reason: text, status: z.enum(['open', 'won', 'lost']) }),
+    ),
+  })
+  .meta({ id: 'Payment' });
+
+export interface PaymentEndpointsDeps {
+  runner: CommandRunner;
+  payments: PaymentOperations;
+}
+
+export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/payments/{id}',
+      summary: 'The ledger of a payment',
+      roles: ['support'],
+      params,
+      answers: { 200: paymentAnswer },
+      async handle({ params }) {
+        const stream = streamOf(askedId(paymentIdSchema, params.id));
+        const loaded = await runner.load(payment, stream);
+        return shows(200, viewOf(loaded.state, params.id), stream, loaded);
+      },
+    }) as Endpoint,
+    endpoint({
+      method: 'post',
+      path: '/v1/payments/{id}/refunds',
+      summary: 'Give back some of what was captured',
+      roles: ['support'],
+      idempotency: 'required',
+      params,
+      body: z.strictObject({
+        amount: amountSchema.min(1).meta({ description: 'Minor units of the currency of the payment' }),
+        reason: reasonSchema,
+      }),
+      answers: { 201: refundAnswer },
+      async handle({ params, body, command, newId }) {
+        const paymentId = askedId(paymentIdSchema, params.id);
+        const stream = streamOf(paymentId);
+        const operationId = newId('refund');
+        const meta = command();
+        await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...body }, meta);
+        const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
+        return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
+      },
+    }) as Endpoint,
+  ];
+}
+
+function originOf({ correlationId, actor }: CommandMeta) {
+  return { correlationId, actor };
+}
+
+function viewOf(state: Payment | null, id: string): z.output<typeof paymentAnswer> {
+  if (!state) throw new Problem('not_found', `There is no ${id}.`);
+  const money = moneyOf(state);
+  return {
+    id,
+    orderId: state.orderId,
+    status: paymentStatusOf(state),
+    held: money(state.authorisation ? heldOf(state) : 0),
+    captured: money(capturedOf(state)),
+    refunded: money(refundedOf(state)),
+    refundable: money(refundableOf(state)),
+    authorisations: authorisationsOf(state).map((one) => ({
+      id: one.operationId,
+      provider: one.provider,
+      method: one.method,
+      amount: money(one.amount),
+      status: one.status,
+      requestedAt: timeOf(one.requestedAt),
+      ...(one.providerRef !== undefined && { providerRef: one.providerRef }),
+      ...(one.declineCode !== undefined && { declineCode: one.declineCode }),
+      ...(one.captureBefore !== undefined && { captureBefore: one.captureBefore }),
+    })),
+    captures: state.captures.map(({ operationId, amount, status, requestedAt, reason }) => ({
+      id: operationId,
+      amount: money(amount),
+      status,
+      requestedAt: timeOf(requestedAt),
+      ...(reason !== undefined && { failure: reason }),
+    })),
+    refunds: state.refunds.map((refund) => refundView(state, [refund])),
+    disputes: state.disputes.map(({ disputeId, amount, reason, status }) => ({
+      id: disputeId,
+      amount: money(amount),
+      reason,
+      status,
+    })),
+  };
+}
+
+/** Of parts: what is not made yet, or failed, says how the whole stands. */
+function refundView(state: Payment, parts: readonly Refund[]): z.output<typeof refundAnswer> {
+  const { operationId, reason, requestedAt } = parts[0]!;
+  const open = parts.find(({ status }) => status !== 'refunded');
+  return {
+    id: operationId,
+    amount: moneyOf(state)(sum(parts.map(({ amount }) => amount))),
+    reason,
+    status: open?.status ?? 'refunded',
+    requestedAt: timeOf(requestedAt),
+    ...(open?.failure !== undefined && { failure: open.failure }),
+  };
+}
+
+/** A payment that was voided before anything was asked has no currency, and no amounts but 0. */
+function moneyOf({ authorisation }: Payment) {
+  const currency = authorisation?.currency ?? 'XXX';
+  return (amount: number) => ({ amount, currency });
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
