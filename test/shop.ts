@@ -42,7 +42,7 @@ export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postc
 /** Whose tokens are their ids. */
 const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];
 
-const unsealed: PersonalData = {
+export const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
   forget: async () => {},

@@ -5,6 +5,7 @@ import { type Db, MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
 import { agenda } from '../../projections/models/agenda.js';
 import { catalogue } from '../../projections/models/catalogue.js';
+import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
@@ -13,6 +14,7 @@ import { unitsSold } from '../../projections/models/units-sold.js';
 import {
   agendaContract,
   catalogueContract,
+  currentCartsContract,
   ordersContract,
   productPageContract,
   productSearchContract,
@@ -28,6 +30,7 @@ import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
 import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
 import { createPostgresCatalogue } from './catalogue.postgres.js';
+import { createPostgresCurrentCarts } from './current-carts.postgres.js';
 import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
 import { postgresTable } from './postgres.js';
@@ -57,6 +60,8 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   describe('The orders', () => ordersContract(open(orders, (model) => createPostgresOrders(pool, model))));
   describe('The stock', () => stockContract(open(stock, (model) => stockQueries(postgresTable(pool, model)))));
   describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
+  describe('The current carts', () =>
+    currentCartsContract(open(currentCarts, (model) => createPostgresCurrentCarts(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
   describe('The product search', () =>
     productSearchContract(open(productSearch, (model) => createPostgresProductSearch(pool, model))));

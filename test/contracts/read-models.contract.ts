@@ -4,6 +4,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
@@ -281,5 +282,24 @@ export function agendaContract(open: Open<AgendaQueries>): void {
     expect(await model.queries.due(later, 10)).to.deep.equal(stuck);
     expect(await model.queries.due(later, 1)).to.deep.equal(stuck.slice(0, 1));
     expect(await model.queries.due(later - 3_600_000, 10)).to.deep.equal([]);
+  });
+}
+
+export function currentCartsContract(open: Open<CurrentCartQueries>): void {
+  it('name the cart that each customer opened last, unless it is submitted', async () => {
+    const shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500, 10);
+    const first = await fill(shop, { MUG: 1 });
+    const second = await fill(shop, { MUG: 1 });
+    await show(shop, model);
+    expect(await model.queries.of(ADA.customerId!)).to.equal(second);
+    expect(await model.queries.of(BOB.customerId!)).to.equal(undefined);
+    await shop.submit(second);
+    await show(shop, model);
+    expect(await model.queries.of(ADA.customerId!)).to.equal(first);
+    await shop.submit(first);
+    await show(shop, model);
+    expect(await model.queries.of(ADA.customerId!)).to.equal(undefined);
   });
 }

@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import { type CartCommand, cart } from '../../domain/cart/cart.js';
+import { EPOCH, historyOf, project } from '../../test/read-models.js';
+import { currentCarts } from './current-carts.js';
+
+const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+const mug = { sku: 'MUG', title: 'Mug', quantity: 1 };
+const ready: CartCommand[] = [
+  { type: 'CreateCart', cartId: 'cart_1', customerId: 'customer_1', currency: 'GBP' },
+  { type: 'AddCartLine', lineId: 'line_1', ...mug, unitPrice: { amount: 500, currency: 'GBP' } },
+  { type: 'SetShippingAddress', address },
+  { type: 'ChooseShippingMethod', method: 'standard' },
+];
+const submit: CartCommand = {
+  type: 'SubmitCart',
+  number: '1000000',
+  lines: [{ id: '1', ...mug, unitPrice: 500, total: 500 }],
+  shipping: { method: 'standard', amount: 0 },
+  provider: 'test',
+  paymentMethod: 'pm_card_visa',
+};
+const time = (version: number) => new Date(EPOCH + version * 1_000).toISOString();
+const shown = (...commands: CartCommand[]) => project(currentCarts, historyOf(cart, commands).events).get('cart_1');
+
+describe('The current carts', () => {
+  const known = { cartId: 'cart_1', customerId: 'customer_1' };
+
+  it('hold a cart from when it was created, and since when it is open again', () => {
+    expect(shown(...ready)).to.deep.equal({ ...known, openAt: time(1) });
+    const failed: CartCommand = { type: 'ReopenCart', orderId: 'order_1', reason: 'out_of_stock' };
+    expect(shown(...ready, submit, failed)).to.deep.equal({ ...known, openAt: time(6) });
+  });
+
+  it('leave out what is submitted or merged', () => {
+    expect(shown(...ready, submit)).to.deep.equal(known);
+    expect(shown(...ready, { type: 'HandOverCart', toCartId: 'cart_2' })).to.deep.equal(known);
+  });
+});
