@@ -1,0 +1,221 @@
+import { expect } from 'chai';
+import { isRejection } from '../kernel/errors.js';
+import type { OrderLine } from '../order/events.js';
+import { type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
+import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
+import { TEST_NOW } from '../testing/given-when-then.js';
+import { holdUnpaid, settlementEnd, settlementSteps } from './settlement.js';
+
+const ids = { paymentId: 'payment_7', orderId: 'order_7' };
+const lines: OrderLine[] = [
+  { id: '1', sku: 'MUG', quantity: 2, title: 'Mug', unitPrice: 500, total: 1000 },
+  { id: '2', sku: 'CUP', quantity: 1, title: 'Cup', unitPrice: 200, total: 200 },
+];
+const contents: OrderContents = {
+  orderId: ids.orderId,
+  customerId: 'customer_1',
+  placedBy: 'customer',
+  currency: 'GBP',
+  lines,
+  shipping: { method: 'standard', amount: 300 },
+  coupons: [{ code: 'TENOFF', amount: 0 }],
+};
+const TOTAL = 1500;
+
+const mug = [{ lineId: '1', quantity: 1 }];
+const sendMug: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: mug };
+const sendRest: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_2' };
+const cancelMug: OrderCommand = { type: 'CancelLines', cancellationId: 'cancellation_1', lines: mug, reason: 'x' };
+const cancelRest: OrderCommand = { type: 'CancelLines', cancellationId: 'cancellation_2', reason: 'x' };
+const returnMug: OrderCommand = { type: 'ReceiveReturn', returnId: 'return_1', lines: mug };
+
+const authorised = (multicapture: boolean): PaymentCommand[] => [
+  {
+    type: 'RequestAuthorisation',
+    operationId: 'authorise',
+    ...ids,
+    amount: TOTAL,
+    currency: 'GBP',
+    provider: 'test',
+    method: 'm',
+  },
+  {
+    type: 'RecordAuthorised',
+    operationId: 'authorise',
+    amount: TOTAL,
+    providerRef: 'ref',
+    ...(multicapture && { multicapture: true as const }),
+  },
+];
+
+function ledgerAfter(state: Payment | null, command: PaymentCommand): Payment {
+  const decision = payment.decide(command, state, TEST_NOW);
+  if (isRejection(decision)) throw new Error(decision.detail);
+  return decision.reduce((ledger, event) => payment.evolve(ledger, event, TEST_NOW), state)!;
+}
+
+/** An order and its payment. The commands are decided one after the other, and each operation is settled at once but the last. */
+function worldOf(commands: OrderCommand[], multicapture = true) {
+  let made: Order | null = null;
+  let ledger: Payment | null = null;
+  const toOrder = (command: OrderCommand) => {
+    const decision = order.decide(command, made, TEST_NOW);
+    if (isRejection(decision)) throw new Error(decision.detail);
+    made = decision.reduce((state: Order | null, event) => order.evolve(state, event, TEST_NOW), made);
+  };
+  const toPayment = (command: PaymentCommand) => {
+    ledger = ledgerAfter(ledger, command);
+  };
+  const settle = () => {
+    for (const step of settlementSteps(made!, made!.unsettled[0]!, ledger!)) {
+      if (step.aggregate !== 'payment') continue;
+      for (const { command } of step.commands) {
+        toPayment(command);
+        if (command.type === 'RequestCapture' && ledger!.captures.at(-1)!.operationId === command.operationId) {
+          toPayment({ type: 'RecordCaptured', operationId: command.operationId });
+        }
+        if (command.type === 'RequestRefund') toPayment({ type: 'RecordRefunded', operationId: command.operationId });
+      }
+    }
+    toOrder({ type: 'SettleOperation', operationId: made!.unsettled[0]!.operationId });
+  };
+
+  for (const command of [{ type: 'PlaceOrder', contents } as const, { type: 'ConfirmOrder' } as const])
+    toOrder(command);
+  for (const command of authorised(multicapture)) toPayment(command);
+  for (const [n, command] of commands.entries()) {
+    toOrder(command);
+    if (n < commands.length - 1) settle();
+  }
+  return { order: made! as Order, payment: ledger! as Payment };
+}
+
+/** The commands that follow the last of these, by stream. */
+function followOf(commands: OrderCommand[], multicapture = true) {
+  const { order: made, payment: ledger } = worldOf(commands, multicapture);
+  return settlementSteps(made, made.unsettled.at(-1)!, ledger).flatMap((step) =>
+    step.commands.map(({ stream, command }) => [stream, command]),
+  );
+}
+
+const take = (type: string, sku: string, quantity: number, operationId: string) => [
+  `stock#${sku}@main`,
+  { type, sku, location: 'main', reservationId: ids.orderId, operationId, quantity },
+];
+const captureOf = (operationId: string, amount: number, rest: number) => [
+  'payment#7',
+  { type: 'RequestCapture', operationId: `${operationId}/capture`, amount, rest, final: rest === 0 },
+];
+const refundOf = (operationId: string, amount: number, reason: string) => [
+  'payment#7',
+  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason },
+];
+const voidOf = (operationId: string) => [
+  'payment#7',
+  { type: 'RequestVoid', operationId: `${operationId}/void`, ...ids },
+];
+
+describe('The settlement of a fulfilment', () => {
+  it('takes the units out of stock, records the dispatch and captures their share, with the shipping first', () => {
+    expect(followOf([sendMug])).to.deep.equal([
+      take('ShipReservation', 'MUG', 1, 'shipment_1'),
+      ['shipment#1', { type: 'RecordDispatch' }],
+      captureOf('shipment_1', 800, 700),
+    ]);
+    expect(followOf([sendMug, sendRest])).to.deep.equal([
+      take('ShipReservation', 'CUP', 1, 'shipment_2'),
+      take('ShipReservation', 'MUG', 1, 'shipment_2'),
+      ['shipment#2', { type: 'RecordDispatch' }],
+      captureOf('shipment_2', 700, 0),
+    ]);
+  });
+
+  it('holds an order whose money could not be had', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug]);
+    const operation = made.unsettled[0]!;
+    const endOf = (...commands: PaymentCommand[]) =>
+      settlementEnd(made, operation, commands.reduce(ledgerAfter, ledger)).map(({ command }) => command.type);
+    const capture = { type: 'RequestCapture', operationId: 'shipment_1/capture', amount: 800, rest: 700 } as const;
+    expect(endOf(capture)).to.deep.equal(['SettleOperation']);
+    const failed = { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'lapsed' } as const;
+    expect(endOf(capture, failed)).to.deep.equal(['HoldOrder', 'SettleOperation']);
+    expect(holdUnpaid(made, 'shipment_1').map(({ command }) => command.type)).to.deep.equal(['HoldOrder']);
+    expect(holdUnpaid({ ...made, status: 'completed' }, 'shipment_1')).to.deep.equal([]);
+  });
+});
+
+describe('The settlement of a cancellation', () => {
+  it('of the whole order releases stock and coupons and lets the money go', () => {
+    expect(followOf([cancelRest])).to.deep.equal([
+      take('ReleaseReservation', 'CUP', 1, 'cancellation_2'),
+      take('ReleaseReservation', 'MUG', 2, 'cancellation_2'),
+      voidOf('cancellation_2'),
+      ['coupon#TENOFF', { type: 'ReleaseRedemption', code: 'TENOFF', orderId: ids.orderId }],
+    ]);
+  });
+
+  it('of a part only releases its stock: less will be captured', () => {
+    expect(followOf([cancelMug])).to.deep.equal([take('ReleaseReservation', 'MUG', 1, 'cancellation_1')]);
+    expect(followOf([cancelMug, sendRest]).at(-1)).to.deep.equal(captureOf('shipment_2', 1000, 0));
+  });
+
+  it('of what was left lets the rest of the money go, and keeps the coupons', () => {
+    expect(followOf([sendMug, cancelRest])).to.deep.equal([
+      take('ReleaseReservation', 'CUP', 1, 'cancellation_2'),
+      take('ReleaseReservation', 'MUG', 1, 'cancellation_2'),
+      voidOf('cancellation_2'),
+    ]);
+  });
+
+  it('refunds what was captured ahead, where money can be captured only once', () => {
+    expect(followOf([sendMug, cancelMug], false).at(-1)).to.deep.equal(refundOf('cancellation_1', 500, 'cancellation'));
+    expect(followOf([sendMug, cancelMug, cancelRest], false).at(-1)).to.deep.equal(
+      refundOf('cancellation_2', 200, 'cancellation'),
+    );
+  });
+});
+
+describe('The settlement of a return', () => {
+  it('puts the units where they came from, records the receipt and refunds what was paid for them', () => {
+    expect(followOf([sendMug, returnMug])).to.deep.equal([
+      [
+        'stock#MUG@main',
+        { type: 'ReturnStock', sku: 'MUG', location: 'main', movementId: 'return_1', quantity: 1, writtenOff: false },
+      ],
+      ['return#1', { type: 'RecordReceived', lines: mug, amount: 500 }],
+      refundOf('return_1', 500, 'return'),
+    ]);
+  });
+
+  it('tells what is written off apart from what is sold again', () => {
+    const both: OrderCommand = {
+      type: 'ReceiveReturn',
+      returnId: 'return_1',
+      lines: [...mug, { lineId: '1', quantity: 1, writtenOff: true }],
+    };
+    const moved = followOf([sendRest, both]).slice(0, 2) as [string, { movementId: string; writtenOff: boolean }][];
+    expect(moved.map(([, { movementId, writtenOff }]) => [movementId, writtenOff])).to.deep.equal([
+      ['return_1', false],
+      ['return_1/written-off', true],
+    ]);
+  });
+
+  it('never refunds above what was captured, and nothing twice', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
+    const refunds = (state: Payment) =>
+      settlementSteps(made, made.unsettled.at(-1)!, state).flatMap((step) =>
+        step.aggregate === 'payment' ? step.commands.map(({ command }) => command) : [],
+      );
+    const some = ledgerAfter(ledger, { type: 'RequestRefund', operationId: 'kind', amount: 600, reason: 'x' });
+    expect(refunds(some)).to.deep.include({
+      type: 'RequestRefund',
+      operationId: 'return_1/refund',
+      amount: 200,
+      reason: 'return',
+    });
+    const all = ledgerAfter(some, { type: 'RequestRefund', operationId: 'kinder', amount: 200, reason: 'x' });
+    expect(refunds(all)).to.deep.equal([]);
+    const [own] = refunds(ledger);
+    expect(refunds(ledgerAfter(ledger, own!))).to.deep.equal([]);
+  });
+});
