@@ -111,6 +111,18 @@ describe('A coupon', () => {
     expect(given(history).state.redeemed).to.equal(2);
   });
 
+  it('knows each of its many orders until that one gives back', () => {
+    const orders = Array.from({ length: 300 }, (_, n) => `order_${n}`);
+    const all = given([defined({ limitPerCustomer: 300 }), ...orders.map((id) => redeemed(id))]).state;
+    expect(coupon.decide(redeem('order_300'), all, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+    const [some, rest] = [orders.slice(0, 150), orders.slice(150)];
+    const left = fold(coupon, all, some.map(released), TEST_NOW);
+    expect(left.redeemed).to.equal(150);
+    for (const id of rest) expect(coupon.decide(redeem(id), left, TEST_NOW)).to.deep.equal([]);
+    for (const id of some) expect(coupon.decide(redeem(id), left, TEST_NOW)).to.include({ rejected: 'conflict' });
+    expect(fold(coupon, left, rest.map(released), TEST_NOW).redemptions).to.deep.equal([]);
+  });
+
   it('is redeemed by so many orders at most, whatever its terms say', () => {
     const full = { ...given([defined({ limit: MAX_REDEMPTIONS + 1 })]).state, redeemed: MAX_REDEMPTIONS };
     expect(coupon.decide(redeem('order_1'), full, TEST_NOW)).to.include({ rejected: 'rule_violated' });

@@ -10,6 +10,12 @@ import { isValidAt } from './validity.js';
 /** Orders that one code can be redeemed by, whatever its limit: each stays in the state, since it may give back one day. */
 export const MAX_REDEMPTIONS = 20_000;
 
+/** Redemptions are kept in batches of this size, so that adding or taking away one copies little. */
+const REDEMPTION_BATCH = 64;
+
+/** Order → customer. */
+type Batch = Readonly<Record<string, string>>;
+
 interface CouponKey {
   code: string;
 }
@@ -26,8 +32,7 @@ export interface Coupon {
   terms: CouponTerms | null;
   /** How many orders redeem it now. */
   redeemed: number;
-  /** Order → customer, grouped by the order's last character so that recording one copies little. */
-  redemptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  redemptions: readonly Batch[];
   /** Orders that gave back within the retry horizon; `at` in ms of the log's clock. */
   released: readonly { orderId: string; at: number }[];
 }
@@ -35,7 +40,7 @@ export interface Coupon {
 export const coupon: Decider<CouponCommand, Coupon, CouponEvent> = {
   category: 'coupon',
   events: couponEvents,
-  initialState: { terms: null, redeemed: 0, redemptions: {}, released: [] },
+  initialState: { terms: null, redeemed: 0, redemptions: [], released: [] },
   decide,
   evolve,
   snapshot: { foldVersion: 1, every: 500 },
@@ -93,40 +98,46 @@ function evolve(state: Coupon, { type, data }: CouponEvent, at: number): Coupon 
       return { ...state, terms: data.terms };
     case 'CouponRedeemed': {
       const { orderId, customerId } = data;
-      const group = { ...groupOf(orderId, state), [orderId]: customerId };
-      return { ...state, redeemed: state.redeemed + 1, redemptions: withGroup(orderId, state, group) };
+      const redemptions = withOrder(state.redemptions, orderId, customerId);
+      return { ...state, redeemed: state.redeemed + 1, redemptions };
     }
     case 'CouponReleased': {
       const { orderId } = data;
       const recent = state.released.filter((release) => release.at + RETRY_HORIZON_MS >= at);
       const released = [...recent, { orderId, at }];
       if (!isRedeemedBy(orderId, state)) return { ...state, released };
-      const { [orderId]: _, ...group } = groupOf(orderId, state);
-      return { ...state, released, redeemed: state.redeemed - 1, redemptions: withGroup(orderId, state, group) };
+      const redemptions = withoutOrder(state.redemptions, orderId);
+      return { ...state, released, redeemed: state.redeemed - 1, redemptions };
     }
   }
 }
 
-function isRedeemedBy(orderId: string, state: Coupon): boolean {
-  return Object.hasOwn(groupOf(orderId, state), orderId);
+function isRedeemedBy(orderId: string, { redemptions }: Coupon): boolean {
+  return redemptions.some((batch) => Object.hasOwn(batch, orderId));
 }
 
 function hasReleased(orderId: string, { released }: Coupon): boolean {
   return released.some((release) => release.orderId === orderId);
 }
 
-function timesRedeemedBy(customerId: string, redemptions: Coupon['redemptions']): number {
+function timesRedeemedBy(customerId: string, redemptions: readonly Batch[]): number {
   let times = 0;
-  for (const group of Object.values(redemptions)) {
-    for (const orderId in group) if (group[orderId] === customerId) times++;
+  for (const batch of redemptions) {
+    for (const orderId in batch) if (batch[orderId] === customerId) times++;
   }
   return times;
 }
 
-function groupOf(orderId: string, { redemptions }: Coupon): Readonly<Record<string, string>> {
-  return redemptions[orderId.slice(-1)] ?? {};
+function withOrder(redemptions: readonly Batch[], orderId: string, customerId: string): readonly Batch[] {
+  const last = redemptions.at(-1);
+  if (!last || Object.keys(last).length >= REDEMPTION_BATCH) return [...redemptions, { [orderId]: customerId }];
+  return [...redemptions.slice(0, -1), { ...last, [orderId]: customerId }];
 }
 
-function withGroup(orderId: string, { redemptions }: Coupon, group: Readonly<Record<string, string>>) {
-  return { ...redemptions, [orderId.slice(-1)]: group };
+function withoutOrder(redemptions: readonly Batch[], orderId: string): readonly Batch[] {
+  return redemptions.flatMap((batch) => {
+    if (!Object.hasOwn(batch, orderId)) return [batch];
+    const { [orderId]: _, ...others } = batch;
+    return Object.keys(others).length > 0 ? [others] : [];
+  });
 }

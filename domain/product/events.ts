@@ -6,7 +6,7 @@ import { priceSchema } from '../kernel/money.js';
 import { taxCategorySchema } from '../tariffs/events.js';
 
 /** Heaviest unit, in grams: a tonne. */
-export const MAX_WEIGHT = 1_000_000;
+const MAX_WEIGHT = 1_000_000;
 
 export const productIdSchema = idSchema('product');
 

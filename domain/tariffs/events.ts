@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
 
-/** Most zones of one shipping method, and most steps of the rates of one zone. */
+/** Most zones of one shipping method: they fit one commit with room to spare. */
 const MAX_ZONES = 20;
+/** Most rates of one zone. */
 const MAX_STEPS = 50;
 
 /** A row of a table: `gb-reduced`, `standard`. */

@@ -1,0 +1,64 @@
+import { expect } from 'chai';
+import { coupon, couponStream } from '../../domain/coupon/coupon.js';
+import { catalogue } from '../../domain/events.js';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { problemOf } from '../../test/call-endpoint.js';
+import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
+import { createCommandRunner } from '../runtime/command-runner.js';
+
+const TENTH = { kind: 'percentage', basisPoints: 1_000 };
+
+describe('The endpoints of coupons', () => {
+  let shop: Shop;
+  const put = (code: string, body: unknown) => shop.call(`put /v1/coupons/${code}`, { caller: KEEPER, body });
+  const get = (code: string) => shop.call(`get /v1/coupons/${code}`, { caller: SUPPORT });
+
+  beforeEach(() => {
+    shop = createShop();
+  });
+
+  it('define a coupon and define it anew', async () => {
+    const { status, body, seen, version } = await put('SPRING', TENTH);
+    expect(status).to.equal(200);
+    expect(body).to.deep.equal({ code: 'SPRING', terms: TENTH, redeemed: 0 });
+    expect([...seen!]).to.deep.equal([['coupon#SPRING', 1]]);
+    expect((await put('SPRING', TENTH)).version).to.equal(version);
+    const limited = { ...TENTH, limit: 5, validUntil: '2030-01-01T00:00:00.000Z' };
+    expect((await put('SPRING', limited)).body.terms).to.deep.equal(limited);
+    expect((await get('SPRING')).body).to.deep.equal({ code: 'SPRING', terms: limited, redeemed: 0 });
+  });
+
+  it('know no coupon that was never defined', async () => {
+    await problemOf(get('SPRING'), 'not_found');
+    await problemOf(get('spring time'), 'not_found');
+  });
+
+  for (const { what, limits, report } of [
+    { what: 'in total', limits: { limit: 5 }, report: 'vendurehq/vendure#4660' },
+    { what: 'for one customer', limits: { limitPerCustomer: 5 }, report: 'saleor/saleor#15855' },
+  ]) {
+    it(`keep the limit ${what} when many orders redeem at once, in two processes (${report})`, async () => {
+      await put('SPRING', { ...TENTH, ...limits });
+      const { store, personal, runner } = shop;
+      const runners = [runner, createCommandRunner({ store, catalogue, personal, clock: Date.now })];
+      const orders = Array.from({ length: 40 }, (_, n) => `order_${n}`);
+      const outcomes = await Promise.all(orders.map((orderId, n) => redeem(runners[n % 2]!, orderId)));
+      expect(outcomes.filter((outcome) => outcome === 'redeemed')).to.have.length(5);
+      expect(outcomes.filter((outcome) => outcome === 'rule_violated')).to.have.length(35);
+      expect((await get('SPRING')).body.redeemed).to.equal(5);
+    });
+  }
+
+  async function redeem(runner: Shop['runner'], orderId: string): Promise<string> {
+    const command = { type: 'RedeemCoupon', code: 'SPRING', orderId, customerId: 'customer_ada' } as const;
+    const actor = { type: 'process', id: 'checkout' } as const;
+    const meta = { id: `checkout ${orderId}`, issuedAt: Date.now(), correlationId: 'request', actor };
+    try {
+      await runner.execute(coupon, couponStream('SPRING'), command, meta);
+      return 'redeemed';
+    } catch (error) {
+      if (isProblem(error)) return error.code;
+      throw error;
+    }
+  }
+});

@@ -1,0 +1,59 @@
+// Keeping coupons: their terms, and how often each is redeemed.
+import { z } from 'zod';
+import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
+import { couponTermsSchema } from '../../domain/coupon/events.js';
+import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId } from '../../domain/kernel/id.js';
+import { couponCodeSchema } from '../../domain/order/events.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { shows } from './answers.js';
+
+const couponAnswer = z
+  .strictObject({
+    code: couponCodeSchema,
+    terms: couponTermsSchema,
+    redeemed: z.int().meta({ description: 'Orders that redeem it; one that gave back does not count' }),
+  })
+  .meta({ id: 'Coupon' });
+
+export interface CouponEndpointsDeps {
+  runner: CommandRunner;
+}
+
+export function couponEndpoints({ runner }: CouponEndpointsDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'put',
+      path: '/v1/coupons/{code}',
+      summary: 'Define a coupon, or give it other terms; what was redeemed stays redeemed',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: z.strictObject({ code: couponCodeSchema.meta({ example: 'SPRING10' }) }),
+      body: couponTermsSchema,
+      answers: { 200: couponAnswer },
+      async handle({ params: { code }, body: terms, command }) {
+        const defined = { type: 'DefineCoupon', code, terms } as const;
+        return answer(code, await runner.execute(coupon, couponStream(code), defined, command()));
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/coupons/{code}',
+      summary: 'The terms of a coupon, and how often it is redeemed',
+      roles: ['catalogue', 'support'],
+      params: z.strictObject({ code: z.string().meta({ example: 'SPRING10' }) }),
+      answers: { 200: couponAnswer },
+      async handle({ params }) {
+        const code = askedId(couponCodeSchema, params.code);
+        return answer(code, await runner.load(coupon, couponStream(code)));
+      },
+    }),
+  ] as Endpoint[];
+}
+
+function answer(code: string, loaded: Loaded<Coupon>): Reply {
+  const { terms, redeemed } = loaded.state;
+  if (!terms) throw new Problem('not_found', `There is no coupon ${code}.`);
+  return shows(200, { code, terms, redeemed }, couponStream(code), loaded);
+}
