@@ -8,18 +8,20 @@ import { currentCartEndpoints } from '../commands/endpoints/current-carts.js';
 import { createTariffs } from '../commands/endpoints/current-tariffs.js';
 import { createOrderNumbers } from '../commands/endpoints/order-numbers.js';
 import { createOwnCarts } from '../commands/endpoints/own-carts.js';
+import { paymentEndpoints } from '../commands/endpoints/payments.js';
 import { createPrices } from '../commands/endpoints/prices.js';
 import { productEndpoints } from '../commands/endpoints/products.js';
 import { stockEndpoints } from '../commands/endpoints/stock.js';
 import { createSubmissions } from '../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
+import { testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
 import { createUsableCoupons } from '../commands/endpoints/usable-coupons.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
-import { streamOf } from '../domain/kernel/id.js';
+import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { orderLines } from '../domain/order/order.js';
@@ -48,11 +50,11 @@ export const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-export function createShop({ provider = createTestProvider() } = {}) {
-  const log = createMemoryLog();
+/** On the `log` of another shop it is a second process beside it. */
+export function createShop({ provider = createTestProvider(), log = createMemoryLog() } = {}) {
   const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
-  const { skuOwners, stock: allocator, checkout: process } = openProcesses({ runner, provider });
+  const { skuOwners, payments, stock: allocator, checkout: process } = openProcesses({ runner, provider });
   const ownCarts = createOwnCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
   const orders = createOrderReader({ store, personal: unsealed });
@@ -72,6 +74,12 @@ export function createShop({ provider = createTestProvider() } = {}) {
     ...tariffEndpoints({ runner, tariffs }),
     ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
+    ...paymentEndpoints({ runner, payments }),
+    ...testPaymentEndpoints({
+      runner,
+      bank: createTestProvider(),
+      onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
+    }),
   ]);
 
   let commands = 0;

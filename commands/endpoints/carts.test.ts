@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
+import { coupon, couponStream } from '../../domain/coupon/coupon.js';
+import type { CouponTerms } from '../../domain/coupon/events.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
 
@@ -7,6 +10,19 @@ const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 describe('The endpoints of carts', () => {
   let shop: Shop;
   const call = (target: string, body?: unknown, caller = ADA) => shop.call(target, { caller, body });
+
+  const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
+  const define = (code: string, terms: CouponTerms) => keep(`coupons/${code}`, terms);
+  const redeem = (code: string) => {
+    const command = { type: 'RedeemCoupon', code, orderId: 'order_other', customerId: 'customer_other' } as const;
+    const meta = {
+      id: code,
+      issuedAt: Date.now(),
+      correlationId: 'request',
+      actor: { type: 'process', id: 'tests' },
+    } as const;
+    return shop.runner.execute(coupon, couponStream(code), command, meta);
+  };
 
   beforeEach(async () => {
     shop = createShop();
@@ -71,5 +87,80 @@ describe('The endpoints of carts', () => {
     const id = await fill(shop, {});
     const { body } = await call(`get /v1/carts/${id}/shipping-methods`);
     expect(body.data).to.deep.include({ method: 'standard', title: 'Standard delivery', amount: GBP(0) });
+  });
+
+  it('lose no line and no address to edits from several devices at once (vendure#2187, #2041, #3398)', async () => {
+    const operation = fc.record({
+      sku: fc.constantFrom('MUG', 'CUP', 'JUG'),
+      quantity: fc.integer({ min: 1, max: 9 }),
+      device: fc.nat({ max: 2 }),
+    });
+    await sell(shop, 'JUG', 700);
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 2, maxLength: 12 }), async (operations) => {
+        const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
+        const devices = [shop, createShop({ log: shop.log }), createShop({ log: shop.log })];
+        const edits = operations.map(({ device, ...body }) =>
+          devices[device]!.call(`post /v1/carts/${id}/lines`, { caller: ADA, body }),
+        );
+        const address = devices[1]!.call(`put /v1/carts/${id}/shipping-address`, { caller: ADA, body: ADDRESS });
+        await Promise.all([...edits, address]);
+        const { body } = await call(`get /v1/carts/${id}`);
+        const expected: Record<string, number> = {};
+        for (const { sku, quantity } of operations) expected[sku] = (expected[sku] ?? 0) + quantity;
+        const lines: { sku: string; quantity: number }[] = body.lines;
+        expect(Object.fromEntries(lines.map(({ sku, quantity }) => [sku, quantity]))).to.deep.equal(expected);
+        expect(lines).to.have.length(Object.keys(expected).length);
+        expect(body.shippingAddress).to.deep.equal(ADDRESS);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('show what coupons, tax and shipping make of the price', async () => {
+    await define('SPRING', { kind: 'percentage', basisPoints: 1_000 });
+    await keep('tax-rates/gb', { country: 'GB', basisPoints: 2_000 });
+    const zones = [{ currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
+    await keep('shipping-methods/express', { title: 'Express', zones });
+    const id = await fill(shop, { MUG: 2 });
+    expect((await call(`put /v1/carts/${id}/shipping-method`, { method: 'express' })).body).to.deep.include({
+      shipping: GBP(500),
+      tax: GBP(300),
+      total: GBP(1800),
+    });
+    const { body } = await call(`post /v1/carts/${id}/coupons/spring`);
+    expect(body).to.deep.include({
+      coupons: [{ code: 'SPRING', amount: GBP(100) }],
+      subtotal: GBP(1000),
+      discount: GBP(100),
+      tax: GBP(280),
+      includedTax: GBP(0),
+      total: GBP(1680),
+    });
+    expect(body.lines[0]).to.deep.include({ total: GBP(1000), discount: GBP(100), tax: GBP(180) });
+    expect((await call(`delete /v1/carts/${id}/coupons/SPRING`)).body).to.deep.include({
+      coupons: [],
+      total: GBP(1800),
+    });
+    const { data } = (await call(`get /v1/carts/${id}/shipping-methods`)).body;
+    expect(data.map(({ method, amount }: { method: string; amount: unknown }) => [method, amount])).to.deep.equal([
+      ['standard', GBP(0)],
+      ['express', GBP(500)],
+    ]);
+    await problemOf(call(`put /v1/carts/${id}/shipping-method`, { method: 'pigeon' }), 'rule_violated');
+  });
+
+  it('say why a coupon cannot be used', async () => {
+    const id = await fill(shop, { MUG: 2 });
+    const refusalOf = async (code: string) =>
+      (await problemOf(call(`post /v1/carts/${id}/coupons/${code}`), 'rule_violated')).message;
+    await define('OVER', { kind: 'free_shipping', validUntil: '2020-01-01T00:00:00.000Z' });
+    await define('GONE', { kind: 'free_shipping', limit: 1 });
+    await redeem('GONE');
+    expect(await refusalOf('NONE')).to.match(/no coupon NONE/);
+    expect(await refusalOf('a%20b')).to.match(/no coupon/);
+    expect(await refusalOf('OVER')).to.match(/not valid/);
+    expect(await refusalOf('GONE')).to.match(/used up/);
+    await problemOf(call(`post /v1/carts/${id}/coupons/OVER`, undefined, BOB), 'not_found');
   });
 });

@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import { cart } from '../../domain/cart/cart.js';
+import { coupon, couponStream } from '../../domain/coupon/coupon.js';
+import type { CouponTerms } from '../../domain/coupon/events.js';
+import { streamOf } from '../../domain/kernel/id.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
@@ -12,6 +16,19 @@ describe('The checkout endpoint', () => {
   let cartId: string;
   const checkout = (body: unknown = VISA, options = {}) =>
     shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body, ...options });
+
+  const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
+  const define = (code: string, terms: CouponTerms) => keep(`coupons/${code}`, terms);
+  const redeem = (code: string) => {
+    const command = { type: 'RedeemCoupon', code, orderId: 'order_other', customerId: 'customer_other' } as const;
+    const meta = {
+      id: code,
+      issuedAt: Date.now(),
+      correlationId: 'request',
+      actor: { type: 'process', id: 'tests' },
+    } as const;
+    return shop.runner.execute(coupon, couponStream(code), command, meta);
+  };
 
   beforeEach(async () => {
     shop = createShop();
@@ -125,5 +142,91 @@ describe('The checkout endpoint', () => {
     const declined = { paymentMethod: 'pm_card_visa_chargeDeclined' };
     await problemOf(checkout(declined, { key: 'k' }), 'payment_declined');
     await problemOf(checkout(declined, { key: 'k' }), 'conflict');
+  });
+
+  it('makes one order of a cart that two tabs submit, each asking another process (woocommerce#62659)', async () => {
+    const other = createShop({ log: shop.log });
+    const [first, second] = await Promise.all([
+      checkout(),
+      other.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: VISA }),
+    ]);
+    expect(second.body.id).to.equal(first.body.id);
+    expect([...shop.log.streams.keys()].filter((stream) => stream.startsWith('order#'))).to.have.length(1);
+  });
+
+  it('can be tried again after each failure, until it succeeds (medusa#12481)', async () => {
+    await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
+    await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
+    await problemOf(checkout(), 'out_of_stock');
+    await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 2 } });
+    expect((await checkout()).status).to.equal(201);
+    const { state } = await shop.runner.load(stockItem, 'stock#MUG@main');
+    expect(state).to.include({ onHand: 2, reserved: 0, committed: 2 });
+  });
+
+  it('does not begin to order what was short a moment ago', async () => {
+    await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
+    await problemOf(checkout(), 'out_of_stock');
+    const before = [...shop.log.streams.keys()];
+    expect((await problemOf(checkout(), 'out_of_stock')).extra.available).to.deep.equal({ MUG: 1 });
+    expect([...shop.log.streams.keys()]).to.deep.equal(before);
+  });
+
+  it('takes the goods from where they are', async () => {
+    await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 5 } });
+    await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
+    expect((await checkout()).status).to.equal(201);
+    const { state } = await shop.runner.load(stockItem, 'stock#MUG@leeds');
+    expect(state).to.include({ onHand: 5, committed: 2 });
+  });
+
+  it('numbers orders so that people can read them', async () => {
+    expect((await checkout()).body.number).to.equal('1000000');
+    cartId = await fill(shop, { MUG: 1 });
+    expect((await checkout()).body.number).to.equal('1000001');
+  });
+
+  it('orders at the price that was quoted', async () => {
+    await define('SPRING', { kind: 'percentage', basisPoints: 1_000 });
+    await define('MANY', { kind: 'amount', ...GBP(100), minimum: GBP(5_000) });
+    await keep('tax-rates/gb', { country: 'GB', basisPoints: 2_000 });
+    for (const code of ['SPRING', 'MANY']) await shop.call(`post /v1/carts/${cartId}/coupons/${code}`, { caller: ADA });
+    const quoted = (await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body;
+    const { body } = await checkout({ ...VISA, total: quoted.total });
+    expect(quoted.total).to.deep.equal(GBP(1080));
+    expect(body.total).to.deep.equal(GBP(1080));
+    const { state } = await shop.runner.load(cart, streamOf(cartId));
+    expect(state!.submission!.coupons).to.deep.equal([{ code: 'SPRING', amount: 100 }]);
+    const { total, tax, discount, coupons } = (await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body;
+    expect({ total, tax, discount, coupons }).to.deep.equal({
+      total: GBP(1080),
+      tax: GBP(180),
+      discount: GBP(100),
+      coupons: [{ code: 'SPRING', amount: GBP(100) }],
+    });
+  });
+
+  it('tells of a total above the one that was seen, and takes a lower one silently', async () => {
+    const { extra } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
+    expect(extra).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
+    expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
+  });
+
+  it('refuses coupons that have run out or changed since they were applied', async () => {
+    await define('SPRING', { kind: 'percentage', basisPoints: 1_000, limit: 1 });
+    await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
+    await define('SPRING', { kind: 'percentage', basisPoints: 500, limit: 1 });
+    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING has other terms/);
+    await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
+    await redeem('SPRING');
+    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING is used up/);
+    await shop.call(`delete /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
+    expect((await checkout()).body.total).to.deep.equal(GBP(1000));
+  });
+
+  it('refuses a shipping method that does not go there', async () => {
+    const zones = [{ countries: ['FR'], currency: 'GBP', by: 'flat', rates: [{ amount: 100 }] }];
+    await keep('shipping-methods/standard', { title: 'Standard', zones });
+    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/does not send/);
   });
 });
