@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
+import { PAYMENT_STATUSES } from '../payment/ledger.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
@@ -27,9 +28,7 @@ export const orderViewSchema = z
     id: z.string().meta({ example: 'order_536365' }),
     number: z.string().meta({ description: 'What people call it', example: '536365' }),
     status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'cancelled']),
-    paymentStatus: z
-      .enum(['not_paid', 'pending', 'authorised', 'partially_captured', 'captured', 'declined', 'voided'])
-      .meta({ description: 'Follows from the payment' }),
+    paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Follows from the payment' }),
     fulfilmentStatus: z
       .enum(['not_fulfilled', 'partially_fulfilled', 'fulfilled'])
       .meta({ description: 'Follows from what was sent' }),

@@ -9,14 +9,17 @@ import { type CurrentCarts, currentCartEndpoints } from '../../commands/endpoint
 import { createTariffs } from '../../commands/endpoints/current-tariffs.js';
 import { createOrderNumbers } from '../../commands/endpoints/order-numbers.js';
 import { createOwnCarts } from '../../commands/endpoints/own-carts.js';
+import { paymentEndpoints } from '../../commands/endpoints/payments.js';
 import { createPrices } from '../../commands/endpoints/prices.js';
 import { productEndpoints } from '../../commands/endpoints/products.js';
 import { stockEndpoints } from '../../commands/endpoints/stock.js';
 import { createSubmissions } from '../../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../../commands/endpoints/tariffs.js';
+import { testPaymentEndpoints } from '../../commands/endpoints/test-payments.js';
 import { createUsableCoupons } from '../../commands/endpoints/usable-coupons.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
+import { siblingId } from '../../domain/kernel/id.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';
@@ -24,6 +27,7 @@ import { orderQueries } from '../../read-api/queries/orders.js';
 import { productQueries } from '../../read-api/queries/products.js';
 import { stockQuery } from '../../read-api/queries/stock.js';
 import { createApp } from '../http/app.js';
+import { createTestProvider } from '../payments/test-provider.js';
 import { enginesAway } from './reachable.js';
 import {
   APP,
@@ -35,6 +39,7 @@ import {
   IDEMPOTENCY,
   LOG,
   METRICS,
+  PAYMENTS,
   PERSONAL_DATA,
   PROJECTOR_HOSTS,
   QUERIES,
@@ -51,7 +56,7 @@ const SHOP = { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 
 export const apiModule = new ContainerModule(({ bind }) => {
   bind(ENDPOINTS)
     .toResolvedValue(
-      (runner, process, store, personal, sessions, tokens, clock, queries, { visibility }, skuOwners) => {
+      (runner, process, store, personal, sessions, tokens, clock, queries, { visibility }, skuOwners, payments) => {
         const prices = createPrices({ runner, skuOwners });
         const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
@@ -79,6 +84,12 @@ export const apiModule = new ContainerModule(({ bind }) => {
           ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
           ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
           checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
+          ...paymentEndpoints({ runner, payments }),
+          ...testPaymentEndpoints({
+            runner,
+            bank: createTestProvider(),
+            onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
+          }),
           ...productQueries({
             catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
             productPage: { queries: queries.productPage, visibility: visibility.productPage },
@@ -89,7 +100,19 @@ export const apiModule = new ContainerModule(({ bind }) => {
           configQuery(SHOP),
         ];
       },
-      [RUNNER, CHECKOUT, EVENT_STORE, PERSONAL_DATA, SESSIONS, TOKENS, CLOCK, QUERIES, READ_MODELS, SKU_OWNERS],
+      [
+        RUNNER,
+        CHECKOUT,
+        EVENT_STORE,
+        PERSONAL_DATA,
+        SESSIONS,
+        TOKENS,
+        CLOCK,
+        QUERIES,
+        READ_MODELS,
+        SKU_OWNERS,
+        PAYMENTS,
+      ],
     )
     .inSingletonScope();
 
