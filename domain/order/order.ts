@@ -52,6 +52,7 @@ export interface Order {
   orderId: string;
   customerId: string;
   paymentId: string;
+  currency: string;
   status: 'placed' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
   /** Nothing is sent until it is resumed. */
   held: boolean;
@@ -185,7 +186,7 @@ function fulfil(
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const { orderId } = state;
-  const units = lines ? unitsAsked(state, lines, openOf, 'open') : allOpen(state);
+  const units = unitsToSend(state, lines);
   if (isRejection(units)) return units;
   const after = disposedOf(state, 'fulfilled', units);
   const data = {
@@ -207,7 +208,7 @@ function cancelLines(
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const { orderId } = state;
-  const units = lines ? unitsAsked(state, lines, openOf, 'open') : allOpen(state);
+  const units = unitsToSend(state, lines);
   if (isRejection(units)) return units;
   const after = disposedOf(state, 'cancelled', units);
   const cancelled: OrderEvent = {
@@ -231,7 +232,7 @@ function receiveReturn(
   { returnId, lines }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
-  const units = unitsAsked(state, lines, ({ fulfilled, returned }) => fulfilled - returned, 'with the customer');
+  const units = unitsToReturn(state, lines);
   if (isRejection(units)) return units;
   const amount = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
@@ -248,6 +249,15 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
     return [{ type: 'OrderSettled', data: { orderId, operationId } }];
   }
   return acted(state, operationId) ? [] : reject('not_found', `${orderId} knows no operation ${operationId}.`);
+}
+
+/** Those asked for, or all that are open: they can be sent or cancelled. */
+export function unitsToSend(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
+  return asked ? unitsAsked(state, asked, openOf, 'open') : allOpen(state);
+}
+
+export function unitsToReturn(state: Order, asked: readonly LineUnits[]): LineUnits[] | Rejection {
+  return unitsAsked(state, asked, ({ fulfilled, returned }) => fulfilled - returned, 'with the customer');
 }
 
 /** Summed by line, if there are so many of each. */
@@ -350,11 +360,12 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
 }
 
 function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Order {
-  const { orderId, customerId, paymentId, lines, shipping, taxIncluded, coupons = [], allocation } = data;
+  const { orderId, customerId, paymentId, currency, lines, shipping, taxIncluded, coupons = [], allocation } = data;
   return {
     orderId,
     customerId,
     paymentId,
+    currency,
     status: 'placed',
     held: false,
     lines: lines.map(({ id, sku, quantity, total, discount, tax }) => ({

@@ -21,25 +21,35 @@ export function shareOf(amount: number, part: number, whole: number): number {
   return Number((BigInt(amount) * BigInt(part)) / BigInt(whole));
 }
 
-/** All in minor units: Σ lines + shipping + tax − discount = total. Tax that prices include is told apart and not added. */
+/** All in minor units. `includedTax` is what prices contain; it is not added. */
+export interface Totals {
+  subtotal: number;
+  discount: number;
+  tax: number;
+  includedTax?: number;
+  total: number;
+}
+
+/** The one rule by which a cart and an order add up: Σ lines + shipping + tax − discount = total. */
 export function totalsOf({
   lines,
   shipping,
   taxIncluded,
 }: {
   lines: readonly { total: number; discount?: number | undefined; tax?: number | undefined }[];
-  shipping: Charge;
+  shipping?: Charge | undefined;
   taxIncluded?: true | undefined;
-}) {
+}): Totals {
+  const charges = shipping ? [...lines, shipping] : lines;
   const subtotal = sum(lines.map(({ total }) => total));
-  const discount = sum([...lines, shipping].map((charge) => charge.discount ?? 0));
-  const taxes = sum([...lines, shipping].map((charge) => charge.tax ?? 0));
+  const discount = sum(charges.map((charge) => charge.discount ?? 0));
+  const taxes = sum(charges.map((charge) => charge.tax ?? 0));
   const tax = taxIncluded ? 0 : taxes;
   return {
     subtotal,
     discount,
     tax,
     ...(taxIncluded && { includedTax: taxes }),
-    total: subtotal + shipping.amount + tax - discount,
+    total: subtotal + (shipping?.amount ?? 0) + tax - discount,
   };
 }

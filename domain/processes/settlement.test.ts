@@ -116,16 +116,16 @@ const voidOf = (operationId: string) => [
 ];
 
 describe('The settlement of a fulfilment', () => {
-  it('takes the units out of stock, records the dispatch and captures their share, with the shipping first', () => {
+  it('records the dispatch, takes the units out of stock and captures their share, with the shipping first', () => {
     expect(followOf([sendMug])).to.deep.equal([
-      take('ShipReservation', 'MUG', 1, 'shipment_1'),
       ['shipment#1', { type: 'RecordDispatch' }],
+      take('ShipReservation', 'MUG', 1, 'shipment_1'),
       captureOf('shipment_1', 800, 700),
     ]);
     expect(followOf([sendMug, sendRest])).to.deep.equal([
+      ['shipment#2', { type: 'RecordDispatch' }],
       take('ShipReservation', 'CUP', 1, 'shipment_2'),
       take('ShipReservation', 'MUG', 1, 'shipment_2'),
-      ['shipment#2', { type: 'RecordDispatch' }],
       captureOf('shipment_2', 700, 0),
     ]);
   });

@@ -35,7 +35,7 @@ type Of<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 export function settlementSteps(order: Order, operation: Operation, payment: Payment): readonly SettlementStep[] {
   switch (operation.kind) {
     case 'fulfilment':
-      return [takeParcels(order, operation, 'ShipReservation'), dispatch(operation), capture(operation, payment)];
+      return [dispatch(operation), takeParcels(order, operation, 'ShipReservation'), capture(operation, payment)];
     case 'cancellation':
       return [
         takeParcels(order, operation, 'ReleaseReservation'),

@@ -1,0 +1,111 @@
+// What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed.
+import { z } from 'zod';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { lineUnitsSchema } from '../../domain/order/events.js';
+import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
+import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
+import type { Settlement } from '../processes/settlement.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import { findOrder } from './own-orders.js';
+
+const params = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
+const reason = z.string().min(1).max(200);
+const cancelBody = z.strictObject({
+  lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
+  reason: reason.default('cancelled'),
+});
+
+/** Reads an order as its customer sees it, from its streams: never behind. */
+interface OrderReader {
+  byId(orderId: string): Promise<OrderView | undefined>;
+}
+
+export interface OrderEndpointsDeps {
+  runner: CommandRunner;
+  settlement: Pick<Settlement, 'attempt'>;
+  orders: OrderReader;
+}
+
+type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
+
+export function orderEndpoints({ runner, settlement, orders }: OrderEndpointsDeps): Endpoint[] {
+  async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
+    const { params, body, caller, requestId, command, newId } = request;
+    const { status } = await findOrder({ runner }, params.id, caller);
+    const stream = streamOf(params.id);
+    const { lines, reason } = body;
+    if (status === 'placed' && !lines) {
+      const commitNo = await cancelledBeforeConfirmed(stream, reason, request);
+      if (commitNo !== undefined) return shown(params.id, [[stream, commitNo]]);
+    }
+    const cancellationId = newId('cancellation');
+    const meta = { ...command(), id: operationCommandId(cancellationId) };
+    await runner.execute(order, stream, { type: 'CancelLines', cancellationId, lines, reason }, meta);
+    return shown(params.id, await settlement.attempt(params.id, { correlationId: requestId, actor: meta.actor }));
+  }
+
+  /** Undefined if it was confirmed first: then it is cancelled like any other confirmed one. */
+  async function cancelledBeforeConfirmed(
+    stream: StreamId,
+    reason: string,
+    { command }: Pick<OrderRequest, 'command'>,
+  ): Promise<number | undefined> {
+    try {
+      const { position } = await runner.execute(order, stream, { type: 'CancelOrder', reason }, command('whole'));
+      return position.commitNo;
+    } catch (error) {
+      if (isProblem(error, 'conflict')) return undefined;
+      throw error;
+    }
+  }
+
+  function change<B>(
+    word: string,
+    summary: string,
+    body: z.ZodType<B> | undefined,
+    commandOf: (body: B) => OrderCommand,
+  ): Endpoint {
+    return endpoint({
+      method: 'post',
+      path: `/v1/orders/{id}/${word}`,
+      summary,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      ...(body && { body }),
+      answers: { 200: orderViewSchema },
+      async handle({ params, body, caller, command }: OrderRequest<B>) {
+        await findOrder({ runner }, params.id, caller);
+        const stream = streamOf(params.id);
+        const { position } = await runner.execute(order, stream, commandOf(body), command());
+        return shown(params.id, [[stream, position.commitNo]]);
+      },
+    }) as Endpoint;
+  }
+
+  async function shown(orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
+    return { status: 200, body: await orders.byId(orderId), seen };
+  }
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/cancel',
+      summary: 'Cancel what is not sent of an order, or some of it; money that was taken for it is given back',
+      roles: ['customer', 'support'],
+      idempotency: 'required',
+      params,
+      body: cancelBody,
+      answers: { 200: orderViewSchema },
+      handle: cancel,
+    }) as Endpoint,
+    change('hold', 'Send nothing of an order until it is resumed', z.strictObject({ reason }), ({ reason }) => ({
+      type: 'HoldOrder',
+      reason,
+    })),
+    change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
+  ];
+}

@@ -1,0 +1,22 @@
+// Orders for those who may act on them: support, and customers for their own. What belongs to somebody else is not there.
+import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { orderIdSchema } from '../../domain/order/events.js';
+import { type Order, order } from '../../domain/order/order.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+
+/** Throws `not_found` unless the caller may see it. */
+export async function findOrder(
+  { runner }: { runner: Pick<CommandRunner, 'load'> },
+  id: string,
+  caller: Caller,
+): Promise<Order> {
+  const { state } = await runner.load(order, streamOf(askedId(orderIdSchema, id)));
+  if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
+  return state;
+}
+
+export function mayAct(caller: Caller, { customerId }: { customerId: string }): boolean {
+  return caller.role === 'support' || customerOf(caller) === customerId;
+}

@@ -1,0 +1,177 @@
+// Sending back: a return is requested, approved or declined, and received; what was paid for what came back is refunded.
+import { z } from 'zod';
+import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
+import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import {
+  type Caller,
+  type Endpoint,
+  type EndpointRequest,
+  endpoint,
+  type Reply,
+} from '../../domain/kernel/endpoint.js';
+import { isRejection, Problem } from '../../domain/kernel/errors.js';
+import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { moneySchema } from '../../domain/kernel/money.js';
+import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
+import { operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
+import type { Settlement } from '../processes/settlement.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { beside, shows } from './answers.js';
+import { findOrder, mayAct } from './own-orders.js';
+
+const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
+const params = z.strictObject({ id: z.string().meta({ example: 'return_7Q2mXw' }) });
+const requestedLines = z.array(lineUnitsSchema.extend({ reason: returnReasonSchema })).min(1);
+
+const receiveBody = z.strictObject({
+  lines: z
+    .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
+    .min(1)
+    .optional()
+    .meta({ description: 'Without: all that was announced, to be sold again' }),
+});
+
+const returnAnswer = z
+  .strictObject({
+    id: z.string(),
+    orderId: z.string(),
+    status: z.enum(['requested', 'approved', 'declined', 'received']),
+    lines: requestedLines,
+    declineReason: z.string().optional(),
+    received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
+    refund: moneySchema.optional().meta({ description: 'What was paid for it' }),
+  })
+  .meta({ id: 'Return' });
+
+export interface ReturnEndpointsDeps {
+  runner: CommandRunner;
+  settlement: Pick<Settlement, 'attempt'>;
+}
+
+type ReturnRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
+
+export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): Endpoint[] {
+  async function request({
+    params,
+    body,
+    caller,
+    command,
+    newId,
+  }: ReturnRequest<{ lines: z.output<typeof requestedLines> }>): Promise<Reply> {
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, customerId } = known;
+    const units = unitsToReturn(known, body.lines);
+    if (isRejection(units)) throw new Problem(units.rejected, units.detail, units.extra);
+    const returnId = newId('return');
+    const requested: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: body.lines };
+    const outcome = await runner.execute(returns, streamOf(returnId), requested, beside(command()));
+    return { ...shown(201, outcome, known), headers: { Location: `/v1/returns/${returnId}` } };
+  }
+
+  async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
+    const { params, body, caller, requestId, command } = request;
+    const known = await load(params.id, caller);
+    const { returnId, orderId, status } = known;
+    if (status !== 'approved' && status !== 'received') {
+      throw new Problem('conflict', `${returnId} is ${status}; only an approved return can be received.`);
+    }
+    const lines = receivedLines(known, body.lines);
+    const meta = { ...beside(command()), id: operationCommandId(returnId) };
+    await runner.execute(order, streamOf(orderId), { type: 'ReceiveReturn', returnId, lines }, meta);
+    const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
+    return { ...(await read(request)), seen };
+  }
+
+  async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
+    const { returnId, orderId } = await load(params.id, caller);
+    const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
+    return shown(200, outcome, await findOrder({ runner }, orderId, caller));
+  }
+
+  async function read({ params, caller }: Pick<ReturnRequest, 'params' | 'caller'>): Promise<Reply> {
+    const { returnId, orderId } = await load(params.id, caller);
+    const loaded = await runner.load(returns, streamOf(returnId));
+    return shown(200, loaded, await findOrder({ runner }, orderId, caller));
+  }
+
+  async function load(id: string, caller: Caller): Promise<Return> {
+    const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
+    if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
+    return state;
+  }
+
+  const step = <B>(
+    word: string,
+    summary: string,
+    body: z.ZodType<B> | undefined,
+    handle: (request: ReturnRequest<B>) => Promise<Reply>,
+  ) =>
+    endpoint({
+      method: 'post',
+      path: `/v1/returns/{id}/${word}`,
+      summary,
+      roles: ['support'],
+      idempotency: 'required',
+      params,
+      ...(body && { body }),
+      answers: { 200: returnAnswer },
+      handle,
+    }) as Endpoint;
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/returns',
+      summary: 'Ask to send back what was sent of an order',
+      roles: ['customer', 'support'],
+      idempotency: 'accepted',
+      params: orderParams,
+      body: z.strictObject({ lines: requestedLines }),
+      answers: { 201: returnAnswer },
+      handle: request,
+    }) as Endpoint,
+    step('approve', 'Agree to a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
+    step('decline', 'Refuse a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
+      decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
+    ),
+    step('receive', 'A return has arrived: stock takes it back and its money is refunded', receiveBody, receive),
+    endpoint({
+      method: 'get',
+      path: '/v1/returns/{id}',
+      summary: 'One return',
+      roles: ['customer', 'support'],
+      params,
+      answers: { 200: returnAnswer },
+      handle: read,
+    }) as Endpoint,
+  ];
+}
+
+/** All that was announced, or as much of it as did arrive. */
+function receivedLines(
+  { returnId, lines: announced }: Return,
+  arrived: z.output<typeof receiveBody>['lines'],
+): ReturnedUnits[] {
+  if (!arrived) return announced.map(({ lineId, quantity }) => ({ lineId, quantity }));
+  const left = new Map<string, number>();
+  for (const { lineId, quantity } of announced) left.set(lineId, (left.get(lineId) ?? 0) + quantity);
+  return arrived.map(({ lineId, quantity, writeOff }) => {
+    const rest = (left.get(lineId) ?? 0) - quantity;
+    if (rest < 0) throw new Problem('rule_violated', `${returnId} announced fewer units of line ${lineId}.`);
+    left.set(lineId, rest);
+    return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
+  });
+}
+
+function shown(status: number, loaded: Loaded<Return | null>, { currency }: { currency: string }): Reply {
+  const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
+  const body = {
+    id: returnId,
+    orderId,
+    status: phase,
+    lines,
+    ...(declineReason !== undefined && { declineReason }),
+    ...(received && { received: received.lines, refund: { amount: received.amount, currency } }),
+  };
+  return shows(status, body, streamOf(returnId), loaded);
+}
