@@ -1,5 +1,5 @@
 // The stock of one SKU at one location. available = onHand − reserved − committed never falls below −backorderLimit,
-// and every movement, reservation and operation id acts once.
+// every movement and reservation id acts once, and every operation once on each reservation.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
@@ -366,7 +366,8 @@ function take(
   const lessened = { ...item, [pool]: item[pool] - quantity };
   const taken = { ...held?.taken, ...(operationId && { [operationId]: quantity }) };
   if (held?.status === 'committed' && quantity < leftOf(held)) return hold(lessened, reservationId, { ...held, taken });
-  return [reservationId, ...Object.keys(taken)].reduce<StockItem>((ended, id) => remember(ended, id, how, at), {
+  const operations = Object.keys(taken).map((operation) => operationOn(reservationId, operation));
+  return [reservationId, ...operations].reduce<StockItem>((ended, id) => remember(ended, id, how, at), {
     ...lessened,
     reservations,
   });
@@ -389,9 +390,19 @@ function actedAs(item: StockItem, id: string): Acted | undefined {
   return undefined;
 }
 
-function hasActed(item: StockItem, held: Reservation | undefined, { operationId }: Part): boolean {
+function hasActed(
+  item: StockItem,
+  held: Reservation | undefined,
+  { reservationId, operationId }: { reservationId: string } & Part,
+): boolean {
   if (operationId === undefined) return false;
-  return Object.hasOwn(held?.taken ?? {}, operationId) || actedAs(item, operationId) !== undefined;
+  return held
+    ? Object.hasOwn(held.taken ?? {}, operationId)
+    : actedAs(item, operationOn(reservationId, operationId)) !== undefined;
+}
+
+function operationOn(reservationId: string, operationId: string): string {
+  return `${operationId} of ${reservationId}`;
 }
 
 function leftOf({ quantity, status, taken = {} }: Reservation): number {

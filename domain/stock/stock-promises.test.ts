@@ -1,0 +1,277 @@
+// What stock promises under any sequence of commands, repeated, late and in any order, against a model that knows the books only.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { isRejection } from '../kernel/errors.js';
+import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { fold, TEST_NOW } from '../testing/given-when-then.js';
+import type { StockEvent } from './events.js';
+import { availableOf, promisableOf, type StockCommand, type StockItem, stockItem } from './stock-item.js';
+
+const key = { sku: 'MUG-1', location: 'main' };
+
+/** `after` ms have passed since the command before. */
+interface Issued {
+  after: number;
+  command: StockCommand;
+}
+
+const commands: fc.Arbitrary<StockCommand> = (() => {
+  const movement = fc
+    .constantFrom('m1', 'm2', 'm3', 'm4', 'm5', 'm6')
+    .map((movementId) => ({ ...key, productId: 'product_mug', movementId }));
+  const reservation = fc
+    .constantFrom('order_1', 'order_2', 'order_3')
+    .map((reservationId) => ({ ...key, reservationId }));
+  const quantity = fc.integer({ min: 1, max: 6 });
+  const expiresAt = fc.integer({ min: 0, max: 3 }).map((n) => TEST_NOW + n * RETRY_HORIZON_MS);
+  const part = fc.oneof(
+    fc.constant({}),
+    fc.record({ operationId: fc.constantFrom('o1', 'o2', 'o3') }),
+    fc.record({ operationId: fc.constantFrom('o1', 'o2', 'o3'), quantity: fc.integer({ min: 1, max: 3 }) }),
+  );
+  const some = <T>(type: StockCommand['type'], ...fields: fc.Arbitrary<T>[]): fc.Arbitrary<StockCommand> =>
+    fc.tuple(...fields).map((parts) => Object.assign({ type }, ...parts));
+  const field = <T>(name: string, of: fc.Arbitrary<T>) => of.map((value): object => ({ [name]: value }));
+
+  return fc.oneof(
+    some('ReceiveStock', movement, field('quantity', quantity)),
+    some('AdjustStock', movement, field('delta', fc.integer({ min: -6, max: 6 })), fc.constant({ reason: 'r' })),
+    some('CountStock', movement, field('quantity', fc.integer({ min: 0, max: 9 }))),
+    some('TransferOut', movement, field('quantity', quantity), fc.constant({ to: 'leeds' })),
+    some('TransferIn', movement, field('quantity', quantity), fc.constant({ from: 'leeds' })),
+    some('ReturnStock', movement, field('quantity', quantity), field('writtenOff', fc.boolean())),
+    some(
+      'SetStockPolicy',
+      fc.constant({ ...key, productId: 'product_mug' }),
+      field('backorderLimit', fc.integer({ min: 0, max: 4 })),
+      fc.oneof(fc.constant({}), field('lowStockAt', fc.integer({ min: 0, max: 4 }))),
+    ),
+    some('ReserveStock', reservation, field('quantity', quantity), field('expiresAt', expiresAt)),
+    some('ExtendReservation', reservation, field('expiresAt', expiresAt)),
+    some('CommitReservation', reservation),
+    some('ShipReservation', reservation, part),
+    some('ReleaseReservation', reservation, part),
+    some('ExpireReservation', reservation),
+  );
+})();
+
+const histories: fc.Arbitrary<Issued[]> = fc.array(
+  fc.record({
+    after: fc.constantFrom(0, 0, 0, 1, RETRY_HORIZON_MS + 1),
+    command: commands,
+  }),
+  { maxLength: 80, size: 'max' },
+);
+
+describe('What stock promises', () => {
+  it('holds under any sequence of commands, repeated, late and in any order', () => {
+    fc.assert(fc.property(histories, playAgainstModel), { numRuns: 500 });
+  });
+
+  it('medusajs/medusa#16569: concurrent reservations never oversell', () => {
+    const racing = fc.tuple(
+      fc.integer({ min: 0, max: 10 }),
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 20 }),
+    );
+    fc.assert(
+      fc.property(racing, ([onHand, wanted]) => {
+        let state = played(stockItem.initialState, [
+          { type: 'CountStock', ...key, productId: 'product_mug', movementId: 'm', quantity: onHand },
+        ]);
+        for (const [n, quantity] of wanted.entries()) {
+          const decision = stockItem.decide(
+            { type: 'ReserveStock', ...key, reservationId: `order_${n}`, quantity },
+            state,
+            TEST_NOW,
+          );
+          expect(isRejection(decision), 'refused only what there is not').to.equal(availableOf(state) < quantity);
+          if (!isRejection(decision)) state = fold(stockItem, state, decision, TEST_NOW);
+        }
+        expect(state.reserved).to.be.at.most(onHand);
+      }),
+    );
+  });
+
+  it('vendurehq/vendure#3508: the last item is sold once', () => {
+    const one = played(stockItem.initialState, [
+      { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 1 },
+      { type: 'ReserveStock', ...key, reservationId: 'order_1', quantity: 1 },
+    ]);
+    expect(
+      stockItem.decide({ type: 'ReserveStock', ...key, reservationId: 'order_2', quantity: 1 }, one, TEST_NOW),
+    ).to.include({ rejected: 'out_of_stock' });
+  });
+
+  it('saleor/saleor#11257: a reservation that nobody pays for ends by itself, and reserved never goes below zero', () => {
+    const held = played(stockItem.initialState, [
+      { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 3 },
+      { type: 'ReserveStock', ...key, reservationId: 'order_1', quantity: 3, expiresAt: TEST_NOW },
+      { type: 'ExpireReservation', ...key, reservationId: 'order_1' },
+    ]);
+    expect(held).to.include({ reserved: 0, onHand: 3 });
+    const released = played(held, [
+      { type: 'ReleaseReservation', ...key, reservationId: 'order_1' },
+      { type: 'ReleaseReservation', ...key, reservationId: 'order_1' },
+    ]);
+    expect(released).to.deep.include({ reserved: 0, onHand: 3, reservations: {} });
+  });
+
+  it('is kept cheaply by an item that has sold for long', () => {
+    let state = played(stockItem.initialState, [
+      { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 1_000 },
+    ]);
+    for (let n = 0; n < 1_000; n++) {
+      const id = { ...key, reservationId: `order_${n}` };
+      const sold: StockCommand[] = [
+        { type: 'ReserveStock', ...id, quantity: 1 },
+        { type: 'CommitReservation', ...id },
+        { type: 'ShipReservation', ...id, operationId: `shipment_${n}` },
+      ];
+      state = played(state, sold, TEST_NOW + n * 60_000);
+    }
+    // Ids of the last half hour, and of what shares a batch with them.
+    expect(JSON.stringify(state).length).to.be.lessThan(10_000);
+  });
+});
+
+function played(from: StockItem, sequence: readonly StockCommand[], now = TEST_NOW): StockItem {
+  return sequence.reduce((state, command) => {
+    const decision = stockItem.decide(command, state, now);
+    if (isRejection(decision)) throw new Error(decision.detail);
+    return fold(stockItem, state, decision, now);
+  }, from);
+}
+
+/** Where a reservation stands by the events alone; `ended` ms of the log's clock. */
+interface Promised {
+  quantity: number;
+  at: 'reserved' | 'committed' | 'expired';
+  left: number;
+  ended?: number;
+}
+
+function playAgainstModel(sequence: readonly Issued[]): void {
+  const promised = new Map<string, Promised>();
+  const moved = new Map<string, number>();
+  /** By operation, what it took from. */
+  const operated = new Map<string, Promised>();
+  let state = stockItem.initialState;
+  let onHand = 0;
+  let inStock = false;
+  let low = false;
+  let now = TEST_NOW;
+
+  /** An id acts once; again at the earliest when the horizon is past, and nobody can repeat it any more. */
+  const actsOnce = (id: string) => {
+    expect(now - (moved.get(id) ?? Number.NEGATIVE_INFINITY), `${id} acted before`).to.be.greaterThan(RETRY_HORIZON_MS);
+    moved.set(id, now);
+  };
+
+  const take = ({ data }: { data: { reservationId: string; quantity: number; operationId?: string | undefined } }) => {
+    const { reservationId, quantity, operationId } = data;
+    const held = promised.get(reservationId);
+    if (operationId) {
+      const operation = `${operationId} of ${reservationId}`;
+      const before = operated.get(operation);
+      const forgotten = before?.ended !== undefined && now - before.ended > RETRY_HORIZON_MS;
+      expect(before === undefined || forgotten, `${operation} acted before`).to.equal(true);
+      if (held) operated.set(operation, held);
+    }
+    if (!held || held.ended !== undefined) {
+      expect(quantity, 'nothing is taken out of nothing').to.equal(0);
+      return;
+    }
+    held.left -= quantity;
+    expect(held.left, 'Σ released + shipped ≤ reserved').to.be.at.least(0);
+    if (held.left === 0 || held.at !== 'committed') held.ended = now;
+  };
+
+  const record = (event: StockEvent) => {
+    switch (event.type) {
+      case 'StockReceived':
+      case 'StockTransferredIn':
+      case 'StockReturned':
+        actsOnce(event.data.movementId);
+        onHand += event.data.quantity;
+        break;
+      case 'StockTransferredOut':
+        actsOnce(event.data.movementId);
+        onHand -= event.data.quantity;
+        break;
+      case 'StockAdjusted':
+        actsOnce(event.data.movementId);
+        onHand += event.data.delta;
+        break;
+      case 'StockCounted':
+        actsOnce(event.data.movementId);
+        onHand = event.data.quantity;
+        break;
+      case 'StockWrittenOff':
+        actsOnce(event.data.movementId);
+        break;
+      case 'StockReserved': {
+        const { reservationId, quantity } = event.data;
+        const before = promised.get(reservationId);
+        const again = before?.at === 'expired' && before.ended === undefined;
+        const forgotten = before?.ended !== undefined && now - before.ended > RETRY_HORIZON_MS;
+        expect(!before || again || forgotten, 'a reservation id acts once').to.equal(true);
+        if (again) expect(quantity).to.equal(before.quantity);
+        promised.set(reservationId, { quantity, left: quantity, at: 'reserved' });
+        break;
+      }
+      case 'ReservationCommitted': {
+        const held = promised.get(event.data.reservationId)!;
+        expect(held).to.deep.equal({ quantity: event.data.quantity, left: event.data.quantity, at: 'reserved' });
+        held.at = 'committed';
+        break;
+      }
+      case 'ReservationExpired': {
+        const held = promised.get(event.data.reservationId);
+        if (!held || held.ended !== undefined) break;
+        expect(held.at).to.equal('reserved');
+        held.at = 'expired';
+        held.left = 0;
+        break;
+      }
+      case 'StockShipped':
+        expect(promised.get(event.data.reservationId)?.at).to.equal('committed');
+        take(event);
+        onHand -= event.data.quantity;
+        break;
+      case 'ReservationReleased':
+        take(event);
+        break;
+      case 'StockReplenished':
+      case 'StockDepleted':
+        expect(inStock, 'says only what is new').to.equal(event.type === 'StockDepleted');
+        inStock = !inStock;
+        break;
+      case 'LowStockReached':
+        expect(low, 'is told once on the way down').to.equal(false);
+        break;
+      case 'StockItemOpened':
+      case 'StockPolicySet':
+      case 'ReservationExtended':
+        break;
+    }
+  };
+
+  for (const { after, command } of sequence) {
+    now += after;
+    const decision = stockItem.decide(command, state, now);
+    if (isRejection(decision)) continue;
+    state = fold(stockItem, state, decision, now);
+    decision.forEach(record);
+
+    const total = (at: Promised['at']) =>
+      [...promised.values()].reduce((all, p) => all + (p.at === at && p.ended === undefined ? p.left : 0), 0);
+    expect(state).to.include({ onHand, reserved: total('reserved'), committed: total('committed') });
+    expect(promisableOf(state), 'available ≥ −backorderLimit').to.be.at.least(0);
+    expect(inStock).to.equal(promisableOf(state) > 0);
+    const { lowStockAt } = state.policy;
+    const isLow = lowStockAt !== undefined && availableOf(state) <= lowStockAt;
+    const told = decision.some(({ type }) => type === 'LowStockReached');
+    if (state.productId !== null) expect(told, 'is told exactly when it gets low').to.equal(isLow && !low);
+    low = isLow;
+  }
+}
