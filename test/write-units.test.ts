@@ -74,6 +74,8 @@ describeOnAws('The log on DynamoDB', (aws) => {
       'fulfil an order': { ...PUT, table: 2 },
       // One large event: two lines, and the e-mail address and postal address sealed.
       'place an order': { ...PUT, table: 2 },
+      // All that its order is made of, but for the address.
+      'submit a cart': { ...PUT, table: 2 },
     });
   });
 
