@@ -6,7 +6,7 @@ import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { couponCodeSchema, orderIdSchema } from '../../domain/order/events.js';
-import { totalsOf } from '../../domain/pricing/totals.js';
+import { totalsOf } from '../../domain/order/worth.js';
 import type { CartQuotes } from './cart-quotes.js';
 
 export const cartAnswer = z
@@ -71,7 +71,7 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     discount: money(cost.discount),
     shipping: money(cost.shipping?.amount ?? 0),
     tax: money(cost.tax),
-    includedTax: money(cost.includedTax),
+    includedTax: money(cost.includedTax ?? 0),
     total: money(cost.total),
   };
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { allocate, exponentOf, moneySchema, priceSchema, shareOf, sum } from './money.js';
+import { allocate, exponentOf, moneySchema, priceSchema, roundedShare, sum } from './money.js';
 
 describe('Money', () => {
   const amounts = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -30,12 +30,13 @@ describe('Money', () => {
   });
 
   it('is rounded half to even, and to the nearest otherwise', () => {
-    expect([1, 3, 5, 7].map((amount) => shareOf(amount, 1, 2))).to.deep.equal([0, 2, 2, 4]);
-    expect([1, 2, 4, 5].map((amount) => shareOf(amount, 1, 3))).to.deep.equal([0, 1, 1, 2]);
+    expect([1, 3, 5, 7].map((amount) => roundedShare(amount, 1, 2))).to.deep.equal([0, 2, 2, 4]);
+    expect([1, 2, 4, 5].map((amount) => roundedShare(amount, 1, 3))).to.deep.equal([0, 1, 1, 2]);
     fc.assert(
       fc.property(amounts, fc.integer({ min: 0, max: 10_000 }), fc.integer({ min: 1, max: 10_000 }), (amount, a, b) => {
         const [part, whole] = [Math.min(a, b), b];
-        const twiceOff = 2n * (BigInt(shareOf(amount, part, whole)) * BigInt(whole) - BigInt(amount) * BigInt(part));
+        const twiceOff =
+          2n * (BigInt(roundedShare(amount, part, whole)) * BigInt(whole) - BigInt(amount) * BigInt(part));
         expect(twiceOff <= BigInt(whole) && twiceOff >= -BigInt(whole)).to.equal(true);
       }),
     );

@@ -55,7 +55,7 @@ export function allocate(amount: number, weights: readonly number[]): number[] {
 }
 
 /** `amount × part / whole` to the nearest minor unit, half to even: the one rounding rule of discounts and taxes. Integers ≥ 0, whole > 0. */
-export function shareOf(amount: number, part: number, whole: number): number {
+export function roundedShare(amount: number, part: number, whole: number): number {
   const exact = BigInt(amount) * BigInt(part);
   const divisor = BigInt(whole);
   const floor = exact / divisor;

@@ -1,6 +1,6 @@
 // What a coupon takes off the goods of a cart: never more than is left of a line, in parts that add up to the whole.
 import type { CouponTerms } from '../coupon/events.js';
-import { allocate, shareOf, sum } from '../kernel/money.js';
+import { allocate, roundedShare, sum } from '../kernel/money.js';
 
 /** `left`: what the line costs after the coupons before this one, in minor units. */
 export interface DiscountableLine {
@@ -14,7 +14,7 @@ export interface DiscountableLine {
 export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine[]): number[] {
   switch (terms.kind) {
     case 'percentage':
-      return spread(shareOf(leftOf(lines), terms.basisPoints, 10_000), lines);
+      return spread(roundedShare(leftOf(lines), terms.basisPoints, 10_000), lines);
     case 'amount':
       return spread(Math.min(terms.amount, leftOf(lines)), lines);
     case 'free_shipping':
@@ -22,7 +22,7 @@ export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine
     case 'buy_x_get_y':
       return freeUnits(terms, lines).map((free, index) => {
         const { left, quantity } = lines[index]!;
-        return shareOf(left, free, quantity);
+        return roundedShare(left, free, quantity);
       });
   }
 }

@@ -1,14 +1,14 @@
 // What a cart costs: discounts, then shipping, then tax. Pure: the same request makes the same quote, wherever and whenever.
 import type { CouponTerms } from '../coupon/events.js';
 import { isValidAt } from '../coupon/validity.js';
-import { shareOf, sum } from '../kernel/money.js';
+import { roundedShare, sum } from '../kernel/money.js';
 import type { OrderLine, Shipping } from '../order/events.js';
+import { type Totals, totalsOf } from '../order/worth.js';
 import { SHIPPING_TAX_CATEGORY, type TaxRate } from '../tariffs/events.js';
 import type { Place } from '../tariffs/place.js';
 import { type Parcel, type ShippingTable, shippingPrice } from '../tariffs/shipping-table.js';
 import { isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
 import { discountsOf } from './discounts.js';
-import { type Totals, totalsOf } from './totals.js';
 
 /** Tax rates are kept to hundredths of a basis point. */
 const TAX_RATE_SCALE = 100;
@@ -64,7 +64,7 @@ export function quoteOf(request: QuoteRequest): Quote {
   const taxIncluded = address !== undefined && isTaxIncluded(taxTable, address.country);
   const taxOf = (amount: number, category: string | undefined) => {
     const rate = address && taxRateFor(taxTable, address, category);
-    return rate ? shareOf(amount, ...fractionOf(rate)) : 0;
+    return rate ? roundedShare(amount, ...fractionOf(rate)) : 0;
   };
 
   const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded'> = {
