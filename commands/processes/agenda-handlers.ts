@@ -1,26 +1,64 @@
 // How each kind of work on the agenda is done. Command ids derive from what is due, so that doing it twice is once.
+import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { order } from '../../domain/order/order.js';
+import { isRenewalDue, type Payment, payment } from '../../domain/payment/payment.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { AgendaHandlers } from './agenda.js';
 import type { CheckoutProcess } from './checkout-process.js';
+import type { Origin } from './origin.js';
+import type { PaymentOperations } from './payment-operations.js';
+import type { Settlement } from './settlement.js';
+import { arrive } from './transfer.js';
 
 export interface AgendaHandlersDeps {
   runner: CommandRunner;
   checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'run'>;
+  payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
+  /** How a customer can be charged who is not there; undefined if they have saved nothing. */
+  savedMethodOf(customerId: string): Promise<string | undefined>;
   clock: Clock;
 }
 
-export function createAgendaHandlers({ runner, checkout, clock }: AgendaHandlersDeps): AgendaHandlers {
-  function metaOf(id: string): CommandMeta {
-    return { id, issuedAt: clock(), correlationId: id, actor: { type: 'process', id: 'agenda' } };
+const ORIGIN: Origin = { correlationId: 'agenda', actor: { type: 'process', id: 'agenda' } };
+
+export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
+  const { runner, checkout, settlement, payments, savedMethodOf, clock } = deps;
+  const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
+
+  /** What is held is renewed before it lapses if the customer can be charged; an order whose money has lapsed is held. */
+  async function lookAfter(paymentId: string): Promise<void> {
+    const { state } = await payments.ask(paymentId, { origin: ORIGIN });
+    if (!state || !isRenewalDue(state, clock())) return;
+    const after = (await renewed(state)) ?? (await payments.refresh(paymentId, { origin: ORIGIN })).state;
+    if (after?.status === 'lapsed') await hold(after);
+  }
+
+  async function renewed({ paymentId, authorisation, earlier }: Payment): Promise<Payment | null | undefined> {
+    const { customerId } = authorisation!;
+    const method = customerId && (await savedMethodOf(customerId));
+    if (!method) return undefined;
+    const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
+    const command = { type: 'RenewAuthorisation', operationId, method } as const;
+    const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
+    return (await payments.ask(paymentId, { origin: ORIGIN, known: state! })).state;
+  }
+
+  async function hold({ orderId, authorisation }: Payment): Promise<void> {
+    const { state } = await runner.load(order, streamOf(orderId));
+    if (state?.status !== 'confirmed') return;
+    const command = { type: 'HoldOrder', reason: 'authorisation_lapsed' } as const;
+    await runner.execute(order, streamOf(orderId), command, metaOf(`${authorisation!.operationId}/hold`));
   }
 
   return {
     checkout: ({ orderId, cartId }) => checkout.resume(orderId, cartId),
-    settlement: async () => {},
-    payment: async () => {},
+    settlement: ({ orderId }) => settlement.run(orderId),
+    payment: ({ paymentId }) => lookAfter(paymentId),
     async reservations({ sku, location, expiries }) {
       const key = { sku, location };
       const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());
@@ -29,7 +67,8 @@ export function createAgendaHandlers({ runner, checkout, clock }: AgendaHandlers
         await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`));
       }
     },
-    transfer: async () => {},
-    cart: async () => {},
+    transfer: (departure) => arrive(runner, departure, { issuedAt: clock(), late: 'search', ...ORIGIN }),
+    cart: ({ cartId, idleSince }) =>
+      runner.execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`)),
   };
 }

@@ -142,6 +142,11 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
 }
 
+/** True while something is held that will lapse soon. */
+export function isRenewalDue(state: Payment, now: number): boolean {
+  return heldOf(state) > 0 && lapsesSoon(state.authorisation!, now);
+}
+
 function lapsesSoon({ status, captureBefore }: Authorisation, now: number): boolean {
   return status === 'authorised' && captureBefore !== undefined && Date.parse(captureBefore) - now <= RENEW_WITHIN_MS;
 }

@@ -1,11 +1,10 @@
 // What has to be done some time, whether or not the process that began it is alive: work that stands still, and timers.
 // The feed tells of it; whoever does it asks the streams, which decide by the log's clock whether it is really due.
 
+import type { StockEvent } from '../stock/events.js';
+
 /** Work that has not moved for this long is taken for abandoned; doing it beside somebody who is at it does no harm. */
 export const RECOVER_AFTER_MS = 15_000;
-
-/** How long before what a payment holds lapses it is looked after. */
-export const RENEW_BEFORE_MS = 24 * 60 * 60_000;
 
 export type AgendaItem =
   /** A checkout that has not ended; `cartId` where its cart was submitted. */
@@ -17,6 +16,6 @@ export type AgendaItem =
   /** Reservations that run out: each id, and when in ms of the log's clock. */
   | { kind: 'reservations'; sku: string; location: string; expiries: Readonly<Record<string, number>> }
   /** Units that have left one location and have not arrived at the other. */
-  | { kind: 'transfer'; movementId: string; sku: string; from: string; to: string; quantity: number }
-  /** A cart that nobody has touched for long. */
-  | { kind: 'cart'; cartId: string };
+  | ({ kind: 'transfer' } & Extract<StockEvent, { type: 'StockTransferredOut' }>['data'])
+  /** A cart that may have been left: nothing was heard of it since, in ms of the log's clock. */
+  | { kind: 'cart'; cartId: string; idleSince: number };

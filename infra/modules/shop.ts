@@ -6,6 +6,7 @@ import { createSkuOwners } from '../../commands/endpoints/sku-owners.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import { createPaymentOperations } from '../../commands/processes/payment-operations.js';
+import { createSettlement } from '../../commands/processes/settlement.js';
 import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
@@ -31,6 +32,7 @@ import {
   PROJECTOR_HOSTS,
   READ_MODELS,
   RUNNER,
+  SETTLEMENT,
   SINKS,
   SKU_OWNERS,
   SNAPSHOTS,
@@ -110,10 +112,30 @@ export const shopModule = new ContainerModule(({ bind }) => {
     )
     .inSingletonScope();
 
+  bind(SETTLEMENT)
+    .toResolvedValue(
+      (runner, payments, log) =>
+        createSettlement({
+          runner,
+          payments,
+          onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
+        }),
+      [RUNNER, PAYMENTS, LOG],
+    )
+    .inSingletonScope();
+
   bind(AGENDA_HANDLERS)
     .toResolvedValue(
-      (runner, checkout, clock) => createAgendaHandlers({ runner, checkout, clock }),
-      [RUNNER, CHECKOUT, CLOCK],
+      (runner, checkout, settlement, payments, clock) =>
+        createAgendaHandlers({
+          runner,
+          checkout,
+          settlement,
+          payments,
+          savedMethodOf: async () => undefined,
+          clock,
+        }),
+      [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, CLOCK],
     )
     .inSingletonScope();
 

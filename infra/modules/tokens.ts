@@ -14,6 +14,7 @@ import type { Sessions } from '../../commands/identity/ports.js';
 import type { AgendaHandlers } from '../../commands/processes/agenda.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
 import type { PaymentOperations } from '../../commands/processes/payment-operations.js';
+import type { Settlement } from '../../commands/processes/settlement.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -107,6 +108,7 @@ export const QUERIES = token<Queries>('Queries');
 export const RUNNER = token<CommandRunner>('CommandRunner');
 export const AGENDA_HANDLERS = token<AgendaHandlers>('AgendaHandlers');
 export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
+export const SETTLEMENT = token<Settlement>('Settlement');
 export const SKU_OWNERS = token<SkuOwners>('SkuOwners');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
 

@@ -13,7 +13,7 @@ export function createPostgresAgenda(pool: Pool, projection = agenda): AgendaQue
         `select document from ${table.name} where ${dueAt} < $1 order by ${dueAt} limit $2`,
         [new Date(before).toISOString(), limit],
       );
-      return rows.map(({ document: { item } }) => item);
+      return rows.map(({ document: { item } }) => item!);
     },
   };
 }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { RECOVER_AFTER_MS, RENEW_BEFORE_MS } from '../../domain/processes/agenda.js';
+import { CART_IDLE_MS } from '../../domain/cart/events.js';
+import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
+import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { asStored, EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
 import { agenda } from './agenda.js';
@@ -62,14 +64,14 @@ describe('The agenda', () => {
       type,
       { paymentId, orderId, operationId, ...more },
     ];
-    const captureBefore = new Date(EPOCH + 7 * RENEW_BEFORE_MS).toISOString();
+    const captureBefore = new Date(EPOCH + 7 * RENEW_WITHIN_MS).toISOString();
     const item = { kind: 'payment', paymentId, orderId };
     const asked = of('AuthorisationRequested', 'a');
     const held = of('PaymentAuthorised', 'a', { captureBefore });
     expect(agendaAfter(asked).get(paymentId)).to.deep.include({ item, dueAt: due(1) });
     expect(agendaAfter(asked, of('PaymentAuthorised', 'a')).get(paymentId)).to.equal(null);
     expect(agendaAfter(asked, held).get(paymentId)).to.include({
-      dueAt: new Date(EPOCH + 6 * RENEW_BEFORE_MS).toISOString(),
+      dueAt: new Date(EPOCH + 6 * RENEW_WITHIN_MS).toISOString(),
     });
     const captured = [of('CaptureRequested', 'c', { final: true }), of('PaymentCaptured', 'c')];
     expect(agendaAfter(asked, held, captured[0]!).get(paymentId)).to.include({ dueAt: due(3) });
@@ -103,13 +105,33 @@ describe('The agenda', () => {
   it('holds a transfer until it has arrived, whichever location is heard of first', () => {
     const movement = { sku: 'MUG', movementId: 'm', quantity: 2 };
     const histories = [
-      happened(['StockTransferredOut', { ...movement, location: 'main', to: 'east' }]),
+      happened(['StockTransferredOut', { ...movement, location: 'main', to: 'east', productId: 'product_1' }]),
       happened(['StockTransferredIn', { ...movement, location: 'east', from: 'main' }]),
     ];
-    const item = { kind: 'transfer', ...movement, from: 'main', to: 'east' };
+    const item = { kind: 'transfer', ...movement, location: 'main', to: 'east', productId: 'product_1' };
     expect(project(agenda, histories[0]!).get('m')).to.deep.equal({ item, dueAt: due(1) });
     for (const order of [histories, [...histories].reverse()]) {
-      expect(project(agenda, order.flat()).get('m')).to.deep.equal({ item, ended: true });
+      expect(project(agenda, order.flat()).get('m')).to.deep.equal({ ended: true });
+    }
+  });
+
+  it('looks into a cart that nobody has touched for long, until it is left, merged or bought', () => {
+    const of = (type: string, more = {}): [string, object] => [type, { cartId, ...more }];
+    const item = { kind: 'cart', cartId };
+    expect(agendaAfter(of('CartCreated')).get(cartId)).to.deep.equal({
+      item: { ...item, idleSince: EPOCH + 1_000 },
+      dueAt: due(1, CART_IDLE_MS),
+    });
+    const since = EPOCH + 60_000;
+    expect(agendaAfter(of('CartCreated'), of('CartStillActive', { since })).get(cartId)).to.deep.equal({
+      item: { ...item, idleSince: since },
+      dueAt: new Date(since + CART_IDLE_MS).toISOString(),
+    });
+    for (const end of [of('CartAbandoned'), of('CartHandedOver'), submitted]) {
+      expect(agendaAfter(of('CartCreated'), end).get(cartId)).to.equal(null);
+      expect(agendaAfter(of('CartCreated'), end, of('CartReopened')).get(cartId)).to.include({
+        dueAt: due(3, CART_IDLE_MS),
+      });
     }
   });
 });

@@ -1,10 +1,11 @@
 // The agenda: every piece of work that is not done, with the time at which somebody has to look after it. A document
 // without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
-import type { CartEvent } from '../../domain/cart/events.js';
+import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { siblingId } from '../../domain/kernel/id.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import { type AgendaItem, RECOVER_AFTER_MS, RENEW_BEFORE_MS } from '../../domain/processes/agenda.js';
+import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
+import { type AgendaItem, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import type { CheckoutEvent } from '../../domain/processes/checkout-events.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -12,7 +13,8 @@ import { type Handler, projection } from '../runtime/projection.js';
 
 /** Times are of the log's clock: imports give `occurredAt` the past. */
 export interface AgendaDocument {
-  item: AgendaItem;
+  /** Missing of a transfer that was heard of at its end first. */
+  item?: AgendaItem;
   /** RFC 3339. */
   dueAt?: string;
   /** Of a checkout, by the stream that tells: when it last moved, ms. */
@@ -26,7 +28,7 @@ export interface AgendaDocument {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = Submission | CheckoutEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CheckoutEvent | OrderEvent | PaymentEvent | StockEvent;
 
 // ── Checkouts: fed by cart#, where each begins, and checkout#, where each goes on ───────────────────────────────────
 
@@ -35,9 +37,12 @@ const itemOf = (before: AgendaDocument | undefined, orderId: string) =>
   before?.item ?? ({ kind: 'checkout', orderId } as const);
 
 const submitted: Handler<AgendaDocument, Submission> = {
-  keys: ({ data }) => [checkoutIdOf(data.orderId)],
-  evolve: (before, { data: { orderId, cartId } }, _, at) =>
-    checkoutDocument({ ...before, item: { kind: 'checkout', orderId, cartId }, moved: { ...before?.moved, cart: at } }),
+  keys: ({ data }) => [checkoutIdOf(data.orderId), data.cartId],
+  evolve(before, { data: { orderId, cartId } }, key, at) {
+    if (key === cartId) return before && null;
+    const item = { kind: 'checkout', orderId, cartId } as const;
+    return checkoutDocument({ ...before, item, moved: { ...before?.moved, cart: at } });
+  },
 };
 
 const moves: Handler<AgendaDocument, CheckoutEvent> = {
@@ -106,7 +111,7 @@ const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'Payment
     const { operationId, captureBefore } = event.data;
     const answered = withoutRenewal(paymentBase(before, event));
     if (captureBefore === undefined) return withoutOpen(answered, operationId);
-    return withoutOpen({ ...answered, renewAt: Date.parse(captureBefore) - RENEW_BEFORE_MS }, operationId);
+    return withoutOpen({ ...answered, renewAt: Date.parse(captureBefore) - RENEW_WITHIN_MS }, operationId);
   },
 };
 
@@ -158,7 +163,7 @@ const frees: Handler<AgendaDocument, Freed> = {
 };
 
 function expiriesOf(document: AgendaDocument | undefined): Readonly<Record<string, number>> {
-  return document?.item.kind === 'reservations' ? document.item.expiries : {};
+  return document?.item?.kind === 'reservations' ? document.item.expiries : {};
 }
 
 function reservationsDocument(item: Extract<AgendaItem, { kind: 'reservations' }>): AgendaDocument | null {
@@ -168,17 +173,31 @@ function reservationsDocument(item: Extract<AgendaItem, { kind: 'reservations' }
 
 const leaves: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredOut' }>> = {
   keys: ({ data }) => [data.movementId],
-  evolve(before, { data: { movementId, sku, location: from, to, quantity } }, _, at) {
-    const item = { kind: 'transfer', movementId, sku, from, to, quantity } as const;
-    return before?.ended ? before : { item, dueAt: timeOf(at + RECOVER_AFTER_MS) };
-  },
+  evolve: (before, { data }, _, at) =>
+    before?.ended ? before : { item: { kind: 'transfer', ...data }, dueAt: timeOf(at + RECOVER_AFTER_MS) },
 };
 
 const arrives: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredIn' }>> = {
   keys: ({ data }) => [data.movementId],
-  evolve: (_, { data: { movementId, sku, from, location: to, quantity } }) => {
-    return { item: { kind: 'transfer', movementId, sku, from, to, quantity }, ended: true };
+  evolve: () => ({ ended: true }),
+};
+
+// ── Carts that may have been left ───────────────────────────────────────────────────────────────────────────────────
+
+type Idle = Extract<CartEvent, { type: 'CartCreated' | 'CartReopened' | 'CartStillActive' }>;
+type Left = Extract<CartEvent, { type: 'CartAbandoned' | 'CartHandedOver' }>;
+
+const waits: Handler<AgendaDocument, Idle> = {
+  keys: ({ data }) => [data.cartId],
+  evolve(_, event, __, at) {
+    const idleSince = event.type === 'CartStillActive' ? event.data.since : at;
+    return { item: { kind: 'cart', cartId: event.data.cartId, idleSince }, dueAt: timeOf(idleSince + CART_IDLE_MS) };
   },
+};
+
+const left: Handler<AgendaDocument, Left> = {
+  keys: ({ data }) => [data.cartId],
+  evolve: (before) => before && null,
 };
 
 // ── The whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -189,6 +208,11 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
   categories: ['cart', 'checkout', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
+    CartCreated: waits,
+    CartReopened: waits,
+    CartStillActive: waits,
+    CartAbandoned: left,
+    CartHandedOver: left,
     CartSubmitted: submitted,
     CheckoutStarted: moves,
     CheckoutStockShort: moves,
