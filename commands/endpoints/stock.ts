@@ -1,13 +1,22 @@
-// Moving stock: what came in, what was found or lost, what was counted.
+// Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
 import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
-import { MAX_QUANTITY, quantitySchema, stockReasonSchema } from '../../domain/stock/events.js';
-import { availableOf, type StockCommand, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { skuClaim } from '../../domain/product/sku-claim.js';
+import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
+import {
+  availableOf,
+  type StockCommand,
+  type StockItem,
+  type StockKey,
+  stockItem,
+  stockStream,
+} from '../../domain/stock/stock-item.js';
+import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { shows } from './answers.js';
-import type { SkuOwners } from './sku-owners.js';
+import { beside, shows } from './answers.js';
+import { claimStream, type SkuOwners } from './sku-owners.js';
 
 const params = z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) });
 const location = locationSchema.default(DEFAULT_LOCATION);
@@ -23,13 +32,35 @@ const levelAnswer = z
   })
   .meta({ id: 'StockLevel' });
 
+const transferBody = z
+  .strictObject({ from: location, to: location, quantity: quantitySchema })
+  .refine(({ from, to }) => from !== to, 'from and to must differ');
+
+const transferAnswer = z.strictObject({ from: levelAnswer, to: levelAnswer }).meta({ id: 'StockTransfer' });
+
+const policyBody = stockPolicySchema.extend({
+  location,
+  backorderLimit: stockPolicySchema.shape.backorderLimit
+    .unwrap()
+    .default(0)
+    .meta({ description: 'Units that may be promised beyond what is there' }),
+  lowStockAt: stockPolicySchema.shape.lowStockAt.meta({
+    description: 'An event says when no more than this is available; absent: none does',
+  }),
+});
+
+const policyAnswer = stockPolicySchema
+  .extend({ sku: skuSchema, location: locationSchema })
+  .required({ backorderLimit: true })
+  .meta({ id: 'StockPolicy' });
+
 /** What a movement has besides its kind. */
-interface Movement {
-  sku: string;
-  location: string;
+interface Movement extends StockKey {
   movementId: string;
   productId: string;
 }
+
+type SkuRequest<B> = EndpointRequest<{ sku: string }, unknown, B>;
 
 export interface StockEndpointsDeps {
   runner: CommandRunner;
@@ -37,23 +68,64 @@ export interface StockEndpointsDeps {
 }
 
 export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpoint[] {
+  /** Whose the SKU is. Its claim knows of a location before there can be stock. */
+  async function ownerAt({ sku, location }: StockKey, command: SkuRequest<unknown>['command']): Promise<string> {
+    const owner = await skuOwners.of(sku);
+    if (!owner) throw new Problem('not_found', `There is no SKU ${sku}; add it to a product first.`);
+    if (!owner.locations.includes(location)) {
+      const stocked = { type: 'StockSkuAt', sku, location } as const;
+      await runner.execute(skuClaim, claimStream(sku), stocked, beside(command(`stock at ${location}`)));
+      await skuOwners.refresh(sku);
+    }
+    return owner.productId;
+  }
+
+  async function transfer({ params, body, command }: SkuRequest<z.output<typeof transferBody>>): Promise<Reply> {
+    const sku = askedId(skuSchema, params.sku);
+    const { from, to, quantity } = body;
+    const productId = await ownerAt({ sku, location: to }, command);
+    const meta = command();
+    const key = { sku, location: from };
+    const departure = { ...key, to, movementId: meta.id, productId, quantity };
+    const left = await runner.execute(stockItem, stockStream(key), { type: 'TransferOut', ...departure }, meta);
+    const cause = { eventId: `${meta.id}:0`, at: left.position.at };
+    const arrived = await arrive(runner, departure, { ...beside(meta), cause });
+    const there = { sku, location: to };
+    return {
+      status: 201,
+      body: { from: levelOf(key, left.state), to: levelOf(there, arrived.state) },
+      seen: [
+        [stockStream(key), left.position.commitNo],
+        [stockStream(there), arrived.position.commitNo],
+      ],
+    };
+  }
+
+  async function setPolicy({ params, body, command }: SkuRequest<z.output<typeof policyBody>>): Promise<Reply> {
+    const sku = askedId(skuSchema, params.sku);
+    const { location, ...policy } = body;
+    const key = { sku, location };
+    const productId = await ownerAt(key, command);
+    const set = { type: 'SetStockPolicy', ...key, productId, ...policy } as const;
+    const outcome = await runner.execute(stockItem, stockStream(key), set, command());
+    const { backorderLimit = 0, ...rest } = outcome.state.policy;
+    return shows(200, { ...key, backorderLimit, ...rest }, stockStream(key), outcome);
+  }
+
   function movement<B extends { location: string }>(
     word: string,
     summary: string,
     body: z.ZodType<B>,
     commandOf: (movement: Movement, body: B) => StockCommand,
   ): Endpoint {
-    async function handle({ params, body, command }: EndpointRequest<{ sku: string }, unknown, B>): Promise<Reply> {
+    async function handle({ params, body, command }: SkuRequest<B>): Promise<Reply> {
       const sku = askedId(skuSchema, params.sku);
-      const productId = await skuOwners.of(sku);
-      if (!productId) throw new Problem('not_found', `There is no SKU ${sku}; add it to a product first.`);
-      const meta = command();
       const key = { sku, location: body.location };
+      const productId = await ownerAt(key, command);
+      const meta = command();
       const moved = commandOf({ ...key, movementId: meta.id, productId }, body);
       const outcome = await runner.execute(stockItem, stockStream(key), moved, meta);
-      const { onHand, reserved, committed } = outcome.state;
-      const level = { ...key, onHand, reserved, committed, available: availableOf(outcome.state) };
-      return shows(201, level, stockStream(key), outcome);
+      return shows(201, levelOf(key, outcome.state), stockStream(key), outcome);
     }
 
     return endpoint({
@@ -110,5 +182,33 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
         ...(expected !== undefined && { expected }),
       }),
     ),
+    endpoint({
+      method: 'post',
+      path: '/v1/stock/{sku}/transfers',
+      summary: 'Move units of a SKU to another location',
+      roles: ['catalogue'],
+      idempotency: 'required',
+      params,
+      body: transferBody,
+      answers: { 201: transferAnswer },
+      handle: transfer,
+    }) as Endpoint,
+    endpoint({
+      method: 'put',
+      path: '/v1/stock/{sku}/policy',
+      summary:
+        'Set how much may be promised beyond what is there, and when stock is low; what is left out no longer holds',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params,
+      body: policyBody,
+      answers: { 200: policyAnswer },
+      handle: setPolicy,
+    }) as Endpoint,
   ];
+}
+
+function levelOf(key: StockKey, item: StockItem): z.output<typeof levelAnswer> {
+  const { onHand, reserved, committed } = item;
+  return { ...key, onHand, reserved, committed, available: availableOf(item) };
 }

@@ -21,6 +21,18 @@ const commandAt = (location: string): fc.Arbitrary<StockCommand> => {
       .map(([id, delta]) => ({ type: 'AdjustStock', ...key, ...id, delta, reason: 'found' })),
     fc.tuple(movement, quantity).map(([id, units]) => ({ type: 'CountStock', ...key, ...id, quantity: units })),
     fc
+      .tuple(movement, quantity, fc.constantFrom('TransferOut', 'TransferIn'))
+      .map(([id, units, type]) => ({ type, ...key, ...id, quantity: units, from: 'york', to: 'york' })),
+    fc
+      .tuple(movement, quantity, fc.boolean())
+      .map(([id, units, writtenOff]) => ({ type: 'ReturnStock', ...key, ...id, quantity: units, writtenOff })),
+    fc
+      .tuple(movement, fc.integer({ min: 0, max: 5 }))
+      .map(([{ productId }, limit]) => ({ type: 'SetStockPolicy', ...key, productId, backorderLimit: limit })),
+    fc
+      .tuple(reservationId, fc.constantFrom('ShipReservation', 'ReleaseReservation'), fc.uuid())
+      .map(([id, type, operationId]) => ({ type, ...key, reservationId: id, operationId, quantity: 1 })),
+    fc
       .tuple(reservationId, quantity)
       .map(([id, units]) => ({ type: 'ReserveStock', ...key, reservationId: id, quantity: units, expiresAt: 0 })),
     fc
@@ -48,8 +60,9 @@ describe('The stock read model', () => {
         const expected = items
           .map(({ state }, index) => ({ location: LOCATIONS[index]!, ...state }))
           .filter(({ productId }) => productId !== null)
-          .map(({ location, onHand, reserved, committed }) => {
-            return { location, onHand, reserved, committed, available: availableOf({ onHand, reserved, committed }) };
+          .map(({ location, onHand, reserved, committed, policy }) => {
+            const available = availableOf({ onHand, reserved, committed });
+            return { location, onHand, reserved, committed, ...policy, available };
           });
         const touched = shown.locations.filter(({ onHand, reserved, committed }) => onHand || reserved || committed);
         const stocked = expected.filter(({ onHand, reserved, committed }) => onHand || reserved || committed);

@@ -1,15 +1,18 @@
 // Stock per SKU: each location is the part of its stream.
 import { sum } from '../../domain/kernel/money.js';
-import type { StockEvent } from '../../domain/stock/events.js';
+import type { StockEvent, StockPolicy } from '../../domain/stock/events.js';
 import { availableOf } from '../../domain/stock/stock-item.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import { withPart } from './parts.js';
 
-interface Level {
-  location: string;
+interface Units {
   onHand: number;
   reserved: number;
   committed: number;
+}
+
+interface Level extends Units, StockPolicy {
+  location: string;
 }
 
 export interface StockDocument {
@@ -34,30 +37,40 @@ export interface StockQueries {
   bySku(sku: string): Promise<StockView | undefined>;
 }
 
-type Movement = Exclude<StockEvent, { type: 'StockDepleted' | 'StockReplenished' }>;
+type StockModelEvent = Exclude<
+  StockEvent,
+  { type: 'StockDepleted' | 'StockReplenished' | 'LowStockReached' | 'ReservationExtended' }
+>;
 
-/** How an event moves the levels of its item. */
-function moves<E extends Movement>(
-  deltas: (data: E['data']) => Partial<Omit<Level, 'location'>>,
+/** How an event changes the level of its item. */
+function changes<E extends StockModelEvent>(
+  change: (level: Level, data: E['data']) => Level,
 ): Handler<StockDocument, E> {
   return {
     keys: ({ data }) => [data.sku],
     evolve(before, { data }) {
       const { sku, location } = data;
       const known = before?.locations.find((level) => level.location === location);
-      const { onHand = 0, reserved = 0, committed = 0 } = deltas(data);
-      const level = {
-        location,
-        onHand: (known?.onHand ?? 0) + onHand,
-        reserved: (known?.reserved ?? 0) + reserved,
-        committed: (known?.committed ?? 0) + committed,
-      };
+      const level = change(known ?? { location, onHand: 0, reserved: 0, committed: 0 }, data);
       return { sku, locations: withPart(before?.locations, level) };
     },
   };
 }
 
-export const stock = projection<StockDocument, Movement>({
+/** How an event moves the units of its item. */
+function moves<E extends StockModelEvent>(deltas: (data: E['data']) => Partial<Units>): Handler<StockDocument, E> {
+  return changes((level, data) => {
+    const { onHand = 0, reserved = 0, committed = 0 } = deltas(data);
+    return {
+      ...level,
+      onHand: level.onHand + onHand,
+      reserved: level.reserved + reserved,
+      committed: level.committed + committed,
+    };
+  });
+}
+
+export const stock = projection<StockDocument, StockModelEvent>({
   name: 'stock',
   version: 1,
   categories: ['stock'],
@@ -67,10 +80,22 @@ export const stock = projection<StockDocument, Movement>({
     StockReceived: moves(({ quantity }) => ({ onHand: quantity })),
     StockAdjusted: moves(({ delta }) => ({ onHand: delta })),
     StockCounted: moves(({ delta }) => ({ onHand: delta })),
+    StockTransferredOut: moves(({ quantity }) => ({ onHand: -quantity })),
+    StockTransferredIn: moves(({ quantity }) => ({ onHand: quantity })),
+    StockReturned: moves(({ quantity }) => ({ onHand: quantity })),
+    StockWrittenOff: moves(() => ({})),
     StockReserved: moves(({ quantity }) => ({ reserved: quantity })),
     ReservationCommitted: moves(({ quantity }) => ({ reserved: -quantity, committed: quantity })),
     ReservationReleased: moves(({ quantity, committed }) => ({ [committed ? 'committed' : 'reserved']: -quantity })),
     ReservationExpired: moves(({ quantity }) => ({ reserved: -quantity })),
     StockShipped: moves(({ quantity }) => ({ onHand: -quantity, committed: -quantity })),
+    StockPolicySet: changes(({ location, onHand, reserved, committed }, { backorderLimit, lowStockAt }) => ({
+      location,
+      onHand,
+      reserved,
+      committed,
+      ...(backorderLimit !== undefined && { backorderLimit }),
+      ...(lowStockAt !== undefined && { lowStockAt }),
+    })),
   },
 });

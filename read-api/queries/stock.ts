@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import { stockPolicySchema } from '../../domain/stock/events.js';
 import type { StockQueries } from '../../projections/models/stock.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
@@ -17,6 +18,7 @@ const stockAnswer = z
         reserved: z.int(),
         committed: z.int(),
         available: z.int(),
+        ...stockPolicySchema.shape,
       }),
     ),
     available: z.int().meta({ description: 'Over all locations' }),

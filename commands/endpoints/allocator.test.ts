@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { type Allocator, createAllocator } from './allocator.js';
+import { createSkuOwners } from './sku-owners.js';
+
+describe('The allocator', () => {
+  let shop: Shop;
+  let allocator: Allocator;
+  const receive = (location: string, quantity: number) =>
+    shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location, quantity } });
+
+  beforeEach(async () => {
+    shop = createShop();
+    await sell(shop, 'MUG', 500, 2);
+    const { runner } = shop;
+    allocator = createAllocator({ runner, skuOwners: createSkuOwners({ runner }) });
+  });
+
+  it('finds stock at every location of a SKU, even one that was added meanwhile', async () => {
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 3 }])).to.deep.equal({ short: { MUG: 2 } });
+    await receive('leeds', 1);
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 3 }])).to.deep.equal([
+      { sku: 'MUG', location: 'main', quantity: 2 },
+      { sku: 'MUG', location: 'leeds', quantity: 1 },
+    ]);
+    await receive('york', 3);
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 3 }])).to.deep.equal([
+      { sku: 'MUG', location: 'main', quantity: 2 },
+      { sku: 'MUG', location: 'leeds', quantity: 1 },
+    ]);
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 4 }])).to.deep.equal([
+      { sku: 'MUG', location: 'york', quantity: 3 },
+      { sku: 'MUG', location: 'main', quantity: 1 },
+    ]);
+  });
+
+  it('counts what may be promised beyond what is there', async () => {
+    await shop.call('put /v1/stock/MUG/policy', { caller: KEEPER, body: { backorderLimit: 2 } });
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 4 }])).to.deep.equal([
+      { sku: 'MUG', location: 'main', quantity: 4 },
+    ]);
+    expect(await allocator.allocate([{ sku: 'MUG', quantity: 5 }])).to.deep.equal({ short: { MUG: 4 } });
+  });
+
+  it('has nothing of a SKU that nobody sells', async () => {
+    expect(await allocator.allocate([{ sku: 'CUP', quantity: 1 }])).to.deep.equal({ short: { CUP: 0 } });
+  });
+});

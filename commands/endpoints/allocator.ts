@@ -1,0 +1,42 @@
+// Where an order's units can come from right now: read from the stock streams, because a read model may be behind.
+import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
+import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
+import { availableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { SkuOwner, SkuOwners } from './sku-owners.js';
+
+export interface Allocator {
+  allocate(needs: readonly StockNeed[]): Promise<Parcel[] | Shortage>;
+}
+
+export interface AllocatorDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  skuOwners: SkuOwners;
+}
+
+export function createAllocator({ runner, skuOwners }: AllocatorDeps): Allocator {
+  async function levelsOf(
+    needs: readonly StockNeed[],
+    ownerOf: (sku: string) => Promise<SkuOwner | undefined>,
+  ): Promise<StockLevel[]> {
+    const skus = [...new Set(needs.map(({ sku }) => sku))];
+    const owners = await Promise.all(skus.map(async (sku) => ({ sku, owner: await ownerOf(sku) })));
+    const places = owners.flatMap(({ sku, owner }) => (owner?.locations ?? []).map((location) => ({ sku, location })));
+    return Promise.all(
+      places.map(async (place) => {
+        const { state } = await runner.load(stockItem, stockStream(place));
+        const { backorderLimit = 0 } = state.policy;
+        return { ...place, available: availableOf(state), backorderLimit };
+      }),
+    );
+  }
+
+  return {
+    async allocate(needs) {
+      const plan = planAllocation(needs, await levelsOf(needs, skuOwners.of));
+      if (!('short' in plan)) return plan;
+      // What is short may be found at a location that another process has added.
+      return planAllocation(needs, await levelsOf(needs, skuOwners.refresh));
+    },
+  };
+}

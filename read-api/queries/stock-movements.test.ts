@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { callerOf, problemOf } from '../../test/call-endpoint.js';
+import { createShop, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
+import { stockMovementsQuery } from './stock-movements.js';
+
+describe('The ledger of stock', () => {
+  let shop: Shop;
+  const read = (query: Record<string, string> = {}, sku = 'MUG') =>
+    callerOf([stockMovementsQuery(shop)])(`get /v1/stock/${sku}/movements`, { caller: SUPPORT, query });
+  const post = (word: string, body: unknown, key: string) =>
+    shop.call(`post /v1/stock/MUG/${word}`, { caller: KEEPER, body, key });
+
+  beforeEach(async () => {
+    shop = createShop();
+    await sell(shop, 'MUG', 500, 0);
+    await post('receipts', { quantity: 10, reason: 'delivery 7' }, 'a');
+    await shop.ship('MUG', 2);
+    await post('counts', { quantity: 7 }, 'b');
+    await post('transfers', { from: 'main', to: 'leeds', quantity: 3 }, 'c');
+  });
+
+  it('says what moved the stock of a location, when, by what and by whom', async () => {
+    const { data, page } = (await read()).body;
+    expect(page).to.deep.equal({ next: null, hasMore: false });
+    expect(data.map(({ what }: { what: string }) => what)).to.deep.equal([
+      'received',
+      'reserved',
+      'committed',
+      'shipped',
+      'counted',
+      'transferred_out',
+    ]);
+    const { at, ...receipt } = data[0];
+    expect(Number.isFinite(Date.parse(at))).to.equal(true);
+    const actor = { type: 'customer', id: 'keeper' };
+    expect(receipt).to.deep.equal({ what: 'received', by: 'a ', quantity: 10, reason: 'delivery 7', actor });
+    expect(data[3]).to.include({ what: 'shipped', quantity: 2 });
+    expect(data[4]).to.include({ what: 'counted', quantity: 7, delta: -1 });
+    expect((await read({ location: 'leeds' })).body.data[0]).to.include({ what: 'transferred_in', from: 'main' });
+  });
+
+  it('is read page by page, and no page misses or repeats anything', async () => {
+    const whole = (await read()).body.data;
+    for (const limit of ['1', '2', '4', '6']) {
+      const pages = [];
+      for (let after: string | null | undefined; after !== null; ) {
+        const { data, page } = (await read({ limit, ...(after && { after }) })).body;
+        pages.push(...data);
+        after = page.next;
+      }
+      expect(pages).to.deep.equal(whole);
+    }
+  });
+
+  it('reads no more of a long stream than its page needs', async () => {
+    const { store } = shop;
+    let commits = 0;
+    const counting = {
+      async *read(...where: Parameters<typeof store.read>) {
+        for await (const commit of store.read(...where)) {
+          commits++;
+          yield commit;
+        }
+      },
+    };
+    await callerOf([stockMovementsQuery({ store: counting })])('get /v1/stock/MUG/movements', {
+      query: { limit: '1' },
+    });
+    expect(commits).to.equal(2);
+  });
+
+  it("is not there for what was never stocked, and knows no other list's cursor", async () => {
+    await problemOf(read({}, 'CUP'), 'not_found');
+    await problemOf(read({ location: 'york' }), 'not_found');
+    await problemOf(read({ after: 'AAAA' }), 'invalid_request');
+  });
+});

@@ -1,0 +1,97 @@
+// The ledger of one stock item: every movement and promise, read straight from its stream, the oldest first.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import type { RecordedEvent } from '../../domain/kernel/event.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import type { StockEvent } from '../../domain/stock/events.js';
+import { stockStream } from '../../domain/stock/stock-item.js';
+import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
+
+const WORDS = {
+  StockReceived: 'received',
+  StockAdjusted: 'adjusted',
+  StockCounted: 'counted',
+  StockTransferredOut: 'transferred_out',
+  StockTransferredIn: 'transferred_in',
+  StockReturned: 'returned',
+  StockWrittenOff: 'written_off',
+  StockReserved: 'reserved',
+  ReservationCommitted: 'committed',
+  ReservationReleased: 'released',
+  ReservationExpired: 'expired',
+  StockShipped: 'shipped',
+} as const satisfies Partial<Record<StockEvent['type'], string>>;
+
+type Entered = Extract<StockEvent, { type: keyof typeof WORDS }>;
+
+const entryAnswer = z
+  .strictObject({
+    at: z.string().meta({ description: 'When it happened in the world' }),
+    what: z.enum(Object.values(WORDS)),
+    by: z.string().meta({ description: 'The movement or reservation' }),
+    operationId: z.string().optional().meta({ description: 'The shipment or cancellation that took a part' }),
+    quantity: z.int().optional().meta({ description: 'Units; of a count, the units that were counted' }),
+    delta: z.int().optional().meta({ description: 'By how much a count or an adjustment changed the units on hand' }),
+    reason: z.string().optional(),
+    from: z.string().optional().meta({ description: 'The location that it came from' }),
+    to: z.string().optional().meta({ description: 'The location that it went to' }),
+    actor: z.strictObject({ type: z.enum(['customer', 'staff', 'process', 'import']), id: z.string() }),
+  })
+  .meta({ id: 'StockMovement' });
+
+type Entry = z.output<typeof entryAnswer>;
+
+/** Commit number and event version of the last entry of a page: the stream is read on from there. */
+const cursorKey = z.tuple([z.int().min(1), z.int().min(1)]);
+
+export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'> }): Endpoint {
+  return endpoint({
+    method: 'get',
+    path: '/v1/stock/{sku}/movements',
+    summary: 'What moved the stock of a SKU at a location, the oldest first',
+    roles: ['catalogue', 'support'],
+    params: z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) }),
+    query: z.strictObject({ location: locationSchema.default(DEFAULT_LOCATION), ...pageQuery }),
+    answers: { 200: pageAnswer(entryAnswer) },
+    async handle({ params, query }) {
+      const sku = askedId(skuSchema, params.sku);
+      const { location, limit } = query;
+      const [commitNo, version] = cursorOf(query.after, 'movement', cursorKey) ?? [1, 0];
+      const data: Entry[] = [];
+      let last: z.output<typeof cursorKey> | undefined;
+      let known = false;
+      for await (const commit of store.read(stockStream({ sku, location }), commitNo - 1)) {
+        known = true;
+        for (const event of commit.events as RecordedEvent<StockEvent>[]) {
+          if (event.version <= version || !isEntered(event)) continue;
+          if (data.length === limit) return { status: 200, body: pageBody({ data, next: last! }, 'movement') };
+          data.push(entryOf(event));
+          last = [commit.position.commitNo, event.version];
+        }
+      }
+      if (!known) throw new Problem('not_found', `There was never any stock of ${sku} at ${location}.`);
+      return { status: 200, body: pageBody({ data }, 'movement') };
+    },
+  }) as Endpoint;
+}
+
+function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Entered> {
+  return Object.hasOwn(WORDS, event.type);
+}
+
+function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>): Entry {
+  return {
+    at: occurredAt,
+    what: WORDS[type],
+    by: 'movementId' in data ? data.movementId : data.reservationId,
+    ...('operationId' in data && { operationId: data.operationId }),
+    ...('quantity' in data && { quantity: data.quantity }),
+    ...('delta' in data && { delta: data.delta }),
+    ...('reason' in data && { reason: data.reason }),
+    ...('from' in data && { from: data.from }),
+    ...('to' in data && { to: data.to }),
+    actor,
+  };
+}
