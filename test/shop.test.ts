@@ -82,6 +82,8 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const methods = await guest.get(`${cart}/shipping-methods`);
     expect(methods.body.data.map(({ method }: { method: string }) => method)).to.include('standard');
     await guest.put(`${cart}/shipping-method`, { method: 'standard' });
+    const { body: current } = await guest.get('/v1/carts/current');
+    expect(`/v1/carts/${current.id}`).to.equal(cart);
 
     const key = { 'Idempotency-Key': 'two products' };
     const placed = await guest.post(`${cart}/checkout`, { ...VISA, email: 'ada@example.com' }, key);
