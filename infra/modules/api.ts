@@ -26,6 +26,7 @@ import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { orderQueries } from '../../read-api/queries/orders.js';
 import { productQueries } from '../../read-api/queries/products.js';
 import { stockQuery } from '../../read-api/queries/stock.js';
+import { stockMovementsQuery } from '../../read-api/queries/stock-movements.js';
 import { createApp } from '../http/app.js';
 import { createTestProvider } from '../payments/test-provider.js';
 import { enginesAway } from './reachable.js';
@@ -97,6 +98,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           }),
           ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
           stockQuery({ queries: queries.stock, visibility: visibility.stock }),
+          stockMovementsQuery({ store }),
           configQuery(SHOP),
         ];
       },
