@@ -60,12 +60,8 @@ export interface ShippingOption {
 export function quoteOf(request: QuoteRequest): Quote {
   const goods = discountedGoods(request);
   const shipping = discountedShipping(request, goods.left);
+  const taxOf = taxation(request);
   const { taxTable, address } = request;
-  const taxIncluded = address !== undefined && isTaxIncluded(taxTable, address.country);
-  const taxOf = (amount: number, category: string | undefined) => {
-    const rate = address && taxRateFor(taxTable, address, category);
-    return rate ? roundedShare(amount, ...fractionOf(rate)) : 0;
-  };
 
   const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded'> = {
     lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
@@ -80,7 +76,7 @@ export function quoteOf(request: QuoteRequest): Quote {
         ...parts(shipping.discount, taxOf(shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY)),
       },
     }),
-    ...(taxIncluded && { taxIncluded: true }),
+    ...(address && isTaxIncluded(taxTable, address.country) && { taxIncluded: true }),
   };
   const coupons = request.coupons.map(({ code }, index) => ({
     code,
@@ -136,6 +132,18 @@ function applies(terms: CouponTerms, { currency, lines, now }: QuoteRequest): bo
   const { minimum } = terms;
   const subtotal = sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice));
   return !minimum || (minimum.currency === currency && subtotal >= minimum.amount);
+}
+
+/** What an amount of a category is taxed where the cart goes. Rates are looked up once per category: tables are long. */
+function taxation({ lines, address, taxTable }: QuoteRequest): (amount: number, category?: string) => number {
+  const categories = new Set([...lines.map(({ taxCategory }) => taxCategory), SHIPPING_TAX_CATEGORY]);
+  const rates = new Map(
+    [...categories].map((category) => [category, address && taxRateFor(taxTable, address, category)]),
+  );
+  return (amount, category) => {
+    const rate = rates.get(category);
+    return rate ? roundedShare(amount, ...fractionOf(rate)) : 0;
+  };
 }
 
 /** Of a price: a tax that it contains is rate / (1 + rate) of it. */
