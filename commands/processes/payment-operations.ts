@@ -7,14 +7,8 @@ import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Authorisation } from '../../domain/payment/ledger.js';
-import {
-  dueCall,
-  type Payment,
-  type PaymentCommand,
-  type ProviderCall,
-  payment,
-} from '../../domain/payment/payment.js';
-import { factsIn, type Held, recordOf } from '../../domain/payment/provider-calls.js';
+import { type Payment, type PaymentCommand, payment } from '../../domain/payment/payment.js';
+import { dueCall, factsIn, type Held, type ProviderCall, recordOf } from '../../domain/payment/provider-calls.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { AuthorisationRequest, PaymentProvider } from './payment-provider.js';
@@ -133,7 +127,10 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       case 'authorise':
         try {
           if (provider.open && request.providerRef === undefined) {
-            return { type: 'RecordIntentOpened', operationId, ...(await provider.open(request)) };
+            const opened = await provider.open(request);
+            return 'status' in opened
+              ? recordOf(operationId, opened)
+              : { type: 'RecordIntentOpened', operationId, ...opened };
           }
           return recordOf(operationId, await provider.authorise(request));
         } catch (error) {

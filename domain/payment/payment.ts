@@ -21,9 +21,8 @@ import {
   refundableOf,
 } from './ledger.js';
 
-export type { Authorisation, Payment, PaymentStatus } from './ledger.js';
+export type { Payment } from './ledger.js';
 export { capturedOf, heldOf, PAYMENT_STATUSES, paymentStatusOf, refundableOf, refundedOf } from './ledger.js';
-export { dueCall, type ProviderCall } from './provider-calls.js';
 
 /** So long before what is held lapses it may be renewed. */
 export const RENEW_WITHIN_MS = 24 * 3_600_000;

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
-import { capturedOf, dueCall, type Payment, type PaymentCommand, payment, refundedOf } from './payment.js';
-import { factsIn, type Held, KEY_LIFETIME_MS } from './provider-calls.js';
+import { capturedOf, type Payment, type PaymentCommand, payment, refundedOf } from './payment.js';
+import { dueCall, factsIn, type Held, KEY_LIFETIME_MS } from './provider-calls.js';
 
 const ids = { paymentId: 'payment_1', orderId: 'order_1' };
 const terms = { amount: 1000, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;

@@ -10,7 +10,8 @@ import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import { order, orderLines } from '../order/order.js';
-import { dueCall, payment } from '../payment/payment.js';
+import { payment } from '../payment/payment.js';
+import { dueCall } from '../payment/provider-calls.js';
 import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import {
