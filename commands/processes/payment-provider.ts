@@ -34,8 +34,13 @@ export type RefundAnswer = { status: 'refunded'; providerRef?: string } | { stat
  * again under the same key.
  */
 export interface PaymentProvider {
-  /** Names the payment before it is asked for money; only for providers that work so. `authorise` gets the name. */
-  open?(request: AuthorisationRequest): Promise<{ providerRef: string }>;
+  /**
+   * Names the payment before it is asked for money; only for providers that work so. `authorise` gets the name. What can
+   * never be asked for, such as too small an amount, is declined at once.
+   */
+  open?(
+    request: AuthorisationRequest,
+  ): Promise<{ providerRef: string } | (AuthorisationAnswer & { status: 'declined' })>;
   authorise(request: AuthorisationRequest): Promise<AuthorisationAnswer>;
   /** What is held now; a provider without it remembers its keys for ever. */
   retrieve?(request: AuthorisationRequest): Promise<Held>;

@@ -1,0 +1,25 @@
+// What a payment provider has in its own books, as far as this shop is concerned: what webhooks and the reconciliation read.
+import type { Held } from '../../domain/payment/provider-calls.js';
+
+export interface BookEntry {
+  providerRef: string;
+  /** Whose it is; absent where this shop did not make it. */
+  of?: { paymentId: string; operationId: string };
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  held: Held;
+  /** Could still be captured now, minor units. */
+  capturable: number;
+  /** Whoever asked for it, minor units. */
+  refunded: number;
+}
+
+export interface PaymentBooks {
+  /** Throws `Unavailable`. */
+  find(providerRef: string): Promise<BookEntry | undefined>;
+  /** Opened in `from` ≤ time < `upTo`, in ms. Throws `Unavailable`. */
+  opened(window: { from: number; upTo: number }): AsyncIterable<BookEntry>;
+  /** Lets go of what is held; succeeds where nothing is. */
+  letGo(entry: BookEntry): Promise<void>;
+}

@@ -1,0 +1,123 @@
+// What Stripe holds, read back: of one PaymentIntent, or of all that were opened in some time.
+import Stripe from 'stripe';
+import type { BookEntry, PaymentBooks } from '../../commands/processes/payment-books.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
+import type { Held } from '../../domain/payment/provider-calls.js';
+
+const PAGE_INTENTS = 100;
+const MAX_CODE_LENGTH = 100;
+
+/** An intent with its latest charge, and what follows from it. */
+export async function readIntent(stripe: Stripe, id: string): Promise<{ intent: Stripe.PaymentIntent; held: Held }> {
+  const intent = await stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] });
+  return { intent, held: heldIn(intent, await refundsOf(stripe, intent)) };
+}
+
+/** A refund that failed leaves no trace in the charge, so whatever was captured is asked for its refunds. */
+async function refundsOf(stripe: Stripe, { id, amount_received }: Stripe.PaymentIntent): Promise<Stripe.Refund[]> {
+  const found: Stripe.Refund[] = [];
+  if (amount_received === 0) return found;
+  for await (const refund of stripe.refunds.list({ payment_intent: id, limit: PAGE_INTENTS })) found.push(refund);
+  return found;
+}
+
+function heldIn(intent: Stripe.PaymentIntent, refunds: readonly Stripe.Refund[]): Held {
+  return {
+    authorisation: authorisationIn(intent),
+    captured: intent.amount_received,
+    refunds: refunds.flatMap(({ id, amount, status, metadata }) => {
+      const operationId = metadata?.operationId;
+      if (operationId === undefined) return [];
+      return [{ operationId, amount, status: isMade(status) ? 'refunded' : 'failed', providerRef: id }];
+    }),
+  };
+}
+
+/** What is pending is on its way. */
+function isMade(status: string | null): boolean {
+  return status !== 'failed' && status !== 'canceled';
+}
+
+/** `latest_charge` has to be expanded. */
+export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisation'] {
+  const { id, amount, currency, status, latest_charge, client_secret, last_payment_error: error } = intent;
+  switch (status) {
+    case 'requires_capture':
+    case 'succeeded': {
+      const card = typeof latest_charge === 'object' ? latest_charge?.payment_method_details?.card : undefined;
+      return {
+        status: 'authorised',
+        amount,
+        currency: currency.toUpperCase(),
+        providerRef: id,
+        ...(card?.capture_before && { captureBefore: new Date(card.capture_before * 1000).toISOString() }),
+        ...(card?.multicapture?.status === 'available' && { multicapture: true as const }),
+      };
+    }
+    case 'requires_action':
+      return { status: 'action_required', providerRef: id, clientSecret: client_secret! };
+    case 'requires_payment_method':
+      if (!error) return { status: 'none' };
+      return {
+        status: 'declined',
+        declineCode: (error.decline_code ?? error.code ?? error.type).slice(0, MAX_CODE_LENGTH),
+      };
+    case 'requires_confirmation':
+      return { status: 'none' };
+    case 'canceled':
+      return { status: 'let_go' };
+    case 'processing':
+      return { status: 'pending' };
+    default:
+      throw new Error(`${id} is ${status}, which this program does not know.`);
+  }
+}
+
+export function createStripeBooks(stripe: Stripe): PaymentBooks {
+  async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
+    const { id, amount, currency, amount_capturable, metadata } = intent;
+    const { paymentId, operationId } = metadata;
+    const refunds = await refundsOf(stripe, intent);
+    return {
+      providerRef: id,
+      ...(paymentId !== undefined && operationId !== undefined && { of: { paymentId, operationId } }),
+      amount,
+      currency: currency.toUpperCase(),
+      held: heldIn(intent, refunds),
+      capturable: amount_capturable,
+      refunded: refunds.reduce((total, refund) => total + (isMade(refund.status) ? refund.amount : 0), 0),
+    };
+  }
+
+  return {
+    async find(providerRef) {
+      try {
+        return await entryOf(await stripe.paymentIntents.retrieve(providerRef, { expand: ['latest_charge'] }));
+      } catch (error) {
+        if (error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404) return undefined;
+        throw away(error);
+      }
+    },
+
+    async *opened({ from, upTo }) {
+      const created = { gte: Math.floor(from / 1000), lt: Math.ceil(upTo / 1000) };
+      const params = { created, limit: PAGE_INTENTS, expand: ['data.latest_charge'] };
+      try {
+        for await (const intent of stripe.paymentIntents.list(params)) yield await entryOf(intent);
+      } catch (error) {
+        throw away(error);
+      }
+    },
+
+    async letGo({ providerRef }) {
+      const idempotencyKey = `${providerRef}/let-go`;
+      await stripe.paymentIntents.cancel(providerRef, {}, { idempotencyKey }).catch((error) => {
+        throw away(error);
+      });
+    },
+  };
+}
+
+function away(cause: unknown): Error {
+  return Object.assign(new Unavailable('Stripe', String(cause)), { cause });
+}

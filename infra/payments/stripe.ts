@@ -1,0 +1,168 @@
+// Stripe behind the payment port: one PaymentIntent for each authorisation, opened before it is asked for money, captured by
+// hand. A definite no is an answer; whatever leaves a doubt is thrown, and asked again under the same key.
+import Stripe from 'stripe';
+import type {
+  AuthorisationAnswer,
+  AuthorisationRequest,
+  CaptureAnswer,
+  PaymentProvider,
+  RefundAnswer,
+} from '../../commands/processes/payment-provider.js';
+import { authorisationIn, readIntent } from './stripe-books.js';
+
+/** The shop asks again by itself, and by then knows more. */
+const CALL_TIMEOUT_MS = 20_000;
+const MAX_REASON_LENGTH = 200;
+
+export interface StripeConnection {
+  secretKey: string;
+  /** Of a server that stands in for Stripe. */
+  apiUrl?: string;
+}
+
+export function connectStripe({ secretKey, apiUrl }: StripeConnection): Stripe {
+  return new Stripe(secretKey, {
+    maxNetworkRetries: 0,
+    timeout: CALL_TIMEOUT_MS,
+    telemetry: false,
+    ...(apiUrl !== undefined && addressOf(new URL(apiUrl))),
+  });
+}
+
+function addressOf({ hostname, port, protocol }: URL) {
+  const isPlain = protocol === 'http:';
+  return { host: hostname, port: port || (isPlain ? 80 : 443), protocol: isPlain ? 'http' : 'https' } as const;
+}
+
+export interface StripeProviderDeps {
+  stripe: Stripe;
+  /** Stripe's name for a customer that has saved cards. */
+  customerRefOf: (customerId: string) => Promise<string | undefined>;
+}
+
+export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDeps): PaymentProvider {
+  const { paymentIntents, refunds } = stripe;
+
+  /** Unconfirmed it holds nothing: one that is opened in vain may be forgotten. */
+  async function open({ key, paymentId, orderId, amount, customerId }: AuthorisationRequest) {
+    const customer = customerId === undefined ? undefined : await customerRefOf(customerId);
+    const params: Stripe.PaymentIntentCreateParams = {
+      amount: amount.amount,
+      currency: amount.currency.toLowerCase(),
+      capture_method: 'manual',
+      allowed_payment_method_types: ['card'],
+      payment_method_options: { card: { request_multicapture: 'if_available' } },
+      metadata: { paymentId, orderId, operationId: key },
+      ...(customer !== undefined && { customer }),
+    };
+    // With the first card that somebody saves the request becomes another one, and so does its key.
+    const idempotencyKey = customer === undefined ? `${key}/create` : `${key}/create/${customer}`;
+    try {
+      const { id } = await paymentIntents.create(params, { idempotencyKey });
+      return { providerRef: id };
+    } catch (error) {
+      return declined(refusalIn(error));
+    }
+  }
+
+  async function authorise({ key, method, offSession, providerRef }: AuthorisationRequest) {
+    const id = intentOf(providerRef);
+    const params = { payment_method: method, expand: ['latest_charge'], ...(offSession && { off_session: true }) };
+    try {
+      return decided(await paymentIntents.confirm(id, params, { idempotencyKey: `${key}/confirm` }));
+    } catch (error) {
+      const refusal = refusalIn(error);
+      if (refusal.code !== 'payment_intent_unexpected_state') return declined(refusal);
+      return decided((await readIntent(stripe, id)).intent);
+    }
+  }
+
+  return {
+    open,
+    authorise,
+
+    /** Without a name it was never confirmed, for the name is recorded first. */
+    async retrieve({ providerRef }) {
+      if (providerRef === undefined) return { authorisation: { status: 'none' }, captured: 0, refunds: [] };
+      return (await readIntent(stripe, providerRef)).held;
+    },
+
+    async capture({ key, of, amount, final }): Promise<CaptureAnswer> {
+      const several = !final && { final_capture: false };
+      try {
+        const params = { amount_to_capture: amount.amount, ...several };
+        await paymentIntents.capture(intentOf(of.providerRef), params, { idempotencyKey: key });
+        return { status: 'captured' };
+      } catch (error) {
+        return failed(refusalIn(error));
+      }
+    },
+
+    async void({ key, of: { providerRef } }) {
+      if (providerRef === undefined) return;
+      try {
+        await paymentIntents.cancel(providerRef, {}, { idempotencyKey: key });
+      } catch (error) {
+        const { code, payment_intent } = refusalIn(error);
+        const holdsNothing = payment_intent?.status === 'canceled' || payment_intent?.status === 'succeeded';
+        if (code !== 'payment_intent_unexpected_state' || !holdsNothing) throw error;
+      }
+    },
+
+    async refund({ key, of, amount }): Promise<RefundAnswer> {
+      try {
+        const { id, status, failure_reason } = await refunds.create(
+          { payment_intent: intentOf(of.providerRef), amount: amount.amount, metadata: { operationId: key } },
+          { idempotencyKey: key },
+        );
+        // What is pending is on its way; that it comes back is told later.
+        const isFailed = status === 'failed' || status === 'canceled';
+        return isFailed
+          ? { status: 'failed', reason: failure_reason ?? 'failed at Stripe' }
+          : { status: 'refunded', providerRef: id };
+      } catch (error) {
+        return failed(refusalIn(error));
+      }
+    },
+  };
+}
+
+function intentOf(providerRef: string | undefined): string {
+  if (providerRef === undefined)
+    throw new Error('A PaymentIntent is opened, and its name recorded, before it is used.');
+  return providerRef;
+}
+
+/** What a confirmation has come to. */
+function decided(intent: Stripe.PaymentIntent): AuthorisationAnswer {
+  const answer = authorisationIn(intent);
+  switch (answer.status) {
+    case 'let_go':
+      return { status: 'declined', declineCode: 'cancelled' };
+    case 'none':
+    case 'pending':
+      throw new Error(`${intent.id} is ${intent.status}; ask again.`);
+    default:
+      return answer;
+  }
+}
+
+type Refusal = Stripe.errors.StripeCardError | Stripe.errors.StripeInvalidRequestError;
+
+/** The definite no in an error, which repeats under its key; any other error is thrown on. */
+function refusalIn(error: unknown): Refusal {
+  const { StripeCardError, StripeInvalidRequestError } = Stripe.errors;
+  const isRefusal = error instanceof StripeCardError || error instanceof StripeInvalidRequestError;
+  if (isRefusal && DEFINITE.includes(error.statusCode ?? 0)) return error;
+  throw error;
+}
+
+const DEFINITE = [400, 402, 404];
+
+function declined({ decline_code, code }: Refusal): AuthorisationAnswer & { status: 'declined' } {
+  return { status: 'declined', declineCode: decline_code ?? code ?? 'invalid_request' };
+}
+
+function failed({ code, message }: Refusal): { status: 'failed'; reason: string } {
+  return { status: 'failed', reason: (code ?? message).slice(0, MAX_REASON_LENGTH) };
+}
