@@ -2,23 +2,39 @@
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
-import { PAYMENT_STATUSES } from '../payment/ledger.js';
+import { lineUnitsSchema, returnedUnitsSchema } from './events.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
-/** What can happen to an order, in the order in which it happens. */
+/** What can happen to an order, in words for its customer, in the usual course. */
 export const ORDER_STEPS = [
   'placed',
+  'payment_action_required',
   'payment_unknown',
   'payment_authorised',
   'payment_declined',
   'confirmed',
+  'payment_lapsed',
+  'held',
+  'resumed',
   'payment_captured',
-  'fulfilled',
+  'payment_failed',
+  'shipped',
+  'delivered',
+  'lines_cancelled',
   'completed',
+  'expired',
   'rejected',
   'cancelled',
   'payment_voided',
+  'return_requested',
+  'return_approved',
+  'return_declined',
+  'return_received',
+  'refunded',
+  'refund_failed',
+  'payment_disputed',
+  'dispute_closed',
 ] as const;
 
 export type OrderStep = (typeof ORDER_STEPS)[number];
@@ -27,8 +43,27 @@ export const orderViewSchema = z
   .strictObject({
     id: z.string().meta({ example: 'order_536365' }),
     number: z.string().meta({ description: 'What people call it', example: '536365' }),
-    status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'cancelled']),
-    paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Follows from the payment' }),
+    status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled']),
+    held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
+    paymentStatus: z
+      .enum([
+        'not_paid',
+        'pending',
+        'requires_action',
+        'authorised',
+        'partially_captured',
+        'captured',
+        'partially_refunded',
+        'refunded',
+        'disputed',
+        'declined',
+        'voided',
+      ])
+      .meta({ description: 'Follows from the payment' }),
+    nextAction: z
+      .strictObject({ type: z.literal('authenticate'), clientSecret: z.string() })
+      .optional()
+      .meta({ description: 'What the customer has to do for the payment, such as a 3-D Secure step' }),
     fulfilmentStatus: z
       .enum(['not_fulfilled', 'partially_fulfilled', 'fulfilled'])
       .meta({ description: 'Follows from what was sent' }),
@@ -43,19 +78,45 @@ export const orderViewSchema = z
         title: z.string(),
         quantity: z.int(),
         fulfilled: z.int().meta({ description: 'Units that have been sent' }),
+        cancelled: z.int(),
+        returned: z.int().meta({ description: 'Units that were sent and came back' }),
         unitPrice: moneySchema,
         total: moneySchema,
+        discount: moneySchema.optional().meta({ description: 'Of the total' }),
+        tax: moneySchema.optional().meta({ description: 'Added to the total, or contained in it' }),
       }),
     ),
     subtotal: moneySchema,
     discount: moneySchema,
+    coupons: z.array(z.strictObject({ code: z.string(), amount: moneySchema })).optional(),
     shipping: moneySchema,
-    tax: moneySchema,
+    tax: moneySchema.meta({ description: 'Added to the prices' }),
+    includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
+    refunded: moneySchema.meta({ description: 'What the customer has got back' }),
     shippingMethod: z.string(),
     shippingAddress: addressSchema.optional().meta({ description: 'Absent once the customer is forgotten' }),
     email: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    shipments: z.array(
+      z.strictObject({
+        id: z.string(),
+        status: z.enum(['planned', 'dispatched', 'delivered']),
+        lines: z.array(lineUnitsSchema),
+        tracking: z.string().optional(),
+        dispatchedAt: time.optional(),
+        deliveredAt: time.optional(),
+      }),
+    ),
+    returns: z.array(
+      z.strictObject({
+        id: z.string(),
+        status: z.enum(['requested', 'approved', 'declined', 'received']),
+        lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
+        received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
+        refund: moneySchema.optional().meta({ description: 'What was paid for it' }),
+      }),
+    ),
     timeline: z.array(z.strictObject({ at: time, what: z.enum(ORDER_STEPS) })),
   })
   .meta({ id: 'Order' });

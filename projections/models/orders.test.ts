@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import { type ShipmentCommand, shipment } from '../../domain/fulfilment/shipment.js';
 import { type OrderCommand, order, orderLines } from '../../domain/order/order.js';
 import { orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -13,7 +15,7 @@ const LINES = orderLines([
 ]);
 const TOTAL = 6 * 255 + 2 * 339 + 500;
 
-const place: OrderCommand = {
+const place: OrderCommand & { type: 'PlaceOrder' } = {
   type: 'PlaceOrder',
   contents: {
     orderId: ID,
@@ -39,15 +41,143 @@ const authorise = {
 } as const;
 const authorised = { type: 'RecordAuthorised', operationId: 'authorise', amount: TOTAL, providerRef: 'p1' } as const;
 
-const outcomeOf = (orderCommands: OrderCommand[], paymentCommands: PaymentCommand[] = []) => {
-  const histories = [historyOf(order, [place, ...orderCommands]).events, historyOf(payment, paymentCommands).events];
+const outcomeOf = (
+  orderCommands: OrderCommand[],
+  paymentCommands: PaymentCommand[] = [],
+  shipmentCommands: ShipmentCommand[] = [],
+  returnCommands: ReturnCommand[] = [],
+) => {
+  const histories = [
+    historyOf(order, [place, ...orderCommands]).events,
+    historyOf(payment, paymentCommands).events,
+    historyOf(shipment, shipmentCommands).events,
+    historyOf(returns, returnCommands).events,
+  ];
   return { histories, view: orderView(project(orders, histories.flat()).get(ID)!)! };
 };
 
+const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+/** Four hearts are sent and one comes back; the fifth and sixth and the lanterns are cancelled. */
+const hearts = (quantity: number) => [{ lineId: '1', quantity }];
+const eventful = () =>
+  outcomeOf(
+    [
+      { type: 'ConfirmOrder' },
+      { type: 'HoldOrder', reason: 'address' },
+      { type: 'ResumeOrder' },
+      { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(4) },
+      { type: 'CancelLines', cancellationId: 'cancellation_1', reason: 'x' },
+      { type: 'ReceiveReturn', returnId: 'return_1', lines: hearts(1) },
+    ],
+    [
+      authorise,
+      { ...authorised, multicapture: true },
+      { type: 'RequestCapture', operationId: 'capture', amount: 4 * 255 + 500 },
+      { type: 'RecordCaptured', operationId: 'capture' },
+      { type: 'RequestRefund', operationId: 'refund', amount: 255, reason: 'return' },
+      { type: 'RecordRefunded', operationId: 'refund' },
+    ],
+    [
+      { type: 'PlanShipment', shipmentId: 'shipment_1', orderId: ID, lines: hearts(4), tracking: 'RM1' },
+      { type: 'RecordDispatch' },
+      { type: 'RecordDelivery' },
+    ],
+    [
+      {
+        type: 'RequestReturn',
+        returnId: 'return_1',
+        orderId: ID,
+        customerId: 'customer_17850',
+        lines: [{ lineId: '1', quantity: 1, reason: 'broken' }],
+      },
+      { type: 'ApproveReturn' },
+      { type: 'RecordReceived', lines: hearts(1), amount: 255 },
+    ],
+  );
+
 describe('The orders read model', () => {
+  it('tells all that became of an order: what was sent, cancelled, sent back and refunded', () => {
+    const { view } = eventful();
+    const { email, ...shown } = view;
+    expect(orderViewSchema.safeParse(shown).error?.issues).to.equal(undefined);
+    expect(view).to.deep.include({
+      status: 'completed',
+      fulfilmentStatus: 'fulfilled',
+      paymentStatus: 'partially_refunded',
+      refunded: GBP(255),
+    });
+    expect(view.held).to.equal(undefined);
+    expect(view.lines.map(({ fulfilled, cancelled, returned }) => [fulfilled, cancelled, returned])).to.deep.equal([
+      [4, 2, 1],
+      [0, 2, 0],
+    ]);
+    expect(view.shipments).to.have.length(1);
+    expect(view.shipments[0]).to.include({ id: 'shipment_1', status: 'delivered', tracking: 'RM1' });
+    expect(view.returns).to.deep.equal([
+      {
+        id: 'return_1',
+        status: 'received',
+        lines: [{ lineId: '1', quantity: 1, reason: 'broken' }],
+        received: hearts(1),
+        refund: GBP(255),
+      },
+    ]);
+    expect(view.timeline.map(({ what }) => what)).to.include.members([
+      'held',
+      'resumed',
+      'shipped',
+      'delivered',
+      'lines_cancelled',
+      'return_requested',
+      'return_approved',
+      'return_received',
+      'refunded',
+    ]);
+  });
+
+  it('shows what prices, discounts and taxes make of the total', () => {
+    const { view } = outcomeOf([]);
+    expect(view.lines[0]).to.not.have.any.keys('discount', 'tax');
+    const contents = {
+      ...place.contents,
+      lines: LINES.map((line) => ({ ...line, discount: 100, tax: 50 })),
+      coupons: [{ code: 'SPRING', amount: 200 }],
+      taxIncluded: true as const,
+      allocation: LINES.map(({ sku, quantity }) => ({ sku, quantity, location: 'leeds' })),
+    };
+    const { events } = historyOf(order, [{ type: 'PlaceOrder', contents }]);
+    const { email, ...taxed } = orderView(project(orders, events).get(ID)!)!;
+    expect(orderViewSchema.safeParse(taxed).error?.issues).to.equal(undefined);
+    expect(taxed).to.deep.include({
+      discount: GBP(200),
+      tax: GBP(0),
+      includedTax: GBP(100),
+      total: GBP(TOTAL - 200),
+      coupons: [{ code: 'SPRING', amount: GBP(200) }],
+    });
+    expect(taxed.lines[0]).to.deep.include({ discount: GBP(100), tax: GBP(50) });
+  });
+
+  it('shows what the customer has to do for the payment, until it is done', () => {
+    const secret = { sealed: 'customer_17850', at: 'payment#536365/2/clientSecret', box: 'AAAA' };
+    const required = { type: 'RecordActionRequired', operationId: 'authorise', providerRef: 'p1', clientSecret: 's' };
+    const { histories } = outcomeOf([], [authorise, required as PaymentCommand, authorised]);
+    const [ordered, paid] = histories as [ReturnType<typeof recorded>[], ReturnType<typeof recorded>[]];
+    const sealed = paid.map((event) =>
+      event.type === 'PaymentActionRequired'
+        ? { ...event, data: { ...(event.data as object), clientSecret: secret } }
+        : event,
+    );
+    const shown = (events: typeof sealed) => orderView(project(orders, [...ordered, ...events]).get(ID)!)!;
+    expect(shown(sealed.slice(0, 2))).to.deep.include({
+      paymentStatus: 'requires_action',
+      nextAction: { type: 'authenticate', clientSecret: secret },
+    });
+    expect(shown(sealed).nextAction).to.equal(undefined);
+  });
+
   it('shows an order with its lines, sums and what has happened to it', () => {
     const { view } = outcomeOf([{ type: 'ConfirmOrder' }], [authorise, authorised]);
-    const GBP = (amount: number) => ({ amount, currency: 'GBP' });
     expect(view).to.deep.include({
       id: ID,
       number: '536365',
@@ -66,6 +196,8 @@ describe('The orders read model', () => {
       title: 'White metal lantern',
       quantity: 2,
       fulfilled: 0,
+      cancelled: 0,
+      returned: 0,
       unitPrice: GBP(339),
       total: GBP(678),
     });
@@ -102,10 +234,7 @@ describe('The orders read model', () => {
   });
 
   it('ends in the same document whatever order the streams arrive in', () => {
-    const { histories } = outcomeOf(
-      [{ type: 'ConfirmOrder' }, { type: 'FulfilOrder', fulfilmentId: 'f1' }],
-      [authorise, authorised, { type: 'RequestCapture', operationId: 'capture', amount: TOTAL }],
-    );
+    const { histories } = eventful();
     const expected = asStored(project(orders, histories.flat()) as never);
     fc.assert(
       fc.property(interleavingOf(histories), (events) => {
@@ -132,7 +261,7 @@ describe('The orders read model', () => {
       'payment_authorised',
       'confirmed',
       'payment_captured',
-      'fulfilled',
+      'shipped',
       'completed',
     ]);
   });

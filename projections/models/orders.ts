@@ -1,11 +1,13 @@
-// Orders as customers and support see them: fed by order# and payment#, each its own part.
+// Orders as customers and support see them: fed by order#, payment#, shipment# and return#, each its own part.
+import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
+import type { RequestedUnits } from '../../domain/fulfilment/return.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Personal } from '../../domain/kernel/personal.js';
-import type { OrderEvent, OrderLine, Shipping } from '../../domain/order/events.js';
+import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import { type Payment, payment as paymentLedger, paymentStatusOf } from '../../domain/payment/payment.js';
+import { type Payment, payment as paymentLedger, paymentStatusOf, refundedOf } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
 
@@ -19,15 +21,18 @@ interface OrderPart {
   id: string;
   number: string;
   status: OrderView['status'];
+  held?: boolean;
   customerId: string;
   placedBy: 'customer' | 'staff';
   placedAt: string;
   currency: string;
-  lines: readonly (OrderLine & { fulfilled: number; cancelled: number })[];
+  lines: readonly (OrderLine & Record<Counter, number>)[];
   subtotal: number;
   discount: number;
+  coupons?: readonly { code: string; amount: number }[];
   shipping: Shipping;
   tax: number;
+  includedTax?: number;
   total: number;
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
@@ -35,34 +40,92 @@ interface OrderPart {
   timeline: readonly Happened[];
 }
 
-/** Without the order's part if its payment was heard of first. */
+/** What became of units of a line. */
+type Counter = 'fulfilled' | 'cancelled' | 'returned';
+
+interface ShipmentPart {
+  id: string;
+  status: 'planned' | 'dispatched' | 'delivered';
+  lines: readonly LineUnits[];
+  tracking?: string;
+  plannedAt: string;
+  dispatchedAt?: string;
+  deliveredAt?: string;
+}
+
+interface ReturnPart {
+  id: string;
+  status: 'requested' | 'approved' | 'declined' | 'received';
+  lines: readonly RequestedUnits[];
+  received?: readonly ReturnedUnits[];
+  refund?: number;
+  timeline: readonly Happened[];
+}
+
+/** Without the order's part if another stream was heard of first. */
 export type OrderDocument = Partial<OrderPart> & {
   /** The part of payment#. */
   payment?: { ledger: Payment; timeline: readonly Happened[] };
+  /** The parts of shipment# and return#, by id. */
+  shipments?: Readonly<Record<string, ShipmentPart>>;
+  returns?: Readonly<Record<string, ReturnPart>>;
 };
 
 /** An order as callers see it, but for what is sealed. */
-export interface SealedOrderView extends Omit<OrderView, 'shippingAddress' | 'email'> {
+export interface SealedOrderView extends Omit<OrderView, 'shippingAddress' | 'email' | 'nextAction'> {
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
+  nextAction?: { type: 'authenticate'; clientSecret: Personal<string> };
 }
 
-/** Undefined where nothing but a payment is known. */
-export function orderView({ payment, ...part }: OrderDocument): SealedOrderView | undefined {
+/** Undefined where the order itself is not known yet. */
+export function orderView({
+  payment,
+  shipments = {},
+  returns = {},
+  ...part
+}: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
+  const { held, lines, coupons, shipping, includedTax, timeline, ...shown } = part;
   const money = (amount: number) => ({ amount, currency: part.currency });
+  const clientSecret = secretOf(payment?.ledger);
+  const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
+  const sentBack = Object.values(returns).sort((a, b) => byText(a.timeline[0]!.at + a.id, b.timeline[0]!.at + b.id));
   return {
-    ...part,
+    ...shown,
+    ...(held && { held }),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
-    fulfilmentStatus: fulfilmentStatusOf(part.lines),
-    lines: part.lines.map((line) => ({ ...line, unitPrice: money(line.unitPrice), total: money(line.total) })),
+    ...(clientSecret && { nextAction: { type: 'authenticate', clientSecret } }),
+    fulfilmentStatus: fulfilmentStatusOf(lines),
+    lines: lines.map(({ discount, tax, ...line }) => ({
+      ...line,
+      unitPrice: money(line.unitPrice),
+      total: money(line.total),
+      ...(discount !== undefined && { discount: money(discount) }),
+      ...(tax !== undefined && { tax: money(tax) }),
+    })),
     subtotal: money(part.subtotal),
     discount: money(part.discount),
-    shipping: money(part.shipping.amount),
+    ...(coupons && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
+    shipping: money(shipping.amount),
     tax: money(part.tax),
+    ...(includedTax !== undefined && { includedTax: money(includedTax) }),
     total: money(part.total),
-    shippingMethod: part.shipping.method,
-    timeline: [...part.timeline, ...(payment?.timeline ?? [])].sort(byTime),
+    refunded: money(payment ? refundedOf(payment.ledger) : 0),
+    shippingMethod: shipping.method,
+    shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({ ...shipment, lines: [...lines] })),
+    returns: sentBack.map(({ timeline, lines, received, refund, ...one }) => ({
+      ...one,
+      lines: [...lines],
+      ...(received && { received: [...received] }),
+      ...(refund !== undefined && { refund: money(refund) }),
+    })),
+    timeline: [
+      ...timeline,
+      ...(payment?.timeline ?? []),
+      ...sent.flatMap(({ deliveredAt }) => (deliveredAt ? [{ at: deliveredAt, what: 'delivered' as const }] : [])),
+      ...sentBack.flatMap((one) => one.timeline),
+    ].sort(byTime),
   };
 }
 
@@ -72,10 +135,10 @@ export interface OrderQueries {
   list(request: { customerId?: string | undefined } & PageRequest): Promise<Page<SealedOrderView>>;
 }
 
-export const orders = projection<OrderDocument, OrderEvent | PaymentEvent>({
+export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
   name: 'orders',
   version: 1,
-  categories: ['order', 'payment'],
+  categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', customerId: 'keyword', placedAt: 'time' },
   indexes: [
     ['placedAt', 'id'],
@@ -85,38 +148,62 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent>({
     OrderPlaced: {
       keys: orderOf,
       evolve(before, { occurredAt, data }) {
-        const { orderId, paymentId, cartId, lines, ...placed } = data;
+        const { orderId, paymentId, cartId, allocation, taxIncluded, lines, ...placed } = data;
         return {
           ...before,
           ...(placed as Omit<OrderPart, 'id' | 'status' | 'placedAt' | 'lines' | 'timeline'>),
           id: orderId,
           status: 'placed',
           placedAt: occurredAt,
-          lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0 })),
+          lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0, returned: 0 })),
           timeline: [{ at: occurredAt, what: 'placed' }],
         };
       },
     },
     OrderConfirmed: becomes('confirmed'),
     OrderRejected: becomes('rejected'),
+    OrderExpired: becomes('expired'),
     OrderCancelled: becomes('cancelled'),
     OrderCompleted: becomes('completed'),
-    OrderFulfilled: {
+    OrderHeld: happens('held', () => ({ held: true })),
+    OrderResumed: happens('resumed', () => ({ held: false })),
+    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>('shipped', counted('fulfilled')),
+    OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>('lines_cancelled', counted('cancelled')),
+    OrderReturned: {
       keys: orderOf,
-      evolve(before, { occurredAt, data }) {
-        const sent = new Map(data.lines.map(({ lineId, quantity }) => [lineId, quantity]));
-        const lines = before!.lines!.map((line) => ({ ...line, fulfilled: line.fulfilled + (sent.get(line.id) ?? 0) }));
-        return { ...before, lines, timeline: [...before!.timeline!, { at: occurredAt, what: 'fulfilled' }] };
-      },
+      evolve: (before, event) => ({ ...before, ...counted('returned')(before!, event) }),
     },
+
     AuthorisationRequested: paid(),
+    PaymentIntentOpened: paid(),
+    PaymentActionRequired: paid('payment_action_required'),
     PaymentAuthorised: paid('payment_authorised'),
     AuthorisationDeclined: paid('payment_declined'),
     AuthorisationUnknown: paid('payment_unknown'),
+    AuthorisationLapsed: paid('payment_lapsed'),
     CaptureRequested: paid(),
     PaymentCaptured: paid('payment_captured'),
+    CaptureFailed: paid('payment_failed'),
     VoidRequested: paid(),
     PaymentVoided: paid('payment_voided'),
+    RefundRequested: paid(),
+    PaymentRefunded: paid('refunded'),
+    RefundFailed: paid('refund_failed'),
+    DisputeOpened: paid('payment_disputed'),
+    DisputeClosed: paid('dispute_closed'),
+
+    ShipmentPlanned: shipped(({ data: { shipmentId: id, lines, tracking }, occurredAt: plannedAt }) => {
+      return { id, status: 'planned', lines, ...(tracking !== undefined && { tracking }), plannedAt };
+    }),
+    ShipmentDispatched: shipped(({ occurredAt: dispatchedAt }) => ({ status: 'dispatched', dispatchedAt })),
+    ShipmentDelivered: shipped(({ occurredAt: deliveredAt }) => ({ status: 'delivered', deliveredAt })),
+
+    ReturnRequested: sentBack('return_requested', ({ returnId: id, lines }) => ({ id, status: 'requested', lines })),
+    ReturnApproved: sentBack('return_approved', () => ({ status: 'approved' })),
+    ReturnDeclined: sentBack('return_declined', () => ({ status: 'declined' })),
+    ReturnReceived: sentBack('return_received', ({ lines: received, amount: refund }) => {
+      return { status: 'received', received, refund };
+    }),
   },
 });
 
@@ -124,14 +211,32 @@ function orderOf({ data }: { data: { orderId: string } }): readonly string[] {
   return [data.orderId];
 }
 
+type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
+
 function becomes(status: OrderPart['status'] & OrderStep): Handler<OrderDocument, OrderEvent> {
+  return happens(status, () => ({ status }));
+}
+
+/** A change of the order's part that is told to the customer. */
+function happens<E extends OrderEvent>(
+  what: OrderStep,
+  change: (before: OrderDocument, event: E) => Partial<OrderPart>,
+): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
-    evolve: (before, { occurredAt }) => ({
+    evolve: (before, event) => ({
       ...before,
-      status,
-      timeline: [...before!.timeline!, { at: occurredAt, what: status }],
+      ...change(before!, event),
+      timeline: [...before!.timeline!, { at: event.occurredAt, what }],
     }),
+  };
+}
+
+function counted(counter: Counter) {
+  return ({ lines }: OrderDocument, { data }: { data: { lines: readonly LineUnits[] } }): Partial<OrderPart> => {
+    const units = new Map<string, number>();
+    for (const { lineId, quantity } of data.lines) units.set(lineId, (units.get(lineId) ?? 0) + quantity);
+    return { lines: lines!.map((line) => ({ ...line, [counter]: line[counter] + (units.get(line.id) ?? 0) })) };
   };
 }
 
@@ -150,12 +255,48 @@ function paid(what?: OrderStep): Handler<OrderDocument, PaymentEvent> {
   };
 }
 
+function shipped<E extends ShipmentEvent>(
+  change: (event: E & { occurredAt: string }) => Partial<ShipmentPart>,
+): Handler<OrderDocument, E> {
+  return {
+    keys: orderOf,
+    evolve(before, event) {
+      const { shipmentId } = event.data;
+      const part = { ...before?.shipments?.[shipmentId], ...change(event) } as ShipmentPart;
+      return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
+    },
+  };
+}
+
+function sentBack<E extends ReturnEvent>(
+  what: OrderStep,
+  change: (data: E['data']) => Partial<ReturnPart>,
+): Handler<OrderDocument, E> {
+  return {
+    keys: orderOf,
+    evolve(before, { data, occurredAt }) {
+      const known = before?.returns?.[data.returnId];
+      const timeline = [...(known?.timeline ?? []), { at: occurredAt, what }];
+      const part = { ...known, ...change(data), timeline } as ReturnPart;
+      return { ...before, returns: { ...before?.returns, [data.returnId]: part } };
+    },
+  };
+}
+
+/** What lets the customer's browser do what their bank wants, as long as it does. */
+function secretOf(ledger: Payment | undefined): Personal<string> | undefined {
+  return ledger?.status === 'action_required' ? ledger.authorisation?.clientSecret : undefined;
+}
+
 function isPlaced(part: Partial<OrderPart>): part is OrderPart {
   return part.id !== undefined;
 }
 
 /** Imports give everything that happens to an order one time; then the usual course decides. */
 function byTime(a: Happened, b: Happened): number {
-  if (a.at !== b.at) return a.at < b.at ? -1 : 1;
-  return ORDER_STEPS.indexOf(a.what) - ORDER_STEPS.indexOf(b.what);
+  return byText(a.at, b.at) || ORDER_STEPS.indexOf(a.what) - ORDER_STEPS.indexOf(b.what);
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

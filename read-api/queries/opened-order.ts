@@ -4,7 +4,7 @@ import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(
-  { shippingAddress, email, ...rest }: SealedOrderView,
+  { shippingAddress, email, nextAction, ...rest }: SealedOrderView,
   personal: Pick<PersonalData, 'open'>,
 ): Promise<OrderView> {
   const open = async <T>(value: Personal<T> | undefined): Promise<T | undefined> => {
@@ -12,6 +12,15 @@ export async function openedOrder(
     const opened = await personal.open(value);
     return isForgotten(opened) ? undefined : opened;
   };
-  const [address, mail] = await Promise.all([open(shippingAddress), open(email)]);
-  return { ...rest, ...(address && { shippingAddress: address }), ...(mail && { email: mail }) };
+  const [address, mail, clientSecret] = await Promise.all([
+    open(shippingAddress),
+    open(email),
+    open(nextAction?.clientSecret),
+  ]);
+  return {
+    ...rest,
+    ...(address && { shippingAddress: address }),
+    ...(mail && { email: mail }),
+    ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
+  };
 }

@@ -1,9 +1,11 @@
-// An order folded from its own streams, for whoever has just written them: it waits for no read model.
+// An order folded from its own streams, for whoever has just written them: it waits for no read model. Of shipments and
+// returns it shows those that the order knows, because units have left or come back with them.
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { OrderEvent } from '../../domain/order/events.js';
 import type { OrderView } from '../../domain/order/order-view.js';
 import { foldDocument } from '../../projections/models/fold.js';
 import { orders, orderView } from '../../projections/models/orders.js';
@@ -24,10 +26,21 @@ export function createOrderReader({ store, personal }: OrderReaderDeps) {
   return {
     async byId(orderId: string): Promise<OrderView | undefined> {
       const streams = [streamOf(orderId), streamOf(siblingId('payment', orderId))];
-      const commits = (await Promise.all(streams.map(commitsOf))).flat();
-      const document = foldDocument(orders, orderId, commits);
+      const [ordered = [], paid = []] = await Promise.all(streams.map(commitsOf));
+      const sent = await Promise.all(parcelsIn(ordered).map((id) => commitsOf(streamOf(id))));
+      const document = foldDocument(orders, orderId, [...ordered, ...paid, ...sent.flat()]);
       const view = document && orderView(document);
       return view && openedOrder(view, personal);
     },
   };
+}
+
+/** The shipments and returns that an order names; what was sent before it was written down had no shipment. */
+function parcelsIn(commits: readonly Commit[]): string[] {
+  return commits.flatMap(({ events }) =>
+    (events as unknown as OrderEvent[]).flatMap((event) => {
+      if (event.type === 'OrderFulfilled') return event.data.from ? [event.data.fulfilmentId] : [];
+      return event.type === 'OrderReturned' ? [event.data.returnId] : [];
+    }),
+  );
 }
