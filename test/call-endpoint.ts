@@ -1,4 +1,5 @@
 // Calls endpoints as functions: validates as the mount does, without HTTP.
+import type { Clock } from '../domain/kernel/clock.js';
 import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
 import { Problem, type ProblemCode } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -8,9 +9,11 @@ export interface Call {
   query?: Record<string, string>;
   caller?: Caller;
   seen?: ReadonlyMap<StreamId, number>;
-  /** A repeat with the same key issues the same commands and ids. */
+  /** A repeat with the same key issues the same commands and ids, as of when the first was issued. */
   key?: string;
+  issuedAt?: number;
   expectedVersion?: number;
+  signed?: EndpointRequest['signed'];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape.
@@ -19,7 +22,7 @@ export type Answer = Omit<Reply, 'body'> & { body: any };
 let keys = 0;
 
 /** `call('post /v1/carts/cart_1/lines', {…})` */
-export function callerOf(endpoints: readonly Endpoint[]) {
+export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now) {
   return async (target: string, call: Call = {}): Promise<Answer> => {
     const [method, path] = target.split(' ') as [string, string];
     const { endpoint, params } = find(endpoints, method, path);
@@ -36,12 +39,13 @@ export function callerOf(endpoints: readonly Endpoint[]) {
       waitMs: 0,
       command: (step = '') => ({
         id: `${key} ${step}`,
-        issuedAt: Date.now(),
+        issuedAt: call.issuedAt ?? clock(),
         correlationId: 'request',
         actor: { type: 'customer', id: caller.id },
         ...(call.expectedVersion !== undefined && { expectedVersion: call.expectedVersion }),
       }),
       newId: (prefix) => `${prefix}_${key}-${made++}`,
+      ...(call.signed && { signed: call.signed }),
     };
     const reply = (await endpoint.handle(request)) as Answer;
     endpoint.answers[reply.status]!.parse(reply.body);

@@ -3,6 +3,7 @@ import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
 import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createPaymentOperations } from '../commands/processes/payment-operations.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
+import { createSettlement } from '../commands/processes/settlement.js';
 import { createStockAllocator } from '../commands/processes/stock-allocator.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Clock } from '../domain/kernel/clock.js';
@@ -12,13 +13,15 @@ export interface ProcessesOn {
   runner: CommandRunner;
   clock?: Clock;
   provider?: PaymentProvider;
+  cacheSize?: number;
 }
 
-export function openProcesses({ runner, clock = Date.now, provider = createTestProvider() }: ProcessesOn) {
-  const skuOwners = createSkuOwners({ runner });
+export function openProcesses({ runner, clock = Date.now, provider = createTestProvider(), ...caches }: ProcessesOn) {
+  const skuOwners = createSkuOwners({ runner, ...caches });
   const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
   const locationsOf = async (sku: string) => (await skuOwners.refresh(sku))?.locations ?? [];
   const stock = createStockAllocator({ runner, locationsOf });
   const checkout = createCheckoutProcess({ runner, clock, payments, stock });
-  return { skuOwners, payments, stock, checkout };
+  const settlement = createSettlement({ runner, payments });
+  return { skuOwners, payments, stock, checkout, settlement };
 }

@@ -7,27 +7,33 @@ import { couponEndpoints } from '../commands/endpoints/coupons.js';
 import { currentCartEndpoints } from '../commands/endpoints/current-carts.js';
 import { createTariffs } from '../commands/endpoints/current-tariffs.js';
 import { createOrderNumbers } from '../commands/endpoints/order-numbers.js';
+import { orderEndpoints } from '../commands/endpoints/orders.js';
 import { createOwnCarts } from '../commands/endpoints/own-carts.js';
 import { paymentEndpoints } from '../commands/endpoints/payments.js';
 import { createPrices } from '../commands/endpoints/prices.js';
 import { productEndpoints } from '../commands/endpoints/products.js';
+import { returnEndpoints } from '../commands/endpoints/returns.js';
+import { shipmentEndpoints } from '../commands/endpoints/shipments.js';
 import { stockEndpoints } from '../commands/endpoints/stock.js';
 import { createSubmissions } from '../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
-import { testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
+import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
 import { createUsableCoupons } from '../commands/endpoints/usable-coupons.js';
+import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
+import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
+import type { EventStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { orderLines } from '../domain/order/order.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
-import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { callerOf } from './call-endpoint.js';
@@ -50,37 +56,64 @@ export const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-/** On the `log` of another shop it is a second process beside it. */
-export function createShop({ provider = createTestProvider(), log = createMemoryLog() } = {}) {
-  const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
-  const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
-  const { skuOwners, payments, stock: allocator, checkout: process } = openProcesses({ runner, provider });
-  const ownCarts = createOwnCarts({ runner });
+export interface ShopOptions {
+  /** On the `log` of another shop it is a second process beside it. */
+  log?: MemoryLog;
+  store?: EventStore;
+  clock?: Clock;
+  provider?: PaymentProvider;
+  bank?: TestBank;
+  callers?: readonly Caller[];
+  currentCartOf?: (customerId: string) => Promise<string | undefined>;
+  /** How many streams, SKUs and carts it remembers. */
+  cacheSize?: number;
+}
+
+export function createShop({
+  log = createMemoryLog(),
+  clock = Date.now,
+  store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 }),
+  provider = createTestProvider(),
+  bank = createTestProvider(),
+  callers = CALLERS,
+  currentCartOf,
+  cacheSize,
+}: ShopOptions = {}) {
+  const caches = cacheSize === undefined ? {} : { cacheSize };
+  const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock, ...caches });
+  const processes = openProcesses({ runner, clock, provider, ...caches });
+  const { skuOwners, payments, stock: allocator, checkout: process, settlement } = processes;
+  const ownCarts = createOwnCarts({ runner, ...caches });
   const prices = createPrices({ runner, skuOwners });
   const orders = createOrderReader({ store, personal: unsealed });
-  const clock = Date.now;
   const tariffs = createTariffs({ runner, clock });
   const quotes = createCartQuotes({ tariffs, personal: unsealed, clock });
   const coupons = createUsableCoupons({ runner, clock });
-  const availability = createAvailability({ skuOwners, allocator });
+  const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });
   const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
-  const tokens = { authenticate: async (token: string) => CALLERS.find(({ id }) => id === token) };
-  const call = callerOf([
-    ...currentCartEndpoints({ runner, currentCarts: { of: currentCartOf }, tokens, quotes }),
-    ...productEndpoints({ runner, skuOwners }),
-    ...stockEndpoints({ runner, skuOwners }),
-    ...couponEndpoints({ runner }),
-    ...tariffEndpoints({ runner, tariffs }),
-    ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
-    checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
-    ...paymentEndpoints({ runner, payments }),
-    ...testPaymentEndpoints({
-      runner,
-      bank: createTestProvider(),
-      onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
-    }),
-  ]);
+  const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
+  const call = callerOf(
+    [
+      ...currentCartEndpoints({ runner, currentCarts: { of: currentCartOf ?? newestOpenCartOf }, tokens, quotes }),
+      ...productEndpoints({ runner, skuOwners }),
+      ...stockEndpoints({ runner, skuOwners }),
+      ...couponEndpoints({ runner }),
+      ...tariffEndpoints({ runner, tariffs }),
+      ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
+      checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
+      ...orderEndpoints({ runner, settlement, orders }),
+      ...shipmentEndpoints({ runner, settlement }),
+      ...returnEndpoints({ runner, settlement }),
+      ...paymentEndpoints({ runner, payments }),
+      ...testPaymentEndpoints({
+        runner,
+        bank,
+        onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
+      }),
+    ],
+    clock,
+  );
 
   let commands = 0;
   const meta = (): CommandMeta => ({
@@ -99,7 +132,7 @@ export function createShop({ provider = createTestProvider(), log = createMemory
   }
 
   /** The cart that was made last, of those that are open. */
-  async function currentCartOf(customerId: string): Promise<string | undefined> {
+  async function newestOpenCartOf(customerId: string): Promise<string | undefined> {
     const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
     const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
     const open = carts.filter((made) => made.customerId === customerId && ['open', 'abandoned'].includes(made.status));
@@ -114,7 +147,7 @@ export function createShop({ provider = createTestProvider(), log = createMemory
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 
-  return { call, log, store, runner, personal: unsealed, ship, submit };
+  return { call, log, store, runner, processes, personal: unsealed, ship, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

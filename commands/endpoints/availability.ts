@@ -19,10 +19,13 @@ export interface Availability {
 export interface AvailabilityDeps {
   skuOwners: Pick<SkuOwners, 'of'>;
   allocator: StockAllocator;
+  /** Shortages that are remembered. */
+  cacheSize?: number;
 }
 
-export function createAvailability({ skuOwners, allocator }: AvailabilityDeps): Availability {
-  const short = new LRUCache<string, true>({ max: REMEMBERED_SHORTAGES });
+export function createAvailability(deps: AvailabilityDeps): Availability {
+  const { skuOwners, allocator, cacheSize = REMEMBERED_SHORTAGES } = deps;
+  const short = new LRUCache<string, true>({ max: cacheSize });
 
   async function allocate(needs: readonly StockNeed[]): Promise<Parcel[]> {
     const plan = await allocator.allocate(needs);

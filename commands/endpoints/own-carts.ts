@@ -17,8 +17,14 @@ export interface OwnCarts {
 
 type Lasting = Pick<Cart, 'customerId' | 'currency'>;
 
-export function createOwnCarts({ runner }: { runner: Pick<CommandRunner, 'load'> }): OwnCarts {
-  const known = new LRUCache<StreamId, Lasting>({ max: REMEMBERED_CARTS });
+export interface OwnCartsDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  /** Carts that are remembered. */
+  cacheSize?: number;
+}
+
+export function createOwnCarts({ runner, cacheSize = REMEMBERED_CARTS }: OwnCartsDeps): OwnCarts {
+  const known = new LRUCache<StreamId, Lasting>({ max: cacheSize });
 
   async function lastingOf(stream: StreamId): Promise<Lasting | undefined> {
     const remembered = known.get(stream);

@@ -18,8 +18,14 @@ export interface SkuOwners {
   refresh(sku: string): Promise<SkuOwner | undefined>;
 }
 
-export function createSkuOwners({ runner }: { runner: Pick<CommandRunner, 'load'> }): SkuOwners {
-  const known = new LRUCache<string, SkuOwner>({ max: REMEMBERED_SKUS });
+export interface SkuOwnersDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  /** SKUs that are remembered. */
+  cacheSize?: number;
+}
+
+export function createSkuOwners({ runner, cacheSize = REMEMBERED_SKUS }: SkuOwnersDeps): SkuOwners {
+  const known = new LRUCache<string, SkuOwner>({ max: cacheSize });
 
   async function refresh(sku: string): Promise<SkuOwner | undefined> {
     const { state } = await runner.load(skuClaim, claimStream(sku));
