@@ -8,10 +8,13 @@ import { couponEndpoints } from '../../commands/endpoints/coupons.js';
 import { type CurrentCarts, currentCartEndpoints } from '../../commands/endpoints/current-carts.js';
 import { createTariffs } from '../../commands/endpoints/current-tariffs.js';
 import { createOrderNumbers } from '../../commands/endpoints/order-numbers.js';
+import { orderEndpoints } from '../../commands/endpoints/orders.js';
 import { createOwnCarts } from '../../commands/endpoints/own-carts.js';
 import { paymentEndpoints } from '../../commands/endpoints/payments.js';
 import { createPrices } from '../../commands/endpoints/prices.js';
 import { productEndpoints } from '../../commands/endpoints/products.js';
+import { returnEndpoints } from '../../commands/endpoints/returns.js';
+import { shipmentEndpoints } from '../../commands/endpoints/shipments.js';
 import { stockEndpoints } from '../../commands/endpoints/stock.js';
 import { createSubmissions } from '../../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../../commands/endpoints/tariffs.js';
@@ -47,6 +50,7 @@ import {
   READ_MODELS,
   RUNNER,
   SESSIONS,
+  SETTLEMENT,
   SKU_OWNERS,
   TOKENS,
 } from './tokens.js';
@@ -57,7 +61,20 @@ const SHOP = { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 
 export const apiModule = new ContainerModule(({ bind }) => {
   bind(ENDPOINTS)
     .toResolvedValue(
-      (runner, process, store, personal, sessions, tokens, clock, queries, { visibility }, skuOwners, payments) => {
+      (
+        runner,
+        process,
+        store,
+        personal,
+        sessions,
+        tokens,
+        clock,
+        queries,
+        { visibility },
+        skuOwners,
+        payments,
+        settlement,
+      ) => {
         const prices = createPrices({ runner, skuOwners });
         const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
@@ -85,6 +102,9 @@ export const apiModule = new ContainerModule(({ bind }) => {
           ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
           ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
           checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
+          ...orderEndpoints({ runner, settlement, orders }),
+          ...shipmentEndpoints({ runner, settlement }),
+          ...returnEndpoints({ runner, settlement }),
           ...paymentEndpoints({ runner, payments }),
           ...testPaymentEndpoints({
             runner,
@@ -114,6 +134,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         READ_MODELS,
         SKU_OWNERS,
         PAYMENTS,
+        SETTLEMENT,
       ],
     )
     .inSingletonScope();
