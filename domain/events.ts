@@ -1,6 +1,7 @@
 // Every event of the shop. What is not in this catalogue can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
+import { type CustomerEvent, customerEvents } from './customer/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
@@ -25,6 +26,7 @@ const parts = [
   taxTableEvents,
   shippingTableEvents,
   orderNumberEvents,
+  customerEvents,
 ];
 
 export const catalogue = eventCatalogue(...parts);
@@ -44,4 +46,5 @@ export type ShopEvent =
   | CouponEvent
   | TaxTableEvent
   | ShippingTableEvent
-  | OrderNumberEvent;
+  | OrderNumberEvent
+  | CustomerEvent;

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { cart } from '../domain/cart/cart.js';
 import { coupon } from '../domain/coupon/coupon.js';
+import { customer } from '../domain/customer/customer.js';
 import { shopEvents } from '../domain/events.js';
 import { returns } from '../domain/fulfilment/return.js';
 import { shipment } from '../domain/fulfilment/shipment.js';
@@ -39,6 +40,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   taxTable,
   shippingTable,
   orderNumbers,
+  customer,
 ];
 
 describe('The documentation', () => {

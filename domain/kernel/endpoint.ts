@@ -40,6 +40,8 @@ export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
    */
   command(step?: string): CommandMeta;
   newId(prefix: string): string;
+  /** The body as it came, and the header that signs it: of endpoints that say `signedBy`. */
+  signed?: { body: Uint8Array; signature: string };
 }
 
 export interface Reply<R = unknown> {
@@ -65,6 +67,8 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   params?: z.ZodType<P>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
+  /** The header that signs the body, which is then handed over as it came, whatever it holds. */
+  signedBy?: string;
   /** Schema per status. Problem answers are added by the mount. */
   answers: Record<number, z.ZodType>;
   handle(request: EndpointRequest<P, Q, B>): Promise<Reply>;

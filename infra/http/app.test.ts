@@ -87,6 +87,18 @@ describe('the HTTP surface', () => {
       handle: async () => ({ status: 204 }),
     }),
     endpoint({
+      method: 'post',
+      path: '/v1/news',
+      summary: 'News that somebody has signed',
+      roles: ['public'],
+      signedBy: 'News-Signature',
+      answers: { 200: z.unknown() },
+      handle: async ({ signed }) => ({
+        status: 200,
+        body: { bytes: [...signed!.body], signature: signed!.signature },
+      }),
+    }),
+    endpoint({
       method: 'delete',
       path: '/v1/everything',
       summary: 'For ops alone',
@@ -190,6 +202,16 @@ describe('the HTTP surface', () => {
         ['cart#2', 3],
         ['order#1', 5],
       ]);
+    });
+
+    it('to what somebody has signed as it came, to the byte, whatever it is', async () => {
+      const body = Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0xff, 0x00);
+      const headers = { 'news-signature': 't=1,v1=ab', 'content-type': 'text/plain' };
+      const answer = await ask('/v1/news', { body, headers });
+      expect(answer).to.have.property('status', 200);
+      expect(answer.body).to.deep.equal({ bytes: [...body], signature: 't=1,v1=ab' });
+      await refused('/v1/news', { body }, 400, 'invalid_request');
+      await refused('/v1/news', { body: new Uint8Array(MAX_BODY_BYTES + 1), headers }, 413, 'too_large');
     });
 
     it('HEAD as GET without the body, and OPTIONS with what is allowed', async () => {

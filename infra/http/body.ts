@@ -1,4 +1,4 @@
-// Reads a request's JSON body: bounded, UTF-8, and fit to be stored.
+// Reads a request's body, bounded: as JSON that is UTF-8 and fit to be stored, or as it came if somebody has signed it.
 import { type Request, type Response, raw } from 'express';
 import { MAX_BODY_BYTES } from './limits.js';
 import { inBody } from './pointers.js';
@@ -12,13 +12,24 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export async function readJson(req: Request, res: Response): Promise<unknown> {
   if (!hasBody(req)) return undefined;
   requireJson(req.headers['content-type']);
-  await new Promise<void>((resolve, reject) => readBytes(req, res, (error) => (error ? reject(error) : resolve())));
-  const bytes = req.body as Buffer;
+  const bytes = await bytesOf(req, res);
   if (bytes.length === 0) return undefined;
   const value = parse(bytes);
   const unfit = findUnfit(value);
   if (unfit) throw invalidRequest([{ pointer: inBody(unfit.path), detail: unfit.detail }]);
   return value;
+}
+
+/** The signature is over these bytes and no others. */
+export async function readSigned(req: Request, res: Response, header: string) {
+  const signature = req.get(header);
+  if (signature === undefined) throw invalidRequest([{ pointer: header, detail: 'is missing' }]);
+  return { body: hasBody(req) ? await bytesOf(req, res) : new Uint8Array(), signature };
+}
+
+async function bytesOf(req: Request, res: Response): Promise<Buffer> {
+  await new Promise<void>((resolve, reject) => readBytes(req, res, (error) => (error ? reject(error) : resolve())));
+  return req.body;
 }
 
 function hasBody({ headers }: Request): boolean {

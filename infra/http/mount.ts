@@ -4,7 +4,7 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
 import { type Answer, answerOf, finish } from './answer.js';
-import { readJson } from './body.js';
+import { readJson, readSigned } from './body.js';
 import { type Authenticate, authoriserOf } from './caller.js';
 import { decodeToken } from './consistency-token.js';
 import { contextOf } from './context.js';
@@ -22,7 +22,7 @@ export interface MountDeps {
 }
 
 export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clock }: MountDeps): RequestHandler {
-  const { method, path, idempotency } = endpoint;
+  const { method, path, idempotency, signedBy } = endpoint;
   const isCommand = method !== 'get';
   const takesKey = idempotency === 'required' || idempotency === 'accepted';
   const authorise = authoriserOf(endpoint, authenticate);
@@ -38,12 +38,21 @@ export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clo
     const waitMs = waitMsOf(req.headers);
     const expectedVersion = isCommand ? expectedVersionOf(req.headers) : undefined;
     const key = takesKey ? idempotencyKeyOf(req.headers, idempotency === 'required') : undefined;
-    const json = isCommand ? await readJson(req, res) : undefined;
+    const signed = signedBy === undefined ? undefined : await readSigned(req, res, signedBy);
+    const json = isCommand && !signed ? await readJson(req, res) : undefined;
     const input = validate(req, json);
 
     const execute = async (keyed?: { seed: string; issuedAt: number }): Promise<Answer> => {
       const issue = { caller, requestId, clock, expectedVersion, ...(keyed && { keyed }) };
-      const request: EndpointRequest = { ...input, caller, requestId, seen, waitMs, ...issuerOf(issue) };
+      const request: EndpointRequest = {
+        ...input,
+        caller,
+        requestId,
+        seen,
+        waitMs,
+        ...issuerOf(issue),
+        ...(signed && { signed }),
+      };
       return answerOf(await endpoint.handle(request));
     };
 

@@ -88,6 +88,9 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
         content: { 'application/json': { schema: body } },
       },
     }),
+    ...(endpoint.signedBy && {
+      requestBody: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
+    }),
     responses: {
       ...Object.fromEntries(
         Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema)]),
@@ -99,12 +102,13 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
 
 function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const { params, query } = schemasOf(endpoint);
-  const { method, idempotency } = endpoint;
+  const { method, idempotency, signedBy } = endpoint;
   const key = idempotency === 'required' ? { 'Idempotency-Key': KEY } : { 'Idempotency-Key': KEY.optional() };
   const header = z.object({
     ...HEADERS,
     ...(method === 'get' ? WAIT : IF_MATCH),
     ...(idempotency && idempotency !== 'ignored' && key),
+    ...(signedBy && { [signedBy]: z.string().meta({ description: 'Signs the body as it is sent.' }) }),
   });
   return {
     header,
@@ -123,14 +127,15 @@ function success(status: string, schema: z.ZodType): ZodOpenApiResponseObject {
 }
 
 /** The problems that the mount itself can answer, by status; what a handler may refuse besides comes under `4XX`. */
-function problemsOf({ roles, method, idempotency }: Endpoint): Record<string, ZodOpenApiResponseObject> {
+function problemsOf({ roles, method, idempotency, signedBy }: Endpoint): Record<string, ZodOpenApiResponseObject> {
   const isCommand = method !== 'get';
   const isKeyed = idempotency === 'required' || idempotency === 'accepted';
   const isAnonymous = roles.length === 1 && roles[0] === 'public';
   const codes: HttpProblemCode[] = ['invalid_request', 'not_found', 'unavailable'];
   if (!isAnonymous) codes.push('unauthenticated');
   if (!roles.includes('public')) codes.push('forbidden');
-  if (isCommand) codes.push('version_mismatch', 'too_large', 'unsupported_media_type');
+  if (isCommand) codes.push('version_mismatch', 'too_large');
+  if (isCommand && !signedBy) codes.push('unsupported_media_type');
   if (isKeyed) codes.push('request_in_progress', 'idempotency_key_reused');
   const byStatus = codes.map((code) => [PROBLEMS[code].status, problem(PROBLEMS[code].title)]);
   return { ...Object.fromEntries(byStatus), '4XX': problem('Refused; `code` says why') };

@@ -1,0 +1,60 @@
+import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
+import { customer } from './customer.js';
+import type { CustomerEvent } from './events.js';
+
+const customerId = 'customer_ada';
+const link = { type: 'LinkProviderCustomer', customerId, provider: 'stripe', providerRef: 'cus_1' } as const;
+const linked = (providerRef: string): CustomerEvent => {
+  return { type: 'ProviderCustomerLinked', data: { customerId, provider: 'stripe', providerRef } };
+};
+const save = { type: 'SavePaymentMethod', customerId, method: 'pm_card_visa' } as const;
+const remove = { type: 'RemovePaymentMethod', customerId, method: 'pm_card_visa' } as const;
+const saved = (method: string): CustomerEvent => ({ type: 'PaymentMethodSaved', data: { customerId, method } });
+const removed: CustomerEvent = { type: 'PaymentMethodRemoved', data: { customerId, method: 'pm_card_visa' } };
+
+describe('A customer', () => {
+  const { given } = decider(customer);
+
+  it('has one name with each provider: the first', () => {
+    given([])
+      .when(link)
+      .then([linked('cus_1')]);
+    given([linked('cus_1')])
+      .when({ ...link, providerRef: 'cus_2' })
+      .then([]);
+    given([linked('cus_1')])
+      .when({ ...link, provider: 'test' })
+      .then([{ type: 'ProviderCustomerLinked', data: { customerId, provider: 'test', providerRef: 'cus_1' } }]);
+  });
+
+  it('saves what they pay with, and removes it', () => {
+    given([])
+      .when(save)
+      .then([saved('pm_card_visa')]);
+    given([saved('pm_card_visa'), saved('pm_card_amex')])
+      .when(remove)
+      .then([removed]);
+    given([saved('pm_card_visa'), removed])
+      .when(remove)
+      .then([]);
+    given([saved('pm_card_visa'), removed])
+      .when(save)
+      .then([saved('pm_card_visa')]);
+  });
+
+  it('saves twenty methods at most', () => {
+    const twenty = Array.from({ length: 20 }, (_, n) => saved(`pm_${n}`));
+    given(twenty).when(save).thenRejected('rule_violated');
+    given(twenty)
+      .when({ ...save, method: 'pm_7' })
+      .then([]);
+  });
+
+  it('is not changed by a command that is issued again', () => {
+    issuedTwiceChangesNothing(customer, {
+      LinkProviderCustomer: { given: [], when: link },
+      SavePaymentMethod: { given: [], when: save },
+      RemovePaymentMethod: { given: [saved('pm_card_visa')], when: remove },
+    });
+  });
+});

@@ -1,0 +1,62 @@
+// A customer as payment providers know them.
+import type { Decider } from '../kernel/decider.js';
+import { type Rejection, reject } from '../kernel/errors.js';
+import type { PaymentProviderName } from '../payment/events.js';
+import { type CustomerEvent, customerEvents } from './events.js';
+
+/** More are of no use to anybody. */
+const MAX_SAVED_METHODS = 20;
+
+export type CustomerCommand = { customerId: string } & (
+  | { type: 'LinkProviderCustomer'; provider: PaymentProviderName; providerRef: string }
+  | { type: 'SavePaymentMethod'; method: string }
+  | { type: 'RemovePaymentMethod'; method: string }
+);
+
+export interface Customer {
+  /** The name that each provider has for them. */
+  providerRefs: Readonly<Partial<Record<PaymentProviderName, string>>>;
+  /** Oldest first. */
+  methods: readonly string[];
+}
+
+export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
+  category: 'customer',
+  events: customerEvents,
+  initialState: { providerRefs: {}, methods: [] },
+  decide,
+  evolve,
+};
+
+/** The first link stays: whoever comes later uses it. */
+function decide(command: CustomerCommand, state: Customer): readonly CustomerEvent[] | Rejection {
+  const { customerId } = command;
+  if (command.type === 'LinkProviderCustomer') {
+    const { provider, providerRef } = command;
+    if (state.providerRefs[provider] !== undefined) return [];
+    return [{ type: 'ProviderCustomerLinked', data: { customerId, provider, providerRef } }];
+  }
+  const { method } = command;
+  const isSaved = state.methods.includes(method);
+  if (command.type === 'RemovePaymentMethod') {
+    return isSaved ? [{ type: 'PaymentMethodRemoved', data: { customerId, method } }] : [];
+  }
+  if (isSaved) return [];
+  if (state.methods.length >= MAX_SAVED_METHODS) {
+    return reject('rule_violated', `A customer saves at most ${MAX_SAVED_METHODS} payment methods; remove one first.`);
+  }
+  return [{ type: 'PaymentMethodSaved', data: { customerId, method } }];
+}
+
+function evolve(state: Customer, event: CustomerEvent): Customer {
+  switch (event.type) {
+    case 'ProviderCustomerLinked': {
+      const { provider, providerRef } = event.data;
+      return { ...state, providerRefs: { ...state.providerRefs, [provider]: providerRef } };
+    }
+    case 'PaymentMethodSaved':
+      return { ...state, methods: [...state.methods, event.data.method] };
+    case 'PaymentMethodRemoved':
+      return { ...state, methods: state.methods.filter((method) => method !== event.data.method) };
+  }
+}

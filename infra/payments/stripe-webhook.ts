@@ -1,0 +1,70 @@
+// Stripe's events, once their signature has proved them.
+import Stripe from 'stripe';
+import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
+import { Problem } from '../../domain/kernel/errors.js';
+
+export const STRIPE_SIGNATURE = 'Stripe-Signature';
+
+/** Throws `invalid_request` for what Stripe has not signed with this secret in the last five minutes. */
+export function readStripeEvent(stripe: Stripe, secret: string) {
+  return (body: Uint8Array, signature: string): PaymentNews => newsIn(verified(body, signature));
+
+  function verified(body: Uint8Array, signature: string): Stripe.Event {
+    try {
+      return stripe.webhooks.constructEvent(Buffer.from(body), signature, secret);
+    } catch (error) {
+      const isForged = error instanceof Stripe.errors.StripeSignatureVerificationError || error instanceof SyntaxError;
+      if (!isForged) throw error;
+      throw new Problem('invalid_request', `Not signed by Stripe with this shop's secret, or too old a signature.`);
+    }
+  }
+}
+
+function newsIn(event: Stripe.Event): PaymentNews {
+  const { id, type } = event;
+  const about = aboutOf(event);
+  return { id, type, ...(about && { about }) };
+}
+
+function aboutOf(event: Stripe.Event): PaymentNews['about'] {
+  switch (event.type) {
+    case 'payment_intent.amount_capturable_updated':
+    case 'payment_intent.canceled':
+    case 'payment_intent.payment_failed':
+    case 'payment_intent.requires_action':
+    case 'payment_intent.succeeded':
+      return { providerRef: event.data.object.id };
+    case 'charge.captured':
+    case 'charge.expired':
+    case 'charge.refunded':
+    case 'charge.updated':
+    case 'refund.created':
+    case 'refund.failed':
+    case 'refund.updated':
+      return intentOf(event.data.object);
+    case 'charge.dispute.created':
+    case 'charge.dispute.closed':
+      return disputed(event.data.object, event.type === 'charge.dispute.closed');
+    default:
+      return undefined;
+  }
+}
+
+function intentOf({ payment_intent }: { payment_intent: string | { id: string } | null }): PaymentNews['about'] {
+  if (payment_intent === null) return undefined;
+  return { providerRef: typeof payment_intent === 'string' ? payment_intent : payment_intent.id };
+}
+
+/** A dispute that ends as a mere inquiry has taken nothing. */
+function disputed(dispute: Stripe.Dispute, isClosed: boolean): PaymentNews['about'] {
+  const about = intentOf(dispute);
+  if (!about) return undefined;
+  const { id: disputeId, amount, reason, status } = dispute;
+  const outcome = status === 'lost' ? 'lost' : 'won';
+  return {
+    ...about,
+    dispute: isClosed
+      ? { type: 'RecordDisputeClosed', disputeId, amount, reason, outcome }
+      : { type: 'RecordDisputeOpened', disputeId, amount, reason },
+  };
+}
