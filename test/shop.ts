@@ -102,7 +102,7 @@ export function createShop({
       ...tariffEndpoints({ runner, tariffs }),
       ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
       checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
-      ...orderEndpoints({ runner, settlement, orders }),
+      ...orderEndpoints({ runner, checkout: process, settlement, orders }),
       ...shipmentEndpoints({ runner, settlement }),
       ...returnEndpoints({ runner, settlement }),
       ...paymentEndpoints({ runner, payments }),

@@ -5,10 +5,13 @@ import { isProblem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
-import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
+import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
+import { payment } from '../../domain/payment/payment.js';
+import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
+import { beside } from './answers.js';
 import { findOrder } from './own-orders.js';
 
 const params = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
@@ -25,41 +28,47 @@ interface OrderReader {
 
 export interface OrderEndpointsDeps {
   runner: CommandRunner;
+  checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
   orders: OrderReader;
 }
 
 type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function orderEndpoints({ runner, settlement, orders }: OrderEndpointsDeps): Endpoint[] {
+export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEndpointsDeps): Endpoint[] {
   async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
     const { params, body, caller, requestId, command, newId } = request;
-    const { status } = await findOrder({ runner }, params.id, caller);
-    const stream = streamOf(params.id);
+    const known = await findOrder({ runner }, params.id, caller);
     const { lines, reason } = body;
-    if (status === 'placed' && !lines) {
-      const commitNo = await cancelledBeforeConfirmed(stream, reason, request);
-      if (commitNo !== undefined) return shown(params.id, [[stream, commitNo]]);
+    if (known.status === 'placed' && !lines) {
+      const seen = await cancelBeforeConfirmed(known, reason, request);
+      if (seen) return shown(params.id, seen);
     }
     const cancellationId = newId('cancellation');
     const meta = { ...command(), id: operationCommandId(cancellationId) };
-    await runner.execute(order, stream, { type: 'CancelLines', cancellationId, lines, reason }, meta);
+    const cancelled = { type: 'CancelLines', cancellationId, lines, reason } as const;
+    await runner.execute(order, streamOf(params.id), cancelled, meta);
     return shown(params.id, await settlement.attempt(params.id, { correlationId: requestId, actor: meta.actor }));
   }
 
-  /** Undefined if it was confirmed first: then it is cancelled like any other confirmed one. */
-  async function cancelledBeforeConfirmed(
-    stream: StreamId,
+  /** Its checkout finds the payment void and undoes the rest. Undefined if the order was confirmed first: then it is cancelled like any other. */
+  async function cancelBeforeConfirmed(
+    { orderId, paymentId }: Order,
     reason: string,
     { command }: Pick<OrderRequest, 'command'>,
-  ): Promise<number | undefined> {
-    try {
-      const { position } = await runner.execute(order, stream, { type: 'CancelOrder', reason }, command('whole'));
-      return position.commitNo;
-    } catch (error) {
-      if (isProblem(error, 'conflict')) return undefined;
-      throw error;
-    }
+  ): Promise<Map<StreamId, number> | undefined> {
+    const stream = streamOf(orderId);
+    const cancelled = await runner
+      .execute(order, stream, { type: 'CancelOrder', reason }, command('whole'))
+      .catch((error) => {
+        if (isProblem(error, 'conflict')) return undefined;
+        throw error;
+      });
+    if (!cancelled) return undefined;
+    const voided = { type: 'RequestVoid', operationId: `${orderId}/cancelled`, paymentId, orderId } as const;
+    await runner.execute(payment, streamOf(paymentId), voided, beside(command('void')));
+    const undone = await checkout.resume(orderId);
+    return new Map([...(undone?.seen ?? []), [stream, cancelled.position.commitNo]]);
   }
 
   function change<B>(

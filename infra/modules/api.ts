@@ -18,11 +18,9 @@ import { shipmentEndpoints } from '../../commands/endpoints/shipments.js';
 import { stockEndpoints } from '../../commands/endpoints/stock.js';
 import { createSubmissions } from '../../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../../commands/endpoints/tariffs.js';
-import { testPaymentEndpoints } from '../../commands/endpoints/test-payments.js';
 import { createUsableCoupons } from '../../commands/endpoints/usable-coupons.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
-import { siblingId } from '../../domain/kernel/id.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';
@@ -31,7 +29,6 @@ import { productQueries } from '../../read-api/queries/products.js';
 import { stockQuery } from '../../read-api/queries/stock.js';
 import { stockMovementsQuery } from '../../read-api/queries/stock-movements.js';
 import { createApp } from '../http/app.js';
-import { createTestProvider } from '../payments/test-provider.js';
 import { enginesAway } from './reachable.js';
 import {
   APP,
@@ -43,6 +40,8 @@ import {
   IDEMPOTENCY,
   LOG,
   METRICS,
+  PAYMENT_ENDPOINTS,
+  PAYMENT_SERVICE,
   PAYMENTS,
   PERSONAL_DATA,
   PROJECTOR_HOSTS,
@@ -74,7 +73,10 @@ export const apiModule = new ContainerModule(({ bind }) => {
         skuOwners,
         payments,
         settlement,
+        service,
+        ofPayments,
       ) => {
+        const { publishableKey } = service;
         const prices = createPrices({ runner, skuOwners });
         const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
@@ -101,16 +103,12 @@ export const apiModule = new ContainerModule(({ bind }) => {
           ...tariffEndpoints({ runner, tariffs }),
           ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
           ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
-          checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
-          ...orderEndpoints({ runner, settlement, orders }),
+          checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: service.name }),
+          ...orderEndpoints({ runner, checkout: process, settlement, orders }),
           ...shipmentEndpoints({ runner, settlement }),
           ...returnEndpoints({ runner, settlement }),
           ...paymentEndpoints({ runner, payments }),
-          ...testPaymentEndpoints({
-            runner,
-            bank: createTestProvider(),
-            onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
-          }),
+          ...ofPayments,
           ...productQueries({
             catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
             productPage: { queries: queries.productPage, visibility: visibility.productPage },
@@ -119,7 +117,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
           stockQuery({ queries: queries.stock, visibility: visibility.stock }),
           stockMovementsQuery({ store }),
-          configQuery(SHOP),
+          configQuery({ ...SHOP, ...(publishableKey && { stripePublishableKey: publishableKey }) }),
         ];
       },
       [
@@ -135,6 +133,8 @@ export const apiModule = new ContainerModule(({ bind }) => {
         SKU_OWNERS,
         PAYMENTS,
         SETTLEMENT,
+        PAYMENT_SERVICE,
+        PAYMENT_ENDPOINTS,
       ],
     )
     .inSingletonScope();

@@ -1,0 +1,224 @@
+import { expect } from 'chai';
+import { streamOf } from '../../domain/kernel/id.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { problemOf } from '../../test/call-endpoint.js';
+import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
+
+const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+
+describe('What becomes of an order', () => {
+  let shop: Shop;
+  let orderId: string;
+
+  /** Ada's order of two mugs at 500 and a cup at 200, paid by this card. */
+  async function order(paymentMethod = 'pm_card_visa'): Promise<string> {
+    const cartId = await fill(shop, { MUG: 2, CUP: 1 });
+    const { body } = await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: { paymentMethod } });
+    return body.id;
+  }
+  const cancel = (body: object = {}, caller = ADA) => shop.call(`post /v1/orders/${orderId}/cancel`, { caller, body });
+  const plan = (body: object = {}) => shop.call(`post /v1/orders/${orderId}/shipments`, { caller: SUPPORT, body });
+  const step = (id: string, word: string, body?: object) =>
+    shop.call(`post /v1/${id.split('_')[0]}s/${id}/${word}`, { caller: SUPPORT, body });
+  async function send(lines?: { lineId: string; quantity: number }[]) {
+    const planned = await plan(lines && { lines });
+    return step(planned.body.id, 'dispatch');
+  }
+  async function sendBack(lines: { lineId: string; quantity: number }[], received: object = {}) {
+    const asked = lines.map((line) => ({ ...line, reason: 'broken' }));
+    const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: { lines: asked } });
+    await step(body.id, 'approve');
+    return step(body.id, 'receive', received);
+  }
+  const payment = async () =>
+    (await shop.call(`get /v1/payments/payment_${orderId.slice(6)}`, { caller: SUPPORT })).body;
+  const stockOf = async (sku: string) => {
+    const { state } = await shop.runner.load(stockItem, stockStream({ sku, location: 'main' }));
+    return [state.onHand, state.reserved, state.committed];
+  };
+
+  async function typesIn(id: string): Promise<string[]> {
+    const types: string[] = [];
+    for await (const { events } of shop.store.read(streamOf(id))) types.push(...events.map(({ type }) => type));
+    return types;
+  }
+
+  beforeEach(async () => {
+    shop = createShop();
+    await sell(shop, 'MUG', 500, 10);
+    await sell(shop, 'CUP', 200, 10);
+    orderId = await order();
+  });
+
+  describe('that is cancelled', () => {
+    it('as a whole, gives back stock and money, however often it is asked', async () => {
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 2]);
+      const { status, body } = await cancel();
+      expect(status).to.equal(200);
+      expect(body).to.deep.include({ status: 'cancelled', paymentStatus: 'voided', refunded: GBP(0) });
+      expect(body.lines.map(({ cancelled }: { cancelled: number }) => cancelled)).to.deep.equal([2, 1]);
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
+      expect((await cancel()).body).to.deep.equal(body);
+      await problemOf(plan(), 'conflict');
+    });
+
+    it('twice at once, is cancelled once', async () => {
+      const [one, other] = await Promise.all([cancel(), cancel()]);
+      expect(one.body.status).to.equal('cancelled');
+      expect(other.body.status).to.equal('cancelled');
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
+      expect(await typesIn(orderId)).to.include.members(['OrderLinesCancelled', 'OrderCancelled']);
+      expect((await typesIn(orderId)).filter((type) => type.endsWith('Cancelled'))).to.have.length(2);
+    });
+
+    it('while the customer is still to be authenticated, ends its checkout', async () => {
+      orderId = await order('pm_card_authenticationRequired');
+      const { body } = await cancel();
+      expect(body).to.include({ status: 'cancelled', paymentStatus: 'voided' });
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 2]);
+      expect((await cancel()).body).to.deep.equal(body);
+    });
+
+    it('in part, is paid only for what is sent', async () => {
+      const { body } = await cancel({ lines: [{ lineId: '1', quantity: 1 }], reason: 'too many' });
+      expect(body).to.deep.include({ status: 'confirmed', paymentStatus: 'authorised' });
+      await send();
+      expect((await payment()).captured).to.deep.equal(GBP(700));
+    });
+
+    it('behind a first shipment, keeps that and lets the rest go', async () => {
+      await send([{ lineId: '2', quantity: 1 }]);
+      const { body } = await cancel();
+      expect(body).to.deep.include({ status: 'completed', fulfilmentStatus: 'fulfilled', paymentStatus: 'captured' });
+      expect((await payment()).captured).to.deep.equal(GBP(200));
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
+    });
+
+    it('after a card was charged in one piece, is refunded', async () => {
+      orderId = await order('pm_card_mastercard');
+      await send([{ lineId: '2', quantity: 1 }]);
+      expect((await payment()).captured).to.deep.equal(GBP(1200));
+      const { body } = await cancel();
+      expect(body).to.deep.include({ refunded: GBP(1000), paymentStatus: 'partially_refunded' });
+    });
+
+    it('by somebody else, is not there', async () => {
+      await problemOf(cancel({}, BOB), 'not_found');
+      expect((await cancel({}, SUPPORT)).body.status).to.equal('cancelled');
+    });
+
+    it('beyond what is open of it, is refused', async () => {
+      await problemOf(cancel({ lines: [{ lineId: '1', quantity: 3 }] }), 'rule_violated');
+      await problemOf(cancel({ lines: [{ lineId: '9', quantity: 1 }] }), 'not_found');
+      await send();
+      await problemOf(cancel(), 'conflict');
+    });
+  });
+
+  describe('that is sent', () => {
+    it('in parts, is charged part by part, the shipping with the first', async () => {
+      const first = await send([{ lineId: '1', quantity: 1 }]);
+      expect(first.body).to.include({ orderId, status: 'dispatched' });
+      expect(await stockOf('MUG')).to.deep.equal([9, 0, 1]);
+      expect((await payment()).captured).to.deep.equal(GBP(500));
+      await send();
+      expect((await payment()).captured).to.deep.equal(GBP(1200));
+      expect(await stockOf('MUG')).to.deep.equal([8, 0, 0]);
+      expect(await stockOf('CUP')).to.deep.equal([9, 0, 0]);
+    });
+
+    it('is dispatched once, however often it is asked, and then delivered', async () => {
+      const { body } = await plan({ tracking: 'RM1' });
+      await problemOf(step(body.id, 'deliver'), 'conflict');
+      await Promise.all([step(body.id, 'dispatch'), step(body.id, 'dispatch')]);
+      await step(body.id, 'dispatch');
+      expect(await stockOf('MUG')).to.deep.equal([8, 0, 0]);
+      const delivered = (await step(body.id, 'deliver')).body;
+      expect(delivered).to.include({ status: 'delivered', tracking: 'RM1' });
+      expect((await shop.call(`get /v1/shipments/${body.id}`, { caller: SUPPORT })).body).to.deep.equal(delivered);
+    });
+
+    it('and cancelled at once, gives each unit to one of them only', async () => {
+      const { body } = await plan();
+      const results = await Promise.allSettled([step(body.id, 'dispatch'), cancel()]);
+      expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+      const [onHand, reserved, committed] = await stockOf('MUG');
+      expect([reserved, committed]).to.deep.equal([0, 0]);
+      const captured = (await payment()).captured.amount;
+      expect([onHand, captured]).to.be.deep.oneOf([
+        [8, 1200],
+        [10, 0],
+      ]);
+    });
+
+    it('not before it is resumed, if it is held', async () => {
+      const change = (word: string, body?: object) =>
+        shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, body });
+      expect((await change('hold', { reason: 'address' })).body.held).to.equal(true);
+      await problemOf(send(), 'conflict');
+      expect((await change('resume')).body.held).to.equal(undefined);
+      expect((await send()).body.status).to.equal('dispatched');
+    });
+  });
+
+  // medusajs/medusa#13433, #13066, #10491: returns that gave back another amount than was paid.
+  describe('that is sent back (complaint 18)', () => {
+    it('gives back what was paid for what came back, and no more', async () => {
+      await send();
+      const { body } = await sendBack([{ lineId: '1', quantity: 1 }]);
+      expect(body).to.deep.include({ status: 'received', refund: GBP(500), received: [{ lineId: '1', quantity: 1 }] });
+      expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);
+      expect((await payment()).refunded).to.deep.equal(GBP(500));
+      await sendBack([
+        { lineId: '1', quantity: 1 },
+        { lineId: '2', quantity: 1 },
+      ]);
+      expect((await payment()).refunded).to.deep.equal(GBP(1200));
+      await problemOf(sendBack([{ lineId: '1', quantity: 1 }]), 'rule_violated');
+    });
+
+    it('is refunded but not sold again if it is written off', async () => {
+      await send();
+      await sendBack([{ lineId: '1', quantity: 2 }], { lines: [{ lineId: '1', quantity: 1, writeOff: true }] });
+      expect(await stockOf('MUG')).to.deep.equal([8, 0, 0]);
+      expect((await payment()).refunded).to.deep.equal(GBP(500));
+    });
+
+    it('is received once, approved before, and no more of it than was announced', async () => {
+      await send();
+      const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
+      const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
+      expect(body.status).to.equal('requested');
+      await problemOf(step(body.id, 'receive', {}), 'conflict');
+      await step(body.id, 'approve');
+      await problemOf(step(body.id, 'decline', { reason: 'worn' }), 'conflict');
+      await problemOf(step(body.id, 'receive', { lines: [{ lineId: '1', quantity: 2 }] }), 'rule_violated');
+      await Promise.all([step(body.id, 'receive', {}), step(body.id, 'receive', {})]);
+      await step(body.id, 'receive', {});
+      expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);
+      expect((await payment()).refunded).to.deep.equal(GBP(500));
+      await problemOf(shop.call(`get /v1/returns/${body.id}`, { caller: BOB }), 'not_found');
+    });
+
+    it('is not received once it is declined', async () => {
+      await send();
+      const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
+      const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
+      expect((await step(body.id, 'decline', { reason: 'worn' })).body).to.include({ declineReason: 'worn' });
+      await problemOf(step(body.id, 'receive', {}), 'conflict');
+    });
+
+    it('is not more than was sent', async () => {
+      const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
+      await problemOf(shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked }), 'rule_violated');
+    });
+  });
+
+  it('sells again what came back', async () => {
+    await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 2 } });
+    await send();
+    await sendBack([{ lineId: '1', quantity: 2 }]);
+    orderId = await order();
+    expect(await stockOf('MUG')).to.deep.equal([2, 0, 2]);
+  });
+});
