@@ -471,6 +471,13 @@ describe('Stock', () => {
     given([opened, received])
       .when({ ...reserve, reservationId: 'constructor' })
       .then([{ type: 'StockReserved', data: { ...key, reservationId: 'constructor', quantity: 3 } }]);
+    const early: StockEvent = {
+      type: 'ReservationExpired',
+      data: { ...key, reservationId: 'constructor', quantity: 0 },
+    };
+    given([opened, received, early])
+      .when({ ...reserve, reservationId: 'constructor' })
+      .thenRejected('conflict');
   });
 
   it('is not changed by a command that is issued again', () => {

@@ -6,6 +6,13 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { sum } from '../kernel/money.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
+import {
+  type Reservation,
+  type Reservations,
+  reservationOf,
+  withoutReservation,
+  withReservation,
+} from './reservations.js';
 
 /** Ids that have acted are kept in batches of this size, so that remembering and forgetting one copies little. */
 const ACTED_BATCH = 64;
@@ -47,15 +54,6 @@ type Part = { operationId?: string; quantity?: never } | { operationId: string; 
 /** What became of an id that has acted. */
 type Acted = 'moved' | 'released' | 'expired' | 'shipped';
 
-interface Reservation {
-  quantity: number;
-  /** An expired one holds nothing; it is kept until its process commits it after all, or releases it. */
-  status: 'reserved' | 'committed' | 'expired';
-  expiresAt?: number;
-  /** Units that operations have taken out of it, by operation id. */
-  taken?: Readonly<Record<string, number>>;
-}
-
 export interface StockItem {
   /** Null until the first movement. */
   productId: string | null;
@@ -64,7 +62,7 @@ export interface StockItem {
   committed: number;
   policy: StockPolicy;
   /** Reservations that have not ended. */
-  reservations: Readonly<Record<string, Reservation>>;
+  reservations: Reservations;
   /** Ids that acted within the retry horizon, oldest batch first; `lastAt` in ms of the log's clock. */
   acted: readonly { lastAt: number; ids: Readonly<Record<string, Acted>> }[];
 }
@@ -188,7 +186,7 @@ function decideReservation(
   const { sku, location, reservationId } = command;
   const key = { sku, location };
   const id = { ...key, reservationId };
-  const held = ownEntry(item.reservations, reservationId);
+  const held = reservationOf(item.reservations, reservationId);
   const ended = held ? undefined : actedAs(item, reservationId);
   const named = `Reservation ${reservationId} of ${sku} at ${location}`;
   const left = held ? leftOf(held) : 0;
@@ -321,7 +319,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     }
     case 'ReservationExtended': {
       const { reservationId, expiresAt } = data;
-      return hold(item, reservationId, { ...item.reservations[reservationId]!, expiresAt });
+      return hold(item, reservationId, { ...reservationOf(item.reservations, reservationId)!, expiresAt });
     }
     case 'ReservationCommitted': {
       const { reservationId, quantity } = data;
@@ -332,7 +330,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     case 'ReservationExpired': {
       const { reservationId, quantity } = data;
       // One that was never made ends as well: what is remembered is the tombstone.
-      if (!item.reservations[reservationId]) return remember(item, reservationId, 'expired', at);
+      if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
       return hold({ ...item, reserved: item.reserved - quantity }, reservationId, { quantity, status: 'expired' });
     }
     case 'ReservationReleased':
@@ -347,7 +345,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
 }
 
 function hold(item: StockItem, reservationId: string, reservation: Reservation): StockItem {
-  return { ...item, reservations: { ...item.reservations, [reservationId]: reservation } };
+  return { ...item, reservations: withReservation(item.reservations, reservationId, reservation) };
 }
 
 /** A reservation remembers its operations while it has units left, and its id and theirs for the retry horizon from then on. */
@@ -361,7 +359,7 @@ function take(
   how: Acted,
   at: number,
 ): StockItem {
-  const { [reservationId]: held, ...reservations } = item.reservations;
+  const held = reservationOf(item.reservations, reservationId);
   const pool = held?.status === 'committed' ? 'committed' : 'reserved';
   const lessened = { ...item, [pool]: item[pool] - quantity };
   const taken = { ...held?.taken, ...(operationId && { [operationId]: quantity }) };
@@ -369,7 +367,7 @@ function take(
   const operations = Object.keys(taken).map((operation) => operationOn(reservationId, operation));
   return [reservationId, ...operations].reduce<StockItem>((ended, id) => remember(ended, id, how, at), {
     ...lessened,
-    reservations,
+    reservations: withoutReservation(item.reservations, reservationId),
   });
 }
 

@@ -132,6 +132,24 @@ describe('What stock promises', () => {
     // Ids of the last half hour, and of what shares a batch with them.
     expect(JSON.stringify(state).length).to.be.lessThan(10_000);
   });
+
+  it('is changed cheaply while thousands of orders wait to be sent: few of the others are copied', () => {
+    const reserve = (n: number): StockCommand => ({
+      type: 'ReserveStock',
+      ...key,
+      reservationId: `order_${n}`,
+      quantity: 1,
+    });
+    const before = played(stockItem.initialState, [
+      { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 4_000 },
+      ...Array.from({ length: 3_000 }, (_, n) => reserve(n)),
+    ]);
+    const after = played(before, [reserve(3_000)]);
+    const copied = Object.entries(after.reservations).filter(([name, bucket]) => before.reservations[name] !== bucket);
+    expect(copied).to.have.length(1);
+    const sizes = Object.values(after.reservations).map((bucket) => Object.keys(bucket).length);
+    expect(Math.max(...sizes)).to.be.lessThan(50);
+  });
 });
 
 function played(from: StockItem, sequence: readonly StockCommand[], now = TEST_NOW): StockItem {

@@ -1,0 +1,41 @@
+// The reservations of one stock item that have not ended, as a JSON value. They stand in buckets, so that changing one copies
+// few of the others: a hot item has thousands of orders that wait to be sent.
+
+/** Buckets by a hash of the id: √n is best for n reservations, and 256 are quick to copy. */
+const BUCKETS = 256;
+
+export interface Reservation {
+  quantity: number;
+  /** An expired one holds nothing; it is kept until its process commits it after all, or releases it. */
+  status: 'reserved' | 'committed' | 'expired';
+  expiresAt?: number;
+  /** Units that operations have taken out of it, by operation id. */
+  taken?: Readonly<Record<string, number>>;
+}
+
+export type Reservations = Readonly<Record<string, Bucket>>;
+type Bucket = Readonly<Record<string, Reservation>>;
+
+export function reservationOf(reservations: Reservations, id: string): Reservation | undefined {
+  const bucket = reservations[bucketOf(id)];
+  return bucket && Object.hasOwn(bucket, id) ? bucket[id] : undefined;
+}
+
+export function withReservation(reservations: Reservations, id: string, reservation: Reservation): Reservations {
+  const name = bucketOf(id);
+  return { ...reservations, [name]: { ...reservations[name], [id]: reservation } };
+}
+
+export function withoutReservation(reservations: Reservations, id: string): Reservations {
+  const name = bucketOf(id);
+  const { [id]: _, ...bucket } = reservations[name] ?? {};
+  if (Object.keys(bucket).length > 0) return { ...reservations, [name]: bucket };
+  const { [name]: emptied, ...others } = reservations;
+  return others;
+}
+
+function bucketOf(id: string): number {
+  let hash = 0;
+  for (let at = 0; at < id.length; at++) hash = (Math.imul(hash, 31) + id.charCodeAt(at)) | 0;
+  return Math.abs(hash % BUCKETS);
+}
