@@ -19,14 +19,11 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { PaymentOperations } from './payment-operations.js';
 
-/** `occurredAt`: when it happened in the world, if that is in the past. */
-export type SettlementOrigin = Origin & { occurredAt?: string };
-
 export interface Settlement {
   /** Settles what is unsettled of an order, oldest first; throws what keeps the rest from being settled. */
-  run(orderId: string, origin?: SettlementOrigin): Promise<Map<StreamId, number>>;
+  run(orderId: string, origin?: Origin): Promise<Map<StreamId, number>>;
   /** As far as it goes now: what is left is told to `onUnsettled` and settled later. Resolves with the last commits written. */
-  attempt(orderId: string, origin: SettlementOrigin): Promise<Map<StreamId, number>>;
+  attempt(orderId: string, origin: Origin): Promise<Map<StreamId, number>>;
 }
 
 export interface SettlementDeps {
@@ -42,12 +39,12 @@ interface Run {
   operation: Operation;
   /** The commit time of the order: everything that follows from it is later. */
   at: Hlc;
-  origin: SettlementOrigin;
+  origin: Origin;
   seen: Map<StreamId, number>;
 }
 
 export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
-  async function settleAll(orderId: string, origin: SettlementOrigin, seen: Map<StreamId, number>): Promise<void> {
+  async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
     const { state, position } = await runner.load(order, streamOf(orderId));
     if (!state) return;
     seen.set(streamOf(orderId), position.commitNo);
@@ -137,6 +134,16 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
   };
 }
 
-function metaOf({ operation: { operationId, at: issuedAt }, at, origin }: Run, id: string): CommandMeta {
-  return { id, issuedAt, late: 'search', cause: { eventId: operationEventId(operationId), at }, ...origin };
+/** What follows from something in the past did so then, whoever settles it. */
+function metaOf({ operation, at, origin }: Run, id: string): CommandMeta {
+  const { operationId, at: issuedAt } = operation;
+  const occurredAt = operation.kind === 'return' ? operation.occurredAt : undefined;
+  return {
+    id,
+    issuedAt,
+    late: 'search',
+    cause: { eventId: operationEventId(operationId), at },
+    ...origin,
+    ...(occurredAt !== undefined && { occurredAt }),
+  };
 }

@@ -139,6 +139,8 @@ export const orderEvents = {
       returnId: operationId,
       lines: z.array(returnedUnitsSchema).min(1),
       amount: amountSchema,
+      /** When it happened in the world, if in the past: all that follows from it did then, too. */
+      occurredAt: z.iso.datetime().optional(),
     }),
   },
   /** Stock and payment have followed this fulfilment, cancellation or return. */

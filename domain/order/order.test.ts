@@ -292,6 +292,12 @@ describe('An order', () => {
       },
     };
     given([placed, confirmed, oneSent]).when(back(1)).then([returned]);
+    const occurredAt = '2011-12-09T12:50:00.000Z';
+    const past: OrderEvent = { type: 'OrderReturned', data: { ...returned.data, occurredAt } };
+    given([placed, confirmed, oneSent])
+      .when({ ...back(1), occurredAt })
+      .then([past]);
+    expect(given([placed, confirmed, oneSent, past]).state!.unsettled.at(-1)).to.include({ occurredAt });
     given([placed, confirmed, oneSent]).when(back(2)).thenRejected('rule_violated');
     given([placed, confirmed, oneSent, returned]).when(back(1, 'return_2')).thenRejected('rule_violated');
     given([placed, confirmed]).when(back(1)).thenRejected('rule_violated');

@@ -46,7 +46,7 @@ type OperationCommand =
   /** `settled`: the goods have left and the money is in, nothing has to follow. */
   | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; settled?: true }
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
-  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[] };
+  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; occurredAt?: string };
 
 export interface Order {
   orderId: string;
@@ -90,7 +90,13 @@ export type Operation = { operationId: string; at: number; amount: number } & (
   | { kind: 'fulfilment'; from: readonly Parcel[]; open: number }
   /** `whole`: nothing of the order is left, and nothing was sent. */
   | { kind: 'cancellation'; from: readonly Parcel[]; open: number; whole: boolean }
-  | { kind: 'return'; lines: readonly ReturnedUnits[]; back: readonly (Parcel & { writtenOff: boolean })[] }
+  | {
+      kind: 'return';
+      lines: readonly ReturnedUnits[];
+      back: readonly (Parcel & { writtenOff: boolean })[];
+      /** In the world, if in the past. */
+      occurredAt?: string | undefined;
+    }
 );
 
 export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
@@ -229,7 +235,7 @@ function cancelLines(
 }
 
 function receiveReturn(
-  { returnId, lines }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
+  { returnId, lines, occurredAt }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const units = unitsToReturn(state, lines);
@@ -240,7 +246,8 @@ function receiveReturn(
     quantity,
     ...(writtenOff && { writtenOff }),
   }));
-  return [{ type: 'OrderReturned', data: { orderId: state.orderId, returnId, lines: received, amount } }];
+  const past = occurredAt !== undefined && { occurredAt };
+  return [{ type: 'OrderReturned', data: { orderId: state.orderId, returnId, lines: received, amount, ...past } }];
 }
 
 function settle(operationId: string, state: Order): readonly OrderEvent[] | Rejection {
@@ -345,11 +352,11 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return recorded(after, { kind: 'cancellation', operationId, at, from, amount, open: openWorth(after), whole });
     }
     case 'OrderReturned': {
-      const { returnId: operationId, lines, amount } = data;
+      const { returnId: operationId, lines, amount, occurredAt } = data;
       const back = stockOfReturn(known, lines);
       return recorded(
         { ...known, lines: lines.reduce(withReturned, known.lines) },
-        { kind: 'return', operationId, at, lines, back, amount },
+        { kind: 'return', operationId, at, lines, back, amount, ...(occurredAt !== undefined && { occurredAt }) },
       );
     }
     case 'OrderSettled':

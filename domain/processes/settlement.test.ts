@@ -218,4 +218,12 @@ describe('The settlement of a return', () => {
     const [own] = refunds(ledger);
     expect(refunds(ledgerAfter(ledger, own!))).to.deep.equal([]);
   });
+
+  it('records at once as given back what somebody else gives back', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
+    const external: Payment = { ...ledger, authorisation: { ...ledger.authorisation!, provider: 'external' } };
+    const refund = settlementSteps(made, made.unsettled.at(-1)!, external).at(-1)!;
+    const types = refund.commands.map(({ command }) => command.type);
+    expect(types).to.deep.equal(['RequestRefund', 'RecordRefunded']);
+  });
 });

@@ -96,13 +96,18 @@ function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment)
   return toPayment(operationId, payment, open === 0 ? [command] : []);
 }
 
-/** Never above what can be refunded: somebody may have given some of it back before. A dispute has to be decided first. */
+/**
+ * Never above what can be refunded: somebody may have given some of it back before. A dispute has to be decided first.
+ * Money that somebody else moves is back already: asked for and answered in one commit.
+ */
 function refund({ operationId, kind, amount }: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
   const id = `${operationId}/refund`;
   const asked = payment.refunds.some((one) => one.operationId === id);
   const due = isDisputed(payment) ? amount : Math.min(amount, refundableOf(payment));
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
-  return toPayment(operationId, payment, asked || due === 0 ? [] : [command]);
+  const isDone = payment.authorisation?.provider === 'external';
+  const done = { type: 'RecordRefunded', operationId: id } as const;
+  return toPayment(operationId, payment, asked || due === 0 ? [] : isDone ? [command, done] : [command]);
 }
 
 function restock({ operationId, back }: Of<'return'>): SettlementStep {
