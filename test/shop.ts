@@ -20,7 +20,7 @@ import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
 import { createUsableCoupons } from '../commands/endpoints/usable-coupons.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
-import { createCommandRunner } from '../commands/runtime/command-runner.js';
+import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
@@ -61,6 +61,8 @@ export interface ShopOptions {
   log?: MemoryLog;
   store?: EventStore;
   clock?: Clock;
+  /** What is put around the command path. */
+  through?: (runner: CommandRunner) => CommandRunner;
   provider?: PaymentProvider;
   bank?: TestBank;
   callers?: readonly Caller[];
@@ -73,6 +75,7 @@ export function createShop({
   log = createMemoryLog(),
   clock = Date.now,
   store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 }),
+  through = (runner) => runner,
   provider = createTestProvider(),
   bank = createTestProvider(),
   callers = CALLERS,
@@ -80,7 +83,7 @@ export function createShop({
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
-  const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock, ...caches });
+  const runner = through(createCommandRunner({ store, catalogue, personal: unsealed, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout: process, settlement } = processes;
   const ownCarts = createOwnCarts({ runner, ...caches });
