@@ -1,8 +1,11 @@
 // What tests of read models need: histories out of commands, their interleavings, and the documents they end in.
 import fc from 'fast-check';
+import { millisOf } from '../domain/kernel/clock.js';
 import type { Decider } from '../domain/kernel/decider.js';
 import { isRejection } from '../domain/kernel/errors.js';
 import type { DomainEvent, RecordedEvent } from '../domain/kernel/event.js';
+import type { EventStore } from '../domain/kernel/event-store.js';
+import type { StreamId } from '../domain/kernel/stream.js';
 import type { Document, Handler, Projection } from '../projections/runtime/projection.js';
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
@@ -66,4 +69,26 @@ export function project<D>(projection: Projection<D, never>, events: readonly Re
 /** As a store keeps it. */
 export function asStored(documents: Map<string, Document | null>): unknown {
   return JSON.parse(JSON.stringify([...documents].sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** The documents of a projection once it has followed every stream of a log; tombstones are null. */
+export async function documentsOf<D>(
+  { log, store }: { log: { streams: ReadonlyMap<string, unknown> }; store: Pick<EventStore, 'read'> },
+  projection: Projection<D, never>,
+): Promise<Map<string, D | null>> {
+  const documents = new Map<string, D | null>();
+  const handlers = projection.on as Record<string, Handler<D, DomainEvent> | undefined>;
+  for (const stream of log.streams.keys()) {
+    for await (const { events, position } of store.read(stream as StreamId)) {
+      for (const event of events) {
+        const handler = handlers[event.type];
+        for (const key of handler?.keys(event) ?? []) {
+          const before = documents.get(key) ?? undefined;
+          const after = handler!.evolve(before, event, key, millisOf(position.at));
+          if (after !== undefined) documents.set(key, after as D | null);
+        }
+      }
+    }
+  }
+  return documents;
 }

@@ -1,0 +1,183 @@
+// Time passes in the shop: what the agenda says is due is done, once, whoever does it and however often.
+import { expect } from 'chai';
+import { createAgendaWorker } from '../commands/processes/agenda.js';
+import { createAgendaHandlers } from '../commands/processes/agenda-handlers.js';
+import type { PaymentProvider } from '../commands/processes/payment-provider.js';
+import { CART_IDLE_MS } from '../domain/cart/events.js';
+import { streamOf } from '../domain/kernel/id.js';
+import { type Payment, payment } from '../domain/payment/payment.js';
+import type { AgendaItem } from '../domain/processes/agenda.js';
+import { CHECKOUT_MS, RESERVATION_MS } from '../domain/processes/checkout.js';
+import { stockItem, stockStream } from '../domain/stock/stock-item.js';
+import { createTestProvider } from '../infra/payments/test-provider.js';
+import { type AgendaDocument, agenda } from '../projections/models/agenda.js';
+import { createOrderReader } from '../read-api/queries/order-reader.js';
+import { documentsOf } from './read-models.js';
+import { ADA, createShop, fill, SUPPORT, sell } from './shop.js';
+
+const DAY_MS = 24 * 60 * 60_000;
+const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
+const never = new AbortController().signal;
+
+/** A shop whose clock stands until it is moved. Its provider holds money for a week. */
+function openShop({ savedMethod }: { savedMethod?: string } = {}) {
+  let now = Date.parse('2026-03-01T09:00:00Z');
+  const clock = () => now;
+  const held = new Map<string, number>();
+  const test = createTestProvider();
+  const provider: PaymentProvider = {
+    ...test,
+    async authorise(request) {
+      const answer = await test.authorise(request);
+      if (answer.status !== 'authorised') return answer;
+      const lapsesAt = held.get(request.key) ?? now + 7 * DAY_MS;
+      held.set(request.key, lapsesAt);
+      return { ...answer, captureBefore: new Date(lapsesAt).toISOString() };
+    },
+    async retrieve({ key }) {
+      const lapsesAt = held.get(key);
+      const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'let_go' : 'pending' } as const;
+      return { authorisation, captured: 0, refunds: [] };
+    },
+  };
+  const shop = createShop({ clock, provider });
+  const errors: unknown[] = [];
+
+  async function itemsDue(before: number): Promise<AgendaItem[]> {
+    const documents = [...(await documentsOf(shop, agenda)).values()].filter((document) => document !== null);
+    const due = documents.filter(({ dueAt }: AgendaDocument) => dueAt !== undefined && Date.parse(dueAt) < before);
+    return due.map(({ item }) => item!);
+  }
+
+  /** Every worker is a process of its own, with nothing in memory. */
+  function worker() {
+    const { runner, processes } = createShop({ clock, provider, log: shop.log });
+    const savedMethodOf = async () => savedMethod;
+    return createAgendaWorker({
+      agenda: { due: async (before, limit) => (await itemsDue(before)).slice(0, limit) },
+      handlers: createAgendaHandlers({ runner, ...processes, savedMethodOf, clock }),
+      clock,
+      onError: (_, error) => void errors.push(error),
+    });
+  }
+
+  async function pass(ms: number): Promise<void> {
+    now += ms;
+    await Promise.all([worker()(never), worker()(never)]);
+    expect(errors).to.deep.equal([]);
+    const commits = shop.log.arrivals.length;
+    await worker()(never);
+    expect(shop.log.arrivals.length, 'commits of work that was done already').to.equal(commits);
+  }
+
+  async function checkOut(paymentMethod: string): Promise<string> {
+    const cart = await fill(shop, { MUG: 2 });
+    const { body } = await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body: { paymentMethod } });
+    return body.id;
+  }
+
+  return {
+    ...shop,
+    pass,
+    checkOut,
+    itemsDue: (ms = 0) => itemsDue(now + ms),
+    orderOf: async (id: string) => (await createOrderReader(shop).byId(id))!,
+    paymentOf: async (id: string) =>
+      (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state as Payment,
+    stockOf: async (sku: string, location = 'main') =>
+      (await shop.runner.load(stockItem, stockStream({ sku, location }))).state,
+  };
+}
+
+describe('As time passes', () => {
+  it('saleor/saleor#11257, #14352: an order that nobody pays gives its stock back, and its cart', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut(NEEDS_CUSTOMER);
+    expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
+    await shop.pass(CHECKOUT_MS - 60_000);
+    expect(await shop.orderOf(id)).to.include({ status: 'placed', paymentStatus: 'requires_action' });
+    expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
+    await shop.pass(120_000);
+    expect(await shop.orderOf(id)).to.include({ status: 'expired', paymentStatus: 'voided' });
+    expect(await shop.stockOf('MUG')).to.include({ reserved: 0, committed: 0, onHand: 10 });
+    const cart = await shop.call(`get /v1/carts/${id.replace('order', 'cart')}`, { caller: ADA });
+    expect(cart.body).to.include({ status: 'open' });
+    await shop.pass(RESERVATION_MS);
+    expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
+  });
+
+  it('a reservation that its checkout never ends runs out', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const key = { sku: 'MUG', location: 'main' };
+    const expiresAt = Date.parse('2026-03-01T09:20:00Z');
+    await shop.runner.execute(
+      stockItem,
+      stockStream(key),
+      { type: 'ReserveStock', ...key, reservationId: 'somebody', quantity: 3, expiresAt },
+      { id: 'reserve', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+    );
+    await shop.pass(RESERVATION_MS - 1);
+    expect(await shop.stockOf('MUG')).to.include({ reserved: 3 });
+    await shop.pass(2);
+    expect(await shop.stockOf('MUG')).to.include({ reserved: 0, onHand: 10 });
+  });
+
+  it('what is held is renewed before it lapses, where the customer has saved a method', async () => {
+    const shop = openShop({ savedMethod: 'pm_card_visa' });
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    await shop.pass(5 * DAY_MS);
+    expect((await shop.paymentOf(id)).earlier).to.have.length(0);
+    await shop.pass(1.5 * DAY_MS);
+    const renewed = await shop.paymentOf(id);
+    expect(renewed.earlier).to.have.length(1);
+    expect(renewed.authorisation).to.include({ status: 'authorised', amount: 1000 });
+    expect(await shop.orderOf(id)).to.include({ status: 'confirmed', paymentStatus: 'authorised' });
+  });
+
+  it('an order is held whose money has lapsed, if nobody could be charged again', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    await shop.pass(6.5 * DAY_MS);
+    expect(await shop.paymentOf(id)).to.include({ status: 'authorised' });
+    await shop.pass(DAY_MS);
+    expect(await shop.paymentOf(id)).to.include({ status: 'lapsed' });
+    expect((await shop.orderOf(id)).timeline.map(({ what }) => what)).to.include('held');
+    const refused = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: {} }).catch(String);
+    expect(refused).to.match(/is held; resume it/);
+  });
+
+  it('units arrive that have left for another location, even if whoever sent them died', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const key = { sku: 'MUG', location: 'main' };
+    const movement = { movementId: 'move-1', productId: 'product_MUG', quantity: 4, to: 'east' };
+    await shop.runner.execute(
+      stockItem,
+      stockStream(key),
+      { type: 'TransferOut', ...key, ...movement },
+      { id: 'move-1', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+    );
+    await shop.pass(60_000);
+    expect(await shop.stockOf('MUG')).to.include({ onHand: 6 });
+    expect(await shop.stockOf('MUG', 'east')).to.include({ onHand: 4 });
+  });
+
+  it('a cart is left when nobody has touched it for a day, and comes back with the next change', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const cart = await fill(shop, { MUG: 1 });
+    const look = async () => (await shop.call(`get /v1/carts/${cart}`, { caller: ADA })).body.status;
+    await shop.pass(CART_IDLE_MS - 1_000);
+    await shop.call(`post /v1/carts/${cart}/lines`, { caller: ADA, body: { sku: 'MUG', quantity: 1 } });
+    await shop.pass(2_000);
+    expect(await look()).to.equal('open');
+    await shop.pass(CART_IDLE_MS);
+    expect(await look()).to.equal('abandoned');
+    await shop.call(`post /v1/carts/${cart}/lines`, { caller: ADA, body: { sku: 'MUG', quantity: 1 } });
+    expect(await look()).to.equal('open');
+  });
+});
