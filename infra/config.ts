@@ -15,6 +15,14 @@ const base64Key = z
   .refine((text) => Buffer.from(text, 'base64').length === 32, { message: 'must be 32 bytes in base64' })
   .optional();
 
+const prefixed = (...prefixes: string[]) =>
+  z
+    .string()
+    .refine((text) => prefixes.some((prefix) => text.startsWith(prefix)), {
+      message: `must start with ${prefixes.join(' or ')}`,
+    })
+    .optional();
+
 const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
   COMMERCE_DATA: z.string().min(1).default('.data'),
@@ -26,6 +34,13 @@ const environment = z.object({
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
+  COMMERCE_ENV: z.enum(['development', 'production']).default('development'),
+  STRIPE_SECRET_KEY: prefixed('sk_', 'rk_'),
+  STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
+  STRIPE_WEBHOOK_SECRET: prefixed('whsec_'),
+  STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(new URL(url)), {
+    message: 'must be an address of this machine: it stands in for Stripe',
+  }),
   // Read by infra/engines/addresses.ts; checked here with everything else.
   DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
   AWS_ENDPOINT_URL: optionalUrl('http:', 'https:'),
@@ -45,6 +60,17 @@ export interface Config {
   postgresPort?: number;
   masterKey?: string;
   tokenKey?: string;
+  /** Payments go to Stripe; absent: to the built-in test provider. */
+  stripe?: StripeConfig;
+}
+
+export interface StripeConfig {
+  secretKey: string;
+  publishableKey?: string;
+  /** Absent: no webhooks are taken. */
+  webhookSecret?: string;
+  /** Of a server on this machine that stands in for Stripe. */
+  apiUrl?: string;
 }
 
 export interface Flags {
@@ -71,6 +97,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     throw new ConfigError(problems.join('\n'));
   }
   const settings = result.data;
+  const stripe = stripeOf(settings);
   return withoutUndefined({
     profile: settings.COMMERCE_PROFILE,
     dataDir: resolve(settings.COMMERCE_DATA),
@@ -79,7 +106,35 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     postgresPort: settings.COMMERCE_PG_PORT,
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
+    stripe,
   }) as unknown as Config;
+}
+
+/** Real money moves in production alone. */
+function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefined {
+  const secretKey = settings.STRIPE_SECRET_KEY;
+  for (const variable of ['STRIPE_SECRET_KEY', 'STRIPE_PUBLISHABLE_KEY'] as const) {
+    const isLive = /^[prs]k_live_/.test(settings[variable] ?? '');
+    if (isLive && settings.COMMERCE_ENV !== 'production') {
+      throw new ConfigError(
+        `${variable}: is a live key, and this is no production: it would move real money. Use a test key (sk_test_…, pk_test_…), or set COMMERCE_ENV=production.`,
+      );
+    }
+    if (isLive && settings.STRIPE_API_URL !== undefined) {
+      throw new ConfigError(`${variable}: is a live key, which must not go to the stand-in at STRIPE_API_URL.`);
+    }
+  }
+  if (secretKey === undefined) return undefined;
+  return withoutUndefined({
+    secretKey,
+    publishableKey: settings.STRIPE_PUBLISHABLE_KEY,
+    webhookSecret: settings.STRIPE_WEBHOOK_SECRET,
+    apiUrl: settings.STRIPE_API_URL,
+  }) as unknown as StripeConfig;
+}
+
+function isLocal({ hostname }: URL): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 }
 
 function flagOrVariable(variable: string, flags: Flags): string {

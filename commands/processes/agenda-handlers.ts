@@ -19,8 +19,8 @@ export interface AgendaHandlersDeps {
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'run'>;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
-  /** How a customer can be charged who is not there; undefined if they have saved nothing. */
-  savedMethodOf(customerId: string): Promise<string | undefined>;
+  /** What a customer paid with, if they have saved it: then they can be charged while they are not there. */
+  savedMethodOf(customerId: string, paidWith: string): Promise<string | undefined>;
   clock: Clock;
 }
 
@@ -39,8 +39,8 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   }
 
   async function renewed({ paymentId, authorisation, earlier }: Payment): Promise<Payment | null | undefined> {
-    const { customerId } = authorisation!;
-    const method = customerId && (await savedMethodOf(customerId));
+    const { customerId, method: paidWith } = authorisation!;
+    const method = customerId && (await savedMethodOf(customerId, paidWith));
     if (!method) return undefined;
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
     const command = { type: 'RenewAuthorisation', operationId, method } as const;

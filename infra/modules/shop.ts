@@ -5,7 +5,6 @@ import { Registry } from 'prom-client';
 import { createSkuOwners } from '../../commands/endpoints/sku-owners.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
-import { createPaymentOperations } from '../../commands/processes/payment-operations.js';
 import { createSettlement } from '../../commands/processes/settlement.js';
 import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
@@ -15,7 +14,6 @@ import { createPersonalData } from '../crypto/personal-data.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
-import { createTestProvider } from '../payments/test-provider.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 import {
@@ -27,6 +25,7 @@ import {
   EVENT_STORE,
   LOG,
   METRICS,
+  PAYMENT_SERVICE,
   PAYMENTS,
   PERSONAL_DATA,
   PROJECTOR_HOSTS,
@@ -88,20 +87,6 @@ export const shopModule = new ContainerModule(({ bind }) => {
     .toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER])
     .inSingletonScope();
 
-  bind(PAYMENTS)
-    .toResolvedValue(
-      (runner, clock, log) =>
-        createPaymentOperations({
-          runner,
-          clock,
-          providers: { test: createTestProvider() },
-          onUnknown: (paymentId, error) =>
-            log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
-        }),
-      [RUNNER, CLOCK, LOG],
-    )
-    .inSingletonScope();
-
   bind(CHECKOUT)
     .toResolvedValue(
       (runner, clock, payments, skuOwners) => {
@@ -126,16 +111,17 @@ export const shopModule = new ContainerModule(({ bind }) => {
 
   bind(AGENDA_HANDLERS)
     .toResolvedValue(
-      (runner, checkout, settlement, payments, clock) =>
+      (runner, checkout, settlement, payments, { methods }, clock) =>
         createAgendaHandlers({
           runner,
           checkout,
           settlement,
           payments,
-          savedMethodOf: async () => undefined,
+          savedMethodOf: async (customerId, paidWith) =>
+            (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
           clock,
         }),
-      [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, CLOCK],
+      [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, CLOCK],
     )
     .inSingletonScope();
 

@@ -35,6 +35,7 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { PaymentService } from './payments.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
@@ -107,6 +108,8 @@ export const QUERIES = token<Queries>('Queries');
 
 export const RUNNER = token<CommandRunner>('CommandRunner');
 export const AGENDA_HANDLERS = token<AgendaHandlers>('AgendaHandlers');
+export const PAYMENT_SERVICE = token<PaymentService>('PaymentService');
+export const PAYMENT_ENDPOINTS = token<readonly Endpoint[]>('PaymentEndpoints');
 export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
 export const SETTLEMENT = token<Settlement>('Settlement');
 export const SKU_OWNERS = token<SkuOwners>('SkuOwners');

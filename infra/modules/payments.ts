@@ -1,0 +1,110 @@
+// Who moves the money: Stripe where a key of it is configured, else the built-in test provider, and what comes with either.
+import { ContainerModule } from 'inversify';
+import { Counter, type Registry } from 'prom-client';
+import { paymentMethodEndpoints, type SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
+import { testPaymentEndpoints } from '../../commands/endpoints/test-payments.js';
+import type { PaymentBooks } from '../../commands/processes/payment-books.js';
+import { createPaymentOperations, type PaymentOperationsDeps } from '../../commands/processes/payment-operations.js';
+import { createProviderCustomers } from '../../commands/processes/provider-customers.js';
+import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import { siblingId } from '../../domain/kernel/id.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import type { StripeConfig } from '../config.js';
+import { createTestMethods } from '../payments/test-methods.js';
+import { createTestProvider } from '../payments/test-provider.js';
+import {
+  CHECKOUT,
+  CLOCK,
+  CONFIG,
+  LOG,
+  METRICS,
+  PAYMENT_ENDPOINTS,
+  PAYMENT_SERVICE,
+  PAYMENTS,
+  RUNNER,
+} from './tokens.js';
+
+/** What the shop needs of whoever moves its money. */
+export interface PaymentService {
+  /** Who is asked at a checkout. */
+  name: PaymentProviderName;
+  /** Also those that earlier payments are with. */
+  providers: PaymentOperationsDeps['providers'];
+  methods: SavedMethods;
+  /** What customers' browsers introduce themselves with. */
+  publishableKey?: string;
+  /** Of a provider that keeps books of its own. */
+  books?: PaymentBooks;
+  webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
+}
+
+export const paymentModule = new ContainerModule(({ bind }) => {
+  bind(PAYMENT_SERVICE)
+    .toResolvedValue(
+      async ({ stripe }, runner) => (stripe ? stripeService(stripe, runner) : testService(runner)),
+      [CONFIG, RUNNER],
+    )
+    .inSingletonScope();
+
+  bind(PAYMENTS)
+    .toResolvedValue(
+      (runner, clock, { providers }, log) =>
+        createPaymentOperations({
+          runner,
+          clock,
+          providers,
+          onUnknown: (paymentId, error) =>
+            log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
+        }),
+      [RUNNER, CLOCK, PAYMENT_SERVICE, LOG],
+    )
+    .inSingletonScope();
+
+  bind(PAYMENT_ENDPOINTS)
+    .toResolvedValue(
+      ({ name, methods, books, webhook }, runner, payments, checkout, registry, log) => {
+        const news = newsMetric(registry);
+        const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
+          news.inc({ type, outcome });
+          if (outcome === 'conflict')
+            log.error({ event: id, type }, 'news contradicts the ledger: run `commerce reconcile`');
+          if (error) log.warn({ event: id, type, err: error }, 'a checkout that waited will go on later');
+        };
+        return [
+          ...paymentMethodEndpoints(methods),
+          ...(books && webhook ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, onNews })] : []),
+          ...(name === 'test'
+            ? testPaymentEndpoints({
+                runner,
+                bank: createTestProvider(),
+                onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
+              })
+            : []),
+        ];
+      },
+      [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, METRICS, LOG],
+    )
+    .inSingletonScope();
+});
+
+function testService(runner: CommandRunner): PaymentService {
+  return { name: 'test', providers: { test: createTestProvider() }, methods: createTestMethods({ runner }) };
+}
+
+/** Loaded when used: without a key nothing of Stripe is. */
+async function stripeService(config: StripeConfig, runner: CommandRunner): Promise<PaymentService> {
+  const { openStripe } = await import('../payments/open-stripe.js');
+  const customers = createProviderCustomers({ runner, provider: 'stripe' });
+  const { provider, ...rest } = openStripe(config, customers);
+  return { name: 'stripe', providers: { test: createTestProvider(), stripe: provider }, ...rest };
+}
+
+function newsMetric(registry: Registry) {
+  return new Counter({
+    name: 'commerce_payment_news_total',
+    help: 'Events that the payment provider sent, by type and by what came of them',
+    labelNames: ['type', 'outcome'] as const,
+    registers: [registry],
+  });
+}

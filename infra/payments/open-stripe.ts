@@ -1,0 +1,21 @@
+// All that the shop uses of Stripe, on one connection.
+import type { ProviderCustomers } from '../../commands/processes/provider-customers.js';
+import type { StripeConfig } from '../config.js';
+import { connectStripe, createStripeProvider } from './stripe.js';
+import { createStripeBooks } from './stripe-books.js';
+import { createStripeMethods } from './stripe-methods.js';
+import { readStripeEvent, STRIPE_SIGNATURE } from './stripe-webhook.js';
+
+export function openStripe(config: StripeConfig, customers: ProviderCustomers) {
+  const { publishableKey, webhookSecret } = config;
+  const stripe = connectStripe(config);
+  return {
+    provider: createStripeProvider({ stripe, customerRefOf: (customerId) => customers.refOf(customerId) }),
+    methods: createStripeMethods({ stripe, customers }),
+    books: createStripeBooks(stripe),
+    ...(publishableKey !== undefined && { publishableKey }),
+    ...(webhookSecret !== undefined && {
+      webhook: { provider: 'stripe', signedBy: STRIPE_SIGNATURE, read: readStripeEvent(stripe, webhookSecret) },
+    }),
+  };
+}

@@ -1,0 +1,75 @@
+// Saved cards at Stripe: attached to the customer that is linked to ours, who is made when the first one is saved.
+import Stripe from 'stripe';
+import type { SavedMethod, SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import type { ProviderCustomers } from '../../commands/processes/provider-customers.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { Problem, Unavailable } from '../../domain/kernel/errors.js';
+
+const MAX_LISTED_METHODS = 100;
+
+export interface StripeMethodsDeps {
+  stripe: Stripe;
+  customers: ProviderCustomers;
+}
+
+export function createStripeMethods({ stripe, customers }: StripeMethodsDeps): SavedMethods {
+  async function linked(customerId: string, meta: CommandMeta): Promise<string> {
+    const known = await customers.refOf(customerId);
+    if (known !== undefined) return known;
+    const options = { idempotencyKey: `${customerId}/customer` };
+    const { id } = await stripe.customers.create({ metadata: { customerId } }, options);
+    return customers.link(customerId, id, meta);
+  }
+
+  return {
+    async of(customerId) {
+      const ref = await customers.refOf(customerId);
+      if (ref === undefined) return [];
+      return toldOf(async () => {
+        const { data } = await stripe.customers.listPaymentMethods(ref, { type: 'card', limit: MAX_LISTED_METHODS });
+        return data.map(viewOf);
+      });
+    },
+
+    save: (customerId, method, meta) =>
+      toldOf(async () => {
+        const customer = await linked(customerId, meta);
+        const options = { idempotencyKey: `${meta.id}/attach` };
+        return viewOf(await stripe.paymentMethods.attach(method, { customer }, options));
+      }),
+
+    remove: (customerId, id, meta) =>
+      toldOf(async () => {
+        const ref = await customers.refOf(customerId);
+        const method = ref === undefined ? undefined : await stripe.paymentMethods.retrieve(id);
+        if (!method || idOf(method.customer) !== ref) throw new Problem('not_found', `There is no ${id}.`);
+        await stripe.paymentMethods.detach(id, {}, { idempotencyKey: `${meta.id}/detach` });
+      }),
+  };
+}
+
+function viewOf({ id, card }: Stripe.PaymentMethod): SavedMethod {
+  if (!card) return { id };
+  const { brand, last4, exp_month: expiresMonth, exp_year: expiresYear } = card;
+  return { id, brand, last4, expiresMonth, expiresYear };
+}
+
+function idOf(reference: string | { id: string } | null): string | undefined {
+  return typeof reference === 'string' ? reference : reference?.id;
+}
+
+/** Stripe's noes as problems of the API. */
+async function toldOf<T>(asked: () => Promise<T>): Promise<T> {
+  try {
+    return await asked();
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeCardError) throw new Problem('payment_declined', error.message);
+    if (error instanceof Stripe.errors.StripeInvalidRequestError) {
+      throw new Problem(error.statusCode === 404 ? 'not_found' : 'rule_violated', error.message);
+    }
+    if (error instanceof Stripe.errors.StripeError) {
+      throw Object.assign(new Unavailable('Stripe', String(error)), { cause: error });
+    }
+    throw error;
+  }
+}

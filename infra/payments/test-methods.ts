@@ -1,0 +1,24 @@
+// Saved payment methods of the built-in test provider: it has no books of its own, so the customer's stream keeps their names.
+import type { SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import { customer } from '../../domain/customer/customer.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+
+export function createTestMethods({ runner }: { runner: CommandRunner }): SavedMethods {
+  const methodsOf = async (customerId: string) => (await runner.load(customer, streamOf(customerId))).state.methods;
+
+  return {
+    of: async (customerId) => (await methodsOf(customerId)).map((id) => ({ id })),
+    async save(customerId, method, meta) {
+      const command = { type: 'SavePaymentMethod', customerId, method } as const;
+      await runner.execute(customer, streamOf(customerId), command, meta);
+      return { id: method };
+    },
+    async remove(customerId, method, meta) {
+      if (!(await methodsOf(customerId)).includes(method)) throw new Problem('not_found', `There is no ${method}.`);
+      const command = { type: 'RemovePaymentMethod', customerId, method } as const;
+      await runner.execute(customer, streamOf(customerId), command, meta);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+// `commerce reconcile`: every difference between our payments and the provider's books, and the mending of the safe ones.
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { type Difference, type Reconciliation, reconcile } from '../../commands/processes/reconcile.js';
+import { openShop } from '../../infra/modules/open-shop.js';
+import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER } from '../../infra/modules/tokens.js';
+import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+
+const FOUND_A_VIOLATION = 3;
+const DAY_MS = 24 * 3_600_000;
+
+interface Options extends CommonOptions {
+  days: number;
+  repair?: boolean;
+}
+
+export function reconcileCommand(): Command {
+  return withJson(withProfile(new Command('reconcile')))
+    .description('list every difference between our payments and Stripe')
+    .option('--days <n>', 'payments of the last so many days', positive, 7)
+    .option('--repair', 'record what Stripe knows, and let go of what is held for nothing')
+    .action(async (options: Options) => {
+      const shop = await openShop(configOf(options), { tell: console.error });
+      try {
+        const { name, books } = await shop.get(PAYMENT_SERVICE);
+        if (!books)
+          throw new Error('Payments are with the built-in test provider, which keeps no books: set STRIPE_SECRET_KEY.');
+        const clock = await shop.get(CLOCK);
+        const found = await reconcile(
+          {
+            provider: name,
+            books,
+            clock,
+            store: await shop.get(EVENT_STORE),
+            runner: await shop.get(RUNNER),
+            payments: await shop.get(PAYMENTS),
+          },
+          { from: clock() - options.days * DAY_MS, repair: options.repair === true },
+        );
+        console.log(options.json ? JSON.stringify(found) : report(found));
+        if (found.differences.some(({ repaired }) => !repaired)) process.exitCode = FOUND_A_VIOLATION;
+      } finally {
+        await shop.close();
+      }
+    });
+}
+
+function positive(text: string): number {
+  const days = Number(text);
+  if (!(days > 0 && Number.isFinite(days))) throw new InvalidArgumentError('must be a number above 0');
+  return days;
+}
+
+function report({ compared, notOurs, underWay, differences }: Reconciliation): string {
+  const counts = `${compared} compared, ${notOurs} not made by this shop, ${underWay} under way.`;
+  if (differences.length === 0) return `No differences. ${counts}`;
+  const table = new Table({
+    head: ['difference', 'payment', 'at Stripe', 'here', 'there', ''],
+    style: { head: [], border: [] },
+  });
+  table.push(...differences.map(rowOf));
+  return `${table}\n${counts}`;
+}
+
+function rowOf({ kind, paymentId, providerRef, here, there, repaired }: Difference) {
+  return [kind, paymentId, providerRef, here, there, repaired ? 'repaired' : ''];
+}
