@@ -19,8 +19,7 @@ export interface ProcessesOn {
 export function openProcesses({ runner, clock = Date.now, provider = createTestProvider(), ...caches }: ProcessesOn) {
   const skuOwners = createSkuOwners({ runner, ...caches });
   const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
-  const locationsOf = async (sku: string) => (await skuOwners.refresh(sku))?.locations ?? [];
-  const stock = createStockAllocator({ runner, locationsOf });
+  const stock = createStockAllocator({ runner, skuOwners });
   const checkout = createCheckoutProcess({ runner, clock, payments, stock });
   const settlement = createSettlement({ runner, payments });
   return { skuOwners, payments, stock, checkout, settlement };

@@ -1,34 +1,42 @@
-// Where goods can be taken from at this moment: read from the stock's own streams, because a read model may be behind.
-import { planAllocation } from '../../domain/stock/allocation.js';
-import { promisableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+// Where an order's units can come from right now: read from the stock streams, because a read model may be behind.
+import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
+import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
+import { availableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { SkuOwner, SkuOwners } from '../endpoints/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface StockAllocator {
-  /** What each location has to give, or what there is of each SKU that is short. */
-  allocate(needs: readonly { sku: string; quantity: number }[]): Promise<ReturnType<typeof planAllocation>>;
+  allocate(needs: readonly StockNeed[]): Promise<Parcel[] | Shortage>;
 }
 
 export interface StockAllocatorDeps {
   runner: Pick<CommandRunner, 'load'>;
-  /** Where there can be stock of a SKU, as of now. */
-  locationsOf(sku: string): Promise<readonly string[]>;
+  skuOwners: SkuOwners;
 }
 
-export function createStockAllocator({ runner, locationsOf }: StockAllocatorDeps): StockAllocator {
-  async function levelsOf(sku: string) {
-    const locations = await locationsOf(sku);
+export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps): StockAllocator {
+  async function levelsOf(
+    needs: readonly StockNeed[],
+    ownerOf: (sku: string) => Promise<SkuOwner | undefined>,
+  ): Promise<StockLevel[]> {
+    const skus = [...new Set(needs.map(({ sku }) => sku))];
+    const owners = await Promise.all(skus.map(async (sku) => ({ sku, owner: await ownerOf(sku) })));
+    const places = owners.flatMap(({ sku, owner }) => (owner?.locations ?? []).map((location) => ({ sku, location })));
     return Promise.all(
-      locations.map(async (location) => {
-        const { state } = await runner.load(stockItem, stockStream({ sku, location }));
-        return { sku, location, available: promisableOf(state) };
+      places.map(async (place) => {
+        const { state } = await runner.load(stockItem, stockStream(place));
+        const { backorderLimit = 0 } = state.policy;
+        return { ...place, available: availableOf(state), backorderLimit };
       }),
     );
   }
 
   return {
     async allocate(needs) {
-      const levels = await Promise.all(needs.map(({ sku }) => levelsOf(sku)));
-      return planAllocation(needs, levels.flat());
+      const plan = planAllocation(needs, await levelsOf(needs, skuOwners.of));
+      if (!('short' in plan)) return plan;
+      // What is short may be found at a location that another process has added.
+      return planAllocation(needs, await levelsOf(needs, skuOwners.refresh));
     },
   };
 }

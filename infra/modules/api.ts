@@ -83,8 +83,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         const tariffs = createTariffs({ runner, clock });
         const quotes = createCartQuotes({ tariffs, personal, clock });
         const coupons = createUsableCoupons({ runner, clock });
-        const locationsOf = async (sku: string) => (await skuOwners.of(sku))?.locations ?? [];
-        const allocator = createStockAllocator({ runner, locationsOf });
+        const allocator = createStockAllocator({ runner, skuOwners });
         const availability = createAvailability({ skuOwners, allocator });
         const numbers = createOrderNumbers({ runner, clock });
         const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });

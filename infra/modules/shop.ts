@@ -90,8 +90,8 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(CHECKOUT)
     .toResolvedValue(
       (runner, clock, payments, skuOwners) => {
-        const locationsOf = async (sku: string) => (await skuOwners.refresh(sku))?.locations ?? [];
-        return createCheckoutProcess({ runner, clock, payments, stock: createStockAllocator({ runner, locationsOf }) });
+        const stock = createStockAllocator({ runner, skuOwners });
+        return createCheckoutProcess({ runner, clock, payments, stock });
       },
       [RUNNER, CLOCK, PAYMENTS, SKU_OWNERS],
     )

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
-import { type Allocator, createAllocator } from './allocator.js';
-import { createSkuOwners } from './sku-owners.js';
+import { createSkuOwners } from '../endpoints/sku-owners.js';
+import { createStockAllocator, type StockAllocator } from './stock-allocator.js';
 
 describe('The allocator', () => {
   let shop: Shop;
-  let allocator: Allocator;
+  let allocator: StockAllocator;
   const receive = (location: string, quantity: number) =>
     shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location, quantity } });
 
@@ -13,7 +13,7 @@ describe('The allocator', () => {
     shop = createShop();
     await sell(shop, 'MUG', 500, 2);
     const { runner } = shop;
-    allocator = createAllocator({ runner, skuOwners: createSkuOwners({ runner }) });
+    allocator = createStockAllocator({ runner, skuOwners: createSkuOwners({ runner }) });
   });
 
   it('finds stock at every location of a SKU, even one that was added meanwhile', async () => {
