@@ -29,7 +29,10 @@ function createWorld() {
   const bank = createTestProvider();
   const payments = createPaymentOperations({ runner, clock: Date.now, providers: { test: bank } });
   const changed: string[] = [];
-  const onChange = async (paymentId: string) => void changed.push(paymentId);
+  const onChange = async (paymentId: string) => {
+    changed.push(paymentId);
+    return { seen: new Map([[streamOf('checkout_1'), 3]]) };
+  };
   const call = callerOf([
     ...paymentEndpoints({ runner, payments }),
     ...testPaymentEndpoints({ runner, bank, onChange }),
@@ -114,8 +117,10 @@ describe('A 3-D Secure step with the test provider', () => {
     ] as const) {
       const world = createWorld();
       await world.pay('pm_card_authenticationRequired');
-      expect((await authenticate(world, succeed)).body).to.deep.equal({ id: 'payment_1', status });
+      const { body, seen } = await authenticate(world, succeed);
+      expect(body).to.deep.equal({ id: 'payment_1', status });
       expect(world.changed).to.deep.equal(['payment_1']);
+      expect(new Map(seen)).to.have.all.keys('payment#1', 'checkout#1');
       expect((await authenticate(world, succeed)).body.status).to.equal(status);
     }
   });

@@ -7,6 +7,7 @@ import type { Money } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import { payment, paymentStatusOf } from '../../domain/payment/payment.js';
 import { type AuthorisationAnswer, recordOf } from '../../domain/payment/provider-calls.js';
+import type { CheckoutResult } from '../processes/checkout-process.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
 
@@ -17,8 +18,8 @@ export interface TestBank {
 export interface TestPaymentsDeps {
   runner: CommandRunner;
   bank: TestBank;
-  /** Goes on with whatever waited for the payment. */
-  onChange: (paymentId: string) => Promise<unknown>;
+  /** Goes on with the checkout that waited for the payment. */
+  onChange: (paymentId: string) => Promise<Pick<CheckoutResult, 'seen'> | undefined>;
 }
 
 export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDeps): Endpoint[] {
@@ -44,8 +45,9 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
         const { operationId, amount, currency, method } = authorisation;
         const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });
         const outcome = await runner.execute(payment, stream, recordOf(operationId, answer), command());
-        await onChange(paymentId);
-        return shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
+        const { seen = [] } = (await onChange(paymentId)) ?? {};
+        const reply = shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
+        return { ...reply, seen: [...reply.seen!, ...seen] };
       },
     }) as Endpoint,
   ];
