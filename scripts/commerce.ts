@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
     ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
+  demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),
   engines: async () => (await import('./commands/engines.js')).enginesCommand(),

@@ -5,6 +5,7 @@ import { ConfigError } from '../infra/config.js';
 /** Errors whose message says all that is needed, by name, so that no engine has to be loaded to know them. */
 const SPOKEN_FOR = new Set([
   'ClosedFolder',
+  'DemoFailed',
   'EngineUnavailable',
   'ImportError',
   'MasterKeyInvalid',

@@ -1,10 +1,8 @@
 // `commerce token --role R`: a bearer token for trying things out on this machine.
 import { Command, Option } from 'commander';
 import { ROLES, type Role } from '../../domain/kernel/endpoint.js';
-import { engineAddresses } from '../../infra/engines/addresses.js';
-import { loadTokenKey } from '../../infra/identity/token-key.js';
-import { createTokens } from '../../infra/identity/tokens.js';
-import { type CommonOptions, configOf, withProfile } from '../options.js';
+import { NOT_LOCAL, openLocalTokens } from '../local-tokens.js';
+import { type CommonOptions, withProfile } from '../options.js';
 
 export function tokenCommand(): Command {
   return withProfile(new Command('token'))
@@ -16,11 +14,8 @@ export function tokenCommand(): Command {
       if ((role === 'customer') !== (customer !== undefined)) {
         command.error('--customer goes with --role customer, and only with it');
       }
-      const { profile, dataDir, tokenKey } = configOf(options);
-      if (profile === 'aws' && !(await engineAddresses()).awsEndpoint) {
-        command.error('tokens are printed for engines on this machine only; AWS_ENDPOINT_URL names none');
-      }
-      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
-      console.log(await createTokens({ key, clock: Date.now }).mintToken(role, customer));
+      const tokens = await openLocalTokens(options);
+      if (!tokens) return command.error(NOT_LOCAL);
+      console.log(await tokens.mintToken(role, customer));
     });
 }

@@ -1,0 +1,43 @@
+// `commerce demo`: plays one customer's story against the running product, and prints each request and its answer.
+import { randomBytes } from 'node:crypto';
+import { Command } from 'commander';
+import { createCast, DemoFailed, requireReady } from '../demo-caller.js';
+import { type Teller, tellerForMachines, tellerForPeople } from '../demo-print.js';
+import { type DemoEnd, playStory } from '../demo-story.js';
+import { NOT_LOCAL, openLocalTokens } from '../local-tokens.js';
+import { type CommonOptions, DEFAULT_PORT, withJson, withProfile } from '../options.js';
+
+interface DemoCommandOptions extends CommonOptions {
+  url: string;
+}
+
+export function demoCommand(): Command {
+  return withJson(withProfile(new Command('demo')))
+    .description("play one customer's story against the running product; local profiles only")
+    .option('--url <address>', 'where it runs', `http://127.0.0.1:${DEFAULT_PORT}`)
+    .action(async (options: DemoCommandOptions, command: Command) => {
+      const url = options.url.replace(/\/$/, '');
+      if (!/^https?:$/.test(protocolOf(url))) command.error('--url begins with http:// or https://');
+      await requireReady(url);
+      const tokens = await openLocalTokens(options);
+      if (!tokens) return command.error(NOT_LOCAL);
+      const [catalogue, support] = await Promise.all([tokens.mintToken('catalogue'), tokens.mintToken('support')]);
+      const tell = options.json ? tellerForMachines(console.log) : tellerForPeople(console.log);
+      await play(url, { catalogue, support }, tell);
+    });
+}
+
+async function play(url: string, tokens: { catalogue: string; support: string }, tell: Teller): Promise<void> {
+  const run = randomBytes(4).toString('hex');
+  const end = await playStory({ run, tokens, join: createCast(url, run, tell.exchange), chapter: tell.chapter });
+  tell.end(end);
+  if (!isEven(end)) throw new DemoFailed('The customer has not paid what she keeps is worth; please report it.');
+}
+
+function isEven({ paid, kept }: DemoEnd): boolean {
+  return paid.amount === kept.amount && paid.currency === kept.currency;
+}
+
+function protocolOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : '';
+}

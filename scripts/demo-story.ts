@@ -1,0 +1,247 @@
+// The story that `commerce demo` plays: one customer from the first look to the refund, and the people who serve her.
+import type { z } from 'zod';
+import type { cartAnswer } from '../commands/endpoints/cart-view.js';
+import { siblingId } from '../domain/kernel/id.js';
+import { type Money, sum } from '../domain/kernel/money.js';
+import type { OrderView } from '../domain/order/order-view.js';
+import { shareOf, worthOf } from '../domain/order/worth.js';
+import { type Ask, DemoFailed } from './demo-caller.js';
+
+const GBP = (amount: number): Money => ({ amount, currency: 'GBP' });
+const ADDRESS = {
+  name: 'Ada Lovelace',
+  line1: '12 St James Square',
+  city: 'London',
+  postcode: 'SW1Y 4JH',
+  country: 'GB',
+};
+
+export interface DemoOptions {
+  /** Names what the story makes, so that it can be told again and again: lower-case letters and digits. */
+  run: string;
+  join: (who: string, token?: string) => Ask;
+  /** Of staff, by role. */
+  tokens: { catalogue: string; support: string };
+  chapter: (title: string) => void;
+}
+
+export interface DemoEnd {
+  /** What was taken from the customer and not given back. */
+  paid: Money;
+  /** The worth of what she keeps, with the shipping. */
+  kept: Money;
+}
+
+type Cart = z.output<typeof cartAnswer>;
+
+interface Payment {
+  status: string;
+  held: Money;
+  captured: Money;
+  refunded: Money;
+}
+
+/** Throws `DemoFailed` where the product does not go along. */
+export async function playStory({ run, join, tokens, chapter }: DemoOptions): Promise<DemoEnd> {
+  const keeper = join('keeper', tokens.catalogue);
+  const support = join('support', tokens.support);
+  const shop = namesOf(run);
+  const { mug, teapot } = shop;
+
+  chapter('The shop lays out two products, a tax, a way to send them and a coupon');
+  await layOut(keeper, shop);
+
+  chapter('Ada looks around');
+  const session = await join('a visitor')<{ token: string; customerId: string }>('POST /v1/sessions', {
+    body: {},
+    shows: ({ customerId }) => ({ customerId, guest: true }),
+  });
+  const ada = join('Ada', session.token);
+  await ada<List<Product>>(`GET /v1/products?category=${shop.category}`, { shows: titles });
+  await ada<List<Product>>(`GET /v1/search?q=teapot+${run}&inStock=true`, { shows: titles });
+
+  chapter('She fills a cart, with a coupon');
+  const { id } = await ada<Cart>('POST /v1/carts', { body: { currency: 'GBP' }, shows: ({ status }) => ({ status }) });
+  await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: mug, quantity: 3 }, shows: sums });
+  await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: teapot, quantity: 1 }, shows: sums });
+  await ada<Cart>(`POST /v1/carts/${id}/coupons/${shop.coupon}`, { shows: sums });
+  await ada<Cart>(`PUT /v1/carts/${id}/shipping-address`, { body: ADDRESS, shows: sums });
+  await ada<List<{ method: string; amount: Money }>>(`GET /v1/carts/${id}/shipping-methods`, {
+    shows: ({ data }) => Object.fromEntries(data.map(({ method, amount }) => [method, amount])),
+  });
+  await ada<Cart>(`PUT /v1/carts/${id}/shipping-method`, { body: { method: shop.parcel }, shows: sums });
+
+  chapter('The teapot gets dearer before she pays: she is told, and takes it');
+  await keeper(`PUT /v1/products/${shop.teapotId}/variants/${teapot}/prices`, { body: { prices: [GBP(4950)] } });
+  const paymentMethod = 'pm_card_authenticationRequired';
+  await ada<{ code: string; changes: unknown }>(`POST /v1/carts/${id}/checkout`, {
+    body: { paymentMethod },
+    status: 409,
+    shows: ({ code, changes }) => ({ code, changes }),
+  });
+  const placed = await ada<OrderView>(`POST /v1/carts/${id}/checkout`, {
+    body: { paymentMethod, email: 'ada@example.com', acceptPrices: true },
+    status: 202,
+    shows: ({ number, status, paymentStatus, nextAction, total }) => {
+      return { number, status, paymentStatus, nextAction: nextAction?.type, total };
+    },
+  });
+
+  chapter('Her bank wants to know that it is her');
+  const order = `/v1/orders/${placed.id}` as const;
+  const payment = `/v1/payments/${siblingId('payment', placed.id)}` as const;
+  await ada<{ status: string }>(`POST /v1/test-payments/${siblingId('payment', placed.id)}/authenticate`, {
+    body: { succeed: true },
+    shows: ({ status }) => ({ status }),
+  });
+  const confirmed = await ada<OrderView>(`GET ${order}`, { shows: stateOf });
+  const [mugs, pot] = [mug, teapot].map((sku) => confirmed.lines.find((line) => line.sku === sku)!.id);
+
+  chapter('Two of the mugs are sent: their share of the money is taken, and the shipping');
+  await send(support, order, [{ lineId: mugs!, quantity: 2 }]);
+  await support<Payment>(`GET ${payment}`, { shows: moneyOf });
+
+  chapter('She does not want the teapot any more');
+  await ada<OrderView>(`POST ${order}/cancel`, {
+    body: { lines: [{ lineId: pot!, quantity: 1 }], reason: 'I have found one in the attic' },
+    shows: stateOf,
+  });
+
+  chapter('The third mug is sent; with nothing left to send, the rest of the money is let go');
+  await send(support, order);
+  await support<Payment>(`GET ${payment}`, { shows: moneyOf });
+
+  chapter('One mug comes back, and is refunded');
+  const sentBack = await ada<{ id: string }>(`POST ${order}/returns`, {
+    body: { lines: [{ lineId: mugs!, quantity: 1, reason: 'It has a chip' }] },
+    shows: ({ id }) => ({ id }),
+  });
+  await support(`POST /v1/returns/${sentBack.id}/approve`);
+  await support<{ status: string; refund: Money }>(`POST /v1/returns/${sentBack.id}/receive`, {
+    body: { lines: [{ lineId: mugs!, quantity: 1, writeOff: true }] },
+    shows: ({ status, refund }) => ({ status, refund }),
+  });
+
+  chapter('What became of it all');
+  const final = await ada<OrderView>(`GET ${order}`, {
+    shows: (view) => ({ ...stateOf(view), timeline: view.timeline.map(({ what }) => what) }),
+  });
+  const money = await support<Payment>(`GET ${payment}`, { shows: moneyOf });
+  await putAway(keeper, shop);
+  return endOf(final, money);
+}
+
+// ── The shop ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Names {
+  run: string;
+  category: string;
+  mug: string;
+  teapot: string;
+  mugId: string;
+  teapotId: string;
+  coupon: string;
+  parcel: string;
+  tax: string;
+}
+
+function namesOf(run: string): Names {
+  const inCapitals = run.toUpperCase();
+  return {
+    run,
+    category: `demo-${run}`,
+    mug: `MUG-${inCapitals}`,
+    teapot: `TEAPOT-${inCapitals}`,
+    mugId: `product_mug-${run}`,
+    teapotId: `product_teapot-${run}`,
+    coupon: `TEA-${inCapitals}`,
+    parcel: `parcel-${run}`,
+    tax: `demo-${run}`,
+  };
+}
+
+/** A tax of 20 % on these products alone, and a parcel by weight: the tables of the shop stay as they are. */
+async function layOut(keeper: Ask, shop: Names): Promise<void> {
+  const { run, category, mug, teapot, mugId, teapotId } = shop;
+  await keeper(`PUT /v1/tax-rates/${shop.tax}`, { body: { country: 'GB', category, basisPoints: 2000 } });
+  const rates = [{ upTo: 2000, amount: 395 }, { amount: 695 }];
+  await keeper(`PUT /v1/shipping-methods/${shop.parcel}`, {
+    body: { title: 'Parcel', zones: [{ countries: ['GB'], currency: 'GBP', by: 'weight', rates }] },
+  });
+  const products = [
+    { id: mugId, title: `Demo mug ${run}`, sku: mug, price: 799, weight: 400, units: 10 },
+    { id: teapotId, title: `Demo teapot ${run}`, sku: teapot, price: 4800, weight: 1900, units: 2 },
+  ];
+  for (const { id, title, sku, price, weight, units } of products) {
+    const variants = [{ sku, prices: [GBP(price)], weight }];
+    await keeper('POST /v1/products', { body: { id, title, categories: [category], taxCategory: category, variants } });
+    await keeper(`POST /v1/products/${id}/publish`);
+    await keeper<{ available: number }>(`POST /v1/stock/${sku}/receipts`, {
+      body: { quantity: units },
+      shows: ({ available }) => ({ available }),
+    });
+  }
+  const terms = { kind: 'percentage', basisPoints: 1000, limitPerCustomer: 1 };
+  await keeper(`PUT /v1/coupons/${shop.coupon}`, { body: terms });
+}
+
+async function putAway(keeper: Ask, { mugId, teapotId, parcel, tax }: Names): Promise<void> {
+  for (const id of [mugId, teapotId]) await keeper(`POST /v1/products/${id}/discontinue`);
+  await keeper(`DELETE /v1/shipping-methods/${parcel}`);
+  await keeper(`DELETE /v1/tax-rates/${tax}`);
+}
+
+/** Without `lines`, all that is open. */
+async function send(
+  support: Ask,
+  order: `/v1/orders/${string}`,
+  lines?: readonly { lineId: string; quantity: number }[],
+): Promise<void> {
+  const { id } = await support<{ id: string }>(`POST ${order}/shipments`, {
+    body: { ...(lines && { lines }), tracking: 'RM123456785GB' },
+    shows: ({ id }) => ({ id }),
+  });
+  const status = ({ status }: { status: string }) => ({ status });
+  await support<{ status: string }>(`POST /v1/shipments/${id}/dispatch`, { shows: status });
+  await support<{ status: string }>(`POST /v1/shipments/${id}/deliver`, { shows: status });
+}
+
+// ── What is shown ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface List<T> {
+  data: readonly T[];
+}
+
+interface Product {
+  title: string;
+  variants: readonly { prices: readonly Money[]; inStock: boolean }[];
+}
+
+function titles({ data }: List<Product>) {
+  return Object.fromEntries(data.map(({ title, variants }) => [title, variants[0]!.prices[0]]));
+}
+
+function sums({ lines, subtotal, discount, shipping, tax, total }: Cart) {
+  return { units: sum(lines.map(({ quantity }) => quantity)), subtotal, discount, shipping, tax, total };
+}
+
+function stateOf({ status, paymentStatus, fulfilmentStatus, total, refunded }: OrderView) {
+  return { status, paymentStatus, fulfilmentStatus, total, ...(refunded.amount > 0 && { refunded }) };
+}
+
+function moneyOf({ status, held, captured, refunded }: Payment) {
+  return { status, held, captured, refunded };
+}
+
+/** Every line was sent whole or not at all. */
+function endOf({ lines, shipping, currency }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
+  if (held.amount > 0) throw new DemoFailed('The story ends with money that is held for nothing; please report it.');
+  const goods = lines.map(({ quantity, fulfilled, returned, total, discount, tax }) => {
+    const worth = worthOf({ amount: total.amount, discount: discount?.amount, tax: tax?.amount });
+    return shareOf(worth, fulfilled, quantity) - shareOf(worth, returned, quantity);
+  });
+  return {
+    paid: { amount: captured.amount - refunded.amount, currency },
+    kept: { amount: sum(goods) + shipping.amount, currency },
+  };
+}
