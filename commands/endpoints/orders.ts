@@ -16,10 +16,12 @@ import { findOrder } from './own-orders.js';
 
 const params = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const reason = z.string().min(1).max(200);
-const cancelBody = z.strictObject({
-  lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
-  reason: reason.default('cancelled'),
-});
+const cancelBody = z
+  .strictObject({
+    lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
+    reason: reason.default('cancelled'),
+  })
+  .prefault({});
 
 /** Reads an order as its customer sees it, from its streams: never behind. */
 interface OrderReader {

@@ -23,13 +23,15 @@ const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_53636
 const params = z.strictObject({ id: z.string().meta({ example: 'return_7Q2mXw' }) });
 const requestedLines = z.array(lineUnitsSchema.extend({ reason: returnReasonSchema })).min(1);
 
-const receiveBody = z.strictObject({
-  lines: z
-    .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
-    .min(1)
-    .optional()
-    .meta({ description: 'Without: all that was announced, to be sold again' }),
-});
+const receiveBody = z
+  .strictObject({
+    lines: z
+      .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
+      .min(1)
+      .optional()
+      .meta({ description: 'Without: all that was announced, to be sold again' }),
+  })
+  .prefault({});
 
 const returnAnswer = z
   .strictObject({

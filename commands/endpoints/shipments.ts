@@ -16,10 +16,12 @@ const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_53636
 const params = z.strictObject({ id: z.string().meta({ example: 'shipment_7Q2mXw' }) });
 const time = z.iso.datetime();
 
-const planBody = z.strictObject({
-  lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
-  tracking: trackingSchema.optional().meta({ example: 'RM123456785GB' }),
-});
+const planBody = z
+  .strictObject({
+    lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
+    tracking: trackingSchema.optional().meta({ example: 'RM123456785GB' }),
+  })
+  .prefault({});
 
 const shipmentAnswer = z
   .strictObject({
