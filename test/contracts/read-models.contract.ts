@@ -14,7 +14,8 @@ import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import type { Sink } from '../../projections/runtime/sink.js';
-import { ADA, BOB, createShop, fill, KEEPER, type Shop, sell } from '../shop.js';
+import { createOrderReader } from '../../read-api/queries/order-reader.js';
+import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 const silent = { info() {}, warn() {}, error() {} };
@@ -197,10 +198,11 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
 
 export function ordersContract(open: Open<OrderQueries>): void {
   let model: ReadModelUnderTest<OrderQueries>;
+  let shop: Shop;
   const placed: string[] = [];
 
   before(async () => {
-    const shop = createShop();
+    shop = createShop();
     model = await open();
     await sell(shop, 'MUG', 500, 100);
     for (let count = 0; count < 5; count++) {
@@ -232,6 +234,24 @@ export function ordersContract(open: Open<OrderQueries>): void {
       .and.to.have.length(placed.length);
     expect(await ids(ADA.customerId)).to.deep.equal(everybody.data.map(({ id }) => id));
     expect(await ids(BOB.customerId)).to.deep.equal([]);
+  });
+
+  it('tell of what was sent and sent back the same as the streams of the order', async () => {
+    const orderId = placed[1]!;
+    const staff = (target: string, body?: unknown) => shop.call(`post /v1/${target}`, { caller: SUPPORT, body });
+    const sent = await staff(`orders/${orderId}/shipments`, { tracking: 'RM1' });
+    await staff(`shipments/${sent.body.id}/dispatch`);
+    await staff(`shipments/${sent.body.id}/deliver`);
+    const lines = [{ lineId: '1', quantity: 1, reason: 'broken' }];
+    const asked = await staff(`orders/${orderId}/returns`, { lines });
+    await staff(`returns/${asked.body.id}/approve`);
+    await staff(`returns/${asked.body.id}/receive`);
+    await show(shop, model);
+    const found = await model.queries.byId(orderId);
+    expect(found).to.include({ status: 'completed', paymentStatus: 'refunded' });
+    expect(found!.shipments[0]).to.include({ status: 'delivered', tracking: 'RM1' });
+    expect(found!.returns[0]).to.deep.include({ status: 'received', refund: GBP(500) });
+    expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId));
   });
 }
 
