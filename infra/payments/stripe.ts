@@ -159,8 +159,9 @@ function refusalIn(error: unknown): Refusal {
 
 const DEFINITE = [400, 402, 404];
 
+/** The package gives an empty text for what Stripe leaves out. */
 function declined({ decline_code, code }: Refusal): AuthorisationAnswer & { status: 'declined' } {
-  return { status: 'declined', declineCode: decline_code ?? code ?? 'invalid_request' };
+  return { status: 'declined', declineCode: decline_code || code || 'invalid_request' };
 }
 
 function failed({ code, message }: Refusal): { status: 'failed'; reason: string } {
