@@ -1,10 +1,10 @@
 // The processes of the shop on a given command path, put together as the product does it.
-import { createSkuOwners } from '../commands/endpoints/sku-owners.js';
+import { createSkuOwners } from '../commands/lookups/sku-owners.js';
+import { createStockAllocator } from '../commands/lookups/stock-allocator.js';
 import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createPaymentOperations } from '../commands/processes/payment-operations.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { createSettlement } from '../commands/processes/settlement.js';
-import { createStockAllocator } from '../commands/processes/stock-allocator.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';

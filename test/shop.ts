@@ -1,16 +1,12 @@
 // A whole write side in memory, with its endpoints.
-import { createAvailability } from '../commands/endpoints/availability.js';
+
 import { createCartQuotes } from '../commands/endpoints/cart-quotes.js';
 import { cartEndpoints } from '../commands/endpoints/carts.js';
 import { checkoutEndpoint } from '../commands/endpoints/checkout.js';
 import { couponEndpoints } from '../commands/endpoints/coupons.js';
 import { currentCartEndpoints } from '../commands/endpoints/current-carts.js';
-import { createTariffs } from '../commands/endpoints/current-tariffs.js';
-import { createOrderNumbers } from '../commands/endpoints/order-numbers.js';
 import { orderEndpoints } from '../commands/endpoints/orders.js';
-import { createOwnCarts } from '../commands/endpoints/own-carts.js';
 import { paymentEndpoints } from '../commands/endpoints/payments.js';
-import { createPrices } from '../commands/endpoints/prices.js';
 import { productEndpoints } from '../commands/endpoints/products.js';
 import { returnEndpoints } from '../commands/endpoints/returns.js';
 import { shipmentEndpoints } from '../commands/endpoints/shipments.js';
@@ -18,7 +14,12 @@ import { stockEndpoints } from '../commands/endpoints/stock.js';
 import { createSubmissions } from '../commands/endpoints/submissions.js';
 import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
-import { createUsableCoupons } from '../commands/endpoints/usable-coupons.js';
+import { createAvailability } from '../commands/lookups/availability.js';
+import { createTariffs } from '../commands/lookups/current-tariffs.js';
+import { createOrderNumbers } from '../commands/lookups/order-numbers.js';
+import { createOwnCarts } from '../commands/lookups/own-carts.js';
+import { createPrices } from '../commands/lookups/prices.js';
+import { createUsableCoupons } from '../commands/lookups/usable-coupons.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';

@@ -10,7 +10,7 @@ import {
   type ShippingOption,
   shippingOptions,
 } from '../../domain/pricing/quote.js';
-import type { Tariffs } from './current-tariffs.js';
+import type { Tariffs } from '../lookups/current-tariffs.js';
 
 type Costing = Pick<Cart, 'currency' | 'lines' | 'coupons' | 'shippingAddress' | 'shippingMethod'>;
 

@@ -8,10 +8,10 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentProviderName, paymentMethodSchema } from '../../domain/payment/events.js';
 import { checkoutOfCart } from '../../domain/processes/checkout.js';
+import type { Availability } from '../lookups/availability.js';
+import type { OwnCarts } from '../lookups/own-carts.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import type { Availability } from './availability.js';
-import type { OwnCarts } from './own-carts.js';
 import type { Submissions } from './submissions.js';
 
 const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });

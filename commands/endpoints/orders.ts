@@ -8,11 +8,11 @@ import { lineUnitsSchema } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { payment } from '../../domain/payment/payment.js';
+import { findOrder } from '../lookups/own-orders.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside } from './answers.js';
-import { findOrder } from './own-orders.js';
 
 const params = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const reason = z.string().min(1).max(200);

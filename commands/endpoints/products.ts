@@ -16,9 +16,9 @@ import {
 } from '../../domain/product/events.js';
 import { MAX_VARIANTS, type Product, type ProductCommand, product } from '../../domain/product/product.js';
 import { skuClaim } from '../../domain/product/sku-claim.js';
+import { claimStream, type SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
-import { claimStream, type SkuOwners } from './sku-owners.js';
 
 const idParams = z.strictObject({ id: z.string().meta({ example: 'product_mug' }) });
 const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });

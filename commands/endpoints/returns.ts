@@ -14,10 +14,10 @@ import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
 import { operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
+import { findOrder, mayAct } from '../lookups/own-orders.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
-import { findOrder, mayAct } from './own-orders.js';
 
 const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const params = z.strictObject({ id: z.string().meta({ example: 'return_7Q2mXw' }) });

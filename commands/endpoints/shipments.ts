@@ -7,10 +7,10 @@ import { isRejection, Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
 import { operationCommandId, order, unitsToSend } from '../../domain/order/order.js';
+import { findOrder } from '../lookups/own-orders.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
-import { findOrder } from './own-orders.js';
 
 const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const params = z.strictObject({ id: z.string().meta({ example: 'shipment_7Q2mXw' }) });

@@ -3,8 +3,8 @@ import { skuClaim } from '../../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { claimStream } from '../lookups/sku-owners.js';
 import { arrive } from '../processes/transfer.js';
-import { claimStream } from './sku-owners.js';
 
 describe('The endpoints of stock', () => {
   let shop: Shop;

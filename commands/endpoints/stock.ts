@@ -13,10 +13,10 @@ import {
   stockItem,
   stockStream,
 } from '../../domain/stock/stock-item.js';
+import { claimStream, type SkuOwners } from '../lookups/sku-owners.js';
 import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
-import { claimStream, type SkuOwners } from './sku-owners.js';
 
 const params = z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) });
 const location = locationSchema.default(DEFAULT_LOCATION);

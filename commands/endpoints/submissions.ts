@@ -4,11 +4,11 @@ import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { orderLines } from '../../domain/order/order.js';
-import type { Availability } from './availability.js';
+import type { Availability } from '../lookups/availability.js';
+import type { OrderNumbers } from '../lookups/order-numbers.js';
+import type { Prices } from '../lookups/prices.js';
+import type { UsableCoupons } from '../lookups/usable-coupons.js';
 import type { CartQuotes } from './cart-quotes.js';
-import type { OrderNumbers } from './order-numbers.js';
-import type { Prices } from './prices.js';
-import type { UsableCoupons } from './usable-coupons.js';
 
 export type Priced = Omit<
   Extract<CartCommand, { type: 'SubmitCart' }>,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
-import { createTariffs } from './current-tariffs.js';
+import { createTariffs } from '../lookups/current-tariffs.js';
 import { tariffEndpoints } from './tariffs.js';
 
 const STANDARD = { id: 'standard', title: 'Standard delivery', zones: [] };

@@ -16,9 +16,9 @@ import {
 } from '../../domain/tariffs/events.js';
 import { SHIPPING_TABLE, type ShippingTableCommand, shippingTable } from '../../domain/tariffs/shipping-table.js';
 import { TAX_TABLE, type TaxTableCommand, taxTable } from '../../domain/tariffs/tax-table.js';
+import type { Tariffs } from '../lookups/current-tariffs.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
-import type { Tariffs } from './current-tariffs.js';
 
 interface Table<R extends { id: string }, C, E extends DomainEvent> {
   path: string;

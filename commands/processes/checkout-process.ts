@@ -1,6 +1,7 @@
 // Runs checkouts: issues the steps that are due, asks the payment provider, records what came of it, and follows the
 // record until the process is at its end. Every command id derives from process and step, so any number of workers may
 // run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
+
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { coupon } from '../../domain/coupon/coupon.js';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
@@ -11,6 +12,7 @@ import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
+import { stockNeeds } from '../../domain/order/parcels.js';
 import { type Payment, payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
@@ -25,14 +27,13 @@ import {
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
-  stockNeeds,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
+import type { StockAllocator } from '../lookups/stock-allocator.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { PaymentOperations } from './payment-operations.js';
-import type { StockAllocator } from './stock-allocator.js';
 
 export interface CheckoutProcess {
   /**

@@ -2,11 +2,11 @@
 import { ContainerModule } from 'inversify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { createSkuOwners } from '../../commands/endpoints/sku-owners.js';
+import { createSkuOwners } from '../../commands/lookups/sku-owners.js';
+import { createStockAllocator } from '../../commands/lookups/stock-allocator.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import { createSettlement } from '../../commands/processes/settlement.js';
-import { createStockAllocator } from '../../commands/processes/stock-allocator.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';

@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache';
 import { Problem } from '../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
 import { type Parcel, type StockNeed, stockNeeds } from '../../domain/order/parcels.js';
-import type { StockAllocator } from '../processes/stock-allocator.js';
 import type { SkuOwners } from './sku-owners.js';
+import type { StockAllocator } from './stock-allocator.js';
 
 const REMEMBERED_SHORTAGES = 10_000;
 

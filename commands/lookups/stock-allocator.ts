@@ -2,8 +2,8 @@
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
 import { availableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
-import type { SkuOwner, SkuOwners } from '../endpoints/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
+import type { SkuOwner, SkuOwners } from './sku-owners.js';
 
 export interface StockAllocator {
   allocate(needs: readonly StockNeed[]): Promise<Parcel[] | Shortage>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
-import { createSkuOwners } from '../endpoints/sku-owners.js';
+import { createSkuOwners } from './sku-owners.js';
 import { createStockAllocator, type StockAllocator } from './stock-allocator.js';
 
 describe('The allocator', () => {
