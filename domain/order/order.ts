@@ -117,18 +117,9 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'ConfirmOrder': {
       const { allocation, reservationId } = command;
       if (status === 'confirmed' || status === 'completed') return [];
-      return status === 'placed'
-        ? [
-            {
-              type: 'OrderConfirmed',
-              data: {
-                orderId,
-                ...(allocation && { allocation: [...allocation] }),
-                ...(reservationId && { reservationId }),
-              },
-            },
-          ]
-        : refuse('confirmed');
+      if (status !== 'placed') return refuse('confirmed');
+      const where = { ...(allocation && { allocation: [...allocation] }), ...(reservationId && { reservationId }) };
+      return [{ type: 'OrderConfirmed', data: { orderId, ...where } }];
     }
     case 'RejectOrder': {
       const { reason, detail } = command;

@@ -1,5 +1,6 @@
 // Workers of several checkouts, interleaved and crashed between any two steps: whatever happens, in the end every order
 // is either sold and paid for or undone without a trace. The world here is a map of states and a set of command ids.
+
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cart } from '../cart/cart.js';
@@ -10,6 +11,7 @@ import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import { order, orderLines } from '../order/order.js';
+import { stockNeeds } from '../order/parcels.js';
 import { payment } from '../payment/payment.js';
 import { dueCall } from '../payment/provider-calls.js';
 import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
@@ -23,7 +25,6 @@ import {
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
-  stockNeeds,
 } from './checkout.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];

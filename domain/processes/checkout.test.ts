@@ -17,7 +17,6 @@ import {
   outcomeOfPayment,
   outcomeOfRejections,
   RESERVATION_MS,
-  stockNeeds,
 } from './checkout.js';
 import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
 
@@ -439,14 +438,5 @@ describe('The checkout of a cart', () => {
   it('needs a submitted cart', () => {
     const { submission, ...open } = cart;
     expect(() => checkoutOfCart(open)).to.throw('not submitted');
-  });
-});
-
-describe('What an order needs of the stock', () => {
-  it('is summed for each SKU and sorted', () => {
-    expect(stockNeeds(items)).to.deep.equal([
-      { sku: 'CUP-1', quantity: 1 },
-      { sku: 'MUG-1', quantity: 3 },
-    ]);
   });
 });

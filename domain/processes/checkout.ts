@@ -10,9 +10,10 @@ import type { Cart, CartCommand } from '../cart/cart.js';
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
-import { DEFAULT_LOCATION, siblingId, streamOf } from '../kernel/id.js';
+import { siblingId, streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import type { OrderCommand } from '../order/order.js';
+import { atDefaultLocation, type Parcel } from '../order/parcels.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment, PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
@@ -60,8 +61,6 @@ export interface Round {
   reservationId: string;
   parcels: readonly Parcel[];
 }
-
-type Parcel = StockNeed & { location: string };
 
 /** What the runner issues to one aggregate, in order for each stream; the streams do not depend on each other. */
 export type CheckoutStep = {
@@ -289,8 +288,7 @@ function reasonOf({ rejected, extra }: Rejection): string {
 }
 
 function firstRound({ orderId, allocation, lines }: CheckoutOrder): Round {
-  const parcels = allocation ?? stockNeeds(lines).map((need) => ({ ...need, location: DEFAULT_LOCATION }));
-  return { reservationId: orderId, parcels };
+  return { reservationId: orderId, parcels: allocation ?? atDefaultLocation(lines) };
 }
 
 /** In a sentence; the first few are enough, and fit what an order keeps of its rejection. */
@@ -412,16 +410,4 @@ type Reservation = Parcel & { reservationId: string };
 
 function idOf(stream: StreamId): string {
   return stream.slice(stream.indexOf('#') + 1);
-}
-
-interface StockNeed {
-  sku: string;
-  quantity: number;
-}
-
-/** What an order needs of each SKU: summed, because a reservation acts once, and sorted, so that all orders ask in one sequence. */
-export function stockNeeds(lines: readonly StockNeed[]): StockNeed[] {
-  const needs = new Map<string, number>();
-  for (const { sku, quantity } of lines) needs.set(sku, (needs.get(sku) ?? 0) + quantity);
-  return [...needs].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
