@@ -1,0 +1,85 @@
+// One history of the shop: rounds of stories told at once, with what goes wrong in them, and the quiet behind it.
+import fc from 'fast-check';
+import { catalogue } from '../../domain/events.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { createCommitCodec } from '../../infra/event-store/codec.js';
+import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
+import { type Fault, faultsWithin } from './faults.js';
+import { checkLaws } from './laws.js';
+import { furnish, type Promises, peopleOf, type Scene, type Story, scenes, stories, tell } from './stories.js';
+import { createClock, createFreeTurns, createTurns } from './turns.js';
+import { createWorld, type Plant, type World } from './world.js';
+
+/** About as many appends and calls as a history has. */
+const EFFECTS = 250;
+const MAX_FAULTS = 6;
+const EPOCH = Date.parse('2026-01-01T00:00:00Z');
+
+/** Whatever is due within this time has to come to its end: reservations and unpaid orders do. */
+const HORIZON_MS = 60 * 60_000;
+/** Between two looks at the agenda when all is quiet. */
+const PAUSE_MS = 60_000;
+const MAX_LOOKS = 200;
+
+export interface History {
+  /** Of the sequence in which everything takes its turn. */
+  seed: number;
+  scene: Scene;
+  rounds: readonly (readonly Story[])[];
+  faults: readonly Fault[];
+}
+
+export const histories = (prefix = 'M'): fc.Arbitrary<History> =>
+  fc.record({
+    seed: fc.nat(),
+    scene: scenes(prefix),
+    rounds: fc.array(fc.array(stories, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+    faults: faultsWithin(EFFECTS, MAX_FAULTS),
+  });
+
+const codec = createCommitCodec(catalogue);
+
+/** In memory, where the same history always goes the same way. */
+export function playInMemory(history: History, plant?: Plant): Promise<void> {
+  const log = createMemoryLog();
+  const clock = createClock(EPOCH);
+  const turns = createTurns(history.seed, clock);
+  const openStore = () => createMemoryEventStore({ codec, log, clock, watermarkLagMs: 0 });
+  return play(history, createWorldOf(history, { clock, turns, openStore, ...(plant && { plant }) }));
+}
+
+/** On an engine, at its own pace. */
+export function playOn(history: History, openStore: () => EventStore): Promise<void> {
+  const clock = createClock(Date.now());
+  return play(history, createWorldOf(history, { clock, turns: createFreeTurns(history.seed, clock), openStore }));
+}
+
+function createWorldOf(
+  { faults, scene }: History,
+  options: Omit<Parameters<typeof createWorld>[0], 'faults' | 'callers'>,
+) {
+  const { customers, guests } = peopleOf(scene);
+  return createWorld({ ...options, faults, callers: [...customers, ...guests] });
+}
+
+async function play({ scene, rounds }: History, world: World): Promise<void> {
+  const promises: Promises = [];
+  await world.quietly((shop) => furnish(scene, shop));
+  for (const round of rounds) {
+    await world.during(() => Promise.all(round.map((story) => tell(story, world, scene, promises))));
+  }
+  await comeToRest(world);
+  await checkLaws(world, promises);
+}
+
+/** The agenda is worked off, however long that takes, until nothing is due for a while. */
+async function comeToRest(world: World): Promise<void> {
+  world.calm();
+  for (let looks = 0; looks < MAX_LOOKS; looks++) {
+    await world.during(() => Promise.all([world.look(), world.look()]));
+    const times = [...world.agenda().values()].flatMap((document) => document?.dueAt ?? []);
+    const next = Math.min(...times.map((time) => Date.parse(time)));
+    if (next > world.clock() + HORIZON_MS) return;
+    world.clock.pass(Math.max(PAUSE_MS, next + 1 - world.clock()));
+  }
+}

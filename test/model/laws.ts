@@ -1,0 +1,345 @@
+// What must hold once all is quiet, told from the log, the bank's books and nothing else: whatever a process believes, it is
+// these that count.
+import { cart } from '../../domain/cart/cart.js';
+import type { CouponTerms } from '../../domain/coupon/events.js';
+import { millisOf } from '../../domain/kernel/clock.js';
+import type { Commit } from '../../domain/kernel/commit.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { sum } from '../../domain/kernel/money.js';
+import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
+import type { OrderEvent } from '../../domain/order/events.js';
+import { type Order, order } from '../../domain/order/order.js';
+import type { PaymentEvent } from '../../domain/payment/events.js';
+import { checkReadModels } from './read-models.js';
+import type { World } from './world.js';
+
+/** The history's log as the store gives it. */
+interface Books {
+  streams: ReadonlyMap<StreamId, readonly Commit[]>;
+  orders: readonly Bought[];
+}
+
+/** An order, and what became of it by its events. */
+interface Bought {
+  state: Order;
+  contents: Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
+  /** What everything that was sent, sent back or cancelled is worth. */
+  sent: number;
+  sentBack: number;
+  cancelled: number;
+  confirmed: boolean;
+}
+
+type Broken = (law: string) => void;
+
+/** Throws an error that names every law that is broken. */
+export async function checkLaws(world: World, promises: readonly string[]): Promise<void> {
+  const broken: string[] = world.bugs.map((bug) => `No process fails: ${bug instanceof Error ? bug.stack : bug}`);
+  const say: Broken = (law) => void broken.push(law);
+  for (const offence of world.bank.offences) say(`The bank is asked for nothing that cannot be: ${offence}`);
+  const books = await booksOf(world);
+  stockIsKept(books, say);
+  customersPayForWhatTheyKeep(books, world, say);
+  couponsAreLimited(books, say);
+  cartsBecomeOneOrder(books, say);
+  promisesAreKept(books, promises, say);
+  ordersAddUp(books, say);
+  everythingHappensOnce(books, say);
+  nothingIsLeftToDo(books, world, say);
+  await checkReadModels(world, say);
+  if (broken.length > 0) throw new Error(`Broken:\n  ${broken.join('\n  ')}`);
+}
+
+async function booksOf({ commits, store }: World): Promise<Books> {
+  const streams = new Map<StreamId, Commit[]>();
+  for (const { stream } of commits) streams.set(stream, []);
+  for (const [stream, own] of streams) for await (const commit of store.read(stream)) own.push(commit);
+  const orders = [...streams].flatMap(([stream, own]) => (categoryOf(stream) === 'order' ? [boughtBy(own)] : []));
+  return { streams, orders };
+}
+
+function boughtBy(commits: readonly Commit[]): Bought {
+  const events = commits.flatMap((commit) => commit.events) as unknown as OrderEvent[];
+  const of = <T extends OrderEvent['type']>(type: T) => {
+    const own = events.filter((event) => event.type === type) as Extract<OrderEvent, { type: T }>[];
+    return own.map(({ data }) => data as Extract<OrderEvent, { type: T }>['data']);
+  };
+  return {
+    state: fold(order, commits)!,
+    contents: of('OrderPlaced')[0]!,
+    sent: sum(of('OrderFulfilled').map(({ amount }) => amount)),
+    sentBack: sum(of('OrderReturned').map(({ amount }) => amount)),
+    cancelled: sum(of('OrderLinesCancelled').map(({ amount }) => amount)),
+    confirmed: of('OrderConfirmed').length > 0,
+  };
+}
+
+/** No unit is promised that is not there, beyond what may be; none is lost, and none is held for nobody. */
+function stockIsKept({ streams, orders }: Books, say: Broken): void {
+  const came = new Map<string, number>();
+  const there = new Map<string, number>();
+  for (const [stream, commits] of ofCategory(streams, 'stock')) {
+    const levels = { onHand: 0, reserved: 0, committed: 0, backorder: 0 };
+    const { sku, location } = commits[0]!.events[0]!.data as { sku: string; location: string };
+    for (const { events } of commits) {
+      for (const { type, data } of events) came.set(sku, (came.get(sku) ?? 0) + moved(levels, type, data as StockData));
+      const available = levels.onHand - levels.reserved - levels.committed;
+      if (available < -levels.backorder) say(`${stream} promises what there is: ${available}`);
+    }
+    there.set(sku, (there.get(sku) ?? 0) + levels.onHand);
+    if (levels.reserved !== 0) say(`${stream} reserves nothing for nobody: ${levels.reserved}`);
+    const owed = sum(
+      orders
+        .filter(({ state }) => state.status === 'confirmed')
+        .flatMap(({ state }) => state.parcels.filter((parcel) => parcel.sku === sku && parcel.location === location))
+        .map(({ quantity }) => quantity),
+    );
+    if (levels.committed !== owed) say(`${stream} holds what confirmed orders get: ${levels.committed}, not ${owed}`);
+  }
+  for (const [sku, units] of there) {
+    const kept = sum(orders.flatMap(({ state }) => state.lines.filter((line) => line.sku === sku)).map(sentUnits));
+    const restocked = sum(ofCategory(streams, 'stock').flatMap(([, commits]) => returnedUnits(commits, sku)));
+    const expected = came.get(sku)! - kept + restocked;
+    if (units !== expected) say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
+  }
+}
+
+interface StockData {
+  quantity: number;
+  delta: number;
+  committed?: true;
+  backorderLimit?: number;
+}
+
+/** Follows one event; returns the units that came from outside. */
+function moved(
+  levels: { onHand: number; reserved: number; committed: number; backorder: number },
+  type: string,
+  { quantity, delta, committed, backorderLimit = 0 }: StockData,
+): number {
+  switch (type) {
+    case 'StockReceived':
+      levels.onHand += quantity;
+      return quantity;
+    case 'StockAdjusted':
+    case 'StockCounted':
+      levels.onHand += delta;
+      return delta;
+    case 'StockTransferredIn':
+    case 'StockReturned':
+      levels.onHand += quantity;
+      return 0;
+    case 'StockTransferredOut':
+      levels.onHand -= quantity;
+      return 0;
+    case 'StockReserved':
+      levels.reserved += quantity;
+      return 0;
+    case 'ReservationCommitted':
+      levels.reserved -= quantity;
+      levels.committed += quantity;
+      return 0;
+    case 'ReservationExpired':
+      levels.reserved -= quantity;
+      return 0;
+    case 'ReservationReleased':
+      levels[committed ? 'committed' : 'reserved'] -= quantity;
+      return 0;
+    case 'StockShipped':
+      levels.onHand -= quantity;
+      levels.committed -= quantity;
+      return 0;
+    case 'StockPolicySet':
+      levels.backorder = backorderLimit;
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+function sentUnits({ fulfilled }: Order['lines'][number]): number {
+  return fulfilled;
+}
+
+function returnedUnits(commits: readonly Commit[], sku: string): number[] {
+  const returned = commits.flatMap(({ events }) => events).filter(({ type }) => type === 'StockReturned');
+  return returned
+    .map(({ data }) => data as StockData & { sku: string })
+    .flatMap((data) => (data.sku === sku ? [data.quantity] : []));
+}
+
+/**
+ * By the bank's books: captured − refunded is what the customer keeps, held is what may still be sent. Goodwill is given
+ * beside it, and never twice for the same goods; what has lapsed cannot be had.
+ */
+function customersPayForWhatTheyKeep({ orders, streams }: Books, { bank }: World, say: Broken): void {
+  for (const { state, contents, sent, sentBack, cancelled } of orders) {
+    const { orderId, status, paymentId } = state;
+    const events = (streams.get(streamOf(paymentId)) ?? []).flatMap(
+      (commit) => commit.events,
+    ) as unknown as PaymentEvent[];
+    const live = status === 'confirmed';
+    const open = live ? contents.total - sent - cancelled : 0;
+    const books = bank.booksOf(paymentId);
+    const atOnce = books.captured > 0 && !events.some(isMulticapture) ? open : 0;
+    const due = sent - sentBack + atOnce;
+    const paid = books.captured - books.refunded;
+    const goodwill = sum(events.map(goodwillIn));
+    const least = books.lapsed ? 0 : Math.max(0, due - goodwill);
+    const told = `${orderId} (${status}): ${JSON.stringify({ ...books, total: contents.total, sent, sentBack, cancelled, goodwill })}`;
+    if (paid > due || paid < least)
+      say(`A customer pays for what they keep: ${due} was due, ${paid} was paid; ${told}`);
+    const needed = live && !books.lapsed ? open - atOnce : 0;
+    if (needed === 0 ? books.held !== 0 : books.held < needed)
+      say(`Held is what may still be sent: ${needed}; ${told}`);
+  }
+}
+
+function isMulticapture({ type, data }: PaymentEvent): boolean {
+  return type === 'PaymentAuthorised' && data.multicapture === true;
+}
+
+function goodwillIn({ type, data }: PaymentEvent): number {
+  return type === 'RefundRequested' && data.reason === 'goodwill' ? data.amount : 0;
+}
+
+function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
+  for (const [stream, commits] of ofCategory(streams, 'coupon')) {
+    const redeemed = new Map<string, string>();
+    let terms: CouponTerms | undefined;
+    for (const { type, data } of commits.flatMap(({ events }) => events)) {
+      const { orderId, customerId } = data as { orderId: string; customerId: string };
+      if (type === 'CouponDefined') terms = (data as { terms: CouponTerms }).terms;
+      if (type === 'CouponRedeemed') redeemed.set(orderId, customerId);
+      if (type === 'CouponReleased') redeemed.delete(orderId);
+      const { limit = Number.POSITIVE_INFINITY, limitPerCustomer = Number.POSITIVE_INFINITY } = terms!;
+      const own = [...redeemed.values()].filter((other) => other === customerId).length;
+      if (redeemed.size > limit || own > limitPerCustomer) say(`${stream} keeps its limits: ${redeemed.size}`);
+    }
+    const code = stream.slice('coupon#'.length);
+    const users = orders.filter(({ contents }) => contents.coupons?.some((coupon) => coupon.code === code));
+    const live = users.filter(({ state }) => state.status === 'confirmed' || state.status === 'completed');
+    const [has, wants] = [[...redeemed.keys()].sort(), live.map(({ state }) => state.orderId).sort()];
+    if (has.join() !== wants.join()) say(`${stream} is redeemed by the orders that stand: by ${has}, not ${wants}`);
+  }
+}
+
+function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {
+  for (const [stream, commits] of ofCategory(streams, 'cart')) {
+    const { cartId, status, submission, mergedInto } = fold(cart, commits)!;
+    const confirmed = orders.filter(({ contents, confirmed }) => contents.cartId === cartId && confirmed);
+    if (confirmed.length > 1)
+      say(`${stream} becomes at most one order: ${confirmed.map(({ state }) => state.orderId)}`);
+    const current = orders.find(({ state }) => state.orderId === submission?.orderId)?.state.status;
+    const stands = current === 'confirmed' || current === 'completed' || current === 'cancelled';
+    if (status === 'submitted' && !stands) say(`${stream} is open again when its order has failed: it is ${current}`);
+    if (status !== 'submitted' && confirmed.length > 0) say(`${stream} stays closed when its order goes through`);
+    if (mergedInto) linesArrive(stream, commits, streams.get(streamOf(mergedInto)) ?? [], say);
+  }
+}
+
+/** Every unit that was in a cart is in the one that took it over. */
+function linesArrive(stream: StreamId, from: readonly Commit[], into: readonly Commit[], say: Broken): void {
+  const { cartId, lines } = fold(cart, from)!;
+  const merged = fold(cart, into)?.merged.find((other) => other.cartId === cartId)?.taken ?? [];
+  for (const { sku, quantity } of lines) {
+    const arrived = merged.find((other) => other.sku === sku)?.quantity ?? 0;
+    if (arrived !== quantity) say(`No line of ${stream} is lost in a merge: ${arrived} of ${quantity} ${sku} arrived`);
+  }
+}
+
+function promisesAreKept({ orders }: Books, promises: readonly string[], say: Broken): void {
+  for (const orderId of promises) {
+    const found = orders.find(({ state }) => state.orderId === orderId);
+    if (!found?.confirmed) say(`Whoever was told 201 has an order: ${orderId} is ${found?.state.status}`);
+  }
+}
+
+function ordersAddUp({ orders }: Books, say: Broken): void {
+  const numbers = orders.map(({ contents }) => contents.number);
+  if (new Set(numbers).size < numbers.length) say(`No two orders have one number: ${numbers}`);
+  for (const { state, contents, sent, sentBack, cancelled } of orders) {
+    const { orderId, status, lines } = state;
+    const { shipping, subtotal, discount, tax, total, taxIncluded } = contents;
+    const discounts = sum([...contents.lines, shipping].map((charge) => charge.discount ?? 0));
+    const taxes = sum([...contents.lines, shipping].map((charge) => charge.tax ?? 0));
+    const addsUp =
+      subtotal === sum(contents.lines.map(({ quantity, unitPrice }) => quantity * unitPrice)) &&
+      discount === discounts &&
+      tax === (taxIncluded ? 0 : taxes) &&
+      total === subtotal + shipping.amount + tax - discount;
+    if (!addsUp) say(`${orderId} adds up: ${JSON.stringify(contents)}`);
+    if (status === 'placed') say(`${orderId} is confirmed or refused`);
+    const isOver = lines.every(({ quantity, fulfilled, cancelled }) => fulfilled + cancelled === quantity);
+    const rest = total - sent - cancelled;
+    if (rest < 0 || (isOver && rest !== 0))
+      say(`The parts of ${orderId} come to its total: ${rest} of ${total} is left`);
+    if (sentBack > sent) say(`${orderId} gives back at most what was sent: ${sentBack} of ${sent}`);
+    for (const { id, quantity, fulfilled, cancelled, returned } of lines) {
+      if (fulfilled + cancelled > quantity || returned > fulfilled) say(`Line ${id} of ${orderId} has its units once`);
+    }
+  }
+}
+
+/** Which events a stream has at most once, and of what: timers, outcomes and operations. */
+const ONCE: Readonly<Record<string, string>> = {
+  ReservationExpired: 'reservationId',
+  StockShipped: 'operationId',
+  StockTransferredIn: 'movementId',
+  StockReturned: 'movementId',
+  CheckoutStarted: 'checkoutId',
+  CheckoutExpired: 'checkoutId',
+  CheckoutCompleted: 'checkoutId',
+  CheckoutFailed: 'checkoutId',
+  OrderConfirmed: 'orderId',
+  OrderExpired: 'orderId',
+  OrderRejected: 'orderId',
+  OrderSettled: 'operationId',
+  AuthorisationLapsed: 'operationId',
+  CaptureRequested: 'operationId',
+  PaymentCaptured: 'operationId',
+  PaymentVoided: 'paymentId',
+  PaymentRefunded: 'operationId',
+  CouponRedeemed: 'orderId',
+  ShipmentDispatched: 'shipmentId',
+  ReturnReceived: 'returnId',
+};
+
+function everythingHappensOnce({ streams }: Books, say: Broken): void {
+  for (const [stream, commits] of streams) {
+    const seen = new Set<string>();
+    for (const { type, data } of commits.flatMap(({ events }) => events)) {
+      const of = ONCE[type] && (data as Record<string, string>)[ONCE[type]];
+      if (!of) continue;
+      if (seen.has(`${type} ${of}`)) say(`${type} of ${of} happens once in ${stream}`);
+      seen.add(`${type} ${of}`);
+    }
+  }
+}
+
+/** But for what somebody has to look into: goods whose money has lapsed. */
+function nothingIsLeftToDo({ orders }: Books, { agenda, bank, clock }: World, say: Broken): void {
+  const unpaid = new Set(
+    orders.filter(({ state }) => bank.booksOf(state.paymentId).lapsed).map(({ state }) => state.orderId),
+  );
+  for (const document of agenda().values()) {
+    if (document?.dueAt === undefined || Date.parse(document.dueAt) > clock()) continue;
+    const item = document.item!;
+    if ('orderId' in item && unpaid.has(item.orderId)) continue;
+    say(`Nothing is left to do: ${JSON.stringify(item)} since ${document.dueAt}`);
+  }
+}
+
+function ofCategory(streams: Books['streams'], category: string): [StreamId, readonly Commit[]][] {
+  return [...streams].filter(([stream]) => categoryOf(stream) === category);
+}
+
+function fold<S, E extends DomainEvent>(decider: Decider<never, S, E>, commits: readonly Commit[]): S {
+  let state = decider.initialState;
+  for (const { events, position } of commits) {
+    for (const event of events) state = decider.evolve(state, event as unknown as E, millisOf(position.at));
+  }
+  return state;
+}

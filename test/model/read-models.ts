@@ -1,0 +1,59 @@
+// Read models that were fed out of order, twice and not at all are what the log says.
+import type { Commit } from '../../domain/kernel/commit.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { agenda } from '../../projections/models/agenda.js';
+import { currentCarts } from '../../projections/models/current-carts.js';
+import { orders } from '../../projections/models/orders.js';
+import { stock } from '../../projections/models/stock.js';
+import { unitsSold } from '../../projections/models/units-sold.js';
+import { createMemorySink } from '../../projections/runtime/memory-sink.js';
+import type { Projection } from '../../projections/runtime/projection.js';
+import { createProjector } from '../../projections/runtime/projector.js';
+import { createModel } from './fold.js';
+import type { World } from './world.js';
+
+const MODELS: readonly Projection<never, never>[] = [agenda, currentCarts, orders, stock, unitsSold];
+/** How many commits a feed brings at once. */
+const BATCH = 20;
+
+export async function checkReadModels(world: World, say: (broken: string) => void): Promise<void> {
+  const { commits, store, clock } = world;
+  const arrivals = disturbed(commits, world);
+  const tails = new Map<StreamId, number>();
+  for (const { stream, position } of commits) {
+    tails.set(stream, Math.max(position.commitNo, tails.get(stream) ?? 0));
+  }
+  for (const projection of MODELS) {
+    const table = await createMemorySink().open(projection);
+    const projector = createProjector({ projection, table, store, clock, log: silent });
+    for (let from = 0; from < arrivals.length; from += BATCH) await projector.apply(arrivals.slice(from, from + BATCH));
+    await projector.catchUp(tails);
+    const expected = createModel(projection, commits).documents();
+    const shown = await table.load([...expected.keys()]);
+    for (const [key, document] of expected) {
+      const [has, wants] = [shown.get(key)?.document ?? null, document].map((value) => JSON.stringify(sorted(value)));
+      if (has !== wants) say(`${projection.name} shows what happened: ${key} is ${has}, not ${wants}`);
+    }
+    for (const { stream, error } of await table.quarantined()) say(`${projection.name} digests ${stream}: ${error}`);
+  }
+}
+
+/** Shuffled, some of it twice, some of it lost. */
+function disturbed(commits: readonly Commit[], { turns }: World): Commit[] {
+  const arrivals = commits.flatMap((commit) => Array.from({ length: [1, 1, 2, 0][turns.random(4)]! }, () => commit));
+  for (let last = arrivals.length - 1; last > 0; last--) {
+    const other = turns.random(last + 1);
+    [arrivals[last], arrivals[other]] = [arrivals[other]!, arrivals[last]!];
+  }
+  return arrivals;
+}
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** With keys in one sequence: streams that feed one document may be heard of in any. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, member]) => [key, sorted(member)]));
+}

@@ -1,0 +1,306 @@
+// A shop that runs as two processes on one log, with a bank, a virtual clock and an agenda; and what its customers and staff
+// can do with it. A process that dies is replaced by one that remembers nothing.
+
+import { paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
+import { type Agenda, type AgendaHandlers, createAgendaWorker } from '../../commands/processes/agenda.js';
+import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
+import type { PaymentProvider } from '../../commands/processes/payment-provider.js';
+import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import type { Commit } from '../../domain/kernel/commit.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
+import { isProblem, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import type { AppendResult, EventStore, NewCommit } from '../../domain/kernel/event-store.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { agenda as agendaModel } from '../../projections/models/agenda.js';
+import { currentCarts } from '../../projections/models/current-carts.js';
+import type { Answer, Call } from '../call-endpoint.js';
+import { createShop, type Shop } from '../shop.js';
+import { type Bank, createBank, type News } from './bank.js';
+import { createEffects, type Effects, type Fault, type Mortal } from './faults.js';
+import { createModel, type Model } from './fold.js';
+import type { Turns, VirtualClock } from './turns.js';
+
+const PROCESSES = 2;
+/** Of the few dozen streams of a history. */
+const CACHE_SIZE = 200;
+/** How often a customer or the bank asks again who got no answer. */
+const ATTEMPTS = 4;
+/** How many commits the agenda may be behind. */
+const MAX_LAG = 6;
+/** Most turns that news waits before it is told. */
+const MAX_DELAY = 60;
+
+/** What may be put in place of a piece, to see whether anybody notices. */
+export interface Plant {
+  runner?: (runner: CommandRunner) => CommandRunner;
+  provider?: (provider: PaymentProvider) => PaymentProvider;
+  handlers?: (handlers: AgendaHandlers) => AgendaHandlers;
+  store?: (store: EventStore) => EventStore;
+}
+
+export interface WorldOptions {
+  turns: Turns;
+  clock: VirtualClock;
+  openStore: () => EventStore;
+  faults: readonly Fault[];
+  callers: readonly Caller[];
+  plant?: Plant;
+}
+
+/** One process of the shop. */
+interface Worker extends Mortal {
+  shop: Shop;
+  look: () => Promise<void>;
+  hear: (news: News) => Promise<unknown>;
+  /** Rejects when it dies. */
+  death: Promise<never>;
+}
+
+/** What came of a request: an answer, a no, or nothing that anybody heard. */
+export type Reply = { answer: Answer } | { problem: Problem } | { unheard: true };
+
+export interface World {
+  turns: Turns;
+  clock: VirtualClock;
+  bank: Bank;
+  /** Every commit that was acknowledged to anybody or nobody, as it came. */
+  commits: readonly Commit[];
+  store: EventStore;
+  /** A client asks, and asks again under the same key if it gets no answer. */
+  ask(target: string, call: Call): Promise<Reply>;
+  /** One look of one process at the agenda. */
+  look(): Promise<void>;
+  /** Does it, with all that it sets off. */
+  during(work: () => Promise<unknown>): Promise<void>;
+  /** Without turns and faults, as if it had always been so. */
+  quietly(work: (shop: Shop) => Promise<unknown>): Promise<void>;
+  /** From now on nothing goes wrong any more. */
+  calm(): void;
+  /** Open work, by what has to be done. */
+  agenda(): ReturnType<Model<typeof agendaModel>['documents']>;
+  /** Errors that no process should ever see. */
+  bugs: unknown[];
+}
+
+class Died extends Error {}
+
+export function createWorld({ turns, clock, openStore, faults, callers, plant = {} }: WorldOptions): World {
+  const commits: Commit[] = [];
+  const bugs: unknown[] = [];
+  const loose = new Set<Promise<unknown>>();
+  const effects: Effects = createEffects(faults, turns, goOn);
+  const agendaOf = createModel(agendaModel, commits);
+  const cartsOf = createModel(currentCarts, commits);
+  const agenda: Agenda = {
+    async due(before, limit) {
+      const lag = noise ? turns.random(MAX_LAG) : 0;
+      const documents = [...agendaOf.documents(commits.length - lag).values()];
+      const due = documents.flatMap((document) => (document?.dueAt === undefined ? [] : [document]));
+      return due
+        .filter(({ dueAt }) => Date.parse(dueAt!) < before)
+        .sort((a, b) => (a.dueAt! < b.dueAt! ? -1 : 1))
+        .slice(0, limit)
+        .map(({ item }) => item!);
+    },
+  };
+  const bank = createBank(clock, (news) => goOn(tell(news)));
+  const workers: Worker[] = Array.from({ length: PROCESSES }, openWorker);
+  const plain = openStore();
+  let noise = true;
+  let keys = 0;
+
+  /** Whatever goes on though nobody waits for it; the history ends when all of it has. */
+  function goOn(work: Promise<unknown>): void {
+    const done: Promise<unknown> = work.catch((error) => bugs.push(error)).finally(() => loose.delete(done));
+    loose.add(done);
+  }
+
+  function openWorker(): Worker {
+    let die!: (error: Died) => void;
+    const death = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    death.catch(() => {});
+    const life = {
+      ended: false,
+      die() {
+        life.ended = true;
+        die(new Died());
+      },
+    };
+    const store = storeOf(life);
+    const provider = providerOf(life);
+    const shop = createShop({
+      store: plant.store?.(store) ?? store,
+      clock,
+      provider: plant.provider?.(provider) ?? provider,
+      callers,
+      currentCartOf: async (customerId) => newestOpenOf(customerId),
+      cacheSize: CACHE_SIZE,
+      ...(plant.runner && { through: plant.runner }),
+    });
+    const { runner, processes } = shop;
+    const { payments, checkout, settlement } = processes;
+    const handlers = createAgendaHandlers({
+      runner,
+      checkout,
+      settlement,
+      payments,
+      savedMethodOf: async () => undefined,
+      clock,
+    });
+    const onError = (_: unknown, error: unknown) => void (isExpected(error) || bugs.push(error));
+    const look = createAgendaWorker({ agenda, handlers: plant.handlers?.(handlers) ?? handlers, clock, onError });
+    const webhook = paymentWebhook({
+      provider: 'test',
+      signedBy: 'Nobody',
+      read: (body) => JSON.parse(Buffer.from(body).toString()),
+      books: { find: (reference) => ask(life, () => bank.find(reference)) },
+      runner,
+      payments,
+      checkout,
+      onNews: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
+    });
+    const hear = (news: News) => {
+      const signed = { body: Buffer.from(JSON.stringify(news)), signature: '' };
+      return webhook.handle({ signed } as never);
+    };
+    return Object.assign(life, { shop, death, hear, look: () => look(new AbortController().signal) });
+  }
+
+  function storeOf(life: Mortal): EventStore {
+    const inner = openStore();
+    async function put(stream: StreamId, after: Parameters<EventStore['append']>[1], commit: NewCommit) {
+      const result = await inner.append(stream, after, commit);
+      if (result.appended) arrive({ stream, after, commit, result });
+      return result;
+    }
+    return {
+      ...inner,
+      append: (stream, after, commit) =>
+        noise
+          ? effects.perform(life, () => put(stream, after, commit), { appended: false })
+          : put(stream, after, commit),
+      async *read(stream, after) {
+        if (noise) await turns.take(life);
+        yield* inner.read(stream, after);
+      },
+    };
+  }
+
+  function arrive({ stream, after, commit, result }: Arrival): void {
+    if (commits.some((known) => known.stream === stream && known.position.hash === result.position.hash)) return;
+    const { commandIds, events } = commit;
+    commits.push({
+      stream,
+      position: result.position,
+      firstVersion: after.version + 1,
+      commandIds,
+      previousHash: after.hash,
+      events,
+    });
+  }
+
+  function ask<T>(life: Mortal, act: () => Promise<T>): Promise<T> {
+    return noise ? effects.perform(life, act) : act();
+  }
+
+  function providerOf(life: Mortal): PaymentProvider {
+    const { open, authorise, retrieve, capture, void: cancel, refund } = bank.provider;
+    return {
+      open: (request) => ask(life, () => open!(request)),
+      authorise: (request) => ask(life, () => authorise(request)),
+      retrieve: (request) => ask(life, () => retrieve!(request)),
+      capture: (operation) => ask(life, () => capture(operation)),
+      void: (operation) => ask(life, () => cancel(operation)),
+      refund: (operation) => ask(life, () => refund(operation)),
+    };
+  }
+
+  function newestOpenOf(customerId: string): string | undefined {
+    const own = [...cartsOf.documents().values()].filter((cart) => cart?.customerId === customerId && cart.openAt);
+    return own.sort((a, b) => (a!.openAt! < b!.openAt! ? -1 : 1)).at(-1)?.cartId;
+  }
+
+  /** News is told now or later, twice, or never. */
+  async function tell(news: News): Promise<void> {
+    const times = noise ? [1, 1, 2, 0][turns.random(4)]! : 1;
+    const copies = Array.from({ length: times }, async () => {
+      for (let delay = turns.random(MAX_DELAY); delay > 0; delay--) await turns.take();
+      await persist((worker) => worker.hear(news));
+    });
+    await Promise.all(copies);
+  }
+
+  /** Undefined if nothing was heard however often it was asked. */
+  async function persist<T>(act: (worker: Worker) => Promise<T>): Promise<T | undefined> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try {
+        return await on(act);
+      } catch (error) {
+        if (!(error instanceof Died) && !(error instanceof Unavailable) && !(error instanceof StreamBusy)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async function on<T>(act: (worker: Worker) => Promise<T>): Promise<T> {
+    await turns.take();
+    const place = turns.random(PROCESSES);
+    if (workers[place]!.ended) workers[place] = openWorker();
+    const worker = workers[place]!;
+    return Promise.race([act(worker), worker.death]);
+  }
+
+  return {
+    turns,
+    clock,
+    bank,
+    commits,
+    bugs,
+    store: plain,
+    agenda: () => agendaOf.documents(),
+    calm: () => {
+      effects.calm();
+    },
+    async ask(target, call) {
+      const asked = { ...call, key: call.key ?? `k${keys++}`, issuedAt: clock() };
+      try {
+        const answer = await persist(({ shop }) => shop.call(target, asked));
+        return answer ? { answer } : { unheard: true };
+      } catch (error) {
+        if (isProblem(error)) return { problem: error };
+        throw error;
+      }
+    },
+    look: () => on((worker) => worker.look()).catch(ignoreDeath),
+    async during(work) {
+      const all = async () => {
+        await work();
+        while (loose.size > 0) await Promise.all(loose);
+      };
+      await turns.during(all());
+    },
+    async quietly(work) {
+      noise = false;
+      await work(workers[0]!.shop);
+      noise = true;
+    },
+  };
+}
+
+interface Arrival {
+  stream: StreamId;
+  after: Parameters<EventStore['append']>[1];
+  commit: NewCommit;
+  result: Extract<AppendResult, { appended: true }>;
+}
+
+function ignoreDeath(error: unknown): void {
+  if (!(error instanceof Died)) throw error;
+}
+
+/** What an engine that is away, or a race that was lost, comes to. */
+function isExpected(error: unknown): boolean {
+  return error instanceof Problem;
+}
