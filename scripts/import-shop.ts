@@ -4,7 +4,7 @@ import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
 import { openShop } from '../infra/modules/open-shop.js';
 import type { ReadModels } from '../infra/modules/read-models.js';
-import { CHECKOUT, CLOCK, EVENT_STORE, READ_MODELS, RUNNER } from '../infra/modules/tokens.js';
+import { CHECKOUT, CLOCK, EVENT_STORE, READ_MODELS, RUNNER, SETTLEMENT } from '../infra/modules/tokens.js';
 import type { ImportShop } from './commands/import.js';
 import { type CommonOptions, configOf } from './options.js';
 
@@ -28,6 +28,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
       runner: await shop.get(RUNNER),
       store: await shop.get(EVENT_STORE),
       checkout: await shop.get(CHECKOUT),
+      settlement: await shop.get(SETTLEMENT),
       clock: await shop.get(CLOCK),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),

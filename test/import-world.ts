@@ -41,8 +41,8 @@ export function createImportWorld(): ImportWorld {
     const before = log.arrivals.length;
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
-    const { checkout } = openProcesses({ runner, clock });
-    return { store, runner, checkout, clock, commits: () => log.arrivals.length - before };
+    const { checkout, settlement } = openProcesses({ runner, clock });
+    return { store, runner, checkout, settlement, clock, commits: () => log.arrivals.length - before };
   }
 
   async function run(file: string, { limit, dieAt = Number.POSITIVE_INFINITY, stored = false }: RunOptions = {}) {

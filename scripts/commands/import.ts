@@ -102,13 +102,19 @@ function tableOf(summary: ImportSummary): string {
     ['shipping', amount(shipping)],
     ['products', count(summary.products)],
     ['customers', count(summary.customers)],
-    ['stock adjustments', `${count(adjustments.rows)} rows, ${count(adjustments.units)} units`],
-    ['returns, left for later', `${count(returns.rows)} rows`],
+    ['stock adjustments', rowsOfUnits(adjustments)],
+    ['returns, matched', rowsOfUnits(returns.matched)],
+    ['returns, unmatched', rowsOfUnits(returns.unmatched)],
+    ['refunded', amount(returns.refunded)],
     ...refusals,
     ['seconds', count(seconds)],
     ['commits', `${count(commits)}, ${count(commitsPerSecond)} a second`],
   );
   return table.toString();
+}
+
+function rowsOfUnits({ rows, units }: Counts['adjustments']): string {
+  return `${count(rows)} rows, ${count(units)} units`;
 }
 
 function count(value: number): string {

@@ -25,6 +25,9 @@ describe('The books of a file', () => {
   const row = (invoice: string, code: string, title: string, price = '1.00', minute = '00') =>
     `${invoice},${code},${title},1,2010-12-01 08:${minute}:00,${price},17850.0,France`;
 
+  const back = (invoice: string, code: string, units: number, minute = '00', customer = '17850') =>
+    `${invoice},${code},A,-${units},2010-12-01 08:${minute}:00,9.99,${customer},France`;
+
   it('count every row once, under what it means', async () => {
     const { counts } = await readBooks(FIXTURE);
     expect(counts).to.deep.equal(FIXTURE_COUNTS);
@@ -67,9 +70,9 @@ describe('The books of a file', () => {
       row('536366', '10001', 'A', '1', '20'),
     ]);
     expect(invoices).to.deep.equal([
-      { number: '536365', at: '2010-12-01T08:20:00.000Z', rows: 1 },
-      { number: '536366', at: '2010-12-01T08:20:00.000Z', rows: 1 },
-      { number: '536367', at: '2010-12-01T08:30:00.000Z', rows: 2 },
+      { number: '536365', at: '2010-12-01T08:20:00.000Z', rows: 1, returns: [] },
+      { number: '536366', at: '2010-12-01T08:20:00.000Z', rows: 1, returns: [] },
+      { number: '536367', at: '2010-12-01T08:30:00.000Z', rows: 2, returns: [] },
     ]);
   });
 
@@ -83,6 +86,79 @@ describe('The books of a file', () => {
     expect(counts.refused.not_goods).to.equal(1);
   });
 
+  it('match what comes back with what was bought, by the orders and the lines that it was bought with', async () => {
+    const { counts, invoices } = await booksOf([
+      row('536365', '10001', 'A', '2.50'),
+      row('536365', '10002', 'B'),
+      row('536365', '10001', 'A', '3.00'),
+      row('536366', '10001', 'A', '4.00', '10'),
+      back('C536367', '10001', 2, '20'),
+      back('C536367', '10001', 1, '20'),
+      back('C536367', '10001', 1, '20'),
+    ]);
+    expect(counts.returns).to.deep.equal({
+      rows: 3,
+      matched: { rows: 2, units: 3 },
+      unmatched: { rows: 1, units: 1 },
+      refunded: { amount: 950, currency: 'GBP' },
+    });
+    expect(invoices.at(-1)).to.deep.equal({
+      number: 'C536367',
+      at: '2010-12-01T08:20:00.000Z',
+      rows: 3,
+      returns: [
+        { invoice: '536366', lines: [{ lineId: '1', quantity: 1 }] },
+        {
+          invoice: '536365',
+          lines: [
+            { lineId: '3', quantity: 1 },
+            { lineId: '1', quantity: 1 },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('leave out of the shop what cannot be matched', async () => {
+    const { counts, invoices } = await booksOf([
+      back('C536364', '10001', 1),
+      row('536365', '10001', 'A'),
+      row('536365', 'POST', 'POSTAGE'),
+      back('C536366', '10001', 2),
+      back('C536366', '10001', 1, '00', ''),
+      back('C536366', '10001', 1, '00', '13047'),
+      back('C536366', 'POST', 1),
+    ]);
+    expect(counts.returns).to.deep.include({ matched: { rows: 0, units: 0 }, unmatched: { rows: 5, units: 6 } });
+    expect(invoices.map(({ number }) => number)).to.deep.equal(['536365']);
+  });
+
+  it('take what stands behind an invoice for bought behind it, wherever the rest of the invoice stands', async () => {
+    const rows = [
+      row('536365', '10001', 'A', '2.00'),
+      back('C536366', '10001', 1),
+      row('536367', '10001', 'A', '3.00'),
+      back('C536366', '10001', 1),
+      back('C536368', '10001', 1),
+    ];
+    const { returns } = (await booksOf(rows)).counts;
+    expect(returns).to.deep.include({ matched: { rows: 2, units: 2 }, refunded: { amount: 500, currency: 'GBP' } });
+    expect((await booksOf(rows, 2)).counts.returns.refunded.amount).to.equal(200);
+  });
+
+  it('put what comes back behind what it was bought with, though its time be earlier', async () => {
+    const { invoices } = await booksOf([
+      row('536365', '10001', 'A', '1', '30'),
+      back('C536366', '10001', 1, '10'),
+      row('536367', '10001', 'A', '1', '20'),
+    ]);
+    expect(invoices.map(({ number, at }) => [number, at.slice(14, 16)])).to.deep.equal([
+      ['536367', '20'],
+      ['536365', '30'],
+      ['C536366', '10'],
+    ]);
+  });
+
   it('stop at a limit of invoices of any kind, not at their rows', async () => {
     const rows = [
       row('C536365', '10001', 'A'),
@@ -92,7 +168,8 @@ describe('The books of a file', () => {
       row('536366', '10001', 'A'),
     ];
     const { counts, products } = await booksOf(rows, 3);
-    expect(counts).to.deep.include({ rows: 4, lines: 2, orders: 1, returns: { rows: 1 } });
+    expect(counts).to.deep.include({ rows: 4, lines: 2, orders: 1 });
+    expect(counts.returns.rows).to.equal(1);
     expect(counts.refused.malformed).to.equal(1);
     expect(products.map(({ sku }) => sku)).to.deep.equal(['10001']);
     expect((await booksOf(rows, 1)).counts).to.deep.include({ rows: 1, orders: 0 });
@@ -113,7 +190,12 @@ describe('The books of a file', () => {
       products: 3_855,
       customers: 3_970,
       adjustments: { rows: 1_157, units: 183_069 },
-      returns: { rows: 7_852 },
+      returns: {
+        rows: 7_852,
+        matched: { rows: 6_151, units: 155_507 },
+        unmatched: { rows: 1_701, units: 25_865 },
+        refunded: { amount: 29_097_788, currency: 'GBP' },
+      },
       refused: { malformed: 0, not_a_sale: 3, not_goods: 443, negative_quantity: 0, no_price: 1_014, sub_penny: 0 },
     });
   });

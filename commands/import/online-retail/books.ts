@@ -2,6 +2,7 @@
 // each invoice ends, and the numbers that the summary tells.
 import type { Money } from '../../../domain/kernel/money.js';
 import { classify, type Refusal, timeOf } from './classify.js';
+import { createPurchases, type Purchases } from './purchases.js';
 import { readRows } from './rows.js';
 
 export const CURRENCY = 'GBP';
@@ -17,9 +18,15 @@ export interface Counts {
   products: number;
   /** Distinct on accepted lines. */
   customers: number;
-  adjustments: { rows: number; units: number };
-  returns: { rows: number };
+  adjustments: RowsOfUnits;
+  /** A row is matched if its customer keeps that many units of its code; only then does it come to anything. */
+  returns: { rows: number; matched: RowsOfUnits; unmatched: RowsOfUnits; refunded: Money };
   refused: Record<Refusal, number>;
+}
+
+interface RowsOfUnits {
+  rows: number;
+  units: number;
 }
 
 /** What the books say of one code. */
@@ -40,12 +47,23 @@ export interface InvoiceBook {
   /** RFC 3339: the time of its first row. */
   at: string;
   rows: number;
+  /** What it brings back, by the orders that this was bought with. */
+  returns: readonly ReturnBook[];
+}
+
+export interface ReturnBook {
+  /** The number of the invoice that was the order's. */
+  invoice: string;
+  lines: { lineId: string; quantity: number }[];
 }
 
 export interface Books {
   counts: Counts;
   products: readonly ProductBook[];
-  /** Those that come to an order or to adjustments, in time order; of one moment, in file order. */
+  /**
+   * Those that come to an order, to adjustments or to returns, in time order; of one moment, in file order. Nothing is
+   * returned before it is bought.
+   */
   invoices: readonly InvoiceBook[];
 }
 
@@ -59,10 +77,20 @@ interface CodeTally {
 
 interface InvoiceTally {
   at?: string;
+  /** In the file. */
+  firstRow: number;
   rows: number;
   lines: number;
   adjustments: number;
   charges: { rows: number; amount: number };
+  returned: ReturnedRow[];
+  returns: readonly ReturnBook[];
+}
+
+interface ReturnedRow {
+  customer: string;
+  sku?: string;
+  units: number;
 }
 
 /**
@@ -73,10 +101,11 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
   const codes = new Map<string, CodeTally>();
   const invoices = new Map<string, InvoiceTally>();
   const customers = new Set<string>();
+  const purchases = createPurchases();
   const counts = nothingCounted();
 
   for await (const row of readRows(file)) {
-    const invoice = invoices.get(row.invoice) ?? emptyTally();
+    const invoice = invoices.get(row.invoice) ?? emptyTally(row.number);
     if (invoice.rows === 0) {
       if (invoices.size >= limit) continue;
       invoices.set(row.invoice, invoice);
@@ -93,8 +122,16 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
         code.units += meaning.quantity;
         code.price ??= meaning.unitPrice;
         if (row.description) code.titles.set(row.description, (code.titles.get(row.description) ?? 0) + 1);
-        if (row.customer) customers.add(row.customer);
         invoice.lines++;
+        if (row.customer) {
+          customers.add(row.customer);
+          purchases.add(row.customer, meaning.sku, meaning.quantity, {
+            invoice: row.invoice,
+            lineId: `${invoice.lines}`,
+            row: row.number,
+            unitPrice: meaning.unitPrice,
+          });
+        }
         counts.lines++;
         counts.units += meaning.quantity;
         counts.goods.amount += meaning.quantity * meaning.unitPrice;
@@ -114,14 +151,16 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
         invoice.charges.amount += meaning.amount;
         break;
       case 'return':
-        counts.returns.rows++;
+        invoice.returned.push({ ...meaning, customer: row.customer });
         break;
       case 'refused':
         counts.refused[meaning.refusal]++;
     }
   }
 
-  for (const { lines, charges } of invoices.values()) {
+  for (const invoice of invoices.values()) {
+    const { lines, charges } = invoice;
+    invoice.returns = matchReturns(invoice, purchases, counts.returns);
     if (lines > 0) {
       counts.orders++;
       counts.shipping.amount += charges.amount;
@@ -147,8 +186,40 @@ function tallyOf(codes: Map<string, CodeTally>, sku: string): CodeTally {
   return tally;
 }
 
-function emptyTally(): InvoiceTally {
-  return { rows: 0, lines: 0, adjustments: 0, charges: { rows: 0, amount: 0 } };
+function emptyTally(firstRow: number): InvoiceTally {
+  return {
+    firstRow,
+    rows: 0,
+    lines: 0,
+    adjustments: 0,
+    charges: { rows: 0, amount: 0 },
+    returned: [],
+    returns: [],
+  };
+}
+
+/** An invoice stands where its first row does: what is bought behind it cannot come back with it. */
+function matchReturns(
+  { firstRow, returned }: InvoiceTally,
+  purchases: Purchases,
+  counts: Counts['returns'],
+): readonly ReturnBook[] {
+  const byInvoice = new Map<string, ReturnBook>();
+  for (const { customer, sku, units } of returned) {
+    const taken = customer && sku ? purchases.takeBack(customer, sku, units, firstRow) : undefined;
+    const tally = taken ? counts.matched : counts.unmatched;
+    counts.rows++;
+    tally.rows++;
+    tally.units += units;
+    for (const { purchase, units: quantity } of taken ?? []) {
+      const { invoice, lineId, unitPrice } = purchase;
+      const book = byInvoice.get(invoice) ?? { invoice, lines: [] };
+      byInvoice.set(invoice, book);
+      book.lines.push({ lineId, quantity });
+      counts.refunded.amount += quantity * unitPrice;
+    }
+  }
+  return [...byInvoice.values()];
 }
 
 function productBook([sku, { price, units, adjustments, titles }]: [string, CodeTally]): ProductBook {
@@ -164,11 +235,19 @@ function commonest(votes: Map<string, number>): string | undefined {
   return best;
 }
 
+/** What comes back has its turn when all that it was bought with has had its own. */
 function inTimeOrder(invoices: Map<string, InvoiceTally>): InvoiceBook[] {
+  const turnOf = ({ at, returns }: InvoiceTally) =>
+    returns.map(({ invoice }) => invoices.get(invoice)!.at!).reduce(later, at!);
   return [...invoices]
-    .filter(([, { lines, adjustments }]) => lines + adjustments > 0)
-    .map(([number, { at, rows }]) => ({ number, at: at!, rows }))
-    .sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
+    .filter(([, { lines, adjustments, returns }]) => lines + adjustments + returns.length > 0)
+    .map(([number, tally]) => ({ number, tally, turn: turnOf(tally) }))
+    .sort((a, b) => (a.turn < b.turn ? -1 : Number(a.turn > b.turn)))
+    .map(({ number, tally: { at, rows, returns } }) => ({ number, at: at!, rows, returns }));
+}
+
+function later(a: string, b: string): string {
+  return a > b ? a : b;
 }
 
 function nothingCounted(): Counts {
@@ -182,7 +261,12 @@ function nothingCounted(): Counts {
     products: 0,
     customers: 0,
     adjustments: { rows: 0, units: 0 },
-    returns: { rows: 0 },
+    returns: {
+      rows: 0,
+      matched: { rows: 0, units: 0 },
+      unmatched: { rows: 0, units: 0 },
+      refunded: { amount: 0, currency: CURRENCY },
+    },
     refused: { malformed: 0, not_a_sale: 0, not_goods: 0, negative_quantity: 0, no_price: 0, sub_penny: 0 },
   };
 }

@@ -54,8 +54,18 @@ describe('A row of an invoice', () => {
 
   it('of an invoice A… is not a sale, of an invoice C… a return, whatever it holds', () => {
     refused('not_a_sale', { invoice: 'A536365' }, { invoice: 'A536365', code: 'B', price: '-11062.06' });
-    expect(meaning({ invoice: 'C536365', quantity: '-1' })).to.deep.equal({ kind: 'return' });
-    expect(meaning({ invoice: 'C536365', code: 'POST', quantity: '0' })).to.deep.equal({ kind: 'return' });
+    const returned = { kind: 'return', sku: '85123A', units: 3 };
+    for (const price of ['2.55', '0', '-1', '0.001']) {
+      expect(meaning({ invoice: 'C536365', code: '85123a', quantity: '-3', price })).to.deep.equal(returned);
+    }
+  });
+
+  it('of an invoice C… cannot be matched if it is not goods or brings nothing back', () => {
+    const returned = (changes: Partial<Text>) => meaning({ invoice: 'C536365', ...changes });
+    expect(returned({ code: 'POST', quantity: '-1' })).to.deep.equal({ kind: 'return', units: 1 });
+    expect(returned({ quantity: '0' })).to.deep.equal({ kind: 'return', units: 0 });
+    expect(returned({ quantity: '-0' })).to.deep.equal({ kind: 'return', units: 0 });
+    expect(returned({ quantity: '4' })).to.deep.equal({ kind: 'return', units: 4 });
   });
 
   it('charges for shipping under POST, DOT and C2, by quantity times price', () => {

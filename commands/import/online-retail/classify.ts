@@ -11,7 +11,8 @@ export type RowMeaning =
   /** The order's shipping charge if the invoice has an accepted line; refused `not_goods` if it has none. */
   | { kind: 'shipping'; code: string; amount: number }
   | { kind: 'adjustment'; sku: string; delta: number; reason: string }
-  | { kind: 'return' }
+  /** Without a SKU it cannot be matched: it is not of goods, or nothing comes back. */
+  | { kind: 'return'; sku?: string; units: number }
   | { kind: 'refused'; refusal: Refusal };
 
 type RowText = Pick<Row, 'invoice' | 'code' | 'description' | 'quantity' | 'date' | 'price'>;
@@ -24,7 +25,6 @@ const GOODS = /^\d{5}[A-Z]{0,45}$/;
 const SHIPPING = new Set(['POST', 'DOT', 'C2']);
 const TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
 
-const RETURN: RowMeaning = { kind: 'return' };
 const MALFORMED = refused('malformed');
 const NOT_A_SALE = refused('not_a_sale');
 const NOT_GOODS = refused('not_goods');
@@ -41,9 +41,12 @@ export function classify(row: RowText): RowMeaning {
   if (Math.abs(quantity) > MAX_QUANTITY) return MALFORMED;
 
   if (row.invoice.startsWith('A')) return NOT_A_SALE;
-  if (row.invoice.startsWith('C')) return RETURN;
+  const isGoods = GOODS.test(code);
+  if (row.invoice.startsWith('C')) {
+    return { kind: 'return', units: Math.abs(quantity), ...(isGoods && quantity < 0 && { sku: code }) };
+  }
 
-  if (!GOODS.test(code)) {
+  if (!isGoods) {
     const isCharge = SHIPPING.has(code) && quantity > 0 && price.sign > 0 && price.pence !== undefined;
     return isCharge ? { kind: 'shipping', code, amount: quantity * price.pence! } : NOT_GOODS;
   }

@@ -1,5 +1,5 @@
 // The second pass: invoices, each complete however its rows are spread over the file, in time order.
-import { type Books, movementId } from './books.js';
+import { type Books, movementId, type ReturnBook } from './books.js';
 import { classify } from './classify.js';
 import { ImportError } from './import-error.js';
 import { type Row, readRows } from './rows.js';
@@ -15,6 +15,7 @@ export interface Invoice {
   /** The codes under which shipping was charged, and the sum in pence. */
   charges: { codes: Set<string>; amount: number };
   adjustments: InvoiceAdjustment[];
+  returns: readonly ReturnBook[];
 }
 
 export interface InvoiceLine {
@@ -79,9 +80,9 @@ export async function* invoicesOf(
   }
 }
 
-function emptyDraft({ number, at, rows }: Books['invoices'][number]): Draft {
+function emptyDraft({ number, at, rows, returns }: Books['invoices'][number]): Draft {
   const charges = { codes: new Set<string>(), amount: 0 };
-  return { number, at, country: '', lines: [], charges, adjustments: [], rows: 0, missingRows: rows };
+  return { number, at, country: '', lines: [], charges, adjustments: [], returns, rows: 0, missingRows: rows };
 }
 
 function addRow(draft: Draft, row: Row): void {

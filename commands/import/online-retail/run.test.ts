@@ -1,18 +1,26 @@
 // The import as a whole, on an event store in memory: once, twice, longer, and killed anywhere.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Unavailable } from '../../../domain/kernel/errors.js';
+import { streamId } from '../../../domain/kernel/stream.js';
+import { order } from '../../../domain/order/order.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
 import { readBooks } from './books.js';
+import { ImportError } from './import-error.js';
+import { importMeta } from './ports.js';
 import { importInvoices } from './run.js';
 
+const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
 const DAY_MS = 24 * 60 * 60_000;
 
 /** What was written, without the log's own times and without who was first where the order does not matter. */
 async function shopAfter(world: ImportWorld): Promise<Record<string, string[]>> {
   const shop: Record<string, string[]> = {};
-  for (const category of ['product', 'sku', 'stock', 'order', 'payment', 'checkout']) {
+  for (const category of ['product', 'sku', 'stock', 'order', 'payment', 'checkout', 'return']) {
     for (const { stream, event } of await world.events(category)) {
       if (event.type === 'StockDepleted' || event.type === 'StockReplenished') continue;
       shop[stream] ??= [];
@@ -32,7 +40,7 @@ describe('An import of invoices', () => {
     const orders = await world.events('order');
     const placed = orders.flatMap(({ event }) => (event.type === 'OrderPlaced' ? [event] : []));
     expect(placed.map(({ data }) => data.orderId).sort()).to.deep.equal(
-      ['536365', '536366', '536368', '536374', '536375'].map((number) => `order_${number}`),
+      ['536365', '536366', '536368', '536374', '536375', '536379'].map((number) => `order_${number}`),
     );
     const byId = new Map(placed.map((event) => [event.data.orderId, event]));
 
@@ -64,12 +72,12 @@ describe('An import of invoices', () => {
     expect(guest.shipping).to.deep.equal({ method: 'DOT+C2', amount: 5010 });
     expect(byId.get('order_536374')!.data).not.to.have.property('labels');
 
-    const types = orders.filter(({ stream }) => stream === 'order#536365').map(({ event }) => event.type);
+    const types = orders.filter(({ stream }) => stream === 'order#536366').map(({ event }) => event.type);
     expect(types).to.deep.equal(['OrderPlaced', 'OrderConfirmed', 'OrderFulfilled', 'OrderCompleted']);
     expect(new Set(orders.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
   });
 
-  it('ships each SKU of an order once, and leaves nothing on hand, reserved or committed', async () => {
+  it('ships each SKU of an order once, and leaves nothing on hand but what came back, nor reserved or committed', async () => {
     const world = createImportWorld();
     await world.run(FIXTURE);
     const stock = await world.events('stock');
@@ -78,6 +86,7 @@ describe('An import of invoices', () => {
     for (const { stream, event } of stock) {
       if (event.type === 'StockReceived') onHand[stream] = (onHand[stream] ?? 0) + event.data.quantity;
       if (event.type === 'StockAdjusted') onHand[stream]! += event.data.delta;
+      if (event.type === 'StockReturned') onHand[stream]! += event.data.quantity;
       if (event.type === 'StockReserved') open.set(`${stream} ${event.data.reservationId}`, event.data.quantity);
       if (event.type === 'StockShipped') {
         onHand[stream]! -= event.data.quantity;
@@ -85,8 +94,14 @@ describe('An import of invoices', () => {
       }
     }
     expect([...open]).to.deep.equal([]);
-    expect(new Set(Object.values(onHand))).to.deep.equal(new Set([0]));
-    expect(Object.keys(onHand)).to.have.length(6);
+    expect(onHand).to.deep.equal({
+      'stock#85123A@main': 5,
+      'stock#71053@main': 2,
+      'stock#22633@main': 0,
+      'stock#22632@main': 2,
+      'stock#84029G@main': 32,
+      'stock#22139@main': 0,
+    });
     const shipped = stock.filter(
       ({ stream, event }) => stream === 'stock#85123A@main' && event.type === 'StockShipped',
     );
@@ -96,6 +111,64 @@ describe('An import of invoices', () => {
       ['71053', -3, 'damages'],
       ['22139', -7, 'unspecified'],
     ]);
+  });
+
+  it('takes back what a customer kept, from each order that it was bought with, at the price paid and at its own time', async () => {
+    const world = createImportWorld();
+    await world.run(FIXTURE);
+    const told = (await world.events('return')).filter(({ stream }) => stream.startsWith('return#C536377'));
+    expect(told.map(({ event }) => [event.type, 'orderId' in event.data && event.data.orderId])).to.have.deep.members(
+      ['order_536365', 'order_536375'].flatMap((orderId) =>
+        ['ReturnRequested', 'ReturnApproved', 'ReturnReceived'].map((type) => [type, orderId]),
+      ),
+    );
+    expect(told.find(({ event }) => event.type === 'ReturnRequested')!.event.data).to.include({
+      customerId: 'customer_17850',
+    });
+    const received = told.flatMap(({ event }) => (event.type === 'ReturnReceived' ? [event.data] : []));
+    expect(received).to.have.deep.members([
+      {
+        returnId: 'return_C536377-536375',
+        orderId: 'order_536375',
+        lines: [{ lineId: '1', quantity: 1 }],
+        amount: 295,
+      },
+      {
+        returnId: 'return_C536377-536365',
+        orderId: 'order_536365',
+        lines: [
+          { lineId: '3', quantity: 2 },
+          { lineId: '1', quantity: 1 },
+          { lineId: '1', quantity: 1 },
+        ],
+        amount: 1020,
+      },
+    ]);
+    const refunds = (await world.events('payment')).flatMap(({ stream, event }) =>
+      event.type === 'PaymentRefunded' ? [[stream, event.data.amount, event.occurredAt.slice(11, 16)]] : [],
+    );
+    expect(refunds).to.have.deep.members([
+      ['payment#536365', 678, '08:37'],
+      ['payment#536374', 10848, '09:33'],
+      ['payment#536375', 295, '10:00'],
+      ['payment#536365', 1020, '10:00'],
+      ['payment#536379', 390, '10:40'],
+    ]);
+    const times = (await world.events('return')).map(({ event }) => event.occurredAt.slice(0, 10));
+    expect(new Set(times)).to.deep.equal(new Set(['2010-12-01']));
+    const restocked = (await world.events('stock')).filter(({ event }) => event.type === 'StockReturned');
+    expect(new Set(restocked.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
+  });
+
+  it('tells what a row brought back to be refused, if the shop took it back already', async () => {
+    const world = createImportWorld();
+    await world.run(FIXTURE, { limit: 4 });
+    const { runner, clock } = world.ports();
+    const command = { type: 'ReceiveReturn', returnId: 'return_1', lines: [{ lineId: '2', quantity: 5 }] } as const;
+    await runner.execute(order, streamId('order', '536365'), command, importMeta(clock, 'by hand'));
+    const error = await world.run(FIXTURE).catch((reason) => reason);
+    expect(error).to.be.instanceOf(ImportError);
+    expect(error.message).to.match(/^Invoice C536370 is refused by the shop: Line 2 of order_536365 has 1 units/);
   });
 
   it('publishes what has a price, and keeps the rest as a draft', async () => {
@@ -135,7 +208,7 @@ describe('An import of invoices', () => {
       grown.advance(DAY_MS);
     }
     const [once, grownTo] = [await shopAfter(whole), await shopAfter(grown)];
-    for (const stream of Object.keys(once).filter((name) => /^(order|payment|checkout|sku)#/.test(name))) {
+    for (const stream of Object.keys(once).filter((name) => /^(order|payment|checkout|return|sku)#/.test(name))) {
       expect(grownTo[stream], stream).to.deep.equal(once[stream]);
     }
     const received = async (world: ImportWorld) => {
@@ -155,6 +228,34 @@ describe('An import of invoices', () => {
     ]);
   });
 
+  it('brings back the same in one run as in several, however the rows of the file lie', async () => {
+    const row = fc.record({
+      invoice: fc.constantFrom('536001', '536002', '536003', 'C536004', 'C536005', 'C536006'),
+      customer: fc.constantFrom('17850', '13047'),
+      units: fc.integer({ min: 1, max: 4 }),
+      minute: fc.integer({ min: 10, max: 59 }),
+    });
+    const whatReturns = async (world: ImportWorld) =>
+      Object.entries(await shopAfter(world)).filter(([stream]) => /^(order|payment|return)#/.test(stream));
+    const file = join(await mkdtemp(join(tmpdir(), 'returns-')), 'invoices.csv');
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (rows, limit) => {
+        const texts = rows.map(({ invoice, customer, units, minute }) => {
+          const quantity = invoice.startsWith('C') ? -units : units;
+          return `${invoice},10001,A,${quantity},2010-12-01 08:${minute}:00,${units}.00,${customer},France`;
+        });
+        await writeFile(file, [HEADER, ...texts, ''].join('\n'));
+        const [once, twice] = [createImportWorld(), createImportWorld()];
+        await once.run(file);
+        await twice.run(file, { limit });
+        await twice.run(file);
+        expect(await whatReturns(twice)).to.have.deep.members(await whatReturns(once));
+      }),
+      { numRuns: 40 },
+    );
+    await rm(dirname(file), { recursive: true });
+  });
+
   it('waits for an engine that is away for a moment, and sends again what was not answered', async () => {
     const undisturbed = createImportWorld();
     await undisturbed.run(FIXTURE);
@@ -162,7 +263,7 @@ describe('An import of invoices', () => {
     let appends = 0;
     const flaky = world.ports({
       afterAppend() {
-        if (++appends === 3 || appends === 20) throw new Unavailable('Memory', 'away');
+        if (++appends === 3 || appends === 20 || appends === 80) throw new Unavailable('Memory', 'away');
       },
     });
     await importInvoices(flaky, FIXTURE, await readBooks(FIXTURE), new AbortController().signal);

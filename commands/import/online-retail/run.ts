@@ -10,16 +10,16 @@ import { type Books, CURRENCY } from './books.js';
 import { ImportError } from './import-error.js';
 import { inFlight } from './in-flight.js';
 import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
-import { IMPORTER } from './own-entries.js';
-import { type ImportPorts, importMeta, type OnProgress } from './ports.js';
+import { type ImportPorts, importMeta, type OnProgress, orderIdOf, originOf } from './ports.js';
 import { openBook, productIdOf } from './products.js';
+import { returnsByOrder, takeBack } from './returns.js';
 
 const PRODUCTS_IN_FLIGHT = 64;
 
 /**
- * Invoices are sent in rounds of about so many lines and adjustments: their commands meet on the stock streams and share
- * commits. The larger a round the fewer the commits, but it is decided in one go: seconds without a turn of the event
- * loop would time out whatever waits for an engine.
+ * Invoices are sent in rounds of about so many rows: their commands meet on the stock streams and share commits. What a
+ * round brings back comes last, when all that was bought in it is sold. The larger a round the fewer the commits, but it
+ * is decided in one go: seconds without a turn of the event loop would time out whatever waits for an engine.
  */
 const ROWS_PER_ROUND = 2_000;
 
@@ -52,6 +52,12 @@ export async function importInvoices(
       await patiently(ports, signal, () => send(ports, invoice, unadjusted));
       onProgress('invoices', ++done, invoices.length);
     });
+    const comingBack = returnsByOrder(round);
+    await inFlight(comingBack, comingBack.length, signal, async (ofOneOrder) => {
+      for (const one of ofOneOrder) {
+        await patiently(ports, signal, () => accepted(one.number, () => takeBack(ports, one)));
+      }
+    });
   }
 }
 
@@ -60,7 +66,7 @@ async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoi
   let rows = 0;
   for await (const invoice of invoices) {
     round.push(invoice);
-    rows += invoice.lines.length + invoice.adjustments.length;
+    rows += invoice.lines.length + invoice.adjustments.length + invoice.returns.length;
     if (rows < ROWS_PER_ROUND) continue;
     yield round;
     round = [];
@@ -72,12 +78,18 @@ async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoi
 async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<void> {
   const { number, at, lines, adjustments } = invoice;
   const missing = adjustments.filter(({ movementId }) => unadjusted.has(movementId));
-  try {
+  await accepted(number, async () => {
     await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, at)));
-    if (lines.length > 0) await ports.checkout.run(startOf(invoice), origin(invoice));
+    if (lines.length > 0) await ports.checkout.run(startOf(invoice), originOf(number));
+  });
+}
+
+async function accepted(invoice: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (!isProblem(error) || isPassing(error)) throw error;
-    throw new ImportError(`Invoice ${number} is refused by the shop: ${error.message}`);
+    throw new ImportError(`Invoice ${invoice} is refused by the shop: ${error.message}`);
   }
 }
 
@@ -95,16 +107,12 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
   await runner.execute(stockItem, stockStream(key), command, importMeta(clock, movementId, { occurredAt: at }));
 }
 
-function origin({ number }: Invoice) {
-  return { correlationId: `import/${IMPORTER.id}/${number}`, actor: IMPORTER };
-}
-
 function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
   const { number, at, lines, charges, country } = invoice;
   return {
     type: 'StartCheckout',
     order: {
-      orderId: `order_${number}`,
+      orderId: orderIdOf(number),
       customerId: `customer_${customerKeyOf(invoice)}`,
       placedBy: 'staff',
       currency: CURRENCY,

@@ -1,0 +1,72 @@
+// What an invoice brings back becomes a return of each order that it was bought with: asked for, agreed to, received,
+// restocked and refunded at the price paid.
+import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
+import { keyOf, streamOf } from '../../../domain/kernel/id.js';
+import { operationCommandId, order } from '../../../domain/order/order.js';
+import type { Invoice } from './invoices.js';
+import { type ImportPorts, importMeta, orderIdOf, originOf } from './ports.js';
+
+/** The file gives none. */
+const REASON = 'unspecified';
+
+/** Of one order. */
+export interface InvoiceReturn {
+  /** The number and time of the invoice that brings it back. */
+  number: string;
+  at: string;
+  orderId: string;
+  lines: readonly { lineId: string; quantity: number }[];
+}
+
+/** Those of some invoices, by order: what comes back of one order does so in turn. */
+export function returnsByOrder(invoices: readonly Invoice[]): InvoiceReturn[][] {
+  const byOrder = new Map<string, InvoiceReturn[]>();
+  for (const { number, at, returns } of invoices) {
+    for (const { invoice, lines } of returns) {
+      const orderId = orderIdOf(invoice);
+      const known = byOrder.get(orderId) ?? [];
+      byOrder.set(orderId, known);
+      known.push({ number, at, orderId, lines });
+    }
+  }
+  return [...byOrder.values()];
+}
+
+/** Safe to call again at any time, once the order has been sent. */
+export async function takeBack(ports: ImportPorts, invoiceReturn: InvoiceReturn): Promise<void> {
+  const { number, orderId } = invoiceReturn;
+  const { state } = await ports.runner.load(order, streamOf(orderId));
+  const known = state!;
+  const returnId = returnIdOf(invoiceReturn);
+  if (!known.operationIds.includes(returnId)) await receive(ports, invoiceReturn, returnId, known.customerId);
+  await ports.settlement.run(orderId, originOf(number));
+}
+
+async function receive(
+  { runner, clock }: ImportPorts,
+  { number, at: occurredAt, orderId, lines }: InvoiceReturn,
+  returnId: string,
+  customerId: string,
+): Promise<void> {
+  const meta = (id: string) => importMeta(clock, id, { ...originOf(number), occurredAt });
+  const requested = lines.map((line) => ({ ...line, reason: REASON }));
+  const commands: ReturnCommand[] = [
+    { type: 'RequestReturn', returnId, orderId, customerId, lines: requested },
+    { type: 'ApproveReturn' },
+  ];
+  // Issued together, they are one commit.
+  const issued = commands.map((command) =>
+    runner.execute(returns, streamOf(returnId), command, {
+      ...meta(`${returnId}/${command.type}`),
+      newStream: true,
+    }),
+  );
+  await Promise.all(issued);
+  const received = { type: 'ReceiveReturn', returnId, lines, occurredAt } as const;
+  await runner.execute(order, streamOf(orderId), received, meta(operationCommandId(returnId)));
+}
+
+/** `C536379` of `order_536365` → `return_C536379-536365`. */
+function returnIdOf({ number, orderId }: InvoiceReturn): string {
+  return `return_${number}-${keyOf(orderId)}`;
+}
