@@ -38,7 +38,7 @@ const environment = z.object({
   STRIPE_SECRET_KEY: prefixed('sk_', 'rk_'),
   STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
   STRIPE_WEBHOOK_SECRET: prefixed('whsec_'),
-  STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(new URL(url)), {
+  STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(url), {
     message: 'must be an address of this machine: it stands in for Stripe',
   }),
   // Read by infra/engines/addresses.ts; checked here with everything else.
@@ -133,8 +133,8 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
   }) as unknown as StripeConfig;
 }
 
-function isLocal({ hostname }: URL): boolean {
-  return ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+function isLocal(url: string): boolean {
+  return URL.canParse(url) && ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
 }
 
 function flagOrVariable(variable: string, flags: Flags): string {

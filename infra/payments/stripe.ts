@@ -61,7 +61,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
       const { id } = await paymentIntents.create(params, { idempotencyKey });
       return { providerRef: id };
     } catch (error) {
-      return declined(refusalIn(error));
+      return isSpent(error) ? SPENT : declined(refusalIn(error));
     }
   }
 
@@ -71,9 +71,10 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     try {
       return decided(await paymentIntents.confirm(id, params, { idempotencyKey: `${key}/confirm` }));
     } catch (error) {
-      const refusal = refusalIn(error);
-      if (refusal.code !== 'payment_intent_unexpected_state') return declined(refusal);
-      return decided((await readIntent(stripe, id)).intent);
+      const refusal = isSpent(error) ? undefined : refusalIn(error);
+      if (refusal && refusal.code !== 'payment_intent_unexpected_state') return declined(refusal);
+      const { intent, held } = await readIntent(stripe, id);
+      return held.authorisation.status === 'none' && !refusal ? SPENT : decided(intent);
     }
   }
 
@@ -158,6 +159,16 @@ function refusalIn(error: unknown): Refusal {
 }
 
 const DEFINITE = [400, 402, 404];
+
+/**
+ * Stripe keeps its own failures under the key for a day, too. What comes back as such has ended, and can do nothing any
+ * more: whoever waits for it is told, instead of waiting for the day to pass.
+ */
+function isSpent(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeAPIError && error.headers?.['idempotent-replayed'] === 'true';
+}
+
+const SPENT = { status: 'declined', declineCode: 'provider_error' } as const;
 
 /** The package gives an empty text for what Stripe leaves out. */
 function declined({ decline_code, code }: Refusal): AuthorisationAnswer & { status: 'declined' } {

@@ -336,6 +336,23 @@ function adapterSuite(name: string, open: () => Promise<World>): void {
         });
       }
 
+      it('no authorisation for the day that Stripe keeps a failure of its own: it is declined when nothing came of it', async function () {
+        const standIn = standInOf(this);
+        const declined = { status: 'declined', declineCode: 'provider_error' };
+        const request = asked();
+        standIn.inject(/payment_intents$/, 'error');
+        await unanswered(provider.open!(request));
+        expect(await provider.open!(request)).to.deep.equal(declined);
+        const failed = await opened();
+        standIn.inject(/confirm$/, 'error');
+        await unanswered(provider.authorise(failed));
+        expect(await provider.authorise(failed)).to.deep.equal(declined);
+        const done = await opened();
+        standIn.inject(/confirm$/, 'error after the work');
+        await unanswered(provider.authorise(done));
+        expect(await provider.authorise(done)).to.include({ status: 'authorised' });
+      });
+
       it('what another worker is just asking under the same key', async function () {
         const standIn = standInOf(this);
         const request = await opened();

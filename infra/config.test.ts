@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { ConfigError, readConfig } from './config.js';
+
+describe('The configuration of payments', () => {
+  const read = (env: Record<string, string>) => readConfig({}, env);
+  const refusal = (env: Record<string, string>): string => {
+    try {
+      read(env);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+      throw error;
+    }
+    return expect.fail('it was not refused');
+  };
+
+  it('is none without a key of Stripe', () => {
+    expect(read({})).not.to.have.property('stripe');
+    expect(read({ STRIPE_SECRET_KEY: '', STRIPE_WEBHOOK_SECRET: 'whsec_1' })).not.to.have.property('stripe');
+  });
+
+  it('has the keys of Stripe', () => {
+    const keys = {
+      STRIPE_SECRET_KEY: 'sk_test_1',
+      STRIPE_PUBLISHABLE_KEY: 'pk_test_1',
+      STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    };
+    const stripe = { secretKey: 'sk_test_1', publishableKey: 'pk_test_1', webhookSecret: 'whsec_1' };
+    expect(read(keys).stripe).to.deep.equal(stripe);
+    expect(read({ STRIPE_SECRET_KEY: 'rk_test_1' }).stripe).to.deep.equal({ secretKey: 'rk_test_1' });
+  });
+
+  it('refuses a live key anywhere but in production, and never sends one to a stand-in', () => {
+    for (const key of ['sk_live_1', 'rk_live_1']) {
+      expect(refusal({ STRIPE_SECRET_KEY: key })).to.match(/STRIPE_SECRET_KEY: is a live key.*COMMERCE_ENV=production/);
+      expect(read({ STRIPE_SECRET_KEY: key, COMMERCE_ENV: 'production' }).stripe).to.deep.equal({ secretKey: key });
+    }
+    expect(refusal({ STRIPE_PUBLISHABLE_KEY: 'pk_live_1' })).to.include('STRIPE_PUBLISHABLE_KEY: is a live key');
+    const standIn = { COMMERCE_ENV: 'production', STRIPE_API_URL: 'http://127.0.0.1:1' };
+    expect(refusal({ ...standIn, STRIPE_SECRET_KEY: 'sk_live_1' })).to.include('must not go to the stand-in');
+  });
+
+  it('refuses what is no key of its kind, and a stand-in that is not on this machine', () => {
+    expect(refusal({ STRIPE_SECRET_KEY: 'pk_test_1' })).to.equal('STRIPE_SECRET_KEY: must start with sk_ or rk_');
+    expect(refusal({ STRIPE_PUBLISHABLE_KEY: 'sk_test_1' })).to.equal('STRIPE_PUBLISHABLE_KEY: must start with pk_');
+    for (const STRIPE_API_URL of ['https://api.example.com', 'http://127.0.0.1.example.com', 'ftp://127.0.0.1', 'x']) {
+      expect(refusal({ STRIPE_API_URL }), STRIPE_API_URL).to.include('STRIPE_API_URL: must be');
+    }
+    const STRIPE_API_URL = 'http://localhost:12111';
+    expect(read({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_URL }).stripe).to.have.property('apiUrl', STRIPE_API_URL);
+  });
+});
