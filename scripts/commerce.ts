@@ -12,6 +12,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
       (await import('./import-shop.js')).openImportShop(options),
     ),
   status: async () => (await import('./commands/status.js')).statusCommand(),
+  reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
