@@ -83,6 +83,14 @@ describe('The documentation', () => {
     for (const variable of variables) expect(table).to.include(`\`${variable}\``);
   });
 
+  it('names tests against complaints that are there', () => {
+    const named = [...read('docs/complaints.md').matchAll(/`([\w/.-]+\.ts)`: (.+?)(?=<br>| \|)/g)];
+    expect(named.length).to.be.greaterThan(16);
+    for (const [, file, title] of named) {
+      for (const part of title!.split('…')) expect(read(file!), `${title} in ${file}`).to.include(part.trim());
+    }
+  });
+
   for (const page of ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs')]) {
     it(`has in ${page} no link to a file that is not there`, () => {
       for (const [, target] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {

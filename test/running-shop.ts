@@ -263,6 +263,15 @@ function expectCommonManners(request: string, { status, headers }: Response, tex
   for (const field of ['type', 'title', 'detail', 'code']) expect(problem[field], `${request}: ${field}`).to.match(/./);
 }
 
+export function expectProblem({ status, body }: Answer, expected: number, code: string): void {
+  expect({ status, code: body.code }, JSON.stringify(body)).to.deep.equal({ status: expected, code });
+}
+
+/** A key that no other request has. */
+export function once() {
+  return { 'Idempotency-Key': freshName('key') };
+}
+
 /** Tries until it does not throw. */
 export async function eventually<T>(
   what: string,

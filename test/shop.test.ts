@@ -9,7 +9,9 @@ import {
   commerce,
   type Environment,
   endPrograms,
+  expectProblem,
   type Guest,
+  once,
   PROFILES,
   type RunningShop,
   startShop,
@@ -319,15 +321,6 @@ async function pagesOf(caller: Caller, path: string): Promise<string[]> {
     if (!body.page.hasMore) return ids;
     after = `&after=${body.page.next}`;
   }
-}
-
-function expectProblem({ status, body }: Answer, expected: number, code: string): void {
-  expect({ status, code: body.code }, JSON.stringify(body)).to.deep.equal({ status: expected, code });
-}
-
-/** A key that no other request has. */
-function once() {
-  return { 'Idempotency-Key': freshName('key') };
 }
 
 async function curled(line: string): Promise<Answer['body']> {
