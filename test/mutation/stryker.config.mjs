@@ -1,0 +1,40 @@
+// How Stryker mutates domain/: from the repository's root, on a copy that holds nothing else, built once to plain
+// JavaScript, since every mutant of a schema starts a process of its own and tsx would make that slow.
+const REPORTS = 'coverage/mutation';
+
+export default {
+  mutate: ['domain/**/*.ts', '!domain/**/*.test.ts', '!domain/testing/**'],
+  ignorePatterns: [
+    '*',
+    '!domain',
+    '!domain/**',
+    '!test',
+    'test/*',
+    '!test/mutation',
+    '!test/mutation/setup.mjs',
+    '!package.json',
+  ],
+  buildCommand: 'esbuild domain/**/*.ts --outdir=domain --outbase=domain --platform=node --log-level=warning',
+  plugins: ['@stryker-mutator/mocha-runner'],
+  testRunner: 'mocha',
+  mochaOptions: {
+    'no-config': true,
+    'no-package': true,
+    require: ['./test/mutation/setup.mjs'],
+    // The golden files first: they kill the mutants of schemas at once.
+    spec: ['domain/testing/golden.test.js', 'domain/**/*.test.js'],
+  },
+  coverageAnalysis: 'perTest',
+  concurrency: 1,
+  timeoutMS: 10_000,
+  incremental: true,
+  incrementalFile: `${REPORTS}/incremental.json`,
+  reporters: ['clear-text', 'html', 'json'],
+  clearTextReporter: { allowEmojis: false, logTests: false, reportTests: false, reportScoreTable: true },
+  htmlReporter: { fileName: `${REPORTS}/report.html` },
+  jsonReporter: { fileName: `${REPORTS}/report.json` },
+  tempDirName: `${REPORTS}/sandbox`,
+  thresholds: { high: 98, low: 95, break: 95 },
+  disableTypeChecks: false,
+  allowEmpty: true,
+};
