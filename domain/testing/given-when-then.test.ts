@@ -48,6 +48,13 @@ describe('The test kit for deciders', () => {
     expect(() => given([]).when(count(1)).thenRejected('rule_violated')).to.throw('not rejected');
   });
 
+  it('wants a rejection to tell people why, in a sentence', () => {
+    for (const detail of ['', 'Negative', 'Counts are not .', 'There is no  count.', 'undefined is not a count.']) {
+      const mute = decider({ ...counter, decide: () => reject('conflict', detail) });
+      expect(() => mute.given([]).when(count(1)).thenRejected('conflict')).to.throw('no sentence');
+    }
+  });
+
   it('refuses events that their schema does not know', () => {
     expect(() => given([counted(0.5)])).to.throw('Counted to');
     expect(() =>

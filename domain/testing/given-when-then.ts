@@ -8,6 +8,9 @@ import { canonicalJson } from '../kernel/json.js';
 /** Ms of the log's clock at which everything happens unless a test says otherwise. */
 export const TEST_NOW = Date.UTC(2026, 0, 1);
 
+/** What a rejection tells people: words between single spaces, none of them a value that was not there. */
+const SENTENCE = /^(?!.*\b(undefined|null|NaN)\b)\S+( \S+)+(?<=\w)\.$/;
+
 export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) {
   return {
     /** The history, as it would stand in the log, committed at `at`. */
@@ -26,6 +29,8 @@ export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) 
             thenRejected(code: ProblemCode, extra?: Rejection['extra']) {
               if (!isRejection(decision)) throw different('not rejected', decision, code);
               expectSame({ code: decision.rejected, extra: decision.extra }, { code, extra }, 'another rejection');
+              if (!SENTENCE.test(decision.detail))
+                throw different('no sentence', decision.detail, 'words and a full stop');
             },
           };
         },
