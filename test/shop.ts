@@ -1,25 +1,6 @@
 // A whole write side in memory, with its endpoints.
-
-import { createCartQuotes } from '../commands/endpoints/cart-quotes.js';
-import { cartEndpoints } from '../commands/endpoints/carts.js';
-import { checkoutEndpoint } from '../commands/endpoints/checkout.js';
-import { couponEndpoints } from '../commands/endpoints/coupons.js';
-import { currentCartEndpoints } from '../commands/endpoints/current-carts.js';
-import { orderEndpoints } from '../commands/endpoints/orders.js';
-import { paymentEndpoints } from '../commands/endpoints/payments.js';
-import { productEndpoints } from '../commands/endpoints/products.js';
-import { returnEndpoints } from '../commands/endpoints/returns.js';
-import { shipmentEndpoints } from '../commands/endpoints/shipments.js';
-import { stockEndpoints } from '../commands/endpoints/stock.js';
-import { createSubmissions } from '../commands/endpoints/submissions.js';
-import { tariffEndpoints } from '../commands/endpoints/tariffs.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
-import { createAvailability } from '../commands/lookups/availability.js';
-import { createTariffs } from '../commands/lookups/current-tariffs.js';
-import { createOrderNumbers } from '../commands/lookups/order-numbers.js';
-import { createOwnCarts } from '../commands/lookups/own-carts.js';
-import { createPrices } from '../commands/lookups/prices.js';
-import { createUsableCoupons } from '../commands/lookups/usable-coupons.js';
+import { writeSide } from '../commands/endpoints/write-side.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
@@ -86,34 +67,29 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const runner = through(createCommandRunner({ store, catalogue, personal: unsealed, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
-  const { skuOwners, payments, stock: allocator, checkout: process, settlement } = processes;
-  const ownCarts = createOwnCarts({ runner, ...caches });
-  const prices = createPrices({ runner, skuOwners });
-  const orders = createOrderReader({ store, personal: unsealed });
-  const tariffs = createTariffs({ runner, clock });
-  const quotes = createCartQuotes({ tariffs, personal: unsealed, clock });
-  const coupons = createUsableCoupons({ runner, clock });
-  const availability = createAvailability({ skuOwners, allocator, ...caches });
-  const numbers = createOrderNumbers({ runner, clock });
-  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
-  const tokens = { authenticate: async (token: string) => callers.find(({ id }) => id === token) };
+  const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const call = callerOf(
     [
-      ...currentCartEndpoints({ runner, currentCarts: { of: currentCartOf ?? newestOpenCartOf }, tokens, quotes }),
-      ...productEndpoints({ runner, skuOwners }),
-      ...stockEndpoints({ runner, skuOwners }),
-      ...couponEndpoints({ runner }),
-      ...tariffEndpoints({ runner, tariffs }),
-      ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies: ['GBP', 'EUR'] }),
-      checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: 'test' }),
-      ...orderEndpoints({ runner, checkout: process, settlement, orders }),
-      ...shipmentEndpoints({ runner, settlement }),
-      ...returnEndpoints({ runner, settlement }),
-      ...paymentEndpoints({ runner, payments }),
+      ...writeSide({
+        runner,
+        clock,
+        personal: unsealed,
+        tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
+        skuOwners,
+        allocator,
+        currentCarts: { of: currentCartOf ?? newestOpenCartOf },
+        orders: createOrderReader({ store, personal: unsealed }),
+        checkout,
+        settlement,
+        payments,
+        provider: 'test',
+        currencies: ['GBP', 'EUR'],
+        ...caches,
+      }),
       ...testPaymentEndpoints({
         runner,
         bank,
-        onChange: (paymentId) => process.resume(siblingId('order', paymentId)),
+        onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
       }),
     ],
     clock,

@@ -1,26 +1,8 @@
 // The HTTP surface: all endpoints with what they need, mounted on one app.
 import { ContainerModule } from 'inversify';
-import { createCartQuotes } from '../../commands/endpoints/cart-quotes.js';
-import { cartEndpoints } from '../../commands/endpoints/carts.js';
-import { checkoutEndpoint } from '../../commands/endpoints/checkout.js';
-import { couponEndpoints } from '../../commands/endpoints/coupons.js';
-import { type CurrentCarts, currentCartEndpoints } from '../../commands/endpoints/current-carts.js';
-import { orderEndpoints } from '../../commands/endpoints/orders.js';
-import { paymentEndpoints } from '../../commands/endpoints/payments.js';
-import { productEndpoints } from '../../commands/endpoints/products.js';
-import { returnEndpoints } from '../../commands/endpoints/returns.js';
-import { shipmentEndpoints } from '../../commands/endpoints/shipments.js';
-import { stockEndpoints } from '../../commands/endpoints/stock.js';
-import { createSubmissions } from '../../commands/endpoints/submissions.js';
-import { tariffEndpoints } from '../../commands/endpoints/tariffs.js';
+import type { CurrentCarts } from '../../commands/endpoints/current-carts.js';
+import { writeSide } from '../../commands/endpoints/write-side.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
-import { createAvailability } from '../../commands/lookups/availability.js';
-import { createTariffs } from '../../commands/lookups/current-tariffs.js';
-import { createOrderNumbers } from '../../commands/lookups/order-numbers.js';
-import { createOwnCarts } from '../../commands/lookups/own-carts.js';
-import { createPrices } from '../../commands/lookups/prices.js';
-import { createStockAllocator } from '../../commands/lookups/stock-allocator.js';
-import { createUsableCoupons } from '../../commands/lookups/usable-coupons.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';
@@ -51,6 +33,7 @@ import {
   SESSIONS,
   SETTLEMENT,
   SKU_OWNERS,
+  STOCK_ALLOCATOR,
   TOKENS,
 } from './tokens.js';
 
@@ -62,7 +45,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
     .toResolvedValue(
       (
         runner,
-        process,
+        checkout,
         store,
         personal,
         sessions,
@@ -71,42 +54,37 @@ export const apiModule = new ContainerModule(({ bind }) => {
         queries,
         { visibility },
         skuOwners,
+        allocator,
         payments,
         settlement,
         service,
         ofPayments,
       ) => {
         const { publishableKey } = service;
-        const prices = createPrices({ runner, skuOwners });
-        const ownCarts = createOwnCarts({ runner });
         const orders = createOrderReader({ store, personal });
-        const tariffs = createTariffs({ runner, clock });
-        const quotes = createCartQuotes({ tariffs, personal, clock });
-        const coupons = createUsableCoupons({ runner, clock });
-        const allocator = createStockAllocator({ runner, skuOwners });
-        const availability = createAvailability({ skuOwners, allocator });
-        const numbers = createOrderNumbers({ runner, clock });
-        const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
         const currentCarts: CurrentCarts = {
           async of(customerId, request) {
             await caughtUp('The current carts', visibility.currentCarts, request);
             return queries.currentCarts.of(customerId);
           },
         };
-        const { currencies } = SHOP;
         return [
           ...sessionEndpoints({ sessions, tokens, clock }),
-          ...productEndpoints({ runner, skuOwners }),
-          ...stockEndpoints({ runner, skuOwners }),
-          ...couponEndpoints({ runner }),
-          ...tariffEndpoints({ runner, tariffs }),
-          ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
-          ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
-          checkoutEndpoint({ runner, ownCarts, submissions, availability, process, orders, provider: service.name }),
-          ...orderEndpoints({ runner, checkout: process, settlement, orders }),
-          ...shipmentEndpoints({ runner, settlement }),
-          ...returnEndpoints({ runner, settlement }),
-          ...paymentEndpoints({ runner, payments }),
+          ...writeSide({
+            runner,
+            clock,
+            personal,
+            tokens,
+            skuOwners,
+            allocator,
+            currentCarts,
+            orders,
+            checkout,
+            settlement,
+            payments,
+            provider: service.name,
+            currencies: SHOP.currencies,
+          }),
           ...ofPayments,
           ...productQueries({
             catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
@@ -130,6 +108,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         QUERIES,
         READ_MODELS,
         SKU_OWNERS,
+        STOCK_ALLOCATOR,
         PAYMENTS,
         SETTLEMENT,
         PAYMENT_SERVICE,

@@ -35,6 +35,7 @@ import {
   SINKS,
   SKU_OWNERS,
   SNAPSHOTS,
+  STOCK_ALLOCATOR,
   SUBJECT_KEYS,
   TOKENS,
 } from './tokens.js';
@@ -87,13 +88,14 @@ export const shopModule = new ContainerModule(({ bind }) => {
     .toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER])
     .inSingletonScope();
 
+  bind(STOCK_ALLOCATOR)
+    .toResolvedValue((runner, skuOwners) => createStockAllocator({ runner, skuOwners }), [RUNNER, SKU_OWNERS])
+    .inSingletonScope();
+
   bind(CHECKOUT)
     .toResolvedValue(
-      (runner, clock, payments, skuOwners) => {
-        const stock = createStockAllocator({ runner, skuOwners });
-        return createCheckoutProcess({ runner, clock, payments, stock });
-      },
-      [RUNNER, CLOCK, PAYMENTS, SKU_OWNERS],
+      (runner, clock, payments, stock) => createCheckoutProcess({ runner, clock, payments, stock }),
+      [RUNNER, CLOCK, PAYMENTS, STOCK_ALLOCATOR],
     )
     .inSingletonScope();
 

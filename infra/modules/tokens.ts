@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { SkuOwners } from '../../commands/lookups/sku-owners.js';
+import type { StockAllocator } from '../../commands/lookups/stock-allocator.js';
 import type { AgendaHandlers } from '../../commands/processes/agenda.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
 import type { PaymentOperations } from '../../commands/processes/payment-operations.js';
@@ -112,6 +113,7 @@ export const PAYMENT_SERVICE = token<PaymentService>('PaymentService');
 export const PAYMENT_ENDPOINTS = token<readonly Endpoint[]>('PaymentEndpoints');
 export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
 export const SETTLEMENT = token<Settlement>('Settlement');
+export const STOCK_ALLOCATOR = token<StockAllocator>('StockAllocator');
 export const SKU_OWNERS = token<SkuOwners>('SkuOwners');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
 

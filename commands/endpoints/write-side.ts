@@ -1,0 +1,78 @@
+// The write side over HTTP: every command endpoint of the shop, with the look-ups that they share.
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import type { TokenReader } from '../identity/ports.js';
+import { createAvailability } from '../lookups/availability.js';
+import { createTariffs } from '../lookups/current-tariffs.js';
+import { createOrderNumbers } from '../lookups/order-numbers.js';
+import { createOwnCarts } from '../lookups/own-carts.js';
+import { createPrices } from '../lookups/prices.js';
+import type { SkuOwners } from '../lookups/sku-owners.js';
+import type { StockAllocator } from '../lookups/stock-allocator.js';
+import { createUsableCoupons } from '../lookups/usable-coupons.js';
+import type { CheckoutProcess } from '../processes/checkout-process.js';
+import type { PaymentOperations } from '../processes/payment-operations.js';
+import type { Settlement } from '../processes/settlement.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import { createCartQuotes } from './cart-quotes.js';
+import { cartEndpoints } from './carts.js';
+import { type CheckoutEndpointDeps, checkoutEndpoint } from './checkout.js';
+import { couponEndpoints } from './coupons.js';
+import { type CurrentCarts, currentCartEndpoints } from './current-carts.js';
+import { orderEndpoints } from './orders.js';
+import { paymentEndpoints } from './payments.js';
+import { productEndpoints } from './products.js';
+import { returnEndpoints } from './returns.js';
+import { shipmentEndpoints } from './shipments.js';
+import { stockEndpoints } from './stock.js';
+import { createSubmissions } from './submissions.js';
+import { tariffEndpoints } from './tariffs.js';
+
+export interface WriteSideDeps {
+  runner: CommandRunner;
+  clock: Clock;
+  personal: PersonalData;
+  tokens: TokenReader;
+  skuOwners: SkuOwners;
+  allocator: StockAllocator;
+  currentCarts: CurrentCarts;
+  orders: CheckoutEndpointDeps['orders'];
+  checkout: CheckoutProcess;
+  settlement: Settlement;
+  payments: PaymentOperations;
+  /** Who is asked for the money. */
+  provider: PaymentProviderName;
+  /** What the shop sells in. */
+  currencies: readonly string[];
+  /** How many carts and SKUs are remembered; each look-up has a number of its own. */
+  cacheSize?: number;
+}
+
+export function writeSide(deps: WriteSideDeps): Endpoint[] {
+  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, orders, provider, currencies } = deps;
+  const { checkout, settlement, payments, cacheSize } = deps;
+  const caches = cacheSize === undefined ? {} : { cacheSize };
+  const ownCarts = createOwnCarts({ runner, ...caches });
+  const prices = createPrices({ runner, skuOwners });
+  const tariffs = createTariffs({ runner, clock });
+  const quotes = createCartQuotes({ tariffs, personal, clock });
+  const coupons = createUsableCoupons({ runner, clock });
+  const availability = createAvailability({ skuOwners, allocator, ...caches });
+  const numbers = createOrderNumbers({ runner, clock });
+  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
+  return [
+    ...productEndpoints({ runner, skuOwners }),
+    ...stockEndpoints({ runner, skuOwners }),
+    ...couponEndpoints({ runner }),
+    ...tariffEndpoints({ runner, tariffs }),
+    ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
+    ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
+    checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
+    ...orderEndpoints({ runner, checkout, settlement, orders }),
+    ...shipmentEndpoints({ runner, settlement }),
+    ...returnEndpoints({ runner, settlement }),
+    ...paymentEndpoints({ runner, payments }),
+  ];
+}
