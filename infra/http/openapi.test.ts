@@ -19,8 +19,18 @@ const priced: Endpoint = endpoint({
   handle: async () => ({ status: 200 }),
 });
 
+const news: Endpoint = endpoint({
+  method: 'post',
+  path: '/v1/news',
+  summary: 'News that somebody has signed',
+  roles: ['public'],
+  signedBy: 'News-Signature',
+  answers: { 200: z.strictObject({ received: z.boolean() }) },
+  handle: async () => ({ status: 200 }),
+});
+
 describe('the OpenAPI document', () => {
-  const document = openApiDocument([...sessionEndpoints({} as never), priced]);
+  const document = openApiDocument([...sessionEndpoints({} as never), priced, news]);
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => {
       const operation = item[method];
@@ -68,5 +78,13 @@ describe('the OpenAPI document', () => {
     expect(put?.security).to.deep.equal([{ bearer: [] }]);
     expect(document.components?.schemas?.Price).to.deep.include({ additionalProperties: false });
     expect(document.paths?.['/v1/sessions']?.post?.requestBody).to.include({ required: false });
+  });
+
+  it('says which header signs a body that may hold anything', () => {
+    const post = document.paths?.['/v1/news']?.post;
+    const signature = post?.parameters?.find((one) => 'name' in one && one.name === 'News-Signature');
+    expect(signature).to.include({ in: 'header', required: true });
+    expect(post?.requestBody).to.include({ required: true });
+    expect(post?.responses).not.to.have.property('415');
   });
 });

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { createTestMethods } from '../../infra/payments/test-methods.js';
+import { callerOf, problemOf } from '../../test/call-endpoint.js';
+import { ADA, BOB, createShop } from '../../test/shop.js';
+import { paymentMethodEndpoints } from './payment-methods.js';
+
+describe('Saved payment methods of the built-in test provider', () => {
+  const PATH = '/v1/me/payment-methods';
+
+  it("are names in the customer's own stream: saved once, shown to nobody else, removed once", async () => {
+    const { runner } = createShop();
+    const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
+    const saved = async (caller = ADA) => (await call(`get ${PATH}`, { caller })).body.items;
+    const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
+
+    expect(await saved()).to.deep.equal([]);
+    expect((await save('pm_card_visa')).body).to.deep.equal({ id: 'pm_card_visa' });
+    await save('pm_card_amex');
+    await save('pm_card_visa');
+    expect(await saved()).to.deep.equal([{ id: 'pm_card_visa' }, { id: 'pm_card_amex' }]);
+    expect(await saved(BOB)).to.deep.equal([]);
+
+    await problemOf(call(`delete ${PATH}/pm_card_visa`, { caller: BOB }), 'not_found');
+    expect((await call(`delete ${PATH}/pm_card_visa`, { caller: ADA })).status).to.equal(204);
+    await problemOf(call(`delete ${PATH}/pm_card_visa`, { caller: ADA }), 'not_found');
+    expect(await saved()).to.deep.equal([{ id: 'pm_card_amex' }]);
+  });
+
+  it('are of a customer, whom the token has to name', async () => {
+    const { runner } = createShop();
+    const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
+    await problemOf(call(`get ${PATH}`, { caller: { role: 'customer', id: 'somebody' } }), 'forbidden');
+  });
+});
