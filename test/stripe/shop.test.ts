@@ -59,7 +59,18 @@ describe('A shop that is paid through Stripe', () => {
       return memory.append(...args);
     };
     const store: EventStore = { ...memory, append };
-    const provider = createStripeProvider({ stripe, customerRefOf: (id) => customers.refOf(id) });
+    const adapter = createStripeProvider({ stripe, customerRefOf: (id) => customers.refOf(id) });
+    /** What happens between Stripe's work and the return of our own call. */
+    const hook = { meanwhile: async () => {} };
+    const late =
+      <A extends unknown[], R>(call: (...asked: A) => Promise<R>) =>
+      async (...asked: A): Promise<R> => {
+        const answer = await call(...asked);
+        await hook.meanwhile();
+        return answer;
+      };
+    const { authorise, capture, refund } = adapter;
+    const provider = { ...adapter, authorise: late(authorise), capture: late(capture), refund: late(refund) };
     const { call, runner, processes } = createShop({ log, store, clock, provider });
     const customers = createProviderCustomers({ runner, provider: 'stripe' });
     const { payments, checkout, settlement } = processes;
@@ -102,6 +113,7 @@ describe('A shop that is paid through Stripe', () => {
       runner,
       ...processes,
       outage,
+      hook,
       told,
       handlers,
       deliver,
@@ -229,6 +241,21 @@ describe('A shop that is paid through Stripe', () => {
       expect(await position(orderId)).to.equal(before);
       expect(made(/confirm$/)).to.equal(1);
       expect(shop.told).not.to.include('conflict');
+    });
+
+    it('knows the same when the news is faster than the answer to our own call', async () => {
+      shop.hook.meanwhile = () => shop.deliverAll();
+      const { status, orderId } = await checkOut();
+      expect(status).to.equal(201);
+      await dispatch(orderId);
+      const body = { amount: 500, reason: 'scratched' };
+      await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
+      const { captures, refunds } = await shop.ledger(orderId);
+      expect(captures).to.have.length(1);
+      expect(captures[0]).to.include({ status: 'captured', amount: 3000 });
+      expect(refunds.map((one) => one.status)).to.deep.equal(['refunded']);
+      expect(new Set(shop.told)).to.deep.equal(new Set(['unknown_type', 'recorded']));
+      expect([made(/confirm$/), made(/capture$/), made(/refunds$/)]).to.deep.equal([1, 1, 1]);
     });
 
     it('finishes what a lost answer has left in doubt, and charges once', async () => {
