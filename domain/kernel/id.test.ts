@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { idSchema, siblingId, skuSchema, streamOf } from './id.js';
+import { isProblem } from './errors.js';
+import { askedId, DEFAULT_LOCATION, idSchema, locationSchema, siblingId, skuSchema, streamOf } from './id.js';
 
 describe('An id', () => {
   it('of the outside world names one stream', () => {
@@ -27,10 +28,31 @@ describe('An id', () => {
     }
   });
 
-  it('of a SKU has 1 to 64 letters, digits, dots, dashes or underscores', () => {
-    for (const right of ['85123A', 'a.b-c_d', 'x'.repeat(64)])
-      expect(skuSchema.safeParse(right).success).to.equal(true);
-    for (const wrong of ['', 'a b', 'a@b', 'ä', 'x'.repeat(65)])
-      expect(skuSchema.safeParse(wrong).success).to.equal(false);
+  it('that cannot be one is not found, like any other that does not exist', () => {
+    const orderId = idSchema('order');
+    expect(askedId(orderId, 'order_536365')).to.equal('order_536365');
+    try {
+      askedId(orderId, '536365');
+      expect.fail('found');
+    } catch (problem) {
+      expect(isProblem(problem, 'not_found'), String(problem)).to.equal(true);
+      expect(String(problem)).to.contain('There is no 536365.');
+    }
+  });
+
+  for (const { what, schema, longest } of [
+    { what: 'a SKU', schema: skuSchema, longest: 64 },
+    { what: 'a location', schema: locationSchema, longest: 32 },
+  ]) {
+    it(`of ${what} has 1 to ${longest} letters, digits, dots, dashes or underscores`, () => {
+      for (const right of ['85123A', 'a.b-c_d', 'x'.repeat(longest), DEFAULT_LOCATION])
+        expect(schema.safeParse(right).success, right).to.equal(true);
+      for (const wrong of ['', 'a b', 'a@b', 'ä', 'x'.repeat(longest + 1)])
+        expect(schema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain(`1 to ${longest} letters`);
+    });
+  }
+
+  it('of the wrong kind is told the right one', () => {
+    expect(idSchema('order').safeParse('cart_1').error?.issues[0]?.message).to.equal('must look like order_…');
   });
 });

@@ -1,0 +1,31 @@
+import { expect } from 'chai';
+import { addressSchema } from './address.js';
+
+describe('An address', () => {
+  const address = {
+    name: 'Ada Lovelace',
+    line1: '12 St James’s Square',
+    city: 'London',
+    postcode: 'SW1Y 4JH',
+    country: 'GB',
+  };
+  const complaint = (changed: object) => addressSchema.safeParse({ ...address, ...changed }).error?.issues[0]?.message;
+
+  it('has a name, a street, a town, a postcode and a country; the rest may be missing', () => {
+    expect(complaint({})).to.equal(undefined);
+    expect(complaint({ line2: 'Flat 2', region: 'Greater London' })).to.equal(undefined);
+    for (const field of Object.keys(address)) expect(complaint({ [field]: undefined }), field).to.be.a('string');
+    expect(complaint({ planet: 'Earth' })).to.be.a('string');
+  });
+
+  it('fits a label', () => {
+    for (const field of ['name', 'line1', 'line2', 'city', 'region', 'postcode'])
+      for (const length of [0, field === 'postcode' ? 21 : 101])
+        expect(complaint({ [field]: 'x'.repeat(length) }), `${field} of ${length}`).to.be.a('string');
+    expect(complaint({ line1: 'x'.repeat(100), postcode: 'x'.repeat(20) })).to.equal(undefined);
+  });
+
+  it('names its country by two letters', () => {
+    for (const country of ['gb', 'GBR', 'G', 'United Kingdom']) expect(complaint({ country })).to.contain('ISO 3166-1');
+  });
+});

@@ -1,0 +1,20 @@
+import { expect } from 'chai';
+import { customerOf, ROLES } from './endpoint.js';
+import { isProblem } from './errors.js';
+
+describe('The caller of an endpoint', () => {
+  it('has one of five roles, whose names stand in tokens', () => {
+    expect(ROLES).to.deep.equal(['customer', 'support', 'catalogue', 'ops', 'auditor']);
+  });
+
+  it('is asked for by customer only if the token names one', () => {
+    expect(customerOf({ role: 'customer', id: 'ada', customerId: 'customer_ada' })).to.equal('customer_ada');
+    try {
+      customerOf({ role: 'customer', id: 'ada' });
+      expect.fail('a customer was made up');
+    } catch (problem) {
+      expect(isProblem(problem, 'forbidden'), String(problem)).to.equal(true);
+      expect(String(problem)).to.contain('POST /v1/sessions');
+    }
+  });
+});

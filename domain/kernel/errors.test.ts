@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import {
+  ClockSkew,
+  CommitTooLarge,
+  InvalidEvent,
+  isProblem,
+  isRejection,
+  Problem,
+  reject,
+  StreamBusy,
+  Unavailable,
+} from './errors.js';
+
+describe('Errors', () => {
+  it('say in a log who they are, what happened and what to do', () => {
+    expect(
+      [
+        new Problem('conflict', 'cart_1 has changed.'),
+        new Unavailable('Redis', 'no answer.'),
+        new StreamBusy('stock#1'),
+        new CommitTooLarge('order#1', 9, 8),
+        new ClockSkew('PostgreSQL', 3_000, 2_000),
+        new InvalidEvent('Sold', 'is defined twice'),
+      ].map(String),
+    ).to.deep.equal([
+      'Problem: cart_1 has changed.',
+      'Unavailable: Redis: no answer.',
+      'StreamBusy: stock#1 is being changed by others all the time; try again.',
+      'CommitTooLarge: A commit of 9 bytes to order#1 is above the limit of 8; split the command.',
+      "ClockSkew: PostgreSQL: this machine's clock is 3000 ms off (limit 2000 ms); synchronise it.",
+      'InvalidEvent: Event Sold is defined twice',
+    ]);
+  });
+
+  it('carry the codes of the API, and when to try again', () => {
+    expect(new StreamBusy('stock#1').code).to.equal('conflict');
+    expect(new CommitTooLarge('order#1', 9, 8).code).to.equal('too_large');
+    expect(new Unavailable('Redis', 'no answer.')).to.include({ code: 'unavailable', engine: 'Redis', retryAfter: 1 });
+    expect(new ClockSkew('Redis', 3_000, 2_000)).to.include({ code: 'unavailable', retryAfter: 30 });
+    expect(new Problem('conflict', 'No.').extra).to.deep.equal({});
+  });
+
+  it('are problems if the caller is to be told, of one code or of any', () => {
+    const busy = new StreamBusy('stock#1');
+    expect([isProblem(busy), isProblem(busy, 'conflict'), isProblem(busy, 'too_large')]).to.deep.equal([
+      true,
+      true,
+      false,
+    ]);
+    expect(isProblem(new InvalidEvent('Sold', 'is odd'))).to.equal(false);
+  });
+
+  it('of deciders are values: a code, a sentence, and what goes with it if there is any', () => {
+    expect(reject('conflict', 'No.')).to.deep.equal({ rejected: 'conflict', detail: 'No.' });
+    const extra = { available: 2 };
+    expect(reject('out_of_stock', 'Two.', extra)).to.deep.equal({ rejected: 'out_of_stock', detail: 'Two.', extra });
+    expect([isRejection(reject('conflict', 'No.')), isRejection([])]).to.deep.equal([true, false]);
+  });
+});

@@ -1,0 +1,31 @@
+import { expect } from 'chai';
+import { canonicalJson, sameJson } from './json.js';
+
+describe('JSON values', () => {
+  it('are the same whatever the order of their keys, and with or without members that are undefined', () => {
+    expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null, e: undefined })).to.equal('{"a":null,"b":[{"c":2,"d":1}]}');
+    expect(sameJson({ a: 1, b: { c: 2, d: 3 } }, { b: { d: 3, c: 2 }, a: 1 })).to.equal(true);
+    expect(sameJson({ a: 1, b: undefined }, { a: 1 })).to.equal(true);
+  });
+
+  it('differ by a value, a kind, or the order in a list', () => {
+    for (const [a, b] of [
+      [{ a: 1 }, { a: 2 }],
+      [{ a: 1 }, { a: '1' }],
+      [
+        [1, 2],
+        [2, 1],
+      ],
+      [{}, []],
+      [{}, null],
+      [undefined, null],
+    ]) {
+      expect(sameJson(a, b), `${canonicalJson(a)} and ${canonicalJson(b)}`).to.equal(false);
+    }
+  });
+
+  it('that are missing have no text', () => {
+    expect(canonicalJson(undefined)).to.equal('');
+    expect(sameJson(undefined, undefined)).to.equal(true);
+  });
+});
