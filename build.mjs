@@ -5,7 +5,8 @@ import { dirname } from 'node:path';
 import { build, stop } from 'esbuild';
 
 const { outputFiles } = await build({
-  entryPoints: ['scripts/commerce.ts'],
+  // The bare loop is what benches measure against, in a process of its own.
+  entryPoints: ['scripts/commerce.ts', 'scripts/bench/bare-loop.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -4,7 +4,7 @@ import { DeleteTableCommand, type DynamoDBClient, PutItemCommand } from '@aws-sd
 import { createDynamoClient } from '../../infra/aws.js';
 import { createDynamoEventStore, createEventsTable } from '../../infra/event-store/dynamodb.js';
 import { toItem } from '../../infra/event-store/dynamodb-item.js';
-import { type Bench, CALLERS } from './bench.js';
+import { CALLERS, type RatioBench } from './bench.js';
 import type { Side } from './measure.js';
 import { codec, commitsOf, placeOrder, runnerOn } from './work.js';
 
@@ -14,10 +14,12 @@ const ORDERS = 1_000;
 /** Local engines take any. */
 const REGION = 'us-east-1';
 
-export const dynamodb: Bench = {
+export const dynamodb: RatioBench = {
+  kind: 'ratio',
   name: 'dynamodb',
+  inFlight: CALLERS,
   aim: 0.85,
-  how: `commands of ${CALLERS} callers on DynamoDB, each an order on a stream of its own ÷ conditional puts of such commits by the same client and as many callers`,
+  how: 'commands on DynamoDB, each an order on a stream of its own ÷ conditional puts of such commits by the same client',
   async open(engines) {
     const client = createDynamoClient({ region: REGION, endpoint: await engines.dynamodb() });
     const run = randomBytes(6).toString('hex');

@@ -6,6 +6,8 @@ import { ENGINES } from '../../infra/engines/catalogue.js';
 import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/postgres.js';
 import { commandLine } from '../../infra/engines/processes.js';
+import { createDatabase, type Database } from './database.js';
+import { type Product, startProduct } from './product.js';
 
 /** Their data goes with them. */
 const NO_GRACE_MS = 0;
@@ -15,8 +17,15 @@ export interface BenchEngines {
   postgres(): Promise<string>;
   /** Endpoint of DynamoDB. Throws `EngineUnavailable`. */
   dynamodb(): Promise<string>;
+  /** The whole product, running on a database that is its own; one for all who ask. Throws `EngineUnavailable`. */
+  product(): Promise<RunningProduct>;
   /** Stops what was started. */
   close(): Promise<void>;
+}
+
+export interface RunningProduct {
+  product: Product;
+  database: Database;
 }
 
 const runsFolder = join(tmpdir(), `commerce-bench-${userInfo().username}`);
@@ -27,17 +36,33 @@ export async function openEngines(): Promise<BenchEngines> {
   await mkdir(folder, { recursive: true });
   await sweepKilledRuns();
   let server: RunningPostgres | undefined;
+  let running: RunningProduct | undefined;
+
+  async function postgres(): Promise<string> {
+    if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
+    server ??= await openPostgres({ dataDir: postgresIn(folder) });
+    return server.url;
+  }
 
   return {
-    async postgres() {
-      if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
-      server ??= await openPostgres({ dataDir: postgresIn(folder) });
-      return server.url;
+    postgres,
+    async product() {
+      if (running) return running;
+      const database = await createDatabase(await postgres());
+      try {
+        running = { database, product: await startProduct(database) };
+        return running;
+      } catch (error) {
+        await database.drop();
+        throw error;
+      }
     },
     async dynamodb() {
       return process.env[ministack.variable] || (await startEngine(ministack, ministackIn(folder))).address;
     },
     async close() {
+      await running?.product.stop();
+      await running?.database.drop();
       await server?.stop();
       await clear(folder);
     },

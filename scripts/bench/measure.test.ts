@@ -32,8 +32,9 @@ describe('A comparison', () => {
     const ours = side('ours', [999, 1, 2, 4, 5, 10]);
     const raw = side('raw', [1, 10, 10, 10, 10, 10]);
     expect(await compare({ ours, raw }, { signal: goOn, now: () => now })).to.deep.equal({
-      ...{ ratio: 2.5, min: 1, max: 10 },
+      ratio: { median: 2.5, min: 1, max: 10 },
       ...{ ours: 250, raw: 100 },
+      ...{ p50: 4, p99: 4 },
     });
   });
 

@@ -1,26 +1,38 @@
-// `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, taken in this run.
+// `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, and of whole checkouts, taken in this run.
 import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import type { Bench } from '../bench/bench.js';
+import { checkouts, races } from '../bench/checkouts.js';
 import { dynamodb } from '../bench/dynamodb.js';
 import { type BenchEngines, openEngines } from '../bench/engines.js';
-import { type Comparison, compare, ROUNDS } from '../bench/measure.js';
+import {
+  type Comparison,
+  compare,
+  type MeasureOptions,
+  ROUNDS,
+  type Run,
+  type Spread,
+  time,
+} from '../bench/measure.js';
 import { append, command, hotStream } from '../bench/postgres.js';
 import { withJson } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 
-const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream];
+/** Those of the whole product last: once it runs, it stays. */
+const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
 
 const EXIT_INTERRUPTED = 130;
 
-type Report = Pick<Bench, 'name' | 'aim' | 'how'> & (Comparison | { unavailable: string });
+type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kind: 'time' } & Run);
+
+type Report = Pick<Bench, 'name' | 'inFlight' | 'aim' | 'how'> & Taken;
 
 export function benchCommand(): Command {
-  const names = BENCHES.map(({ name }) => name);
+  const names = [...new Set(BENCHES.map(({ name }) => name))];
   return withJson(new Command('bench'))
-    .description('measure ratios to raw writes to the same engine, in about two minutes')
+    .description('measure ratios to raw writes to the same engine, and whole checkouts, in about four minutes')
     .addArgument(new Argument('[name...]', 'which (default: all)').choices(names))
     .action(async (wanted: string[], { json }: { json?: boolean }) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
@@ -53,52 +65,62 @@ async function measure(benches: readonly Bench[]): Promise<Report[] | undefined>
   }
 }
 
-async function reportOf(
-  { name, aim, how, open }: Bench,
-  engines: BenchEngines,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<Report> {
+async function reportOf(bench: Bench, engines: BenchEngines, progress: Progress, signal: AbortSignal): Promise<Report> {
   signal.throwIfAborted();
+  const { name, inFlight, aim, how } = bench;
+  const onRound = (done: number, total: number) => progress.report(labelOf(bench), done, total);
   try {
-    const bench = await open(engines);
-    try {
-      const onRound = (done: number, total: number) => progress.report(name, done, total);
-      return { name, aim, ...(await compare(bench, { signal, onRound })), how };
-    } finally {
-      await bench.close();
-    }
+    return { name, inFlight, aim, ...(await take(bench, engines, { signal, onRound })), how };
   } catch (error) {
     if (!(error instanceof EngineUnavailable || error instanceof Unavailable)) throw error;
-    return { name, aim, unavailable: error.message, how };
+    return { name, inFlight, aim, unavailable: error.message, how };
   }
+}
+
+async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions): Promise<Taken> {
+  if (bench.kind === 'ratio') {
+    const sides = await bench.open(engines);
+    return { kind: 'ratio', ...(await compare(sides, options).finally(sides.close)) };
+  }
+  const { ours, close } = await bench.open(engines);
+  return { kind: 'time', ...(await time(ours, options).finally(close)) };
 }
 
 function textOf(reports: readonly Report[]): string {
   const table = new Table({
-    head: ['bench', 'ratio', 'min – max', 'aim', 'ours/s', 'raw/s'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
+    head: ['bench', 'in flight', 'result', 'min – max', 'aim', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
+    colAligns: ['left', ...Array<'right'>(8).fill('right')],
     style: { head: [], border: [], compact: true },
   });
-  for (const report of reports) {
-    const aim = report.aim.toFixed(2);
-    if ('unavailable' in report) table.push([report.name, 'not available', '', aim, '', '']);
-    else {
-      const { name, ratio, min, max, ours, raw } = report;
-      table.push([
-        name,
-        ratio.toFixed(2),
-        `${min.toFixed(2)} – ${max.toFixed(2)}`,
-        aim,
-        perSecond(ours),
-        perSecond(raw),
-      ]);
-    }
+  for (const report of reports) table.push([report.name, report.inFlight, ...cellsOf(report)]);
+  const lines = new Set(reports.map(({ name, how }) => `${name}: ${how}.`));
+  const note = `Medians of ${ROUNDS} rounds, both sides in turn in each; p50 and p99 are ours.`;
+  return [table.toString(), ...lines, note].join('\n');
+}
+
+function cellsOf(report: Report): string[] {
+  if ('unavailable' in report) return ['not available', '', report.aim.toFixed(2), '', '', '', ''];
+  const { aim, ours, p50, p99 } = report;
+  const times = [milliseconds(p50), milliseconds(p99)];
+  if (report.kind === 'ratio') {
+    const { ratio, raw } = report;
+    return [...spread(ratio, ''), `≥ ${aim.toFixed(2)}`, perSecond(ours), perSecond(raw), ...times];
   }
-  const lines = reports.map(({ name, how }) => `${name}: ${how}.`);
-  return [table.toString(), ...lines, `Medians of ${ROUNDS} rounds, both sides in turn in each.`].join('\n');
+  return [...spread(report.seconds, ' s'), `≤ ${aim.toFixed(2)} s`, perSecond(ours), '', ...times];
+}
+
+function spread({ median, min, max }: Spread, unit: string): string[] {
+  return [`${median.toFixed(2)}${unit}`, `${min.toFixed(2)} – ${max.toFixed(2)}`];
+}
+
+function labelOf({ name, inFlight }: Bench): string {
+  return `${name}, ${inFlight} in flight`;
 }
 
 function perSecond(rate: number): string {
   return Math.round(rate).toLocaleString('en-GB');
+}
+
+function milliseconds(ms: number): string {
+  return ms.toFixed(1);
 }

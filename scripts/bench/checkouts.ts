@@ -1,0 +1,181 @@
+// The benches of the whole product: checkouts over HTTP as guests make them, against a bare loop that does the same
+// requests and the same commits; and buyers who race for the last units of one SKU.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Pool } from 'pg';
+import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { COMMIT_COLUMNS, type CommitRow, storedCommit } from '../../infra/event-store/postgres-schema.js';
+import { randomId } from '../../infra/ids.js';
+import { createPool } from '../../infra/postgres.js';
+import type { BareLoopOrder, BareLoopReady } from './bare-loop.js';
+import type { RatioBench, TimeBench } from './bench.js';
+import { type Answered, type Asked, type Client, createClient, expecting } from './client.js';
+import type { Database } from './database.js';
+import type { Side } from './measure.js';
+import type { Product } from './product.js';
+import { createRawTable } from './raw-inserts.js';
+import { checkOut, type FilledCart, fillCart } from './story.js';
+
+/** The build puts it beside this. */
+const BARE_LOOP = join(import.meta.dirname, 'bench/bare-loop.js');
+
+/** Checkouts of a round, by how many are in flight. */
+const CHECKOUTS = { 1: 60, 8: 240, 32: 240 };
+
+const SKUS = Array.from({ length: 24 }, (_, n) => `BENCH-MUG-${String(n).padStart(2, '0')}`);
+const PLENTY = 1_000_000;
+
+const BUYERS = 200;
+const UNITS = 100;
+
+export const checkouts = ([1, 8, 32] as const).map(
+  (inFlight): RatioBench => ({
+    kind: 'ratio',
+    name: 'checkout',
+    inFlight,
+    aim: 0.5,
+    how: 'checkouts of guests in seven requests over HTTP, two lines each ÷ the same by a bare server that writes the same commits, an insert each, and gives the same answers',
+    async open(engines) {
+      const { product, database } = await engines.product();
+      for (const sku of SKUS) await product.sell(sku, PLENTY);
+      const bareLoop = await startBareLoop(await sample(product, database));
+      const side = (client: Client): Side => ({
+        callers: inFlight,
+        tasks: CHECKOUTS[inFlight],
+        async prepare(tasks) {
+          await product.atRest();
+          return stories(client, tasks);
+        },
+      });
+      return { ours: side(product.client), raw: side(bareLoop.client), close: bareLoop.stop };
+    },
+  }),
+);
+
+export const races = [BUYERS, 8].map(
+  (inFlight): TimeBench => ({
+    kind: 'time',
+    name: 'race',
+    inFlight,
+    aim: 1,
+    how: `seconds in which ${BUYERS} buyers with full carts check out for ${UNITS} units of one SKU; ${UNITS} are sold and the others told out_of_stock, or the bench fails`,
+    async open(engines) {
+      const { product } = await engines.product();
+      return { ours: race(product, inFlight), close: async () => {} };
+    },
+  }),
+);
+
+function stories(client: Client, count: number) {
+  return Array.from({ length: count }, (_, n) => async () => {
+    const skus = [SKUS[n % SKUS.length]!, SKUS[(n + 7) % SKUS.length]!];
+    expectOrder(await checkOut(client, await fillCart(client, skus)));
+  });
+}
+
+function race(product: Product, callers: number): Side {
+  let told: Answered[] = [];
+  const buy = (cart: FilledCart) => async () => {
+    told.push(await checkOut(product.client, cart));
+  };
+  return {
+    callers,
+    tasks: BUYERS,
+    async prepare(buyers) {
+      told = [];
+      const sku = `RACE-${randomId(Date.now())}`;
+      await product.sell(sku, UNITS);
+      const carts: FilledCart[] = [];
+      for (let n = 0; n < buyers; n++) carts.push(await fillCart(product.client, [sku]));
+      await product.atRest();
+      return carts.map(buy);
+    },
+    verify() {
+      const sold = told.filter(({ status }) => status === 201).length;
+      const short = told.filter(
+        ({ status, text }) => status === 409 && JSON.parse(text).code === 'out_of_stock',
+      ).length;
+      if (sold === UNITS && short === BUYERS - UNITS) return;
+      const others = told.find(({ status }) => status !== 201 && status !== 409);
+      throw new Error(
+        `Of ${UNITS} units ${sold} were sold, and ${short} buyers were told out_of_stock.${others ? ` One was told ${others.status}: ${others.text}` : ''}`,
+      );
+    },
+  };
+}
+
+function expectOrder({ status, text }: Answered): void {
+  if (status !== 201) throw new Error(`A checkout was answered with ${status}: ${text}`);
+}
+
+// ── The bare loop ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function sample(product: Product, { url }: Database): Promise<BareLoopOrder> {
+  const pool = createPool({ url, max: 1 });
+  try {
+    await createRawTable(pool);
+    return { databaseUrl: url, answers: await sampleAnswers(product, pool) };
+  } finally {
+    await pool.end();
+  }
+}
+
+/** What the product answers and commits in a story: the second one, which finds warm caches and a block of order numbers. */
+async function sampleAnswers({ client, atRest }: Product, pool: Pool): Promise<BareLoopOrder['answers']> {
+  const answers: BareLoopOrder['answers'] = {};
+  const sampling = recording(client, async (asked, { status, headers, text }) => {
+    const { date, connection, 'keep-alive': _, 'content-length': __, ...own } = headers;
+    const commits = await commitsOf(pool, own['x-request-id'] as string);
+    answers[`${asked.method} ${asked.path.slice(asked.path.lastIndexOf('/') + 1)}`] = {
+      ...{ status, text, headers: own as Record<string, string> },
+      commits: sideBySide(commits),
+    };
+  });
+  for (const task of stories(sampling, 2)) await task();
+  await atRest();
+  return answers;
+}
+
+function recording(client: Client, record: (asked: Asked, answered: Answered) => Promise<void>): Client {
+  async function send(asked: Asked): Promise<Answered> {
+    const answered = await client.send(asked);
+    await record(asked, answered);
+    return answered;
+  }
+  return { ...client, send, expect: expecting(send) };
+}
+
+/** Of a request: its id correlates the events. */
+async function commitsOf(pool: Pool, requestId: string): Promise<StoredCommit[]> {
+  const sql = `select ${COMMIT_COLUMNS} from events where ev::json->0->>'correlationId' = $1 order by tx, seq`;
+  return (await pool.query<CommitRow>(sql, [requestId])).rows.map(storedCommit);
+}
+
+/** Both lines' stock is written at once, everything else one after the other. */
+function sideBySide(commits: readonly StoredCommit[]): StoredCommit[][] {
+  const steps: StoredCommit[][] = [];
+  for (const commit of commits) {
+    const together = steps.at(-1);
+    const isStock = (other: StoredCommit | undefined) => other?.pk.startsWith('stock#');
+    if (isStock(commit) && isStock(together?.[0]) && together!.every(({ pk }) => pk !== commit.pk))
+      together!.push(commit);
+    else steps.push([commit]);
+  }
+  return steps;
+}
+
+async function startBareLoop(order: BareLoopOrder): Promise<{ client: Client; stop(): Promise<void> }> {
+  const child = fork(BARE_LOOP);
+  child.send(order);
+  const [ready] = (await once(child, 'message')) as [BareLoopReady];
+  const client = createClient(ready.url);
+  return {
+    client,
+    async stop() {
+      client.close();
+      child.disconnect();
+      await once(child, 'exit');
+    },
+  };
+}

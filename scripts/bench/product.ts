@@ -1,0 +1,99 @@
+// The product as it runs for its users: the program in a process of its own, on a database of its own, with goods to sell.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Client, createClient } from './client.js';
+import type { Database } from './database.js';
+
+/** The build puts the program beside this. */
+const PROGRAM = join(import.meta.dirname, 'commerce.js');
+
+const READY = /API\s+(http:\/\/\S+)\/v1[\s\S]*Ctrl-C/;
+
+/** Read models that have applied nothing for so long have nothing to apply. */
+const QUIET_MS = 250;
+
+export interface Product {
+  url: string;
+  client: Client;
+  /** Publishes a SKU at 8.95 GBP and puts units on the shelf. */
+  sell(sku: string, quantity: number): Promise<void>;
+  /** Once the read models have followed: what they have left to do would slow down whatever is measured next. */
+  atRest(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startProduct(database: Database): Promise<Product> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'commerce-bench-data-'));
+  const env = {
+    ...process.env,
+    ...{ COMMERCE_PROFILE: 'embedded', COMMERCE_DATA: dataDir, DATABASE_URL: database.url },
+  };
+  const child = spawn(process.execPath, [PROGRAM, 'start', '--port', '0', '--empty'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+
+  async function stop(): Promise<void> {
+    child.kill('SIGTERM');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    process.off('exit', kill);
+    await rm(dataDir, { recursive: true, force: true });
+  }
+
+  try {
+    const url = await addressOf(child);
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, 'token', '--role', 'catalogue'], { env });
+    const client = createClient(url);
+    return { url, client, stop, ...keeperOf(client, stdout.trim()) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.once('error', reject).once('exit', () => reject(new Error(`The product has ended: ${said}`)));
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      const [, url] = READY.exec(said) ?? [];
+      if (url) resolve(url);
+    });
+  });
+}
+
+function keeperOf(client: Client, token: string): Pick<Product, 'sell' | 'atRest'> {
+  async function appliedCommits(): Promise<number> {
+    const metrics = await client.expect(200, { method: 'GET', path: '/metrics' });
+    const counts = metrics.matchAll(/^commerce_projection_applied_commits_total\{.*\} (\d+)$/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  return {
+    async sell(sku, quantity) {
+      const id = `product_${sku}`;
+      const variants = [{ sku, prices: [{ amount: 895, currency: 'GBP' }] }];
+      const product = { id, title: `Blue mug, ${sku}`, variants };
+      await client.expect(201, { method: 'POST', path: '/v1/products', token, body: product });
+      await client.expect(200, { method: 'POST', path: `/v1/products/${id}/publish`, token });
+      await client.expect(201, {
+        ...{ method: 'POST', path: `/v1/stock/${sku}/receipts`, token, body: { quantity } },
+        headers: { 'Idempotency-Key': sku },
+      });
+    },
+    async atRest() {
+      for (let before = -1, now = await appliedCommits(); now !== before; now = await appliedCommits()) {
+        before = now;
+        await delay(QUIET_MS);
+      }
+    },
+  };
+}
