@@ -374,6 +374,18 @@ function adapterSuite(name: string, open: () => Promise<World>): void {
       });
     });
 
+    it('reads back all that was opened in some time, page by page', async function () {
+      const standIn = standInOf(this);
+      const from = Date.now() - DAY_MS;
+      const requests = await Promise.all(Array.from({ length: 101 }, () => opened()));
+      const found = new Set<string>();
+      const books = createStripeBooks(world.stripe);
+      for await (const { of } of books.opened({ from, upTo: Date.now() + DAY_MS })) found.add(of!.operationId);
+      expect(found).to.deep.equal(new Set(requests.map(({ key }) => key)));
+      expect(standIn.requests.filter(({ method }) => method === 'GET')).to.have.length(2);
+      for await (const { of } of books.opened({ from: from - DAY_MS, upTo: from })) expect.fail(of!.operationId);
+    });
+
     it('always sends keys that derive from our operations, never one that was made up', async function () {
       const standIn = standInOf(this);
       const { request } = await authorised();
