@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { cart } from './cart/cart.js';
+import { coupon } from './coupon/coupon.js';
+import { customer } from './customer/customer.js';
+import { returns } from './fulfilment/return.js';
+import { shipment } from './fulfilment/shipment.js';
+import { order } from './order/order.js';
+import { ORDER_NUMBERS, orderNumbers } from './order-numbers/order-numbers.js';
+import { payment } from './payment/payment.js';
+import { checkout } from './processes/checkout.js';
+import { product } from './product/product.js';
+import { skuClaim } from './product/sku-claim.js';
+import { stockItem } from './stock/stock-item.js';
+import { SHIPPING_TABLE, shippingTable } from './tariffs/shipping-table.js';
+import { TAX_TABLE, taxTable } from './tariffs/tax-table.js';
+
+describe('The streams of the shop', () => {
+  const deciders = [
+    cart,
+    checkout,
+    coupon,
+    customer,
+    order,
+    orderNumbers,
+    payment,
+    product,
+    returns,
+    shipment,
+    shippingTable,
+    skuClaim,
+    stockItem,
+    taxTable,
+  ];
+
+  it('have names that stand in the log for ever', () => {
+    expect(deciders.map(({ category }) => category)).to.deep.equal([
+      'cart',
+      'checkout',
+      'coupon',
+      'customer',
+      'order',
+      'order-numbers',
+      'payment',
+      'product',
+      'return',
+      'shipment',
+      'shipping-table',
+      'sku',
+      'stock',
+      'tax-table',
+    ]);
+    expect([ORDER_NUMBERS, SHIPPING_TABLE, TAX_TABLE]).to.deep.equal([
+      'order-numbers#shop',
+      'shipping-table#shop',
+      'tax-table#shop',
+    ]);
+  });
+
+  it('have snapshots where they grow long', () => {
+    const long = deciders.flatMap(({ category, snapshot }) => (snapshot ? [{ category, ...snapshot }] : []));
+    expect(long).to.deep.equal([
+      { category: 'coupon', foldVersion: 1, every: 500 },
+      { category: 'order-numbers', foldVersion: 1, every: 100 },
+      { category: 'stock', foldVersion: 2, every: 200 },
+    ]);
+  });
+});
