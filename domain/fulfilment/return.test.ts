@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
 import type { ReturnEvent } from './events.js';
 import { type ReturnCommand, returns } from './return.js';
@@ -28,6 +29,14 @@ describe('A return', () => {
     given([requested]).when(decline).then([declined]);
     given([requested, approved]).when(decline).thenRejected('conflict');
     given([requested, declined]).when(approve).thenRejected('conflict');
+  });
+
+  it('shows its customer what was asked for, why it was declined, and what came back', () => {
+    expect(given([requested]).state).to.deep.equal({ ...ids, ...asked, status: 'requested' });
+    const refused = given([requested, declined]).state;
+    expect(refused).to.deep.equal({ ...ids, ...asked, status: 'declined', declineReason: 'worn' });
+    const settled = given([requested, approved, received]).state;
+    expect(settled).to.deep.equal({ ...ids, ...asked, status: 'received', received: back });
   });
 
   it('is received only once it is approved', () => {

@@ -1,4 +1,5 @@
-import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
+import { expect } from 'chai';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { ShipmentEvent } from './events.js';
 import { shipment } from './shipment.js';
 
@@ -19,6 +20,20 @@ describe('A shipment', () => {
     given([planned]).when({ type: 'RecordDispatch' }).then([dispatched]);
     given([planned, dispatched]).when({ type: 'RecordDelivery' }).then([delivered]);
     given([planned, dispatched, delivered]).when({ type: 'RecordDispatch' }).then([]);
+  });
+
+  it('shows what it holds, and when it left and arrived', () => {
+    const left = given([planned, dispatched]).state;
+    expect(left).to.deep.equal({ ...ids, lines, tracking: 'RM123', status: 'dispatched', dispatchedAt: TEST_NOW });
+    const arrived = fold(shipment, left, [delivered], TEST_NOW + 1);
+    expect(arrived).to.deep.equal({ ...left, status: 'delivered', deliveredAt: TEST_NOW + 1 });
+  });
+
+  it('need not be tracked', () => {
+    const untracked: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, lines } };
+    given([])
+      .when({ type: 'PlanShipment', ...ids, lines: [...lines], tracking: undefined })
+      .then([untracked]);
   });
 
   it('is not delivered before it is dispatched', () => {
