@@ -322,9 +322,9 @@ describe('The record of a checkout', () => {
     });
 
   it('takes the first outcome of each stage, whoever brings it', () => {
-    expect(entered(started)).to.deep.equal([moved, short, acting, authorised, declined, unknown, refused]);
+    expect(entered(started)).to.deep.equal([moved, short, acting, authorised, declined, unknown, expired, refused]);
     expect(entered(started, moved)).to.deep.equal(entered(started));
-    expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, refused]);
+    expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, expired, refused]);
     expect(entered(started, acting)).to.deep.equal([authorised, declined, unknown, expired, refused]);
     expect(entered(started, authorised)).to.deep.equal([short, refused, completed]);
     for (const failure of [short, declined, refused]) expect(entered(started, failure)).to.deep.equal([failed]);

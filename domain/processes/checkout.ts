@@ -212,6 +212,7 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
     'CheckoutPaymentAuthorised',
     'CheckoutPaymentDeclined',
     'CheckoutPaymentUnknown',
+    'CheckoutExpired',
     'CheckoutRefused',
   ],
   waiting: [
@@ -221,7 +222,13 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
     'CheckoutExpired',
     'CheckoutRefused',
   ],
-  unknown: ['CheckoutPaymentAuthorised', 'CheckoutPaymentDeclined', 'CheckoutActionRequired', 'CheckoutRefused'],
+  unknown: [
+    'CheckoutPaymentAuthorised',
+    'CheckoutPaymentDeclined',
+    'CheckoutActionRequired',
+    'CheckoutExpired',
+    'CheckoutRefused',
+  ],
   /** What was held may have expired and been sold. */
   authorised: ['CheckoutCompleted', 'CheckoutStockShort', 'CheckoutRefused'],
   failing: ['CheckoutFailed'],
