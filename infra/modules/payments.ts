@@ -1,15 +1,13 @@
 // Who moves the money: Stripe where a key of it is configured, else the built-in test provider, and what comes with either.
 import { ContainerModule } from 'inversify';
 import { Counter, type Registry } from 'prom-client';
-import { paymentMethodEndpoints, type SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import { paymentMethodEndpoints } from '../../commands/endpoints/payment-methods.js';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/endpoints/test-payments.js';
-import type { PaymentBooks } from '../../commands/processes/payment-books.js';
-import { createPaymentOperations, type PaymentOperationsDeps } from '../../commands/processes/payment-operations.js';
+import { createPaymentOperations } from '../../commands/processes/payment-operations.js';
 import { createProviderCustomers } from '../../commands/processes/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
-import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { StripeConfig } from '../config.js';
 import { createTestMethods } from '../payments/test-methods.js';
 import { createTestProvider } from '../payments/test-provider.js';
@@ -22,22 +20,9 @@ import {
   PAYMENT_ENDPOINTS,
   PAYMENT_SERVICE,
   PAYMENTS,
+  type PaymentService,
   RUNNER,
 } from './tokens.js';
-
-/** What the shop needs of whoever moves its money. */
-export interface PaymentService {
-  /** Who is asked at a checkout. */
-  name: PaymentProviderName;
-  /** Also those that earlier payments are with. */
-  providers: PaymentOperationsDeps['providers'];
-  methods: SavedMethods;
-  /** What customers' browsers introduce themselves with. */
-  publishableKey?: string;
-  /** Of a provider that keeps books of its own. */
-  books?: PaymentBooks;
-  webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
-}
 
 export const paymentModule = new ContainerModule(({ bind }) => {
   bind(PAYMENT_SERVICE)

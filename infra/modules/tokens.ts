@@ -9,12 +9,15 @@ import type { Db } from 'mongodb';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import type { PaymentWebhookDeps } from '../../commands/endpoints/payment-webhooks.js';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { SkuOwners } from '../../commands/lookups/sku-owners.js';
 import type { StockAllocator } from '../../commands/lookups/stock-allocator.js';
 import type { AgendaHandlers } from '../../commands/processes/agenda.js';
 import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
-import type { PaymentOperations } from '../../commands/processes/payment-operations.js';
+import type { PaymentBooks } from '../../commands/processes/payment-books.js';
+import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/processes/payment-operations.js';
 import type { Settlement } from '../../commands/processes/settlement.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -22,6 +25,7 @@ import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
@@ -36,7 +40,6 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { PaymentService } from './payments.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
@@ -70,6 +73,20 @@ export interface DocumentStores {
   opensearch: OpenSearchClient;
   redis: Redis;
   engines: readonly Engine[];
+}
+
+/** What the shop needs of whoever moves its money. */
+export interface PaymentService {
+  /** Who is asked at a checkout. */
+  name: PaymentProviderName;
+  /** Also those that earlier payments are with. */
+  providers: PaymentOperationsDeps['providers'];
+  methods: SavedMethods;
+  /** What customers' browsers introduce themselves with. */
+  publishableKey?: string;
+  /** Of a provider that keeps books of its own. */
+  books?: PaymentBooks;
+  webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
 }
 
 function token<T>(name: string): ServiceIdentifier<T> {
