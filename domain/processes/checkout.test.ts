@@ -307,6 +307,7 @@ describe('A checkout', () => {
     ]);
     expect(ids[1]).to.deep.equal(ids[0]!.slice(-1));
     expect(outcomeCommandId(completed)).to.equal('checkout_7/record/CheckoutCompleted');
+    expect(outcomeCommandId(moved)).to.equal('checkout_7/record/CheckoutReallocated/2');
   });
 });
 

@@ -83,9 +83,10 @@ export interface Issued<C> {
   command: C;
 }
 
-/** The id under which the outcome of a process is recorded; one of each kind is enough. */
+/** The id under which the outcome of a process is recorded; one of each kind is enough, but for each further round. */
 export function outcomeCommandId({ type, data }: CheckoutOutcome): string {
-  return `${data.checkoutId}/record/${type}`;
+  const id = `${data.checkoutId}/record/${type}`;
+  return type === 'CheckoutReallocated' ? `${id}/${data.round}` : id;
 }
 
 /** The checkout of a submitted cart; the same whoever starts it. */
