@@ -43,7 +43,9 @@ describe('Money', () => {
   });
 
   it('knows how many decimals each currency has', () => {
-    expect(['GBP', 'JPY', 'BHD', 'CLF'].map(exponentOf)).to.deep.equal([2, 0, 3, 4]);
+    expect(['GBP', 'EUR', 'JPY', 'XPF', 'BIF', 'BHD', 'TND', 'CLF', 'UYW'].map(exponentOf)).to.deep.equal([
+      2, 2, 0, 0, 0, 3, 3, 4, 4,
+    ]);
   });
 
   it('is a whole, non-negative number of minor units', () => {
@@ -59,5 +61,7 @@ describe('Money', () => {
       expect(moneySchema.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
     }
     expect(priceSchema.safeParse({ amount: 1_000_000_001, currency: 'GBP' }).success).to.equal(false);
+    const unknown = moneySchema.safeParse({ amount: 1, currency: '£' });
+    expect(unknown.error?.issues[0]?.message).to.equal('must be an ISO 4217 code such as GBP');
   });
 });

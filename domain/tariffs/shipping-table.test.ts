@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
-import { type ShippingMethod, type ShippingTableEvent, type ShippingZone, shippingMethodSchema } from './events.js';
+import {
+  type ShippingMethod,
+  type ShippingTableEvent,
+  type ShippingZone,
+  shippingMethodSchema,
+  tariffIdSchema,
+  taxCategorySchema,
+} from './events.js';
 import { MAX_SHIPPING_METHODS, type Parcel, shippingPrice, shippingTable } from './shipping-table.js';
 
 const flat = (amount: number, zone: Partial<ShippingZone> = {}): ShippingZone => ({
@@ -45,7 +52,10 @@ describe('The shipping table', () => {
     const others = Array.from({ length: MAX_SHIPPING_METHODS - 1 }, (_, n) => set({ ...express, id: `m${n}` }));
     const full = fold(shippingTable, shippingTable.initialState, others, TEST_NOW);
     const add = { type: 'SetShippingMethod', method: express } as const;
-    expect(shippingTable.decide(add, full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+    expect(shippingTable.decide(add, full, TEST_NOW)).to.deep.equal({
+      rejected: 'rule_violated',
+      detail: 'There are at most 50 shipping methods.',
+    });
     expect(shippingTable.decide(add, full.slice(1), TEST_NOW)).to.deep.equal([set(express)]);
     const change = { ...express, id: 'm0', title: 'Slow' };
     const decision = shippingTable.decide({ type: 'SetShippingMethod', method: change }, full, TEST_NOW);
@@ -87,26 +97,59 @@ describe('The shipping table', () => {
     expect(price(zones, { weight: 1_001 })).to.equal(undefined);
   });
 
-  it('has zones that make sense', () => {
-    const fits = (zone: ShippingZone) => shippingMethodSchema.safeParse({ ...express, zones: [zone] }).success;
-    expect(fits(flat(1, { countries: ['GB'], regions: ['Kent'] }))).to.equal(true);
-    expect(fits(flat(1, { by: 'weight', rates: [{ upTo: 1, amount: 1 }, { amount: 1 }] }))).to.equal(true);
+  it('has zones that make sense, and tells what does not', () => {
+    const complaint = (zone: ShippingZone) =>
+      shippingMethodSchema.safeParse({ ...express, zones: [zone] }).error?.issues[0]?.message;
+    const byValue = (...rates: ShippingZone['rates']) => flat(1, { by: 'value', rates });
     for (const zone of [
-      flat(1, { regions: ['Kent'] }),
-      flat(1, { countries: ['GB', 'FR'], regions: ['Kent'] }),
-      flat(1, { rates: [{ upTo: 1, amount: 1 }] }),
-      flat(1, { rates: [{ amount: 1 }, { amount: 2 }] }),
-      flat(1, {
-        by: 'value',
-        rates: [
-          { upTo: 2, amount: 1 },
-          { upTo: 2, amount: 2 },
-        ],
-      }),
-      flat(1, { by: 'value', rates: [{ amount: 1 }, { upTo: 2, amount: 2 }] }),
-      flat(-1),
+      flat(1, { countries: ['GB'], regions: ['Kent'] }),
+      flat(1, { countries: ['GB', 'FR'] }),
+      flat(1, { by: 'weight', rates: [{ upTo: 1, amount: 1 }, { amount: 1 }] }),
+      byValue({ upTo: 1, amount: 1 }, { upTo: 2, amount: 0 }),
     ]) {
-      expect(fits(zone), JSON.stringify(zone)).to.equal(false);
+      expect(complaint(zone), JSON.stringify(zone)).to.equal(undefined);
     }
+    for (const [zone, told] of [
+      [flat(1, { regions: ['Kent'] }), 'regions need exactly one country'],
+      [flat(1, { countries: ['GB', 'FR'], regions: ['Kent'] }), 'regions need exactly one country'],
+      [flat(1, { rates: [{ upTo: 1, amount: 1 }] }), 'a flat zone has one rate, for however much'],
+      [flat(1, { rates: [{ amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, for however much'],
+      [flat(1, { rates: [{ upTo: 1, amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, for however much'],
+      [byValue({ upTo: 2, amount: 1 }, { upTo: 2, amount: 2 }), 'each rate must reach further than the one before it'],
+      [byValue({ upTo: 2, amount: 1 }, { upTo: 1, amount: 2 }), 'each rate must reach further than the one before it'],
+      [byValue({ amount: 1 }, { upTo: 2, amount: 2 }), 'each rate must reach further than the one before it'],
+      [byValue({ amount: 1 }, { amount: 2 }), 'each rate must reach further than the one before it'],
+      [flat(1, { countries: ['gb'] }), 'must be an ISO 3166-1 alpha-2 code such as GB'],
+    ] as const) {
+      expect(complaint(zone), JSON.stringify(zone)).to.equal(told);
+    }
+    expect(complaint(flat(-1))).to.be.a('string');
+  });
+
+  it('names its rows, and the categories of taxes, in lower case', () => {
+    for (const schema of [tariffIdSchema, taxCategorySchema]) {
+      for (const right of ['gb', 'us-ny_2', 'x'.repeat(50)]) expect(schema.safeParse(right).success).to.equal(true);
+      for (const wrong of ['', 'GB', 'us ny', 'x'.repeat(51)])
+        expect(schema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain('1 to 50 lower-case letters');
+    }
+  });
+
+  it('prices a parcel by its own zones only, wherever the most specific of them stands', () => {
+    const local = flat(1, { countries: ['GB'], regions: ['Kent'] });
+    const zones = [local, flat(2, { countries: ['GB'] }), flat(3)];
+    for (const some of [zones, zones.toReversed()]) {
+      expect(price(some, { place: { country: 'GB', region: 'Kent' } })).to.equal(1);
+      expect(price(some, { place: { country: 'GB' } })).to.equal(2);
+      expect(price(some, { place: { country: 'FR', region: 'Kent' } })).to.equal(3);
+    }
+  });
+
+  it('loses what is removed, and only that', () => {
+    const removed: ShippingTableEvent = { type: 'ShippingMethodRemoved', data: { id: 'express' } };
+    expect(given([set(express), set({ ...express, id: 'slow' }), removed]).state.map(({ id }) => id)).to.deep.equal([
+      'standard',
+      'slow',
+    ]);
+    given([]).when({ type: 'RemoveShippingMethod', id: 'express' }).then([]);
   });
 });
