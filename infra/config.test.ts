@@ -18,6 +18,10 @@ describe('The configuration of payments', () => {
     expect(read({ STRIPE_SECRET_KEY: '', STRIPE_WEBHOOK_SECRET: 'whsec_1' })).not.to.have.property('stripe');
   });
 
+  it('has to name a provider in production, where nothing may only seem to be paid', () => {
+    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a key/);
+  });
+
   it('has the keys of Stripe', () => {
     const keys = {
       STRIPE_SECRET_KEY: 'sk_test_1',

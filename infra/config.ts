@@ -124,7 +124,12 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
       throw new ConfigError(`${variable}: is a live key, which must not go to the stand-in at STRIPE_API_URL.`);
     }
   }
-  if (secretKey === undefined) return undefined;
+  if (secretKey === undefined) {
+    if (settings.COMMERCE_ENV !== 'production') return undefined;
+    throw new ConfigError(
+      'STRIPE_SECRET_KEY: production needs a key of Stripe; without one the test provider would take every payment for paid.',
+    );
+  }
   return withoutUndefined({
     secretKey,
     publishableKey: settings.STRIPE_PUBLISHABLE_KEY,
