@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { isRejection } from '../kernel/errors.js';
 import type { OrderLine } from '../order/events.js';
-import { type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
+import { type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
 import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import { holdUnpaid, settlementEnd, settlementSteps } from './settlement.js';
@@ -157,6 +157,16 @@ describe('The settlement of a cancellation', () => {
   it('of a part only releases its stock: less will be captured', () => {
     expect(followOf([cancelMug])).to.deep.equal([take('ReleaseReservation', 'MUG', 1, 'cancellation_1')]);
     expect(followOf([cancelMug, sendRest]).at(-1)).to.deep.equal(captureOf('shipment_2', 1000, 0));
+  });
+
+  it('of a part of what costs nothing lets nothing go: the rest is still to be sent', () => {
+    const { order: made } = worldOf([cancelMug]);
+    const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
+    const free = ledgerAfter(null, { ...authorised(true)[0]!, amount: 0 } as PaymentCommand);
+    const toPayment = (operation: Operation) =>
+      settlementSteps(made, operation, free).find(({ aggregate }) => aggregate === 'payment')?.commands;
+    expect(toPayment(operation)).to.deep.equal([]);
+    expect(toPayment({ ...operation, whole: true } as Operation)).to.have.length(1);
   });
 
   it('of what was left lets the rest of the money go, and keeps the coupons', () => {

@@ -89,11 +89,13 @@ function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payme
 
 /** What was captured ahead is refunded; what is still held and nobody will owe any more is let go. */
 function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
-  const { operationId, open } = operation;
+  const { operationId, open, whole } = operation;
   if (capturedOf(payment) > order.fulfilledAmount) return refund(operation, payment);
-  const { paymentId, orderId } = payment;
+  const { paymentId, orderId, authorisation } = payment;
+  // Where there was nothing to pay, nothing owed does not mean nothing to send.
+  const owesNothing = open === 0 && (whole || authorisation?.amount !== 0);
   const command = { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId } as const;
-  return toPayment(operationId, payment, open === 0 ? [command] : []);
+  return toPayment(operationId, payment, owesNothing ? [command] : []);
 }
 
 /**
