@@ -11,6 +11,7 @@ import {
   endPrograms,
   eventually,
   expectProblem,
+  freshFolder,
   type Guest,
   once,
   PROFILES,
@@ -191,6 +192,14 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       const again = await commerce(['demo', '--url', `${shop.url}/`], environment);
       expect(again.code, again.stderr).to.equal(0);
       expect(again.stdout).to.match(/Ada has paid £24\.21; what she keeps, and its shipping, is worth £24\.21\.\n$/);
+      expect(again.stdout, 'colours in a pipe').not.to.include('\u001b');
+    });
+
+    it('is not played by whoever has another key', async () => {
+      const elsewhere = { ...environment, COMMERCE_DATA: await freshFolder() };
+      const { code, stderr } = await commerce(['demo', '--url', shop.url], elsewhere);
+      expect(code).to.equal(1);
+      expect(stderr).to.match(/^commerce: .*another token key; give --data and --profile as its start has them/);
     });
   });
 
