@@ -42,6 +42,40 @@ describe('The allocation of stock', () => {
     expect(planAllocation([{ sku: 'CUP', quantity: 2 }], levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
   });
 
+  it('prefers of equally few locations those that have most of what is missing', () => {
+    const needs = [
+      { sku: 'CUP', quantity: 10 },
+      { sku: 'MUG', quantity: 2 },
+    ];
+    const levels = [
+      level('CUP', 'leeds', 10),
+      level('CUP', 'main', 5),
+      level('MUG', 'main', 2),
+      level('MUG', 'york', 100),
+    ];
+    expect(planAllocation(needs, levels)).to.deep.equal([parcel('CUP', 'leeds', 10), parcel('MUG', 'york', 2)]);
+  });
+
+  it('does not care what else a location has', () => {
+    const levels = [level('CUP', 'leeds', 2), level('CUP', 'main', 3), level('TIN', 'leeds', 99)];
+    expect(planAllocation([{ sku: 'CUP', quantity: 2 }], levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
+  });
+
+  it('looks past any number of locations that have nothing', () => {
+    const needs = ['A', 'B', 'C', 'D', 'E', 'F'].map((sku) => ({ sku, quantity: 1 }));
+    const at = (location: string, ...skus: string[]) => skus.map((sku) => level(sku, location, 1));
+    const levels = [
+      ...at('most', 'A', 'B', 'D', 'E'),
+      ...at('one', 'A', 'B', 'C'),
+      ...at('two', 'D', 'E', 'F'),
+      ...Array.from({ length: 150 }, (_, n) => level('A', `empty-${n}`, 0)),
+    ];
+    const plan = planAllocation(needs, levels);
+    expect(plan).to.deep.equal(
+      [...at('one', 'A', 'B', 'C'), ...at('two', 'D', 'E', 'F')].map(({ sku, location }) => parcel(sku, location, 1)),
+    );
+  });
+
   it('says how many there are of each SKU that is short', () => {
     const levels = [level('CUP', 'leeds', 1), level('CUP', 'main', -3), level('MUG', 'main', 5)];
     expect(planAllocation([...twoOfEach, { sku: 'TIN', quantity: 1 }], levels)).to.deep.equal({

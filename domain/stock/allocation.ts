@@ -105,9 +105,7 @@ function covers(needs: readonly StockNeed[], sources: readonly Source[]): boolea
 
 /** From the location that has most of the SKU first, so that it is split as little as can be. */
 function parcelsOf({ sku, quantity }: StockNeed, sources: readonly Source[]): Parcel[] {
-  const most = sources
-    .map(({ location, can }) => ({ location, can: can.get(sku) ?? 0 }))
-    .sort((a, b) => b.can - a.can || (a.location < b.location ? -1 : 1));
+  const most = sources.map(({ location, can }) => ({ location, can: can.get(sku) ?? 0 })).sort((a, b) => b.can - a.can);
   const parcels: Parcel[] = [];
   let missing = quantity;
   for (const { location, can } of most) {

@@ -106,6 +106,9 @@ describe('Stock', () => {
       .when({ type: 'CountStock', ...item, movementId: 'c', quantity: MAX_QUANTITY - 1 })
       .thenRejected('rule_violated');
     given(twice)
+      .when({ ...reserve, quantity: MAX_QUANTITY })
+      .then([{ type: 'StockReserved', data: { ...id, quantity: MAX_QUANTITY } }]);
+    given(twice)
       .when({ ...reserve, quantity: MAX_QUANTITY + 1 })
       .thenRejected('rule_violated');
     given(twice)

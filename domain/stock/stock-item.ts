@@ -148,7 +148,7 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
     );
   }
   const free = Math.max(0, Math.min(item.onHand, promisableOf(item)));
-  if (delta < 0 && -delta > free) {
+  if (-delta > free) {
     return reject('rule_violated', `${sku} at ${location} can lose at most ${free}; the rest is promised.`);
   }
   const { opened, productId } = opening(command, item);

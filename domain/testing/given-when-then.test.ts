@@ -64,6 +64,16 @@ describe('The test kit for deciders', () => {
     ).to.throw('Counted to');
   });
 
+  it('refuses events with members that are undefined, which the log would not keep', () => {
+    const optional = {
+      ...counter,
+      events: { Counted: { version: 1, data: z.strictObject({ to: z.int(), by: z.string().optional() }) } },
+    };
+    expect(() => decider(optional).given([{ type: 'Counted', data: { to: 1, by: undefined } as never }])).to.throw(
+      'undefined',
+    );
+  });
+
   it('refuses states that JSON does not keep', () => {
     for (const to of [Number.NaN, new Map(), new Date(), () => 0, [undefined], { deep: 1n }]) {
       const odd = decider({ ...counter, evolve: () => ({ to: to as never }) });

@@ -69,6 +69,7 @@ export function fold<S, E extends DomainEvent>(
   const catalogue = eventCatalogue(events);
   return history.reduce((state, event) => {
     catalogue.check(event);
+    if (!isWhole(event)) throw different('an event with a member that is undefined', event, 'values');
     const next = evolve(state, event, at);
     if (!isJson(next)) throw different('a state that JSON does not keep', next, 'a JSON value');
     return next;
@@ -82,6 +83,11 @@ function isJson(value: unknown): boolean {
     return ['string', 'boolean', 'undefined', 'object'].includes(typeof value);
   if (Array.isArray(value)) return value.every((member) => member !== undefined && isJson(member));
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson);
+}
+
+/** Readers of an event cannot tell an undefined member from a missing one once it was stored; its writer should not either. */
+function isWhole(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.values(value).every(isWhole) : value !== undefined;
 }
 
 function expectSame(actual: unknown, expected: unknown, what: string): void {
