@@ -9,10 +9,18 @@ import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../e
 import { createTableOnce, statement } from '../postgres.js';
 
 const BATCH_COMMITS = 1_000;
+/** So many are worth a page of their own, read while the one before is handled. */
+const FULL_PAGE_COMMITS = 200;
 const BATCH_BYTES = 2 * 1024 * 1024;
 
 /** A wake-up may be lost, so the log is looked at this often anyway. */
 const POLL_MS = 1_000;
+
+/**
+ * A page that is not full begins so long after the one before: each costs some twenty statements, one or more for every
+ * projection, however few commits it holds. The first one after a rest does not wait.
+ */
+const PAGE_EVERY_MS = 25;
 
 /** A statement without an answer is given up. */
 const TIMEOUT_MS = 10_000;
@@ -85,19 +93,28 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     progressed: () => void,
   ): Promise<void> {
     const pauses = createPauses();
+    let startedAt = performance.now();
     let next = readPage(await loadCheckpoint(consumer), bell);
     for (;;) {
       const { rows, end } = await orAborted(next, signal);
       if (rows.length > 0) {
-        next = readPage(end, bell);
+        const isFull = rows.length >= FULL_PAGE_COMMITS;
+        if (isFull) next = readPage(end, bell);
         next.catch(() => {}); // Awaited in the next round; a failure there must not be unhandled until then.
         await handle(decoded(rows));
         await saveCheckpoint(consumer, end);
         pauses.reset();
         progressed();
+        if (!isFull) {
+          await rest(Math.max(0, startedAt + PAGE_EVERY_MS - performance.now()), signal);
+          signal.throwIfAborted();
+          next = readPage(end, bell);
+        }
+        startedAt = performance.now();
       } else {
         const waitMs = (await orAborted(isMoreBehind(end), signal)) ? pauses.next() : POLL_MS;
         await bell.wait(waitMs);
+        startedAt = performance.now();
         next = readPage(end, bell);
       }
     }

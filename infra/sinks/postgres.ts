@@ -63,10 +63,16 @@ export function trigramSql(field: string): string {
 }
 
 function createTable(pool: Pool, table: string): SinkTable {
-  const query = <R extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<R>> => {
-    const statement: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
-    return orUnavailable(ENGINE, isTransient, () => pool.query<R>(statement));
+  const query = <R extends QueryResultRow>(
+    text: string,
+    values: unknown[],
+    prepared?: { name: string },
+  ): Promise<QueryResult<R>> => {
+    const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
+    return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...prepared }));
   };
+  /** For writes, whose plan does not depend on the table: a search that was planned on an empty one would keep scanning it. */
+  const prepared = (operation: string) => ({ name: `${table}-${operation}` });
 
   return {
     async load(keys) {
@@ -100,6 +106,7 @@ function createTable(pool: Pool, table: string): SinkTable {
               batch.map(({ positions }) => JSON.stringify(positions)),
               batch.map(({ revision }) => revision ?? null),
             ],
+            prepared('save'),
           );
           const saved = new Set(rows.map(({ key }) => key));
           return batch.map(({ key }) => (saved.has(key) ? { saved: true } : { saved: false, stale: true }));
@@ -125,6 +132,7 @@ function createTable(pool: Pool, table: string): SinkTable {
          on conflict (stream) do update set commit_no = excluded.commit_no
            where ${table}_progress.commit_no < excluded.commit_no`,
         [[...positions.keys()], [...positions.values()]],
+        prepared('advance'),
       );
     },
 
