@@ -73,7 +73,12 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
   }
 
   return {
-    issue: (caller) => sign(caller, ACCESS_TOKEN_TTL_S),
+    async issue(caller) {
+      const expiresAt = clock() + ACCESS_TOKEN_TTL_S * 1000;
+      const token = await sign(caller, ACCESS_TOKEN_TTL_S);
+      verified.set(token, { caller, expiresAt }); // signed here, so here there is nothing to verify
+      return token;
+    },
     async authenticate(token) {
       const found = verified.get(token) ?? (await verify(token));
       if (!found || found.expiresAt <= clock()) return undefined;
