@@ -51,7 +51,9 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     const cartId = newId('cart');
     const created: CartCommand = { type: 'CreateCart', cartId, customerId: customerOf(caller), ...body };
     const meta: CommandMeta = { ...command(), newStream: true };
-    const reply = await answer(201, streamOf(cartId), await runner.execute(cart, streamOf(cartId), created, meta));
+    const outcome = await runner.execute(cart, streamOf(cartId), created, meta);
+    ownCarts.made(outcome.state!);
+    const reply = await answer(201, streamOf(cartId), outcome);
     return { ...reply, headers: { Location: `/v1/carts/${cartId}` } };
   }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { isProblem, Problem, Unavailable } from '../../domain/kernel/errors.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
@@ -42,9 +42,7 @@ export interface CheckoutEndpointDeps {
 export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   const { runner, ownCarts, submissions, availability, process, orders, provider } = deps;
 
-  async function handle(
-    request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>,
-  ): Promise<Reply> {
+  async function handle(request: CheckoutRequest): Promise<Reply> {
     const { params, caller, requestId, command } = request;
     const { stream } = await ownCarts.find(params.id, caller);
     const { state, commitNo } = await submit(stream, request);
@@ -65,12 +63,28 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     };
   }
 
+  /**
+   * First the cart as it was last known here: the append proves it, which saves a read. A refusal is proven by nothing, so
+   * it is decided again on the cart as it is.
+   */
+  async function submit(stream: StreamId, request: CheckoutRequest): Promise<Submitted> {
+    const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
+    if (known.state!.status === 'open') {
+      try {
+        return await submitAs(known, stream, request);
+      } catch (error) {
+        if (!isProblem(error) || error instanceof Unavailable) throw error;
+      }
+    }
+    return submitAs(await runner.load(cart, stream), stream, request);
+  }
+
   /** A cart that is submitted already stays as it is: its checkout is only run to its end. */
-  async function submit(
+  async function submitAs(
+    loaded: Loaded<Cart | null>,
     stream: StreamId,
-    { body, command }: Pick<EndpointRequest<unknown, unknown, z.output<typeof checkoutBody>>, 'body' | 'command'>,
-  ): Promise<{ state: Cart; commitNo: number }> {
-    const loaded = await runner.load(cart, stream);
+    { body, command }: CheckoutRequest,
+  ): Promise<Submitted> {
     if (loaded.state!.status === 'submitted') return submitted(loaded);
     const { paymentMethod, email, ...agreement } = body;
     const priced = await submissions.of(loaded.state!, agreement);
@@ -98,7 +112,14 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   }) as Endpoint;
 }
 
-function submitted({ state, position }: Loaded<Cart | null>): { state: Cart; commitNo: number } {
+type CheckoutRequest = EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>;
+
+interface Submitted {
+  state: Cart;
+  commitNo: number;
+}
+
+function submitted({ state, position }: Loaded<Cart | null>): Submitted {
   if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
   // Somebody changed it in between, or this is a repeat of a request whose checkout has failed since.
   throw new Problem('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);

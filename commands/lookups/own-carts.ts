@@ -13,6 +13,8 @@ const REMEMBERED_CARTS = 20_000;
 export interface OwnCarts {
   /** Throws `not_found` unless it is the caller's. */
   find(id: string, caller: Caller): Promise<{ stream: StreamId; currency: string }>;
+  /** One that was made here need not be looked for. */
+  made(cart: Cart): void;
 }
 
 type Lasting = Pick<Cart, 'customerId' | 'currency'>;
@@ -31,9 +33,13 @@ export function createOwnCarts({ runner, cacheSize = REMEMBERED_CARTS }: OwnCart
     if (remembered) return remembered;
     const { state } = await runner.load(cart, stream);
     if (!state) return undefined;
-    const { customerId, currency } = state;
-    known.set(stream, { customerId, currency });
-    return { customerId, currency };
+    return remember(stream, state);
+  }
+
+  function remember(stream: StreamId, { customerId, currency }: Cart): Lasting {
+    const lasting = { customerId, currency };
+    known.set(stream, lasting);
+    return lasting;
   }
 
   return {
@@ -44,5 +50,6 @@ export function createOwnCarts({ runner, cacheSize = REMEMBERED_CARTS }: OwnCart
       if (lasting?.customerId !== customerId) throw new Problem('not_found', `There is no ${id}.`);
       return { stream, currency: lasting.currency };
     },
+    made: (cart) => void remember(streamOf(cart.cartId), cart),
   };
 }

@@ -1,9 +1,15 @@
-// What the catalogue asks for SKUs right now: read from the products' streams, because a read model may be behind.
+// What the catalogue asks for SKUs right now: folded from the products' streams, because a read model may be behind.
 import { streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { product } from '../../domain/product/product.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwners } from './sku-owners.js';
+
+/**
+ * A price that another process sets counts here so much later; one that is set here, at once. However fresh it was read,
+ * it may change before the cart that takes it is written: this only bounds by how much.
+ */
+export const PRICES_MAX_AGE_MS = 1_000;
 
 /** What a cart keeps of a product. */
 interface Offer {
@@ -25,12 +31,14 @@ export interface PricesDeps {
 }
 
 export function createPrices({ runner, skuOwners }: PricesDeps): Prices {
+  const load = (productId: string) => runner.load(product, streamOf(productId), { maxAgeMs: PRICES_MAX_AGE_MS });
+
   return {
     async of(skus, currency) {
       const offers = new Map<string, Offer>();
       const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
       const productIds = [...new Set(owners.flatMap((owner) => owner?.productId ?? []))];
-      for (const { state } of await Promise.all(productIds.map((id) => runner.load(product, streamOf(id))))) {
+      for (const { state } of await Promise.all(productIds.map(load))) {
         if (state?.status !== 'published') continue;
         const { title, taxCategory } = state.details;
         for (const { sku, prices, weight } of state.variants) {

@@ -43,8 +43,12 @@ export interface CommandRunner {
     command: C,
     meta: CommandMeta,
   ): Promise<Outcome<S>>;
-  /** The state as of now, read from the store. */
-  load<C, S, E extends DomainEvent>(decider: Decider<C, S, E>, stream: StreamId): Promise<Loaded<S>>;
+  /** The state as of now, read from the store, or as it was known to be not longer than `maxAgeMs` ago. */
+  load<C, S, E extends DomainEvent>(
+    decider: Decider<C, S, E>,
+    stream: StreamId,
+    options?: { maxAgeMs?: number },
+  ): Promise<Loaded<S>>;
 }
 
 export interface CommandRunnerDeps {
@@ -68,14 +72,17 @@ interface Known {
   /** Ids of the commands of at least the last `REMEMBERED_MS`, oldest first. */
   recent: Map<string, Hlc>;
   snapshotAt: number;
+  /** When this was the whole stream, in ms: the store was read or appended to. */
+  provenAt: number;
 }
 
 interface Job {
   decider: AnyDecider;
   /** When it was asked for, in ms. */
   since: number;
-  /** Absent: only the state is wanted. */
+  /** Absent: only the state is wanted, and it may have been proven so long before `since`. */
   request?: { command: unknown; meta: CommandMeta };
+  maxAgeMs?: number;
   resolve(outcome: Outcome<unknown>): void;
   reject(error: unknown): void;
 }
@@ -103,10 +110,10 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     decider: AnyDecider,
     stream: StreamId,
     since: number,
-    request?: Job['request'],
+    wanted: Pick<Job, 'request' | 'maxAgeMs'> = {},
   ): Promise<Outcome<unknown>> {
     return new Promise((resolve, reject) => {
-      const job: Job = { decider, since, resolve, reject, ...(request && { request }) };
+      const job: Job = { decider, since, resolve, reject, ...wanted };
       const queue = queues.get(stream);
       if (queue) {
         queue.push(job);
@@ -154,9 +161,10 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       const draft = await decide(stream, jobs, known, at);
       if (draft.events.length > 0) {
         const { events, commandIds } = draft;
+        const sentAt = clock();
         const result = await store.append(stream, known.position, { at, commandIds, events });
         if (result.appended) {
-          remember(stream, decider, known, draft, result.position);
+          remember(stream, decider, known, draft, result.position, sentAt);
           return answer(jobs, draft, known.position);
         }
       } else if (current || !draft.unproven) {
@@ -184,9 +192,9 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   }
 
   async function decideOne(stream: StreamId, job: Job, known: Known, draft: Draft, at: Hlc): Promise<Answer> {
-    const { decider, request } = job;
+    const { decider, request, since, maxAgeMs } = job;
     if (!request) {
-      draft.unproven = true;
+      if (maxAgeMs === undefined || known.provenAt < since - maxAgeMs) draft.unproven = true;
       return { repeated: false };
     }
     const { command, meta } = request;
@@ -236,8 +244,16 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     };
   }
 
-  function remember(stream: StreamId, decider: AnyDecider, known: Known, draft: Draft, position: Position): void {
+  function remember(
+    stream: StreamId,
+    decider: AnyDecider,
+    known: Known,
+    draft: Draft,
+    position: Position,
+    sentAt: number,
+  ): void {
     known.position = position;
+    known.provenAt = sentAt;
     known.state = draft.state;
     for (const id of draft.commandIds) known.recent.set(id, position.at);
     cache.set(stream, known);
@@ -264,7 +280,8 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     if (!snapshot) return undefined;
     const { state, recent } = snapshot.state as SnapshotState;
     const { position } = snapshot;
-    const known: Known = { position, state, recent: new Map(recent), snapshotAt: position.commitNo };
+    const provenAt = clock();
+    const known: Known = { position, state, recent: new Map(recent), snapshotAt: position.commitNo, provenAt };
     let verified = false;
     for await (const commit of store.read(stream, position.commitNo - 1)) {
       if (verified) fold(decider, known, commit);
@@ -275,7 +292,9 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   }
 
   async function catchUp(decider: AnyDecider, stream: StreamId, known: Known): Promise<void> {
+    const askedAt = clock();
     for await (const commit of store.read(stream, known.position.commitNo)) fold(decider, known, commit);
+    known.provenAt = askedAt;
   }
 
   function fold(decider: AnyDecider, known: Known, commit: FoldableCommit): void {
@@ -328,9 +347,12 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
         const loaded = await enqueue(decider as unknown as AnyDecider, stream, now);
         return { ...loaded, repeated: true } as Outcome<never>;
       }
-      return enqueue(decider as unknown as AnyDecider, stream, now, { command, meta }) as Promise<Outcome<never>>;
+      return enqueue(decider as unknown as AnyDecider, stream, now, { request: { command, meta } }) as Promise<
+        Outcome<never>
+      >;
     },
-    load: (decider, stream) => enqueue(decider as unknown as AnyDecider, stream, clock()) as Promise<Outcome<never>>,
+    load: (decider, stream, options) =>
+      enqueue(decider as unknown as AnyDecider, stream, clock(), options) as Promise<Outcome<never>>,
   };
 }
 
@@ -346,7 +368,13 @@ interface FoldableCommit {
 }
 
 function unwritten(decider: AnyDecider): Known {
-  return { position: START, state: decider.initialState, recent: new Map(), snapshotAt: 0 };
+  return {
+    position: START,
+    state: decider.initialState,
+    recent: new Map(),
+    snapshotAt: 0,
+    provenAt: Number.NEGATIVE_INFINITY,
+  };
 }
 
 function causes(jobs: Job[]): Hlc[] {
