@@ -12,7 +12,7 @@ import pg from 'pg';
 import type { Money } from '../domain/kernel/money.js';
 import { agenda } from '../projections/models/agenda.js';
 import { catalogue } from '../projections/models/catalogue.js';
-import { type OrderDocument, orders, orderView } from '../projections/models/orders.js';
+import { type OrderDocument, orders, orderView, type SealedOrderView } from '../projections/models/orders.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
 import { stock } from '../projections/models/stock.js';
@@ -367,7 +367,7 @@ function sumsOf({ orders, unitsSold, catalogue }: ReadModels) {
 
 /** As the orders tell it, each return and each payment on its own. */
 function givenBack({ orders }: ReadModels): { units: number; refunded: Money } {
-  const views = Object.values(orders).map((order) => orderView(order as OrderDocument)!);
+  const views = viewsOf(orders);
   const refunded = sum(views.map((view) => view.refunded.amount));
   const returns = views.flatMap((view) => view.returns);
   expect(new Set(returns.map(({ status }) => status))).to.deep.equal(new Set(['received']));
@@ -395,9 +395,15 @@ function expectCompleted({ orders, stock, agenda, catalogue, productPage, produc
   expect(Object.keys(productSearch).sort()).to.deep.equal(Object.keys(catalogue).sort());
 }
 
-/** Without the log's own times, which differ from run to run. */
-function comparable({ agenda, ...models }: ReadModels) {
-  return { ...models, agenda: Object.keys(agenda).sort() };
+/** Without the log's own times, which differ from run to run: orders as callers see them. */
+function comparable({ agenda, orders, ...models }: ReadModels) {
+  return { ...models, agenda: Object.keys(agenda).sort(), orders: viewsOf(orders) };
+}
+
+function viewsOf(orders: Documents): SealedOrderView[] {
+  return Object.values(orders)
+    .map((order) => orderView(order as OrderDocument)!)
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function sum(numbers: readonly number[]): number {
