@@ -56,6 +56,20 @@ describe('The streams of the shop', () => {
     ]);
   });
 
+  it('begin with nothing, but for what a shop has from the start', () => {
+    const beginnings = deciders.flatMap(({ category, initialState }) =>
+      initialState === null ? [] : [[category, initialState]],
+    );
+    expect(Object.fromEntries(beginnings)).to.deep.equal({
+      coupon: { terms: null, redeemed: 0, redemptions: [], released: [] },
+      customer: { providerRefs: {}, methods: [] },
+      'order-numbers': { next: 1_000_000 },
+      'shipping-table': [{ id: 'standard', title: 'Standard delivery', zones: [] }],
+      stock: { productId: null, onHand: 0, reserved: 0, committed: 0, policy: {}, reservations: {}, acted: [] },
+      'tax-table': [],
+    });
+  });
+
   it('have snapshots where they grow long', () => {
     const long = deciders.flatMap(({ category, snapshot }) => (snapshot ? [{ category, ...snapshot }] : []));
     expect(long).to.deep.equal([

@@ -123,6 +123,16 @@ describe('A coupon', () => {
     expect(fold(coupon, left, rest.map(released), TEST_NOW).redemptions).to.deep.equal([]);
   });
 
+  it('keeps its redemptions in batches, of which a change copies one', () => {
+    const orders = Array.from({ length: 200 }, (_, n) => `order_${n}`);
+    const all = given([defined(), ...orders.map((id) => redeemed(id))]).state;
+    expect(all.redemptions.map((batch) => Object.keys(batch).length)).to.deep.equal([64, 64, 64, 8]);
+    for (const event of [redeemed('order_new'), released('order_199')]) {
+      const next = fold(coupon, all, [event], TEST_NOW);
+      expect(next.redemptions.map((batch, n) => batch === all.redemptions[n])).to.deep.equal([true, true, true, false]);
+    }
+  });
+
   it('is redeemed by so many orders at most, whatever its terms say', () => {
     const full = { ...given([defined({ limit: MAX_REDEMPTIONS + 1 })]).state, redeemed: MAX_REDEMPTIONS };
     expect(coupon.decide(redeem('order_1'), full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
