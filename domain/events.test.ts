@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { cart } from './cart/cart.js';
 import { coupon } from './coupon/coupon.js';
 import { customer } from './customer/customer.js';
+import { shopEvents } from './events.js';
 import { returns } from './fulfilment/return.js';
 import { shipment } from './fulfilment/shipment.js';
 import { order } from './order/order.js';
@@ -13,6 +14,25 @@ import { skuClaim } from './product/sku-claim.js';
 import { stockItem } from './stock/stock-item.js';
 import { SHIPPING_TABLE, shippingTable } from './tariffs/shipping-table.js';
 import { TAX_TABLE, taxTable } from './tariffs/tax-table.js';
+
+describe('The events of the shop', () => {
+  it('hold personal data in these fields, which are the customer’s, or the payment’s where no customer is known', () => {
+    const kept = Object.entries(shopEvents).flatMap(([type, { personal }]) =>
+      personal ? [{ type, ...personal }] : [],
+    );
+    expect(Object.fromEntries(kept.map(({ type, fields }) => [type, fields]))).to.deep.equal({
+      ShippingAddressSet: ['address'],
+      CartSubmitted: ['email'],
+      OrderPlaced: ['email', 'shippingAddress'],
+      PaymentActionRequired: ['clientSecret'],
+      CheckoutStarted: ['email', 'shippingAddress'],
+    });
+    const ids = { customerId: 'customer_1', paymentId: 'payment_1' };
+    for (const { type, subject } of kept) expect(subject(ids as never), type).to.equal('customer_1');
+    const { subject } = kept.find(({ type }) => type === 'PaymentActionRequired')!;
+    expect(subject({ paymentId: 'payment_1' } as never)).to.equal('payment_1');
+  });
+});
 
 describe('The streams of the shop', () => {
   const deciders = [
