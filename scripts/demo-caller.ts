@@ -3,6 +3,11 @@
 /** How long a query may wait until it shows what was done before. */
 const CATCH_UP_S = 30;
 
+const BEGIN = 'Start it in another terminal with `npm start`, or say with --url where it runs.';
+
+/** Only the built-in test provider has it. */
+const AUTHENTICATE = '/v1/test-payments/{paymentId}/authenticate';
+
 /** What the running product does not do as the story goes: the message says what to do about it. */
 export class DemoFailed extends Error {
   override name = 'DemoFailed';
@@ -40,7 +45,7 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
   let requests = 0;
 
   async function send(method: string, path: string, body: unknown, token: string | undefined) {
-    const response = await fetch(url + path, {
+    const { status, headers, text } = await reach(url, path, {
       method,
       headers: {
         Prefer: `wait=${CATCH_UP_S}`,
@@ -51,9 +56,8 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    seen = response.headers.get('consistency-token') ?? seen;
-    const text = await response.text();
-    return { status: response.status, answer: text === '' ? undefined : JSON.parse(text) };
+    seen = headers.get('consistency-token') ?? seen;
+    return { status, answer: text === '' ? undefined : JSON.parse(text) };
   }
 
   return function join(who: string, token?: string): Ask {
@@ -69,18 +73,25 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
   };
 }
 
-/** Resolves if the product runs there, and can do what it is asked to. */
+/** Resolves if the product runs there, and can do what the story needs. */
 export async function requireReady(url: string): Promise<void> {
-  const begin = `Start it in another terminal with \`npm start\`, or say with --url where it runs.`;
-  let response: Response;
+  const { status, text } = await reach(url, '/readyz');
+  if (status === 404) throw new DemoFailed(`What answers at ${url} is something else. ${BEGIN}`);
+  if (status !== 200) throw new DemoFailed(`The product at ${url} is not ready yet; try again soon. It says: ${text}`);
+  const openapi = await reach(url, '/openapi.json');
+  if (openapi.text.includes(AUTHENTICATE)) return;
+  throw new DemoFailed(
+    `The shop at ${url} does not use the built-in test provider; start it without STRIPE_SECRET_KEY.`,
+  );
+}
+
+async function reach(url: string, path: string, init: RequestInit = {}) {
   try {
-    response = await fetch(`${url}/readyz`);
+    const response = await fetch(url + path, init);
+    return { status: response.status, headers: response.headers, text: await response.text() };
   } catch {
-    throw new DemoFailed(`Nothing answers at ${url}. ${begin}`);
+    throw new DemoFailed(`Nothing answers at ${url}. ${BEGIN}`);
   }
-  const said = await response.text();
-  if (response.status === 404) throw new DemoFailed(`What answers at ${url} is something else. ${begin}`);
-  if (!response.ok) throw new DemoFailed(`The product at ${url} is not ready yet; try again soon. It says: ${said}`);
 }
 
 interface ProblemAnswer {
