@@ -77,6 +77,7 @@ describe('The agenda', () => {
     expect(agendaAfter(asked, held, captured[0]!).get(paymentId)).to.include({ dueAt: due(3) });
     expect(agendaAfter(asked, held, ...captured).get(paymentId)).to.equal(null);
     expect(agendaAfter(asked, held, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
+    expect(agendaAfter(asked, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
     const refunds = [of('RefundRequested', 'r1'), of('RefundRequested', 'r2'), of('PaymentRefunded', 'r2')];
     expect(agendaAfter(asked, held, ...captured, ...refunds).get(paymentId)).to.include({ dueAt: due(5) });
   });

@@ -25,6 +25,8 @@ export interface AgendaDocument {
   open?: Readonly<Record<string, number>>;
   /** Of a payment: when its authorisation has to be renewed, ms. */
   renewAt?: number;
+  /** Of a payment: the latest of its authorisations. A void answers for it, too. */
+  authorising?: string;
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
@@ -100,6 +102,14 @@ const asks: Handler<AgendaDocument, PaymentOperation> = {
   evolve: (before, event, _, at) => withOpen(paymentBase(before, event), event.data.operationId, at),
 };
 
+const asksToHold: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationRequested' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, event, _, at) {
+    const { operationId } = event.data;
+    return withOpen({ ...paymentBase(before, event), authorising: operationId }, operationId, at);
+  },
+};
+
 const answers: Handler<AgendaDocument, PaymentOperation> = {
   keys: ({ data }) => [data.paymentId],
   evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
@@ -119,6 +129,16 @@ const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'Payment
 const letsGo: Handler<AgendaDocument, PaymentOperation> = {
   keys: ({ data }) => [data.paymentId],
   evolve: (before, { data }) => before && withoutOpen(withoutRenewal(before), data.operationId),
+};
+
+const voids: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentVoided' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, { data: { operationId } }) {
+    if (!before) return undefined;
+    const { authorising = operationId, open, ...rest } = withoutRenewal(before);
+    const { [operationId]: _, [authorising]: __, ...others } = open ?? {};
+    return openDocument({ ...rest, open: others });
+  },
 };
 
 const captures: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'CaptureRequested' }>> = {
@@ -229,7 +249,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     OrderLinesCancelled: opens,
     OrderReturned: opens,
     OrderSettled: settles,
-    AuthorisationRequested: asks,
+    AuthorisationRequested: asksToHold,
     PaymentAuthorised: authorises,
     PaymentActionRequired: answers,
     AuthorisationDeclined: answers,
@@ -238,7 +258,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     PaymentCaptured: answers,
     CaptureFailed: answers,
     VoidRequested: asks,
-    PaymentVoided: letsGo,
+    PaymentVoided: voids,
     RefundRequested: asks,
     PaymentRefunded: answers,
     RefundFailed: answers,
