@@ -6,13 +6,23 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
-import { furnish, type Promises, peopleOf, type Scene, type Story, scenes, stories, tell } from './stories.js';
+import {
+  furnish,
+  type Promises,
+  peopleOf,
+  purchases,
+  type Scene,
+  type Story,
+  scenes,
+  stories,
+  tell,
+} from './stories.js';
 import { createClock, createFreeTurns, createTurns } from './turns.js';
 import { createWorld, type Plant, type World } from './world.js';
 
 /** About as many appends and calls as a history has. */
-const EFFECTS = 250;
-const MAX_FAULTS = 6;
+const EFFECTS = 400;
+const MAX_FAULTS = 8;
 const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 
 /** Whatever is due within this time has to come to its end: reservations and unpaid orders do. */
@@ -33,7 +43,12 @@ export const histories = (prefix = 'M'): fc.Arbitrary<History> =>
   fc.record({
     seed: fc.nat(),
     scene: scenes(prefix),
-    rounds: fc.array(fc.array(stories, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+    rounds: fc
+      .tuple(
+        fc.array(purchases, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.array(stories, { minLength: 1, maxLength: 6 }), { maxLength: 4 }),
+      )
+      .map(([first, others]) => [first, ...others]),
     faults: faultsWithin(EFFECTS, MAX_FAULTS),
   });
 

@@ -1,17 +1,25 @@
-// The shop as a whole, played in thousands of random histories; SOAK=10000 plays as many.
+// The shop as a whole, played in random histories. SOAK=10000 plays so many; SEED and REPLAY, as a failure prints them
+// (`seed` and `path`), play that one again.
 import fc from 'fast-check';
-import { histories, playInMemory } from './history.js';
+import { type History, histories, playInMemory } from './history.js';
 
 /** As many as fit two minutes of two quiet cores. */
 const HISTORIES = 1_000;
+const PROGRESS_EVERY = 500;
 
-const soak = Number(process.env.SOAK ?? 0);
+const { SOAK, SEED, REPLAY } = process.env;
 
 describe('The shop', () => {
   it('keeps its promises whatever happens to it', async () => {
-    await fc.assert(
-      fc.asyncProperty(histories(), (history) => playInMemory(history)),
-      { numRuns: soak || HISTORIES },
-    );
+    let played = 0;
+    const play = async (history: History) => {
+      await playInMemory(history);
+      if (SOAK && ++played % PROGRESS_EVERY === 0) console.error(`      ${played} histories`);
+    };
+    await fc.assert(fc.asyncProperty(histories(), play), {
+      numRuns: Number(SOAK ?? HISTORIES),
+      ...(SEED && { seed: Number(SEED) }),
+      ...(REPLAY && { path: REPLAY, endOnFailure: true }),
+    });
   }).timeout(0);
 });
