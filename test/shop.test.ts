@@ -124,6 +124,8 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const declined = await guest.post(`${cart}/checkout`, { paymentMethod: 'pm_card_visa_chargeDeclined' }, once());
     expectProblem(declined, 402, 'payment_declined');
     expect(declined.body.declineCode).to.equal('generic_decline');
+    const [rejected] = (await guest.get('/v1/orders')).body.data;
+    expect(rejected).to.include({ status: 'rejected', paymentStatus: 'declined' });
     expect((await guest.get(cart)).body.status).to.equal('open');
     expect((await guest.post(`${cart}/checkout`, VISA, once())).status).to.equal(201);
   });

@@ -48,18 +48,19 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const { state, commitNo } = await submit(stream, request);
     const { actor } = command();
     const { checkout, seen } = await process.run(checkoutOfCart(state), { correlationId: requestId, actor });
+    const written = [...seen, [stream, commitNo] as const];
     const { orderId } = checkout.order;
     const { failure } = checkout;
     if (failure) {
       if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
-      throw new Problem(failure.rejected, failure.detail, failure.extra);
+      throw new Problem(failure.rejected, failure.detail, failure.extra, written);
     }
     const view = await orders.byId(orderId);
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
       body: view,
       headers: { Location: `/v1/orders/${orderId}` },
-      seen: [...seen, [stream, commitNo]],
+      seen: written,
     };
   }
 

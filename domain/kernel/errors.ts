@@ -1,4 +1,5 @@
 // Typed errors of the command path and the log. Each carries what its receiver needs to act; HTTP turns them into problems.
+import type { StreamId } from './stream.js';
 
 /** The stable codes of api.md. */
 export type ProblemCode =
@@ -44,6 +45,8 @@ export class Problem extends Error {
     readonly code: ProblemCode,
     detail: string,
     readonly extra: Record<string, unknown> = {},
+    /** Commits that the request has made all the same. */
+    readonly seen: Iterable<readonly [StreamId, number]> = [],
   ) {
     super(detail);
   }

@@ -37,7 +37,7 @@ export function answerOf({ status, body, seen = [], version, headers }: Reply): 
 export function answerOfProblem(problem: HttpProblem, instance: string): Answer {
   const { status } = PROBLEMS[problem.code];
   const headers = { ...problem.headers, 'Content-Type': 'application/problem+json' };
-  return { status, headers, body: JSON.stringify(problemDocument(problem, instance)), seen: [] };
+  return { status, headers, body: JSON.stringify(problemDocument(problem, instance)), seen: [...problem.seen] };
 }
 
 /** Sends the answer. The caller's consistency token, with which it came, grows by what this request has committed. */

@@ -41,6 +41,7 @@ export class HttpProblem extends Error {
     detail: string,
     readonly headers: Record<string, string> = {},
     readonly extra: Record<string, unknown> = {},
+    readonly seen: Problem['seen'] = [],
   ) {
     super(detail);
   }
@@ -66,7 +67,7 @@ export function toHttpProblem(error: unknown): HttpProblem {
     const detail = `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
     return new HttpProblem('unavailable', detail, { 'Retry-After': String(error.retryAfter) });
   }
-  if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra);
+  if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);
   const status = clientErrorStatus(error);
   if (status) return new HttpProblem(codeOfStatus(status), (error as Error).message);
   return new HttpProblem('internal_error', 'It has been logged under the id in X-Request-Id.');
