@@ -100,6 +100,21 @@ describe('A cart', () => {
       .thenRejected('rule_violated');
   });
 
+  it('is empty at first, and has then what was put into it', () => {
+    const empty = { lines: [], additions: [], merged: [], coupons: [], attempts: 0 };
+    const times = { changedAt: TEST_NOW, activeSince: TEST_NOW };
+    const own = { cartId: 'cart_1', customerId, currency: 'GBP', status: 'open' };
+    expect(given([created]).state).to.deep.equal({ ...own, ...empty, ...times });
+    const { lineId, ...mug } = mugLine;
+    expect(given([created, added, changed(5)]).state).to.deep.equal({
+      ...own,
+      ...empty,
+      ...times,
+      lines: [{ id: lineId, ...mug, quantity: 5 }],
+      additions: [{ id: lineId, at: TEST_NOW }],
+    });
+  });
+
   it('has one line for each SKU, and adds more of it there', () => {
     given([created]).when(add).then([added]);
     given([created, added])
@@ -156,6 +171,31 @@ describe('A cart', () => {
       .when({ ...remove, lineId: 'line_9' })
       .thenRejected('not_found');
     given([created, added, removed]).when(change).thenRejected('not_found');
+  });
+
+  it('loses the line that is removed, and no other', () => {
+    const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
+    expect(given([created, added, cup, removed]).state?.lines.map(({ sku }) => sku)).to.deep.equal(['CUP-1']);
+  });
+
+  it('is submitted line by line as it is: the same SKUs, in as many units', () => {
+    const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
+    const [mug] = submit.lines;
+    const lines = [mug!, { ...mug!, id: '2', sku: 'CUP-1' }];
+    const history = [...ready, cup];
+    given(history)
+      .when({ ...submit, lines })
+      .then([{ type: 'CartSubmitted', data: { ...submitted.data, lines } as never }]);
+    for (const other of [{ sku: 'JUG-1' }, { quantity: 3 }])
+      for (const n of [0, 1]) {
+        const changed = lines.map((line, at) => (at === n ? { ...line, ...other } : line));
+        given(history)
+          .when({ ...submit, lines: changed })
+          .thenRejected('conflict');
+      }
+    given(history)
+      .when({ ...submit, lines: lines.toReversed() })
+      .thenRejected('conflict');
   });
 
   it('is submitted with lines, an address and a shipping method', () => {
@@ -256,6 +296,15 @@ describe('A cart', () => {
       .thenRejected('rule_violated');
   });
 
+  it('loses the coupon that is removed, and no other', () => {
+    const other: CartEvent = { type: 'CartCouponApplied', data: { code: 'AUTUMN', terms } };
+    const codes = (...events: CartEvent[]) => given([created, ...events]).state!.coupons.map(({ code }) => code);
+    const gone: CartEvent = { type: 'CartCouponRemoved', data: { code: 'SPRING' } };
+    expect(codes(applied, other, gone)).to.deep.equal(['AUTUMN']);
+    expect(codes(applied, other, applied)).to.deep.equal(['AUTUMN', 'SPRING']);
+    given([created, other]).when({ type: 'RemoveCoupon', code: 'SPRING' }).then([]);
+  });
+
   it('remembers what was added as long as a command may be repeated, and no longer', () => {
     const history = [created, added, removed];
     const { events, evolve } = cart;
@@ -318,6 +367,35 @@ describe('A cart that another is merged into', () => {
       .then([arrived(line('g1', 'MUG-1', 1), line('g3', 'JUG-1', 2))]);
     given([...history, removed])
       .when(mergeGuest)
+      .then([]);
+  });
+
+  it('counts what has come from each cart by itself', () => {
+    const fromOther: CartEvent = {
+      type: 'CartMerged',
+      data: { cartId: 'cart_1', fromCartId: 'cart_other', lines: [{ ...mugLine, lineId: 'o1', quantity: 7 }] },
+    };
+    const all = given([created, fromOther, arrived(...mergeGuest.lines)]).state!;
+    expect(all.merged).to.deep.equal([
+      { cartId: 'cart_other', taken: [{ sku: 'MUG-1', quantity: 7 }] },
+      {
+        cartId: 'cart_guest',
+        taken: [
+          { sku: 'MUG-1', quantity: 3 },
+          { sku: 'CUP-1', quantity: 1 },
+        ],
+      },
+    ]);
+    given([created, fromOther])
+      .when(mergeGuest)
+      .then([arrived(...mergeGuest.lines)]);
+    const more = given([created, fromOther, arrived(line('g1', 'MUG-1', 3)), arrived(line('g1', 'MUG-1', 2))]).state!;
+    expect(more.merged[1]).to.deep.equal({ cartId: 'cart_guest', taken: [{ sku: 'MUG-1', quantity: 5 }] });
+  });
+
+  it('adds nothing once more that came in under the same id', () => {
+    given([created, arrived(...mergeGuest.lines)])
+      .when({ ...add, lineId: 'g1' })
       .then([]);
   });
 
@@ -393,6 +471,8 @@ describe('A cart that nobody touches', () => {
   const active = (since: number): CartEvent => ({ type: 'CartStillActive', data: { cartId: 'cart_1', since } });
 
   it('is abandoned after a day', () => {
+    expect(CART_IDLE_MS).to.equal(86_400_000);
+    expect(given([created, left]).state?.status).to.equal('abandoned');
     given([created, added])
       .when(abandon, TEST_NOW + CART_IDLE_MS)
       .then([left]);
