@@ -41,8 +41,8 @@ const LOG_PAGE_ROWS = 5_000;
 /** Many streams may be wanted at once; so many are read at a time, for the pool has other users. */
 const READS_IN_FLIGHT = 8;
 
-/** The feed is woken at most this often: at once after a rest, and while appends follow each other so many of them at a time. */
-const WAKE_EVERY_MS = 25;
+/** The feed is woken at most this often: at once after a rest, and for several appends at a time while they follow each other. */
+const WAKE_EVERY_MS = 20;
 
 export interface PostgresEventStoreOptions {
   pool: Pool;
