@@ -55,9 +55,8 @@ export function createPersonalData({
     return loading;
   }
 
+  /** Whoever enters personal data is new more often than not, as guests are; for the others the store answers the key it has. */
   async function loadOrCreate(subject: string): Promise<DataKey> {
-    const found = await keys.get(subject);
-    if (found) return unwrap(subject, found);
     const wrapped = await keyWrap.wrap(randomBytes(KEY_BYTES), subject);
     return unwrap(subject, await keys.createIfAbsent(subject, wrapped));
   }

@@ -28,8 +28,8 @@ export function createPostgresSubjectKeys(pool: Pool): SubjectKeys {
   return {
     get,
     async createIfAbsent(subject, wrapped) {
-      const { rowCount } = await queryWithin(server, 'subject-key-create', CREATE, [subject, wrapped]);
-      return rowCount === 1 ? { wrapped } : (await get(subject))!;
+      const { rows } = await queryWithin<Row>(server, 'subject-key-create', CREATE, [subject, wrapped]);
+      return rows[0] ? keyOf(rows[0]) : (await get(subject))!;
     },
     async forget(subject) {
       await queryWithin(server, 'subject-key-forget', FORGET, [subject]);
@@ -39,7 +39,12 @@ export function createPostgresSubjectKeys(pool: Pool): SubjectKeys {
 
 const GET = 'select wrapped from subject_keys where subject = $1';
 
-const CREATE = 'insert into subject_keys (subject, wrapped) values ($1, $2) on conflict do nothing';
+/** The key that is there now. Nothing if somebody else has made it since the statement began. */
+const CREATE = `
+  with made as (
+    insert into subject_keys (subject, wrapped) values ($1, $2) on conflict do nothing returning wrapped
+  )
+  select wrapped from made union all select wrapped from subject_keys where subject = $1`;
 
 const FORGET = `
   insert into subject_keys (subject) values ($1)
