@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { couponCodeSchema } from '../order/events.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { type Coupon, type CouponCommand, coupon, MAX_REDEMPTIONS } from './coupon.js';
 import { type CouponEvent, type CouponTerms, couponTermsSchema } from './events.js';
@@ -172,6 +173,12 @@ describe('A coupon', () => {
         }
       }),
     );
+  });
+
+  it('has a code that can be read out', () => {
+    for (const right of ['SPRING-25', 'A_', 'X'.repeat(40)]) expect(couponCodeSchema.parse(right)).to.equal(right);
+    for (const wrong of ['A', 'spring', 'A B', 'X'.repeat(41)])
+      expect(couponCodeSchema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain('2 to 40 capital letters');
   });
 
   it('has terms that make sense', () => {

@@ -10,6 +10,8 @@ import {
   type Order,
   type OrderCommand,
   type OrderContents,
+  operationCommandId,
+  operationEventId,
   order,
   orderLines,
   orderNumber,
@@ -106,10 +108,81 @@ describe('An order', () => {
     given([])
       .when({ ...place, contents: { ...contents, lines: [lines[0]!, { ...lines[1]!, id: '1' }] } })
       .thenRejected('rule_violated');
+    given([])
+      .when(wrong({ discount: 1199 }))
+      .thenRejected('rule_violated');
+    for (const discount of [399, 400]) {
+      const decided = given([]).when({
+        ...place,
+        contents: {
+          ...contents,
+          lines: [{ ...lines[0]!, discount: 1198 }],
+          shipping: { ...contents.shipping, discount },
+        },
+      });
+      if (discount > contents.shipping.amount) decided.thenRejected('rule_violated');
+      else expect(() => decided.thenRejected('rule_violated')).to.throw('not rejected');
+    }
     const shipping = { method: 'standard', amount: Number.MAX_SAFE_INTEGER };
     given([])
       .when({ ...place, contents: { ...contents, shipping } })
       .thenRejected('rule_violated');
+  });
+
+  it('is placed only with parcels that hold what its lines need', () => {
+    const allocated = (...allocation: { sku: string; location: string; quantity: number }[]) =>
+      given([]).when({ ...place, contents: { ...contents, allocation } });
+    allocated(mugs(1), { ...mugs(1), location: 'leeds' }, cup).then([
+      {
+        type: 'OrderPlaced',
+        data: { ...placed.data, allocation: [mugs(1), { ...mugs(1), location: 'leeds' }, cup] } as never,
+      },
+    ]);
+    for (const wrong of [
+      [],
+      [mugs(2)],
+      [mugs(1), cup],
+      [mugs(3), cup],
+      [mugs(2), cup, { ...cup, sku: 'JUG-1' }],
+      [mugs(2), { ...cup, sku: 'JUG-1' }],
+      [mugs(2), { ...cup, quantity: 2 }],
+    ]) {
+      allocated(...wrong).thenRejected('rule_violated');
+    }
+  });
+
+  it('is at first as it was placed, and nothing has happened to it', () => {
+    const untouched = { fulfilled: 0, cancelled: 0, returned: 0, fulfilledWorth: 0, returnedWorth: 0 };
+    expect(given([placed]).state).to.deep.equal({
+      orderId,
+      customerId: 'customer_1',
+      paymentId: 'payment_536365',
+      currency: 'GBP',
+      status: 'placed',
+      held: false,
+      lines: [
+        { id: '1', sku: 'MUG-1', quantity: 2, worth: 1198, ...untouched },
+        { id: '2', sku: 'CUP-1', quantity: 1, worth: 250, ...untouched },
+      ],
+      shippingOpen: 399,
+      fulfilledAmount: 0,
+      coupons: [],
+      reservationId: orderId,
+      parcels: [cup, mugs(2)],
+      operationIds: [],
+      unsettled: [],
+    });
+  });
+
+  it('is confirmed with where its stock was found, if that is elsewhere', () => {
+    const allocation = [{ ...mugs(2), location: 'leeds' }, cup];
+    const reservationId = `${orderId}/2`;
+    const moved: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation, reservationId } };
+    given([placed])
+      .when({ ...confirm, allocation, reservationId })
+      .then([moved]);
+    expect(given([placed, moved]).state).to.deep.include({ status: 'confirmed', parcels: allocation, reservationId });
+    expect(given([placed, confirmed]).state).to.deep.include({ parcels: [cup, mugs(2)], reservationId: orderId });
   });
 
   it('is confirmed or rejected once it is placed', () => {
@@ -316,13 +389,41 @@ describe('An order', () => {
     ]);
     given(history).when(settle).then([settled]);
     expect(given([...history, settled]).state!.unsettled).to.deep.equal([]);
+    const both = given([...history, restSent, settled]).state!;
+    expect(both.unsettled.map(({ operationId }) => operationId)).to.deep.equal(['f2']);
     given(history)
       .when({ ...settle, operationId: 'f9' })
       .thenRejected('not_found');
   });
 
+  it('takes what comes back to where units of its SKU were sent from', () => {
+    const allocation = [
+      { ...cup, location: 'leeds' },
+      { ...mugs(2), location: 'york' },
+    ];
+    const elsewhere: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation } };
+    const sent = order.decide(fulfil, given([placed, elsewhere]).state, TEST_NOW) as OrderEvent[];
+    const lines = [
+      { lineId: '1', quantity: 1 },
+      { lineId: '2', quantity: 1 },
+    ];
+    const returned: OrderEvent = { type: 'OrderReturned', data: { orderId, returnId: 'return_1', lines, amount: 849 } };
+    expect(given([placed, elsewhere, ...sent, returned]).state!.unsettled.at(-1)).to.deep.include({
+      back: [
+        { sku: 'CUP-1', location: 'leeds', quantity: 1, writtenOff: false },
+        { sku: 'MUG-1', location: 'york', quantity: 1, writtenOff: false },
+      ],
+    });
+  });
+
+  it('records an operation under ids that everybody can tell', () => {
+    expect(operationCommandId('shipment_1')).to.equal('shipment_1/record');
+    expect(operationEventId('shipment_1')).to.equal('shipment_1/record:0');
+  });
+
   it('sends no more than was ordered, and of its own lines only', () => {
     const send = (...sent: { lineId: string; quantity: number }[]) => ({ ...fulfil, lines: sent });
+    given([placed, confirmed]).when(send()).thenRejected('rule_violated');
     given([placed, confirmed])
       .when(send({ lineId: '1', quantity: 3 }))
       .thenRejected('rule_violated');
@@ -350,6 +451,11 @@ describe('An order', () => {
     expect(status()).to.equal('not_fulfilled');
     expect(status(confirmed, oneSent)).to.equal('partially_fulfilled');
     expect(status(confirmed, oneSent, restSent)).to.equal('fulfilled');
+    const [mugLine, cupLine] = given([placed]).state!.lines;
+    const mugsSent = { ...mugLine!, fulfilled: 2 };
+    expect(fulfilmentStatusOf([mugsSent, cupLine!])).to.equal('partially_fulfilled');
+    expect(fulfilmentStatusOf([mugsSent, { ...cupLine!, cancelled: 1 }])).to.equal('fulfilled');
+    expect(fulfilmentStatusOf([{ ...mugLine!, fulfilled: 1, cancelled: 1 }])).to.equal('fulfilled');
   });
 
   it('moves on as its events say', () => {
@@ -358,6 +464,7 @@ describe('An order', () => {
     expect(status(confirmed)).to.equal('confirmed');
     expect(status(rejected)).to.equal('rejected');
     expect(status(cancelled)).to.equal('cancelled');
+    expect(status({ type: 'OrderExpired', data: { orderId, detail: 'Not paid.' } })).to.equal('expired');
     expect(status(confirmed, oneSent)).to.equal('confirmed');
     expect(status(confirmed, oneSent, completed)).to.equal('completed');
   });
@@ -365,6 +472,7 @@ describe('An order', () => {
   it('has a number that people can read', () => {
     expect(orderNumber('order_536365')).to.equal('536365');
     expect(orderNumber('order_536365-2')).to.equal('536365-2');
+    expect(orderNumber('order_abc-1d')).to.equal('ABC-1D');
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0')).to.equal('QRSTVWXYZ0');
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0-12')).to.equal('QRSTVWXYZ0-12');
   });
@@ -569,6 +677,12 @@ describe('An order line', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('keeps one character of its title where its numbers leave no room', () => {
+    const numbers = { quantity: 1_000_000, unitPrice: 1_000_000_000, discount: 10 ** 15, tax: 10 ** 15 };
+    const [line] = orderLines([{ sku: 'x'.repeat(64), title: 'Mug', ...numbers }]);
+    expect(line!.title).to.equal('M');
   });
 
   it('is numbered and added up', () => {

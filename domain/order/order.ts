@@ -347,7 +347,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       const back = stockOfReturn(known, lines);
       return recorded(
         { ...known, lines: lines.reduce(withReturned, known.lines) },
-        { kind: 'return', operationId, at, lines, back, amount, ...(occurredAt !== undefined && { occurredAt }) },
+        { kind: 'return', operationId, at, lines, back, amount, occurredAt },
       );
     }
     case 'OrderSettled':
@@ -482,8 +482,10 @@ export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): O
 
 /** What people call the order: `order_536365` → `536365`; of a long random id the end, with the attempt behind it. */
 export function orderNumber(orderId: string): string {
-  const [, key = '', attempt = ''] = /^(.+?)(-\d+)?$/.exec(keyOf(orderId)) ?? [];
-  return `${key.slice(-MAX_NUMBER_LENGTH).toUpperCase()}${attempt}`;
+  const key = keyOf(orderId);
+  const [attempt = ''] = /-\d+$/.exec(key) ?? [];
+  const first = key.slice(0, key.length - attempt.length);
+  return `${first.slice(-MAX_NUMBER_LENGTH).toUpperCase()}${attempt}`;
 }
 
 export type FulfilmentStatus = 'not_fulfilled' | 'partially_fulfilled' | 'fulfilled';

@@ -49,7 +49,14 @@ describe('The test kit for deciders', () => {
   });
 
   it('wants a rejection to tell people why, in a sentence', () => {
-    for (const detail of ['', 'Negative', 'Counts are not .', 'There is no  count.', 'undefined is not a count.']) {
+    for (const detail of [
+      '',
+      'Negative',
+      'Counts are not .',
+      'There is no  count.',
+      'There is , no count.',
+      'undefined is not a count.',
+    ]) {
       const mute = decider({ ...counter, decide: () => reject('conflict', detail) });
       expect(() => mute.given([]).when(count(1)).thenRejected('conflict')).to.throw('no sentence');
     }

@@ -8,8 +8,8 @@ import { canonicalJson } from '../kernel/json.js';
 /** Ms of the log's clock at which everything happens unless a test says otherwise. */
 export const TEST_NOW = Date.UTC(2026, 0, 1);
 
-/** What a rejection tells people: words between single spaces, none of them a value that was not there. */
-const SENTENCE = /^(?!.*\b(undefined|null|NaN)\b)\S+( \S+)+(?<=\w)\.$/;
+/** What a rejection tells people: words between single spaces, none of them left out or a value that was not there. */
+const SENTENCE = /^(?!.*(\b(undefined|null|NaN)\b| [.,:;]))\S+( \S+)+(?<=\w)\.$/;
 
 export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) {
   return {
