@@ -300,10 +300,10 @@ describe('A checkout', () => {
     );
     for (const some of ids) expect(new Set(some).size).to.equal(some.length);
     expect(ids[0]).to.deep.equal([
-      'checkout_7/PlaceOrder/7',
+      'checkout_7/PlaceOrder',
       'checkout_7/ReserveStock/CUP-1@main',
       'checkout_7/ReserveStock/MUG-1@main',
-      'checkout_7/RequestAuthorisation/7',
+      'checkout_7/RequestAuthorisation',
     ]);
     expect(ids[1]).to.deep.equal(ids[0]!.slice(-1));
     expect(outcomeCommandId(completed)).to.equal('checkout_7/record/CheckoutCompleted');

@@ -77,7 +77,7 @@ export type CheckoutStep = {
 );
 
 export interface Issued<C> {
-  /** Command id, the same whoever issues it: `<process>/<command>/<target>`; a process sends each command to a target once. */
+  /** Command id, the same whoever issues it: `<process>/<command>[/<target>]`; a process sends each command to a target once. */
   id: string;
   stream: StreamId;
   command: C;
@@ -326,7 +326,9 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
   } as const;
 
   const issue = <C extends { type: string }>(stream: StreamId, ...commands: C[]): Issued<C>[] =>
-    commands.map((command) => ({ id: `${checkoutId}/${command.type}/${idOf(stream)}`, stream, command }));
+    commands.map((command) => ({ id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, command }));
+  /** None for its own order and payment: there is one of each, and their first events fit a write unit the better. */
+  const targetOf = (stream: StreamId): string[] => (idOf(stream) === idOf(streamOf(checkoutId)) ? [] : [idOf(stream)]);
   /** The same commands for the nth time, which are others than those of the first. */
   const nth = <C>(n: number, issued: readonly Issued<C>[]): Issued<C>[] =>
     issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));
