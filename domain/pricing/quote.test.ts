@@ -152,6 +152,29 @@ describe('A quote', () => {
       });
     });
 
+    it('taxes each line at the rate of its category', () => {
+      const categories = ['books', 'food', undefined];
+      const { lines } = quote({
+        lines: categories.map((taxCategory, n) => line(`${n}`, 1_000, 1, { taxCategory })),
+        address,
+        taxTable: [
+          us,
+          { ...us, id: 'us-books', category: 'books', basisPoints: 100 },
+          { ...us, id: 'us-food', category: 'food', basisPoints: 200 },
+        ],
+      });
+      expect(lines.map(({ tax }) => tax)).to.deep.equal([10, 20, 89]);
+    });
+
+    it('does not tax shipping that a coupon pays for', () => {
+      const request = { lines: [line('1', 1_000)], shippingMethod: 'express', address, taxTable: [us] };
+      const { shipping, tax } = quote(request, { kind: 'free_shipping' });
+      expect({ shipping, tax }).to.deep.equal({
+        shipping: { method: 'express', amount: 500, discount: 500 },
+        tax: 89,
+      });
+    });
+
     it('rounds half to even', () => {
       const half: TaxRate = { id: 'us', country: 'US', basisPoints: 5_000 };
       const taxes = quote({ lines: [1, 3, 5, 7].map((price) => line(`${price}`, price)), address, taxTable: [half] });
