@@ -24,7 +24,17 @@ describe('The tax table', () => {
     const cheaper = { ...uk, basisPoints: 1_750 };
     expect(given([set(uk), set(us), set(cheaper)]).state).to.deep.equal([us, cheaper]);
     expect(given([set(uk), set(us), { type: 'TaxRateRemoved', data: { id: 'gb' } }]).state).to.deep.equal([us]);
-    given([]).when({ type: 'RemoveTaxRate', id: 'gb' }).then([]);
+    for (const history of [[], [set(us)]]) given(history).when({ type: 'RemoveTaxRate', id: 'gb' }).then([]);
+  });
+
+  it('has the rates of each country by themselves, and a rate that is set as it is changes nothing', () => {
+    given([set(uk)])
+      .when({ type: 'SetTaxRate', rate: us })
+      .then([set(us)]);
+    for (const rate of [uk, us])
+      given([set(uk), set(us)])
+        .when({ type: 'SetTaxRate', rate })
+        .then([]);
   });
 
   it('has one rate for a place and category, however the region is written', () => {
