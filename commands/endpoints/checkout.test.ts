@@ -84,6 +84,14 @@ describe('The checkout endpoint', () => {
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
+  it('declines whatever is no payment method, names of object members too', async () => {
+    for (const paymentMethod of ['pm_nobody_has', '__proto__', 'constructor']) {
+      const { extra } = await problemOf(checkout({ paymentMethod }), 'payment_declined');
+      expect(extra.declineCode).to.equal('no_such_test_method');
+    }
+    expect((await checkout()).status).to.equal(201);
+  });
+
   it('tells of changed prices before it takes them', async () => {
     await shop.call('put /v1/products/product_MUG/variants/MUG/prices', {
       caller: KEEPER,

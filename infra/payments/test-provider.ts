@@ -5,12 +5,12 @@ import type { TestBank } from '../../commands/endpoints/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
 import type { Money } from '../../domain/kernel/money.js';
 
-const DECLINES: Readonly<Record<string, string>> = {
-  pm_card_visa_chargeDeclined: 'generic_decline',
-  pm_card_visa_chargeDeclinedInsufficientFunds: 'insufficient_funds',
-  pm_card_visa_chargeDeclinedLostCard: 'lost_card',
-  pm_card_chargeDeclinedExpiredCard: 'expired_card',
-};
+const DECLINES: ReadonlyMap<string, string> = new Map([
+  ['pm_card_visa_chargeDeclined', 'generic_decline'],
+  ['pm_card_visa_chargeDeclinedInsufficientFunds', 'insufficient_funds'],
+  ['pm_card_visa_chargeDeclinedLostCard', 'lost_card'],
+  ['pm_card_chargeDeclinedExpiredCard', 'expired_card'],
+]);
 
 /** What these authorise may be captured in parts, as far as that is so at Stripe. */
 const MULTICAPTURE = /^pm_card_(visa|visa_debit|amex|us|gb|authenticationRequired|refundFail)$/;
@@ -26,7 +26,7 @@ export function createTestProvider(): PaymentProvider & TestBank {
         return { status: 'action_required', providerRef: referenceOf(paymentId), clientSecret: `${key}_secret` };
       }
       if (MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method)) return authorised(paymentId, amount, method);
-      return { status: 'declined', declineCode: DECLINES[method] ?? 'no_such_test_method' };
+      return { status: 'declined', declineCode: DECLINES.get(method) ?? 'no_such_test_method' };
     },
     capture: async () => ({ status: 'captured' }),
     async void() {},
