@@ -96,6 +96,16 @@ describe('Payments', () => {
     expect(ledger).to.deep.include({ status: 'refunded', refunded: GBP(400), refundable: GBP(0) });
   });
 
+  it('are refunded in their own currency, whether it is named or not', async () => {
+    const { call, pay } = createWorld();
+    await pay('pm_card_visa', 1000, 400);
+    const give = (amount: unknown) =>
+      call('post /v1/payments/payment_1/refunds', { caller: SUPPORT, body: { amount, reason: 'scratched' } });
+    expect((await give(GBP(150))).body).to.deep.include({ amount: GBP(150), status: 'refunded' });
+    await problemOf(give({ amount: 150, currency: 'EUR' }), 'rule_violated');
+    expect((await give(250)).body).to.deep.include({ amount: GBP(250), status: 'refunded' });
+  });
+
   it('say when a refund fails, and can be refunded again', async () => {
     const { call, pay } = createWorld();
     await pay('pm_card_refundFail', 1000, 1000);

@@ -26,6 +26,11 @@ const params = z.strictObject({ id: z.string().meta({ example: 'payment_1' }) })
 const text = z.string();
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
 
+const someAmount = amountSchema.min(1);
+const refundAmount = z
+  .union([someAmount, moneySchema.extend({ amount: someAmount })])
+  .meta({ description: 'In the currency of the payment: as money, or its minor units alone', example: 500 });
+
 const refundAnswer = z
   .strictObject({
     id: text,
@@ -102,17 +107,16 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
       roles: ['support'],
       idempotency: 'required',
       params,
-      body: z.strictObject({
-        amount: amountSchema.min(1).meta({ description: 'Minor units of the currency of the payment' }),
-        reason: reasonSchema,
-      }),
+      body: z.strictObject({ amount: refundAmount, reason: reasonSchema }),
       answers: { 201: refundAnswer },
       async handle({ params, body, command, newId }) {
         const paymentId = askedId(paymentIdSchema, params.id);
         const stream = streamOf(paymentId);
         const operationId = newId('refund');
         const meta = command();
-        await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...body }, meta);
+        const { amount, reason } = body;
+        const money = typeof amount === 'number' ? { amount } : amount;
+        await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...money, reason }, meta);
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
         return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
       },

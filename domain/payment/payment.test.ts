@@ -318,6 +318,19 @@ describe('A payment', () => {
     given([requested, authorised, captureRequested]).when(refund).thenRejected('rule_violated', { refundable: 0 });
   });
 
+  it('refunds in its own currency', () => {
+    const { currency } = requested.data;
+    given(isCaptured)
+      .when({ ...refund, currency })
+      .then([refundRequested]);
+    given(isCaptured)
+      .when({ ...refund, currency: 'JPY' })
+      .thenRejected('rule_violated');
+    given([voided])
+      .when({ ...refund, currency })
+      .thenRejected('rule_violated', { refundable: 0 });
+  });
+
   it('is refunded by the refund that was asked for, unless that comes back', () => {
     const asked = [...isCaptured, refundRequested];
     given(asked).when(recordRefunded).then([refunded]);

@@ -46,7 +46,8 @@ export type PaymentCommand =
       | { type: 'RecordCaptureFailed'; reason: string }
       | ({ type: 'RequestVoid' } & PaymentKey)
       | { type: 'RecordVoided' }
-      | { type: 'RequestRefund'; amount: number; reason: string }
+      /** `currency`: refused if the payment has another. */
+      | { type: 'RequestRefund'; amount: number; currency?: string; reason: string }
       | { type: 'RecordRefunded'; amount?: number; providerRef?: string }
       | { type: 'RecordRefundFailed'; reason: string }
     ))
@@ -143,7 +144,7 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
 
 /** True while something is held that will lapse soon. */
 export function isRenewalDue(state: Payment, now: number): boolean {
-  return heldOf(state) > 0 && lapsesSoon(state.authorisation!, now);
+  return heldOf(state) > 0 && lapsesSoon(holderOf(state)!, now);
 }
 
 function lapsesSoon({ status, captureBefore }: Authorisation, now: number): boolean {
@@ -257,8 +258,11 @@ function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): De
 
 /** Of a payment that was captured in several authorisations the latest is paid back first, each under a key of its own. */
 function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decision {
-  const { operationId, amount, reason } = command;
-  const { paymentId } = state;
+  const { operationId, amount, currency, reason } = command;
+  const { paymentId, authorisation } = state;
+  if (authorisation && currency !== undefined && currency !== authorisation.currency) {
+    return reject('rule_violated', `${paymentId} is in ${authorisation.currency}, not in ${currency}.`);
+  }
   const known = partsOf(state, operationId);
   if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
   if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for what the bank decides.`);
