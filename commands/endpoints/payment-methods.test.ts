@@ -10,7 +10,7 @@ describe('Saved payment methods of the built-in test provider', () => {
   it("are names in the customer's own stream: saved once, shown to nobody else, removed once", async () => {
     const { runner } = createShop();
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
-    const saved = async (caller = ADA) => (await call(`get ${PATH}`, { caller })).body.items;
+    const saved = async (caller = ADA) => (await call(`get ${PATH}`, { caller })).body.data;
     const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
 
     expect(await saved()).to.deep.equal([]);

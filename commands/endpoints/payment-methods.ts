@@ -37,8 +37,8 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       path: '/v1/me/payment-methods',
       summary: 'What the caller saved to pay with',
       roles: ['customer'],
-      answers: { 200: z.strictObject({ items: z.array(savedMethod) }).meta({ id: 'PaymentMethods' }) },
-      handle: async ({ caller }) => ({ status: 200, body: { items: await methods.of(customerOf(caller)) } }),
+      answers: { 200: z.strictObject({ data: z.array(savedMethod) }).meta({ id: 'PaymentMethods' }) },
+      handle: async ({ caller }) => ({ status: 200, body: { data: await methods.of(customerOf(caller)) } }),
     }) as Endpoint,
     endpoint({
       method: 'post',

@@ -377,7 +377,7 @@ describe('A shop that is paid through Stripe', () => {
   describe('keeps saved cards at Stripe', () => {
     const save = (paymentMethod: string, key?: string) =>
       shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...(key && { key }) });
-    const saved = async (caller = ADA) => (await shop.more('get /v1/me/payment-methods', { caller })).body.items;
+    const saved = async (caller = ADA) => (await shop.more('get /v1/me/payment-methods', { caller })).body.data;
 
     it('shows, uses and forgets them, each to its own customer', async () => {
       expect(await saved()).to.deep.equal([]);
