@@ -107,7 +107,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       path: '/v1/orders/{id}/cancel',
       summary: 'Cancel what is not sent of an order, or some of it; money that was taken for it is given back',
       roles: ['customer', 'support'],
-      idempotency: 'required',
+      idempotency: 'accepted',
       params,
       body: cancelBody,
       answers: { 200: orderViewSchema },

@@ -113,7 +113,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       path: `/v1/returns/{id}/${word}`,
       summary,
       roles: ['support'],
-      idempotency: 'required',
+      idempotency: 'accepted',
       params,
       ...(body && { body }),
       answers: { 200: returnAnswer },

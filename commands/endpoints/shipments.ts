@@ -89,7 +89,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       path: `/v1/shipments/{id}/${word}`,
       summary,
       roles: ['support'],
-      idempotency: 'required',
+      idempotency: 'accepted',
       params,
       answers: { 200: shipmentAnswer },
       handle,
