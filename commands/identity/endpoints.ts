@@ -17,7 +17,9 @@ const sessionAnswer = z
   })
   .meta({ id: 'Session' });
 
-const refreshBody = z.strictObject({ refreshToken: z.string().regex(REFRESH_TOKEN_PATTERN) });
+const refreshBody = z.strictObject({
+  refreshToken: z.string().regex(REFRESH_TOKEN_PATTERN, 'is not a refresh token of this shop'),
+});
 
 export interface SessionDeps {
   sessions: Sessions;

@@ -2,6 +2,7 @@
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/processes/reconcile.js';
+import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
@@ -23,8 +24,10 @@ export function reconcileCommand(): Command {
       const shop = await openShop(configOf(options), { tell: console.error });
       try {
         const { name, books } = await shop.get(PAYMENT_SERVICE);
-        if (!books)
-          throw new Error('Payments are with the built-in test provider, which keeps no books: set STRIPE_SECRET_KEY.');
+        if (!books) {
+          const nothingToCompare = 'payments are with the built-in test provider, which keeps no books.';
+          throw new ConfigError(`STRIPE_SECRET_KEY: is not set; ${nothingToCompare}`);
+        }
         const clock = await shop.get(CLOCK);
         const found = await reconcile(
           {
