@@ -45,6 +45,7 @@ export interface ShopOptions {
   clock?: Clock;
   /** What is put around the command path. */
   through?: (runner: CommandRunner) => CommandRunner;
+  personal?: PersonalData;
   provider?: PaymentProvider;
   bank?: TestBank;
   callers?: readonly Caller[];
@@ -58,6 +59,7 @@ export function createShop({
   clock = Date.now,
   store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 }),
   through = (runner) => runner,
+  personal = unsealed,
   provider = createTestProvider(),
   bank = createTestProvider(),
   callers = CALLERS,
@@ -65,7 +67,7 @@ export function createShop({
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
-  const runner = through(createCommandRunner({ store, catalogue, personal: unsealed, clock, ...caches }));
+  const runner = through(createCommandRunner({ store, catalogue, personal, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const call = callerOf(
@@ -73,12 +75,12 @@ export function createShop({
       ...writeSide({
         runner,
         clock,
-        personal: unsealed,
+        personal,
         tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
         skuOwners,
         allocator,
         currentCarts: { of: currentCartOf ?? newestOpenCartOf },
-        orders: createOrderReader({ store, personal: unsealed }),
+        orders: createOrderReader({ store, personal }),
         checkout,
         settlement,
         payments,
@@ -127,7 +129,7 @@ export function createShop({
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 
-  return { call, log, store, runner, processes, personal: unsealed, ship, submit };
+  return { call, log, store, runner, processes, personal, ship, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

@@ -8,6 +8,7 @@ import { type CartCommand, cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
+import type { Caller } from '../domain/kernel/endpoint.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
@@ -28,6 +29,7 @@ import { randomId } from '../infra/ids.js';
 import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';
 import { openProcesses } from './processes.js';
+import { createShop, type Shop as Shopfront, SUPPORT, sell } from './shop.js';
 
 const codec = createCommitCodec(catalogue);
 
@@ -114,11 +116,41 @@ describeOnAws('The log on DynamoDB', (aws) => {
       expect({ operations, table, index }).to.deep.equal({ operations: expected, table: 13, index: 11 });
     });
   });
+
+  it("costs a guest's order 17 commits and 20 write units until it is confirmed, and 8 and 9 until it is sent and paid", async () => {
+    const client = aws.dynamodb();
+    const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
+    const store = createDynamoEventStore({ client, table, codec });
+    const shop = createShop({ store, personal, through: withLongIds });
+    const skus = [`MUG-${randomId(Date.now()).slice(-6)}`, `TEAPOT-${randomId(Date.now()).slice(-6)}`] as const;
+    for (const sku of skus) await sell(shop, sku, 895);
+    // The first order of a process reads the tariffs, as one does every few seconds, and leases a hundred order numbers.
+    for (const send of Object.values(guestOrder(shop, skus))) await send();
+
+    const costs: Record<string, object> = {};
+    for (const [request, send] of Object.entries(guestOrder(shop, skus))) {
+      const { operations, ...cost } = await costOf(meter, send);
+      costs[request] = { reads: operations.filter((operation) => operation === 'Query').length, ...cost };
+    }
+    const append = { reads: 0, table: 1, index: 1, roundTrips: 1 };
+    expect(costs).to.deep.equal({
+      ...{ cart: append, line: append, 'another line': append, address: append, method: append },
+      // The cart submitted and the checkout of above; order and payment are read for the answer, at once.
+      checkout: { reads: 2, table: 15, index: 12, roundTrips: 11 },
+      // Read: the shipment, its order, and what follows from both.
+      shipment: { reads: 2, table: 1, index: 1, roundTrips: 3 },
+      // Fulfilled · dispatched · 2 × stock shipped · capture requested, and answered · settled and completed.
+      dispatch: { reads: 5, table: 8, index: 7, roundTrips: 11 },
+    });
+  });
 });
 
 /** A process of the shop, and what it sends to the log. */
-interface Process {
+interface Process extends Meter {
   runner: CommandRunner;
+}
+
+interface Meter {
   units: { table: number; index: number };
   operations: string[];
   trips: { count: number };
@@ -135,7 +167,7 @@ interface Cost {
 const PUT: Cost = { operations: ['PutItem'], table: 1, index: 1, roundTrips: 1 };
 const READ_AND_PUT: Cost = { operations: ['Query', 'PutItem'], table: 1, index: 1, roundTrips: 2 };
 
-async function costOf({ units, operations, trips }: Process, act: () => Promise<unknown>): Promise<Cost> {
+async function costOf({ units, operations, trips }: Meter, act: () => Promise<unknown>): Promise<Cost> {
   const before = { ...units, operations: operations.length, trips: trips.count };
   await act();
   return {
@@ -265,6 +297,49 @@ function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
     'record a capture': toPayment({ type: 'RecordCaptured', ...capture }),
     'ship a reservation': toStock({ type: 'ShipReservation', ...reservation }),
     'fulfil an order': toOrder({ type: 'FulfilOrder', fulfilmentId: randomId(Date.now()) }),
+  };
+}
+
+/** What a guest's telephone sends to buy one of each, and the staff to send it. */
+function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]): Commands {
+  const customerId = `customer_${randomId(Date.now())}`;
+  const guest: Caller = { role: 'customer', id: customerId, customerId, guest: true };
+  const as = (caller: Caller, target: () => string, body?: object) => () =>
+    call(target(), { caller, key: keyOfRequest(), ...(body && { body }) });
+  let cart = '';
+  let order = '';
+  let shipment = '';
+  const addLine = (sku: string) => as(guest, () => `post /v1/carts/${cart}/lines`, { sku, quantity: 1 });
+  return {
+    cart: async () => {
+      cart = (await as(guest, () => 'post /v1/carts', { currency: 'GBP' })()).body.id;
+    },
+    line: addLine(skus[0]!),
+    'another line': addLine(skus[1]!),
+    address: as(guest, () => `put /v1/carts/${cart}/shipping-address`, ADDRESS),
+    method: as(guest, () => `put /v1/carts/${cart}/shipping-method`, { method: 'standard' }),
+    checkout: async () => {
+      const payment = { paymentMethod: 'pm_card_visa', email: 'ada@example.com' };
+      order = (await as(guest, () => `post /v1/carts/${cart}/checkout`, payment)()).body.id;
+    },
+    shipment: async () => {
+      shipment = (await as(SUPPORT, () => `post /v1/orders/${order}/shipments`, {})()).body.id;
+    },
+    dispatch: as(SUPPORT, () => `post /v1/shipments/${shipment}/dispatch`),
+  };
+}
+
+/** As long as the product's: ids of what a request makes end in a number of its own. */
+function keyOfRequest(): string {
+  return randomId(Date.now()).slice(0, -2);
+}
+
+/** The same for the ids of requests, which correlate the events. */
+function withLongIds(runner: CommandRunner): CommandRunner {
+  const correlationId = randomUUID();
+  return {
+    ...runner,
+    execute: (decider, stream, command, meta) => runner.execute(decider, stream, command, { ...meta, correlationId }),
   };
 }
 
