@@ -9,7 +9,7 @@ import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
-import type { OrderEvent } from '../../domain/order/events.js';
+import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, order } from '../../domain/order/order.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import { checkReadModels } from './read-models.js';
@@ -30,6 +30,7 @@ interface Bought {
   sentBack: number;
   cancelled: number;
   confirmed: boolean;
+  returned: readonly ReturnedUnits[];
 }
 
 type Broken = (law: string) => void;
@@ -73,6 +74,7 @@ function boughtBy(commits: readonly Commit[]): Bought {
     sentBack: sum(of('OrderReturned').map(({ amount }) => amount)),
     cancelled: sum(of('OrderLinesCancelled').map(({ amount }) => amount)),
     confirmed: of('OrderConfirmed').length > 0,
+    returned: of('OrderReturned').flatMap(({ lines }) => lines),
   };
 }
 
@@ -99,8 +101,9 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
     if (levels.committed !== owed) say(`${stream} holds what confirmed orders get: ${levels.committed}, not ${owed}`);
   }
   for (const [sku, units] of there) {
-    const kept = sum(orders.flatMap(({ state }) => state.lines.filter((line) => line.sku === sku)).map(sentUnits));
-    const restocked = sum(ofCategory(streams, 'stock').flatMap(([, commits]) => returnedUnits(commits, sku)));
+    const lines = orders.flatMap(({ state }) => state.lines.filter((line) => line.sku === sku));
+    const kept = sum(lines.map(({ fulfilled }) => fulfilled));
+    const restocked = sum(orders.map((bought) => restockedBy(bought, sku)));
     const expected = came.get(sku)! - kept + restocked;
     if (units !== expected) say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
   }
@@ -159,15 +162,12 @@ function moved(
   }
 }
 
-function sentUnits({ fulfilled }: Order['lines'][number]): number {
-  return fulfilled;
-}
-
-function returnedUnits(commits: readonly Commit[], sku: string): number[] {
-  const returned = commits.flatMap(({ events }) => events).filter(({ type }) => type === 'StockReturned');
-  return returned
-    .map(({ data }) => data as StockData & { sku: string })
-    .flatMap((data) => (data.sku === sku ? [data.quantity] : []));
+/** Units that came back to be sold again. */
+function restockedBy({ state, returned }: Bought, sku: string): number {
+  const own = new Set(state.lines.flatMap((line) => (line.sku === sku ? [line.id] : [])));
+  return sum(
+    returned.flatMap(({ lineId, quantity, writtenOff }) => (own.has(lineId) && !writtenOff ? [quantity] : [])),
+  );
 }
 
 /**

@@ -1,0 +1,228 @@
+// Proof that the model-based test can fail: faults planted around the pieces of the shop or in place of them, each of which
+// has to be found. `npm run test:planted` shows after how many histories.
+import { expect } from 'chai';
+import Table from 'cli-table3';
+import fc from 'fast-check';
+import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isRejection } from '../../domain/kernel/errors.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { order } from '../../domain/order/order.js';
+import { histories, playInMemory } from './history.js';
+import type { Plant } from './world.js';
+
+/** Within so many histories each has to be found. */
+const MAX_HISTORIES = 2_000;
+
+const PLANTED: Readonly<Record<string, Plant>> = {
+  'stock forgets which operations have acted, and commands are not recognised': {
+    runner: (runner) => withDecider(withNewIds(runner), 'stock', forgetful),
+  },
+  'stock is reserved without a look at what there is': {
+    runner: (runner) => withDecider(runner, 'stock', reckless),
+  },
+  'a coupon is redeemed without a look at its limits': {
+    runner: (runner) => withDecider(runner, 'coupon', generous),
+  },
+  'a cancellation keeps its stock': { runner: (runner) => skipping(runner, 'ReleaseReservation', isOperation) },
+  'a failed checkout does not let the money go': { runner: (runner) => skipping(runner, 'RequestVoid') },
+  'a failed checkout keeps its coupons': { runner: (runner) => skipping(runner, 'ReleaseRedemption') },
+  'a failed checkout leaves its cart closed': { runner: (runner) => skipping(runner, 'ReopenCart') },
+  'a refund is a penny too much': {
+    runner: (runner) => changing(runner, 'RequestRefund', ({ amount }) => ({ amount: Number(amount) + 1 })),
+  },
+  'a dispatch captures what is left as well as its share': {
+    runner: (runner) =>
+      changing(runner, 'RequestCapture', ({ amount, rest }) => ({ amount: Number(amount) + Number(rest), rest: 0 })),
+  },
+  'a merge loses the last line': {
+    runner: (runner) => changing(runner, 'MergeCart', ({ lines }) => ({ lines: (lines as unknown[]).slice(0, -1) })),
+  },
+  'what is written off is put on the shelf again': {
+    runner: (runner) => changing(runner, 'ReturnStock', () => ({ writtenOff: false })),
+  },
+  'an operation is settled before its steps are taken': { runner: settlingFirst },
+  'every attempt at a capture or refund has a key of its own': {
+    provider: (provider) => ({
+      ...provider,
+      capture: (operation) => provider.capture({ ...operation, key: fresh(operation.key) }),
+      refund: (operation) => provider.refund({ ...operation, key: fresh(operation.key) }),
+    }),
+  },
+  'the provider is not told of a void': { provider: (provider) => ({ ...provider, void: async () => {} }) },
+  'nobody goes on with what a dead process has left of a checkout': {
+    handlers: (handlers) => ({ ...handlers, checkout: async () => {} }),
+  },
+  'nobody goes on with what a dead process has left of a settlement': {
+    handlers: (handlers) => ({ ...handlers, settlement: async () => {} }),
+  },
+  'a writer that came second believes that it came first': {
+    store: (store) => ({
+      ...store,
+      append: async (stream, after, commit) => {
+        const result = await store.append(stream, after, commit);
+        return result.appended ? result : { appended: true, position: after };
+      },
+    }),
+  },
+};
+
+const describePlanted = process.env.PLANTED ? describe : describe.skip;
+
+describePlanted('The model-based test finds out that', () => {
+  const found: { fault: string; histories: number; by: string }[] = [];
+
+  for (const [fault, plant] of Object.entries(PLANTED)) {
+    it(fault, async () => {
+      const property = fc.asyncProperty(histories(), (history) => playInMemory(history, plant));
+      const { failed, numRuns, errorInstance } = await fc.check(property, {
+        numRuns: MAX_HISTORIES,
+        endOnFailure: true,
+      });
+      expect(failed, `not found in ${numRuns} histories`).to.equal(true);
+      found.push({ fault, histories: numRuns, by: lawIn(errorInstance) });
+    }).timeout(0);
+  }
+
+  after(() => {
+    const table = new Table({
+      head: ['histories', 'until it was found that', 'by'],
+      colWidths: [11, 50, 60],
+      wordWrap: true,
+    });
+    table.push(...found.map(({ fault, histories, by }) => [histories, fault, by]));
+    console.log(table.toString());
+  });
+});
+
+/** The first that was broken. */
+function lawIn(error: unknown): string {
+  return (
+    String((error as Error).message)
+      .split('\n')[1]
+      ?.trim()
+      .slice(0, 110) ?? String(error)
+  );
+}
+
+type AnyDecider = Decider<unknown, unknown, DomainEvent>;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A decider in place of those of a category. */
+function withDecider(runner: CommandRunner, category: string, replace: (decider: AnyDecider) => AnyDecider) {
+  const replaced = new Map<unknown, AnyDecider>();
+  const instead = (decider: unknown): never => {
+    if ((decider as AnyDecider).category !== category) return decider as never;
+    const known = replaced.get(decider) ?? replace(decider as AnyDecider);
+    replaced.set(decider, known);
+    return known as never;
+  };
+  return {
+    execute: (decider, stream, command, meta) => runner.execute(instead(decider), stream, command as never, meta),
+    load: (decider, stream) => runner.load(instead(decider), stream),
+  } as CommandRunner;
+}
+
+/** Something around the execution of commands. */
+function around(
+  runner: CommandRunner,
+  type: string,
+  act: (
+    command: Fields,
+    go: (command: Fields) => Promise<unknown>,
+    rest: { stream: StreamId; meta: CommandMeta; decider: AnyDecider },
+  ) => Promise<unknown>,
+): CommandRunner {
+  return {
+    load: runner.load,
+    execute: (decider, stream, command, meta) => {
+      const go = (changed: unknown) => runner.execute(decider, stream, changed as typeof command, meta);
+      if ((command as { type: string }).type !== type) return go(command);
+      return act(command as Fields, go, { stream, meta, decider: decider as never }) as ReturnType<typeof go>;
+    },
+  };
+}
+
+function skipping(runner: CommandRunner, type: string, isSkipped: (command: Fields) => boolean = () => true) {
+  return around(runner, type, (command, go, { decider, stream }) =>
+    isSkipped(command) ? runner.load(decider, stream) : go(command),
+  );
+}
+
+function changing(runner: CommandRunner, type: string, change: (command: Fields) => Fields): CommandRunner {
+  return around(runner, type, (command, go) => go({ ...command, ...change(command) }));
+}
+
+/** The last step of a settlement taken first. */
+function settlingFirst(runner: CommandRunner): CommandRunner {
+  const settled = (type: string, next: CommandRunner) =>
+    around(next, type, async (command, go, { meta }) => {
+      const { operationId, reservationId } = command as Record<string, string>;
+      if (operationId) {
+        const orderId = reservationId!.split('/')[0]!;
+        const settle = { type: 'SettleOperation', operationId } as const;
+        await runner.execute(order, streamOf(orderId), settle, { ...meta, id: `${operationId}/early` });
+      }
+      return go(command);
+    });
+  return settled('ShipReservation', settled('ReleaseReservation', runner));
+}
+
+function withNewIds(runner: CommandRunner): CommandRunner {
+  return {
+    load: runner.load,
+    execute: (decider, stream, command, meta) =>
+      runner.execute(decider, stream, command, { ...meta, id: fresh(meta.id) }),
+  };
+}
+
+let made = 0;
+
+function fresh(id: string): string {
+  return `${id}~${made++}`;
+}
+
+function isOperation({ operationId }: Fields): boolean {
+  return operationId !== undefined;
+}
+
+function forgetful(decider: AnyDecider): AnyDecider {
+  return {
+    ...decider,
+    evolve(state, event, at) {
+      const { reservations, ...item } = decider.evolve(state, event, at) as { reservations: Record<string, Fields> };
+      const untaken = Object.entries(reservations).map(([id, { taken, ...reservation }]) => {
+        const units = Object.values((taken ?? {}) as Record<string, number>).reduce((all, some) => all + some, 0);
+        return [id, { ...reservation, quantity: Number(reservation.quantity) - units }];
+      });
+      return { ...item, acted: [], reservations: Object.fromEntries(untaken) };
+    },
+  };
+}
+
+function reckless(decider: AnyDecider): AnyDecider {
+  return {
+    ...decider,
+    decide(command, state, now) {
+      const decision = decider.decide(command, state, now);
+      const { type, ...data } = command as { type: string };
+      const isShort = isRejection(decision) && decision.rejected === 'out_of_stock';
+      return isShort && type === 'ReserveStock' ? [{ type: 'StockReserved', data }] : decision;
+    },
+  };
+}
+
+function generous(decider: AnyDecider): AnyDecider {
+  return {
+    ...decider,
+    decide(command, state, now) {
+      const decision = decider.decide(command, state, now);
+      const { type, ...data } = command as { type: string };
+      const isLimited = isRejection(decision) && decision.rejected === 'rule_violated';
+      return isLimited && type === 'RedeemCoupon' ? [{ type: 'CouponRedeemed', data }] : decision;
+    },
+  };
+}
