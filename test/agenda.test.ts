@@ -5,6 +5,7 @@ import { createAgendaHandlers } from '../commands/processes/agenda-handlers.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { CART_IDLE_MS } from '../domain/cart/events.js';
 import { streamOf } from '../domain/kernel/id.js';
+import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import { type Payment, payment } from '../domain/payment/payment.js';
 import type { AgendaItem } from '../domain/processes/agenda.js';
 import { CHECKOUT_MS, RESERVATION_MS } from '../domain/processes/checkout.js';
@@ -13,7 +14,7 @@ import { createTestProvider } from '../infra/payments/test-provider.js';
 import { type AgendaDocument, agenda } from '../projections/models/agenda.js';
 import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { documentsOf } from './read-models.js';
-import { ADA, createShop, fill, SUPPORT, sell } from './shop.js';
+import { ADA, createShop, fill, KEEPER, SUPPORT, sell } from './shop.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
@@ -51,14 +52,17 @@ function openShop({ savedMethod }: { savedMethod?: string } = {}) {
 
   /** Every worker is a process of its own, with nothing in memory. */
   function worker() {
-    const { runner, processes } = createShop({ clock, provider, log: shop.log });
-    const savedMethodOf = async () => savedMethod;
     return createAgendaWorker({
       agenda: { due: async (before, limit) => (await itemsDue(before)).slice(0, limit) },
-      handlers: createAgendaHandlers({ runner, ...processes, savedMethodOf, clock }),
+      handlers: handlers(),
       clock,
       onError: (_, error) => void errors.push(error),
     });
+  }
+
+  function handlers() {
+    const { runner, processes } = createShop({ clock, provider, log: shop.log });
+    return createAgendaHandlers({ runner, ...processes, savedMethodOf: async () => savedMethod, clock });
   }
 
   async function pass(ms: number): Promise<void> {
@@ -79,6 +83,7 @@ function openShop({ savedMethod }: { savedMethod?: string } = {}) {
   return {
     ...shop,
     pass,
+    handlers,
     checkOut,
     itemsDue: (ms = 0) => itemsDue(now + ms),
     orderOf: async (id: string) => (await createOrderReader(shop).byId(id))!,
@@ -87,6 +92,18 @@ function openShop({ savedMethod }: { savedMethod?: string } = {}) {
     stockOf: async (sku: string, location = 'main') =>
       (await shop.runner.load(stockItem, stockStream({ sku, location }))).state,
   };
+}
+
+/** Four units leave, and whoever sent them dies. */
+async function sendToEast({ runner }: Pick<ReturnType<typeof openShop>, 'runner'>): Promise<void> {
+  const key = { sku: 'MUG', location: 'main' };
+  const movement = { movementId: 'move-1', productId: 'product_MUG', quantity: 4, to: 'east' };
+  await runner.execute(
+    stockItem,
+    stockStream(key),
+    { type: 'TransferOut', ...key, ...movement },
+    { id: 'move-1', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+  );
 }
 
 describe('As time passes', () => {
@@ -151,17 +168,63 @@ describe('As time passes', () => {
     expect(sent).to.match(/is held; resume it/);
   });
 
+  it('what was renewed is renewed again', async () => {
+    const shop = openShop({ savedMethod: 'pm_card_visa' });
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    await shop.pass(6.5 * DAY_MS);
+    await shop.pass(6.5 * DAY_MS);
+    const { earlier, authorisation } = await shop.paymentOf(id);
+    expect(earlier.map(({ status }) => status)).to.deep.equal(['lapsed', 'lapsed']);
+    expect(authorisation).to.include({ status: 'authorised', amount: 1000 });
+  });
+
+  it('an order is held whose renewal is declined, once its money has lapsed; nobody is asked twice', async () => {
+    const shop = openShop({ savedMethod: 'pm_card_visa_chargeDeclined' });
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    await shop.pass(6.5 * DAY_MS);
+    await shop.pass(DAY_MS / 4);
+    expect((await shop.paymentOf(id)).earlier).to.have.length(1);
+    expect(await shop.orderOf(id))
+      .to.include({ paymentStatus: 'authorised' })
+      .and.not.have.property('held');
+    await shop.pass(DAY_MS);
+    expect(await shop.orderOf(id)).to.include({ held: true });
+    expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
+  });
+
+  it('an order is held at the news that its money has lapsed, and again only for another', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    const { paymentId, authorisation } = await shop.paymentOf(id);
+    const origin = { correlationId: 'news', actor: { type: 'process', id: 'bank' } } as const;
+    const held = { authorisation: { status: 'let_go' }, captured: 0, refunds: [] } as const;
+    const hear = () => shop.processes.payments.record(paymentId, authorisation!.operationId, held, { origin });
+    await hear();
+    expect(await shop.orderOf(id)).to.include({ held: true });
+    await shop.call(`post /v1/orders/${id}/resume`, { caller: SUPPORT });
+    await hear();
+    expect(await shop.orderOf(id)).not.to.have.property('held');
+  });
+
+  it('units arrive once, however late the agenda hears that they have', async () => {
+    const shop = openShop();
+    await sell(shop, 'MUG', 500);
+    await sendToEast(shop);
+    const [item] = (await shop.itemsDue(DAY_MS)).filter(({ kind }) => kind === 'transfer');
+    await shop.pass(60_000);
+    await shop.pass(2 * RETRY_HORIZON_MS);
+    await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'east', quantity: 1 } });
+    await shop.handlers().transfer(item as Extract<AgendaItem, { kind: 'transfer' }>);
+    expect(await shop.stockOf('MUG', 'east')).to.include({ onHand: 5 });
+  });
+
   it('units arrive that have left for another location, even if whoever sent them died', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
-    const key = { sku: 'MUG', location: 'main' };
-    const movement = { movementId: 'move-1', productId: 'product_MUG', quantity: 4, to: 'east' };
-    await shop.runner.execute(
-      stockItem,
-      stockStream(key),
-      { type: 'TransferOut', ...key, ...movement },
-      { id: 'move-1', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
-    );
+    await sendToEast(shop);
     await shop.pass(60_000);
     expect(await shop.stockOf('MUG')).to.include({ onHand: 6 });
     expect(await shop.stockOf('MUG', 'east')).to.include({ onHand: 4 });

@@ -3,7 +3,6 @@ import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import { order } from '../../domain/order/order.js';
 import { isRenewalDue, type Payment, payment } from '../../domain/payment/payment.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -30,29 +29,27 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   const { runner, checkout, settlement, payments, savedMethodOf, clock } = deps;
   const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
 
-  /** What is held is renewed before it lapses if the customer can be charged; an order whose money has lapsed is held. */
+  /** What is held is renewed before it lapses if the customer can be charged; else the provider says when it has. */
   async function lookAfter(paymentId: string): Promise<void> {
     const { state } = await payments.ask(paymentId, { origin: ORIGIN });
     if (!state || !isRenewalDue(state, clock())) return;
-    const after = (await renewed(state)) ?? (await payments.refresh(paymentId, { origin: ORIGIN })).state;
-    if (after?.status === 'lapsed') await hold(after);
+    const method = await methodToRenew(state);
+    if (method === undefined) await payments.refresh(paymentId, { origin: ORIGIN });
+    else await renew(state, method);
   }
 
-  async function renewed({ paymentId, authorisation, earlier }: Payment): Promise<Payment | null | undefined> {
+  /** A card that has declined the renewal is not asked again. */
+  async function methodToRenew({ status, authorisation }: Payment): Promise<string | undefined> {
     const { customerId, method: paidWith } = authorisation!;
-    const method = customerId && (await savedMethodOf(customerId, paidWith));
-    if (!method) return undefined;
+    if (status !== 'authorised' || customerId === undefined) return undefined;
+    return savedMethodOf(customerId, paidWith);
+  }
+
+  async function renew({ paymentId, earlier }: Payment, method: string): Promise<void> {
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
     const command = { type: 'RenewAuthorisation', operationId, method } as const;
     const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
-    return (await payments.ask(paymentId, { origin: ORIGIN, known: state! })).state;
-  }
-
-  async function hold({ orderId, authorisation }: Payment): Promise<void> {
-    const { state } = await runner.load(order, streamOf(orderId));
-    if (state?.status !== 'confirmed') return;
-    const command = { type: 'HoldOrder', reason: 'authorisation_lapsed' } as const;
-    await runner.execute(order, streamOf(orderId), command, metaOf(`${authorisation!.operationId}/hold`));
+    await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }
 
   return {
@@ -67,7 +64,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
         await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`));
       }
     },
-    transfer: (departure) => arrive(runner, departure, { issuedAt: clock(), late: 'search', ...ORIGIN }),
+    transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),
     cart: ({ cartId, idleSince }) =>
       runner.execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`)),
   };

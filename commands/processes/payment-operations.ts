@@ -2,11 +2,12 @@
 // derive from operations that are recorded already, so that any number of workers may ask, at once or again.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { isProblem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { order } from '../../domain/order/order.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
-import type { Authorisation } from '../../domain/payment/ledger.js';
+import { type Authorisation, holderOf, lapsedOf } from '../../domain/payment/ledger.js';
 import { type Payment, type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { dueCall, factsIn, type Held, type ProviderCall, recordOf } from '../../domain/payment/provider-calls.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -89,7 +90,25 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       await enter(run, call.requestedAt, answer);
       if (answer.type === 'RecordUnknown') break;
     }
+    await holdIfLapsed(run);
     return { state: run.state, seen: run.seen };
+  }
+
+  /** Nothing more is sent of an order whose money has lapsed, whoever learns of it; once, for people may resume it. */
+  async function holdIfLapsed({ state, asking, seen }: Run): Promise<void> {
+    const lapsed = state && lapsedOf(state);
+    if (!lapsed) return;
+    const stream = streamOf(state.orderId);
+    const command = { type: 'HoldOrder', reason: 'authorisation_lapsed' } as const;
+    try {
+      const meta = metaOf(asking, `${lapsed.operationId}/hold`, lapsed.requestedAt);
+      const { position } = await runner.execute(order, stream, command, meta);
+      seen.set(stream, position.commitNo);
+    } catch (error) {
+      // It is not confirmed: nothing is sent of it anyway.
+      if (!isProblem(error, 'conflict') && !isProblem(error, 'not_found')) throw error;
+      if (error instanceof StreamBusy) throw error;
+    }
   }
 
   /** True if it is not the same call any more that is due. */
@@ -108,10 +127,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
 
   async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<void> {
     const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
-    const { asking } = run;
-    const meta: CommandMeta =
-      'metaOf' in asking ? asking.metaOf(id) : { id, issuedAt, late: 'search', ...asking.origin };
-    const { state, position } = await runner.execute(payment, run.stream, command, meta);
+    const { state, position } = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));
     run.state = state;
     run.seen.set(run.stream, position.commitNo);
   }
@@ -173,7 +189,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     ask: async (paymentId, asking) => follow(await open(paymentId, asking)),
     async refresh(paymentId, asking) {
       const run = await open(paymentId, asking);
-      const authorisation = run.state?.authorisation;
+      const authorisation = run.state && (holderOf(run.state) ?? run.state.authorisation);
       if (!authorisation) return { state: run.state, seen: run.seen };
       const { orderId } = run.state!;
       const renewal = run.state!.earlier.length > 0;
@@ -189,6 +205,10 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       return follow(run);
     },
   };
+}
+
+function metaOf(asking: Asking, id: string, issuedAt: number): CommandMeta {
+  return 'metaOf' in asking ? asking.metaOf(id) : { id, issuedAt, late: 'search', ...asking.origin };
 }
 
 function requestOf(

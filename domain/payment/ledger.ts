@@ -187,6 +187,12 @@ export function holderOf(state: Payment): Authorisation | undefined {
   return state.void ? undefined : authorisationsOf(state).findLast(({ status }) => status === 'authorised');
 }
 
+/** An authorisation that has lapsed, where nothing is held instead of it. */
+export function lapsedOf(state: Payment): Authorisation | undefined {
+  if (state.void || holderOf(state)) return undefined;
+  return authorisationsOf(state).findLast(({ status }) => status === 'lapsed');
+}
+
 /** What the customer is to pay and nobody has asked to capture, whether or not it is held. */
 export function notCapturedOf(state: Payment): number {
   return firstOf(state).amount - sum(amountsOf(state.captures.filter(stands)));

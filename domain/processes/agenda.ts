@@ -15,7 +15,7 @@ export type AgendaItem =
   | { kind: 'payment'; paymentId: string; orderId: string }
   /** Reservations that run out: each id, and when in ms of the log's clock. */
   | { kind: 'reservations'; sku: string; location: string; expiries: Readonly<Record<string, number>> }
-  /** Units that have left one location and have not arrived at the other. */
-  | ({ kind: 'transfer' } & Extract<StockEvent, { type: 'StockTransferredOut' }>['data'])
+  /** Units that have left one location, `leftAt` in ms of the log's clock, and have not arrived at the other. */
+  | ({ kind: 'transfer'; leftAt: number } & Extract<StockEvent, { type: 'StockTransferredOut' }>['data'])
   /** A cart that may have been left: nothing was heard of it since, in ms of the log's clock. */
   | { kind: 'cart'; cartId: string; idleSince: number };

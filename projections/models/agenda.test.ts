@@ -78,6 +78,15 @@ describe('The agenda', () => {
     expect(agendaAfter(asked, held, ...captured).get(paymentId)).to.equal(null);
     expect(agendaAfter(asked, held, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
     expect(agendaAfter(asked, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
+    const renewed = [
+      of('AuthorisationRequested', 'b'),
+      of('PaymentAuthorised', 'b', { captureBefore: new Date(EPOCH + 9 * RENEW_WITHIN_MS).toISOString() }),
+      of('AuthorisationLapsed', 'a'),
+    ];
+    expect(agendaAfter(asked, held, of('AuthorisationLapsed', 'a')).get(paymentId)).to.equal(null);
+    expect(agendaAfter(asked, held, ...renewed).get(paymentId)).to.include({
+      dueAt: new Date(EPOCH + 8 * RENEW_WITHIN_MS).toISOString(),
+    });
     const refunds = [of('RefundRequested', 'r1'), of('RefundRequested', 'r2'), of('PaymentRefunded', 'r2')];
     expect(agendaAfter(asked, held, ...captured, ...refunds).get(paymentId)).to.include({ dueAt: due(5) });
   });
@@ -109,7 +118,14 @@ describe('The agenda', () => {
       happened(['StockTransferredOut', { ...movement, location: 'main', to: 'east', productId: 'product_1' }]),
       happened(['StockTransferredIn', { ...movement, location: 'east', from: 'main' }]),
     ];
-    const item = { kind: 'transfer', ...movement, location: 'main', to: 'east', productId: 'product_1' };
+    const item = {
+      kind: 'transfer',
+      leftAt: EPOCH + 1_000,
+      ...movement,
+      location: 'main',
+      to: 'east',
+      productId: 'product_1',
+    };
     expect(project(agenda, histories[0]!).get('m')).to.deep.equal({ item, dueAt: due(1) });
     for (const order of [histories, [...histories].reverse()]) {
       expect(project(agenda, order.flat()).get('m')).to.deep.equal({ ended: true });

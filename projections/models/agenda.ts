@@ -23,8 +23,8 @@ export interface AgendaDocument {
   ended?: true;
   /** Of an order: operations that are not settled; of a payment: what its provider was asked. Each with its time, ms. */
   open?: Readonly<Record<string, number>>;
-  /** Of a payment: when its authorisation has to be renewed, ms. */
-  renewAt?: number;
+  /** Of a payment: which authorisation has to be renewed, and when, ms. */
+  renewal?: { operationId: string; at: number };
   /** Of a payment: the latest of its authorisations. A void answers for it, too. */
   authorising?: string;
 }
@@ -121,14 +121,18 @@ const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'Payment
     const { operationId, captureBefore } = event.data;
     const answered = withoutRenewal(paymentBase(before, event));
     if (captureBefore === undefined) return withoutOpen(answered, operationId);
-    return withoutOpen({ ...answered, renewAt: Date.parse(captureBefore) - RENEW_WITHIN_MS }, operationId);
+    const renewal = { operationId, at: Date.parse(captureBefore) - RENEW_WITHIN_MS };
+    return withoutOpen({ ...answered, renewal }, operationId);
   },
 };
 
-/** Nothing is held any more. */
-const letsGo: Handler<AgendaDocument, PaymentOperation> = {
+/** What its renewal holds has a time of its own. */
+const lapses: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationLapsed' }>> = {
   keys: ({ data }) => [data.paymentId],
-  evolve: (before, { data }) => before && withoutOpen(withoutRenewal(before), data.operationId),
+  evolve(before, { data: { operationId } }) {
+    if (!before) return undefined;
+    return withoutOpen(before.renewal?.operationId === operationId ? withoutRenewal(before) : before, operationId);
+  },
 };
 
 const voids: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentVoided' }>> = {
@@ -154,7 +158,7 @@ function paymentBase(before: AgendaDocument | undefined, { data }: PaymentOperat
   return before ?? { item: { kind: 'payment', paymentId, orderId } };
 }
 
-function withoutRenewal({ renewAt: _, ...rest }: AgendaDocument): AgendaDocument {
+function withoutRenewal({ renewal: _, ...rest }: AgendaDocument): AgendaDocument {
   return rest;
 }
 
@@ -194,7 +198,7 @@ function reservationsDocument(item: Extract<AgendaItem, { kind: 'reservations' }
 const leaves: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredOut' }>> = {
   keys: ({ data }) => [data.movementId],
   evolve: (before, { data }, _, at) =>
-    before?.ended ? before : { item: { kind: 'transfer', ...data }, dueAt: timeOf(at + RECOVER_AFTER_MS) },
+    before?.ended ? before : { item: { kind: 'transfer', leftAt: at, ...data }, dueAt: timeOf(at + RECOVER_AFTER_MS) },
 };
 
 const arrives: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransferredIn' }>> = {
@@ -253,7 +257,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     PaymentAuthorised: authorises,
     PaymentActionRequired: answers,
     AuthorisationDeclined: answers,
-    AuthorisationLapsed: letsGo,
+    AuthorisationLapsed: lapses,
     CaptureRequested: captures,
     PaymentCaptured: answers,
     CaptureFailed: answers,
@@ -285,7 +289,7 @@ function withoutOpen(document: AgendaDocument, operationId: string): AgendaDocum
 
 function openDocument({ dueAt: _, ...document }: AgendaDocument): AgendaDocument | null {
   const times = Object.values(document.open ?? {}).map((at) => at + RECOVER_AFTER_MS);
-  if (document.renewAt !== undefined) times.push(document.renewAt);
+  if (document.renewal) times.push(document.renewal.at);
   return times.length === 0 ? null : { ...document, dueAt: timeOf(Math.min(...times)) };
 }
 
