@@ -67,6 +67,15 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 3, CUP: 1 });
   });
 
+  it('gets all lines of a guest with two carts, even if the second is found by a repeat of the request', async () => {
+    await fillFor(ADA);
+    await fillFor(GUEST, { MUG: 1 });
+    await fillFor(GUEST, { CUP: 2 });
+    await merge('again');
+    await merge('again');
+    expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 1, CUP: 2 });
+  });
+
   it('gets the lines that the guest still adds meanwhile', async () => {
     const own = await fillFor(ADA, { MUG: 1 });
     const guests = await fillFor(GUEST, { CUP: 1 });

@@ -63,7 +63,10 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
     return cartId;
   }
 
-  /** The guest's cart is closed only in the state in which its lines were taken, so that none is left behind. */
+  /**
+   * The guest's cart is closed only in the state in which its lines were taken, so that none is left behind. The command
+   * names it: a repeat of the request may find that cart closed, and bring over another one.
+   */
   async function bringOver(fromCartId: string, toCartId: string, { command }: EndpointRequest): Promise<void> {
     const from = streamOf(fromCartId);
     for (let round = 0; round < MERGE_ROUNDS; round++) {
@@ -71,7 +74,12 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
       const { status, currency, lines } = state!;
       if (status === 'submitted' || status === 'merged') return;
       const merged: CartCommand = { type: 'MergeCart', fromCartId, currency, lines };
-      await runner.execute(cart, streamOf(toCartId), merged, beside(command(`merge ${position.version}`)));
+      await runner.execute(
+        cart,
+        streamOf(toCartId),
+        merged,
+        beside(command(`merge ${fromCartId} ${position.version}`)),
+      );
       const handOver: CartCommand = { type: 'HandOverCart', toCartId };
       const meta = { ...beside(command(`hand over ${position.version}`)), expectedVersion: position.version };
       try {
