@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { customerOf, ROLES } from './endpoint.js';
+import { customerOf, endpoint, ROLES } from './endpoint.js';
 import { isProblem } from './errors.js';
 
 describe('The caller of an endpoint', () => {
@@ -16,5 +16,19 @@ describe('The caller of an endpoint', () => {
       expect(isProblem(problem, 'forbidden'), String(problem)).to.equal(true);
       expect(String(problem)).to.contain('POST /v1/sessions');
     }
+  });
+});
+
+describe('An endpoint', () => {
+  it('is what it was said to be', () => {
+    const said = {
+      method: 'get',
+      path: '/v1/ping',
+      summary: 'Answers',
+      roles: ['public'],
+      answers: {},
+      handle: async () => ({ status: 204 }),
+    } as const;
+    expect(endpoint(said)).to.equal(said);
   });
 });

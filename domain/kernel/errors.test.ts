@@ -37,7 +37,8 @@ describe('Errors', () => {
     expect(new CommitTooLarge('order#1', 9, 8).code).to.equal('too_large');
     expect(new Unavailable('Redis', 'no answer.')).to.include({ code: 'unavailable', engine: 'Redis', retryAfter: 1 });
     expect(new ClockSkew('Redis', 3_000, 2_000)).to.include({ code: 'unavailable', retryAfter: 30 });
-    expect(new Problem('conflict', 'No.').extra).to.deep.equal({});
+    const { extra, seen } = new Problem('conflict', 'No.');
+    expect({ extra, seen: [...seen] }).to.deep.equal({ extra: {}, seen: [] });
   });
 
   it('are problems if the caller is to be told, of one code or of any', () => {

@@ -44,12 +44,12 @@ export function sum(amounts: Iterable<number>): number {
  */
 export function allocate(amount: number, weights: readonly number[]): number[] {
   const whole = BigInt(sum(weights));
-  const shares = weights.map((weight, index) => {
+  const shares = weights.map((weight) => {
     const exact = BigInt(amount) * BigInt(weight);
-    return { index, part: Number(exact / whole), remainder: exact % whole };
+    return { part: Number(exact / whole), remainder: exact % whole };
   });
   const missing = amount - sum(shares.map(({ part }) => part));
-  const byRemainder = [...shares].sort((a, b) => Number(b.remainder - a.remainder) || a.index - b.index);
+  const byRemainder = [...shares].sort((a, b) => Number(b.remainder - a.remainder));
   for (const share of byRemainder.slice(0, missing)) share.part += 1;
   return shares.map(({ part }) => part);
 }
