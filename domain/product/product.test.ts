@@ -72,6 +72,11 @@ describe('A product', () => {
     ).to.deep.equal({ title: 'Cup', brand: 'Clay' });
   });
 
+  it('keeps what a revision does not name', () => {
+    const revise = { type: 'ReviseProduct', changes: { title: 'Mug', brand: undefined } } as unknown as ProductCommand;
+    given([drafted]).when(revise).then([]);
+  });
+
   it('is published once a variant has a price', () => {
     given([drafted]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
     given([drafted, unpricedAdded]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
