@@ -80,6 +80,12 @@ describe('the OpenAPI document', () => {
     expect(document.paths?.['/v1/sessions']?.post?.requestBody).to.include({ required: false });
   });
 
+  it('says what problems have besides, and leaves room for more', () => {
+    const { Problem } = document.components?.schemas ?? {};
+    expect(Problem).not.to.deep.include({ additionalProperties: false });
+    expect(Problem).to.have.property('properties').that.includes.keys('declineCode', 'available', 'changes');
+  });
+
   it('says which header signs a body that may hold anything', () => {
     const post = document.paths?.['/v1/news']?.post;
     const signature = post?.parameters?.find((one) => 'name' in one && one.name === 'News-Signature');

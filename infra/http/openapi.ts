@@ -9,13 +9,15 @@ import {
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { moneySchema } from '../../domain/kernel/money.js';
 import { type HttpProblemCode, PROBLEMS } from './problems.js';
 import { schemasOf } from './validation.js';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
+/** Loose: a problem may have members of its own, as RFC 9457 has it. */
 const problemSchema = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),
@@ -23,6 +25,12 @@ const problemSchema = z
     instance: z.string(),
     code: z.string().meta({ description: 'Stable; clients branch on it.' }),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    declineCode: z.string().optional().meta({ description: 'Of `payment_declined`' }),
+    available: z.record(z.string(), z.int()).optional().meta({ description: 'Of `out_of_stock`, by SKU' }),
+    changes: z
+      .array(z.object({ sku: z.string(), was: moneySchema, now: moneySchema }))
+      .optional()
+      .meta({ description: 'Of `price_changed`' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
 
