@@ -4,6 +4,7 @@ import { catalogue } from '../../domain/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
+import { freshName } from '../engines.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
 import {
@@ -18,7 +19,7 @@ import {
   tell,
 } from './stories.js';
 import { createClock, createFreeTurns, createTurns } from './turns.js';
-import { createWorld, type Plant, type World } from './world.js';
+import { createWorld, type Plant, type World, type WorldOptions } from './world.js';
 
 /** About as many appends and calls as a history has. */
 const EFFECTS = 400;
@@ -39,10 +40,10 @@ export interface History {
   faults: readonly Fault[];
 }
 
-export const histories = (prefix = 'M'): fc.Arbitrary<History> =>
+export const histories = (): fc.Arbitrary<History> =>
   fc.record({
     seed: fc.nat(),
-    scene: scenes(prefix),
+    scene: scenes,
     rounds: fc
       .tuple(
         fc.array(purchases, { minLength: 1, maxLength: 5 }),
@@ -52,7 +53,7 @@ export const histories = (prefix = 'M'): fc.Arbitrary<History> =>
     faults: faultsWithin(EFFECTS, MAX_FAULTS),
   });
 
-const codec = createCommitCodec(catalogue);
+export const codec = createCommitCodec(catalogue);
 
 /** In memory, where the same history always goes the same way. */
 export function playInMemory(history: History, plant?: Plant): Promise<void> {
@@ -63,18 +64,17 @@ export function playInMemory(history: History, plant?: Plant): Promise<void> {
   return play(history, createWorldOf(history, { clock, turns, openStore, ...(plant && { plant }) }));
 }
 
-/** On an engine, at its own pace. */
-export function playOn(history: History, openStore: () => EventStore): Promise<void> {
+/** On an engine, at its own pace; under names of its own, because histories share its tables. */
+export function playOn(openStore: () => EventStore, given: History): Promise<void> {
+  const prefix = freshName('M').toUpperCase();
+  const history = { ...given, scene: { ...given.scene, prefix } };
   const clock = createClock(Date.now());
   return play(history, createWorldOf(history, { clock, turns: createFreeTurns(history.seed, clock), openStore }));
 }
 
-function createWorldOf(
-  { faults, scene }: History,
-  options: Omit<Parameters<typeof createWorld>[0], 'faults' | 'callers'>,
-) {
+function createWorldOf({ faults, scene }: History, options: Omit<WorldOptions, 'faults' | 'callers' | 'prefix'>) {
   const { customers, guests } = peopleOf(scene);
-  return createWorld({ ...options, faults, callers: [...customers, ...guests] });
+  return createWorld({ ...options, faults, callers: [...customers, ...guests], prefix: scene.prefix });
 }
 
 async function play({ scene, rounds }: History, world: World): Promise<void> {

@@ -44,6 +44,8 @@ export interface WorldOptions {
   openStore: () => EventStore;
   faults: readonly Fault[];
   callers: readonly Caller[];
+  /** What the keys of its requests, and so the ids of what they make, begin with. */
+  prefix: string;
   plant?: Plant;
 }
 
@@ -84,7 +86,7 @@ export interface World {
 
 class Died extends Error {}
 
-export function createWorld({ turns, clock, openStore, faults, callers, plant = {} }: WorldOptions): World {
+export function createWorld({ turns, clock, openStore, faults, callers, prefix, plant = {} }: WorldOptions): World {
   const commits: Commit[] = [];
   const bugs: unknown[] = [];
   const loose = new Set<Promise<unknown>>();
@@ -264,7 +266,7 @@ export function createWorld({ turns, clock, openStore, faults, callers, plant = 
       effects.calm();
     },
     async ask(target, call) {
-      const asked = { ...call, key: call.key ?? `k${keys++}`, issuedAt: clock() };
+      const asked = { ...call, key: `${prefix}${keys++}`, issuedAt: clock() };
       try {
         const answer = await persist(({ shop }) => shop.call(target, asked));
         return answer ? { answer } : { unheard: true };

@@ -1,0 +1,42 @@
+// The same histories on real engines, where requests overlap as they please; faults come from the ports.
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import fc from 'fast-check';
+import type { Pool } from 'pg';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import * as dynamodb from '../../infra/event-store/dynamodb.js';
+import * as postgres from '../../infra/event-store/postgres.js';
+import { createPool } from '../../infra/postgres.js';
+import { describeOnAws } from '../aws.js';
+import { describeWith, freshName } from '../engines.js';
+import { codec, histories, playOn } from './history.js';
+
+const ON_POSTGRES = 20;
+const ON_DYNAMODB = 10;
+
+function keepsItsPromises(openStore: () => EventStore, numRuns: number): void {
+  it('keeps its promises whatever happens to it', async () => {
+    const property = fc.asyncProperty(histories(), (history) => playOn(openStore, history));
+    // What went wrong once need not go wrong again, so nothing is shrunk.
+    await fc.assert(property, { numRuns, endOnFailure: true });
+  }).timeout(0);
+}
+
+describeWith('postgres', 'The shop on Postgres', (engines) => {
+  let pool: Pool;
+  before(async () => {
+    pool = createPool({ url: await engines.freshDatabase() });
+    await postgres.createEventsTable(pool);
+  });
+  after(() => pool.end());
+  keepsItsPromises(() => postgres.createPostgresEventStore({ pool, codec }), ON_POSTGRES);
+});
+
+describeOnAws('The shop on DynamoDB', (aws) => {
+  const table = freshName('events');
+  let client: DynamoDBClient;
+  before(async () => {
+    client = aws.dynamodb();
+    await dynamodb.createEventsTable({ client, table });
+  });
+  keepsItsPromises(() => dynamodb.createDynamoEventStore({ client, table, codec }), ON_DYNAMODB);
+});
