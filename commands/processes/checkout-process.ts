@@ -6,6 +6,7 @@ import { type Cart, cart } from '../../domain/cart/cart.js';
 import { coupon } from '../../domain/coupon/coupon.js';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, Problem, type Rejection, reject, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
@@ -31,7 +32,7 @@ import {
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { PaymentOperations } from './payment-operations.js';
 
@@ -72,8 +73,9 @@ interface Run {
   state: Checkout;
   payment?: Payment;
   origin: Origin;
-  /** Commit time of what was last recorded: everything that follows from it is later. */
+  /** Of the record: commit time of the last outcome, which everything that follows from it is later than, and version. */
   at: Hlc;
+  version: number;
   seen: Map<StreamId, number>;
 }
 
@@ -89,7 +91,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       ...(occurredAt !== undefined && { occurredAt }),
     };
     const { state, position } = await runner.execute(checkout, stream, start, meta);
-    return follow({ stream, state: state!, origin, at: position.at, seen: new Map([[stream, position.commitNo]]) });
+    return follow(runFrom(stream, origin, state!, position));
   }
 
   async function resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
@@ -97,7 +99,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
     const stream = streamOf(checkoutId);
     const origin: Origin = { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
     const { state, position } = await runner.load(checkout, stream);
-    if (state) return follow({ stream, state, origin, at: position.at, seen: new Map([[stream, position.commitNo]]) });
+    if (state) return follow(runFrom(stream, origin, state, position));
     const submitted = cartId && (await runner.load(cart, streamOf(cartId))).state;
     return submitted && isSubmittedAs(submitted, orderId) ? run(checkoutOfCart(submitted), origin) : undefined;
   }
@@ -109,8 +111,8 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       if (!due) break;
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
-      await record(run, outcome);
-      if (run.state.phase === 'unknown' || run.state.phase === 'waiting') break;
+      const isRecorded = await record(run, outcome);
+      if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) break;
     }
     const { state, seen, payment } = run;
     return { checkout: state, seen, ...(payment && { payment }) };
@@ -178,12 +180,17 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
     return { rejections, state };
   }
 
-  async function record(run: Run, outcome: CheckoutOutcome): Promise<void> {
-    const meta = metaOf(run, outcomeCommandId(outcome));
-    const { state, position } = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
-    run.state = state!;
-    run.at = position.at;
-    run.seen.set(run.stream, position.commitNo);
+  /** False if others have gone on meanwhile: what came of our steps is of no account then, their record is followed. */
+  async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
+    const meta = { ...metaOf(run, outcomeCommandId(outcome)), expectedVersion: run.version };
+    try {
+      move(run, await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta));
+      return true;
+    } catch (error) {
+      if (!isProblem(error, 'version_mismatch')) throw error;
+      move(run, await runner.load(checkout, run.stream));
+      return false;
+    }
   }
 
   /** While the customer has to act, nothing is due with the provider, which may know already that it is done. */
@@ -210,6 +217,17 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
   }
 
   return { run, resume };
+}
+
+function runFrom(stream: StreamId, origin: Origin, state: Checkout, { at, version, commitNo }: Position): Run {
+  return { stream, state, origin, at, version, seen: new Map([[stream, commitNo]]) };
+}
+
+function move(run: Run, { state, position }: Loaded<Checkout | null>): void {
+  run.state = state!;
+  run.at = position.at;
+  run.version = position.version;
+  run.seen.set(run.stream, position.commitNo);
 }
 
 function isSubmittedAs(submitted: Cart, orderId: string): boolean {

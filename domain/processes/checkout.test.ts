@@ -328,7 +328,9 @@ describe('The record of a checkout', () => {
     expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, expired, refused]);
     expect(entered(started, acting)).to.deep.equal([authorised, declined, unknown, expired, refused]);
     expect(entered(started, authorised)).to.deep.equal([short, refused, completed]);
-    for (const failure of [short, declined, refused]) expect(entered(started, failure)).to.deep.equal([failed]);
+    for (const failure of [short, declined, refused]) {
+      expect(entered(started, failure)).to.deep.equal([completed, failed]);
+    }
     expect(entered(started, authorised, completed)).to.deep.equal([]);
     expect(entered(started, short, failed)).to.deep.equal([]);
     expect(entered(startedAtOnce)).to.deep.equal([completed]);
@@ -389,6 +391,15 @@ describe('The record of a checkout', () => {
     });
     expect(outcomeOfRejections(stateAfter(started, short), 'release', [released])).to.equal(undefined);
     expect(outcomeOfRejections(stateAfter(startedAtOnce), 'take', [noMugs])).to.equal(undefined);
+  });
+
+  it('is of a sale after all if the order was confirmed before it could be rejected', () => {
+    const confirmed = reject('conflict', 'order_7 is confirmed; it cannot be rejected.');
+    expect(nextSteps(stateAfter(started, short), TEST_NOW)?.steps[0]?.name).to.equal('reject');
+    expect(outcomeOfRejections(stateAfter(started, short), 'reject', [confirmed])).to.deep.equal(completed);
+    expect(stateAfter(started, short, completed))
+      .to.include({ phase: 'completed' })
+      .and.not.have.property('failure');
   });
 
   it('follows what the provider said', () => {

@@ -5,7 +5,8 @@
 //    │  ├► waiting ──┤   │                        the customer has to act, but not for ever
 //    │  ├► unknown ──┘   │                        the provider is asked again, the stock stays reserved
 //    │  └► started       │                        stock is short here: once more, from other locations
-//    └───────────────────┴──────► failing ──► failed     void, release, reject, reopen
+//    └───────────────────┴──────► failing ──► failed     reject, void, release, reopen
+//                                    └──────► completed  the order says that another worker has sold it meanwhile
 import type { Cart, CartCommand } from '../cart/cart.js';
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { Decider } from '../kernel/decider.js';
@@ -145,10 +146,10 @@ export function nextSteps(
     case 'failing':
       return {
         steps: [
+          step.reject(reasonOf(failure!), failure!.detail),
           step.void(),
           step.release(),
           ...step.giveBack(),
-          step.reject(reasonOf(failure!), failure!.detail),
           ...step.reopen(failure!),
         ],
         outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: reasonOf(failure!) } },
@@ -160,7 +161,7 @@ export function nextSteps(
 }
 
 /**
- * What to record when commands of a step were rejected. Nothing for an undoing, which has to succeed some time, and for
+ * What to record when commands of a step were rejected. An order that cannot be rejected is confirmed. Nothing for an undoing, which has to succeed some time, and for
  * an order dispatched at once: the goods are gone, so the books have to be mended and the process run again.
  */
 export function outcomeOfRejections(
@@ -168,6 +169,7 @@ export function outcomeOfRejections(
   step: string,
   rejections: readonly Rejection[],
 ): CheckoutOutcome | undefined {
+  if (phase === 'failing' && step === 'reject') return { type: 'CheckoutCompleted', data: { checkoutId } };
   if (phase === 'failing' || order.dispatch === 'at_once') return undefined;
   const other = rejections.find(({ rejected }) => rejected !== 'out_of_stock');
   if (other) {
@@ -232,7 +234,7 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
   ],
   /** What was held may have expired and been sold. */
   authorised: ['CheckoutCompleted', 'CheckoutStockShort', 'CheckoutRefused'],
-  failing: ['CheckoutFailed'],
+  failing: ['CheckoutFailed', 'CheckoutCompleted'],
   completed: [],
   failed: [],
 };
@@ -284,8 +286,10 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
     }
     case 'CheckoutRefused':
       return { ...known, phase: 'failing', failure: reject(data.code as ProblemCode, data.detail) };
-    case 'CheckoutCompleted':
-      return { ...known, phase: 'completed' };
+    case 'CheckoutCompleted': {
+      const { failure, ...sold } = known;
+      return { ...sold, phase: 'completed' };
+    }
     case 'CheckoutFailed':
       return { ...known, phase: 'failed' };
   }
@@ -402,11 +406,12 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
         { type: 'FulfilOrder', fulfilmentId: keyOfOperation('dispatch'), settled: true },
       ),
 
-    /** First: as long as money may be held, the stock is. */
+    /** First: it is the order that says whether it is given up, or another worker has confirmed it meanwhile. */
+    reject: (reason: string, detail: string) => toOrder('reject', { type: 'RejectOrder', reason, detail }),
+    /** Before the stock is let go: as long as money may be held, it is. */
     void: () => toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
     release: () => releaseAll(rounds),
     giveBack: () => toCoupons('give back', (code) => ({ type: 'ReleaseRedemption', code, orderId })),
-    reject: (reason: string, detail: string) => toOrder('reject', { type: 'RejectOrder', reason, detail }),
     reopen({ rejected, extra }: Rejection): CheckoutStep[] {
       if (!cartId) return [];
       const available = extra?.available as Record<string, number> | undefined;

@@ -1,0 +1,111 @@
+// Two workers at one piece of work, of which one stands still at the worst moment: a request that waits for its provider
+// while the provider's own news, or the agenda, goes on with the same order.
+import { expect } from 'chai';
+import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import { streamOf } from '../domain/kernel/id.js';
+import { order } from '../domain/order/order.js';
+import { heldOf, payment } from '../domain/payment/payment.js';
+import { checkout, RESERVATION_MS } from '../domain/processes/checkout.js';
+import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
+import { createShop, fill, type Shop, type ShopOptions, sell } from './shop.js';
+
+const MUG = { sku: 'MUG', location: 'main' };
+
+/** A second process on the log of a shop, which rests before the first command of which `at` is true until it may go on. */
+function slowly(first: Shop, at: (command: { type: string }) => boolean, options: ShopOptions = {}) {
+  let go = () => {};
+  let reached = () => {};
+  const mayGo = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const isThere = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const through = (runner: CommandRunner): CommandRunner => ({
+    ...runner,
+    async execute(decider, stream, command, meta) {
+      if (at(command as { type: string })) {
+        reached();
+        await mayGo;
+      }
+      return runner.execute(decider, stream, command, meta);
+    },
+  });
+  return { ...createShop({ ...options, log: first.log, through }), go, isThere };
+}
+
+const records = (type: string) => (command: { type: string; outcome?: { type: string } }) =>
+  command.outcome?.type === type;
+
+async function stock({ runner }: Shop, command: StockCommand, at = Date.now()): Promise<void> {
+  const id = `${command.type} ${'reservationId' in command ? command.reservationId : ''}`;
+  const meta = { id, issuedAt: at, correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
+  await runner.execute(stockItem, stockStream(MUG), command, meta);
+}
+
+/** A cart of two mugs that somebody has submitted; the order that it becomes. */
+async function submitted(shop: Shop, mugs: number): Promise<{ orderId: string; cartId: string }> {
+  await sell(shop, 'MUG', 500, mugs);
+  const cartId = await fill(shop, { MUG: 2 });
+  await shop.submit(cartId);
+  return { cartId, orderId: cartId.replace('cart', 'order') };
+}
+
+async function expectSold({ runner }: Shop, orderId: string): Promise<void> {
+  const of = (prefix: string) => streamOf(orderId.replace('order', prefix));
+  expect((await runner.load(order, of('order'))).state).to.include({ status: 'confirmed' });
+  expect((await runner.load(checkout, of('checkout'))).state).to.include({ phase: 'completed' });
+  expect(heldOf((await runner.load(payment, of('payment'))).state!)).to.equal(1000);
+  expect((await runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 2 });
+}
+
+describe('A worker that comes late', () => {
+  it('does not undo what was sold since it found the stock short', async () => {
+    const shop = createShop();
+    const { orderId, cartId } = await submitted(shop, 2);
+    const other = { ...MUG, reservationId: 'other' };
+    await stock(shop, { type: 'ReserveStock', ...other, quantity: 1 });
+
+    const late = slowly(shop, records('CheckoutStockShort'));
+    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    await late.isThere;
+    await stock(shop, { type: 'ReleaseReservation', ...other });
+    const quick = slowly(shop, records('CheckoutCompleted'));
+    const quickRun = quick.processes.checkout.resume(orderId, cartId);
+    await quick.isThere;
+    late.go();
+    await lateRun;
+    quick.go();
+    await quickRun;
+    await expectSold(shop, orderId);
+  });
+
+  it('does not undo what was sold since its reservation ran out', async () => {
+    let now = Date.now();
+    const clock = () => now;
+    const shop = createShop({ clock });
+    const { orderId, cartId } = await submitted(shop, 2);
+    const authorised = slowly(shop, ({ type }) => type === 'CommitReservation', { clock });
+    const late = slowly(shop, records('CheckoutStockShort'), { clock });
+    const quick = slowly(shop, records('CheckoutCompleted'), { clock });
+
+    const dead = authorised.processes.checkout.resume(orderId, cartId);
+    await authorised.isThere;
+    now += RESERVATION_MS;
+    await stock(shop, { type: 'ExpireReservation', ...MUG, reservationId: orderId }, now);
+    const other = { ...MUG, reservationId: 'other' };
+    await stock(shop, { type: 'ReserveStock', ...other, quantity: 1 }, now);
+    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    await late.isThere;
+    await stock(shop, { type: 'ReleaseReservation', ...other }, now);
+    const quickRun = quick.processes.checkout.resume(orderId, cartId);
+    await quick.isThere;
+    late.go();
+    await lateRun;
+    quick.go();
+    await quickRun;
+    authorised.go();
+    await dead;
+    await expectSold(shop, orderId);
+  });
+});
