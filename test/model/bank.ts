@@ -42,6 +42,7 @@ export interface Books {
   held: number;
   captured: number;
   refunded: number;
+  /** The latest authorisation, with something that was never captured. */
   lapsed: boolean;
 }
 
@@ -171,7 +172,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
         held: sum(own.filter(isHeld).map(({ request, captured }) => request.amount.amount - captured)),
         captured: sum(own.map(({ captured }) => captured)),
         refunded: sum(own.map(refundedOf)),
-        lapsed: own.some(({ status }) => status === 'lapsed'),
+        lapsed: own.at(-1)?.status === 'lapsed',
       };
     },
   };

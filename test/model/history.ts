@@ -5,6 +5,7 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { freshName } from '../engines.js';
+import { CARDS } from './bank.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
 import {
@@ -72,9 +73,13 @@ export function playOn(openStore: () => EventStore, given: History): Promise<voi
   return play(history, createWorldOf(history, { clock, turns: createFreeTurns(history.seed, clock), openStore }));
 }
 
-function createWorldOf({ faults, scene }: History, options: Omit<WorldOptions, 'faults' | 'callers' | 'prefix'>) {
+function createWorldOf(
+  { faults, scene }: History,
+  options: Omit<WorldOptions, 'faults' | 'callers' | 'savedCards' | 'prefix'>,
+) {
   const { customers, guests } = peopleOf(scene);
-  return createWorld({ ...options, faults, callers: [...customers, ...guests], prefix: scene.prefix });
+  const savedCards = new Map([[customers[0]!.id, CARDS.visa]]);
+  return createWorld({ ...options, faults, callers: [...customers, ...guests], savedCards, prefix: scene.prefix });
 }
 
 async function play({ scene, rounds }: History, world: World): Promise<void> {

@@ -82,6 +82,10 @@ function boughtBy(commits: readonly Commit[]): Bought {
 function stockIsKept({ streams, orders }: Books, say: Broken): void {
   const came = new Map<string, number>();
   const there = new Map<string, number>();
+  // Stock follows an order once it is settled; whether that may take so long is another law.
+  const behind = new Set(
+    orders.flatMap(({ state }) => (state.unsettled.length > 0 ? state.lines.map(({ sku }) => sku) : [])),
+  );
   for (const [stream, commits] of ofCategory(streams, 'stock')) {
     const levels = { onHand: 0, reserved: 0, committed: 0, backorder: 0 };
     const { sku, location } = commits[0]!.events[0]!.data as { sku: string; location: string };
@@ -98,14 +102,17 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
         .flatMap(({ state }) => state.parcels.filter((parcel) => parcel.sku === sku && parcel.location === location))
         .map(({ quantity }) => quantity),
     );
-    if (levels.committed !== owed) say(`${stream} holds what confirmed orders get: ${levels.committed}, not ${owed}`);
+    if (levels.committed !== owed && !behind.has(sku)) {
+      say(`${stream} holds what confirmed orders get: ${levels.committed}, not ${owed}`);
+    }
   }
   for (const [sku, units] of there) {
     const lines = orders.flatMap(({ state }) => state.lines.filter((line) => line.sku === sku));
     const kept = sum(lines.map(({ fulfilled }) => fulfilled));
     const restocked = sum(orders.map((bought) => restockedBy(bought, sku)));
     const expected = came.get(sku)! - kept + restocked;
-    if (units !== expected) say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
+    if (units !== expected && !behind.has(sku))
+      say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
   }
 }
 

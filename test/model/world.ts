@@ -44,6 +44,8 @@ export interface WorldOptions {
   openStore: () => EventStore;
   faults: readonly Fault[];
   callers: readonly Caller[];
+  /** By customer. */
+  savedCards: ReadonlyMap<string, string>;
   /** What the keys of its requests, and so the ids of what they make, begin with. */
   prefix: string;
   plant?: Plant;
@@ -86,7 +88,16 @@ export interface World {
 
 class Died extends Error {}
 
-export function createWorld({ turns, clock, openStore, faults, callers, prefix, plant = {} }: WorldOptions): World {
+export function createWorld({
+  turns,
+  clock,
+  openStore,
+  faults,
+  callers,
+  savedCards,
+  prefix,
+  plant = {},
+}: WorldOptions): World {
   const commits: Commit[] = [];
   const bugs: unknown[] = [];
   const loose = new Set<Promise<unknown>>();
@@ -148,7 +159,7 @@ export function createWorld({ turns, clock, openStore, faults, callers, prefix, 
       checkout,
       settlement,
       payments,
-      savedMethodOf: async () => undefined,
+      savedMethodOf: async (customerId) => savedCards.get(customerId),
       clock,
     });
     const onError = (_: unknown, error: unknown) => void (isExpected(error) || bugs.push(error));
