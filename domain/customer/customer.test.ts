@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
 import { customer } from './customer.js';
 import type { CustomerEvent } from './events.js';
@@ -40,6 +41,12 @@ describe('A customer', () => {
     given([saved('pm_card_visa'), removed])
       .when(save)
       .then([saved('pm_card_visa')]);
+  });
+
+  it('loses the method that is removed, and no other', () => {
+    const methods = ['pm_card_visa', 'pm_card_amex'];
+    expect(given(methods.map(saved)).state.methods).to.deep.equal(methods);
+    expect(given([...methods.map(saved), removed]).state.methods).to.deep.equal(['pm_card_amex']);
   });
 
   it('saves twenty methods at most', () => {
