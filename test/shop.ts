@@ -16,6 +16,7 @@ import { orderLines } from '../domain/order/order.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
+import { rememberOwnCommits } from '../infra/event-store/own-commits.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { callerOf } from './call-endpoint.js';
@@ -67,7 +68,8 @@ export function createShop({
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
-  const runner = through(createCommandRunner({ store, catalogue, personal, clock, ...caches }));
+  const own = rememberOwnCommits(store);
+  const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const call = callerOf(
@@ -80,7 +82,7 @@ export function createShop({
         skuOwners,
         allocator,
         currentCarts: { of: currentCartOf ?? newestOpenCartOf },
-        orders: createOrderReader({ store, personal }),
+        orders: createOrderReader({ store, personal, upTo: own.ownCommits.upTo }),
         checkout,
         settlement,
         payments,

@@ -23,9 +23,9 @@ const checkoutBody = z.strictObject({
   total: moneySchema.optional().meta({ description: 'What the cart showed: if it costs more now, that is told first' }),
 });
 
-/** Reads an order as its customer sees it, from its streams: never behind. */
+/** Reads an order as its customer sees it, from its streams: never behind. What the caller has just written need not be read. */
 interface OrderReader {
-  byId(orderId: string): Promise<OrderView | undefined>;
+  byId(orderId: string, written?: ReadonlyMap<StreamId, number>): Promise<OrderView | undefined>;
 }
 
 export interface CheckoutEndpointDeps {
@@ -55,7 +55,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
       if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
       throw new Problem(failure.rejected, failure.detail, failure.extra, written);
     }
-    const view = await orders.byId(orderId);
+    const view = await orders.byId(orderId, seen);
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
       body: view,

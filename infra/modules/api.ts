@@ -18,10 +18,10 @@ import {
   CLOCK,
   ENDPOINTS,
   ENGINES,
-  EVENT_STORE,
   IDEMPOTENCY,
   LOG,
   METRICS,
+  OWN_STORE,
   PAYMENT_ENDPOINTS,
   PAYMENT_SERVICE,
   PAYMENTS,
@@ -46,7 +46,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       (
         runner,
         checkout,
-        store,
+        { store, ownCommits },
         personal,
         sessions,
         tokens,
@@ -61,7 +61,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         ofPayments,
       ) => {
         const { publishableKey } = service;
-        const orders = createOrderReader({ store, personal });
+        const orders = createOrderReader({ store, personal, upTo: ownCommits.upTo });
         const currentCarts: CurrentCarts = {
           async of(customerId, request) {
             await caughtUp('The current carts', visibility.currentCarts, request);
@@ -100,7 +100,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       [
         RUNNER,
         CHECKOUT,
-        EVENT_STORE,
+        OWN_STORE,
         PERSONAL_DATA,
         SESSIONS,
         TOKENS,

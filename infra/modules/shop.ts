@@ -12,6 +12,7 @@ import { catalogue } from '../../domain/events.js';
 import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createCommitCodec } from '../event-store/codec.js';
+import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { projectionMetrics } from './projection-metrics.js';
@@ -25,6 +26,7 @@ import {
   EVENT_STORE,
   LOG,
   METRICS,
+  OWN_STORE,
   PAYMENT_SERVICE,
   PAYMENTS,
   PERSONAL_DATA,
@@ -69,9 +71,11 @@ export const shopModule = new ContainerModule(({ bind }) => {
     )
     .inSingletonScope();
 
+  bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]).inSingletonScope();
+
   bind(RUNNER)
     .toResolvedValue(
-      (store, snapshots, personal, clock, log) =>
+      ({ store }, snapshots, personal, clock, log) =>
         createCommandRunner({
           store,
           snapshots,
@@ -80,7 +84,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
           catalogue,
           onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
         }),
-      [EVENT_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
+      [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
     )
     .inSingletonScope();
 

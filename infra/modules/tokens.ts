@@ -37,6 +37,7 @@ import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { CommitCodec } from '../event-store/codec.js';
+import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -108,6 +109,8 @@ export const ENGINES = token<readonly Engine[]>('Engines');
 
 export const CODEC = token<CommitCodec>('CommitCodec');
 export const EVENT_STORE = token<EventStore>('EventStore');
+/** The same, and what this process has written through it. */
+export const OWN_STORE = token<ReturnType<typeof rememberOwnCommits>>('OwnStore');
 export const SNAPSHOTS = token<SnapshotStore>('SnapshotStore');
 export const FEED = token<ChangeFeed>('ChangeFeed');
 export const SUBJECT_KEYS = token<SubjectKeys>('SubjectKeys');

@@ -14,19 +14,26 @@ import { openedOrder } from './opened-order.js';
 export interface OrderReaderDeps {
   store: Pick<EventStore, 'read'>;
   personal: Pick<PersonalData, 'open'>;
+  /** The whole stream up to this commit, if it is at hand. */
+  upTo?: (stream: StreamId, commitNo: number) => readonly Commit[] | undefined;
 }
 
-export function createOrderReader({ store, personal }: OrderReaderDeps) {
-  async function commitsOf(stream: StreamId): Promise<Commit[]> {
+export function createOrderReader({ store, personal, upTo = () => undefined }: OrderReaderDeps) {
+  async function commitsOf(stream: StreamId, written?: number): Promise<readonly Commit[]> {
+    const atHand = written && upTo(stream, written);
+    if (atHand) return atHand;
     const commits: Commit[] = [];
     for await (const commit of store.read(stream)) commits.push(commit);
     return commits;
   }
 
   return {
-    async byId(orderId: string): Promise<OrderView | undefined> {
+    /** Streams that the caller has just written, up to that commit, need not be read again. */
+    async byId(orderId: string, written?: ReadonlyMap<StreamId, number>): Promise<OrderView | undefined> {
       const streams = [streamOf(orderId), streamOf(siblingId('payment', orderId))];
-      const [ordered = [], paid = []] = await Promise.all(streams.map(commitsOf));
+      const [ordered = [], paid = []] = await Promise.all(
+        streams.map((stream) => commitsOf(stream, written?.get(stream))),
+      );
       const sent = await Promise.all(parcelsIn(ordered).map((id) => commitsOf(streamOf(id))));
       const document = foldDocument(orders, orderId, [...ordered, ...paid, ...sent.flat()]);
       const view = document && orderView(document);
