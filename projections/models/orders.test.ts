@@ -233,6 +233,19 @@ describe('The orders read model', () => {
     expect(declined).to.include({ status: 'rejected', paymentStatus: 'declined' });
   });
 
+  it('tells of a void only where money was asked for', () => {
+    const wordsAfter = (payments: PaymentCommand[]) =>
+      outcomeOf([{ type: 'RejectOrder', reason: 'out_of_stock', detail: 'no' }], payments).view.timeline.map(
+        ({ what }) => what,
+      );
+    const voided: PaymentCommand[] = [
+      { type: 'RequestVoid', operationId: 'void', paymentId: 'payment_536365', orderId: ID },
+      { type: 'RecordVoided', operationId: 'void' },
+    ];
+    expect(wordsAfter([authorise, authorised, ...voided])).to.include('payment_voided');
+    expect(wordsAfter(voided)).to.deep.equal(['placed', 'rejected']);
+  });
+
   it('ends in the same document whatever order the streams arrive in', () => {
     const { histories } = eventful();
     const expected = asStored(project(orders, histories.flat()) as never);

@@ -240,7 +240,7 @@ function counted(counter: Counter) {
   };
 }
 
-/** The ledger folds itself; `what` is told to the customer. */
+/** The ledger folds itself; `what` is told to the customer, but for the void of a payment that was never asked for: a tombstone. */
 function paid(what?: OrderStep): Handler<OrderDocument, PaymentEvent> {
   return {
     keys: orderOf,
@@ -249,7 +249,10 @@ function paid(what?: OrderStep): Handler<OrderDocument, PaymentEvent> {
       const timeline = before?.payment?.timeline ?? [];
       return {
         ...before,
-        payment: { ledger, timeline: what ? [...timeline, { at: event.occurredAt, what }] : timeline },
+        payment: {
+          ledger,
+          timeline: what && ledger.authorisation ? [...timeline, { at: event.occurredAt, what }] : timeline,
+        },
       };
     },
   };
