@@ -21,6 +21,7 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
 }
 
 function newsIn(event: Stripe.Event): PaymentNews {
+  if (!event?.data?.object) throw new Problem('invalid_request', 'This is no event of Stripe.');
   const { id, type } = event;
   const about = aboutOf(event);
   return { id, type, ...(about && { about }) };

@@ -314,6 +314,9 @@ describe('A shop that is paid through Stripe', () => {
       const { body, signature } = standIn.webhooks.signed(delivery);
       const secret = 'whsec_of_somebody_else';
       const forged = standIn.webhooks.signed({ ...delivery, endpoint: { ...delivery.endpoint, secret } });
+      const empty = [null, {}, { data: null }].map((event) =>
+        standIn.webhooks.signed({ ...delivery, event: event as never }),
+      );
       ahead -= HOUR_MS;
       const old = standIn.webhooks.signed(delivery);
       ahead += HOUR_MS;
@@ -323,6 +326,7 @@ describe('A shop that is paid through Stripe', () => {
         [body, ''],
         [forged.body, forged.signature],
         [old.body, old.signature],
+        ...empty.map(({ body, signature }) => [body, signature] as const),
       ] as const) {
         const signed = { body: Buffer.from(text), signature: by };
         await problemOf(shop.more('post /v1/webhooks/stripe', { signed }), 'invalid_request');
