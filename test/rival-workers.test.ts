@@ -4,14 +4,15 @@ import { expect } from 'chai';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { order } from '../domain/order/order.js';
-import { heldOf, payment } from '../domain/payment/payment.js';
+import { capturedOf, heldOf, payment, refundedOf } from '../domain/payment/payment.js';
 import { checkout, RESERVATION_MS } from '../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
-import { createShop, fill, type Shop, type ShopOptions, sell } from './shop.js';
+import { ADA, createShop, fill, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
 
+const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
 const MUG = { sku: 'MUG', location: 'main' };
 
-/** A second process on the log of a shop, which rests before the first command of which `at` is true until it may go on. */
+/** A second process on the log of a shop, which rests before every command, or look at a stream, that `at` means until it may go on. */
 function slowly(first: Shop, at: (command: { type: string }) => boolean, options: ShopOptions = {}) {
   let go = () => {};
   let reached = () => {};
@@ -21,13 +22,18 @@ function slowly(first: Shop, at: (command: { type: string }) => boolean, options
   const isThere = new Promise<void>((resolve) => {
     reached = resolve;
   });
+  const rest = async (command: { type: string }) => {
+    if (!at(command)) return;
+    reached();
+    await mayGo;
+  };
   const through = (runner: CommandRunner): CommandRunner => ({
-    ...runner,
+    async load(decider, stream, options) {
+      await rest({ type: `load ${decider.category}` });
+      return runner.load(decider, stream, options);
+    },
     async execute(decider, stream, command, meta) {
-      if (at(command as { type: string })) {
-        reached();
-        await mayGo;
-      }
+      await rest(command as { type: string });
       return runner.execute(decider, stream, command, meta);
     },
   });
@@ -39,7 +45,7 @@ const records = (type: string) => (command: { type: string; outcome?: { type: st
 
 async function stock({ runner }: Shop, command: StockCommand, at = Date.now()): Promise<void> {
   const id = `${command.type} ${'reservationId' in command ? command.reservationId : ''}`;
-  const meta = { id, issuedAt: at, correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
+  const meta = { id, issuedAt: at, correlationId: 'test', actor: SUPPORT_ACTOR };
   await runner.execute(stockItem, stockStream(MUG), command, meta);
 }
 
@@ -108,4 +114,29 @@ describe('A worker that comes late', () => {
     await dead;
     await expectSold(shop, orderId);
   });
+
+  for (const look of ['load payment', 'load order']) {
+    it(`gives nothing back for units that were cancelled, and never paid for, before it could ${look}`, async () => {
+      const shop = createShop();
+      await sell(shop, 'MUG', 500);
+      const cart = await fill(shop, { MUG: 3 });
+      const body = { paymentMethod: 'pm_card_visa' };
+      const { id } = (await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body })).body;
+      const one = { lines: [{ lineId: '1', quantity: 1 }] };
+      const cancelled = { type: 'CancelLines', cancellationId: 'c', reason: 'too many', ...one } as const;
+      const meta = { id: 'c/record', issuedAt: Date.now(), correlationId: 'c', actor: SUPPORT_ACTOR };
+      await shop.runner.execute(order, streamOf(id), cancelled, meta);
+
+      const late = slowly(shop, ({ type }) => type === look);
+      const lateRun = late.processes.settlement.run(id);
+      await late.isThere;
+      await shop.processes.settlement.run(id);
+      const planned = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: one });
+      await shop.call(`post /v1/shipments/${planned.body.id}/dispatch`, { caller: SUPPORT });
+      late.go();
+      await lateRun;
+      const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+      expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({ captured: 500, refunded: 0 });
+    });
+  }
 });

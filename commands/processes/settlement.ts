@@ -9,7 +9,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
-import { streamOf } from '../../domain/kernel/id.js';
+import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Operation, type Order, operationEventId, order } from '../../domain/order/order.js';
 import { type Payment, payment } from '../../domain/payment/payment.js';
@@ -45,29 +45,34 @@ interface Run {
 
 export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
-    const { state, position } = await runner.load(order, streamOf(orderId));
-    if (!state) return;
-    seen.set(streamOf(orderId), position.commitNo);
-    let hindered: { by: unknown } | undefined;
-    for (const operation of state.unsettled) {
+    const hindered = new Map<string, unknown>();
+    const next = ({ unsettled }: Order) => unsettled.find(({ operationId }) => !hindered.has(operationId));
+    for (let isMore = true; isMore; ) {
+      // The payment first: then all that was captured for is in the order, whatever others settle meanwhile.
+      const { state: ledger } = await runner.load(payment, streamOf(siblingId('payment', orderId)));
+      const { state, position } = await runner.load(order, streamOf(orderId));
+      if (!state) break;
+      seen.set(streamOf(orderId), position.commitNo);
+      const operation = next(state);
+      if (!operation) break;
+      if (!ledger) throw new Problem('conflict', `${orderId} has no payment to settle it with.`);
       try {
-        await settle({ order: state, operation, at: position.at, origin, seen });
+        isMore = next(await settle({ order: state, operation, at: position.at, origin, seen }, ledger)) !== undefined;
       } catch (error) {
         // What is sent or cancelled later has to find the money where this one leaves it; a refund can wait.
         if (operation.kind !== 'return') throw error;
-        hindered ??= { by: error };
+        hindered.set(operation.operationId, error);
       }
     }
-    if (hindered) throw hindered.by;
+    for (const error of hindered.values()) throw error;
   }
 
-  async function settle(run: Run): Promise<void> {
+  /** The order behind it. */
+  async function settle(run: Run, before: Payment): Promise<Order> {
     const { order, operation } = run;
-    const { state } = await runner.load(payment, streamOf(order.paymentId));
-    if (!state) throw new Problem('conflict', `${order.orderId} has no payment to settle it with.`);
-    let ledger = state;
-    for (const step of settlementSteps(order, operation, state)) ledger = (await take(run, step)) ?? ledger;
-    await issueToOrder(run, settlementEnd(order, operation, ledger));
+    let ledger = before;
+    for (const step of settlementSteps(order, operation, before)) ledger = (await take(run, step)) ?? ledger;
+    return issueToOrder(run, settlementEnd(order, operation, ledger));
   }
 
   /** The payment, if it was a step of the payment. */
@@ -103,8 +108,14 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
     return state ?? undefined;
   }
 
-  async function issueToOrder(run: Run, commands: ReturnType<typeof settlementEnd>): Promise<void> {
-    for (const command of commands) await issueAll(run, order, [command]);
+  async function issueToOrder(run: Run, commands: ReturnType<typeof settlementEnd>): Promise<Order> {
+    let after = run.order;
+    for (const { id, stream, command } of commands) {
+      const { state, position } = await runner.execute(order, stream, command, metaOf(run, id));
+      run.seen.set(stream, position.commitNo);
+      after = state!;
+    }
+    return after;
   }
 
   /** All at once; what one of them is refused is thrown when all have ended. */
