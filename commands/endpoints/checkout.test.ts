@@ -162,6 +162,29 @@ describe('The checkout endpoint', () => {
     expect([...shop.log.streams.keys()].filter((stream) => stream.startsWith('order#'))).to.have.length(1);
   });
 
+  it('orders what is in the cart, whatever this process remembers of it', async () => {
+    const other = createShop({ log: shop.log });
+    const change = (target: string, body: object) => other.call(`${target}`, { caller: ADA, body });
+    await sell(shop, 'CUP', 300);
+    const [line] = (await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.lines;
+    await change(`post /v1/carts/${cartId}/lines`, { sku: 'CUP', quantity: 1 });
+    await change(`patch /v1/carts/${cartId}/lines/${line.id}`, { quantity: 1 });
+    await change(`put /v1/carts/${cartId}/shipping-address`, { ...ADDRESS, city: 'York' });
+    const { body } = await checkout();
+    expect(body.total).to.deep.equal(GBP(800));
+    expect(body.shippingAddress.city).to.equal('York');
+  });
+
+  it('refuses nothing for what this process remembers of a cart', async () => {
+    const other = createShop({ log: shop.log });
+    const unaddressed = await shop.call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } });
+    cartId = unaddressed.body.id;
+    await other.call(`post /v1/carts/${cartId}/lines`, { caller: ADA, body: { sku: 'MUG', quantity: 1 } });
+    await other.call(`put /v1/carts/${cartId}/shipping-address`, { caller: ADA, body: ADDRESS });
+    await other.call(`put /v1/carts/${cartId}/shipping-method`, { caller: ADA, body: { method: 'standard' } });
+    expect((await checkout()).status).to.equal(201);
+  });
+
   it('can be tried again after each failure, until it succeeds (medusa#12481)', async () => {
     await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });

@@ -9,7 +9,7 @@ import type { SkuOwners } from './sku-owners.js';
  * A price that another process sets counts here so much later; one that is set here, at once. However fresh it was read,
  * it may change before the cart that takes it is written: this only bounds by how much.
  */
-export const PRICES_MAX_AGE_MS = 1_000;
+const PRICES_MAX_AGE_MS = 1_000;
 
 /** What a cart keeps of a product. */
 interface Offer {

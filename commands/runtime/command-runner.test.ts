@@ -161,6 +161,21 @@ describe('The command runner', () => {
     expect((await here.runner.load(purse, stream)).state.left).to.equal(5);
   });
 
+  it('reads again only what was proven longer ago than the caller minds, and forgets no change of its own', async () => {
+    const { runner, reads, another, advance } = world();
+    const left = async (options?: { maxAgeMs: number }) => (await runner.load(purse, stream, options)).state.left;
+    await runner.execute(purse, stream, fill(1), meta({ newStream: true }));
+    await another().runner.execute(purse, stream, fill(2), meta());
+    advance(1_000);
+    expect([await left({ maxAgeMs: 1_000 }), reads()]).to.deep.equal([1, 0]);
+    expect([await left({ maxAgeMs: 999 }), reads()]).to.deep.equal([3, 1]);
+    await runner.execute(purse, stream, fill(4), meta());
+    expect([await left({ maxAgeMs: 0 }), reads()]).to.deep.equal([7, 1]);
+    expect([await left(), reads()]).to.deep.equal([7, 2]);
+    advance(1_000_000);
+    expect([await left({ maxAgeMs: Number.POSITIVE_INFINITY }), reads()]).to.deep.equal([7, 2]);
+  });
+
   it('refuses a command for another version than the stream is at', async () => {
     const { runner } = world();
     const { position } = await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 }));

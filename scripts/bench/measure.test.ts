@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compare, ROUNDS, type Side } from './measure.js';
+import { compare, ROUNDS, type Side, time } from './measure.js';
 
 describe('A comparison', () => {
   const goOn = new AbortController().signal;
@@ -62,6 +62,25 @@ describe('A comparison', () => {
       { signal: goOn },
     );
     expect(most).to.equal(7);
+  });
+
+  it('says how long a round takes where there is nothing to compare with, and verifies every round', async () => {
+    let verified = 0;
+    const verify = () => void verified++;
+    const alone = { ...side('alone', [999, 100, 200, 400, 500, 1_000]), verify };
+    expect(await time(alone, { signal: goOn, now: () => now })).to.deep.equal({
+      seconds: { median: 0.8, min: 0.2, max: 2 },
+      ...{ ours: 2.5, p50: 400, p99: 400 },
+    });
+    expect(verified).to.equal(ROUNDS + 1);
+  });
+
+  it('tells what most tasks took, and what the slowest but for one in a hundred', async () => {
+    const tasks = Array.from({ length: 200 }, (_, n) => async () => {
+      now += n + 1;
+    });
+    const run = await time({ callers: 1, tasks: 200, prepare: async () => tasks }, { signal: goOn, now: () => now });
+    expect(run).to.deep.include({ p50: 100, p99: 198 });
   });
 
   it('stops between two tasks when it is told to, and leaves nothing under way', async () => {
