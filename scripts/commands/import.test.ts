@@ -48,7 +48,10 @@ describe('commerce import online-retail', () => {
   it('makes no commit the second time', async () => {
     const world = createImportWorld();
     await runCommand(world, [FIXTURE, '--json']);
-    expect(JSON.parse((await runCommand(world, [FIXTURE, '--json'])).out)).to.include({ orders: FIXTURE_COUNTS.orders, commits: 0 });
+    expect(JSON.parse((await runCommand(world, [FIXTURE, '--json'])).out)).to.include({
+      orders: FIXTURE_COUNTS.orders,
+      commits: 0,
+    });
   });
 
   it('prints a table for people, and takes the first invoices only', async () => {
