@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { streamOf } from '../domain/kernel/id.js';
-import { order } from '../domain/order/order.js';
+import { type OrderCommand, order } from '../domain/order/order.js';
 import { capturedOf, heldOf, payment, refundedOf } from '../domain/payment/payment.js';
 import { checkout, RESERVATION_MS } from '../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -138,5 +138,44 @@ describe('A worker that comes late', () => {
       const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
       expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({ captured: 500, refunded: 0 });
     });
+  }
+
+  for (const look of ['load payment', 'load order']) {
+    for (const operation of ['cancellation', 'return'] as const) {
+      it(`gives back what was paid for a ${operation} that was recorded before it could ${look}`, async () => {
+        const shop = createShop();
+        await sell(shop, 'MUG', 500);
+        const cart = await fill(shop, { MUG: 3 });
+        const body = { paymentMethod: 'pm_card_mastercard' };
+        const { id } = (await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body })).body;
+        const record = (command: OrderCommand & { type: 'FulfilOrder' | 'CancelLines' | 'ReceiveReturn' }) => {
+          const meta = { id: command.type, issuedAt: Date.now(), correlationId: 'c', actor: SUPPORT_ACTOR };
+          return shop.runner.execute(order, streamOf(id), command, meta);
+        };
+        const lines = [{ lineId: '1', quantity: 1 }];
+        const planned = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: { lines } });
+        await record({ type: 'FulfilOrder', fulfilmentId: planned.body.id, lines });
+
+        const late = slowly(shop, ({ type }) => type === look);
+        const lateRun = late.processes.settlement.run(id);
+        await late.isThere;
+        await shop.processes.settlement.run(id);
+        if (operation === 'cancellation') {
+          await record({ type: 'CancelLines', cancellationId: 'c', reason: 'too many', lines });
+        } else {
+          const asked = { lines: [{ ...lines[0], reason: 'broken' }] };
+          const { body } = await shop.call(`post /v1/orders/${id}/returns`, { caller: ADA, body: asked });
+          await shop.call(`post /v1/returns/${body.id}/approve`, { caller: SUPPORT });
+          await record({ type: 'ReceiveReturn', returnId: body.id, lines });
+        }
+        late.go();
+        await lateRun;
+        const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+        expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({
+          captured: 1500,
+          refunded: 500,
+        });
+      });
+    }
   }
 });

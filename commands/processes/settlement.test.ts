@@ -213,4 +213,78 @@ describe('The settlement of an order', () => {
     const { state } = await shop.runner.load(order, streamOf(orderId));
     expect(state).to.deep.include({ held: true, unsettled: [] });
   });
+
+  describe('of several parts', () => {
+    const lines = [{ lineId: '1', quantity: 1 }];
+    const send = async (shop: Shop, orderId: string) => {
+      const { body } = await shop.call(`post /v1/orders/${orderId}/shipments`, { caller: SUPPORT, body: { lines } });
+      await shop.call(`post /v1/shipments/${body.id}/dispatch`, { caller: SUPPORT });
+    };
+    const sendBack = async (shop: Shop, orderId: string) => {
+      const asked = { lines: [{ ...lines[0], reason: 'broken' }] };
+      const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
+      await shop.call(`post /v1/returns/${body.id}/approve`, { caller: SUPPORT });
+      await shop.call(`post /v1/returns/${body.id}/receive`, { caller: SUPPORT, body: {} });
+    };
+    const resume = (shop: Shop, orderId: string) => shop.call(`post /v1/orders/${orderId}/resume`, { caller: SUPPORT });
+    /** Its n-th capture fails for good. */
+    const shopThatFails = (capture: number) => {
+      const provider = createTestProvider();
+      let captures = 0;
+      const failing: PaymentProvider['capture'] = async (operation) =>
+        ++captures === capture ? { status: 'failed', reason: 'refused' } : provider.capture(operation);
+      return createShop({ provider: { ...provider, capture: failing } });
+    };
+
+    it('gives nothing back for a return of what could not be captured', async () => {
+      const shop = shopThatFails(2);
+      const orderId = await orderOfTwo(shop);
+      await send(shop, orderId);
+      await send(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
+      await sendBack(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 0 });
+    });
+
+    it('gives back no more than was paid ahead, where an earlier capture had failed', async () => {
+      const shop = shopThatFails(1);
+      await sell(shop, 'CUP', 200);
+      await sell(shop, 'MUG', 500);
+      const cartId = await fill(shop, { MUG: 2, CUP: 1 });
+      const body = { paymentMethod: 'pm_card_mastercard' };
+      const { id } = (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body })).body;
+      const cup = { lines: [{ lineId: '2', quantity: 1 }] };
+      const first = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: cup });
+      await shop.call(`post /v1/shipments/${first.body.id}/dispatch`, { caller: SUPPORT });
+      await resume(shop, id);
+      await send(shop, id);
+      expect(await endOf(shop, id)).to.include({ captured: 1000 });
+      await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });
+      const { captured, refunded } = await endOf(shop, id);
+      expect(captured - refunded).to.equal(700);
+    });
+
+    it('does not wait with what is sent for a dispute that a refund has to wait for', async () => {
+      const shop = createShop();
+      await sell(shop, 'MUG', 500);
+      const cartId = await fill(shop, { MUG: 3 });
+      const body = { paymentMethod: 'pm_card_mastercard' };
+      const { id } = (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body })).body;
+      await send(shop, id);
+      const dispute = { disputeId: 'dp_1', amount: 1500, reason: 'fraudulent' };
+      const record = (command: object, commandId: string) =>
+        shop.runner.execute(payment, streamOf(id.replace('order', 'payment')), command as never, {
+          id: commandId,
+          issuedAt: Date.now(),
+          ...ORIGIN,
+        });
+      await record({ type: 'RecordDisputeOpened', ...dispute }, 'opened');
+      await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: { lines } });
+      await send(shop, id);
+      expect(await endOf(shop, id)).to.deep.include({ unsettled: 1, refunded: 0, stock: [8, 0, 0] });
+      await record({ type: 'RecordDisputeClosed', ...dispute, outcome: 'won' }, 'closed');
+      await shop.processes.settlement.run(id);
+      expect(await endOf(shop, id)).to.include({ unsettled: 0, refunded: 500 });
+    });
+  });
 });

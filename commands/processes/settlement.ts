@@ -6,6 +6,7 @@ import { returns } from '../../domain/fulfilment/return.js';
 import { shipment } from '../../domain/fulfilment/shipment.js';
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
@@ -48,23 +49,31 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
     const hindered = new Map<string, unknown>();
     const next = ({ unsettled }: Order) => unsettled.find(({ operationId }) => !hindered.has(operationId));
     for (let isMore = true; isMore; ) {
-      // The payment first: then all that was captured for is in the order, whatever others settle meanwhile.
-      const { state: ledger } = await runner.load(payment, streamOf(siblingId('payment', orderId)));
       const { state, position } = await runner.load(order, streamOf(orderId));
       if (!state) break;
       seen.set(streamOf(orderId), position.commitNo);
       const operation = next(state);
       if (!operation) break;
+      const { state: ledger } = await runner.load(payment, streamOf(siblingId('payment', orderId)));
       if (!ledger) throw new Problem('conflict', `${orderId} has no payment to settle it with.`);
+      if (operation.kind !== 'fulfilment' && !(await isUnchanged(orderId, position))) continue;
       try {
         isMore = next(await settle({ order: state, operation, at: position.at, origin, seen }, ledger)) !== undefined;
       } catch (error) {
-        // What is sent or cancelled later has to find the money where this one leaves it; a refund can wait.
-        if (operation.kind !== 'return') throw error;
+        // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
+        if (operation.kind === 'fulfilment') throw error;
         hindered.set(operation.operationId, error);
       }
     }
     for (const error of hindered.values()) throw error;
+  }
+
+  /**
+   * What has to be given back is the difference between order and payment. Only if the order is still what it was before
+   * the payment was read do the two belong together, whatever others settle meanwhile.
+   */
+  async function isUnchanged(orderId: string, { commitNo }: Position): Promise<boolean> {
+    return (await runner.load(order, streamOf(orderId))).position.commitNo === commitNo;
   }
 
   /** The order behind it. */

@@ -249,6 +249,21 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
   return acted(state, operationId) ? [] : reject('not_found', `${orderId} knows no operation ${operationId}.`);
 }
 
+/**
+ * What the customer owes for what they keep, and what is still open is worth, once this operation is settled and as long as
+ * none of the others is: money follows one operation after the other.
+ */
+export function dueWith(state: Order, operationId: string): { kept: number; open: number } {
+  let kept = state.fulfilledAmount - sum(state.lines.map(({ returnedWorth }) => returnedWorth));
+  let open = openWorth(state);
+  for (const other of state.unsettled) {
+    if (other.operationId === operationId) continue;
+    if (other.kind !== 'return') open += other.amount;
+    if (other.kind !== 'cancellation') kept += other.kind === 'return' ? other.amount : -other.amount;
+  }
+  return { kept, open };
+}
+
 /** Those asked for, or all that are open: they can be sent or cancelled. */
 export function unitsToSend(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
   return asked ? unitsAsked(state, asked, openOf, 'open') : allOpen(state);

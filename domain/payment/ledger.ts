@@ -233,8 +233,27 @@ export function refundableBy({ captures, refunds }: Payment, { operationId }: Au
   return sum(amountsOf(captured)) - sum(amountsOf(refunded));
 }
 
+/** Whether what is still open is paid, too: money that can be captured only once is captured with the first that is sent. */
+export function isPaidAhead(state: Payment): boolean {
+  const once = authorisationsOf(state).filter(({ multicapture }) => !multicapture);
+  return once.some(({ operationId }) =>
+    state.captures.some((capture) => capture.of === operationId && stands(capture)),
+  );
+}
+
+/** What the customer pays, less what they get back for one of these operations; a refund for any other reason is beside it. */
+export function paidFor({ captures, refunds }: Payment, operationIds: readonly string[]): number {
+  const given = operationIds.flatMap((operationId) => partsOf({ refunds }, refundId(operationId)));
+  return sum(amountsOf(captures.filter(stands))) - sum(amountsOf(given.filter(stands)));
+}
+
+/** The refund of what an operation of the order gives back. */
+export function refundId(operationId: string): string {
+  return `${operationId}/refund`;
+}
+
 /** A refund may be made in parts, of several authorisations; the first has the id of the whole. */
-export function partsOf({ refunds }: Payment, operationId: string): readonly Refund[] {
+export function partsOf({ refunds }: Pick<Payment, 'refunds'>, operationId: string): readonly Refund[] {
   return refunds.filter((one) => one.operationId === operationId || one.operationId.startsWith(`${operationId}#`));
 }
 

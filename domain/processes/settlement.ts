@@ -6,8 +6,8 @@ import type { ReturnCommand } from '../fulfilment/return.js';
 import type { ShipmentCommand } from '../fulfilment/shipment.js';
 import { streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
-import type { Operation, Order, OrderCommand } from '../order/order.js';
-import { capturedOf, isDisputed, type Payment, refundableOf } from '../payment/ledger.js';
+import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
+import { isDisputed, isPaidAhead, type Payment, paidFor, partsOf, refundableOf, refundId } from '../payment/ledger.js';
 import type { PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
 
@@ -43,7 +43,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         ...(operation.whole ? [releaseCoupons(order, operation)] : []),
       ];
     case 'return':
-      return [restock(operation), receive(operation), refund(operation, payment)];
+      return [restock(operation), receive(operation), refund(order, operation, payment)];
   }
 }
 
@@ -89,8 +89,8 @@ function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payme
 
 /** What was captured ahead is refunded; what is still held and nobody will owe any more is let go. */
 function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
+  if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
-  if (capturedOf(payment) > order.fulfilledAmount) return refund(operation, payment);
   const { paymentId, orderId, authorisation } = payment;
   // Where there was nothing to pay, nothing owed does not mean nothing to send.
   const owesNothing = open === 0 && (whole || authorisation?.amount !== 0);
@@ -99,13 +99,18 @@ function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment)
 }
 
 /**
- * Never above what can be refunded: somebody may have given some of it back before. A dispute has to be decided first.
- * Money that somebody else moves is back already: asked for and answered in one commit.
+ * Only what was paid: not what could not be captured. Never above what can be refunded: somebody may have given some of it
+ * back before. A dispute has to be decided first. Money that somebody else moves is back already: asked for and answered in
+ * one commit.
  */
-function refund({ operationId, kind, amount }: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
-  const id = `${operationId}/refund`;
-  const asked = payment.refunds.some((one) => one.operationId === id);
-  const due = isDisputed(payment) ? amount : Math.min(amount, refundableOf(payment));
+function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
+  const { operationId, kind, amount } = operation;
+  const id = refundId(operationId);
+  const asked = partsOf(payment, id).length > 0;
+  const { kept, open } = dueWith(order, operationId);
+  const excess = paidFor(payment, order.operationIds) - kept - (isPaidAhead(payment) ? open : 0);
+  const owed = Math.max(0, Math.min(amount, excess));
+  const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
   const isDone = payment.authorisation?.provider === 'external';
   const done = { type: 'RecordRefunded', operationId: id } as const;
