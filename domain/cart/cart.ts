@@ -211,9 +211,9 @@ function merge(
   { cartId, currency: own, lines: before, merged }: Cart,
 ): readonly CartEvent[] | Rejection {
   if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, ${fromCartId} in ${currency}.`);
-  const taken = merged.find((other) => other.cartId === fromCartId)?.taken ?? [];
+  const taken = merged.find((other) => other.cartId === fromCartId)?.taken;
   const fresh = lines.flatMap(({ id, ...line }) => {
-    const quantity = line.quantity - (taken.find(({ sku }) => sku === line.sku)?.quantity ?? 0);
+    const quantity = line.quantity - (taken?.find(({ sku }) => sku === line.sku)?.quantity ?? 0);
     return quantity > 0 ? [{ lineId: id, ...line, quantity }] : [];
   });
   if (fresh.length === 0) return [];

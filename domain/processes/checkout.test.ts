@@ -192,6 +192,8 @@ describe('A checkout', () => {
     });
     const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[0]!;
     expect(later).to.include({ name: 'extend', optional: true });
+    expect(dueAt(TEST_NOW + RESERVATION_MS / 2 - 1, started, acting)?.steps).to.have.all.keys('authorise');
+    expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys('extend', 'authorise');
     expect(later.commands).to.deep.equal(
       [cups, mugs].map(({ sku, ...id }) => ({
         id: `checkout_7/ExtendReservation/${sku}@main/2`,
@@ -202,6 +204,13 @@ describe('A checkout', () => {
     expect(due(started, acting, expired)?.steps.reject).to.deep.equal([
       ['order#7', { type: 'RejectOrder', reason: 'expired', detail: 'The order was not paid in time.' }],
     ]);
+    expect(due(started, acting, expired)?.steps.reopen).to.deep.equal([
+      ['cart#7', { type: 'ReopenCart', orderId, reason: 'payment_declined' }],
+    ]);
+  });
+
+  it('leaves the customer a quarter of an hour to pay, and holds the stock five minutes longer', () => {
+    expect([CHECKOUT_MS, RESERVATION_MS]).to.deep.equal([900_000, 1_200_000]);
   });
 
   it('looks for stock elsewhere under reservations of their own, once the earlier ones are let go', () => {
@@ -235,6 +244,21 @@ describe('A checkout', () => {
     expect(ids).to.include.members([
       'checkout_7/ReleaseReservation/MUG-1@main',
       'checkout_7/ReserveStock/MUG-1@east/2',
+    ]);
+    const movedAgain: CheckoutOutcome = {
+      type: 'CheckoutReallocated',
+      data: { checkoutId, round: 3, allocation: [{ sku: 'MUG-1', location: 'west', quantity: 3 }] },
+    };
+    const third = due(started, moved, movedAgain)!.steps;
+    expect(third.release).to.deep.equal([
+      ...(steps.release as unknown[]),
+      ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
+    ]);
+    expect(third.reserve).to.deep.equal([
+      [
+        'stock#MUG-1@west',
+        { type: 'ReserveStock', ...east, location: 'west', reservationId: 'order_7/3', quantity: 3, expiresAt },
+      ],
     ]);
   });
 
@@ -293,6 +317,23 @@ describe('A checkout', () => {
     });
   });
 
+  it('sends every command to a stream of the aggregate that its step names', () => {
+    const coupons = [{ code: 'SPRING', amount: 100 }];
+    const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
+    const later = TEST_NOW + RESERVATION_MS;
+    for (const history of [
+      [withCoupon],
+      [withCoupon, acting],
+      [started, authorised],
+      [withCoupon, short],
+      [startedAtOnce],
+    ]) {
+      for (const { aggregate, commands } of nextSteps(stateAfter(...history), later)!.steps) {
+        for (const { stream } of commands) expect(stream.split('#')[0]).to.equal(aggregate);
+      }
+    }
+  });
+
   it('gives each command an id of its own, the same whenever it is due', () => {
     const ids = [[started], [started, unknown], [started, authorised], [started, short], [startedAtOnce]].map(
       (history) =>
@@ -334,6 +375,7 @@ describe('The record of a checkout', () => {
     expect(entered(started, authorised, completed)).to.deep.equal([]);
     expect(entered(started, short, failed)).to.deep.equal([]);
     expect(entered(startedAtOnce)).to.deep.equal([completed]);
+    expect(entered(startedAtOnce, completed)).to.deep.equal([]);
   });
 
   it('says why it failed as the customer is told', () => {
@@ -363,7 +405,11 @@ describe('The record of a checkout', () => {
       .given([placed])
       .when(rejected)
       .then([{ type: 'OrderRejected', data: { orderId, reason, detail } }]);
-    expect(detail).to.include(skus[0]!).and.to.include(' and 190 more');
+    expect(detail).to.equal(`There is not enough of ${skus.slice(0, 10).join(', ')} and 190 more.`);
+    const shortOfTen = Object.fromEntries(skus.slice(0, 10).map((sku) => [sku, 0]));
+    expect(stateAfter(started, { ...short, data: { checkoutId, available: shortOfTen } } as CheckoutEvent).failure)
+      .to.have.property('detail')
+      .that.equals(`There is not enough of ${skus.slice(0, 10).join(', ')}.`);
   });
 
   it('is not there before the start', () => {
@@ -420,6 +466,8 @@ describe('The record of a checkout', () => {
     for (const status of ['void_requested', 'voided'] as const) {
       expect(said(status)).to.deep.equal({ type: 'CheckoutRefused', data: givenUp });
     }
+    const lapsed = { ...givenUp, detail: 'payment_7 is lapsed.' };
+    expect(said('lapsed')).to.deep.equal({ type: 'CheckoutRefused', data: lapsed });
   });
 });
 

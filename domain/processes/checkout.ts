@@ -169,7 +169,7 @@ export function outcomeOfRejections(
   step: string,
   rejections: readonly Rejection[],
 ): CheckoutOutcome | undefined {
-  if (phase === 'failing' && step === 'reject') return { type: 'CheckoutCompleted', data: { checkoutId } };
+  if (step === 'reject') return { type: 'CheckoutCompleted', data: { checkoutId } };
   if (phase === 'failing' || order.dispatch === 'at_once') return undefined;
   const other = rejections.find(({ rejected }) => rejected !== 'out_of_stock');
   if (other) {

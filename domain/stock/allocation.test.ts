@@ -68,7 +68,7 @@ describe('The allocation of stock', () => {
       ...at('most', 'A', 'B', 'D', 'E'),
       ...at('one', 'A', 'B', 'C'),
       ...at('two', 'D', 'E', 'F'),
-      ...Array.from({ length: 150 }, (_, n) => level('A', `empty-${n}`, 0)),
+      ...Array.from({ length: 5_000 }, (_, n) => level('A', `empty-${n}`, 0)),
     ];
     const plan = planAllocation(needs, levels);
     expect(plan).to.deep.equal(

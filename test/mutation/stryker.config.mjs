@@ -3,8 +3,7 @@
 const REPORTS = 'coverage/mutation';
 
 export default {
-  // Without the shape of an answer with the descriptions of its fields: the tests of who answers hold it.
-  mutate: ['domain/**/!(*.test).ts', '!domain/testing/**', '!domain/order/order-view.ts'],
+  mutate: ['domain/**/!(*.test).ts', '!domain/testing/**'],
   ignorePatterns: [
     '*',
     '!domain',
@@ -29,8 +28,6 @@ export default {
   concurrency: 1,
   timeoutMS: 10_000,
   warnings: { slow: false },
-  incremental: true,
-  incrementalFile: `${REPORTS}/incremental.json`,
   reporters: ['clear-text', 'html', 'json'],
   clearTextReporter: { allowEmojis: false, logTests: false, reportTests: false, reportScoreTable: true },
   htmlReporter: { fileName: `${REPORTS}/report.html` },
