@@ -83,6 +83,8 @@ async function endOf({ runner }: Shop, orderId: string) {
   };
 }
 
+const VISA = { paymentMethod: 'pm_card_visa' };
+
 describe('The settlement of an order', () => {
   const one = { lines: [{ lineId: '1', quantity: 1 }] };
   const stories = {
@@ -244,6 +246,27 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
       await sendBack(shop, orderId);
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 0 });
+    });
+
+    it('ends with money that has lapsed: what was sent for it stays unpaid, and the rest can be cancelled', async () => {
+      const shop = createShop();
+      await sell(shop, 'MUG', 500);
+      const cartId = await fill(shop, { MUG: 3 });
+      const { id } = (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: VISA })).body;
+      await send(shop, id);
+      const { paymentId } = (await shop.runner.load(order, streamOf(id))).state!;
+      const { authorisation } = (await shop.runner.load(payment, streamOf(paymentId))).state!;
+      const lapse = { type: 'RecordLapsed', operationId: authorisation!.operationId } as const;
+      await shop.runner.execute(payment, streamOf(paymentId), lapse, { id: 'l', issuedAt: Date.now(), ...ORIGIN });
+      await send(shop, id);
+      expect((await shop.runner.load(order, streamOf(id))).state).to.deep.include({ held: true, unsettled: [] });
+      await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });
+      const end = { status: 'completed', unsettled: 0, captured: 500, refunded: 0, stock: [8, 0, 0] };
+      expect(await endOf(shop, id)).to.deep.include(end);
+      await sendBack(shop, id);
+      expect(await endOf(shop, id)).to.include({ unsettled: 0, captured: 500, refunded: 0 });
+      await sendBack(shop, id);
+      expect(await endOf(shop, id)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
     it('gives back no more than was paid ahead, where an earlier capture had failed', async () => {

@@ -8,13 +8,13 @@ import type { Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Operation, type Order, operationEventId, order } from '../../domain/order/order.js';
 import { type Payment, payment } from '../../domain/payment/payment.js';
-import { holdUnpaid, type SettlementStep, settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
+import { type SettlementStep, settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
@@ -104,14 +104,7 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
     run: Run,
     commands: (SettlementStep & { aggregate: 'payment' })['commands'],
   ): Promise<Payment | undefined> {
-    try {
-      await issueAll(run, payment, commands);
-    } catch (error) {
-      if (run.operation.kind === 'fulfilment' && isProblem(error, 'rule_violated')) {
-        await issueToOrder(run, holdUnpaid(run.order, run.operation.operationId));
-      }
-      throw error;
-    }
+    await issueAll(run, payment, commands);
     const { state, seen } = await payments.ask(run.order.paymentId, { metaOf: (id) => metaOf(run, id) });
     for (const [stream, commitNo] of seen) run.seen.set(stream, commitNo);
     return state ?? undefined;

@@ -167,14 +167,20 @@ describe('A payment', () => {
     }
   });
 
+  /** Known not to be had, whoever is asked. */
+  const inVain = (operationId: string, amount: number, reason: string): PaymentEvent[] => [
+    { type: 'CaptureRequested', data: { ...ids, operationId, amount } },
+    { type: 'CaptureFailed', data: { ...ids, operationId, reason } },
+  ];
+
   it('captures no more than is authorised', () => {
     given([requested, authorised]).when(capture).then([captureRequested]);
     given([requested, authorised])
       .when({ ...capture, amount: 1001 })
-      .thenRejected('rule_violated');
+      .then(inVain('c1', 1001, 'only 1000 is held'));
     given([requested, authorised, captureRequested])
       .when({ ...capture, operationId: 'c2', amount: 601 })
-      .thenRejected('rule_violated');
+      .then(inVain('c2', 601, 'only 600 is held'));
     given([requested, authorised, captureRequested])
       .when({ ...capture, operationId: 'c2', amount: 600 })
       .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c2', amount: 600, final: true } }]);
@@ -184,14 +190,24 @@ describe('A payment', () => {
     given([requested, authorised, captureRequested])
       .when({ ...capture, amount: 401 })
       .thenRejected('conflict');
-    for (const history of [
-      [requested],
-      [requested, unknown],
-      [requested, declined],
-      [requested, authorised, lapsed],
-      [requested, authorised, voidRequested],
-    ]) {
+  });
+
+  it('captures nothing while it is not known whether anything is held, and fails to once it is known that nothing is', () => {
+    for (const history of [[requested], [requested, unknown], [requested, actionRequired]]) {
       given(history).when(capture).thenRejected('rule_violated');
+    }
+    for (const [history, status] of [
+      [[requested, declined], 'declined'],
+      [[requested, authorised, lapsed], 'lapsed'],
+      [[requested, authorised, voidRequested], 'void_requested'],
+      [[requested, authorised, captureRequested, captured, lapsed], 'lapsed'],
+    ] as const) {
+      const again = { ...capture, operationId: 'c2' };
+      const failed = inVain('c2', 400, `the payment is ${status}`);
+      given(history).when(again).then(failed);
+      given([...history, ...failed])
+        .when(again)
+        .then([]);
     }
   });
 
@@ -205,7 +221,7 @@ describe('A payment', () => {
       .then([last]);
     given([requested, authorised, last])
       .when({ ...capture, operationId: 'c2' })
-      .thenRejected('rule_violated');
+      .then(inVain('c2', 400, 'only 0 is held'));
     given([requested, authorised, last]).when(requestVoid).then([]);
   });
 
@@ -218,9 +234,14 @@ describe('A payment', () => {
     given([requested, authorisedOnce]).when(first).then([whole]);
     given([requested, authorised]).when(first).then([captureRequested]);
     given([requested, authorisedOnce, whole]).when(first).then([]);
-    given([requested, authorisedOnce, whole])
-      .when({ ...capture, operationId: 'c2' })
-      .then([]);
+    for (const history of [
+      [requested, authorisedOnce, whole],
+      [requested, authorisedOnce, whole, lapsed],
+    ]) {
+      given(history)
+        .when({ ...capture, operationId: 'c2' })
+        .then([]);
+    }
   });
 
   it('is captured by the capture that was asked for', () => {

@@ -13,6 +13,7 @@ import {
   heldOf,
   holderOf,
   isDisputed,
+  isPaidAhead,
   notCapturedOf,
   type Payment,
   type PaymentKey,
@@ -39,7 +40,7 @@ export type PaymentCommand =
       | AuthorisationFact
       /**
        * `rest`: what will have to be captured later on. If the authorisation can be captured only once this capture takes it
-       * as well, and later ones do nothing. `final`: the rest of what is held is let go.
+       * as well, and later ones do nothing. `final`: the rest of what is held is let go. It fails if not as much is held.
        */
       | { type: 'RequestCapture'; amount: number; rest?: number; final?: boolean }
       | { type: 'RecordCaptured'; amount?: number }
@@ -210,13 +211,17 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     const { amount } = command;
     return known.amount === amount || known.amount === amount + rest ? [] : otherAmount(operationId);
   }
-  if (!holder) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured.`);
+  if (!holder) {
+    const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
+    if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
+    return isPaidAhead(state) ? [] : captureInVain(command, state, `the payment is ${status}`);
+  }
   const isTaken = state.captures.some((capture) => capture.of === holder.operationId && capture.status !== 'failed');
   if (isTaken && !holder.multicapture) return [];
 
   const amount = holder.multicapture ? command.amount : command.amount + rest;
   const held = heldOf(state);
-  if (amount > held) return reject('rule_violated', `${paymentId} has ${held} left to capture.`);
+  if (amount > held) return captureInVain(command, state, `only ${held} is held`);
   const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
   const data = {
     ...idsOf(state, command),
@@ -227,6 +232,15 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   const requested: PaymentEvent = { type: 'CaptureRequested', data };
   if (amount > 0) return [requested];
   return [requested, { type: 'PaymentCaptured', data: { ...idsOf(state, command), amount } }];
+}
+
+/** Nobody has to be asked: it is known that the money is not to be had. What was sent for it stays unpaid. */
+function captureInVain({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
+  const ids = idsOf(state, { operationId });
+  return [
+    { type: 'CaptureRequested', data: { ...ids, amount } },
+    { type: 'CaptureFailed', data: { ...ids, reason } },
+  ];
 }
 
 function recordCapture(command: Command<'RecordCaptured' | 'RecordCaptureFailed'>, state: Payment): Decision {

@@ -4,7 +4,7 @@ import type { OrderLine } from '../order/events.js';
 import { type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
 import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
-import { holdUnpaid, settlementEnd, settlementSteps } from './settlement.js';
+import { settlementEnd, settlementSteps } from './settlement.js';
 
 const ids = { paymentId: 'payment_7', orderId: 'order_7' };
 const lines: OrderLine[] = [
@@ -139,8 +139,9 @@ describe('The settlement of a fulfilment', () => {
     expect(endOf(capture)).to.deep.equal(['SettleOperation']);
     const failed = { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'lapsed' } as const;
     expect(endOf(capture, failed)).to.deep.equal(['HoldOrder', 'SettleOperation']);
-    expect(holdUnpaid(made, 'shipment_1').map(({ command }) => command.type)).to.deep.equal(['HoldOrder']);
-    expect(holdUnpaid({ ...made, status: 'completed' }, 'shipment_1')).to.deep.equal([]);
+    const paid = [capture, failed].reduce(ledgerAfter, ledger);
+    const ended = settlementEnd({ ...made, status: 'completed' }, operation, paid);
+    expect(ended.map(({ command }) => command.type)).to.deep.equal(['SettleOperation']);
   });
 });
 

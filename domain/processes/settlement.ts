@@ -50,17 +50,11 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
 /** What the order is told once the steps are taken. Nothing more is sent while the money for what was sent is not to be had. */
 export function settlementEnd(order: Order, { operationId }: Operation, { captures }: Payment): Issued<OrderCommand>[] {
   const failed = captures.some((one) => one.operationId === captureId(operationId) && one.status === 'failed');
+  const hold = { type: 'HoldOrder', reason: PAYMENT_FAILED } as const;
   return [
-    ...(failed ? holdUnpaid(order, operationId) : []),
+    ...(failed && order.status === 'confirmed' ? [toOrder(order, operationId, hold)] : []),
     toOrder(order, operationId, { type: 'SettleOperation', operationId }),
   ];
-}
-
-/** What the order is told if the payment refuses the capture, as when what was held has lapsed; it is tried again. */
-export function holdUnpaid(order: Order, operationId: string): Issued<OrderCommand>[] {
-  return order.status === 'confirmed'
-    ? [toOrder(order, operationId, { type: 'HoldOrder', reason: PAYMENT_FAILED })]
-    : [];
 }
 
 function takeParcels(
