@@ -6,7 +6,7 @@ import type { PaymentProvider } from '../commands/processes/payment-provider.js'
 import { CART_IDLE_MS } from '../domain/cart/events.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
-import { type Payment, payment } from '../domain/payment/payment.js';
+import { capturedOf, type Payment, payment } from '../domain/payment/payment.js';
 import type { AgendaItem } from '../domain/processes/agenda.js';
 import { CHECKOUT_MS, RESERVATION_MS } from '../domain/processes/checkout.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -20,8 +20,9 @@ const DAY_MS = 24 * 60 * 60_000;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const never = new AbortController().signal;
 
-/** A shop whose clock stands until it is moved. Its provider holds money for a week. */
-function openShop({ savedMethod }: { savedMethod?: string } = {}) {
+/** A shop whose clock stands until it is moved. Its provider holds money for a week, and refuses some first captures. */
+function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; failedCaptures?: number } = {}) {
+  let refusals = failedCaptures;
   let now = Date.parse('2026-03-01T09:00:00Z');
   const clock = () => now;
   const held = new Map<string, number>();
@@ -35,6 +36,7 @@ function openShop({ savedMethod }: { savedMethod?: string } = {}) {
       held.set(request.key, lapsesAt);
       return { ...answer, captureBefore: new Date(lapsesAt).toISOString() };
     },
+    capture: async (operation) => (refusals-- > 0 ? { status: 'failed', reason: 'refused' } : test.capture(operation)),
     async retrieve({ key }) {
       const lapsesAt = held.get(key);
       const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'let_go' : 'pending' } as const;
@@ -166,6 +168,24 @@ describe('As time passes', () => {
     const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: {} });
     const sent = await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT }).catch(String);
     expect(sent).to.match(/is held; resume it/);
+  });
+
+  it('what could not be had for what was sent is asked of the renewal, once', async () => {
+    const shop = openShop({ savedMethod: 'pm_card_visa', failedCaptures: 1 });
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    const body = { lines: [{ lineId: '1', quantity: 1 }] };
+    const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body });
+    await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
+    expect((await shop.paymentOf(id)).captures.map(({ status }) => status)).to.deep.equal(['failed']);
+    await shop.pass(6.5 * DAY_MS);
+    const captures = (await shop.paymentOf(id)).captures.map(({ amount, status }) => [amount, status]);
+    expect(captures).to.deep.equal([
+      [500, 'failed'],
+      [500, 'captured'],
+    ]);
+    await shop.pass(6.5 * DAY_MS);
+    expect(capturedOf(await shop.paymentOf(id))).to.equal(500);
   });
 
   it('what was renewed is renewed again', async () => {

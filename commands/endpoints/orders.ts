@@ -1,13 +1,15 @@
-// What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed.
+// What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
+// and what could not be had for what was sent is asked for again.
 import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isProblem } from '../../domain/kernel/errors.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
-import { payment } from '../../domain/payment/payment.js';
+import { heldOf, payment } from '../../domain/payment/payment.js';
+import { owedOf } from '../../domain/processes/settlement.js';
 import { findOrder } from '../lookups/own-orders.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
@@ -73,6 +75,22 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     return new Map([...(undone?.seen ?? []), [stream, cancelled.position.commitNo]]);
   }
 
+  /** Its settlement asks for what is owed then, however often this is asked for, and by whomever. */
+  async function collect({ params, caller, requestId, command, newId }: OrderRequest): Promise<Reply> {
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, paymentId } = known;
+    const { state: ledger } = await runner.load(payment, streamOf(paymentId));
+    if (!ledger || owedOf(known, ledger) === 0) {
+      throw new Problem('conflict', `Nothing is owed for what was sent of ${orderId}, or its settlement is under way.`);
+    }
+    if (heldOf(ledger) === 0)
+      throw new Problem('conflict', `${paymentId} holds no money any more; nothing can be taken.`);
+    const collectionId = newId('collection');
+    const meta = { ...command(), id: operationCommandId(collectionId) };
+    await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
+    return shown(orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
+  }
+
   function change<B>(
     word: string,
     summary: string,
@@ -118,5 +136,15 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       reason,
     })),
     change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/collect',
+      summary: 'Ask again for money that could not be had for what was sent of an order',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      answers: { 200: orderViewSchema },
+      handle: collect,
+    }) as Endpoint,
   ];
 }

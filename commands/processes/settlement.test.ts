@@ -269,6 +269,32 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, id)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
+    it('asks again for what could not be had once somebody says so, and for no more than that', async () => {
+      const shop = shopThatFails(1);
+      const orderId = await orderOfTwo(shop);
+      const collect = () => shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
+      const refusal = () => collect().then(() => undefined, String);
+      expect(await refusal()).to.match(/Nothing is owed/);
+      await send(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ captured: 0 });
+      const { body } = await collect();
+      expect(body).to.include({ held: true, paymentStatus: 'partially_captured' });
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
+      expect(await refusal()).to.match(/Nothing is owed/);
+      await resume(shop, orderId);
+      await send(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ status: 'completed', captured: 1000 });
+    });
+
+    it('asks nobody for money that nobody holds any more', async () => {
+      const shop = shopThatFails(1);
+      const orderId = await orderOfTwo(shop);
+      await send(shop, orderId);
+      await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: ADA, body: {} });
+      const collected = shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
+      expect(await collected.catch(String)).to.match(/holds no money/);
+    });
+
     it('gives back no more than was paid ahead, where an earlier capture had failed', async () => {
       const shop = shopThatFails(1);
       await sell(shop, 'CUP', 200);

@@ -69,7 +69,7 @@ export const orderPersonal = {
 };
 
 const order = { orderId: orderIdSchema };
-/** Ids under which a repeated fulfilment, cancellation or return is recognised. */
+/** Ids under which a repeated fulfilment, cancellation, return or collection is recognised. */
 const operationId = z.string().min(1).max(200);
 /** Some units of a line, and units of one that came back. */
 export const lineUnitsSchema = z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema });
@@ -143,7 +143,9 @@ export const orderEvents = {
       occurredAt: z.iso.datetime().optional(),
     }),
   },
-  /** Stock and payment have followed this fulfilment, cancellation or return. */
+  /** What was sent and could not be captured is asked for again. */
+  CollectionRequested: { version: 1, data: z.strictObject({ ...order, collectionId: operationId }) },
+  /** Stock and payment have followed this fulfilment, cancellation, return or collection. */
   OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
   /** Nothing is sent until it is resumed. */
   OrderHeld: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },

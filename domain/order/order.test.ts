@@ -5,6 +5,7 @@ import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { OrderEvent, OrderLine } from './events.js';
 import {
+  dueWith,
   fulfilmentStatusOf,
   MAX_LINE_BYTES,
   type Order,
@@ -446,6 +447,41 @@ describe('An order', () => {
     }
   });
 
+  it('owes nothing to be collected before anything was sent', () => {
+    const collect: OrderCommand = { type: 'RequestCollection', collectionId: 'collection_1' };
+    given([placed, confirmed]).when(collect).thenRejected('conflict');
+    given([placed, confirmed, oneSent])
+      .when(collect)
+      .then([{ type: 'CollectionRequested', data: { orderId, collectionId: 'collection_1' } }]);
+  });
+
+  it('is owed for what is sent and kept as each operation is settled, whatever is recorded meanwhile', () => {
+    const some = (quantity: number) => [{ lineId: '1', quantity }];
+    const commands: OrderCommand[] = [
+      { type: 'FulfilOrder', fulfilmentId: 'sent', lines: some(1) },
+      { type: 'ReceiveReturn', returnId: 'back', lines: some(1) },
+      { type: 'CancelLines', cancellationId: 'cancelled', lines: some(1), reason: 'x' },
+      { type: 'RequestCollection', collectionId: 'collected' },
+      { type: 'FulfilOrder', fulfilmentId: 'rest' },
+    ];
+    const ids = ['sent', 'back', 'cancelled', 'collected', 'rest'];
+    const stateBehind = (history: readonly OrderCommand[]) =>
+      history.reduce(
+        (state, command) => {
+          const decision = order.decide(command, state, TEST_NOW) as OrderEvent[];
+          return decision.reduce((changed, event) => order.evolve(changed, event, TEST_NOW)!, state);
+        },
+        given([placed, confirmed]).state!,
+      );
+    const all = stateBehind(commands);
+    const settled = { ...all, unsettled: [] };
+    for (const [n, id] of ids.entries()) {
+      const alone = { ...stateBehind(commands.slice(0, n + 1)), unsettled: [] };
+      const unsettled = all.unsettled.slice(n);
+      expect(dueWith({ ...settled, unsettled }, id), id).to.deep.equal(dueWith(alone));
+    }
+  });
+
   it('has a fulfilment status that follows from its lines', () => {
     const status = (...history: OrderEvent[]) => fulfilmentStatusOf(given([placed, ...history]).state!.lines);
     expect(status()).to.equal('not_fulfilled');
@@ -492,6 +528,10 @@ describe('An order', () => {
       ReceiveReturn: {
         given: [placed, confirmed, oneSent],
         when: { type: 'ReceiveReturn', returnId: 'return_1', lines: [{ lineId: '1', quantity: 1 }] },
+      },
+      RequestCollection: {
+        given: [placed, confirmed, oneSent],
+        when: { type: 'RequestCollection', collectionId: 'collection_1' },
       },
       SettleOperation: { given: [placed, confirmed, oneSent], when: { type: 'SettleOperation', operationId: 'f1' } },
       FulfilOrder: { given: [placed, confirmed], when: { ...fulfil, lines: [{ lineId: '1', quantity: 1 }] } },

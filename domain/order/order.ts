@@ -46,7 +46,9 @@ type OperationCommand =
   /** `settled`: the goods have left and the money is in, nothing has to follow. */
   | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; settled?: true }
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
-  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; occurredAt?: string };
+  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; occurredAt?: string }
+  /** Of money that could not be had for what was sent. */
+  | { type: 'RequestCollection'; collectionId: string };
 
 export interface Order {
   orderId: string;
@@ -65,7 +67,7 @@ export interface Order {
   reservationId: string;
   /** Units that are still held for it, by where they are. */
   parcels: readonly Parcel[];
-  /** Fulfilments, cancellations and returns that there were. */
+  /** Fulfilments, cancellations, returns and collections that there were. */
   operationIds: readonly string[];
   /** What stock and payment have to follow yet, in the order in which it was recorded. */
   unsettled: readonly Operation[];
@@ -97,6 +99,8 @@ export type Operation = { operationId: string; at: number; amount: number } & (
       /** In the world, if in the past. */
       occurredAt?: string | undefined;
     }
+  /** Moves no units, so none of its worth: 0. */
+  | { kind: 'collection' }
 );
 
 export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
@@ -147,6 +151,12 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'ReceiveReturn':
       if (acted(state, command.returnId)) return [];
       return receiveReturn(command, state);
+    case 'RequestCollection': {
+      const { collectionId } = command;
+      if (acted(state, collectionId)) return [];
+      if (!isFulfilled(state)) return reject('conflict', `Nothing was sent of ${orderId}, so nothing is owed for it.`);
+      return [{ type: 'CollectionRequested', data: { orderId, collectionId } }];
+    }
     case 'SettleOperation':
       return settle(command.operationId, state);
   }
@@ -250,10 +260,10 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
 }
 
 /**
- * What the customer owes for what they keep, and what is still open is worth, once this operation is settled and as long as
- * none of the others is: money follows one operation after the other.
+ * What the customer owes for what they keep, and what is still open is worth, once this operation is settled, if any, and as
+ * long as none of the others is: money follows one operation after the other.
  */
-export function dueWith(state: Order, operationId: string): { kept: number; open: number } {
+export function dueWith(state: Order, operationId?: string): { kept: number; open: number } {
   let kept = state.fulfilledAmount - sum(state.lines.map(({ returnedWorth }) => returnedWorth));
   let open = openWorth(state);
   for (const other of state.unsettled) {
@@ -365,6 +375,8 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
         { kind: 'return', operationId, at, lines, back, amount, occurredAt },
       );
     }
+    case 'CollectionRequested':
+      return recorded(known, { kind: 'collection', operationId: data.collectionId, at, amount: 0 });
     case 'OrderSettled':
       return { ...known, unsettled: known.unsettled.filter(({ operationId }) => operationId !== data.operationId) };
     case 'OrderCompleted':

@@ -9,7 +9,7 @@ export const RECOVER_AFTER_MS = 15_000;
 export type AgendaItem =
   /** A checkout that has not ended; `cartId` where its cart was submitted. */
   | { kind: 'checkout'; orderId: string; cartId?: string }
-  /** A fulfilment, cancellation or return that stock and payment have not followed. */
+  /** A fulfilment, cancellation, return or collection that stock and payment have not followed. */
   | { kind: 'settlement'; orderId: string }
   /** A provider that has not answered, or money that will not be held much longer. */
   | { kind: 'payment'; paymentId: string; orderId: string }

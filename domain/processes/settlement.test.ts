@@ -238,3 +238,45 @@ describe('The settlement of a return', () => {
     expect(types).to.deep.equal(['RequestRefund', 'RecordRefunded']);
   });
 });
+
+describe('The settlement of a collection', () => {
+  const collect: OrderCommand = { type: 'RequestCollection', collectionId: 'collection_1' };
+  const failed = (operationId: string): PaymentCommand => {
+    return { type: 'RecordCaptureFailed', operationId: `${operationId}/capture`, reason: 'refused' };
+  };
+  const collectedOf = (multicapture: boolean, commands: OrderCommand[], ...facts: PaymentCommand[]) => {
+    const { order: made, payment: ledger } = worldOf([...commands, collect], multicapture);
+    const captures = ledger.captures.map((one) => ({ ...one, status: 'requested' as const }));
+    const refunds = facts.length > 0 ? [] : ledger.refunds;
+    const paid = facts.reduce(ledgerAfter, { ...ledger, captures, refunds });
+    const [step] = settlementSteps(made, made.unsettled[0]!, paid);
+    return step!.commands.map(({ command }) => command);
+  };
+  const asked = (amount: number, rest: number) => {
+    return { type: 'RequestCapture', operationId: 'collection_1/capture', amount, rest, final: rest === 0 };
+  };
+
+  it('asks for what could not be had for what was sent', () => {
+    expect(collectedOf(true, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
+    expect(collectedOf(true, [sendMug, sendRest], failed('shipment_2'))).to.deep.equal([asked(700, 0)]);
+    expect(collectedOf(true, [sendMug, sendRest], failed('shipment_1'), failed('shipment_2'))).to.deep.equal([
+      asked(1500, 0),
+    ]);
+  });
+
+  it('asks for nothing that is paid, on its way or back', () => {
+    expect(collectedOf(true, [sendMug, sendRest])).to.deep.equal([]);
+    expect(collectedOf(true, [sendMug, returnMug], failed('shipment_1'))).to.deep.equal([asked(300, 700)]);
+    expect(collectedOf(false, [sendMug, cancelMug])).to.deep.equal([]);
+    const { order: made, payment: ledger } = worldOf([sendMug, collect]);
+    const once = [failed('shipment_1'), asked(800, 700) as PaymentCommand].reduce(ledgerAfter, {
+      ...ledger,
+      captures: ledger.captures.map((one) => ({ ...one, status: 'requested' as const })),
+    });
+    expect(settlementSteps(made, made.unsettled[0]!, once)[0]!.commands).to.deep.equal([]);
+  });
+
+  it('takes what will be needed later on as well, where money can be captured only once', () => {
+    expect(collectedOf(false, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
+  });
+});

@@ -1,5 +1,5 @@
 // Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order, be it a fulfilment,
-// a cancellation or a return. Whoever runs it takes the steps in order, and any number of times: every id derives from the
+// a cancellation, a return or a collection. Whoever runs it takes the steps in order, and any number of times: every id derives from the
 // operation. Operations are settled one after the other, so each finds the money where the one before it left it.
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { ReturnCommand } from '../fulfilment/return.js';
@@ -44,6 +44,8 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
       ];
     case 'return':
       return [restock(operation), receive(operation), refund(order, operation, payment)];
+    case 'collection':
+      return [collect(order, operation, payment)];
   }
 }
 
@@ -81,6 +83,27 @@ function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payme
   return toPayment(operationId, payment, owesNothing ? [] : [command]);
 }
 
+/** What the customer keeps and has not paid, with what will have to be captured later on. */
+function collect(order: Order, { operationId }: Of<'collection'>, payment: Payment): SettlementStep {
+  const id = captureId(operationId);
+  const asked = payment.captures.some((one) => one.operationId === id);
+  const amount = owedOf(order, payment, operationId);
+  const rest = isPaidAhead(payment) ? 0 : dueWith(order, operationId).open;
+  const command = { type: 'RequestCapture', operationId: id, amount, rest, final: rest === 0 } as const;
+  return toPayment(operationId, payment, asked || amount === 0 ? [] : [command]);
+}
+
+/** What could not be had for what was sent and is kept, as of an operation that is to be settled, or of now. */
+export function owedOf(order: Order, payment: Payment, operationId?: string): number {
+  return Math.max(0, -excessOf(order, payment, operationId));
+}
+
+/** What is paid beyond what the customer keeps, and what is still open if it is paid ahead. */
+function excessOf(order: Order, payment: Payment, operationId?: string): number {
+  const { kept, open } = dueWith(order, operationId);
+  return paidFor(payment, order.operationIds) - kept - (isPaidAhead(payment) ? open : 0);
+}
+
 /** What was captured ahead is refunded; what is still held and nobody will owe any more is let go. */
 function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
@@ -101,9 +124,7 @@ function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment:
   const { operationId, kind, amount } = operation;
   const id = refundId(operationId);
   const asked = partsOf(payment, id).length > 0;
-  const { kept, open } = dueWith(order, operationId);
-  const excess = paidFor(payment, order.operationIds) - kept - (isPaidAhead(payment) ? open : 0);
-  const owed = Math.max(0, Math.min(amount, excess));
+  const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId)));
   const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
   const isDone = payment.authorisation?.provider === 'external';

@@ -57,6 +57,9 @@ describe('The agenda', () => {
     expect(agendaAfter(fulfilled, cancelled, settled('s')).get(orderId)).to.include({ dueAt: due(2) });
     expect(agendaAfter(fulfilled, cancelled, settled('s'), settled('c')).get(orderId)).to.equal(null);
     expect(agendaAfter(['OrderFulfilled', { orderId, fulfilmentId: 's' }]).has(orderId)).to.equal(false);
+    const collected: [string, object] = ['CollectionRequested', { orderId, collectionId: 'd' }];
+    expect(agendaAfter(collected).get(orderId)).to.include({ dueAt: due(1) });
+    expect(agendaAfter(collected, settled('d')).get(orderId)).to.equal(null);
   });
 
   it('holds a payment until its provider has answered, and looks after it before what is held lapses', () => {

@@ -70,7 +70,10 @@ function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocumen
 
 // ── Orders: operations that stock and payment have not followed ─────────────────────────────────────────────────────
 
-type Operation = Extract<OrderEvent, { type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' }>;
+type Operation = Extract<
+  OrderEvent,
+  { type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' | 'CollectionRequested' }
+>;
 
 const opens: Handler<AgendaDocument, Operation> = {
   keys: (event) => (isSettled(event) ? [] : [event.data.orderId]),
@@ -90,6 +93,7 @@ function isSettled({ type, data }: Operation): boolean {
 
 function operationOf(data: Operation['data']): string {
   if ('fulfilmentId' in data) return data.fulfilmentId;
+  if ('collectionId' in data) return data.collectionId;
   return 'cancellationId' in data ? data.cancellationId : data.returnId;
 }
 
@@ -252,6 +256,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     OrderFulfilled: opens,
     OrderLinesCancelled: opens,
     OrderReturned: opens,
+    CollectionRequested: opens,
     OrderSettled: settles,
     AuthorisationRequested: asksToHold,
     PaymentAuthorised: authorises,
