@@ -151,6 +151,38 @@ describe('What becomes of an order', () => {
       ]);
     });
 
+    it('not before all of it is there, if more was promised than there is', async () => {
+      const policy = { backorderLimit: 5 };
+      await shop.call('put /v1/stock/MUG/policy', { caller: KEEPER, body: policy });
+      const [cartId, body] = [await fill(shop, { MUG: 12 }), { paymentMethod: 'pm_card_visa' }];
+      orderId = (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body })).body.id;
+      const planned = await plan();
+      const problem = await problemOf(step(planned.body.id, 'dispatch'), 'out_of_stock');
+      expect(problem.message).to.match(/MUG at main has 10 on hand, not 12/);
+      expect(problem.extra).to.deep.equal({ available: { MUG: 10 } });
+      expect(await stockOf('MUG')).to.deep.equal([10, 0, 14]);
+      await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { quantity: 2 } });
+      expect((await step(planned.body.id, 'dispatch')).body.status).to.equal('dispatched');
+      expect(await stockOf('MUG')).to.deep.equal([0, 0, 2]);
+    });
+
+    it('no more once its units are cancelled, or sent otherwise: then the shipment is cancelled', async () => {
+      const read = async (id: string) => (await shop.call(`get /v1/shipments/${id}`, { caller: SUPPORT })).body.status;
+      const mug = { lines: [{ lineId: '1', quantity: 1 }] };
+      const [one, another, cup] = [
+        await plan(mug),
+        await plan(mug),
+        await plan({ lines: [{ lineId: '2', quantity: 1 }] }),
+      ];
+      await cancel(mug);
+      expect([await read(one.body.id), await read(another.body.id)]).to.deep.equal(['planned', 'planned']);
+      await step(one.body.id, 'dispatch');
+      expect([await read(one.body.id), await read(another.body.id)]).to.deep.equal(['dispatched', 'cancelled']);
+      await problemOf(step(another.body.id, 'dispatch'), 'conflict');
+      await cancel();
+      expect(await read(cup.body.id)).to.equal('cancelled');
+    });
+
     it('not before it is resumed, if it is held', async () => {
       const change = (word: string, body?: object) =>
         shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, body });
@@ -175,6 +207,20 @@ describe('What becomes of an order', () => {
       ]);
       expect((await payment()).refunded).to.deep.equal(GBP(1200));
       await problemOf(sendBack([{ lineId: '1', quantity: 1 }]), 'rule_violated');
+    });
+
+    it('tells what is really given back where some of it was given back before', async () => {
+      await send();
+      const refund = { amount: 900, reason: 'goodwill' };
+      await shop.call(`post /v1/payments/payment_${orderId.slice(6)}/refunds`, { caller: SUPPORT, body: refund });
+      const [some, none] = [
+        await sendBack([{ lineId: '1', quantity: 1 }]),
+        await sendBack([{ lineId: '1', quantity: 1 }]),
+      ];
+      expect([some.body.refund, none.body.refund]).to.deep.equal([GBP(300), GBP(0)]);
+      expect((await payment()).refunded).to.deep.equal(GBP(1200));
+      const read = await shop.call(`get /v1/returns/${some.body.id}`, { caller: ADA });
+      expect(read.body.refund).to.deep.equal(GBP(300));
     });
 
     it('is refunded but not sold again if it is written off', async () => {

@@ -13,7 +13,9 @@ import { isRejection, Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
-import { operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
+import { type Order, operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
+import { givenFor } from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
 import { findOrder, mayAct } from '../lookups/own-orders.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
@@ -41,7 +43,9 @@ const returnAnswer = z
     lines: requestedLines,
     declineReason: z.string().optional(),
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-    refund: moneySchema.optional().meta({ description: 'What was paid for it' }),
+    refund: moneySchema
+      .optional()
+      .meta({ description: 'What is given back for it: less than was paid, if some of that was given back before' }),
   })
   .meta({ id: 'Return' });
 
@@ -67,7 +71,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     const returnId = newId('return');
     const requested: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: body.lines };
     const outcome = await runner.execute(returns, streamOf(returnId), requested, beside(command()));
-    return { ...shown(201, outcome, known), headers: { Location: `/v1/returns/${returnId}` } };
+    return { ...(await shown(201, outcome, known)), headers: { Location: `/v1/returns/${returnId}` } };
   }
 
   async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
@@ -100,6 +104,25 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
     if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
     return state;
+  }
+
+  async function shown(
+    status: number,
+    loaded: Loaded<Return | null>,
+    { paymentId, currency }: Pick<Order, 'paymentId' | 'currency'>,
+  ): Promise<Reply> {
+    const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
+    const { state: ledger } = received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
+    const body = {
+      id: returnId,
+      orderId,
+      status: phase,
+      lines,
+      ...(declineReason !== undefined && { declineReason }),
+      ...(received && { received: received.lines }),
+      ...(ledger && { refund: { amount: givenFor(ledger, returnId), currency } }),
+    };
+    return shows(status, body, streamOf(returnId), loaded);
   }
 
   const step = <B>(
@@ -163,17 +186,4 @@ function receivedLines(
     left.set(lineId, rest);
     return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
   });
-}
-
-function shown(status: number, loaded: Loaded<Return | null>, { currency }: { currency: string }): Reply {
-  const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
-  const body = {
-    id: returnId,
-    orderId,
-    status: phase,
-    lines,
-    ...(declineReason !== undefined && { declineReason }),
-    ...(received && { received: received.lines, refund: { amount: received.amount, currency } }),
-  };
-  return shows(status, body, streamOf(returnId), loaded);
 }

@@ -1,12 +1,20 @@
 // Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
 import { z } from 'zod';
 import { shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
-import { type Shipment, type ShipmentCommand, shipment } from '../../domain/fulfilment/shipment.js';
+import {
+  SHIPMENT_STATUSES,
+  type Shipment,
+  type ShipmentCommand,
+  shipment,
+  shipmentStatusOf,
+} from '../../domain/fulfilment/shipment.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
-import { operationCommandId, order, unitsToSend } from '../../domain/order/order.js';
+import { type Order, operationCommandId, order, parcelsOf, unitsToSend } from '../../domain/order/order.js';
+import type { Parcel } from '../../domain/order/parcels.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { findOrder } from '../lookups/own-orders.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
@@ -27,7 +35,7 @@ const shipmentAnswer = z
   .strictObject({
     id: z.string(),
     orderId: z.string(),
-    status: z.enum(['planned', 'dispatched', 'delivered']),
+    status: z.enum(SHIPMENT_STATUSES),
     lines: z.array(lineUnitsSchema),
     tracking: z.string().optional(),
     dispatchedAt: time.optional(),
@@ -58,23 +66,56 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const shipmentId = newId('shipment');
     const planned = { type: 'PlanShipment', shipmentId, orderId, lines, tracking: body.tracking } as const;
     const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
-    return { ...shown(201, outcome), headers: { Location: `/v1/shipments/${shipmentId}` } };
+    return { ...shown(201, outcome, known), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
   async function dispatch({ params, requestId, command }: ShipmentRequest): Promise<Reply> {
-    const { state } = await load(params.id);
-    const { shipmentId, orderId, status, lines } = state!;
-    if (status !== 'planned') return shown(200, await load(shipmentId));
+    const planned = await load(params.id);
+    const { shipmentId, orderId, status, lines } = planned.state!;
+    const known = await orderOf(planned);
+    if (status !== 'planned') return shown(200, planned, known);
+    if (shipmentStatusOf(planned.state!, known) === 'cancelled') {
+      throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or sent otherwise.`);
+    }
+    if (!known.operationIds.includes(shipmentId)) await checkThere(parcelsOf(known, lines));
     const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
-    await runner.execute(order, streamOf(orderId), { type: 'FulfilOrder', fulfilmentId: shipmentId, lines }, meta);
+    const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines } as const;
+    const { state: fulfilled } = await runner.execute(order, streamOf(orderId), fulfil, meta);
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { ...shown(200, await load(shipmentId)), seen };
+    return { ...shown(200, await load(shipmentId), fulfilled!), seen };
+  }
+
+  /**
+   * What is promised beyond what is there cannot leave before it has come. It is looked at, not locked: of two dispatches in
+   * one moment both may find the last unit, and then the stock tells that one is missing.
+   */
+  async function checkThere(parcels: readonly Parcel[]): Promise<void> {
+    const missing: string[] = [];
+    const available: Record<string, number> = {};
+    const look = async ({ sku, location, quantity }: Parcel) => {
+      const { onHand } = (await runner.load(stockItem, stockStream({ sku, location }))).state;
+      if (onHand >= quantity) return;
+      missing.push(`${sku} at ${location} has ${onHand} on hand, not ${quantity}`);
+      available[sku] = (available[sku] ?? 0) + Math.max(0, onHand);
+    };
+    await Promise.all(parcels.map(look));
+    if (missing.length > 0) throw new Problem('out_of_stock', `${missing.join('; ')}.`, { available });
   }
 
   async function deliver({ params, command }: ShipmentRequest): Promise<Reply> {
     const delivered: ShipmentCommand = { type: 'RecordDelivery' };
     const stream = streamOf(askedId(shipmentIdSchema, params.id));
-    return shown(200, await runner.execute(shipment, stream, delivered, command()));
+    const outcome = await runner.execute(shipment, stream, delivered, command());
+    return shown(200, outcome, await orderOf(outcome));
+  }
+
+  async function read(id: string): Promise<Reply> {
+    const loaded = await load(id);
+    return shown(200, loaded, await orderOf(loaded));
+  }
+
+  async function orderOf({ state }: Loaded<Shipment | null>): Promise<Order> {
+    return (await runner.load(order, streamOf(state!.orderId))).state!;
   }
 
   async function load(id: string): Promise<Loaded<Shipment | null>> {
@@ -116,17 +157,17 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       params,
       answers: { 200: shipmentAnswer },
-      handle: async ({ params }) => shown(200, await load(params.id)),
+      handle: ({ params }) => read(params.id),
     }) as Endpoint,
   ];
 }
 
-function shown(status: number, loaded: Loaded<Shipment | null>): Reply {
-  const { shipmentId, orderId, status: phase, lines, tracking, dispatchedAt, deliveredAt } = loaded.state!;
+function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
+  const { shipmentId, orderId, lines, tracking, dispatchedAt, deliveredAt } = loaded.state!;
   const body = {
     id: shipmentId,
     orderId,
-    status: phase,
+    status: shipmentStatusOf(loaded.state!, known),
     lines,
     ...(tracking !== undefined && { tracking }),
     ...(dispatchedAt !== undefined && { dispatchedAt: new Date(dispatchedAt).toISOString() }),

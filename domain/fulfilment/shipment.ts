@@ -1,4 +1,5 @@
-// A shipment: planned → dispatched → delivered. Whether its units may leave is for the order to say, when it is dispatched.
+// A shipment: planned → dispatched → delivered. Whether its units may leave is for the order to say, when it is dispatched;
+// a planned one whose units the order has given up, or sent otherwise, is cancelled.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import type { LineUnits } from '../order/events.js';
@@ -19,6 +20,25 @@ export interface Shipment {
   /** Times in ms of the log's clock. */
   dispatchedAt?: number;
   deliveredAt?: number;
+}
+
+export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'delivered', 'cancelled'] as const;
+
+/** What a shipment's order says of it. `operationIds`: at least those of fulfilments. */
+interface Arbiter {
+  lines: readonly { id: string; quantity: number; fulfilled: number; cancelled: number }[];
+  operationIds: readonly string[];
+}
+
+/** Cancelled follows from the order: units that are not open any more will never be again. */
+export function shipmentStatusOf(
+  { shipmentId, status, lines }: Pick<Shipment, 'shipmentId' | 'status' | 'lines'>,
+  order: Arbiter,
+): (typeof SHIPMENT_STATUSES)[number] {
+  if (status !== 'planned' || order.operationIds.includes(shipmentId)) return status;
+  const isOpen = ({ lineId, quantity }: LineUnits) =>
+    order.lines.some((line) => line.id === lineId && line.quantity - line.fulfilled - line.cancelled >= quantity);
+  return lines.every(isOpen) ? 'planned' : 'cancelled';
 }
 
 export const shipment: Decider<ShipmentCommand, Shipment | null, ShipmentEvent> = {

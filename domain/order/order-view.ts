@@ -1,6 +1,7 @@
 // An order as callers see it: the shape of every answer that shows one.
 // Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
+import { SHIPMENT_STATUSES } from '../fulfilment/shipment.js';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
 import { lineUnitsSchema, returnedUnitsSchema } from './events.js';
@@ -102,7 +103,7 @@ export const orderViewSchema = z
     shipments: z.array(
       z.strictObject({
         id: z.string(),
-        status: z.enum(['planned', 'dispatched', 'delivered']),
+        status: z.enum(SHIPMENT_STATUSES),
         lines: z.array(lineUnitsSchema),
         tracking: z.string().optional(),
         dispatchedAt: time.optional(),
@@ -115,7 +116,11 @@ export const orderViewSchema = z
         status: z.enum(['requested', 'approved', 'declined', 'received']),
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-        refund: moneySchema.optional().meta({ description: 'What was paid for it' }),
+        refund: moneySchema
+          .optional()
+          .meta({
+            description: 'What is given back for it: less than was paid, if some of that was given back before',
+          }),
       }),
     ),
     timeline: z.array(z.strictObject({ at: time, what: z.enum(ORDER_STEPS) })),

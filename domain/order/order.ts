@@ -202,7 +202,7 @@ function fulfil(
     lines: units,
     amount: after.fulfilledAmount - state.fulfilledAmount,
     open: openWorth(after),
-    ...(!settled && { from: takenFrom(state.parcels, skusOf(state, units)) }),
+    ...(!settled && { from: parcelsOf(state, units) }),
   };
   return [
     { type: 'OrderFulfilled', data },
@@ -225,7 +225,7 @@ function cancelLines(
       cancellationId,
       reason,
       lines: units,
-      from: takenFrom(state.parcels, skusOf(state, units)),
+      from: parcelsOf(state, units),
       amount: openWorth(state) - openWorth(after),
     },
   };
@@ -277,6 +277,11 @@ export function dueWith(state: Order, operationId?: string): { kept: number; ope
 /** Those asked for, or all that are open: they can be sent or cancelled. */
 export function unitsToSend(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
   return asked ? unitsAsked(state, asked, openOf, 'open') : allOpen(state);
+}
+
+/** Where these units would be taken from now. */
+export function parcelsOf(state: Order, units: readonly LineUnits[]): Parcel[] {
+  return takenFrom(state.parcels, skusOf(state, units));
 }
 
 export function unitsToReturn(state: Order, asked: readonly LineUnits[]): LineUnits[] | Rejection {
@@ -349,13 +354,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
     case 'OrderResumed':
       return { ...known, held: false };
     case 'OrderFulfilled': {
-      const {
-        fulfilmentId: operationId,
-        lines,
-        from = takenFrom(known.parcels, skusOf(known, lines)),
-        amount,
-        open,
-      } = data;
+      const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount, open } = data;
       const after = { ...disposedOf(known, 'fulfilled', lines), parcels: without(known.parcels, from) };
       return data.from
         ? recorded(after, { kind: 'fulfilment', operationId, at, from, amount, open })

@@ -242,9 +242,14 @@ export function isPaidAhead(state: Payment): boolean {
 }
 
 /** What the customer pays, less what they get back for one of these operations; a refund for any other reason is beside it. */
-export function paidFor({ captures, refunds }: Payment, operationIds: readonly string[]): number {
-  const given = operationIds.flatMap((operationId) => partsOf({ refunds }, refundId(operationId)));
-  return sum(amountsOf(captures.filter(stands))) - sum(amountsOf(given.filter(stands)));
+export function paidFor(state: Payment, operationIds: readonly string[]): number {
+  const given = operationIds.map((operationId) => givenFor(state, operationId));
+  return sum(amountsOf(state.captures.filter(stands))) - sum(given);
+}
+
+/** What the customer gets back for an operation of the order. */
+export function givenFor(state: Payment, operationId: string): number {
+  return sum(amountsOf(partsOf(state, refundId(operationId)).filter(stands)));
 }
 
 /** The refund of what an operation of the order gives back. */
@@ -253,7 +258,7 @@ export function refundId(operationId: string): string {
 }
 
 /** A refund may be made in parts, of several authorisations; the first has the id of the whole. */
-export function partsOf({ refunds }: Pick<Payment, 'refunds'>, operationId: string): readonly Refund[] {
+export function partsOf({ refunds }: Payment, operationId: string): readonly Refund[] {
   return refunds.filter((one) => one.operationId === operationId || one.operationId.startsWith(`${operationId}#`));
 }
 

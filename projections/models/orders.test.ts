@@ -74,8 +74,8 @@ const eventful = () =>
       { ...authorised, multicapture: true },
       { type: 'RequestCapture', operationId: 'capture', amount: 4 * 255 + 500 },
       { type: 'RecordCaptured', operationId: 'capture' },
-      { type: 'RequestRefund', operationId: 'refund', amount: 255, reason: 'return' },
-      { type: 'RecordRefunded', operationId: 'refund' },
+      { type: 'RequestRefund', operationId: 'return_1/refund', amount: 255, reason: 'return' },
+      { type: 'RecordRefunded', operationId: 'return_1/refund' },
     ],
     [
       { type: 'PlanShipment', shipmentId: 'shipment_1', orderId: ID, lines: hearts(4), tracking: 'RM1' },
@@ -96,6 +96,20 @@ const eventful = () =>
   );
 
 describe('The orders read model', () => {
+  it('tells of a planned shipment that it is cancelled once its units are, and of none that the order has let go', () => {
+    const plan = (shipmentId: string, quantity: number): ShipmentCommand => {
+      return { type: 'PlanShipment', shipmentId, orderId: ID, lines: hearts(quantity) };
+    };
+    const statusOf = (planned: ShipmentCommand, ...orderCommands: OrderCommand[]) =>
+      outcomeOf([{ type: 'ConfirmOrder' }, ...orderCommands], [], [planned]).view.shipments[0]!.status;
+    const cancel: OrderCommand = { type: 'CancelLines', cancellationId: 'c', lines: hearts(2), reason: 'x' };
+    const send: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(5) };
+    expect(statusOf(plan('shipment_1', 4), cancel)).to.equal('planned');
+    expect(statusOf(plan('shipment_1', 5), cancel)).to.equal('cancelled');
+    expect(statusOf(plan('shipment_1', 5), send)).to.equal('planned');
+    expect(statusOf(plan('shipment_2', 5), send)).to.equal('cancelled');
+  });
+
   it('tells all that became of an order: what was sent, cancelled, sent back and refunded', () => {
     const { view } = eventful();
     const { email, ...shown } = view;

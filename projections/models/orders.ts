@@ -1,12 +1,14 @@
 // Orders as customers and support see them: fed by order#, payment#, shipment# and return#, each its own part.
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
 import type { RequestedUnits } from '../../domain/fulfilment/return.js';
+import { shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
+import { givenFor } from '../../domain/payment/ledger.js';
 import { type Payment, payment as paymentLedger, paymentStatusOf, refundedOf } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
@@ -37,6 +39,8 @@ interface OrderPart {
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
   labels?: Record<string, string>;
+  /** Fulfilments that there were. */
+  operationIds?: readonly string[];
   timeline: readonly Happened[];
 }
 
@@ -58,7 +62,6 @@ interface ReturnPart {
   status: 'requested' | 'approved' | 'declined' | 'received';
   lines: readonly RequestedUnits[];
   received?: readonly ReturnedUnits[];
-  refund?: number;
   timeline: readonly Happened[];
 }
 
@@ -86,7 +89,7 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { held, lines, coupons, shipping, includedTax, timeline, ...shown } = part;
+  const { held, lines, coupons, shipping, includedTax, timeline, operationIds = [], ...shown } = part;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
   const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
@@ -113,12 +116,16 @@ export function orderView({
     total: money(part.total),
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
     shippingMethod: shipping.method,
-    shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({ ...shipment, lines: [...lines] })),
-    returns: sentBack.map(({ timeline, lines, received, refund, ...one }) => ({
+    shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({
+      ...shipment,
+      status: shipmentStatusOf({ ...shipment, shipmentId: shipment.id, lines }, { lines: part.lines, operationIds }),
+      lines: [...lines],
+    })),
+    returns: sentBack.map(({ timeline, lines, received, ...one }) => ({
       ...one,
       lines: [...lines],
       ...(received && { received: [...received] }),
-      ...(refund !== undefined && { refund: money(refund) }),
+      ...(received && payment && { refund: money(givenFor(payment.ledger, one.id)) }),
     })),
     timeline: [
       ...timeline,
@@ -167,7 +174,10 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderCompleted: becomes('completed'),
     OrderHeld: happens('held', () => ({ held: true })),
     OrderResumed: happens('resumed', () => ({ held: false })),
-    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>('shipped', counted('fulfilled')),
+    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>('shipped', (before, event) => ({
+      ...counted('fulfilled')(before, event),
+      operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
+    })),
     OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>('lines_cancelled', counted('cancelled')),
     OrderReturned: {
       keys: orderOf,
@@ -201,9 +211,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     ReturnRequested: sentBack('return_requested', ({ returnId: id, lines }) => ({ id, status: 'requested', lines })),
     ReturnApproved: sentBack('return_approved', () => ({ status: 'approved' })),
     ReturnDeclined: sentBack('return_declined', () => ({ status: 'declined' })),
-    ReturnReceived: sentBack('return_received', ({ lines: received, amount: refund }) => {
-      return { status: 'received', received, refund };
-    }),
+    ReturnReceived: sentBack('return_received', ({ lines: received }) => ({ status: 'received', received })),
   },
 });
 
