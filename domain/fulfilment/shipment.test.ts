@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { ShipmentEvent } from './events.js';
-import { shipment } from './shipment.js';
+import { type Shipment, shipment, shipmentStatusOf } from './shipment.js';
 
 const ids = { shipmentId: 'shipment_1', orderId: 'order_7' };
 const lines = [{ lineId: '1', quantity: 2 }];
@@ -38,6 +38,24 @@ describe('A shipment', () => {
 
   it('is not delivered before it is dispatched', () => {
     given([planned]).when({ type: 'RecordDelivery' }).thenRejected('conflict');
+  });
+
+  it('is cancelled if its order has given up any of its units before it left, or sent them otherwise', () => {
+    const mugs = { id: '1', quantity: 3, fulfilled: 0, cancelled: 0 };
+    const cups = { ...mugs, id: '2', quantity: 1 };
+    const shown = (order: Partial<Parameters<typeof shipmentStatusOf>[1]>, status: Shipment['status'] = 'planned') => {
+      const both = [...lines, { lineId: '2', quantity: 1 }];
+      return shipmentStatusOf({ ...ids, status, lines: both }, { lines: [mugs, cups], operationIds: [], ...order });
+    };
+    const gone = [mugs, { ...cups, cancelled: 1 }];
+    expect(shown({})).to.equal('planned');
+    expect(shown({ lines: [{ ...mugs, fulfilled: 1 }, cups] })).to.equal('planned');
+    expect(shown({ lines: [{ ...mugs, cancelled: 1 }, cups] })).to.equal('planned');
+    expect(shown({ lines: [{ ...mugs, fulfilled: 1, cancelled: 1 }, cups] })).to.equal('cancelled');
+    expect(shown({ lines: [{ ...mugs, fulfilled: 2 }, cups] })).to.equal('cancelled');
+    expect(shown({ lines: gone })).to.equal('cancelled');
+    expect(shown({ lines: gone, operationIds: ['shipment_1'] })).to.equal('planned', 'it has left with them');
+    for (const status of ['dispatched', 'delivered'] as const) expect(shown({ lines: gone }, status)).to.equal(status);
   });
 
   it('that was never planned can do nothing', () => {
