@@ -195,6 +195,27 @@ describe('Asking the payment provider', () => {
     expect(world.captured).to.equal(1000);
   });
 
+  it('refunds nothing that a lost dispute has given back meanwhile, and knows what it had refunded before', async () => {
+    for (const fault of ['request lost', 'answer lost'] as const) {
+      const { world, calls, faults, issue, ask, worker } = createWorld();
+      await issue(request);
+      await ask();
+      await issue(capture('shipment_1/capture', 1000));
+      await ask();
+      await issue(refund('return_1/refund', 400));
+      faults.push(fault);
+      await worker()
+        .operations.ask(ids.paymentId, { origin })
+        .catch(() => undefined);
+      await issue({ type: 'RecordDisputeClosed', disputeId: 'dp', amount: 700, reason: 'fraudulent', outcome: 'lost' });
+      const state = await ask();
+      expect(refundedOf(state)).to.equal(fault === 'answer lost' ? 400 : 0);
+      expect(world.refunds).to.have.length(fault === 'answer lost' ? 1 : 0);
+      expect(state.refunds[0]).to.include({ status: fault === 'answer lost' ? 'refunded' : 'failed' });
+      expect(calls.filter(({ call }) => call === 'refund')).to.have.length(1);
+    }
+  });
+
   it('opens an intent before it asks for money, and looks it up when in doubt', async () => {
     const { calls, faults, issue, ask } = createWorld({ opens: true });
     faults.push(undefined, 'answer lost');

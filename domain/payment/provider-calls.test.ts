@@ -115,7 +115,24 @@ describe('What the provider has to be asked', () => {
     expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300, reason: 'damaged' });
     expect(due(...asked, refunded)).to.deep.include({ operationId: 'r2' });
     expect(due(...asked, disputeOpened)).to.equal(undefined);
-    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1' });
+    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isInVain: false });
+  });
+
+  it('is not to refund what the bank has given back meanwhile, unless it was refunded before', () => {
+    const taken = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
+    const lost = (amount: number): PaymentEvent[] => [
+      { type: 'DisputeOpened', data: { ...dispute, amount } },
+      { type: 'DisputeClosed', data: { ...ids, disputeId: 'dp', outcome: 'lost' } },
+    ];
+    const refundOf = (...history: PaymentEvent[]) => {
+      const call = due(...taken, ...history);
+      return call?.call === 'refund' ? [call.operationId, call.isInVain, call.retrieve] : undefined;
+    };
+    const asked = [refundRequested('r1', 300), refundRequested('r2', 200)];
+    const failed: PaymentEvent = { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'x' } };
+    expect(refundOf(...asked, ...lost(700))).to.deep.equal(['r1', false, false]);
+    expect(refundOf(...asked, ...lost(701))).to.deep.equal(['r1', true, true]);
+    expect(refundOf(...asked, ...lost(701), failed)).to.deep.equal(['r2', false, false]);
   });
 });
 

@@ -1,6 +1,6 @@
 // Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
 // already, and which facts of the ledger follow from what the provider says it holds.
-import { type Authorisation, authorisationsOf, heldBy, isDisputed, type Payment } from './ledger.js';
+import { type Authorisation, authorisationsOf, heldBy, isDisputed, type Payment, refundableOf } from './ledger.js';
 import type { PaymentCommand } from './payment.js';
 
 /** A provider forgets its keys after 24 hours; behind this, with room for clocks and slow calls, it is asked what it holds first. */
@@ -24,7 +24,8 @@ export type ProviderCall = {
   | { call: 'void'; authorisations: readonly Authorisation[] }
   /** What it holds is held by its renewal, too. */
   | { call: 'release' }
-  | { call: 'refund'; amount: number; reason: string }
+  /** `isInVain`: a bank has given so much back that it must not be asked for, unless it was made before. */
+  | { call: 'refund'; amount: number; reason: string; isInVain: boolean }
 );
 
 /** The next call, undefined if the ledger waits for nobody or for the customer. `now` in ms. */
@@ -66,7 +67,10 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
   const refund = isDisputed(state) ? undefined : refunds.find(({ status }) => status === 'requested');
   if (refund) {
     const { amount, reason } = refund;
-    return { ...call(refund, ofOperation(refund.of)), call: 'refund', amount, reason };
+    const made = refunds.filter(({ status }) => status === 'refunded');
+    const isInVain = amount > refundableOf({ ...state, refunds: made });
+    const due = call(refund, ofOperation(refund.of));
+    return { ...due, retrieve: due.retrieve || isInVain, call: 'refund', amount, reason, isInVain };
   }
   return undefined;
 }

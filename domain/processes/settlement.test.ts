@@ -178,6 +178,13 @@ describe('The settlement of a cancellation', () => {
     ]);
   });
 
+  it('of what was left keeps the money that could not be had for what was sent: it may be collected yet', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
+    const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
+    const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures });
+    expect(steps.find(({ aggregate }) => aggregate === 'payment')!.commands).to.deep.equal([]);
+  });
+
   it('refunds what was captured ahead, where money can be captured only once', () => {
     expect(followOf([sendMug, cancelMug], false).at(-1)).to.deep.equal(refundOf('cancellation_1', 500, 'cancellation'));
     expect(followOf([sendMug, cancelMug, cancelRest], false).at(-1)).to.deep.equal(
@@ -265,7 +272,6 @@ describe('The settlement of a collection', () => {
   });
 
   it('asks for nothing that is paid, on its way or back', () => {
-    expect(collectedOf(true, [sendMug, sendRest])).to.deep.equal([]);
     expect(collectedOf(true, [sendMug, returnMug], failed('shipment_1'))).to.deep.equal([asked(300, 700)]);
     expect(collectedOf(false, [sendMug, cancelMug])).to.deep.equal([]);
     const { order: made, payment: ledger } = worldOf([sendMug, collect]);
@@ -274,6 +280,17 @@ describe('The settlement of a collection', () => {
       captures: ledger.captures.map((one) => ({ ...one, status: 'requested' as const })),
     });
     expect(settlementSteps(made, made.unsettled[0]!, once)[0]!.commands).to.deep.equal([]);
+  });
+
+  it('lets go of what is held where nothing is owed any more and nothing is open', () => {
+    const lost = [failed('shipment_1'), failed('shipment_2')];
+    expect(collectedOf(true, [sendMug, sendRest, returnMug], ...lost)).to.deep.equal([asked(1000, 0)]);
+    for (const commands of [
+      [sendMug, cancelRest],
+      [sendMug, sendRest],
+    ]) {
+      expect(collectedOf(true, commands)).to.deep.equal([voidOf('collection_1')[1]]);
+    }
   });
 
   it('takes what will be needed later on as well, where money can be captured only once', () => {

@@ -83,13 +83,16 @@ function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payme
   return toPayment(operationId, payment, owesNothing ? [] : [command]);
 }
 
-/** What the customer keeps and has not paid, with what will have to be captured later on. */
-function collect(order: Order, { operationId }: Of<'collection'>, payment: Payment): SettlementStep {
+/** What the customer keeps and has not paid, with what will have to be captured later on; if neither, what is held is let go. */
+function collect(order: Order, operation: Of<'collection'>, payment: Payment): SettlementStep {
+  const { operationId } = operation;
   const id = captureId(operationId);
   const asked = payment.captures.some((one) => one.operationId === id);
   const amount = owedOf(order, payment, operationId);
-  const rest = isPaidAhead(payment) ? 0 : dueWith(order, operationId).open;
+  const { open } = dueWith(order, operationId);
+  const rest = isPaidAhead(payment) ? 0 : open;
   const command = { type: 'RequestCapture', operationId: id, amount, rest, final: rest === 0 } as const;
+  if (!asked && amount === 0 && open === 0) return letGo(operationId, payment);
   return toPayment(operationId, payment, asked || amount === 0 ? [] : [command]);
 }
 
@@ -104,15 +107,24 @@ function excessOf(order: Order, payment: Payment, operationId?: string): number 
   return paidFor(payment, order.operationIds) - kept - (isPaidAhead(payment) ? open : 0);
 }
 
-/** What was captured ahead is refunded; what is still held and nobody will owe any more is let go. */
+/**
+ * What was captured ahead is refunded; what is still held and nobody will owe any more is let go. What could not be had for
+ * what was sent is owed, and may be collected yet.
+ */
 function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
-  const { paymentId, orderId, authorisation } = payment;
   // Where there was nothing to pay, nothing owed does not mean nothing to send.
-  const owesNothing = open === 0 && (whole || authorisation?.amount !== 0);
-  const command = { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId } as const;
-  return toPayment(operationId, payment, owesNothing ? [command] : []);
+  const hasNoUse = open === 0 && (whole || payment.authorisation?.amount !== 0);
+  const isOwed = owedOf(order, payment, operationId) > 0;
+  return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
+}
+
+function letGo(operationId: string, payment: Payment): SettlementStep {
+  const { paymentId, orderId } = payment;
+  return toPayment(operationId, payment, [
+    { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId },
+  ]);
 }
 
 /**
