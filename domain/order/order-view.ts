@@ -116,11 +116,9 @@ export const orderViewSchema = z
         status: z.enum(['requested', 'approved', 'declined', 'received']),
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-        refund: moneySchema
-          .optional()
-          .meta({
-            description: 'What is given back for it: less than was paid, if some of that was given back before',
-          }),
+        refund: moneySchema.optional().meta({
+          description: 'What is given back for it: less than was paid, if some of that was given back before',
+        }),
       }),
     ),
     timeline: z.array(z.strictObject({ at: time, what: z.enum(ORDER_STEPS) })),
