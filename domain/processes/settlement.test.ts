@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import type { OrderLine } from '../order/events.js';
-import { type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
+import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
+import { capturedOf, isPaidAhead, refundableOf, refundedOf } from '../payment/ledger.js';
 import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import { settlementEnd, settlementSteps } from './settlement.js';
@@ -128,6 +130,13 @@ describe('The settlement of a fulfilment', () => {
       take('ShipReservation', 'MUG', 1, 'shipment_2'),
       captureOf('shipment_2', 700, 0),
     ]);
+  });
+
+  it('keeps what could not be had before, for it to be collected', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug, sendRest]);
+    const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
+    const commands = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures }).at(-1)!.commands;
+    expect(commands.map(({ command }) => command)).to.deep.equal([captureOf('shipment_2', 700, 800)[1]]);
   });
 
   it('holds an order whose money could not be had', () => {
@@ -295,5 +304,123 @@ describe('The settlement of a collection', () => {
 
   it('takes what will be needed later on as well, where money can be captured only once', () => {
     expect(collectedOf(false, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
+  });
+});
+
+describe('Money', () => {
+  /** How many units of each line, a part of what can be refunded in percent, or a capture that fails for good. */
+  const turn = fc.oneof(
+    fc.record({
+      does: fc.constantFrom('send', 'cancel', 'sendBack'),
+      mugs: fc.nat(2),
+      cups: fc.nat(1),
+      fails: fc.boolean(),
+    }),
+    fc.record({ does: fc.constant('goodwill'), percent: fc.integer({ min: 1, max: 100 }) }),
+    fc.record({ does: fc.constant('collect'), fails: fc.boolean() }),
+  );
+  type Turn = { does: string; mugs?: number; cups?: number; percent?: number; fails?: boolean };
+
+  function commandOf({ does, mugs = 0, cups = 0 }: Turn, id: string): OrderCommand {
+    const units = [
+      { lineId: '1', quantity: mugs },
+      { lineId: '2', quantity: cups },
+    ].filter(({ quantity }) => quantity > 0);
+    switch (does) {
+      case 'send':
+        return { type: 'FulfilOrder', fulfilmentId: `shipment_${id}`, lines: units };
+      case 'cancel':
+        return { type: 'CancelLines', cancellationId: `cancellation_${id}`, lines: units, reason: 'x' };
+      case 'sendBack':
+        return { type: 'ReceiveReturn', returnId: `return_${id}`, lines: units };
+      default:
+        return { type: 'RequestCollection', collectionId: `collection_${id}` };
+    }
+  }
+
+  /** Takes the turns that can be taken, and looks behind each. */
+  function play(multicapture: boolean, turns: readonly Turn[], look: (made: Order, ledger: Payment) => void) {
+    let { order: made, payment: ledger } = worldOf([], multicapture);
+    const tell = (command: OrderCommand) => {
+      const decision = order.decide(command, made, TEST_NOW);
+      if (isRejection(decision)) return;
+      made = decision.reduce((state, event) => order.evolve(state, event, TEST_NOW)!, made);
+    };
+    const pay = (command: PaymentCommand, fails = false) => {
+      ledger = ledgerAfter(ledger, command);
+      if (!('operationId' in command)) return;
+      const { operationId } = command;
+      if (ledger.captures.some((one) => one.operationId === operationId && one.status === 'requested')) {
+        const failed = { type: 'RecordCaptureFailed', operationId, reason: 'refused' } as const;
+        ledger = ledgerAfter(ledger, fails ? failed : { type: 'RecordCaptured', operationId });
+      }
+      if (command.type === 'RequestRefund') ledger = ledgerAfter(ledger, { type: 'RecordRefunded', operationId });
+      if (command.type === 'RequestVoid' && ledger.status === 'void_requested') {
+        ledger = ledgerAfter(ledger, { type: 'RecordVoided', operationId });
+      }
+    };
+    for (const [n, turn] of turns.entries()) {
+      if (turn.percent !== undefined) {
+        const amount = Math.floor((refundableOf(ledger) * turn.percent) / 100);
+        if (amount > 0) pay({ type: 'RequestRefund', operationId: `goodwill_${n}`, amount, reason: 'goodwill' });
+      } else {
+        tell(commandOf(turn, `${n}`));
+      }
+      for (const operation of made.unsettled) {
+        const steps = settlementSteps(made, operation, ledger).filter(({ aggregate }) => aggregate === 'payment');
+        for (const { command } of steps.flatMap(({ commands }) => [...commands])) {
+          pay(command as PaymentCommand, turn.fails);
+        }
+        for (const { command } of settlementEnd(made, operation, ledger)) tell(command);
+      }
+      if (made.held) tell({ type: 'ResumeOrder' });
+      look(made, ledger);
+    }
+  }
+
+  const entitledTo = (made: Order, ledger: Payment) => {
+    const { kept, open } = dueWith(made);
+    return kept + (isPaidAhead(ledger) ? open : 0);
+  };
+  const netOf = (ledger: Payment) => capturedOf(ledger) - refundedOf(ledger);
+  const goodwillIn = ({ refunds }: Payment) =>
+    refunds.filter(({ reason }) => reason === 'goodwill').reduce((sum, { amount }) => sum + amount, 0);
+
+  it('is never taken beyond what is kept, or open and paid ahead, whatever fails and whatever is given beside it', () => {
+    fc.assert(
+      fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
+        play(multicapture, turns, (made, ledger) => {
+          expect(netOf(ledger)).to.be.at.most(entitledTo(made, ledger));
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('comes to what is kept, where no capture fails', () => {
+    fc.assert(
+      fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
+        play(
+          multicapture,
+          turns.map((one) => ({ ...one, fails: false })),
+          (made, ledger) => {
+            expect(netOf(ledger)).to.be.at.least(entitledTo(made, ledger) - goodwillIn(ledger));
+          },
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('comes to what is kept once it is collected', () => {
+    fc.assert(
+      fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
+        play(multicapture, [...turns, { does: 'collect', fails: false }], (made, ledger) => {
+          if (!made.operationIds.at(-1)?.startsWith(`collection_${turns.length}`)) return;
+          expect(netOf(ledger)).to.be.at.least(entitledTo(made, ledger) - goodwillIn(ledger));
+        });
+      }),
+      { numRuns: 500 },
+    );
   });
 });

@@ -35,7 +35,11 @@ type Of<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 export function settlementSteps(order: Order, operation: Operation, payment: Payment): readonly SettlementStep[] {
   switch (operation.kind) {
     case 'fulfilment':
-      return [dispatch(operation), takeParcels(order, operation, 'ShipReservation'), capture(operation, payment)];
+      return [
+        dispatch(operation),
+        takeParcels(order, operation, 'ShipReservation'),
+        capture(order, operation, payment),
+      ];
     case 'cancellation':
       return [
         takeParcels(order, operation, 'ReleaseReservation'),
@@ -75,11 +79,13 @@ function dispatch({ operationId }: Of<'fulfilment'>): SettlementStep {
   return { aggregate: 'shipment', commands: [issued(operationId, streamOf(operationId), { type: 'RecordDispatch' })] };
 }
 
-/** The share of what was sent; of an order that costs nothing, nothing. */
-function capture({ operationId, amount, open }: Of<'fulfilment'>, payment: Payment): SettlementStep {
+/** The share of what was sent; of an order that costs nothing, nothing. What could not be had before stays held, too. */
+function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, payment: Payment): SettlementStep {
   const owesNothing = amount === 0 && payment.authorisation?.amount !== 0;
+  const owedBefore = Math.max(0, owedOf(order, payment, operationId) - amount);
+  const rest = open + owedBefore;
   const id = captureId(operationId);
-  const command = { type: 'RequestCapture', operationId: id, amount, rest: open, final: open === 0 } as const;
+  const command = { type: 'RequestCapture', operationId: id, amount, rest, final: rest === 0 } as const;
   return toPayment(operationId, payment, owesNothing ? [] : [command]);
 }
 
