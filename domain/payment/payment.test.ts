@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
+import { authorisationsOf, isPaidAhead, lapsedOf, paidFor, refundId } from './ledger.js';
 import {
   capturedOf,
   heldOf,
+  isRenewalDue,
   type Payment,
   type PaymentCommand,
   payment,
@@ -158,6 +160,12 @@ describe('A payment', () => {
       .then([authorised]);
   });
 
+  it('keeps until when its money is held', () => {
+    given([requested])
+      .when({ ...recordAuthorised, captureBefore })
+      .then([authorisedForAWhile]);
+  });
+
   it('has one authorisation at a time', () => {
     for (const history of [[requested], [requested, declined], [requested, authorised]]) {
       given(history)
@@ -242,6 +250,18 @@ describe('A payment', () => {
         .when({ ...capture, operationId: 'c2' })
         .then([]);
     }
+    given([requested, authorisedOnce, whole, captureFailed])
+      .when({ ...first, operationId: 'c2' })
+      .then([{ ...whole, data: { ...whole.data, operationId: 'c2' } } as PaymentEvent]);
+  });
+
+  it('that is captured in parts knows each by what it took, not by what was to follow', () => {
+    given([requested, authorised, captureRequested])
+      .when({ ...capture, rest: 500 })
+      .then([]);
+    given([requested, authorised, captureRequested])
+      .when({ ...capture, amount: 300, rest: 50 })
+      .thenRejected('conflict');
   });
 
   it('is captured by the capture that was asked for', () => {
@@ -278,6 +298,7 @@ describe('A payment', () => {
     }
     given([requested, declined]).when(requestVoid).then([]);
     given([requested, authorised, lapsed]).when(requestVoid).then([]);
+    given([requested, authorised, lapsed, renewalRequested, renewed]).when(requestVoid).then([voidRequested]);
     given([requested, authorised]).when(recordVoided).thenRejected('not_found');
     given([requested, authorised, voidRequested])
       .when({ ...recordVoided, operationId: 'v' })
@@ -291,6 +312,21 @@ describe('A payment', () => {
     given([]).when(requestVoid).then([voided]);
     given([voided]).when(request).thenRejected('conflict');
     given([voided]).when(recordAuthorised).thenRejected('not_found');
+    expect(given([voided]).state?.void).to.deep.equal({ operationId: 'void', requestedAt: TEST_NOW });
+  });
+
+  it('tells apart, once it is voided, what was let go of and what had lapsed before', () => {
+    const became = (...history: PaymentEvent[]) =>
+      authorisationsOf(given(history).state!).map(({ operationId, status }) => [operationId, status]);
+    expect(became(requested, authorised, lapsed, renewalRequested, renewed, voidRequested, voided)).to.deep.equal([
+      ['auth', 'lapsed'],
+      ['auth2', 'voided'],
+    ]);
+    expect(became(requested, authorised, renewalRequested, voidRequested, voided)).to.deep.equal([
+      ['auth', 'voided'],
+      ['auth2', 'voided'],
+    ]);
+    expect(became(voided)).to.deep.equal([]);
   });
 
   it('takes no notice of answers once it is being voided', () => {
@@ -356,6 +392,9 @@ describe('A payment', () => {
     const asked = [...isCaptured, refundRequested];
     given(asked).when(recordRefunded).then([refunded]);
     given(asked)
+      .when({ type: 'RecordRefunded', operationId: 'r1' })
+      .then([{ type: 'PaymentRefunded', data: { ...ids, operationId: 'r1', amount: 300 } }]);
+    given(asked)
       .when({ ...recordRefunded, amount: 299 })
       .thenRejected('conflict');
     for (const answer of [recordRefunded, recordRefundFailed]) {
@@ -383,6 +422,17 @@ describe('A payment', () => {
     given([...isCaptured, disputeOpened, disputeClosed('won')])
       .when(refund)
       .then([refundRequested]);
+  });
+
+  it('has each of its disputes by itself', () => {
+    const another = { ...disputeTerms, disputeId: 'dp2', amount: 50 };
+    const anotherOpened: PaymentEvent = { type: 'DisputeOpened', data: { ...ids, ...another } };
+    given([...isCaptured, disputeOpened])
+      .when({ ...another, type: 'RecordDisputeOpened' })
+      .then([anotherOpened]);
+    given([...isCaptured, disputeOpened, anotherOpened, disputeClosed('won')])
+      .when(refund)
+      .thenRejected('rule_violated');
   });
 
   it('hears of the end of a dispute before its beginning', () => {
@@ -414,11 +464,15 @@ describe('A payment', () => {
       .when(renew, LAPSES_AT - RENEW_WITHIN_MS - 1)
       .thenRejected('rule_violated');
     given([requested, authorised, lapsed, renewalRequested]).when(renew).then([]);
+    given([requested, authorisedForAWhile, voidRequested])
+      .when(renew, LAPSES_AT - RENEW_WITHIN_MS)
+      .thenRejected('rule_violated');
     for (const history of [
       [requested],
       [requested, declined],
       [requested, authorised],
       [requested, authorised, voidRequested],
+      [requested, authorised, lapsed, renewalRequested],
       [requested, authorised, lapsed, renewalRequested, renewed, voidRequested],
       [voided],
     ]) {
@@ -434,6 +488,42 @@ describe('A payment', () => {
     ] as PaymentEvent[])
       .when(renew)
       .thenRejected('rule_violated');
+  });
+
+  it('is renewed for its customer', () => {
+    const by = <E extends PaymentEvent>(event: E): E => ({
+      ...event,
+      data: { ...event.data, customerId: 'customer_1' },
+    });
+    given([by(requested), authorised, lapsed])
+      .when(renew)
+      .then([by(renewalRequested)]);
+  });
+
+  it('is due for renewal a day before what is held lapses, and while something is held', () => {
+    expect(RENEW_WITHIN_MS).to.equal(86_400_000);
+    const isDue = (now: number, ...history: PaymentEvent[]) => isRenewalDue(given(history).state!, now);
+    const soon = LAPSES_AT - RENEW_WITHIN_MS;
+    const whole = { ...ids, operationId: 'c1', amount: 1000 };
+    expect(isDue(soon, requested, authorisedForAWhile)).to.equal(true);
+    expect(isDue(soon - 1, requested, authorisedForAWhile)).to.equal(false);
+    expect(isDue(soon, requested, authorised)).to.equal(false, 'it does not lapse');
+    expect(isDue(soon, requested, authorisedForAWhile, { type: 'CaptureRequested', data: whole })).to.equal(false);
+    for (const history of [[requested], [requested, authorisedForAWhile, voidRequested]]) {
+      expect(isDue(soon, ...history)).to.equal(false);
+    }
+  });
+
+  it('says what has lapsed of it, unless something is held instead or nothing is to be', () => {
+    const lapsedBy = (...history: PaymentEvent[]) => lapsedOf(given(history).state!)?.operationId;
+    const renewalLapsed: PaymentEvent = { type: 'AuthorisationLapsed', data: renewal };
+    expect(lapsedBy(requested, authorised)).to.equal(undefined);
+    expect(lapsedBy(requested, unknown)).to.equal(undefined);
+    expect(lapsedBy(requested, authorised, lapsed)).to.equal('auth');
+    expect(lapsedBy(requested, authorised, lapsed, renewalRequested)).to.equal('auth');
+    expect(lapsedBy(requested, authorised, lapsed, renewalRequested, renewed)).to.equal(undefined);
+    expect(lapsedBy(requested, authorised, lapsed, renewalRequested, renewed, renewalLapsed)).to.equal('auth2');
+    expect(lapsedBy(requested, authorised, lapsed, renewalRequested, voidRequested)).to.equal(undefined);
   });
 
   it('whose renewal is declined may be renewed otherwise, and keeps what is still held', () => {
@@ -464,12 +554,52 @@ describe('A payment', () => {
     given([...history, ...rest])
       .when({ ...capture, operationId: 'c2', amount: 600 })
       .then([second]);
-    given([...history, ...rest, second, { type: 'PaymentCaptured', data: { ...ids, operationId: 'c2', amount: 600 } }])
+    const refundOf = (operationId: string, of: string, amount: number): PaymentEvent => ({
+      type: 'RefundRequested',
+      data: { ...ids, operationId, of, amount, reason: 'damaged' },
+    });
+    const both = [refundOf('r1', 'auth2', 600), refundOf('r1#2', 'auth', 100)];
+    const asked = [...history, ...rest, second];
+    const taken: PaymentEvent[] = [
+      ...asked,
+      { type: 'PaymentCaptured', data: { ...ids, operationId: 'c2', amount: 600 } },
+    ];
+    given(taken)
       .when({ ...refund, amount: 700 })
-      .then([
-        { type: 'RefundRequested', data: { ...ids, operationId: 'r1', of: 'auth2', amount: 600, reason: 'damaged' } },
-        { type: 'RefundRequested', data: { ...ids, operationId: 'r1#2', of: 'auth', amount: 100, reason: 'damaged' } },
-      ]);
+      .then(both);
+    given([...taken, ...both])
+      .when({ ...refund, amount: 700 })
+      .then([]);
+    given([...taken, ...both])
+      .when({ ...refund, operationId: 'r2' })
+      .then([refundOf('r2', 'auth', 300)]);
+    given(asked)
+      .when(refund)
+      .then([refundOf('r1', 'auth', 300)]);
+  });
+
+  it('is paid ahead once what can be captured only once is captured, or about to be', () => {
+    const isAhead = (...history: PaymentEvent[]) => isPaidAhead(given(history).state!);
+    const renewedOnce: PaymentEvent = { type: 'PaymentAuthorised', data: { ...renewal, ...held, providerRef: 'ref2' } };
+    expect(isAhead(requested, authorisedOnce)).to.equal(false);
+    expect(isAhead(requested, authorisedOnce, captureRequested)).to.equal(true);
+    expect(isAhead(requested, authorisedOnce, captureRequested, captured)).to.equal(true);
+    expect(isAhead(requested, authorisedOnce, captureRequested, captureFailed)).to.equal(false);
+    expect(isAhead(...isCaptured)).to.equal(false);
+    expect(isAhead(...isCaptured, lapsed, renewalRequested, renewedOnce)).to.equal(false);
+  });
+
+  it('was paid for an order what was captured and not given back for one of its operations', () => {
+    const paid = (...history: PaymentEvent[]) => paidFor(given(history).state!, ['shipment_1', 'return_1']);
+    const id = { ...ids, operationId: refundId('return_1') };
+    const givenBack: PaymentEvent = { type: 'RefundRequested', data: { ...id, amount: 100, reason: 'return' } };
+    const cameBack: PaymentEvent = { type: 'RefundFailed', data: { ...id, reason: 'lost_card' } };
+    expect(paid(requested, authorised)).to.equal(0);
+    expect(paid(requested, authorised, captureRequested)).to.equal(400);
+    expect(paid(requested, authorised, captureRequested, captureFailed)).to.equal(0);
+    expect(paid(...isCaptured, refundRequested)).to.equal(400, 'a refund for another reason is beside it');
+    expect(paid(...isCaptured, refundRequested, givenBack)).to.equal(300);
+    expect(paid(...isCaptured, givenBack, cameBack)).to.equal(400);
   });
 
   it('has a status that follows from its ledger', () => {
@@ -490,6 +620,8 @@ describe('A payment', () => {
     expect(status(requested, authorised, captureRequested)).to.equal('authorised');
     expect(status(...isCaptured)).to.equal('partially_captured');
     expect(status(...isCaptured, ...all)).to.equal('captured');
+    expect(status(requested, authorisedOnce, captureRequested, captureFailed, ...all)).to.equal('partially_captured');
+    expect(status(requested, authorised, captureRequested, captureFailed, ...all, lapsed)).to.equal('captured');
     expect(status(requested, authorised, captureRequested, all[0]!, captured)).to.equal('partially_captured');
     expect(status(...isCaptured, voidRequested)).to.equal('partially_captured');
     expect(status(...isCaptured, voidRequested, voided)).to.equal('captured');

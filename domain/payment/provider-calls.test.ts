@@ -56,14 +56,16 @@ const due = (...history: PaymentEvent[]) => dueAt(TEST_NOW, ...history);
 describe('What the provider has to be asked', () => {
   it('is the authorisation until it is answered', () => {
     expect(due()).to.equal(undefined);
-    expect(due(requested)).to.deep.include({ ...auth, call: 'authorise', again: false, retrieve: false });
-    expect(due(requested, unknown)).to.deep.include({ ...auth, call: 'authorise', again: true, retrieve: false });
+    const first = { ...auth, call: 'authorise', renewal: false };
+    expect(due(requested)).to.deep.include({ ...first, again: false, retrieve: false });
+    expect(due(requested, unknown)).to.deep.include({ ...first, again: true, retrieve: false });
     for (const answer of [authorised, declined, actionRequired, lapsed]) {
       expect(due(requested, answer)).to.equal(undefined);
     }
   });
 
   it('is what it holds, where an intent is in doubt or the key may be forgotten', () => {
+    expect(KEY_LIFETIME_MS).to.equal(82_800_000, 'an hour before the provider forgets it');
     const late = TEST_NOW + KEY_LIFETIME_MS;
     expect(due(requested, opened)).to.deep.include({ retrieve: false });
     expect(due(requested, opened, unknown)).to.deep.include({ retrieve: true });
@@ -104,6 +106,11 @@ describe('What the provider has to be asked', () => {
     expect(release).to.deep.include({ call: 'release', operationId: 'auth/release' });
     expect(release?.authorisation.operationId).to.equal('auth');
     expect(due(requested, authorised, renewalRequested, renewed, lapsed)).to.equal(undefined);
+    const renewalDeclined: PaymentEvent = {
+      type: 'AuthorisationDeclined',
+      data: { ...ids, operationId: 'auth2', declineCode: 'lost_card' },
+    };
+    expect(due(requested, authorised, renewalRequested, renewalDeclined)).to.equal(undefined);
     const spent = captureRequested('c1', 1000);
     expect(due(requested, authorised, spent, captured('c1', 1000), renewalRequested, renewed)).to.equal(undefined);
   });
@@ -133,6 +140,24 @@ describe('What the provider has to be asked', () => {
     expect(refundOf(...asked, ...lost(700))).to.deep.equal(['r1', false, false]);
     expect(refundOf(...asked, ...lost(701))).to.deep.equal(['r1', true, true]);
     expect(refundOf(...asked, ...lost(701), failed)).to.deep.equal(['r2', false, false]);
+    const refunded: PaymentEvent = { type: 'PaymentRefunded', data: { ...ids, operationId: 'r1', amount: 300 } };
+    expect(refundOf(...asked, refunded, ...lost(500))).to.deep.equal(['r2', false, false]);
+    expect(refundOf(...asked, refunded, ...lost(501))).to.deep.equal(['r2', true, true]);
+  });
+
+  it('names the authorisation that is captured or refunded', () => {
+    const capturedOf = (of: string, operationId: string) => [
+      { type: 'CaptureRequested', data: { ...ids, operationId, of, amount: 400 } } as PaymentEvent,
+      captured(operationId, 400),
+    ];
+    const renewal = [lapsed, renewalRequested, renewed];
+    const taken = [requested, authorised, ...capturedOf('auth', 'c1'), ...renewal, ...capturedOf('auth2', 'c2')];
+    const refundOf = (of: string): PaymentEvent => ({
+      type: 'RefundRequested',
+      data: { ...ids, operationId: 'r1', of, amount: 300, reason: 'damaged' },
+    });
+    expect(due(...taken.slice(0, -1))?.authorisation.operationId).to.equal('auth2');
+    for (const of of ['auth', 'auth2']) expect(due(...taken, refundOf(of))?.authorisation.operationId).to.equal(of);
   });
 });
 
@@ -153,6 +178,13 @@ describe('What a provider says that it holds', () => {
     const { status, ...answer } = holds;
     expect(facts([requested], { authorisation: holds })).to.deep.equal([
       { type: 'RecordAuthorised', operationId: 'auth', ...answer },
+    ]);
+    const action = { providerRef: 'ref', clientSecret: 'secret' };
+    expect(facts([requested], { authorisation: { status: 'action_required', ...action } })).to.deep.equal([
+      { type: 'RecordActionRequired', operationId: 'auth', ...action },
+    ]);
+    expect(facts([requested], { authorisation: { status: 'declined', declineCode: 'lost_card' } })).to.deep.equal([
+      { type: 'RecordDeclined', operationId: 'auth', declineCode: 'lost_card' },
     ]);
     expect(facts([requested], { authorisation: { status: 'pending' } })).to.deep.equal([
       { type: 'RecordUnknown', operationId: 'auth' },
@@ -182,6 +214,21 @@ describe('What a provider says that it holds', () => {
     expect([made(0), made(399), made(400), made(899), made(900)]).to.deep.equal([[], [], ['c1'], ['c1'], ['c1', 'c2']]);
   });
 
+  it('counts in that sum neither captures that failed nor those of another authorisation, and tells none twice', () => {
+    const second = { type: 'RecordCaptured', operationId: 'c2', amount: 500 };
+    const asked = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
+    const failed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
+    expect(facts([...asked, failed], { captured: 500 })).to.deep.equal([second]);
+    expect(facts([...asked, captured('c1', 400)], { captured: 900 })).to.deep.equal([second]);
+    const ofRenewal: PaymentEvent = {
+      type: 'CaptureRequested',
+      data: { ...ids, operationId: 'c2', of: 'auth2', amount: 500 },
+    };
+    const renewedAfter = [lapsed, renewalRequested, renewed, ofRenewal];
+    const { state } = given([requested, authorised, captureRequested('c1', 400), ...renewedAfter]);
+    expect(factsIn(state!, 'auth2', { ...nothing, captured: 500 })).to.deep.equal([second]);
+  });
+
   it('tells of refunds by their key, and of others nothing', () => {
     const history = [
       requested,
@@ -194,10 +241,12 @@ describe('What a provider says that it holds', () => {
     expect(facts(history, { refunds: [{ ...told, operationId: 'r1', status: 'refunded' }] })).to.deep.equal([
       { type: 'RecordRefunded', operationId: 'r1', ...told },
     ]);
-    expect(facts(history, { refunds: [{ ...told, operationId: 'r1', status: 'failed' }] })[0]).to.deep.include({
-      type: 'RecordRefundFailed',
-    });
+    expect(facts(history, { refunds: [{ ...told, operationId: 'r1', status: 'failed' }] })).to.deep.equal([
+      { type: 'RecordRefundFailed', operationId: 'r1', reason: 'failed at the provider' },
+    ]);
     expect(facts(history, { refunds: [{ ...told, operationId: 're_x', status: 'refunded' }] })).to.deep.equal([]);
+    const refunds = [{ ...told, operationId: 'r1', status: 'refunded' } as const];
+    expect(facts([...history, refundRequested('r2', 100)], { refunds })).to.have.length(1);
   });
 });
 

@@ -117,6 +117,36 @@ const voidOf = (operationId: string) => [
   { type: 'RequestVoid', operationId: `${operationId}/void`, ...ids },
 ];
 
+describe('The settlement of an operation', () => {
+  it('sends every command to a stream of its aggregate, under an id that follows from the operation', () => {
+    const issuedBy = (...commands: OrderCommand[]) => {
+      const { order: made, payment: ledger } = worldOf(commands);
+      return settlementSteps(made, made.unsettled[0]!, ledger).flatMap(({ aggregate, commands }) =>
+        commands.map(({ id, stream }) => {
+          expect(stream.split('#')[0]).to.equal(aggregate);
+          return id;
+        }),
+      );
+    };
+    expect(issuedBy(sendMug)).to.deep.equal([
+      'shipment_1/RecordDispatch/1',
+      'shipment_1/ShipReservation/MUG@main',
+      'shipment_1/RequestCapture/7',
+    ]);
+    expect(issuedBy(cancelRest)).to.deep.equal([
+      'cancellation_2/ReleaseReservation/CUP@main',
+      'cancellation_2/ReleaseReservation/MUG@main',
+      'cancellation_2/RequestVoid/7',
+      'cancellation_2/ReleaseRedemption/TENOFF',
+    ]);
+    expect(issuedBy(sendMug, returnMug)).to.deep.equal([
+      'return_1/ReturnStock/MUG@main',
+      'return_1/RecordReceived/1',
+      'return_1/RequestRefund/7',
+    ]);
+  });
+});
+
 describe('The settlement of a fulfilment', () => {
   it('records the dispatch, takes the units out of stock and captures their share, with the shipping first', () => {
     expect(followOf([sendMug])).to.deep.equal([
@@ -148,9 +178,29 @@ describe('The settlement of a fulfilment', () => {
     expect(endOf(capture)).to.deep.equal(['SettleOperation']);
     const failed = { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'lapsed' } as const;
     expect(endOf(capture, failed)).to.deep.equal(['HoldOrder', 'SettleOperation']);
+    const [hold] = settlementEnd(made, operation, [capture, failed].reduce(ledgerAfter, ledger));
+    expect(hold?.command).to.deep.equal({ type: 'HoldOrder', reason: 'payment_failed' });
+    const another = { type: 'RequestCapture', operationId: 'shipment_0/capture', amount: 100 } as const;
+    const anotherFailed = { ...failed, operationId: 'shipment_0/capture' } as const;
+    expect(endOf(capture, another, anotherFailed)).to.deep.equal(['SettleOperation']);
+    expect(endOf(another, capture, failed)).to.deep.equal(['HoldOrder', 'SettleOperation']);
     const paid = [capture, failed].reduce(ledgerAfter, ledger);
     const ended = settlementEnd({ ...made, status: 'completed' }, operation, paid);
     expect(ended.map(({ command }) => command.type)).to.deep.equal(['SettleOperation']);
+  });
+
+  it('captures nothing for what costs nothing, but closes the payment of an order that costs nothing', () => {
+    const { order: made } = worldOf([sendMug]);
+    const free = { ...made, fulfilledAmount: 0 };
+    const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
+    const capturesOf = (paid: number) => {
+      const ledger = ledgerAfter(null, { ...authorised(true)[0]!, amount: paid } as PaymentCommand);
+      return settlementSteps(free, operation, ledger)
+        .at(-1)!
+        .commands.map(({ stream, command }) => [stream, command]);
+    };
+    expect(capturesOf(TOTAL)).to.deep.equal([]);
+    expect(capturesOf(0)).to.deep.equal([captureOf('shipment_1', 0, 0)]);
   });
 });
 
@@ -243,7 +293,28 @@ describe('The settlement of a return', () => {
     const all = ledgerAfter(some, { type: 'RequestRefund', operationId: 'kinder', amount: 200, reason: 'x' });
     expect(refunds(all)).to.deep.equal([]);
     const [own] = refunds(ledger);
-    expect(refunds(ledgerAfter(ledger, own!))).to.deep.equal([]);
+    const asked = ledgerAfter(ledger, own!);
+    expect(refunds(asked)).to.deep.equal([]);
+    const failed = { type: 'RecordRefundFailed', operationId: 'return_1/refund', reason: 'lost_card' } as const;
+    expect(refunds(ledgerAfter(asked, failed))).to.deep.equal([]);
+  });
+
+  it('refunds nothing that was not paid, though what is still open was paid ahead', () => {
+    const cup = [{ lineId: '2', quantity: 1 }];
+    const sendCup: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_2', lines: cup };
+    const returnCup: OrderCommand = { type: 'ReceiveReturn', returnId: 'return_1', lines: cup };
+    const { order: made } = worldOf([sendMug, sendCup, returnCup]);
+    const capture = (operationId: string, amount: number, rest: number): PaymentCommand => {
+      return { type: 'RequestCapture', operationId: `${operationId}/capture`, amount, rest, final: false };
+    };
+    const ledger = [
+      ...authorised(false),
+      capture('shipment_1', 800, 700),
+      { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'refused' } as const,
+      capture('shipment_2', 200, 500),
+      { type: 'RecordCaptured', operationId: 'shipment_2/capture' } as const,
+    ].reduce<Payment | null>(ledgerAfter, null)!;
+    expect(settlementSteps(made, made.unsettled[0]!, ledger).at(-1)!.commands).to.deep.equal([]);
   });
 
   it('records at once as given back what somebody else gives back', () => {
@@ -289,6 +360,8 @@ describe('The settlement of a collection', () => {
       captures: ledger.captures.map((one) => ({ ...one, status: 'requested' as const })),
     });
     expect(settlementSteps(made, made.unsettled[0]!, once)[0]!.commands).to.deep.equal([]);
+    const inVain = ledgerAfter(once, failed('collection_1'));
+    expect(settlementSteps(made, made.unsettled[0]!, inVain)[0]!.commands).to.deep.equal([]);
   });
 
   it('lets go of what is held where nothing is owed any more and nothing is open', () => {
