@@ -16,7 +16,8 @@ import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { documentsOf } from './read-models.js';
 import { ADA, createShop, fill, KEEPER, SUPPORT, sell } from './shop.js';
 
-const DAY_MS = 24 * 60 * 60_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const never = new AbortController().signal;
 
@@ -179,6 +180,10 @@ describe('As time passes', () => {
     await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
     expect((await shop.paymentOf(id)).captures.map(({ status }) => status)).to.deep.equal(['failed']);
     await shop.pass(6.5 * DAY_MS);
+    await shop.pass(MINUTE_MS);
+    const told = shop.log.arrivals.flatMap(({ ev }) => (JSON.parse(ev) as { type: string }[]).map(({ type }) => type));
+    const [collection, renewal] = [told.lastIndexOf('CollectionRequested'), told.lastIndexOf('PaymentAuthorised')];
+    expect(collection, 'a crash behind the renewal must not forget it').to.be.within(0, renewal - 1);
     const captures = (await shop.paymentOf(id)).captures.map(({ amount, status }) => [amount, status]);
     expect(captures).to.deep.equal([
       [500, 'failed'],

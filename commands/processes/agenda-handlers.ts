@@ -3,8 +3,6 @@ import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import { operationCommandId, order } from '../../domain/order/order.js';
-import { holderOf } from '../../domain/payment/ledger.js';
 import { isRenewalDue, type Payment, payment } from '../../domain/payment/payment.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -34,23 +32,10 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   /** What is held is renewed before it lapses if the customer can be charged; else the provider says when it has. */
   async function lookAfter(paymentId: string): Promise<void> {
     const { state } = await payments.ask(paymentId, { origin: ORIGIN });
-    if (!state) return;
-    await collect(state);
-    if (!isRenewalDue(state, clock())) return;
+    if (!state || !isRenewalDue(state, clock())) return;
     const method = await methodToRenew(state);
     if (method === undefined) await payments.refresh(paymentId, { origin: ORIGIN });
     else await renew(state, method);
-  }
-
-  /** What an authorisation could not give for what was sent is asked of the one that has replaced it. */
-  async function collect(state: Payment): Promise<void> {
-    const { orderId, captures } = state;
-    const holder = holderOf(state);
-    if (!holder || !captures.some(({ of, status }) => status === 'failed' && of !== holder.operationId)) return;
-    const collectionId = `${holder.operationId}/collection`;
-    const command = { type: 'RequestCollection', collectionId } as const;
-    await runner.execute(order, streamOf(orderId), command, metaOf(operationCommandId(collectionId)));
-    await settlement.run(orderId);
   }
 
   /** A card that has declined the renewal is not asked again. */
@@ -64,8 +49,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
     const command = { type: 'RenewAuthorisation', operationId, method } as const;
     const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
-    const { state: renewed } = await payments.ask(paymentId, { origin: ORIGIN, known: state! });
-    await collect(renewed!);
+    await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }
 
   return {

@@ -5,7 +5,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { isProblem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { order } from '../../domain/order/order.js';
+import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import { type Authorisation, holderOf, lapsedOf } from '../../domain/payment/ledger.js';
 import { type Payment, type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -95,17 +95,35 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /** Nothing more is sent of an order whose money has lapsed, whoever learns of it; once, for people may resume it. */
-  async function holdIfLapsed({ state, asking, seen }: Run): Promise<void> {
-    const lapsed = state && lapsedOf(state);
+  async function holdIfLapsed(run: Run): Promise<void> {
+    const lapsed = run.state && lapsedOf(run.state);
     if (!lapsed) return;
-    const stream = streamOf(state.orderId);
-    const command = { type: 'HoldOrder', reason: 'authorisation_lapsed' } as const;
+    const id = `${lapsed.operationId}/hold`;
+    await tellOrder(run, id, lapsed.requestedAt, { type: 'HoldOrder', reason: 'authorisation_lapsed' });
+  }
+
+  /**
+   * What an authorisation could not give for what was sent is asked of the one that replaces it. The order is told before
+   * the payment says that both are true, so that nobody has to remember it.
+   */
+  async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
+    const { authorisation, earlier, captures } = run.state!;
+    if (!authorisation || earlier.length === 0) return;
+    const hasFailed = captures.some(({ status }) => status === 'failed');
+    const isToCollect = command.type === 'RecordAuthorised' ? hasFailed : command.type === 'RecordCaptureFailed';
+    if (!isToCollect) return;
+    const collectionId = `${authorisation.operationId}/collection`;
+    const id = operationCommandId(collectionId);
+    await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
+  }
+
+  /** Its no is an answer: nothing is sent of an order that is not confirmed, and nothing owed for one of which nothing was. */
+  async function tellOrder({ state, asking, seen }: Run, id: string, issuedAt: number, command: OrderCommand) {
+    const stream = streamOf(state!.orderId);
     try {
-      const meta = metaOf(asking, `${lapsed.operationId}/hold`, lapsed.requestedAt);
-      const { position } = await runner.execute(order, stream, command, meta);
+      const { position } = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
       seen.set(stream, position.commitNo);
     } catch (error) {
-      // It is not confirmed: nothing is sent of it anyway.
       if (!isProblem(error, 'conflict') && !isProblem(error, 'not_found')) throw error;
       if (error instanceof StreamBusy) throw error;
     }
@@ -126,6 +144,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<void> {
+    await collectIfRenewed(run, command);
     const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
     const { state, position } = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));
     run.state = state;

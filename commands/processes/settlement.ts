@@ -34,6 +34,12 @@ export interface SettlementDeps {
   onUnsettled?: (orderId: string, error: unknown) => void;
 }
 
+/** An operation that cannot be settled now, and why. */
+interface Hindered {
+  kind: Operation['kind'];
+  error: unknown;
+}
+
 /** One worker's settling of one operation. */
 interface Run {
   order: Order;
@@ -46,8 +52,8 @@ interface Run {
 
 export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
-    const hindered = new Map<string, unknown>();
-    const next = ({ unsettled }: Order) => unsettled.find(({ operationId }) => !hindered.has(operationId));
+    const hindered = new Map<string, Hindered>();
+    const next = ({ unsettled }: Order) => unsettled.find((operation) => canGoOn(operation, hindered));
     for (let isMore = true; isMore; ) {
       const { state, position } = await runner.load(order, streamOf(orderId));
       if (!state) break;
@@ -62,10 +68,10 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
       } catch (error) {
         // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
         if (operation.kind === 'fulfilment') throw error;
-        hindered.set(operation.operationId, error);
+        hindered.set(operation.operationId, { kind: operation.kind, error });
       }
     }
-    for (const error of hindered.values()) throw error;
+    for (const { error } of hindered.values()) throw error;
   }
 
   /**
@@ -145,6 +151,16 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
       return seen;
     },
   };
+}
+
+/**
+ * What is collected depends on what was given back before, and what is given back on what was collected: between these
+ * nobody comes before his turn. Else an operation that waits, as for a dispute, holds up no other.
+ */
+function canGoOn({ operationId, kind }: Operation, hindered: ReadonlyMap<string, Hindered>): boolean {
+  if (kind === 'fulfilment') return true;
+  if (kind === 'collection') return hindered.size === 0;
+  return !hindered.has(operationId) && ![...hindered.values()].some((other) => other.kind === 'collection');
 }
 
 /** What follows from something in the past did so then, whoever settles it. */
