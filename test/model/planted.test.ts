@@ -146,10 +146,12 @@ function around(
   };
 }
 
+/** But for a first command, whose caller wants to see a state. */
 function skipping(runner: CommandRunner, type: string, isSkipped: (command: Fields) => boolean = () => true) {
-  return around(runner, type, (command, go, { decider, stream }) =>
-    isSkipped(command) ? runner.load(decider, stream) : go(command),
-  );
+  return around(runner, type, async (command, go, { decider, stream }) => {
+    const loaded = await runner.load(decider, stream);
+    return isSkipped(command) && loaded.state ? loaded : go(command);
+  });
 }
 
 function changing(runner: CommandRunner, type: string, change: (command: Fields) => Fields): CommandRunner {
