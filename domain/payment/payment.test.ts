@@ -312,6 +312,7 @@ describe('A payment', () => {
     given([]).when(requestVoid).then([voided]);
     given([voided]).when(request).thenRejected('conflict');
     given([voided]).when(recordAuthorised).thenRejected('not_found');
+    given([voided]).when({ type: 'RequestCapture', operationId: 'capture', amount: 500 }).thenRejected('rule_violated');
     expect(given([voided]).state?.void).to.deep.equal({ operationId: 'void', requestedAt: TEST_NOW });
   });
 

@@ -148,8 +148,8 @@ export function isRenewalDue(state: Payment, now: number): boolean {
   return heldOf(state) > 0 && lapsesSoon(holderOf(state)!, now);
 }
 
-function lapsesSoon({ status, captureBefore }: Authorisation, now: number): boolean {
-  return status === 'authorised' && captureBefore !== undefined && Date.parse(captureBefore) - now <= RENEW_WITHIN_MS;
+function lapsesSoon({ captureBefore }: Authorisation, now: number): boolean {
+  return captureBefore !== undefined && Date.parse(captureBefore) - now <= RENEW_WITHIN_MS;
 }
 
 /**
@@ -211,6 +211,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     const { amount } = command;
     return known.amount === amount || known.amount === amount + rest ? [] : otherAmount(operationId);
   }
+  if (!state.authorisation) return reject('rule_violated', `${paymentId} was voided before anything was asked.`);
   if (!holder) {
     const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
