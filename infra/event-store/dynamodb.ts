@@ -1,5 +1,4 @@
 // The event store on DynamoDB: one commit is one immutable item, one append is one conditional PutItem.
-import { setMaxListeners } from 'node:events';
 import {
   ConditionalCheckFailedException,
   DescribeKinesisStreamingDestinationCommand,
@@ -27,7 +26,7 @@ const ENGINE = 'DynamoDB';
 
 /**
  * An older commit is not sent, whatever held it up: the watermark might pass it. The four seconds are for the attempt
- * itself, for the second that a `Date` leaves open, and for the index to follow the table.
+ * itself, which the client gives up after two, for the second that a `Date` leaves open, and for the index to follow the table.
  */
 const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 4_000;
 
@@ -106,15 +105,14 @@ export function createDynamoEventStore({
       ConditionExpression: 'attribute_not_exists(pk)',
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     } as const;
-    // No attempt may outlive the budget: the watermark counts on it.
-    const abortSignal = AbortSignal.timeout(APPEND_BUDGET_MS);
-    setMaxListeners(0, abortSignal); // every attempt adds one
-    await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
-      await meetStoreClock();
+    const assertTimely = (): void => {
       storeClock.assertInStep();
       if (storeClock.earliest() - millisOf(stored.at) > MAX_COMMIT_AGE_MS)
         throw new Unavailable(ENGINE, 'the commit was held up and is too old to be appended; decide it again.');
-      await client.send(timed(new PutItemCommand(input)), { abortSignal });
+    };
+    await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
+      await meetStoreClock();
+      await client.send(timed(new PutItemCommand(input), assertTimely));
     });
   }
 
@@ -126,10 +124,12 @@ export function createDynamoEventStore({
     if (!storeClock.isKnown()) throw new Unavailable(ENGINE, 'its answers have no Date header to check the clock by.');
   }
 
-  function timed<C extends PutItemCommand | QueryCommand>(command: C): C {
+  /** `check`: the last word before it is sent, when it has its socket. */
+  function timed<C extends PutItemCommand | QueryCommand>(command: C, check?: () => void): C {
     const stack = command.middlewareStack as C['middlewareStack'] & PutItemCommand['middlewareStack'];
     stack.add(
       (next) => async (request) => {
+        check?.();
         const askedAt = monotonic();
         const answer = await next(request);
         const { headers } = answer.response as { headers: Record<string, string> };
