@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
+import { type DisputeFact, payment } from '../../domain/payment/payment.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Origin } from '../processes/origin.js';
 import type { PaymentBooks } from '../processes/payment-books.js';
@@ -15,10 +15,8 @@ export interface PaymentNews {
   id: string;
   type: string;
   /** What it is about; absent for types that this shop does nothing with. */
-  about?: { providerRef: string; dispute?: Dispute };
+  about?: { providerRef: string; dispute?: DisputeFact };
 }
-
-type Dispute = Extract<PaymentCommand, { type: 'RecordDisputeOpened' | 'RecordDisputeClosed' }>;
 
 /** `conflict`: it contradicts the ledger, which a repeat would not mend; the reconciliation shows it. */
 export type NewsOutcome = 'recorded' | 'unknown_type' | 'not_ours' | 'conflict';

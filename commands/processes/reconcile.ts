@@ -1,13 +1,14 @@
 // Holds our ledgers against the provider's own books: every difference is named, and the safe ones are mended. Safe is to
 // record what the provider says has happened, and to let go of money that we hold for nothing.
 import { type Clock, hlcOf, millisOf } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
 import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import { type Authorisation, authorisationsOf } from '../../domain/payment/ledger.js';
-import { type Payment, payment } from '../../domain/payment/payment.js';
+import { type DisputeFact, type Payment, payment } from '../../domain/payment/payment.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { BookEntry, PaymentBooks } from './payment-books.js';
@@ -24,7 +25,8 @@ export type DifferenceKind =
   | 'amount'
   | 'currency'
   | 'captured'
-  | 'refunded';
+  | 'refunded'
+  | 'dispute';
 
 export interface Difference {
   kind: DifferenceKind;
@@ -67,12 +69,17 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
   const { provider, books, store, runner, payments, clock } = deps;
   const upTo = clock();
   const seen = new Set<string>();
+  const disputes = await disputesOf(books, from, upTo);
   const differences: Difference[] = [];
   const counts = { compared: 0, notOurs: 0, underWay: 0 };
 
   async function ledgerOf(paymentId: string): Promise<{ state: Payment | null; isUnderWay: boolean }> {
     const { state, position } = await runner.load(payment, streamOf(paymentId));
     return { state, isUnderWay: position.commitNo > 0 && millisOf(position.at) > upTo - SETTLED_AFTER_MS };
+  }
+
+  function apart(state: Payment | null, entry: BookEntry): Difference[] {
+    return [...differencesOf(state, entry), ...disputesApart(state, entry, disputes.get(entry.providerRef) ?? [])];
   }
 
   async function compare(entry: BookEntry): Promise<void> {
@@ -82,7 +89,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     const { state, isUnderWay } = await ledgerOf(paymentId);
     if (isUnderWay) return void counts.underWay++;
     counts.compared++;
-    const found = differencesOf(state, entry);
+    const found = apart(state, entry);
     const left = repair && found.length > 0 ? await mended(state, entry) : found;
     const isLeft = ({ kind }: Difference) => left.some((other) => other.kind === kind);
     differences.push(...found.map((one) => ({ ...one, repaired: !isLeft(one) })));
@@ -92,20 +99,26 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
   async function mended(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
     const { paymentId, operationId } = entry.of!;
     if (state?.authorisation) {
-      try {
-        await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN });
-      } catch (error) {
-        // It contradicts the ledger: that is for people to decide.
-        if (!isProblem(error, 'conflict') || error instanceof StreamBusy) throw error;
+      const issuedAt = state.authorisation.requestedAt;
+      for (const dispute of disputes.get(entry.providerRef) ?? []) {
+        const id = `${ORIGIN.correlationId}/${dispute.disputeId}/${dispute.type}`;
+        const meta: CommandMeta = { id, issuedAt, late: 'search', ...ORIGIN };
+        await runner.execute(payment, streamOf(paymentId), dispute, meta).catch(leaveToPeople);
       }
+      await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN }).catch(leaveToPeople);
     }
     const after = (await ledgerOf(paymentId)).state;
     if (isHeldForNothing(after, entry)) await books.letGo(entry);
     const there = await books.find(entry.providerRef);
-    return there ? differencesOf(after, there) : [];
+    return there ? apart(after, there) : [];
   }
 
   for await (const entry of books.opened({ from, upTo })) await compare(entry);
+
+  for (const providerRef of disputes.keys()) {
+    const entry = seen.has(providerRef) ? undefined : await books.find(providerRef);
+    if (entry) await compare(entry);
+  }
 
   for (const stream of await paymentStreams(store, from, upTo)) {
     const { state } = await runner.load(payment, stream);
@@ -120,6 +133,20 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     }
   }
   return { ...counts, differences };
+}
+
+/** By what they are about. */
+async function disputesOf(books: PaymentBooks, from: number, upTo: number): Promise<Map<string, DisputeFact[]>> {
+  const found = new Map<string, DisputeFact[]>();
+  for await (const { providerRef, dispute } of books.disputed({ from, upTo })) {
+    found.set(providerRef, [...(found.get(providerRef) ?? []), dispute]);
+  }
+  return found;
+}
+
+/** What contradicts the ledger is not recorded. */
+function leaveToPeople(error: unknown): void {
+  if (!isProblem(error, 'conflict') || error instanceof StreamBusy) throw error;
 }
 
 /** In the order of the log. */
@@ -157,6 +184,17 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && capturable === 0);
   if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
   return found;
+}
+
+function disputesApart(state: Payment | null, entry: BookEntry, told: readonly DisputeFact[]): Difference[] {
+  if (!state || !entry.of) return [];
+  const ids = { providerRef: entry.providerRef, ...entry.of, repaired: false };
+  return told.flatMap((dispute): Difference[] => {
+    const known = state.disputes.find(({ disputeId }) => disputeId === dispute.disputeId);
+    const here = known ? `${known.status} ${known.amount}` : 'nothing';
+    const there = `${dispute.type === 'RecordDisputeClosed' ? dispute.outcome : 'open'} ${dispute.amount}`;
+    return here === there ? [] : [{ kind: 'dispute', here, there, ...ids }];
+  });
 }
 
 /** What the ledger may say where the provider says this. */

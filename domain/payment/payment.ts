@@ -70,7 +70,7 @@ type AuthorisationFact =
   | { type: 'RecordLapsed' };
 
 /** The end of a dispute may be heard of before its beginning, and so it tells all of it. */
-type DisputeFact =
+export type DisputeFact =
   | { type: 'RecordDisputeOpened'; disputeId: string; amount: number; reason: string }
   | { type: 'RecordDisputeClosed'; disputeId: string; amount: number; reason: string; outcome: 'won' | 'lost' };
 

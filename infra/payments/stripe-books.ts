@@ -1,7 +1,8 @@
-// What Stripe holds, read back: of one PaymentIntent, or of all that were opened in some time.
+// What Stripe holds, read back: of one PaymentIntent, or of all that were opened or disputed in some time.
 import Stripe from 'stripe';
 import type { BookEntry, PaymentBooks } from '../../commands/processes/payment-books.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import type { DisputeFact } from '../../domain/payment/payment.js';
 import type { Held } from '../../domain/payment/provider-calls.js';
 
 const PAGE_INTENTS = 100;
@@ -73,6 +74,20 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
   }
 }
 
+/** One that ends as a mere inquiry, or before it began, has taken nothing. */
+export function disputeIn({ id: disputeId, amount, reason, status }: Stripe.Dispute): DisputeFact {
+  const ids = { disputeId, amount, reason };
+  if (UNDECIDED.includes(status)) return { type: 'RecordDisputeOpened', ...ids };
+  return { type: 'RecordDisputeClosed', ...ids, outcome: status === 'lost' ? 'lost' : 'won' };
+}
+
+const UNDECIDED: readonly Stripe.Dispute.Status[] = [
+  'needs_response',
+  'under_review',
+  'warning_needs_response',
+  'warning_under_review',
+];
+
 export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
     const { id, amount, currency, amount_capturable, metadata } = intent;
@@ -100,10 +115,21 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
     },
 
     async *opened({ from, upTo }) {
-      const created = { gte: Math.floor(from / 1000), lt: Math.ceil(upTo / 1000) };
-      const params = { created, limit: PAGE_INTENTS, expand: ['data.latest_charge'] };
+      const params = { created: createdIn(from, upTo), limit: PAGE_INTENTS, expand: ['data.latest_charge'] };
       try {
         for await (const intent of stripe.paymentIntents.list(params)) yield await entryOf(intent);
+      } catch (error) {
+        throw away(error);
+      }
+    },
+
+    async *disputed({ from, upTo }) {
+      try {
+        for await (const dispute of stripe.disputes.list({ created: createdIn(from, upTo), limit: PAGE_INTENTS })) {
+          const { payment_intent: intent } = dispute;
+          if (intent === null) continue;
+          yield { providerRef: typeof intent === 'string' ? intent : intent.id, dispute: disputeIn(dispute) };
+        }
       } catch (error) {
         throw away(error);
       }
@@ -116,6 +142,10 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
       });
     },
   };
+}
+
+function createdIn(from: number, upTo: number) {
+  return { gte: Math.floor(from / 1000), lt: Math.ceil(upTo / 1000) };
 }
 
 function away(cause: unknown): Error {

@@ -2,6 +2,7 @@
 import Stripe from 'stripe';
 import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
 import { Problem } from '../../domain/kernel/errors.js';
+import { disputeIn } from './stripe-books.js';
 
 export const STRIPE_SIGNATURE = 'Stripe-Signature';
 
@@ -45,7 +46,7 @@ function aboutOf(event: Stripe.Event): PaymentNews['about'] {
       return intentOf(event.data.object);
     case 'charge.dispute.created':
     case 'charge.dispute.closed':
-      return disputed(event.data.object, event.type === 'charge.dispute.closed');
+      return disputed(event.data.object);
     default:
       return undefined;
   }
@@ -56,16 +57,7 @@ function intentOf({ payment_intent }: { payment_intent: string | { id: string } 
   return { providerRef: typeof payment_intent === 'string' ? payment_intent : payment_intent.id };
 }
 
-/** A dispute that ends as a mere inquiry has taken nothing. */
-function disputed(dispute: Stripe.Dispute, isClosed: boolean): PaymentNews['about'] {
+function disputed(dispute: Stripe.Dispute): PaymentNews['about'] {
   const about = intentOf(dispute);
-  if (!about) return undefined;
-  const { id: disputeId, amount, reason, status } = dispute;
-  const outcome = status === 'lost' ? 'lost' : 'won';
-  return {
-    ...about,
-    dispute: isClosed
-      ? { type: 'RecordDisputeClosed', disputeId, amount, reason, outcome }
-      : { type: 'RecordDisputeOpened', disputeId, amount, reason },
-  };
+  return about && { ...about, dispute: disputeIn(dispute) };
 }

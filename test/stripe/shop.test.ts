@@ -474,6 +474,28 @@ describe('A shop that is paid through Stripe', () => {
       expect((await shop.ledger(cancelled.orderId)).status).to.equal('lapsed');
     });
 
+    it('disputes that no news told of, also of payments of long ago: they are recorded', async () => {
+      const { orderId } = await checkOut();
+      await dispatch(orderId);
+      ahead += 8 * DAY_MS;
+      const { id } = standIn.dispute((await intentOf(orderId)).id);
+      ahead += 2 * 60_000;
+      const opened = { kind: 'dispute', here: 'nothing', there: 'open 3000' };
+      expect(told(await shop.differences())).to.deep.equal([{ ...opened, repaired: false }]);
+      expect(told(await shop.differences(true))).to.deep.equal([{ ...opened, repaired: true }]);
+      expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('disputed');
+
+      standIn.closeDispute(id, 'lost');
+      ahead += 2 * 60_000;
+      const lost = { kind: 'dispute', here: 'open 3000', there: 'lost 3000', repaired: true };
+      expect(told(await shop.differences(true))).to.deep.equal([lost]);
+      expect((await shop.ledger(orderId)).disputes).to.deep.equal([
+        { disputeId: id, amount: 3000, reason: 'fraudulent', status: 'lost' },
+      ]);
+      ahead += 2 * 60_000;
+      expect(told(await shop.differences())).to.deep.equal([]);
+    });
+
     it('money that is held for a payment that has ended: it is let go', async () => {
       const { orderId } = await checkOut();
       const { authorisation } = await shop.ledger(orderId);
