@@ -24,6 +24,7 @@ const never = new AbortController().signal;
 /** A shop whose clock stands until it is moved. Its provider holds money for a week, and refuses some first captures. */
 function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; failedCaptures?: number } = {}) {
   let refusals = failedCaptures;
+  let isAway = false;
   let now = Date.parse('2026-03-01T09:00:00Z');
   const clock = () => now;
   const held = new Map<string, number>();
@@ -31,6 +32,7 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
   const provider: PaymentProvider = {
     ...test,
     async authorise(request) {
+      if (isAway) throw new Error('no connection');
       const answer = await test.authorise(request);
       if (answer.status !== 'authorised') return answer;
       const lapsesAt = held.get(request.key) ?? now + 7 * DAY_MS;
@@ -88,6 +90,10 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
     pass,
     handlers,
     checkOut,
+    /** Authorises nothing as long as it is away. */
+    beAway: (away: boolean) => {
+      isAway = away;
+    },
     itemsDue: (ms = 0) => itemsDue(now + ms),
     orderOf: async (id: string) => (await createOrderReader(shop).byId(id))!,
     paymentOf: async (id: string) =>
@@ -191,6 +197,53 @@ describe('As time passes', () => {
     ]);
     await shop.pass(6.5 * DAY_MS);
     expect(capturedOf(await shop.paymentOf(id))).to.equal(500);
+  });
+
+  describe('while the outcome of a renewal is not known,', () => {
+    const openRenewing = async (failedCaptures: number) => {
+      const shop = openShop({ savedMethod: 'pm_card_visa', failedCaptures });
+      await sell(shop, 'MUG', 500);
+      const id = await shop.checkOut('pm_card_visa');
+      const send = async () => {
+        const body = { lines: [{ lineId: '1', quantity: 1 }] };
+        const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body });
+        await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
+      };
+      const renewInVain = async () => {
+        shop.beAway(true);
+        await shop.pass(6.5 * DAY_MS);
+        expect(await shop.paymentOf(id)).to.include({ status: 'unknown' });
+      };
+      const renew = async () => {
+        shop.beAway(false);
+        await shop.pass(10 * MINUTE_MS);
+        await shop.pass(10 * MINUTE_MS);
+        return shop.paymentOf(id);
+      };
+      return { ...shop, id, send, renewInVain, renew };
+    };
+
+    it('what could not be had of what it renews is asked of it all the same', async () => {
+      const { send, renewInVain, renew } = await openRenewing(2);
+      await renewInVain();
+      await send();
+      expect(capturedOf(await renew())).to.equal(500);
+    });
+
+    it('old news of what it renews does not ask for it too early', async () => {
+      const { id, send, renewInVain, renew, paymentOf, processes } = await openRenewing(1);
+      await send();
+      await renewInVain();
+      const { paymentId, earlier } = await paymentOf(id);
+      const { operationId, amount, currency, providerRef } = earlier[0]!;
+      const authorisation = { status: 'authorised', amount, currency, providerRef: providerRef! } as const;
+      const held = { authorisation, captured: 0, refunds: [] };
+      const origin = { correlationId: 'news', actor: { type: 'process', id: 'test' } } as const;
+      await processes.payments.record(paymentId, operationId, held, { origin });
+      await processes.settlement.run(id);
+      expect((await paymentOf(id)).captures.map(({ status }) => status)).to.deep.equal(['failed']);
+      expect(capturedOf(await renew())).to.equal(500);
+    });
   });
 
   it('what was renewed is renewed again', async () => {

@@ -78,6 +78,15 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
   /** Its settlement asks for what is owed then, however often this is asked for, and by whomever. */
   async function collect({ params, caller, requestId, command, newId }: OrderRequest): Promise<Reply> {
     const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, operationIds } = known;
+    const collectionId = newId('collection');
+    if (!operationIds.includes(collectionId)) await checkOwed(known);
+    const meta = { ...command(), id: operationCommandId(collectionId) };
+    await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
+    return shown(orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
+  }
+
+  async function checkOwed(known: Order): Promise<void> {
     const { orderId, paymentId } = known;
     const { state: ledger } = await runner.load(payment, streamOf(paymentId));
     if (!ledger || owedOf(known, ledger) === 0) {
@@ -85,10 +94,6 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     }
     if (heldOf(ledger) === 0)
       throw new Problem('conflict', `${paymentId} holds no money any more; nothing can be taken.`);
-    const collectionId = newId('collection');
-    const meta = { ...command(), id: operationCommandId(collectionId) };
-    await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
-    return shown(orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
   }
 
   function change<B>(

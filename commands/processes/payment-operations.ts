@@ -104,15 +104,16 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
 
   /**
    * What an authorisation could not give for what was sent is asked of the one that replaces it. The order is told before
-   * the payment says that both are true, so that nobody has to remember it.
+   * the payment says that both are true, so that nobody has to remember it; once by each of the two, for neither may see
+   * that the other is being recorded, and the first may still find no money.
    */
   async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
     const { authorisation, earlier, captures } = run.state!;
     if (!authorisation || earlier.length === 0) return;
+    const isRenewed = command.type === 'RecordAuthorised' && isNewsOf(authorisation, command);
     const hasFailed = captures.some(({ status }) => status === 'failed');
-    const isToCollect = command.type === 'RecordAuthorised' ? hasFailed : command.type === 'RecordCaptureFailed';
-    if (!isToCollect) return;
-    const collectionId = `${authorisation.operationId}/collection`;
+    if (command.type !== 'RecordCaptureFailed' && !(isRenewed && hasFailed)) return;
+    const collectionId = `${authorisation.operationId}/${command.type}/collection`;
     const id = operationCommandId(collectionId);
     await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
   }
@@ -225,6 +226,10 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       return follow(run);
     },
   };
+}
+
+function isNewsOf({ operationId, status }: Authorisation, command: { operationId: string }): boolean {
+  return command.operationId === operationId && status !== 'authorised';
 }
 
 function metaOf(asking: Asking, id: string, issuedAt: number): CommandMeta {

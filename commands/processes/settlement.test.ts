@@ -274,13 +274,16 @@ describe('The settlement of an order', () => {
     it('asks again for what could not be had once somebody says so, and for no more than that', async () => {
       const shop = shopThatFails(1);
       const orderId = await orderOfTwo(shop);
-      const collect = () => shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
+      const collect = (key?: string) => {
+        return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...(key && { key }) });
+      };
       const refusal = () => collect().then(() => undefined, String);
       expect(await refusal()).to.match(/Nothing is owed/);
       await send(shop, orderId);
       expect(await endOf(shop, orderId)).to.include({ captured: 0 });
-      const { body } = await collect();
+      const { body } = await collect('again');
       expect(body).to.include({ held: true, paymentStatus: 'partially_captured' });
+      expect((await collect('again')).body, 'to whom the answer was lost').to.deep.equal(body);
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
       expect(await refusal()).to.match(/Nothing is owed/);
       await resume(shop, orderId);
