@@ -34,7 +34,7 @@ describe('The configuration of payments', () => {
   });
 
   it('refuses a live key anywhere but in production, and never sends one to a stand-in', () => {
-    for (const key of ['sk_live_1', 'rk_live_1']) {
+    for (const key of ['sk_live_1', 'rk_live_1', 'sk_org_live_1', 'sk_1']) {
       expect(refusal({ STRIPE_SECRET_KEY: key })).to.match(/STRIPE_SECRET_KEY: is a live key.*COMMERCE_ENV=production/);
       expect(read({ STRIPE_SECRET_KEY: key, COMMERCE_ENV: 'production' }).stripe).to.deep.equal({ secretKey: key });
     }

@@ -110,11 +110,14 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   }) as unknown as Config;
 }
 
-/** Real money moves in production alone. */
+const TEST_KEY = /^[prs]k_(org_)?test_/;
+
+/** Real money moves in production alone: what is not known to be a test key is taken for a live one. */
 function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefined {
   const secretKey = settings.STRIPE_SECRET_KEY;
   for (const variable of ['STRIPE_SECRET_KEY', 'STRIPE_PUBLISHABLE_KEY'] as const) {
-    const isLive = /^[prs]k_live_/.test(settings[variable] ?? '');
+    const key = settings[variable];
+    const isLive = key !== undefined && !TEST_KEY.test(key);
     if (isLive && settings.COMMERCE_ENV !== 'production') {
       throw new ConfigError(
         `${variable}: is a live key, and this is no production: it would move real money. Use a test key (sk_test_…, pk_test_…), or set COMMERCE_ENV=production.`,

@@ -300,7 +300,8 @@ describe('the HTTP surface', () => {
 
     it('bodies over the limit, other media types, other charsets, unknown encodings', async () => {
       const body = JSON.stringify('x'.repeat(MAX_BODY_BYTES));
-      await refused('/v1/baskets', { as: 'alice', body }, 413, 'too_large');
+      const large = await refused('/v1/baskets', { as: 'alice', body }, 413, 'too_large');
+      expect(large.body.detail).to.include(String(MAX_BODY_BYTES));
       for (const type of ['text/plain', 'application/json; charset=latin1', 'application/x-www-form-urlencoded']) {
         const sent = { as: 'alice', body: '{}', headers: { 'content-type': type } };
         await refused('/v1/baskets', sent, 415, 'unsupported_media_type');

@@ -1,5 +1,6 @@
 // Problem documents (RFC 9457): which status and title each code has, and how any error becomes one.
 import { Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
+import { MAX_BODY_BYTES } from './limits.js';
 
 /** The codes of the API and those of HTTP itself. */
 export type HttpProblemCode =
@@ -69,6 +70,7 @@ export function toHttpProblem(error: unknown): HttpProblem {
   }
   if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);
   const status = clientErrorStatus(error);
+  if (status === 413) return new HttpProblem('too_large', `A body may have ${MAX_BODY_BYTES} bytes.`);
   if (status) return new HttpProblem(codeOfStatus(status), (error as Error).message);
   return new HttpProblem('internal_error', 'It has been logged under the id in X-Request-Id.');
 }
@@ -86,6 +88,5 @@ function clientErrorStatus(error: unknown): number | undefined {
 }
 
 function codeOfStatus(status: number): HttpProblemCode {
-  if (status === 413) return 'too_large';
   return status === 415 ? 'unsupported_media_type' : 'invalid_request';
 }
