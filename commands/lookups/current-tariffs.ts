@@ -1,4 +1,5 @@
-// The tables that carts are priced by, as they are now. Whoever prices elsewhere (a tax service, a carrier) gives its own `Tariffs`.
+// The tables that carts are priced by, as they are now. Whoever keeps rates elsewhere gives its own `Tariffs`; a service that
+// prices each parcel takes the place of `CartQuotes`, and names its methods here.
 import type { Clock } from '../../domain/kernel/clock.js';
 import { SHIPPING_TABLE, type ShippingTable, shippingTable } from '../../domain/tariffs/shipping-table.js';
 import { TAX_TABLE, type TaxTable, taxTable } from '../../domain/tariffs/tax-table.js';
