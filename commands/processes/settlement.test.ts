@@ -9,7 +9,7 @@ import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
-import { ADA, createShop, fill, type Shop, SUPPORT, sell } from '../../test/shop.js';
+import { ADA, createShop, fill, type Shop, type ShopOptions, SUPPORT, sell } from '../../test/shop.js';
 import type { PaymentProvider } from './payment-provider.js';
 
 const ORIGIN = { correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
@@ -230,12 +230,12 @@ describe('The settlement of an order', () => {
     };
     const resume = (shop: Shop, orderId: string) => shop.call(`post /v1/orders/${orderId}/resume`, { caller: SUPPORT });
     /** Its n-th capture fails for good. */
-    const shopThatFails = (capture: number) => {
+    const shopThatFails = (capture: number, through: ShopOptions['through'] = (runner) => runner) => {
       const provider = createTestProvider();
       let captures = 0;
       const failing: PaymentProvider['capture'] = async (operation) =>
         ++captures === capture ? { status: 'failed', reason: 'refused' } : provider.capture(operation);
-      return createShop({ provider: { ...provider, capture: failing } });
+      return createShop({ provider: { ...provider, capture: failing }, through });
     };
 
     it('gives nothing back for a return of what could not be captured', async () => {
@@ -246,6 +246,20 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
       await sendBack(shop, orderId);
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 0 });
+    });
+
+    it('lets go of what could not be captured once all that it was held for is back', async () => {
+      const shop = shopThatFails(2);
+      const orderId = await orderOfTwo(shop);
+      const held = async () =>
+        heldOf((await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state!);
+      await send(shop, orderId);
+      await send(shop, orderId);
+      expect(await held()).to.equal(500);
+      await sendBack(shop, orderId);
+      expect(await held()).to.equal(0);
+      await sendBack(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
     it('ends with money that has lapsed: what was sent for it stays unpaid, and the rest can be cancelled', async () => {
@@ -299,6 +313,28 @@ describe('The settlement of an order', () => {
       await shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
       const paid = (await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state!;
       expect([capturedOf(paid), heldOf(paid)]).to.deep.equal([500, 0]);
+    });
+
+    it('gives nothing back past a collection that waits: somebody else may be collecting', async () => {
+      let isAway = true;
+      const isLost = (command: { type: string; operationId?: string }) =>
+        isAway && command.type === 'SettleOperation' && command.operationId!.startsWith('cancellation');
+      const shop = shopThatFails(1, (runner) => ({
+        ...runner,
+        async execute(decider, stream, command, meta) {
+          if (isLost(command as never)) throw new Unavailable('Test', 'is away');
+          return runner.execute(decider, stream, command, meta);
+        },
+      }));
+      const orderId = await orderOfTwo(shop);
+      await send(shop, orderId);
+      await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: ADA, body: {} });
+      await shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
+      await sendBack(shop, orderId);
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 3 });
+      isAway = false;
+      await shop.processes.settlement.run(orderId);
+      expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
     it('takes what could not be had with the next that is sent, where money can be captured only once', async () => {

@@ -34,12 +34,6 @@ export interface SettlementDeps {
   onUnsettled?: (orderId: string, error: unknown) => void;
 }
 
-/** An operation that cannot be settled now, and why. */
-interface Hindered {
-  kind: Operation['kind'];
-  error: unknown;
-}
-
 /** One worker's settling of one operation. */
 interface Run {
   order: Order;
@@ -52,8 +46,10 @@ interface Run {
 
 export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
-    const hindered = new Map<string, Hindered>();
-    const next = ({ unsettled }: Order) => unsettled.find((operation) => canGoOn(operation, hindered));
+    /** What cannot be settled now, by operation id, and why. */
+    const hindered = new Map<string, unknown>();
+    const next = ({ unsettled }: Order) =>
+      unsettled.find((operation, index) => canGoOn(operation, unsettled.slice(0, index), hindered));
     for (let isMore = true; isMore; ) {
       const { state, position } = await runner.load(order, streamOf(orderId));
       if (!state) break;
@@ -68,10 +64,10 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
       } catch (error) {
         // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
         if (operation.kind === 'fulfilment') throw error;
-        hindered.set(operation.operationId, { kind: operation.kind, error });
+        hindered.set(operation.operationId, error);
       }
     }
-    for (const { error } of hindered.values()) throw error;
+    for (const error of hindered.values()) throw error;
   }
 
   /**
@@ -154,13 +150,18 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
 }
 
 /**
- * What is collected depends on what was given back before, and what is given back on what was collected: between these
- * nobody comes before his turn. Else an operation that waits, as for a dispute, holds up no other.
+ * What is collected depends on what was given back before, and what is given back on what was collected: nothing passes a
+ * collection, even one that only waits, for another worker may be collecting. Else an operation that waits, as for a
+ * dispute, holds up no other.
  */
-function canGoOn({ operationId, kind }: Operation, hindered: ReadonlyMap<string, Hindered>): boolean {
+function canGoOn(
+  { operationId, kind }: Operation,
+  before: readonly Operation[],
+  hindered: ReadonlyMap<string, unknown>,
+): boolean {
   if (kind === 'fulfilment') return true;
   if (kind === 'collection') return hindered.size === 0;
-  return !hindered.has(operationId) && ![...hindered.values()].some((other) => other.kind === 'collection');
+  return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
 }
 
 /** What follows from something in the past did so then, whoever settles it. */

@@ -7,7 +7,16 @@ import type { ShipmentCommand } from '../fulfilment/shipment.js';
 import { streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
-import { isDisputed, isPaidAhead, type Payment, paidFor, partsOf, refundableOf, refundId } from '../payment/ledger.js';
+import {
+  heldOf,
+  isDisputed,
+  isPaidAhead,
+  type Payment,
+  paidFor,
+  partsOf,
+  refundableOf,
+  refundId,
+} from '../payment/ledger.js';
 import type { PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
 
@@ -47,7 +56,12 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         ...(operation.whole ? [releaseCoupons(order, operation)] : []),
       ];
     case 'return':
-      return [restock(operation), receive(operation), refund(order, operation, payment)];
+      return [
+        restock(operation),
+        receive(operation),
+        refund(order, operation, payment),
+        ...(isHeldInVain(order, operation, payment) ? [letGo(operation.operationId, payment)] : []),
+      ];
     case 'collection':
       return [collect(order, operation, payment)];
   }
@@ -124,6 +138,12 @@ function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment)
   const hasNoUse = open === 0 && (whole || payment.authorisation?.amount !== 0);
   const isOwed = owedOf(order, payment, operationId) > 0;
   return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
+}
+
+/** What could not be had was held for what is back now. */
+function isHeldInVain(order: Order, { operationId }: Of<'return'>, payment: Payment): boolean {
+  if (heldOf(payment) === 0 || dueWith(order, operationId).open > 0) return false;
+  return owedOf(order, payment, operationId) === 0;
 }
 
 function letGo(operationId: string, payment: Payment): SettlementStep {

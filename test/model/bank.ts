@@ -51,6 +51,10 @@ export interface Bank {
   find(providerRef: string): Promise<BookEntry | undefined>;
   /** The customer does what their bank wants, or fails to. */
   authenticate(paymentId: string, succeed: boolean): void;
+  /** It refuses the next capture of this payment, though it holds the money. */
+  refuse(paymentId: string): void;
+  /** It refuses nothing any more. */
+  calm(): void;
   booksOf(paymentId: string): Books;
   /** What nobody should have asked for. */
   offences: string[];
@@ -60,6 +64,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
   const intents = new Map<string, Intent>();
   const answers = new Map<string, { at: number; asked: string; answer: unknown }>();
   const offences: string[] = [];
+  const refusing = new Set<string>();
   let told = 0;
 
   /** The same key is the same operation, for a day. */
@@ -115,6 +120,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
       offences.push(`${amount} more of ${intent.request.paymentId} are to be captured than are held`);
       return failed('nothing more is held');
     }
+    if (refusing.delete(intent.request.paymentId)) return failed('refused');
     intent.captured += amount;
     intent.closed = final || !isMulticapture(intent) || intent.captured === intent.request.amount.amount;
     tell(intent);
@@ -165,6 +171,8 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
         become(intent, succeed ? 'held' : 'declined');
       }
     },
+    refuse: (paymentId) => void refusing.add(paymentId),
+    calm: () => refusing.clear(),
     booksOf(paymentId) {
       const own = [...intents.values()].filter(({ request }) => request.paymentId === paymentId);
       for (const { request } of own) intentOf(request);

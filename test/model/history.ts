@@ -9,6 +9,7 @@ import { CARDS } from './bank.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
 import {
+  collectAll,
   furnish,
   type Promises,
   peopleOf,
@@ -89,12 +90,15 @@ async function play({ scene, rounds }: History, world: World): Promise<void> {
     await world.during(() => Promise.all(round.map((story) => tell(story, world, scene, promises))));
   }
   await comeToRest(world);
+  await world.during(() => collectAll(world));
+  await comeToRest(world);
   await checkLaws(world, promises);
 }
 
 /** The agenda is worked off, however long that takes, until nothing is due for a while. */
 async function comeToRest(world: World): Promise<void> {
   world.calm();
+  world.bank.calm();
   for (let looks = 0; looks < MAX_LOOKS; looks++) {
     await world.during(() => Promise.all([world.look(), world.look()]));
     const times = [...world.agenda().values()].flatMap((document) => document?.dueAt ?? []);

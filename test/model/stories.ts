@@ -59,6 +59,9 @@ const STORIES = {
   sendBack: fc.record({ story: fc.constant('sendBack' as const), which, units: few, writeOff: fc.boolean() }),
   refund: fc.record({ story: fc.constant('refund' as const), which, percent: fc.integer({ min: 1, max: 100 }) }),
   resume: fc.record({ story: fc.constant('resume' as const), which }),
+  collect: fc.record({ story: fc.constant('collect' as const), which }),
+  /** The bank will not pay what it holds, once. */
+  refuse: fc.record({ story: fc.constant('refuse' as const), which }),
   receive: fc.record({ story: fc.constant('receive' as const), sku, location, quantity: few }),
   count: fc.record({ story: fc.constant('count' as const), sku, location, quantity: fc.nat(6) }),
   transfer: fc.record({ story: fc.constant('transfer' as const), sku, from: location, quantity: few }),
@@ -90,6 +93,8 @@ export const stories: fc.Arbitrary<Story> = fc.oneof(
   { weight: 6, arbitrary: STORIES.sendBack },
   { weight: 2, arbitrary: STORIES.refund },
   { weight: 1, arbitrary: STORIES.resume },
+  { weight: 2, arbitrary: STORIES.collect },
+  { weight: 2, arbitrary: STORIES.refuse },
   { weight: 1, arbitrary: STORIES.receive },
   { weight: 1, arbitrary: STORIES.count },
   { weight: 1, arbitrary: STORIES.transfer },
@@ -145,9 +150,16 @@ export async function tell(story: Story, world: World, scene: Scene, promises: P
       return sendBack(story, world);
     case 'refund':
       return refund(story, world);
-    case 'resume': {
+    case 'resume':
+    case 'collect': {
       const orderId = orderIdOf(story, world);
-      if (orderId) await world.ask(`post /v1/orders/${orderId}/resume`, { caller: SUPPORT });
+      if (orderId) await world.ask(`post /v1/orders/${orderId}/${story.story}`, { caller: SUPPORT });
+      return;
+    }
+    case 'refuse': {
+      const orderId = orderIdOf(story, world);
+      await world.turns.take();
+      if (orderId) world.bank.refuse(siblingId('payment', orderId));
       return;
     }
     case 'receive':
@@ -214,6 +226,12 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
   if (story.again && !tried.includes(true)) await checkOut(story.again);
 }
 
+/** Staff see to what a bank would not pay. */
+export async function collectAll(world: World): Promise<void> {
+  const orderIds = orderIdsOf(world);
+  await Promise.all(orderIds.map((orderId) => world.ask(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT })));
+}
+
 async function send(story: StoryOf<'send'>, world: World): Promise<void> {
   const found = orderOf(story, world);
   if (!found) return;
@@ -268,10 +286,14 @@ function unitsOf({ units }: { units: number }, { lines }: Order, roomOf: (line: 
   return some.length > 0 ? some : undefined;
 }
 
-function orderIdOf({ which }: { which: number }, { commits }: World): string | undefined {
+function orderIdOf({ which }: { which: number }, world: World): string | undefined {
+  const orderIds = orderIdsOf(world);
+  return orderIds[which % orderIds.length];
+}
+
+function orderIdsOf({ commits }: World): string[] {
   const streams = [...new Set(commits.map(({ stream }) => stream))].filter((stream) => stream.startsWith('order#'));
-  const stream = streams[which % streams.length];
-  return stream?.replace('#', '_');
+  return streams.map((stream) => stream.replace('#', '_'));
 }
 
 function orderOf(story: { which: number }, world: World): Order | undefined {
