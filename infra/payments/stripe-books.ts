@@ -2,6 +2,7 @@
 import Stripe from 'stripe';
 import type { BookEntry, PaymentBooks } from '../../commands/processes/payment-books.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { paymentIdSchema } from '../../domain/order/events.js';
 import type { DisputeFact } from '../../domain/payment/payment.js';
 import type { Held } from '../../domain/payment/provider-calls.js';
 
@@ -92,10 +93,12 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
     const { id, amount, currency, amount_capturable, metadata } = intent;
     const { paymentId, operationId } = metadata;
+    // Whoever else uses the account may have names like ours, but not ids like ours.
+    const isOurs = paymentIdSchema.safeParse(paymentId).success && operationId !== undefined;
     const refunds = await refundsOf(stripe, intent);
     return {
       providerRef: id,
-      ...(paymentId !== undefined && operationId !== undefined && { of: { paymentId, operationId } }),
+      ...(isOurs && { of: { paymentId: paymentId!, operationId } }),
       amount,
       currency: currency.toUpperCase(),
       held: heldIn(intent, refunds),

@@ -516,11 +516,12 @@ describe('A shop that is paid through Stripe', () => {
         });
       await intent({});
       await intent({ paymentId: 'payment_of_nobody', operationId: 'checkout_of_nobody/authorise' });
-      await checkOut();
+      const { orderId } = await checkOut();
+      await intent({ paymentId: orderId, operationId: 'of somebody else' });
       const missing = { kind: 'missing_here', here: 'nothing', there: 'authorised', repaired: false };
       const found = await shop.differences(true);
       expect(told(found)).to.deep.equal([missing]);
-      expect(found).to.include({ compared: 1, notOurs: 1, underWay: 1 });
+      expect(found).to.include({ compared: 1, notOurs: 2, underWay: 1 });
 
       const of = { paymentId: 'payment_lost', operationId: 'checkout_lost/authorise' };
       const ledger = (id: string, command: PaymentCommand) =>
