@@ -75,19 +75,16 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
   }
 }
 
-/** One that ends as a mere inquiry, or before it began, has taken nothing. */
-export function disputeIn({ id: disputeId, amount, reason, status }: Stripe.Dispute): DisputeFact {
+/**
+ * A bank that only asks (`warning_…`) has taken nothing, and a refund is how many such questions end: that is none. One that
+ * ends before it began has taken nothing either.
+ */
+export function disputeIn({ id: disputeId, amount, reason, status }: Stripe.Dispute): DisputeFact | undefined {
+  if (status.startsWith('warning_')) return undefined;
   const ids = { disputeId, amount, reason };
-  if (UNDECIDED.includes(status)) return { type: 'RecordDisputeOpened', ...ids };
+  if (status === 'needs_response' || status === 'under_review') return { type: 'RecordDisputeOpened', ...ids };
   return { type: 'RecordDisputeClosed', ...ids, outcome: status === 'lost' ? 'lost' : 'won' };
 }
-
-const UNDECIDED: readonly Stripe.Dispute.Status[] = [
-  'needs_response',
-  'under_review',
-  'warning_needs_response',
-  'warning_under_review',
-];
 
 export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
@@ -130,8 +127,9 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
       try {
         for await (const dispute of stripe.disputes.list({ created: createdIn(from, upTo), limit: PAGE_INTENTS })) {
           const { payment_intent: intent } = dispute;
-          if (intent === null) continue;
-          yield { providerRef: typeof intent === 'string' ? intent : intent.id, dispute: disputeIn(dispute) };
+          const fact = disputeIn(dispute);
+          if (intent === null || !fact) continue;
+          yield { providerRef: typeof intent === 'string' ? intent : intent.id, dispute: fact };
         }
       } catch (error) {
         throw away(error);

@@ -45,6 +45,7 @@ function aboutOf(event: Stripe.Event): PaymentNews['about'] {
     case 'refund.updated':
       return intentOf(event.data.object);
     case 'charge.dispute.created':
+    case 'charge.dispute.updated':
     case 'charge.dispute.closed':
       return disputed(event.data.object);
     default:
@@ -59,5 +60,6 @@ function intentOf({ payment_intent }: { payment_intent: string | { id: string } 
 
 function disputed(dispute: Stripe.Dispute): PaymentNews['about'] {
   const about = intentOf(dispute);
-  return about && { ...about, dispute: disputeIn(dispute) };
+  const fact = disputeIn(dispute);
+  return about && { ...about, ...(fact && { dispute: fact }) };
 }

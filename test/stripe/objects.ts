@@ -110,12 +110,12 @@ export interface Dispute extends Common<'dispute'> {
   enhanced_eligibility_types: [];
   evidence: object;
   evidence_details: object;
-  is_charge_refundable: false;
+  is_charge_refundable: boolean;
   livemode: false;
   metadata: Record<string, string>;
   payment_intent: string;
   reason: string;
-  status: 'lost' | 'needs_response' | 'won';
+  status: 'lost' | 'needs_response' | 'warning_needs_response' | 'won';
 }
 
 export interface Customer extends Common<'customer'> {

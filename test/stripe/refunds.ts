@@ -80,9 +80,10 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
     return refund;
   }
 
-  function dispute(paymentIntentId: string, reason = 'fraudulent'): Dispute {
+  function dispute(paymentIntentId: string, status: Dispute['status'] = 'needs_response'): Dispute {
     const charge = charged({ payment_intent: paymentIntentId });
-    charge.disputed = true;
+    const isInquiry = status.startsWith('warning_');
+    charge.disputed = !isInquiry;
     const opened = books.put<Dispute>({
       ...books.common('dispute', 'du'),
       amount: charge.amount_captured - charge.amount_refunded,
@@ -92,16 +93,26 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
       enhanced_eligibility_types: [],
       evidence: NO_EVIDENCE,
       evidence_details: NO_EVIDENCE_DETAILS,
-      is_charge_refundable: false,
+      is_charge_refundable: isInquiry,
       livemode: false,
       metadata: {},
       payment_intent: paymentIntentId,
-      reason,
-      status: 'needs_response',
+      reason: 'fraudulent',
+      status,
     });
     emit('charge.dispute.created', opened);
-    emit('charge.dispute.funds_withdrawn', opened);
+    if (!isInquiry) emit('charge.dispute.funds_withdrawn', opened);
     return opened;
+  }
+
+  /** A bank that has only asked takes the money after all. */
+  function escalate(id: string): void {
+    const escalated = books.get('dispute', id);
+    const previous = { status: escalated.status };
+    Object.assign(escalated, { status: 'needs_response', is_charge_refundable: false });
+    books.get('charge', escalated.charge).disputed = true;
+    emit('charge.dispute.updated', escalated, previous);
+    emit('charge.dispute.funds_withdrawn', escalated);
   }
 
   /** A dispute that the shop wins gives the money back; a lost one does not. */
@@ -116,7 +127,7 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
     return closed;
   }
 
-  return { create, settle, dispute, closeDispute };
+  return { create, settle, dispute, escalate, closeDispute };
 }
 
 const NO_EVIDENCE_DETAILS = {

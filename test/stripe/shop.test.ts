@@ -307,6 +307,17 @@ describe('A shop that is paid through Stripe', () => {
       expect((await shop.ledger(other.orderId)).disputes.map(({ status }) => status)).to.deep.equal(['lost']);
     });
 
+    it('takes a question of the bank for no dispute until it takes the money', async () => {
+      const { orderId } = await checkOut();
+      await dispatch(orderId);
+      const { id } = standIn.dispute((await intentOf(orderId)).id, 'warning_needs_response');
+      await shop.deliverAll();
+      expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('captured');
+      standIn.escalate(id);
+      await shop.deliverAll();
+      expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('disputed');
+    });
+
     it('believes nothing that Stripe has not signed, with this secret, lately', async () => {
       const { orderId } = await checkOut();
       const before = await position(orderId);

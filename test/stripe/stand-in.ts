@@ -40,7 +40,9 @@ export interface StripeStandIn {
   authenticate(paymentIntentId: string, outcome: 'succeed' | 'fail'): PaymentIntent;
   /** The bank takes a refund, or gives it back. */
   settleRefund(refundId: string, status: 'succeeded' | 'failed'): Refund;
-  dispute(paymentIntentId: string, reason?: string): Dispute;
+  dispute(paymentIntentId: string, status?: Dispute['status']): Dispute;
+  /** A bank that has only asked takes the money after all. */
+  escalate(disputeId: string): void;
   closeDispute(disputeId: string, status: 'lost' | 'won'): Dispute;
   /** Lets authorisations lapse that are due by the clock; every request does so first. */
   tick(): void;
@@ -172,6 +174,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     authenticate: intents.authenticate,
     settleRefund: refunds.settle,
     dispute: refunds.dispute,
+    escalate: refunds.escalate,
     closeDispute: refunds.closeDispute,
     tick: intents.lapse,
     async stop() {
