@@ -241,15 +241,25 @@ export function isPaidAhead(state: Payment): boolean {
   );
 }
 
-/** What the customer pays, less what they get back for one of these operations; a refund for any other reason is beside it. */
-export function paidFor(state: Payment, operationIds: readonly string[]): number {
-  const given = operationIds.map((operationId) => givenFor(state, operationId));
-  return sum(amountsOf(state.captures.filter(stands))) - sum(given);
+/**
+ * What the customer pays, less what they get back for one of these operations, but for what `pending` ones have moved; a
+ * refund for any other reason is beside it.
+ */
+export function paidFor(state: Payment, operationIds: readonly string[], pending: readonly string[] = []): number {
+  const given = operationIds.filter((operationId) => !pending.includes(operationId));
+  const others = pending.map(captureId);
+  const taken = state.captures.filter((capture) => stands(capture) && !others.includes(capture.operationId));
+  return sum(amountsOf(taken)) - sum(given.map((operationId) => givenFor(state, operationId)));
 }
 
 /** What the customer gets back for an operation of the order. */
 export function givenFor(state: Payment, operationId: string): number {
   return sum(amountsOf(partsOf(state, refundId(operationId)).filter(stands)));
+}
+
+/** The capture of what an operation of the order takes. */
+export function captureId(operationId: string): string {
+  return `${operationId}/capture`;
 }
 
 /** The refund of what an operation of the order gives back. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
-import type { OrderLine } from '../order/events.js';
+import type { OrderEvent, OrderLine } from '../order/events.js';
 import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
 import { capturedOf, isPaidAhead, refundableOf, refundedOf } from '../payment/ledger.js';
 import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
@@ -297,6 +297,21 @@ describe('The settlement of a return', () => {
     expect(refunds(asked)).to.deep.equal([]);
     const failed = { type: 'RecordRefundFailed', operationId: 'return_1/refund', reason: 'lost_card' } as const;
     expect(refunds(ledgerAfter(asked, failed))).to.deep.equal([]);
+  });
+
+  it('refunds as much, whether or not another one that is not settled yet has been refunded already', () => {
+    const sendMugs: OrderCommand = { ...sendMug, lines: [{ lineId: '1', quantity: 2 }] };
+    const { order: made, payment: ledger } = worldOf([sendMugs, returnMug]);
+    const decision = order.decide({ ...returnMug, returnId: 'return_2' }, made, TEST_NOW);
+    const apply = (state: Order | null, event: OrderEvent) => order.evolve(state, event, TEST_NOW);
+    const both = (decision as OrderEvent[]).reduce(apply, made)!;
+    const refund = { type: 'RequestRefund', operationId: 'return_1/refund', amount: 500, reason: 'return' } as const;
+    for (const state of [ledger, ledgerAfter(ledger, refund)]) {
+      const steps = settlementSteps(both, both.unsettled.at(-1)!, state);
+      expect(steps.at(-1)!.commands.map(({ command }) => command)).to.deep.equal([
+        { ...refund, operationId: 'return_2/refund' },
+      ]);
+    }
   });
 
   it('refunds nothing that was not paid, though what is still open was paid ahead', () => {

@@ -8,6 +8,7 @@ import { streamOf } from '../kernel/id.js';
 import type { StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
 import {
+  captureId,
   heldOf,
   isDisputed,
   isPaidAhead,
@@ -121,10 +122,14 @@ export function owedOf(order: Order, payment: Payment, operationId?: string): nu
   return Math.max(0, -excessOf(order, payment, operationId));
 }
 
-/** What is paid beyond what the customer keeps, and what is still open if it is paid ahead. */
+/**
+ * What is paid beyond what the customer keeps, and what is still open if it is paid ahead. The others that are unsettled
+ * count on neither side, though another worker may have moved their money already.
+ */
 function excessOf(order: Order, payment: Payment, operationId?: string): number {
   const { kept, open } = dueWith(order, operationId);
-  return paidFor(payment, order.operationIds) - kept - (isPaidAhead(payment) ? open : 0);
+  const others = order.unsettled.flatMap((other) => (other.operationId === operationId ? [] : [other.operationId]));
+  return paidFor(payment, order.operationIds, others) - kept - (isPaidAhead(payment) ? open : 0);
 }
 
 /**
@@ -210,8 +215,4 @@ function toOrder({ orderId }: Order, operationId: string, command: OrderCommand)
 
 function issued<C extends { type: string }>(operationId: string, stream: StreamId, command: C): Issued<C> {
   return { id: `${operationId}/${command.type}/${stream.slice(stream.indexOf('#') + 1)}`, stream, command };
-}
-
-function captureId(operationId: string): string {
-  return `${operationId}/capture`;
 }
