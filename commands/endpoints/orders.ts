@@ -9,7 +9,7 @@ import { lineUnitsSchema } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { heldOf, payment } from '../../domain/payment/payment.js';
-import { owedOf } from '../../domain/processes/settlement.js';
+import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
 import { findOrder } from '../lookups/own-orders.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
@@ -75,7 +75,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     return new Map([...(undone?.seen ?? []), [stream, cancelled.position.commitNo]]);
   }
 
-  /** Its settlement asks for what is owed then, however often this is asked for, and by whomever. */
+  /** Its settlement asks for what is owed then, or lets go of what is not, however often this is asked for, and by whomever. */
   async function collect({ params, caller, requestId, command, newId }: OrderRequest): Promise<Reply> {
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId, operationIds } = known;
@@ -89,7 +89,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
   async function checkOwed(known: Order): Promise<void> {
     const { orderId, paymentId } = known;
     const { state: ledger } = await runner.load(payment, streamOf(paymentId));
-    if (!ledger || owedOf(known, ledger) === 0) {
+    if (!ledger || (owedOf(known, ledger) === 0 && !isHeldInVain(known, ledger))) {
       throw new Problem('conflict', `Nothing is owed for what was sent of ${orderId}, or its settlement is under way.`);
     }
     if (heldOf(ledger) === 0)

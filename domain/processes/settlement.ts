@@ -61,7 +61,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         restock(operation),
         receive(operation),
         refund(order, operation, payment),
-        ...(isHeldInVain(order, operation, payment) ? [letGo(operation.operationId, payment)] : []),
+        ...(isHeldInVain(order, payment, operation.operationId) ? [letGo(operation.operationId, payment)] : []),
       ];
     case 'collection':
       return [collect(order, operation, payment)];
@@ -145,8 +145,8 @@ function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment)
   return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
 }
 
-/** What could not be had was held for what is back now. */
-function isHeldInVain(order: Order, { operationId }: Of<'return'>, payment: Payment): boolean {
+/** Money that could not be had, and that nobody owes any more: what it was for is back, or was given as a favour. */
+export function isHeldInVain(order: Order, payment: Payment, operationId?: string): boolean {
   if (heldOf(payment) === 0 || dueWith(order, operationId).open > 0) return false;
   return owedOf(order, payment, operationId) === 0;
 }
