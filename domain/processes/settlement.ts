@@ -1,6 +1,7 @@
 // Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order, be it a fulfilment,
-// a cancellation, a return or a collection. Whoever runs it takes the steps in order, and any number of times: every id derives from the
-// operation. Operations are settled one after the other, so each finds the money where the one before it left it.
+// a cancellation, a return or a collection. Whoever runs it takes the steps in order, and any number of times: every id
+// derives from the operation. Operations are settled one after the other, so each finds the money where the one before it
+// left it.
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { ReturnCommand } from '../fulfilment/return.js';
 import type { ShipmentCommand } from '../fulfilment/shipment.js';
@@ -128,7 +129,7 @@ export function owedOf(order: Order, payment: Payment, operationId?: string): nu
  */
 function excessOf(order: Order, payment: Payment, operationId?: string): number {
   const { kept, open } = dueWith(order, operationId);
-  const others = order.unsettled.flatMap((other) => (other.operationId === operationId ? [] : [other.operationId]));
+  const others = order.unsettled.map((other) => other.operationId).filter((id) => id !== operationId);
   return paidFor(payment, order.operationIds, others) - kept - (isPaidAhead(payment) ? open : 0);
 }
 

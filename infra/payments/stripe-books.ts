@@ -86,6 +86,11 @@ export function disputeIn({ id: disputeId, amount, reason, status }: Stripe.Disp
   return { type: 'RecordDisputeClosed', ...ids, outcome: status === 'lost' ? 'lost' : 'won' };
 }
 
+/** Which intent a charge, refund or dispute is of. */
+export function intentOf({ payment_intent: intent }: { payment_intent: string | { id: string } | null }) {
+  return intent === null ? undefined : { providerRef: typeof intent === 'string' ? intent : intent.id };
+}
+
 export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
     const { id, amount, currency, amount_capturable, metadata } = intent;
@@ -126,10 +131,8 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
     async *disputed({ from, upTo }) {
       try {
         for await (const dispute of stripe.disputes.list({ created: createdIn(from, upTo), limit: PAGE_INTENTS })) {
-          const { payment_intent: intent } = dispute;
-          const fact = disputeIn(dispute);
-          if (intent === null || !fact) continue;
-          yield { providerRef: typeof intent === 'string' ? intent : intent.id, dispute: fact };
+          const [about, fact] = [intentOf(dispute), disputeIn(dispute)];
+          if (about && fact) yield { ...about, dispute: fact };
         }
       } catch (error) {
         throw away(error);

@@ -2,7 +2,7 @@
 import Stripe from 'stripe';
 import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { disputeIn } from './stripe-books.js';
+import { disputeIn, intentOf } from './stripe-books.js';
 
 export const STRIPE_SIGNATURE = 'Stripe-Signature';
 
@@ -51,11 +51,6 @@ function aboutOf(event: Stripe.Event): PaymentNews['about'] {
     default:
       return undefined;
   }
-}
-
-function intentOf({ payment_intent }: { payment_intent: string | { id: string } | null }): PaymentNews['about'] {
-  if (payment_intent === null) return undefined;
-  return { providerRef: typeof payment_intent === 'string' ? payment_intent : payment_intent.id };
 }
 
 function disputed(dispute: Stripe.Dispute): PaymentNews['about'] {
