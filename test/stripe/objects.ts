@@ -135,18 +135,6 @@ export interface PaymentMethod extends Common<'payment_method'> {
   type: 'card';
 }
 
-export interface WebhookEndpoint extends Common<'webhook_endpoint'> {
-  api_version: string | null;
-  description: string | null;
-  enabled_events: string[];
-  livemode: false;
-  metadata: Record<string, string>;
-  /** Told once, by the answer that creates the endpoint. */
-  secret?: string;
-  status: 'enabled';
-  url: string;
-}
-
 export interface StripeEvent extends Common<'event'> {
   api_version: string;
   data: { object: StripeObject; previous_attributes?: object };
@@ -156,15 +144,10 @@ export interface StripeEvent extends Common<'event'> {
   type: string;
 }
 
-export type StripeObject =
-  | PaymentIntent
-  | Charge
-  | Refund
-  | Dispute
-  | Customer
-  | PaymentMethod
-  | WebhookEndpoint
-  | StripeEvent;
+export type StripeObject = PaymentIntent | Charge | Refund | Dispute | Customer | PaymentMethod | StripeEvent;
+/** Tells of what happened to an object; `previous` holds the fields that changed as they were before. */
+export type Emit = (type: string, object: StripeObject, previous?: object) => void;
+
 export type Kind = StripeObject['object'];
 export type OfKind<K extends Kind> = Extract<StripeObject, { object: K }>;
 

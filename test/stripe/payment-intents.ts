@@ -2,9 +2,15 @@
 import { declineMessage, MULTICAPTURE_BRANDS, type TestCard } from './cards.js';
 import { invalidRequest, type StripeErrorBody, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text, texts } from './form.js';
-import { type Books, type Charge, NO_BILLING_DETAILS, type PaymentIntent, type PaymentMethod } from './objects.js';
+import {
+  type Books,
+  type Charge,
+  type Emit,
+  NO_BILLING_DETAILS,
+  type PaymentIntent,
+  type PaymentMethod,
+} from './objects.js';
 import type { PaymentMethods } from './payment-methods.js';
-import type { Emit } from './webhooks.js';
 
 const HOUR_SECONDS = 3600;
 /** docs.stripe.com/payments/place-a-hold-on-a-payment-method: 7 days; Visa without the customer present 4 days 18 hours. */

@@ -2,8 +2,14 @@
 import { TEST_CARDS, type TestCard } from './cards.js';
 import { invalidRequest } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text } from './form.js';
-import { type Books, type CardFace, type Customer, NO_BILLING_DETAILS, type PaymentMethod } from './objects.js';
-import type { Emit } from './webhooks.js';
+import {
+  type Books,
+  type CardFace,
+  type Customer,
+  type Emit,
+  NO_BILLING_DETAILS,
+  type PaymentMethod,
+} from './objects.js';
 
 export type PaymentMethods = ReturnType<typeof createPaymentMethods>;
 

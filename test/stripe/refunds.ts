@@ -1,9 +1,8 @@
 // Refunds and disputes of what was captured.
 import { invalidRequest } from './errors.js';
 import { type Form, integer, mergedMetadata, text } from './form.js';
-import type { Books, Charge, Dispute, Refund } from './objects.js';
+import type { Books, Charge, Dispute, Emit, Refund } from './objects.js';
 import type { PaymentMethods } from './payment-methods.js';
-import type { Emit } from './webhooks.js';
 
 export type Refunds = ReturnType<typeof createRefunds>;
 

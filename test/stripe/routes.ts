@@ -1,11 +1,10 @@
 // Which paths of Stripe's API the stand-in serves, under the names they have in Stripe's OpenAPI document.
 import { StripeRefusal } from './errors.js';
-import { type Form, texts } from './form.js';
+import type { Form } from './form.js';
 import type { Books, Kind, OfKind } from './objects.js';
 import type { PaymentIntents } from './payment-intents.js';
 import type { PaymentMethods } from './payment-methods.js';
 import type { Refunds } from './refunds.js';
-import type { Webhooks } from './webhooks.js';
 
 type Handler = (form: Form, id: string) => object;
 
@@ -20,12 +19,11 @@ interface Parts {
   intents: PaymentIntents;
   methods: PaymentMethods;
   refunds: Refunds;
-  webhooks: Webhooks;
 }
 
 const PAGING: readonly string[] = ['created', 'ending_before', 'expand', 'limit', 'starting_after'];
 
-export function createRoutes({ books, intents, methods, refunds, webhooks }: Parts) {
+export function createRoutes({ books, intents, methods, refunds }: Parts) {
   /** A list narrowed by those of the query's parameters that are fields of what is listed. */
   const listOf =
     <K extends Kind>(kind: K, url: string, ...fields: (keyof OfKind<K> & string)[]): Handler =>
@@ -68,23 +66,8 @@ export function createRoutes({ books, intents, methods, refunds, webhooks }: Par
     'GET /v1/payment_methods/{payment_method}': one('payment_method'),
     'POST /v1/payment_methods/{payment_method}/attach': (form, id) => methods.attach(id, form),
     'POST /v1/payment_methods/{payment_method}/detach': (_form, id) => methods.detach(id),
-    'GET /v1/events': ({ types, ...query }) => {
-      const wanted = texts({ types }, 'types');
-      return types === undefined
-        ? listOf('event', '/v1/events', 'type')(query, '')
-        : books.list('event', '/v1/events', query, ({ type }) => wanted.includes(type));
-    },
+    'GET /v1/events': listOf('event', '/v1/events'),
     'GET /v1/events/{id}': one('event'),
-    'GET /v1/webhook_endpoints': (query) => {
-      const page = books.list('webhook_endpoint', '/v1/webhook_endpoints', query, () => true);
-      return { ...page, data: page.data.map(webhooks.withoutSecret) };
-    },
-    'POST /v1/webhook_endpoints': (form) => webhooks.createEndpoint(form),
-    'GET /v1/webhook_endpoints/{webhook_endpoint}': (_form, id) =>
-      webhooks.withoutSecret(books.get('webhook_endpoint', id)),
-    'POST /v1/webhook_endpoints/{webhook_endpoint}': (form, id) =>
-      webhooks.withoutSecret(webhooks.updateEndpoint(id, form)),
-    'DELETE /v1/webhook_endpoints/{webhook_endpoint}': (_form, id) => webhooks.deleteEndpoint(id),
   };
 
   const patterns = Object.entries(handlers).map(([name, handle]) => ({

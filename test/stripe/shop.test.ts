@@ -1,4 +1,5 @@
-// A whole shop that is paid through Stripe: checkouts, webhooks, saved cards and the reconciliation, on the stand-in.
+// A whole shop that is paid through Stripe: checkouts, webhooks, saved cards and the reconciliation.
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import { paymentMethodEndpoints } from '../../commands/endpoints/payment-methods.js';
@@ -8,6 +9,7 @@ import { createProviderCustomers } from '../../commands/processes/provider-custo
 import { type Difference, reconcile } from '../../commands/processes/reconcile.js';
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
@@ -22,35 +24,48 @@ import {
 } from '../../domain/payment/payment.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
-import { connectStripe, createStripeProvider } from '../../infra/payments/stripe.js';
+import { createStripeProvider } from '../../infra/payments/stripe.js';
 import { createStripeBooks } from '../../infra/payments/stripe-books.js';
 import { createStripeMethods } from '../../infra/payments/stripe-methods.js';
 import { readStripeEvent, STRIPE_SIGNATURE } from '../../infra/payments/stripe-webhook.js';
 import { callerOf, problemOf } from '../call-endpoint.js';
 import { ADA, BOB, createShop, fill, SUPPORT, sell } from '../shop.js';
-import { type StripeStandIn, startStripe } from './stand-in.js';
+import { createNews, signed } from './news.js';
+import { describeOnStripe, skip, standInOf, type World } from './worlds.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const ENDPOINT = { url: 'http://127.0.0.1:9/v1/webhooks/stripe', enabled_events: ['*' as const] };
+/** Stripe's clock may be behind ours. */
+const CLOCKS_APART_MS = 5_000;
 
-describe('A shop that is paid through Stripe', () => {
+describeOnStripe('A shop that is paid through Stripe', (open) => {
   let ahead = 0;
-  let standIn: StripeStandIn;
-  let shop: Awaited<ReturnType<typeof openShop>>;
+  let mark: string;
+  let world: World;
+  let shop: ReturnType<typeof openShop>;
   const clock = () => Date.now() + ahead;
 
   beforeEach(async () => {
     ahead = 0;
-    standIn = await startStripe({ clock });
-    shop = await openShop();
+    mark = randomBytes(6).toString('hex');
+    world = await open(clock);
+    shop = openShop();
   });
-  afterEach(() => standIn.stop());
+  afterEach(() => world.standIn?.stop());
 
-  async function openShop() {
-    const { protocol, host, port } = standIn.options;
-    const stripe = connectStripe({ secretKey: standIn.secretKey, apiUrl: `${protocol}://${host}:${port}` });
-    const { secret } = await stripe.webhookEndpoints.create(ENDPOINT);
+  /** Stripe keeps payments, customers and keys of earlier tests: all ids and keys of this one bear its mark. */
+  const marked = (caller: Caller): Caller =>
+    caller.customerId === undefined
+      ? caller
+      : { ...caller, id: `${caller.id}_${mark}`, customerId: `${caller.customerId}_${mark}` };
+
+  function openShop() {
+    const { stripe } = world;
+    const from = Date.now() - CLOCKS_APART_MS;
+    const secret = `whsec_${randomUUID()}`;
+    const news = createNews(world, { mark, from });
+    const made: string[] = [];
+    stripe.on('request', ({ method, path }: Stripe.RequestEvent) => made.push(`${method} ${path}`));
     const log = createMemoryLog();
     const memory = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 });
     const outage = { isOn: false };
@@ -61,16 +76,20 @@ describe('A shop that is paid through Stripe', () => {
     const store: EventStore = { ...memory, append };
     const adapter = createStripeProvider({ stripe, customerRefOf: (id) => customers.refOf(id) });
     /** What happens between Stripe's work and the return of our own call. */
-    const hook = { meanwhile: async () => {} };
+    const hook = { meanwhile: async (_news: Stripe.Event['type']) => {} };
     const late =
-      <A extends unknown[], R>(call: (...asked: A) => Promise<R>) =>
+      <A extends unknown[], R>(call: (...asked: A) => Promise<R>, told: Stripe.Event['type']) =>
       async (...asked: A): Promise<R> => {
         const answer = await call(...asked);
-        await hook.meanwhile();
+        await hook.meanwhile(told);
         return answer;
       };
-    const { authorise, capture, refund } = adapter;
-    const provider = { ...adapter, authorise: late(authorise), capture: late(capture), refund: late(refund) };
+    const provider = {
+      ...adapter,
+      authorise: late(adapter.authorise, 'payment_intent.amount_capturable_updated'),
+      capture: late(adapter.capture, 'payment_intent.succeeded'),
+      refund: late(adapter.refund, 'charge.refunded'),
+    };
     const { call, runner, processes } = createShop({ log, store, clock, provider });
     const customers = createProviderCustomers({ runner, provider: 'stripe' });
     const { payments, checkout, settlement } = processes;
@@ -80,7 +99,7 @@ describe('A shop that is paid through Stripe', () => {
     const webhook = paymentWebhook({
       provider: 'stripe',
       signedBy: STRIPE_SIGNATURE,
-      read: readStripeEvent(stripe, secret!),
+      read: readStripeEvent(stripe, secret),
       ...{ books, runner, payments, checkout },
       onNews: (_, outcome) => told.push(outcome),
     });
@@ -91,24 +110,33 @@ describe('A shop that is paid through Stripe', () => {
         (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
     });
 
-    async function deliver(delivery = standIn.webhooks.queue.shift()!) {
-      const { body, signature } = standIn.webhooks.signed(delivery);
-      return more('post /v1/webhooks/stripe', { signed: { body: Buffer.from(body), signature } });
-    }
-    async function deliverAll() {
-      while (standIn.webhooks.queue.length > 0) await deliver();
+    let calls = 0;
+    const withMark =
+      (ask: typeof call): typeof call =>
+      (target, { key = String(calls++), caller, ...asked } = {}) =>
+        ask(target, { ...asked, key: `${mark}-${key}`, ...(caller && { caller: marked(caller) }) });
+    const receive = ({ body, signature }: { body: string; signature: string }) =>
+      more('post /v1/webhooks/stripe', { signed: { body: Buffer.from(body), signature } });
+    const deliver = (event: Stripe.Event) => receive(signed(stripe, secret, event));
+    async function deliverAll(...types: Stripe.Event['type'][]) {
+      for (const event of await news(...types)) await deliver(event);
     }
     async function ledger(orderId: string): Promise<Payment> {
       return (await runner.load(payment, streamOf(siblingId('payment', orderId)))).state!;
     }
-    const differences = (repair = false) => {
+    /** The account may have more payments than those of this test. */
+    async function reconciled(options: { repair?: boolean; from?: number } = {}) {
       const deps = { provider: 'test' as const, books, store, runner, payments, clock };
-      return reconcile(deps, { from: clock() - 7 * DAY_MS, repair });
-    };
+      const { differences, ...counts } = await reconcile(deps, { from, repair: false, ...options });
+      return { ...counts, differences: differences.filter(({ paymentId }) => paymentId.includes(mark)) };
+    }
     return {
       stripe,
-      call,
-      more,
+      secret,
+      news,
+      made: (path: RegExp) => made.filter((one) => path.test(one)).length,
+      call: withMark(call),
+      more: withMark(more),
       log,
       runner,
       ...processes,
@@ -116,10 +144,11 @@ describe('A shop that is paid through Stripe', () => {
       hook,
       told,
       handlers,
+      receive,
       deliver,
       deliverAll,
       ledger,
-      differences,
+      reconciled,
     };
   }
 
@@ -146,12 +175,11 @@ describe('A shop that is paid through Stripe', () => {
     return shop.stripe.paymentIntents.retrieve(authorisation!.providerRef!, { expand: ['latest_charge'] });
   };
 
-  const made = (path: RegExp) =>
-    standIn.requests.filter((sent) => sent.method === 'POST' && path.test(sent.path)).length;
-
-  it('holds at the checkout, captures each shipment, refunds, and agrees with Stripe at the end', async () => {
+  it('holds at the checkout, captures each shipment, refunds, and agrees with Stripe at the end', async function () {
     const { status, orderId, order } = await checkOut();
     expect(status).to.equal(201);
+    const { authorisation } = await shop.ledger(orderId);
+    if (!authorisation?.multicapture) skip(this, 'needs an account that captures several times');
     expect(await intentOf(orderId)).to.include({ status: 'requires_capture', amount: 3000, amount_received: 0 });
     const mugs = order.lines.find(({ sku }: { sku: string }) => sku === 'mug');
     await dispatch(orderId, [{ lineId: mugs.id, quantity: 1 }]);
@@ -168,7 +196,9 @@ describe('A shop that is paid through Stripe', () => {
     });
     await problemOf(tooMuch, 'rule_violated');
     ahead += 2 * 60_000;
-    expect(await shop.differences()).to.deep.equal({ compared: 1, notOurs: 0, underWay: 0, differences: [] });
+    const { compared, differences } = await shop.reconciled();
+    expect(compared).to.be.at.least(1);
+    expect(differences).to.deep.equal([]);
   });
 
   it('voids what is cancelled, and rejects what is declined', async () => {
@@ -176,9 +206,9 @@ describe('A shop that is paid through Stripe', () => {
     await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: ADA, body: { reason: 'changed my mind' } });
     expect((await intentOf(orderId)).status).to.equal('canceled');
     await problemOf(checkOut('pm_card_visa_chargeDeclined', { cup: 1 }), 'payment_declined');
-    await shop.deliverAll();
+    await shop.deliverAll('payment_intent.canceled', 'payment_intent.payment_failed');
     ahead += 2 * 60_000;
-    expect((await shop.differences()).differences).to.deep.equal([]);
+    expect((await shop.reconciled()).differences).to.deep.equal([]);
   });
 
   describe('when the customer has to pass 3-D Secure', () => {
@@ -187,18 +217,20 @@ describe('A shop that is paid through Stripe', () => {
       expect(status).to.equal(202);
       expect(order.nextAction).to.include({ type: 'authenticate' });
       const { authorisation } = await shop.ledger(orderId);
-      standIn.webhooks.queue.splice(0);
+      await shop.news('payment_intent.requires_action');
       return { orderId, intentId: authorisation!.providerRef! };
     }
 
-    it('goes on by webhook', async () => {
+    it('goes on by webhook', async function () {
+      const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'succeed');
       await shop.deliverAll();
       expect((await orderOf(orderId)).status).to.equal('confirmed');
     });
 
-    it('goes on by poll where no webhook comes', async () => {
+    it('goes on by poll where no webhook comes', async function () {
+      const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'succeed');
       await shop.checkout.resume(orderId);
@@ -207,7 +239,8 @@ describe('A shop that is paid through Stripe', () => {
       expect((await orderOf(orderId)).status).to.equal('confirmed');
     });
 
-    it('rejects the order when they fail', async () => {
+    it('rejects the order when they fail', async function () {
+      const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'fail');
       await shop.deliverAll();
@@ -221,7 +254,8 @@ describe('A shop that is paid through Stripe', () => {
       await shop.checkout.resume(orderId);
       expect((await orderOf(orderId)).status).to.equal('expired');
       expect((await intentOf(orderId)).status).to.equal('canceled');
-      expect(() => standIn.authenticate(intentId, 'succeed')).to.throw();
+      const tooLate = await shop.stripe.paymentIntents.confirm(intentId).catch((error) => error);
+      expect(tooLate).to.include({ code: 'payment_intent_unexpected_state' });
     });
   });
 
@@ -235,16 +269,19 @@ describe('A shop that is paid through Stripe', () => {
       const body = { amount: 500, reason: 'scratched' };
       await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
       const before = await position(orderId);
-      const news = standIn.webhooks.queue.splice(0);
-      expect(news.length).to.be.greaterThan(5);
-      for (const delivery of [...news.toReversed(), ...news]) await shop.deliver(delivery);
+      const news = await shop.news(
+        'payment_intent.amount_capturable_updated',
+        'payment_intent.succeeded',
+        'charge.refunded',
+      );
+      for (const event of [...news.toReversed(), ...news]) await shop.deliver(event);
       expect(await position(orderId)).to.equal(before);
-      expect(made(/confirm$/)).to.equal(1);
+      expect(shop.made(/confirm$/)).to.equal(1);
       expect(shop.told).not.to.include('conflict');
     });
 
     it('knows the same when the news is faster than the answer to our own call', async () => {
-      shop.hook.meanwhile = () => shop.deliverAll();
+      shop.hook.meanwhile = (news) => shop.deliverAll(news);
       const { status, orderId } = await checkOut();
       expect(status).to.equal(201);
       await dispatch(orderId);
@@ -255,10 +292,11 @@ describe('A shop that is paid through Stripe', () => {
       expect(captures[0]).to.include({ status: 'captured', amount: 3000 });
       expect(refunds.map((one) => one.status)).to.deep.equal(['refunded']);
       expect(new Set(shop.told)).to.deep.equal(new Set(['unknown_type', 'recorded']));
-      expect([made(/confirm$/), made(/capture$/), made(/refunds$/)]).to.deep.equal([1, 1, 1]);
+      expect([/confirm$/, /capture$/, /POST .*refunds$/].map(shop.made)).to.deep.equal([1, 1, 1]);
     });
 
-    it('finishes what a lost answer has left in doubt, and charges once', async () => {
+    it('finishes what a lost answer has left in doubt, and charges once', async function () {
+      const standIn = standInOf(world, this);
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { status, orderId } = await checkOut();
       expect(status).to.equal(202);
@@ -269,22 +307,23 @@ describe('A shop that is paid through Stripe', () => {
     });
 
     it('records a refund that the bank has given back as failed', async () => {
-      const { orderId } = await checkOut();
+      const { orderId } = await checkOut('pm_card_refundFail');
       await dispatch(orderId);
       const body = { amount: 500, reason: 'scratched' };
       await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
       const [refund] = (await shop.ledger(orderId)).refunds;
-      standIn.settleRefund(refund!.providerRef!, 'failed');
-      await shop.deliverAll();
+      // Stripe itself lets the refunds of this card fail.
+      world.standIn?.settleRefund(refund!.providerRef!, 'failed');
+      await shop.deliverAll('refund.failed');
       const after = await shop.ledger(orderId);
       expect(after.refunds[0]!.status).to.equal('failed');
       expect(refundedOf(after)).to.equal(0);
     });
 
-    it('records disputes, also when their end is heard of first, and refunds nothing meanwhile', async () => {
+    it('records disputes, also when their end is heard of first, and refunds nothing meanwhile', async function () {
+      const standIn = standInOf(world, this);
       const { orderId } = await checkOut();
       await dispatch(orderId);
-      standIn.webhooks.queue.splice(0);
       const { id } = standIn.dispute((await intentOf(orderId)).id);
       await shop.deliverAll();
       expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('disputed');
@@ -301,13 +340,13 @@ describe('A shop that is paid through Stripe', () => {
 
       const other = await checkOut('pm_card_visa', { cup: 1 });
       await dispatch(other.orderId);
-      standIn.webhooks.queue.splice(0);
       standIn.closeDispute(standIn.dispute((await intentOf(other.orderId)).id).id, 'lost');
-      for (const delivery of standIn.webhooks.queue.splice(0).reverse()) await shop.deliver(delivery);
+      for (const event of (await shop.news()).reverse()) await shop.deliver(event);
       expect((await shop.ledger(other.orderId)).disputes.map(({ status }) => status)).to.deep.equal(['lost']);
     });
 
-    it('takes a question of the bank for no dispute until it takes the money', async () => {
+    it('takes a question of the bank for no dispute until it takes the money', async function () {
+      const standIn = standInOf(world, this);
       const { orderId } = await checkOut();
       await dispatch(orderId);
       const { id } = standIn.dispute((await intentOf(orderId)).id, 'warning_needs_response');
@@ -321,51 +360,47 @@ describe('A shop that is paid through Stripe', () => {
     it('believes nothing that Stripe has not signed, with this secret, lately', async () => {
       const { orderId } = await checkOut();
       const before = await position(orderId);
-      const delivery = standIn.webhooks.queue[0]!;
-      const { body, signature } = standIn.webhooks.signed(delivery);
-      const secret = 'whsec_of_somebody_else';
-      const forged = standIn.webhooks.signed({ ...delivery, endpoint: { ...delivery.endpoint, secret } });
-      const empty = [null, {}, { data: null }].map((event) =>
-        standIn.webhooks.signed({ ...delivery, event: event as never }),
-      );
-      ahead -= HOUR_MS;
-      const old = standIn.webhooks.signed(delivery);
-      ahead += HOUR_MS;
-      for (const [text, by] of [
-        [`${body} `, signature],
-        [body, 't=1,v1=00'],
-        [body, ''],
-        [forged.body, forged.signature],
-        [old.body, old.signature],
-        ...empty.map(({ body, signature }) => [body, signature] as const),
-      ] as const) {
-        const signed = { body: Buffer.from(text), signature: by };
-        await problemOf(shop.more('post /v1/webhooks/stripe', { signed }), 'invalid_request');
+      const [event] = await shop.news('payment_intent.created');
+      const { body, signature } = signed(shop.stripe, shop.secret, event);
+      const forged = signed(shop.stripe, 'whsec_of_somebody_else', event);
+      const old = signed(shop.stripe, shop.secret, event, Math.floor((Date.now() - HOUR_MS) / 1000));
+      const empty = [null, {}, { data: null }].map((event) => signed(shop.stripe, shop.secret, event));
+      for (const unbelievable of [
+        { body: `${body} `, signature },
+        { body, signature: 't=1,v1=00' },
+        { body, signature: '' },
+        forged,
+        old,
+        ...empty,
+      ]) {
+        await problemOf(shop.receive(unbelievable), 'invalid_request');
       }
       expect(await position(orderId)).to.equal(before);
       expect(shop.told).to.deep.equal([]);
     });
 
     it('acknowledges and counts what it does nothing with', async () => {
-      await shop.stripe.customers.create({ name: 'Ada' });
+      await shop.stripe.customers.create({ metadata: { mark } });
       await shop.stripe.paymentIntents.create({
-        ...{ amount: 500, currency: 'gbp', capture_method: 'manual', confirm: true },
+        ...{ amount: 500, currency: 'gbp', capture_method: 'manual', confirm: true, metadata: { mark } },
         ...{ payment_method: 'pm_card_visa', allowed_payment_method_types: ['card'] },
       });
-      const types = standIn.webhooks.queue.map(({ event }) => event.type);
-      await shop.deliverAll();
-      const expected = { 'payment_intent.amount_capturable_updated': 'not_ours' };
-      expect(shop.told).to.deep.equal(
-        types.map((type) => (expected as Record<string, string>)[type] ?? 'unknown_type'),
-      );
+      const expected = {
+        'customer.created': 'unknown_type',
+        'payment_intent.created': 'unknown_type',
+        'payment_intent.amount_capturable_updated': 'not_ours',
+      } as const;
+      const news = await shop.news(...(Object.keys(expected) as (keyof typeof expected)[]));
+      for (const event of news) await shop.deliver(event);
+      expect(Object.fromEntries(news.map(({ type }, at) => [type, shop.told[at]]))).to.include(expected);
     });
 
-    it('acknowledges nothing while the log or Stripe is away, so that the news comes again', async () => {
+    it('acknowledges nothing while the log or Stripe is away, so that the news comes again', async function () {
+      const standIn = standInOf(world, this);
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
-      const news = standIn.webhooks.queue.find(
-        ({ event }) => event.type === 'payment_intent.amount_capturable_updated',
-      )!;
+      const held = 'payment_intent.amount_capturable_updated';
+      const news = (await shop.news(held)).find(({ type }) => type === held)!;
       shop.outage.isOn = true;
       await problemOf(shop.deliver(news), 'unavailable');
       shop.outage.isOn = false;
@@ -376,16 +411,17 @@ describe('A shop that is paid through Stripe', () => {
     });
   });
 
-  it('asks what Stripe holds before it repeats what Stripe may have forgotten', async () => {
+  it('asks what Stripe holds before it repeats what Stripe may have forgotten', async function () {
+    const standIn = standInOf(world, this);
     const { orderId } = await checkOut();
     standIn.inject(/capture$/, 'reply lost', 'reply lost');
     await dispatch(orderId);
     expect(capturedOf(await shop.ledger(orderId))).to.equal(0);
     ahead += 25 * HOUR_MS;
-    const asked = made(/capture$/);
+    const asked = shop.made(/capture$/);
     await shop.settlement.run(orderId);
     expect(capturedOf(await shop.ledger(orderId))).to.equal(3000);
-    expect(made(/capture$/)).to.equal(asked);
+    expect(shop.made(/capture$/)).to.equal(asked);
     expect((await intentOf(orderId)).amount_received).to.equal(3000);
   });
 
@@ -406,9 +442,7 @@ describe('A shop that is paid through Stripe', () => {
       expect(payment_method).to.equal(card.id);
       expect((await shop.stripe.customers.retrieve(customer as string)) as Stripe.Customer).to.have.deep.property(
         'metadata',
-        {
-          customerId: ADA.id,
-        },
+        { customerId: marked(ADA).id },
       );
       const path = `delete /v1/me/payment-methods/${card.id}`;
       await problemOf(shop.more(path, { caller: BOB }), 'not_found');
@@ -418,14 +452,23 @@ describe('A shop that is paid through Stripe', () => {
     });
 
     it('makes one customer there, whoever comes first', async () => {
-      await Promise.all([save('pm_card_visa'), save('pm_card_amex')]);
-      expect((await shop.stripe.customers.list()).data).to.have.length(1);
+      const cards = ['pm_card_visa', 'pm_card_amex'];
+      const saveAll = () => Promise.allSettled(cards.map((card) => save(card, card)));
+      await saveAll();
+      // Whoever was told that Stripe is busy with the other one's customer asks again.
+      const statuses = (await saveAll()).map(({ status }) => status);
+      expect(statuses).to.deep.equal(['fulfilled', 'fulfilled']);
+      const { data } = await shop.stripe.customers.list({ limit: 100 });
+      expect(data.filter(({ metadata }) => metadata.customerId === marked(ADA).id)).to.have.length(1);
       expect(await saved()).to.have.length(2);
     });
 
-    it('refuses a method that is not there, and says so while Stripe is away', async () => {
+    it('refuses a method that is not there', async () => {
       await problemOf(save('pm_nobody_has_this'), 'not_found');
-      standIn.inject(/attach$/, 'error');
+    });
+
+    it('says so while Stripe is away', async function () {
+      standInOf(world, this).inject(/attach$/, 'error');
       await problemOf(save('pm_card_visa'), 'unavailable');
     });
 
@@ -433,15 +476,17 @@ describe('A shop that is paid through Stripe', () => {
       const { body: card } = await save('pm_card_visa');
       const { orderId } = await checkOut(card.id);
       const { id: first } = await intentOf(orderId);
-      ahead += 6.5 * DAY_MS;
+      const { authorisation } = await shop.ledger(orderId);
+      ahead = Date.parse(authorisation!.captureBefore!) - HOUR_MS - Date.now();
       const paymentId = siblingId('payment', orderId);
       await shop.handlers.payment({ kind: 'payment', id: paymentId, paymentId, dueAt: clock() } as never);
       const renewed = await intentOf(orderId);
-      expect(renewed).to.include({ status: 'requires_capture', amount: 3000 });
+      expect(renewed).to.include({ status: 'requires_capture', amount: 3000, payment_method: card.id });
       expect(renewed.id).not.to.equal(first);
       expect((await shop.stripe.paymentIntents.retrieve(first)).status).to.equal('canceled');
-      const confirm = standIn.requests.findLast(({ path }) => path.endsWith('/confirm'))!;
-      expect(confirm.params).to.include({ off_session: 'true', payment_method: card.id });
+      // Stripe does not tell afterwards how it was asked.
+      const confirm = world.standIn?.requests.findLast(({ path }) => path.endsWith('/confirm'));
+      if (confirm) expect(confirm.params).to.include({ off_session: 'true' });
     });
   });
 
@@ -452,17 +497,17 @@ describe('A shop that is paid through Stripe', () => {
     const told = ({ differences }: { differences: readonly Difference[] }) =>
       differences.map(({ kind, here, there, repaired }) => ({ kind, here, there, repaired }));
 
-    it('what Stripe knows better: it is recorded', async () => {
-      standIn.inject(/confirm$/, 'reply lost', 'reply lost');
+    it('what Stripe knows better: it is recorded', async function () {
+      standInOf(world, this).inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
       ahead += 2 * 60_000;
       const difference = { kind: 'status', here: 'unknown', there: 'authorised' };
-      expect(told(await shop.differences())).to.deep.equal([{ ...difference, repaired: false }]);
+      expect(told(await shop.reconciled())).to.deep.equal([{ ...difference, repaired: false }]);
       expect((await shop.ledger(orderId)).status).to.equal('unknown');
-      expect(told(await shop.differences(true))).to.deep.equal([{ ...difference, repaired: true }]);
+      expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
       expect((await shop.ledger(orderId)).status).to.equal('authorised');
       ahead += 2 * 60_000;
-      expect(told(await shop.differences())).to.deep.equal([]);
+      expect(told(await shop.reconciled())).to.deep.equal([]);
     });
 
     it('what somebody did at Stripe itself: a cancellation is recorded, captures and refunds are for people', async () => {
@@ -479,32 +524,38 @@ describe('A shop that is paid through Stripe', () => {
         { kind: 'captured', here: 0, there: 1000, repaired: false },
         { kind: 'status', here: 'authorised', there: 'let_go', repaired: false },
       ];
-      expect(told(await shop.differences())).to.deep.equal(expected);
+      expect(told(await shop.reconciled())).to.have.deep.members(expected);
       const [first, second, third] = expected;
-      expect(told(await shop.differences(true))).to.deep.equal([first, second, { ...third, repaired: true }]);
+      expect(told(await shop.reconciled({ repair: true }))).to.have.deep.members([
+        first,
+        second,
+        { ...third, repaired: true },
+      ]);
       expect((await shop.ledger(cancelled.orderId)).status).to.equal('lapsed');
     });
 
-    it('disputes that no news told of, also of payments of long ago: they are recorded', async () => {
+    it('disputes that no news told of, also of payments of long ago: they are recorded', async function () {
+      const standIn = standInOf(world, this);
+      const ofThisWeek = (repair = false) => shop.reconciled({ repair, from: clock() - 7 * DAY_MS });
       const { orderId } = await checkOut();
       await dispatch(orderId);
       ahead += 8 * DAY_MS;
       const { id } = standIn.dispute((await intentOf(orderId)).id);
       ahead += 2 * 60_000;
       const opened = { kind: 'dispute', here: 'nothing', there: 'open 3000' };
-      expect(told(await shop.differences())).to.deep.equal([{ ...opened, repaired: false }]);
-      expect(told(await shop.differences(true))).to.deep.equal([{ ...opened, repaired: true }]);
+      expect(told(await ofThisWeek())).to.deep.equal([{ ...opened, repaired: false }]);
+      expect(told(await ofThisWeek(true))).to.deep.equal([{ ...opened, repaired: true }]);
       expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('disputed');
 
       standIn.closeDispute(id, 'lost');
       ahead += 2 * 60_000;
       const lost = { kind: 'dispute', here: 'open 3000', there: 'lost 3000', repaired: true };
-      expect(told(await shop.differences(true))).to.deep.equal([lost]);
+      expect(told(await ofThisWeek(true))).to.deep.equal([lost]);
       expect((await shop.ledger(orderId)).disputes).to.deep.equal([
         { disputeId: id, amount: 3000, reason: 'fraudulent', status: 'lost' },
       ]);
       ahead += 2 * 60_000;
-      expect(told(await shop.differences())).to.deep.equal([]);
+      expect(told(await ofThisWeek())).to.deep.equal([]);
     });
 
     it('money that is held for a payment that has ended: it is let go', async () => {
@@ -515,7 +566,7 @@ describe('A shop that is paid through Stripe', () => {
       await shop.runner.execute(payment, stream, { type: 'RecordLapsed', operationId }, metaOf('by hand'));
       ahead += 2 * 60_000;
       const difference = { kind: 'status', here: 'lapsed', there: 'authorised' };
-      expect(told(await shop.differences(true))).to.deep.equal([{ ...difference, repaired: true }]);
+      expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
       expect((await intentOf(orderId)).status).to.equal('canceled');
     });
 
@@ -526,15 +577,17 @@ describe('A shop that is paid through Stripe', () => {
           ...{ payment_method: 'pm_card_visa', allowed_payment_method_types: ['card'] },
         });
       await intent({});
-      await intent({ paymentId: 'payment_of_nobody', operationId: 'checkout_of_nobody/authorise' });
+      await intent({ paymentId: `payment_${mark}_nobody`, operationId: 'checkout_of_nobody/authorise' });
       const { orderId } = await checkOut();
       await intent({ paymentId: orderId, operationId: 'of somebody else' });
       const missing = { kind: 'missing_here', here: 'nothing', there: 'authorised', repaired: false };
-      const found = await shop.differences(true);
+      const found = await shop.reconciled({ repair: true });
       expect(told(found)).to.deep.equal([missing]);
-      expect(found).to.include({ compared: 1, notOurs: 2, underWay: 1 });
+      expect(found.compared).to.be.at.least(1);
+      expect(found.notOurs).to.be.at.least(2);
+      expect(found.underWay).to.be.at.least(1);
 
-      const of = { paymentId: 'payment_lost', operationId: 'checkout_lost/authorise' };
+      const of = { paymentId: `payment_${mark}_lost`, operationId: 'checkout_lost/authorise' };
       const ledger = (id: string, command: PaymentCommand) =>
         shop.runner.execute(payment, streamOf(of.paymentId), command, metaOf(id));
       const asked = { orderId: 'order_lost', amount: 500, currency: 'GBP', provider: 'test', method: 'pm_x' } as const;
@@ -542,7 +595,7 @@ describe('A shop that is paid through Stripe', () => {
       await ledger('told', { type: 'RecordAuthorised', ...of, amount: 500, providerRef: 'pi_lost' });
       ahead += 2 * 60_000;
       const lost = { kind: 'missing_there', here: 'authorised', there: 'nothing', repaired: false };
-      expect(told(await shop.differences(true))).to.deep.equal([missing, lost]);
+      expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([missing, lost]);
     });
   });
 });

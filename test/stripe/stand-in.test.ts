@@ -1,9 +1,7 @@
 // The stand-in held against what Stripe documents, through the `stripe` package itself.
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
+import { connectStripe } from '../../infra/payments/stripe.js';
 import { type StripeContract, stripeContract } from './openapi.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
 
@@ -18,7 +16,7 @@ describe('The Stripe stand-in', () => {
   beforeEach(async () => {
     now = NOON;
     standIn = await startStripe({ clock: () => now });
-    stripe = new Stripe(standIn.secretKey, { ...standIn.options, maxNetworkRetries: 0, telemetry: false });
+    stripe = connectStripe(standIn);
   });
   afterEach(() => standIn.stop());
 
@@ -365,47 +363,26 @@ describe('The Stripe stand-in', () => {
     });
   });
 
-  describe('webhooks', () => {
-    it('are signed, and arrive in the order, and as often, as a test likes', async () => {
-      const shop = await startReceiver();
-      try {
-        const { id, secret } = await stripe.webhookEndpoints.create({ url: shop.url, enabled_events: SOME_EVENTS });
-        expect((await stripe.webhookEndpoints.retrieve(id)).secret).to.equal(undefined);
-        const payment = await authorised({ metadata: { order: 'o1' } });
-        await stripe.paymentIntents.capture(payment.id);
-        const { queue } = standIn.webhooks;
-        expect(queue.map(({ event }) => event.type)).to.deep.equal(SOME_EVENTS);
-        expect(shop.received).to.deep.equal([]);
-
-        const [held, captured] = queue.splice(0);
-        expect(await standIn.webhooks.deliver([captured!, held!, captured!])).to.deep.equal([200, 200, 200]);
-        const events = shop.received.map(({ body, signature }) => {
-          const at = Math.floor(now / 1000);
-          return stripe.webhooks.constructEvent(body, signature, secret!, undefined, undefined, at);
-        });
-        expect(events.map(({ id }) => id)).to.deep.equal(
-          [captured, held, captured].map((delivery) => delivery!.event.id),
-        );
-        const then = events.map(({ data }) => data.object as Stripe.PaymentIntent);
-        expect(then.map(({ status }) => status)).to.deep.equal(['succeeded', 'requires_capture', 'succeeded']);
-        expect(then.map(({ metadata }) => metadata)).to.deep.equal(Array(3).fill({ order: 'o1' }));
-        expect(await stripe.events.retrieve(events[0]!.id)).to.deep.include(JSON.parse(shop.received[0]!.body));
-      } finally {
-        await shop.stop();
-      }
-    });
-
-    it('bear the signature that the stripe package would make', async () => {
-      await stripe.webhookEndpoints.create({ url: 'http://127.0.0.1:1/', enabled_events: ['*'] });
-      await authorised();
-      const [delivery] = standIn.webhooks.queue;
-      const { body, signature } = standIn.webhooks.signed(delivery!);
-      const { secret } = delivery!.endpoint;
-      expect(signature).to.equal(
-        stripe.webhooks.generateTestHeaderString({ payload: body, secret, timestamp: Math.floor(now / 1000) }),
-      );
-      expect(() => stripe.webhooks.constructEvent(`${body} `, signature, secret)).to.throw('signature');
-      expect(await standIn.webhooks.deliver([delivery!])).to.deep.equal([0]);
+  describe('events', () => {
+    it('tell of a payment as it was then, and are listed newest first, from when they are wanted', async () => {
+      const { id } = await authorised({ metadata: { order: 'o1' } });
+      now += 1000;
+      await stripe.paymentIntents.capture(id);
+      const { data: all } = await stripe.events.list();
+      expect(all.map(({ type }) => type)).to.deep.equal([
+        'payment_intent.succeeded',
+        'charge.captured',
+        'payment_intent.amount_capturable_updated',
+        'charge.succeeded',
+        'payment_intent.created',
+      ]);
+      const told = [all[0]!, all[2]!].map(({ data }) => data.object as Stripe.PaymentIntent);
+      expect(told.map(({ status }) => status)).to.deep.equal(['succeeded', 'requires_capture']);
+      expect(told.map(({ metadata }) => metadata)).to.deep.equal([{ order: 'o1' }, { order: 'o1' }]);
+      expect(await stripe.events.retrieve(all[0]!.id)).to.deep.include(all[0]);
+      const since = { created: { gte: Math.floor(now / 1000) } };
+      expect((await stripe.events.list(since)).data).to.deep.equal(all.slice(0, 2));
+      expect((await stripe.events.list({ starting_after: all[3]!.id })).data).to.deep.equal(all.slice(4));
     });
 
     it('tell which request caused them, and the lapse of an authorisation that none did', async () => {
@@ -462,29 +439,3 @@ describe('The Stripe stand-in', () => {
     });
   });
 });
-
-const SOME_EVENTS: Stripe.WebhookEndpointCreateParams.EnabledEvent[] = [
-  'payment_intent.amount_capturable_updated',
-  'payment_intent.succeeded',
-];
-
-/** A shop's webhook endpoint that keeps what it gets. */
-async function startReceiver() {
-  const received: { body: string; signature: string }[] = [];
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request.setEncoding('utf8')) body += chunk;
-    received.push({ body, signature: String(request.headers['stripe-signature']) });
-    response.end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    received,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks`,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
+import type { StripeConnection } from '../../infra/payments/stripe.js';
 import { StripeRefusal } from './errors.js';
 import { type Form, parseForm, texts } from './form.js';
 import { type Answer, createIdempotency } from './idempotency.js';
@@ -13,6 +14,7 @@ import {
   type Dispute,
   type PaymentIntent,
   type Refund,
+  type StripeEvent,
   type StripeObject,
 } from './objects.js';
 import { stripeContract } from './openapi.js';
@@ -20,17 +22,10 @@ import { createPaymentIntents } from './payment-intents.js';
 import { createPaymentMethods } from './payment-methods.js';
 import { createRefunds } from './refunds.js';
 import { createRoutes } from './routes.js';
-import { createWebhooks, type Webhooks } from './webhooks.js';
 
-const API_VERSION = Stripe.API_VERSION;
-
-export interface StripeStandIn {
-  /** For `new Stripe(secretKey, options)`. */
-  options: { host: string; port: number; protocol: 'http' };
-  secretKey: string;
+export interface StripeStandIn extends Required<StripeConnection> {
   /** Every request, oldest first. */
   requests: readonly RecordedRequest[];
-  webhooks: Pick<Webhooks, 'queue' | 'signed' | 'deliver'>;
   /**
    * Lets the next request that fits (`POST /v1/refunds`) meet a fault; what is injected later waits for later requests. The
    * `stripe` package by itself repeats once what broke on a connection: that takes the fault twice to be seen.
@@ -77,7 +72,6 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
   const secretKey = 'sk_test_stand_in';
   const seconds = () => Math.floor(clock() / 1000);
   const books = createBooks(seed, seconds);
-  const webhooks = createWebhooks(books, seconds, API_VERSION);
   const idempotently = createIdempotency(seconds);
   const contract = stripeContract();
   const faults: { on: RegExp; fault: Fault }[] = [];
@@ -87,7 +81,15 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
   let current: { id: string | null; idempotency_key: string | null } = nobody;
 
   function emit(type: string, object: StripeObject, previous?: object): void {
-    const event = webhooks.emit(type, object, previous, current);
+    const event = books.put<StripeEvent>({
+      ...books.common('event', 'evt'),
+      api_version: Stripe.API_VERSION,
+      data: { object: structuredClone(object), ...(previous && { previous_attributes: previous }) },
+      livemode: false,
+      pending_webhooks: 0,
+      request: current,
+      type,
+    });
     for (const sent of [event, event.data.object]) {
       const fault = contract?.faultOf(undefined, sent);
       if (fault) violations.push(`${type}: ${fault}`);
@@ -97,7 +99,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
   const methods = createPaymentMethods(books, emit);
   const intents = createPaymentIntents(books, methods, emit, seconds);
   const refunds = createRefunds(books, methods, emit);
-  const routeOf = createRoutes({ books, intents, methods, refunds, webhooks });
+  const routeOf = createRoutes({ books, intents, methods, refunds });
 
   async function respond(request: IncomingMessage, recorded: RecordedRequest, id: string, fault: Fault | undefined) {
     const { method, path, params, idempotencyKey: key } = recorded;
@@ -154,7 +156,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     response.writeHead(answer.status, {
       'content-type': 'application/json',
       'request-id': id,
-      'stripe-version': API_VERSION,
+      'stripe-version': Stripe.API_VERSION,
       ...(recorded.idempotencyKey && { 'idempotency-key': recorded.idempotencyKey }),
       ...(answer.replayed && { 'idempotent-replayed': 'true' }),
     });
@@ -166,10 +168,9 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
   await once(server, 'listening');
 
   return {
-    options: { host: '127.0.0.1', port: (server.address() as AddressInfo).port, protocol: 'http' },
+    apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     secretKey,
     requests,
-    webhooks,
     inject: (on, ...inTurn) => void faults.push(...inTurn.map((fault) => ({ on, fault }))),
     authenticate: intents.authenticate,
     settleRefund: refunds.settle,

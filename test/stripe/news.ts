@@ -1,0 +1,57 @@
+// Stripe's news for a test without a public address: fetched where Stripe lists it, and signed as Stripe signs what it posts.
+import { setTimeout as pause } from 'node:timers/promises';
+import type Stripe from 'stripe';
+import type { World } from './worlds.js';
+
+/** In test mode an event is listed some seconds after what it tells of. */
+const LISTED_WITHIN_MS = 40_000;
+const ASK_AGAIN_AFTER_MS = 1_000;
+const PAGE_EVENTS = 100;
+
+/** As Stripe would post it, at `at` in unix seconds: now, unless told. */
+export function signed(stripe: Stripe, secret: string, event: unknown, at?: number) {
+  const body = JSON.stringify(event, null, 2);
+  const options = { payload: body, secret, ...(at !== undefined && { timestamp: at }) };
+  return { body, signature: stripe.webhooks.generateTestHeaderString(options) };
+}
+
+/** News of what bears this mark in its metadata, and of all that belongs to such a payment, since `from` in ms. */
+export function createNews({ stripe, standIn }: World, { mark, from }: { mark: string; from: number }) {
+  const intents = new Set<string>();
+  const heard = new Set<string>();
+
+  function isOurs({ data }: Stripe.Event): boolean {
+    const { id, object, metadata, payment_intent } = data.object as Told;
+    const intent = object === 'payment_intent' ? id : payment_intent;
+    const isMarked = Object.values(metadata ?? {}).some((value) => value.includes(mark));
+    if (isMarked && intent) intents.add(intent);
+    return isMarked || (!!intent && intents.has(intent));
+  }
+
+  async function listed(): Promise<Stripe.Event[]> {
+    const newestFirst: Stripe.Event[] = [];
+    const params = { created: { gte: Math.floor(from / 1000) }, limit: PAGE_EVENTS };
+    for await (const event of stripe.events.list(params)) newestFirst.push(event);
+    return newestFirst.reverse().filter((event) => isOurs(event) && !heard.has(event.id));
+  }
+
+  /** What was not heard before, oldest first, once it tells of all these types. */
+  return async (...types: Stripe.Event['type'][]): Promise<Stripe.Event[]> => {
+    for (const until = Date.now() + LISTED_WITHIN_MS; ; await pause(ASK_AGAIN_AFTER_MS)) {
+      const news = await listed();
+      const missing = types.filter((type) => !news.some((event) => event.type === type));
+      if (missing.length > 0 && !standIn && Date.now() < until) continue;
+      if (missing.length > 0) throw new Error(`Stripe has not told of ${missing.join(', ')}.`);
+      for (const { id } of news) heard.add(id);
+      return news;
+    }
+  };
+}
+
+/** What the objects of events have in common, as far as they have it. */
+interface Told {
+  id: string;
+  object: string;
+  metadata?: Record<string, string> | null;
+  payment_intent?: string | null;
+}
