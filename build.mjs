@@ -1,8 +1,11 @@
 // Builds the program into dist/: one file per module, unchanged outputs left alone, so that a build
 // beside a running program disturbs nothing and a second build costs a fraction of a second.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { build, stop } from 'esbuild';
+
+/** What earlier builds have left may still be loaded by a program that runs, but not for ever. */
+const KEEP_OLD_MS = 24 * 60 * 60_000;
 
 const { outputFiles } = await build({
   // The bare loop is what benches measure against, in a process of its own.
@@ -24,6 +27,14 @@ for (const { path, contents } of outputFiles) {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.${process.pid}`, contents);
   await rename(`${path}.${process.pid}`, path);
+}
+
+const built = new Set(outputFiles.map(({ path }) => path));
+for (const entry of await readdir('dist', { withFileTypes: true })) {
+  const path = resolve('dist', entry.name);
+  if (entry.isDirectory() || built.has(path)) continue;
+  const age = Date.now() - (await stat(path).catch(() => undefined))?.mtimeMs; // NaN where another build was faster
+  if (age > KEEP_OLD_MS) await rm(path, { force: true });
 }
 
 await stop();
