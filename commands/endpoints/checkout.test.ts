@@ -99,6 +99,7 @@ describe('The checkout endpoint', () => {
     });
     const { extra } = await problemOf(checkout(), 'price_changed');
     expect(extra.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(550) }]);
+    expect(extra.total).to.deep.equal({ now: GBP(1100) });
     expect((await checkout({ ...VISA, acceptPrices: true })).body.total).to.deep.equal(GBP(1100));
   });
 
@@ -211,6 +212,24 @@ describe('The checkout endpoint', () => {
     expect(state).to.include({ onHand: 5, committed: 2 });
   });
 
+  it('tells what there is at all locations together, where others were faster at one of them', async () => {
+    await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 2 } });
+    const three = await fill(shop, { MUG: 3 });
+    cartId = await fill(shop, { MUG: 3 });
+    const ends = await Promise.allSettled([
+      shop.call(`post /v1/carts/${three}/checkout`, { caller: ADA, body: VISA }),
+      checkout(),
+    ]);
+    const lost = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+    expect(lost).to.have.length(1);
+    const problem = await problemOf(Promise.reject(lost[0]), 'out_of_stock');
+    expect(problem.extra.available).to.deep.equal({ MUG: 2 });
+    for (const location of ['main', 'leeds']) {
+      const { state } = await shop.runner.load(stockItem, stockStream({ sku: 'MUG', location }));
+      expect(state.reserved).to.equal(0);
+    }
+  });
+
   it('numbers orders so that people can read them', async () => {
     expect((await checkout()).body.number).to.equal('1000000');
     cartId = await fill(shop, { MUG: 1 });
@@ -241,6 +260,35 @@ describe('The checkout endpoint', () => {
     const { extra } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
     expect(extra).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
     expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
+  });
+
+  it('takes no more than the total that was shown, also from those who accept the prices', async () => {
+    await shop.call('put /v1/products/product_MUG/variants/MUG/prices', {
+      caller: KEEPER,
+      body: { prices: [GBP(550)] },
+    });
+    const shown = { ...VISA, total: GBP(1000) };
+    const total = { was: GBP(1000), now: GBP(1100) };
+    const changes = [{ sku: 'MUG', was: GBP(500), now: GBP(550) }];
+    expect((await problemOf(checkout(shown), 'price_changed')).extra).to.deep.equal({ changes, total });
+    const accepting = { ...shown, acceptPrices: true };
+    expect((await problemOf(checkout(accepting), 'price_changed')).extra).to.deep.equal({ changes: [], total });
+    expect((await checkout({ ...accepting, total: total.now })).body.total).to.deep.equal(GBP(1100));
+  });
+
+  it('taxes and weighs a product as it is now, not as it was when it came into the cart', async () => {
+    const zones = [
+      { countries: ['GB'], currency: 'GBP', by: 'weight', rates: [{ upTo: 1_000, amount: 300 }, { amount: 900 }] },
+    ];
+    await keep('shipping-methods/standard', { title: 'Standard', zones });
+    await keep('tax-rates/gb-books', { country: 'GB', category: 'books', basisPoints: 500 });
+    const product = (body: unknown) => shop.call('patch /v1/products/product_MUG', { caller: KEEPER, body });
+    await product({ taxCategory: 'books' });
+    const variant = { prices: [GBP(500)], weight: 800 };
+    await keep('products/product_MUG/variants/MUG', variant);
+    const { body } = await checkout();
+    expect(body.shipping.amount).to.equal(900);
+    expect(body.tax).to.deep.equal(GBP(50));
   });
 
   it('refuses coupons that have run out or changed since they were applied', async () => {

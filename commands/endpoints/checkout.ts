@@ -19,8 +19,8 @@ const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw'
 const checkoutBody = z.strictObject({
   paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
   email: z.email().max(254).optional().meta({ example: 'ada@example.com' }),
-  acceptPrices: z.boolean().default(false).meta({ description: 'Take the present prices, whatever the cart showed' }),
-  total: moneySchema.optional().meta({ description: 'What the cart showed: if it costs more now, that is told first' }),
+  acceptPrices: z.boolean().default(false).meta({ description: 'Take the present unit prices, whatever the cart showed' }),
+  total: moneySchema.optional().meta({ description: 'What the customer was shown, and pays at most' }),
 });
 
 /** Reads an order as its customer sees it, from its streams: never behind. What the caller has just written need not be read. */

@@ -1,5 +1,5 @@
 // What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
-// that the customer has not seen: a unit price that differs is told first, and so is a total above the one in the request.
+// that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
@@ -17,8 +17,9 @@ export type Priced = Omit<
 
 /** What the customer agrees to. */
 export interface Agreement {
+  /** Also where they are not those of the cart. */
   acceptPrices: boolean;
-  /** What the customer was told that it costs. */
+  /** What the customer was told that it costs, and will pay at most. */
   total?: Money | undefined;
 }
 
@@ -37,16 +38,15 @@ export interface SubmissionsDeps {
 
 export function createSubmissions({ prices, availability, coupons, quotes, numbers }: SubmissionsDeps): Submissions {
   return {
-    async of(cart, { acceptPrices, total }) {
+    async of(cart, agreement) {
       const { currency, customerId } = cart;
       const [lines, allocation] = await Promise.all([
         presentLines(cart),
         availability.allocationOf(cart.lines),
         coupons.check(cart.coupons, customerId),
       ]);
-      if (!acceptPrices) refuseChanges(cart, lines);
       const { quote } = await quotes.of({ ...cart, lines });
-      if (!acceptPrices && total) refuseMore(total, { amount: quote.total, currency });
+      refuseUnseen(cart, lines, { amount: quote.total, currency }, agreement);
       const redeemed = quote.coupons.filter(({ amount }) => amount > 0);
       return {
         number: await numbers.next(),
@@ -64,28 +64,31 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
       lines.map(({ sku }) => sku),
       currency,
     );
-    return lines.map((line) => {
-      const offer = offers.get(line.sku);
-      if (offer) return { ...line, unitPrice: offer.unitPrice.amount };
-      throw new Problem('rule_violated', `${line.sku} is not sold in ${currency} now; remove line ${line.id}.`);
+    return lines.map(({ id, sku, title, quantity }) => {
+      const offer = offers.get(sku);
+      if (!offer) throw new Problem('rule_violated', `${sku} is not sold in ${currency} now; remove line ${id}.`);
+      const { title: _, unitPrice, ...taxedAndSent } = offer;
+      return { id, sku, title, quantity, unitPrice: unitPrice.amount, ...taxedAndSent };
     });
   }
 }
 
-function refuseChanges({ lines, currency }: Cart, present: Cart['lines']): void {
-  const changes = lines.flatMap(({ sku, unitPrice }, index) => {
+/** A lower total is taken silently. */
+function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPrices, total: was }: Agreement): void {
+  const changes = acceptPrices ? [] : changesOf(cart, present);
+  const isMore = was !== undefined && (was.currency !== now.currency || now.amount > was.amount);
+  if (changes.length === 0 && !isMore) return;
+  const detail =
+    changes.length > 0
+      ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed; acceptPrices takes it.`
+      : 'It costs more now; ask with the total that it has now.';
+  throw new Problem('price_changed', detail, { changes, total: { ...(was && { was }), now } });
+}
+
+function changesOf({ lines, currency }: Cart, present: Cart['lines']) {
+  return lines.flatMap(({ sku, unitPrice }, index) => {
     const now = present[index]!.unitPrice;
     if (now === unitPrice) return [];
     return [{ sku, was: { amount: unitPrice, currency }, now: { amount: now, currency } }];
   });
-  if (changes.length === 0) return;
-  const skus = changes.map(({ sku }) => sku).join(', ');
-  throw new Problem('price_changed', `The price of ${skus} has changed; acceptPrices takes it.`, { changes });
-}
-
-/** Less is taken silently. */
-function refuseMore(was: Money, now: Money): void {
-  if (was.currency === now.currency && now.amount <= was.amount) return;
-  const detail = 'Tax, shipping or discount have changed and it costs more now; acceptPrices takes it.';
-  throw new Problem('price_changed', detail, { changes: [], total: { was, now } });
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
 import { createSkuOwners } from './sku-owners.js';
 import { createStockAllocator, type StockAllocator } from './stock-allocator.js';
@@ -40,6 +41,25 @@ describe('The allocator', () => {
       { sku: 'MUG', location: 'main', quantity: 4 },
     ]);
     expect(await allocator.allocate([{ sku: 'MUG', quantity: 5 }])).to.deep.equal({ short: { MUG: 4 } });
+  });
+
+  it('counts what the reservation holds that is given back for it', async () => {
+    const held = { sku: 'MUG', location: 'main', reservationId: 'order_1' };
+    const meta = {
+      id: 'hold',
+      issuedAt: Date.now(),
+      correlationId: 'c',
+      actor: { type: 'staff', id: 'tests' },
+    } as const;
+    await shop.runner.execute(stockItem, stockStream(held), { type: 'ReserveStock', ...held, quantity: 2 }, meta);
+    await receive('leeds', 1);
+    const needs = [{ sku: 'MUG', quantity: 3 }];
+    expect(await allocator.allocate(needs)).to.deep.equal({ short: { MUG: 1 } });
+    expect(await allocator.allocate(needs, 'order_2')).to.deep.equal({ short: { MUG: 1 } });
+    expect(await allocator.allocate(needs, 'order_1')).to.deep.equal([
+      { sku: 'MUG', location: 'main', quantity: 2 },
+      { sku: 'MUG', location: 'leeds', quantity: 1 },
+    ]);
   });
 
   it('has nothing of a SKU that nobody sells', async () => {

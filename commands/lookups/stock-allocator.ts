@@ -1,12 +1,13 @@
 // Where an order's units can come from right now: read from the stock streams, because a read model may be behind.
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
-import { availableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { availableOf, heldFor, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwner, SkuOwners } from './sku-owners.js';
 
 export interface StockAllocator {
-  allocate(needs: readonly StockNeed[]): Promise<Parcel[] | Shortage>;
+  /** What the reservation `heldBy` holds can be had, too: it is given back for what is allocated. */
+  allocate(needs: readonly StockNeed[], heldBy?: string): Promise<Parcel[] | Shortage>;
 }
 
 export interface StockAllocatorDeps {
@@ -17,6 +18,7 @@ export interface StockAllocatorDeps {
 export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps): StockAllocator {
   async function levelsOf(
     needs: readonly StockNeed[],
+    heldBy: string | undefined,
     ownerOf: (sku: string) => Promise<SkuOwner | undefined>,
   ): Promise<StockLevel[]> {
     const skus = [...new Set(needs.map(({ sku }) => sku))];
@@ -26,17 +28,18 @@ export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps):
       places.map(async (place) => {
         const { state } = await runner.load(stockItem, stockStream(place));
         const { backorderLimit = 0 } = state.policy;
-        return { ...place, available: availableOf(state), backorderLimit };
+        const held = heldBy === undefined ? 0 : heldFor(state, heldBy);
+        return { ...place, available: availableOf(state) + held, backorderLimit };
       }),
     );
   }
 
   return {
-    async allocate(needs) {
-      const plan = planAllocation(needs, await levelsOf(needs, skuOwners.of));
+    async allocate(needs, heldBy) {
+      const plan = planAllocation(needs, await levelsOf(needs, heldBy, skuOwners.of));
       if (!('short' in plan)) return plan;
       // What is short may be found at a location that another process has added.
-      return planAllocation(needs, await levelsOf(needs, skuOwners.refresh));
+      return planAllocation(needs, await levelsOf(needs, heldBy, skuOwners.refresh));
     },
   };
 }

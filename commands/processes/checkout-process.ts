@@ -125,7 +125,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       if (rejections.length > 0 && !step.optional) {
         const outcome = outcomeOfRejections(run.state, step.name, rejections);
         if (!outcome) throw new Problem(rejections[0]!.rejected, rejections[0]!.detail, rejections[0]!.extra);
-        return (outcome.type === 'CheckoutStockShort' && (await reallocation(run.state))) || outcome;
+        return outcome.type === 'CheckoutStockShort' ? elsewhereOrShort(run.state, outcome) : outcome;
       }
       if (step.aggregate === 'payment') {
         await askProvider(run, state as Payment);
@@ -135,11 +135,15 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
     return undefined;
   }
 
-  /** Other locations that have what is short here, if there are any. */
-  async function reallocation({ checkoutId, phase, order, rounds }: Checkout): Promise<CheckoutOutcome | undefined> {
-    if (phase !== 'started' || rounds.length >= MAX_ROUNDS) return undefined;
-    const allocation = await stock.allocate(stockNeeds(order.lines));
-    if ('short' in allocation) return undefined;
+  /** From other locations, if they have what is short here; else what there is at all of them together. */
+  async function elsewhereOrShort(
+    { checkoutId, phase, order, rounds }: Checkout,
+    short: CheckoutOutcome & { type: 'CheckoutStockShort' },
+  ): Promise<CheckoutOutcome> {
+    if (phase !== 'started') return short;
+    const allocation = await stock.allocate(stockNeeds(order.lines), rounds.at(-1)!.reservationId);
+    if ('short' in allocation) return { ...short, data: { checkoutId, available: allocation.short } };
+    if (rounds.length >= MAX_ROUNDS) return short;
     return { type: 'CheckoutReallocated', data: { checkoutId, round: rounds.length + 1, allocation } };
   }
 

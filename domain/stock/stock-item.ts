@@ -89,6 +89,12 @@ export function promisableOf(item: StockItem): number {
   return availableOf(item) + backorderLimitOf(item.policy);
 }
 
+/** Units that a reservation holds which is not committed. */
+export function heldFor({ reservations }: Pick<StockItem, 'reservations'>, reservationId: string): number {
+  const reservation = reservationOf(reservations, reservationId);
+  return reservation?.status === 'reserved' ? reservation.quantity : 0;
+}
+
 function decide(command: StockCommand, item: StockItem, now: number): readonly StockEvent[] | Rejection {
   const { sku, location } = command;
   const key = { sku, location };
