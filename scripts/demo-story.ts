@@ -5,6 +5,7 @@ import { siblingId } from '../domain/kernel/id.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import type { OrderView } from '../domain/order/order-view.js';
 import { shareOf, worthOf } from '../domain/order/worth.js';
+import type { TaxRate } from '../domain/tariffs/events.js';
 import { type Ask, DemoFailed } from './demo-caller.js';
 
 const GBP = (amount: number): Money => ({ amount, currency: 'GBP' });
@@ -163,10 +164,14 @@ function namesOf(run: string): Names {
 /** A tax of 20 % on these products alone, and a parcel by weight: the tables of the shop stay as they are. */
 async function layOut(keeper: Ask, shop: Names): Promise<void> {
   const { run, category, mug, teapot, mugId, teapotId } = shop;
-  await keeper(`PUT /v1/tax-rates/${shop.tax}`, { body: { country: 'GB', category, basisPoints: 2000 } });
+  const { data } = await keeper<List<TaxRate>>('GET /v1/tax-rates', { shows: ({ data }) => ({ rates: data.length }) });
+  const included = data.find(({ country }) => country === ADDRESS.country)?.included; // a country has it one way
+  await keeper(`PUT /v1/tax-rates/${shop.tax}`, {
+    body: { country: ADDRESS.country, category, basisPoints: 2000, ...(included && { included }) },
+  });
   const rates = [{ upTo: 2000, amount: 395 }, { amount: 695 }];
   await keeper(`PUT /v1/shipping-methods/${shop.parcel}`, {
-    body: { title: 'Parcel', zones: [{ countries: ['GB'], currency: 'GBP', by: 'weight', rates }] },
+    body: { title: 'Parcel', zones: [{ countries: [ADDRESS.country], currency: 'GBP', by: 'weight', rates }] },
   });
   const products = [
     { id: mugId, title: `Demo mug ${run}`, sku: mug, price: 799, weight: 400, units: 10 },
@@ -221,8 +226,9 @@ function titles({ data }: List<Product>) {
   return Object.fromEntries(data.map(({ title, variants }) => [title, variants[0]!.prices[0]]));
 }
 
-function sums({ lines, subtotal, discount, shipping, tax, total }: Cart) {
-  return { units: sum(lines.map(({ quantity }) => quantity)), subtotal, discount, shipping, tax, total };
+function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: Cart) {
+  const units = sum(lines.map(({ quantity }) => quantity));
+  return { units, subtotal, discount, shipping, tax, ...(includedTax && { includedTax }), total };
 }
 
 function stateOf({ status, paymentStatus, fulfilmentStatus, total, refunded }: OrderView) {
@@ -234,10 +240,11 @@ function moneyOf({ status, held, captured, refunded }: Payment) {
 }
 
 /** Every line was sent whole or not at all. */
-function endOf({ lines, shipping, currency }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
+function endOf({ lines, shipping, currency, includedTax }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
   if (held.amount > 0) throw new DemoFailed('The story ends with money that is held for nothing; please report it.');
   const goods = lines.map(({ quantity, fulfilled, returned, total, discount, tax }) => {
-    const worth = worthOf({ amount: total.amount, discount: discount?.amount, tax: tax?.amount });
+    const added = includedTax ? 0 : tax?.amount;
+    const worth = worthOf({ amount: total.amount, discount: discount?.amount, tax: added });
     return shareOf(worth, fulfilled, quantity) - shareOf(worth, returned, quantity);
   });
   return {
