@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { streamOf } from '../../domain/kernel/id.js';
+import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
@@ -244,6 +245,64 @@ describe('What becomes of an order', () => {
       expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);
       expect((await payment()).refunded).to.deep.equal(GBP(500));
       await problemOf(shop.call(`get /v1/returns/${body.id}`, { caller: BOB }), 'not_found');
+    });
+
+    it('is received once: the same again changes nothing, and what comes later is asked for anew', async () => {
+      await send();
+      const [good, broken] = [
+        { lineId: '1', quantity: 1 },
+        { lineId: '1', quantity: 1, writeOff: true },
+      ];
+      const [mug, cup] = ['1', '2'].map((lineId) => ({ lineId, quantity: 1 }));
+      const { body } = await sendBack([mug!, mug!, cup!], { lines: [broken, cup] });
+      expect(body.refund).to.deep.equal(GBP(700));
+      expect((await step(body.id, 'receive', { lines: [cup, broken] })).body).to.deep.equal(body);
+      for (const other of [undefined, { lines: [good] }, { lines: [good, cup] }, { lines: [good, broken, cup] }]) {
+        const { message } = await problemOf(step(body.id, 'receive', other), 'conflict');
+        expect(message).to.include('with 1 of line 1 (written off), 1 of line 2; request another return');
+      }
+      expect([await stockOf('MUG'), await stockOf('CUP')]).to.deep.equal([
+        [8, 0, 0],
+        [10, 0, 0],
+      ]);
+      expect((await payment()).refunded).to.deep.equal(GBP(700));
+      expect((await sendBack([mug!])).body).to.deep.include({ status: 'received', refund: GBP(500) });
+      expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);
+      expect((await payment()).refunded).to.deep.equal(GBP(1200));
+    });
+
+    it('is received once, also where a crash came before all that follows', async () => {
+      await send();
+      const mug = { lineId: '1', quantity: 1 };
+      const asked = { lines: [{ lineId: '1', quantity: 2, reason: 'broken' }] };
+      const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
+      await step(body.id, 'approve');
+      await shop.runner.execute(
+        orders,
+        streamOf(orderId),
+        { type: 'ReceiveReturn', returnId: body.id, lines: [mug, mug] },
+        {
+          id: operationCommandId(body.id),
+          issuedAt: Date.now(),
+          correlationId: 'request',
+          actor: { type: 'staff', id: 'support' },
+        },
+      );
+      await problemOf(step(body.id, 'receive', { lines: [mug] }), 'conflict');
+      expect((await step(body.id, 'receive')).body).to.deep.include({ status: 'received', refund: GBP(1000) });
+      expect((await payment()).refunded).to.deep.equal(GBP(1000));
+    });
+
+    it('tells one of two who receive other units of it at once that it was received', async () => {
+      await send();
+      const lines = [{ lineId: '1', quantity: 2, reason: 'broken' }];
+      const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: { lines } });
+      await step(body.id, 'approve');
+      const one = step(body.id, 'receive', { lines: [{ lineId: '1', quantity: 1 }] });
+      const two = problemOf(step(body.id, 'receive'), 'conflict');
+      expect((await one).body).to.deep.include({ status: 'received', refund: GBP(500) });
+      expect((await two).message).to.include('with 1 of line 1;');
+      expect((await payment()).refunded).to.deep.equal(GBP(500));
     });
 
     it('is not received once it is declined', async () => {

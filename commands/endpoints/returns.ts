@@ -31,7 +31,9 @@ const receiveBody = z
       .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
       .min(1)
       .optional()
-      .meta({ description: 'Without: all that was announced, to be sold again' }),
+      .meta({
+        description: 'Without: all that was announced, to be sold again. What comes later needs another return',
+      }),
   })
   .prefault({});
 
@@ -83,9 +85,25 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     }
     const lines = receivedLines(known, body.lines);
     const meta = { ...beside(command()), id: operationCommandId(returnId) };
-    await runner.execute(order, streamOf(orderId), { type: 'ReceiveReturn', returnId, lines }, meta);
+    const { state } = await runner.execute(order, streamOf(orderId), { type: 'ReceiveReturn', returnId, lines }, meta);
+    const arrived = unitsAsText(await arrivedWith(returnId, state!, caller));
+    // Other units are no second parcel: without a key a parcel cannot be told from a request that is repeated.
+    if (unitsAsText(lines) !== arrived) {
+      const detail = `${returnId} was received, with ${arrived}; request another return for what came later.`;
+      throw new Problem('conflict', detail);
+    }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
     return { ...(await read(request)), seen };
+  }
+
+  /** What the order took back. The return knows once the order has it settled. */
+  async function arrivedWith(
+    returnId: string,
+    { unsettled }: Order,
+    caller: Caller,
+  ): Promise<readonly ReturnedUnits[]> {
+    const operation = unsettled.find(({ operationId }) => operationId === returnId);
+    return operation?.kind === 'return' ? operation.lines : (await load(returnId, caller)).received!.lines;
   }
 
   async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
@@ -186,4 +204,17 @@ function receivedLines(
     left.set(lineId, rest);
     return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
   });
+}
+
+/** The same for the same units, in whatever order and parts they are listed. */
+function unitsAsText(lines: readonly ReturnedUnits[]): string {
+  const units = new Map<string, number>();
+  for (const { lineId, quantity, writtenOff } of lines) {
+    const what = `of line ${lineId}${writtenOff ? ' (written off)' : ''}`;
+    units.set(what, (units.get(what) ?? 0) + quantity);
+  }
+  return [...units]
+    .map(([what, quantity]) => `${quantity} ${what}`)
+    .sort()
+    .join(', ');
 }
