@@ -3,18 +3,18 @@ import { z } from 'zod';
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { lineQuantitySchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
-import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { skuSchema, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
 import type { Tariffs } from '../lookups/current-tariffs.js';
+import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { OwnCarts } from '../lookups/own-carts.js';
 import type { Prices } from '../lookups/prices.js';
 import type { UsableCoupons } from '../lookups/usable-coupons.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { shows } from './answers.js';
+import { beside, shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
 import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
@@ -30,6 +30,7 @@ const methodBody = z.strictObject({ method: tariffIdSchema.meta({ example: 'stan
 export interface CartEndpointsDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
+  guestCarts: GuestCarts;
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
@@ -39,22 +40,24 @@ export interface CartEndpointsDeps {
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, prices, quotes, coupons, tariffs, currencies } = deps;
+  const { runner, ownCarts, guestCarts, prices, quotes, coupons, tariffs, currencies } = deps;
   const createBody = z.strictObject({ currency: z.enum(currencies).meta({ example: currencies[0] }) });
 
-  async function create({
-    caller,
-    body,
-    command,
-    newId,
-  }: EndpointRequest<unknown, unknown, z.output<typeof createBody>>) {
+  async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
+    const { caller, body, command } = request;
+    const outcome = caller.guest
+      ? await guestCarts.make(customerOf(caller), body.currency, beside(command()))
+      : await make(request);
+    const made = outcome.state!;
+    ownCarts.made(made);
+    const reply = await answer(201, streamOf(made.cartId), outcome);
+    return { ...reply, headers: { Location: `/v1/carts/${made.cartId}` } };
+  }
+
+  function make({ caller, body, command, newId }: EndpointRequest<unknown, unknown, z.output<typeof createBody>>) {
     const cartId = newId('cart');
     const created: CartCommand = { type: 'CreateCart', cartId, customerId: customerOf(caller), ...body };
-    const meta: CommandMeta = { ...command(), newStream: true };
-    const outcome = await runner.execute(cart, streamOf(cartId), created, meta);
-    ownCarts.made(outcome.state!);
-    const reply = await answer(201, streamOf(cartId), outcome);
-    return { ...reply, headers: { Location: `/v1/carts/${cartId}` } };
+    return runner.execute(cart, streamOf(cartId), created, { ...command(), newStream: true });
   }
 
   async function addLine({

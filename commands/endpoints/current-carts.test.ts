@@ -2,13 +2,14 @@ import { expect } from 'chai';
 import { cart } from '../../domain/cart/cart.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { problemOf } from '../../test/call-endpoint.js';
-import { ADA, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 
 describe('The cart that a customer fills now', () => {
   let shop: Shop;
-  const merge = (key?: string) =>
+  const merge = (key?: string, caller = ADA) =>
     shop.call('post /v1/carts/current/merge', {
-      caller: ADA,
+      caller,
       body: { guestToken: GUEST.id },
       ...(key !== undefined && { key }),
     });
@@ -21,6 +22,12 @@ describe('The cart that a customer fills now', () => {
     }
     return body.id;
   }
+
+  const priceInEuro = (sku: string) =>
+    shop.call(`put /v1/products/product_${sku}/variants/${sku}/prices`, {
+      caller: { role: 'catalogue', id: 'keeper' },
+      body: { prices: [{ amount: 600, currency: 'EUR' }] },
+    });
 
   const unitsIn = (body: { lines: { sku: string; quantity: number }[] }) =>
     Object.fromEntries(body.lines.map(({ sku, quantity }) => [sku, quantity]));
@@ -67,13 +74,76 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 3, CUP: 1 });
   });
 
-  it('gets all lines of a guest with two carts, even if the second is found by a repeat of the request', async () => {
+  it('gets what is in any of the guest’s carts', async () => {
     await fillFor(ADA);
+    for (const lines of [{ MUG: 1 }, { MUG: 1, CUP: 2 }, {}]) await fillFor(GUEST, lines);
+    expect(unitsIn((await merge('k')).body)).to.deep.equal({ MUG: 2, CUP: 2 });
+    await fillFor(GUEST, { JUG: 3 });
+    expect(unitsIn((await merge('k')).body)).to.deep.equal({ MUG: 2, CUP: 2, JUG: 3 });
+  });
+
+  it('gets what the guest has put in a moment ago, though no read model knows of it', async () => {
+    shop = createShop({ currentCartOf: async () => undefined });
+    await sell(shop, 'MUG', 500);
+    await sell(shop, 'CUP', 500);
     await fillFor(GUEST, { MUG: 1 });
-    await fillFor(GUEST, { CUP: 2 });
-    await merge('again');
-    await merge('again');
-    expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 1, CUP: 2 });
+    await fillFor(GUEST, { CUP: 1 });
+    const { body } = await merge();
+    expect(unitsIn(body)).to.deep.equal({ MUG: 1, CUP: 1 });
+    expect((await merge()).body).to.deep.equal(body);
+    await fillFor(GUEST, { MUG: 2 });
+    const more = await merge();
+    expect(more.body.id).to.equal(body.id);
+    expect(unitsIn(more.body)).to.deep.equal({ MUG: 3, CUP: 1 });
+  });
+
+  it('gets what another guest has who logs in as this one', async () => {
+    const visitor = { ...GUEST, id: 'customer_visitor', customerId: 'customer_visitor' };
+    shop = createShop({ callers: [ADA, GUEST, visitor] });
+    await sell(shop, 'MUG', 500);
+    await fillFor(GUEST, { MUG: 1 });
+    await merge('k', visitor);
+    const body = { guestToken: visitor.id };
+    const merged = await shop.call('post /v1/carts/current/merge', { caller: ADA, body });
+    expect(unitsIn(merged.body)).to.deep.equal({ MUG: 1 });
+  });
+
+  it('gets nothing of what another customer has taken over', async () => {
+    await fillFor(GUEST, { MUG: 1 });
+    await merge('k', BOB);
+    await problemOf(merge(), 'not_found');
+    const own = await fillFor(ADA, { CUP: 1 });
+    const { body } = await merge();
+    expect(body.id).to.equal(own);
+    expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
+  });
+
+  it('gets nothing of what another customer takes over at that moment', async () => {
+    const own = await fillFor(ADA, { CUP: 1 });
+    await fillFor(GUEST, { MUG: 1 });
+    const late = createShop({
+      log: shop.log,
+      through: (runner) => before(runner, 'cart#guest', 2, () => merge('k', BOB)),
+    });
+    const { body } = await late.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
+    expect(body.id).to.equal(own);
+    expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
+  });
+
+  it('is a new one where the one that was made for the guest’s is bought, or somebody else’s', async () => {
+    const guests = await fillFor(GUEST, { MUG: 1 });
+    const hasty = createShop({ log: shop.log, through: (runner) => without(runner, 'HandOverCart') });
+    await hasty.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
+    const { id: made } = (await current()).body;
+    await shop.call(`put /v1/carts/${made}/shipping-address`, { caller: ADA, body: ADDRESS });
+    await shop.call(`put /v1/carts/${made}/shipping-method`, { caller: ADA, body: { method: 'standard' } });
+    await shop.submit(made);
+    for (const caller of [ADA, BOB]) {
+      await hasty.call('post /v1/carts/current/merge', { caller, body: { guestToken: GUEST.id } });
+      const { body } = await current(caller);
+      expect(body.id).to.not.be.oneOf([made, guests]);
+      expect(unitsIn(body)).to.deep.equal({ MUG: 1 });
+    }
   });
 
   it('gets the lines that the guest still adds meanwhile', async () => {
@@ -93,14 +163,20 @@ describe('The cart that a customer fills now', () => {
 
   it('stays as it is where the guest’s is in another currency', async () => {
     const own = await fillFor(ADA, { MUG: 1 });
-    await shop.call('put /v1/products/product_CUP/variants/CUP/prices', {
-      caller: { role: 'catalogue', id: 'keeper' },
-      body: { prices: [{ amount: 600, currency: 'EUR' }] },
-    });
+    await priceInEuro('CUP');
     const guests = await fillFor(GUEST, { CUP: 1 }, 'EUR');
     await problemOf(merge(), 'rule_violated');
     expect((await current()).body).to.deep.include({ id: own });
     expect((await shop.call(`get /v1/carts/${guests}`, { caller: GUEST })).body.status).to.equal('open');
+  });
+
+  it('gets what fits of several, the last one first, and the customer is told of the rest', async () => {
+    await priceInEuro('CUP');
+    const euro = await fillFor(GUEST, { CUP: 1 }, 'EUR');
+    await fillFor(GUEST, { MUG: 1 });
+    await problemOf(merge(), 'rule_violated');
+    expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 1 });
+    expect((await shop.call(`get /v1/carts/${euro}`, { caller: GUEST })).body.status).to.equal('open');
   });
 
   it('is shown where the guest has nothing', async () => {
@@ -123,3 +199,26 @@ describe('The cart that a customer fills now', () => {
     );
   });
 });
+
+/** Something happens before a stream is loaded for the nth time. */
+function before(runner: CommandRunner, stream: string, nth: number, happens: () => Promise<unknown>): CommandRunner {
+  let loads = 0;
+  return {
+    execute: runner.execute,
+    async load(decider, loaded, options) {
+      if (loaded === stream && ++loads === nth) await happens();
+      return runner.load(decider, loaded, options);
+    },
+  };
+}
+
+/** It dies before such a command, and whoever asked does not mind. */
+function without(runner: CommandRunner, type: string): CommandRunner {
+  return {
+    load: runner.load,
+    async execute(decider, stream, command, meta) {
+      if ((command as { type: string }).type !== type) return runner.execute(decider, stream, command, meta);
+      return { ...(await runner.load(decider, stream)), repeated: false };
+    },
+  };
+}

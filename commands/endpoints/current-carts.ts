@@ -5,6 +5,7 @@ import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply }
 import { isProblem, Problem, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { TokenReader } from '../identity/ports.js';
+import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
@@ -26,26 +27,29 @@ export interface CurrentCarts {
 export interface CurrentCartEndpointsDeps {
   runner: CommandRunner;
   currentCarts: CurrentCarts;
+  guestCarts: GuestCarts;
   tokens: TokenReader;
   quotes: Pick<CartQuotes, 'of'>;
 }
 
-export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: CurrentCartEndpointsDeps): Endpoint[] {
+export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[] {
+  const { runner, currentCarts, guestCarts, tokens, quotes } = deps;
+
   async function current(request: EndpointRequest): Promise<Reply> {
-    const found = await openCartOf(customerOf(request.caller), request);
-    if (!found) throw new Problem('not_found', 'There is no open cart; POST /v1/carts gives one.');
-    return answer(found);
+    return answer(await openCartOf(customerOf(request.caller), request));
   }
 
   async function merge(request: EndpointRequest<unknown, unknown, z.output<typeof mergeBody>>): Promise<Reply> {
     const customerId = customerOf(request.caller);
     const guestId = await guestOf(request.body.guestToken);
-    const guest = guestId === customerId ? undefined : await openCartOf(guestId, request);
-    if (!guest || guest.state.lines.length === 0) return current(request);
-    const own = await openCartOf(customerId, request);
-    const cartId = own?.state.cartId ?? (await createFor(customerId, guest.state, request));
-    await bringOver(guest.state.cartId, cartId, request);
-    return answer((await runner.load(cart, streamOf(cartId))) as Loaded<Cart>);
+    if (guestId === customerId) return current(request);
+    const carts = await guestCarts.of(guestId);
+    const own = (await openCartOf(customerId, request)) ?? (await mergedBefore(carts, customerId));
+    const filled = carts.filter((guest) => isOpen(guest) && guest.lines.length > 0).reverse();
+    if (filled.length === 0) return answer(own);
+    const cartId = own?.state.cartId ?? (await createFor(filled[0]!, request));
+    for (const guest of filled) await bringOver(guest.cartId, cartId, request);
+    return answer(await load(cartId));
   }
 
   async function guestOf(token: string): Promise<string> {
@@ -55,33 +59,49 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
     throw new Problem('invalid_request', `/guestToken ${detail}.`, { errors: [{ pointer: '/guestToken', detail }] });
   }
 
-  /** The same id for every merge of that cart, so that two at once make one cart. */
-  async function createFor(customerId: string, guest: Cart, { command }: EndpointRequest): Promise<string> {
-    const cartId = `${guest.cartId}-m`;
-    const created: CartCommand = { type: 'CreateCart', cartId, customerId, currency: guest.currency };
-    await runner.execute(cart, streamOf(cartId), created, beside(command('create')));
+  /** Where the guest's carts went before, though the read model may not know of it yet. */
+  async function mergedBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
+    const cartId = guests.findLast(({ mergedInto }) => mergedInto)?.mergedInto;
+    const found = cartId === undefined ? undefined : await load(cartId);
+    return found && found.state.customerId === customerId && isOpen(found.state) ? found : undefined;
+  }
+
+  /** The same for every merge of that cart, so that two at once make one; another where that is not to be had any more. */
+  async function createFor(guest: Cart, { caller, command, newId }: EndpointRequest): Promise<string> {
+    const customerId = customerOf(caller);
+    const { currency } = guest;
+    if (caller.guest) return (await guestCarts.make(customerId, currency, beside(command('create')))).state!.cartId;
+    const shared = `${guest.cartId}-m`;
+    const { state } = await runner.load(cart, streamOf(shared));
+    const isFree = !state || (state.customerId === customerId && isOpen(state));
+    const cartId = isFree ? shared : newId('cart');
+    const created: CartCommand = { type: 'CreateCart', cartId, customerId, currency };
+    await runner.execute(cart, streamOf(cartId), created, beside(command(`create ${cartId}`)));
     return cartId;
   }
 
   /**
-   * The guest's cart is closed only in the state in which its lines were taken, so that none is left behind. The command
-   * names it: a repeat of the request may find that cart closed, and bring over another one.
+   * The guest's cart is closed only in the state in which its lines were taken, so that none is left behind. Where it is
+   * closed already, somebody has its lines. The commands name it: a request may bring over several.
    */
   async function bringOver(fromCartId: string, toCartId: string, { command }: EndpointRequest): Promise<void> {
     const from = streamOf(fromCartId);
     for (let round = 0; round < MERGE_ROUNDS; round++) {
-      const { state, position } = await runner.load(cart, from);
-      const { status, currency, lines } = state!;
-      if (status === 'submitted' || status === 'merged') return;
+      const { state, position } = await load(fromCartId);
+      if (!isOpen(state)) return;
+      const { currency, lines } = state;
       const merged: CartCommand = { type: 'MergeCart', fromCartId, currency, lines };
       await runner.execute(
         cart,
         streamOf(toCartId),
         merged,
-        beside(command(`merge ${fromCartId} ${position.version}`)),
+        beside(command(`merge ${fromCartId} ${position.version} into ${toCartId}`)),
       );
       const handOver: CartCommand = { type: 'HandOverCart', toCartId };
-      const meta = { ...beside(command(`hand over ${position.version}`)), expectedVersion: position.version };
+      const meta = {
+        ...beside(command(`hand over ${fromCartId} ${position.version}`)),
+        expectedVersion: position.version,
+      };
       try {
         await runner.execute(cart, from, handOver, meta);
         return;
@@ -97,12 +117,16 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
     request: Pick<EndpointRequest, 'seen' | 'waitMs'>,
   ): Promise<Loaded<Cart> | undefined> {
     const cartId = await currentCarts.of(customerId, request);
-    if (cartId === undefined) return undefined;
-    const { state, position } = await runner.load(cart, streamOf(cartId));
-    return state?.status === 'open' || state?.status === 'abandoned' ? { state, position } : undefined;
+    const found = cartId === undefined ? undefined : await load(cartId);
+    return found && isOpen(found.state) ? found : undefined;
   }
 
-  async function answer(loaded: Loaded<Cart>): Promise<Reply> {
+  function load(cartId: string): Promise<Loaded<Cart>> {
+    return runner.load(cart, streamOf(cartId)) as Promise<Loaded<Cart>>;
+  }
+
+  async function answer(loaded: Loaded<Cart> | undefined): Promise<Reply> {
+    if (!loaded) throw new Problem('not_found', 'There is no open cart; POST /v1/carts gives one.');
     return shows(200, await viewOfCart(loaded.state, quotes), streamOf(loaded.state.cartId), loaded);
   }
 
@@ -118,7 +142,7 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
     endpoint({
       method: 'post',
       path: '/v1/carts/current/merge',
-      summary: "Take over what is in a guest's cart, once",
+      summary: "Take over what is in a guest's carts, once",
       roles: ['customer'],
       idempotency: 'accepted',
       body: mergeBody,
@@ -126,4 +150,9 @@ export function currentCartEndpoints({ runner, currentCarts, tokens, quotes }: C
       handle: merge,
     }),
   ] as Endpoint[];
+}
+
+/** Nobody has its lines yet. */
+function isOpen({ status }: Cart): boolean {
+  return status === 'open' || status === 'abandoned';
 }

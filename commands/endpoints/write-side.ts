@@ -6,6 +6,7 @@ import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { TokenReader } from '../identity/ports.js';
 import { createAvailability } from '../lookups/availability.js';
 import { createTariffs } from '../lookups/current-tariffs.js';
+import { createGuestCarts } from '../lookups/guest-carts.js';
 import { createOrderNumbers } from '../lookups/order-numbers.js';
 import { createOwnCarts } from '../lookups/own-carts.js';
 import { createPrices } from '../lookups/prices.js';
@@ -55,6 +56,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const { checkout, settlement, payments, cacheSize } = deps;
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const ownCarts = createOwnCarts({ runner, ...caches });
+  const guestCarts = createGuestCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
   const tariffs = createTariffs({ runner, clock });
   const quotes = createCartQuotes({ tariffs, personal, clock });
@@ -67,8 +69,8 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...stockEndpoints({ runner, skuOwners }),
     ...couponEndpoints({ runner }),
     ...tariffEndpoints({ runner, tariffs }),
-    ...currentCartEndpoints({ runner, currentCarts, tokens, quotes }),
-    ...cartEndpoints({ runner, ownCarts, prices, quotes, coupons, tariffs, currencies }),
+    ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
+    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, tariffs, currencies }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
     ...orderEndpoints({ runner, checkout, settlement, orders }),
     ...shipmentEndpoints({ runner, settlement }),
