@@ -84,7 +84,7 @@ function createWorldOf(
 }
 
 async function play({ scene, rounds }: History, world: World): Promise<void> {
-  const promises: Promises = [];
+  const promises: Promises = { orders: [], merged: [] };
   await world.quietly((shop) => furnish(scene, shop));
   for (const round of rounds) {
     await world.during(() => Promise.all(round.map((story) => tell(story, world, scene, promises))));

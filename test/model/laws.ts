@@ -13,6 +13,7 @@ import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, order } from '../../domain/order/order.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import { checkReadModels } from './read-models.js';
+import type { Promises } from './stories.js';
 import type { World } from './world.js';
 
 /** The history's log as the store gives it. */
@@ -36,7 +37,7 @@ interface Bought {
 type Broken = (law: string) => void;
 
 /** Throws an error that names every law that is broken. */
-export async function checkLaws(world: World, promises: readonly string[]): Promise<void> {
+export async function checkLaws(world: World, promises: Promises): Promise<void> {
   const broken: string[] = world.bugs.map((bug) => `No process fails: ${bug instanceof Error ? bug.stack : bug}`);
   const say: Broken = (law) => void broken.push(law);
   for (const offence of world.bank.offences) say(`The bank is asked for nothing that cannot be: ${offence}`);
@@ -257,10 +258,17 @@ function linesArrive(stream: StreamId, from: readonly Commit[], into: readonly C
   }
 }
 
-function promisesAreKept({ orders }: Books, promises: readonly string[], say: Broken): void {
-  for (const orderId of promises) {
+function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Broken): void {
+  for (const orderId of promises.orders) {
     const found = orders.find(({ state }) => state.orderId === orderId);
     if (!found?.confirmed) say(`Whoever was told 201 has an order: ${orderId} is ${found?.state.status}`);
+  }
+  const merged = ofCategory(streams, 'cart').flatMap(([, commits]) => fold(cart, commits)!.merged);
+  for (const { cartId, sku, quantity } of promises.merged) {
+    const taken = merged.filter((from) => from.cartId === cartId).flatMap((from) => from.taken);
+    const arrived = sum(taken.filter((units) => units.sku === sku).map((units) => units.quantity));
+    if (arrived < quantity)
+      say(`Whoever logged in has what was in the guest's carts: ${arrived} of ${quantity} ${sku} of ${cartId}`);
   }
 }
 

@@ -5,6 +5,7 @@ import Table from 'cli-table3';
 import fc from 'fast-check';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isRejection } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
@@ -41,6 +42,7 @@ const PLANTED: Readonly<Record<string, Plant>> = {
   'a merge loses the last line': {
     runner: (runner) => changing(runner, 'MergeCart', ({ lines }) => ({ lines: (lines as unknown[]).slice(0, -1) })),
   },
+  'a merge overlooks the second cart of a guest': { runner: (runner) => blindTo(runner, /^cart#.*\.2$/) },
   'what is written off is put on the shelf again': {
     runner: (runner) => changing(runner, 'ReturnStock', () => ({ writtenOff: false })),
   },
@@ -156,6 +158,17 @@ function skipping(runner: CommandRunner, type: string, isSkipped: (command: Fiel
 
 function changing(runner: CommandRunner, type: string, change: (command: Fields) => Fields): CommandRunner {
   return around(runner, type, (command, go) => go({ ...command, ...change(command) }));
+}
+
+/** Whoever reads such a stream finds nothing. */
+function blindTo(runner: CommandRunner, streams: RegExp): CommandRunner {
+  return {
+    execute: runner.execute,
+    load: (decider, stream, options) =>
+      streams.test(stream)
+        ? Promise.resolve({ state: decider.initialState, position: START })
+        : runner.load(decider, stream, options),
+  };
 }
 
 /** The last step of a settlement taken first. */

@@ -1,7 +1,9 @@
 // What customers, staff and time do in a history: each story asks the shop as its clients do, one thing after the other.
 import fc from 'fast-check';
+import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { categoryOf } from '../../domain/kernel/stream.js';
 import { type Order, order } from '../../domain/order/order.js';
 import { ADDRESS, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 import { CARDS, type Card } from './bank.js';
@@ -135,8 +137,19 @@ export async function furnish(scene: Scene, shop: Shop): Promise<void> {
   await put(`coupons/${scene.prefix}THIRD`, { kind: 'buy_x_get_y', buy: 2, get: 1, limit: 1 });
 }
 
-/** Order ids that customers were told are theirs. */
-export type Promises = string[];
+/** What customers were told. */
+export interface Promises {
+  /** Ids of orders that are theirs. */
+  orders: string[];
+  /** What was in guests' carts before a merge that was answered, be it that there is nothing. */
+  merged: GuestUnits[];
+}
+
+export interface GuestUnits {
+  cartId: string;
+  sku: string;
+  quantity: number;
+}
 
 export async function tell(story: Story, world: World, scene: Scene, promises: Promises): Promise<void> {
   switch (story.story) {
@@ -201,21 +214,25 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
     await ask(`post /v1/carts/${cartId}/lines`, { caller: first, body: { sku: skuOf(scene, sku), quantity } });
   }
   if (story.guest) {
-    cartId = idIn(await ask('post /v1/carts/current/merge', { caller: customer, body: { guestToken: first.id } }));
+    const before = unitsInCartsOf(first.id, world);
+    const merged = await ask('post /v1/carts/current/merge', { caller: customer, body: { guestToken: first.id } });
+    const isDone = 'answer' in merged || ('problem' in merged && merged.problem.code === 'not_found');
+    if (isDone) promises.merged.push(...before);
+    cartId = idIn(merged);
     if (!cartId) return;
   }
-  const cart = `/v1/carts/${cartId}`;
+  const path = `/v1/carts/${cartId}`;
   const address = { ...ADDRESS, country: story.country };
-  await ask(`put ${cart}/shipping-address`, { caller: customer, body: address });
-  await ask(`put ${cart}/shipping-method`, { caller: customer, body: { method: 'standard' } });
-  for (const code of story.coupons) await ask(`post ${cart}/coupons/${scene.prefix}${code}`, { caller: customer });
+  await ask(`put ${path}/shipping-address`, { caller: customer, body: address });
+  await ask(`put ${path}/shipping-method`, { caller: customer, body: { method: 'standard' } });
+  for (const code of story.coupons) await ask(`post ${path}/coupons/${scene.prefix}${code}`, { caller: customer });
 
   const checkOut = async (card: Card) => {
     const body = { paymentMethod: CARDS[card], acceptPrices: true };
-    const reply = await ask(`post ${cart}/checkout`, { caller: customer, body });
+    const reply = await ask(`post ${path}/checkout`, { caller: customer, body });
     const orderId = idIn(reply);
     if (!orderId) return false;
-    if ('answer' in reply && reply.answer.status === 201) promises.push(orderId);
+    if ('answer' in reply && reply.answer.status === 201) promises.orders.push(orderId);
     if (story.authenticates === 'never') return true;
     await world.turns.take();
     world.bank.authenticate(siblingId('payment', orderId), story.authenticates === 'succeeds');
@@ -224,6 +241,19 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
   const tabs = Array.from({ length: story.tabs }, () => checkOut(story.card));
   const tried = await Promise.all(tabs);
   if (story.again && !tried.includes(true)) await checkOut(story.again);
+}
+
+/** In every cart that is not closed. */
+function unitsInCartsOf(customerId: string, { commits }: World): GuestUnits[] {
+  const carts = new Map<string, Cart | null>();
+  for (const { stream, events, position } of commits) {
+    if (categoryOf(stream) !== 'cart') continue;
+    let state = carts.get(stream) ?? null;
+    for (const event of events) state = cart.evolve(state, event as never, position.at);
+    carts.set(stream, state);
+  }
+  const own = [...carts.values()].filter((made) => made?.customerId === customerId && !made.mergedInto);
+  return own.flatMap((made) => made!.lines.map(({ sku, quantity }) => ({ cartId: made!.cartId, sku, quantity })));
 }
 
 /** Staff see to what a bank would not pay. */

@@ -25,7 +25,7 @@ const PROCESSES = 2;
 const CACHE_SIZE = 200;
 /** How often a customer or the bank asks again who got no answer. */
 const ATTEMPTS = 4;
-/** How many commits the agenda may be behind. */
+/** How many commits a read model may be behind. */
 const MAX_LAG = 6;
 /** Most turns that news waits before it is told. */
 const MAX_DELAY = 60;
@@ -106,8 +106,7 @@ export function createWorld({
   const cartsOf = createModel(currentCarts, commits);
   const agenda: Agenda = {
     async due(before, limit) {
-      const lag = noise ? turns.random(MAX_LAG) : 0;
-      const documents = [...agendaOf.documents(commits.length - lag).values()];
+      const documents = [...agendaOf.documents(commits.length - lag()).values()];
       const due = documents.flatMap((document) => (document?.dueAt === undefined ? [] : [document]));
       return due
         .filter(({ dueAt }) => Date.parse(dueAt!) < before)
@@ -126,6 +125,10 @@ export function createWorld({
   function goOn(work: Promise<unknown>): void {
     const done: Promise<unknown> = work.catch((error) => bugs.push(error)).finally(() => loose.delete(done));
     loose.add(done);
+  }
+
+  function lag(): number {
+    return noise ? turns.random(MAX_LAG) : 0;
   }
 
   function openWorker(): Worker {
@@ -231,7 +234,8 @@ export function createWorld({
   }
 
   function newestOpenOf(customerId: string): string | undefined {
-    const own = [...cartsOf.documents().values()].filter((cart) => cart?.customerId === customerId && cart.openAt);
+    const carts = [...cartsOf.documents(commits.length - lag()).values()];
+    const own = carts.filter((cart) => cart?.customerId === customerId && cart.openAt);
     return own.sort((a, b) => (a!.openAt! < b!.openAt! ? -1 : 1)).at(-1)?.cartId;
   }
 
