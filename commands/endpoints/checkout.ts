@@ -19,7 +19,10 @@ const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw'
 const checkoutBody = z.strictObject({
   paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
   email: z.email().max(254).optional().meta({ example: 'ada@example.com' }),
-  acceptPrices: z.boolean().default(false).meta({ description: 'Take the present unit prices, whatever the cart showed' }),
+  acceptPrices: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Take the present unit prices, whatever the cart showed' }),
   total: moneySchema.optional().meta({ description: 'What the customer was shown, and pays at most' }),
 });
 
