@@ -84,7 +84,7 @@ function createWorldOf(
 }
 
 async function play({ scene, rounds }: History, world: World): Promise<void> {
-  const promises: Promises = { orders: [], merged: [] };
+  const promises: Promises = { orders: [], agreed: [], merged: [] };
   await world.quietly((shop) => furnish(scene, shop));
   for (const round of rounds) {
     await world.during(() => Promise.all(round.map((story) => tell(story, world, scene, promises))));

@@ -263,6 +263,11 @@ function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Br
     const found = orders.find(({ state }) => state.orderId === orderId);
     if (!found?.confirmed) say(`Whoever was told 201 has an order: ${orderId} is ${found?.state.status}`);
   }
+  for (const { state, contents } of orders) {
+    const agreed = promises.agreed.filter(({ cartId }) => cartId === contents.cartId).map(({ amount }) => amount);
+    if (agreed.length > 0 && contents.total > Math.max(...agreed))
+      say(`Nobody pays more than they were shown: ${state.orderId} costs ${contents.total}, not ${agreed}`);
+  }
   const merged = ofCategory(streams, 'cart').flatMap(([, commits]) => fold(cart, commits)!.merged);
   for (const { cartId, sku, quantity } of promises.merged) {
     const taken = merged.filter((from) => from.cartId === cartId).flatMap((from) => from.taken);

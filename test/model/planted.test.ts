@@ -11,6 +11,7 @@ import { isRejection } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { OrderLine } from '../../domain/order/events.js';
 import { order } from '../../domain/order/order.js';
 import { histories, playInMemory } from './history.js';
 import type { Plant } from './world.js';
@@ -38,6 +39,9 @@ const PLANTED: Readonly<Record<string, Plant>> = {
   'a dispatch captures what is left as well as its share': {
     runner: (runner) =>
       changing(runner, 'RequestCapture', ({ amount, rest }) => ({ amount: Number(amount) + Number(rest), rest: 0 })),
+  },
+  'a cart is submitted a penny dearer than it was shown': {
+    runner: (runner) => changing(runner, 'SubmitCart', ({ lines }) => ({ lines: dearer(lines as OrderLine[]) })),
   },
   'a merge loses the last line': {
     runner: (runner) => changing(runner, 'MergeCart', ({ lines }) => ({ lines: (lines as unknown[]).slice(0, -1) })),
@@ -198,6 +202,10 @@ let made = 0;
 
 function fresh(id: string): string {
   return `${id}~${made++}`;
+}
+
+function dearer(lines: readonly OrderLine[]): OrderLine[] {
+  return lines.map((line) => ({ ...line, unitPrice: line.unitPrice + 1, total: line.total + line.quantity }));
 }
 
 function isOperation({ operationId }: Fields): boolean {

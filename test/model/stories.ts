@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import type { Money } from '../../domain/kernel/money.js';
 import { categoryOf } from '../../domain/kernel/stream.js';
 import { type Order, order } from '../../domain/order/order.js';
 import { ADDRESS, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
@@ -53,6 +54,8 @@ const STORIES = {
     /** Checks out in so many tabs at once. */
     tabs: fc.constantFrom(1, 1, 2),
     authenticates: fc.constantFrom('succeeds', 'fails', 'never'),
+    /** Pays no more than what the cart showed, or what a refusal has told. */
+    careful: fc.boolean(),
     /** Tries again with this card when told why it failed. */
     again: fc.option(fc.constantFrom<Card>('visa', 'mastercard'), { nil: undefined }),
   }),
@@ -67,6 +70,7 @@ const STORIES = {
   receive: fc.record({ story: fc.constant('receive' as const), sku, location, quantity: few }),
   count: fc.record({ story: fc.constant('count' as const), sku, location, quantity: fc.nat(6) }),
   transfer: fc.record({ story: fc.constant('transfer' as const), sku, from: location, quantity: few }),
+  reprice: fc.record({ story: fc.constant('reprice' as const), sku, amount: fc.integer({ min: 1, max: 2_000 }) }),
   look: fc.record({ story: fc.constant('look' as const) }),
   wait: fc.record({
     story: fc.constant('wait' as const),
@@ -100,6 +104,7 @@ export const stories: fc.Arbitrary<Story> = fc.oneof(
   { weight: 1, arbitrary: STORIES.receive },
   { weight: 1, arbitrary: STORIES.count },
   { weight: 1, arbitrary: STORIES.transfer },
+  { weight: 2, arbitrary: STORIES.reprice },
   { weight: 2, arbitrary: STORIES.look },
   { weight: 2, arbitrary: STORIES.wait },
 );
@@ -141,6 +146,8 @@ export async function furnish(scene: Scene, shop: Shop): Promise<void> {
 export interface Promises {
   /** Ids of orders that are theirs. */
   orders: string[];
+  /** What customers were ready to pay for a cart, each time they asked. */
+  agreed: { cartId: string; amount: number }[];
   /** What was in guests' carts before a merge that was answered, be it that there is nothing. */
   merged: GuestUnits[];
 }
@@ -194,6 +201,13 @@ export async function tell(story: Story, world: World, scene: Scene, promises: P
       });
       return;
     }
+    case 'reprice': {
+      const sold = skuOf(scene, story.sku);
+      const prices = [{ amount: story.amount, currency: 'GBP' }];
+      const target = `put /v1/products/product_${sold}/variants/${sold}/prices`;
+      await world.ask(target, { caller: KEEPER, body: { prices } });
+      return;
+    }
     case 'look':
       return world.look();
     case 'wait':
@@ -227,9 +241,28 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
   await ask(`put ${path}/shipping-method`, { caller: customer, body: { method: 'standard' } });
   for (const code of story.coupons) await ask(`post ${path}/coupons/${scene.prefix}${code}`, { caller: customer });
 
+  const pay = (card: Card, agreement: object) =>
+    ask(`post ${path}/checkout`, { caller: customer, body: { paymentMethod: CARDS[card], ...agreement } });
+
+  const payShown = async (card: Card): Promise<Reply> => {
+    const shown = await ask(`get ${path}`, { caller: customer });
+    if (!('answer' in shown)) return shown;
+    const agree = (total: Money) => {
+      promises.agreed.push({ cartId, amount: total.amount });
+      return { total };
+    };
+    const reply = await pay(card, agree(shown.answer.body.total));
+    if (!('problem' in reply && reply.problem.code === 'price_changed')) return reply;
+    return pay(card, { ...agree((reply.problem.extra!.total as { now: Money }).now), acceptPrices: true });
+  };
+
+  const payAnything = (card: Card): Promise<Reply> => {
+    promises.agreed.push({ cartId, amount: Number.POSITIVE_INFINITY });
+    return pay(card, { acceptPrices: true });
+  };
+
   const checkOut = async (card: Card) => {
-    const body = { paymentMethod: CARDS[card], acceptPrices: true };
-    const reply = await ask(`post ${path}/checkout`, { caller: customer, body });
+    const reply = await (story.careful ? payShown(card) : payAnything(card));
     const orderId = idIn(reply);
     if (!orderId) return false;
     if ('answer' in reply && reply.answer.status === 201) promises.orders.push(orderId);
