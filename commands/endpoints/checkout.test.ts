@@ -259,6 +259,8 @@ describe('The checkout endpoint', () => {
   it('tells of a total above the one that was seen, and takes a lower one silently', async () => {
     const { extra } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
     expect(extra).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
+    const inEuro = checkout({ ...VISA, total: { amount: 1000, currency: 'EUR' } });
+    expect((await problemOf(inEuro, 'invalid_request')).message).to.match(/total.currency is EUR/);
     expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
   });
 

@@ -75,8 +75,13 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
 
 /** A lower total is taken silently. */
 function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPrices, total: was }: Agreement): void {
+  if (was && was.currency !== now.currency) {
+    const detail = `is ${was.currency}, but the cart is in ${now.currency}`;
+    const pointer = '/total/currency';
+    throw new Problem('invalid_request', `${pointer} ${detail}.`, { errors: [{ pointer, detail }] });
+  }
   const changes = acceptPrices ? [] : changesOf(cart, present);
-  const isMore = was !== undefined && (was.currency !== now.currency || now.amount > was.amount);
+  const isMore = was !== undefined && now.amount > was.amount;
   if (changes.length === 0 && !isMore) return;
   const detail =
     changes.length > 0
