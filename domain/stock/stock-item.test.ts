@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { MAX_QUANTITY, type StockEvent } from './events.js';
-import { availableOf, promisableOf, type StockCommand, stockItem, stockStream } from './stock-item.js';
+import { availableOf, heldFor, promisableOf, type StockCommand, stockItem, stockStream } from './stock-item.js';
 
 const key = { sku: 'MUG-1', location: 'main' };
 const item = { ...key, productId: 'product_mug' };
@@ -50,6 +50,15 @@ describe('Stock', () => {
     given([])
       .when({ type: 'CountStock', ...item, movementId: 'c', quantity: 0 })
       .then([opened, { type: 'StockCounted', data: { ...key, movementId: 'c', delta: 0, quantity: 0 } }]);
+  });
+
+  it('tells what a reservation holds that can still be taken elsewhere', () => {
+    const held = (...events: StockEvent[]) => heldFor(given([opened, received, ...events]).state, id.reservationId);
+    expect(held()).to.equal(0);
+    expect(held(reserved)).to.equal(3);
+    expect(held(reserved, committed)).to.equal(0);
+    expect(held(reserved, { type: 'ReservationExpired', data: { ...id, quantity: 3 } })).to.equal(0);
+    expect(held({ type: 'StockReserved', data: { ...id, reservationId: 'order_2', quantity: 3 } })).to.equal(0);
   });
 
   it('says when none is left, and when there is some again', () => {
