@@ -269,6 +269,23 @@ describe('the HTTP surface', () => {
       ]);
     });
 
+    it('what is missing, and what is no number, in plain words', async () => {
+      const faults = async (path: string, sent: Sent = {}) =>
+        (await refused(path, sent, 400, 'invalid_request')).body.errors;
+      const json = { lines: [{}, { sku: 'a', quantity: '2' }, { sku: 'a', quantity: 1.5 }] };
+      expect(await faults('/v1/baskets', { as: 'alice', json })).to.have.deep.members([
+        { pointer: '/lines/0/sku', detail: 'is required' },
+        { pointer: '/lines/0/quantity', detail: 'is required' },
+        { pointer: '/lines/1/quantity', detail: 'must be a whole number from 1 to 99' },
+        { pointer: '/lines/2/quantity', detail: 'must be a whole number from 1 to 99' },
+      ]);
+      for (const query of ['limit=abc', 'limit=1&limit=2']) {
+        expect(await faults(`/v1/things/1?${query}`)).to.deep.equal([
+          { pointer: '?limit', detail: 'must be a whole number from 1 to 100' },
+        ]);
+      }
+    });
+
     it('what the query and the path may not say', async () => {
       const { body } = await refused(`/v1/things/${'x'.repeat(21)}?limit=0&z=1`, {}, 400, 'invalid_request');
       const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer);

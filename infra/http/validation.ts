@@ -54,11 +54,25 @@ function storable<T>(part: T, pointer: Pointer): T {
 }
 
 function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: FieldError[]): unknown {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: wordingOf });
   if (result.success) return result.data;
   if (value === undefined) errors.push({ pointer: '', detail: 'a JSON body is required' });
   else for (const issue of result.error.issues) errors.push(...fieldErrors(issue, [], pointer));
   return undefined;
+}
+
+/** Only what zod says in terms of its own gets other words; `undefined` leaves its. */
+function wordingOf({ code, input, inst }: z.core.$ZodRawIssue): string | undefined {
+  if (input === undefined) return 'is required';
+  return code === 'invalid_type' && inst instanceof z.ZodNumber ? `must be ${numberIn(inst)}` : undefined;
+}
+
+function numberIn({ isInt, minValue, maxValue }: z.ZodNumber): string {
+  const kind = isInt ? 'a whole number' : 'a number';
+  const from = (minValue ?? -Infinity) > Number.MIN_SAFE_INTEGER ? minValue : undefined;
+  const to = (maxValue ?? Infinity) < Number.MAX_SAFE_INTEGER ? maxValue : undefined;
+  if (from === undefined) return to === undefined ? kind : `${kind} of at most ${to}`;
+  return to === undefined ? `${kind} of at least ${from}` : `${kind} from ${from} to ${to}`;
 }
 
 function fieldErrors(issue: Issue, parent: Path, pointer: Pointer): FieldError[] {
