@@ -25,7 +25,7 @@ const prefixed = (...prefixes: string[]) =>
 
 const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
-  COMMERCE_DATA: z.string().min(1).default('.data'),
+  COMMERCE_DATA: z.string().min(1, 'must name a folder').default('.data'),
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   COMMERCE_NAMESPACE: z
     .string()
@@ -83,6 +83,9 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
+/** It came by a flag. */
+export class WrongUsage extends ConfigError {}
+
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const result = environment.safeParse({
@@ -91,10 +94,10 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     ...(flags.data !== undefined && { COMMERCE_DATA: flags.data }),
   });
   if (!result.success) {
-    const problems = result.error.issues.map(
-      (issue) => `${flagOrVariable(issue.path.join('.'), flags)}: ${issue.message}`,
+    throw refusal(
+      result.error.issues.map(({ path, message }) => ({ setting: path.join('.'), message })),
+      flags,
     );
-    throw new ConfigError(problems.join('\n'));
   }
   const settings = result.data;
   const stripe = stripeOf(settings);
@@ -143,6 +146,12 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
 
 function isLocal(url: string): boolean {
   return URL.canParse(url) && ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname);
+}
+
+export function refusal(problems: readonly { setting: string; message: string }[], flags: Flags): ConfigError {
+  const named = problems.map(({ setting, message }) => ({ name: flagOrVariable(setting, flags), message }));
+  const text = named.map(({ name, message }) => `${name}: ${message}`).join('\n');
+  return named.some(({ name }) => name.startsWith('--')) ? new WrongUsage(text) : new ConfigError(text);
 }
 
 function flagOrVariable(variable: string, flags: Flags): string {

@@ -1,5 +1,6 @@
 // The program `commerce`: one file per command under commands/, loaded only when it is asked for.
 import { Command, CommanderError } from 'commander';
+import { WrongUsage } from '../infra/config.js';
 import { explain } from './errors.js';
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation. */
@@ -44,6 +45,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
   } else {
     console.error(explain(error));
-    process.exitCode = 1;
+    process.exitCode = error instanceof WrongUsage ? WRONG_USAGE : 1;
   }
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../infra/config.js';
 /** Errors whose message says all that is needed, by name, so that no engine has to be loaded to know them. */
 const SPOKEN_FOR = new Set([
   'ClosedFolder',
+  'CommandFailed',
   'DemoFailed',
   'EngineUnavailable',
   'ImportError',
@@ -12,6 +13,11 @@ const SPOKEN_FOR = new Set([
   'PortUnavailable',
   'TokenKeyInvalid',
 ]);
+
+/** A command could not do what it was asked for; the message says why, and what to do. */
+export class CommandFailed extends Error {
+  override name = 'CommandFailed';
+}
 
 export function explain(error: unknown): string {
   if (error instanceof ConfigError || error instanceof Problem) return `commerce: ${error.message}`;

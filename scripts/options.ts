@@ -1,6 +1,7 @@
 // The options that commands share, and the configuration they give.
 import { type Command, Option } from 'commander';
-import { type Config, readConfig } from '../infra/config.js';
+import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
+import { nearest } from './data-folder.js';
 
 export const DEFAULT_PORT = 3000;
 
@@ -20,6 +21,21 @@ export function withJson(command: Command): Command {
   return command.addOption(new Option('--json', 'print JSON for machines'));
 }
 
-export function configOf({ profile, data }: CommonOptions): Config {
-  return readConfig({ ...(profile !== undefined && { profile }), ...(data !== undefined && { data }) });
+export function configOf(options: CommonOptions): Config {
+  const flags = flagsOf(options);
+  const config = readConfig(flags);
+  const found = nearest(config.dataDir);
+  if (found.isFolder) return config;
+  throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is no folder; name one` }], flags);
+}
+
+/** Without this, a mistyped folder would be made, and be found empty. */
+export function requireDataFolder({ dataDir }: Config, options: CommonOptions): void {
+  if (nearest(dataDir).path === dataDir) return;
+  const message = `there is no folder ${dataDir}; name the one that \`start\` uses, or run \`start\` first`;
+  throw refusal([{ setting: 'COMMERCE_DATA', message }], flagsOf(options));
+}
+
+function flagsOf({ profile, data }: CommonOptions): Flags {
+  return { ...(profile !== undefined && { profile }), ...(data !== undefined && { data }) };
 }

@@ -66,6 +66,8 @@ describe('access tokens', () => {
       await sign({ iss: 'somebody' }),
       await sign({ role: 'owner' }),
       await sign({ role: 'customer' }),
+      await sign({ role: 'customer', customerId: 'zz' }),
+      await sign({ role: 'customer', customerId: 'customer_a b' }),
       await sign({ exp: undefined }),
       '',
       'a.b.c',

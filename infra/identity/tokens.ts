@@ -6,6 +6,7 @@ import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { TokenIssuer, TokenReader } from '../../commands/identity/ports.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type Caller, ROLES, type Role } from '../../domain/kernel/endpoint.js';
+import { customerIdSchema } from '../../domain/order/events.js';
 import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
 
 const ISSUER = 'commerce-core';
@@ -21,7 +22,7 @@ const claimsSchema = z
   .object({
     sub: z.string().min(1),
     role: z.enum(ROLES),
-    customerId: z.string().min(1).optional(),
+    customerId: customerIdSchema.optional(),
     sid: z.string().optional(),
     guest: z.literal(true).optional(),
     exp: z.int(),

@@ -1,17 +1,18 @@
 // `commerce doctor`: what is wrong with this set-up, and what to do.
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, chmod, constants, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import type { Config } from '../../infra/config.js';
+import { type Config, WrongUsage } from '../../infra/config.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
 import { ENGINES } from '../../infra/engines/catalogue.js';
-import { EngineUnavailable } from '../../infra/engines/errors.js';
+import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
 import { openPostgres } from '../../infra/engines/postgres.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { enginesAway } from '../../infra/modules/reachable.js';
 import { ENGINES as SHOP_ENGINES } from '../../infra/modules/tokens.js';
+import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
 import { type CommonOptions, configOf, DEFAULT_PORT, withJson, withProfile } from '../options.js';
 
@@ -47,8 +48,8 @@ async function examine(readConfig: () => Config): Promise<Finding[]> {
     settings,
     finding('data folder', () => dataFolder(config)),
     finding('port', () => port(DEFAULT_PORT)),
-    finding('Postgres', () => postgres(config)),
-    ...(config.profile === 'aws' ? [finding('engines', () => engines(config))] : []),
+    finding('Postgres', () => inDataFolder(config, postgres)),
+    ...(config.profile === 'aws' ? [finding('engines', () => inDataFolder(config, engines))] : []),
   ];
   return Promise.all(findings);
 }
@@ -57,14 +58,35 @@ async function finding(check: string, look: () => Promise<string>): Promise<Find
   try {
     return { check, ok: true, detail: await look() };
   } catch (error) {
+    if (error instanceof WrongUsage) throw error;
     return { check, ok: false, detail: explain(error).replace(/^commerce: /, '') };
   }
 }
 
 async function dataFolder({ dataDir }: Config): Promise<string> {
-  await mkdir(dataDir, { recursive: true });
-  await access(dataDir, constants.R_OK | constants.W_OK);
-  return dataDir;
+  const { path } = nearest(dataDir);
+  await requireWritable(path);
+  return path === dataDir ? dataDir : `${dataDir} is not there yet: \`start\` makes it`;
+}
+
+async function requireWritable(folder: string): Promise<void> {
+  await access(folder, constants.R_OK | constants.W_OK).catch(({ message }: Error) => {
+    throw new ClosedFolder(folder, `${message}; make it writable, or name another with --data`);
+  });
+}
+
+/** A folder that is not there is not made by looking: a passing one beside it shows what would go wrong. */
+async function inDataFolder(config: Config, look: (config: Config) => Promise<string>): Promise<string> {
+  const { path } = nearest(config.dataDir);
+  if (path === config.dataDir) return look(config);
+  await requireWritable(path);
+  const dataDir = await mkdtemp(join(path, '.commerce-doctor-'));
+  try {
+    await chmod(dataDir, 0o755); // the embedded Postgres may run as another user
+    return await look({ ...config, dataDir });
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
 }
 
 async function port(wanted: number): Promise<string> {

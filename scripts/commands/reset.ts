@@ -1,41 +1,60 @@
-// `commerce reset`: forgets all local data, after a question.
-import { access, rm } from 'node:fs/promises';
+// `commerce reset`: forgets all local data, after a question. What is not this product's stays.
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { stopLeftoverPostgres } from '../../infra/engines/postgres.js';
-import { type CommonOptions, configOf, withProfile } from '../options.js';
+import { entriesOf } from '../data-folder.js';
+import { CommandFailed } from '../errors.js';
+import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+
+interface ResetOptions extends CommonOptions {
+  yes?: boolean;
+}
 
 export function resetCommand(): Command {
-  return withProfile(new Command('reset'))
+  return withJson(withProfile(new Command('reset')))
     .description('forget all local data of the embedded profile, after a question')
     .option('--yes', 'do not ask')
-    .action(async (options: CommonOptions & { yes?: boolean }, command: Command) => {
+    .action(async (options: ResetOptions, command: Command) => {
       const { dataDir } = configOf(options);
-      if (!(await exists(dataDir))) return console.log(`There is no data in ${dataDir}.`);
-      if (!(await stopLeftoverPostgres(join(dataDir, 'postgres')))) {
-        command.error(`${dataDir} is in use by a running commerce; stop it first.`);
+      const { own, foreign } = (await entriesOf(dataDir)) ?? { own: [], foreign: [] };
+      if (own.length === 0 && foreign.length > 0) {
+        command.error(
+          `${dataDir} is no data folder of commerce: it holds ${foreign[0]}, and nothing that commerce has put there. Nothing was deleted; name the folder that \`start\` uses.`,
+        );
       }
-      if (!options.yes && !(await confirmed(`Delete everything in ${dataDir}, keys included? [y/N] `))) {
-        return console.log('Nothing was deleted.');
+      if (own.length > 0) {
+        await refuseInUse(dataDir);
+        if (!options.yes) await ask(command, `Delete all data and keys in ${dataDir}: ${own.join(', ')}? [y/N] `);
+        await deleteOwn(dataDir, own);
       }
-      await rm(dataDir, { recursive: true });
-      console.log(`${dataDir} is deleted.`);
+      console.log(
+        options.json ? JSON.stringify({ dataDir, deleted: own, kept: foreign }) : report(dataDir, own, foreign),
+      );
     });
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+async function refuseInUse(dataDir: string): Promise<void> {
+  if (await stopLeftoverPostgres(join(dataDir, 'postgres'))) return;
+  throw new CommandFailed(`${dataDir} is in use by a running commerce; stop it first.`);
 }
 
-/** Without a terminal nobody can be asked: the answer is no. */
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+async function ask(command: Command, question: string): Promise<void> {
+  if (!process.stdin.isTTY) command.error('Nothing was deleted: there is no terminal to ask at; say --yes.');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(question);
   terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailed('Nothing was deleted.');
+}
+
+async function deleteOwn(dataDir: string, own: readonly string[]): Promise<void> {
+  for (const name of own) await rm(join(dataDir, name), { recursive: true });
+  await rmdir(dataDir).catch(() => {}); // stays if it is a link, a mount, or holds what is not ours
+}
+
+function report(dataDir: string, own: readonly string[], foreign: readonly string[]): string {
+  if (own.length === 0) return `There is no data in ${dataDir}.`;
+  const kept = foreign.length > 0 ? ` Not made by commerce, and still there: ${foreign.join(', ')}.` : '';
+  return `The data in ${dataDir} is deleted.${kept}`;
 }

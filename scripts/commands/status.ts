@@ -2,11 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { millisOf } from '../../domain/kernel/clock.js';
+import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
+import { engineAddresses } from '../../infra/engines/addresses.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { READ_MODELS } from '../../infra/modules/tokens.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
-import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOf, requireDataFolder, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 
 const WATCH_EVERY_MS = 2_000;
@@ -16,19 +17,29 @@ export function statusCommand(): Command {
     .description('show each projection: version, position, lag, quarantine')
     .option('--watch', 'show it again every two seconds, until Ctrl-C')
     .action(async (options: CommonOptions & { watch?: boolean }) => {
-      const shop = await openShop(configOf(options), { tell: console.error });
+      const config = configOf(options);
+      if (!(await engineAddresses()).databaseUrl) requireDataFolder(config, options);
+      const shop = await openShop(config, { tell: console.error });
       try {
         const { projectors } = await shop.get(READ_MODELS);
         const stop = options.watch ? stopSignal() : undefined;
         do {
           const statuses = await Promise.all(projectors.map((projector) => projector.status()));
-          console.log(options.json ? JSON.stringify({ projections: statuses }) : tables(statuses));
+          console.log(options.json ? JSON.stringify({ projections: statuses.map(forMachines) }) : tables(statuses));
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
         } while (stop && !stop.aborted);
       } finally {
         await shop.close();
       }
     });
+}
+
+function forMachines({ sweptTo, ...status }: ProjectorStatus) {
+  return { ...status, ...(sweptTo !== 0 && { sweptTo: timeOf(sweptTo) }) };
+}
+
+function timeOf(at: Hlc): string {
+  return new Date(millisOf(at)).toISOString();
 }
 
 function tables(statuses: readonly ProjectorStatus[]): string {
@@ -38,7 +49,7 @@ function tables(statuses: readonly ProjectorStatus[]): string {
     style: { head: [], border: [] },
   });
   for (const { name, version, sweptTo, lag, quarantine } of statuses) {
-    const compared = sweptTo === 0 ? 'never' : new Date(millisOf(sweptTo)).toISOString();
+    const compared = sweptTo === 0 ? 'never' : timeOf(sweptTo);
     const commits = `${lag.atLeast ? '≥ ' : ''}${lag.commits}`;
     projections.push([name, version, compared, commits, lag.seconds.toFixed(1), quarantine.length]);
   }

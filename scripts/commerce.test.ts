@@ -1,0 +1,127 @@
+// The built program as people and scripts use it: what it deletes and makes, what it prints, and its exit codes.
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { commerce, endPrograms, eventually, freshFolder, startShop } from '../test/running-shop.js';
+
+const TEST_TIMEOUT_MS = 120_000;
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
+/** Fresh, with these files; a path of folders is made. */
+async function folderWith(...files: string[]): Promise<string> {
+  const folder = await freshFolder();
+  for (const file of files) {
+    await mkdir(join(folder, file, '..'), { recursive: true });
+    await writeFile(join(folder, file), 'x');
+  }
+  return folder;
+}
+
+async function refused(args: readonly string[], code: number, why: RegExp, environment = {}): Promise<void> {
+  const result = await commerce(args, environment);
+  expect(result, args.join(' ')).to.include({ code, stdout: '' });
+  expect(result.stderr, args.join(' ')).to.match(why).and.not.include('please report it');
+}
+
+const isThere = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+describe('The program', function () {
+  this.timeout(TEST_TIMEOUT_MS);
+  afterEach(endPrograms);
+
+  it('keeps its data until it is reset, but not while it runs', async () => {
+    const data = await folderWith('notes.txt');
+    const shop = await startShop({}, ['--data', data]);
+    await eventually('each read model is compared with the log, at a time that is told', async () => {
+      const { stdout } = await commerce(['status', '--data', data, '--json']);
+      const { projections } = JSON.parse(stdout);
+      expect(projections).not.to.deep.equal([]);
+      for (const { sweptTo } of projections) expect(sweptTo).to.match(RFC_3339);
+    });
+
+    await refused(['reset', '--yes', '--data', data], 1, /is in use by a running commerce; stop it first/);
+    await shop.stop();
+    await refused(['reset', '--data', data], 2, /Nothing was deleted: .* say --yes/);
+    expect(await readdir(data)).to.have.members(['master.key', 'notes.txt', 'postgres', 'token-key.json']);
+    const reset = await commerce(['reset', '--yes', '--json', '--data', data]);
+    expect(JSON.parse(reset.stdout)).to.deep.equal({
+      dataDir: data,
+      deleted: ['master.key', 'postgres', 'token-key.json'],
+      kept: ['notes.txt'],
+    });
+    expect(await readdir(data)).to.deep.equal(['notes.txt']);
+  });
+
+  it('deletes no folder that is not its own', async () => {
+    for (const file of ['notes.txt', 'postgres/cluster/PG_VERSION', '.git/HEAD']) {
+      const folder = await folderWith(file);
+      await refused(['reset', '--yes', '--data', folder], 2, /is no data folder of commerce.*Nothing was deleted/);
+      expect(await isThere(join(folder, file)), file).to.equal(true);
+    }
+    const mixed = await folderWith('token-key.json', 'postgres/postgres.log', 'postgres/dump.sql');
+    expect((await commerce(['reset', '--yes', '--data', mixed])).code).to.equal(0);
+    expect(await readdir(mixed)).to.deep.equal(['postgres']);
+    expect(await readdir(join(mixed, 'postgres'))).to.deep.equal(['dump.sql', 'postgres.log']);
+  });
+
+  it('deletes its own folder whole, with the drafts of a killed program', async () => {
+    const files = ['token-key.json', 'master.key.12-0a1b2c3d', 'postgres/postgres.log', 'postgres/cluster.new-12-ab/x'];
+    const data = await folderWith(...files);
+    expect((await commerce(['reset', '--yes', '--data', data])).code).to.equal(0);
+    expect(await isThere(data)).to.equal(false);
+    const again = await commerce(['reset', '--yes', '--data', data]);
+    expect(again).to.include({ code: 0, stdout: `There is no data in ${data}.\n` });
+  });
+
+  it('only reads where it only reads: a folder that is not there is named, not made', async () => {
+    const parent = await freshFolder();
+    const typo = join(parent, 'typo');
+    await refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/);
+    await refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/);
+    await refused(['token', '--role', 'ops'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo });
+    const { stdout } = await commerce(['doctor', '--json', '--data', typo]);
+    const findings = JSON.parse(stdout).findings as { check: string; detail: string; ok: boolean }[];
+    expect(findings.find(({ check }) => check === 'data folder')?.detail).to.match(/is not there yet/);
+    expect(await readdir(parent)).to.deep.equal([]);
+  });
+
+  it('tells wrong usage from failure', async () => {
+    const file = join(await folderWith('file'), 'file');
+    await refused(['status', '--profile', 'xx'], 2, /--profile: /);
+    await refused(['doctor', '--profile', 'xx'], 2, /--profile: /);
+    await refused(['status'], 1, /COMMERCE_PROFILE: /, { COMMERCE_PROFILE: 'xx' });
+    await refused(['status', '--data', ''], 2, /--data: must name a folder/);
+    for (const command of ['start', 'status', 'doctor', 'reset']) {
+      await refused([command, '--data', file], 2, /--data: .*file is no folder/);
+      await refused([command, '--data', join(file, 'below')], 2, /--data: .*file is no folder/);
+    }
+  });
+
+  it('makes tokens of customers, named or new, and refuses ids that are none', async () => {
+    const data = await freshFolder();
+    const token = async (...args: string[]) => {
+      const result = await commerce(['token', '--role', 'customer', '--data', data, '--json', ...args]);
+      expect(result).to.include({ code: 0, stderr: '' });
+      return JSON.parse(result.stdout);
+    };
+    const longest = `customer_${'a'.repeat(50)}`;
+    expect(await token('--customer', longest)).to.include({ role: 'customer', customerId: longest });
+    const [ada, bob] = [await token(), await token()];
+    expect(ada.customerId)
+      .to.match(/^customer_\w{26}$/)
+      .and.not.equal(bob.customerId);
+    expect(ada.token).to.match(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+    for (const id of ['zz', '', 'customer_', 'customer_ü', 'customer_a b', `${longest}a`]) {
+      await refused(
+        ['token', '--role', 'customer', '--customer', id, '--data', data],
+        2,
+        /It looks like customer_17850/,
+      );
+    }
+    await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /goes with --role customer/);
+  });
+});

@@ -1,0 +1,54 @@
+// The folder for local data: what of it is there, and what in it is this product's; nothing else is ever deleted.
+import { statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ClosedFolder } from '../infra/engines/errors.js';
+
+/** Keys, and drafts of keys that a killed program has left. */
+const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
+/** A log of this name is the first file in a folder of the embedded Postgres. */
+const POSTGRES = 'postgres';
+const POSTGRES_LOG = 'postgres.log';
+const POSTGRES_ENTRY = /^(postgres\.log|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
+
+export interface FolderEntries {
+  own: string[];
+  foreign: string[];
+}
+
+/** Undefined if there is no such folder. */
+export async function entriesOf(folder: string): Promise<FolderEntries | undefined> {
+  const entries: FolderEntries = { own: [], foreign: [] };
+  const names = await namesIn(folder);
+  for (const name of names ?? []) {
+    const isOwn = KEY_FILE.test(name) || (name === POSTGRES && (await isOwnPostgres(join(folder, name))));
+    entries[isOwn ? 'own' : 'foreign'].push(name);
+  }
+  return names && entries;
+}
+
+async function isOwnPostgres(folder: string): Promise<boolean> {
+  const names = (await namesIn(folder)) ?? [];
+  return names.includes(POSTGRES_LOG) && names.every((name) => POSTGRES_ENTRY.test(name));
+}
+
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw new ClosedFolder(folder, `${error.message}; use the account that made it`, { cause: error });
+  });
+}
+
+/** What is there of a path: itself, or the last part above it. What is closed to us, whoever opens it explains. */
+export function nearest(path: string): { path: string; isFolder: boolean } {
+  let at = path;
+  for (;;) {
+    try {
+      return { path: at, isFolder: statSync(at).isDirectory() };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') return { path, isFolder: true };
+      at = dirname(at);
+    }
+  }
+}
