@@ -45,9 +45,10 @@ const returnAnswer = z
     lines: requestedLines,
     declineReason: z.string().optional(),
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-    refund: moneySchema
-      .optional()
-      .meta({ description: 'What is given back for it: less than was paid, if some of that was given back before' }),
+    refund: moneySchema.optional().meta({
+      description:
+        'What is given back for it: less than was paid, if some of that was given back before. Absent until it is known',
+    }),
   })
   .meta({ id: 'Return' });
 
@@ -131,6 +132,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
   ): Promise<Reply> {
     const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
     const { state: ledger } = received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
+    const given = ledger ? givenFor(ledger, returnId) : undefined;
     const body = {
       id: returnId,
       orderId,
@@ -138,7 +140,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       lines,
       ...(declineReason !== undefined && { declineReason }),
       ...(received && { received: received.lines }),
-      ...(ledger && { refund: { amount: givenFor(ledger, returnId), currency } }),
+      ...(given !== undefined && { refund: { amount: given, currency } }),
     };
     return shows(status, body, streamOf(returnId), loaded);
   }
@@ -199,7 +201,9 @@ function receivedLines(
   const left = new Map<string, number>();
   for (const { lineId, quantity } of announced) left.set(lineId, (left.get(lineId) ?? 0) + quantity);
   return arrived.map(({ lineId, quantity, writeOff }) => {
-    const rest = (left.get(lineId) ?? 0) - quantity;
+    const announcedUnits = left.get(lineId);
+    if (announcedUnits === undefined) throw new Problem('rule_violated', `${returnId} announced no line ${lineId}.`);
+    const rest = announcedUnits - quantity;
     if (rest < 0) throw new Problem('rule_violated', `${returnId} announced fewer units of line ${lineId}.`);
     left.set(lineId, rest);
     return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };

@@ -69,6 +69,7 @@ export const orderViewSchema = z
     fulfilmentStatus: z
       .enum(['not_fulfilled', 'partially_fulfilled', 'fulfilled'])
       .meta({ description: 'Follows from what was sent' }),
+    paymentId: z.string().meta({ description: 'Where support finds its payment', example: 'payment_536365' }),
     customerId: z.string(),
     placedBy: z.enum(['customer', 'staff']),
     placedAt: time,
@@ -117,7 +118,8 @@ export const orderViewSchema = z
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
         refund: moneySchema.optional().meta({
-          description: 'What is given back for it: less than was paid, if some of that was given back before',
+          description:
+            'What is given back for it: less than was paid, if some of that was given back before. Absent until it is known',
         }),
       }),
     ),

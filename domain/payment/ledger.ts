@@ -249,12 +249,13 @@ export function paidFor(state: Payment, operationIds: readonly string[], pending
   const given = operationIds.filter((operationId) => !pending.includes(operationId));
   const others = pending.map(captureId);
   const taken = state.captures.filter((capture) => stands(capture) && !others.includes(capture.operationId));
-  return sum(amountsOf(taken)) - sum(given.map((operationId) => givenFor(state, operationId)));
+  return sum(amountsOf(taken)) - sum(given.map((operationId) => givenFor(state, operationId) ?? 0));
 }
 
-/** What the customer gets back for an operation of the order. */
-export function givenFor(state: Payment, operationId: string): number {
-  return sum(amountsOf(partsOf(state, refundId(operationId)).filter(stands)));
+/** What the customer gets back for an operation of the order; undefined as long as nobody has asked for it. */
+export function givenFor(state: Payment, operationId: string): number | undefined {
+  const parts = partsOf(state, refundId(operationId));
+  return parts.length === 0 ? undefined : sum(amountsOf(parts.filter(stands)));
 }
 
 /** The capture of what an operation of the order takes. */

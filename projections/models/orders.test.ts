@@ -195,6 +195,7 @@ describe('The orders read model', () => {
     expect(view).to.deep.include({
       id: ID,
       number: '536365',
+      paymentId: 'payment_536365',
       status: 'confirmed',
       paymentStatus: 'authorised',
       fulfilmentStatus: 'not_fulfilled',
@@ -216,6 +217,17 @@ describe('The orders read model', () => {
       total: GBP(678),
     });
     expect(view.timeline.map(({ what }) => what)).to.deep.equal(['placed', 'payment_authorised', 'confirmed']);
+  });
+
+  it('tells what is given back for a return once that is known, which may be after it is received', () => {
+    const { histories } = eventful();
+    const requested = histories[1]!.findIndex(({ type }) => type === 'RefundRequested');
+    const refundAfter = (payments: number) => {
+      const events = [...histories[0]!, ...histories[1]!.slice(0, payments), ...histories[2]!, ...histories[3]!];
+      return orderView(project(orders, events).get(ID)!)!.returns[0]!.refund;
+    };
+    expect(refundAfter(requested)).to.equal(undefined);
+    expect(refundAfter(requested + 1)).to.deep.equal(GBP(255));
   });
 
   it('derives payment and fulfilment from what was paid and sent', () => {

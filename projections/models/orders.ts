@@ -24,6 +24,7 @@ interface OrderPart {
   number: string;
   status: OrderView['status'];
   held?: boolean;
+  paymentId: string;
   customerId: string;
   placedBy: 'customer' | 'staff';
   placedAt: string;
@@ -121,12 +122,15 @@ export function orderView({
       status: shipmentStatusOf({ ...shipment, shipmentId: shipment.id, lines }, { lines: part.lines, operationIds }),
       lines: [...lines],
     })),
-    returns: sentBack.map(({ timeline, lines, received, ...one }) => ({
-      ...one,
-      lines: [...lines],
-      ...(received && { received: [...received] }),
-      ...(received && payment && { refund: money(givenFor(payment.ledger, one.id)) }),
-    })),
+    returns: sentBack.map(({ timeline, lines, received, ...one }) => {
+      const given = payment && givenFor(payment.ledger, one.id);
+      return {
+        ...one,
+        lines: [...lines],
+        ...(received && { received: [...received] }),
+        ...(received && given !== undefined && { refund: money(given) }),
+      };
+    }),
     timeline: [
       ...timeline,
       ...(payment?.timeline ?? []),
@@ -144,7 +148,7 @@ export interface OrderQueries {
 
 export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
   name: 'orders',
-  version: 1,
+  version: 2,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', customerId: 'keyword', placedAt: 'time' },
   indexes: [
@@ -155,7 +159,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderPlaced: {
       keys: orderOf,
       evolve(before, { occurredAt, data }) {
-        const { orderId, paymentId, cartId, allocation, taxIncluded, lines, ...placed } = data;
+        const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
         return {
           ...before,
           ...(placed as Omit<OrderPart, 'id' | 'status' | 'placedAt' | 'lines' | 'timeline'>),

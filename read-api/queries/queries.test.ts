@@ -35,6 +35,7 @@ const order = (name: string, customerId: string): SealedOrderView => ({
   status: 'confirmed',
   paymentStatus: 'authorised',
   fulfilmentStatus: 'not_fulfilled',
+  paymentId: `payment_${name}`,
   customerId,
   placedBy: 'customer',
   placedAt: `2026-01-0${name}T00:00:00.000Z`,
