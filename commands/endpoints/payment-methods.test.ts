@@ -13,7 +13,10 @@ describe('Saved payment methods of the built-in test provider', () => {
     const saved = async (caller = ADA) => (await call(`get ${PATH}`, { caller })).body.data;
     const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
 
-    expect(await saved()).to.deep.equal([]);
+    expect((await call(`get ${PATH}`, { caller: ADA })).body).to.deep.equal({
+      data: [],
+      page: { next: null, hasMore: false },
+    });
     expect((await save('pm_card_visa')).body).to.deep.equal({ id: 'pm_card_visa' });
     await save('pm_card_amex');
     await save('pm_card_visa');

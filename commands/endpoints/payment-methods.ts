@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { paymentMethodSchema } from '../../domain/payment/events.js';
+import { wholeList, wholeListAnswer } from './answers.js';
 
 export interface SavedMethod {
   /** Pays at a checkout. */
@@ -37,8 +38,8 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       path: '/v1/me/payment-methods',
       summary: 'What the caller saved to pay with',
       roles: ['customer'],
-      answers: { 200: z.strictObject({ data: z.array(savedMethod) }).meta({ id: 'PaymentMethods' }) },
-      handle: async ({ caller }) => ({ status: 200, body: { data: await methods.of(customerOf(caller)) } }),
+      answers: { 200: wholeListAnswer(savedMethod).meta({ id: 'PaymentMethods' }) },
+      handle: async ({ caller }) => ({ status: 200, body: wholeList(await methods.of(customerOf(caller))) }),
     }) as Endpoint,
     endpoint({
       method: 'post',
@@ -48,6 +49,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       idempotency: 'accepted',
       body: z.strictObject({ paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }) }),
       answers: { 201: savedMethod },
+      problems: ['payment_declined'],
       async handle({ caller, body, command }) {
         return { status: 201, body: await methods.save(customerOf(caller), body.paymentMethod, command()) };
       },

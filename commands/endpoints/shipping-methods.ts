@@ -2,14 +2,15 @@
 import { z } from 'zod';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { ShippingOption } from '../../domain/pricing/quote.js';
+import { wholeList, wholeListAnswer } from './answers.js';
 
-export const shippingMethodsAnswer = z.strictObject({
-  data: z.array(z.strictObject({ method: z.string(), title: z.string(), amount: moneySchema })),
-});
+export const shippingMethodsAnswer = wholeListAnswer(
+  z.strictObject({ method: z.string(), title: z.string(), amount: moneySchema }),
+);
 
 export function viewOfOptions(
   options: readonly ShippingOption[],
   currency: string,
 ): z.output<typeof shippingMethodsAnswer> {
-  return { data: options.map((option) => ({ ...option, amount: { amount: option.amount, currency } })) };
+  return wholeList(options.map((option) => ({ ...option, amount: { amount: option.amount, currency } })));
 }

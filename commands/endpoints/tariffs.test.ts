@@ -24,7 +24,10 @@ describe('The endpoints of tariffs', () => {
     expect(body).to.deep.equal({ id: 'gb', ...UK });
     expect([...seen!]).to.deep.equal([['tax-table#shop', 1]]);
     expect((await call('put /v1/tax-rates/gb', UK)).version).to.equal(version);
-    expect(await list('tax-rates')).to.deep.equal([{ id: 'gb', ...UK }]);
+    expect((await shop.call('get /v1/tax-rates', { caller: SUPPORT })).body).to.deep.equal({
+      data: [{ id: 'gb', ...UK }],
+      page: { next: null, hasMore: false },
+    });
     expect(await call('delete /v1/tax-rates/gb')).to.include({ status: 204, body: undefined });
     expect((await call('delete /v1/tax-rates/gb')).status).to.equal(204);
     expect(await list('tax-rates')).to.deep.equal([]);

@@ -18,7 +18,7 @@ import { SHIPPING_TABLE, type ShippingTableCommand, shippingTable } from '../../
 import { TAX_TABLE, type TaxTableCommand, taxTable } from '../../domain/tariffs/tax-table.js';
 import type { Tariffs } from '../lookups/current-tariffs.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { shows } from './answers.js';
+import { shows, wholeList, wholeListAnswer } from './answers.js';
 
 interface Table<R extends { id: string }, C, E extends DomainEvent> {
   path: string;
@@ -108,10 +108,10 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
         path,
         summary: all,
         roles: ['catalogue', 'support'],
-        answers: { 200: z.strictObject({ data: z.array(schema) }) },
+        answers: { 200: wholeListAnswer(schema) },
         async handle() {
           const loaded = await runner.load(decider, stream);
-          return shows(200, { data: loaded.state }, stream, loaded);
+          return shows(200, wholeList(loaded.state), stream, loaded);
         },
       }),
       endpoint({
