@@ -87,6 +87,34 @@ describe('The endpoints of carts', () => {
     const id = await fill(shop, {});
     const { body } = await call(`get /v1/carts/${id}/shipping-methods`);
     expect(body.data).to.deep.include({ method: 'standard', title: 'Standard delivery', amount: GBP(0) });
+    expect(body.page).to.deep.equal({ next: null, hasMore: false });
+  });
+
+  it('refuse a method that does not go where they go, and a move to where their method does not go only at the checkout', async () => {
+    const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
+    await keep('shipping-methods/express', { title: 'Express', zones });
+    const id = await fill(shop, { MUG: 1 });
+    const choose = () => call(`put /v1/carts/${id}/shipping-method`, { method: 'express' });
+    const moveTo = (country: string) => call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, country });
+
+    await moveTo('FR');
+    expect((await problemOf(choose(), 'rule_violated')).message).to.include('choose standard');
+    await moveTo('GB');
+    expect((await choose()).body).to.deep.include({ shippingMethod: 'express', shipping: GBP(500) });
+    expect((await moveTo('FR')).body).to.deep.include({ shippingMethod: 'express', shipping: GBP(0) });
+    const bought = call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' });
+    expect((await problemOf(bought, 'rule_violated')).message).to.include('express does not send');
+
+    await keep('shipping-methods/standard', { title: 'Standard', zones });
+    expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method does');
+  });
+
+  it('take any method as long as they have no address', async () => {
+    const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
+    await keep('shipping-methods/express', { title: 'Express', zones });
+    const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
+    const { body } = await call(`put /v1/carts/${id}/shipping-method`, { method: 'express' });
+    expect(body).to.deep.include({ shippingMethod: 'express', shipping: GBP(0) });
   });
 
   it('lose no line and no address to edits from several devices at once (vendure#2187, #2041, #3398)', async () => {

@@ -80,9 +80,21 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   ): Promise<Reply> {
     const { method } = request.body;
     const { shippingTable } = await tariffs.current();
-    if (shippingTable.some(({ id }) => id === method))
-      return execute(request, { type: 'ChooseShippingMethod', method });
-    throw new Problem('rule_violated', `There is no shipping method ${method}.`);
+    if (!shippingTable.some(({ id }) => id === method)) {
+      throw new Problem('rule_violated', `There is no shipping method ${method}.`);
+    }
+    const { stream } = await ownCarts.find(request.params.id, request.caller);
+    const { state } = await runner.load(cart, stream);
+    if (state!.shippingAddress) await checkReach(method, state!);
+    return execute(request, { type: 'ChooseShippingMethod', method });
+  }
+
+  /** For the address of now: if that changes to one where the method does not go, the checkout refuses. */
+  async function checkReach(method: string, known: Cart): Promise<void> {
+    const fitting = (await quotes.shippingOptions(known)).map((option) => option.method);
+    if (fitting.includes(method)) return;
+    const instead = fitting.length > 0 ? `choose ${fitting.join(' or ')}` : 'no method does';
+    throw new Problem('rule_violated', `${method} does not send ${known.cartId} where it goes; ${instead}.`);
   }
 
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
