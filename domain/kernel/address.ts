@@ -1,5 +1,6 @@
 // A postal address, as customers give it and orders keep it (sealed).
 import { z } from 'zod';
+import { countrySchema } from './country.js';
 
 const line = z.string().min(1).max(100);
 
@@ -10,7 +11,7 @@ export const addressSchema = z.strictObject({
   city: line,
   region: line.optional(),
   postcode: z.string().min(1).max(20),
-  country: z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code such as GB'),
+  country: countrySchema,
 });
 
 export type Address = z.output<typeof addressSchema>;

@@ -1,5 +1,6 @@
 // What can happen to the tables of the shop: its tax rates and its shipping methods.
 import { z } from 'zod';
+import { countrySchema } from '../kernel/country.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
 
@@ -13,7 +14,6 @@ export const tariffIdSchema = z
   .string()
   .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 lower-case letters, digits, dashes or underscores');
 
-const countrySchema = z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166-1 alpha-2 code such as GB');
 /** As customers write it in their address; case and blanks around it do not matter. */
 const regionSchema = z.string().min(1).max(50);
 
