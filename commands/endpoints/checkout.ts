@@ -112,6 +112,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     params: cartParams,
     body: checkoutBody,
     answers: { 201: orderViewSchema, 202: orderViewSchema },
+    problems: ['payment_declined', 'out_of_stock', 'price_changed'],
     handle,
   }) as Endpoint;
 }

@@ -148,7 +148,10 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       answers: { 201: shipmentAnswer },
       handle: plan,
     }) as Endpoint,
-    step('dispatch', 'A shipment has left: its share of the money is taken', dispatch),
+    {
+      ...step('dispatch', 'A shipment has left: its share of the money is taken', dispatch),
+      problems: ['out_of_stock'],
+    },
     step('deliver', 'A shipment has arrived', deliver),
     endpoint({
       method: 'get',

@@ -77,6 +77,7 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
       idempotency: 'ignored',
       body: refreshBody,
       answers: { 200: sessionAnswer },
+      problems: ['unauthenticated'],
       handle: refresh,
     }),
     endpoint({

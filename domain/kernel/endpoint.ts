@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
-import { Problem } from './errors.js';
+import { Problem, type ProblemCode } from './errors.js';
 
 export const ROLES = ['customer', 'support', 'catalogue', 'ops', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -69,8 +69,10 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   body?: z.ZodType<B>;
   /** The header that signs the body, which is then handed over as it came, whatever it holds. */
   signedBy?: string;
-  /** Schema per status. Problem answers are added by the mount. */
+  /** Schema per status. */
   answers: Record<number, z.ZodType>;
+  /** Its own refusals; those that any endpoint may answer go without saying. */
+  problems?: readonly ProblemCode[];
   handle(request: EndpointRequest<P, Q, B>): Promise<Reply>;
 }
 

@@ -15,7 +15,8 @@ const priced: Endpoint = endpoint({
   params: z.strictObject({ id: z.string(), n: z.coerce.number<string>().int() }),
   query: z.object({ dry: z.enum(['yes', 'no']).optional() }),
   body: price,
-  answers: { 200: z.strictObject({ price }) },
+  answers: { 200: z.strictObject({ price }), 202: z.strictObject({ price }) },
+  problems: ['price_changed'],
   handle: async () => ({ status: 200 }),
 });
 
@@ -80,10 +81,33 @@ describe('the OpenAPI document', () => {
     expect(document.paths?.['/v1/sessions']?.post?.requestBody).to.include({ required: false });
   });
 
+  it('names every refusal of a status by its code, also those of one endpoint alone', () => {
+    const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put?.responses;
+    const conflicts = put?.['409']?.description;
+    for (const code of ['conflict', 'price_changed', 'request_in_progress'])
+      expect(conflicts).to.include(`\`${code}\``);
+    expect(put?.['422']?.description).to.include('`rule_violated`').and.to.include('`idempotency_key_reused`');
+    expect(document.paths?.['/v1/sessions/refresh']?.post?.responses).to.have.property('401');
+    expect(document.paths?.['/v1/sessions']?.post?.responses).not.to.have.property('401');
+  });
+
+  it('declares the headers that answers carry', () => {
+    const namesOf = (status: string, { responses } = document.paths?.['/v1/things/{id}/prices/{n}']?.put ?? {}) =>
+      Object.keys(responses?.[status]?.headers ?? {});
+    const always = ['X-Request-Id', 'Consistency-Token'];
+    expect(namesOf('200')).to.have.members([...always, 'Idempotency-Replayed', 'ETag']);
+    expect(namesOf('202')).to.have.members([...always, 'Idempotency-Replayed', 'ETag', 'Location']);
+    for (const status of ['409', '503']) expect(namesOf(status)).to.include('Retry-After');
+    expect(namesOf('422')).to.have.members([...always, 'Idempotency-Replayed']);
+    expect(namesOf('204', document.paths?.['/v1/sessions']?.delete)).to.have.members(always);
+  });
+
   it('says what problems have besides, and leaves room for more', () => {
     const { Problem } = document.components?.schemas ?? {};
     expect(Problem).not.to.deep.include({ additionalProperties: false });
-    expect(Problem).to.have.property('properties').that.includes.keys('declineCode', 'available', 'changes');
+    expect(Problem)
+      .to.have.property('properties')
+      .that.includes.keys('declineCode', 'available', 'changes', 'total', 'version');
   });
 
   it('says which header signs a body that may hold anything', () => {

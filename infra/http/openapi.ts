@@ -30,7 +30,14 @@ const problemSchema = z
     changes: z
       .array(z.object({ sku: z.string(), was: moneySchema, now: moneySchema }))
       .optional()
-      .meta({ description: 'Of `price_changed`' }),
+      .meta({ description: 'Of `price_changed`: the unit prices' }),
+    total: z
+      .object({ was: moneySchema.optional(), now: moneySchema })
+      .optional()
+      .meta({ description: 'Of `price_changed`; `was` is the one that was sent' }),
+    version: z.int().optional().meta({ description: 'Of `version_mismatch`: the present one' }),
+    refundable: z.int().optional().meta({ description: 'Of a refund of too much: what is left, in minor units' }),
+    coupon: z.string().optional().meta({ description: 'Of a coupon that does not apply: its code' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
 
@@ -42,6 +49,24 @@ const answerHeaders: ZodOpenApiHeadersObject = {
     schema: text,
   },
 };
+const etag: ZodOpenApiHeadersObject = {
+  ETag: { description: 'The version of what is shown, if it has one: for `If-Match`.', schema: text },
+};
+const location: ZodOpenApiHeadersObject = {
+  Location: { description: 'Where what has been made is found, if it can be asked for.', schema: text },
+};
+const replayed: ZodOpenApiHeadersObject = {
+  'Idempotency-Replayed': {
+    description: 'Only `true`: this is the answer to an earlier request with the same key.',
+    schema: text,
+  },
+};
+const retryAfter: ZodOpenApiHeadersObject = {
+  'Retry-After': { description: 'Seconds after which a repeat makes sense.', schema: { type: 'integer' } },
+};
+
+/** Problems that pass if one waits. */
+const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'unavailable']);
 
 const HEADERS = {
   'X-Request-Id': z.string().optional().meta({ description: 'Kept, and written into the log of events.' }),
@@ -83,6 +108,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
 function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
   const { body } = schemasOf(endpoint);
   const open = endpoint.roles.includes('public');
+  const headers = { ...answerHeaders, ...(isKeyed(endpoint) && replayed) };
   return {
     operationId: operationId(endpoint),
     summary: endpoint.summary,
@@ -101,9 +127,9 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
     }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema)]),
+        Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema, headers)]),
       ),
-      ...problemsOf(endpoint),
+      ...problemsOf(endpoint, headers),
     },
   };
 }
@@ -115,7 +141,7 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const header = z.object({
     ...HEADERS,
     ...(method === 'get' ? WAIT : IF_MATCH),
-    ...(idempotency && idempotency !== 'ignored' && key),
+    ...(isKeyed(endpoint) && key),
     ...(signedBy && { [signedBy]: z.string().meta({ description: 'Signs the body as it is sent.' }) }),
   });
   return {
@@ -125,32 +151,50 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   };
 }
 
-function success(status: string, schema: z.ZodType): ZodOpenApiResponseObject {
+function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
   const empty = status === '204';
+  const isMade = status === '201' || status === '202';
   return {
     description: empty ? 'Done' : 'The answer',
-    headers: answerHeaders,
+    headers: { ...headers, ...(!empty && etag), ...(isMade && location) },
     ...(!empty && { content: { 'application/json': { schema } } }),
   };
 }
 
-/** The problems that the mount itself can answer, by status; what a handler may refuse besides comes under `4XX`. */
-function problemsOf({ roles, method, idempotency, signedBy }: Endpoint): Record<string, ZodOpenApiResponseObject> {
+/** By status: what any endpoint of its kind may answer, and what it names itself. Anything else comes under `4XX`. */
+function problemsOf(endpoint: Endpoint, headers: ZodOpenApiHeadersObject): Record<string, ZodOpenApiResponseObject> {
+  const byStatus = new Map<number, HttpProblemCode[]>();
+  for (const code of codesOf(endpoint)) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const problems = [...byStatus].map(([status, codes]) => {
+    const description = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; ');
+    const isPassing = codes.some((code) => PASSING.has(code));
+    return [status, problem(description, { ...headers, ...(isPassing && retryAfter) })];
+  });
+  return { ...Object.fromEntries(problems), '4XX': problem('Refused; `code` says why', headers) };
+}
+
+function codesOf(endpoint: Endpoint): Set<HttpProblemCode> {
+  const { roles, method, signedBy, problems = [] } = endpoint;
   const isCommand = method !== 'get';
-  const isKeyed = idempotency === 'required' || idempotency === 'accepted';
   const isAnonymous = roles.length === 1 && roles[0] === 'public';
   const codes: HttpProblemCode[] = ['invalid_request', 'not_found', 'unavailable'];
   if (!isAnonymous) codes.push('unauthenticated');
   if (!roles.includes('public')) codes.push('forbidden');
-  if (isCommand) codes.push('version_mismatch', 'too_large');
-  if (isCommand && !signedBy) codes.push('unsupported_media_type');
-  if (isKeyed) codes.push('request_in_progress', 'idempotency_key_reused');
-  const byStatus = codes.map((code) => [PROBLEMS[code].status, problem(PROBLEMS[code].title)]);
-  return { ...Object.fromEntries(byStatus), '4XX': problem('Refused; `code` says why') };
+  if (isCommand) codes.push('conflict', 'version_mismatch', 'too_large');
+  if (isCommand && !signedBy) codes.push('unsupported_media_type', 'rule_violated');
+  if (isKeyed(endpoint)) codes.push('request_in_progress', 'command_expired', 'idempotency_key_reused');
+  return new Set([...codes, ...problems]);
 }
 
-function problem(description: string): ZodOpenApiResponseObject {
-  return { description, headers: answerHeaders, content: { 'application/problem+json': { schema: problemSchema } } };
+function problem(description: string, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
+  return { description, headers, content: { 'application/problem+json': { schema: problemSchema } } };
+}
+
+function isKeyed({ idempotency }: Endpoint): boolean {
+  return idempotency === 'required' || idempotency === 'accepted';
 }
 
 /** `post /v1/carts/{id}/lines` → `postCartsByIdLines`. */
