@@ -34,7 +34,7 @@ const levelAnswer = z
 
 const transferBody = z
   .strictObject({ from: location, to: location, quantity: quantitySchema })
-  .refine(({ from, to }) => from !== to, 'from and to must differ');
+  .refine(({ from, to }) => from !== to, { path: ['to'], error: 'from and to must differ' });
 
 const transferAnswer = z.strictObject({ from: levelAnswer, to: levelAnswer }).meta({ id: 'StockTransfer' });
 

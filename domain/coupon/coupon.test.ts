@@ -194,7 +194,9 @@ describe('A coupon', () => {
       expect(couponTermsSchema.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
     }
     const reversed = couponTermsSchema.safeParse({ ...tenth, validFrom: day(2), validUntil: day(1) });
-    expect(reversed.error?.issues[0]?.message).to.equal('validUntil must be after validFrom');
+    const [fault] = reversed.error?.issues ?? [];
+    expect(fault).to.include({ message: 'validUntil must be after validFrom' });
+    expect(fault?.path).to.deep.equal(['validUntil']);
     for (const right of [{ validFrom: day(1), validUntil: day(2) }, { validFrom: day(1) }, { validUntil: day(1) }])
       expect(couponTermsSchema.safeParse({ ...tenth, ...right }).success, JSON.stringify(right)).to.equal(true);
   });

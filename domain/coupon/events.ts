@@ -38,10 +38,10 @@ export const couponTermsSchema = z
       ...conditions,
     }),
   ])
-  .refine(
-    ({ validFrom, validUntil }) => !validFrom || !validUntil || Date.parse(validFrom) < Date.parse(validUntil),
-    'validUntil must be after validFrom',
-  );
+  .refine(({ validFrom, validUntil }) => !validFrom || !validUntil || Date.parse(validFrom) < Date.parse(validUntil), {
+    path: ['validUntil'],
+    error: 'validUntil must be after validFrom',
+  });
 
 const coupon = { code: couponCodeSchema };
 

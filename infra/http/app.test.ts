@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import pino from 'pino';
@@ -325,6 +326,19 @@ describe('the HTTP surface', () => {
       }
       const zipped = { as: 'alice', body: '{}', headers: { 'content-encoding': 'compress' } };
       await refused('/v1/baskets', zipped, 415, 'unsupported_media_type');
+    });
+
+    it('what cannot be decoded, and says where it stands', async () => {
+      const headers = { 'content-encoding': 'gzip' };
+      const cut = gzipSync('{"lines":[]}').subarray(0, -9);
+      for (const body of ['no gzip', new Uint8Array(cut)]) {
+        const zipped = await refused('/v1/baskets', { as: 'alice', body, headers }, 400, 'invalid_request');
+        expect(zipped.body.errors).to.deep.equal([
+          { pointer: 'Content-Encoding', detail: 'the body is not sound gzip' },
+        ]);
+      }
+      const { body } = await refused('/v1/things/%E0%A4%A', {}, 400, 'invalid_request');
+      expect(body.errors).to.deep.equal([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
     });
 
     it('headers that are malformed, by name', async () => {

@@ -28,8 +28,19 @@ export async function readSigned(req: Request, res: Response, header: string) {
 }
 
 async function bytesOf(req: Request, res: Response): Promise<Buffer> {
-  await new Promise<void>((resolve, reject) => readBytes(req, res, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) => {
+    readBytes(req, res, (error) => (error ? reject(isZlibError(error) ? badlyEncoded(req) : error) : resolve()));
+  });
   return req.body;
+}
+
+function isZlibError(error: NodeJS.ErrnoException): boolean {
+  return error.code?.startsWith('Z_') === true;
+}
+
+function badlyEncoded({ headers }: Request): HttpProblem {
+  const detail = `the body is not sound ${headers['content-encoding']}`;
+  return invalidRequest([{ pointer: 'Content-Encoding', detail }]);
 }
 
 function hasBody({ headers }: Request): boolean {

@@ -48,7 +48,10 @@ export class HttpProblem extends Error {
   }
 }
 
-/** One field of a request that is wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path, or a header's name. */
+/**
+ * One field of a request that is wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path, `path` where
+ * that cannot be read at all, or a header's name.
+ */
 export interface FieldError {
   pointer: string;
   detail: string;
@@ -71,7 +74,10 @@ export function toHttpProblem(error: unknown): HttpProblem {
   if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);
   const status = clientErrorStatus(error);
   if (status === 413) return new HttpProblem('too_large', `A body may have ${MAX_BODY_BYTES} bytes.`);
-  if (status) return new HttpProblem(codeOfStatus(status), (error as Error).message);
+  if (status === 415) return new HttpProblem('unsupported_media_type', (error as Error).message);
+  if (status && error instanceof URIError)
+    return invalidRequest([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
+  if (status) return invalidRequest([{ pointer: '', detail: (error as Error).message }]);
   return new HttpProblem('internal_error', 'It has been logged under the id in X-Request-Id.');
 }
 
@@ -85,8 +91,4 @@ export function problemDocument({ code, message, extra }: HttpProblem, instance:
 function clientErrorStatus(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | undefined)?.status;
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
-}
-
-function codeOfStatus(status: number): HttpProblemCode {
-  return status === 415 ? 'unsupported_media_type' : 'invalid_request';
 }

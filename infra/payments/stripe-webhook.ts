@@ -16,7 +16,9 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
     } catch (error) {
       const isForged = error instanceof Stripe.errors.StripeSignatureVerificationError || error instanceof SyntaxError;
       if (!isForged) throw error;
-      throw new Problem('invalid_request', `Not signed by Stripe with this shop's secret, or too old a signature.`);
+      const detail = `is not by Stripe with this shop's secret, or is too old`;
+      const errors = [{ pointer: STRIPE_SIGNATURE, detail }];
+      throw new Problem('invalid_request', `${STRIPE_SIGNATURE} ${detail}.`, { errors });
     }
   }
 }

@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import Stripe from 'stripe';
+import { Problem } from '../../domain/kernel/errors.js';
+import { readStripeEvent, STRIPE_SIGNATURE } from './stripe-webhook.js';
+
+const SECRET = 'whsec_of_this_test';
+const stripe = new Stripe('sk_test_of_this_test');
+const read = readStripeEvent(stripe, SECRET);
+
+describe("What is sent as Stripe's news", () => {
+  const payload = JSON.stringify({ id: 'evt_1', type: 'customer.created', data: { object: { id: 'cus_1' } } });
+  const send = (signing: { secret: string; timestamp?: number }, body = payload) =>
+    read(Buffer.from(body), stripe.webhooks.generateTestHeaderString({ payload: body, ...signing }));
+
+  function faultOf(attempt: () => unknown): unknown {
+    try {
+      attempt();
+    } catch (error) {
+      return error instanceof Problem ? [error.code, error.extra] : error;
+    }
+    return 'taken';
+  }
+
+  it('is taken if Stripe has signed it, and refused by the name of the header if it is forged or stale', () => {
+    expect(send({ secret: SECRET })).to.deep.equal({ id: 'evt_1', type: 'customer.created' });
+    for (const signing of [{ secret: 'whsec_of_another' }, { secret: SECRET, timestamp: 1 }]) {
+      const detail = `is not by Stripe with this shop's secret, or is too old`;
+      const refused = ['invalid_request', { errors: [{ pointer: STRIPE_SIGNATURE, detail }] }];
+      expect(faultOf(() => send(signing))).to.deep.equal(refused);
+    }
+  });
+});
