@@ -75,11 +75,14 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
   }
 }
 
+/** What is read of a dispute. */
+type DisputeTold = Pick<Stripe.Dispute, 'id' | 'amount' | 'reason'> & { status: string };
+
 /**
  * A bank that only asks (`warning_…`) has taken nothing, and a refund is how many such questions end: that is none. One that
  * ends before it began has taken nothing either.
  */
-export function disputeIn({ id: disputeId, amount, reason, status }: Stripe.Dispute): DisputeFact | undefined {
+export function disputeIn({ id: disputeId, amount, reason, status }: DisputeTold): DisputeFact | undefined {
   if (status.startsWith('warning_')) return undefined;
   const ids = { disputeId, amount, reason };
   if (status === 'needs_response' || status === 'under_review') return { type: 'RecordDisputeOpened', ...ids };

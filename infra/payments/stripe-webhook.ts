@@ -1,7 +1,10 @@
 // Stripe's events, once their signature has proved them.
 import Stripe from 'stripe';
+import { z } from 'zod';
 import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
 import { Problem } from '../../domain/kernel/errors.js';
+import { amountSchema } from '../../domain/kernel/money.js';
+import { reasonSchema } from '../../domain/payment/events.js';
 import { disputeIn, intentOf } from './stripe-books.js';
 
 export const STRIPE_SIGNATURE = 'Stripe-Signature';
@@ -10,7 +13,7 @@ export const STRIPE_SIGNATURE = 'Stripe-Signature';
 export function readStripeEvent(stripe: Stripe, secret: string) {
   return (body: Uint8Array, signature: string): PaymentNews => newsIn(verified(body, signature));
 
-  function verified(body: Uint8Array, signature: string): Stripe.Event {
+  function verified(body: Uint8Array, signature: string): unknown {
     try {
       return stripe.webhooks.constructEvent(Buffer.from(body), signature, secret);
     } catch (error) {
@@ -23,21 +26,28 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
   }
 }
 
-function newsIn(event: Stripe.Event): PaymentNews {
-  if (!event?.data?.object) throw new Problem('invalid_request', 'This is no event of Stripe.');
-  const { id, type } = event;
-  const about = aboutOf(event);
+const name = z.string().min(1);
+const eventSchema = z.object({ id: name, type: name, data: z.object({ object: z.looseObject({}) }) });
+
+/** What is read of the objects that events tell of. */
+const intentSchema = z.object({ id: name });
+const ofIntentSchema = z.object({ payment_intent: z.union([name, intentSchema]).nullable() });
+const disputeSchema = ofIntentSchema.extend({ id: name, amount: amountSchema, reason: reasonSchema, status: name });
+
+function newsIn(event: unknown): PaymentNews {
+  const { id, type, data } = read(eventSchema, event);
+  const about = aboutOf(type as Stripe.Event['type'], data.object);
   return { id, type, ...(about && { about }) };
 }
 
-function aboutOf(event: Stripe.Event): PaymentNews['about'] {
-  switch (event.type) {
+function aboutOf(type: Stripe.Event['type'], object: unknown): PaymentNews['about'] {
+  switch (type) {
     case 'payment_intent.amount_capturable_updated':
     case 'payment_intent.canceled':
     case 'payment_intent.payment_failed':
     case 'payment_intent.requires_action':
     case 'payment_intent.succeeded':
-      return { providerRef: event.data.object.id };
+      return { providerRef: read(intentSchema, object, OBJECT).id };
     case 'charge.captured':
     case 'charge.expired':
     case 'charge.refunded':
@@ -45,18 +55,32 @@ function aboutOf(event: Stripe.Event): PaymentNews['about'] {
     case 'refund.created':
     case 'refund.failed':
     case 'refund.updated':
-      return intentOf(event.data.object);
+      return intentOf(read(ofIntentSchema, object, OBJECT));
     case 'charge.dispute.created':
     case 'charge.dispute.updated':
     case 'charge.dispute.closed':
-      return disputed(event.data.object);
+      return disputed(read(disputeSchema, object, OBJECT));
     default:
       return undefined;
   }
 }
 
-function disputed(dispute: Stripe.Dispute): PaymentNews['about'] {
+function disputed(dispute: z.output<typeof disputeSchema>): PaymentNews['about'] {
   const about = intentOf(dispute);
   const fact = disputeIn(dispute);
   return about && { ...about, ...(fact && { dispute: fact }) };
+}
+
+/** Where the object is in an event. */
+const OBJECT = '/data/object';
+
+function read<T>(schema: z.ZodType<T>, value: unknown, at = ''): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  throw invalid([at, ...path].join('/'), message);
+}
+
+function invalid(pointer: string, detail: string): Problem {
+  return new Problem('invalid_request', `${pointer || 'The event'}: ${detail}`, { errors: [{ pointer, detail }] });
 }

@@ -379,6 +379,23 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(shop.told).to.deep.equal([]);
     });
 
+    it('refuses events whose object lacks what is read of it, and says where', async () => {
+      const dispute = { id: 'dp_1', payment_intent: 'pi_1', amount: 500, reason: 'fraudulent', status: 'lost' };
+      const broken = [
+        ['payment_intent.succeeded', {}, '/data/object/id'],
+        ['charge.refunded', {}, '/data/object/payment_intent'],
+        ['refund.updated', 'a string', '/data/object'],
+        ['charge.dispute.created', { ...dispute, status: undefined }, '/data/object/status'],
+        ['charge.dispute.closed', { ...dispute, amount: '5' }, '/data/object/amount'],
+      ] as const;
+      for (const [type, object, pointer] of broken) {
+        const event = signed(shop.stripe, shop.secret, { id: 'evt_1', type, data: { object } });
+        const { extra } = await problemOf(shop.receive(event), 'invalid_request');
+        expect(extra.errors, type).to.have.nested.property('[0].pointer', pointer);
+      }
+      expect(shop.told).to.deep.equal([]);
+    });
+
     it('acknowledges and counts what it does nothing with', async () => {
       await shop.stripe.customers.create({ metadata: { mark } });
       await shop.stripe.paymentIntents.create({
