@@ -84,6 +84,14 @@ export class CommitTooLarge extends Problem {
   }
 }
 
+/** A read model does not show in time what the caller has seen; it catches up by itself. */
+export class NotYetVisible extends Unavailable {
+  override name = 'NotYetVisible';
+  constructor(model: string) {
+    super(model, 'does not show yet what the Consistency-Token names.');
+  }
+}
+
 export class ClockSkew extends Unavailable {
   override name = 'ClockSkew';
   constructor(engine: string, skewMs: number, limitMs: number) {

@@ -7,7 +7,7 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
 import { createMemoryIdempotency } from '../idempotency/memory.js';
 import { RUN_LEASE_MS } from '../idempotency/port.js';
 import { createApp } from './app.js';
@@ -370,6 +370,16 @@ describe('the HTTP surface', () => {
       expect(answer.headers.get('retry-after')).to.equal('3');
       expect(answer.text).not.to.contain('10.0.0.7');
       expect(logged.join()).to.contain('10.0.0.7');
+    });
+
+    it('as not yet visible, with what to do, and without calling an engine away', async () => {
+      act = async () => {
+        throw new NotYetVisible('The order list');
+      };
+      const answer = await refused('/v1/baskets', { as: 'alice', json: { lines: [] } }, 503, 'unavailable');
+      expect(answer.headers.get('retry-after')).to.equal('1');
+      expect(answer.body.detail).to.include('does not show yet').and.to.include('Prefer: wait=N');
+      expect(logged.join()).to.contain('is behind').and.not.to.contain('away');
     });
 
     it('as a fault of ours that is logged under the request id, and says nothing else', async () => {

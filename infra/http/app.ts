@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { NotYetVisible } from '../../domain/kernel/errors.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
 import { answerOfProblem, finish } from './answer.js';
@@ -115,6 +116,7 @@ function answerErrors(log: Logger): ErrorRequestHandler {
     const problem = toHttpProblem(error);
     const at = { err: error, requestId, method: req.method, path: instance };
     if (problem.code === 'internal_error') log.error(at, 'a request failed by a fault of ours');
+    else if (error instanceof NotYetVisible) log.warn(at, 'a read model is behind what a caller has seen');
     else if (problem.code === 'unavailable') log.warn(at, 'a request found an engine away');
     if (res.headersSent) res.destroy();
     else finish(res, answerOfProblem(problem, instance));

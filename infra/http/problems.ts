@@ -1,6 +1,6 @@
 // Problem documents (RFC 9457): which status and title each code has, and how any error becomes one.
-import { Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
-import { MAX_BODY_BYTES } from './limits.js';
+import { NotYetVisible, Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
+import { MAX_BODY_BYTES, MAX_WAIT_MS } from './limits.js';
 
 /** The codes of the API and those of HTTP itself. */
 export type HttpProblemCode =
@@ -68,7 +68,10 @@ export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
 export function toHttpProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof Unavailable) {
-    const detail = `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
+    const detail =
+      error instanceof NotYetVisible
+        ? `${error.engine} does not show yet what the Consistency-Token names. Repeat the request, or let it wait longer by Prefer: wait=N, up to ${MAX_WAIT_MS / 1000} seconds.`
+        : `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
     return new HttpProblem('unavailable', detail, { 'Retry-After': String(error.retryAfter) });
   }
   if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);

@@ -1,14 +1,14 @@
 // A query answers once its read model shows what the caller has seen.
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { NotYetVisible } from '../../domain/kernel/errors.js';
 import type { Visibility } from '../../projections/visibility.js';
 
-/** Throws `unavailable` if the model does not catch up in the time that the caller gives it. */
+/** Throws `NotYetVisible` if the model does not catch up in the time that the caller gives it. */
 export async function caughtUp(
   model: string,
   visibility: Visibility,
   { seen, waitMs }: Pick<EndpointRequest, 'seen' | 'waitMs'>,
 ): Promise<void> {
   if (await visibility.wait(seen, waitMs)) return;
-  throw new Unavailable(model, 'does not show yet what the Consistency-Token names.');
+  throw new NotYetVisible(model);
 }
