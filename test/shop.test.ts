@@ -214,6 +214,20 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await keeper.get(path)).body.brand).to.equal('Folio');
   });
 
+  it('refuses to cancel an order that has changed since it was read', async () => {
+    const { sku } = await newProduct({});
+    const guest = await shop.guest();
+    const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
+    const path = `/v1/orders/${placed.id}`;
+    const read = await guest.get(path);
+    const tag = { 'If-Match': read.headers.get('etag')! };
+    expect(tag).to.deep.equal({ 'If-Match': `"v${placed.version}"` });
+    await support.post(`${path}/hold`, { reason: 'address' });
+    expectProblem(await guest.post(`${path}/cancel`, {}, tag), 412, 'version_mismatch');
+    const now = { 'If-Match': (await support.get(path)).headers.get('etag')! };
+    expect((await support.post(`${path}/cancel`, {}, now)).status).to.equal(200);
+  });
+
   it('lets everybody do what their role allows, and nothing else', async () => {
     const anybody = shop.anybody();
     const guest = await shop.guest();

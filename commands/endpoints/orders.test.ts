@@ -185,11 +185,13 @@ describe('What becomes of an order', () => {
     });
 
     it('not before it is resumed, if it is held', async () => {
-      const change = (word: string, body?: object) =>
-        shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, body });
-      expect((await change('hold', { reason: 'address' })).body.held).to.equal(true);
+      const change = (word: string, call: object) =>
+        shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, ...call });
+      const held = await change('hold', { body: { reason: 'address' } });
+      expect(held.body.held).to.equal(true);
       await problemOf(send(), 'conflict');
-      expect((await change('resume')).body.held).to.equal(undefined);
+      await problemOf(change('resume', { expectedVersion: held.version! - 1 }), 'version_mismatch');
+      expect((await change('resume', { expectedVersion: held.version })).body.held).to.equal(undefined);
       expect((await send()).body.status).to.equal('dispatched');
     });
   });

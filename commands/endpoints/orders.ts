@@ -121,7 +121,8 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
   }
 
   async function shown(orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
-    return { status: 200, body: await orders.byId(orderId), seen };
+    const view = (await orders.byId(orderId))!;
+    return { status: 200, body: view, version: view.version, seen };
   }
 
   return [

@@ -45,6 +45,9 @@ export const orderViewSchema = z
   .strictObject({
     id: z.string().meta({ example: 'order_536365' }),
     number: z.string().meta({ description: 'What people call it', example: '536365' }),
+    version: z
+      .int()
+      .meta({ description: 'Of the order itself, without its payment: the ETag that `If-Match` understands' }),
     status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled']),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
     paymentStatus: z

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { type ShipmentCommand, shipment } from '../../domain/fulfilment/shipment.js';
+import { orderEvents } from '../../domain/order/events.js';
 import { type OrderCommand, order, orderLines } from '../../domain/order/order.js';
 import { orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -196,6 +197,7 @@ describe('The orders read model', () => {
       id: ID,
       number: '536365',
       paymentId: 'payment_536365',
+      version: 2,
       status: 'confirmed',
       paymentStatus: 'authorised',
       fulfilmentStatus: 'not_fulfilled',
@@ -270,6 +272,19 @@ describe('The orders read model', () => {
     ];
     expect(wordsAfter([authorise, authorised, ...voided])).to.include('payment_voided');
     expect(wordsAfter(voided)).to.deep.equal(['placed', 'rejected']);
+  });
+
+  it('has the version that its order has, whatever happened last', () => {
+    expect(orders.on).to.include.keys(Object.keys(orderEvents));
+    const { histories, view } = eventful();
+    expect(view.version).to.equal(histories[0]!.length);
+    const { view: settled } = outcomeOf([
+      { type: 'ConfirmOrder' },
+      { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(4) },
+      { type: 'RequestCollection', collectionId: 'collection_1' },
+      { type: 'SettleOperation', operationId: 'shipment_1' },
+    ]);
+    expect(settled.version).to.equal(5);
   });
 
   it('ends in the same document whatever order the streams arrive in', () => {

@@ -3,6 +3,7 @@ import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.
 import type { RequestedUnits } from '../../domain/fulfilment/return.js';
 import { shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import type { Address } from '../../domain/kernel/address.js';
+import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
@@ -22,6 +23,7 @@ interface Happened {
 interface OrderPart {
   id: string;
   number: string;
+  version: number;
   status: OrderView['status'];
   held?: boolean;
   paymentId: string;
@@ -156,21 +158,17 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     ['customerId', 'placedAt', 'id'],
   ],
   on: {
-    OrderPlaced: {
-      keys: orderOf,
-      evolve(before, { occurredAt, data }) {
-        const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
-        return {
-          ...before,
-          ...(placed as Omit<OrderPart, 'id' | 'status' | 'placedAt' | 'lines' | 'timeline'>),
-          id: orderId,
-          status: 'placed',
-          placedAt: occurredAt,
-          lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0, returned: 0 })),
-          timeline: [{ at: occurredAt, what: 'placed' }],
-        };
-      },
-    },
+    OrderPlaced: changes<EventOf<'OrderPlaced'>>((_, { occurredAt, data }) => {
+      const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
+      return {
+        ...(placed as Omit<OrderPart, 'id' | 'version' | 'status' | 'placedAt' | 'lines' | 'timeline'>),
+        id: orderId,
+        status: 'placed',
+        placedAt: occurredAt,
+        lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0, returned: 0 })),
+        timeline: [{ at: occurredAt, what: 'placed' }],
+      };
+    }),
     OrderConfirmed: becomes('confirmed'),
     OrderRejected: becomes('rejected'),
     OrderExpired: becomes('expired'),
@@ -183,10 +181,9 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
       operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
     })),
     OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>('lines_cancelled', counted('cancelled')),
-    OrderReturned: {
-      keys: orderOf,
-      evolve: (before, event) => ({ ...before, ...counted('returned')(before!, event) }),
-    },
+    OrderReturned: changes<EventOf<'OrderReturned'>>(counted('returned')),
+    CollectionRequested: changes(() => ({})),
+    OrderSettled: changes(() => ({})),
 
     AuthorisationRequested: paid(),
     PaymentIntentOpened: paid(),
@@ -234,13 +231,19 @@ function happens<E extends OrderEvent>(
   what: OrderStep,
   change: (before: OrderDocument, event: E) => Partial<OrderPart>,
 ): Handler<OrderDocument, E> {
+  return changes((before, event) => ({
+    ...change(before, event),
+    timeline: [...before.timeline!, { at: event.occurredAt, what }],
+  }));
+}
+
+/** Every event of order# makes another version of the order, even one that changes nothing that is shown. */
+function changes<E extends OrderEvent>(
+  change: (before: OrderDocument, event: RecordedEvent<E>) => Partial<OrderPart>,
+): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
-    evolve: (before, event) => ({
-      ...before,
-      ...change(before!, event),
-      timeline: [...before!.timeline!, { at: event.occurredAt, what }],
-    }),
+    evolve: (before, event) => ({ ...before, ...change(before ?? {}, event), version: event.version }),
   };
 }
 

@@ -60,7 +60,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
         if (!order || (owner !== undefined && order.customerId !== owner)) {
           throw new Problem('not_found', `There is no ${id}.`);
         }
-        return { status: 200, body: await openedOrder(order, personal) };
+        return { status: 200, body: await openedOrder(order, personal), version: order.version };
       },
     }),
   ] as Endpoint[];

@@ -32,6 +32,7 @@ const opened: Record<string, unknown> = {
 const order = (name: string, customerId: string): SealedOrderView => ({
   id: `order_${name}`,
   number: name,
+  version: 3,
   status: 'confirmed',
   paymentStatus: 'authorised',
   fulfilmentStatus: 'not_fulfilled',
@@ -204,6 +205,7 @@ describe('The query endpoints', () => {
   it('open what is sealed for those who may see it, and leave out what is forgotten', async () => {
     const shown = await call('get /v1/orders/order_3', { caller: ADA });
     expect(shown.body).to.deep.include({ email: 'ada@example.com', shippingAddress: ADDRESS });
+    expect(shown.version).to.equal(3);
     forgotten = true;
     const { body } = await call('get /v1/orders/order_3', { caller: SUPPORT });
     expect(body).not.to.have.any.keys('email', 'shippingAddress');
