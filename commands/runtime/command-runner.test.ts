@@ -179,9 +179,11 @@ describe('The command runner', () => {
   it('refuses a command for another version than the stream is at', async () => {
     const { runner } = world();
     const { position } = await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 }));
-    expect(await codeOf(runner.execute(purse, stream, spend(1), meta({ expectedVersion: 0 })))).to.equal(
-      'version_mismatch',
-    );
+    const refusal = await runner
+      .execute(purse, stream, spend(1), meta({ expectedVersion: 0 }))
+      .catch((thrown) => thrown);
+    expect(refusal).to.include({ code: 'version_mismatch', message: 'It is at version 1, not 0; read it again.' });
+    expect(refusal.extra).to.deep.equal({ version: 1 });
     await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version }));
   });
 

@@ -201,7 +201,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     if (known.recent.has(meta.id) || draft.commandIds.includes(meta.id)) return { repeated: true };
     if (meta.expectedVersion !== undefined && meta.expectedVersion !== draft.version) {
       draft.unproven = true;
-      const detail = `${stream} is at version ${draft.version}, not ${meta.expectedVersion}; read it again.`;
+      const detail = `It is at version ${draft.version}, not ${meta.expectedVersion}; read it again.`;
       return { error: new Problem('version_mismatch', detail, { version: draft.version }) };
     }
 
