@@ -81,6 +81,7 @@ describe('The program', function () {
     const parent = await freshFolder();
     const typo = join(parent, 'typo');
     await refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/);
+    await refused(['reconcile', '--data', typo], 2, /--data: there is no folder .*typo/);
     await refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/);
     await refused(['token', '--role', 'ops'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo });
     const { stdout } = await commerce(['doctor', '--json', '--data', typo]);

@@ -1,6 +1,7 @@
 // The options that commands share, and the configuration they give.
 import { type Command, Option } from 'commander';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
+import { engineAddresses } from '../infra/engines/addresses.js';
 import { nearest } from './data-folder.js';
 
 export const DEFAULT_PORT = 3000;
@@ -27,6 +28,14 @@ export function configOf(options: CommonOptions): Config {
   const found = nearest(config.dataDir);
   if (found.isFolder) return config;
   throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is no folder; name one` }], flags);
+}
+
+/** For commands that look at a shop that is there; its data may all be elsewhere. */
+export async function configOfShop(options: CommonOptions): Promise<Config> {
+  const config = configOf(options);
+  const isElsewhere = config.masterKey !== undefined && (await engineAddresses()).databaseUrl !== undefined;
+  if (!isElsewhere) requireDataFolder(config, options);
+  return config;
 }
 
 /** Without this, a mistyped folder would be made, and be found empty. */

@@ -5,7 +5,7 @@ import { type Difference, type Reconciliation, reconcile } from '../../commands/
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER } from '../../infra/modules/tokens.js';
-import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 
 const FOUND_A_VIOLATION = 3;
 const DAY_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export function reconcileCommand(): Command {
     .option('--days <n>', 'payments of the last so many days', positive, 7)
     .option('--repair', 'record what Stripe knows, and let go of what is held for nothing')
     .action(async (options: Options) => {
-      const shop = await openShop(configOf(options), { tell: console.error });
+      const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
         const { name, books } = await shop.get(PAYMENT_SERVICE);
         if (!books) {

@@ -3,11 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
-import { engineAddresses } from '../../infra/engines/addresses.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { READ_MODELS } from '../../infra/modules/tokens.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
-import { type CommonOptions, configOf, requireDataFolder, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 
 const WATCH_EVERY_MS = 2_000;
@@ -17,9 +16,7 @@ export function statusCommand(): Command {
     .description('show each projection: version, position, lag, quarantine')
     .option('--watch', 'show it again every two seconds, until Ctrl-C')
     .action(async (options: CommonOptions & { watch?: boolean }) => {
-      const config = configOf(options);
-      if (!(await engineAddresses()).databaseUrl) requireDataFolder(config, options);
-      const shop = await openShop(config, { tell: console.error });
+      const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
         const { projectors } = await shop.get(READ_MODELS);
         const stop = options.watch ? stopSignal() : undefined;
