@@ -50,7 +50,6 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       body: z.strictObject({ paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }) }),
       answers: { 201: savedMethod },
       problems: ['payment_declined'],
-      problems: ['payment_declined'],
       async handle({ caller, body, command }) {
         return { status: 201, body: await methods.save(customerOf(caller), body.paymentMethod, command()) };
       },
