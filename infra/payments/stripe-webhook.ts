@@ -19,9 +19,7 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
     } catch (error) {
       const isForged = error instanceof Stripe.errors.StripeSignatureVerificationError || error instanceof SyntaxError;
       if (!isForged) throw error;
-      const detail = `is not by Stripe with this shop's secret, or is too old`;
-      const errors = [{ pointer: STRIPE_SIGNATURE, detail }];
-      throw new Problem('invalid_request', `${STRIPE_SIGNATURE} ${detail}.`, { errors });
+      throw invalid(STRIPE_SIGNATURE, `is not by Stripe with this shop's secret, or is too old`);
     }
   }
 }
