@@ -62,6 +62,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
       body: view,
+      ...(view && { version: view.version }),
       headers: { Location: `/v1/orders/${orderId}` },
       seen: written,
     };
