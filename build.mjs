@@ -1,10 +1,10 @@
 // Builds the program into dist/: one file per module, unchanged outputs left alone, so that a build
 // beside a running program disturbs nothing and a second build costs a fraction of a second.
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { build, stop } from 'esbuild';
 
-/** What earlier builds have left may still be loaded by a program that runs, but not for ever. */
+/** What no build has made for so long is deleted; before, a program that runs may still load it. */
 const KEEP_OLD_MS = 24 * 60 * 60_000;
 
 const { outputFiles } = await build({
@@ -23,7 +23,10 @@ const { outputFiles } = await build({
 
 for (const { path, contents } of outputFiles) {
   const current = await readFile(path).catch(() => undefined);
-  if (current?.equals(contents)) continue;
+  if (current?.equals(contents)) {
+    await utimes(path, new Date(), new Date());
+    continue;
+  }
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.${process.pid}`, contents);
   await rename(`${path}.${process.pid}`, path);

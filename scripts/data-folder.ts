@@ -6,11 +6,12 @@ import { ClosedFolder } from '../infra/engines/errors.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
-/** A log of this name is the first file in a folder of the embedded Postgres. */
+/** In the folder `postgres`, which is ours if it has our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';
 const POSTGRES_ENTRY = /^(postgres\.log|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
 
+/** Paths from the data folder. */
 export interface FolderEntries {
   own: string[];
   foreign: string[];
@@ -21,15 +22,13 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
   const entries: FolderEntries = { own: [], foreign: [] };
   const names = await namesIn(folder);
   for (const name of names ?? []) {
-    const isOwn = KEY_FILE.test(name) || (name === POSTGRES && (await isOwnPostgres(join(folder, name))));
-    entries[isOwn ? 'own' : 'foreign'].push(name);
+    const inner = name === POSTGRES ? await namesIn(join(folder, name)) : undefined;
+    const isOurs = inner?.includes(POSTGRES_LOG) || names!.some((other) => KEY_FILE.test(other));
+    for (const entry of inner ?? [])
+      entries[isOurs && POSTGRES_ENTRY.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
+    if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
   }
   return names && entries;
-}
-
-async function isOwnPostgres(folder: string): Promise<boolean> {
-  const names = (await namesIn(folder)) ?? [];
-  return names.includes(POSTGRES_LOG) && names.every((name) => POSTGRES_ENTRY.test(name));
 }
 
 async function namesIn(folder: string): Promise<string[] | undefined> {

@@ -30,17 +30,12 @@ export function configOf(options: CommonOptions): Config {
   throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is no folder; name one` }], flags);
 }
 
-/** For commands that look at a shop that is there; its data may all be elsewhere. */
+/** For commands that look at a shop that is there; its data may all be elsewhere. Otherwise a mistyped folder would be made, and be found empty. */
 export async function configOfShop(options: CommonOptions): Promise<Config> {
   const config = configOf(options);
+  const { dataDir } = config;
   const isElsewhere = config.masterKey !== undefined && (await engineAddresses()).databaseUrl !== undefined;
-  if (!isElsewhere) requireDataFolder(config, options);
-  return config;
-}
-
-/** Without this, a mistyped folder would be made, and be found empty. */
-export function requireDataFolder({ dataDir }: Config, options: CommonOptions): void {
-  if (nearest(dataDir).path === dataDir) return;
+  if (isElsewhere || nearest(dataDir).path === dataDir) return config;
   const message = `there is no folder ${dataDir}; name the one that \`start\` uses, or run \`start\` first`;
   throw refusal([{ setting: 'COMMERCE_DATA', message }], flagsOf(options));
 }

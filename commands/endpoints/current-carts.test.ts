@@ -171,11 +171,13 @@ describe('The cart that a customer fills now', () => {
   });
 
   it('gets what fits of several, the last one first, and the customer is told of the rest', async () => {
+    const oldest = await fillFor(GUEST, { CUP: 2 });
     await priceInEuro('CUP');
     const euro = await fillFor(GUEST, { CUP: 1 }, 'EUR');
     await fillFor(GUEST, { MUG: 1 });
     await problemOf(merge(), 'rule_violated');
-    expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 1 });
+    expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 1, CUP: 2 });
+    expect((await shop.call(`get /v1/carts/${oldest}`, { caller: GUEST })).body.status).to.equal('merged');
     expect((await shop.call(`get /v1/carts/${euro}`, { caller: GUEST })).body.status).to.equal('open');
   });
 

@@ -48,7 +48,14 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     const filled = carts.filter((guest) => isOpen(guest) && guest.lines.length > 0).reverse();
     if (filled.length === 0) return answer(own);
     const cartId = own?.state.cartId ?? (await createFor(filled[0]!, request));
-    for (const guest of filled) await bringOver(guest.cartId, cartId, request);
+    const refusals: unknown[] = [];
+    for (const guest of filled) {
+      await bringOver(guest.cartId, cartId, request).catch((error) => {
+        if (!isProblem(error, 'rule_violated')) throw error;
+        refusals.push(error); // the other carts may fit
+      });
+    }
+    if (refusals.length > 0) throw refusals[0];
     return answer(await load(cartId));
   }
 

@@ -47,7 +47,7 @@ const returnAnswer = z
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
     refund: moneySchema.optional().meta({
       description:
-        'What is given back for it: less than was paid, if some of that was given back before. Absent until it is known',
+        'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
     }),
   })
   .meta({ id: 'Return' });

@@ -64,11 +64,10 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
       lines.map(({ sku }) => sku),
       currency,
     );
-    return lines.map(({ id, sku, title, quantity }) => {
-      const offer = offers.get(sku);
-      if (!offer) throw new Problem('rule_violated', `${sku} is not sold in ${currency} now; remove line ${id}.`);
-      const { title: _, unitPrice, ...taxedAndSent } = offer;
-      return { id, sku, title, quantity, unitPrice: unitPrice.amount, ...taxedAndSent };
+    return lines.map((line) => {
+      const offer = offers.get(line.sku);
+      if (offer) return { ...line, unitPrice: offer.unitPrice.amount };
+      throw new Problem('rule_violated', `${line.sku} is not sold in ${currency} now; remove line ${line.id}.`);
     });
   }
 }
@@ -83,10 +82,10 @@ function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPr
   const changes = acceptPrices ? [] : changesOf(cart, present);
   const isMore = was !== undefined && now.amount > was.amount;
   if (changes.length === 0 && !isMore) return;
-  const detail =
-    changes.length > 0
-      ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed; acceptPrices takes it.`
-      : 'It costs more now; ask with the total that it has now.';
+  const told =
+    changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'It costs more now';
+  const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the total that it has now'] : [])];
+  const detail = `${told}; ask with ${mend.join(' and ')} to take it.`;
   throw new Problem('price_changed', detail, { changes, total: { ...(was && { was }), now } });
 }
 

@@ -59,7 +59,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const guestCarts = createGuestCarts({ runner });
   const prices = createPrices({ runner, skuOwners });
   const tariffs = createTariffs({ runner, clock });
-  const quotes = createCartQuotes({ tariffs, personal, clock });
+  const quotes = createCartQuotes({ prices, tariffs, personal, clock });
   const coupons = createUsableCoupons({ runner, clock });
   const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });

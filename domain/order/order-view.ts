@@ -122,7 +122,7 @@ export const orderViewSchema = z
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
         refund: moneySchema.optional().meta({
           description:
-            'What is given back for it: less than was paid, if some of that was given back before. Absent until it is known',
+            'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
         }),
       }),
     ),

@@ -17,8 +17,8 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
     try {
       return stripe.webhooks.constructEvent(Buffer.from(body), signature, secret);
     } catch (error) {
-      const isForged = error instanceof Stripe.errors.StripeSignatureVerificationError || error instanceof SyntaxError;
-      if (!isForged) throw error;
+      if (error instanceof SyntaxError) throw invalid('', 'is not JSON');
+      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
       throw invalid(STRIPE_SIGNATURE, `is not by Stripe with this shop's secret, or is too old`);
     }
   }

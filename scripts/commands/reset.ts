@@ -49,8 +49,9 @@ async function ask(command: Command, question: string): Promise<void> {
 }
 
 async function deleteOwn(dataDir: string, own: readonly string[]): Promise<void> {
-  for (const name of own) await rm(join(dataDir, name), { recursive: true });
-  await rmdir(dataDir).catch(() => {}); // stays if it is a link, a mount, or holds what is not ours
+  for (const path of own) await rm(join(dataDir, path), { recursive: true });
+  // Stays if it is a link, a mount, or holds what is not ours.
+  for (const folder of [join(dataDir, 'postgres'), dataDir]) await rmdir(folder).catch(() => {});
 }
 
 function report(dataDir: string, own: readonly string[], foreign: readonly string[]): string {
