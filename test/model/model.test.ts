@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type History, histories, playInMemory } from './history.js';
 
 /** As many as fit two minutes of two quiet cores. */
-const HISTORIES = 1_000;
+const HISTORIES = 2_500;
 const SEED_OF_EVERY_DAY = 2026;
 const TIMEOUT_MS = 15 * 60_000;
 const PROGRESS_EVERY = 500;
