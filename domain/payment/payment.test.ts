@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
-import { authorisationsOf, isPaidAhead, lapsedOf, paidFor, refundId } from './ledger.js';
+import { authorisationsOf, givenFor, isPaidAhead, lapsedOf, paidFor, refundId } from './ledger.js';
 import {
   capturedOf,
   heldOf,
@@ -601,6 +601,10 @@ describe('A payment', () => {
     expect(paid(...isCaptured, refundRequested)).to.equal(400, 'a refund for another reason is beside it');
     expect(paid(...isCaptured, refundRequested, givenBack)).to.equal(300);
     expect(paid(...isCaptured, givenBack, cameBack)).to.equal(400);
+    const back = (...history: PaymentEvent[]) => givenFor(given(history).state!, 'return_1');
+    expect(back(...isCaptured, refundRequested)).to.equal(undefined);
+    expect(back(...isCaptured, givenBack)).to.equal(100);
+    expect(back(...isCaptured, givenBack, cameBack)).to.equal(0);
   });
 
   it('has a status that follows from its ledger', () => {

@@ -332,6 +332,26 @@ describe('The settlement of a return', () => {
     expect(settlementSteps(made, made.unsettled[0]!, ledger).at(-1)!.commands).to.deep.equal([]);
   });
 
+  it('lets go of what could not be had once all that it was held for is back, and of nothing else', () => {
+    const returnCup: OrderCommand = { ...returnMug, lines: [{ lineId: '2', quantity: 1 }], returnId: 'return_2' };
+    const returnBoth: OrderCommand = { ...returnMug, lines: [...mug, { lineId: '2', quantity: 1 }] };
+    const letGoOf = (commands: OrderCommand[], ...lost: string[]) => {
+      const { order: made, payment: ledger } = worldOf(commands);
+      const captures = ledger.captures.map((one) =>
+        lost.includes(one.operationId) ? { ...one, status: 'failed' as const } : one,
+      );
+      const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures, refunds: [] });
+      return steps.at(-1)!.commands.filter(({ command }) => command.type === 'RequestVoid');
+    };
+    const second = 'shipment_2/capture';
+    expect(
+      letGoOf([sendMug, sendRest, returnBoth], second).map(({ stream, command }) => [stream, command]),
+    ).to.deep.equal([voidOf('return_1')]);
+    expect(letGoOf([sendMug, sendRest, returnMug], second), 'the cup is still to be paid').to.deep.equal([]);
+    expect(letGoOf([sendMug, returnMug]), 'the rest is still to be sent').to.deep.equal([]);
+    expect(letGoOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
+  });
+
   it('records at once as given back what somebody else gives back', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const external: Payment = { ...ledger, authorisation: { ...ledger.authorisation!, provider: 'external' } };

@@ -1,0 +1,12 @@
+import { expect } from 'chai';
+import { countrySchema } from './country.js';
+
+describe('A country', () => {
+  it('is one that ISO knows, in two capital letters; one that is none is told once', () => {
+    for (const code of ['GB', 'AD', 'ZW']) expect(countrySchema.parse(code)).to.equal(code);
+    for (const code of ['ZZ', 'gb', 'GBR', '']) {
+      const messages = countrySchema.safeParse(code).error!.issues.map(({ message }) => message);
+      expect(messages, code).to.deep.equal(['must be an ISO 3166-1 alpha-2 code such as GB']);
+    }
+  });
+});
