@@ -11,11 +11,10 @@ const FORMAT = '1';
 const NOTHING_SEEN: SeenCommits = new Map();
 const NOTHING_SEEN_TOKEN = Buffer.from(FORMAT).toString('base64url');
 
-/** base64url of `1 <stream> <commitNo> <stream> <commitNo> …`; stream ids hold no spaces. */
+/** base64url of `1 <stream> <commitNo> <stream> <commitNo> …`; stream ids hold no spaces. Of an empty stream nothing was seen. */
 export function encodeToken(seen: SeenCommits): string {
-  if (seen.size === 0) return NOTHING_SEEN_TOKEN;
   let text = FORMAT;
-  for (const [stream, commitNo] of seen) text += ` ${stream} ${commitNo}`;
+  for (const [stream, commitNo] of seen) if (commitNo > 0) text += ` ${stream} ${commitNo}`;
   return Buffer.from(text).toString('base64url');
 }
 
