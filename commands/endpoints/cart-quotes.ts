@@ -31,7 +31,7 @@ export interface CartQuotesDeps {
 export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuotesDeps): CartQuotes {
   async function requestFor({ shippingAddress, ...cart }: Costing): Promise<QuoteRequest & { address?: Address }> {
     const [lines, tables, address] = await Promise.all([
-      presentLines(cart),
+      asSoldNow(cart),
       tariffs.current(),
       shippingAddress && personal.open<Address>(shippingAddress),
     ]);
@@ -39,7 +39,7 @@ export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuote
   }
 
   /** Taxed and weighed as what is sold now; what is not sold any more, as it was when it came into the cart. */
-  async function presentLines({ lines, currency }: Pick<Costing, 'lines' | 'currency'>): Promise<Cart['lines']> {
+  async function asSoldNow({ lines, currency }: Pick<Costing, 'lines' | 'currency'>): Promise<Cart['lines']> {
     const offers = await prices.of(
       lines.map(({ sku }) => sku),
       currency,
