@@ -204,12 +204,12 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
   });
 
   const readModels = [
-    { engine: 'Redis', proxy: 'redis', projection: 'product-page_v1', query: () => product.path },
-    { engine: 'MongoDB', proxy: 'mongodb', projection: 'catalogue_v1', query: () => '/v1/products?category=tests' },
+    { engine: 'Redis', proxy: 'redis', projection: 'product-page_v2', query: () => product.path },
+    { engine: 'MongoDB', proxy: 'mongodb', projection: 'catalogue_v2', query: () => '/v1/products?category=tests' },
     {
       engine: 'OpenSearch',
       proxy: 'opensearch',
-      projection: 'product-search_v1',
+      projection: 'product-search_v2',
       query: () => `/v1/search?q=${product.sku}`,
     },
   ] as const;

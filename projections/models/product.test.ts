@@ -54,6 +54,7 @@ describe('The product read models', () => {
   it('show a product with its prices and where there is stock', () => {
     expect(productView(project(catalogue, histories.flat()).get(ID)!)).to.deep.equal({
       id: ID,
+      version: mug.length,
       status: 'published',
       title: 'Blue mug',
       brand: 'Acme',

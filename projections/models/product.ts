@@ -14,6 +14,7 @@ interface StoredVariant extends Omit<Variant, 'options'> {
 /** The part of product#; absent if stock was heard of first. */
 interface ProductPart extends Omit<ProductDetails, 'attributes'> {
   id: string;
+  version: number;
   status: Product['status'];
   attributes?: Entries<string | number | boolean>;
   variants: readonly StoredVariant[];
@@ -27,6 +28,8 @@ export type ProductDocument = Partial<ProductPart> & {
 /** What callers see of a product. */
 export interface ProductView extends ProductDetails {
   id: string;
+  /** Of its stream; what stock does to it does not count. */
+  version: number;
   status: Product['status'];
   variants: (Variant & { inStock: boolean })[];
 }
@@ -35,9 +38,10 @@ export interface ProductView extends ProductDetails {
 export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
   if (!isWhole(part)) return undefined;
   const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
-  const { id, status, title, description, brand, categories, attributes, taxCategory, variants } = part;
+  const { id, version, status, title, description, brand, categories, attributes, taxCategory, variants } = part;
   return {
     id,
+    version,
     status,
     title,
     ...(description !== undefined && { description }),
@@ -63,11 +67,23 @@ export function productProjection<D extends ProductDocument = ProductDocument>(
   { name, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'fields' | 'indexes'>,
   derive: (document: ProductDocument) => D = (document) => document as D,
 ): Projection<D, ProductModelEvent> {
-  const on = Object.entries(handlers).map(([type, handler]) => [type, deriving(handler as AnyHandler, derive)]);
-  return { name, version: 1, categories: ['product', 'stock'], fields, indexes, on: Object.fromEntries(on) };
+  const handlers = { ...mapped(productHandlers, versioned), ...stockHandlers };
+  const on = mapped(handlers, (handler) => deriving(handler, derive)) as Projection<D, ProductModelEvent>['on'];
+  return { name, version: 2, categories: ['product', 'stock'], fields, indexes, on };
 }
 
 type AnyHandler = Handler<ProductDocument, ProductModelEvent>;
+
+function mapped(handlers: ProductHandlers, change: (handler: AnyHandler) => AnyHandler): ProductHandlers {
+  return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, change(handler as AnyHandler)]));
+}
+
+function versioned({ keys, evolve }: AnyHandler): AnyHandler {
+  return {
+    keys,
+    evolve: (before, event, key, at) => ({ ...evolve(before, event, key, at), version: event.version }),
+  };
+}
 
 function deriving({ keys, evolve }: AnyHandler, derive: (document: ProductDocument) => ProductDocument): AnyHandler {
   return {
@@ -81,7 +97,7 @@ function deriving({ keys, evolve }: AnyHandler, derive: (document: ProductDocume
 
 const keys = ({ data }: { data: { productId: string } }): readonly string[] => [data.productId];
 
-const handlers: ProductHandlers = {
+const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
   ProductDrafted: {
     keys,
     evolve(before, { data: { productId, ...details } }) {
@@ -115,6 +131,9 @@ const handlers: ProductHandlers = {
   ProductPublished: { keys, evolve: (before) => ({ ...before, status: 'published' }) },
   ProductUnpublished: { keys, evolve: (before) => ({ ...before, status: 'unpublished' }) },
   ProductDiscontinued: { keys, evolve: (before) => ({ ...before, status: 'discontinued' }) },
+};
+
+const stockHandlers: Omit<ProductHandlers, ProductEvent['type']> = {
   StockReplenished: {
     keys,
     evolve(before, { data }) {

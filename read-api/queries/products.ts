@@ -19,6 +19,7 @@ import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema.meta({ example: 'product_mug' }),
+    version: z.int().meta({ description: 'Counts what happened to the product; its ETag' }),
     status: z.enum(['draft', 'published', 'unpublished', 'discontinued']),
     variants: z.array(variantSchema.extend({ inStock: z.boolean() })),
   })
@@ -101,7 +102,7 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
         if (!product || (product.status !== 'published' && !STAFF.includes(request.caller.role))) {
           throw new Problem('not_found', `There is no ${id}.`);
         }
-        return { status: 200, body: product };
+        return { status: 200, body: product, version: product.version };
       },
     }),
     endpoint({

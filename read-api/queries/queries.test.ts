@@ -14,9 +14,13 @@ import { productQueries } from './products.js';
 import { stockQuery } from './stock.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
-const product = (name: string, status: ProductView['status'] = 'published'): ProductView => {
-  return { id: `product_${name}`, status, title: name, variants: [{ sku: name, prices: [GBP(500)], inStock: true }] };
-};
+const product = (name: string, status: ProductView['status'] = 'published'): ProductView => ({
+  id: `product_${name}`,
+  version: 2,
+  status,
+  title: name,
+  variants: [{ sku: name, prices: [GBP(500)], inStock: true }],
+});
 const products = [product('a'), product('b'), product('c'), product('draft', 'draft')];
 
 const categories = [

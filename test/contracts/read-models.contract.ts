@@ -78,12 +78,14 @@ export function productPageContract(open: Open<ProductPageQueries>): void {
     await show(shop, model);
     expect(await model.queries.byId('product_MUG')).to.deep.equal({
       id: 'product_MUG',
+      version: 3,
       status: 'published',
       title: 'The MUG',
       variants: [{ sku: 'MUG', prices: [GBP(500)], inStock: true }],
     });
     expect(await model.queries.byId('product_CUP')).to.deep.equal({
       id: 'product_CUP',
+      version: 2,
       status: 'draft',
       title: 'CUP',
       categories: ['kitchen'],
