@@ -51,7 +51,6 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
       currency: amount.currency.toLowerCase(),
       capture_method: 'manual',
       allowed_payment_method_types: ['card'],
-      payment_method_options: { card: { request_multicapture: 'if_available' } },
       metadata: { paymentId, orderId, operationId: key },
       ...(customer !== undefined && { customer }),
     };
@@ -65,11 +64,28 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     }
   }
 
+  /** Known from the first confirmation on. */
+  let isPartsRefused = false;
+
+  /** An account whose pricing is without multicapture is refused even what asks for it "if available". */
+  async function confirm(id: string, key: string, params: Stripe.PaymentIntentConfirmParams) {
+    const once = () => paymentIntents.confirm(id, params, { idempotencyKey: `${key}/confirm/once` });
+    if (isPartsRefused) return once();
+    try {
+      return await paymentIntents.confirm(id, { ...params, ...IN_PARTS }, { idempotencyKey: `${key}/confirm` });
+    } catch (error) {
+      if (!isParameterRefused(error)) throw error;
+      const intent = await once();
+      isPartsRefused = true;
+      return intent;
+    }
+  }
+
   async function authorise({ key, method, offSession, providerRef }: AuthorisationRequest) {
     const id = intentOf(providerRef);
     const params = { payment_method: method, expand: ['latest_charge'], ...(offSession && { off_session: true }) };
     try {
-      return decided(await paymentIntents.confirm(id, params, { idempotencyKey: `${key}/confirm` }));
+      return decided(await confirm(id, key, params));
     } catch (error) {
       const refusal = isSpent(error) ? undefined : refusalIn(error);
       if (refusal && refusal.code !== 'payment_intent_unexpected_state') return declined(refusal);
@@ -126,6 +142,14 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
       }
     },
   };
+}
+
+/** Asks that what is held may be captured with each shipment. */
+const IN_PARTS = { payment_method_options: { card: { request_multicapture: 'if_available' } } } as const;
+
+function isParameterRefused(error: unknown): boolean {
+  const { StripeInvalidRequestError } = Stripe.errors;
+  return error instanceof StripeInvalidRequestError && error.code === 'payment_intent_invalid_parameter';
 }
 
 function intentOf(providerRef: string | undefined): string {

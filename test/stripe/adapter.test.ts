@@ -17,9 +17,11 @@ describeOnStripe('The Stripe adapter', (open) => {
   beforeEach(async () => {
     world = await open();
     customers = new Map();
-    provider = createStripeProvider({ stripe: world.stripe, customerRefOf: async (id) => customers.get(id) });
+    provider = createStripeProvider({ stripe: world.stripe, customerRefOf });
   });
   afterEach(() => world.standIn?.stop());
+
+  const customerRefOf = async (id: string) => customers.get(id);
 
   function asked(more: Partial<AuthorisationRequest> = {}): AuthorisationRequest {
     const id = randomUUID();
@@ -54,6 +56,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     paymentId: of.paymentId,
     of,
   });
+  const confirmations = () => world.standIn!.requests.filter(({ path }) => path.endsWith('/confirm')).length;
   const held = (request: AuthorisationRequest) => provider.retrieve!(request);
   const unanswered = (call: Promise<unknown>): Promise<Stripe.errors.StripeError> =>
     call.then(
@@ -173,11 +176,30 @@ describeOnStripe('The Stripe adapter', (open) => {
     });
 
     it('once where the card allows no more', async () => {
-      const { request, answer } = await authorised({ method: 'pm_card_jcb' });
+      const { request, answer } = await authorised({ method: 'pm_card_credit_disableEnterpriseCardFeatures' });
       expect(answer).not.to.have.property('multicapture');
       const capture = { ...operation(request, 'c1'), amount: money(3000), final: true };
       expect(await provider.capture(capture)).to.deep.equal({ status: 'captured' });
       expect((await held(request)).captured).to.equal(3000);
+    });
+
+    it('once for an account that is refused whatever asks for several captures, which it asks for once', async function () {
+      standInOf(world, this).withdrawMulticapture();
+      expect(await provider.authorise(await opened({ method: 'pm_card_visa_chargeDeclined' }))).to.deep.equal({
+        status: 'declined',
+        declineCode: 'generic_decline',
+      });
+      for (const attempts of [2, 1]) {
+        const before = confirmations();
+        const { request, answer } = await authorised();
+        expect(answer).not.to.have.property('multicapture');
+        expect(confirmations() - before).to.equal(attempts);
+        expect(await createStripeProvider({ stripe: world.stripe, customerRefOf }).authorise(request)).to.deep.equal(
+          answer,
+        );
+        const capture = { ...operation(request, 'c1'), amount: money(3000), final: true };
+        expect(await provider.capture(capture)).to.deep.equal({ status: 'captured' });
+      }
     });
 
     it('no more than is held, and nothing that was let go', async () => {

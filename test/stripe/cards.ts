@@ -9,6 +9,8 @@ export interface TestCard {
   /** When the customer must authenticate: always, until the card was set up for later use, or whenever present. */
   authentication?: 'always' | 'until_set_up' | 'when_present';
   refund?: 'pending' | 'fails_later';
+  /** The account may capture in parts, but not of this card. */
+  isCapturedOnce?: true;
 }
 
 const declined = (declineCode: string) => ({ code: 'card_declined', declineCode });
@@ -56,6 +58,7 @@ export const TEST_CARDS: Readonly<Record<string, TestCard>> = {
     authentication: 'always',
     decline: declined('insufficient_funds'),
   },
+  pm_card_credit_disableEnterpriseCardFeatures: { number: '4000008400000076', brand: 'visa', isCapturedOnce: true },
   pm_card_pendingRefund: { number: '4000000000007726', brand: 'visa', refund: 'pending' },
   pm_card_refundFail: { number: '4000000000005126', brand: 'visa', refund: 'fails_later' },
 };
@@ -73,5 +76,5 @@ export function declineMessage({ code, declineCode }: NonNullable<TestCard['decl
   return MESSAGES[declineCode ?? code] ?? MESSAGES[code] ?? 'Your card was declined.';
 }
 
-/** docs.stripe.com/payments/multicapture: JCB only outside Europe. */
+/** docs.stripe.com/payments/multicapture: JCB only in some countries. */
 export const MULTICAPTURE_BRANDS = ['amex', 'mastercard', 'visa'];

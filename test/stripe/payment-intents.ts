@@ -32,6 +32,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
   const held = new Set<PaymentIntent>();
   const captures = new Map<string, number>();
   const offSession = new Set<string>();
+  let isMulticaptureGranted = true;
 
   const find = (id: string) => books.get('payment_intent', id);
   const chargeOf = (intent: PaymentIntent) => books.get('charge', intent.latest_charge!);
@@ -98,6 +99,12 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     ) {
       throw invalidRequest(
         'This PaymentIntent accepts the payment methods of the Dashboard, some of which redirect the customer: provide a `return_url`, name `allowed_payment_method_types`, or set `automatic_payment_methods[allow_redirects]` to `never`.',
+      );
+    }
+    if (!isMulticaptureGranted && isMulticaptureAsked(intent, form)) {
+      throw invalidRequest(
+        'This account is not eligible for the requested card features. See https://stripe.com/docs/payments/flexible-payments for more details.',
+        { code: 'payment_intent_invalid_parameter' },
       );
     }
     intent.setup_future_usage = text(form, 'setup_future_usage') ?? intent.setup_future_usage;
@@ -233,7 +240,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
           ...face,
           amount_authorized: why ? null : intent.amount,
           ...(isHeld && { capture_before: seconds() + authorisationSeconds(face.brand, offSession.has(intent.id)) }),
-          multicapture: { status: isHeld && allowsMulticapture(intent, face.brand) ? 'available' : 'unavailable' },
+          multicapture: { status: isHeld && allowsMulticapture(intent, method) ? 'available' : 'unavailable' },
         },
       },
       refunded: false,
@@ -241,6 +248,11 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     });
     intent.latest_charge = charge.id;
     return charge;
+  }
+
+  function allowsMulticapture(intent: PaymentIntent, method: PaymentMethod): boolean {
+    const { brand, isCapturedOnce } = methods.cardOf(method);
+    return isMulticaptureAsked(intent, {}) && !isCapturedOnce && MULTICAPTURE_BRANDS.includes(brand);
   }
 
   function capture(intent: PaymentIntent, form: Form): PaymentIntent {
@@ -255,14 +267,21 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     charge.amount_captured += amount;
     charge.balance_transaction ??= books.newId('txn');
     intent.amount_received += amount;
-    intent.amount_capturable = isFinal ? 0 : intent.amount_capturable - amount;
+    intent.amount_capturable -= amount;
     intent.metadata = mergedMetadata(intent.metadata, form);
-    if (isFinal) {
-      intent.status = 'succeeded';
-      held.delete(intent);
-    }
-    emit(isFinal ? 'charge.captured' : 'charge.updated', charge, isFinal ? undefined : before);
-    emit(isFinal ? 'payment_intent.succeeded' : 'payment_intent.amount_capturable_updated', intent);
+    if (isFinal) return complete(intent, charge);
+    emit('charge.updated', charge, before);
+    emit('payment_intent.amount_capturable_updated', intent);
+    return intent;
+  }
+
+  /** What was captured is all, by the shop's word or because the time is over. */
+  function complete(intent: PaymentIntent, charge: Charge): PaymentIntent {
+    intent.status = 'succeeded';
+    intent.amount_capturable = 0;
+    held.delete(intent);
+    emit('charge.captured', charge);
+    emit('payment_intent.succeeded', intent);
     return intent;
   }
 
@@ -327,13 +346,21 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
       return intent;
     },
 
+    /** As the accounts are that have no IC+ pricing, which most have not. */
+    withdrawMulticapture(): void {
+      isMulticaptureGranted = false;
+    },
+
     /** Since API version 2025-03-31 the reason is `expired` (before it was `automatic`), and no refund is made. */
     lapse(): void {
       for (const intent of held) {
         const charge = chargeOf(intent);
         if (charge.payment_method_details.card.capture_before! > seconds()) continue;
-        emit('charge.expired', charge);
-        end(intent, 'expired');
+        if (intent.amount_received > 0) complete(intent, charge);
+        else {
+          emit('charge.expired', charge);
+          end(intent, 'expired');
+        }
       }
     },
   };
@@ -353,9 +380,9 @@ function multicaptureOf(form: Form): { request_multicapture?: string } {
   return asked ? { request_multicapture: asked } : {};
 }
 
-function allowsMulticapture(intent: PaymentIntent, brand: string): boolean {
-  const { request_multicapture } = intent.payment_method_options.card;
-  return request_multicapture === 'if_available' && MULTICAPTURE_BRANDS.includes(brand);
+function isMulticaptureAsked(intent: PaymentIntent, form: Form): boolean {
+  const options = { ...intent.payment_method_options.card, ...multicaptureOf(form) };
+  return options.request_multicapture === 'if_available';
 }
 
 function authorisationSeconds(brand: string, offSession: boolean): number {

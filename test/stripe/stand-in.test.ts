@@ -123,6 +123,26 @@ describe('The Stripe stand-in', () => {
       expect(data.map(({ type }) => type)).to.deep.equal(['payment_intent.canceled', 'charge.expired']);
     });
 
+    it('have succeeded with what was captured of them when that time is over', async () => {
+      const { id } = await authorised(severalCaptures);
+      await stripe.paymentIntents.capture(id, { amount_to_capture: 2000, final_capture: false });
+      now += 7 * DAY_MS;
+      expect(await stripe.paymentIntents.retrieve(id)).to.include({
+        status: 'succeeded',
+        amount_received: 2000,
+        amount_capturable: 0,
+      });
+    });
+
+    it('are refused where the account has no several captures and asks for them, if available or not', async () => {
+      standIn.withdrawMulticapture();
+      const { id } = await stripe.paymentIntents.create(order(severalCaptures));
+      for (const asked of [stripe.paymentIntents.confirm(id), authorised(severalCaptures)]) {
+        expect(await refusalOf(asked)).to.include({ statusCode: 400, code: 'payment_intent_invalid_parameter' });
+      }
+      expect((await authorised()).status).to.equal('requires_capture');
+    });
+
     it('are listed by pages, newest first', async () => {
       const made: string[] = [];
       for (let i = 0; i < 5; i++) made.push((await stripe.paymentIntents.create(order())).id);

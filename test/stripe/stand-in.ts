@@ -31,6 +31,8 @@ export interface StripeStandIn extends Required<StripeConnection> {
    * `stripe` package by itself repeats once what broke on a connection: that takes the fault twice to be seen.
    */
   inject(on: RegExp, ...faultsInTurn: Fault[]): void;
+  /** The account is no longer one with IC+ pricing: whatever asks for several captures is refused. */
+  withdrawMulticapture(): void;
   /** The customer answers 3-D Secure. */
   authenticate(paymentIntentId: string, outcome: 'succeed' | 'fail'): PaymentIntent;
   /** The bank takes a refund, or gives it back. */
@@ -172,6 +174,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     secretKey,
     requests,
     inject: (on, ...inTurn) => void faults.push(...inTurn.map((fault) => ({ on, fault }))),
+    withdrawMulticapture: intents.withdrawMulticapture,
     authenticate: intents.authenticate,
     settleRefund: refunds.settle,
     dispute: refunds.dispute,
