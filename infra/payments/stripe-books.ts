@@ -80,14 +80,16 @@ type DisputeTold = Pick<Stripe.Dispute, 'id' | 'amount' | 'reason'> & { status: 
 
 /**
  * A bank that only asks (`warning_…`) has taken nothing, and a refund is how many such questions end: that is none. One that
- * ends before it began has taken nothing either.
+ * ends before it began has taken nothing either. Until it is decided, which an appeal puts off, the money is away.
  */
 export function disputeIn({ id: disputeId, amount, reason, status }: DisputeTold): DisputeFact | undefined {
   if (status.startsWith('warning_')) return undefined;
   const ids = { disputeId, amount, reason };
-  if (status === 'needs_response' || status === 'under_review') return { type: 'RecordDisputeOpened', ...ids };
-  return { type: 'RecordDisputeClosed', ...ids, outcome: status === 'lost' ? 'lost' : 'won' };
+  const outcome = OUTCOMES[status];
+  return outcome ? { type: 'RecordDisputeClosed', ...ids, outcome } : { type: 'RecordDisputeOpened', ...ids };
 }
+
+const OUTCOMES: Readonly<Record<string, 'won' | 'lost'>> = { won: 'won', prevented: 'won', lost: 'lost' };
 
 /** Which intent a charge, refund or dispute is of. */
 export function intentOf({ payment_intent: intent }: { payment_intent: string | { id: string } | null }) {

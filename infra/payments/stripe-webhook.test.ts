@@ -29,4 +29,22 @@ describe("What is sent as Stripe's news", () => {
       expect(faultOf(() => send(signing))).to.deep.equal(refused);
     }
   });
+
+  it('takes the money of a dispute for away until the bank has decided, also while the decision is appealed', () => {
+    const dispute = { id: 'du_1', payment_intent: 'pi_1', amount: 500, reason: 'fraudulent' };
+    const toldOf = (status: string) => {
+      const object = { ...dispute, status };
+      const event = { id: 'evt_1', type: 'charge.dispute.updated', data: { object } };
+      const told = send({ secret: SECRET }, JSON.stringify(event)).about?.dispute;
+      return told && ('outcome' in told ? told.outcome : 'open');
+    };
+    for (const [meaning, statuses] of [
+      ['open', ['needs_response', 'under_review', 'appeal_needs_response', 'appeal_under_review']],
+      ['won', ['won', 'prevented']],
+      ['lost', ['lost']],
+      [undefined, ['warning_needs_response', 'warning_under_review', 'warning_closed']],
+    ] as const) {
+      for (const status of statuses) expect(toldOf(status), status).to.equal(meaning);
+    }
+  });
 });
