@@ -5,7 +5,7 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { runProjectors } from './host.js';
-import type { Projector } from './projector.js';
+import type { Projector, SweepOptions } from './projector.js';
 
 describe('The host of the projectors', () => {
   it('hands every batch to every projector', async () => {
@@ -45,15 +45,28 @@ describe('The host of the projectors', () => {
       orders!.away = true;
     });
     const [orders, search] = projectors;
-    expect([orders!.sweeps, search!.sweeps]).to.deep.equal([0, 1]);
+    expect([orders!.sweeps, search!.sweeps]).to.deep.equal([[], [{ full: false, retry: true }]]);
     expect(host.readiness()).to.have.length(1);
     orders!.away = false;
     await tick();
-    expect(orders!.sweeps).to.be.greaterThan(0);
+    expect(orders!.sweeps).not.to.deep.equal([]);
     expect(host.readiness()).to.deep.equal([]);
-    const before = search!.sweeps;
+    const before = search!.sweeps.length;
     await tick();
-    expect(search!.sweeps).to.be.greaterThan(before);
+    expect(search!.sweeps.length).to.be.greaterThan(before);
+    await stop();
+  });
+
+  it('tries again what is in quarantine once, when it starts, or as soon as the store is there', async () => {
+    const { stop, tick, projectors } = await createHost(([orders]) => {
+      orders!.away = true;
+    });
+    projectors[0]!.away = false;
+    for (let ticks = 0; ticks < 3; ticks++) await tick();
+    for (const { sweeps } of projectors) {
+      expect(sweeps.map(({ retry }) => retry)).to.deep.equal([true, ...sweeps.slice(1).map(() => false)]);
+      expect(sweeps.length).to.be.greaterThan(1);
+    }
     await stop();
   });
 
@@ -63,10 +76,10 @@ describe('The host of the projectors', () => {
     search.away = true;
     await deliver(...Array.from({ length: 20_001 }, (_, n) => commit(`order#${n}`, 1)));
     search.away = false;
-    const before = search.sweeps;
+    const before = search.sweeps.length;
     await tick();
     expect(Object.keys(search.caughtUp[0]!)).to.have.length(20_000);
-    expect(search.sweeps).to.be.greaterThan(before);
+    expect(search.sweeps.length).to.be.greaterThan(before);
     await stop();
   });
 
@@ -121,7 +134,7 @@ interface StubProjector extends Projector {
   away: boolean;
   applied: string[];
   caughtUp: Record<StreamId, number>[];
-  sweeps: number;
+  sweeps: SweepOptions[];
 }
 
 function stubProjector(name: string): StubProjector {
@@ -133,7 +146,7 @@ function stubProjector(name: string): StubProjector {
     away: false,
     applied: [],
     caughtUp: [],
-    sweeps: 0,
+    sweeps: [],
     async apply(commits) {
       here();
       stub.applied.push(...commits.map(({ stream, position }) => `${stream} ${position.commitNo}`));
@@ -142,9 +155,9 @@ function stubProjector(name: string): StubProjector {
       here();
       stub.caughtUp.push(Object.fromEntries(tails));
     },
-    async sweep() {
+    async sweep(options = {}) {
       here();
-      stub.sweeps++;
+      stub.sweeps.push(options);
     },
     retry: async () => undefined,
     status: () => Promise.reject(new Error('not asked for')),

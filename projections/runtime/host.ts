@@ -4,7 +4,7 @@ import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { Logger, Projector } from './projector.js';
+import type { Logger, Projector, SweepOptions } from './projector.js';
 
 /** The sweeper compares the log with the positions this often. */
 export const SWEEP_EVERY_MS = 60_000;
@@ -66,7 +66,7 @@ export function runProjectors({
 
   async function sweepNowAndThen(lane: Lane): Promise<void> {
     for (let turn = 1; !signal.aborted; turn++) {
-      await lane.sweep(turn % FULL_SWEEP_EVERY === 0);
+      await lane.sweep({ full: turn % FULL_SWEEP_EVERY === 0, retry: turn === 1 });
       await pause(sweepEveryMs, signal);
     }
   }
@@ -80,7 +80,7 @@ export function runProjectors({
 
 interface Lane {
   deliver(commits: readonly Commit[]): Promise<void>;
-  sweep(full: boolean): Promise<void>;
+  sweep(options: SweepOptions): Promise<void>;
   away(): Away | undefined;
   atRest(): Promise<void>;
 }
@@ -88,7 +88,7 @@ interface Lane {
 /** One projector's way through the failures of its store. Nothing here rejects. */
 function createLane(projector: Projector, signal: AbortSignal, log: Logger, pause: Pause): Lane {
   const missed = new Map<StreamId, number>();
-  let sweepDue: { full: boolean } | undefined;
+  let sweepDue: SweepOptions | undefined;
   let away: Away | undefined;
   let recovery: Promise<void> = Promise.resolve();
 
@@ -102,12 +102,12 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger, paus
     }
   }
 
-  async function sweep(full: boolean): Promise<void> {
-    if (away) return oweSweep(full);
+  async function sweep(options: SweepOptions): Promise<void> {
+    if (away) return oweSweep(options);
     try {
-      await projector.sweep({ full });
+      await projector.sweep(options);
     } catch (error) {
-      oweSweep(full);
+      oweSweep(options);
       leave(error);
     }
   }
@@ -117,12 +117,12 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger, paus
       missed.set(stream, Math.max(position.commitNo, missed.get(stream) ?? 0));
       if (missed.size <= MAX_MISSED_STREAMS) continue;
       missed.delete(missed.keys().next().value!);
-      oweSweep(false);
+      oweSweep({});
     }
   }
 
-  function oweSweep(full: boolean): void {
-    sweepDue = { full: full || sweepDue?.full === true };
+  function oweSweep({ full = false, retry = false }: SweepOptions): void {
+    sweepDue = { full: full || sweepDue?.full === true, retry: retry || sweepDue?.retry === true };
   }
 
   function leave(error: unknown): void {
@@ -155,7 +155,7 @@ function createLane(projector: Projector, signal: AbortSignal, log: Logger, paus
     try {
       if (due) await projector.sweep(due);
     } catch (error) {
-      oweSweep(due!.full);
+      oweSweep(due!);
       throw error;
     }
   }

@@ -117,6 +117,17 @@ describe('A projector', () => {
       expect(await table.quarantined()).to.deep.equal([{ stream: A, commitNo: 2, error: 'poison', since }]);
     });
 
+    it('until a sweep that retries, and no other, finds that it can be digested', async () => {
+      const world = await createWorld();
+      await world.projector.apply(await world.write(A, 'x', 'poison'));
+      world.antidote = true;
+      await world.projector.sweep({ full: true });
+      expect(await world.table.quarantined()).to.have.length(1);
+      await world.projector.sweep({ retry: true });
+      expect(await world.table.quarantined()).to.deep.equal([]);
+      expect(await world.textsOf('x')).to.deep.equal([1]);
+    });
+
     it('until a retry succeeds, which then reads the log to its end', async () => {
       const world = await createWorld();
       await world.projector.apply(await world.write(A, 'x', 'poison', 'x'));

@@ -62,6 +62,13 @@ export interface ProjectorStatus {
   quarantine: Quarantine[];
 }
 
+export interface SweepOptions {
+  /** From the beginning of the log instead of where the last sweep ended. */
+  full?: boolean;
+  /** Streams in quarantine, too: what this program is, or has, may be what they wait for. */
+  retry?: boolean;
+}
+
 /** Every method rejects while the sink or the log is away; calling it again later is enough. */
 export interface Projector {
   /** Physical name. */
@@ -70,8 +77,8 @@ export interface Projector {
   apply(commits: readonly Commit[]): Promise<void>;
   /** Brings each stream to at least this commit, from the log. */
   catchUp(tails: ReadonlyMap<StreamId, number>): Promise<void>;
-  /** Finds in the log what never arrived, from where the last sweep ended or, if `full`, from the beginning. */
-  sweep(options?: { full?: boolean }): Promise<void>;
+  /** Finds in the log what never arrived. */
+  sweep(options?: SweepOptions): Promise<void>;
   /** Takes a stream out of quarantine and repairs it from the log, unless it gets stuck again: then says where. */
   retry(stream: StreamId): Promise<Quarantine | undefined>;
   status(): Promise<ProjectorStatus>;
@@ -115,8 +122,9 @@ export function createProjector(deps: ProjectorDeps): Projector {
     await bringTo(tails, arrived);
   }
 
-  async function sweep({ full = false } = {}): Promise<void> {
+  async function sweep({ full = false, retry: retries = false }: SweepOptions = {}): Promise<void> {
     positions.clear(); // only what the sink holds counts here
+    if (retries) for (const { stream } of await table.quarantined()) await retry(stream);
     const upTo = await store.watermark();
     const from = full ? 0 : await table.sweptTo();
     if (from < upTo) {
@@ -243,7 +251,10 @@ export function createProjector(deps: ProjectorDeps): Projector {
       onAdvance?.(advanced);
     }
     for (const [stream, { commitNo, error }] of stuck) {
-      log.error({ projection: name, stream, commitNo, error }, 'a stream is quarantined; retry it after the mend');
+      log.error(
+        { projection: name, stream, commitNo, error },
+        'a stream is quarantined; it is tried again when the program starts',
+      );
       metrics?.quarantined(name);
       await table.quarantine({
         stream,

@@ -58,5 +58,5 @@ function tables(statuses: readonly ProjectorStatus[]): string {
     style: { head: [], border: [] },
   });
   for (const { name, stream, commitNo, since, error } of stuck) quarantine.push([name, stream, commitNo, since, error]);
-  return `${projections}\n\nIn quarantine; each stream goes on once its commit can be digested:\n${quarantine}`;
+  return `${projections}\n\nIn quarantine; each stream is tried again when the program starts:\n${quarantine}`;
 }
