@@ -6,6 +6,8 @@ export interface TestCard {
   funding?: 'debit';
   /** How a charge ends once the customer is authenticated, or need not be. */
   decline?: { code: string; declineCode?: string };
+  /** Of those that decline: it can be saved, and declines only when it is charged. */
+  isSavable?: true;
   /** When the customer must authenticate: always, until the card was set up for later use, or whenever present. */
   authentication?: 'always' | 'until_set_up' | 'when_present';
   refund?: 'pending' | 'fails_later';
@@ -40,7 +42,12 @@ export const TEST_CARDS: Readonly<Record<string, TestCard>> = {
     brand: 'visa',
     decline: { code: 'processing_error' },
   },
-  pm_card_chargeCustomerFail: { number: '4000000000000341', brand: 'visa', decline: declined('generic_decline') },
+  pm_card_chargeCustomerFail: {
+    number: '4000000000000341',
+    brand: 'visa',
+    decline: declined('generic_decline'),
+    isSavable: true,
+  },
   pm_card_authenticationRequired: { number: '4000002760003184', brand: 'visa', authentication: 'always' },
   pm_card_authenticationRequiredOnSetup: {
     number: '4000002500003155',
@@ -57,6 +64,7 @@ export const TEST_CARDS: Readonly<Record<string, TestCard>> = {
     brand: 'visa',
     authentication: 'always',
     decline: declined('insufficient_funds'),
+    isSavable: true,
   },
   pm_card_credit_disableEnterpriseCardFeatures: { number: '4000008400000076', brand: 'visa', isCapturedOnce: true },
   pm_card_pendingRefund: { number: '4000000000007726', brand: 'visa', refund: 'pending' },

@@ -1,6 +1,6 @@
 // Customers and their saved cards, and which test card stands behind a payment method.
-import { TEST_CARDS, type TestCard } from './cards.js';
-import { invalidRequest } from './errors.js';
+import { declineMessage, TEST_CARDS, type TestCard } from './cards.js';
+import { invalidRequest, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text } from './form.js';
 import {
   type Books,
@@ -83,6 +83,12 @@ export function createPaymentMethods(books: Books, emit: Emit) {
       const method = named(id, 'id');
       if (usedUp.has(method.id)) {
         throw invalidRequest('This PaymentMethod was previously used or detached and may not be attached again.');
+      }
+      const { decline, isSavable } = cards.get(method.id)!;
+      if (decline && !isSavable) {
+        const { code, declineCode } = decline;
+        const body = { type: 'card_error', code, message: declineMessage(decline) } as const;
+        throw new StripeRefusal(402, { ...body, ...(declineCode && { decline_code: declineCode }) });
       }
       method.customer = customer.id;
       emit('payment_method.attached', method);

@@ -484,6 +484,11 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       await problemOf(save('pm_nobody_has_this'), 'not_found');
     });
 
+    it('refuses what the bank will not have, and forgets it', async () => {
+      await problemOf(save('pm_card_visa_chargeDeclined'), 'payment_declined');
+      expect(await saved()).to.deep.equal([]);
+    });
+
     it('says so while Stripe is away', async function () {
       standInOf(world, this).inject(/attach$/, 'error');
       await problemOf(save('pm_card_visa'), 'unavailable');
