@@ -45,6 +45,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
 
   /** Unconfirmed it holds nothing: one that is opened in vain may be forgotten. */
   async function open({ key, paymentId, orderId, amount, customerId }: AuthorisationRequest) {
+    if (COUNTED_OTHERWISE.includes(amount.currency)) return NOT_SUPPORTED;
     const customer = customerId === undefined ? undefined : await customerRefOf(customerId);
     const params: Stripe.PaymentIntentCreateParams = {
       amount: amount.amount,
@@ -143,6 +144,13 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     },
   };
 }
+
+/**
+ * Stripe's minor units (docs.stripe.com/currencies) are not those of ISO 4217 here: it would take a hundredth of the króna
+ * and the shilling, and a hundred times the ariary.
+ */
+const COUNTED_OTHERWISE: readonly string[] = ['ISK', 'MGA', 'UGX'];
+const NOT_SUPPORTED = { status: 'declined', declineCode: 'currency_not_supported' } as const;
 
 /** Asks that what is held may be captured with each shipment. */
 const IN_PARTS = { payment_method_options: { card: { request_multicapture: 'if_available' } } } as const;

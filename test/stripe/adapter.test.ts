@@ -50,6 +50,12 @@ describeOnStripe('The Stripe adapter', (open) => {
     return { request, answer };
   }
 
+  async function savedBy(customerId: string, card: string): Promise<string> {
+    const customer = customers.get(customerId) ?? (await world.stripe.customers.create()).id;
+    customers.set(customerId, customer);
+    return (await world.stripe.paymentMethods.attach(card, { customer })).id;
+  }
+
   const money = (amount: number) => ({ amount, currency: 'GBP' });
   const operation = (of: AuthorisationRequest, word: string) => ({
     key: `${of.paymentId}/${word}`,
@@ -110,6 +116,13 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await provider.open!(asked({ amount: money(0) }))).to.include({ status: 'declined' });
     });
 
+    it('nothing in a currency that Stripe counts in other units than we do', async () => {
+      for (const currency of ['ISK', 'MGA', 'UGX']) {
+        const answer = await provider.open!(asked({ amount: { amount: 500_000, currency } }));
+        expect(answer, currency).to.deep.equal({ status: 'declined', declineCode: 'currency_not_supported' });
+      }
+    });
+
     it('nothing before the customer has passed 3-D Secure', async function () {
       const request = await opened({ method: 'pm_card_authenticationRequired' });
       const answer = await provider.authorise(request);
@@ -133,17 +146,15 @@ describeOnStripe('The Stripe adapter', (open) => {
     });
 
     it('with nobody there what needs nobody, and declines the rest', async () => {
-      await authorised({ offSession: true });
-      const declined = await provider.authorise(
-        await opened({ method: 'pm_card_authenticationRequired', offSession: true }),
-      );
+      const saved = { customerId: 'customer_ada', offSession: true };
+      await authorised({ ...saved, method: await savedBy('customer_ada', 'pm_card_visa') });
+      const method = await savedBy('customer_ada', 'pm_card_authenticationRequired');
+      const declined = await provider.authorise(await opened({ ...saved, method }));
       expect(declined).to.deep.equal({ status: 'declined', declineCode: 'authentication_required' });
     });
 
     it("a customer's saved card with its customer, and with no other", async () => {
-      const customer = await world.stripe.customers.create();
-      const { id: method } = await world.stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
-      customers.set('customer_ada', customer.id);
+      const method = await savedBy('customer_ada', 'pm_card_visa');
       await authorised({ customerId: 'customer_ada', method });
       const other = await provider.authorise(await opened({ customerId: 'customer_bob', method }));
       expect(other).to.include({ status: 'declined' });
