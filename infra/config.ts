@@ -41,6 +41,7 @@ const environment = z.object({
   STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(url), {
     message: 'must be an address of this machine: it stands in for Stripe',
   }),
+  AWS_REGION: z.string().default('eu-west-1'),
   // Read by infra/engines/addresses.ts; checked here with everything else.
   DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
   AWS_ENDPOINT_URL: optionalUrl('http:', 'https:'),
@@ -56,6 +57,8 @@ export interface Config {
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Begins the name of every table, stream, index and key of the aws profile. */
   namespace: string;
+  /** Of DynamoDB and Kinesis. */
+  awsRegion: string;
   /** Of the embedded server; default any. */
   postgresPort?: number;
   masterKey?: string;
@@ -100,17 +103,20 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     );
   }
   const settings = result.data;
-  const stripe = stripeOf(settings);
-  return withoutUndefined({
+  const optional = withoutUndefined({
+    postgresPort: settings.COMMERCE_PG_PORT,
+    masterKey: settings.COMMERCE_MASTER_KEY,
+    tokenKey: settings.COMMERCE_TOKEN_KEY,
+    stripe: stripeOf(settings),
+  });
+  return {
     profile: settings.COMMERCE_PROFILE,
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,
-    postgresPort: settings.COMMERCE_PG_PORT,
-    masterKey: settings.COMMERCE_MASTER_KEY,
-    tokenKey: settings.COMMERCE_TOKEN_KEY,
-    stripe,
-  }) as unknown as Config;
+    awsRegion: settings.AWS_REGION,
+    ...optional,
+  };
 }
 
 const TEST_KEY = /^[prs]k_(org_)?test_/;
@@ -136,12 +142,12 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
       'STRIPE_SECRET_KEY: production needs a key of Stripe; without one the test provider would take every payment for paid.',
     );
   }
-  return withoutUndefined({
-    secretKey,
+  const optional = withoutUndefined({
     publishableKey: settings.STRIPE_PUBLISHABLE_KEY,
     webhookSecret: settings.STRIPE_WEBHOOK_SECRET,
     apiUrl: settings.STRIPE_API_URL,
-  }) as unknown as StripeConfig;
+  });
+  return { secretKey, ...optional };
 }
 
 function isLocal(url: string): boolean {
@@ -160,6 +166,6 @@ function flagOrVariable(variable: string, flags: Flags): string {
   return variable;
 }
 
-function withoutUndefined(settings: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+function withoutUndefined<T extends object>(settings: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as never;
 }

@@ -37,7 +37,9 @@ export function createPool({ url, max = 10, warn = () => {} }: PoolOptions): pg.
   });
   // Without listeners a server that stops would end this process. Whoever has borrowed a connection that breaks learns of
   // it by the next statement; one listener is kept for good, because a connection may say twice that it broke.
-  pool.on('error', (error) => warn(`Postgres: a connection broke: ${error.message}`));
+  pool.on('error', (error) => {
+    if (!pool.ending) warn(`Postgres: a connection broke: ${error.message}`);
+  });
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }

@@ -24,6 +24,13 @@ export interface LogEntry {
   commitNo: number;
 }
 
+/** The total order of the log. */
+export function compareLogEntries(a: LogEntry, b: LogEntry): number {
+  if (a.at !== b.at) return a.at - b.at;
+  if (a.stream !== b.stream) return a.stream < b.stream ? -1 : 1;
+  return a.commitNo - b.commitNo;
+}
+
 export interface EventStore {
   /**
    * Appends one commit behind `after`, which must come from a read or an acknowledged append. An append whose
@@ -33,7 +40,7 @@ export interface EventStore {
   append(stream: StreamId, after: Position, commit: NewCommit): Promise<AppendResult>;
   /** The commits behind `after` (a commit number, default 0), in order, as strongly consistent as the engine can. */
   read(stream: StreamId, after?: number): AsyncIterable<Commit>;
-  /** The log's index for `after` < at ≤ `upTo`, in total order (at, stream, commitNo); never beyond the watermark. */
+  /** The log's index for `after` < at ≤ `upTo`, in total order; never beyond the watermark. */
   log(after: Hlc, upTo?: Hlc): AsyncIterable<LogEntry>;
   /** No commit can still appear at or below this time. */
   watermark(): Promise<Hlc>;

@@ -13,7 +13,7 @@ import {
 import { type Clock, type Hlc, hlcOf, millisOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
-import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import { ensureTable, isTransient, patiently, type TableDefinition } from '../aws.js';
 import { withinBudget } from '../retry.js';
@@ -178,13 +178,13 @@ export function createDynamoEventStore({
     for await (const items of pages) {
       for (const { pk, sk, at } of items.map(indexEntryOf)) {
         if (sameInstant[0] && sameInstant[0].at !== at) {
-          yield* sameInstant.sort(inLogOrder);
+          yield* sameInstant.sort(compareLogEntries);
           sameInstant = [];
         }
         sameInstant.push({ at, stream: pk, commitNo: sk });
       }
     }
-    yield* sameInstant.sort(inLogOrder);
+    yield* sameInstant.sort(compareLogEntries);
   }
 
   return {
@@ -215,17 +215,11 @@ export function createDynamoEventStore({
       const until = Math.min(upTo, await watermark());
       if (until <= after) return;
       const partitions = Array.from({ length: LOG_PARTITIONS }, (_, lp) => partition(lp, after, until));
-      yield* mergeOrdered(partitions, inLogOrder);
+      yield* mergeOrdered(partitions, compareLogEntries);
     },
 
     watermark,
   };
-}
-
-function inLogOrder(a: LogEntry, b: LogEntry): number {
-  if (a.at !== b.at) return a.at - b.at;
-  if (a.stream !== b.stream) return a.stream < b.stream ? -1 : 1;
-  return a.commitNo - b.commitNo;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { type Clock, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { ClockSkew } from '../../domain/kernel/errors.js';
-import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { compareLogEntries, type EventStore } from '../../domain/kernel/event-store.js';
 import { MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -78,13 +78,9 @@ export function createMemoryEventStore({
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
       const last = Math.min(upTo, watermark());
       const entries = log.arrivals.map(({ at, pk, sk }) => ({ at, stream: pk, commitNo: sk }));
-      yield* entries.filter(({ at }) => at > after && at <= last).sort(byLogOrder);
+      yield* entries.filter(({ at }) => at > after && at <= last).sort(compareLogEntries);
     },
 
     watermark: async () => watermark(),
   };
-}
-
-function byLogOrder(a: LogEntry, b: LogEntry): number {
-  return a.at - b.at || (a.stream < b.stream ? -1 : Number(a.stream > b.stream)) || a.commitNo - b.commitNo;
 }

@@ -13,6 +13,7 @@ import type { Commit } from '../../domain/kernel/commit.js';
 import type { ChangeFeed, TamperAlarm } from '../../domain/kernel/feed.js';
 import type { Logger } from '../../projections/runtime/projector.js';
 import type { CommitCodec } from '../event-store/codec.js';
+import { createTurns } from '../turns.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
 import { readChangeRecord } from './kinesis-record.js';
 import { pauseAfter, readShard, sleep } from './kinesis-shard.js';
@@ -62,7 +63,7 @@ export function createKinesisFeed({
   ): Promise<void> {
     if (signal.aborted) return;
     const group = `${streamName}/${consumer}`;
-    const inTurn = oneAtATime();
+    const inTurn = createTurns(1);
     const lag = new Map<string, number>();
     lags.set(consumer, lag);
     const stopping = new AbortController();
@@ -142,9 +143,7 @@ export function createKinesisFeed({
       const change = readChangeRecord(Data ?? new Uint8Array(), table);
       if (change.kind === 'commit') return [codec.decode(change.commit)];
       if (change.kind === 'tampering') {
-        const { stream, commitNo, what } = change;
-        log.error({ stream, commitNo, shard, SequenceNumber }, `The log was tampered with: a commit was ${what}`);
-        alarm(stream, commitNo, what);
+        alarm(change.stream, change.commitNo, change.what);
       }
     } catch (error) {
       log.error({ err: error, shard, SequenceNumber }, 'Kinesis: a record cannot be read; it is passed over');
@@ -170,14 +169,4 @@ function readableShards(shards: Shard[], positions: ReadonlyMap<string, string>)
     )
     .map(({ ShardId }) => ShardId!)
     .filter((id) => unfinished.has(id));
-}
-
-/** A handler gets the batches of all shards one after the other. */
-function oneAtATime(): (work: () => Promise<void>) => Promise<void> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  };
 }

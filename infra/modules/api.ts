@@ -41,98 +41,94 @@ import {
 const SHOP = { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 'DE', 'US'] };
 
 export const apiModule = new ContainerModule(({ bind }) => {
-  bind(ENDPOINTS)
-    .toResolvedValue(
-      (
-        runner,
-        checkout,
-        { store, ownCommits },
-        personal,
-        sessions,
-        tokens,
-        clock,
-        queries,
-        { visibility },
-        skuOwners,
-        allocator,
-        payments,
-        settlement,
-        service,
-        ofPayments,
-      ) => {
-        const { publishableKey } = service;
-        const orders = createOrderReader({ store, personal, upTo: ownCommits.upTo });
-        const currentCarts: CurrentCarts = {
-          async of(customerId, request) {
-            await caughtUp('The current carts', visibility.currentCarts, request);
-            return queries.currentCarts.of(customerId);
-          },
-        };
-        return [
-          ...sessionEndpoints({ sessions, tokens, clock }),
-          ...writeSide({
-            runner,
-            clock,
-            personal,
-            tokens,
-            skuOwners,
-            allocator,
-            currentCarts,
-            orders,
-            checkout,
-            settlement,
-            payments,
-            provider: service.name,
-            currencies: SHOP.currencies,
-          }),
-          ...ofPayments,
-          ...productQueries({
-            catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
-            productPage: { queries: queries.productPage, visibility: visibility.productPage },
-            productSearch: { queries: queries.productSearch, visibility: visibility.productSearch },
-          }),
-          ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
-          stockQuery({ queries: queries.stock, visibility: visibility.stock }),
-          stockMovementsQuery({ store }),
-          configQuery({ ...SHOP, ...(publishableKey && { stripePublishableKey: publishableKey }) }),
-        ];
-      },
-      [
-        RUNNER,
-        CHECKOUT,
-        OWN_STORE,
-        PERSONAL_DATA,
-        SESSIONS,
-        TOKENS,
-        CLOCK,
-        QUERIES,
-        READ_MODELS,
-        SKU_OWNERS,
-        STOCK_ALLOCATOR,
-        PAYMENTS,
-        SETTLEMENT,
-        PAYMENT_SERVICE,
-        PAYMENT_ENDPOINTS,
-      ],
-    )
-    .inSingletonScope();
-
-  bind(APP)
-    .toResolvedValue(
-      (endpoints, tokens, idempotency, engines, hosts, registry, clock, log) =>
-        createApp({
-          endpoints,
-          authenticate: (token) => tokens.authenticate(token),
-          idempotency,
-          readiness: async () => ({
-            away: await enginesAway(engines),
-            standingStill: [...hosts].flatMap((host) => host.readiness()),
-          }),
-          registry,
+  bind(ENDPOINTS).toResolvedValue(
+    (
+      runner,
+      checkout,
+      { store, ownCommits },
+      personal,
+      sessions,
+      tokens,
+      clock,
+      queries,
+      { visibility },
+      skuOwners,
+      allocator,
+      payments,
+      settlement,
+      service,
+      ofPayments,
+    ) => {
+      const { publishableKey } = service;
+      const orders = createOrderReader({ store, personal, upTo: ownCommits.upTo });
+      const currentCarts: CurrentCarts = {
+        async of(customerId, request) {
+          await caughtUp('The current carts', visibility.currentCarts, request);
+          return queries.currentCarts.of(customerId);
+        },
+      };
+      return [
+        ...sessionEndpoints({ sessions, tokens, clock }),
+        ...writeSide({
+          runner,
           clock,
-          log,
+          personal,
+          tokens,
+          skuOwners,
+          allocator,
+          currentCarts,
+          orders,
+          checkout,
+          settlement,
+          payments,
+          provider: service.name,
+          currencies: SHOP.currencies,
         }),
-      [ENDPOINTS, TOKENS, IDEMPOTENCY, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
-    )
-    .inSingletonScope();
+        ...ofPayments,
+        ...productQueries({
+          catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
+          productPage: { queries: queries.productPage, visibility: visibility.productPage },
+          productSearch: { queries: queries.productSearch, visibility: visibility.productSearch },
+        }),
+        ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
+        stockQuery({ queries: queries.stock, visibility: visibility.stock }),
+        stockMovementsQuery({ store }),
+        configQuery({ ...SHOP, ...(publishableKey && { stripePublishableKey: publishableKey }) }),
+      ];
+    },
+    [
+      RUNNER,
+      CHECKOUT,
+      OWN_STORE,
+      PERSONAL_DATA,
+      SESSIONS,
+      TOKENS,
+      CLOCK,
+      QUERIES,
+      READ_MODELS,
+      SKU_OWNERS,
+      STOCK_ALLOCATOR,
+      PAYMENTS,
+      SETTLEMENT,
+      PAYMENT_SERVICE,
+      PAYMENT_ENDPOINTS,
+    ],
+  );
+
+  bind(APP).toResolvedValue(
+    (endpoints, tokens, idempotency, engines, hosts, registry, clock, log) =>
+      createApp({
+        endpoints,
+        authenticate: (token) => tokens.authenticate(token),
+        idempotency,
+        readiness: async () => ({
+          away: await enginesAway(engines),
+          standingStill: [...hosts].flatMap((host) => host.readiness()),
+        }),
+        registry,
+        clock,
+        log,
+      }),
+    [ENDPOINTS, TOKENS, IDEMPOTENCY, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
+  );
 });

@@ -67,119 +67,99 @@ const LOCAL_SHARDS = 2;
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
 
 export const awsModule = new ContainerModule(({ bind }) => {
-  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]).inSingletonScope();
-  bind(DOCUMENT_STORES)
-    .toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE])
-    .inSingletonScope();
-  bind(ENGINES)
-    .toResolvedValue(
-      (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
-      [POSTGRES, AWS, DOCUMENT_STORES],
-    )
-    .inSingletonScope();
+  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]);
+  bind(DOCUMENT_STORES).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE]);
+  bind(ENGINES).toResolvedValue(
+    (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
+    [POSTGRES, AWS, DOCUMENT_STORES],
+  );
 
-  bind(EVENT_STORE)
-    .toResolvedValue(
-      async ({ dynamodb, streamArn, name, isLocal }, codec, clock) => {
-        const table = name('events');
-        if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
-        return createDynamoEventStore({ client: dynamodb, table, codec, clock });
-      },
-      [AWS, CODEC, CLOCK],
-    )
-    .inSingletonScope();
+  bind(EVENT_STORE).toResolvedValue(
+    async ({ dynamodb, streamArn, name, isLocal }, codec, clock) => {
+      const table = name('events');
+      if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
+      return createDynamoEventStore({ client: dynamodb, table, codec, clock });
+    },
+    [AWS, CODEC, CLOCK],
+  );
 
-  bind(SNAPSHOTS)
-    .toResolvedValue(
-      async ({ dynamodb, name, isLocal }) => {
-        const table = name('snapshots');
-        if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
-        return createDynamoSnapshotStore({ client: dynamodb, table });
-      },
-      [AWS],
-    )
-    .inSingletonScope();
+  bind(SNAPSHOTS).toResolvedValue(
+    async ({ dynamodb, name, isLocal }) => {
+      const table = name('snapshots');
+      if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
+      return createDynamoSnapshotStore({ client: dynamodb, table });
+    },
+    [AWS],
+  );
 
-  bind(FEED)
-    .toResolvedValue(
-      async ({ dynamodb, kinesis, streamArn, name, isLocal }, codec, log) => {
-        const table = name('feed-checkpoints');
-        if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
-        const alarm = (stream: StreamId, commitNo: number, what: string) =>
-          log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
-        return createKinesisFeed({
-          client: kinesis,
-          streamName: name('commits'),
-          table: name('events'),
-          checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
-          codec,
-          alarm,
-          log,
-        });
-      },
-      [AWS, CODEC, LOG],
-    )
-    .inSingletonScope();
+  bind(FEED).toResolvedValue(
+    async ({ dynamodb, kinesis, streamArn, name, isLocal }, codec, log) => {
+      const table = name('feed-checkpoints');
+      if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
+      const alarm = (stream: StreamId, commitNo: number, what: string) =>
+        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+      return createKinesisFeed({
+        client: kinesis,
+        streamName: name('commits'),
+        table: name('events'),
+        checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
+        codec,
+        alarm,
+        log,
+      });
+    },
+    [AWS, CODEC, LOG],
+  );
 
-  bind(SUBJECT_KEYS)
-    .toResolvedValue(
-      async ({ dynamodb, name, isLocal }) => {
-        const table = name('subject-keys');
-        if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
-        return createDynamoSubjectKeys({ client: dynamodb, table });
-      },
-      [AWS],
-    )
-    .inSingletonScope();
+  bind(SUBJECT_KEYS).toResolvedValue(
+    async ({ dynamodb, name, isLocal }) => {
+      const table = name('subject-keys');
+      if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
+      return createDynamoSubjectKeys({ client: dynamodb, table });
+    },
+    [AWS],
+  );
 
-  bind(SESSIONS)
-    .toResolvedValue(
-      async ({ dynamodb, name, isLocal }) => {
-        const table = name('sessions');
-        if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
-        return createDynamoSessions({ client: dynamodb, table });
-      },
-      [AWS],
-    )
-    .inSingletonScope();
+  bind(SESSIONS).toResolvedValue(
+    async ({ dynamodb, name, isLocal }) => {
+      const table = name('sessions');
+      if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
+      return createDynamoSessions({ client: dynamodb, table });
+    },
+    [AWS],
+  );
 
-  bind(IDEMPOTENCY)
-    .toResolvedValue(
-      async ({ dynamodb, name, isLocal }) => {
-        const table = name('idempotency');
-        if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
-        return createDynamoIdempotency({ client: dynamodb, table });
-      },
-      [AWS],
-    )
-    .inSingletonScope();
+  bind(IDEMPOTENCY).toResolvedValue(
+    async ({ dynamodb, name, isLocal }) => {
+      const table = name('idempotency');
+      if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
+      return createDynamoIdempotency({ client: dynamodb, table });
+    },
+    [AWS],
+  );
 
-  bind(SINKS)
-    .toResolvedValue(
-      ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
-        relational: createPostgresSink(pool),
-        documents: createMongoSink(mongo),
-        search: named(createOpenSearchSink(opensearch), namespace),
-        cache: createRedisSink(redis),
-      }),
-      [POSTGRES, DOCUMENT_STORES, CONFIG],
-    )
-    .inSingletonScope();
+  bind(SINKS).toResolvedValue(
+    ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
+      relational: createPostgresSink(pool),
+      documents: createMongoSink(mongo),
+      search: named(createOpenSearchSink(opensearch), namespace),
+      cache: createRedisSink(redis),
+    }),
+    [POSTGRES, DOCUMENT_STORES, CONFIG],
+  );
 
-  bind(QUERIES)
-    .toResolvedValue(
-      ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
-        orders: createPostgresOrders(pool),
-        stock: stockQueries(postgresTable(pool, stock)),
-        currentCarts: createPostgresCurrentCarts(pool),
-        agenda: createPostgresAgenda(pool),
-        catalogue: createMongoCatalogue(mongo),
-        productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
-        productPage: productPageQueries(redisDocuments(redis, productPage)),
-      }),
-      [POSTGRES, DOCUMENT_STORES, CONFIG],
-    )
-    .inSingletonScope();
+  bind(QUERIES).toResolvedValue(
+    ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
+      orders: createPostgresOrders(pool),
+      stock: stockQueries(postgresTable(pool, stock)),
+      currentCarts: createPostgresCurrentCarts(pool),
+      agenda: createPostgresAgenda(pool),
+      catalogue: createMongoCatalogue(mongo),
+      productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
+      productPage: productPageQueries(redisDocuments(redis, productPage)),
+    }),
+    [POSTGRES, DOCUMENT_STORES, CONFIG],
+  );
 });
 
 /** OpenSearch has neither databases nor key prefixes: the namespace goes into the names of its indices. */
@@ -192,13 +172,13 @@ function named(sink: Sink, namespace: string): Sink {
 }
 
 async function openAws(
-  { namespace }: Config,
+  { namespace, awsRegion }: Config,
   lifecycle: Lifecycle,
   untilReachable: UntilReachable,
 ): Promise<AwsClients> {
   const { awsEndpoint } = await engineAddresses();
   const options = {
-    region: process.env.AWS_REGION ?? 'eu-west-1',
+    region: awsRegion,
     ...(awsEndpoint !== undefined && { endpoint: awsEndpoint }),
   };
   const dynamodb: DynamoDBClient = createDynamoClient(options);

@@ -37,99 +37,81 @@ import {
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedModule = new ContainerModule(({ bind }) => {
-  bind(ENGINES)
-    .toResolvedValue(({ engine }) => [engine], [POSTGRES])
-    .inSingletonScope();
+  bind(ENGINES).toResolvedValue(({ engine }) => [engine], [POSTGRES]);
 
-  bind(EVENT_STORE)
-    .toResolvedValue(
-      async ({ pool }, codec, clock) => {
-        await createEventsTable(pool);
-        return createPostgresEventStore({ pool, codec, clock });
-      },
-      [POSTGRES, CODEC, CLOCK],
-    )
-    .inSingletonScope();
+  bind(EVENT_STORE).toResolvedValue(
+    async ({ pool }, codec, clock) => {
+      await createEventsTable(pool);
+      return createPostgresEventStore({ pool, codec, clock });
+    },
+    [POSTGRES, CODEC, CLOCK],
+  );
 
-  bind(SNAPSHOTS)
-    .toResolvedValue(
-      async ({ pool }) => {
-        await createSnapshotsTable(pool);
-        return createPostgresSnapshotStore(pool);
-      },
-      [POSTGRES],
-    )
-    .inSingletonScope();
+  bind(SNAPSHOTS).toResolvedValue(
+    async ({ pool }) => {
+      await createSnapshotsTable(pool);
+      return createPostgresSnapshotStore(pool);
+    },
+    [POSTGRES],
+  );
 
-  bind(FEED)
-    .toResolvedValue(
-      async ({ pool }, codec, log) => {
-        await createEventsTable(pool);
-        await createCheckpointsTable(pool);
-        return createPostgresFeed({ pool, codec, log });
-      },
-      [POSTGRES, CODEC, LOG],
-    )
-    .inSingletonScope();
+  bind(FEED).toResolvedValue(
+    async ({ pool }, codec, log) => {
+      await createEventsTable(pool);
+      await createCheckpointsTable(pool);
+      return createPostgresFeed({ pool, codec, log });
+    },
+    [POSTGRES, CODEC, LOG],
+  );
 
-  bind(SUBJECT_KEYS)
-    .toResolvedValue(
-      async ({ pool }) => {
-        await createSubjectKeysTable(pool);
-        return createPostgresSubjectKeys(pool);
-      },
-      [POSTGRES],
-    )
-    .inSingletonScope();
+  bind(SUBJECT_KEYS).toResolvedValue(
+    async ({ pool }) => {
+      await createSubjectKeysTable(pool);
+      return createPostgresSubjectKeys(pool);
+    },
+    [POSTGRES],
+  );
 
-  bind(SESSIONS)
-    .toResolvedValue(
-      async ({ pool }, clock, lifecycle) => {
-        await prepareSessions(pool);
-        const sessions = createPostgresSessions(pool);
-        purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
-        return sessions;
-      },
-      [POSTGRES, CLOCK, LIFECYCLE],
-    )
-    .inSingletonScope();
+  bind(SESSIONS).toResolvedValue(
+    async ({ pool }, clock, lifecycle) => {
+      await prepareSessions(pool);
+      const sessions = createPostgresSessions(pool);
+      purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
+      return sessions;
+    },
+    [POSTGRES, CLOCK, LIFECYCLE],
+  );
 
-  bind(IDEMPOTENCY)
-    .toResolvedValue(
-      async ({ pool }, clock, lifecycle) => {
-        await prepareIdempotency(pool);
-        const records = createPostgresIdempotency(pool);
-        purgeNowAndThen(() => records.purge(clock()), lifecycle);
-        return records;
-      },
-      [POSTGRES, CLOCK, LIFECYCLE],
-    )
-    .inSingletonScope();
+  bind(IDEMPOTENCY).toResolvedValue(
+    async ({ pool }, clock, lifecycle) => {
+      await prepareIdempotency(pool);
+      const records = createPostgresIdempotency(pool);
+      purgeNowAndThen(() => records.purge(clock()), lifecycle);
+      return records;
+    },
+    [POSTGRES, CLOCK, LIFECYCLE],
+  );
 
-  bind(SINKS)
-    .toResolvedValue(
-      ({ pool }) => {
-        const sink = createPostgresSink(pool);
-        return { relational: sink, documents: sink, search: sink, cache: sink };
-      },
-      [POSTGRES],
-    )
-    .inSingletonScope();
+  bind(SINKS).toResolvedValue(
+    ({ pool }) => {
+      const sink = createPostgresSink(pool);
+      return { relational: sink, documents: sink, search: sink, cache: sink };
+    },
+    [POSTGRES],
+  );
 
-  bind(QUERIES)
-    .toResolvedValue(
-      ({ pool }) => ({
-        orders: createPostgresOrders(pool),
-        stock: stockQueries(postgresTable(pool, stock)),
-        currentCarts: createPostgresCurrentCarts(pool),
-        agenda: createPostgresAgenda(pool),
-        catalogue: createPostgresCatalogue(pool),
-        productSearch: createPostgresProductSearch(pool),
-        productPage: productPageQueries(postgresTable(pool, productPage)),
-      }),
-      [POSTGRES],
-    )
-    .inSingletonScope();
+  bind(QUERIES).toResolvedValue(
+    ({ pool }) => ({
+      orders: createPostgresOrders(pool),
+      stock: stockQueries(postgresTable(pool, stock)),
+      currentCarts: createPostgresCurrentCarts(pool),
+      agenda: createPostgresAgenda(pool),
+      catalogue: createPostgresCatalogue(pool),
+      productSearch: createPostgresProductSearch(pool),
+      productPage: productPageQueries(postgresTable(pool, productPage)),
+    }),
+    [POSTGRES],
+  );
 });
 
 /** What could not be purged now is purged the next time; readers compare the time anyway. */

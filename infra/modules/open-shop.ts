@@ -32,7 +32,7 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   // One part that cannot be opened closes the shop while others still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
-  const container = new Container();
+  const container = new Container({ defaultScope: 'Singleton' });
   container.bind(CONFIG).toConstantValue(config);
   container.bind(LIFECYCLE).toConstantValue(lifecycle);
   container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, ended));

@@ -25,52 +25,46 @@ import {
 } from './tokens.js';
 
 export const paymentModule = new ContainerModule(({ bind }) => {
-  bind(PAYMENT_SERVICE)
-    .toResolvedValue(
-      async ({ stripe }, runner) => (stripe ? stripeService(stripe, runner) : testService(runner)),
-      [CONFIG, RUNNER],
-    )
-    .inSingletonScope();
+  bind(PAYMENT_SERVICE).toResolvedValue(
+    async ({ stripe }, runner) => (stripe ? stripeService(stripe, runner) : testService(runner)),
+    [CONFIG, RUNNER],
+  );
 
-  bind(PAYMENTS)
-    .toResolvedValue(
-      (runner, clock, { providers }, log) =>
-        createPaymentOperations({
-          runner,
-          clock,
-          providers,
-          onUnknown: (paymentId, error) =>
-            log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
-        }),
-      [RUNNER, CLOCK, PAYMENT_SERVICE, LOG],
-    )
-    .inSingletonScope();
+  bind(PAYMENTS).toResolvedValue(
+    (runner, clock, { providers }, log) =>
+      createPaymentOperations({
+        runner,
+        clock,
+        providers,
+        onUnknown: (paymentId, error) =>
+          log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
+      }),
+    [RUNNER, CLOCK, PAYMENT_SERVICE, LOG],
+  );
 
-  bind(PAYMENT_ENDPOINTS)
-    .toResolvedValue(
-      ({ name, methods, books, webhook }, runner, payments, checkout, registry, log) => {
-        const news = newsMetric(registry);
-        const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
-          news.inc({ type, outcome });
-          if (outcome === 'conflict')
-            log.error({ event: id, type }, 'news contradicts the ledger: run `commerce reconcile`');
-          if (error) log.warn({ event: id, type, err: error }, 'a checkout that waited will go on later');
-        };
-        return [
-          ...paymentMethodEndpoints(methods),
-          ...(books && webhook ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, onNews })] : []),
-          ...(name === 'test'
-            ? testPaymentEndpoints({
-                runner,
-                bank: createTestProvider(),
-                onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
-              })
-            : []),
-        ];
-      },
-      [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, METRICS, LOG],
-    )
-    .inSingletonScope();
+  bind(PAYMENT_ENDPOINTS).toResolvedValue(
+    ({ name, methods, books, webhook }, runner, payments, checkout, registry, log) => {
+      const news = newsMetric(registry);
+      const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
+        news.inc({ type, outcome });
+        if (outcome === 'conflict')
+          log.error({ event: id, type }, 'news contradicts the ledger: run `commerce reconcile`');
+        if (error) log.warn({ event: id, type, err: error }, 'a checkout that waited will go on later');
+      };
+      return [
+        ...paymentMethodEndpoints(methods),
+        ...(books && webhook ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, onNews })] : []),
+        ...(name === 'test'
+          ? testPaymentEndpoints({
+              runner,
+              bank: createTestProvider(),
+              onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
+            })
+          : []),
+      ];
+    },
+    [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, METRICS, LOG],
+  );
 });
 
 function testService(runner: CommandRunner): PaymentService {

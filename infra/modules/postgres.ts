@@ -12,29 +12,27 @@ import { CONFIG, LIFECYCLE, LOG, POSTGRES, UNTIL_REACHABLE } from './tokens.js';
 const CONNECTIONS = 32;
 
 export const postgresModule = new ContainerModule(({ bind }) => {
-  bind(POSTGRES)
-    .toResolvedValue(
-      async (config, lifecycle, log, untilReachable) => {
-        const { databaseUrl } = await engineAddresses();
-        let url = databaseUrl;
-        if (url === undefined) {
-          const server = await openPostgres({
-            dataDir: join(config.dataDir, 'postgres'),
-            onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres is being started again'),
-            ...(config.postgresPort !== undefined && { port: config.postgresPort }),
-          });
-          lifecycle.onClose(() => server.stop());
-          url = server.url;
-        }
-        const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
-        lifecycle.onClose(() => pool.end());
-        const engine = postgresEngine(pool, url);
-        await untilReachable(engine);
-        return { pool, engine };
-      },
-      [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE],
-    )
-    .inSingletonScope();
+  bind(POSTGRES).toResolvedValue(
+    async (config, lifecycle, log, untilReachable) => {
+      const { databaseUrl } = await engineAddresses();
+      let url = databaseUrl;
+      if (url === undefined) {
+        const server = await openPostgres({
+          dataDir: join(config.dataDir, 'postgres'),
+          onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres is being started again'),
+          ...(config.postgresPort !== undefined && { port: config.postgresPort }),
+        });
+        lifecycle.onClose(() => server.stop());
+        url = server.url;
+      }
+      const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
+      lifecycle.onClose(() => pool.end());
+      const engine = postgresEngine(pool, url);
+      await untilReachable(engine);
+      return { pool, engine };
+    },
+    [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE],
+  );
 });
 
 function postgresEngine(pool: pg.Pool, url: string): Engine {

@@ -47,95 +47,78 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(METRICS).toConstantValue(new Registry());
   bind(PROJECTOR_HOSTS).toConstantValue(new Set());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
-  bind(LOG)
-    .toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG])
-    .inSingletonScope();
+  bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG]);
 
-  bind(PERSONAL_DATA)
-    .toResolvedValue(
-      async ({ dataDir, masterKey }, keys) => {
-        const key = await loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) });
-        return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue });
-      },
-      [CONFIG, SUBJECT_KEYS],
-    )
-    .inSingletonScope();
+  bind(PERSONAL_DATA).toResolvedValue(
+    async ({ dataDir, masterKey }, keys) => {
+      const key = await loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) });
+      return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue });
+    },
+    [CONFIG, SUBJECT_KEYS],
+  );
 
-  bind(TOKENS)
-    .toResolvedValue(
-      async ({ dataDir, tokenKey }, clock) => {
-        const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
-        return createTokens({ key, clock });
-      },
-      [CONFIG, CLOCK],
-    )
-    .inSingletonScope();
+  bind(TOKENS).toResolvedValue(
+    async ({ dataDir, tokenKey }, clock) => {
+      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+      return createTokens({ key, clock });
+    },
+    [CONFIG, CLOCK],
+  );
 
-  bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]).inSingletonScope();
+  bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]);
 
-  bind(RUNNER)
-    .toResolvedValue(
-      ({ store }, snapshots, personal, clock, log) =>
-        createCommandRunner({
-          store,
-          snapshots,
-          personal,
-          clock,
-          catalogue,
-          onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
-        }),
-      [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
-    )
-    .inSingletonScope();
+  bind(RUNNER).toResolvedValue(
+    ({ store }, snapshots, personal, clock, log) =>
+      createCommandRunner({
+        store,
+        snapshots,
+        personal,
+        clock,
+        catalogue,
+        onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
+      }),
+    [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
+  );
 
-  bind(SKU_OWNERS)
-    .toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER])
-    .inSingletonScope();
+  bind(SKU_OWNERS).toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER]);
 
-  bind(STOCK_ALLOCATOR)
-    .toResolvedValue((runner, skuOwners) => createStockAllocator({ runner, skuOwners }), [RUNNER, SKU_OWNERS])
-    .inSingletonScope();
+  bind(STOCK_ALLOCATOR).toResolvedValue(
+    (runner, skuOwners) => createStockAllocator({ runner, skuOwners }),
+    [RUNNER, SKU_OWNERS],
+  );
 
-  bind(CHECKOUT)
-    .toResolvedValue(
-      (runner, clock, payments, stock) => createCheckoutProcess({ runner, clock, payments, stock }),
-      [RUNNER, CLOCK, PAYMENTS, STOCK_ALLOCATOR],
-    )
-    .inSingletonScope();
+  bind(CHECKOUT).toResolvedValue(
+    (runner, clock, payments, stock) => createCheckoutProcess({ runner, clock, payments, stock }),
+    [RUNNER, CLOCK, PAYMENTS, STOCK_ALLOCATOR],
+  );
 
-  bind(SETTLEMENT)
-    .toResolvedValue(
-      (runner, payments, log) =>
-        createSettlement({
-          runner,
-          payments,
-          onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
-        }),
-      [RUNNER, PAYMENTS, LOG],
-    )
-    .inSingletonScope();
+  bind(SETTLEMENT).toResolvedValue(
+    (runner, payments, log) =>
+      createSettlement({
+        runner,
+        payments,
+        onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
+      }),
+    [RUNNER, PAYMENTS, LOG],
+  );
 
-  bind(AGENDA_HANDLERS)
-    .toResolvedValue(
-      (runner, checkout, settlement, payments, { methods }, clock) =>
-        createAgendaHandlers({
-          runner,
-          checkout,
-          settlement,
-          payments,
-          savedMethodOf: async (customerId, paidWith) =>
-            (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
-          clock,
-        }),
-      [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, CLOCK],
-    )
-    .inSingletonScope();
+  bind(AGENDA_HANDLERS).toResolvedValue(
+    (runner, checkout, settlement, payments, { methods }, clock) =>
+      createAgendaHandlers({
+        runner,
+        checkout,
+        settlement,
+        payments,
+        savedMethodOf: async (customerId, paidWith) =>
+          (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
+        clock,
+      }),
+    [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, CLOCK],
+  );
 
-  bind(READ_MODELS)
-    .toResolvedValue(
-      (sinks, store, clock, log, registry) =>
-        openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
-      [SINKS, EVENT_STORE, CLOCK, LOG, METRICS],
-    )
-    .inSingletonScope();
+  bind(READ_MODELS).toResolvedValue(
+    (sinks, store, clock, log, registry) =>
+      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
+    [SINKS, EVENT_STORE, CLOCK, LOG, METRICS],
+  );
 });
