@@ -226,6 +226,11 @@ export function refundableOf(state: Payment): number {
   return Math.max(0, capturedOf(state) - sum(amountsOf(state.refunds.filter(stands))) - disputed);
 }
 
+/** What a bank has given the customer back, for good. */
+export function lostOf({ disputes }: Payment): number {
+  return sum(amountsOf(disputes.filter(({ status }) => status === 'lost')));
+}
+
 /** What was captured of one authorisation and nobody has asked to refund. */
 export function refundableBy({ captures, refunds }: Payment, { operationId }: Authorisation): number {
   const captured = captures.filter(({ of, status }) => of === operationId && status === 'captured');

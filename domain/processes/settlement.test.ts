@@ -314,6 +314,26 @@ describe('The settlement of a return', () => {
     }
   });
 
+  it('gives nothing back for goods that a lost dispute has given back, and the rest of it for more', () => {
+    const refundOf = (commands: OrderCommand[], multicapture: boolean, outcome: 'won' | 'lost') => {
+      const { order: made, payment: ledger } = worldOf(commands, multicapture);
+      const dispute = { disputeId: 'dp_1', amount: 500, reason: 'not_as_described', outcome };
+      const after = ledgerAfter(ledger, { type: 'RecordDisputeClosed', ...dispute });
+      const steps = settlementSteps(made, made.unsettled.at(-1)!, after);
+      return steps
+        .flatMap(({ commands }) => commands)
+        .flatMap(({ command }) => {
+          return command.type === 'RequestRefund' ? command.amount : [];
+        });
+    };
+    const both: OrderCommand = { ...returnMug, lines: [{ lineId: '1', quantity: 2 }] };
+    expect(refundOf([sendRest, returnMug], true, 'lost')).to.deep.equal([]);
+    expect(refundOf([sendRest, returnMug], true, 'won')).to.deep.equal([500]);
+    expect(refundOf([sendRest, both], true, 'lost')).to.deep.equal([500]);
+    expect(refundOf([sendMug, cancelMug], false, 'lost')).to.deep.equal([]);
+    expect(refundOf([sendMug, cancelRest], false, 'lost')).to.deep.equal([200]);
+  });
+
   it('refunds nothing that was not paid, though what is still open was paid ahead', () => {
     const cup = [{ lineId: '2', quantity: 1 }];
     const sendCup: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_2', lines: cup };

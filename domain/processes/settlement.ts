@@ -13,6 +13,7 @@ import {
   heldOf,
   isDisputed,
   isPaidAhead,
+  lostOf,
   type Payment,
   paidFor,
   partsOf,
@@ -160,15 +161,15 @@ function letGo(operationId: string, payment: Payment): SettlementStep {
 }
 
 /**
- * Only what was paid: not what could not be captured. Never above what can be refunded: somebody may have given some of it
- * back before. A dispute has to be decided first. Money that somebody else moves is back already: asked for and answered in
- * one commit.
+ * Only what was paid: not what could not be captured, nor what a bank has given back for the same goods. Never above what can
+ * be refunded: somebody may have given some of it back before. A dispute has to be decided first. Money that somebody else
+ * moves is back already: asked for and answered in one commit.
  */
 function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
   const { operationId, kind, amount } = operation;
   const id = refundId(operationId);
   const asked = partsOf(payment, id).length > 0;
-  const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId)));
+  const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId) - lostOf(payment)));
   const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
   const isDone = payment.authorisation?.provider === 'external';
