@@ -25,6 +25,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 async function main(args: string[]): Promise<void> {
   const program = new Command('commerce')
     .description('An event-sourced commerce core: commands, projections, read API.')
+    .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation.')
     .exitOverride();
   const asked = args[0] !== undefined ? COMMANDS[args[0]] : undefined;
   const wanted = asked ? [asked] : Object.values(COMMANDS);

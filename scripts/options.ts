@@ -19,8 +19,10 @@ export function withProfile(command: Command): Command {
 }
 
 export function withJson(command: Command): Command {
-  return command.addOption(new Option('--json', 'print JSON for machines'));
+  return command.addOption(jsonOption());
 }
+
+export const jsonOption = () => new Option('--json', 'print JSON for machines');
 
 export function configOf(options: CommonOptions): Config {
   const flags = flagsOf(options);

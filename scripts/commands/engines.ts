@@ -1,11 +1,12 @@
 // `commerce engines up | down | status`: the engines of the `aws` profile on this machine, for people and for scripts.
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/catalogue.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { runFolder } from '../../infra/engines/folders.js';
 import { type RunningEngine, runningEngine, startEngine, stopEngine } from '../../infra/engines/local-engines.js';
+import { jsonOption } from '../options.js';
 
 interface EngineReport {
   readonly engine: EngineName;
@@ -23,26 +24,25 @@ type Ports = Partial<Record<EngineName, number>>;
 
 export function enginesCommand(): Command {
   const command = new Command('engines').description('run the engines of the aws profile on this machine');
-  const json = () => new Option('--json', 'print JSON for machines');
   command
     .command('up')
     .description('install (once) and start what does not run yet')
-    .option('--port <engine=port>', `fix a port; repeatable; also COMMERCE_<ENGINE>_PORT (${names()})`, parsePort, {})
-    .addOption(json())
-    .action(async (options: { port: Ports; json?: boolean }) => {
-      const reports = await Promise.all(ENGINES.map((engine) => up(engine, options.port[engine.name])));
-      print(reports, options.json);
+    .option('--port <engine=port>', `fix a port; repeatable; also COMMERCE_<ENGINE>_PORT (${names()})`, parsePort)
+    .addOption(jsonOption())
+    .action(async ({ port = {}, json }: { port?: Ports; json?: boolean }) => {
+      const reports = await Promise.all(ENGINES.map((engine) => up(engine, port[engine.name])));
+      print(reports, json);
       if (reports.some(({ state }) => state === 'unavailable')) process.exitCode = 1;
     });
   command
     .command('down')
     .description('stop what `up` started; its data stays')
-    .addOption(json())
+    .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => print(await Promise.all(ENGINES.map(down)), options.json));
   command
     .command('status')
     .description('show what runs and where')
-    .addOption(json())
+    .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => print(await Promise.all(ENGINES.map(status)), options.json));
   return command;
 }
@@ -74,7 +74,11 @@ const about = ({ name, serves }: EngineDefinition) => ({ engine: name, serves })
 
 const running = (engine: EngineDefinition, { address, version, readyInMs, pid }: RunningEngine): EngineReport => ({
   ...about(engine),
-  ...{ state: 'running', address, version, readyInMs, pid },
+  state: 'running',
+  address,
+  version,
+  readyInMs,
+  pid,
 });
 
 const external = (engine: EngineDefinition): EngineReport => ({
@@ -108,7 +112,7 @@ function print(reports: readonly EngineReport[], json = false): void {
 
 const names = (): string => ENGINES.map(({ name }) => name).join(', ');
 
-function parsePort(value: string, ports: Ports): Ports {
+function parsePort(value: string, ports: Ports = {}): Ports {
   const [, name, digits] = value.match(/^(\w+)=(\d+)$/) ?? [];
   const engine = ENGINES.find((candidate) => candidate.name === name);
   if (!engine) throw new InvalidArgumentError(`Write engine=port, for example redis=6379; the engines are ${names()}.`);

@@ -19,7 +19,9 @@ interface StartOptions extends CommonOptions {
 export function startCommand(): Command {
   return withProfile(new Command('start'))
     .description('run the whole product: commands, projectors, read API')
-    .addOption(new Option('--port <port>', '0 is any free one').argParser(parsePort).default(DEFAULT_PORT))
+    .addOption(
+      new Option('--port <port>', 'port to listen on; 0 picks a free one').argParser(parsePort).default(DEFAULT_PORT),
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--empty', 'do not put a sample shop into an empty log')
     .action(start);

@@ -14,7 +14,7 @@ interface TokenOptions extends CommonOptions {
 export function tokenCommand(): Command {
   return withJson(withProfile(new Command('token')))
     .description('print a bearer token and nothing else; local profiles only')
-    .addOption(new Option('--role <role>', 'what the bearer may do').choices(ROLES).makeOptionMandatory())
+    .addOption(new Option('--role <role>', 'what the bearer may do (required)').choices(ROLES).makeOptionMandatory())
     .option(
       '--customer <id>',
       'whose data a customer sees, for example customer_17850 (default: a new one)',
