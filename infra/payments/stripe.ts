@@ -147,9 +147,10 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
 
 /**
  * Stripe's minor units (docs.stripe.com/currencies) are not those of ISO 4217 here: it would take a hundredth of the króna
- * and the shilling, and a hundred times the ariary.
+ * and the shilling, and a hundred times the ariary. Of three decimals it wants the last to be 0, which a part of an amount
+ * need not have: that would be found out after the sale.
  */
-const COUNTED_OTHERWISE: readonly string[] = ['ISK', 'MGA', 'UGX'];
+const COUNTED_OTHERWISE: readonly string[] = ['ISK', 'MGA', 'UGX', 'BHD', 'JOD', 'KWD', 'OMR', 'TND'];
 const NOT_SUPPORTED = { status: 'declined', declineCode: 'currency_not_supported' } as const;
 
 /** Asks that what is held may be captured with each shipment. */
