@@ -124,8 +124,9 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     const { state } = await runner.load(payment, stream);
     if (!state) continue;
     for (const one of authorisationsOf(state)) {
-      const { providerRef, requestedAt } = one;
+      const { amount, providerRef, requestedAt } = one;
       if (one.provider !== provider || providerRef === undefined || seen.has(providerRef)) continue;
+      if (amount === 0) continue; // nobody was asked
       if (requestedAt < from || requestedAt > upTo - SETTLED_AFTER_MS) continue;
       const entry = await books.find(providerRef);
       if (entry) await compare(entry);
