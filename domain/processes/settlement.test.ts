@@ -319,12 +319,11 @@ describe('The settlement of a return', () => {
       const { order: made, payment: ledger } = worldOf(commands, multicapture);
       const dispute = { disputeId: 'dp_1', amount: 500, reason: 'not_as_described', outcome };
       const after = ledgerAfter(ledger, { type: 'RecordDisputeClosed', ...dispute });
-      const steps = settlementSteps(made, made.unsettled.at(-1)!, after);
-      return steps
-        .flatMap(({ commands }) => commands)
-        .flatMap(({ command }) => {
-          return command.type === 'RequestRefund' ? command.amount : [];
-        });
+      return settlementSteps(made, made.unsettled.at(-1)!, after).flatMap((step) =>
+        step.aggregate === 'payment'
+          ? step.commands.flatMap(({ command }) => (command.type === 'RequestRefund' ? command.amount : []))
+          : [],
+      );
     };
     const both: OrderCommand = { ...returnMug, lines: [{ lineId: '1', quantity: 2 }] };
     expect(refundOf([sendRest, returnMug], true, 'lost')).to.deep.equal([]);
