@@ -163,6 +163,21 @@ describe('As time passes', () => {
     expect(await shop.orderOf(id)).to.include({ status: 'confirmed', paymentStatus: 'authorised' });
   });
 
+  it('what was cancelled is not held anew', async () => {
+    const shop = openShop({ savedMethod: 'pm_card_visa' });
+    await sell(shop, 'MUG', 500);
+    const id = await shop.checkOut('pm_card_visa');
+    const body = { lines: [{ lineId: '1', quantity: 1 }] };
+    await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body });
+    await shop.pass(6.5 * DAY_MS);
+    const { earlier, authorisation } = await shop.paymentOf(id);
+    expect(earlier).to.have.length(1);
+    expect(authorisation).to.include({ status: 'authorised', amount: 500 });
+    const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body });
+    await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
+    expect(capturedOf(await shop.paymentOf(id))).to.equal(500);
+  });
+
   it('an order is held whose money has lapsed, if nobody could be charged again', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
@@ -228,6 +243,16 @@ describe('As time passes', () => {
       await renewInVain();
       await send();
       expect(capturedOf(await renew())).to.equal(500);
+    });
+
+    it('all may be captured of what it renews; then it is let go', async () => {
+      const { send, renewInVain, renew } = await openRenewing(0);
+      await renewInVain();
+      await send();
+      await send();
+      const renewed = await renew();
+      expect(capturedOf(renewed)).to.equal(1000);
+      expect(renewed).to.include({ status: 'voided' });
     });
 
     it('old news of what it renews does not ask for it too early', async () => {

@@ -3,7 +3,9 @@ import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { order } from '../../domain/order/order.js';
 import { isRenewalDue, type Payment, payment } from '../../domain/payment/payment.js';
+import { neededOf } from '../../domain/processes/settlement.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { AgendaHandlers } from './agenda.js';
@@ -29,13 +31,15 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   const { runner, checkout, settlement, payments, savedMethodOf, clock } = deps;
   const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
 
-  /** What is held is renewed before it lapses if the customer can be charged; else the provider says when it has. */
+  /** What is held and needed is renewed before it lapses if the customer can be charged; else the provider says when it has. */
   async function lookAfter(paymentId: string): Promise<void> {
     const { state } = await payments.ask(paymentId, { origin: ORIGIN });
     if (!state || !isRenewalDue(state, clock())) return;
     const method = await methodToRenew(state);
-    if (method === undefined) await payments.refresh(paymentId, { origin: ORIGIN });
-    else await renew(state, method);
+    const made = method === undefined ? null : (await runner.load(order, streamOf(state.orderId))).state;
+    const amount = made ? neededOf(made, state) : 0;
+    if (method === undefined || amount === 0) await payments.refresh(paymentId, { origin: ORIGIN });
+    else await renew(state, method, amount);
   }
 
   /** A card that has declined the renewal is not asked again. */
@@ -45,9 +49,9 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     return savedMethodOf(customerId, paidWith);
   }
 
-  async function renew({ paymentId, earlier }: Payment, method: string): Promise<void> {
+  async function renew({ paymentId, earlier }: Payment, method: string, amount: number): Promise<void> {
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
-    const command = { type: 'RenewAuthorisation', operationId, method } as const;
+    const command = { type: 'RenewAuthorisation', operationId, method, amount } as const;
     const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
     await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }

@@ -103,16 +103,16 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /**
-   * What an authorisation could not give for what was sent is asked of the one that replaces it. The order is told before
-   * the payment says that both are true, so that nobody has to remember it; once by each of the two, for neither may see
-   * that the other is being recorded, and the first may still find no money.
+   * What an authorisation could not give for what was sent is asked of the one that replaces it; and where all was captured
+   * while that one was under way, it is let go. The order is told before the payment says so, so that nobody has to remember
+   * it. It is told of the renewal and of each no, for neither may see that the other is being recorded, and the first may
+   * still find no money.
    */
   async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
-    const { authorisation, earlier, captures } = run.state!;
+    const { authorisation, earlier } = run.state!;
     if (!authorisation || earlier.length === 0) return;
     const isRenewed = command.type === 'RecordAuthorised' && isNewsOf(authorisation, command);
-    const hasFailed = captures.some(({ status }) => status === 'failed');
-    if (command.type !== 'RecordCaptureFailed' && !(isRenewed && hasFailed)) return;
+    if (command.type !== 'RecordCaptureFailed' && !isRenewed) return;
     const collectionId = `${authorisation.operationId}/${command.type}/collection`;
     const id = operationCommandId(collectionId);
     await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });

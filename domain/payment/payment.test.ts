@@ -457,6 +457,15 @@ describe('A payment', () => {
       .when(renew)
       .then([rest]);
     given([requested, authorised, lapsed]).when(renew).then([renewalRequested]);
+    given([requested, authorised, lapsed])
+      .when({ ...renew, amount: 600 })
+      .then([rest]);
+    given([requested, authorised, lapsed])
+      .when({ ...renew, amount: 1001 })
+      .then([renewalRequested]);
+    given([requested, authorised, lapsed])
+      .when({ ...renew, amount: 0 })
+      .thenRejected('rule_violated');
     given([requested, authorisedForAWhile]).when(renew).thenRejected('rule_violated');
     given([requested, authorisedForAWhile])
       .when(renew, LAPSES_AT - RENEW_WITHIN_MS)

@@ -35,8 +35,8 @@ export const RENEW_WITHIN_MS = 24 * 3_600_000;
 export type PaymentCommand =
   | ({ operationId: string } & (
       | ({ type: 'RequestAuthorisation' } & PaymentKey & AuthorisationTerms)
-      /** Once what is held has lapsed, or soon will; for what is not captured yet. */
-      | { type: 'RenewAuthorisation'; method: string }
+      /** Once what is held has lapsed, or soon will; for what is not captured yet, but for no more than `amount`. */
+      | { type: 'RenewAuthorisation'; method: string; amount?: number }
       | AuthorisationFact
       /**
        * `rest`: what will have to be captured later on. If the authorisation can be captured only once this capture takes it
@@ -132,8 +132,9 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   const { paymentId, status, authorisation } = state;
   if (authorisationsOf(state).some((known) => known.operationId === operationId)) return [];
   if (!authorisation || state.void) return reject('rule_violated', `${paymentId} is ${status}; it cannot be renewed.`);
-  const amount = notCapturedOf(state);
-  if (amount === 0) return reject('rule_violated', `${paymentId} is captured; there is nothing to renew.`);
+  const amount = Math.min(notCapturedOf(state), command.amount ?? Number.POSITIVE_INFINITY);
+  if (amount === 0)
+    return reject('rule_violated', `Nothing more is needed of ${paymentId}; there is nothing to renew.`);
   const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
   if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon(authorisation, now)) {
     return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it need not be renewed.`);

@@ -147,6 +147,11 @@ function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment)
   return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
 }
 
+/** What may still be captured for it, now or later on. */
+export function neededOf(order: Order, payment: Payment): number {
+  return owedOf(order, payment) + (isPaidAhead(payment) ? 0 : dueWith(order).open);
+}
+
 /** Money that could not be had, and that nobody owes any more: what it was for is back, or was given as a favour. */
 export function isHeldInVain(order: Order, payment: Payment, operationId?: string): boolean {
   if (heldOf(payment) === 0 || dueWith(order, operationId).open > 0) return false;
