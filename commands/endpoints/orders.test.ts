@@ -91,6 +91,7 @@ describe('What becomes of an order', () => {
       await send([{ lineId: '2', quantity: 1 }]);
       const { body } = await cancel();
       expect(body).to.deep.include({ status: 'completed', fulfilmentStatus: 'fulfilled', paymentStatus: 'captured' });
+      expect(body).to.deep.include({ total: GBP(1200), captured: GBP(200), refunded: GBP(0) });
       expect((await payment()).captured).to.deep.equal(GBP(200));
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
     });

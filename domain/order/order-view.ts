@@ -99,6 +99,7 @@ export const orderViewSchema = z
     tax: moneySchema.meta({ description: 'Added to the prices' }),
     includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
+    captured: moneySchema.meta({ description: 'What the customer has been charged, whatever they got back' }),
     refunded: moneySchema.meta({ description: 'What the customer has got back' }),
     shippingMethod: z.string(),
     shippingAddress: addressSchema.optional().meta({ description: 'Absent once the customer is forgotten' }),

@@ -119,6 +119,7 @@ describe('The orders read model', () => {
       status: 'completed',
       fulfilmentStatus: 'fulfilled',
       paymentStatus: 'partially_refunded',
+      captured: GBP(4 * 255 + 500),
       refunded: GBP(255),
     });
     expect(view.held).to.equal(undefined);

@@ -9,8 +9,8 @@ import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import { givenFor } from '../../domain/payment/ledger.js';
-import { type Payment, payment as paymentLedger, paymentStatusOf, refundedOf } from '../../domain/payment/payment.js';
+import { capturedOf, givenFor, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
+import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
 
@@ -117,6 +117,7 @@ export function orderView({
     tax: money(part.tax),
     ...(includedTax !== undefined && { includedTax: money(includedTax) }),
     total: money(part.total),
+    captured: money(payment ? capturedOf(payment.ledger) : 0),
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
     shippingMethod: shipping.method,
     shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({
@@ -150,7 +151,7 @@ export interface OrderQueries {
 
 export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
   name: 'orders',
-  version: 2,
+  version: 3,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', customerId: 'keyword', placedAt: 'time' },
   indexes: [

@@ -63,6 +63,7 @@ const order = (name: string, customerId: string): SealedOrderView => ({
   shipping: GBP(0),
   tax: GBP(0),
   total: GBP(500),
+  captured: GBP(0),
   refunded: GBP(0),
   shipments: [],
   returns: [],
