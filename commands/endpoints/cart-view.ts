@@ -34,11 +34,25 @@ export const cartAnswer = z
     ),
     shippingAddress: addressSchema.optional(),
     shippingMethod: z.string().optional(),
+    shippingProblem: z
+      .strictObject({
+        reason: z.enum(['unknown_method', 'wrong_currency', 'wrong_place', 'too_heavy', 'too_valuable']),
+        detail: z.string(),
+        methods: z.array(z.string()).meta({ description: 'Those that send it; PUT one as the shipping method' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Why `shippingMethod` does not send this cart as it is now: `shipping` and `total` are without it, and the ' +
+          'checkout is refused until another method is chosen. Absent where all is well',
+      }),
     orderId: orderIdSchema.optional().meta({ description: 'What a submitted cart becomes' }),
     mergedInto: cartIdSchema.optional().meta({ description: 'The cart that has the lines of a merged one' }),
     subtotal: moneySchema,
     discount: moneySchema,
-    shipping: moneySchema.meta({ description: 'Before discount and tax; 0 until it is known' }),
+    shipping: moneySchema.meta({
+      description: 'Before discount and tax; 0 until it is known, or while there is a `shippingProblem`',
+    }),
     tax: moneySchema.meta({ description: 'Added to the prices; none until there is an address' }),
     includedTax: moneySchema.meta({ description: 'Contained in the prices' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
@@ -65,6 +79,7 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     coupons: (cost.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) })),
     ...(address && { shippingAddress: address }),
     ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
+    ...(!submission && quote.shippingProblem && { shippingProblem: quote.shippingProblem }),
     ...(submission && { orderId: submission.orderId }),
     ...(cart.mergedInto && { mergedInto: cart.mergedInto }),
     subtotal: money(cost.subtotal),

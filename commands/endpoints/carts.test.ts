@@ -98,16 +98,65 @@ describe('The endpoints of carts', () => {
     const moveTo = (country: string) => call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, country });
 
     await moveTo('FR');
-    expect((await problemOf(choose(), 'rule_violated')).message).to.include('choose standard');
+    const refused = await problemOf(choose(), 'rule_violated');
+    expect(refused.message).to.equal('express does not send to this address; choose standard.');
+    expect(refused.extra).to.deep.equal({ shippingMethods: ['standard'] });
     const body = { ...ADDRESS, country: 'GB' };
     await createShop({ log: shop.log }).call(`put /v1/carts/${id}/shipping-address`, { caller: ADA, body });
     expect((await choose()).body).to.deep.include({ shippingMethod: 'express', shipping: GBP(500) });
-    expect((await moveTo('FR')).body).to.deep.include({ shippingMethod: 'express', shipping: GBP(0) });
-    const bought = call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' });
-    expect((await problemOf(bought, 'rule_violated')).message).to.include('express does not send');
+    expect((await moveTo('FR')).body).to.deep.include({
+      shippingMethod: 'express',
+      shippingProblem: { reason: 'wrong_place', detail: refused.message, methods: ['standard'] },
+      shipping: GBP(0),
+    });
+    const bought = await problemOf(
+      call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' }),
+      'rule_violated',
+    );
+    expect(bought).to.include({ message: refused.message });
+    expect(bought.extra).to.deep.equal({ shippingMethods: ['standard'] });
 
     await keep('shipping-methods/standard', { title: 'Standard', zones });
-    expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method does');
+    expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method sends this cart there');
+  });
+
+  it('say when their method does not send them any more: too heavy, or not there any more', async () => {
+    const rates = [{ upTo: 2_000, amount: 300 }];
+    await keep('shipping-methods/small', { title: 'Small', zones: [{ currency: 'GBP', by: 'weight', rates }] });
+    await keep('products/product_MUG/variants/MUG', { prices: [GBP(500)], weight: 900 });
+    const id = await fill(shop, { MUG: 2 });
+    const choose = (method: string) => call(`put /v1/carts/${id}/shipping-method`, { method });
+    const buy = () => call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' });
+    const chosen = (await choose('small')).body;
+    expect(chosen)
+      .to.deep.include({ shipping: GBP(300), total: GBP(1300) })
+      .and.not.have.property('shippingProblem');
+
+    const line = `/v1/carts/${id}/lines/${chosen.lines[0].id}`;
+    const { shippingProblem } = (await call(`patch ${line}`, { quantity: 3 })).body;
+    expect(shippingProblem).to.deep.equal({
+      reason: 'too_heavy',
+      detail: 'small does not send 2700 g to this address; choose standard.',
+      methods: ['standard'],
+    });
+    expect((await problemOf(buy(), 'rule_violated')).message).to.equal(shippingProblem.detail);
+    expect((await call(`patch ${line}`, { quantity: 2 })).body).not.to.have.property('shippingProblem');
+
+    await shop.call('delete /v1/shipping-methods/small', { caller: KEEPER });
+    const gone = (await call(`get /v1/carts/${id}`)).body.shippingProblem;
+    expect(gone).to.deep.include({ reason: 'unknown_method', methods: ['standard'] });
+    const { extra, message } = await problemOf(buy(), 'rule_violated');
+    expect(message).to.equal('There is no shipping method small; choose standard.');
+    expect(extra).to.deep.equal({ shippingMethods: ['standard'] });
+
+    expect((await choose('standard')).body).not.to.have.property('shippingProblem');
+    await buy();
+    expect((await call(`get /v1/carts/${id}`)).body).to.deep.include({ status: 'submitted', total: GBP(1000) });
+    await keep('shipping-methods/standard', {
+      title: 'S',
+      zones: [{ currency: 'EUR', by: 'flat', rates: [{ amount: 0 }] }],
+    });
+    expect((await call(`get /v1/carts/${id}`)).body).not.to.have.property('shippingProblem');
   });
 
   it('take any method as long as they have no address', async () => {

@@ -7,8 +7,8 @@ import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply }
 import { Problem } from '../../domain/kernel/errors.js';
 import { skuSchema, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
-import type { Tariffs } from '../lookups/current-tariffs.js';
 import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { OwnCarts } from '../lookups/own-carts.js';
 import type { Prices } from '../lookups/prices.js';
@@ -18,6 +18,7 @@ import { beside, shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
 import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
+import { refuseUnsent } from './submissions.js';
 
 const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
 const lineParams = cartParams.extend({ lineId: z.string() });
@@ -34,13 +35,12 @@ export interface CartEndpointsDeps {
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
-  tariffs: Pick<Tariffs, 'current'>;
   /** What the shop sells in. */
   currencies: readonly string[];
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, guestCarts, prices, quotes, coupons, tariffs, currencies } = deps;
+  const { runner, ownCarts, guestCarts, prices, quotes, coupons, currencies } = deps;
   const createBody = z.strictObject({ currency: z.enum(currencies).meta({ example: currencies[0] }) });
 
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
@@ -79,27 +79,17 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof methodBody>>,
   ): Promise<Reply> {
     const { method } = request.body;
-    const { shippingTable } = await tariffs.current();
-    if (!shippingTable.some(({ id }) => id === method)) {
-      throw new Problem('rule_violated', `There is no shipping method ${method}.`);
-    }
     const { stream } = await ownCarts.find(request.params.id, request.caller);
     // The cart as it was last known here is enough to agree, for its checkout looks again; a refusal is proven by a read.
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
-    if (await refusalOf(method, known.state!)) {
-      const { state } = await runner.load(cart, stream);
-      const refusal = await refusalOf(method, state!);
-      if (refusal) throw new Problem('rule_violated', refusal);
+    if ((await quoteWith(method, known)).shippingProblem) {
+      refuseUnsent(await quoteWith(method, await runner.load(cart, stream)));
     }
     return execute(request, { type: 'ChooseShippingMethod', method });
   }
 
-  async function refusalOf(method: string, chooser: Cart): Promise<string | undefined> {
-    if (!chooser.shippingAddress) return undefined;
-    const fitting = (await quotes.shippingOptions(chooser)).map((option) => option.method);
-    if (fitting.includes(method)) return undefined;
-    const instead = fitting.length > 0 ? `choose ${fitting.join(' or ')}` : 'no method does';
-    return `${method} does not send ${chooser.cartId} where it goes; ${instead}.`;
+  async function quoteWith(shippingMethod: string, { state }: Loaded<Cart | null>): Promise<Quote> {
+    return (await quotes.of({ ...state!, shippingMethod })).quote;
   }
 
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {

@@ -4,6 +4,7 @@ import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { orderLines } from '../../domain/order/order.js';
+import type { Quote } from '../../domain/pricing/quote.js';
 import type { Availability } from '../lookups/availability.js';
 import type { OrderNumbers } from '../lookups/order-numbers.js';
 import type { Prices } from '../lookups/prices.js';
@@ -46,6 +47,7 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
         coupons.check(cart.coupons, customerId),
       ]);
       const { quote } = await quotes.of({ ...cart, lines });
+      refuseUnsent(quote);
       refuseUnseen(cart, lines, { amount: quote.total, currency }, agreement);
       const redeemed = quote.coupons.filter(({ amount }) => amount > 0);
       return {
@@ -70,6 +72,13 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
       throw new Problem('rule_violated', `${line.sku} is not sold in ${currency} now; remove line ${line.id}.`);
     });
   }
+}
+
+/** Throws `rule_violated` if the chosen method does not send the cart. */
+export function refuseUnsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>): void {
+  if (!shippingProblem) return;
+  const { detail, methods } = shippingProblem;
+  throw new Problem('rule_violated', detail, { shippingMethods: methods });
 }
 
 /** A lower total is taken silently. */

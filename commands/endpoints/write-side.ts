@@ -70,7 +70,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...couponEndpoints({ runner }),
     ...tariffEndpoints({ runner, tariffs }),
     ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
-    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, tariffs, currencies }),
+    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, currencies }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
     ...orderEndpoints({ runner, checkout, settlement, orders }),
     ...shipmentEndpoints({ runner, settlement }),

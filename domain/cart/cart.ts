@@ -181,7 +181,7 @@ function submit(
   if (lines.length === 0) return reject('rule_violated', `${cartId} is empty.`);
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shippingMethod) return reject('rule_violated', `${cartId} needs a shipping method.`);
-  if (!shipping) return reject('rule_violated', `${shippingMethod} does not send ${cartId} where it goes.`);
+  if (!shipping) return reject('rule_violated', `${shippingMethod} does not send ${cartId}; choose another shipping method.`);
   const fits =
     shipping.method === shippingMethod &&
     priced.lines.length === lines.length &&

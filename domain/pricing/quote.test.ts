@@ -222,6 +222,62 @@ describe('A quote', () => {
       expect(quote({ ...request, lines: weighed(2), shippingMethod: 'gone' })).not.to.have.property('shipping');
     });
 
+    describe('by a method that does not send it', () => {
+      const parcels: ShippingMethod = {
+        id: 'parcels',
+        title: 'Parcels',
+        zones: [
+          zone({ countries: ['GB'], by: 'weight', rates: [{ upTo: 1_000, amount: 400 }] }),
+          zone({ countries: ['FR'], by: 'value', rates: [{ upTo: 999, amount: 400 }] }),
+        ],
+      };
+      const problem = (request: Partial<Omit<QuoteRequest, 'coupons'>>, shippingTable = [parcels, express]) =>
+        quote({
+          lines: [line('1', 1_000, 1, { weight: 1_001 })],
+          shippingTable,
+          shippingMethod: 'parcels',
+          address: { country: 'GB' },
+          ...request,
+        }).shippingProblem;
+
+      it('says what is in the way, and which methods do', () => {
+        expect(problem({})).to.deep.equal({
+          reason: 'too_heavy',
+          detail: 'parcels does not send 1001 g to this address; choose express.',
+          methods: ['express'],
+        });
+        for (const [request, reason, detail] of [
+          [{ address: { country: 'FR' } }, 'too_valuable', /^parcels does not send goods of this value/],
+          [{ address: { country: 'US' } }, 'wrong_place', /^parcels does not send to this address; choose express\.$/],
+          [{ shippingMethod: 'gone' }, 'unknown_method', /^There is no shipping method gone; choose express\.$/],
+        ] as const) {
+          const told = problem(request);
+          expect(told).to.deep.include({ reason, methods: ['express'] });
+          expect(told?.detail).to.match(detail);
+        }
+        expect(problem({}, [parcels, express, { ...express, id: 'courier' }])?.detail).to.match(
+          /choose express or courier\.$/,
+        );
+        expect(problem({ currency: 'EUR' })).to.deep.equal({
+          reason: 'wrong_currency',
+          detail: 'parcels sends nothing that is paid in EUR; no method sends this cart there.',
+          methods: [],
+        });
+      });
+
+      it('says nothing where all is well, or no method is chosen', () => {
+        expect(problem({ shippingMethod: 'express' })).to.equal(undefined);
+        expect(problem({ shippingMethod: undefined })).to.equal(undefined);
+      });
+
+      it('tells without an address only that a method is gone', () => {
+        expect(problem({ address: undefined })).to.equal(undefined);
+        const gone = { shippingMethod: 'gone', address: undefined };
+        expect(problem(gone)).to.deep.include({ reason: 'unknown_method', methods: ['express'] });
+        expect(problem(gone, [parcels])?.detail).to.match(/; say where the cart goes to see which there are\.$/);
+      });
+    });
+
     it('offers every method that goes there', () => {
       const request = { currency: 'GBP', lines: [line('1', 1_000)], coupons: [], taxTable: [], now: TEST_NOW };
       const offered = (address: QuoteRequest['address']) =>

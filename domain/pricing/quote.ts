@@ -6,7 +6,13 @@ import type { OrderLine, Shipping } from '../order/events.js';
 import { type Totals, totalsOf } from '../order/worth.js';
 import { SHIPPING_TAX_CATEGORY, type TaxRate } from '../tariffs/events.js';
 import type { Place } from '../tariffs/place.js';
-import { type Parcel, type ShippingTable, shippingPrice } from '../tariffs/shipping-table.js';
+import {
+  type Parcel,
+  type ShippingObstacle,
+  type ShippingTable,
+  shippingObstacle,
+  shippingPrice,
+} from '../tariffs/shipping-table.js';
 import { isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
 import { discountsOf } from './discounts.js';
 
@@ -43,10 +49,20 @@ export interface Quote extends Totals {
   lines: OrderLine[];
   /** Absent if no method was chosen, or if it does not send this there. */
   shipping?: Shipping;
+  /** Why the chosen method does not send this. Without an address only a method that is gone can be told. */
+  shippingProblem?: ShippingProblem;
   /** What each coupon takes off; one with 0 does not apply, and an order does not redeem it. */
   coupons: { code: string; amount: number }[];
   /** Prices contain the tax. */
   taxIncluded?: true;
+}
+
+export interface ShippingProblem {
+  reason: 'unknown_method' | ShippingObstacle;
+  /** One sentence, with what to do instead. */
+  detail: string;
+  /** Those that send it. */
+  methods: string[];
 }
 
 /** One of the methods that send what is in a cart to its address. */
@@ -62,6 +78,7 @@ export function quoteOf(request: QuoteRequest): Quote {
   const shipping = discountedShipping(request, goods.left);
   const taxOf = taxation(request);
   const { taxTable, address } = request;
+  const shippingProblem = shipping ? undefined : shippingProblemOf(request, goods.left);
 
   const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded'> = {
     lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
@@ -82,12 +99,15 @@ export function quoteOf(request: QuoteRequest): Quote {
     code,
     amount: goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0),
   }));
-  return { ...priced, coupons, ...totalsOf(priced) };
+  return { ...priced, ...(shippingProblem && { shippingProblem }), coupons, ...totalsOf(priced) };
 }
 
 export function shippingOptions(request: Omit<QuoteRequest, 'shippingMethod'>): ShippingOption[] {
-  const parcel = parcelOf(request, discountedGoods(request).left);
-  return request.shippingTable.flatMap((method) => {
+  return optionsFor(parcelOf(request, discountedGoods(request).left), request.shippingTable);
+}
+
+function optionsFor(parcel: Parcel, table: ShippingTable): ShippingOption[] {
+  return table.flatMap((method) => {
     const amount = shippingPrice(method, parcel);
     return amount === undefined ? [] : [{ method: method.id, title: method.title, amount }];
   });
@@ -119,6 +139,27 @@ function discountedShipping(
   if (amount === undefined) return undefined;
   const coupon = request.coupons.findIndex(({ terms }) => terms.kind === 'free_shipping' && applies(terms, request));
   return { method: method!.id, amount, discount: coupon < 0 ? 0 : amount, coupon };
+}
+
+/** Of a method that asks nothing for this. */
+function shippingProblemOf(request: QuoteRequest, left: readonly number[]): ShippingProblem | undefined {
+  const { shippingMethod: id, shippingTable, address } = request;
+  if (id === undefined) return undefined;
+  const method = shippingTable.find((each) => each.id === id);
+  if (method && !address) return undefined;
+  const parcel = parcelOf(request, left);
+  const reason = method ? shippingObstacle(method, parcel) : 'unknown_method';
+  const methods = optionsFor(parcel, shippingTable).map((option) => option.method);
+  const why = {
+    unknown_method: `There is no shipping method ${id}`,
+    wrong_currency: `${id} sends nothing that is paid in ${parcel.currency}`,
+    wrong_place: `${id} does not send to this address`,
+    too_heavy: `${id} does not send ${parcel.weight} g to this address`,
+    too_valuable: `${id} does not send goods of this value to this address`,
+  }[reason];
+  const otherwise = address ? 'no method sends this cart there' : 'say where the cart goes to see which there are';
+  const instead = methods.length > 0 ? `choose ${methods.join(' or ')}` : otherwise;
+  return { reason, detail: `${why}; ${instead}.`, methods };
 }
 
 function parcelOf({ currency, address, lines }: QuoteRequest, left: readonly number[]): Parcel {

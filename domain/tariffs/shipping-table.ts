@@ -27,6 +27,8 @@ export interface Parcel {
   value: number;
 }
 
+export type ShippingObstacle = 'wrong_currency' | 'wrong_place' | 'too_heavy' | 'too_valuable';
+
 export const shippingTable: Decider<ShippingTableCommand, ShippingTable, ShippingTableEvent> = {
   category: 'shipping-table',
   events: shippingTableEvents,
@@ -35,15 +37,24 @@ export const shippingTable: Decider<ShippingTableCommand, ShippingTable, Shippin
   evolve,
 };
 
-/** What a method asks for a parcel, in minor units; undefined where it does not go. The most specific zone counts. */
-export function shippingPrice({ zones }: ShippingMethod, parcel: Parcel): number | undefined {
-  if (zones.length === 0) return 0;
-  const [zone] = zones
-    .filter((candidate) => reaches(candidate, parcel))
-    .sort((a, b) => specificity(b) - specificity(a));
+/** What a method asks for a parcel, in minor units; undefined where it does not send it. The most specific zone counts. */
+export function shippingPrice(method: ShippingMethod, parcel: Parcel): number | undefined {
+  if (method.zones.length === 0) return 0;
+  const zone = zoneFor(method, parcel);
   if (!zone) return undefined;
   const measure = zone.by === 'weight' ? parcel.weight : parcel.value;
   return zone.rates.find(({ upTo }) => upTo === undefined || measure <= upTo)?.amount;
+}
+
+/** What is in the way where a method asks nothing for a parcel. */
+export function shippingObstacle(method: ShippingMethod, parcel: Parcel): ShippingObstacle {
+  const zone = zoneFor(method, parcel);
+  if (zone) return zone.by === 'weight' ? 'too_heavy' : 'too_valuable';
+  return method.zones.some(({ currency }) => currency === parcel.currency) ? 'wrong_place' : 'wrong_currency';
+}
+
+function zoneFor({ zones }: ShippingMethod, parcel: Parcel): ShippingZone | undefined {
+  return zones.filter((zone) => reaches(zone, parcel)).sort((a, b) => specificity(b) - specificity(a))[0];
 }
 
 function reaches({ currency, countries, regions }: ShippingZone, parcel: Parcel): boolean {

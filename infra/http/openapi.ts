@@ -35,6 +35,10 @@ const problemSchema = z
       .object({ was: moneySchema.optional(), now: moneySchema })
       .optional()
       .meta({ description: 'Of `price_changed`; `was` is the one that was sent' }),
+    shippingMethods: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Of a shipping method that does not send the cart: those that do' }),
     version: z.int().optional().meta({ description: 'Of `version_mismatch`: the present one' }),
     refundable: z.int().optional().meta({ description: 'Of a refund of too much: what is left, in minor units' }),
     coupon: z.string().optional().meta({ description: 'Of a coupon that does not apply: its code' }),
