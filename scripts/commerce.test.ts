@@ -1,8 +1,10 @@
 // The built program as people and scripts use it: what it deletes and makes, what it prints, and its exit codes.
+import { once } from 'node:events';
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { commerce, endPrograms, eventually, freshFolder, startShop } from '../test/running-shop.js';
+import { commerce, endPrograms, eventually, freshFolder, startProgram, startShop } from '../test/running-shop.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
@@ -56,6 +58,17 @@ describe('The program', function () {
     expect(await readdir(data)).to.deep.equal(['notes.txt']);
   });
 
+  it('ends in order when nobody reads its output any more', async () => {
+    const data = await freshFolder();
+    const shop = await startShop({}, ['--data', data]);
+    const watch = await startProgram(['status', '--watch', '--data', data], {});
+    await eventually('a table is shown', () => expect(watch.stdout()).to.include('orders'));
+    watch.hangUp();
+    expect(await watch.exited).to.deep.equal({ code: 0, signal: null });
+    expect(watch.stderr()).to.equal('');
+    await shop.stop();
+  });
+
   it('deletes no folder that is not its own', async () => {
     for (const file of ['notes.txt', 'postgres/cluster/PG_VERSION', '.git/HEAD']) {
       const folder = await folderWith(file);
@@ -82,6 +95,7 @@ describe('The program', function () {
     const typo = join(parent, 'typo');
     await refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/);
     await refused(['reconcile', '--data', typo], 2, /--data: there is no folder .*typo/);
+    await refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/);
     await refused(['status'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo });
     const { stdout } = await commerce(['doctor', '--json', '--data', typo]);
     const findings = JSON.parse(stdout).findings as { check: string; detail: string; ok: boolean }[];
@@ -98,6 +112,20 @@ describe('The program', function () {
     for (const command of ['start', 'status', 'doctor', 'reset']) {
       await refused([command, '--data', file], 2, /--data: .*file is no folder/);
       await refused([command, '--data', join(file, 'below')], 2, /--data: .*file is no folder/);
+    }
+  });
+
+  it('opens nothing where its port is taken', async () => {
+    const parent = await freshFolder();
+    const taken = createServer().listen(0, '127.0.0.1');
+    try {
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const args = ['start', '--port', `${port}`, '--data', join(parent, 'data')];
+      await refused(args, 1, /^commerce: Port \d+ on 127\.0\.0\.1 is in use/);
+      expect(await readdir(parent)).to.deep.equal([]);
+    } finally {
+      taken.close();
     }
   });
 

@@ -39,6 +39,16 @@ function withExitOverride(command: Command): Command {
   return command;
 }
 
+/** Whoever reads has enough (`| head`): what is left to say goes nowhere, and what waits for Ctrl-C ends as if by it. */
+let isHeard = true;
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (isHeard) process.emit('SIGTERM', 'SIGTERM');
+    isHeard = false;
+  });
+}
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -85,6 +85,8 @@ export interface Program {
   /** Both, as a terminal would show them. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
+  /** Nobody reads its output any more. */
+  hangUp(): void;
   /** By `kill`. */
   wasAsked(): boolean;
   exited: Promise<Exit>;
@@ -115,6 +117,7 @@ export async function startProgram(args: readonly string[], environment: Environ
     stderr: () => said.stderr,
     output: () => said.output,
     kill: (signal) => void child.kill(signal),
+    hangUp: () => void child.stdout.destroy(),
     wasAsked: () => child.killed,
     exited,
   };

@@ -75,6 +75,13 @@ function explain(error: NodeJS.ErrnoException, port: number, host: string): Erro
   return error;
 }
 
+/** For those who want to know before they open anything else. Throws `PortUnavailable`. */
+export async function requireFreePort({ port, host = '127.0.0.1' }: { port: number; host?: string }): Promise<void> {
+  const server = createServer();
+  await listen(server, port, host);
+  await new Promise((resolve) => server.close(resolve));
+}
+
 async function drain(server: Server, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = setInterval(() => server.closeIdleConnections(), DRAIN_STEP_MS);

@@ -1,6 +1,5 @@
 // `commerce doctor`: what is wrong with this set-up, and what to do.
 import { access, chmod, constants, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -9,6 +8,7 @@ import { engineAddresses } from '../../infra/engines/addresses.js';
 import { ENGINES } from '../../infra/engines/catalogue.js';
 import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
 import { openPostgres } from '../../infra/engines/postgres.js';
+import { PortUnavailable, requireFreePort } from '../../infra/http/server.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { enginesAway } from '../../infra/modules/reachable.js';
 import { ENGINES as SHOP_ENGINES } from '../../infra/modules/tokens.js';
@@ -90,12 +90,13 @@ async function inDataFolder(config: Config, look: (config: Config) => Promise<st
 }
 
 async function port(wanted: number): Promise<string> {
-  const server = createServer();
-  const taken = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(true));
-    server.listen(wanted, '127.0.0.1', () => server.close(() => resolve(false)));
-  });
-  return taken ? `${wanted} is taken: perhaps by a running commerce; else use --port` : `${wanted} is free`;
+  try {
+    await requireFreePort({ port: wanted });
+    return `${wanted} is free`;
+  } catch (error) {
+    if (!(error instanceof PortUnavailable)) throw error;
+    return `${wanted} is taken: perhaps by a running commerce; else use --port`;
+  }
 }
 
 async function postgres({ dataDir }: Config): Promise<string> {

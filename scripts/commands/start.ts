@@ -1,6 +1,6 @@
 // `commerce start`: the whole product in one process, until Ctrl-C or SIGTERM.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { startServer } from '../../infra/http/server.js';
+import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
 import { APP, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
@@ -29,7 +29,9 @@ export function startCommand(): Command {
 
 async function start(options: StartOptions): Promise<void> {
   const stop = stopSignal();
-  const shop = await openShop(configOf(options), { tell: console.log, signal: stop });
+  const config = configOf(options);
+  await requireFreePort(options);
+  const shop = await openShop(config, { tell: console.log, signal: stop });
   try {
     await serve(shop, options, stop);
   } catch (error) {

@@ -11,6 +11,9 @@ import { stopSignal } from '../stopping.js';
 
 const WATCH_EVERY_MS = 2_000;
 
+/** And the cursor to its first place. */
+const CLEAR_SCREEN = '\x1b[2J\x1b[H';
+
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
     .description('show each projection: version, position, lag, quarantine')
@@ -22,6 +25,7 @@ export function statusCommand(): Command {
         const stop = options.watch ? stopSignal() : undefined;
         do {
           const statuses = await Promise.all(projectors.map((projector) => projector.status()));
+          if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
           console.log(options.json ? JSON.stringify({ projections: statuses.map(forMachines) }) : tables(statuses));
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
         } while (stop && !stop.aborted);
