@@ -35,7 +35,7 @@ type ImportOptions = CommonOptions & { limit?: number };
 export function importCommand(openShop: (options: CommonOptions) => Promise<ImportShop>): Command {
   const onlineRetail = withJson(withProfile(new Command('online-retail')))
     .description('import the invoices of an Online Retail file; running it again adds only what is missing')
-    .argument('<file>', 'CSV, plain or gzip')
+    .argument('<file>', 'CSV, plain or gzip; times as 2010-12-01 08:26:00')
     .option('--limit <invoices>', 'only the first so many invoices of the file', positiveInteger)
     .action(async (file: string, options: ImportOptions) => {
       setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
@@ -45,7 +45,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
       const commits = await importInto(await openShop(options), file, books);
       const seconds = (performance.now() - startedAt) / 1000;
       const summary = summaryOf(books, commits, seconds);
-      console.log(options.json ? JSON.stringify(summary) : tableOf(summary));
+      console.log(options.json ? JSON.stringify(summary) : tableOf(summary, books));
     });
   return new Command('import').description('import data into the shop').addCommand(onlineRetail);
 }
@@ -89,10 +89,16 @@ function summaryOf({ counts }: Books, commits: number, elapsed: number): ImportS
   return { ...counts, seconds, commits, commitsPerSecond: Math.round(commits / elapsed) };
 }
 
-function tableOf(summary: ImportSummary): string {
+function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRefused'>): string {
   const { goods, shipping, adjustments, returns, refused, seconds, commits, commitsPerSecond } = summary;
   const table = new Table({ colAligns: ['left', 'right'], style: { head: [], border: [] } });
-  const refusals = Object.entries(refused).map(([reason, rows]) => [`rows refused: ${reason}`, count(rows)]);
+  const refusals = Object.entries(refused).map(([reason, rows]) => {
+    const first = firstRefused.get(reason as keyof typeof refused);
+    return [
+      `rows refused: ${reason}`,
+      first === undefined ? count(rows) : `${count(rows)}, the first is row ${count(first)}`,
+    ];
+  });
   table.push(
     ['rows', count(summary.rows)],
     ['orders', count(summary.orders)],

@@ -65,6 +65,8 @@ export interface Books {
    * returned before it is bought.
    */
   invoices: readonly InvoiceBook[];
+  /** By reason the number of the first row that was refused, to look at. */
+  firstRefused: ReadonlyMap<Refusal, number>;
 }
 
 interface CodeTally {
@@ -103,6 +105,7 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
   const customers = new Set<string>();
   const purchases = createPurchases();
   const counts = nothingCounted();
+  const firstRefused = new Map<Refusal, number>();
 
   for await (const row of readRows(file)) {
     const invoice = invoices.get(row.invoice) ?? emptyTally(row.number);
@@ -155,6 +158,7 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
         break;
       case 'refused':
         counts.refused[meaning.refusal]++;
+        if (!firstRefused.has(meaning.refusal)) firstRefused.set(meaning.refusal, row.number);
     }
   }
 
@@ -170,7 +174,7 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
   }
   counts.products = codes.size;
   counts.customers = customers.size;
-  return { counts, products: [...codes].map(productBook), invoices: inTimeOrder(invoices) };
+  return { counts, products: [...codes].map(productBook), invoices: inTimeOrder(invoices), firstRefused };
 }
 
 /** The id for ever of a row that moves stock: `ordinal` is its place in the invoice, from 1. */
