@@ -263,8 +263,8 @@ describe('the HTTP surface', () => {
       };
       const { body } = await refused('/v1/baskets', { as: 'alice', json }, 400, 'invalid_request');
       expect(body.errors).to.have.deep.members([
-        { pointer: '/lines/0/sku', detail: 'Too small: expected string to have >=1 characters' },
-        { pointer: '/lines/0/quantity', detail: 'Too big: expected number to be <=99' },
+        { pointer: '/lines/0/sku', detail: 'must have at least 1 character' },
+        { pointer: '/lines/0/quantity', detail: 'must be at most 99' },
         { pointer: '/lines/1/x~1y', detail: 'is not a known field' },
         { pointer: '/other', detail: 'is not a known field' },
       ]);

@@ -114,10 +114,11 @@ function answerErrors(log: Logger): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const { requestId, instance } = contextOf(res);
     const problem = toHttpProblem(error);
-    const at = { err: error, requestId, method: req.method, path: instance };
-    if (problem.code === 'internal_error') log.error(at, 'a request failed by a fault of ours');
-    else if (error instanceof NotYetVisible) log.warn(at, 'a read model is behind what a caller has seen');
-    else if (problem.code === 'unavailable') log.warn(at, 'a request found an engine away');
+    const request = { requestId, method: req.method, path: instance };
+    const failure = { ...request, err: error };
+    if (problem.code === 'internal_error') log.error(failure, 'a request failed by a fault of ours');
+    else if (error instanceof NotYetVisible) log.warn(request, `a read model is behind: ${error.message}`);
+    else if (problem.code === 'unavailable') log.warn(failure, 'a request found an engine away');
     if (res.headersSent) res.destroy();
     else finish(res, answerOfProblem(problem, instance));
   };

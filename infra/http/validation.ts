@@ -61,10 +61,37 @@ function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: Fiel
   return undefined;
 }
 
-/** Only what zod says in terms of its own gets other words; `undefined` leaves its. */
-function wordingOf({ code, input, inst }: z.core.$ZodRawIssue): string | undefined {
+/** In words of this API where zod's own are those of a program; `undefined` leaves zod's. */
+function wordingOf(issue: z.core.$ZodRawIssue): string | undefined {
+  const { code, input, inst } = issue;
   if (input === undefined) return 'is required';
-  return code === 'invalid_type' && inst instanceof z.ZodNumber ? `must be ${numberIn(inst)}` : undefined;
+  switch (code) {
+    case 'invalid_type':
+      return inst instanceof z.ZodNumber ? `must be ${numberIn(inst)}` : undefined;
+    case 'too_small':
+      return boundIn(issue, issue.inclusive === false ? 'more than' : 'at least', issue.minimum);
+    case 'too_big':
+      return boundIn(issue, issue.inclusive === false ? 'less than' : 'at most', issue.maximum);
+    case 'invalid_value':
+      return oneOf(issue.values);
+    case 'invalid_union':
+      return Array.isArray(issue.options) ? oneOf(issue.options) : undefined;
+    case 'invalid_format':
+      return issue.format === 'datetime' ? 'must be a time such as 2026-08-31T22:59:59Z' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `must be ${values.map((value) => JSON.stringify(value)).join(' or ')}`;
+}
+
+const COUNTED: Record<string, string> = { string: 'character', array: 'item', record: 'field', object: 'field' };
+
+function boundIn({ origin }: { origin?: unknown }, bound: string, limit: unknown): string {
+  const counted = COUNTED[String(origin)];
+  return counted ? `must have ${bound} ${limit} ${counted}${limit === 1 ? '' : 's'}` : `must be ${bound} ${limit}`;
 }
 
 function numberIn({ isInt, minValue, maxValue }: z.ZodNumber): string {
