@@ -115,6 +115,12 @@ export function createShop({
     await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta());
   }
 
+  /** As for a checkout whose reservation was refused. */
+  async function release(sku: string): Promise<void> {
+    const id = { sku, location: 'main', reservationId: `order_${commands}` };
+    await runner.execute(stockItem, stockStream(id), { type: 'ReleaseReservation', ...id }, meta());
+  }
+
   /** The cart that was made last, of those that are open. */
   async function newestOpenCartOf(customerId: string): Promise<string | undefined> {
     const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
@@ -131,7 +137,7 @@ export function createShop({
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 
-  return { call, log, store, runner, processes, personal, ship, submit };
+  return { call, log, store, runner, processes, personal, ship, release, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

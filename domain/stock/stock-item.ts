@@ -153,9 +153,11 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
       `One movement is at most ${MAX_QUANTITY} units; ${sku} at ${location} needs ${delta}.`,
     );
   }
-  const free = Math.max(0, Math.min(item.onHand, promisableOf(item)));
+  const { onHand } = item;
+  const free = Math.max(0, Math.min(onHand, promisableOf(item)));
   if (-delta > free) {
-    return reject('rule_violated', `${sku} at ${location} can lose at most ${free}; the rest is promised.`);
+    const rest = free < onHand ? `can lose at most ${free} of ${onHand} units; the rest is promised` : `has ${onHand}`;
+    return reject('rule_violated', `${sku} at ${location} ${rest}.`);
   }
   const { opened, productId } = opening(command, item);
   return [...opened, moved, ...news({ sku, location }, productId, item, { delta })];

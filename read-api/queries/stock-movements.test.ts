@@ -39,6 +39,12 @@ describe('The ledger of stock', () => {
     expect((await read({ location: 'leeds' })).body.data[0]).to.include({ what: 'transferred_in', from: 'main' });
   });
 
+  it('leaves out what was let go without having been held', async () => {
+    const before = (await read()).body.data;
+    await shop.release('MUG');
+    expect((await read()).body.data).to.deep.equal(before);
+  });
+
   it('is read page by page, and no page misses or repeats anything', async () => {
     const whole = (await read()).body.data;
     for (const limit of ['1', '2', '4', '6']) {

@@ -77,7 +77,9 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
   }) as Endpoint;
 }
 
+/** What was let go without having been held moved nothing: it only keeps a late reservation from being made. */
 function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Entered> {
+  if (event.type === 'ReservationReleased' && event.data.quantity === 0) return false;
   return Object.hasOwn(WORDS, event.type);
 }
 
