@@ -31,8 +31,16 @@ export const taxRateSchema = z.strictObject({
   region: regionSchema.optional(),
   /** Without it, all that has no rate of its own. */
   category: taxCategorySchema.optional(),
-  /** Hundredths of a per cent: 2,000 is 20 %. US rates go to thousandths of a per cent, 8.875 % is 887.5. */
-  basisPoints: z.number().min(0).max(10_000).multipleOf(0.01),
+  basisPoints: z
+    .number()
+    .min(0)
+    .max(10_000)
+    // Not `multipleOf`: JSON Schema's divides binary fractions, and refuses 1234.57.
+    .refine(hasTwoDecimals, 'must have at most two decimals')
+    .meta({
+      description:
+        'Hundredths of a per cent, with at most two decimals: 2000 is 20 %, 887.5 is 8.875 %, as rates in the US go',
+    }),
   /** Prices contain this tax. One country has it one way. */
   included: z.literal(true).optional(),
 });
@@ -85,6 +93,10 @@ export type ShippingTableEvent = EventOf<typeof shippingTableEvents>;
 function isAbove({ upTo = Number.POSITIVE_INFINITY }: Step, index: number, rates: readonly Step[]): boolean {
   const before = rates[index - 1];
   return !before || (before.upTo !== undefined && before.upTo < upTo);
+}
+
+function hasTwoDecimals(rate: number): boolean {
+  return Number(rate.toFixed(2)) === rate;
 }
 
 interface Step {

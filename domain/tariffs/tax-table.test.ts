@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { z } from 'zod';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
 import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
@@ -105,5 +106,25 @@ describe('The tax table', () => {
     for (const basisPoints of [887.555, -1, 10_001, Number.NaN]) {
       expect(taxRateSchema.safeParse({ ...us, basisPoints }).success, `${basisPoints}`).to.equal(false);
     }
+    const [fault] = taxRateSchema.safeParse({ ...us, basisPoints: 887.555 }).error?.issues ?? [];
+    expect(fault).to.include({ message: 'must have at most two decimals' });
+  });
+
+  it('takes every rate of two decimals and no other, and publishes no rule that a validator would round otherwise', () => {
+    const takes = (basisPoints: number) => taxRateSchema.safeParse({ ...us, basisPoints }).success;
+    for (const basisPoints of [0, 0.01, 1_234.57, 8.29, 4_999.99, 9_999.99, 10_000]) {
+      expect(takes(basisPoints), `${basisPoints}`).to.equal(true);
+    }
+    fc.assert(fc.property(fc.integer({ min: 0, max: 1_000_000 }), (hundredths) => takes(hundredths / 100)));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 9_999_999 }), (thousandths) => {
+        expect(takes(thousandths / 1_000)).to.equal(thousandths % 10 === 0);
+      }),
+    );
+    const { description, ...published } = z.toJSONSchema(taxRateSchema).properties!.basisPoints as {
+      description: string;
+    };
+    expect(published).to.deep.equal({ type: 'number', minimum: 0, maximum: 10_000 });
+    expect(description).to.contain('at most two decimals');
   });
 });

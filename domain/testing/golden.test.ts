@@ -28,7 +28,7 @@ describe('The golden files of the events', () => {
 
     if (version === today) {
       it(`${file} has the schema that is written today; a changed schema needs a new version, an upcast and a new file`, () => {
-        expect(z.toJSONSchema(schema)).to.deep.equal(read().schema);
+        expect(withoutWords(z.toJSONSchema(schema))).to.deep.equal(withoutWords(read().schema));
       });
     }
   }
@@ -38,3 +38,10 @@ describe('The golden files of the events', () => {
     expect(catalogue.read('StockAdjusted', 1, data)).to.deep.equal({ ...data, reason: 'unspecified' });
   });
 });
+
+/** What a field is described as may be said better tomorrow: it changes nothing that is stored. */
+function withoutWords(schema: unknown): unknown {
+  return JSON.parse(JSON.stringify(schema), (key, value) =>
+    key === 'description' && typeof value === 'string' ? undefined : value,
+  );
+}
