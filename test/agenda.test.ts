@@ -125,7 +125,7 @@ describe('As time passes', () => {
     expect(await shop.orderOf(id)).to.include({ status: 'placed', paymentStatus: 'requires_action' });
     expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
     await shop.pass(120_000);
-    expect(await shop.orderOf(id)).to.include({ status: 'expired', paymentStatus: 'voided' });
+    expect(await shop.orderOf(id)).to.include({ status: 'expired', paymentStatus: 'not_paid' });
     expect(await shop.stockOf('MUG')).to.include({ reserved: 0, committed: 0, onHand: 10 });
     const cart = await shop.call(`get /v1/carts/${id.replace('order', 'cart')}`, { caller: ADA });
     expect(cart.body).to.include({ status: 'open' });

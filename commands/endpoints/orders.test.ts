@@ -75,7 +75,7 @@ describe('What becomes of an order', () => {
     it('while the customer is still to be authenticated, ends its checkout', async () => {
       orderId = await order('pm_card_authenticationRequired');
       const { body } = await cancel();
-      expect(body).to.include({ status: 'cancelled', paymentStatus: 'voided' });
+      expect(body).to.include({ status: 'cancelled', paymentStatus: 'not_paid' });
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 2]);
       expect((await cancel()).body).to.deep.equal(body);
     });

@@ -24,6 +24,8 @@ interface Operation {
 
 export interface Authorisation extends Operation, AuthorisationTerms {
   status: 'requested' | 'unknown' | 'action_required' | 'declined' | 'authorised' | 'lapsed' | 'voided';
+  /** Money was held, whatever became of it. */
+  hasHeld?: true;
   providerRef?: string;
   /** Lets the customer's browser do what is required. */
   clientSecret?: Personal<string>;
@@ -99,7 +101,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
     }
     case 'PaymentAuthorised': {
       const { operationId, providerRef, captureBefore, multicapture } = event.data;
-      return authorisationWith(known, operationId, { status: 'authorised', providerRef, captureBefore, multicapture });
+      const terms = { providerRef, captureBefore, multicapture };
+      return authorisationWith(known, operationId, { status: 'authorised', hasHeld: true, ...terms });
     }
     case 'AuthorisationDeclined': {
       const { operationId, declineCode } = event.data;
@@ -278,6 +281,11 @@ export function partsOf({ refunds }: Payment, operationId: string): readonly Ref
   return refunds.filter((one) => one.operationId === operationId || one.operationId.startsWith(`${operationId}#`));
 }
 
+/** Whether money was ever held. */
+export function hasHeld(state: Payment): boolean {
+  return authorisationsOf(state).some((one) => one.hasHeld);
+}
+
 export function isDisputed({ disputes }: Payment): boolean {
   return disputes.some(({ status }) => status === 'open');
 }
@@ -318,10 +326,17 @@ export function paymentStatusOf(state: Payment | null): PaymentStatus {
     const complete = heldOf(state) === 0 && taken.every(({ status }) => status === 'captured');
     return complete && (!state.void || state.status === 'voided') ? 'captured' : 'partially_captured';
   }
+  if (state.status === 'voided') return statusOnceVoided(state);
   return holderOf(state) ? 'authorised' : STATUS_BEFORE_CAPTURE[state.status];
 }
 
-const STATUS_BEFORE_CAPTURE: Readonly<Record<Payment['status'], PaymentStatus>> = {
+/** Where nothing was ever held the void let nothing go. */
+function statusOnceVoided(state: Payment): PaymentStatus {
+  if (hasHeld(state)) return 'voided';
+  return state.authorisation?.declineCode === undefined ? 'not_paid' : 'declined';
+}
+
+const STATUS_BEFORE_CAPTURE: Readonly<Record<Exclude<Payment['status'], 'voided'>, PaymentStatus>> = {
   requested: 'pending',
   unknown: 'pending',
   action_required: 'requires_action',
@@ -329,5 +344,4 @@ const STATUS_BEFORE_CAPTURE: Readonly<Record<Payment['status'], PaymentStatus>> 
   authorised: 'authorised',
   lapsed: 'not_paid',
   void_requested: 'pending',
-  voided: 'voided',
 };

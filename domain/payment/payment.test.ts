@@ -655,7 +655,17 @@ describe('A payment', () => {
     expect(status(...isCaptured, disputeOpened, disputeClosed('lost'))).to.equal('disputed');
     expect(status(...isCaptured, disputeOpened, disputeClosed('won'))).to.equal('partially_captured');
     expect(status(requested, voidRequested)).to.equal('pending');
-    expect(status(requested, voidRequested, voided)).to.equal('voided');
+    expect(status(requested, authorised, voidRequested, voided)).to.equal('voided');
+    expect(status(requested, authorised, lapsed, renewalRequested, voidRequested, voided)).to.equal('voided');
+  });
+
+  it('is not called voided if it never held any money', () => {
+    const status = (...history: PaymentEvent[]) => paymentStatusOf(given(history).state);
+    expect(status(voided)).to.equal('not_paid');
+    expect(status(requested, voidRequested, voided)).to.equal('not_paid');
+    expect(status(requested, actionRequired, voidRequested, voided)).to.equal('not_paid');
+    expect(status(requested, actionRequired, declined, voidRequested, voided)).to.equal('declined');
+    expect(status(requested, actionRequired, declined, authorised, voidRequested, voided)).to.equal('voided');
   });
 
   it('is not changed by a command that is issued again', () => {

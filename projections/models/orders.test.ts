@@ -262,17 +262,24 @@ describe('The orders read model', () => {
     expect(declined).to.include({ status: 'rejected', paymentStatus: 'declined' });
   });
 
-  it('tells of a void only where money was asked for', () => {
-    const wordsAfter = (payments: PaymentCommand[]) =>
-      outcomeOf([{ type: 'RejectOrder', reason: 'out_of_stock', detail: 'no' }], payments).view.timeline.map(
-        ({ what }) => what,
-      );
+  it('tells of a void only where money was held', () => {
+    const shownAfter = (payments: PaymentCommand[]) => {
+      const { view } = outcomeOf([{ type: 'RejectOrder', reason: 'out_of_stock', detail: 'no' }], payments);
+      return { paymentStatus: view.paymentStatus, steps: view.timeline.map(({ what }) => what) };
+    };
     const voided: PaymentCommand[] = [
       { type: 'RequestVoid', operationId: 'void', paymentId: 'payment_536365', orderId: ID },
       { type: 'RecordVoided', operationId: 'void' },
     ];
-    expect(wordsAfter([authorise, authorised, ...voided])).to.include('payment_voided');
-    expect(wordsAfter(voided)).to.deep.equal(['placed', 'rejected']);
+    const { paymentStatus, steps } = shownAfter([authorise, authorised, ...voided]);
+    expect(paymentStatus).to.equal('voided');
+    expect(steps).to.include('payment_voided');
+    for (const asked of [[], [authorise]]) {
+      expect(shownAfter([...asked, ...voided])).to.deep.equal({
+        paymentStatus: 'not_paid',
+        steps: ['placed', 'rejected'],
+      });
+    }
   });
 
   it('has the version that its order has, whatever happened last', () => {

@@ -9,7 +9,14 @@ import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
-import { capturedOf, givenFor, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
+import {
+  capturedOf,
+  givenFor,
+  hasHeld,
+  type Payment,
+  paymentStatusOf,
+  refundedOf,
+} from '../../domain/payment/ledger.js';
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
@@ -197,7 +204,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     PaymentCaptured: paid('payment_captured'),
     CaptureFailed: paid('payment_failed'),
     VoidRequested: paid(),
-    PaymentVoided: paid('payment_voided'),
+    PaymentVoided: paid('payment_voided', hasHeld),
     RefundRequested: paid(),
     PaymentRefunded: paid('refunded'),
     RefundFailed: paid('refund_failed'),
@@ -256,8 +263,11 @@ function counted(counter: Counter) {
   };
 }
 
-/** The ledger folds itself; `what` is told to the customer, but for the void of a payment that was never asked for: a tombstone. */
-function paid(what?: OrderStep): Handler<OrderDocument, PaymentEvent> {
+/** The ledger folds itself; `what` is told to the customer. */
+function paid(
+  what?: OrderStep,
+  isTold: (ledger: Payment) => boolean = () => true,
+): Handler<OrderDocument, PaymentEvent> {
   return {
     keys: orderOf,
     evolve(before, event, _, at) {
@@ -267,7 +277,7 @@ function paid(what?: OrderStep): Handler<OrderDocument, PaymentEvent> {
         ...before,
         payment: {
           ledger,
-          timeline: what && ledger.authorisation ? [...timeline, { at: event.occurredAt, what }] : timeline,
+          timeline: what && isTold(ledger) ? [...timeline, { at: event.occurredAt, what }] : timeline,
         },
       };
     },
