@@ -354,11 +354,12 @@ async function runServerTool(program: string, args: string[], account: Account, 
     throw new EngineUnavailable('postgres', `a new database could not be made: ${errors.trim()}`);
 }
 
+/** The tool of a killed program may still write there for a moment: then the next start sweeps it. */
 async function sweepUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = name.match(/^cluster\.new-(\d+)-/)?.[1];
     if (pid && (await commandLine(Number(pid))) === undefined)
-      await rm(join(folder, name), { recursive: true, force: true });
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
   }
 }
 

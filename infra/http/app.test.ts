@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -33,6 +34,8 @@ describe('the HTTP surface', () => {
   let commands: CommandMeta[] = [];
   /** What the next command does; set by a test. */
   let act: () => Promise<void> = async () => {};
+  /** While a token is verified; set by a test. */
+  let meanwhile: () => Promise<void> = async () => {};
 
   const endpoints: Endpoint[] = [
     endpoint({
@@ -112,7 +115,10 @@ describe('the HTTP surface', () => {
   before(async () => {
     const app = createApp({
       endpoints,
-      authenticate: async (token) => CALLERS[token],
+      async authenticate(token) {
+        await meanwhile();
+        return CALLERS[token];
+      },
       idempotency: createMemoryIdempotency(),
       readiness: async () => outages,
       registry: new Registry(),
@@ -126,6 +132,7 @@ describe('the HTTP surface', () => {
     [logged, commands] = [[], []];
     outages = { away: [], standingStill: [] };
     act = async () => {};
+    meanwhile = async () => {};
   });
 
   interface Sent {
@@ -658,8 +665,28 @@ describe('the HTTP surface', () => {
         expect(answer.toLowerCase(), sent).to.contain('content-type: application/problem+json');
       }
     });
+
+    it('whose sender has hung up before it was read: no fault of ours', async () => {
+      const json = '{"lines":[]}';
+      const head = `host: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json\r\ncontent-length: ${json.length}`;
+      let isVerified = false;
+      meanwhile = async () => {
+        socket.end();
+        await delay(HANG_UP_MS);
+        isVerified = true;
+      };
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(`POST /v1/baskets HTTP/1.1\r\n${head}\r\n\r\n${json}`);
+      await until(() => isVerified);
+      await delay(HANG_UP_MS);
+      expect(commands).to.deep.equal([]);
+      expect(logged).to.deep.equal([]);
+    });
   });
 });
+
+/** Until the end of a connection of this machine is seen. */
+const HANG_UP_MS = 50;
 
 function rawAsk(port: number, sent: string): Promise<string> {
   return new Promise((resolve, reject) => {

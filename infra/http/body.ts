@@ -31,6 +31,8 @@ async function bytesOf(req: Request, res: Response): Promise<Buffer> {
   await new Promise<void>((resolve, reject) => {
     readBytes(req, res, (error) => (error ? reject(isZlibError(error) ? badlyEncoded(req) : error) : resolve()));
   });
+  // Whoever has hung up meanwhile is not read any more, and gets no answer either.
+  if (req.body === undefined) throw invalidRequest([{ pointer: '', detail: 'the body did not arrive' }]);
   return req.body;
 }
 
