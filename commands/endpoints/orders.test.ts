@@ -54,9 +54,10 @@ describe('What becomes of an order', () => {
   describe('that is cancelled', () => {
     it('as a whole, gives back stock and money, however often it is asked', async () => {
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 2]);
-      const { status, body } = await cancel();
+      const { status, body } = await cancel({ reason: 'found it cheaper' });
       expect(status).to.equal(200);
       expect(body).to.deep.include({ status: 'cancelled', paymentStatus: 'voided', refunded: GBP(0) });
+      expect(body.reason).to.equal('found it cheaper');
       expect(body.lines.map(({ cancelled }: { cancelled: number }) => cancelled)).to.deep.equal([2, 1]);
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
       expect((await cancel()).body).to.deep.equal(body);
@@ -189,10 +190,13 @@ describe('What becomes of an order', () => {
       const change = (word: string, call: object) =>
         shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, ...call });
       const held = await change('hold', { body: { reason: 'address' } });
-      expect(held.body.held).to.equal(true);
+      expect(held.body).to.include({ held: true, heldReason: 'address' });
+      const { body, version } = await cancel({ lines: [{ lineId: '2', quantity: 1 }] });
+      expect(body.held).to.equal(true);
+      expect(body).not.to.have.property('heldReason');
       await problemOf(send(), 'conflict');
-      await problemOf(change('resume', { expectedVersion: held.version! - 1 }), 'version_mismatch');
-      expect((await change('resume', { expectedVersion: held.version })).body.held).to.equal(undefined);
+      await problemOf(change('resume', { expectedVersion: held.version }), 'version_mismatch');
+      expect((await change('resume', { expectedVersion: version })).body.held).to.equal(undefined);
       expect((await send()).body.status).to.equal('dispatched');
     });
   });

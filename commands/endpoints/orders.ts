@@ -1,7 +1,13 @@
 // What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
 // and what could not be had for what was sent is asked for again.
 import { z } from 'zod';
-import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import {
+  type Caller,
+  type Endpoint,
+  type EndpointRequest,
+  endpoint,
+  type Reply,
+} from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -21,13 +27,13 @@ const reason = z.string().min(1).max(200);
 const cancelBody = z
   .strictObject({
     lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
-    reason: reason.default('cancelled'),
+    reason: reason.default('cancelled').meta({ description: 'Its customer reads it' }),
   })
   .prefault({});
 
-/** Reads an order as its customer sees it, from its streams: never behind. */
+/** Reads an order as its reader may see it, from its streams: never behind. */
 interface OrderReader {
-  byId(orderId: string): Promise<OrderView | undefined>;
+  byId(orderId: string, written: undefined, reader: Caller): Promise<OrderView | undefined>;
 }
 
 export interface OrderEndpointsDeps {
@@ -46,13 +52,17 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     const { lines, reason } = body;
     if (known.status === 'placed' && !lines) {
       const seen = await cancelBeforeConfirmed(known, reason, request);
-      if (seen) return shown(params.id, seen);
+      if (seen) return shown(caller, params.id, seen);
     }
     const cancellationId = newId('cancellation');
     const meta = { ...command(), id: operationCommandId(cancellationId) };
     const cancelled = { type: 'CancelLines', cancellationId, lines, reason } as const;
     await runner.execute(order, streamOf(params.id), cancelled, meta);
-    return shown(params.id, await settlement.attempt(params.id, { correlationId: requestId, actor: meta.actor }));
+    return shown(
+      caller,
+      params.id,
+      await settlement.attempt(params.id, { correlationId: requestId, actor: meta.actor }),
+    );
   }
 
   /** Its checkout finds the payment void and undoes the rest. Undefined if the order was confirmed first: then it is cancelled like any other. */
@@ -83,7 +93,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     if (!operationIds.includes(collectionId)) await checkOwed(known);
     const meta = { ...command(), id: operationCommandId(collectionId) };
     await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
-    return shown(orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
+    return shown(caller, orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
   }
 
   async function checkOwed(known: Order): Promise<void> {
@@ -115,13 +125,13 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
         await findOrder({ runner }, params.id, caller);
         const stream = streamOf(params.id);
         const { position } = await runner.execute(order, stream, commandOf(body), command());
-        return shown(params.id, [[stream, position.commitNo]]);
+        return shown(caller, params.id, [[stream, position.commitNo]]);
       },
     }) as Endpoint;
   }
 
-  async function shown(orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
-    const view = (await orders.byId(orderId))!;
+  async function shown(reader: Caller, orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
+    const view = (await orders.byId(orderId, undefined, reader))!;
     return { status: 200, body: view, version: view.version, seen };
   }
 
@@ -137,10 +147,12 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       answers: { 200: orderViewSchema },
       handle: cancel,
     }) as Endpoint,
-    change('hold', 'Send nothing of an order until it is resumed', z.strictObject({ reason }), ({ reason }) => ({
-      type: 'HoldOrder',
-      reason,
-    })),
+    change(
+      'hold',
+      'Send nothing of an order until it is resumed',
+      z.strictObject({ reason: reason.meta({ description: 'Only support reads it' }) }),
+      ({ reason }) => ({ type: 'HoldOrder', reason }),
+    ),
     change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
     endpoint({
       method: 'post',

@@ -49,7 +49,12 @@ export const orderViewSchema = z
       .int()
       .meta({ description: 'Of the order itself, without its payment: the ETag that `If-Match` understands' }),
     status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled']),
+    reason: z.string().optional().meta({
+      description: 'Why it was rejected: a problem code. Why it was cancelled: the words of whoever did',
+      example: 'out_of_stock',
+    }),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
+    heldReason: z.string().optional().meta({ description: "For support alone: the staff's own words, or a code" }),
     paymentStatus: z
       .enum([
         'not_paid',
@@ -120,6 +125,7 @@ export const orderViewSchema = z
         id: z.string(),
         status: z.enum(['requested', 'approved', 'declined', 'received']),
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
+        declineReason: z.string().optional(),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
         refund: moneySchema.optional().meta({
           description:

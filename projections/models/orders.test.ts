@@ -233,6 +233,51 @@ describe('The orders read model', () => {
     expect(refundAfter(requested + 1)).to.deep.equal(GBP(255));
   });
 
+  it('tells why an order was rejected or cancelled, without what only the staff may know of it', () => {
+    const reject: OrderCommand = {
+      type: 'RejectOrder',
+      reason: 'payment_declined',
+      detail: 'payment_536365 is voided.',
+    };
+    const rejected = outcomeOf([reject]).view;
+    expect(rejected).to.include({ status: 'rejected', reason: 'payment_declined' });
+    expect(JSON.stringify(rejected)).not.to.include('is voided');
+    const cancelled = outcomeOf([{ type: 'CancelOrder', reason: 'too slow' }]).view;
+    expect(cancelled).to.include({ status: 'cancelled', reason: 'too slow' });
+    const whole = outcomeOf([
+      { type: 'ConfirmOrder' },
+      { type: 'CancelLines', cancellationId: 'c', reason: 'no longer made' },
+    ]).view;
+    expect(whole).to.include({ status: 'cancelled', reason: 'no longer made' });
+    expect(outcomeOf([{ type: 'ConfirmOrder' }]).view).not.to.have.property('reason');
+  });
+
+  it('tells why an order is held as long as it is', () => {
+    const hold: OrderCommand[] = [{ type: 'ConfirmOrder' }, { type: 'HoldOrder', reason: 'address' }];
+    expect(outcomeOf(hold).view).to.include({ held: true, heldReason: 'address' });
+    expect(outcomeOf([...hold, { type: 'ResumeOrder' }]).view).not.to.have.any.keys('held', 'heldReason');
+  });
+
+  it('tells why a return was declined', () => {
+    const request = {
+      type: 'RequestReturn',
+      returnId: 'return_1',
+      orderId: ID,
+      customerId: 'customer_17850',
+      lines: [{ lineId: '1', quantity: 1, reason: 'broken' }],
+    } as const;
+    const { view } = outcomeOf(
+      [],
+      [],
+      [],
+      [
+        { ...request, lines: [...request.lines] },
+        { type: 'DeclineReturn', reason: 'worn' },
+      ],
+    );
+    expect(view.returns[0]).to.include({ status: 'declined', declineReason: 'worn' });
+  });
+
   it('derives payment and fulfilment from what was paid and sent', () => {
     const some = outcomeOf([
       { type: 'ConfirmOrder' },

@@ -32,7 +32,10 @@ interface OrderPart {
   number: string;
   version: number;
   status: OrderView['status'];
-  held?: boolean;
+  /** Why it was rejected or cancelled, for its customer to read. */
+  reason?: string;
+  /** Why it is held, in words that may be of the staff for the staff. */
+  heldReason?: string | undefined;
   paymentId: string;
   customerId: string;
   placedBy: 'customer' | 'staff';
@@ -71,6 +74,7 @@ interface ReturnPart {
   id: string;
   status: 'requested' | 'approved' | 'declined' | 'received';
   lines: readonly RequestedUnits[];
+  declineReason?: string;
   received?: readonly ReturnedUnits[];
   timeline: readonly Happened[];
 }
@@ -99,14 +103,14 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { held, lines, coupons, shipping, includedTax, timeline, operationIds = [], ...shown } = part;
+  const { heldReason, lines, coupons, shipping, includedTax, timeline, operationIds = [], ...shown } = part;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
   const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
   const sentBack = Object.values(returns).sort((a, b) => byText(a.timeline[0]!.at + a.id, b.timeline[0]!.at + b.id));
   return {
     ...shown,
-    ...(held && { held }),
+    ...(heldReason !== undefined && { held: true, heldReason }),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
     ...(clientSecret && { nextAction: { type: 'authenticate', clientSecret } }),
     fulfilmentStatus: fulfilmentStatusOf(lines),
@@ -178,12 +182,12 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
       };
     }),
     OrderConfirmed: becomes('confirmed'),
-    OrderRejected: becomes('rejected'),
+    OrderRejected: endsFor('rejected'),
     OrderExpired: becomes('expired'),
-    OrderCancelled: becomes('cancelled'),
+    OrderCancelled: endsFor('cancelled'),
     OrderCompleted: becomes('completed'),
-    OrderHeld: happens('held', () => ({ held: true })),
-    OrderResumed: happens('resumed', () => ({ held: false })),
+    OrderHeld: happens<EventOf<'OrderHeld'>>('held', (_, { data: { reason } }) => ({ heldReason: reason })),
+    OrderResumed: happens('resumed', () => ({ heldReason: undefined })),
     OrderFulfilled: happens<EventOf<'OrderFulfilled'>>('shipped', (before, event) => ({
       ...counted('fulfilled')(before, event),
       operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
@@ -219,7 +223,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
 
     ReturnRequested: sentBack('return_requested', ({ returnId: id, lines }) => ({ id, status: 'requested', lines })),
     ReturnApproved: sentBack('return_approved', () => ({ status: 'approved' })),
-    ReturnDeclined: sentBack('return_declined', () => ({ status: 'declined' })),
+    ReturnDeclined: sentBack('return_declined', ({ reason }) => ({ status: 'declined', declineReason: reason })),
     ReturnReceived: sentBack('return_received', ({ lines: received }) => ({ status: 'received', received })),
   },
 });
@@ -232,6 +236,13 @@ type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 
 function becomes(status: OrderPart['status'] & OrderStep): Handler<OrderDocument, OrderEvent> {
   return happens(status, () => ({ status }));
+}
+
+/** The detail of a rejection is not told: it may name what is not the customer's to know. */
+function endsFor(
+  status: 'rejected' | 'cancelled',
+): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderCancelled'>> {
+  return happens(status, (_, { data: { reason } }) => ({ status, reason }));
 }
 
 /** A change of the order's part that is told to the customer. */

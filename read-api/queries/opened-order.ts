@@ -1,11 +1,14 @@
-// Opens what is sealed in an order, for its owner and for support; what is forgotten is left out.
+// Opens what is sealed in an order, for its owner and for support; what is forgotten is left out, and for its owner what
+// only support may know.
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
 import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(
-  { shippingAddress, email, nextAction, ...rest }: SealedOrderView,
+  { shippingAddress, email, nextAction, heldReason, ...rest }: SealedOrderView,
   personal: Pick<PersonalData, 'open'>,
+  reader?: Pick<Caller, 'role'>,
 ): Promise<OrderView> {
   const open = async <T>(value: Personal<T> | undefined): Promise<T | undefined> => {
     if (value === undefined) return undefined;
@@ -22,5 +25,6 @@ export async function openedOrder(
     ...(address && { shippingAddress: address }),
     ...(mail && { email: mail }),
     ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
+    ...(reader?.role === 'support' && heldReason !== undefined && { heldReason }),
   };
 }

@@ -1,6 +1,7 @@
 // An order folded from its own streams, for whoever has just written them: it waits for no read model. Of shipments and
 // returns it shows those that the order knows, because units have left or come back with them.
 import type { Commit } from '../../domain/kernel/commit.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -28,8 +29,15 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
   }
 
   return {
-    /** Streams that the caller has just written, up to that commit, need not be read again. */
-    async byId(orderId: string, written?: ReadonlyMap<StreamId, number>): Promise<OrderView | undefined> {
+    /**
+     * Streams that the caller has just written, up to that commit, need not be read again. What only support may know is
+     * left out unless `reader` is support.
+     */
+    async byId(
+      orderId: string,
+      written?: ReadonlyMap<StreamId, number>,
+      reader?: Pick<Caller, 'role'>,
+    ): Promise<OrderView | undefined> {
       const streams = [streamOf(orderId), streamOf(siblingId('payment', orderId))];
       const [ordered = [], paid = []] = await Promise.all(
         streams.map((stream) => commitsOf(stream, written?.get(stream))),
@@ -37,7 +45,7 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
       const sent = await Promise.all(parcelsIn(ordered).map((id) => commitsOf(streamOf(id))));
       const document = foldDocument(orders, orderId, [...ordered, ...paid, ...sent.flat()]);
       const view = document && orderView(document);
-      return view && openedOrder(view, personal);
+      return view && openedOrder(view, personal, reader);
     },
   };
 }

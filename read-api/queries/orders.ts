@@ -40,7 +40,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
         const after = cursorOf(query.after, 'placed', placed);
         await caughtUp(MODEL, visibility, request);
         const page = await queries.list({ customerId, limit: query.limit, after });
-        const data = await Promise.all(page.data.map((order) => openedOrder(order, personal)));
+        const data = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
         return { status: 200, body: pageBody({ ...page, data }, 'placed') };
       },
     }),
@@ -60,7 +60,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
         if (!order || (owner !== undefined && order.customerId !== owner)) {
           throw new Problem('not_found', `There is no ${id}.`);
         }
-        return { status: 200, body: await openedOrder(order, personal), version: order.version };
+        return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
       },
     }),
   ] as Endpoint[];

@@ -34,6 +34,8 @@ const opened: Record<string, unknown> = {
   'order#1/1/shippingAddress': ADDRESS,
 };
 const order = (name: string, customerId: string): SealedOrderView => ({
+  held: true,
+  heldReason: 'looks like fraud',
   id: `order_${name}`,
   number: name,
   version: 3,
@@ -205,6 +207,20 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/orders/order_3', { caller: BOB }), 'not_found');
     await problemOf(call('get /v1/orders/order_9', { caller: SUPPORT }), 'not_found');
     await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');
+  });
+
+  it('tell support why an order is held, but not its customer, who is told that it is', async () => {
+    for (const [caller, heldReason] of [
+      [ADA, undefined],
+      [SUPPORT, 'looks like fraud'],
+    ] as const) {
+      const { body } = await call('get /v1/orders/order_3', { caller });
+      const list = await call('get /v1/orders', { caller });
+      for (const shown of [body, list.body.data[0]]) {
+        expect(shown.held).to.equal(true);
+        expect(shown.heldReason).to.equal(heldReason);
+      }
+    }
   });
 
   it('open what is sealed for those who may see it, and leave out what is forgotten', async () => {

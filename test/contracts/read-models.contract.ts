@@ -255,6 +255,17 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(found!.returns[0]).to.deep.include({ status: 'received', refund: GBP(500) });
     expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId));
   });
+
+  it('tell support of an order that is held the same as the streams of the order', async () => {
+    const orderId = placed[2]!;
+    await shop.call(`post /v1/orders/${orderId}/hold`, { caller: SUPPORT, body: { reason: 'address' } });
+    await show(shop, model);
+    const found = await model.queries.byId(orderId);
+    expect(found).to.include({ held: true, heldReason: 'address' });
+    const reader = createOrderReader(shop);
+    expect(found).to.deep.equal(await reader.byId(orderId, undefined, SUPPORT));
+    expect(await reader.byId(orderId)).not.to.have.property('heldReason');
+  });
 }
 
 export function stockContract(open: Open<StockQueries>): void {
