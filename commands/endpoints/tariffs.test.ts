@@ -33,6 +33,13 @@ describe('The endpoints of tariffs', () => {
     expect(await list('tax-rates')).to.deep.equal([]);
   });
 
+  it('take it that prices contain no tax where nothing else is said', async () => {
+    const excluded = { country: 'US', basisPoints: 887.5 };
+    const { body, version } = await call('put /v1/tax-rates/us', { ...excluded, included: false });
+    expect(body).to.deep.equal({ id: 'us', ...excluded });
+    expect((await call('put /v1/tax-rates/us', excluded)).version).to.equal(version);
+  });
+
   it('refuse a second rate for the same place and category', async () => {
     await call('put /v1/tax-rates/gb', UK);
     await problemOf(call('put /v1/tax-rates/uk', UK), 'conflict');

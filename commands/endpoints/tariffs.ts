@@ -9,6 +9,7 @@ import {
   type ShippingMethod,
   type ShippingTableEvent,
   shippingMethodSchema,
+  shippingZoneSchema,
   type TaxRate,
   type TaxTableEvent,
   tariffIdSchema,
@@ -20,38 +21,61 @@ import type { Tariffs } from '../lookups/current-tariffs.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows, wholeList, wholeListAnswer } from './answers.js';
 
-interface Table<R extends { id: string }, C, E extends DomainEvent> {
+interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
   path: string;
   one: string;
   all: string;
-  schema: z.ZodObject<{ id: z.ZodType<string> } & z.ZodRawShape>;
+  body: z.ZodType<B>;
+  answer: z.ZodType<R>;
   example: string;
   decider: Decider<C, readonly R[], E>;
   stream: StreamId;
+  row(id: string, body: B): R;
   set(row: R): C;
   remove(id: string): C;
 }
 
-const TAX_RATES: Table<TaxRate, TaxTableCommand, TaxTableEvent> = {
+const taxRateBody = taxRateSchema.omit({ id: true }).extend({
+  included: z.boolean().default(false).meta({ description: 'Prices contain this tax. A country has it one way' }),
+});
+
+const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {
   path: '/v1/tax-rates',
   one: 'a tax rate',
   all: 'The tax rates of the shop',
-  schema: taxRateSchema,
+  body: taxRateBody,
+  answer: taxRateSchema,
   example: 'gb',
   decider: taxTable,
   stream: TAX_TABLE,
+  row: (id, { included, ...rate }) => ({ id, ...rate, ...(included && { included }) }),
   set: (rate) => ({ type: 'SetTaxRate', rate }),
   remove: (id) => ({ type: 'RemoveTaxRate', id }),
 };
 
-const SHIPPING_METHODS: Table<ShippingMethod, ShippingTableCommand, ShippingTableEvent> = {
+const shippingMethodBody = shippingMethodSchema.omit({ id: true });
+
+const shippingMethodAnswer = shippingMethodSchema.extend({
+  zones: z.array(shippingZoneSchema).meta({
+    description: 'None only of `standard` until it is redefined: it is free then, everywhere and in any currency',
+  }),
+});
+
+const SHIPPING_METHODS: Table<
+  ShippingMethod,
+  z.output<typeof shippingMethodBody>,
+  ShippingTableCommand,
+  ShippingTableEvent
+> = {
   path: '/v1/shipping-methods',
   one: 'a shipping method',
   all: 'The shipping methods of the shop, with all that they cost',
-  schema: shippingMethodSchema,
+  body: shippingMethodBody,
+  answer: shippingMethodAnswer,
   example: 'express',
   decider: shippingTable,
   stream: SHIPPING_TABLE,
+  row: (id, method) => ({ id, ...method }),
   set: (method) => ({ type: 'SetShippingMethod', method }),
   remove: (id) => ({ type: 'RemoveShippingMethod', id }),
 };
@@ -65,17 +89,19 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
   return [...tableEndpoints(TAX_RATES), ...tableEndpoints(SHIPPING_METHODS)];
 
   /** A table is kept row by row, and read whole: it is small. */
-  function tableEndpoints<R extends { id: string }, C, E extends DomainEvent>({
+  function tableEndpoints<R extends { id: string }, B, C, E extends DomainEvent>({
     path,
     one,
     all,
-    schema,
+    body,
+    answer,
     example,
     decider,
     stream,
+    row: rowOf,
     set,
     remove,
-  }: Table<R, C, E>): Endpoint[] {
+  }: Table<R, B, C, E>): Endpoint[] {
     const params = z.strictObject({ id: tariffIdSchema.meta({ example }) });
 
     async function change(changed: C, { command }: Pick<EndpointRequest, 'command'>) {
@@ -95,10 +121,10 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
         roles: ['catalogue'],
         idempotency: 'accepted',
         params,
-        body: schema.omit({ id: true }),
-        answers: { 200: schema },
+        body,
+        answers: { 200: answer },
         async handle(request): Promise<Reply> {
-          const row = { id: request.params.id, ...request.body } as R;
+          const row = rowOf(request.params.id, request.body);
           const outcome = await change(set(row), request);
           return shows(200, outcome.state.find(({ id }) => id === row.id) ?? row, stream, outcome);
         },
@@ -108,7 +134,7 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
         path,
         summary: all,
         roles: ['catalogue', 'support'],
-        answers: { 200: wholeListAnswer(schema) },
+        answers: { 200: wholeListAnswer(answer) },
         async handle() {
           const loaded = await runner.load(decider, stream);
           return shows(200, wholeList(loaded.state), stream, loaded);

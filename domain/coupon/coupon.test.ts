@@ -4,6 +4,7 @@ import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { couponCodeSchema } from '../order/events.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { undescribedFields } from '../testing/undescribed.js';
 import { type Coupon, type CouponCommand, coupon, MAX_REDEMPTIONS } from './coupon.js';
 import { type CouponEvent, type CouponTerms, couponTermsSchema } from './events.js';
 
@@ -179,6 +180,10 @@ describe('A coupon', () => {
     for (const right of ['SPRING-25', 'A_', 'X'.repeat(40)]) expect(couponCodeSchema.parse(right)).to.equal(right);
     for (const wrong of ['A', 'spring', 'A B', 'X'.repeat(41)])
       expect(couponCodeSchema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain('2 to 40 capital letters');
+  });
+
+  it('says what each of its terms means', () => {
+    expect(undescribedFields(couponTermsSchema)).to.deep.equal(['minimum.amount', 'minimum.currency']);
   });
 
   it('has terms that make sense', () => {

@@ -10,31 +10,51 @@ const MAX_GROUP = 100;
 
 const instant = z.iso.datetime();
 
-/** When a coupon applies and how often. Limits count orders whose redemption was not given back. */
+/** When a coupon applies and how often. */
 const conditions = {
-  /** Inclusive. */
-  validFrom: instant.optional(),
-  /** Exclusive. */
-  validUntil: instant.optional(),
-  /** What the goods must come to before any discount; in another currency the coupon does not apply. */
-  minimum: moneySchema.optional(),
-  limit: z.int().min(1).optional(),
-  limitPerCustomer: z.int().min(1).optional(),
+  validFrom: instant.optional().meta({ description: 'Inclusive; without it, from the beginning' }),
+  validUntil: instant.optional().meta({ description: 'Exclusive; without it, for ever' }),
+  minimum: moneySchema.optional().meta({
+    description: 'What the goods must come to before any discount. Carts of another currency get nothing',
+  }),
+  limit: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'How many orders can redeem it; one that fails or is cancelled gives back' }),
+  limitPerCustomer: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'How many orders of one customer; a guest is a new customer with each session' }),
 };
 
 export const couponTermsSchema = z
   .discriminatedUnion('kind', [
-    /** Of what the goods come to: 2,500 is a quarter. */
-    z.strictObject({ kind: z.literal('percentage'), basisPoints: z.int().min(1).max(10_000), ...conditions }),
-    /** Off the goods; in another currency the coupon does not apply. */
-    z.strictObject({ kind: z.literal('amount'), amount: amountSchema.min(1), currency: currencySchema, ...conditions }),
-    z.strictObject({ kind: z.literal('free_shipping'), ...conditions }),
-    /** Of every `buy` + `get` units of these SKUs (or of all) the `get` cheapest are free. */
     z.strictObject({
-      kind: z.literal('buy_x_get_y'),
-      buy: z.int().min(1).max(MAX_GROUP),
-      get: z.int().min(1).max(MAX_GROUP),
-      skus: z.array(skuSchema).min(1).max(200).optional(),
+      kind: z.literal('percentage').meta({ description: 'A share off the goods' }),
+      basisPoints: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .meta({ description: 'Of what the goods come to, in hundredths of a per cent: 2500 is a quarter' }),
+      ...conditions,
+    }),
+    z.strictObject({
+      kind: z.literal('amount').meta({ description: 'An amount off the goods, once for the whole cart' }),
+      amount: amountSchema.min(1).meta({ description: 'In minor units; never takes off more than the goods cost' }),
+      currency: currencySchema.meta({ description: 'Carts of another currency get nothing' }),
+      ...conditions,
+    }),
+    z.strictObject({
+      kind: z.literal('free_shipping').meta({ description: 'The shipping costs nothing' }),
+      ...conditions,
+    }),
+    z.strictObject({
+      kind: z.literal('buy_x_get_y').meta({ description: 'Of every `buy` + `get` units the `get` cheapest are free' }),
+      buy: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are paid for' }),
+      get: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are free' }),
+      skus: z.array(skuSchema).min(1).max(200).optional().meta({ description: 'Which count; without them, all' }),
       ...conditions,
     }),
   ])

@@ -29,8 +29,7 @@ export const pricesSchema = z
 /** What tells a variant from the others, such as `{"size":"XL"}`. */
 export const optionsSchema = z.record(z.string().min(1).max(50), z.string().min(1).max(100));
 
-/** Of one unit, in grams. */
-export const weightSchema = z.int().min(0).max(MAX_WEIGHT);
+export const weightSchema = z.int().min(0).max(MAX_WEIGHT).meta({ description: 'Of one unit, in grams' });
 
 const pricedSku = { sku: skuSchema, prices: pricesSchema };
 

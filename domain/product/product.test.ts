@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
-import { type ProductEvent, pricesSchema } from './events.js';
+import { type ProductEvent, pricesSchema, weightSchema } from './events.js';
 import { MAX_VARIANTS, type ProductCommand, product } from './product.js';
 
 const productId = 'product_mug';
@@ -127,6 +127,7 @@ describe('A product', () => {
       unpriced,
     ]);
     given([drafted, added]).when({ type: 'WeighVariant', sku: unpriced.sku, weight: 1 }).thenRejected('not_found');
+    expect(weightSchema.meta()?.description).to.equal('Of one unit, in grams');
   });
 
   it('goes off sale and on again', () => {

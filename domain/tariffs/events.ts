@@ -25,12 +25,14 @@ export const taxCategorySchema = z
 export const SHIPPING_TAX_CATEGORY = 'shipping';
 
 export const taxRateSchema = z.strictObject({
-  id: tariffIdSchema,
-  country: countrySchema,
-  /** Without it, the whole country. */
-  region: regionSchema.optional(),
-  /** Without it, all that has no rate of its own. */
-  category: taxCategorySchema.optional(),
+  id: tariffIdSchema.meta({ description: 'Names this rate' }),
+  country: countrySchema.meta({ description: 'Where the goods are sent; ISO 3166-1 alpha-2' }),
+  region: regionSchema
+    .optional()
+    .meta({ description: 'As in addresses, whatever the case; without it, the whole country' }),
+  category: taxCategorySchema.optional().meta({
+    description: "The products' `taxCategory`, or `shipping`; without it, all that has no rate of its own",
+  }),
   basisPoints: z
     .number()
     .min(0)
@@ -41,25 +43,49 @@ export const taxRateSchema = z.strictObject({
       description:
         'Hundredths of a per cent, with at most two decimals: 2000 is 20 %, 887.5 is 8.875 %, as rates in the US go',
     }),
-  /** Prices contain this tax. One country has it one way. */
-  included: z.literal(true).optional(),
+  included: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'Prices contain this tax; absent where it is added to them. A country has it one way' }),
 });
 
 const stepSchema = z.strictObject({
-  /** Grams or minor units, inclusive; without it, however much. */
-  upTo: z.int().min(0).optional(),
-  amount: unitPriceSchema,
+  upTo: z
+    .int()
+    .min(0)
+    .optional()
+    .meta({
+      description:
+        'How far this rate reaches, inclusive: grams where `by` is `weight`, minor units where it is `value`; without it, ' +
+        'however far. What is above the last rate is not sent',
+    }),
+  amount: unitPriceSchema.meta({ description: 'What the shipping costs, in minor units of `currency`' }),
 });
 
 export const shippingZoneSchema = z
   .strictObject({
-    /** Without them, everywhere. */
-    countries: z.array(countrySchema).min(1).max(250).optional(),
-    /** Of the one country that is named. */
-    regions: z.array(regionSchema).min(1).max(100).optional(),
-    currency: currencySchema,
-    by: z.enum(['flat', 'weight', 'value']),
-    rates: z.array(stepSchema).min(1).max(MAX_STEPS),
+    countries: z
+      .array(countrySchema)
+      .min(1)
+      .max(250)
+      .optional()
+      .meta({ description: 'ISO 3166-1 alpha-2; without them, everywhere that no other zone names' }),
+    regions: z
+      .array(regionSchema)
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'Of the one country that is named; without them, the whole of it' }),
+    currency: currencySchema.meta({ description: 'Carts of another currency are not sent by this zone' }),
+    by: z.enum(['flat', 'weight', 'value']).meta({
+      description:
+        '`flat`: one rate for all; `weight`: by what all units weigh together; `value`: by what the goods cost after discounts',
+    }),
+    rates: z
+      .array(stepSchema)
+      .min(1)
+      .max(MAX_STEPS)
+      .meta({ description: 'Rising; the first that reaches far enough counts' }),
   })
   .refine(({ regions, countries }) => !regions || countries?.length === 1, 'regions need exactly one country')
   .refine(({ by, rates }) => by !== 'flat' || (rates.length === 1 && rates[0]!.upTo === undefined), {
@@ -68,10 +94,14 @@ export const shippingZoneSchema = z
   .refine(({ rates }) => rates.every(isAbove), 'each rate must reach further than the one before it');
 
 export const shippingMethodSchema = z.strictObject({
-  id: tariffIdSchema,
-  title: z.string().min(1).max(100),
-  /** Where it goes and what it costs there; without any it is free, everywhere. */
-  zones: z.array(shippingZoneSchema).max(MAX_ZONES),
+  id: tariffIdSchema.meta({ description: 'What a cart names it by' }),
+  title: z.string().min(1).max(100).meta({ description: 'What customers read' }),
+  // None would be free and everywhere, as the built-in `standard` is: too much for what may be a slip.
+  zones: z
+    .array(shippingZoneSchema)
+    .min(1)
+    .max(MAX_ZONES)
+    .meta({ description: 'Where it goes and what it costs there; of those that fit, the most specific counts' }),
 });
 
 export const taxTableEvents = {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { undescribedFields } from '../testing/undescribed.js';
 import {
   type ShippingMethod,
   type ShippingTableEvent,
@@ -124,6 +125,14 @@ describe('The shipping table', () => {
       expect(complaint(zone), JSON.stringify(zone)).to.equal(told);
     }
     expect(complaint(flat(-1))).to.be.a('string');
+  });
+
+  it('says what each field of a method means', () => {
+    expect(undescribedFields(shippingMethodSchema)).to.deep.equal([]);
+  });
+
+  it('has no method without a zone but `standard`: it would be free, everywhere', () => {
+    expect(shippingMethodSchema.safeParse({ ...express, zones: [] }).error?.issues[0]?.path).to.deep.equal(['zones']);
   });
 
   it('names its rows, and the categories of taxes, in lower case', () => {

@@ -10,7 +10,7 @@ export const MAX_SHIPPING_METHODS = 50;
 
 export const SHIPPING_TABLE = streamId('shipping-table', 'shop');
 
-/** Is always there, and free until it is redefined. */
+/** Is always there, and without zones: free and everywhere, in any currency, until it is redefined. */
 const STANDARD: ShippingMethod = { id: 'standard', title: 'Standard delivery', zones: [] };
 
 export type ShippingTableCommand =

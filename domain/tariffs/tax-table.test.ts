@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { undescribedFields } from '../testing/undescribed.js';
 import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
 import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
 
@@ -50,12 +51,17 @@ describe('The tax table', () => {
 
   it('says one way for a whole country whether prices contain the tax', () => {
     const { included, ...excluded } = books;
-    given([set(uk)])
-      .when({ type: 'SetTaxRate', rate: excluded })
-      .thenRejected('rule_violated');
-    given([set(us)])
-      .when({ type: 'SetTaxRate', rate: { ...newYork, included: true } })
-      .thenRejected('rule_violated');
+    const refusal = (history: TaxTableEvent[], rate: TaxRate) =>
+      taxTable.decide({ type: 'SetTaxRate', rate }, given(history).state, TEST_NOW);
+    expect(refusal([set(uk)], excluded)).to.deep.equal({
+      rejected: 'rule_violated',
+      detail: 'Prices in GB contain the tax, says gb: send `included: true`, or remove the other rates of GB first.',
+    });
+    expect(refusal([set(us)], { ...newYork, included: true })).to.deep.equal({
+      rejected: 'rule_violated',
+      detail:
+        'Prices in US do not contain the tax, says us: leave out `included: true`, or remove the other rates of US first.',
+    });
     given([set(uk)])
       .when({ type: 'SetTaxRate', rate: books })
       .then([set(books)]);
@@ -99,6 +105,10 @@ describe('The tax table', () => {
       false,
       false,
     ]);
+  });
+
+  it('says what each field of a rate means', () => {
+    expect(undescribedFields(taxRateSchema)).to.deep.equal([]);
   });
 
   it('keeps rates to hundredths of a basis point', () => {
