@@ -41,6 +41,27 @@ export const ORDER_STEPS = [
 
 export type OrderStep = (typeof ORDER_STEPS)[number];
 
+/** What is not known of a step, or does not concern it, is absent. */
+const timelineEntrySchema = z.strictObject({
+  at: time,
+  what: z.enum(ORDER_STEPS),
+  amount: moneySchema.optional().meta({ description: 'Authorised, captured, refunded or disputed' }),
+  lines: z
+    .array(lineUnitsSchema)
+    .optional()
+    .meta({ description: 'Units that were shipped or cancelled, are to be sent back, or came back' }),
+  shipmentId: z.string().optional().meta({ description: 'What was shipped or delivered', example: 'shipment_7Q2mXw' }),
+  tracking: z
+    .string()
+    .optional()
+    .meta({ description: 'What its carrier calls the shipment', example: 'RM123456785GB' }),
+  returnId: z.string().optional().meta({ description: 'What a step of a return is of', example: 'return_7Q2mXw' }),
+  reason: z.string().optional().meta({
+    description:
+      'Why it was rejected (a problem code), the payment declined (the decline code), or why the order, its lines or a return were cancelled or declined (the words of whoever did)',
+  }),
+});
+
 export const orderViewSchema = z
   .strictObject({
     id: z.string().meta({ example: 'order_536365' }),
@@ -133,7 +154,7 @@ export const orderViewSchema = z
         }),
       }),
     ),
-    timeline: z.array(z.strictObject({ at: time, what: z.enum(ORDER_STEPS) })),
+    timeline: z.array(timelineEntrySchema).meta({ description: 'What has happened to it, the oldest first' }),
   })
   .meta({ id: 'Order' });
 

@@ -4,7 +4,7 @@ import { type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { type ShipmentCommand, shipment } from '../../domain/fulfilment/shipment.js';
 import { orderEvents } from '../../domain/order/events.js';
 import { type OrderCommand, order, orderLines } from '../../domain/order/order.js';
-import { orderViewSchema } from '../../domain/order/order-view.js';
+import { type OrderStep, orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { asStored, historyOf, interleavingOf, project, type recorded } from '../../test/read-models.js';
 import { orders, orderView } from './orders.js';
@@ -138,16 +138,61 @@ describe('The orders read model', () => {
         refund: GBP(255),
       },
     ]);
-    expect(view.timeline.map(({ what }) => what)).to.include.members([
-      'held',
-      'resumed',
-      'shipped',
-      'delivered',
-      'lines_cancelled',
-      'return_requested',
-      'return_approved',
-      'return_received',
-      'refunded',
+  });
+
+  it('tells each step with what it was about: money, units, the shipment, the return, the reason', () => {
+    const { timeline } = eventful().view;
+    const told = (what: OrderStep) => {
+      const { at, ...details } = timeline.find((step) => step.what === what)!;
+      return details;
+    };
+    const steps = [
+      { what: 'placed' },
+      { what: 'held' },
+      { what: 'resumed' },
+      { what: 'payment_authorised', amount: GBP(TOTAL) },
+      { what: 'payment_captured', amount: GBP(4 * 255 + 500) },
+      { what: 'shipped', lines: hearts(4), shipmentId: 'shipment_1', tracking: 'RM1' },
+      { what: 'delivered', shipmentId: 'shipment_1', tracking: 'RM1' },
+      { what: 'lines_cancelled', lines: [...hearts(2), { lineId: '2', quantity: 2 }], reason: 'x' },
+      { what: 'return_requested', returnId: 'return_1', lines: hearts(1) },
+      { what: 'return_approved', returnId: 'return_1' },
+      { what: 'return_received', returnId: 'return_1', lines: hearts(1) },
+      { what: 'refunded', amount: GBP(255) },
+    ] as const;
+    for (const step of steps) expect(told(step.what)).to.deep.equal(step);
+  });
+
+  it('tells of a shipment only where there was one', () => {
+    const { view } = outcomeOf([
+      { type: 'ConfirmOrder' },
+      { type: 'FulfilOrder', fulfilmentId: 'checkout_1/dispatch', settled: true },
+    ]);
+    const { at, ...shipped } = view.timeline.find(({ what }) => what === 'shipped')!;
+    expect(shipped).to.deep.equal({
+      what: 'shipped',
+      lines: LINES.map(({ id: lineId, quantity }) => ({ lineId, quantity })),
+    });
+  });
+
+  it('tells why a step did not go as it was meant to', () => {
+    const reasons = ({ timeline }: { timeline: readonly { what: string; reason?: string | undefined }[] }) =>
+      timeline.flatMap(({ what, reason }) => (reason === undefined ? [] : [[what, reason]]));
+    const { view } = outcomeOf(
+      [{ type: 'RejectOrder', reason: 'payment_declined', detail: 'no' }],
+      [authorise, { type: 'RecordDeclined', operationId: 'authorise', declineCode: 'insufficient_funds' }],
+    );
+    expect(reasons(view)).to.deep.equal([
+      ['payment_declined', 'insufficient_funds'],
+      ['rejected', 'payment_declined'],
+    ]);
+    const whole: OrderCommand[] = [
+      { type: 'ConfirmOrder' },
+      { type: 'CancelLines', cancellationId: 'c', reason: 'no longer made' },
+    ];
+    expect(reasons(outcomeOf(whole).view)).to.deep.equal([
+      ['lines_cancelled', 'no longer made'],
+      ['cancelled', 'no longer made'],
     ]);
   });
 
@@ -276,6 +321,7 @@ describe('The orders read model', () => {
       ],
     );
     expect(view.returns[0]).to.include({ status: 'declined', declineReason: 'worn' });
+    expect(view.timeline.at(-1)).to.include({ what: 'return_declined', returnId: 'return_1', reason: 'worn' });
   });
 
   it('derives payment and fulfilment from what was paid and sent', () => {

@@ -21,9 +21,18 @@ import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
 
-interface Happened {
+interface Happened extends Details {
   at: string;
   what: OrderStep;
+}
+
+/** What a customer is told of a step; amounts in minor units of the order's currency. */
+interface Details {
+  amount?: number;
+  lines?: LineUnits[];
+  shipmentId?: string;
+  returnId?: string;
+  reason?: string;
 }
 
 /** The part of order#, amounts in minor units of `currency`. Personal values stay sealed. */
@@ -148,9 +157,16 @@ export function orderView({
     timeline: [
       ...timeline,
       ...(payment?.timeline ?? []),
-      ...sent.flatMap(({ deliveredAt }) => (deliveredAt ? [{ at: deliveredAt, what: 'delivered' as const }] : [])),
+      ...sent.flatMap(({ id, deliveredAt }): Happened[] =>
+        deliveredAt ? [{ at: deliveredAt, what: 'delivered', shipmentId: id }] : [],
+      ),
       ...sentBack.flatMap((one) => one.timeline),
-    ].sort(byTime),
+    ]
+      .sort(byTime)
+      .map(({ amount, ...step }) => {
+        const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.tracking;
+        return { ...step, ...(amount !== undefined && { amount: money(amount) }), ...(tracking && { tracking }) };
+      }),
   };
 }
 
@@ -188,11 +204,20 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderCompleted: becomes('completed'),
     OrderHeld: happens<EventOf<'OrderHeld'>>('held', (_, { data: { reason } }) => ({ heldReason: reason })),
     OrderResumed: happens('resumed', () => ({ heldReason: undefined })),
-    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>('shipped', (before, event) => ({
-      ...counted('fulfilled')(before, event),
-      operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
-    })),
-    OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>('lines_cancelled', counted('cancelled')),
+    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
+      'shipped',
+      (before, event) => ({
+        ...counted('fulfilled')(before, event),
+        operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
+      }),
+      // What was sent before it was written down had no shipment.
+      ({ fulfilmentId, lines, from }) => ({ lines, ...(from && { shipmentId: fulfilmentId }) }),
+    ),
+    OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>(
+      'lines_cancelled',
+      counted('cancelled'),
+      ({ lines, reason }) => ({ lines, reason }),
+    ),
     OrderReturned: changes<EventOf<'OrderReturned'>>(counted('returned')),
     CollectionRequested: changes(() => ({})),
     OrderSettled: changes(() => ({})),
@@ -200,19 +225,19 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     AuthorisationRequested: paid(),
     PaymentIntentOpened: paid(),
     PaymentActionRequired: paid('payment_action_required'),
-    PaymentAuthorised: paid('payment_authorised'),
-    AuthorisationDeclined: paid('payment_declined'),
+    PaymentAuthorised: paid('payment_authorised', amountOf),
+    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: declineCode })),
     AuthorisationUnknown: paid('payment_unknown'),
     AuthorisationLapsed: paid('payment_lapsed'),
     CaptureRequested: paid(),
-    PaymentCaptured: paid('payment_captured'),
+    PaymentCaptured: paid('payment_captured', amountOf),
     CaptureFailed: paid('payment_failed'),
     VoidRequested: paid(),
-    PaymentVoided: paid('payment_voided', hasHeld),
+    PaymentVoided: paid('payment_voided', (_, ledger) => (hasHeld(ledger) ? {} : undefined)),
     RefundRequested: paid(),
-    PaymentRefunded: paid('refunded'),
+    PaymentRefunded: paid('refunded', amountOf),
     RefundFailed: paid('refund_failed'),
-    DisputeOpened: paid('payment_disputed'),
+    DisputeOpened: paid('payment_disputed', amountOf),
     DisputeClosed: paid('dispute_closed'),
 
     ShipmentPlanned: shipped(({ data: { shipmentId: id, lines, tracking }, occurredAt: plannedAt }) => {
@@ -221,10 +246,22 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     ShipmentDispatched: shipped(({ occurredAt: dispatchedAt }) => ({ status: 'dispatched', dispatchedAt })),
     ShipmentDelivered: shipped(({ occurredAt: deliveredAt }) => ({ status: 'delivered', deliveredAt })),
 
-    ReturnRequested: sentBack('return_requested', ({ returnId: id, lines }) => ({ id, status: 'requested', lines })),
+    ReturnRequested: sentBack(
+      'return_requested',
+      ({ returnId: id, lines }) => ({ id, status: 'requested', lines }),
+      ({ lines }) => ({ lines: unitsOf(lines) }),
+    ),
     ReturnApproved: sentBack('return_approved', () => ({ status: 'approved' })),
-    ReturnDeclined: sentBack('return_declined', ({ reason }) => ({ status: 'declined', declineReason: reason })),
-    ReturnReceived: sentBack('return_received', ({ lines: received }) => ({ status: 'received', received })),
+    ReturnDeclined: sentBack(
+      'return_declined',
+      ({ reason }) => ({ status: 'declined', declineReason: reason }),
+      ({ reason }) => ({ reason }),
+    ),
+    ReturnReceived: sentBack(
+      'return_received',
+      ({ lines: received }) => ({ status: 'received', received }),
+      ({ lines }) => ({ lines: unitsOf(lines) }),
+    ),
   },
 });
 
@@ -242,17 +279,22 @@ function becomes(status: OrderPart['status'] & OrderStep): Handler<OrderDocument
 function endsFor(
   status: 'rejected' | 'cancelled',
 ): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderCancelled'>> {
-  return happens(status, (_, { data: { reason } }) => ({ status, reason }));
+  return happens(
+    status,
+    (_, { data: { reason } }) => ({ status, reason }),
+    ({ reason }) => ({ reason }),
+  );
 }
 
 /** A change of the order's part that is told to the customer. */
 function happens<E extends OrderEvent>(
   what: OrderStep,
   change: (before: OrderDocument, event: E) => Partial<OrderPart>,
+  detailsOf: (data: E['data']) => Details = () => ({}),
 ): Handler<OrderDocument, E> {
   return changes((before, event) => ({
     ...change(before, event),
-    timeline: [...before.timeline!, { at: event.occurredAt, what }],
+    timeline: [...before.timeline!, { at: event.occurredAt, what, ...detailsOf(event.data) }],
   }));
 }
 
@@ -274,21 +316,22 @@ function counted(counter: Counter) {
   };
 }
 
-/** The ledger folds itself; `what` is told to the customer. */
-function paid(
+/** The ledger folds itself; `what` is told to the customer, unless there are no details at all. */
+function paid<E extends PaymentEvent>(
   what?: OrderStep,
-  isTold: (ledger: Payment) => boolean = () => true,
-): Handler<OrderDocument, PaymentEvent> {
+  detailsOf: (data: E['data'], ledger: Payment) => Details | undefined = () => ({}),
+): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
     evolve(before, event, _, at) {
       const ledger = paymentLedger.evolve(before?.payment?.ledger ?? null, event, at)!;
       const timeline = before?.payment?.timeline ?? [];
+      const details = what && detailsOf(event.data, ledger);
       return {
         ...before,
         payment: {
           ledger,
-          timeline: what && isTold(ledger) ? [...timeline, { at: event.occurredAt, what }] : timeline,
+          timeline: details ? [...timeline, { at: event.occurredAt, what, ...details }] : timeline,
         },
       };
     },
@@ -311,16 +354,26 @@ function shipped<E extends ShipmentEvent>(
 function sentBack<E extends ReturnEvent>(
   what: OrderStep,
   change: (data: E['data']) => Partial<ReturnPart>,
+  detailsOf: (data: E['data']) => Details = () => ({}),
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
     evolve(before, { data, occurredAt }) {
-      const known = before?.returns?.[data.returnId];
-      const timeline = [...(known?.timeline ?? []), { at: occurredAt, what }];
+      const { returnId } = data;
+      const known = before?.returns?.[returnId];
+      const timeline = [...(known?.timeline ?? []), { at: occurredAt, what, returnId, ...detailsOf(data) }];
       const part = { ...known, ...change(data), timeline } as ReturnPart;
-      return { ...before, returns: { ...before?.returns, [data.returnId]: part } };
+      return { ...before, returns: { ...before?.returns, [returnId]: part } };
     },
   };
+}
+
+function amountOf({ amount }: { amount: number }): Details {
+  return { amount };
+}
+
+function unitsOf(lines: readonly LineUnits[]): LineUnits[] {
+  return lines.map(({ lineId, quantity }) => ({ lineId, quantity }));
 }
 
 /** What lets the customer's browser do what their bank wants, as long as it does. */
