@@ -29,7 +29,22 @@ export const cartAnswer = z
     coupons: z.array(
       z.strictObject({
         code: couponCodeSchema,
-        amount: moneySchema.meta({ description: 'What it takes off; 0 if it does not apply to this cart' }),
+        amount: moneySchema.meta({ description: 'What it takes off' }),
+        reason: z
+          .enum([
+            'not_yet_valid',
+            'no_longer_valid',
+            'other_currency',
+            'below_minimum',
+            'too_few_units',
+            'nothing_to_discount',
+          ])
+          .optional()
+          .meta({
+            description:
+              'Why it takes nothing off. `too_few_units`: of the SKUs that it is for; `nothing_to_discount`: what it ' +
+              'takes something off costs nothing, or is not known yet, as the shipping without a method',
+          }),
       }),
     ),
     shippingAddress: addressSchema.optional(),
@@ -76,7 +91,7 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
         ...(tax !== undefined && { tax: money(tax) }),
       };
     }),
-    coupons: (cost.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) })),
+    coupons: (cost.coupons ?? []).map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
     ...(address && { shippingAddress: address }),
     ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
     ...(!submission && quote.shippingProblem && { shippingProblem: quote.shippingProblem }),

@@ -228,6 +228,15 @@ describe('The endpoints of carts', () => {
     await problemOf(call(`put /v1/carts/${id}/shipping-method`, { method: 'pigeon' }), 'rule_violated');
   });
 
+  it('say why a coupon takes nothing off, until it does', async () => {
+    await define('MANY', { kind: 'amount', ...GBP(100), minimum: GBP(1_500) });
+    const id = await fill(shop, { MUG: 2 });
+    const { body } = await call(`post /v1/carts/${id}/coupons/MANY`);
+    expect(body.coupons).to.deep.equal([{ code: 'MANY', amount: GBP(0), reason: 'below_minimum' }]);
+    const more = await call(`post /v1/carts/${id}/lines`, { sku: 'MUG', quantity: 1 });
+    expect(more.body.coupons).to.deep.equal([{ code: 'MANY', amount: GBP(100) }]);
+  });
+
   it('say why a coupon cannot be used', async () => {
     const id = await fill(shop, { MUG: 2 });
     const refusalOf = async (code: string) =>

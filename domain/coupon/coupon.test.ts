@@ -59,8 +59,12 @@ describe('A coupon', () => {
     given(history)
       .when(redeem('order_1'), TEST_NOW + 86_400_000 - 1)
       .then(used);
-    for (const now of [TEST_NOW - 1, TEST_NOW + 86_400_000]) {
-      given(history).when(redeem('order_1'), now).thenRejected('rule_violated', { coupon: code });
+    const refusal = (now: number) => coupon.decide(redeem('order_1'), given(history).state, now);
+    for (const [now, detail] of [
+      [TEST_NOW - 1, 'SPRING is not valid yet.'],
+      [TEST_NOW + 86_400_000, 'SPRING is not valid any more.'],
+    ] as const) {
+      expect(refusal(now)).to.deep.equal({ rejected: 'rule_violated', detail, extra: { coupon: code } });
     }
   });
 
@@ -198,6 +202,15 @@ describe('A coupon', () => {
     ]) {
       expect(couponTermsSchema.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
     }
+    const off = { kind: 'amount', amount: 500, currency: 'GBP' };
+    const inEuro = couponTermsSchema.safeParse({ ...off, minimum: { amount: 1, currency: 'EUR' } });
+    expect(inEuro.error?.issues).to.have.length(1);
+    expect(inEuro.error?.issues[0]?.message).to.match(/^must be the currency of the coupon/);
+    expect(inEuro.error?.issues[0]?.path).to.deep.equal(['minimum', 'currency']);
+    for (const right of [off, { ...off, minimum: { amount: 1, currency: 'GBP' } }])
+      expect(couponTermsSchema.safeParse(right).success, JSON.stringify(right)).to.equal(true);
+    const minimum = { amount: 1, currency: 'EUR' };
+    expect(couponTermsSchema.safeParse({ ...tenth, minimum }).success).to.equal(true);
     const reversed = couponTermsSchema.safeParse({ ...tenth, validFrom: day(2), validUntil: day(1) });
     const [fault] = reversed.error?.issues ?? [];
     expect(fault).to.include({ message: 'validUntil must be after validFrom' });

@@ -5,7 +5,7 @@ import { sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { type CouponEvent, type CouponTerms, couponEvents } from './events.js';
-import { isValidAt } from './validity.js';
+import { outOfTime } from './validity.js';
 
 /** Orders that one code can be redeemed by, whatever its limit: each stays in the state, since it may give back one day. */
 export const MAX_REDEMPTIONS = 20_000;
@@ -59,7 +59,8 @@ export function redemptionRefusal(
 ): Rejection | undefined {
   const refuse = (why: string) => reject('rule_violated', `${code} ${why}.`, { coupon: code });
   if (!terms) return reject('not_found', `There is no coupon ${code}.`, { coupon: code });
-  if (!isValidAt(terms, now)) return refuse('is not valid now');
+  const untimely = outOfTime(terms, now);
+  if (untimely) return refuse(untimely === 'not_yet_valid' ? 'is not valid yet' : 'is not valid any more');
   if (redeemed >= Math.min(terms.limit ?? MAX_REDEMPTIONS, MAX_REDEMPTIONS)) return refuse('is used up');
   const { limitPerCustomer } = terms;
   if (limitPerCustomer !== undefined && timesRedeemedBy(customerId, redemptions) >= limitPerCustomer) {

@@ -61,6 +61,10 @@ export const couponTermsSchema = z
   .refine(({ validFrom, validUntil }) => !validFrom || !validUntil || Date.parse(validFrom) < Date.parse(validUntil), {
     path: ['validUntil'],
     error: 'validUntil must be after validFrom',
+  })
+  .refine((terms) => terms.kind !== 'amount' || !terms.minimum || terms.minimum.currency === terms.currency, {
+    path: ['minimum', 'currency'],
+    error: 'must be the currency of the coupon: in no cart could it be used',
   });
 
 const coupon = { code: couponCodeSchema };

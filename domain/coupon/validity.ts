@@ -1,7 +1,11 @@
 // When a coupon applies, told from its terms alone.
 import type { CouponTerms } from './events.js';
 
-/** `now` in ms of the log's clock. */
-export function isValidAt({ validFrom, validUntil }: CouponTerms, now: number): boolean {
-  return (!validFrom || now >= Date.parse(validFrom)) && (!validUntil || now < Date.parse(validUntil));
+/** Undefined while it does. `now` in ms of the log's clock. */
+export function outOfTime(
+  { validFrom, validUntil }: CouponTerms,
+  now: number,
+): 'not_yet_valid' | 'no_longer_valid' | undefined {
+  if (validFrom && now < Date.parse(validFrom)) return 'not_yet_valid';
+  return validUntil && now >= Date.parse(validUntil) ? 'no_longer_valid' : undefined;
 }

@@ -36,19 +36,28 @@ function spread(amount: number, lines: readonly DiscountableLine[]): number[] {
   );
 }
 
+type BuyXGetY = Extract<CouponTerms, { kind: 'buy_x_get_y' }>;
+
+/** How often the units that count make up `buy` + `get`. */
+export function groupsIn({ buy, get, skus }: BuyXGetY, lines: readonly { sku: string; quantity: number }[]): number {
+  const counted = lines.filter(({ sku }) => counts(sku, skus));
+  return Math.floor(sum(counted.map(({ quantity }) => quantity)) / (buy + get));
+}
+
 /** How many units of each line are free: the cheapest of those that count, of equal ones the last of the cart. */
-function freeUnits(
-  { buy, get, skus }: Extract<CouponTerms, { kind: 'buy_x_get_y' }>,
-  lines: readonly DiscountableLine[],
-): number[] {
-  const counted = lines.map((line, index) => ({ ...line, index })).filter(({ sku }) => !skus || skus.includes(sku));
-  let open = Math.floor(sum(counted.map(({ quantity }) => quantity)) / (buy + get)) * get;
+function freeUnits(terms: BuyXGetY, lines: readonly DiscountableLine[]): number[] {
+  const counted = lines.map((line, index) => ({ ...line, index })).filter(({ sku }) => counts(sku, terms.skus));
+  let open = groupsIn(terms, lines) * terms.get;
   const free = lines.map(() => 0);
   for (const { index, quantity } of counted.sort((a, b) => a.unitPrice - b.unitPrice || b.index - a.index)) {
     free[index] = Math.min(quantity, open);
     open -= free[index];
   }
   return free;
+}
+
+function counts(sku: string, skus: readonly string[] | undefined): boolean {
+  return !skus || skus.includes(sku);
 }
 
 function leftOf(lines: readonly DiscountableLine[]): number {

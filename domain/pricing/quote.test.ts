@@ -113,6 +113,44 @@ describe('A quote', () => {
       expect(given({ ...percent(10), minimum: { amount: 1, currency: 'EUR' } })).to.equal(0);
     });
 
+    it('says why one takes nothing off, and only then', () => {
+      const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
+      const minimum = (amount: number, currency = 'GBP') => ({ minimum: { amount, currency } });
+      const twoForOne: CouponTerms = { kind: 'buy_x_get_y', buy: 1, get: 1 };
+      const mugs = { lines: [line('1', 500, 1), line('2', 250, 1)] };
+      const reasonOf = (terms: CouponTerms, request: Parameters<typeof quote>[0] = mugs) => {
+        const [coupon] = quote(request, terms).coupons;
+        expect(coupon)
+          .to.have.property('amount')
+          .that.satisfies((amount: number) => amount > 0 === !coupon?.reason);
+        return coupon?.reason;
+      };
+      for (const [terms, reason] of [
+        [percent(50), undefined],
+        [{ ...percent(50), validFrom: day(0), validUntil: day(1), ...minimum(750) }, undefined],
+        [{ ...percent(50), validFrom: day(1) }, 'not_yet_valid'],
+        [{ ...percent(50), validUntil: day(0) }, 'no_longer_valid'],
+        [off(100, 'EUR'), 'other_currency'],
+        [{ ...percent(50), ...minimum(1, 'EUR') }, 'other_currency'],
+        [{ ...off(100), ...minimum(751) }, 'below_minimum'],
+        [twoForOne, undefined],
+        [{ ...twoForOne, get: 2 }, 'too_few_units'],
+        [{ ...twoForOne, skus: ['SKU-1', 'SKU-3'] }, 'too_few_units'],
+        [{ kind: 'free_shipping' }, 'nothing_to_discount'],
+      ] as [CouponTerms, string | undefined][]) {
+        expect(reasonOf(terms), JSON.stringify(terms)).to.equal(reason);
+      }
+      expect(reasonOf({ kind: 'free_shipping' }, { ...mugs, shippingMethod: 'express' })).to.equal(undefined);
+      expect(reasonOf({ kind: 'free_shipping' }, { ...mugs, shippingMethod: 'standard' })).to.equal(
+        'nothing_to_discount',
+      );
+      expect(reasonOf(percent(50), { lines: [line('1', 0)] })).to.equal('nothing_to_discount');
+      expect(quote(mugs, off(750), percent(50)).coupons).to.deep.equal([
+        { code: 'C0', amount: 750 },
+        { code: 'C1', amount: 0, reason: 'nothing_to_discount' },
+      ]);
+    });
+
     it('meets a minimum by what the goods cost before the other coupons', () => {
       const minimum = { amount: 1_000, currency: 'GBP' };
       expect(quote({ lines: [line('1', 1_000)] }, percent(50), { ...off(100), minimum }).total).to.equal(400);

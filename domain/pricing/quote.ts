@@ -1,6 +1,6 @@
 // What a cart costs: discounts, then shipping, then tax. Pure: the same request makes the same quote, wherever and whenever.
 import type { CouponTerms } from '../coupon/events.js';
-import { isValidAt } from '../coupon/validity.js';
+import { outOfTime } from '../coupon/validity.js';
 import { roundedShare, sum } from '../kernel/money.js';
 import type { OrderLine, Shipping } from '../order/events.js';
 import { type Totals, totalsOf } from '../order/worth.js';
@@ -14,7 +14,7 @@ import {
   shippingPrice,
 } from '../tariffs/shipping-table.js';
 import { isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
-import { discountsOf } from './discounts.js';
+import { discountsOf, groupsIn } from './discounts.js';
 
 /** Tax rates are kept to hundredths of a basis point. */
 const TAX_RATE_SCALE = 100;
@@ -51,11 +51,20 @@ export interface Quote extends Totals {
   shipping?: Shipping;
   /** Why the chosen method does not send this. Without an address only a method that is gone can be told. */
   shippingProblem?: ShippingProblem;
-  /** What each coupon takes off; one with 0 does not apply, and an order does not redeem it. */
-  coupons: { code: string; amount: number }[];
+  /** What each coupon takes off, or why it takes nothing; an order does not redeem such a one. */
+  coupons: { code: string; amount: number; reason?: CouponObstacle }[];
   /** Prices contain the tax. */
   taxIncluded?: true;
 }
+
+/** `nothing_to_discount`: what it takes something off costs nothing, or is not known yet. */
+export type CouponObstacle =
+  | 'not_yet_valid'
+  | 'no_longer_valid'
+  | 'other_currency'
+  | 'below_minimum'
+  | 'too_few_units'
+  | 'nothing_to_discount';
 
 export interface ShippingProblem {
   reason: 'unknown_method' | ShippingObstacle;
@@ -95,10 +104,11 @@ export function quoteOf(request: QuoteRequest): Quote {
     }),
     ...(address && isTaxIncluded(taxTable, address.country) && { taxIncluded: true }),
   };
-  const coupons = request.coupons.map(({ code }, index) => ({
-    code,
-    amount: goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0),
-  }));
+  const coupons = request.coupons.map(({ code, terms }, index) => {
+    const amount = goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0);
+    if (amount > 0) return { code, amount };
+    return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
+  });
   return { ...priced, ...(shippingProblem && { shippingProblem }), coupons, ...totalsOf(priced) };
 }
 
@@ -118,7 +128,7 @@ function discountedGoods(request: QuoteRequest): { left: number[]; discounts: nu
   const { lines, coupons } = request;
   let left = lines.map(({ quantity, unitPrice }) => quantity * unitPrice);
   const discounts = coupons.map(({ terms }) => {
-    if (!applies(terms, request)) return 0;
+    if (obstacleTo(terms, request)) return 0;
     const taken = discountsOf(
       terms,
       lines.map((line, index) => ({ ...line, left: left[index]! })),
@@ -137,7 +147,9 @@ function discountedShipping(
   const method = request.shippingTable.find(({ id }) => id === request.shippingMethod);
   const amount = method && shippingPrice(method, parcelOf(request, left));
   if (amount === undefined) return undefined;
-  const coupon = request.coupons.findIndex(({ terms }) => terms.kind === 'free_shipping' && applies(terms, request));
+  const coupon = request.coupons.findIndex(
+    ({ terms }) => terms.kind === 'free_shipping' && !obstacleTo(terms, request),
+  );
   return { method: method!.id, amount, discount: coupon < 0 ? 0 : amount, coupon };
 }
 
@@ -167,12 +179,16 @@ function parcelOf({ currency, address, lines }: QuoteRequest, left: readonly num
   return { currency, place: address, weight, value: sum(left) };
 }
 
-function applies(terms: CouponTerms, { currency, lines, now }: QuoteRequest): boolean {
-  if (!isValidAt(terms, now)) return false;
-  if (terms.kind === 'amount' && terms.currency !== currency) return false;
+/** Which condition of a coupon the cart does not meet. */
+function obstacleTo(terms: CouponTerms, { currency, lines, now }: QuoteRequest): CouponObstacle | undefined {
+  const untimely = outOfTime(terms, now);
+  if (untimely) return untimely;
   const { minimum } = terms;
+  const asked = terms.kind === 'amount' ? terms.currency : minimum?.currency;
+  if (asked !== undefined && asked !== currency) return 'other_currency';
   const subtotal = sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice));
-  return !minimum || (minimum.currency === currency && subtotal >= minimum.amount);
+  if (minimum && subtotal < minimum.amount) return 'below_minimum';
+  return terms.kind === 'buy_x_get_y' && groupsIn(terms, lines) === 0 ? 'too_few_units' : undefined;
 }
 
 /** What an amount of a category is taxed where the cart goes. Rates are looked up once per category: tables are long. */
