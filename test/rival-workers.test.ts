@@ -1,6 +1,7 @@
 // Two workers at one piece of work, of which one stands still at the worst moment: a request that waits for its provider
 // while the provider's own news, or the agenda, goes on with the same order.
 import { expect } from 'chai';
+import type { CheckoutResult } from '../commands/processes/checkout-process.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { type OrderCommand, order } from '../domain/order/order.js';
@@ -66,6 +67,27 @@ async function expectSold({ runner }: Shop, orderId: string): Promise<void> {
 }
 
 describe('A worker that comes late', () => {
+  it('tells the order and the payment as the other has left them', async () => {
+    const shop = createShop();
+    const { orderId, cartId } = await submitted(shop, 2);
+    const expectSeen = async (run: Promise<CheckoutResult | undefined>) => {
+      const { checkout: told, seen } = (await run)!;
+      expect(told.phase).to.equal('completed');
+      for (const prefix of ['order', 'payment']) {
+        const stream = streamOf(orderId.replace('order', prefix));
+        expect(seen.get(stream), stream).to.equal(shop.log.streams.get(stream)!.length);
+      }
+    };
+    const late = slowly(shop, records('CheckoutPaymentAuthorised'));
+    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    await late.isThere;
+    await expectSeen(shop.processes.checkout.resume(orderId, cartId));
+    late.go();
+    await expectSeen(lateRun);
+    await expectSeen(shop.processes.checkout.resume(orderId, cartId));
+    await expectSold(shop, orderId);
+  });
+
   it('does not undo what was sold since it found the stock short', async () => {
     const shop = createShop();
     const { orderId, cartId } = await submitted(shop, 2);

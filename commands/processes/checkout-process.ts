@@ -10,7 +10,7 @@ import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, Problem, type Rejection, reject, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
-import { streamOf } from '../../domain/kernel/id.js';
+import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
@@ -77,6 +77,8 @@ interface Run {
   at: Hlc;
   version: number;
   seen: Map<StreamId, number>;
+  /** Somebody else has recorded outcomes, too. */
+  isShared: boolean;
 }
 
 export function createCheckoutProcess({ runner, clock, payments, stock }: CheckoutProcessDeps): CheckoutProcess {
@@ -106,6 +108,8 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
 
   /** Until nothing is due, or only the customer or the provider can say how it goes on. */
   async function follow(run: Run): Promise<CheckoutResult> {
+    // Of one that is at its end when we come, somebody else has taken all steps.
+    run.isShared = nextSteps(run.state, clock()) === undefined;
     for (;;) {
       const due = nextSteps(run.state, clock());
       if (!due) break;
@@ -114,6 +118,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       const isRecorded = await record(run, outcome);
       if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) break;
     }
+    if (run.isShared) await seeOthersWork(run);
     const { state, seen, payment } = run;
     return { checkout: state, seen, ...(payment && { payment }) };
   }
@@ -188,13 +193,23 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
   async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
     const meta = { ...metaOf(run, outcomeCommandId(outcome)), expectedVersion: run.version };
     try {
-      move(run, await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta));
+      const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
+      run.isShared ||= recorded.repeated;
+      move(run, recorded);
       return true;
     } catch (error) {
       if (!isProblem(error, 'version_mismatch')) throw error;
+      run.isShared = true;
       move(run, await runner.load(checkout, run.stream));
       return false;
     }
+  }
+
+  /** Who asked hears how it ended, whoever ended it: the order and the payment are seen as they are now. */
+  async function seeOthersWork({ state, seen }: Run): Promise<void> {
+    const streams = [streamOf(state.order.orderId), streamOf(siblingId('payment', state.order.orderId))] as const;
+    const [ordered, paid] = await Promise.all([runner.load(order, streams[0]), runner.load(payment, streams[1])]);
+    seen.set(streams[0], ordered.position.commitNo).set(streams[1], paid.position.commitNo);
   }
 
   /** While the customer has to act, nothing is due with the provider, which may know already that it is done. */
@@ -224,7 +239,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
 }
 
 function runFrom(stream: StreamId, origin: Origin, state: Checkout, { at, version, commitNo }: Position): Run {
-  return { stream, state, origin, at, version, seen: new Map([[stream, commitNo]]) };
+  return { stream, state, origin, at, version, seen: new Map([[stream, commitNo]]), isShared: false };
 }
 
 function move(run: Run, { state, position }: Loaded<Checkout | null>): void {
