@@ -300,7 +300,9 @@ describe('The checkout endpoint', () => {
     expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING has other terms/);
     await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     await redeem('SPRING');
-    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING is used up/);
+    expect((await problemOf(checkout(), 'rule_violated')).message).to.equal(
+      'SPRING is used up. Remove it from the cart.',
+    );
     await shop.call(`delete /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     expect((await checkout()).body.total).to.deep.equal(GBP(1000));
   });

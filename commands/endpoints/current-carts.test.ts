@@ -59,6 +59,24 @@ describe('The cart that a customer fills now', () => {
     );
   });
 
+  it('gets the guest’s coupons, too', async () => {
+    const keeper = { role: 'catalogue', id: 'keeper' } as const;
+    for (const code of ['OWN', 'GUESTS']) {
+      const body = { kind: 'amount', amount: 100, currency: 'GBP' };
+      await shop.call(`put /v1/coupons/${code}`, { caller: keeper, body });
+    }
+    const own = await fillFor(ADA, { MUG: 2 });
+    const guests = await fillFor(GUEST, { CUP: 1 });
+    await shop.call(`post /v1/carts/${own}/coupons/OWN`, { caller: ADA });
+    await shop.call(`post /v1/carts/${guests}/coupons/GUESTS`, { caller: GUEST });
+    const { body } = await merge();
+    const amount = { amount: 100, currency: 'GBP' };
+    expect(body.coupons).to.deep.equal([
+      { code: 'OWN', amount },
+      { code: 'GUESTS', amount },
+    ]);
+  });
+
   it('is made by the merge where there is none', async () => {
     await fillFor(GUEST, { MUG: 2 });
     const [one, other] = await Promise.all([merge(), merge()]);

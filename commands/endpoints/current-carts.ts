@@ -96,8 +96,8 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     for (let round = 0; round < MERGE_ROUNDS; round++) {
       const { state, position } = await load(fromCartId);
       if (!isOpen(state)) return;
-      const { currency, lines } = state;
-      const merged: CartCommand = { type: 'MergeCart', fromCartId, currency, lines };
+      const { currency, lines, coupons } = state;
+      const merged: CartCommand = { type: 'MergeCart', fromCartId, currency, lines, coupons };
       await runner.execute(
         cart,
         streamOf(toCartId),
@@ -149,7 +149,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     endpoint({
       method: 'post',
       path: '/v1/carts/current/merge',
-      summary: "Take over what is in a guest's carts, once",
+      summary: "Take over what is in a guest's carts, once: lines and coupons",
       roles: ['customer'],
       idempotency: 'accepted',
       body: mergeBody,

@@ -21,20 +21,20 @@ export interface UsableCouponsDeps {
 }
 
 export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): UsableCoupons {
-  async function termsOf(code: string, customerId: string): Promise<CouponTerms> {
+  async function termsOf(code: string, customerId: string, mend = ''): Promise<CouponTerms> {
     if (!couponCodeSchema.safeParse(code).success) throw new Problem('rule_violated', `There is no coupon ${code}.`);
     const { state } = await runner.load(couponDecider, couponStream(code));
     const refusal = redemptionRefusal(code, state, customerId, clock());
-    if (refusal) throw new Problem('rule_violated', refusal.detail, refusal.extra);
+    if (refusal) throw new Problem('rule_violated', refusal.detail + mend, refusal.extra);
     return state.terms!;
   }
 
   return {
-    termsOf,
+    termsOf: (code, customerId) => termsOf(code, customerId),
     async check(coupons, customerId) {
       await Promise.all(
         coupons.map(async ({ code, terms }) => {
-          if (sameJson(await termsOf(code, customerId), terms)) return;
+          if (sameJson(await termsOf(code, customerId, ' Remove it from the cart.'), terms)) return;
           throw new Problem('rule_violated', `${code} has other terms now: apply it again, or remove it.`, {
             coupon: code,
           });

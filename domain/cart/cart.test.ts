@@ -67,6 +67,7 @@ const mergeGuest = {
   fromCartId: 'cart_guest',
   currency: 'GBP',
   lines: [line('g1', 'MUG-1', 3), line('g2', 'CUP-1', 1)],
+  coupons: [],
 } as const;
 const arrived = (...lines: CartLine[]): CartEvent => {
   const data = lines.map(({ id, ...rest }) => ({ lineId: id, ...rest }));
@@ -393,6 +394,22 @@ describe('A cart that another is merged into', () => {
     expect(more.merged[1]).to.deep.equal({ cartId: 'cart_guest', taken: [{ sku: 'MUG-1', quantity: 5 }] });
   });
 
+  it('gets the other’s coupons behind its own, each once, as many as it has room for', () => {
+    const guests = Array.from({ length: MAX_CART_COUPONS }, (_, n) => ({ code: `G${n}`, terms }));
+    const bring = { ...mergeGuest, coupons: [apply, ...guests].map(({ code }) => ({ code, terms })) };
+    const appliedOf = (some: readonly { code: string }[]) =>
+      some.map(({ code }): CartEvent => ({ type: 'CartCouponApplied', data: { code, terms } }));
+    given([created, applied])
+      .when(bring)
+      .then([arrived(...mergeGuest.lines), ...appliedOf(guests.slice(0, -1))]);
+    given([created, arrived(...mergeGuest.lines), applied])
+      .when({ ...bring, coupons: bring.coupons.slice(0, 2) })
+      .then(appliedOf(guests.slice(0, 1)));
+    given([created, arrived(...mergeGuest.lines), ...appliedOf(guests)])
+      .when(bring)
+      .then([]);
+  });
+
   it('adds nothing once more that came in under the same id', () => {
     given([created, arrived(...mergeGuest.lines)])
       .when({ ...add, lineId: 'g1' })
@@ -437,7 +454,8 @@ describe('A cart that another is merged into', () => {
         ]);
         const second = stateAfter(adding('m', more), first);
         const merging = (guest: Cart): CartCommand => {
-          return { type: 'MergeCart', fromCartId: guest.cartId, currency: guest.currency, lines: guest.lines };
+          const { cartId, currency, lines, coupons } = guest;
+          return { type: 'MergeCart', fromCartId: cartId, currency, lines, coupons };
         };
         const mine = stateAfter([
           { type: 'CreateCart', cartId: 'cart_1', customerId, currency: 'GBP' },

@@ -33,7 +33,7 @@ export type CartCommand =
   | ({ type: 'SubmitCart'; shipping?: Shipping } & Omit<Submission, 'orderId' | 'shipping'>)
   | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> }
   /** Takes what is in another cart, and no unit of it twice; the other is handed over afterwards. */
-  | { type: 'MergeCart'; fromCartId: string; currency: string; lines: readonly CartLine[] }
+  | ({ type: 'MergeCart'; fromCartId: string } & Pick<Cart, 'currency' | 'lines' | 'coupons'>)
   | { type: 'HandOverCart'; toCartId: string }
   /** Asked by a timer; only the cart knows whether it has been idle. */
   | { type: 'AbandonCart' };
@@ -181,7 +181,8 @@ function submit(
   if (lines.length === 0) return reject('rule_violated', `${cartId} is empty.`);
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shippingMethod) return reject('rule_violated', `${cartId} needs a shipping method.`);
-  if (!shipping) return reject('rule_violated', `${shippingMethod} does not send ${cartId}; choose another shipping method.`);
+  if (!shipping)
+    return reject('rule_violated', `${shippingMethod} does not send ${cartId}; choose another shipping method.`);
   const fits =
     shipping.method === shippingMethod &&
     priced.lines.length === lines.length &&
@@ -207,8 +208,8 @@ function reopen(
 
 /** What has come from that cart before stays out, so that it may be asked for again with more in it. */
 function merge(
-  { fromCartId, currency, lines }: Extract<CartCommand, { type: 'MergeCart' }>,
-  { cartId, currency: own, lines: before, merged }: Cart,
+  { fromCartId, currency, lines, coupons }: Extract<CartCommand, { type: 'MergeCart' }>,
+  { cartId, currency: own, lines: before, coupons: applied, merged }: Cart,
 ): readonly CartEvent[] | Rejection {
   if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, ${fromCartId} in ${currency}.`);
   const taken = merged.find((other) => other.cartId === fromCartId)?.taken;
@@ -216,12 +217,21 @@ function merge(
     const quantity = line.quantity - (taken?.find(({ sku }) => sku === line.sku)?.quantity ?? 0);
     return quantity > 0 ? [{ lineId: id, ...line, quantity }] : [];
   });
-  if (fresh.length === 0) return [];
+  const promised = missingCoupons(coupons, applied);
+  if (fresh.length === 0) return promised;
   const skus = new Set([...before, ...fresh].map(({ sku }) => sku));
   if (skus.size > MAX_MERGED_LINES) {
     return reject('rule_violated', `${cartId} and ${fromCartId} have more than ${MAX_MERGED_LINES} lines together.`);
   }
-  return [{ type: 'CartMerged', data: { cartId, fromCartId, lines: fresh } }];
+  return [{ type: 'CartMerged', data: { cartId, fromCartId, lines: fresh } }, ...promised];
+}
+
+/** With the terms that the guest was promised, behind those of the cart, as many as it has room for. */
+function missingCoupons(coupons: readonly CartCoupon[], applied: readonly CartCoupon[]): readonly CartEvent[] {
+  return coupons
+    .filter(({ code }) => !applied.some((other) => other.code === code))
+    .slice(0, MAX_CART_COUPONS - applied.length)
+    .map((data) => ({ type: 'CartCouponApplied', data }));
 }
 
 function abandon({ cartId, status, changedAt, activeSince }: Cart, now: number): readonly CartEvent[] {
