@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../fulfilment/shipment.js';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
-import { lineUnitsSchema, returnedUnitsSchema } from './events.js';
+import { lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
@@ -127,6 +127,10 @@ export const orderViewSchema = z
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
     captured: moneySchema.meta({ description: 'What the customer has been charged, whatever they got back' }),
     refunded: moneySchema.meta({ description: 'What the customer has got back' }),
+    allocation: z.array(parcelSchema).optional().meta({
+      description:
+        'For support alone: where the units are that are still to be sent. A dispatch takes those of a SKU from the first location listed, then from the next',
+    }),
     shippingMethod: z.string(),
     shippingAddress: addressSchema.optional().meta({ description: 'Absent once the customer is forgotten' }),
     email: z.string().optional(),

@@ -303,6 +303,42 @@ describe('The orders read model', () => {
     expect(outcomeOf([...hold, { type: 'ResumeOrder' }]).view).not.to.have.any.keys('held', 'heldReason');
   });
 
+  it('tells from where what is open will be sent, as the order takes it', () => {
+    const contents = {
+      ...place.contents,
+      allocation: [
+        { sku: '71053', location: 'leeds', quantity: 2 },
+        { sku: '85123A', location: 'leeds', quantity: 1 },
+        { sku: '85123A', location: 'main', quantity: 5 },
+      ],
+    };
+    const moved = [...contents.allocation.slice(1), { sku: '71053', location: 'main', quantity: 2 }];
+    const commands: OrderCommand[] = [
+      { type: 'PlaceOrder', contents },
+      { type: 'ConfirmOrder' },
+      { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(2) },
+      { type: 'CancelLines', cancellationId: 'c', lines: hearts(1), reason: 'x' },
+    ];
+    const allocationAfter = (...commands: OrderCommand[]) => {
+      const { events, state } = historyOf(order, commands);
+      const { allocation } = orderView(project(orders, events).get(ID)!)!;
+      if (allocation) expect(allocation).to.deep.equal(state!.parcels.filter(({ quantity }) => quantity > 0));
+      return allocation;
+    };
+    expect(allocationAfter(commands[0]!)).to.equal(undefined, 'it may yet be found elsewhere');
+    expect(allocationAfter(...commands.slice(0, 2))).to.deep.equal(contents.allocation);
+    expect(allocationAfter(commands[0]!, { type: 'ConfirmOrder', allocation: moved })).to.deep.equal(moved);
+    expect(allocationAfter(...commands)).to.deep.equal([
+      { sku: '71053', location: 'leeds', quantity: 2 },
+      { sku: '85123A', location: 'main', quantity: 3 },
+    ]);
+    expect(allocationAfter(place, { type: 'ConfirmOrder' })).to.deep.equal([
+      { sku: '71053', location: 'main', quantity: 2 },
+      { sku: '85123A', location: 'main', quantity: 6 },
+    ]);
+    expect(allocationAfter(...commands, { type: 'FulfilOrder', fulfilmentId: 'shipment_2' })).to.equal(undefined);
+  });
+
   it('tells why a return was declined', () => {
     const request = {
       type: 'RequestReturn',

@@ -8,6 +8,7 @@ import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
+import { atDefaultLocation, type Parcel, takenFrom, without } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import {
   capturedOf,
@@ -61,6 +62,8 @@ interface OrderPart {
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
   labels?: Record<string, string>;
+  /** Units that are still held for it, by where they are. */
+  parcels: readonly Parcel[];
   /** Fulfilments that there were. */
   operationIds?: readonly string[];
   timeline: readonly Happened[];
@@ -112,7 +115,7 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { heldReason, lines, coupons, shipping, includedTax, timeline, operationIds = [], ...shown } = part;
+  const { heldReason, lines, coupons, shipping, includedTax, parcels, timeline, operationIds = [], ...shown } = part;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
   const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
@@ -139,6 +142,7 @@ export function orderView({
     total: money(part.total),
     captured: money(payment ? capturedOf(payment.ledger) : 0),
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
+    ...(part.status === 'confirmed' && { allocation: [...parcels] }),
     shippingMethod: shipping.method,
     shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({
       ...shipment,
@@ -189,15 +193,19 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderPlaced: changes<EventOf<'OrderPlaced'>>((_, { occurredAt, data }) => {
       const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
       return {
-        ...(placed as Omit<OrderPart, 'id' | 'version' | 'status' | 'placedAt' | 'lines' | 'timeline'>),
+        ...(placed as Omit<OrderPart, 'id' | 'version' | 'status' | 'placedAt' | 'lines' | 'parcels' | 'timeline'>),
         id: orderId,
         status: 'placed',
         placedAt: occurredAt,
         lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0, returned: 0 })),
+        parcels: allocation ?? atDefaultLocation(lines),
         timeline: [{ at: occurredAt, what: 'placed' }],
       };
     }),
-    OrderConfirmed: becomes('confirmed'),
+    OrderConfirmed: happens<EventOf<'OrderConfirmed'>>('confirmed', ({ parcels }, { data: { allocation } }) => ({
+      status: 'confirmed',
+      parcels: allocation ?? parcels!,
+    })),
     OrderRejected: endsFor('rejected'),
     OrderExpired: becomes('expired'),
     OrderCancelled: endsFor('cancelled'),
@@ -207,7 +215,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
       'shipped',
       (before, event) => ({
-        ...counted('fulfilled')(before, event),
+        ...disposed('fulfilled')(before, event),
         operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
       }),
       // What was sent before it was written down had no shipment.
@@ -215,7 +223,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     ),
     OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>(
       'lines_cancelled',
-      counted('cancelled'),
+      disposed('cancelled'),
       ({ lines, reason }) => ({ lines, reason }),
     ),
     OrderReturned: changes<EventOf<'OrderReturned'>>(counted('returned')),
@@ -313,6 +321,17 @@ function counted(counter: Counter) {
     const units = new Map<string, number>();
     for (const { lineId, quantity } of data.lines) units.set(lineId, (units.get(lineId) ?? 0) + quantity);
     return { lines: lines!.map((line) => ({ ...line, [counter]: line[counter] + (units.get(line.id) ?? 0) })) };
+  };
+}
+
+/** Units that have left or were given up are not held for it any more. */
+function disposed(counter: 'fulfilled' | 'cancelled') {
+  return (before: OrderDocument, event: EventOf<'OrderFulfilled' | 'OrderLinesCancelled'>): Partial<OrderPart> => {
+    const { from, lines } = event.data;
+    const skus = new Map(before.lines!.map(({ id, sku }) => [id, sku]));
+    const units = lines.map(({ lineId, quantity }) => ({ sku: skus.get(lineId)!, quantity }));
+    const left = without(before.parcels!, from ?? takenFrom(before.parcels!, units));
+    return { ...counted(counter)(before, event), parcels: left.filter(({ quantity }) => quantity > 0) };
   };
 }
 

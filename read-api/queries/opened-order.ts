@@ -6,7 +6,7 @@ import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(
-  { shippingAddress, email, nextAction, heldReason, ...rest }: SealedOrderView,
+  { shippingAddress, email, nextAction, heldReason, allocation, ...rest }: SealedOrderView,
   personal: Pick<PersonalData, 'open'>,
   reader?: Pick<Caller, 'role'>,
 ): Promise<OrderView> {
@@ -25,6 +25,9 @@ export async function openedOrder(
     ...(address && { shippingAddress: address }),
     ...(mail && { email: mail }),
     ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
-    ...(reader?.role === 'support' && heldReason !== undefined && { heldReason }),
+    ...(reader?.role === 'support' && {
+      ...(heldReason !== undefined && { heldReason }),
+      ...(allocation && { allocation }),
+    }),
   };
 }

@@ -36,6 +36,7 @@ const opened: Record<string, unknown> = {
 const order = (name: string, customerId: string): SealedOrderView => ({
   held: true,
   heldReason: 'looks like fraud',
+  allocation: [{ sku: 'a', location: 'leeds', quantity: 1 }],
   id: `order_${name}`,
   number: name,
   version: 3,
@@ -209,7 +210,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');
   });
 
-  it('tell support why an order is held, but not its customer, who is told that it is', async () => {
+  it('tell support why an order is held and where its units are, but not its customer, who is told that it is held', async () => {
     for (const [caller, heldReason] of [
       [ADA, undefined],
       [SUPPORT, 'looks like fraud'],
@@ -219,6 +220,7 @@ describe('The query endpoints', () => {
       for (const shown of [body, list.body.data[0]]) {
         expect(shown.held).to.equal(true);
         expect(shown.heldReason).to.equal(heldReason);
+        expect(shown.allocation).to.deep.equal(heldReason && orders[0]!.allocation);
       }
     }
   });

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
@@ -264,7 +265,31 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(found).to.include({ held: true, heldReason: 'address' });
     const reader = createOrderReader(shop);
     expect(found).to.deep.equal(await reader.byId(orderId, undefined, SUPPORT));
-    expect(await reader.byId(orderId)).not.to.have.property('heldReason');
+    expect(await reader.byId(orderId)).not.to.have.any.keys('heldReason', 'allocation');
+  });
+
+  it('tell support from where the units will be sent, as the next dispatch takes them', async () => {
+    await sell(shop, 'CUP', 200, 1);
+    await shop.call('post /v1/stock/CUP/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 1 } });
+    const [cart, body] = [await fill(shop, { CUP: 2 }), { paymentMethod: 'pm_card_visa' }];
+    const { body: sold } = await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body });
+    const allocation = async () => {
+      await show(shop, model);
+      const found = await model.queries.byId(sold.id);
+      expect(found).to.deep.equal(await createOrderReader(shop).byId(sold.id, undefined, SUPPORT));
+      return found!.allocation;
+    };
+    const before = await allocation();
+    expect(before).to.have.deep.members([
+      { sku: 'CUP', location: 'leeds', quantity: 1 },
+      { sku: 'CUP', location: 'main', quantity: 1 },
+    ]);
+    const lines = [{ lineId: '1', quantity: 1 }];
+    const planned = await shop.call(`post /v1/orders/${sold.id}/shipments`, { caller: SUPPORT, body: { lines } });
+    await shop.call(`post /v1/shipments/${planned.body.id}/dispatch`, { caller: SUPPORT });
+    expect(await allocation()).to.deep.equal(before!.slice(1));
+    const { state } = await shop.runner.load(stockItem, stockStream(before![0]!));
+    expect(state.onHand).to.equal(0);
   });
 }
 
