@@ -78,6 +78,20 @@ describe('The checkout endpoint', () => {
     expect((await checkout()).body.id).to.equal(`${cartId.replace('cart', 'order')}-2`);
   });
 
+  it('waits for the customer, whatever card is named meanwhile; another can be used once the order is cancelled', async () => {
+    const waiting = await checkout({ paymentMethod: 'pm_card_authenticationRequired' });
+    expect(waiting.status).to.equal(202);
+    expect(waiting.body.nextAction).to.include.keys('type', 'clientSecret');
+    const again = await checkout();
+    expect(again).to.include({ status: 202 });
+    expect(again.body).to.deep.equal(waiting.body);
+    await shop.call(`post /v1/orders/${waiting.body.id}/cancel`, { caller: ADA });
+    expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
+    const { status, body } = await checkout();
+    expect(status).to.equal(201);
+    expect(body.id).to.equal(`${waiting.body.id}-2`);
+  });
+
   it('says why a card was declined', async () => {
     const { extra } = await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
     expect(extra.declineCode).to.equal('generic_decline');

@@ -23,7 +23,11 @@ const checkoutBody = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'Take the present unit prices, whatever the cart showed' }),
-  total: moneySchema.optional().meta({ description: 'What the customer was shown, and pays at most' }),
+  total: moneySchema.optional().meta({
+    description:
+      'The total that the customer was shown, and pays at most: a higher one, of tax or shipping that changed in ' +
+      'between, is then told as `price_changed` first. Without it, only unit prices are compared',
+  }),
 });
 
 /** Reads an order as its customer sees it, from its streams: never behind. What the caller has just written need not be read. */
@@ -108,6 +112,13 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     method: 'post',
     path: '/v1/carts/{id}/checkout',
     summary: 'Order what is in a cart, and pay for it',
+    description:
+      '201: the order is confirmed and its payment authorised. 202: it is not decided yet. Where the order has a ' +
+      '`nextAction`, the customer has to confirm the payment first (3-D Secure, by `clientSecret`), within 15 minutes; ' +
+      'the order at `Location` then says whether it is confirmed. A refusal leaves the cart open, or opens it again. ' +
+      'While an order is pending, its cart is submitted, and another checkout answers that same order, whatever card it ' +
+      'names: to pay by another one, cancel the order (POST /v1/orders/{id}/cancel), which opens the cart again, and ' +
+      'check out anew with another `Idempotency-Key`.',
     roles: ['customer'],
     idempotency: 'required',
     params: cartParams,

@@ -149,7 +149,10 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     endpoint({
       method: 'post',
       path: '/v1/carts/current/merge',
-      summary: "Take over what is in a guest's carts, once: lines and coupons",
+      summary: "Take over what is in a guest's carts, once",
+      description:
+        "The customer's cart gets its lines, and the coupons as the guest applied them; one that this customer may not use " +
+        'is refused at the checkout. A cart in another currency, or with too many lines, is refused and stays.',
       roles: ['customer'],
       idempotency: 'accepted',
       body: mergeBody,

@@ -60,6 +60,8 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   /** OpenAPI style: `/v1/carts/{id}/lines`. */
   path: string;
   summary: string;
+  /** What the summary has no room for, in whole sentences. */
+  description?: string;
   /** Who may call; `public` needs no token. */
   roles: readonly (Role | 'public')[];
   /** Commands take an `Idempotency-Key`: `required` where money or stock moves, `ignored` where a token is minted. Queries leave it out. */

@@ -10,6 +10,7 @@ const priced: Endpoint = endpoint({
   method: 'put',
   path: '/v1/things/{id}/prices/{n}',
   summary: 'Set a price',
+  description: 'It counts at once.',
   roles: ['catalogue'],
   idempotency: 'required',
   params: z.strictObject({ id: z.string(), n: z.coerce.number<string>().int() }),
@@ -89,6 +90,19 @@ describe('the OpenAPI document', () => {
     expect(put?.['422']?.description).to.include('`rule_violated`').and.to.include('`idempotency_key_reused`');
     expect(document.paths?.['/v1/sessions/refresh']?.post?.responses).to.have.property('401');
     expect(document.paths?.['/v1/sessions']?.post?.responses).not.to.have.property('401');
+  });
+
+  it('tells more of an endpoint than its summary where there is more, and who may call', () => {
+    expect(document.paths?.['/v1/things/{id}/prices/{n}']?.put?.description).to.equal(
+      'It counts at once. Roles: catalogue.',
+    );
+    expect(document.paths?.['/v1/news']?.post?.description).to.equal('Roles: public.');
+  });
+
+  it('says what an answer means that is not the end', () => {
+    const { responses } = document.paths?.['/v1/things/{id}/prices/{n}']?.put ?? {};
+    expect(responses?.['202']?.description).to.contain('Location');
+    expect(responses?.['200']?.description).to.equal('The answer');
   });
 
   it('declares the headers that answers carry', () => {

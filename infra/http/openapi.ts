@@ -116,7 +116,7 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
   return {
     operationId: operationId(endpoint),
     summary: endpoint.summary,
-    description: `Roles: ${endpoint.roles.join(', ')}.`,
+    description: [endpoint.description, `Roles: ${endpoint.roles.join(', ')}.`].filter(Boolean).join(' '),
     tags: [endpoint.path.split('/')[2] ?? ''],
     security: open ? [{}, { bearer: [] }] : [{ bearer: [] }],
     requestParams: parametersOf(endpoint),
@@ -155,11 +155,16 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   };
 }
 
+const MEANINGS: Readonly<Record<string, string>> = {
+  202: 'Taken on, but not at its end yet; what has become of it is found at `Location`',
+  204: 'Done',
+};
+
 function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
   const empty = status === '204';
   const isMade = status === '201' || status === '202';
   return {
-    description: empty ? 'Done' : 'The answer',
+    description: MEANINGS[status] ?? 'The answer',
     headers: { ...headers, ...(!empty && etag), ...(isMade && location) },
     ...(!empty && { content: { 'application/json': { schema } } }),
   };
