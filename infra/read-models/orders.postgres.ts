@@ -15,10 +15,11 @@ export function createPostgresOrders(pool: Pool, projection = orders): OrderQuer
       return document && orderView(document);
     },
 
-    async list({ customerId, limit, after }) {
+    async list({ customerId, number, limit, after }) {
       const { values, bind } = placeholders();
       const conditions = [`${placed} is not null`];
       if (customerId !== undefined) conditions.push(`${table.field('customerId')} = ${bind(customerId)}`);
+      if (number !== undefined) conditions.push(`${table.field('number')} = ${bind(number)}`);
       if (after) conditions.push(`(${placed}, ${id}) < (${bind(after[0])}, ${bind(after[1])})`);
       const rows = await table.select<{ document: OrderDocument }>(
         `select document from ${table.name} where ${conditions.join(' and ')}

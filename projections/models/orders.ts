@@ -177,17 +177,20 @@ export function orderView({
 export interface OrderQueries {
   byId(orderId: string): Promise<SealedOrderView | undefined>;
   /** The newest first, by when they were placed. */
-  list(request: { customerId?: string | undefined } & PageRequest): Promise<Page<SealedOrderView>>;
+  list(
+    request: { customerId?: string | undefined; number?: string | undefined } & PageRequest,
+  ): Promise<Page<SealedOrderView>>;
 }
 
 export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
   name: 'orders',
   version: 3,
   categories: ['order', 'payment', 'shipment', 'return'],
-  fields: { id: 'keyword', customerId: 'keyword', placedAt: 'time' },
+  fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time' },
   indexes: [
     ['placedAt', 'id'],
     ['customerId', 'placedAt', 'id'],
+    ['number', 'placedAt', 'id'],
   ],
   on: {
     OrderPlaced: changes<EventOf<'OrderPlaced'>>((_, { occurredAt, data }) => {

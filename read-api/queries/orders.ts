@@ -4,7 +4,7 @@ import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/k
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
-import { customerIdSchema, orderIdSchema } from '../../domain/order/events.js';
+import { customerIdSchema, orderContents, orderIdSchema } from '../../domain/order/events.js';
 import { orderViewSchema } from '../../domain/order/order-view.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Visibility } from '../../projections/visibility.js';
@@ -31,6 +31,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
       roles: ['customer', 'support'],
       query: z.strictObject({
         customerId: customerIdSchema.optional().meta({ description: "Support's choice; customers see their own" }),
+        number: orderContents.number.meta({ description: 'What people call the order', example: '536365' }),
         ...pageQuery,
       }),
       answers: { 200: pageAnswer(orderViewSchema) },
@@ -39,7 +40,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
         const customerId = ownerFor(caller) ?? query.customerId;
         const after = cursorOf(query.after, 'placed', placed);
         await caughtUp(MODEL, visibility, request);
-        const page = await queries.list({ customerId, limit: query.limit, after });
+        const page = await queries.list({ customerId, number: query.number, limit: query.limit, after });
         const data = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
         return { status: 200, body: pageBody({ ...page, data }, 'placed') };
       },

@@ -130,8 +130,10 @@ describe('The query endpoints', () => {
       personal,
       queries: {
         byId: byId(orders),
-        async list({ customerId, limit, after }) {
-          const found = orders.filter((entry) => !customerId || entry.customerId === customerId);
+        async list({ customerId, number, limit, after }) {
+          const found = orders
+            .filter((entry) => !customerId || entry.customerId === customerId)
+            .filter((entry) => !number || entry.number === number);
           const rest = found.filter(({ placedAt }) => !after || placedAt < String(after[0]));
           return pageOf(rest, limit, ({ placedAt, id }) => [placedAt, id]);
         },
@@ -205,6 +207,9 @@ describe('The query endpoints', () => {
     expect(await ids(ADA, { customerId: 'customer_bob' })).to.deep.equal(['order_3', 'order_1']);
     expect(await ids(SUPPORT)).to.deep.equal(['order_3', 'order_2', 'order_1']);
     expect(await ids(SUPPORT, { customerId: 'customer_bob' })).to.deep.equal(['order_2']);
+    expect(await ids(SUPPORT, { number: '2' })).to.deep.equal(['order_2']);
+    expect(await ids(ADA, { number: '3' })).to.deep.equal(['order_3']);
+    expect(await ids(ADA, { number: '2' })).to.deep.equal([]);
     await problemOf(call('get /v1/orders/order_3', { caller: BOB }), 'not_found');
     await problemOf(call('get /v1/orders/order_9', { caller: SUPPORT }), 'not_found');
     await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');

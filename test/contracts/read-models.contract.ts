@@ -239,6 +239,16 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(await ids(BOB.customerId)).to.deep.equal([]);
   });
 
+  it('find an order by its number, for everybody or its customer alone', async () => {
+    const { number, id } = (await model.queries.byId(placed[0]!))!;
+    const found = async (request: { customerId?: string; number: string }) =>
+      (await model.queries.list({ ...request, limit: 10 })).data.map((order) => order.id);
+    expect(await found({ number })).to.deep.equal([id]);
+    expect(await found({ number, customerId: ADA.customerId! })).to.deep.equal([id]);
+    expect(await found({ number, customerId: BOB.customerId! })).to.deep.equal([]);
+    expect(await found({ number: `${number}0` })).to.deep.equal([]);
+  });
+
   it('tell of what was sent and sent back the same as the streams of the order', async () => {
     const orderId = placed[1]!;
     const staff = (target: string, body?: unknown) => shop.call(`post /v1/${target}`, { caller: SUPPORT, body });
