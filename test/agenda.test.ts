@@ -43,7 +43,7 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
     async retrieve({ key }) {
       const lapsesAt = held.get(key);
       const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'let_go' : 'pending' } as const;
-      return { authorisation, captured: 0, refunds: [] };
+      return { authorisation, captured: 0, capturable: 0, refunds: [] };
     },
   };
   const shop = createShop({ clock, provider });
@@ -262,7 +262,7 @@ describe('As time passes', () => {
       const { paymentId, earlier } = await paymentOf(id);
       const { operationId, amount, currency, providerRef } = earlier[0]!;
       const authorisation = { status: 'authorised', amount, currency, providerRef: providerRef! } as const;
-      const held = { authorisation, captured: 0, refunds: [] };
+      const held = { authorisation, captured: 0, capturable: 0, refunds: [] };
       const origin = { correlationId: 'news', actor: { type: 'process', id: 'test' } } as const;
       await processes.payments.record(paymentId, operationId, held, { origin });
       await processes.settlement.run(id);
@@ -303,7 +303,7 @@ describe('As time passes', () => {
     const id = await shop.checkOut('pm_card_visa');
     const { paymentId, authorisation } = await shop.paymentOf(id);
     const origin = { correlationId: 'news', actor: { type: 'process', id: 'bank' } } as const;
-    const held = { authorisation: { status: 'let_go' }, captured: 0, refunds: [] } as const;
+    const held = { authorisation: { status: 'let_go' }, captured: 0, capturable: 0, refunds: [] } as const;
     const hear = () => shop.processes.payments.record(paymentId, authorisation!.operationId, held, { origin });
     await hear();
     expect(await shop.orderOf(id)).to.include({ held: true });

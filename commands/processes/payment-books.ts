@@ -10,8 +10,6 @@ export interface BookEntry {
   amount: number;
   currency: string;
   held: Held;
-  /** Could still be captured now, minor units. */
-  capturable: number;
   /** Whoever asked for it, minor units. */
   refunded: number;
 }

@@ -62,6 +62,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
   const world: Held & { isOpen: boolean; letGo: boolean } = {
     authorisation: { status: 'none' },
     captured: 0,
+    capturable: 0,
     refunds: [],
     isOpen: false,
     letGo: false,
@@ -86,7 +87,9 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
   const authorised: AuthorisationAnswer = { status: 'authorised', amount: 1000, currency: 'GBP', providerRef: 'pi' };
   const held = (): Held => {
     const { captured, refunds, letGo } = world;
-    return { authorisation: letGo && captured === 0 ? { status: 'let_go' } : world.authorisation, captured, refunds };
+    const authorisation = letGo && captured === 0 ? ({ status: 'let_go' } as const) : world.authorisation;
+    const capturable = authorisation.status === 'authorised' && !letGo ? authorisation.amount - captured : 0;
+    return { authorisation, captured, capturable, refunds };
   };
 
   const provider: PaymentProvider = {

@@ -9,6 +9,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import { type Authorisation, authorisationsOf } from '../../domain/payment/ledger.js';
 import { type DisputeFact, type Payment, payment } from '../../domain/payment/payment.js';
+import { hasLapsedInPart } from '../../domain/payment/provider-calls.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { BookEntry, PaymentBooks } from './payment-books.js';
@@ -164,7 +165,7 @@ function named(kind: DifferenceKind, { paymentId }: Payment, { operationId, prov
 }
 
 function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
-  const { providerRef, of, held, amount, currency, capturable, refunded } = entry;
+  const { providerRef, of, held, amount, currency, refunded } = entry;
   const ids = { providerRef, ...of!, repaired: false };
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
   const there = held.authorisation.status;
@@ -182,7 +183,9 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   compare('currency', here.currency, currency);
   compare('captured', made(state!.captures, here, 'captured'), held.captured);
   compare('refunded', made(state!.refunds, here, 'refunded'), refunded);
-  const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && capturable === 0);
+  if (hasLapsedInPart(state!, here, held))
+    return [...found, { kind: 'status', here: here.status, there: 'let_go', ...ids }];
+  const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && held.capturable === 0);
   if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
   return found;
 }
@@ -215,8 +218,8 @@ function isEnded({ status }: Authorisation): boolean {
 }
 
 /** Money, or a way to pay, that no order will ever need. */
-function isHeldForNothing(state: Payment | null, { of, held, capturable }: BookEntry): boolean {
-  const isOpen = capturable > 0 || held.authorisation.status === 'action_required';
+function isHeldForNothing(state: Payment | null, { of, held }: BookEntry): boolean {
+  const isOpen = held.capturable > 0 || held.authorisation.status === 'action_required';
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of?.operationId);
   return isOpen && !!here && isEnded(here);
 }

@@ -162,7 +162,7 @@ describe('What the provider has to be asked', () => {
 });
 
 describe('What a provider says that it holds', () => {
-  const nothing: Held = { authorisation: { status: 'none' }, captured: 0, refunds: [] };
+  const nothing: Held = { authorisation: { status: 'none' }, captured: 0, capturable: 0, refunds: [] };
   const holds = {
     status: 'authorised',
     amount: 1000,
@@ -205,6 +205,21 @@ describe('What a provider says that it holds', () => {
     ]);
     const several = [requested, authorised, renewalRequested, voidRequested];
     expect(facts(several, { authorisation })).to.deep.equal([], 'the other one may still hold something');
+  });
+
+  it('and of which a part was captured has lapsed, if the rest is gone and nobody has taken or released it', () => {
+    const part = [requested, authorised, captureRequested('c1', 400), captured('c1', 400)];
+    const told = (history: PaymentEvent[], sum: number, capturable = 0) =>
+      facts(history, { authorisation: holds, captured: sum, capturable }).map(({ type }) => type);
+    expect(told(part, 400)).to.deep.equal(['RecordLapsed']);
+    expect(told(part, 400, 600)).to.deep.equal(['RecordAuthorised']);
+    expect(told(part, 1000)).to.deep.equal(['RecordAuthorised'], 'somebody else has taken it');
+    expect(told([...part, captureRequested('c2', 600)], 400)).to.deep.equal(
+      ['RecordAuthorised'],
+      'we may be taking it',
+    );
+    expect(told([...part, voidRequested], 400)).to.deep.equal(['RecordAuthorised'], 'we may be letting go of it');
+    expect(told([requested, authorised], 0)).to.deep.equal(['RecordAuthorised'], 'of nothing captured it says so');
   });
 
   it('says by its sum which captures were made', () => {

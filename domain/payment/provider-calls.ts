@@ -1,5 +1,6 @@
 // Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
 // already, and which facts of the ledger follow from what the provider says it holds.
+import { sum } from '../kernel/money.js';
 import { type Authorisation, authorisationsOf, heldBy, isDisputed, type Payment, refundableOf } from './ledger.js';
 import type { PaymentCommand } from './payment.js';
 
@@ -101,6 +102,8 @@ export interface Held {
   authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'let_go' };
   /** Captured so far, minor units. */
   captured: number;
+  /** Could still be captured now, minor units. */
+  capturable: number;
   /** Those that were asked for under an operation of ours. */
   refunds: readonly { operationId: string; amount: number; status: 'refunded' | 'failed'; providerRef: string }[];
 }
@@ -116,13 +119,14 @@ export function factsIn(state: Payment, operationId: string, held: Held): readon
   ];
 }
 
-function factOfAuthorisation(
-  state: Payment,
-  { operationId, status }: Authorisation,
-  { authorisation: answer }: Held,
-): readonly PaymentCommand[] {
+function factOfAuthorisation(state: Payment, authorisation: Authorisation, held: Held): readonly PaymentCommand[] {
+  const { operationId, status } = authorisation;
+  const answer = held.authorisation;
   switch (answer.status) {
     case 'authorised':
+      return hasLapsedInPart(state, authorisation, held)
+        ? [{ type: 'RecordLapsed', operationId }]
+        : [recordOf(operationId, answer)];
     case 'action_required':
     case 'declined':
       return [recordOf(operationId, answer)];
@@ -138,6 +142,20 @@ function factOfAuthorisation(
         ? [{ type: 'RecordLapsed', operationId }]
         : [{ type: 'RecordDeclined', operationId, declineCode: 'cancelled' }];
   }
+}
+
+/**
+ * Of what was captured in part the provider says no more than that nothing is left: it has lapsed if all that we captured is
+ * all that was, and nobody has let go of the rest.
+ */
+export function hasLapsedInPart(state: Payment, authorisation: Authorisation, { captured, capturable }: Held): boolean {
+  if (state.void || authorisation.status !== 'authorised' || captured === 0 || capturable > 0) return false;
+  const own = state.captures.filter(({ of, status }) => of === authorisation.operationId && status !== 'failed');
+  return (
+    heldBy(state, authorisation) > 0 &&
+    own.every(({ status }) => status === 'captured') &&
+    sum(own.map(({ amount }) => amount)) === captured
+  );
 }
 
 /** The ledger's command for an answer to the authorisation `operationId`. */

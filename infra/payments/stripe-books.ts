@@ -27,6 +27,7 @@ function heldIn(intent: Stripe.PaymentIntent, refunds: readonly Stripe.Refund[])
   return {
     authorisation: authorisationIn(intent),
     captured: intent.amount_received,
+    capturable: intent.amount_capturable,
     refunds: refunds.flatMap(({ id, amount, status, metadata }) => {
       const operationId = metadata?.operationId;
       if (operationId === undefined) return [];
@@ -98,7 +99,7 @@ export function intentOf({ payment_intent: intent }: { payment_intent: string | 
 
 export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
-    const { id, amount, currency, amount_capturable, metadata } = intent;
+    const { id, amount, currency, metadata } = intent;
     const { paymentId, operationId } = metadata;
     // Whoever else uses the account may have names like ours, but not ids like ours.
     const isOurs = paymentIdSchema.safeParse(paymentId).success && operationId !== undefined;
@@ -109,7 +110,6 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
       amount,
       currency: currency.toUpperCase(),
       held: heldIn(intent, refunds),
-      capturable: amount_capturable,
       refunded: refunds.reduce((total, refund) => total + (isMade(refund.status) ? refund.amount : 0), 0),
     };
   }

@@ -101,7 +101,8 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
 
     /** Without a name it was never confirmed, for the name is recorded first. */
     async retrieve({ providerRef }) {
-      if (providerRef === undefined) return { authorisation: { status: 'none' }, captured: 0, refunds: [] };
+      if (providerRef === undefined)
+        return { authorisation: { status: 'none' }, captured: 0, capturable: 0, refunds: [] };
       return (await readIntent(stripe, providerRef)).held;
     },
 

@@ -187,7 +187,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
 }
 
 function entryOf(intent: Intent): BookEntry {
-  const { request, captured } = intent;
+  const { request } = intent;
   const { amount, currency } = request.amount;
   return {
     providerRef: referenceOf(request),
@@ -195,7 +195,6 @@ function entryOf(intent: Intent): BookEntry {
     amount,
     currency,
     held: heldOf(intent),
-    capturable: isHeld(intent) ? amount - captured : 0,
     refunded: refundedOf(intent),
   };
 }
@@ -211,7 +210,8 @@ function heldOf(intent: Intent): Held {
     status: 'refunded' as const,
     providerRef: `re_${refund.operationId}`,
   }));
-  return { authorisation: authorisationOf(intent), captured, refunds: told };
+  const capturable = isHeld(intent) ? intent.request.amount.amount - captured : 0;
+  return { authorisation: authorisationOf(intent), captured, capturable, refunds: told };
 }
 
 function authorisationOf(intent: Intent): Held['authorisation'] {

@@ -556,6 +556,20 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await shop.ledger(cancelled.orderId)).status).to.equal('lapsed');
     });
 
+    it('what has lapsed after a part of it was captured: it is recorded, and the order held', async function () {
+      standInOf(world, this);
+      const { orderId, order: placed } = await checkOut();
+      await dispatch(orderId, [{ lineId: placed.lines[0].id, quantity: 1 }]);
+      const { authorisation } = await shop.ledger(orderId);
+      ahead = Date.parse(authorisation!.captureBefore!) + HOUR_MS - Date.now();
+      const difference = { kind: 'status', here: 'authorised', there: 'let_go' };
+      expect(told(await shop.reconciled())).to.deep.equal([{ ...difference, repaired: false }]);
+      expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
+      expect((await shop.ledger(orderId)).status).to.equal('lapsed');
+      expect((await orderOf(orderId)).held).to.equal(true);
+      expect(told(await shop.reconciled())).to.deep.equal([]);
+    });
+
     it('disputes that no news told of, also of payments of long ago: they are recorded', async function () {
       const standIn = standInOf(world, this);
       const ofThisWeek = (repair = false) => shop.reconciled({ repair, from: clock() - 7 * DAY_MS });
