@@ -225,10 +225,10 @@ function isHeldForNothing(state: Payment | null, { of, held }: BookEntry): boole
 }
 
 function made(
-  entries: readonly { of: string; amount: number; status: string }[],
+  entries: readonly { authorisationId: string; amount: number; status: string }[],
   { operationId }: Authorisation,
   status: 'captured' | 'refunded',
 ): number {
-  const own = entries.filter((one) => one.of === operationId && one.status === status);
+  const own = entries.filter((one) => one.authorisationId === operationId && one.status === status);
   return own.reduce((total, one) => total + one.amount, 0);
 }

@@ -13,8 +13,8 @@ const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
 /** Of one operation; its id is the idempotency key that the provider gets with every attempt. */
 const operation = { ...payment, operationId: z.string().min(1).max(200) };
 const reference = z.string().min(1).max(200);
-/** The operation id of the authorisation; absent: the first. */
-const of = z.string().min(1).max(200).optional();
+/** The operation id of the authorisation that is captured or refunded; absent: the first. */
+const authorisationId = z.string().min(1).max(200).optional();
 /** Why it was done, or why the provider would not. */
 export const reasonSchema = z.string().min(1).max(200);
 
@@ -69,7 +69,7 @@ export const paymentEvents = {
   /** `final`: nothing is held behind it, a rest is let go. */
   CaptureRequested: {
     version: 1,
-    data: z.strictObject({ ...operation, of, amount: amountSchema, final: z.literal(true).optional() }),
+    data: z.strictObject({ ...operation, authorisationId, amount: amountSchema, final: z.literal(true).optional() }),
   },
   PaymentCaptured: { version: 1, data: z.strictObject({ ...operation, amount: amountSchema }) },
   CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: reasonSchema }) },
@@ -78,7 +78,7 @@ export const paymentEvents = {
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
   RefundRequested: {
     version: 1,
-    data: z.strictObject({ ...operation, of, amount: amountSchema.min(1), reason: reasonSchema }),
+    data: z.strictObject({ ...operation, authorisationId, amount: amountSchema.min(1), reason: reasonSchema }),
   },
   PaymentRefunded: {
     version: 1,

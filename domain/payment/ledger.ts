@@ -37,7 +37,7 @@ export interface Authorisation extends Operation, AuthorisationTerms {
 
 export interface Capture extends Operation {
   /** The operation id of its authorisation. */
-  of: string;
+  authorisationId: string;
   amount: number;
   /** Nothing is held behind it. */
   final: boolean;
@@ -47,7 +47,7 @@ export interface Capture extends Operation {
 
 export interface Refund extends Operation {
   /** The operation id of the authorisation that was captured. */
-  of: string;
+  authorisationId: string;
   amount: number;
   reason: string;
   status: 'requested' | 'refunded' | 'failed';
@@ -113,8 +113,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
     case 'AuthorisationLapsed':
       return authorisationWith(known, event.data.operationId, { status: 'lapsed' });
     case 'CaptureRequested': {
-      const { operationId, amount, final = false, of = firstOf(known).operationId } = event.data;
-      const capture: Capture = { operationId, of, amount, final, requestedAt: at, status: 'requested' };
+      const { operationId, amount, final = false, authorisationId = firstOf(known).operationId } = event.data;
+      const capture: Capture = { operationId, authorisationId, amount, final, requestedAt: at, status: 'requested' };
       return { ...known, captures: [...known.captures, capture] };
     }
     case 'PaymentCaptured':
@@ -139,8 +139,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
       };
     }
     case 'RefundRequested': {
-      const { operationId, amount, reason, of = firstOf(known).operationId } = event.data;
-      const refund: Refund = { operationId, of, amount, reason, requestedAt: at, status: 'requested' };
+      const { operationId, amount, reason, authorisationId = firstOf(known).operationId } = event.data;
+      const refund: Refund = { operationId, authorisationId, amount, reason, requestedAt: at, status: 'requested' };
       return { ...known, refunds: [...known.refunds, refund] };
     }
     case 'PaymentRefunded': {
@@ -203,7 +203,7 @@ export function notCapturedOf(state: Payment): number {
 
 /** What one authorisation still holds that nobody has asked to capture. */
 export function heldBy({ captures }: Payment, { operationId, amount }: Authorisation): number {
-  const own = captures.filter((capture) => capture.of === operationId && stands(capture));
+  const own = captures.filter((capture) => capture.authorisationId === operationId && stands(capture));
   return own.some(({ final }) => final) ? 0 : amount - sum(amountsOf(own));
 }
 
@@ -236,8 +236,10 @@ export function lostOf({ disputes }: Payment): number {
 
 /** What was captured of one authorisation and nobody has asked to refund. */
 export function refundableBy({ captures, refunds }: Payment, { operationId }: Authorisation): number {
-  const captured = captures.filter(({ of, status }) => of === operationId && status === 'captured');
-  const refunded = refunds.filter((refund) => refund.of === operationId && stands(refund));
+  const captured = captures.filter(
+    ({ authorisationId, status }) => authorisationId === operationId && status === 'captured',
+  );
+  const refunded = refunds.filter((refund) => refund.authorisationId === operationId && stands(refund));
   return sum(amountsOf(captured)) - sum(amountsOf(refunded));
 }
 
@@ -245,7 +247,7 @@ export function refundableBy({ captures, refunds }: Payment, { operationId }: Au
 export function isPaidAhead(state: Payment): boolean {
   const once = authorisationsOf(state).filter(({ multicapture }) => !multicapture);
   return once.some(({ operationId }) =>
-    state.captures.some((capture) => capture.of === operationId && stands(capture)),
+    state.captures.some((capture) => capture.authorisationId === operationId && stands(capture)),
   );
 }
 

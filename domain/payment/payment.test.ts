@@ -547,7 +547,7 @@ describe('A payment', () => {
       .then([{ type: 'AuthorisationRequested', data: { ...ids, ...terms, operationId: 'auth3' } }]);
     given(history)
       .when(capture)
-      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c1', of: 'auth', amount: 400 } }]);
+      .then([{ type: 'CaptureRequested', data: { ...ids, operationId: 'c1', authorisationId: 'auth', amount: 400 } }]);
     expect(paymentStatusOf(given(history).state)).to.equal('authorised');
   });
 
@@ -559,14 +559,14 @@ describe('A payment', () => {
     ];
     const second: PaymentEvent = {
       type: 'CaptureRequested',
-      data: { ...ids, operationId: 'c2', of: 'auth2', amount: 600, final: true },
+      data: { ...ids, operationId: 'c2', authorisationId: 'auth2', amount: 600, final: true },
     };
     given([...history, ...rest])
       .when({ ...capture, operationId: 'c2', amount: 600 })
       .then([second]);
-    const refundOf = (operationId: string, of: string, amount: number): PaymentEvent => ({
+    const refundOf = (operationId: string, authorisationId: string, amount: number): PaymentEvent => ({
       type: 'RefundRequested',
-      data: { ...ids, operationId, of, amount, reason: 'damaged' },
+      data: { ...ids, operationId, authorisationId, amount, reason: 'damaged' },
     });
     const both = [refundOf('r1', 'auth2', 600), refundOf('r1#2', 'auth', 100)];
     const asked = [...history, ...rest, second];
@@ -740,7 +740,7 @@ describe('The ledger of a payment, under any sequence of commands', () => {
             all.reduce((total, { status, amount }) => total + (status === 'failed' ? 0 : amount), 0);
           expect(asked(state.captures)).to.be.at.most(1000);
           for (const one of [...state.earlier, state.authorisation!]) {
-            const own = state.captures.filter(({ of }) => of === one.operationId);
+            const own = state.captures.filter(({ authorisationId }) => authorisationId === one.operationId);
             expect(asked(own)).to.be.at.most(one.amount);
           }
           if (decision.some(({ type }) => type === 'RefundRequested')) {

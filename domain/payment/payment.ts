@@ -218,7 +218,9 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
     return isPaidAhead(state) ? [] : captureInVain(command, state, `the payment is ${status}`);
   }
-  const isTaken = state.captures.some((capture) => capture.of === holder.operationId && capture.status !== 'failed');
+  const isTaken = state.captures.some(
+    (capture) => capture.authorisationId === holder.operationId && capture.status !== 'failed',
+  );
   if (isTaken && !holder.multicapture) return [];
 
   const amount = holder.multicapture ? command.amount : command.amount + rest;
@@ -227,7 +229,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
   const data = {
     ...idsOf(state, command),
-    ...(state.earlier.length > 0 && { of: holder.operationId }),
+    ...(state.earlier.length > 0 && { authorisationId: holder.operationId }),
     amount,
     ...(isLast && amount > 0 && { final: true as const }),
   };
@@ -290,9 +292,9 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
   for (const authorisation of authorisationsOf(state).toReversed()) {
     const part = Math.min(missing, refundableBy(state, authorisation));
     if (part === 0) continue;
-    const of = state.earlier.length > 0 ? { of: authorisation.operationId } : {};
+    const renewed = state.earlier.length > 0 && { authorisationId: authorisation.operationId };
     const ids = { ...idsOf(state, command), operationId: partId(operationId, events.length + 1) };
-    events.push({ type: 'RefundRequested', data: { ...ids, ...of, amount: part, reason } });
+    events.push({ type: 'RefundRequested', data: { ...ids, ...renewed, amount: part, reason } });
     missing -= part;
   }
   return events;

@@ -146,18 +146,18 @@ describe('What the provider has to be asked', () => {
   });
 
   it('names the authorisation that is captured or refunded', () => {
-    const capturedOf = (of: string, operationId: string) => [
-      { type: 'CaptureRequested', data: { ...ids, operationId, of, amount: 400 } } as PaymentEvent,
+    const capturedOf = (authorisationId: string, operationId: string) => [
+      { type: 'CaptureRequested', data: { ...ids, operationId, authorisationId, amount: 400 } } as PaymentEvent,
       captured(operationId, 400),
     ];
     const renewal = [lapsed, renewalRequested, renewed];
     const taken = [requested, authorised, ...capturedOf('auth', 'c1'), ...renewal, ...capturedOf('auth2', 'c2')];
-    const refundOf = (of: string): PaymentEvent => ({
+    const refundOf = (authorisationId: string): PaymentEvent => ({
       type: 'RefundRequested',
-      data: { ...ids, operationId: 'r1', of, amount: 300, reason: 'damaged' },
+      data: { ...ids, operationId: 'r1', authorisationId, amount: 300, reason: 'damaged' },
     });
     expect(due(...taken.slice(0, -1))?.authorisation.operationId).to.equal('auth2');
-    for (const of of ['auth', 'auth2']) expect(due(...taken, refundOf(of))?.authorisation.operationId).to.equal(of);
+    for (const id of ['auth', 'auth2']) expect(due(...taken, refundOf(id))?.authorisation.operationId).to.equal(id);
   });
 });
 
@@ -237,7 +237,7 @@ describe('What a provider says that it holds', () => {
     expect(facts([...asked, captured('c1', 400)], { captured: 900 })).to.deep.equal([second]);
     const ofRenewal: PaymentEvent = {
       type: 'CaptureRequested',
-      data: { ...ids, operationId: 'c2', of: 'auth2', amount: 500 },
+      data: { ...ids, operationId: 'c2', authorisationId: 'auth2', amount: 500 },
     };
     const renewedAfter = [lapsed, renewalRequested, renewed, ofRenewal];
     const { state } = given([requested, authorised, captureRequested('c1', 400), ...renewedAfter]);

@@ -42,12 +42,12 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
     retrieve: now - operation.requestedAt > KEY_LIFETIME_MS,
     requestedAt: operation.requestedAt,
   });
-  const ofOperation = (operationId: string) => all.find((one) => one.operationId === operationId)!;
+  const authorisationBy = (operationId: string) => all.find((one) => one.operationId === operationId)!;
 
   const capture = captures.find(({ status }) => status === 'requested');
   if (capture) {
     const { amount, final } = capture;
-    return { ...call(capture, ofOperation(capture.of)), call: 'capture', amount, final };
+    return { ...call(capture, authorisationBy(capture.authorisationId)), call: 'capture', amount, final };
   }
   if (status === 'void_requested') {
     const authorisations = all.filter((one) => one.status !== 'lapsed');
@@ -70,7 +70,7 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
     const { amount, reason } = refund;
     const made = refunds.filter(({ status }) => status === 'refunded');
     const isInVain = amount > refundableOf({ ...state, refunds: made });
-    const due = call(refund, ofOperation(refund.of));
+    const due = call(refund, authorisationBy(refund.authorisationId));
     return { ...due, retrieve: due.retrieve || isInVain, call: 'refund', amount, reason, isInVain };
   }
   return undefined;
@@ -150,7 +150,9 @@ function factOfAuthorisation(state: Payment, authorisation: Authorisation, held:
  */
 export function hasLapsedInPart(state: Payment, authorisation: Authorisation, { captured, capturable }: Held): boolean {
   if (state.void || authorisation.status !== 'authorised' || captured === 0 || capturable > 0) return false;
-  const own = state.captures.filter(({ of, status }) => of === authorisation.operationId && status !== 'failed');
+  const own = state.captures.filter(
+    (one) => one.authorisationId === authorisation.operationId && one.status !== 'failed',
+  );
   return (
     heldBy(state, authorisation) > 0 &&
     own.every(({ status }) => status === 'captured') &&
@@ -175,10 +177,12 @@ export function recordOf(operationId: string, answer: AuthorisationAnswer): Paym
 }
 
 /** Captures are asked for one after the other, so a sum says which of them were made. */
-function factsOfCaptures({ captures }: Payment, of: string, captured: number): readonly PaymentCommand[] {
+function factsOfCaptures({ captures }: Payment, authorisationId: string, captured: number): readonly PaymentCommand[] {
   const facts: PaymentCommand[] = [];
   let left = captured;
-  for (const { operationId, amount, status } of captures.filter((one) => one.of === of && one.status !== 'failed')) {
+  for (const { operationId, amount, status } of captures.filter(
+    (one) => one.authorisationId === authorisationId && one.status !== 'failed',
+  )) {
     left -= amount;
     if (left < 0) break;
     if (status === 'requested') facts.push({ type: 'RecordCaptured', operationId, amount });
