@@ -106,7 +106,14 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(own.body.data).to.deep.equal([placed.body]);
     expectProblem(await (await shop.guest()).get(`/v1/orders/${placed.body.id}`), 404, 'not_found');
     expectProblem(await (await shop.guest()).get(cart), 404, 'not_found');
-    expect((await support.get(`/v1/orders/${placed.body.id}`)).body).to.deep.equal(placed.body);
+    const { allocation, ...shown } = (await support.get(`/v1/orders/${placed.body.id}`)).body;
+    expect(shown).to.deep.equal(placed.body);
+    expect(allocation).to.deep.equal([
+      { sku: 'LAMP-BRASS', location: 'main', quantity: 1 },
+      { sku: 'NOTE-A5', location: 'main', quantity: 3 },
+    ]);
+    const numbered = await support.get(`/v1/orders?number=${placed.body.number}`);
+    expect(numbered.body.data.map(({ id }: { id: string }) => id)).to.deep.equal([placed.body.id]);
 
     const seen = { 'Consistency-Token': placed.headers.get('consistency-token')! };
     const stock = await keeper.get('/v1/stock/LAMP-BRASS', seen);
