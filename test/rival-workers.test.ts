@@ -6,7 +6,8 @@ import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { type OrderCommand, order } from '../domain/order/order.js';
 import { capturedOf, heldOf, payment, refundedOf } from '../domain/payment/payment.js';
-import { checkout, RESERVATION_MS } from '../domain/processes/checkout.js';
+import { checkout } from '../domain/processes/checkout.js';
+import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { ADA, createShop, fill, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
 

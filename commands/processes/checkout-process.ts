@@ -18,18 +18,17 @@ import { type Payment, payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
   type CheckoutCommand,
-  type CheckoutStep,
   checkout,
   checkoutIdOf,
   checkoutOfCart,
-  type Issued,
   MAX_ROUNDS,
-  nextSteps,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
+import { type CheckoutStep, nextSteps } from '../../domain/processes/checkout-steps.js';
+import type { Issued } from '../../domain/processes/issued.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';

@@ -14,6 +14,7 @@ import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Operation, type Order, operationEventId, order } from '../../domain/order/order.js';
 import { type Payment, payment } from '../../domain/payment/payment.js';
+import type { Issued } from '../../domain/processes/issued.js';
 import { type SettlementStep, settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -48,26 +49,27 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
     /** What cannot be settled now, by operation id, and why. */
     const hindered = new Map<string, unknown>();
-    const next = ({ unsettled }: Order) =>
+    const nextOf = ({ unsettled }: Order) =>
       unsettled.find((operation, index) => canGoOn(operation, unsettled.slice(0, index), hindered));
-    for (let isMore = true; isMore; ) {
+    for (;;) {
       const { state, position } = await runner.load(order, streamOf(orderId));
       if (!state) break;
       seen.set(streamOf(orderId), position.commitNo);
-      const operation = next(state);
+      const operation = nextOf(state);
       if (!operation) break;
       const { state: ledger } = await runner.load(payment, streamOf(siblingId('payment', orderId)));
       if (!ledger) throw new Problem('conflict', `${orderId} has no payment to settle it with.`);
       if (operation.kind !== 'fulfilment' && !(await isUnchanged(orderId, position))) continue;
       try {
-        isMore = next(await settle({ order: state, operation, at: position.at, origin, seen }, ledger)) !== undefined;
+        const settled = await settle({ order: state, operation, at: position.at, origin, seen }, ledger);
+        if (!nextOf(settled)) break;
       } catch (error) {
         // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
         if (operation.kind === 'fulfilment') throw error;
         hindered.set(operation.operationId, error);
       }
     }
-    for (const error of hindered.values()) throw error;
+    if (hindered.size > 0) throw hindered.values().next().value;
   }
 
   /**
@@ -126,13 +128,14 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
   async function issueAll<C, S, E extends DomainEvent>(
     run: Run,
     decider: Decider<C, S, E>,
-    commands: readonly { id: string; stream: StreamId; command: C }[],
+    commands: readonly Issued<C>[],
   ): Promise<undefined> {
     const issued = commands.map(async ({ id, stream, command }) => {
       const { position } = await runner.execute(decider, stream, command, metaOf(run, id));
       run.seen.set(stream, position.commitNo);
     });
-    for (const result of await Promise.allSettled(issued)) if (result.status === 'rejected') throw result.reason;
+    const refused = (await Promise.allSettled(issued)).find(({ status }) => status === 'rejected');
+    if (refused?.status === 'rejected') throw refused.reason;
   }
 
   return {

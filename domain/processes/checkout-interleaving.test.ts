@@ -17,15 +17,14 @@ import { dueCall } from '../payment/provider-calls.js';
 import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import {
-  type CheckoutStep,
   checkout,
   checkoutIdOf,
   checkoutOfCart,
-  nextSteps,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
 } from './checkout.js';
+import { type CheckoutStep, nextSteps } from './checkout-steps.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];
 const DECIDERS = { order, stock: stockItem, payment, coupon, cart } as const;

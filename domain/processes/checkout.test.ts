@@ -12,13 +12,12 @@ import {
   type CheckoutCommand,
   checkout,
   checkoutOfCart,
-  nextSteps,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
-  RESERVATION_MS,
 } from './checkout.js';
 import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
+import { nextSteps, RESERVATION_MS } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
 const orderId = 'order_7';

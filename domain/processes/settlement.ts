@@ -6,7 +6,7 @@ import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { ReturnCommand } from '../fulfilment/return.js';
 import type { ShipmentCommand } from '../fulfilment/shipment.js';
 import { streamOf } from '../kernel/id.js';
-import type { StreamId } from '../kernel/stream.js';
+import { keyOf, type StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
 import {
   captureId,
@@ -22,16 +22,10 @@ import {
 } from '../payment/ledger.js';
 import type { PaymentCommand } from '../payment/payment.js';
 import { type StockCommand, stockStream } from '../stock/stock-item.js';
+import type { Issued } from './issued.js';
 
 /** Why an order is held whose goods have left while the money could not be had. */
 const PAYMENT_FAILED = 'payment_failed';
-
-interface Issued<C> {
-  /** Command id: `<operation>/<command>/<target>`; an operation sends each command to a target once. */
-  id: string;
-  stream: StreamId;
-  command: C;
-}
 
 /** The commands of a step are for streams that do not depend on each other. */
 export type SettlementStep =
@@ -221,5 +215,5 @@ function toOrder({ orderId }: Order, operationId: string, command: OrderCommand)
 }
 
 function issued<C extends { type: string }>(operationId: string, stream: StreamId, command: C): Issued<C> {
-  return { id: `${operationId}/${command.type}/${stream.slice(stream.indexOf('#') + 1)}`, stream, command };
+  return { id: `${operationId}/${command.type}/${keyOf(stream)}`, stream, command };
 }
