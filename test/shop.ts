@@ -12,7 +12,7 @@ import type { EventStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
-import { orderLines } from '../domain/order/order.js';
+import { orderLines } from '../domain/order/order-lines.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';

@@ -3,7 +3,7 @@
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
-import { orderLines } from '../../domain/order/order.js';
+import { orderLines } from '../../domain/order/order-lines.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import type { Availability } from '../lookups/availability.js';
 import type { OrderNumbers } from '../lookups/order-numbers.js';

@@ -11,13 +11,13 @@ export function categoryOf(stream: StreamId): string {
 }
 
 /** What stands behind the category, as it stands there. */
-export function keyOf(stream: StreamId): string {
+export function keyOfStream(stream: StreamId): string {
   return stream.slice(stream.indexOf('#') + 1);
 }
 
 /** The decoded parts behind the category: `stock#85123A@main` → `['85123A', 'main']`. */
 export function partsOf(stream: StreamId): string[] {
-  return keyOf(stream).split('@').map(decodeURIComponent);
+  return keyOfStream(stream).split('@').map(decodeURIComponent);
 }
 
 export function isStreamId(text: string): text is StreamId {

@@ -7,16 +7,15 @@ import type { OrderEvent, OrderLine } from './events.js';
 import {
   dueWith,
   fulfilmentStatusOf,
-  MAX_LINE_BYTES,
   type Order,
   type OrderCommand,
   type OrderContents,
   operationCommandId,
   operationEventId,
   order,
-  orderLines,
   orderNumber,
 } from './order.js';
+import { MAX_LINE_BYTES, orderLines } from './order-lines.js';
 import { totalsOf } from './worth.js';
 
 const orderId = 'order_536365';

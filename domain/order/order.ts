@@ -6,22 +6,9 @@ import type { Decider } from '../kernel/decider.js';
 import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
-import {
-  type LineUnits,
-  type OrderEvent,
-  type OrderLine,
-  type orderContents,
-  orderEvents,
-  type ReturnedUnits,
-} from './events.js';
+import { type LineUnits, type OrderEvent, type orderContents, orderEvents, type ReturnedUnits } from './events.js';
 import { atDefaultLocation, type Parcel, stockNeeds, takenFrom, without } from './parcels.js';
 import { shareOf, totalsOf, worthOf } from './worth.js';
-
-/**
- * Most bytes of JSON that a line costs, so that the largest real invoice (1,112 lines) fits one commit. Only a line whose
- * numbers alone take more has more, and one character of its title.
- */
-export const MAX_LINE_BYTES = 200;
 
 /** Longest part of an order's id that is a number people read as it is. */
 const MAX_NUMBER_LENGTH = 10;
@@ -488,24 +475,6 @@ function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quant
   );
 }
 
-/** Numbers the lines, adds up each, and clips a title whose line would cost more than its share of a commit. */
-export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): OrderLine[] {
-  return items.map(({ sku, title, quantity, unitPrice, discount, tax }, index) => {
-    const line = {
-      id: `${index + 1}`,
-      sku,
-      title,
-      quantity,
-      unitPrice,
-      total: quantity * unitPrice,
-      ...(discount !== undefined && { discount }),
-      ...(tax !== undefined && { tax }),
-    };
-    const room = MAX_LINE_BYTES - jsonBytes({ ...line, title: '' });
-    return { ...line, title: clip(title, room) };
-  });
-}
-
 /** What people call the order: `order_536365` → `536365`; of a long random id the end, with the attempt behind it. */
 export function orderNumber(orderId: string): string {
   const key = keyOf(orderId);
@@ -524,21 +493,4 @@ export function fulfilmentStatusOf(
   return lines.every(({ quantity, fulfilled, cancelled }) => fulfilled + cancelled === quantity)
     ? 'fulfilled'
     : 'partially_fulfilled';
-}
-
-/** The longest beginning of a text whose JSON takes at most so many bytes, quotes apart; whole characters, at least one. */
-function clip(text: string, bytes: number): string {
-  if (jsonBytes(text) - 2 <= bytes) return text;
-  let length = 0;
-  let room = bytes;
-  for (const character of text) {
-    room -= jsonBytes(character) - 2;
-    if (room < 0 && length > 0) break;
-    length += character.length;
-  }
-  return text.slice(0, length);
-}
-
-function jsonBytes(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length;
 }

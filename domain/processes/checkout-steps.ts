@@ -3,7 +3,7 @@ import type { CartCommand } from '../cart/cart.js';
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { Rejection } from '../kernel/errors.js';
 import { siblingId, streamOf } from '../kernel/id.js';
-import { keyOf, type StreamId } from '../kernel/stream.js';
+import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import type { OrderCommand } from '../order/order.js';
 import type { Parcel } from '../order/parcels.js';
 import { totalsOf } from '../order/worth.js';
@@ -101,7 +101,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     commands.map((command) => ({ id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, command }));
   /** Left out for its own order and payment, of which there is one each: their first events fit one write unit more easily. */
   const targetOf = (stream: StreamId): string[] =>
-    keyOf(stream) === keyOf(streamOf(checkoutId)) ? [] : [keyOf(stream)];
+    keyOfStream(stream) === keyOfStream(streamOf(checkoutId)) ? [] : [keyOfStream(stream)];
   /** Commands that are issued again are others than those of the first attempt. */
   const ofAttempt = <C>(n: number, issued: readonly Issued<C>[]): Issued<C>[] =>
     issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));

@@ -6,7 +6,7 @@ import { type CouponCommand, couponStream } from '../coupon/coupon.js';
 import type { ReturnCommand } from '../fulfilment/return.js';
 import type { ShipmentCommand } from '../fulfilment/shipment.js';
 import { streamOf } from '../kernel/id.js';
-import { keyOf, type StreamId } from '../kernel/stream.js';
+import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
 import {
   captureId,
@@ -215,5 +215,5 @@ function toOrder({ orderId }: Order, operationId: string, command: OrderCommand)
 }
 
 function issued<C extends { type: string }>(operationId: string, stream: StreamId, command: C): Issued<C> {
-  return { id: `${operationId}/${command.type}/${keyOf(stream)}`, stream, command };
+  return { id: `${operationId}/${command.type}/${keyOfStream(stream)}`, stream, command };
 }

@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
-import { orderLines } from '../../../domain/order/order.js';
+import { orderLines } from '../../../domain/order/order-lines.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { type Books, CURRENCY } from './books.js';
