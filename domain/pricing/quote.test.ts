@@ -267,6 +267,7 @@ describe('A quote', () => {
         zones: [
           zone({ countries: ['GB'], by: 'weight', rates: [{ upTo: 1_000, amount: 400 }] }),
           zone({ countries: ['FR'], by: 'value', rates: [{ upTo: 999, amount: 400 }] }),
+          zone({ countries: ['GB'], currency: 'USD', rates: [{ amount: 400 }] }),
         ],
       };
       const problem = (request: Partial<Omit<QuoteRequest, 'coupons'>>, shippingTable = [parcels, express]) =>
