@@ -4,7 +4,7 @@ import { Problem } from './errors.js';
 import { type StreamId, streamId } from './stream.js';
 
 /** Longest part behind the prefix, in characters; leaves room in command ids, which name a process, a step and a target. */
-const MAX_KEY_LENGTH = 50;
+export const MAX_KEY_LENGTH = 50;
 
 export function idSchema(prefix: string) {
   return z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9._-]{1,${MAX_KEY_LENGTH}}$`), `must look like ${prefix}_…`);

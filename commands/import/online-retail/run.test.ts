@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Unavailable } from '../../../domain/kernel/errors.js';
 import { streamId } from '../../../domain/kernel/stream.js';
+import { customerIdSchema } from '../../../domain/order/events.js';
 import { order } from '../../../domain/order/order.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
@@ -254,6 +255,21 @@ describe('An import of invoices', () => {
       { numRuns: 40 },
     );
     await rm(dirname(file), { recursive: true });
+  });
+
+  it('keeps customers apart whose long names begin alike', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'customers-'));
+    const names = ['A', 'B'].map((end) => `${'Öl & Söhne '.repeat(5)}${end}`);
+    const rows = names.map((name, n) => `53600${n},10001,A,1,2010-12-01 08:10:00,1.00,${name},France`);
+    await writeFile(join(folder, 'invoices.csv'), [HEADER, ...rows, ''].join('\n'));
+    const world = createImportWorld();
+    await world.run(join(folder, 'invoices.csv'));
+    const customers = (await world.events('order')).flatMap(({ event }) =>
+      event.type === 'OrderPlaced' ? event.data.customerId : [],
+    );
+    expect(new Set(customers)).to.have.property('size', 2);
+    for (const id of customers) expect(customerIdSchema.safeParse(id).success, id).to.equal(true);
+    await rm(folder, { recursive: true });
   });
 
   it('waits for an engine that is away for a moment, and sends again what was not answered', async () => {

@@ -1,8 +1,9 @@
 // Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again ends the same.
+import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
-import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
+import { DEFAULT_LOCATION, MAX_KEY_LENGTH } from '../../../domain/kernel/id.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
@@ -27,8 +28,8 @@ const ROWS_PER_ROUND = 2_000;
 const PATIENCE_MS = 2 * 60_000;
 const RETRY_EVERY_MS = 1_000;
 
-/** Longest key of a customer's id, in characters. */
-const MAX_CUSTOMER_KEY_LENGTH = 50;
+/** Hex digits of a hash that tell long keys apart. */
+const KEY_HASH_LENGTH = 16;
 
 /** Throws whatever stopped it, be it the signal's reason; run it again to go on. */
 export async function importInvoices(
@@ -144,10 +145,11 @@ function isPassing(error: unknown): boolean {
   return error instanceof Unavailable || error instanceof StreamBusy;
 }
 
-/** Of a nobody, a guest of this one invoice. What an id cannot hold is written as its code point. */
+/** Of a nobody, a guest of this one invoice. What an id cannot hold is written as its code point; of a long key, a hash ends it. */
 function customerKeyOf({ number, customer }: Invoice): string {
   if (customer === undefined) return `guest-${number}`;
-  return customer
-    .replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`)
-    .slice(0, MAX_CUSTOMER_KEY_LENGTH);
+  const key = customer.replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`);
+  if (key.length <= MAX_KEY_LENGTH) return key;
+  const hash = createHash('sha256').update(customer).digest('hex').slice(0, KEY_HASH_LENGTH);
+  return `${key.slice(0, MAX_KEY_LENGTH - KEY_HASH_LENGTH)}${hash}`;
 }
