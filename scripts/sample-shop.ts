@@ -7,10 +7,10 @@ import type { Decider } from '../domain/kernel/decider.js';
 import type { DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
-import { type StreamId, streamId } from '../domain/kernel/stream.js';
+import type { StreamId } from '../domain/kernel/stream.js';
 import type { ProductDetails } from '../domain/product/events.js';
 import { product } from '../domain/product/product.js';
-import { skuClaim } from '../domain/product/sku-claim.js';
+import { skuClaim, skuClaimStream } from '../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 
 /** One line each: key, categories, brand, title, description, then sku:pence:units for each variant. */
@@ -94,7 +94,7 @@ function stepsOf([key, category, brand, title, description, ...stocked]: (typeof
       const item = { sku, location: DEFAULT_LOCATION };
       const receipt = { type: 'ReceiveStock', ...item, productId, movementId: 'sample-shop', quantity } as const;
       return [
-        step(skuClaim, streamId('sku', sku), { type: 'ClaimSku', sku, productId }),
+        step(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }),
         step(stockItem, stockStream(item), receipt),
       ];
     }),

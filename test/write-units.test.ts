@@ -12,13 +12,13 @@ import type { Caller } from '../domain/kernel/endpoint.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
-import { type StreamId, streamId } from '../domain/kernel/stream.js';
+import type { StreamId } from '../domain/kernel/stream.js';
 import { type OrderCommand, type OrderContents, order } from '../domain/order/order.js';
 import { orderLines } from '../domain/order/order-lines.js';
 import { type PaymentCommand, payment } from '../domain/payment/payment.js';
 import { checkoutOfCart } from '../domain/processes/checkout.js';
 import { type ProductCommand, product } from '../domain/product/product.js';
-import { skuClaim } from '../domain/product/sku-claim.js';
+import { skuClaim, skuClaimStream } from '../domain/product/sku-claim.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { ensureTable } from '../infra/aws.js';
 import { createLocalKeyWrap } from '../infra/crypto/master-key.js';
@@ -222,7 +222,7 @@ function stocking({ id, mug, teapot, execute }: Shop): Commands {
   };
   const variant = (amount: number) => ({ sku: mug.sku, prices: [{ amount, currency: 'GBP' }] });
   return {
-    'claim a SKU': execute(skuClaim, streamId('sku', mug.sku), { type: 'ClaimSku', sku: mug.sku, productId }),
+    'claim a SKU': execute(skuClaim, skuClaimStream(mug.sku), { type: 'ClaimSku', sku: mug.sku, productId }),
     'draft a product': toProduct({ type: 'DraftProduct', productId, details, variants: [variant(795)] }, true),
     'price a variant': toProduct({ type: 'SetVariantPrices', variant: variant(mug.unitPrice) }),
     'publish a product': toProduct({ type: 'PublishProduct' }),

@@ -15,8 +15,8 @@ import {
   weightSchema,
 } from '../../domain/product/events.js';
 import { MAX_VARIANTS, type Product, type ProductCommand, product } from '../../domain/product/product.js';
-import { skuClaim } from '../../domain/product/sku-claim.js';
-import { claimStream, type SkuOwners } from '../lookups/sku-owners.js';
+import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
+import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 
@@ -89,7 +89,7 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
     if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
     for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
       const claimed = { type: 'ClaimSku', sku, productId } as const;
-      await runner.execute(skuClaim, claimStream(sku), claimed, beside(command(`claim ${sku}`)));
+      await runner.execute(skuClaim, skuClaimStream(sku), claimed, beside(command(`claim ${sku}`)));
     }
   }
 

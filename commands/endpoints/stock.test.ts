@@ -1,9 +1,8 @@
 import { expect } from 'chai';
-import { skuClaim } from '../../domain/product/sku-claim.js';
+import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
-import { claimStream } from '../lookups/sku-owners.js';
 import { arrive } from '../processes/transfer.js';
 
 describe('The endpoints of stock', () => {
@@ -88,7 +87,7 @@ describe('The endpoints of stock', () => {
     await post('MUG/receipts', { location: 'leeds', quantity: 1 });
     await put('MUG/policy', { location: 'york', backorderLimit: 1 });
     await post('MUG/receipts', { location: 'leeds', quantity: 1 });
-    const { state } = await shop.runner.load(skuClaim, claimStream('MUG'));
+    const { state } = await shop.runner.load(skuClaim, skuClaimStream('MUG'));
     expect(state!.locations).to.deep.equal(['main', 'leeds', 'york']);
   });
 

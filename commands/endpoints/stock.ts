@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
-import { skuClaim } from '../../domain/product/sku-claim.js';
+import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
 import {
   availableOf,
@@ -13,7 +13,7 @@ import {
   stockItem,
   stockStream,
 } from '../../domain/stock/stock-item.js';
-import { claimStream, type SkuOwners } from '../lookups/sku-owners.js';
+import type { SkuOwners } from '../lookups/sku-owners.js';
 import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
@@ -74,7 +74,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     if (!owner) throw new Problem('not_found', `There is no SKU ${sku}; add it to a product first.`);
     if (!owner.locations.includes(location)) {
       const stocked = { type: 'StockSkuAt', sku, location } as const;
-      await runner.execute(skuClaim, claimStream(sku), stocked, beside(command(`stock at ${location}`)));
+      await runner.execute(skuClaim, skuClaimStream(sku), stocked, beside(command(`stock at ${location}`)));
       await skuOwners.refresh(sku);
     }
     return owner.productId;

@@ -1,9 +1,7 @@
 // Which product a SKU belongs to, and where its stock can be. A claim is for ever and locations are only added, so what
 // was found once is remembered; a location that another process added is found by `refresh`.
 import { LRUCache } from 'lru-cache';
-import type { StreamId } from '../../domain/kernel/stream.js';
-import { streamId } from '../../domain/kernel/stream.js';
-import { type SkuClaim, skuClaim } from '../../domain/product/sku-claim.js';
+import { type SkuClaim, skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 /** About 250 bytes each. */
@@ -28,7 +26,7 @@ export function createSkuOwners({ runner, cacheSize = REMEMBERED_SKUS }: SkuOwne
   const known = new LRUCache<string, SkuOwner>({ max: cacheSize });
 
   async function refresh(sku: string): Promise<SkuOwner | undefined> {
-    const { state } = await runner.load(skuClaim, claimStream(sku));
+    const { state } = await runner.load(skuClaim, skuClaimStream(sku));
     if (!state) return undefined;
     const owner = { productId: state.productId, locations: state.locations };
     known.set(sku, owner);
@@ -39,8 +37,4 @@ export function createSkuOwners({ runner, cacheSize = REMEMBERED_SKUS }: SkuOwne
     of: async (sku) => known.get(sku) ?? refresh(sku),
     refresh,
   };
-}
-
-export function claimStream(sku: string): StreamId {
-  return streamId('sku', sku);
 }

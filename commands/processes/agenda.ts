@@ -1,7 +1,7 @@
 // Works off the agenda: finishes what a dead worker has left, and does what has become due.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
-import type { AgendaItem } from '../../domain/processes/agenda.js';
+import type { Agenda, AgendaItem } from '../../domain/processes/agenda.js';
 
 const LOOK_EVERY_MS = 5_000;
 /** What did not get done is tried again after as long as it has been tried, within these. */
@@ -9,12 +9,6 @@ const FIRST_PAUSE_MS = LOOK_EVERY_MS;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 /** How many are asked for at first. */
 const BATCH = 50;
-
-/** What the feed tells of work that is due; a hint, the streams decide. */
-export interface Agenda {
-  /** What was due before this time (ms of the log's clock), the longest due first. */
-  due(before: number, limit: number): Promise<AgendaItem[]>;
-}
 
 /** How each kind of work is done. Doing it once more, too early or too late does no harm. */
 export type AgendaHandlers = {

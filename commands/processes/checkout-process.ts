@@ -8,7 +8,15 @@ import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isProblem, Problem, type Rejection, reject, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import {
+  isProblem,
+  Problem,
+  problemOf,
+  type Rejection,
+  reject,
+  StreamBusy,
+  Unavailable,
+} from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -128,7 +136,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       const { rejections, state } = await issue(run, step);
       if (rejections.length > 0 && !step.optional) {
         const outcome = outcomeOfRejections(run.state, step.name, rejections);
-        if (!outcome) throw new Problem(rejections[0]!.rejected, rejections[0]!.detail, rejections[0]!.extra);
+        if (!outcome) throw problemOf(rejections[0]!);
         return outcome.type === 'CheckoutStockShort' ? elsewhereOrShort(run.state, outcome) : outcome;
       }
       if (step.aggregate === 'payment') {

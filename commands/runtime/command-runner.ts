@@ -5,7 +5,7 @@ import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kern
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isRejection, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import { isRejection, Problem, problemOf, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import {
@@ -20,6 +20,8 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 
 /** Between issuing a command and asking for it again up to four clocks have a say, each off by the skew at most. */
 const MAX_CLOCK_DIFFERENCE_MS = 4 * MAX_CLOCK_SKEW_MS;
+
+const CACHED_STREAMS = 5_000;
 
 export interface Loaded<S> {
   state: S;
@@ -101,7 +103,8 @@ interface Draft {
 type Answer = { error: Problem } | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
-  const { store, catalogue, personal, clock, snapshots, cacheSize = 5_000, onSnapshotError = () => undefined } = deps;
+  const { store, catalogue, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
+  const { onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
   const pasts = new Map<StreamId, Promise<ReadonlySet<string>>>();
@@ -208,7 +211,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     const decision = decider.decide(command, draft.state, millisOf(at));
     if (isRejection(decision)) {
       draft.unproven = true;
-      return { error: new Problem(decision.rejected, decision.detail, decision.extra) };
+      return { error: problemOf(decision) };
     }
     if (decision.length === 0) draft.unproven = true;
     else draft.commandIds.push(meta.id);
@@ -318,12 +321,8 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   }
 
   /** True for a command that was executed longer before `now` than memory reaches: its stream's past says. */
-  async function wasExecuted(stream: StreamId, { id, issuedAt, late }: CommandMeta, now: number): Promise<boolean> {
-    const age = now - issuedAt;
-    if (age > RETRY_HORIZON_MS && late !== 'search') {
-      throw new Problem('command_expired', 'The command was first issued over 30 minutes ago; issue a new one.');
-    }
-    if (age <= REMEMBERED_MS - MAX_CLOCK_DIFFERENCE_MS) return false;
+  async function wasExecuted(stream: StreamId, { id, issuedAt }: CommandMeta, now: number): Promise<boolean> {
+    if (now - issuedAt <= REMEMBERED_MS - MAX_CLOCK_DIFFERENCE_MS) return false;
     return (await pastOf(stream)).has(id);
   }
 
@@ -343,6 +342,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   return {
     async execute(decider, stream, command, meta) {
       const now = clock();
+      refuseExpired(meta, now);
       if (await wasExecuted(stream, meta, now)) {
         const loaded = await enqueue(decider as unknown as AnyDecider, stream, now);
         return { ...loaded, repeated: true } as Outcome<never>;
@@ -354,6 +354,12 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     load: (decider, stream, options) =>
       enqueue(decider as unknown as AnyDecider, stream, clock(), options) as Promise<Outcome<never>>,
   };
+}
+
+function refuseExpired({ issuedAt, late }: CommandMeta, now: number): void {
+  if (late === 'search' || now - issuedAt <= RETRY_HORIZON_MS) return;
+  const minutes = RETRY_HORIZON_MS / 60_000;
+  throw new Problem('command_expired', `The command was first issued over ${minutes} minutes ago; issue a new one.`);
 }
 
 interface SnapshotState {

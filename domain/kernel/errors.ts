@@ -1,7 +1,7 @@
 // Typed errors of the command path and the log. Each carries what its receiver needs to act; HTTP turns them into problems.
 import type { StreamId } from './stream.js';
 
-/** The stable codes of api.md. */
+/** What clients tell refusals apart by; these never change. */
 export type ProblemCode =
   | 'invalid_request'
   | 'unauthenticated'
@@ -50,6 +50,11 @@ export class Problem extends Error {
   ) {
     super(detail);
   }
+}
+
+/** A decider's no, as the caller is told. */
+export function problemOf({ rejected, detail, extra }: Rejection, seen?: Problem['seen']): Problem {
+  return new Problem(rejected, detail, extra, seen);
 }
 
 export function isProblem(error: unknown, code?: ProblemCode): error is Problem {

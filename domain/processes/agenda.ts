@@ -6,6 +6,12 @@ import type { StockEvent } from '../stock/events.js';
 /** Work that has not moved for this long is taken for abandoned; doing it beside somebody who is at it does no harm. */
 export const RECOVER_AFTER_MS = 15_000;
 
+/** What the feed tells of work that is due; a hint, the streams decide. */
+export interface Agenda {
+  /** What was due before this time (ms of the log's clock), the longest due first. */
+  due(before: number, limit: number): Promise<AgendaItem[]>;
+}
+
 export type AgendaItem =
   /** A checkout that has not ended; `cartId` where its cart was submitted. */
   | { kind: 'checkout'; orderId: string; cartId?: string }

@@ -2,6 +2,7 @@
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { DEFAULT_LOCATION } from '../kernel/id.js';
+import { type StreamId, streamId } from '../kernel/stream.js';
 import { type SkuClaimEvent, skuClaimEvents } from './events.js';
 
 /** Locations of one SKU: as many streams are read to find out where there is some. */
@@ -12,6 +13,10 @@ export interface SkuClaim {
   productId: string;
   /** In the order in which they were first used; the default location is always one of them. */
   locations: readonly string[];
+}
+
+export function skuClaimStream(sku: string): StreamId {
+  return streamId('sku', sku);
 }
 
 export type SkuClaimCommand =

@@ -1,4 +1,4 @@
-// The log's table in Postgres, the format of architecture.md column by column, and how a row becomes a stored commit again.
+// The log's table in Postgres, the format of docs/log-format.md column by column, and how a row becomes a stored commit again.
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';

@@ -1,4 +1,5 @@
 // What the product is put together from: one token per port, bound by the module of a profile or by the shop's own.
+
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
@@ -26,7 +27,7 @@ import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
-import type { AgendaQueries } from '../../projections/models/agenda.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
@@ -51,7 +52,7 @@ export interface Queries {
   orders: OrderQueries;
   stock: StockQueries;
   currentCarts: CurrentCartQueries;
-  agenda: AgendaQueries;
+  agenda: Agenda;
   catalogue: CatalogueQueries;
   productSearch: ProductSearchQueries;
   productPage: ProductPageQueries;

@@ -1,9 +1,11 @@
 // The agenda in Postgres.
+
 import type { Pool } from 'pg';
-import { type AgendaDocument, type AgendaQueries, agenda } from '../../projections/models/agenda.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
+import { type AgendaDocument, agenda } from '../../projections/models/agenda.js';
 import { postgresTable } from './postgres.js';
 
-export function createPostgresAgenda(pool: Pool, projection = agenda): AgendaQueries {
+export function createPostgresAgenda(pool: Pool, projection = agenda): Agenda {
   const table = postgresTable(pool, projection);
   const dueAt = table.field('dueAt');
 

@@ -301,8 +301,3 @@ function openDocument({ dueAt: _, ...document }: AgendaDocument): AgendaDocument
 function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
-
-export interface AgendaQueries {
-  /** What was due before this time (ms of the log's clock), the longest due first. */
-  due(before: number, limit: number): Promise<AgendaItem[]>;
-}

@@ -1,9 +1,10 @@
 // What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
+
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
-import type { AgendaQueries } from '../../projections/models/agenda.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
@@ -335,7 +336,7 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
   });
 }
 
-export function agendaContract(open: Open<AgendaQueries>): void {
+export function agendaContract(open: Open<Agenda>): void {
   it('names the checkouts that stand still, the longest due first, and none that has ended', async () => {
     const shop = createShop();
     const model = await open();

@@ -2,7 +2,7 @@
 // can do with it. A process that dies is replaced by one that remembers nothing.
 
 import { paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
-import { type Agenda, type AgendaHandlers, createAgendaWorker } from '../../commands/processes/agenda.js';
+import { type AgendaHandlers, createAgendaWorker } from '../../commands/processes/agenda.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import type { PaymentProvider } from '../../commands/processes/payment-provider.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
@@ -11,6 +11,7 @@ import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, NewCommit } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Agenda } from '../../domain/processes/agenda.js';
 import { agenda as agendaModel } from '../../projections/models/agenda.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
 import type { Answer, Call } from '../call-endpoint.js';

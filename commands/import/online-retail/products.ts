@@ -1,8 +1,7 @@
 // Opens the books in the shop: each code becomes a product with a claimed SKU and receives what the file takes of it.
 import { DEFAULT_LOCATION, streamOf } from '../../../domain/kernel/id.js';
-import { streamId } from '../../../domain/kernel/stream.js';
 import { type ProductCommand, product } from '../../../domain/product/product.js';
-import { skuClaim } from '../../../domain/product/sku-claim.js';
+import { skuClaim, skuClaimStream } from '../../../domain/product/sku-claim.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { CURRENCY, type ProductBook } from './books.js';
@@ -27,7 +26,7 @@ async function openProduct({ runner, store, clock }: ImportPorts, book: ProductB
   const newStream = entries.version === 0 && { newStream: true as const };
   if (entries.title === undefined) {
     const claim = importMeta(clock, `online-retail/claim/${sku}`, { ...newStream });
-    await runner.execute(skuClaim, streamId('sku', sku), { type: 'ClaimSku', sku, productId }, claim);
+    await runner.execute(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }, claim);
   }
   // Issued together, they are one commit.
   const commands = missingProductCommands(book, entries).map((command) => {
