@@ -6,7 +6,8 @@ import type { PaymentProvider } from '../commands/processes/payment-provider.js'
 import { CART_IDLE_MS } from '../domain/cart/events.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
-import { capturedOf, type Payment, payment } from '../domain/payment/payment.js';
+import { capturedOf, type Payment } from '../domain/payment/ledger.js';
+import { payment } from '../domain/payment/payment.js';
 import type { AgendaItem } from '../domain/processes/agenda.js';
 import { CHECKOUT_MS } from '../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';

@@ -7,17 +7,19 @@ import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { amountSchema, moneySchema, sum } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import { reasonSchema } from '../../domain/payment/events.js';
-import { authorisationsOf, partsOf, type Refund } from '../../domain/payment/ledger.js';
 import {
+  authorisationsOf,
   capturedOf,
   heldOf,
   PAYMENT_STATUSES,
   type Payment,
-  payment,
+  partsOf,
   paymentStatusOf,
+  type Refund,
   refundableOf,
   refundedOf,
-} from '../../domain/payment/payment.js';
+} from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
 import type { PaymentOperations } from '../processes/payment-operations.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows } from './answers.js';

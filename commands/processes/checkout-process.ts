@@ -22,7 +22,8 @@ import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
-import { type Payment, payment } from '../../domain/payment/payment.js';
+import type { Payment } from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
   type CheckoutCommand,

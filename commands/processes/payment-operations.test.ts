@@ -6,15 +6,8 @@ import { catalogue } from '../../domain/events.js';
 import { isProblem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
-import {
-  capturedOf,
-  heldOf,
-  type Payment,
-  type PaymentCommand,
-  payment,
-  paymentStatusOf,
-  refundedOf,
-} from '../../domain/payment/payment.js';
+import { capturedOf, heldOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
+import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { type AuthorisationAnswer, type Held, KEY_LIFETIME_MS } from '../../domain/payment/provider-calls.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';

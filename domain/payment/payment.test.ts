@@ -3,19 +3,21 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
-import { authorisationsOf, givenFor, isPaidAhead, lapsedOf, paidFor, refundId } from './ledger.js';
 import {
+  authorisationsOf,
   capturedOf,
+  givenFor,
   heldOf,
-  isRenewalDue,
+  isPaidAhead,
+  lapsedOf,
   type Payment,
-  type PaymentCommand,
-  payment,
+  paidFor,
   paymentStatusOf,
-  RENEW_WITHIN_MS,
   refundableOf,
   refundedOf,
-} from './payment.js';
+  refundId,
+} from './ledger.js';
+import { isRenewalDue, type PaymentCommand, payment, RENEW_WITHIN_MS } from './payment.js';
 
 const ids = { paymentId: 'payment_1', orderId: 'order_1' };
 const terms = { amount: 1000, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;

@@ -22,9 +22,6 @@ import {
   refundableOf,
 } from './ledger.js';
 
-export type { Payment } from './ledger.js';
-export { capturedOf, heldOf, PAYMENT_STATUSES, paymentStatusOf, refundableOf, refundedOf } from './ledger.js';
-
 /** So long before what is held lapses it may be renewed. */
 export const RENEW_WITHIN_MS = 24 * 3_600_000;
 

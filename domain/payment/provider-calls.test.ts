@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import { decider, fold, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
-import { capturedOf, type Payment, type PaymentCommand, payment, refundedOf } from './payment.js';
+import { capturedOf, type Payment, refundedOf } from './ledger.js';
+import { type PaymentCommand, payment } from './payment.js';
 import { dueCall, factsIn, type Held, KEY_LIFETIME_MS } from './provider-calls.js';
 
 const ids = { paymentId: 'payment_1', orderId: 'order_1' };

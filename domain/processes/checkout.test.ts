@@ -4,7 +4,7 @@ import { reject } from '../kernel/errors.js';
 import type { OrderEvent } from '../order/events.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
-import type { Payment } from '../payment/payment.js';
+import type { Payment } from '../payment/ledger.js';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
   CHECKOUT_MS,

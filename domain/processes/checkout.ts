@@ -12,7 +12,7 @@ import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
-import type { Payment } from '../payment/payment.js';
+import type { Payment } from '../payment/ledger.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
 const MAX_NAMED_SKUS = 10;

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { isRejection } from '../kernel/errors.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
 import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
-import { capturedOf, isPaidAhead, refundableOf, refundedOf } from '../payment/ledger.js';
-import { type Payment, type PaymentCommand, payment } from '../payment/payment.js';
+import { capturedOf, isPaidAhead, type Payment, refundableOf, refundedOf } from '../payment/ledger.js';
+import { type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import { settlementEnd, settlementSteps } from './settlement.js';
 

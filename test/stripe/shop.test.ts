@@ -14,14 +14,8 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { order } from '../../domain/order/order.js';
-import {
-  capturedOf,
-  type Payment,
-  type PaymentCommand,
-  payment,
-  paymentStatusOf,
-  refundedOf,
-} from '../../domain/payment/payment.js';
+import { capturedOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
+import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { createStripeProvider } from '../../infra/payments/stripe.js';
