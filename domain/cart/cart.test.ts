@@ -405,6 +405,9 @@ describe('A cart that another is merged into', () => {
     given([created, arrived(...mergeGuest.lines), applied])
       .when({ ...bring, coupons: bring.coupons.slice(0, 2) })
       .then(appliedOf(guests.slice(0, 1)));
+    given([created, arrived(...mergeGuest.lines), applied, ...appliedOf(guests.slice(0, 1))])
+      .when({ ...bring, coupons: bring.coupons.slice(0, 3) })
+      .then(appliedOf(guests.slice(1, 2)));
     given([created, arrived(...mergeGuest.lines), ...appliedOf(guests)])
       .when(bring)
       .then([]);

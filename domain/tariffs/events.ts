@@ -50,15 +50,10 @@ export const taxRateSchema = z.strictObject({
 });
 
 const stepSchema = z.strictObject({
-  upTo: z
-    .int()
-    .min(0)
-    .optional()
-    .meta({
-      description:
-        'How far this rate reaches, inclusive: grams where `by` is `weight`, minor units where it is `value`; without it, ' +
-        'however far. What is above the last rate is not sent',
-    }),
+  upTo: z.int().min(0).optional().meta({
+    description:
+      'Inclusive, in grams (`weight`) or minor units (`value`); without it, however much. Above the last, nothing is sent',
+  }),
   amount: unitPriceSchema.meta({ description: 'What the shipping costs, in minor units of `currency`' }),
 });
 
