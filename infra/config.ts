@@ -1,6 +1,8 @@
 // The configuration: flags, then the environment, then defaults; checked once, before anything is opened.
+
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { OperatorError } from '../domain/kernel/errors.js';
 
 const optionalUrl = (...protocols: string[]) =>
   z
@@ -82,7 +84,7 @@ export interface Flags {
 }
 
 /** A setting that cannot be used: the message names it and what is allowed. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 

@@ -1,4 +1,5 @@
 // Those who take part in `commerce demo`: they talk to the running product over HTTP, and each exchange is told.
+import { OperatorError } from '../domain/kernel/errors.js';
 
 /** How long a query may wait until it shows what was done before. */
 const CATCH_UP_S = 30;
@@ -9,7 +10,7 @@ const BEGIN = 'Start it in another terminal with `npm start`, or say with --url 
 const AUTHENTICATE = '/v1/test-payments/{paymentId}/authenticate';
 
 /** What the running product does not do as the story goes: the message says what to do about it. */
-export class DemoFailed extends Error {
+export class DemoFailed extends OperatorError {
   override name = 'DemoFailed';
 }
 

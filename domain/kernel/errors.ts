@@ -104,6 +104,11 @@ export class ClockSkew extends Unavailable {
   }
 }
 
+/** What whoever runs the program can mend; the message says all that they need: what is wrong, and what to do. */
+export class OperatorError extends Error {
+  override name = 'OperatorError';
+}
+
 /** An event that does not fit its definition: a bug, or a log written by a newer program. */
 export class InvalidEvent extends Error {
   override name = 'InvalidEvent';

@@ -1,6 +1,8 @@
 // The master key: what every data key is wrapped by, and what keyed hashes are made with. Whoever loses it loses all personal data.
+
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { OperatorError } from '../../domain/kernel/errors.js';
 import { keptSecret } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 
@@ -14,7 +16,7 @@ export interface KeyWrap {
 /** Finds by a personal value without keeping it: the same text gives the same hash for the same purpose only. */
 export type KeyedHash = (purpose: string, text: string) => string;
 
-export class MasterKeyInvalid extends Error {
+export class MasterKeyInvalid extends OperatorError {
   override name = 'MasterKeyInvalid';
 }
 

@@ -1,7 +1,9 @@
 // The listening server: explicit time limits, problem documents also for what is not HTTP, and an end that lets requests finish.
+
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { OperatorError } from '../../domain/kernel/errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
@@ -21,7 +23,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export class PortUnavailable extends Error {
+export class PortUnavailable extends OperatorError {
   override name = 'PortUnavailable';
 }
 

@@ -1,6 +1,8 @@
 // The key that signs access tokens: ES256, as a private JWK. Whoever replaces it logs everybody out.
+
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { OperatorError } from '../../domain/kernel/errors.js';
 import { keptSecret } from '../secret-file.js';
 
 export const TOKEN_ALGORITHM = 'ES256';
@@ -12,7 +14,7 @@ export interface TokenKey {
   verify: CryptoKey;
 }
 
-export class TokenKeyInvalid extends Error {
+export class TokenKeyInvalid extends OperatorError {
   override name = 'TokenKeyInvalid';
 }
 

@@ -1,4 +1,6 @@
 // Why an import cannot go on, in one line for the person who started it.
-export class ImportError extends Error {
+import { OperatorError } from '../../../domain/kernel/errors.js';
+
+export class ImportError extends OperatorError {
   override name = 'ImportError';
 }
