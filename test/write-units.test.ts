@@ -135,7 +135,11 @@ describeOnAws('The log on DynamoDB', (aws) => {
     }
     const append = { reads: 0, table: 1, index: 1, roundTrips: 1 };
     expect(costs).to.deep.equal({
-      ...{ cart: append, line: append, 'another line': append, address: append, method: append },
+      cart: append,
+      line: append,
+      'another line': append,
+      address: append,
+      method: append,
       // The cart submitted and the checkout of above.
       checkout: { reads: 0, table: 15, index: 12, roundTrips: 10 },
       // Read: the shipment, its order, and what follows from both.
@@ -277,7 +281,9 @@ function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
       lines: orderLines([mug, teapot]),
       shipping: SHIPPING,
     },
-    ...{ email: 'ada@example.com', shippingAddress: ADDRESS, cartId },
+    email: 'ada@example.com',
+    shippingAddress: ADDRESS,
+    cartId,
   };
   const amount = 2 * mug.unitPrice + teapot.unitPrice + SHIPPING.amount;
   const authorisation = { operationId: `${checkoutId}/authorise` };

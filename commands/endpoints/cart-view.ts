@@ -86,7 +86,12 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     lines: cart.lines.map(({ id, sku, title, quantity, unitPrice }, index) => {
       const { total, discount, tax } = cost.lines[index]!;
       return {
-        ...{ id, sku, title, quantity, unitPrice: money(unitPrice), total: money(total) },
+        id,
+        sku,
+        title,
+        quantity,
+        unitPrice: money(unitPrice),
+        total: money(total),
         ...(discount !== undefined && { discount: money(discount) }),
         ...(tax !== undefined && { tax: money(tax) }),
       };

@@ -222,5 +222,5 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       answers: { 200: cartAnswer },
       handle: (request) => execute(request, { type: 'RemoveCoupon', code: request.params.code }),
     }),
-  ] as Endpoint[];
+  ];
 }

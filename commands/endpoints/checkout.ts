@@ -126,7 +126,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     answers: { 201: orderViewSchema, 202: orderViewSchema },
     problems: ['payment_declined', 'out_of_stock', 'price_changed'],
     handle,
-  }) as Endpoint;
+  });
 }
 
 type CheckoutRequest = EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>;

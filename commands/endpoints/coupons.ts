@@ -49,7 +49,7 @@ export function couponEndpoints({ runner }: CouponEndpointsDeps): Endpoint[] {
         return answer(code, await runner.load(coupon, couponStream(code)));
       },
     }),
-  ] as Endpoint[];
+  ];
 }
 
 function answer(code: string, loaded: Loaded<Coupon>): Reply {

@@ -159,7 +159,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
       answers: { 200: cartAnswer },
       handle: merge,
     }),
-  ] as Endpoint[];
+  ];
 }
 
 /** Nobody has its lines yet. */

@@ -128,7 +128,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
         const { position } = await runner.execute(order, stream, commandOf(body), command());
         return shown(caller, params.id, [[stream, position.commitNo]]);
       },
-    }) as Endpoint;
+    });
   }
 
   async function shown(reader: Caller, orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
@@ -147,7 +147,7 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       body: cancelBody,
       answers: { 200: orderViewSchema },
       handle: cancel,
-    }) as Endpoint,
+    }),
     change(
       'hold',
       'Send nothing of an order until it is resumed',
@@ -164,6 +164,6 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       params,
       answers: { 200: orderViewSchema },
       handle: collect,
-    }) as Endpoint,
+    }),
   ];
 }

@@ -40,7 +40,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       roles: ['customer'],
       answers: { 200: wholeListAnswer(savedMethod).meta({ id: 'PaymentMethods' }) },
       handle: async ({ caller }) => ({ status: 200, body: wholeList(await methods.of(customerOf(caller))) }),
-    }) as Endpoint,
+    }),
     endpoint({
       method: 'post',
       path: '/v1/me/payment-methods',
@@ -53,7 +53,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       async handle({ caller, body, command }) {
         return { status: 201, body: await methods.save(customerOf(caller), body.paymentMethod, command()) };
       },
-    }) as Endpoint,
+    }),
     endpoint({
       method: 'delete',
       path: '/v1/me/payment-methods/{id}',
@@ -66,6 +66,6 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
         await methods.remove(customerOf(caller), params.id, command());
         return { status: 204 };
       },
-    }) as Endpoint,
+    }),
   ];
 }

@@ -77,7 +77,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
       onNews(news, outcome, error);
       return { status: 200, body: { received: true as const } };
     },
-  }) as Endpoint;
+  });
 }
 
 function noError(): undefined {

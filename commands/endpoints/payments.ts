@@ -101,7 +101,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
         const loaded = await runner.load(payment, stream);
         return shows(200, viewOf(loaded.state, params.id), stream, loaded);
       },
-    }) as Endpoint,
+    }),
     endpoint({
       method: 'post',
       path: '/v1/payments/{id}/refunds',
@@ -122,7 +122,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
         return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
       },
-    }) as Endpoint,
+    }),
   ];
 }
 

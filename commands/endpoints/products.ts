@@ -171,7 +171,7 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
       handle: ({ params: { id, sku }, body: { prices }, command }) =>
         execute(id, { type: 'SetVariantPrices', variant: { sku, prices } }, command()),
     }),
-  ] as Endpoint[];
+  ];
 }
 
 function viewOf({ productId, status, details, variants }: Product): z.output<typeof productAnswer> {

@@ -161,7 +161,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       ...(body && { body }),
       answers: { 200: returnAnswer },
       handle,
-    }) as Endpoint;
+    });
 
   return [
     endpoint({
@@ -174,7 +174,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       body: z.strictObject({ lines: requestedLines }),
       answers: { 201: returnAnswer },
       handle: request,
-    }) as Endpoint,
+    }),
     step('approve', 'Agree to a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
     step('decline', 'Refuse a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
       decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
@@ -188,7 +188,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       params,
       answers: { 200: returnAnswer },
       handle: read,
-    }) as Endpoint,
+    }),
   ];
 }
 

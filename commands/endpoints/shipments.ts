@@ -134,7 +134,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params,
       answers: { 200: shipmentAnswer },
       handle,
-    }) as Endpoint;
+    });
 
   return [
     endpoint({
@@ -147,7 +147,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       body: planBody,
       answers: { 201: shipmentAnswer },
       handle: plan,
-    }) as Endpoint,
+    }),
     {
       ...step('dispatch', 'A shipment has left: its share of the money is taken', dispatch),
       problems: ['out_of_stock'],
@@ -161,7 +161,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params,
       answers: { 200: shipmentAnswer },
       handle: ({ params }) => read(params.id),
-    }) as Endpoint,
+    }),
   ];
 }
 

@@ -138,7 +138,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       body,
       answers: { 201: levelAnswer },
       handle,
-    }) as Endpoint;
+    });
   }
 
   return [
@@ -192,7 +192,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       body: transferBody,
       answers: { 201: transferAnswer },
       handle: transfer,
-    }) as Endpoint,
+    }),
     endpoint({
       method: 'put',
       path: '/v1/stock/{sku}/policy',
@@ -204,7 +204,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       body: policyBody,
       answers: { 200: policyAnswer },
       handle: setPolicy,
-    }) as Endpoint,
+    }),
   ];
 }
 

@@ -153,6 +153,6 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
           return shows(204, undefined, stream, await change(remove(id), request));
         },
       }),
-    ] as Endpoint[];
+    ];
   }
 }

@@ -50,6 +50,6 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
         const reply = shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
         return { ...reply, seen: [...reply.seen!, ...seen] };
       },
-    }) as Endpoint,
+    }),
   ];
 }

@@ -52,7 +52,10 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
     refreshToken: string,
   ): Promise<z.output<typeof sessionAnswer>> {
     const token = await tokens.issue({
-      ...{ role: 'customer', id: customerId, customerId, sessionId: id },
+      role: 'customer',
+      id: customerId,
+      customerId,
+      sessionId: id,
       ...(guest && { guest: true }),
     });
     return { token, expiresIn: ACCESS_TOKEN_TTL_S, refreshToken, customerId, guest };

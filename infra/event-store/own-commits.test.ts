@@ -20,9 +20,15 @@ describe('What a process has written itself', () => {
   async function hold(store: EventStore, after: Position, reason = 'address'): Promise<Position> {
     const version = after.version + 1;
     const event = {
-      ...{ id: `hold-${version}:0`, type: 'OrderHeld', schemaVersion: 1, version },
-      ...{ commandId: `hold-${version}`, correlationId: 'request', causationId: `hold-${version}` },
-      ...{ occurredAt: '2026-01-01T00:00:00.000Z', actor: { type: 'staff' as const, id: 'support' } },
+      id: `hold-${version}:0`,
+      type: 'OrderHeld',
+      schemaVersion: 1,
+      version,
+      commandId: `hold-${version}`,
+      correlationId: 'request',
+      causationId: `hold-${version}`,
+      occurredAt: '2026-01-01T00:00:00.000Z',
+      actor: { type: 'staff' as const, id: 'support' },
       data: { orderId: 'order_7', reason },
     };
     const at = Math.max(hlcOf(Date.now()), after.at + 1);

@@ -21,5 +21,5 @@ export function configQuery(shop: ShopConfig): Endpoint {
     roles: ['public'],
     answers: { 200: shopAnswer },
     handle: async () => ({ status: 200, body: shop }),
-  }) as Endpoint;
+  });
 }

@@ -64,7 +64,7 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
         return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
       },
     }),
-  ] as Endpoint[];
+  ];
 }
 
 /** The only customer whose orders the caller may see; undefined for support, who may see all. */

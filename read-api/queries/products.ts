@@ -138,7 +138,7 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
         return { status: 200, body: { ...pageBody(page, query.sort), facets: {} } };
       },
     }),
-  ] as Endpoint[];
+  ];
 }
 
 function rangeOf(text: string): { min?: number; max?: number } {

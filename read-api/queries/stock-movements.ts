@@ -74,7 +74,7 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
       if (!known) throw new Problem('not_found', `There was never any stock of ${sku} at ${location}.`);
       return { status: 200, body: pageBody({ data }, 'movement') };
     },
-  }) as Endpoint;
+  });
 }
 
 /** What was let go without having been held moved nothing: it only keeps a late reservation from being made. */

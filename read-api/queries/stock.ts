@@ -45,5 +45,5 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
       if (!stock) throw new Problem('not_found', `There was never any stock of ${sku}.`);
       return { status: 200, body: stock };
     },
-  }) as Endpoint;
+  });
 }

@@ -128,7 +128,9 @@ async function sampleAnswers({ client, atRest }: Product, pool: Pool): Promise<B
     const { date, connection, 'keep-alive': _, 'content-length': __, ...own } = headers;
     const commits = await commitsOf(pool, own['x-request-id'] as string);
     answers[`${asked.method} ${asked.path.slice(asked.path.lastIndexOf('/') + 1)}`] = {
-      ...{ status, text, headers: own as Record<string, string> },
+      status,
+      text,
+      headers: own as Record<string, string>,
       commits: sideBySide(commits),
     };
   });

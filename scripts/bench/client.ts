@@ -30,7 +30,11 @@ export function createClient(url: string): Client {
     const content = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const sent = request({
-        ...{ agent, hostname, port, method, path },
+        agent,
+        hostname,
+        port,
+        method,
+        path,
         headers: {
           ...(token && { Authorization: `Bearer ${token}` }),
           ...(content && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(content) }),

@@ -31,7 +31,9 @@ export async function startProduct(database: Database): Promise<Product> {
   const dataDir = await mkdtemp(join(tmpdir(), 'commerce-bench-data-'));
   const env = {
     ...process.env,
-    ...{ COMMERCE_PROFILE: 'embedded', COMMERCE_DATA: dataDir, DATABASE_URL: database.url },
+    COMMERCE_PROFILE: 'embedded',
+    COMMERCE_DATA: dataDir,
+    DATABASE_URL: database.url,
   };
   const child = spawn(process.execPath, [PROGRAM, 'start', '--port', '0', '--empty'], {
     env,
@@ -85,7 +87,10 @@ function keeperOf(client: Client, token: string): Pick<Product, 'sell' | 'atRest
       await client.expect(201, { method: 'POST', path: '/v1/products', token, body: product });
       await client.expect(200, { method: 'POST', path: `/v1/products/${id}/publish`, token });
       await client.expect(201, {
-        ...{ method: 'POST', path: `/v1/stock/${sku}/receipts`, token, body: { quantity } },
+        method: 'POST',
+        path: `/v1/stock/${sku}/receipts`,
+        token,
+        body: { quantity },
         headers: { 'Idempotency-Key': sku },
       });
     },

@@ -94,12 +94,19 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       provider: 'stripe',
       signedBy: STRIPE_SIGNATURE,
       read: readStripeEvent(stripe, secret),
-      ...{ books, runner, payments, checkout },
+      books,
+      runner,
+      payments,
+      checkout,
       onNews: (_, outcome) => told.push(outcome),
     });
     const more = callerOf([webhook, ...paymentMethodEndpoints(methods)], clock);
     const handlers = createAgendaHandlers({
-      ...{ runner, checkout, settlement, payments, clock },
+      runner,
+      checkout,
+      settlement,
+      payments,
+      clock,
       savedMethodOf: async (customerId, paidWith) =>
         (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
     });
@@ -393,8 +400,13 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     it('acknowledges and counts what it does nothing with', async () => {
       await shop.stripe.customers.create({ metadata: { mark } });
       await shop.stripe.paymentIntents.create({
-        ...{ amount: 500, currency: 'gbp', capture_method: 'manual', confirm: true, metadata: { mark } },
-        ...{ payment_method: 'pm_card_visa', allowed_payment_method_types: ['card'] },
+        amount: 500,
+        currency: 'gbp',
+        capture_method: 'manual',
+        confirm: true,
+        metadata: { mark },
+        payment_method: 'pm_card_visa',
+        allowed_payment_method_types: ['card'],
       });
       const expected = {
         'customer.created': 'unknown_type',
@@ -603,8 +615,13 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     it('what one side does not know, and leaves alone what is under way or not ours', async () => {
       const intent = (metadata: Record<string, string>) =>
         shop.stripe.paymentIntents.create({
-          ...{ amount: 500, currency: 'gbp', capture_method: 'manual', confirm: true, metadata },
-          ...{ payment_method: 'pm_card_visa', allowed_payment_method_types: ['card'] },
+          amount: 500,
+          currency: 'gbp',
+          capture_method: 'manual',
+          confirm: true,
+          metadata,
+          payment_method: 'pm_card_visa',
+          allowed_payment_method_types: ['card'],
         });
       await intent({});
       await intent({ paymentId: `payment_${mark}_nobody`, operationId: 'checkout_of_nobody/authorise' });
