@@ -1,6 +1,6 @@
 // A cart as its owner sees it, folded from its stream: it is never behind. What it costs is worked out anew until it is submitted.
 import { z } from 'zod';
-import type { Cart } from '../../domain/cart/cart.js';
+import { CART_STATUSES, type Cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
@@ -12,7 +12,7 @@ import type { CartQuotes } from './cart-quotes.js';
 export const cartAnswer = z
   .strictObject({
     id: cartIdSchema.meta({ example: 'cart_7Q2mXw' }),
-    status: z.enum(['open', 'submitted', 'abandoned', 'merged']),
+    status: z.enum(CART_STATUSES),
     currency: currencySchema,
     lines: z.array(
       z.strictObject({

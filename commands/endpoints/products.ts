@@ -14,7 +14,13 @@ import {
   variantSchema,
   weightSchema,
 } from '../../domain/product/events.js';
-import { MAX_VARIANTS, type Product, type ProductCommand, product } from '../../domain/product/product.js';
+import {
+  MAX_VARIANTS,
+  PRODUCT_STATUSES,
+  type Product,
+  type ProductCommand,
+  product,
+} from '../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -35,7 +41,7 @@ const draftBody = productDetailsSchema.extend({
 const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema,
-    status: z.enum(['draft', 'published', 'unpublished', 'discontinued']),
+    status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema),
   })
   .meta({ id: 'ProductAsKept', description: 'A product as the catalogue keeps it' });

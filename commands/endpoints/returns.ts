@@ -1,7 +1,7 @@
 // Sending back: a return is requested, approved or declined, and received; what was paid for what came back is refunded.
 import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
-import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import { RETURN_STATUSES, type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import {
   type Caller,
   type Endpoint,
@@ -41,7 +41,7 @@ const returnAnswer = z
   .strictObject({
     id: z.string(),
     orderId: z.string(),
-    status: z.enum(['requested', 'approved', 'declined', 'received']),
+    status: z.enum(RETURN_STATUSES),
     lines: requestedLines,
     declineReason: z.string().optional(),
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),

@@ -44,11 +44,13 @@ type Submission = Omit<Extract<CartEvent, { type: 'CartSubmitted' }>['data'], 'c
 
 export type CartLine = Omit<CartLineData, 'lineId'> & { id: string };
 
+export const CART_STATUSES = ['open', 'submitted', 'abandoned', 'merged'] as const;
+
 export interface Cart {
   cartId: string;
   customerId: string;
   currency: string;
-  status: 'open' | 'submitted' | 'abandoned' | 'merged';
+  status: (typeof CART_STATUSES)[number];
   /** Unit prices in minor units of the cart's currency. */
   lines: readonly CartLine[];
   /** Ids under which something was added in the retry horizon, and when, in ms; each adds once. */

@@ -13,11 +13,13 @@ export type ReturnCommand =
   /** The order has taken the units back. */
   | { type: 'RecordReceived'; lines: ReturnedUnits[]; amount: number };
 
+export const RETURN_STATUSES = ['requested', 'approved', 'declined', 'received'] as const;
+
 export interface Return {
   returnId: string;
   orderId: string;
   customerId: string;
-  status: 'requested' | 'approved' | 'declined' | 'received';
+  status: (typeof RETURN_STATUSES)[number];
   lines: readonly RequestedUnits[];
   declineReason?: string;
   /** What came back, and what the customer gets for it, in minor units of the order's currency. */

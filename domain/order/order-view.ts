@@ -1,10 +1,13 @@
 // An order as callers see it: the shape of every answer that shows one.
 // Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
+import { RETURN_STATUSES } from '../fulfilment/return.js';
 import { SHIPMENT_STATUSES } from '../fulfilment/shipment.js';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
+import { PAYMENT_STATUSES } from '../payment/ledger.js';
 import { lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
+import { ORDER_STATUSES } from './order.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
@@ -69,28 +72,14 @@ export const orderViewSchema = z
     version: z
       .int()
       .meta({ description: 'Of the order itself, without its payment: the ETag that `If-Match` understands' }),
-    status: z.enum(['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled']),
+    status: z.enum(ORDER_STATUSES),
     reason: z.string().optional().meta({
       description: 'Why it was rejected: a problem code. Why it was cancelled: the words of whoever did',
       example: 'out_of_stock',
     }),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
     heldReason: z.string().optional().meta({ description: "For support alone: the staff's own words, or a code" }),
-    paymentStatus: z
-      .enum([
-        'not_paid',
-        'pending',
-        'requires_action',
-        'authorised',
-        'partially_captured',
-        'captured',
-        'partially_refunded',
-        'refunded',
-        'disputed',
-        'declined',
-        'voided',
-      ])
-      .meta({ description: 'Follows from the payment' }),
+    paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Follows from the payment' }),
     nextAction: z
       .strictObject({ type: z.literal('authenticate'), clientSecret: z.string() })
       .optional()
@@ -148,7 +137,7 @@ export const orderViewSchema = z
     returns: z.array(
       z.strictObject({
         id: z.string(),
-        status: z.enum(['requested', 'approved', 'declined', 'received']),
+        status: z.enum(RETURN_STATUSES),
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
         declineReason: z.string().optional(),
         received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),

@@ -37,12 +37,14 @@ type OperationCommand =
   /** Of money that could not be had for what was sent. */
   | { type: 'RequestCollection'; collectionId: string };
 
+export const ORDER_STATUSES = ['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled'] as const;
+
 export interface Order {
   orderId: string;
   customerId: string;
   paymentId: string;
   currency: string;
-  status: 'placed' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
+  status: (typeof ORDER_STATUSES)[number];
   /** Nothing is sent until it is resumed. */
   held: boolean;
   lines: readonly LineState[];

@@ -17,9 +17,11 @@ export type ProductCommand =
   | { type: 'UnpublishProduct' }
   | { type: 'DiscontinueProduct' };
 
+export const PRODUCT_STATUSES = ['draft', 'published', 'unpublished', 'discontinued'] as const;
+
 export interface Product {
   productId: string;
-  status: 'draft' | 'published' | 'unpublished' | 'discontinued';
+  status: (typeof PRODUCT_STATUSES)[number];
   details: ProductDetails;
   variants: readonly Variant[];
 }

@@ -1,6 +1,6 @@
 // Orders as customers and support see them: fed by order#, payment#, shipment# and return#, each its own part.
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
-import type { RequestedUnits } from '../../domain/fulfilment/return.js';
+import type { RequestedUnits, Return } from '../../domain/fulfilment/return.js';
 import { shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
@@ -84,7 +84,7 @@ interface ShipmentPart {
 
 interface ReturnPart {
   id: string;
-  status: 'requested' | 'approved' | 'declined' | 'received';
+  status: Return['status'];
   lines: readonly RequestedUnits[];
   declineReason?: string;
   received?: readonly ReturnedUnits[];

@@ -4,6 +4,7 @@ import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId } from '../../domain/kernel/id.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
+import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import {
@@ -20,7 +21,7 @@ const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema.meta({ example: 'product_mug' }),
     version: z.int().meta({ description: 'Counts what happened to the product; its ETag' }),
-    status: z.enum(['draft', 'published', 'unpublished', 'discontinued']),
+    status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema.extend({ inStock: z.boolean() })),
   })
   .meta({ id: 'Product' });
