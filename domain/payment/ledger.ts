@@ -301,6 +301,20 @@ function amountsOf(entries: readonly { amount: number }[]): number[] {
   return entries.map(({ amount }) => amount);
 }
 
+/** A bank that knows of a theft tells the shop, and nobody who may be the thief. */
+const UNTOLD_DECLINES: readonly string[] = [
+  'fraudulent',
+  'lost_card',
+  'stolen_card',
+  'pickup_card',
+  'merchant_blacklist',
+];
+
+/** Why a payment was declined, as its customer may know. */
+export function toldDeclineCode(declineCode: string): string {
+  return UNTOLD_DECLINES.includes(declineCode) ? 'generic_decline' : declineCode;
+}
+
 /** What callers are told of a payment. */
 export const PAYMENT_STATUSES = [
   'not_paid',

@@ -12,7 +12,7 @@ import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
-import type { Payment } from '../payment/ledger.js';
+import { type Payment, toldDeclineCode } from '../payment/ledger.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
 const MAX_NAMED_SKUS = 10;
@@ -209,7 +209,7 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
       return { ...known, phase: 'failing', failure: reject('out_of_stock', detail, { available }) };
     }
     case 'CheckoutPaymentDeclined': {
-      const { declineCode } = data;
+      const declineCode = toldDeclineCode(data.declineCode);
       const failure = reject('payment_declined', `The payment was declined: ${declineCode}.`, { declineCode });
       return { ...known, phase: 'failing', failure };
     }

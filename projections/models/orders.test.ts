@@ -187,6 +187,11 @@ describe('The orders read model', () => {
       ['payment_declined', 'insufficient_funds'],
       ['rejected', 'payment_declined'],
     ]);
+    const stolen = outcomeOf(
+      [],
+      [authorise, { type: 'RecordDeclined', operationId: 'authorise', declineCode: 'stolen_card' }],
+    );
+    expect(reasons(stolen.view)).to.deep.equal([['payment_declined', 'generic_decline']]);
     const whole: OrderCommand[] = [
       { type: 'ConfirmOrder' },
       { type: 'CancelLines', cancellationId: 'c', reason: 'no longer made' },

@@ -17,6 +17,7 @@ import {
   type Payment,
   paymentStatusOf,
   refundedOf,
+  toldDeclineCode,
 } from '../../domain/payment/ledger.js';
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type Handler, projection } from '../runtime/projection.js';
@@ -237,7 +238,7 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     PaymentIntentOpened: paid(),
     PaymentActionRequired: paid('payment_action_required'),
     PaymentAuthorised: paid('payment_authorised', amountOf),
-    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: declineCode })),
+    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: toldDeclineCode(declineCode) })),
     AuthorisationUnknown: paid('payment_unknown'),
     AuthorisationLapsed: paid('payment_lapsed'),
     CaptureRequested: paid(),
