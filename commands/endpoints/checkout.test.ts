@@ -6,7 +6,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
-import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 const VISA = { paymentMethod: 'pm_card_visa', email: 'ada@example.com' };
@@ -92,9 +92,27 @@ describe('The checkout endpoint', () => {
     expect(body.id).to.equal(`${waiting.body.id}-2`);
   });
 
+  it('tells nobody who may be a thief that a card is known to be lost: support alone', async () => {
+    const { message, extra } = await problemOf(
+      checkout({ paymentMethod: 'pm_card_visa_chargeDeclinedLostCard' }),
+      'payment_declined',
+    );
+    expect({ message, extra }).to.deep.equal({
+      message: 'The payment was declined: generic_decline.',
+      extra: { declineCode: 'generic_decline' },
+    });
+    const { body } = await shop.call(`get /v1/payments/${cartId.replace('cart', 'payment')}`, { caller: SUPPORT });
+    expect(body.authorisations.at(-1).declineCode).to.equal('lost_card');
+  });
+
   it('says why a card was declined', async () => {
     const { extra } = await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
     expect(extra.declineCode).to.equal('generic_decline');
+    const poor = await problemOf(
+      checkout({ paymentMethod: 'pm_card_visa_chargeDeclinedInsufficientFunds' }),
+      'payment_declined',
+    );
+    expect(poor.extra.declineCode).to.equal('insufficient_funds');
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
@@ -274,7 +292,7 @@ describe('The checkout endpoint', () => {
     const { extra } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
     expect(extra).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
     const inEuro = checkout({ ...VISA, total: { amount: 1000, currency: 'EUR' } });
-    expect((await problemOf(inEuro, 'invalid_request')).message).to.match(/total.currency is EUR/);
+    expect((await problemOf(inEuro, 'invalid_request')).message).to.match(/total.currency: is EUR/);
     expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
   });
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem, StreamBusy } from '../../domain/kernel/errors.js';
+import { invalidField, isProblem, Problem, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { TokenReader } from '../identity/ports.js';
 import type { GuestCarts } from '../lookups/guest-carts.js';
@@ -62,8 +62,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
   async function guestOf(token: string): Promise<string> {
     const caller = await tokens.authenticate(token);
     if (caller?.guest && caller.customerId) return caller.customerId;
-    const detail = 'is not the token of a guest, or has expired';
-    throw new Problem('invalid_request', `/guestToken ${detail}.`, { errors: [{ pointer: '/guestToken', detail }] });
+    throw invalidField('/guestToken', 'is not the token of a guest, or has expired');
   }
 
   /** Where the guest's carts went before, though the read model may not know of it yet. */

@@ -1,7 +1,7 @@
 // What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
 // that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { invalidField, Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import type { Quote } from '../../domain/pricing/quote.js';
@@ -84,9 +84,7 @@ export function refuseUnsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>
 /** A lower total is taken silently. */
 function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPrices, total: was }: Agreement): void {
   if (was && was.currency !== now.currency) {
-    const detail = `is ${was.currency}, but the cart is in ${now.currency}`;
-    const pointer = '/total/currency';
-    throw new Problem('invalid_request', `${pointer} ${detail}.`, { errors: [{ pointer, detail }] });
+    throw invalidField('/total/currency', `is ${was.currency}, but the cart is in ${now.currency}`);
   }
   const changes = acceptPrices ? [] : changesOf(cart, present);
   const isMore = was !== undefined && now.amount > was.amount;

@@ -57,6 +57,11 @@ export function problemOf({ rejected, detail, extra }: Rejection, seen?: Problem
   return new Problem(rejected, detail, extra, seen);
 }
 
+/** A part of a request that is wrong: `pointer` as in the `errors` of a problem, `/total/currency` or `?after`; '' is the whole body. */
+export function invalidField(pointer: string, detail: string): Problem {
+  return new Problem('invalid_request', pointer ? `${pointer}: ${detail}` : detail, { errors: [{ pointer, detail }] });
+}
+
 export function isProblem(error: unknown, code?: ProblemCode): error is Problem {
   return error instanceof Problem && (code === undefined || error.code === code);
 }

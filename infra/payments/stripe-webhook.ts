@@ -2,7 +2,7 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
 import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { invalidField } from '../../domain/kernel/errors.js';
 import { amountSchema } from '../../domain/kernel/money.js';
 import { reasonSchema } from '../../domain/payment/events.js';
 import { disputeIn, intentOf } from './stripe-books.js';
@@ -17,9 +17,9 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
     try {
       return stripe.webhooks.constructEvent(Buffer.from(body), signature, secret);
     } catch (error) {
-      if (error instanceof SyntaxError) throw invalid('', 'is not JSON');
+      if (error instanceof SyntaxError) throw invalidField('', 'The event is not JSON');
       if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
-      throw invalid(STRIPE_SIGNATURE, `is not by Stripe with this shop's secret, or is too old`);
+      throw invalidField(STRIPE_SIGNATURE, `is not by Stripe with this shop's secret, or is too old`);
     }
   }
 }
@@ -76,9 +76,5 @@ function read<T>(schema: z.ZodType<T>, value: unknown, at = ''): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;
-  throw invalid([at, ...path].join('/'), message);
-}
-
-function invalid(pointer: string, detail: string): Problem {
-  return new Problem('invalid_request', `${pointer || 'The event'}: ${detail}`, { errors: [{ pointer, detail }] });
+  throw invalidField([at, ...path].join('/'), message);
 }

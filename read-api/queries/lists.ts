@@ -1,6 +1,6 @@
 // What all lists have in common: how much of them is asked for, opaque cursors, and the shape of a page.
 import { z } from 'zod';
-import { Problem } from '../../domain/kernel/errors.js';
+import { invalidField } from '../../domain/kernel/errors.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 
 const DEFAULT_LIMIT = 24;
@@ -33,8 +33,7 @@ export function cursorOf<C extends Cursor>(after: string | undefined, kind: stri
   const [found, ...rest] = decode(after);
   const parsed = key.safeParse(rest);
   if (found === kind && parsed.success) return parsed.data;
-  const detail = 'must be the `next` of a page of this list, in the same order';
-  throw new Problem('invalid_request', `?after: ${detail}`, { errors: [{ pointer: '?after', detail }] });
+  throw invalidField('?after', 'must be the `next` of a page of this list, in the same order');
 }
 
 function encode(value: unknown): string {
