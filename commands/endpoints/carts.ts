@@ -80,7 +80,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   ): Promise<Reply> {
     const { method } = request.body;
     const { stream } = await ownCarts.find(request.params.id, request.caller);
-    // The cart as it was last known here is enough to agree, for its checkout looks again; a refusal is proven by a read.
+    // What is known here may be old: enough to agree, for the checkout looks again, but before a refusal the stream is read.
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
     if ((await quoteWith(method, known)).shippingProblem) {
       refuseUnsent(await quoteWith(method, await runner.load(cart, stream)));

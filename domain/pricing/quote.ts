@@ -7,7 +7,7 @@ import { type Totals, totalsOf } from '../order/worth.js';
 import { SHIPPING_TAX_CATEGORY, type TaxRate } from '../tariffs/events.js';
 import type { Place } from '../tariffs/place.js';
 import {
-  type Parcel,
+  type Consignment,
   type ShippingObstacle,
   type ShippingTable,
   shippingObstacle,
@@ -113,12 +113,12 @@ export function quoteOf(request: QuoteRequest): Quote {
 }
 
 export function shippingOptions(request: Omit<QuoteRequest, 'shippingMethod'>): ShippingOption[] {
-  return optionsFor(parcelOf(request, discountedGoods(request).left), request.shippingTable);
+  return optionsFor(consignmentOf(request, discountedGoods(request).left), request.shippingTable);
 }
 
-function optionsFor(parcel: Parcel, table: ShippingTable): ShippingOption[] {
+function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOption[] {
   return table.flatMap((method) => {
-    const amount = shippingPrice(method, parcel);
+    const amount = shippingPrice(method, consignment);
     return amount === undefined ? [] : [{ method: method.id, title: method.title, amount }];
   });
 }
@@ -145,7 +145,7 @@ function discountedShipping(
   left: readonly number[],
 ): { method: string; amount: number; discount: number; coupon: number } | undefined {
   const method = request.shippingTable.find(({ id }) => id === request.shippingMethod);
-  const amount = method && shippingPrice(method, parcelOf(request, left));
+  const amount = method && shippingPrice(method, consignmentOf(request, left));
   if (amount === undefined) return undefined;
   const coupon = request.coupons.findIndex(
     ({ terms }) => terms.kind === 'free_shipping' && !obstacleTo(terms, request),
@@ -159,14 +159,14 @@ function shippingProblemOf(request: QuoteRequest, left: readonly number[]): Ship
   if (id === undefined) return undefined;
   const method = shippingTable.find((each) => each.id === id);
   if (method && !address) return undefined;
-  const parcel = parcelOf(request, left);
-  const reason = method ? shippingObstacle(method, parcel) : 'unknown_method';
-  const methods = optionsFor(parcel, shippingTable).map((option) => option.method);
+  const consignment = consignmentOf(request, left);
+  const reason = method ? shippingObstacle(method, consignment) : 'unknown_method';
+  const methods = optionsFor(consignment, shippingTable).map((option) => option.method);
   const why = {
     unknown_method: `There is no shipping method ${id}`,
-    wrong_currency: `${id} sends nothing that is paid in ${parcel.currency}`,
+    wrong_currency: `${id} sends nothing that is paid in ${consignment.currency}`,
     wrong_place: `${id} does not send to this address`,
-    too_heavy: `${id} does not send ${parcel.weight} g to this address`,
+    too_heavy: `${id} does not send ${consignment.weight} g to this address`,
     too_valuable: `${id} does not send goods of this value to this address`,
   }[reason];
   const otherwise = address ? 'no method sends this cart there' : 'say where the cart goes to see which there are';
@@ -174,7 +174,7 @@ function shippingProblemOf(request: QuoteRequest, left: readonly number[]): Ship
   return { reason, detail: `${why}; ${instead}.`, methods };
 }
 
-function parcelOf({ currency, address, lines }: QuoteRequest, left: readonly number[]): Parcel {
+function consignmentOf({ currency, address, lines }: QuoteRequest, left: readonly number[]): Consignment {
   const weight = sum(lines.map((line) => line.quantity * (line.weight ?? 0)));
   return { currency, place: address, weight, value: sum(left) };
 }

@@ -160,7 +160,7 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
     return reject('rule_violated', `${sku} at ${location} ${rest}.`);
   }
   const { opened, productId } = opening(command, item);
-  return [...opened, moved, ...news({ sku, location }, productId, item, { delta })];
+  return [...opened, moved, ...alerts({ sku, location }, productId, item, { delta })];
 }
 
 function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: StockItem) {
@@ -177,7 +177,7 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   const { opened, productId } = opening(command, item);
   const key = { sku, location };
   const set: StockEvent = { type: 'StockPolicySet', data: { ...key, productId, ...policy } };
-  return [...opened, set, ...news(key, productId, item, { policy })];
+  return [...opened, set, ...alerts(key, productId, item, { policy })];
 }
 
 function opening({ sku, location, productId }: Opening, item: StockItem) {
@@ -198,7 +198,7 @@ function decideReservation(
   const ended = held ? undefined : actedAs(item, reservationId);
   const named = `Reservation ${reservationId} of ${sku} at ${location}`;
   const left = held ? leftOf(held) : 0;
-  const told = (delta: number) => news(key, item.productId, item, { delta });
+  const told = (delta: number) => alerts(key, item.productId, item, { delta });
 
   switch (command.type) {
     case 'ReserveStock': {
@@ -276,8 +276,8 @@ function shortOf(quantity: number, { sku, location }: StockKey, item: StockItem)
   });
 }
 
-/** What follows for those who do not follow every movement: whether any can be promised, and that it runs low. */
-function news(
+/** For those who do not follow every movement: whether any can be promised, and that it runs low. */
+function alerts(
   key: StockKey,
   productId: string | null,
   item: StockItem,

@@ -9,7 +9,7 @@ import {
   tariffIdSchema,
   taxCategorySchema,
 } from './events.js';
-import { MAX_SHIPPING_METHODS, type Parcel, shippingPrice, shippingTable } from './shipping-table.js';
+import { type Consignment, MAX_SHIPPING_METHODS, shippingPrice, shippingTable } from './shipping-table.js';
 
 const flat = (amount: number, zone: Partial<ShippingZone> = {}): ShippingZone => ({
   currency: 'GBP',
@@ -20,12 +20,12 @@ const flat = (amount: number, zone: Partial<ShippingZone> = {}): ShippingZone =>
 const express: ShippingMethod = { id: 'express', title: 'Express', zones: [flat(900)] };
 const standard: ShippingMethod = { id: 'standard', title: 'Standard delivery', zones: [] };
 const set = (data: ShippingMethod): ShippingTableEvent => ({ type: 'ShippingMethodSet', data });
-const parcel: Parcel = { currency: 'GBP', place: { country: 'GB' }, weight: 0, value: 0 };
+const consignment: Consignment = { currency: 'GBP', place: { country: 'GB' }, weight: 0, value: 0 };
 
 describe('The shipping table', () => {
   const { given } = decider(shippingTable);
-  const price = (zones: ShippingZone[], wanted: Partial<Parcel> = {}) =>
-    shippingPrice({ ...express, zones }, { ...parcel, ...wanted });
+  const price = (zones: ShippingZone[], wanted: Partial<Consignment> = {}) =>
+    shippingPrice({ ...express, zones }, { ...consignment, ...wanted });
 
   it('does nothing when a command is issued again', () => {
     issuedTwiceChangesNothing(shippingTable, {
@@ -38,7 +38,7 @@ describe('The shipping table', () => {
     const empty = given([]).state;
     expect(empty).to.deep.equal([standard]);
     for (const place of [undefined, { country: 'GB' }]) {
-      expect(shippingPrice(empty[0]!, { ...parcel, currency: 'EUR', place })).to.equal(0);
+      expect(shippingPrice(empty[0]!, { ...consignment, currency: 'EUR', place })).to.equal(0);
     }
     given([]).when({ type: 'RemoveShippingMethod', id: 'standard' }).thenRejected('rule_violated');
     given([]).when({ type: 'SetShippingMethod', method: standard }).then([]);
@@ -143,7 +143,7 @@ describe('The shipping table', () => {
     }
   });
 
-  it('prices a parcel by its own zones only, wherever the most specific of them stands', () => {
+  it('prices a consignment by its own zones only, wherever the most specific of them stands', () => {
     const local = flat(1, { countries: ['GB'], regions: ['Essex', 'Kent'] });
     const zones = [local, flat(2, { countries: ['GB'] }), flat(3)];
     for (const some of [zones, zones.toReversed()]) {

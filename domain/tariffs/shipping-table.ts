@@ -20,7 +20,7 @@ export type ShippingTableCommand =
 export type ShippingTable = readonly ShippingMethod[];
 
 /** What is sent: `weight` in grams, `value` in minor units of `currency`. Without a place only zones without places fit. */
-export interface Parcel {
+export interface Consignment {
   currency: string;
   place?: Place | undefined;
   weight: number;
@@ -37,29 +37,29 @@ export const shippingTable: Decider<ShippingTableCommand, ShippingTable, Shippin
   evolve,
 };
 
-/** What a method asks for a parcel, in minor units; undefined where it does not send it. The most specific zone counts. */
-export function shippingPrice(method: ShippingMethod, parcel: Parcel): number | undefined {
+/** What a method asks for a consignment, in minor units; undefined where it does not send it. The most specific zone counts. */
+export function shippingPrice(method: ShippingMethod, consignment: Consignment): number | undefined {
   if (method.zones.length === 0) return 0;
-  const zone = zoneFor(method, parcel);
+  const zone = zoneFor(method, consignment);
   if (!zone) return undefined;
-  const measure = zone.by === 'weight' ? parcel.weight : parcel.value;
+  const measure = zone.by === 'weight' ? consignment.weight : consignment.value;
   return zone.rates.find(({ upTo }) => upTo === undefined || measure <= upTo)?.amount;
 }
 
-/** What is in the way where a method asks nothing for a parcel. */
-export function shippingObstacle(method: ShippingMethod, parcel: Parcel): ShippingObstacle {
-  const zone = zoneFor(method, parcel);
+/** What is in the way where a method asks nothing for a consignment. */
+export function shippingObstacle(method: ShippingMethod, consignment: Consignment): ShippingObstacle {
+  const zone = zoneFor(method, consignment);
   if (zone) return zone.by === 'weight' ? 'too_heavy' : 'too_valuable';
-  return method.zones.some(({ currency }) => currency === parcel.currency) ? 'wrong_place' : 'wrong_currency';
+  return method.zones.some(({ currency }) => currency === consignment.currency) ? 'wrong_place' : 'wrong_currency';
 }
 
-function zoneFor({ zones }: ShippingMethod, parcel: Parcel): ShippingZone | undefined {
-  return zones.filter((zone) => reaches(zone, parcel)).sort((a, b) => specificity(b) - specificity(a))[0];
+function zoneFor({ zones }: ShippingMethod, consignment: Consignment): ShippingZone | undefined {
+  return zones.filter((zone) => reaches(zone, consignment)).sort((a, b) => specificity(b) - specificity(a))[0];
 }
 
-function reaches({ currency, countries, regions }: ShippingZone, parcel: Parcel): boolean {
-  if (currency !== parcel.currency) return false;
-  const { place } = parcel;
+function reaches({ currency, countries, regions }: ShippingZone, consignment: Consignment): boolean {
+  if (currency !== consignment.currency) return false;
+  const { place } = consignment;
   if (countries && !(place && countries.includes(place.country))) return false;
   return !regions || regions.some((region) => sameRegion(region, place?.region));
 }
