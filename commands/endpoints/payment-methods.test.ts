@@ -29,6 +29,16 @@ describe('Saved payment methods of the built-in test provider', () => {
     expect(await saved()).to.deep.equal([{ id: 'pm_card_amex' }]);
   });
 
+  it('are cards that there are and that are not declined, as with a bank', async () => {
+    const { runner } = createShop();
+    const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
+    const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
+    await problemOf(save('pm_bogus'), 'not_found');
+    const { extra } = await problemOf(save('pm_card_visa_chargeDeclinedLostCard'), 'payment_declined');
+    expect(extra).to.deep.equal({ declineCode: 'generic_decline' });
+    expect((await call(`get ${PATH}`, { caller: ADA })).body.data).to.deep.equal([]);
+  });
+
   it('are of a customer, whom the token has to name', async () => {
     const { runner } = createShop();
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));

@@ -8,6 +8,7 @@ import {
   type Authorisation,
   type AuthorisationTerms,
   authorisationsOf,
+  capturedOf,
   evolve,
   heldBy,
   heldOf,
@@ -282,7 +283,13 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
   if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
   if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for what the bank decides.`);
   const left = refundableOf(state);
-  if (amount > left) return reject('rule_violated', `${paymentId} has ${left} left to refund.`, { refundable: left });
+  if (amount > left) {
+    const detail =
+      capturedOf(state) === 0
+        ? `Nothing of ${paymentId} is captured yet; what is not sent can be cancelled instead.`
+        : `${paymentId} has ${left} left to refund, in minor units of ${authorisation!.currency}.`;
+    return reject('rule_violated', detail, { refundable: left });
+  }
 
   const events: PaymentEvent[] = [];
   let missing = amount;

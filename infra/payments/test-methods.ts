@@ -4,6 +4,8 @@ import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { customer } from '../../domain/customer/customer.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { toldDeclineCode } from '../../domain/payment/ledger.js';
+import { DECLINES, isTestMethod } from './test-provider.js';
 
 export function createTestMethods({ runner }: { runner: CommandRunner }): SavedMethods {
   const methodsOf = async (customerId: string) => (await runner.load(customer, streamOf(customerId))).state.methods;
@@ -11,6 +13,14 @@ export function createTestMethods({ runner }: { runner: CommandRunner }): SavedM
   return {
     of: async (customerId) => (await methodsOf(customerId)).map((id) => ({ id })),
     async save(customerId, method, meta) {
+      if (!isTestMethod(method))
+        throw new Problem('not_found', `There is no test method ${method}; pm_card_visa is one.`);
+      const declineCode = DECLINES.get(method);
+      if (declineCode !== undefined) {
+        throw new Problem('payment_declined', 'The bank declines this card.', {
+          declineCode: toldDeclineCode(declineCode),
+        });
+      }
       const command = { type: 'SavePaymentMethod', customerId, method } as const;
       await runner.execute(customer, streamOf(customerId), command, meta);
       return { id: method };

@@ -5,7 +5,7 @@ import type { TestBank } from '../../commands/endpoints/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
 import type { Money } from '../../domain/kernel/money.js';
 
-const DECLINES: ReadonlyMap<string, string> = new Map([
+export const DECLINES: ReadonlyMap<string, string> = new Map([
   ['pm_card_visa_chargeDeclined', 'generic_decline'],
   ['pm_card_visa_chargeDeclinedInsufficientFunds', 'insufficient_funds'],
   ['pm_card_visa_chargeDeclinedLostCard', 'lost_card'],
@@ -17,6 +17,11 @@ const MULTICAPTURE = /^pm_card_(visa|visa_debit|amex|us|gb|authenticationRequire
 const SINGLE_CAPTURE = /^pm_card_mastercard$/;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const REFUND_FAILS = 'pm_card_refundFail';
+
+/** Whether there is such a card, be it one that is declined. */
+export function isTestMethod(method: string): boolean {
+  return DECLINES.has(method) || MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method);
+}
 
 export function createTestProvider(): PaymentProvider & TestBank {
   return {
