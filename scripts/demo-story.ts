@@ -231,8 +231,9 @@ function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: 
   return { units, subtotal, discount, shipping, tax, ...(includedTax && { includedTax }), total };
 }
 
-function stateOf({ status, paymentStatus, fulfilmentStatus, total, refunded }: OrderView) {
-  return { status, paymentStatus, fulfilmentStatus, total, ...(refunded.amount > 0 && { refunded }) };
+function stateOf({ status, paymentStatus, fulfilmentStatus, total, captured, refunded }: OrderView) {
+  const moved = { ...(captured.amount > 0 && { captured }), ...(refunded.amount > 0 && { refunded }) };
+  return { status, paymentStatus, fulfilmentStatus, total, ...moved };
 }
 
 function moneyOf({ status, held, captured, refunded }: Payment) {
