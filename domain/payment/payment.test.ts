@@ -16,6 +16,7 @@ import {
   refundableOf,
   refundedOf,
   refundId,
+  toldDeclineCode,
 } from './ledger.js';
 import { isRenewalDue, type PaymentCommand, payment, RENEW_WITHIN_MS } from './payment.js';
 
@@ -376,6 +377,25 @@ describe('A payment', () => {
       .when({ ...refund, amount: 299 })
       .thenRejected('conflict');
     given([requested, authorised, captureRequested]).when(refund).thenRejected('rule_violated', { refundable: 0 });
+  });
+
+  it('says of a refund that is too much what is left, or that nothing is captured yet', () => {
+    const refusalOf = (events: PaymentEvent[]) =>
+      payment.decide({ ...refund, amount: 401 }, given(events).state, TEST_NOW);
+    expect(refusalOf(isCaptured))
+      .to.have.property('detail')
+      .that.includes('has 400 left to refund')
+      .and.includes('GBP');
+    expect(refusalOf([requested, authorised]))
+      .to.have.property('detail')
+      .that.includes('is captured yet');
+  });
+
+  it('tells its customer of a theft as of any other decline, and of the others why', () => {
+    for (const code of ['fraudulent', 'lost_card', 'stolen_card', 'pickup_card', 'merchant_blacklist']) {
+      expect(toldDeclineCode(code), code).to.equal('generic_decline');
+    }
+    expect(toldDeclineCode('insufficient_funds')).to.equal('insufficient_funds');
   });
 
   it('refunds in its own currency', () => {

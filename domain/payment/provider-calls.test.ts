@@ -221,6 +221,18 @@ describe('What a provider says that it holds', () => {
     );
     expect(told([...part, voidRequested], 400)).to.deep.equal(['RecordAuthorised'], 'we may be letting go of it');
     expect(told([requested, authorised], 0)).to.deep.equal(['RecordAuthorised'], 'of nothing captured it says so');
+    expect(told([...part, lapsed], 400)).to.deep.equal(['RecordAuthorised'], 'it is known');
+    const whole = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
+    expect(told(whole, 1000)).to.deep.equal(['RecordAuthorised'], 'nothing was left');
+    const another = [...part, captureRequested('c2', 300)];
+    expect(told(another, 700)).to.deep.equal(['RecordAuthorised', 'RecordCaptured'], 'first what was captured is told');
+    const failed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c2', reason: 'expired' } };
+    expect(told([...another, failed], 400)).to.deep.equal(['RecordLapsed'], 'what failed took nothing');
+    const ofRenewal: PaymentEvent = {
+      type: 'CaptureRequested',
+      data: { ...ids, operationId: 'c2', authorisationId: 'auth2', amount: 300 },
+    };
+    expect(told([...part, renewalRequested, renewed, ofRenewal], 400)).to.deep.equal(['RecordLapsed'], 'its own count');
   });
 
   it('says by its sum which captures were made', () => {

@@ -6,7 +6,7 @@ import { dueWith, type Operation, type Order, type OrderCommand, type OrderConte
 import { capturedOf, isPaidAhead, type Payment, refundableOf, refundedOf } from '../payment/ledger.js';
 import { type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
-import { settlementEnd, settlementSteps } from './settlement.js';
+import { neededOf, settlementEnd, settlementSteps } from './settlement.js';
 
 const ids = { paymentId: 'payment_7', orderId: 'order_7' };
 const lines: OrderLine[] = [
@@ -431,6 +431,30 @@ describe('The settlement of a collection', () => {
 
   it('takes what will be needed later on as well, where money can be captured only once', () => {
     expect(collectedOf(false, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
+  });
+});
+
+describe('What may still be captured', () => {
+  /** Once all but the last is settled. */
+  const needed = (commands: OrderCommand[], multicapture = true) => {
+    const { order: made, payment: ledger } = worldOf(commands, multicapture);
+    return neededOf(made, ledger);
+  };
+
+  it('is what is open, without what was cancelled or captured with what was sent', () => {
+    expect(needed([])).to.equal(TOTAL);
+    expect(needed([cancelMug, sendRest])).to.equal(TOTAL - 500);
+    expect(needed([sendMug, cancelRest])).to.equal(TOTAL - 800);
+  });
+
+  it('is nothing where what is open was paid ahead', () => {
+    expect(needed([sendMug, cancelRest], false)).to.equal(0);
+  });
+
+  it('is also what could not be had for what was sent', () => {
+    const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
+    const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
+    expect(neededOf(made, { ...ledger, captures })).to.equal(TOTAL);
   });
 });
 
