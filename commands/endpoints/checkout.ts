@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
@@ -60,7 +60,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const { failure } = checkout;
     if (failure) {
       if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
-      throw new Problem(failure.rejected, failure.detail, failure.extra, written);
+      throw problemOf(failure, written);
     }
     const view = await orders.byId(orderId, seen);
     return {

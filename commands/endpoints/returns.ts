@@ -9,7 +9,7 @@ import {
   endpoint,
   type Reply,
 } from '../../domain/kernel/endpoint.js';
-import { isRejection, Problem } from '../../domain/kernel/errors.js';
+import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
@@ -70,7 +70,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId, customerId } = known;
     const units = unitsToReturn(known, body.lines);
-    if (isRejection(units)) throw new Problem(units.rejected, units.detail, units.extra);
+    if (isRejection(units)) throw problemOf(units);
     const returnId = newId('return');
     const requested: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: body.lines };
     const outcome = await runner.execute(returns, streamOf(returnId), requested, beside(command()));

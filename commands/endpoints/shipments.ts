@@ -9,7 +9,7 @@ import {
   shipmentStatusOf,
 } from '../../domain/fulfilment/shipment.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isRejection, Problem } from '../../domain/kernel/errors.js';
+import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, parcelsOf, unitsToSend } from '../../domain/order/order.js';
@@ -62,7 +62,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const { orderId, status } = known;
     if (status !== 'confirmed') throw new Problem('conflict', `${orderId} is ${status}; nothing can be sent.`);
     const lines = unitsToSend(known, body.lines);
-    if (isRejection(lines)) throw new Problem(lines.rejected, lines.detail, lines.extra);
+    if (isRejection(lines)) throw problemOf(lines);
     const shipmentId = newId('shipment');
     const planned = { type: 'PlanShipment', shipmentId, orderId, lines, tracking: body.tracking } as const;
     const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
