@@ -116,15 +116,15 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
 
   /** Until nothing is due, or only the customer or the provider can say how it goes on. */
   async function follow(run: Run): Promise<CheckoutResult> {
+    let due = nextSteps(run.state, clock());
     // Of one that is at its end when we come, somebody else has taken all steps.
-    run.isShared = nextSteps(run.state, clock()) === undefined;
-    for (;;) {
-      const due = nextSteps(run.state, clock());
-      if (!due) break;
+    run.isShared = !due;
+    while (due) {
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
       const isRecorded = await record(run, outcome);
       if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) break;
+      due = nextSteps(run.state, clock());
     }
     if (run.isShared) await seeOthersWork(run);
     const { state, seen, payment } = run;

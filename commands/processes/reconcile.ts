@@ -168,7 +168,7 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   const { providerRef, of, held, amount, currency, refunded } = entry;
   const ids = { providerRef, ...of!, repaired: false };
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
-  const there = held.authorisation.status;
+  const there = here && hasLapsedInPart(state, here, held) ? 'let_go' : held.authorisation.status;
   // One that was opened in vain holds nothing, and is forgotten on both sides.
   const isIdle = there === 'none' || (there === 'let_go' && held.captured === 0);
   if (!here || (here.providerRef !== providerRef && here.providerRef !== undefined)) {
@@ -183,8 +183,6 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   compare('currency', here.currency, currency);
   compare('captured', made(state!.captures, here, 'captured'), held.captured);
   compare('refunded', made(state!.refunds, here, 'refunded'), refunded);
-  if (hasLapsedInPart(state!, here, held))
-    return [...found, { kind: 'status', here: here.status, there: 'let_go', ...ids }];
   const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && held.capturable === 0);
   if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
   return found;

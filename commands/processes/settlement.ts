@@ -135,8 +135,8 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
       const { position } = await runner.execute(decider, stream, command, metaOf(run, id));
       run.seen.set(stream, position.commitNo);
     });
-    const refused = (await Promise.allSettled(issued)).find(({ status }) => status === 'rejected');
-    if (refused?.status === 'rejected') throw refused.reason;
+    const refused = (await Promise.allSettled(issued)).find((result) => result.status === 'rejected');
+    if (refused) throw refused.reason;
   }
 
   return {
