@@ -201,9 +201,15 @@ export function notCapturedOf(state: Payment): number {
   return firstOf(state).amount - sum(amountsOf(state.captures.filter(stands)));
 }
 
+/** The captures of one authorisation, asked for or made. */
+export function capturesBy({ captures }: Payment, { operationId }: Authorisation): readonly Capture[] {
+  return captures.filter((capture) => capture.authorisationId === operationId && stands(capture));
+}
+
 /** What one authorisation still holds that nobody has asked to capture. */
-export function heldBy({ captures }: Payment, { operationId, amount }: Authorisation): number {
-  const own = captures.filter((capture) => capture.authorisationId === operationId && stands(capture));
+export function heldBy(state: Payment, authorisation: Authorisation): number {
+  const { amount } = authorisation;
+  const own = capturesBy(state, authorisation);
   return own.some(({ final }) => final) ? 0 : amount - sum(amountsOf(own));
 }
 
@@ -235,20 +241,17 @@ export function lostOf({ disputes }: Payment): number {
 }
 
 /** What was captured of one authorisation and nobody has asked to refund. */
-export function refundableBy({ captures, refunds }: Payment, { operationId }: Authorisation): number {
-  const captured = captures.filter(
-    ({ authorisationId, status }) => authorisationId === operationId && status === 'captured',
-  );
-  const refunded = refunds.filter((refund) => refund.authorisationId === operationId && stands(refund));
+export function refundableBy(state: Payment, authorisation: Authorisation): number {
+  const captured = capturesBy(state, authorisation).filter(({ status }) => status === 'captured');
+  const { operationId } = authorisation;
+  const refunded = state.refunds.filter((refund) => refund.authorisationId === operationId && stands(refund));
   return sum(amountsOf(captured)) - sum(amountsOf(refunded));
 }
 
 /** Whether what is still open is paid, too: money that can be captured only once is captured with the first that is sent. */
 export function isPaidAhead(state: Payment): boolean {
   const once = authorisationsOf(state).filter(({ multicapture }) => !multicapture);
-  return once.some(({ operationId }) =>
-    state.captures.some((capture) => capture.authorisationId === operationId && stands(capture)),
-  );
+  return once.some((authorisation) => capturesBy(state, authorisation).length > 0);
 }
 
 /**

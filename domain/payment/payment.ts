@@ -9,6 +9,7 @@ import {
   type AuthorisationTerms,
   authorisationsOf,
   capturedOf,
+  capturesBy,
   evolve,
   heldBy,
   heldOf,
@@ -216,10 +217,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
     return isPaidAhead(state) ? [] : captureInVain(command, state, `the payment is ${status}`);
   }
-  const isTaken = state.captures.some(
-    (capture) => capture.authorisationId === holder.operationId && capture.status !== 'failed',
-  );
-  if (isTaken && !holder.multicapture) return [];
+  if (!holder.multicapture && capturesBy(state, holder).length > 0) return [];
 
   const amount = holder.multicapture ? command.amount : command.amount + rest;
   const held = heldOf(state);

@@ -1,7 +1,15 @@
 // Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
 // already, and which facts of the ledger follow from what the provider says it holds.
 import { sum } from '../kernel/money.js';
-import { type Authorisation, authorisationsOf, heldBy, isDisputed, type Payment, refundableOf } from './ledger.js';
+import {
+  type Authorisation,
+  authorisationsOf,
+  capturesBy,
+  heldBy,
+  isDisputed,
+  type Payment,
+  refundableOf,
+} from './ledger.js';
 import type { PaymentCommand } from './payment.js';
 
 /** A provider forgets its keys after 24 hours; behind this, with room for clocks and slow calls, it is asked what it holds first. */
@@ -114,7 +122,7 @@ export function factsIn(state: Payment, operationId: string, held: Held): readon
   if (!authorisation) return [];
   return [
     ...factOfAuthorisation(state, authorisation, held),
-    ...factsOfCaptures(state, operationId, held.captured),
+    ...factsOfCaptures(state, authorisation, held.captured),
     ...held.refunds.flatMap((refund) => factOfRefund(state, refund)),
   ];
 }
@@ -150,9 +158,7 @@ function factOfAuthorisation(state: Payment, authorisation: Authorisation, held:
  */
 export function hasLapsedInPart(state: Payment, authorisation: Authorisation, { captured, capturable }: Held): boolean {
   if (state.void || authorisation.status !== 'authorised' || captured === 0 || capturable > 0) return false;
-  const own = state.captures.filter(
-    (one) => one.authorisationId === authorisation.operationId && one.status !== 'failed',
-  );
+  const own = capturesBy(state, authorisation);
   return (
     heldBy(state, authorisation) > 0 &&
     own.every(({ status }) => status === 'captured') &&
@@ -177,12 +183,10 @@ export function recordOf(operationId: string, answer: AuthorisationAnswer): Paym
 }
 
 /** Captures are asked for one after the other, so a sum says which of them were made. */
-function factsOfCaptures({ captures }: Payment, authorisationId: string, captured: number): readonly PaymentCommand[] {
+function factsOfCaptures(state: Payment, authorisation: Authorisation, captured: number): readonly PaymentCommand[] {
   const facts: PaymentCommand[] = [];
   let left = captured;
-  for (const { operationId, amount, status } of captures.filter(
-    (one) => one.authorisationId === authorisationId && one.status !== 'failed',
-  )) {
+  for (const { operationId, amount, status } of capturesBy(state, authorisation)) {
     left -= amount;
     if (left < 0) break;
     if (status === 'requested') facts.push({ type: 'RecordCaptured', operationId, amount });
