@@ -7,6 +7,8 @@ import { skuSchema } from '../../domain/kernel/id.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { couponCodeSchema, orderIdSchema } from '../../domain/order/events.js';
 import { totalsOf } from '../../domain/order/worth.js';
+import { COUPON_OBSTACLES } from '../../domain/pricing/quote.js';
+import { SHIPPING_OBSTACLES } from '../../domain/tariffs/shipping-table.js';
 import type { CartQuotes } from './cart-quotes.js';
 
 export const cartAnswer = z
@@ -31,14 +33,7 @@ export const cartAnswer = z
         code: couponCodeSchema,
         amount: moneySchema.meta({ description: 'What it takes off' }),
         reason: z
-          .enum([
-            'not_yet_valid',
-            'no_longer_valid',
-            'other_currency',
-            'below_minimum',
-            'too_few_units',
-            'nothing_to_discount',
-          ])
+          .enum(COUPON_OBSTACLES)
           .optional()
           .meta({
             description:
@@ -51,7 +46,7 @@ export const cartAnswer = z
     shippingMethod: z.string().optional(),
     shippingProblem: z
       .strictObject({
-        reason: z.enum(['unknown_method', 'wrong_currency', 'wrong_place', 'too_heavy', 'too_valuable']),
+        reason: z.enum(['unknown_method', ...SHIPPING_OBSTACLES]),
         detail: z.string(),
         methods: z.array(z.string()).meta({ description: 'Those that send it; PUT one as the shipping method' }),
       })

@@ -58,13 +58,16 @@ export interface Quote extends Totals {
 }
 
 /** `nothing_to_discount`: what it takes something off costs nothing, or is not known yet. */
-export type CouponObstacle =
-  | 'not_yet_valid'
-  | 'no_longer_valid'
-  | 'other_currency'
-  | 'below_minimum'
-  | 'too_few_units'
-  | 'nothing_to_discount';
+export const COUPON_OBSTACLES = [
+  'not_yet_valid',
+  'no_longer_valid',
+  'other_currency',
+  'below_minimum',
+  'too_few_units',
+  'nothing_to_discount',
+] as const;
+
+export type CouponObstacle = (typeof COUPON_OBSTACLES)[number];
 
 export interface ShippingProblem {
   reason: 'unknown_method' | ShippingObstacle;

@@ -27,7 +27,9 @@ export interface Consignment {
   value: number;
 }
 
-export type ShippingObstacle = 'wrong_currency' | 'wrong_place' | 'too_heavy' | 'too_valuable';
+export const SHIPPING_OBSTACLES = ['wrong_currency', 'wrong_place', 'too_heavy', 'too_valuable'] as const;
+
+export type ShippingObstacle = (typeof SHIPPING_OBSTACLES)[number];
 
 export const shippingTable: Decider<ShippingTableCommand, ShippingTable, ShippingTableEvent> = {
   category: 'shipping-table',
