@@ -1,5 +1,4 @@
 // The configuration: flags, then the environment, then defaults; checked once, before anything is opened.
-
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';

@@ -1,7 +1,6 @@
 // Runs checkouts: issues the steps that are due, asks the payment provider, records what came of it, and follows the
 // record until the process is at its end. Every command id derives from process and step, so any number of workers may
 // run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
-
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { coupon } from '../../domain/coupon/coupon.js';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';

@@ -1,6 +1,5 @@
 // What has to be done some time, whether or not the process that began it is alive: work that stands still, and timers.
 // The feed tells of it; whoever does it asks the streams, which decide by the log's clock whether it is really due.
-
 import type { StockEvent } from '../stock/events.js';
 
 /** Work that has not moved for this long is taken for abandoned; doing it beside somebody who is at it does no harm. */

@@ -1,6 +1,5 @@
 // Workers of several checkouts, interleaved and crashed between any two steps: whatever happens, in the end every order
 // is either sold and paid for or undone without a trace. The world here is a map of states and a set of command ids.
-
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cart } from '../cart/cart.js';

@@ -1,5 +1,4 @@
 // The master key: what every data key is wrapped by, and what keyed hashes are made with. Whoever loses it loses all personal data.
-
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { OperatorError } from '../../domain/kernel/errors.js';

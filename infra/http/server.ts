@@ -1,5 +1,4 @@
 // The listening server: explicit time limits, problem documents also for what is not HTTP, and an end that lets requests finish.
-
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,5 +1,4 @@
 // The key that signs access tokens: ES256, as a private JWK. Whoever replaces it logs everybody out.
-
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import { OperatorError } from '../../domain/kernel/errors.js';

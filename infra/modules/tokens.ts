@@ -1,5 +1,4 @@
 // What the product is put together from: one token per port, bound by the module of a profile or by the shop's own.
-
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';

@@ -1,5 +1,4 @@
 // The agenda in Postgres.
-
 import type { Pool } from 'pg';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { type AgendaDocument, agenda } from '../../projections/models/agenda.js';

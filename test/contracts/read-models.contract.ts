@@ -1,5 +1,4 @@
 // What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
-
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Agenda } from '../../domain/processes/agenda.js';

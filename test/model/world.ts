@@ -1,6 +1,5 @@
 // A shop that runs as two processes on one log, with a bank, a virtual clock and an agenda; and what its customers and staff
 // can do with it. A process that dies is replaced by one that remembers nothing.
-
 import { paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
 import { type AgendaHandlers, createAgendaWorker } from '../../commands/processes/agenda.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
