@@ -8,10 +8,11 @@ export const NOT_LOCAL = 'tokens are made for engines on this machine only; AWS_
 
 /** Undefined where the engines are not on this machine. */
 export async function openLocalTokens(options: CommonOptions): Promise<Tokens | undefined> {
-  const { profile, tokenKey } = configOf(options);
+  const config = configOf(options);
+  const { profile, tokenKey } = config;
   if (profile === 'aws' && !(await engineAddresses()).awsEndpoint) return undefined;
-  // A key that was made here would be known to no shop.
-  const { dataDir } = tokenKey === undefined ? await configOfShop(options) : configOf(options);
+  // A mistyped folder would get a key of its own, which no running shop knows.
+  const { dataDir } = tokenKey === undefined ? await configOfShop(options) : config;
   const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
   return createTokens({ key, clock: Date.now });
 }
