@@ -9,6 +9,7 @@ import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Origin } from '../processes/origin.js';
 import type { PaymentBooks } from '../processes/payment-books.js';
 import type { PaymentOperations } from '../processes/payment-operations.js';
+import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface PaymentNews {
@@ -31,12 +32,13 @@ export interface PaymentWebhookDeps {
   runner: CommandRunner;
   payments: Pick<PaymentOperations, 'ask' | 'record'>;
   checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'run'>;
   /** Told of each piece of news once it is recorded; `error`: of what came behind it. */
   onNews: (news: PaymentNews, outcome: NewsOutcome, error?: unknown) => void;
 }
 
 export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
-  const { provider, signedBy, read, books, runner, payments, checkout, onNews } = deps;
+  const { provider, signedBy, read, books, runner, payments, checkout, settlement, onNews } = deps;
 
   async function take(news: PaymentNews): Promise<{ outcome: NewsOutcome; orderId?: string }> {
     if (!news.about) return { outcome: 'unknown_type' };
@@ -62,6 +64,12 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
     }
   }
 
+  /** A checkout waits for its authorisation, a refund of a return or a cancellation for the end of a dispute. */
+  async function goOn({ about }: PaymentNews, orderId: string): Promise<void> {
+    if (about?.dispute?.type === 'RecordDisputeClosed') await settlement.run(orderId);
+    else await checkout.resume(orderId);
+  }
+
   return endpoint({
     method: 'post',
     path: `/v1/webhooks/${provider}`,
@@ -73,7 +81,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
       const news = read(signed!.body, signed!.signature);
       const { outcome, orderId } = await take(news);
       // What is recorded is acknowledged: what waits for it is on the agenda as well.
-      const error = orderId && (await checkout.resume(orderId).then(noError, (thrown: unknown) => thrown));
+      const error = orderId && (await goOn(news, orderId).then(noError, (thrown: unknown) => thrown));
       onNews(news, outcome, error);
       return { status: 200, body: { received: true as const } };
     },

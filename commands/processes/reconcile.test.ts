@@ -20,7 +20,8 @@ describe('The reconciliation', () => {
     let now = Date.parse('2026-01-01T00:00:00Z');
     const clock = () => now;
     const { runner, store, processes } = createShop({ clock });
-    const deps = { provider: 'stripe', books: emptyBooks, store, runner, payments: processes.payments, clock } as const;
+    const { payments, settlement } = processes;
+    const deps = { provider: 'stripe', books: emptyBooks, store, runner, payments, settlement, clock } as const;
     const pay = async (paymentId: string, amount: number) => {
       const meta = { issuedAt: now, correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
       const of = { paymentId, orderId: paymentId.replace('payment', 'order'), operationId: paymentId };

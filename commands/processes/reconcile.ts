@@ -14,6 +14,7 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { BookEntry, PaymentBooks } from './payment-books.js';
 import type { PaymentOperations } from './payment-operations.js';
+import type { Settlement } from './settlement.js';
 
 /** What has just happened on one side may be on its way to the other. */
 const SETTLED_AFTER_MS = 60_000;
@@ -55,6 +56,7 @@ export interface ReconcileDeps {
   store: Pick<EventStore, 'log'>;
   runner: CommandRunner;
   payments: Pick<PaymentOperations, 'record'>;
+  settlement: Pick<Settlement, 'attempt'>;
   clock: Clock;
 }
 
@@ -67,7 +69,7 @@ export interface ReconcileOptions {
 const ORIGIN: Origin = { correlationId: 'reconcile', actor: { type: 'process', id: 'reconcile' } };
 
 export async function reconcile(deps: ReconcileDeps, { from, repair }: ReconcileOptions): Promise<Reconciliation> {
-  const { provider, books, store, runner, payments, clock } = deps;
+  const { provider, books, store, runner, payments, settlement, clock } = deps;
   const upTo = clock();
   const seen = new Set<string>();
   const disputes = await disputesOf(books, from, upTo);
@@ -107,6 +109,8 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
         await runner.execute(payment, streamOf(paymentId), dispute, meta).catch(leaveToPeople);
       }
       await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN }).catch(leaveToPeople);
+      // A refund of a return or a cancellation may have waited for the end of a dispute.
+      if (disputes.has(entry.providerRef)) await settlement.attempt(state.orderId, ORIGIN);
     }
     const after = (await ledgerOf(paymentId)).state;
     if (isHeldForNothing(after, entry)) await books.letGo(entry);

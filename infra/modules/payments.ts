@@ -22,6 +22,7 @@ import {
   PAYMENTS,
   type PaymentService,
   RUNNER,
+  SETTLEMENT,
 } from './tokens.js';
 
 export const paymentModule = new ContainerModule(({ bind }) => {
@@ -43,17 +44,19 @@ export const paymentModule = new ContainerModule(({ bind }) => {
   );
 
   bind(PAYMENT_ENDPOINTS).toResolvedValue(
-    ({ name, methods, books, webhook }, runner, payments, checkout, registry, log) => {
+    ({ name, methods, books, webhook }, runner, payments, checkout, settlement, registry, log) => {
       const news = newsMetric(registry);
       const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
         news.inc({ type, outcome });
         if (outcome === 'conflict')
           log.error({ event: id, type }, 'news contradicts the ledger: run `commerce reconcile`');
-        if (error) log.warn({ event: id, type, err: error }, 'a checkout that waited will go on later');
+        if (error) log.warn({ event: id, type, err: error }, 'what waited for a payment will go on later');
       };
       return [
         ...paymentMethodEndpoints(methods),
-        ...(books && webhook ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, onNews })] : []),
+        ...(books && webhook
+          ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, settlement, onNews })]
+          : []),
         ...(name === 'test'
           ? testPaymentEndpoints({
               runner,
@@ -63,7 +66,7 @@ export const paymentModule = new ContainerModule(({ bind }) => {
           : []),
       ];
     },
-    [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, METRICS, LOG],
+    [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, SETTLEMENT, METRICS, LOG],
   );
 });
 

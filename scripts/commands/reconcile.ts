@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/processes/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
-import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER } from '../../infra/modules/tokens.js';
+import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER, SETTLEMENT } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 
 const FOUND_A_VIOLATION = 3;
@@ -37,6 +37,7 @@ export function reconcileCommand(): Command {
             store: await shop.get(EVENT_STORE),
             runner: await shop.get(RUNNER),
             payments: await shop.get(PAYMENTS),
+            settlement: await shop.get(SETTLEMENT),
           },
           { from: clock() - options.days * DAY_MS, repair: options.repair === true },
         );

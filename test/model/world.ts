@@ -175,6 +175,7 @@ export function createWorld({
       runner,
       payments,
       checkout,
+      settlement,
       onNews: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
     });
     const hear = (news: News) => {

@@ -98,6 +98,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       runner,
       payments,
       checkout,
+      settlement,
       onNews: (_, outcome) => told.push(outcome),
     });
     const more = callerOf([webhook, ...paymentMethodEndpoints(methods)], clock);
@@ -127,7 +128,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     }
     /** The account may have more payments than those of this test. */
     async function reconciled(options: { repair?: boolean; from?: number } = {}) {
-      const deps = { provider: 'test' as const, books, store, runner, payments, clock };
+      const deps = { provider: 'test' as const, books, store, runner, payments, settlement, clock };
       const { differences, ...counts } = await reconcile(deps, { from, repair: false, ...options });
       return { ...counts, differences: differences.filter(({ paymentId }) => paymentId.includes(mark)) };
     }
@@ -169,6 +170,13 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     const body = lines ? { lines } : {};
     const { body: planned } = await shop.call(`post /v1/orders/${orderId}/shipments`, { caller: SUPPORT, body });
     await shop.call(`post /v1/shipments/${planned.id}/dispatch`, { caller: SUPPORT });
+  }
+
+  async function sendBack(orderId: string): Promise<void> {
+    const body = { lines: [{ lineId: '1', quantity: 1, reason: 'too small' }] };
+    const { body: asked } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body });
+    await shop.call(`post /v1/returns/${asked.id}/approve`, { caller: SUPPORT });
+    await shop.call(`post /v1/returns/${asked.id}/receive`, { caller: SUPPORT, body: {} });
   }
 
   const intentOf = async (orderId: string) => {
@@ -344,6 +352,23 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       standIn.closeDispute(standIn.dispute((await intentOf(other.orderId)).id).id, 'lost');
       for (const event of (await shop.news()).reverse()) await shop.deliver(event);
       expect((await shop.ledger(other.orderId)).disputes.map(({ status }) => status)).to.deep.equal(['lost']);
+    });
+
+    it('refunds what came back during a dispute as soon as the dispute is won, by webhook or by reconciliation', async function () {
+      const standIn = standInOf(world, this);
+      for (const hears of [shop.deliverAll, () => shop.reconciled({ repair: true })]) {
+        const { orderId } = await checkOut('pm_card_visa', { bowl: 1 });
+        await dispatch(orderId);
+        const { id } = standIn.dispute((await intentOf(orderId)).id);
+        await shop.deliverAll('charge.dispute.created');
+        await sendBack(orderId);
+        ahead += 2 * 60_000;
+        await shop.reconciled({ repair: true });
+        expect((await shop.ledger(orderId)).refunds).to.deep.equal([]);
+        standIn.closeDispute(id, 'won');
+        await hears();
+        expect((await shop.ledger(orderId)).refunds).to.have.nested.property('[0].status', 'refunded');
+      }
     });
 
     it('takes a question of the bank for no dispute until it takes the money', async function () {
