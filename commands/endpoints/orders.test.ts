@@ -141,6 +141,28 @@ describe('What becomes of an order', () => {
       expect((await shop.call(`get /v1/shipments/${body.id}`, { caller: SUPPORT })).body).to.deep.equal(delivered);
     });
 
+    it('is tracked from its dispatch on, or later: what is not named stays, and null clears it', async () => {
+      const { body } = await plan({ carrier: 'Royal Mail' });
+      const path = `/v1/shipments/${body.id}`;
+      const ask = (target: string, asked?: object) => shop.call(target, { caller: SUPPORT, body: asked });
+      const shown = async () => {
+        const { tracking, carrier } = (await ask(`get ${path}`)).body;
+        const resumed = await ask(`post /v1/orders/${orderId}/resume`);
+        expect(resumed.body.shipments[0]).to.deep.include({ id: body.id, tracking, ...(carrier && { carrier }) });
+        return [tracking, carrier];
+      };
+      await ask(`post ${path}/dispatch`, { tracking: 'RM1' });
+      expect(await shown()).to.deep.equal(['RM1', 'Royal Mail']);
+      await ask(`post ${path}/dispatch`, { tracking: 'RM2' });
+      expect(await shown()).to.deep.equal(['RM2', 'Royal Mail']);
+      await ask(`patch ${path}`, { carrier: null });
+      expect(await shown()).to.deep.equal(['RM2', undefined]);
+      await ask(`post ${path}/deliver`);
+      await ask(`patch ${path}`, { tracking: 'RM3', carrier: 'DHL' });
+      expect(await shown()).to.deep.equal(['RM3', 'DHL']);
+      await problemOf(ask('patch /v1/shipments/shipment_none', { tracking: 'RM3' }), 'not_found');
+    });
+
     it('and cancelled at once, gives each unit to one of them only', async () => {
       const { body } = await plan();
       const results = await Promise.allSettled([step(body.id, 'dispatch'), cancel()]);

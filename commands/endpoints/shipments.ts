@@ -1,6 +1,6 @@
 // Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
 import { z } from 'zod';
-import { shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
+import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
 import {
   SHIPMENT_STATUSES,
   type Shipment,
@@ -24,10 +24,23 @@ const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_53636
 const params = z.strictObject({ id: z.string().meta({ example: 'shipment_7Q2mXw' }) });
 const time = z.iso.datetime();
 
+const transport = {
+  tracking: trackingSchema.meta({ example: 'RM123456785GB' }),
+  carrier: carrierSchema.meta({ example: 'Royal Mail' }),
+};
+
+const dispatchBody = z.strictObject(transport).partial().prefault({});
+
+const trackingBody = z
+  .strictObject({ tracking: transport.tracking.nullable(), carrier: transport.carrier.nullable() })
+  .partial()
+  .meta({ description: 'A field that is left out stays, `null` clears it' });
+
 const planBody = z
   .strictObject({
     lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
-    tracking: trackingSchema.optional().meta({ example: 'RM123456785GB' }),
+    tracking: transport.tracking.optional(),
+    carrier: transport.carrier.optional(),
   })
   .prefault({});
 
@@ -38,6 +51,7 @@ const shipmentAnswer = z
     status: z.enum(SHIPMENT_STATUSES),
     lines: z.array(lineUnitsSchema),
     tracking: z.string().optional(),
+    carrier: z.string().optional(),
     dispatchedAt: time.optional(),
     deliveredAt: time.optional(),
   })
@@ -48,7 +62,7 @@ export interface ShipmentEndpointsDeps {
   settlement: Pick<Settlement, 'attempt'>;
 }
 
-type ShipmentRequest = EndpointRequest<z.output<typeof params>>;
+type ShipmentRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
 export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps): Endpoint[] {
   async function plan({
@@ -64,25 +78,40 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const lines = unitsToSend(known, body.lines);
     if (isRejection(lines)) throw problemOf(lines);
     const shipmentId = newId('shipment');
-    const planned = { type: 'PlanShipment', shipmentId, orderId, lines, tracking: body.tracking } as const;
+    const { tracking, carrier } = body;
+    const planned = { type: 'PlanShipment', shipmentId, orderId, lines, tracking, carrier } as const;
     const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
     return { ...shown(201, outcome, known), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
-  async function dispatch({ params, requestId, command }: ShipmentRequest): Promise<Reply> {
+  /** The tracking is changed last, so that a repeat after a crash finds what is missing. */
+  async function dispatch(request: ShipmentRequest<z.output<typeof dispatchBody>>): Promise<Reply> {
+    const { params, body, command } = request;
     const planned = await load(params.id);
-    const { shipmentId, orderId, status, lines } = planned.state!;
     const known = await orderOf(planned);
-    if (status !== 'planned') return shown(200, planned, known);
-    if (shipmentStatusOf(planned.state!, known) === 'cancelled') {
+    const isPlanned = planned.state!.status === 'planned';
+    const { sent, seen } = isPlanned ? await send(planned.state!, known, request) : { sent: known, seen: [] };
+    const stream = streamOf(params.id);
+    const isTracked = body.tracking !== undefined || body.carrier !== undefined;
+    const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
+    const after = isTracked
+      ? await runner.execute(shipment, stream, tracked, beside(command('tracking')))
+      : await load(params.id);
+    return { ...shown(200, after, sent), seen: [...seen, [stream, after.position.commitNo]] };
+  }
+
+  /** The order behind it, and what has followed. */
+  async function send({ shipmentId, orderId, status, lines }: Shipment, known: Order, request: ShipmentRequest) {
+    const { requestId, command } = request;
+    if (shipmentStatusOf({ shipmentId, status, lines }, known) === 'cancelled') {
       throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or sent otherwise.`);
     }
     if (!known.operationIds.includes(shipmentId)) await checkThere(parcelsOf(known, lines));
     const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
     const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines } as const;
-    const { state: fulfilled } = await runner.execute(order, streamOf(orderId), fulfil, meta);
+    const { state: sent } = await runner.execute(order, streamOf(orderId), fulfil, meta);
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { ...shown(200, await load(shipmentId), fulfilled!), seen };
+    return { sent: sent!, seen };
   }
 
   /**
@@ -100,6 +129,16 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     };
     await Promise.all(parcels.map(look));
     if (missing.length > 0) throw new Problem('out_of_stock', `${missing.join('; ')}.`, { available });
+  }
+
+  async function changeTracking({
+    params,
+    body,
+    command,
+  }: ShipmentRequest<z.output<typeof trackingBody>>): Promise<Reply> {
+    const stream = streamOf(askedId(shipmentIdSchema, params.id));
+    const outcome = await runner.execute(shipment, stream, { type: 'ChangeTracking', ...body }, command());
+    return shown(200, outcome, await orderOf(outcome));
   }
 
   async function deliver({ params, command }: ShipmentRequest): Promise<Reply> {
@@ -124,18 +163,6 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return loaded;
   }
 
-  const step = (word: string, summary: string, handle: (request: ShipmentRequest) => Promise<Reply>) =>
-    endpoint({
-      method: 'post',
-      path: `/v1/shipments/{id}/${word}`,
-      summary,
-      roles: ['support'],
-      idempotency: 'accepted',
-      params,
-      answers: { 200: shipmentAnswer },
-      handle,
-    });
-
   return [
     endpoint({
       method: 'post',
@@ -148,15 +175,43 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       answers: { 201: shipmentAnswer },
       handle: plan,
     }),
-    {
-      ...step('dispatch', 'A shipment has left: its share of the money is taken', dispatch),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/dispatch',
+      summary: 'Record that a shipment has left, and capture its share of the payment',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      body: dispatchBody,
+      answers: { 200: shipmentAnswer },
       problems: ['out_of_stock'],
-    },
-    step('deliver', 'A shipment has arrived', deliver),
+      handle: dispatch,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/deliver',
+      summary: 'Record that a shipment has arrived',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      answers: { 200: shipmentAnswer },
+      handle: deliver,
+    }),
+    endpoint({
+      method: 'patch',
+      path: '/v1/shipments/{id}',
+      summary: 'Change the tracking number or the carrier of a shipment',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      body: trackingBody,
+      answers: { 200: shipmentAnswer },
+      handle: changeTracking,
+    }),
     endpoint({
       method: 'get',
       path: '/v1/shipments/{id}',
-      summary: 'One shipment',
+      summary: 'Show a shipment',
       roles: ['support'],
       params,
       answers: { 200: shipmentAnswer },
@@ -166,13 +221,14 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
 }
 
 function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
-  const { shipmentId, orderId, lines, tracking, dispatchedAt, deliveredAt } = loaded.state!;
+  const { shipmentId, orderId, lines, tracking, carrier, dispatchedAt, deliveredAt } = loaded.state!;
   const body = {
     id: shipmentId,
     orderId,
     status: shipmentStatusOf(loaded.state!, known),
     lines,
     ...(tracking !== undefined && { tracking }),
+    ...(carrier !== undefined && { carrier }),
     ...(dispatchedAt !== undefined && { dispatchedAt: new Date(dispatchedAt).toISOString() }),
     ...(deliveredAt !== undefined && { deliveredAt: new Date(deliveredAt).toISOString() }),
   };

@@ -8,18 +8,22 @@ import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema }
 export const shipmentIdSchema = idSchema('shipment');
 export const returnIdSchema = idSchema('return');
 
-/** What the carrier calls it. */
+/** What the carrier calls it, and who the carrier is. */
 export const trackingSchema = z.string().min(1).max(100);
+export const carrierSchema = z.string().min(1).max(50);
 export const returnReasonSchema = z.string().min(1).max(200);
 
 const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
+const transport = { tracking: trackingSchema.optional(), carrier: carrierSchema.optional() };
 const aReturn = { returnId: returnIdSchema, orderId: orderIdSchema };
 
 export const shipmentEvents = {
   ShipmentPlanned: {
     version: 1,
-    data: z.strictObject({ ...shipment, lines: z.array(lineUnitsSchema).min(1), tracking: trackingSchema.optional() }),
+    data: z.strictObject({ ...shipment, lines: z.array(lineUnitsSchema).min(1), ...transport }),
   },
+  /** What holds from now on; a field that is absent is not known any more. */
+  ShipmentTrackingChanged: { version: 1, data: z.strictObject({ ...shipment, ...transport }) },
   ShipmentDispatched: { version: 1, data: z.strictObject(shipment) },
   ShipmentDelivered: { version: 1, data: z.strictObject(shipment) },
 } satisfies EventDefinitions;

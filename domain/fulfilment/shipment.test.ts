@@ -36,6 +36,28 @@ describe('A shipment', () => {
       .then([untracked]);
   });
 
+  it('gets another tracking number or carrier at any time; what is not named stays, and null clears it', () => {
+    const change = { type: 'ChangeTracking', carrier: 'Royal Mail' } as const;
+    const changed: ShipmentEvent = {
+      type: 'ShipmentTrackingChanged',
+      data: { ...ids, tracking: 'RM123', carrier: 'Royal Mail' },
+    };
+    for (const history of [[planned], [planned, dispatched], [planned, dispatched, delivered]]) {
+      given(history).when(change).then([changed]);
+    }
+    given([planned, changed])
+      .when({ type: 'ChangeTracking', tracking: null })
+      .then([{ type: 'ShipmentTrackingChanged', data: { ...ids, carrier: 'Royal Mail' } }]);
+    expect(given([planned, changed]).state).to.include({ tracking: 'RM123', carrier: 'Royal Mail' });
+    const cleared: ShipmentEvent = { type: 'ShipmentTrackingChanged', data: ids };
+    expect(given([planned, changed, cleared]).state).to.deep.equal({ ...ids, lines, status: 'planned' });
+    for (const same of [{}, { tracking: 'RM123' }, { carrier: null }]) {
+      given([planned])
+        .when({ type: 'ChangeTracking', ...same })
+        .then([]);
+    }
+  });
+
   it('is not delivered before it is dispatched', () => {
     given([planned]).when({ type: 'RecordDelivery' }).thenRejected('conflict');
   });
@@ -59,6 +81,7 @@ describe('A shipment', () => {
   });
 
   it('that was never planned can do nothing', () => {
+    given([]).when({ type: 'ChangeTracking', carrier: 'Royal Mail' }).thenRejected('not_found');
     given([]).when({ type: 'RecordDispatch' }).thenRejected('not_found');
     given([]).when({ type: 'RecordDelivery' }).thenRejected('not_found');
   });
@@ -66,6 +89,7 @@ describe('A shipment', () => {
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(shipment, {
       PlanShipment: { given: [], when: { ...plan, lines: [...lines] } },
+      ChangeTracking: { given: [planned], when: { type: 'ChangeTracking', tracking: 'RM456' } },
       RecordDispatch: { given: [planned], when: { type: 'RecordDispatch' } },
       RecordDelivery: { given: [planned, dispatched], when: { type: 'RecordDelivery' } },
     });

@@ -2,21 +2,29 @@
 // a planned one whose units the order has given up, or sent otherwise, is cancelled.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
+import { sameJson } from '../kernel/json.js';
 import type { LineUnits } from '../order/events.js';
 import { type ShipmentEvent, shipmentEvents } from './events.js';
 
 export type ShipmentCommand =
-  | { type: 'PlanShipment'; shipmentId: string; orderId: string; lines: LineUnits[]; tracking?: string | undefined }
+  | ({ type: 'PlanShipment'; shipmentId: string; orderId: string; lines: LineUnits[] } & Transport)
+  /** A field that is left out stays, `null` clears it. */
+  | { type: 'ChangeTracking'; tracking?: string | null | undefined; carrier?: string | null | undefined }
   /** The order has let the units go. */
   | { type: 'RecordDispatch' }
   | { type: 'RecordDelivery' };
 
-export interface Shipment {
+/** Who carries the shipment, and what they call it. */
+export interface Transport {
+  tracking?: string | undefined;
+  carrier?: string | undefined;
+}
+
+export interface Shipment extends Transport {
   shipmentId: string;
   orderId: string;
   status: 'planned' | 'dispatched' | 'delivered';
   lines: readonly LineUnits[];
-  tracking?: string | undefined;
   /** Times in ms of the log's clock. */
   dispatchedAt?: number;
   deliveredAt?: number;
@@ -51,21 +59,40 @@ export const shipment: Decider<ShipmentCommand, Shipment | null, ShipmentEvent> 
 
 function decide(command: ShipmentCommand, state: Shipment | null): readonly ShipmentEvent[] | Rejection {
   if (command.type === 'PlanShipment') {
-    const { type, tracking, ...planned } = command;
-    return state ? [] : [{ type: 'ShipmentPlanned', data: { ...planned, ...(tracking && { tracking }) } }];
+    const { type, tracking, carrier, ...planned } = command;
+    return state ? [] : [{ type: 'ShipmentPlanned', data: { ...planned, ...transportOf({ tracking, carrier }) } }];
   }
   if (!state) return reject('not_found', 'There is no such shipment.');
   const { shipmentId, orderId, status } = state;
   const data = { shipmentId, orderId };
+  if (command.type === 'ChangeTracking') {
+    const { tracking = state.tracking, carrier = state.carrier } = command;
+    const changed = transportOf({ tracking, carrier });
+    return sameJson(changed, transportOf(state))
+      ? []
+      : [{ type: 'ShipmentTrackingChanged', data: { ...data, ...changed } }];
+  }
   if (command.type === 'RecordDispatch') return status === 'planned' ? [{ type: 'ShipmentDispatched', data }] : [];
   if (status === 'planned') return reject('conflict', `${shipmentId} is not dispatched, so it cannot be delivered.`);
   return status === 'dispatched' ? [{ type: 'ShipmentDelivered', data }] : [];
+}
+
+/** What is known of it. */
+function transportOf(told: { [K in keyof Transport]: Transport[K] | null }): Transport {
+  return {
+    ...(told.tracking != null && { tracking: told.tracking }),
+    ...(told.carrier != null && { carrier: told.carrier }),
+  };
 }
 
 function evolve(state: Shipment | null, { type, data }: ShipmentEvent, at: number): Shipment {
   switch (type) {
     case 'ShipmentPlanned':
       return { ...data, status: 'planned' };
+    case 'ShipmentTrackingChanged': {
+      const { tracking, carrier, ...known } = state!;
+      return { ...known, ...transportOf(data) };
+    }
     case 'ShipmentDispatched':
       return { ...state!, status: 'dispatched', dispatchedAt: at };
     case 'ShipmentDelivered':

@@ -130,6 +130,7 @@ export const orderViewSchema = z
         status: z.enum(SHIPMENT_STATUSES),
         lines: z.array(lineUnitsSchema),
         tracking: z.string().optional(),
+        carrier: z.string().optional(),
         dispatchedAt: time.optional(),
         deliveredAt: time.optional(),
       }),

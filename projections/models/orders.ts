@@ -77,7 +77,8 @@ interface ShipmentPart {
   id: string;
   status: 'planned' | 'dispatched' | 'delivered';
   lines: readonly LineUnits[];
-  tracking?: string;
+  tracking?: string | undefined;
+  carrier?: string | undefined;
   plannedAt: string;
   dispatchedAt?: string;
   deliveredAt?: string;
@@ -185,7 +186,7 @@ export interface OrderQueries {
 
 export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
   name: 'orders',
-  version: 3,
+  version: 4,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time' },
   indexes: [
@@ -252,9 +253,10 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     DisputeOpened: paid('payment_disputed', amountOf),
     DisputeClosed: paid('dispute_closed'),
 
-    ShipmentPlanned: shipped(({ data: { shipmentId: id, lines, tracking }, occurredAt: plannedAt }) => {
-      return { id, status: 'planned', lines, ...(tracking !== undefined && { tracking }), plannedAt };
+    ShipmentPlanned: shipped(({ data: { shipmentId: id, lines, tracking, carrier }, occurredAt: plannedAt }) => {
+      return { id, status: 'planned', lines, tracking, carrier, plannedAt };
     }),
+    ShipmentTrackingChanged: shipped(({ data: { tracking, carrier } }) => ({ tracking, carrier })),
     ShipmentDispatched: shipped(({ occurredAt: dispatchedAt }) => ({ status: 'dispatched', dispatchedAt })),
     ShipmentDelivered: shipped(({ occurredAt: deliveredAt }) => ({ status: 'delivered', deliveredAt })),
 
