@@ -9,6 +9,7 @@ import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
 import { type CheckoutEvent, checkoutEvents } from './processes/checkout-events.js';
 import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
+import { type SettingsEvent, settingsEvents } from './shop/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
 import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
@@ -25,6 +26,7 @@ const parts = [
   couponEvents,
   taxTableEvents,
   shippingTableEvents,
+  settingsEvents,
   orderNumberEvents,
   customerEvents,
 ];
@@ -46,5 +48,6 @@ export type ShopEvent =
   | CouponEvent
   | TaxTableEvent
   | ShippingTableEvent
+  | SettingsEvent
   | OrderNumberEvent
   | CustomerEvent;

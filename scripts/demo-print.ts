@@ -1,6 +1,7 @@
 // How `commerce demo` is told: to people in colours, where there is a terminal, and to machines as JSON lines.
 import { styleText } from 'node:util';
-import { exponentOf, type Money } from '../domain/kernel/money.js';
+import { exponentOf } from '../domain/kernel/currency.js';
+import type { Money } from '../domain/kernel/money.js';
 import type { Exchange } from './demo-caller.js';
 import type { DemoEnd } from './demo-story.js';
 

@@ -18,6 +18,7 @@ import { payment } from '../domain/payment/payment.js';
 import { checkout } from '../domain/processes/checkout.js';
 import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
+import { shop } from '../domain/shop/shop.js';
 import { stockItem } from '../domain/stock/stock-item.js';
 import { shippingTable } from '../domain/tariffs/shipping-table.js';
 import { taxTable } from '../domain/tariffs/tax-table.js';
@@ -39,6 +40,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   coupon,
   taxTable,
   shippingTable,
+  shop,
   orderNumbers,
   customer,
 ];

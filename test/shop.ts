@@ -1,6 +1,7 @@
 // A whole write side in memory, with its endpoints.
 import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
 import { writeSide } from '../commands/endpoints/write-side.js';
+import { createCurrentSettings } from '../commands/lookups/shop-settings.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { cart } from '../domain/cart/cart.js';
@@ -87,7 +88,7 @@ export function createShop({
         settlement,
         payments,
         provider: 'test',
-        currencies: ['GBP', 'EUR'],
+        settings: createCurrentSettings({ runner, clock }),
         ...caches,
       }),
       ...testPaymentEndpoints({

@@ -6,12 +6,14 @@ import { addressSchema } from '../../domain/kernel/address.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
 import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { OwnCarts } from '../lookups/own-carts.js';
 import type { Prices } from '../lookups/prices.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { UsableCoupons } from '../lookups/usable-coupons.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
@@ -26,6 +28,7 @@ const couponParams = cartParams.extend({ code: z.string().max(40).toUpperCase().
 
 const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
 const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
+const createBody = z.strictObject({ currency: currencySchema.meta({ example: 'GBP' }) });
 const methodBody = z.strictObject({ method: tariffIdSchema.meta({ example: 'standard' }) });
 
 export interface CartEndpointsDeps {
@@ -35,16 +38,15 @@ export interface CartEndpointsDeps {
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
-  /** What the shop sells in. */
-  currencies: readonly string[];
+  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'refuseForeignCountry' | 'refuseLeft'>;
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, guestCarts, prices, quotes, coupons, currencies } = deps;
-  const createBody = z.strictObject({ currency: z.enum(currencies).meta({ example: currencies[0] }) });
+  const { runner, ownCarts, guestCarts, prices, quotes, coupons, settings } = deps;
 
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
     const { caller, body, command } = request;
+    await settings.refuseForeignMoney(body);
     const outcome = caller.guest
       ? await guestCarts.make(customerOf(caller), body.currency, beside(command()))
       : await make(request);
@@ -69,10 +71,19 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   }: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof lineBody>>): Promise<Reply> {
     const { sku, quantity } = body;
     const { stream, currency } = await ownCarts.find(params.id, caller);
+    await settings.refuseLeft({ currency });
     const offer = (await prices.of([sku], currency)).get(sku);
     if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
     const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
     return answer(200, stream, await runner.execute(cart, stream, added, command()));
+  }
+
+  async function setAddress(
+    request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof addressSchema>>,
+  ): Promise<Reply> {
+    await ownCarts.find(request.params.id, request.caller);
+    await settings.refuseForeignCountry(request.body);
+    return execute(request, { type: 'SetShippingAddress', address: request.body });
   }
 
   async function chooseMethod(
@@ -176,7 +187,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: cartParams,
       body: addressSchema,
       answers: { 200: cartAnswer },
-      handle: (request) => execute(request, { type: 'SetShippingAddress', address: request.body }),
+      handle: setAddress,
     }),
     endpoint({
       method: 'get',

@@ -6,6 +6,7 @@ import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoin
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId } from '../../domain/kernel/id.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
 
@@ -19,9 +20,10 @@ const couponAnswer = z
 
 export interface CouponEndpointsDeps {
   runner: CommandRunner;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
 }
 
-export function couponEndpoints({ runner }: CouponEndpointsDeps): Endpoint[] {
+export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endpoint[] {
   return [
     endpoint({
       method: 'put',
@@ -33,6 +35,7 @@ export function couponEndpoints({ runner }: CouponEndpointsDeps): Endpoint[] {
       body: couponTermsSchema,
       answers: { 200: couponAnswer },
       async handle({ params: { code }, body: terms, command }) {
+        await settings.refuseForeignMoney(terms);
         const defined = { type: 'DefineCoupon', code, terms } as const;
         return answer(code, await runner.execute(coupon, couponStream(code), defined, command()));
       },

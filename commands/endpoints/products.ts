@@ -22,6 +22,7 @@ import {
   product,
 } from '../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
@@ -49,11 +50,13 @@ const productAnswer = productDetailsSchema
 export interface ProductEndpointsDeps {
   runner: CommandRunner;
   skuOwners: SkuOwners;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
 }
 
-export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): Endpoint[] {
+export function productEndpoints({ runner, skuOwners, settings }: ProductEndpointsDeps): Endpoint[] {
   async function draft({ body, command, newId }: EndpointRequest<unknown, unknown, z.output<typeof draftBody>>) {
     const { id, variants, ...details } = body;
+    await settings.refuseForeignMoney(body);
     const productId = id ?? newId('product');
     const exists = id !== undefined && (await runner.load(product, streamOf(id))).state !== null;
     if (!exists) await claim(variants, productId, command);
@@ -72,6 +75,7 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
     const productId = askedId(productIdSchema, params.id);
     const { state } = await runner.load(product, streamOf(productId));
     if (!state) throw new Problem('not_found', `There is no ${productId}.`);
+    await settings.refuseForeignMoney(body);
     const known = state.variants.find((variant) => variant.sku === sku);
     if (known && (options === undefined || sameJson(options, known.options))) {
       const priced = await execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
@@ -174,8 +178,10 @@ export function productEndpoints({ runner, skuOwners }: ProductEndpointsDeps): E
       params: variantParams,
       body: z.strictObject({ prices: pricesSchema }),
       answers: { 200: productAnswer },
-      handle: ({ params: { id, sku }, body: { prices }, command }) =>
-        execute(id, { type: 'SetVariantPrices', variant: { sku, prices } }, command()),
+      async handle({ params: { id, sku }, body, command }) {
+        await settings.refuseForeignMoney(body);
+        return execute(id, { type: 'SetVariantPrices', variant: { sku, prices: body.prices } }, command());
+      },
     }),
   ];
 }

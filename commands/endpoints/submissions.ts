@@ -8,6 +8,7 @@ import type { Quote } from '../../domain/pricing/quote.js';
 import type { Availability } from '../lookups/availability.js';
 import type { OrderNumbers } from '../lookups/order-numbers.js';
 import type { Prices } from '../lookups/prices.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { UsableCoupons } from '../lookups/usable-coupons.js';
 import type { CartQuotes } from './cart-quotes.js';
 
@@ -35,9 +36,11 @@ export interface SubmissionsDeps {
   coupons: Pick<UsableCoupons, 'check'>;
   quotes: Pick<CartQuotes, 'of'>;
   numbers: OrderNumbers;
+  settings: Pick<CurrentSettings, 'refuseLeft'>;
 }
 
-export function createSubmissions({ prices, availability, coupons, quotes, numbers }: SubmissionsDeps): Submissions {
+export function createSubmissions(deps: SubmissionsDeps): Submissions {
+  const { prices, availability, coupons, quotes, numbers, settings } = deps;
   return {
     async of(cart, agreement) {
       const { currency, customerId } = cart;
@@ -46,7 +49,8 @@ export function createSubmissions({ prices, availability, coupons, quotes, numbe
         availability.allocationOf(cart.lines),
         coupons.check(cart.coupons, customerId),
       ]);
-      const { quote } = await quotes.of({ ...cart, lines });
+      const { quote, address } = await quotes.of({ ...cart, lines });
+      await settings.refuseLeft({ currency, country: address?.country });
       refuseUnsent(quote);
       refuseUnseen(cart, lines, { amount: quote.total, currency }, agreement);
       const redeemed = quote.coupons.filter(({ amount }) => amount > 0);

@@ -58,13 +58,14 @@ describe('The endpoints of tariffs', () => {
   it('tell of every change, even of one whose outcome is not known', async () => {
     let changes = 0;
     const tariffs = { changed: () => void changes++ };
+    const settings = { refuseForeignMoney: async () => {} };
     const { runner } = shop;
-    const kept = callerOf(tariffEndpoints({ runner, tariffs }));
+    const kept = callerOf(tariffEndpoints({ runner, tariffs, settings }));
     await kept('put /v1/tax-rates/gb', { caller: KEEPER, body: UK });
     await kept('delete /v1/tax-rates/gb', { caller: KEEPER });
     expect(changes).to.equal(2);
     const away = { ...runner, execute: () => Promise.reject(new Unavailable('The log', 'is away')) };
-    const lost = callerOf(tariffEndpoints({ runner: away, tariffs }));
+    const lost = callerOf(tariffEndpoints({ runner: away, tariffs, settings }));
     await problemOf(lost('put /v1/tax-rates/gb', { caller: KEEPER, body: UK }), 'unavailable');
     expect(changes).to.equal(3);
   });

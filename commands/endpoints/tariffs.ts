@@ -18,6 +18,7 @@ import {
 import { SHIPPING_TABLE, type ShippingTableCommand, shippingTable } from '../../domain/tariffs/shipping-table.js';
 import { TAX_TABLE, type TaxTableCommand, taxTable } from '../../domain/tariffs/tax-table.js';
 import type { Tariffs } from '../lookups/current-tariffs.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows, wholeList, wholeListAnswer } from './answers.js';
 
@@ -83,9 +84,10 @@ const SHIPPING_METHODS: Table<
 export interface TariffEndpointsDeps {
   runner: CommandRunner;
   tariffs: Pick<Tariffs, 'changed'>;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
 }
 
-export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpoint[] {
+export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDeps): Endpoint[] {
   return [...tableEndpoints(TAX_RATES), ...tableEndpoints(SHIPPING_METHODS)];
 
   /** A table is kept row by row, and read whole: it is small. */
@@ -124,6 +126,7 @@ export function tariffEndpoints({ runner, tariffs }: TariffEndpointsDeps): Endpo
         body,
         answers: { 200: answer },
         async handle(request): Promise<Reply> {
+          await settings.refuseForeignMoney(request.body);
           const row = rowOf(request.params.id, request.body);
           const outcome = await change(set(row), request);
           return shows(200, outcome.state.find(({ id }) => id === row.id) ?? row, stream, outcome);

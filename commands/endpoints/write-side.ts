@@ -10,6 +10,7 @@ import { createGuestCarts } from '../lookups/guest-carts.js';
 import { createOrderNumbers } from '../lookups/order-numbers.js';
 import { createOwnCarts } from '../lookups/own-carts.js';
 import { createPrices } from '../lookups/prices.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
 import { createUsableCoupons } from '../lookups/usable-coupons.js';
@@ -27,6 +28,7 @@ import { paymentEndpoints } from './payments.js';
 import { productEndpoints } from './products.js';
 import { returnEndpoints } from './returns.js';
 import { shipmentEndpoints } from './shipments.js';
+import { shopEndpoints } from './shop.js';
 import { stockEndpoints } from './stock.js';
 import { createSubmissions } from './submissions.js';
 import { tariffEndpoints } from './tariffs.js';
@@ -45,14 +47,13 @@ export interface WriteSideDeps {
   payments: PaymentOperations;
   /** Who is asked for the money. */
   provider: PaymentProviderName;
-  /** What the shop sells in. */
-  currencies: readonly string[];
+  settings: CurrentSettings;
   /** How many carts and SKUs are remembered; each look-up has a number of its own. */
   cacheSize?: number;
 }
 
 export function writeSide(deps: WriteSideDeps): Endpoint[] {
-  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, orders, provider, currencies } = deps;
+  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, orders, provider, settings } = deps;
   const { checkout, settlement, payments, cacheSize } = deps;
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const ownCarts = createOwnCarts({ runner, ...caches });
@@ -63,14 +64,15 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const coupons = createUsableCoupons({ runner, clock });
   const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });
-  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers });
+  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers, settings });
   return [
-    ...productEndpoints({ runner, skuOwners }),
+    ...productEndpoints({ runner, skuOwners, settings }),
     ...stockEndpoints({ runner, skuOwners }),
-    ...couponEndpoints({ runner }),
-    ...tariffEndpoints({ runner, tariffs }),
+    ...couponEndpoints({ runner, settings }),
+    ...tariffEndpoints({ runner, tariffs, settings }),
+    ...shopEndpoints({ runner, settings }),
     ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
-    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, currencies }),
+    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
     ...orderEndpoints({ runner, checkout, settlement, orders }),
     ...shipmentEndpoints({ runner, settlement }),

@@ -4,15 +4,12 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import { SHIPPING_TABLE, type ShippingTable, shippingTable } from '../../domain/tariffs/shipping-table.js';
 import { TAX_TABLE, type TaxTable, taxTable } from '../../domain/tariffs/tax-table.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
+import { type BriefMemory, createBriefMemory } from './brief-memory.js';
 
 /** So long after a change another process may still price by the old tables. */
 const TARIFFS_TTL_MS = 5_000;
 
-export interface Tariffs {
-  current(): Promise<{ taxTable: TaxTable; shippingTable: ShippingTable }>;
-  /** A table was changed here: the next look reads it again. */
-  changed(): void;
-}
+export type Tariffs = BriefMemory<{ taxTable: TaxTable; shippingTable: ShippingTable }>;
 
 export interface TariffsDeps {
   runner: Pick<CommandRunner, 'load'>;
@@ -20,8 +17,6 @@ export interface TariffsDeps {
 }
 
 export function createTariffs({ runner, clock }: TariffsDeps): Tariffs {
-  let known: { since: number; tables: ReturnType<typeof load> } | undefined;
-
   async function load() {
     const [tax, shipping] = await Promise.all([
       runner.load(taxTable, TAX_TABLE),
@@ -29,21 +24,5 @@ export function createTariffs({ runner, clock }: TariffsDeps): Tariffs {
     ]);
     return { taxTable: tax.state, shippingTable: shipping.state };
   }
-
-  return {
-    current() {
-      const now = clock();
-      if (known && now - known.since < TARIFFS_TTL_MS) return known.tables;
-      const look = { since: now, tables: load() };
-      known = look;
-      // What failed is asked again by whoever comes next.
-      look.tables.catch(() => {
-        if (known === look) known = undefined;
-      });
-      return look.tables;
-    },
-    changed() {
-      known = undefined;
-    },
-  };
+  return createBriefMemory({ load, ttlMs: TARIFFS_TTL_MS, clock });
 }

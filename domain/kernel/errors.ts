@@ -58,8 +58,23 @@ export function problemOf({ rejected, detail, extra }: Rejection, seen?: Problem
 }
 
 /** A part of a request that is wrong: `pointer` as in the `errors` of a problem, `/total/currency` or `?after`; '' is the whole body. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+}
+
+/** Most parts of a request that one refusal names. */
+const MAX_NAMED_FIELDS = 20;
+
 export function invalidField(pointer: string, detail: string): Problem {
-  return new Problem('invalid_request', pointer ? `${pointer}: ${detail}` : detail, { errors: [{ pointer, detail }] });
+  return invalidFields([{ pointer, detail }]);
+}
+
+/** Takes one error at least; the first few are named. */
+export function invalidFields(fields: readonly FieldError[]): Problem {
+  const errors = fields.slice(0, MAX_NAMED_FIELDS);
+  const told = errors.map(({ pointer, detail }) => (pointer ? `${pointer}: ${detail}` : detail));
+  return new Problem('invalid_request', told.slice(0, 3).join('; '), { errors });
 }
 
 export function isProblem(error: unknown, code?: ProblemCode): error is Problem {

@@ -1,10 +1,16 @@
 // Money is integer minor units of an ISO 4217 currency. No floats; parts always add up to the whole.
 import { z } from 'zod';
+import { isCurrency } from './currency.js';
 
 /** Highest price of one unit, in minor units. With the limits on quantities and lines every cart total stays a safe integer. */
 export const MAX_PRICE = 1_000_000_000;
 
-export const currencySchema = z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as GBP');
+const NO_CURRENCY = 'must be an ISO 4217 code such as GBP';
+
+export const currencySchema = z
+  .string()
+  .regex(/^[A-Z]{3}$/, { error: NO_CURRENCY, abort: true })
+  .refine(isCurrency, NO_CURRENCY);
 
 /** An amount in minor units that cannot be negative: a total, a charge, a payment. */
 export const amountSchema = z.int().min(0);
@@ -16,21 +22,6 @@ export const moneySchema = z.strictObject({ amount: amountSchema, currency: curr
 export const priceSchema = z.strictObject({ amount: unitPriceSchema, currency: currencySchema });
 
 export type Money = z.output<typeof moneySchema>;
-
-/** ISO 4217 minor unit exponents that are not 2. */
-const EXPONENTS: Readonly<Record<string, number>> = {
-  ...Object.fromEntries(
-    'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' ').map((code) => [code, 0]),
-  ),
-  ...Object.fromEntries('BHD IQD JOD KWD LYD OMR TND'.split(' ').map((code) => [code, 3])),
-  CLF: 4,
-  UYW: 4,
-};
-
-/** How many decimal places of the major unit the minor unit is: 2 for GBP, 0 for JPY, 3 for BHD. */
-export function exponentOf(currency: string): number {
-  return EXPONENTS[currency] ?? 2;
-}
 
 export function sum(amounts: Iterable<number>): number {
   let total = 0;

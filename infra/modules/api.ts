@@ -3,6 +3,7 @@ import { ContainerModule } from 'inversify';
 import type { CurrentCarts } from '../../commands/endpoints/current-carts.js';
 import { writeSide } from '../../commands/endpoints/write-side.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { createCurrentSettings } from '../../commands/lookups/shop-settings.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';
@@ -37,9 +38,6 @@ import {
   TOKENS,
 } from './tokens.js';
 
-/** What the shop sells in, and where it ships to. */
-const SHOP = { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 'DE', 'US'] };
-
 export const apiModule = new ContainerModule(({ bind }) => {
   bind(ENDPOINTS).toResolvedValue(
     (
@@ -60,6 +58,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       ofPayments,
     ) => {
       const { publishableKey } = service;
+      const settings = createCurrentSettings({ runner, clock });
       const orders = createOrderReader({ store, personal, upTo: ownCommits.upTo });
       const currentCarts: CurrentCarts = {
         async of(customerId, request) {
@@ -82,7 +81,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           settlement,
           payments,
           provider: service.name,
-          currencies: SHOP.currencies,
+          settings,
         }),
         ...ofPayments,
         ...productQueries({
@@ -93,7 +92,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
         stockQuery({ queries: queries.stock, visibility: visibility.stock }),
         stockMovementsQuery({ store }),
-        configQuery({ ...SHOP, ...(publishableKey && { stripePublishableKey: publishableKey }) }),
+        configQuery({ settings: settings.current, ...(publishableKey && { stripePublishableKey: publishableKey }) }),
       ];
     },
     [

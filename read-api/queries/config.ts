@@ -1,25 +1,29 @@
 // What a client has to know of the shop before it shows anything.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { currencySchema } from '../../domain/kernel/money.js';
+import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
+
+const { currencies, countries } = shopSettingsSchema.shape;
 
 const shopAnswer = z
-  .strictObject({
-    currencies: z.array(currencySchema),
-    countries: z.array(z.string()).meta({ description: 'ISO 3166-1 alpha-2: where orders can be sent' }),
-    stripePublishableKey: z.string().optional(),
-  })
+  .strictObject({ currencies, countries, stripePublishableKey: z.string().optional() })
   .meta({ id: 'Config' });
 
-export type ShopConfig = z.output<typeof shopAnswer>;
+export interface ConfigQueryDeps {
+  settings(): Promise<ShopSettings>;
+  stripePublishableKey?: string;
+}
 
-export function configQuery(shop: ShopConfig): Endpoint {
+export function configQuery({ settings, stripePublishableKey }: ConfigQueryDeps): Endpoint {
   return endpoint({
     method: 'get',
     path: '/v1/config',
-    summary: 'Currencies, countries, keys',
+    summary: 'Show currencies, countries and keys',
     roles: ['public'],
     answers: { 200: shopAnswer },
-    handle: async () => ({ status: 200, body: shop }),
+    async handle() {
+      const { currencies, countries } = await settings();
+      return { status: 200, body: { currencies, countries, ...(stripePublishableKey && { stripePublishableKey }) } };
+    },
   });
 }

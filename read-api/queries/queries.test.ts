@@ -143,7 +143,7 @@ describe('The query endpoints', () => {
       visibility,
       queries: { bySku: async (sku) => (sku === 'a' ? { sku, locations: [], available: 0 } : undefined) },
     }),
-    configQuery({ currencies: ['GBP'], countries: ['GB'] }),
+    configQuery({ settings: async () => ({ currencies: ['GBP'], countries: ['GB'] }) }),
   ]);
 
   beforeEach(() => {

@@ -6,7 +6,8 @@ import { type Books, type Counts, readBooks } from '../../commands/import/online
 import { ImportError } from '../../commands/import/online-retail/import-error.js';
 import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
 import { importInvoices } from '../../commands/import/online-retail/run.js';
-import { exponentOf, type Money } from '../../domain/kernel/money.js';
+import { exponentOf } from '../../domain/kernel/currency.js';
+import type { Money } from '../../domain/kernel/money.js';
 import { type CommonOptions, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 

@@ -1,0 +1,37 @@
+// What can happen to the settings of the shop.
+import { z } from 'zod';
+import { countrySchema } from '../kernel/country.js';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { currencySchema } from '../kernel/money.js';
+
+/** As many currencies as a variant can have prices in. */
+export const MAX_SHOP_CURRENCIES = 50;
+/** More than there are. */
+export const MAX_SHOP_COUNTRIES = 250;
+
+export const shopSettingsSchema = z.strictObject({
+  currencies: z
+    .array(currencySchema)
+    .min(1)
+    .max(MAX_SHOP_CURRENCIES)
+    .refine(isDistinct, 'must name each currency once')
+    .meta({ description: 'What the shop sells in; ISO 4217', example: ['GBP', 'EUR'] }),
+  countries: z
+    .array(countrySchema)
+    .min(1)
+    .max(MAX_SHOP_COUNTRIES)
+    .refine(isDistinct, 'must name each country once')
+    .meta({ description: 'Where orders can be sent; ISO 3166-1 alpha-2', example: ['GB', 'IE'] }),
+});
+
+export const settingsEvents = {
+  /** All settings as they are from now on. */
+  ShopConfigured: { version: 1, data: shopSettingsSchema },
+} satisfies EventDefinitions;
+
+export type ShopSettings = z.output<typeof shopSettingsSchema>;
+export type SettingsEvent = EventOf<typeof settingsEvents>;
+
+function isDistinct(codes: readonly string[]): boolean {
+  return new Set(codes).size === codes.length;
+}
