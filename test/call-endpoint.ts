@@ -1,8 +1,10 @@
 // Calls endpoints as functions: validates as the mount does, without HTTP.
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
 import { Problem, type ProblemCode } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
+import { createSeals } from '../infra/crypto/seals.js';
 
 export interface Call {
   body?: unknown;
@@ -21,6 +23,8 @@ export type Answer = Omit<Reply, 'body'> & { body: any };
 
 let keys = 0;
 
+const seals = createSeals(randomBytes(32));
+
 /** `call('post /v1/carts/cart_1/lines', {…})` */
 export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now) {
   return async (target: string, call: Call = {}): Promise<Answer> => {
@@ -37,6 +41,7 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
       requestId: 'request',
       seen: call.seen ?? new Map(),
       waitMs: 0,
+      cursors: seals.cursors(JSON.stringify([endpoint.path, params])),
       command: (step = '') => ({
         id: `${key} ${step}`,
         issuedAt: call.issuedAt ?? clock(),

@@ -195,9 +195,43 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(pointers).to.have.members(['/variants/0/prices/0/amount', '/variants/0/prices/0/vat']);
     expectProblem(await guest.get('/v1/products?limit=0'), 400, 'invalid_request');
     expectProblem(await guest.get('/v1/products?after=nonsense'), 400, 'invalid_request');
+    expectProblem(await guest.get('/v1/config', { 'Consistency-Token': 'nonsense' }), 400, 'invalid_request');
     expectProblem(await guest.post('/v1/carts', '{"currency":'), 400, 'invalid_request');
     expectProblem(await keeper.post('/v1/stock/MUG-BLUE/receipts', { quantity: 1 }), 400, 'invalid_request');
     expectProblem(await guest.get('/v1/nowhere'), 404, 'not_found');
+  });
+
+  it('takes no cursor that the same list has not given out, whatever it is', async () => {
+    const { paths } = (await keeper.get('/openapi.json')).body as { paths: Paths };
+    const lists: { caller: Caller; path: string; next?: string }[] = [];
+    for (const [pattern, { get }] of Object.entries(paths)) {
+      if (!get?.parameters?.some(({ name }) => name === 'after')) continue;
+      const path = pattern.replaceAll(/{(\w+)}/g, (_, param) => exampleOf(get.parameters!, param));
+      for (const caller of [support, keeper]) {
+        const { status, body } = await caller.get(`${path}?limit=1`);
+        if (status === 200) lists.push({ caller, path, ...(body.page.next && { next: body.page.next }) });
+        if (status !== 403) break;
+      }
+    }
+    const given = lists.flatMap(({ path, next }) => (next ? [{ path, next }] : []));
+    expect(given.map(({ path }) => path)).to.include.members(['/v1/products', '/v1/search', '/v1/categories']);
+
+    const inClear = ['["id","\\u0000"]', '["relevance",1e308,"x"]', '["movement",3000000000,1]', '[]', 'null', '{'];
+    const odd = [...inClear.map((text) => Buffer.from(text).toString('base64url')), '', 'x', '%00', '%FF', 'a%20b'];
+    for (const { caller, path, next } of lists) {
+      const foreign = given.filter((other) => other.path !== path).map((other) => other.next);
+      const changed = next ? [next.slice(0, -1), next.slice(1), `${next}A`, `${next}=`, next.toUpperCase()] : [];
+      for (const after of [...odd, ...foreign, ...changed]) {
+        const { status, body } = await caller.get(`${path}?after=${after}`);
+        const told = { status, code: body.code, pointer: body.errors?.[0]?.pointer };
+        const wanted = { status: 400, code: 'invalid_request', pointer: after === '%FF' ? told.pointer : '?after' };
+        expect(told, `${path} ${after}`).to.deep.equal(wanted);
+      }
+      if (next) expect((await caller.get(`${path}?limit=2&after=${next}`)).status, path).to.equal(200);
+    }
+    const { next } = given.find(({ path }) => path === '/v1/search')!;
+    for (const asked of ['q=mug', 'sort=title', 'category=desk', 'inStock=true'])
+      expectProblem(await support.get(`/v1/search?${asked}&after=${next}`), 400, 'invalid_request');
   });
 
   it('takes bodies of up to 256 KB', async () => {
@@ -335,6 +369,19 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(body).to.include({ status: 'open', shippingMethod: 'standard' });
     return cart;
   }
+}
+
+interface Parameter {
+  name: string;
+  example?: string;
+  schema?: { example?: string; examples?: string[] };
+}
+
+type Paths = Record<string, { get?: { parameters?: Parameter[] } }>;
+
+function exampleOf(parameters: readonly Parameter[], wanted: string): string {
+  const found = parameters.find(({ name }) => name === wanted);
+  return found?.example ?? found?.schema?.example ?? found?.schema?.examples?.[0] ?? 'unknown';
 }
 
 /** The ids on all pages. */

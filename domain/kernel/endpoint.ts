@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
 import { Problem, type ProblemCode } from './errors.js';
+import type { Seal } from './seal.js';
 
 export const ROLES = ['customer', 'support', 'catalogue', 'ops', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -34,6 +35,8 @@ export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
   /** The commits that the caller has seen (`Consistency-Token`), and how long a query may wait for them (`Prefer: wait=N`). */
   seen: SeenCommits;
   waitMs: number;
+  /** Seals where the caller reads on in a list; opens it for the same list with the same filters alone. */
+  cursors: Seal;
   /**
    * Metadata for a command of this request. The id and `newId` derive from caller and `Idempotency-Key`, so that a
    * repeat of the request issues the same commands; `step` tells several commands of one request apart.

@@ -32,6 +32,3 @@ export const LOG_PARTITIONS = 64;
 
 /** Most (stream, commitNo) pairs in one consistency token. */
 export const MAX_TOKEN_PAIRS = 32;
-
-/** Longest stream id that a consistency token may name, in characters. */
-export const MAX_ID_LENGTH = 200;

@@ -2,11 +2,16 @@
 import { type CipherKey, createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
 export const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
+export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-export function encrypt(key: CipherKey, plain: Uint8Array, boundTo: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
+/** The nonce has to be another one for each text under one key. */
+export function encrypt(
+  key: CipherKey,
+  plain: Uint8Array,
+  boundTo: string,
+  nonce: Uint8Array = randomBytes(NONCE_BYTES),
+): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(boundTo));
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }

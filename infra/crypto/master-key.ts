@@ -52,7 +52,7 @@ export function createKeyedHash(masterKey: Uint8Array): KeyedHash {
 }
 
 /** One key per use: what one of them gives away says nothing about the other. */
-function derive(masterKey: Uint8Array, use: string): Buffer {
+export function derive(masterKey: Uint8Array, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `commerce: ${use}`, KEY_BYTES));
 }
 

@@ -3,7 +3,6 @@ import type { Response } from 'express';
 import { mergeSeen } from '../../domain/kernel/consistency.js';
 import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { encodeToken } from './consistency-token.js';
 import { contextOf } from './context.js';
 import { entityTag } from './headers.js';
 import { type HttpProblem, PROBLEMS, problemDocument } from './problems.js';
@@ -42,11 +41,11 @@ export function answerOfProblem(problem: HttpProblem, instance: string): Answer 
 
 /** Sends the answer. The caller's consistency token, with which it came, grows by what this request has committed. */
 export function finish(res: Response, answer: Answer): void {
-  const { requestId, seen, startedAt, observe } = contextOf(res);
+  const { requestId, tokens, seen, startedAt, observe } = contextOf(res);
   const headers: Record<string, string | number> = {
     ...COMMON_HEADERS,
     'X-Request-Id': requestId,
-    'Consistency-Token': encodeToken(answer.seen.length === 0 ? seen : mergeSeen(answer.seen, seen)),
+    'Consistency-Token': tokens.encode(answer.seen.length === 0 ? seen : mergeSeen(answer.seen, seen)),
     ...answer.headers,
   };
   if (answer.body !== undefined) headers['Content-Length'] = Buffer.byteLength(answer.body);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -9,10 +10,11 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { createSeals } from '../crypto/seals.js';
 import { createMemoryIdempotency } from '../idempotency/memory.js';
 import { RUN_LEASE_MS } from '../idempotency/port.js';
 import { createApp } from './app.js';
-import { decodeToken, encodeToken } from './consistency-token.js';
+import { createConsistencyTokens } from './consistency-token.js';
 import { MAX_BODY_BYTES } from './limits.js';
 import type { Outages } from './operations.js';
 import { type RunningServer, startServer } from './server.js';
@@ -22,6 +24,9 @@ const CALLERS: Record<string, Caller> = {
   bob: { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' },
   olga: { role: 'ops', id: 'olga' },
 };
+
+const seals = createSeals(randomBytes(32));
+const tokens = createConsistencyTokens(seals.consistencyTokens);
 
 const line = z.strictObject({ sku: z.string().min(1), quantity: z.int().min(1).max(99) });
 const basket = z.strictObject({ lines: z.array(line).max(3), note: z.string().max(20).optional() });
@@ -120,6 +125,7 @@ describe('the HTTP surface', () => {
         return CALLERS[token];
       },
       idempotency: createMemoryIdempotency(),
+      seals,
       readiness: async () => outages,
       registry: new Registry(),
       clock: () => now,
@@ -194,7 +200,7 @@ describe('the HTTP surface', () => {
     });
 
     it('to a query with what the token says was seen, and waits as long as the caller prefers', async () => {
-      const token = encodeToken(new Map([['order#1', 5]]));
+      const token = tokens.encode(new Map([['order#1', 5]]));
       const headers = { 'consistency-token': token, prefer: 'respond-async, wait=2' };
       const { body, headers: answered } = await ask('/v1/things/1', { headers });
       expect(body).to.include({ waitMs: 2000 });
@@ -204,8 +210,8 @@ describe('the HTTP surface', () => {
     });
 
     it('to a command with a token that holds its own commits and those the caller had seen', async () => {
-      const { headers } = await fill({ headers: { 'consistency-token': encodeToken(new Map([['cart#2', 3]])) } });
-      const seen = decodeToken(headers.get('consistency-token')!);
+      const { headers } = await fill({ headers: { 'consistency-token': tokens.encode(new Map([['cart#2', 3]])) } });
+      const seen = tokens.decode(headers.get('consistency-token')!);
       expect([...seen].sort()).to.deep.equal([
         ['cart#2', 3],
         ['order#1', 5],
@@ -510,6 +516,7 @@ describe('the HTTP surface', () => {
       endpoints: [thing, twin],
       authenticate: async () => undefined,
       idempotency: createMemoryIdempotency(),
+      seals,
       readiness: async () => ({ away: [], standingStill: [] }),
       registry: new Registry(),
       clock: () => now,

@@ -5,10 +5,12 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible } from '../../domain/kernel/errors.js';
+import type { Seals } from '../crypto/seals.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
 import { answerOfProblem, finish } from './answer.js';
 import type { Authenticate } from './caller.js';
+import { type ConsistencyTokens, createConsistencyTokens } from './consistency-token.js';
 import { contextOf, setContext } from './context.js';
 import { requestIdOf } from './headers.js';
 import { createHttpMetrics, type HttpMetrics } from './metrics.js';
@@ -21,6 +23,7 @@ export interface AppDeps {
   endpoints: readonly Endpoint[];
   authenticate: Authenticate;
   idempotency: IdempotencyStore;
+  seals: Pick<Seals, 'consistencyTokens' | 'cursors'>;
   readiness: Readiness;
   registry: Registry;
   clock: Clock;
@@ -28,28 +31,31 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps): express.Application {
-  const { endpoints, authenticate, idempotency, readiness, registry, clock, log } = deps;
+  const { endpoints, authenticate, idempotency, seals, readiness, registry, clock, log } = deps;
   const metrics = createHttpMetrics(registry);
   const once = createOnce({ store: idempotency, clock, log });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.enable('case sensitive routing').enable('strict routing');
-  app.use(begin(metrics, clock));
-  mountEndpoints(app, endpoints, (endpoint) => handlerOf(endpoint, { authenticate, once, metrics, clock }));
+  app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock));
+  mountEndpoints(app, endpoints, (endpoint) =>
+    handlerOf(endpoint, { authenticate, once, cursors: seals.cursors, metrics, clock }),
+  );
   mountOperations(app, { endpoints, readiness, registry }, metrics);
   app.use(refuseUnknown);
   app.use(answerErrors(log));
   return app;
 }
 
-function begin(metrics: HttpMetrics, clock: Clock): RequestHandler {
+function begin(metrics: HttpMetrics, tokens: ConsistencyTokens, clock: Clock): RequestHandler {
   const makeId = () => randomId(clock());
   return (req, res, next) => {
     setContext(res, {
       requestId: requestIdOf(req.headers, makeId),
       startedAt: performance.now(),
       instance: req.path,
-      seen: new Map(),
+      tokens,
+      seen: tokens.decode(undefined),
       observe: metrics.unmatched,
     });
     next();

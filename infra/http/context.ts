@@ -1,6 +1,7 @@
 // What every request has from its first moment on, also one that ends in an error before it reaches an endpoint.
 import type { Response } from 'express';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
+import type { ConsistencyTokens } from './consistency-token.js';
 import type { Observe } from './metrics.js';
 
 export interface RequestContext {
@@ -9,6 +10,7 @@ export interface RequestContext {
   startedAt: number;
   /** The path that was asked for. */
   instance: string;
+  tokens: ConsistencyTokens;
   seen: SeenCommits;
   observe: Observe;
 }

@@ -16,7 +16,7 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 /** Longest `Consistency-Token`, in characters. */
 export const MAX_TOKEN_CHARS = 12_000;
 
-/** Largest commit number or version that a caller may name. */
+/** Largest version that a caller may name. */
 export const MAX_VERSION = 2 ** 31 - 1;
 
 /** Seconds after which a repeat of a request that is still running makes sense. */

@@ -3,25 +3,29 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
+import type { SealFor } from '../crypto/seals.js';
 import { type Answer, answerOf, finish } from './answer.js';
 import { readJson, readSigned } from './body.js';
 import { type Authenticate, authoriserOf } from './caller.js';
-import { decodeToken } from './consistency-token.js';
 import { contextOf } from './context.js';
 import { expectedVersionOf, idempotencyKeyOf, waitMsOf } from './headers.js';
 import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
 import type { Once } from './once.js';
-import { schemasOf, validatorOf } from './validation.js';
+import { type Input, schemasOf, validatorOf } from './validation.js';
 
 export interface MountDeps {
   authenticate: Authenticate;
   once: Once;
+  cursors: SealFor;
   metrics: HttpMetrics;
   clock: Clock;
 }
 
-export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clock }: MountDeps): RequestHandler {
+export function handlerOf(
+  endpoint: Endpoint,
+  { authenticate, once, cursors, metrics, clock }: MountDeps,
+): RequestHandler {
   const { method, path, idempotency, signedBy } = endpoint;
   const isCommand = method !== 'get';
   const takesKey = idempotency === 'required' || idempotency === 'accepted';
@@ -33,7 +37,7 @@ export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clo
     const context = contextOf(res);
     context.observe = observe;
     const caller = await authorise(req.headers);
-    context.seen = decodeToken(req.get('consistency-token'));
+    context.seen = context.tokens.decode(req.get('consistency-token'));
     const { requestId, seen, instance } = context;
     const waitMs = waitMsOf(req.headers);
     const expectedVersion = isCommand ? expectedVersionOf(req.headers) : undefined;
@@ -50,6 +54,7 @@ export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clo
         requestId,
         seen,
         waitMs,
+        cursors: cursors(listOf(path, input)),
         ...issuerOf(issue),
         ...(signed && { signed }),
       };
@@ -68,4 +73,10 @@ export function handlerOf(endpoint: Endpoint, { authenticate, once, metrics, clo
         ));
     finish(res, answer);
   };
+}
+
+/** Pages of one list may differ in size; another filter, order or parameter makes another list. */
+function listOf(path: string, { params, query }: Input): string {
+  const { limit, after, ...asked } = query as Record<string, unknown>;
+  return JSON.stringify([path, params, asked]);
 }

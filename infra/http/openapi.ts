@@ -10,6 +10,8 @@ import {
 } from 'zod-openapi';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { moneySchema } from '../../domain/kernel/money.js';
+import { SEALED_TEXT } from '../../domain/kernel/seal.js';
+import { MAX_TOKEN_CHARS } from './limits.js';
 import { type HttpProblemCode, PROBLEMS } from './problems.js';
 import { schemasOf } from './validation.js';
 
@@ -74,7 +76,12 @@ const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'u
 
 const HEADERS = {
   'X-Request-Id': z.string().optional().meta({ description: 'Kept, and written into the log of events.' }),
-  'Consistency-Token': z.string().optional().meta({ description: 'From an earlier answer.' }),
+  'Consistency-Token': z
+    .string()
+    .max(MAX_TOKEN_CHARS)
+    .regex(SEALED_TEXT)
+    .optional()
+    .meta({ description: 'From an earlier answer.' }),
 };
 const WAIT = {
   Prefer: z.string().optional().meta({ description: '`wait=N`: seconds to wait for what the token names.' }),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { Registry } from 'prom-client';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { ACCESS_TOKEN_TTL_S, SESSION_TTL_MS } from '../../commands/identity/limits.js';
 import { describeWith } from '../../test/engines.js';
+import { createSeals } from '../crypto/seals.js';
 import { createApp } from '../http/app.js';
 import { type RunningServer, startServer } from '../http/server.js';
 import { createMemoryIdempotency } from '../idempotency/memory.js';
@@ -32,6 +34,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
       endpoints: sessionEndpoints({ sessions: createPostgresSessions(pool), tokens, clock }),
       authenticate: tokens.authenticate,
       idempotency: createMemoryIdempotency(),
+      seals: createSeals(randomBytes(32)),
       readiness: async () => ({ away: [], standingStill: [] }),
       registry: new Registry(),
       clock,

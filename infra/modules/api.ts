@@ -31,6 +31,7 @@ import {
   QUERIES,
   READ_MODELS,
   RUNNER,
+  SEALS,
   SESSIONS,
   SETTLEMENT,
   SKU_OWNERS,
@@ -115,11 +116,12 @@ export const apiModule = new ContainerModule(({ bind }) => {
   );
 
   bind(APP).toResolvedValue(
-    (endpoints, tokens, idempotency, engines, hosts, registry, clock, log) =>
+    (endpoints, tokens, idempotency, seals, engines, hosts, registry, clock, log) =>
       createApp({
         endpoints,
         authenticate: (token) => tokens.authenticate(token),
         idempotency,
+        seals,
         readiness: async () => ({
           away: await enginesAway(engines),
           standingStill: [...hosts].flatMap((host) => host.readiness()),
@@ -128,6 +130,6 @@ export const apiModule = new ContainerModule(({ bind }) => {
         clock,
         log,
       }),
-    [ENDPOINTS, TOKENS, IDEMPOTENCY, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
+    [ENDPOINTS, TOKENS, IDEMPOTENCY, SEALS, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
   );
 });

@@ -11,6 +11,7 @@ import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
+import { createSeals } from '../crypto/seals.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
@@ -25,6 +26,7 @@ import {
   CONFIG,
   EVENT_STORE,
   LOG,
+  MASTER_KEY,
   METRICS,
   OWN_STORE,
   PAYMENT_SERVICE,
@@ -33,6 +35,7 @@ import {
   PROJECTOR_HOSTS,
   READ_MODELS,
   RUNNER,
+  SEALS,
   SETTLEMENT,
   SINKS,
   SKU_OWNERS,
@@ -49,12 +52,16 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
   bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG]);
 
+  bind(MASTER_KEY).toResolvedValue(
+    ({ dataDir, masterKey }) => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
+    [CONFIG],
+  );
+
+  bind(SEALS).toResolvedValue(createSeals, [MASTER_KEY]);
+
   bind(PERSONAL_DATA).toResolvedValue(
-    async ({ dataDir, masterKey }, keys) => {
-      const key = await loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) });
-      return createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue });
-    },
-    [CONFIG, SUBJECT_KEYS],
+    (key, keys) => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
+    [MASTER_KEY, SUBJECT_KEYS],
   );
 
   bind(TOKENS).toResolvedValue(

@@ -35,6 +35,7 @@ import type { ProductSearchQueries } from '../../projections/models/product-sear
 import type { StockQueries } from '../../projections/models/stock.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
+import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
@@ -114,6 +115,8 @@ export const OWN_STORE = token<ReturnType<typeof rememberOwnCommits>>('OwnStore'
 export const SNAPSHOTS = token<SnapshotStore>('SnapshotStore');
 export const FEED = token<ChangeFeed>('ChangeFeed');
 export const SUBJECT_KEYS = token<SubjectKeys>('SubjectKeys');
+export const MASTER_KEY = token<Buffer>('MasterKey');
+export const SEALS = token<Seals>('Seals');
 export const PERSONAL_DATA = token<PersonalData>('PersonalData');
 export const SESSIONS = token<Sessions>('Sessions');
 export const IDEMPOTENCY = token<IdempotencyStore>('IdempotencyStore');

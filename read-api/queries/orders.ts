@@ -38,11 +38,11 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
       async handle(request) {
         const { caller, query } = request;
         const customerId = ownerFor(caller) ?? query.customerId;
-        const after = cursorOf(query.after, 'placed', placed);
+        const after = cursorOf(request, placed);
         await caughtUp(MODEL, visibility, request);
         const page = await queries.list({ customerId, number: query.number, limit: query.limit, after });
         const data = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
-        return { status: 200, body: pageBody({ ...page, data }, 'placed') };
+        return { status: 200, body: pageBody(request, { ...page, data }) };
       },
     }),
     endpoint({

@@ -83,10 +83,10 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
       answers: { 200: pageAnswer(productAnswer) },
       async handle(request) {
         const { category, limit } = request.query;
-        const after = cursorOf(request.query.after, 'id', z.tuple([z.string()]));
+        const after = cursorOf(request, z.tuple([z.string()]));
         await caughtUp('The catalogue', catalogue.visibility, request);
         const page = await catalogue.queries.list({ category, limit, after });
-        return { status: 200, body: pageBody(page, 'id') };
+        return { status: 200, body: pageBody(request, page) };
       },
     }),
     endpoint({
@@ -114,10 +114,10 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
       query: z.strictObject(pageQuery),
       answers: { 200: pageAnswer(categoryAnswer) },
       async handle(request) {
-        const after = cursorOf(request.query.after, 'category', z.tuple([z.string()]));
+        const after = cursorOf(request, z.tuple([z.string()]));
         await caughtUp('The catalogue', catalogue.visibility, request);
         const page = await catalogue.queries.categories({ limit: request.query.limit, after });
-        return { status: 200, body: pageBody(page, 'category') };
+        return { status: 200, body: pageBody(request, page) };
       },
     }),
     endpoint({
@@ -132,11 +132,11 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
         }),
       },
       async handle(request) {
-        const { after, ...query } = request.query;
-        const cursor = cursorOf<(string | number)[]>(after, query.sort, SEARCH_KEYS[query.sort]);
+        const { query } = request;
+        const after = cursorOf<(string | number)[]>(request, SEARCH_KEYS[query.sort]);
         await caughtUp('The search', productSearch.visibility, request);
-        const page = await productSearch.queries.search({ ...query, after: cursor });
-        return { status: 200, body: { ...pageBody(page, query.sort), facets: {} } };
+        const page = await productSearch.queries.search({ ...query, after });
+        return { status: 200, body: { ...pageBody(request, page), facets: {} } };
       },
     }),
   ];

@@ -1,6 +1,6 @@
 // The ledger of one stock item: every movement and promise, read straight from its stream, the oldest first.
 import { z } from 'zod';
-import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -26,18 +26,36 @@ const WORDS = {
 
 type Entered = Extract<StockEvent, { type: keyof typeof WORDS }>;
 
+/** What the keepers of the stock have done themselves. All else belongs to orders: whose they are only support may see. */
+const KEEPERS_OWN: ReadonlySet<Entered['type']> = new Set([
+  'StockReceived',
+  'StockAdjusted',
+  'StockCounted',
+  'StockTransferredOut',
+  'StockTransferredIn',
+]);
+
 const entryAnswer = z
   .strictObject({
     at: z.string().meta({ description: 'When it happened in the world' }),
     what: z.enum(Object.values(WORDS)),
-    by: z.string().meta({ description: 'The movement or reservation' }),
-    operationId: z.string().optional().meta({ description: 'The shipment or cancellation that took a part' }),
+    by: z
+      .string()
+      .optional()
+      .meta({ description: 'The movement; for support also the order or return that it belongs to' }),
+    operationId: z
+      .string()
+      .optional()
+      .meta({ description: 'For support: the shipment or cancellation that took a part' }),
     quantity: z.int().optional().meta({ description: 'Units; of a count, the units that were counted' }),
     delta: z.int().optional().meta({ description: 'By how much a count or an adjustment changed the units on hand' }),
     reason: z.string().optional(),
     from: z.string().optional().meta({ description: 'The location that it came from' }),
     to: z.string().optional().meta({ description: 'The location that it went to' }),
-    actor: z.strictObject({ type: z.enum(['customer', 'staff', 'process', 'import']), id: z.string() }),
+    actor: z.strictObject({
+      type: z.enum(['customer', 'staff', 'process', 'import']),
+      id: z.string().optional().meta({ description: 'Of what belongs to an order: for support alone' }),
+    }),
   })
   .meta({ id: 'StockMovement' });
 
@@ -55,10 +73,11 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
     params: z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) }),
     query: z.strictObject({ location: locationSchema.default(DEFAULT_LOCATION), ...pageQuery }),
     answers: { 200: pageAnswer(entryAnswer) },
-    async handle({ params, query }) {
+    async handle(request) {
+      const { params, query, caller } = request;
       const sku = askedId(skuSchema, params.sku);
       const { location, limit } = query;
-      const [commitNo, version] = cursorOf(query.after, 'movement', cursorKey) ?? [1, 0];
+      const [commitNo, version] = cursorOf(request, cursorKey) ?? [1, 0];
       const data: Entry[] = [];
       let last: z.output<typeof cursorKey> | undefined;
       let known = false;
@@ -66,13 +85,13 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
         known = true;
         for (const event of commit.events as RecordedEvent<StockEvent>[]) {
           if (event.version <= version || !isEntered(event)) continue;
-          if (data.length === limit) return { status: 200, body: pageBody({ data, next: last! }, 'movement') };
-          data.push(entryOf(event));
+          if (data.length === limit) return { status: 200, body: pageBody(request, { data, next: last! }) };
+          data.push(entryOf(event, caller));
           last = [commit.position.commitNo, event.version];
         }
       }
       if (!known) throw new Problem('not_found', `There was never any stock of ${sku} at ${location}.`);
-      return { status: 200, body: pageBody({ data }, 'movement') };
+      return { status: 200, body: pageBody(request, { data }) };
     },
   });
 }
@@ -83,17 +102,18 @@ function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Ent
   return Object.hasOwn(WORDS, event.type);
 }
 
-function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>): Entry {
+function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>, { role }: Caller): Entry {
+  const showsWhose = role === 'support' || KEEPERS_OWN.has(type);
   return {
     at: occurredAt,
     what: WORDS[type],
-    by: 'movementId' in data ? data.movementId : data.reservationId,
-    ...('operationId' in data && { operationId: data.operationId }),
+    ...(showsWhose && { by: 'movementId' in data ? data.movementId : data.reservationId }),
+    ...(showsWhose && 'operationId' in data && { operationId: data.operationId }),
     ...('quantity' in data && { quantity: data.quantity }),
     ...('delta' in data && { delta: data.delta }),
     ...('reason' in data && { reason: data.reason }),
     ...('from' in data && { from: data.from }),
     ...('to' in data && { to: data.to }),
-    actor,
+    actor: showsWhose ? actor : { type: actor.type },
   };
 }
