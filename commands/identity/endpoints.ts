@@ -3,61 +3,84 @@ import { z } from 'zod';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply, ROLES } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { ACCESS_TOKEN_TTL_S, SESSION_TTL_MS } from './limits.js';
+import type { KeyedHash, SealFor } from '../../domain/kernel/seal.js';
+import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
 import type { Session, Sessions, TokenIssuer } from './ports.js';
-import { hashOf, newRefreshToken, REFRESH_TOKEN_PATTERN, sessionOf } from './refresh-token.js';
+import { createRefreshTokens, REFRESH_TOKEN } from './refresh-token.js';
 
 const sessionAnswer = z
   .strictObject({
     token: z.string().meta({ description: 'Send it as `Authorization: Bearer …`.' }),
     expiresIn: z.int().meta({ description: 'Seconds until the token expires.' }),
-    refreshToken: z.string().meta({ description: 'Good for one refresh.' }),
+    refreshToken: z
+      .string()
+      .regex(REFRESH_TOKEN)
+      .meta({ description: 'Good for one refresh, which may be repeated at once if its answer was lost.' }),
     customerId: z.string(),
     guest: z.boolean(),
   })
   .meta({ id: 'Session' });
 
 const refreshBody = z.strictObject({
-  refreshToken: z.string().regex(REFRESH_TOKEN_PATTERN, 'is not a refresh token of this shop'),
+  refreshToken: z.string().regex(REFRESH_TOKEN, 'is not a refresh token of this shop'),
 });
 
 export interface SessionDeps {
   sessions: Sessions;
   tokens: TokenIssuer;
+  keyedHash: KeyedHash;
+  /** Access tokens that are kept for whoever repeats a refresh. */
+  accessTokens: SealFor;
   clock: Clock;
 }
 
-export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endpoint[] {
+export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, clock }: SessionDeps): Endpoint[] {
+  const refreshTokens = createRefreshTokens(keyedHash);
+
   async function openGuest({ newId }: EndpointRequest): Promise<Reply> {
     const key = { customerId: newId('customer'), id: newId('session') };
-    const refreshToken = newRefreshToken(key);
-    const session = { ...key, guest: true, refreshHash: hashOf(refreshToken), expiresAt: clock() + SESSION_TTL_MS };
+    const session = { ...key, guest: true, generation: 0, expiresAt: clock() + SESSION_TTL_MS };
     await sessions.open(session);
-    return { status: 201, body: await answer(session, refreshToken) };
+    return { status: 201, body: answer(session, await accessTokenOf(session)) };
   }
 
   async function refresh({ body }: EndpointRequest<unknown, unknown, z.output<typeof refreshBody>>): Promise<Reply> {
-    const key = sessionOf(body.refreshToken);
-    const refreshToken = newRefreshToken(key);
-    const next = { refreshHash: hashOf(refreshToken), expiresAt: clock() + SESSION_TTL_MS };
-    const session = await sessions.rotate(key, hashOf(body.refreshToken), next, clock());
-    if (session) return { status: 200, body: await answer(session, refreshToken) };
+    const presented = refreshTokens.read(body.refreshToken);
+    const found = presented && (await sessions.find(presented.key, clock()));
+    const session = found?.generation === presented?.generation ? found && (await next(found)) : found;
+    if (!session || !presented) throw ended();
+    const { generation, refreshed } = session;
+    if (generation === presented.generation + 1 && refreshed && clock() < refreshed.at + REFRESH_GRACE_MS) {
+      const accessToken = accessTokens(placeOf(session)).open(refreshed.accessToken);
+      if (accessToken !== undefined) return { status: 200, body: answer(session, accessToken) };
+    }
     // Used before: it may be stolen, and nobody knows which of the two holders is the thief.
-    await sessions.end(key);
-    throw new Problem('unauthenticated', 'The refresh token is used, expired or revoked; begin a new session.');
+    await sessions.end(session);
+    throw ended();
   }
 
-  async function answer(
-    { customerId, id, guest }: Session,
-    refreshToken: string,
-  ): Promise<z.output<typeof sessionAnswer>> {
-    const token = await tokens.issue({
+  /** The session as this refresh leaves it, or as another one has left it meanwhile. */
+  async function next(session: Session): Promise<Session | undefined> {
+    const now = clock();
+    const renewed = { ...session, generation: session.generation + 1, expiresAt: now + SESSION_TTL_MS };
+    const accessToken = accessTokens(placeOf(renewed)).seal(await accessTokenOf(session));
+    const refreshed = { ...renewed, refreshed: { at: now, accessToken } };
+    return (await sessions.refresh(refreshed)) ? refreshed : sessions.find(session, now);
+  }
+
+  function accessTokenOf({ customerId, id, guest }: Session): Promise<string> {
+    return tokens.issue({
       role: 'customer',
       id: customerId,
       customerId,
       sessionId: id,
       ...(guest && { guest: true }),
     });
+  }
+
+  function answer(session: Session, token: string): z.output<typeof sessionAnswer> {
+    const { customerId, guest, generation } = session;
+    const refreshToken = refreshTokens.of(session, generation);
     return { token, expiresIn: ACCESS_TOKEN_TTL_S, refreshToken, customerId, guest };
   }
 
@@ -75,7 +98,8 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
     endpoint({
       method: 'post',
       path: '/v1/sessions/refresh',
-      summary: 'Exchange a refresh token for a new pair; one that was used before ends the session',
+      summary: 'Exchange a refresh token for a new pair',
+      description: `A repeat within ${REFRESH_GRACE_MS / 1_000} s gets the same pair. A token that was used longer ago ends the session, for it may be stolen.`,
       roles: ['public'],
       idempotency: 'ignored',
       body: refreshBody,
@@ -108,4 +132,16 @@ export function sessionEndpoints({ sessions, tokens, clock }: SessionDeps): Endp
       },
     }),
   ];
+}
+
+/** What a sealed access token is bound to. */
+function placeOf({ customerId, id, generation }: Session): string {
+  return `${customerId}.${id}.${generation}`;
+}
+
+function ended(): Problem {
+  return new Problem(
+    'unauthenticated',
+    'The refresh token is used, expired, revoked or not ours; begin a new session.',
+  );
 }

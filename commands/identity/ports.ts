@@ -19,24 +19,20 @@ export interface SessionKey {
 export interface Session extends SessionKey {
   /** The customer has no account. */
   guest: boolean;
-  /** SHA-256 of the one refresh token that is good now; the token itself is nowhere but with its holder. */
-  refreshHash: string;
+  /** How often it was refreshed: the refresh token of this generation is good now. The token itself is kept nowhere. */
+  generation: number;
   /** In ms. */
   expiresAt: number;
+  /** The last refresh, for whoever repeats it: when it was, in ms, and the access token that it gave, sealed. */
+  refreshed?: { at: number; accessToken: string };
 }
 
 export interface Sessions {
   open(session: Session): Promise<void>;
-  /**
-   * Exchanges the refresh hash of a session that has not expired; one of several at once succeeds.
-   * Undefined: there is no such session, or another hash is good.
-   */
-  rotate(
-    key: SessionKey,
-    from: string,
-    to: Pick<Session, 'refreshHash' | 'expiresAt'>,
-    now: number,
-  ): Promise<Session | undefined>;
+  /** Undefined: there is no such session, or it has expired. */
+  find(key: SessionKey, now: number): Promise<Session | undefined>;
+  /** Replaces a session that is of the generation before; one of several at once succeeds. False: another generation, or none. */
+  refresh(next: Required<Session>): Promise<boolean>;
   end(key: SessionKey): Promise<void>;
   endAll(customerId: string): Promise<void>;
 }

@@ -1,22 +1,30 @@
-// Refresh tokens: `<customer id>.<session id>.<secret>`, so that the session is found without an index over secrets.
-import { createHash, randomBytes } from 'node:crypto';
+// Refresh tokens: `<customer id>.<session id>.<generation>.<keyed hash of these>`. The hash shows that we have issued it, so a
+// token that somebody makes up says nothing about the session; the generation shows whether it was used.
+import { timingSafeEqual } from 'node:crypto';
+import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { SessionKey } from './ports.js';
 
-const SECRET_BYTES = 32;
+export const REFRESH_TOKEN = /^([\w-]{1,80}\.[\w-]{1,80}\.(?:0|[1-9]\d{0,8}))\.([\w-]{43})$/;
 
-export const REFRESH_TOKEN_PATTERN = /^[\w-]{1,80}\.[\w-]{1,80}\.[\w-]{43}$/;
-
-export function newRefreshToken({ customerId, id }: SessionKey): string {
-  return `${customerId}.${id}.${randomBytes(SECRET_BYTES).toString('base64url')}`;
+export interface RefreshTokens {
+  of(key: SessionKey, generation: number): string;
+  /** Undefined for what we have not issued. */
+  read(token: string): { key: SessionKey; generation: number } | undefined;
 }
 
-/** Of a token that matches the pattern. */
-export function sessionOf(token: string): SessionKey {
-  const [customerId, id] = token.split('.') as [string, string];
-  return { customerId, id };
-}
-
-/** The secret has 256 random bits: a plain hash cannot be guessed back. */
-export function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+export function createRefreshTokens(keyedHash: KeyedHash): RefreshTokens {
+  const secretOf = (named: string) => keyedHash('refresh token', named);
+  return {
+    of({ customerId, id }, generation) {
+      const named = `${customerId}.${id}.${generation}`;
+      return `${named}.${secretOf(named)}`;
+    },
+    read(token) {
+      const [, named = '', secret = ''] = REFRESH_TOKEN.exec(token) ?? [];
+      const issued = Buffer.from(secretOf(named));
+      if (secret.length !== issued.length || !timingSafeEqual(Buffer.from(secret), issued)) return undefined;
+      const [customerId, id, generation] = named.split('.') as [string, string, string];
+      return { key: { customerId, id }, generation: Number(generation) };
+    },
+  };
 }

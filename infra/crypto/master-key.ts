@@ -2,6 +2,7 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { OperatorError } from '../../domain/kernel/errors.js';
+import type { KeyedHash } from '../../domain/kernel/seal.js';
 import { keptSecret } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 
@@ -11,9 +12,6 @@ export interface KeyWrap {
   /** Throws if the wrapped key was changed, is another subject's, or was wrapped by another master key. */
   unwrap(wrapped: Uint8Array, subject: string): Promise<Uint8Array>;
 }
-
-/** Finds by a personal value without keeping it: the same text gives the same hash for the same purpose only. */
-export type KeyedHash = (purpose: string, text: string) => string;
 
 export class MasterKeyInvalid extends OperatorError {
   override name = 'MasterKeyInvalid';
@@ -44,7 +42,7 @@ export function createLocalKeyWrap(masterKey: Uint8Array): KeyWrap {
   };
 }
 
-/** HMAC-SHA-256 as base64url, 43 characters. The length in front keeps (`a`, `bc`) and (`ab`, `c`) apart. */
+/** HMAC-SHA-256, which also finds by a personal value without keeping it. The length in front keeps (`a`, `bc`) and (`ab`, `c`) apart. */
 export function createKeyedHash(masterKey: Uint8Array): KeyedHash {
   const hashKey = derive(masterKey, 'keyed hashes');
   return (purpose, text) =>

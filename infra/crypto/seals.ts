@@ -2,12 +2,9 @@
 // answer carries a token. The nonce is a keyed hash of the text: the same text gives the same seal, so that an answer that
 // is given again is the same to the letter.
 import { createHmac, createSecretKey } from 'node:crypto';
-import type { Seal } from '../../domain/kernel/seal.js';
+import type { Seal, SealFor } from '../../domain/kernel/seal.js';
 import { decrypt, encrypt, NONCE_BYTES } from './aes-gcm.js';
 import { derive } from './master-key.js';
-
-/** A seal for each text that it is bound to: what was sealed for one is not opened for another. */
-export type SealFor = (boundTo: string) => Seal;
 
 export interface Seals {
   consistencyTokens: Seal;

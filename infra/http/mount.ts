@@ -3,7 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
-import type { SealFor } from '../crypto/seals.js';
+import type { SealFor } from '../../domain/kernel/seal.js';
 import { type Answer, answerOf, finish } from './answer.js';
 import { readJson, readSigned } from './body.js';
 import { type Authenticate, authoriserOf } from './caller.js';

@@ -7,8 +7,9 @@ import type { Pool } from 'pg';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
-import { ACCESS_TOKEN_TTL_S, SESSION_TTL_MS } from '../../commands/identity/limits.js';
+import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from '../../commands/identity/limits.js';
 import { describeWith } from '../../test/engines.js';
+import { createKeyedHash } from '../crypto/master-key.js';
 import { createSeals } from '../crypto/seals.js';
 import { createApp } from '../http/app.js';
 import { type RunningServer, startServer } from '../http/server.js';
@@ -29,12 +30,20 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     dataDir = await mkdtemp(join(tmpdir(), 'commerce-sessions-'));
     pool = createPool({ url: await engines.freshDatabase() });
     await prepareSessions(pool);
+    const masterKey = randomBytes(32);
+    const seals = createSeals(masterKey);
     const tokens = createTokens({ key: await loadTokenKey({ dataDir }), clock });
     const app = createApp({
-      endpoints: sessionEndpoints({ sessions: createPostgresSessions(pool), tokens, clock }),
+      endpoints: sessionEndpoints({
+        sessions: createPostgresSessions(pool),
+        tokens,
+        keyedHash: createKeyedHash(masterKey),
+        accessTokens: seals.accessTokens,
+        clock,
+      }),
       authenticate: tokens.authenticate,
       idempotency: createMemoryIdempotency(),
-      seals: createSeals(randomBytes(32)),
+      seals,
       readiness: async () => ({ away: [], standingStill: [] }),
       registry: new Registry(),
       clock,
@@ -88,12 +97,56 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(second.body.refreshToken)).status).to.equal(200);
   });
 
-  it('ends when a used refresh token is presented again, for both who hold one', async () => {
+  it('gives whoever repeats a refresh at once the same pair, however many do, and that pair lives on', async () => {
+    const first = await begin();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(first.refreshToken)));
+    for (const { status, body } of answers) {
+      expect(status).to.equal(200);
+      expect(body).to.deep.equal(answers[0]!.body);
+    }
+    now += REFRESH_GRACE_MS - 1;
+    expect((await refresh(first.refreshToken)).body).to.deep.equal(answers[0]!.body);
+    const { token, refreshToken } = answers[0]!.body;
+    expect(refreshToken).not.to.equal(first.refreshToken);
+    expect((await refresh(refreshToken)).status).to.equal(200);
+    expect((await ask('DELETE', '/v1/sessions/current', { token })).status).to.equal(204);
+  });
+
+  it('ends when a refresh token is presented again that was used a while ago, for both who hold one', async () => {
     const first = await begin();
     const { body: second } = await refresh(first.refreshToken);
+    now += REFRESH_GRACE_MS;
     const reused = await refresh(first.refreshToken);
     expect([reused.status, reused.body.code]).to.deep.equal([401, 'unauthenticated']);
     expect((await refresh(second.refreshToken)).status).to.equal(401);
+  });
+
+  it('ends when a refresh token is presented again whose successor was used: its answer was not lost', async () => {
+    const first = await begin();
+    const { body: second } = await refresh(first.refreshToken);
+    const { body: third } = await refresh(second.refreshToken);
+    expect((await refresh(first.refreshToken)).status).to.equal(401);
+    expect((await refresh(third.refreshToken)).status).to.equal(401);
+  });
+
+  it('does not end by a token that nobody was given', async () => {
+    const first = await begin();
+    const stranger = await begin();
+    const [customer, session, generation, secret] = first.refreshToken.split('.');
+    const { body: second } = await refresh(first.refreshToken);
+    now += REFRESH_GRACE_MS;
+    for (const forged of [
+      `${customer}.${session}.${generation}.${secret.replace(/.$/, secret.endsWith('A') ? 'B' : 'A')}`,
+      `${customer}.${session}.1.${secret}`,
+      `${customer}.${session}.999.${secret}`,
+      `${stranger.customerId}.${session}.${generation}.${secret}`,
+      `${customer}.${session}.${generation}.${stranger.refreshToken.split('.')[3]}`,
+      `${customer}.${session}.${generation}.${'x'.repeat(43)}`,
+    ]) {
+      expect((await refresh(forged)).status, forged).to.equal(401);
+    }
+    expect((await refresh(second.refreshToken)).status).to.equal(200);
+    expect((await refresh(stranger.refreshToken)).status).to.equal(200);
   });
 
   it('ends when it was not refreshed in time', async () => {
@@ -119,9 +172,11 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(stranger.refreshToken)).status).to.equal(200);
   });
 
-  it('keeps refresh tokens as hashes alone', async () => {
-    const { refreshToken, customerId } = await begin();
+  it('keeps no token that could be used', async () => {
+    const begun = await begin();
+    const { token, refreshToken, customerId } = (await refresh(begun.refreshToken)).body;
     const { rows } = await pool.query('select * from sessions where customer_id = $1', [customerId]);
-    expect(JSON.stringify(rows)).not.to.contain(refreshToken.split('.')[2]);
+    for (const secret of [refreshToken.split('.')[3], begun.refreshToken.split('.')[3], token.split('.')[2]])
+      expect(JSON.stringify(rows)).not.to.contain(secret);
   });
 });

@@ -4,11 +4,12 @@ import {
   ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
+  GetItemCommand,
   PutItemCommand,
   QueryCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { SessionKey, Sessions } from '../../commands/identity/ports.js';
+import type { Session, SessionKey, Sessions } from '../../commands/identity/ports.js';
 import { isTransient, type TableDefinition } from '../aws.js';
 import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
@@ -29,6 +30,7 @@ export const SESSIONS_TABLE = {
 /** All that IAM must allow on the table. @public */
 export const SESSIONS_ACTIONS = [
   'dynamodb:PutItem',
+  'dynamodb:GetItem',
   'dynamodb:UpdateItem',
   'dynamodb:DeleteItem',
   'dynamodb:Query',
@@ -63,36 +65,44 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
   }
 
   return {
-    async open({ guest, refreshHash, expiresAt, ...key }) {
+    async open({ guest, generation, expiresAt, ...key }) {
       const Item = {
         ...keyOf(key),
         guest: { BOOL: guest },
-        refreshHash: { S: refreshHash },
+        generation: { N: String(generation) },
+        expiresAt: { N: String(expiresAt) },
         [TTL_ATTRIBUTE]: seconds(expiresAt),
       };
       await retried(() => client.send(new PutItemCommand({ TableName: table, Item })));
     },
-    async rotate(key, from, { refreshHash, expiresAt }, now) {
+    async find(key, now) {
+      const read = new GetItemCommand({ TableName: table, Key: keyOf(key), ConsistentRead: true });
+      const { Item } = await retried(() => client.send(read));
+      const session = Item && sessionOf(key, Item);
+      return session && session.expiresAt > now ? session : undefined;
+    },
+    async refresh({ generation, expiresAt, refreshed, ...key }) {
       const update = new UpdateItemCommand({
         TableName: table,
         Key: keyOf(key),
-        UpdateExpression: 'set refreshHash = :to, #ttl = :ttl',
-        // `:to` as well as `:from`: a repeat after a lost reply finds its own exchange.
-        ConditionExpression: 'refreshHash in (:from, :to) and #ttl > :now',
+        UpdateExpression:
+          'set generation = :to, expiresAt = :expiresAt, #ttl = :ttl, refreshedAt = :at, accessToken = :token',
+        ConditionExpression: 'generation = :from',
         ExpressionAttributeNames: { '#ttl': TTL_ATTRIBUTE },
         ExpressionAttributeValues: {
-          ':from': { S: from },
-          ':to': { S: refreshHash },
+          ':from': { N: String(generation - 1) },
+          ':to': { N: String(generation) },
+          ':expiresAt': { N: String(expiresAt) },
           ':ttl': seconds(expiresAt),
-          ':now': seconds(now),
+          ':at': { N: String(refreshed.at) },
+          ':token': { S: refreshed.accessToken },
         },
-        ReturnValues: 'ALL_NEW',
       });
       try {
-        const { Attributes } = await retried(() => client.send(update));
-        return { ...key, guest: Attributes?.guest?.BOOL === true, refreshHash, expiresAt };
+        await retried(() => client.send(update));
+        return true;
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return undefined;
+        if (error instanceof ConditionalCheckFailedException) return false;
         throw error;
       }
     },
@@ -105,6 +115,21 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
 
 function keyOf({ customerId, id }: SessionKey) {
   return { customerId: { S: customerId }, id: { S: id } };
+}
+
+function sessionOf(
+  { customerId, id }: SessionKey,
+  { guest, generation, expiresAt, refreshedAt, accessToken }: Record<string, AttributeValue>,
+): Session {
+  const refreshed = refreshedAt?.N && accessToken?.S && { at: Number(refreshedAt.N), accessToken: accessToken.S };
+  return {
+    customerId,
+    id,
+    guest: guest?.BOOL === true,
+    generation: Number(generation?.N),
+    expiresAt: Number(expiresAt?.N),
+    ...(refreshed && { refreshed }),
+  };
 }
 
 function seconds(ms: number): AttributeValue {

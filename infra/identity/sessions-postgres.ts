@@ -11,23 +11,32 @@ const DDL = `
     customer_id text,
     id text,
     guest boolean not null,
-    refresh_hash text not null,
+    generation int not null,
     expires_at bigint not null,
+    refreshed_at bigint,
+    access_token text,
     primary key (customer_id, id)
   );
   create index on ${TABLE} (expires_at)`;
 
 const OPEN = `insert into ${TABLE} values ($1, $2, $3, $4, $5) on conflict do nothing`;
 
-/** $4 as well as $3: a repeat after a lost reply finds its own exchange. */
-const ROTATE = `
-  update ${TABLE} set refresh_hash = $4, expires_at = $5
-  where customer_id = $1 and id = $2 and refresh_hash in ($3, $4) and expires_at > $6
-  returning guest`;
+const FIND = `
+  select guest, generation, expires_at as "expiresAt", refreshed_at as "refreshedAt", access_token as "accessToken"
+  from ${TABLE} where customer_id = $1 and id = $2 and expires_at > $3`;
+
+const REFRESH = `
+  update ${TABLE} set generation = $3, expires_at = $4, refreshed_at = $5, access_token = $6
+  where customer_id = $1 and id = $2 and generation = $3 - 1`;
 
 const END = `delete from ${TABLE} where customer_id = $1 and id = $2`;
 const END_ALL = `delete from ${TABLE} where customer_id = $1`;
 const PURGE = `delete from ${TABLE} where expires_at <= $1`;
+
+interface Row extends Pick<Session, 'guest' | 'generation' | 'expiresAt'> {
+  refreshedAt: number | null;
+  accessToken: string | null;
+}
 
 export interface PostgresSessions extends Sessions {
   /** Deletes what has expired, and answers how much that was. To be called now and then. */
@@ -38,13 +47,19 @@ export function createPostgresSessions(pool: Pool): PostgresSessions {
   const server = { pool, budgetMs: SESSION_BUDGET_MS };
 
   return {
-    async open({ customerId, id, guest, refreshHash, expiresAt }) {
-      await queryWithin(server, 'session-open', OPEN, [customerId, id, guest, refreshHash, expiresAt]);
+    async open({ customerId, id, guest, generation, expiresAt }) {
+      await queryWithin(server, 'session-open', OPEN, [customerId, id, guest, generation, expiresAt]);
     },
-    async rotate({ customerId, id }, from, { refreshHash, expiresAt }, now): Promise<Session | undefined> {
-      const values = [customerId, id, from, refreshHash, expiresAt, now];
-      const { rows } = await queryWithin<{ guest: boolean }>(server, 'session-rotate', ROTATE, values);
-      return rows[0] && { customerId, id, guest: rows[0].guest, refreshHash, expiresAt };
+    async find({ customerId, id }, now) {
+      const { rows } = await queryWithin<Row>(server, 'session-find', FIND, [customerId, id, now]);
+      if (!rows[0]) return undefined;
+      const { refreshedAt, accessToken, ...session } = rows[0];
+      const refreshed = refreshedAt !== null && accessToken !== null && { at: refreshedAt, accessToken };
+      return { customerId, id, ...session, ...(refreshed && { refreshed }) };
+    },
+    async refresh({ customerId, id, generation, expiresAt, refreshed: { at, accessToken } }) {
+      const values = [customerId, id, generation, expiresAt, at, accessToken];
+      return (await queryWithin(server, 'session-refresh', REFRESH, values)).rowCount === 1;
     },
     async end({ customerId, id }) {
       await queryWithin(server, 'session-end', END, [customerId, id]);

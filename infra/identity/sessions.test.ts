@@ -27,7 +27,7 @@ describeWith('postgres', 'sessions in Postgres', (engines) => {
         customerId: 'customer_1',
         id: `session_${expiresAt}`,
         guest: true,
-        refreshHash: 'x',
+        generation: 0,
         expiresAt,
       });
     }

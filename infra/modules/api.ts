@@ -20,6 +20,7 @@ import {
   ENDPOINTS,
   ENGINES,
   IDEMPOTENCY,
+  KEYED_HASH,
   LOG,
   METRICS,
   OWN_STORE,
@@ -48,6 +49,8 @@ export const apiModule = new ContainerModule(({ bind }) => {
       personal,
       sessions,
       tokens,
+      keyedHash,
+      seals,
       clock,
       queries,
       { visibility },
@@ -68,7 +71,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         },
       };
       return [
-        ...sessionEndpoints({ sessions, tokens, clock }),
+        ...sessionEndpoints({ sessions, tokens, keyedHash, accessTokens: seals.accessTokens, clock }),
         ...writeSide({
           runner,
           clock,
@@ -103,6 +106,8 @@ export const apiModule = new ContainerModule(({ bind }) => {
       PERSONAL_DATA,
       SESSIONS,
       TOKENS,
+      KEYED_HASH,
+      SEALS,
       CLOCK,
       QUERIES,
       READ_MODELS,

@@ -9,7 +9,7 @@ import { createCheckoutProcess } from '../../commands/processes/checkout-process
 import { createSettlement } from '../../commands/processes/settlement.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
-import { createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
+import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createSeals } from '../crypto/seals.js';
 import { createCommitCodec } from '../event-store/codec.js';
@@ -25,6 +25,7 @@ import {
   CODEC,
   CONFIG,
   EVENT_STORE,
+  KEYED_HASH,
   LOG,
   MASTER_KEY,
   METRICS,
@@ -57,6 +58,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
     [CONFIG],
   );
 
+  bind(KEYED_HASH).toResolvedValue(createKeyedHash, [MASTER_KEY]);
   bind(SEALS).toResolvedValue(createSeals, [MASTER_KEY]);
 
   bind(PERSONAL_DATA).toResolvedValue(

@@ -4,7 +4,6 @@ import type { Session, Sessions } from '../../commands/identity/ports.js';
 import { freshName } from '../engines.js';
 
 const NOW = Date.UTC(2026, 10, 23);
-const LATER = { refreshHash: 'second', expiresAt: NOW + 120_000 };
 
 export function sessionsContract(open: () => Promise<Sessions>): void {
   let sessions: Sessions;
@@ -17,32 +16,43 @@ export function sessionsContract(open: () => Promise<Sessions>): void {
   });
 
   function sessionOf(customerId: string): Session {
-    return { customerId, id: freshName('session'), guest: true, refreshHash: 'first', expiresAt: NOW + 60_000 };
+    return { customerId, id: freshName('session'), guest: true, generation: 0, expiresAt: NOW + 60_000 };
   }
 
-  it('exchanges the refresh token that is good, once', async () => {
-    expect(await sessions.rotate(session, 'first', LATER, NOW)).to.deep.equal({ ...session, ...LATER });
-    expect(await sessions.rotate(session, 'first', { ...LATER, refreshHash: 'third' }, NOW)).to.equal(undefined);
+  const next = (accessToken = 'sealed', generation = 1) => {
+    const refreshed = { at: NOW + 1, accessToken };
+    return { ...session, generation, expiresAt: NOW + 120_000, refreshed };
+  };
+
+  it('finds a session as it was opened, until it expires', async () => {
+    expect(await sessions.find(session, NOW)).to.deep.equal(session);
+    expect(await sessions.find(session, session.expiresAt - 1)).to.deep.equal(session);
+    expect(await sessions.find(session, session.expiresAt)).to.equal(undefined);
+    expect(await sessions.find(sessionOf('customer_x'), NOW)).to.equal(undefined);
   });
 
-  it('lets one of twenty exchanges at once succeed', async () => {
-    const exchanges = Array.from({ length: 20 }, (_, n) =>
-      sessions.rotate(session, 'first', { ...LATER, refreshHash: `next-${n}` }, NOW),
-    );
-    expect((await Promise.all(exchanges)).filter(Boolean)).to.have.length(1);
+  it('refreshes the generation before, once, and keeps what that refresh gave', async () => {
+    expect(await sessions.refresh(next())).to.equal(true);
+    expect(await sessions.find(session, NOW)).to.deep.equal(next());
+    expect(await sessions.refresh(next('another'))).to.equal(false);
+    expect(await sessions.refresh(next('another', 3))).to.equal(false);
+    expect(await sessions.find(session, NOW + 119_999)).to.deep.equal(next());
+    expect(await sessions.refresh(next('later', 2))).to.equal(true);
+    expect(await sessions.find(session, NOW)).to.deep.equal(next('later', 2));
   });
 
-  it('takes the repeat of an exchange whose reply was lost for the same exchange', async () => {
-    await sessions.rotate(session, 'first', LATER, NOW);
-    expect(await sessions.rotate(session, 'first', LATER, NOW)).to.deep.equal({ ...session, ...LATER });
+  it('lets one of twenty refreshes at once succeed', async () => {
+    const refreshes = Array.from({ length: 20 }, (_, n) => sessions.refresh(next(`sealed ${n}`)));
+    const succeeded = (await Promise.all(refreshes)).flatMap((done, n) => (done ? [n] : []));
+    expect(succeeded).to.have.length(1);
+    expect(await sessions.find(session, NOW)).to.deep.equal(next(`sealed ${succeeded[0]}`));
   });
 
-  it('exchanges nothing once the session has expired', async () => {
-    expect(await sessions.rotate(session, 'first', LATER, session.expiresAt)).to.equal(undefined);
-  });
-
-  it('exchanges nothing of a session that never was', async () => {
-    expect(await sessions.rotate(sessionOf('customer_x'), 'first', LATER, NOW)).to.equal(undefined);
+  it('refreshes nothing of a session that never was or has ended', async () => {
+    expect(await sessions.refresh({ ...next(), ...sessionOf('customer_x'), generation: 1 })).to.equal(false);
+    await sessions.end(session);
+    expect(await sessions.refresh(next())).to.equal(false);
+    expect(await sessions.find(session, NOW)).to.equal(undefined);
   });
 
   it('ends one session and leaves the others of the customer', async () => {
@@ -50,8 +60,8 @@ export function sessionsContract(open: () => Promise<Sessions>): void {
     await sessions.open(other);
     await sessions.end(session);
     await sessions.end(session);
-    expect(await sessions.rotate(session, 'first', LATER, NOW)).to.equal(undefined);
-    expect(await sessions.rotate(other, 'first', LATER, NOW)).to.deep.equal({ ...other, ...LATER });
+    expect(await sessions.find(session, NOW)).to.equal(undefined);
+    expect(await sessions.find(other, NOW)).to.deep.equal(other);
   });
 
   it('ends all sessions of a customer and none of another', async () => {
@@ -60,9 +70,7 @@ export function sessionsContract(open: () => Promise<Sessions>): void {
     await sessions.open(other);
     await sessions.open(stranger);
     await sessions.endAll(session.customerId);
-    for (const ended of [session, other]) {
-      expect(await sessions.rotate(ended, 'first', LATER, NOW)).to.equal(undefined);
-    }
-    expect(await sessions.rotate(stranger, 'first', LATER, NOW)).to.deep.equal({ ...stranger, ...LATER });
+    for (const ended of [session, other]) expect(await sessions.find(ended, NOW)).to.equal(undefined);
+    expect(await sessions.find(stranger, NOW)).to.deep.equal(stranger);
   });
 }
