@@ -10,13 +10,14 @@ import {
   type Reply,
 } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
 import { givenFor } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { findOrder, mayAct } from '../lookups/own-orders.js';
+import type { StockPlaces } from '../lookups/stock-places.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
@@ -27,6 +28,9 @@ const requestedLines = z.array(lineUnitsSchema.extend({ reason: returnReasonSche
 
 const receiveBody = z
   .strictObject({
+    location: locationSchema.optional().meta({
+      description: 'Where the goods have arrived; needed where they were sent from several locations',
+    }),
     lines: z
       .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
       .min(1)
@@ -45,6 +49,7 @@ const returnAnswer = z
     lines: requestedLines,
     declineReason: z.string().optional(),
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
+    location: z.string().optional().meta({ description: 'For support alone: where it came back' }),
     refund: moneySchema.optional().meta({
       description:
         'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
@@ -55,11 +60,12 @@ const returnAnswer = z
 export interface ReturnEndpointsDeps {
   runner: CommandRunner;
   settlement: Pick<Settlement, 'attempt'>;
+  places: Pick<StockPlaces, 'open'>;
 }
 
 type ReturnRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): Endpoint[] {
+export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsDeps): Endpoint[] {
   async function request({
     params,
     body,
@@ -74,7 +80,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     const returnId = newId('return');
     const requested: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: body.lines };
     const outcome = await runner.execute(returns, streamOf(returnId), requested, beside(command()));
-    return { ...(await shown(201, outcome, known)), headers: { Location: `/v1/returns/${returnId}` } };
+    return { ...(await shown(201, outcome, known, caller)), headers: { Location: `/v1/returns/${returnId}` } };
   }
 
   async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
@@ -86,11 +92,15 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     }
     const lines = receivedLines(known, body.lines);
     const meta = { ...beside(command()), id: operationCommandId(returnId) };
-    const { state } = await runner.execute(order, streamOf(orderId), { type: 'ReceiveReturn', returnId, lines }, meta);
-    const arrived = unitsAsText(await arrivedWith(returnId, state!, caller));
+    const { location } = body;
+    if (location !== undefined) await openAt(location, orderId, lines, command);
+    const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
+    const { state } = await runner.execute(order, streamOf(orderId), received, meta);
+    const arrived = await arrivedWith(returnId, state!, caller);
+    const told = unitsAsText(arrived.lines);
     // Other units are no second parcel: without a key a parcel cannot be told from a request that is repeated.
-    if (unitsAsText(lines) !== arrived) {
-      const detail = `${returnId} was received, with ${arrived}; request another return for what came later.`;
+    if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {
+      const detail = `${returnId} was received at ${arrived.location}, with ${told}; request another return for what came later.`;
       throw new Problem('conflict', detail);
     }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
@@ -102,21 +112,33 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     returnId: string,
     { unsettled }: Order,
     caller: Caller,
-  ): Promise<readonly ReturnedUnits[]> {
+  ): Promise<{ lines: readonly ReturnedUnits[]; location: string }> {
     const operation = unsettled.find(({ operationId }) => operationId === returnId);
-    return operation?.kind === 'return' ? operation.lines : (await load(returnId, caller)).received!.lines;
+    return operation?.kind === 'return' ? operation : (await load(returnId, caller)).received!;
+  }
+
+  /** Goods may come back to a place where there was never any of them. */
+  async function openAt(
+    location: string,
+    orderId: string,
+    units: readonly ReturnedUnits[],
+    command: ReturnRequest['command'],
+  ): Promise<void> {
+    const { lines } = (await runner.load(order, streamOf(orderId))).state!;
+    const skus = new Set(units.flatMap(({ lineId }) => lines.find(({ id }) => id === lineId)?.sku ?? []));
+    await Promise.all([...skus].map((sku) => places.open({ sku, location }, (part) => beside(command(part)))));
   }
 
   async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
     const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
-    return shown(200, outcome, await findOrder({ runner }, orderId, caller));
+    return shown(200, outcome, await findOrder({ runner }, orderId, caller), caller);
   }
 
   async function read({ params, caller }: Pick<ReturnRequest, 'params' | 'caller'>): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
     const loaded = await runner.load(returns, streamOf(returnId));
-    return shown(200, loaded, await findOrder({ runner }, orderId, caller));
+    return shown(200, loaded, await findOrder({ runner }, orderId, caller), caller);
   }
 
   async function load(id: string, caller: Caller): Promise<Return> {
@@ -129,6 +151,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
     status: number,
     loaded: Loaded<Return | null>,
     { paymentId, currency }: Pick<Order, 'paymentId' | 'currency'>,
+    reader: Caller,
   ): Promise<Reply> {
     const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
     const { state: ledger } = received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
@@ -140,6 +163,7 @@ export function returnEndpoints({ runner, settlement }: ReturnEndpointsDeps): En
       lines,
       ...(declineReason !== undefined && { declineReason }),
       ...(received && { received: received.lines }),
+      ...(received && reader.role === 'support' && { location: received.location }),
       ...(given !== undefined && { refund: { amount: given, currency } }),
     };
     return shows(status, body, streamOf(returnId), loaded);

@@ -10,9 +10,9 @@ import {
 } from '../../domain/fulfilment/shipment.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
-import { type Order, operationCommandId, order, parcelsOf, unitsToSend } from '../../domain/order/order.js';
+import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
 import type { Parcel } from '../../domain/order/parcels.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { findOrder } from '../lookups/own-orders.js';
@@ -38,7 +38,14 @@ const trackingBody = z
 
 const planBody = z
   .strictObject({
-    lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
+    location: locationSchema.optional().meta({
+      description: 'Where it leaves from; needed where what it sends lies at several locations',
+    }),
+    lines: z
+      .array(lineUnitsSchema)
+      .min(1)
+      .optional()
+      .meta({ description: 'Without: all that is not sent yet and lies at the location' }),
     tracking: transport.tracking.optional(),
     carrier: transport.carrier.optional(),
   })
@@ -49,6 +56,7 @@ const shipmentAnswer = z
     id: z.string(),
     orderId: z.string(),
     status: z.enum(SHIPMENT_STATUSES),
+    location: locationSchema.meta({ description: 'Where it leaves from' }),
     lines: z.array(lineUnitsSchema),
     tracking: z.string().optional(),
     carrier: z.string().optional(),
@@ -75,11 +83,12 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId, status } = known;
     if (status !== 'confirmed') throw new Problem('conflict', `${orderId} is ${status}; nothing can be sent.`);
-    const lines = unitsToSend(known, body.lines);
-    if (isRejection(lines)) throw problemOf(lines);
+    const consignment = consignmentOf(known, body.lines, body.location);
+    if (isRejection(consignment)) throw problemOf(consignment);
+    const { location, lines } = consignment;
     const shipmentId = newId('shipment');
     const { tracking, carrier } = body;
-    const planned = { type: 'PlanShipment', shipmentId, orderId, lines, tracking, carrier } as const;
+    const planned = { type: 'PlanShipment', shipmentId, orderId, location, lines, tracking, carrier } as const;
     const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
     return { ...shown(201, outcome, known), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
@@ -101,14 +110,19 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
   }
 
   /** The order behind it, and what has followed. */
-  async function send({ shipmentId, orderId, status, lines }: Shipment, known: Order, request: ShipmentRequest) {
+  async function send(planned: Shipment, known: Order, request: ShipmentRequest) {
     const { requestId, command } = request;
-    if (shipmentStatusOf({ shipmentId, status, lines }, known) === 'cancelled') {
-      throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or sent otherwise.`);
+    const { shipmentId, orderId, location, lines } = planned;
+    if (shipmentStatusOf(planned, known) === 'cancelled') {
+      throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or are sent otherwise.`);
     }
-    if (!known.operationIds.includes(shipmentId)) await checkThere(parcelsOf(known, lines));
+    if (!known.operationIds.includes(shipmentId)) {
+      const consignment = consignmentOf(known, lines, location);
+      if (isRejection(consignment)) throw problemOf(consignment);
+      await checkThere(consignment.parcels);
+    }
     const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
-    const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines } as const;
+    const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
     const { state: sent } = await runner.execute(order, streamOf(orderId), fulfil, meta);
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
     return { sent: sent!, seen };
@@ -221,11 +235,12 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
 }
 
 function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
-  const { shipmentId, orderId, lines, tracking, carrier, dispatchedAt, deliveredAt } = loaded.state!;
+  const { shipmentId, orderId, location, lines, tracking, carrier, dispatchedAt, deliveredAt } = loaded.state!;
   const body = {
     id: shipmentId,
     orderId,
     status: shipmentStatusOf(loaded.state!, known),
+    location,
     lines,
     ...(tracking !== undefined && { tracking }),
     ...(carrier !== undefined && { carrier }),

@@ -1,9 +1,7 @@
 // Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
 import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
-import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
 import {
   availableOf,
@@ -14,6 +12,7 @@ import {
   stockStream,
 } from '../../domain/stock/stock-item.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
+import { createStockPlaces } from '../lookups/stock-places.js';
 import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
@@ -68,17 +67,9 @@ export interface StockEndpointsDeps {
 }
 
 export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpoint[] {
-  /** Whose the SKU is. Its claim knows of a location before there can be stock. */
-  async function ownerAt({ sku, location }: StockKey, command: SkuRequest<unknown>['command']): Promise<string> {
-    const owner = await skuOwners.of(sku);
-    if (!owner) throw new Problem('not_found', `There is no SKU ${sku}; add it to a product first.`);
-    if (!owner.locations.includes(location)) {
-      const stocked = { type: 'StockSkuAt', sku, location } as const;
-      await runner.execute(skuClaim, skuClaimStream(sku), stocked, beside(command(`stock at ${location}`)));
-      await skuOwners.refresh(sku);
-    }
-    return owner.productId;
-  }
+  const places = createStockPlaces({ runner, skuOwners });
+  const ownerAt = (place: StockKey, command: SkuRequest<unknown>['command']): Promise<string> =>
+    places.ownerAt(place, (part) => beside(command(part)));
 
   async function transfer({ params, body, command }: SkuRequest<z.output<typeof transferBody>>): Promise<Reply> {
     const sku = askedId(skuSchema, params.sku);

@@ -13,6 +13,7 @@ import { createPrices } from '../lookups/prices.js';
 import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
+import { createStockPlaces } from '../lookups/stock-places.js';
 import { createUsableCoupons } from '../lookups/usable-coupons.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { PaymentOperations } from '../processes/payment-operations.js';
@@ -76,7 +77,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
     ...orderEndpoints({ runner, checkout, settlement, orders }),
     ...shipmentEndpoints({ runner, settlement }),
-    ...returnEndpoints({ runner, settlement }),
+    ...returnEndpoints({ runner, settlement, places: createStockPlaces({ runner, skuOwners }) }),
     ...paymentEndpoints({ runner, payments }),
   ];
 }

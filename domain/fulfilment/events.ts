@@ -1,7 +1,7 @@
 // What can happen to a shipment and to a return. Every event names the order: read models do not see the stream.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { idSchema } from '../kernel/id.js';
+import { idSchema, locationSchema } from '../kernel/id.js';
 import { amountSchema } from '../kernel/money.js';
 import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema } from '../order/events.js';
 
@@ -20,7 +20,13 @@ const aReturn = { returnId: returnIdSchema, orderId: orderIdSchema };
 export const shipmentEvents = {
   ShipmentPlanned: {
     version: 1,
-    data: z.strictObject({ ...shipment, lines: z.array(lineUnitsSchema).min(1), ...transport }),
+    data: z.strictObject({
+      ...shipment,
+      /** Where it leaves from. */
+      location: locationSchema,
+      lines: z.array(lineUnitsSchema).min(1),
+      ...transport,
+    }),
   },
   /** What holds from now on; a field that is absent is not known any more. */
   ShipmentTrackingChanged: { version: 1, data: z.strictObject({ ...shipment, ...transport }) },
@@ -39,10 +45,15 @@ export const returnEvents = {
   },
   ReturnApproved: { version: 1, data: z.strictObject(aReturn) },
   ReturnDeclined: { version: 1, data: z.strictObject({ ...aReturn, reason: returnReasonSchema }) },
-  /** What came back of it, and what the customer gets for that. */
+  /** What came back of it and where, and what the customer gets for that. */
   ReturnReceived: {
     version: 1,
-    data: z.strictObject({ ...aReturn, lines: z.array(returnedUnitsSchema).min(1), amount: amountSchema }),
+    data: z.strictObject({
+      ...aReturn,
+      lines: z.array(returnedUnitsSchema).min(1),
+      location: locationSchema,
+      amount: amountSchema,
+    }),
   },
 } satisfies EventDefinitions;
 

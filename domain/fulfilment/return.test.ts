@@ -11,7 +11,7 @@ const approve = { type: 'ApproveReturn' } as const;
 const approved: ReturnEvent = { type: 'ReturnApproved', data: ids };
 const decline = { type: 'DeclineReturn', reason: 'worn' } as const;
 const declined: ReturnEvent = { type: 'ReturnDeclined', data: { ...ids, reason: 'worn' } };
-const back = { lines: [{ lineId: '1', quantity: 1, writtenOff: true as const }], amount: 599 };
+const back = { lines: [{ lineId: '1', quantity: 1, writtenOff: true as const }], location: 'york', amount: 599 };
 const receive: ReturnCommand & { type: 'RecordReceived' } = { type: 'RecordReceived', ...back };
 const received: ReturnEvent = { type: 'ReturnReceived', data: { ...ids, ...back } };
 

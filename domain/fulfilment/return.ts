@@ -11,7 +11,7 @@ export type ReturnCommand =
   | { type: 'ApproveReturn' }
   | { type: 'DeclineReturn'; reason: string }
   /** The order has taken the units back. */
-  | { type: 'RecordReceived'; lines: ReturnedUnits[]; amount: number };
+  | { type: 'RecordReceived'; lines: ReturnedUnits[]; location: string; amount: number };
 
 export const RETURN_STATUSES = ['requested', 'approved', 'declined', 'received'] as const;
 
@@ -22,8 +22,8 @@ export interface Return {
   status: (typeof RETURN_STATUSES)[number];
   lines: readonly RequestedUnits[];
   declineReason?: string;
-  /** What came back, and what the customer gets for it, in minor units of the order's currency. */
-  received?: { lines: readonly ReturnedUnits[]; amount: number };
+  /** What came back and where, and what the customer gets for it, in minor units of the order's currency. */
+  received?: { lines: readonly ReturnedUnits[]; location: string; amount: number };
 }
 
 export const returns: Decider<ReturnCommand, Return | null, ReturnEvent> = {
@@ -52,10 +52,10 @@ function decide(command: ReturnCommand, state: Return | null): readonly ReturnEv
       if (status !== 'requested') return refuse('declined');
       return [{ type: 'ReturnDeclined', data: { ...data, reason: command.reason } }];
     case 'RecordReceived': {
-      const { lines, amount } = command;
+      const { lines, location, amount } = command;
       if (status === 'received') return [];
       return status === 'approved'
-        ? [{ type: 'ReturnReceived', data: { ...data, lines, amount } }]
+        ? [{ type: 'ReturnReceived', data: { ...data, lines, location, amount } }]
         : refuse('received; approve it first');
     }
   }
@@ -70,6 +70,10 @@ function evolve(state: Return | null, { type, data }: ReturnEvent): Return {
     case 'ReturnDeclined':
       return { ...state!, status: 'declined', declineReason: data.reason };
     case 'ReturnReceived':
-      return { ...state!, status: 'received', received: { lines: data.lines, amount: data.amount } };
+      return {
+        ...state!,
+        status: 'received',
+        received: { lines: data.lines, location: data.location, amount: data.amount },
+      };
   }
 }

@@ -5,8 +5,9 @@ import { type Shipment, shipment, shipmentStatusOf } from './shipment.js';
 
 const ids = { shipmentId: 'shipment_1', orderId: 'order_7' };
 const lines = [{ lineId: '1', quantity: 2 }];
-const plan = { type: 'PlanShipment', ...ids, lines, tracking: 'RM123' } as const;
-const planned: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, lines, tracking: 'RM123' } };
+const location = 'york';
+const plan = { type: 'PlanShipment', ...ids, location, lines, tracking: 'RM123' } as const;
+const planned: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, location, lines, tracking: 'RM123' } };
 const dispatched: ShipmentEvent = { type: 'ShipmentDispatched', data: ids };
 const delivered: ShipmentEvent = { type: 'ShipmentDelivered', data: ids };
 
@@ -24,15 +25,16 @@ describe('A shipment', () => {
 
   it('shows what it holds, and when it left and arrived', () => {
     const left = given([planned, dispatched]).state;
-    expect(left).to.deep.equal({ ...ids, lines, tracking: 'RM123', status: 'dispatched', dispatchedAt: TEST_NOW });
+    const shown = { ...ids, location, lines, tracking: 'RM123', status: 'dispatched', dispatchedAt: TEST_NOW };
+    expect(left).to.deep.equal(shown);
     const arrived = fold(shipment, left, [delivered], TEST_NOW + 1);
     expect(arrived).to.deep.equal({ ...left, status: 'delivered', deliveredAt: TEST_NOW + 1 });
   });
 
   it('need not be tracked', () => {
-    const untracked: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, lines } };
+    const untracked: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, location, lines } };
     given([])
-      .when({ type: 'PlanShipment', ...ids, lines: [...lines], tracking: undefined })
+      .when({ type: 'PlanShipment', ...ids, location, lines: [...lines], tracking: undefined })
       .then([untracked]);
   });
 
@@ -50,7 +52,7 @@ describe('A shipment', () => {
       .then([{ type: 'ShipmentTrackingChanged', data: { ...ids, carrier: 'Royal Mail' } }]);
     expect(given([planned, changed]).state).to.include({ tracking: 'RM123', carrier: 'Royal Mail' });
     const cleared: ShipmentEvent = { type: 'ShipmentTrackingChanged', data: ids };
-    expect(given([planned, changed, cleared]).state).to.deep.equal({ ...ids, lines, status: 'planned' });
+    expect(given([planned, changed, cleared]).state).to.deep.equal({ ...ids, location, lines, status: 'planned' });
     for (const same of [{}, { tracking: 'RM123' }, { carrier: null }]) {
       given([planned])
         .when({ type: 'ChangeTracking', ...same })
@@ -63,11 +65,16 @@ describe('A shipment', () => {
   });
 
   it('is cancelled if its order has given up any of its units before it left, or sent them otherwise', () => {
-    const mugs = { id: '1', quantity: 3, fulfilled: 0, cancelled: 0 };
-    const cups = { ...mugs, id: '2', quantity: 1 };
+    const mugs = { id: '1', sku: 'MUG', quantity: 3, fulfilled: 0, cancelled: 0 };
+    const cups = { ...mugs, id: '2', sku: 'CUP', quantity: 1 };
+    const parcels = [
+      { sku: 'CUP', location, quantity: 1 },
+      { sku: 'MUG', location, quantity: 3 },
+    ];
     const shown = (order: Partial<Parameters<typeof shipmentStatusOf>[1]>, status: Shipment['status'] = 'planned') => {
       const both = [...lines, { lineId: '2', quantity: 1 }];
-      return shipmentStatusOf({ ...ids, status, lines: both }, { lines: [mugs, cups], operationIds: [], ...order });
+      const arbiter = { lines: [mugs, cups], parcels, operationIds: [], ...order };
+      return shipmentStatusOf({ ...ids, status, location, lines: both }, arbiter);
     };
     const gone = [mugs, { ...cups, cancelled: 1 }];
     expect(shown({})).to.equal('planned');
@@ -76,6 +83,7 @@ describe('A shipment', () => {
     expect(shown({ lines: [{ ...mugs, fulfilled: 1, cancelled: 1 }, cups] })).to.equal('cancelled');
     expect(shown({ lines: [{ ...mugs, fulfilled: 2 }, cups] })).to.equal('cancelled');
     expect(shown({ lines: gone })).to.equal('cancelled');
+    expect(shown({ parcels: parcels.slice(1) })).to.equal('cancelled', 'its cup is sent from elsewhere');
     expect(shown({ lines: gone, operationIds: ['shipment_1'] })).to.equal('planned', 'it has left with them');
     for (const status of ['dispatched', 'delivered'] as const) expect(shown({ lines: gone }, status)).to.equal(status);
   });

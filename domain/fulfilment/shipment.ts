@@ -4,10 +4,11 @@ import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
 import type { LineUnits } from '../order/events.js';
+import { type Parcel, type StockNeed, stockNeeds, unitsAt } from '../order/parcels.js';
 import { type ShipmentEvent, shipmentEvents } from './events.js';
 
 export type ShipmentCommand =
-  | ({ type: 'PlanShipment'; shipmentId: string; orderId: string; lines: LineUnits[] } & Transport)
+  | ({ type: 'PlanShipment'; shipmentId: string; orderId: string; location: string; lines: LineUnits[] } & Transport)
   /** A field that is left out stays, `null` clears it. */
   | { type: 'ChangeTracking'; tracking?: string | null | undefined; carrier?: string | null | undefined }
   /** The order has let the units go. */
@@ -24,6 +25,8 @@ export interface Shipment extends Transport {
   shipmentId: string;
   orderId: string;
   status: 'planned' | 'dispatched' | 'delivered';
+  /** Where it leaves from. */
+  location: string;
   lines: readonly LineUnits[];
   /** Times in ms of the log's clock. */
   dispatchedAt?: number;
@@ -34,19 +37,25 @@ export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'delivered', 'cancell
 
 /** What a shipment's order says of it. `operationIds`: at least those of fulfilments. */
 interface Arbiter {
-  lines: readonly { id: string; quantity: number; fulfilled: number; cancelled: number }[];
+  lines: readonly { id: string; sku: string; quantity: number; fulfilled: number; cancelled: number }[];
+  parcels: readonly Parcel[];
   operationIds: readonly string[];
 }
 
-/** Cancelled follows from the order: units that are not open any more will never be again. */
+/** Cancelled follows from the order: its units are not open any more, or do not lie where it leaves from. */
 export function shipmentStatusOf(
-  { shipmentId, status, lines }: Pick<Shipment, 'shipmentId' | 'status' | 'lines'>,
+  { shipmentId, status, location, lines }: Pick<Shipment, 'shipmentId' | 'status' | 'location' | 'lines'>,
   order: Arbiter,
 ): (typeof SHIPMENT_STATUSES)[number] {
   if (status !== 'planned' || order.operationIds.includes(shipmentId)) return status;
-  const isOpen = ({ lineId, quantity }: LineUnits) =>
-    order.lines.some((line) => line.id === lineId && line.quantity - line.fulfilled - line.cancelled >= quantity);
-  return lines.every(isOpen) ? 'planned' : 'cancelled';
+  const lineOf = ({ lineId }: LineUnits) => order.lines.find(({ id }) => id === lineId);
+  const isOpen = (units: LineUnits) => {
+    const line = lineOf(units);
+    return line !== undefined && line.quantity - line.fulfilled - line.cancelled >= units.quantity;
+  };
+  const needs = stockNeeds(lines.flatMap((units) => ({ sku: lineOf(units)?.sku ?? '', quantity: units.quantity })));
+  const isThere = (need: StockNeed) => unitsAt(order.parcels, { ...need, location }) >= need.quantity;
+  return lines.every(isOpen) && needs.every(isThere) ? 'planned' : 'cancelled';
 }
 
 export const shipment: Decider<ShipmentCommand, Shipment | null, ShipmentEvent> = {

@@ -127,7 +127,7 @@ export const orderEvents = {
       /** What these units are worth, with the shipping if they are the first; and what is still open is worth. */
       amount: amountSchema,
       open: amountSchema,
-      /** Where they leave from; absent where the goods have left and the money is in already. */
+      /** What leaves which location; absent where the goods have left and the money is in already. */
       from: parcels.optional(),
     }),
   },
@@ -138,6 +138,8 @@ export const orderEvents = {
       ...order,
       returnId: operationId,
       lines: z.array(returnedUnitsSchema).min(1),
+      /** Where the goods have arrived. */
+      location: locationSchema,
       amount: amountSchema,
       /** When it happened in the world, if in the past: all that follows from it did then, too. */
       occurredAt: z.iso.datetime().optional(),

@@ -118,7 +118,7 @@ export const orderViewSchema = z
     refunded: moneySchema.meta({ description: 'What the customer has got back' }),
     allocation: z.array(parcelSchema).optional().meta({
       description:
-        'For support alone: where the units are that are still to be sent. A dispatch takes those of a SKU from the first location listed, then from the next',
+        'For support alone: where the units are that are still to be sent. Each shipment leaves from one location',
     }),
     shippingMethod: z.string(),
     shippingAddress: addressSchema.optional().meta({ description: 'Absent once the customer is forgotten' }),
@@ -128,6 +128,7 @@ export const orderViewSchema = z
       z.strictObject({
         id: z.string(),
         status: z.enum(SHIPMENT_STATUSES),
+        location: z.string().optional().meta({ description: 'For support alone: where it leaves from' }),
         lines: z.array(lineUnitsSchema),
         tracking: z.string().optional(),
         carrier: z.string().optional(),

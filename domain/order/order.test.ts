@@ -5,6 +5,7 @@ import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { OrderEvent, OrderLine } from './events.js';
 import {
+  consignmentOf,
   dueWith,
   fulfilmentStatusOf,
   type Order,
@@ -169,6 +170,7 @@ describe('An order', () => {
       coupons: [],
       reservationId: orderId,
       parcels: [cup, mugs(2)],
+      sent: [],
       operationIds: [],
       unsettled: [],
     });
@@ -315,9 +317,7 @@ describe('An order', () => {
         open: 0,
       },
     };
-    given([placed, confirmed])
-      .when({ ...fulfil, settled: true })
-      .then([recorded, completed]);
+    given([placed, confirmed]).when({ type: 'RecordFulfilled', fulfilmentId: 'f2' }).then([recorded, completed]);
     expect(given([placed, confirmed, recorded, completed]).state!.unsettled).to.deep.equal([]);
   });
 
@@ -328,14 +328,24 @@ describe('An order', () => {
       { sku: 'MUG-1', location: 'york', quantity: 1 },
     ];
     const elsewhere = { type: 'OrderConfirmed', data: { orderId, allocation, reservationId: `${orderId}/2` } } as const;
-    const send = (fulfilmentId: string) =>
-      ({ type: 'FulfilOrder', fulfilmentId, lines: [{ lineId: '1', quantity: 1 }] }) as const;
-    const first = order.decide(send('f1'), given([placed, elsewhere]).state, TEST_NOW) as OrderEvent[];
-    const second = order.decide(send('f2'), given([placed, elsewhere, ...first]).state, TEST_NOW) as OrderEvent[];
+    const send = (fulfilmentId: string, location: string, quantity = 1) =>
+      ({ type: 'FulfilOrder', fulfilmentId, location, lines: [{ lineId: '1', quantity }] }) as const;
+    const first = order.decide(send('f1', 'leeds'), given([placed, elsewhere]).state, TEST_NOW) as OrderEvent[];
+    const second = order.decide(
+      send('f2', 'york'),
+      given([placed, elsewhere, ...first]).state,
+      TEST_NOW,
+    ) as OrderEvent[];
     expect([...first, ...second].map(({ data }) => (data as { from?: unknown }).from)).to.deep.equal([
       [allocation[1]],
       [allocation[2]],
     ]);
+    given([placed, elsewhere, ...first])
+      .when(send('f2', 'leeds'))
+      .thenRejected('rule_violated', { locations: ['york'] });
+    given([placed, elsewhere])
+      .when(send('f2', 'york', 2))
+      .thenRejected('rule_violated', { locations: ['leeds', 'york'] });
     expect(given([placed, elsewhere]).state!.reservationId).to.equal(`${orderId}/2`);
     given([])
       .when({ ...place, contents: { ...contents, allocation: allocation.slice(1) } })
@@ -355,18 +365,19 @@ describe('An order', () => {
   it('takes back what was sent, and no more', () => {
     const back = (quantity: number, returnId = 'return_1') =>
       ({ type: 'ReceiveReturn', returnId, lines: [{ lineId: '1', quantity, writtenOff: true }] }) as const;
-    const returned: OrderEvent = {
+    const returned: OrderEvent & { type: 'OrderReturned' } = {
       type: 'OrderReturned',
       data: {
         orderId,
         returnId: 'return_1',
         lines: [{ lineId: '1', quantity: 1, writtenOff: true }],
+        location: 'main',
         amount: 599,
       },
     };
     given([placed, confirmed, oneSent]).when(back(1)).then([returned]);
     const occurredAt = '2011-12-09T12:50:00.000Z';
-    const past: OrderEvent = { type: 'OrderReturned', data: { ...returned.data, occurredAt } };
+    const past: OrderEvent = { ...returned, data: { ...returned.data, occurredAt } };
     given([placed, confirmed, oneSent])
       .when({ ...back(1), occurredAt })
       .then([past]);
@@ -396,22 +407,61 @@ describe('An order', () => {
       .thenRejected('not_found');
   });
 
-  it('takes what comes back to where units of its SKU were sent from', () => {
+  it('sends what lies at one place, and asks which where that are several', () => {
+    const allocation = [
+      { ...cup, location: 'leeds' },
+      { ...mugs(1), location: 'leeds' },
+      { ...mugs(1), location: 'york' },
+    ];
+    const elsewhere: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation } };
+    const { state } = given([placed, elsewhere]);
+    expect(consignmentOf(state!)).to.deep.include({
+      rejected: 'rule_violated',
+      extra: { locations: ['leeds', 'york'] },
+    });
+    expect(consignmentOf(state!, [{ lineId: '2', quantity: 1 }])).to.include({ location: 'leeds' });
+    expect(consignmentOf(state!, undefined, 'leeds')).to.deep.equal({
+      location: 'leeds',
+      lines: [
+        { lineId: '1', quantity: 1 },
+        { lineId: '2', quantity: 1 },
+      ],
+      parcels: [allocation[0], allocation[1]],
+    });
+    expect(consignmentOf(state!, undefined, 'hull')).to.include({ rejected: 'rule_violated' });
+  });
+
+  it('takes what comes back to where it arrives; without a word to the one place that it was sent from', () => {
     const allocation = [
       { ...cup, location: 'leeds' },
       { ...mugs(2), location: 'york' },
     ];
-    const elsewhere: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation } };
-    const sent = order.decide(fulfil, given([placed, elsewhere]).state, TEST_NOW) as OrderEvent[];
+    const history: OrderEvent[] = [placed, { type: 'OrderConfirmed', data: { orderId, allocation } }];
+    for (const location of ['leeds', 'york']) {
+      const { state } = given(history);
+      history.push(
+        ...(order.decide({ type: 'FulfilOrder', fulfilmentId: location, location }, state, TEST_NOW) as OrderEvent[]),
+      );
+    }
+    const receive = { type: 'ReceiveReturn', returnId: 'return_1' } as const;
     const lines = [
       { lineId: '1', quantity: 1 },
       { lineId: '2', quantity: 1 },
     ];
-    const returned: OrderEvent = { type: 'OrderReturned', data: { orderId, returnId: 'return_1', lines, amount: 849 } };
-    expect(given([placed, elsewhere, ...sent, returned]).state!.unsettled.at(-1)).to.deep.include({
+    given(history)
+      .when({ ...receive, lines })
+      .thenRejected('rule_violated', { locations: ['leeds', 'york'] });
+    const backTo = (command: OrderCommand) => {
+      const returned = order.decide(command, given(history).state, TEST_NOW) as OrderEvent[];
+      return given([...history, ...returned]).state!.unsettled.at(-1);
+    };
+    expect(backTo({ ...receive, lines: lines.slice(0, 1) })).to.deep.include({
+      back: [{ sku: 'MUG-1', location: 'york', quantity: 1, writtenOff: false }],
+    });
+    expect(backTo({ ...receive, lines, location: 'hull' })).to.deep.include({
       back: [
-        { sku: 'CUP-1', location: 'leeds', quantity: 1, writtenOff: false },
-        { sku: 'MUG-1', location: 'york', quantity: 1, writtenOff: false },
+        { sku: 'CUP-1', location: 'hull', quantity: 1, writtenOff: false },
+        { sku: 'MUG-1', location: 'hull', quantity: 1, writtenOff: false },
       ],
     });
   });
@@ -533,6 +583,7 @@ describe('An order', () => {
         when: { type: 'RequestCollection', collectionId: 'collection_1' },
       },
       SettleOperation: { given: [placed, confirmed, oneSent], when: { type: 'SettleOperation', operationId: 'f1' } },
+      RecordFulfilled: { given: [placed, confirmed], when: { type: 'RecordFulfilled', fulfilmentId: 'f1' } },
       FulfilOrder: { given: [placed, confirmed], when: { ...fulfil, lines: [{ lineId: '1', quantity: 1 }] } },
     });
   });

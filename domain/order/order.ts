@@ -7,7 +7,16 @@ import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
 import { type LineUnits, type OrderEvent, type orderContents, orderEvents, type ReturnedUnits } from './events.js';
-import { atDefaultLocation, type Parcel, stockNeeds, takenFrom, without } from './parcels.js';
+import {
+  atDefaultLocation,
+  locationsOf,
+  type Parcel,
+  stockNeeds,
+  takenFrom,
+  unitsAt,
+  without,
+  withParcels,
+} from './parcels.js';
 import { shareOf, totalsOf, worthOf } from './worth.js';
 
 /** Longest part of an order's id that is a number people read as it is. */
@@ -30,10 +39,13 @@ export type OrderCommand =
 
 /** Each acts once per id. Without lines: all that is still open. */
 type OperationCommand =
-  /** `settled`: the goods have left and the money is in, nothing has to follow. */
-  | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; settled?: true }
+  /** `location`: where the units leave; needed where they lie at several. */
+  | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; location?: string }
+  /** All of it: the goods have left and the money is in, nothing has to follow. */
+  | { type: 'RecordFulfilled'; fulfilmentId: string }
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
-  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; occurredAt?: string }
+  /** `location`: where the goods arrive; needed where they were sent from several. */
+  | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
   /** Of money that could not be had for what was sent. */
   | { type: 'RequestCollection'; collectionId: string };
 
@@ -54,8 +66,9 @@ export interface Order {
   fulfilledAmount: number;
   coupons: readonly string[];
   reservationId: string;
-  /** Units that are still held for it, by where they are. */
+  /** Units that are still held for it, by where they are; and those that were sent, by where they left. */
   parcels: readonly Parcel[];
+  sent: readonly Parcel[];
   /** Fulfilments, cancellations, returns and collections that there were. */
   operationIds: readonly string[];
   /** What stock and payment have to follow yet, in the order in which it was recorded. */
@@ -84,6 +97,7 @@ export type Operation = { operationId: string; at: number; amount: number } & (
   | {
       kind: 'return';
       lines: readonly ReturnedUnits[];
+      location: string;
       back: readonly (Parcel & { writtenOff: boolean })[];
       /** In the world, if in the past. */
       occurredAt?: string | undefined;
@@ -134,6 +148,9 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
       if (acted(state, command.fulfilmentId)) return [];
       if (held) return reject('conflict', `${orderId} is held; resume it before anything is sent.`);
       return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
+    case 'RecordFulfilled':
+      if (acted(state, command.fulfilmentId)) return [];
+      return status === 'confirmed' ? fulfilled(state, command.fulfilmentId, allOpen(state)) : refuse('fulfilled');
     case 'CancelLines':
       if (acted(state, command.cancellationId) || (status === 'cancelled' && !command.lines)) return [];
       return status === 'confirmed' ? cancelLines(command, state) : refuse('cancelled');
@@ -178,21 +195,19 @@ function place(contents: OrderContents): readonly OrderEvent[] | Rejection {
 }
 
 function fulfil(
-  { fulfilmentId, lines, settled }: Extract<OrderCommand, { type: 'FulfilOrder' }>,
+  { fulfilmentId, lines, location }: Extract<OrderCommand, { type: 'FulfilOrder' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
+  const consignment = consignmentOf(state, lines, location);
+  if (isRejection(consignment)) return consignment;
+  return fulfilled(state, fulfilmentId, consignment.lines, consignment.parcels);
+}
+
+function fulfilled(state: Order, fulfilmentId: string, lines: LineUnits[], from?: Parcel[]): readonly OrderEvent[] {
   const { orderId } = state;
-  const units = unitsToSend(state, lines);
-  if (isRejection(units)) return units;
-  const after = disposedOf(state, 'fulfilled', units);
-  const data = {
-    orderId,
-    fulfilmentId,
-    lines: units,
-    amount: after.fulfilledAmount - state.fulfilledAmount,
-    open: openWorth(after),
-    ...(!settled && { from: parcelsOf(state, units) }),
-  };
+  const after = disposedOf(state, 'fulfilled', lines);
+  const amount = after.fulfilledAmount - state.fulfilledAmount;
+  const data = { orderId, fulfilmentId, lines, amount, open: openWorth(after), ...(from && { from }) };
   return [
     { type: 'OrderFulfilled', data },
     ...(isOpen(after) ? [] : [{ type: 'OrderCompleted', data: { orderId } } as const]),
@@ -204,7 +219,7 @@ function cancelLines(
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const { orderId } = state;
-  const units = unitsToSend(state, lines);
+  const units = unitsToDispose(state, lines);
   if (isRejection(units)) return units;
   const after = disposedOf(state, 'cancelled', units);
   const cancelled: OrderEvent = {
@@ -225,11 +240,13 @@ function cancelLines(
 }
 
 function receiveReturn(
-  { returnId, lines, occurredAt }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
+  { returnId, lines, location, occurredAt }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
   const units = unitsToReturn(state, lines);
   if (isRejection(units)) return units;
+  const arrived = location ?? arrivalOf(state, units);
+  if (typeof arrived !== 'string') return arrived;
   const amount = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
     lineId,
@@ -237,7 +254,8 @@ function receiveReturn(
     ...(writtenOff && { writtenOff }),
   }));
   const past = occurredAt !== undefined && { occurredAt };
-  return [{ type: 'OrderReturned', data: { orderId: state.orderId, returnId, lines: received, amount, ...past } }];
+  const data = { orderId: state.orderId, returnId, lines: received, location: arrived, amount, ...past };
+  return [{ type: 'OrderReturned', data }];
 }
 
 function settle(operationId: string, state: Order): readonly OrderEvent[] | Rejection {
@@ -263,13 +281,69 @@ export function dueWith(state: Order, operationId?: string): { kept: number; ope
   return { kept, open };
 }
 
+/** What leaves one location together. */
+export interface Consignment {
+  location: string;
+  lines: LineUnits[];
+  parcels: Parcel[];
+}
+
+/**
+ * What a shipment from a location consists of: the lines that are asked for, or all that is open and lies there. Without a
+ * location the one where everything lies that is asked for; staff have to say which where that are several.
+ */
+export function consignmentOf(state: Order, asked?: readonly LineUnits[], location?: string): Consignment | Rejection {
+  const units = unitsToDispose(state, asked);
+  if (isRejection(units)) return units;
+  const places = locationsOf(state.parcels, skusOf(state, units));
+  const [from = places[0], ...others] = location === undefined ? places : [location];
+  if (from === undefined) return reject('conflict', `Nothing is held for what is open of ${state.orderId}.`);
+  if (others.length > 0) {
+    const detail = `What is asked for of ${state.orderId} lies at ${places.join(' and ')}; name the location of this shipment.`;
+    return reject('rule_violated', detail, { locations: places });
+  }
+  const lines = asked ? units : unitsLyingAt(state, units, from);
+  const parcels = stockNeeds(skusOf(state, lines)).map((need) => ({ ...need, location: from }));
+  for (const parcel of parcels) {
+    const there = unitsAt(state.parcels, parcel);
+    if (there >= parcel.quantity) continue;
+    const detail = `${from} has ${there} units of ${parcel.sku} for ${state.orderId}, not ${parcel.quantity}; send the others from where they lie.`;
+    return reject('rule_violated', detail, { locations: places });
+  }
+  if (lines.length === 0) {
+    const detail = `Nothing of ${state.orderId} lies at ${from}; it lies at ${places.join(' and ')}.`;
+    return reject('rule_violated', detail, { locations: places });
+  }
+  return { location: from, lines, parcels };
+}
+
+/** As many units of each line as the location has, the first lines first. */
+function unitsLyingAt(state: Order, units: readonly LineUnits[], location: string): LineUnits[] {
+  const left = new Map(state.parcels.flatMap((one) => (one.location === location ? [[one.sku, one.quantity]] : [])));
+  return units.flatMap(({ lineId, quantity: open }) => {
+    const { sku } = lineOf(state, lineId);
+    const there = left.get(sku) ?? 0;
+    const quantity = Math.min(open, there);
+    left.set(sku, there - quantity);
+    return quantity > 0 ? [{ lineId, quantity }] : [];
+  });
+}
+
+/** Where goods are taken to have arrived if nobody says so: where they left, if that was one place. */
+function arrivalOf(state: Order, units: readonly LineUnits[]): string | Rejection {
+  const places = locationsOf(state.sent, skusOf(state, units));
+  if (places.length === 1) return places[0]!;
+  const detail = `The units of ${state.orderId} were sent from ${places.join(' and ')}; name the location where they arrive.`;
+  return reject('rule_violated', detail, { locations: places });
+}
+
 /** Those asked for, or all that are open: they can be sent or cancelled. */
-export function unitsToSend(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
+function unitsToDispose(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
   return asked ? unitsAsked(state, asked, openOf, 'open') : allOpen(state);
 }
 
 /** Where these units would be taken from now. */
-export function parcelsOf(state: Order, units: readonly LineUnits[]): Parcel[] {
+function parcelsOf(state: Order, units: readonly LineUnits[]): Parcel[] {
   return takenFrom(state.parcels, skusOf(state, units));
 }
 
@@ -344,7 +418,8 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return { ...known, held: false };
     case 'OrderFulfilled': {
       const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount, open } = data;
-      const after = { ...disposedOf(known, 'fulfilled', lines), parcels: without(known.parcels, from) };
+      const moved = { parcels: without(known.parcels, from), sent: withParcels(known.sent, from) };
+      const after = { ...disposedOf(known, 'fulfilled', lines), ...moved };
       return data.from
         ? recorded(after, { kind: 'fulfilment', operationId, at, from, amount, open })
         : recorded(after, operationId);
@@ -356,11 +431,11 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return recorded(after, { kind: 'cancellation', operationId, at, from, amount, open: openWorth(after), whole });
     }
     case 'OrderReturned': {
-      const { returnId: operationId, lines, amount, occurredAt } = data;
-      const back = stockOfReturn(known, lines);
+      const { returnId: operationId, lines, location, amount, occurredAt } = data;
+      const back = stockOfReturn(known, lines, location);
       return recorded(
         { ...known, lines: lines.reduce(withReturned, known.lines) },
-        { kind: 'return', operationId, at, lines, back, amount, occurredAt },
+        { kind: 'return', operationId, at, lines, location, back, amount, occurredAt },
       );
     }
     case 'CollectionRequested':
@@ -397,6 +472,7 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     coupons: coupons.map(({ code }) => code),
     reservationId: orderId,
     parcels: allocation ?? atDefaultLocation(lines),
+    sent: [],
     operationIds: [],
     unsettled: [],
   };
@@ -420,14 +496,11 @@ function withReturned(lines: readonly LineState[], { lineId, quantity }: LineUni
   );
 }
 
-/** What came back, summed by SKU for the place that its units are taken from, apart from what cannot be sold again. */
-function stockOfReturn(state: Order, lines: readonly ReturnedUnits[]): (Parcel & { writtenOff: boolean })[] {
+/** What came back, summed by SKU, apart from what cannot be sold again. */
+function stockOfReturn(state: Order, lines: readonly ReturnedUnits[], location: string) {
   return [false, true].flatMap((writtenOff) => {
     const units = lines.filter((line) => (line.writtenOff ?? false) === writtenOff);
-    return stockNeeds(skusOf(state, units)).map(({ sku, quantity }) => {
-      const { location } = state.parcels.find((parcel) => parcel.sku === sku)!;
-      return { sku, location, quantity, writtenOff };
-    });
+    return stockNeeds(skusOf(state, units)).map((need) => ({ ...need, location, writtenOff }));
   });
 }
 

@@ -1,5 +1,6 @@
 // Where an order's units come from: summed per SKU and location, because a reservation is one per order, SKU and location.
 import { DEFAULT_LOCATION } from '../kernel/id.js';
+import { sum } from '../kernel/money.js';
 
 export interface StockNeed {
   sku: string;
@@ -33,12 +34,33 @@ export function takenFrom(parcels: readonly Parcel[], lines: readonly StockNeed[
   });
 }
 
-/** What is left; a place where nothing is left stays, as the place that units may come back to. */
+/** What is left of them. */
 export function without(parcels: readonly Parcel[], taken: readonly Parcel[]): Parcel[] {
   const gone = new Map(taken.map(({ sku, location, quantity }) => [`${sku}@${location}`, quantity]));
-  return parcels.map(({ sku, location, quantity }) => ({
-    sku,
-    location,
-    quantity: quantity - (gone.get(`${sku}@${location}`) ?? 0),
-  }));
+  return parcels.flatMap(({ sku, location, quantity }) => {
+    const left = quantity - (gone.get(`${sku}@${location}`) ?? 0);
+    return left > 0 ? [{ sku, location, quantity: left }] : [];
+  });
+}
+
+/** These and those, summed for each SKU and location. */
+export function withParcels(parcels: readonly Parcel[], more: readonly Parcel[]): Parcel[] {
+  const all = parcels.map((parcel) => ({ ...parcel }));
+  for (const parcel of more) {
+    const known = all.find(({ sku, location }) => sku === parcel.sku && location === parcel.location);
+    if (known) known.quantity += parcel.quantity;
+    else all.push({ ...parcel });
+  }
+  return all;
+}
+
+/** Units of a SKU at a location. */
+export function unitsAt(parcels: readonly Parcel[], { sku, location }: { sku: string; location: string }): number {
+  return sum(parcels.map((one) => (one.sku === sku && one.location === location ? one.quantity : 0)));
+}
+
+/** The locations that hold any of these SKUs, by name. */
+export function locationsOf(parcels: readonly Parcel[], needs: readonly { sku: string }[]): string[] {
+  const skus = new Set(needs.map(({ sku }) => sku));
+  return [...new Set(parcels.flatMap(({ sku, location }) => (skus.has(sku) ? [location] : [])))].sort();
 }

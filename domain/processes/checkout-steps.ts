@@ -172,7 +172,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
       toOrder(
         'settle',
         { type: 'ConfirmOrder' },
-        { type: 'FulfilOrder', fulfilmentId: keyOfOperation('dispatch'), settled: true },
+        { type: 'RecordFulfilled', fulfilmentId: keyOfOperation('dispatch') },
       ),
 
     /** First: it is the order that says whether it is given up, or another worker has confirmed it meanwhile. */

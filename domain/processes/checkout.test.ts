@@ -309,7 +309,7 @@ describe('A checkout', () => {
         ],
         settle: [
           ['order#7', { type: 'ConfirmOrder' }],
-          ['order#7', { type: 'FulfilOrder', fulfilmentId: 'checkout_7/dispatch', settled: true }],
+          ['order#7', { type: 'RecordFulfilled', fulfilmentId: 'checkout_7/dispatch' }],
         ],
       },
       outcome: completed,

@@ -259,7 +259,7 @@ describe('The settlement of a return', () => {
         'stock#MUG@main',
         { type: 'ReturnStock', sku: 'MUG', location: 'main', movementId: 'return_1', quantity: 1, writtenOff: false },
       ],
-      ['return#1', { type: 'RecordReceived', lines: mug, amount: 500 }],
+      ['return#1', { type: 'RecordReceived', lines: mug, location: 'main', amount: 500 }],
       refundOf('return_1', 500, 'return'),
     ]);
   });

@@ -191,8 +191,8 @@ function restock({ operationId, back }: Of<'return'>): SettlementStep {
   return { aggregate: 'stock', commands };
 }
 
-function receive({ operationId, lines, amount }: Of<'return'>): SettlementStep {
-  const command: ReturnCommand = { type: 'RecordReceived', lines: [...lines], amount };
+function receive({ operationId, lines, location, amount }: Of<'return'>): SettlementStep {
+  const command: ReturnCommand = { type: 'RecordReceived', lines: [...lines], location, amount };
   return { aggregate: 'return', commands: [issued(operationId, streamOf(operationId), command)] };
 }
 

@@ -494,6 +494,7 @@ describe('Stock', () => {
 
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(stockItem, {
+      OpenStockItem: { given: [], when: { type: 'OpenStockItem', ...item } },
       ReceiveStock: { given: [], when: { ...receive, type: 'ReceiveStock', quantity: 5 } },
       AdjustStock: { given: [], when: { type: 'AdjustStock', ...item, movementId: 'a', delta: 1, reason: 'found' } },
       CountStock: { given: [], when: { type: 'CountStock', ...item, movementId: 'c', quantity: 3, expected: 0 } },

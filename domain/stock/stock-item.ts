@@ -28,6 +28,8 @@ type Opening = StockKey & { productId: string };
 type Movement = Opening & { movementId: string };
 
 export type StockCommand =
+  /** Before anything is known to lie there, so that something can come back to it. */
+  | ({ type: 'OpenStockItem' } & Opening)
   | ({ type: 'ReceiveStock'; quantity: number; reason?: string } & Movement)
   | ({ type: 'AdjustStock'; delta: number; reason: string } & Movement)
   | ({ type: 'CountStock'; quantity: number; expected?: number } & Movement)
@@ -99,6 +101,8 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
   const { sku, location } = command;
   const key = { sku, location };
   switch (command.type) {
+    case 'OpenStockItem':
+      return opening(command, item).opened;
     case 'ReceiveStock': {
       const { movementId, quantity, reason } = command;
       const why = reason === undefined ? {} : { reason };

@@ -76,6 +76,7 @@ type Counter = 'fulfilled' | 'cancelled' | 'returned';
 interface ShipmentPart {
   id: string;
   status: 'planned' | 'dispatched' | 'delivered';
+  location: string;
   lines: readonly LineUnits[];
   tracking?: string | undefined;
   carrier?: string | undefined;
@@ -148,7 +149,10 @@ export function orderView({
     shippingMethod: shipping.method,
     shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({
       ...shipment,
-      status: shipmentStatusOf({ ...shipment, shipmentId: shipment.id, lines }, { lines: part.lines, operationIds }),
+      status: shipmentStatusOf(
+        { ...shipment, shipmentId: shipment.id, lines },
+        { lines: part.lines, parcels: part.parcels, operationIds },
+      ),
       lines: [...lines],
     })),
     returns: sentBack.map(({ timeline, lines, received, ...one }) => {
@@ -253,9 +257,11 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     DisputeOpened: paid('payment_disputed', amountOf),
     DisputeClosed: paid('dispute_closed'),
 
-    ShipmentPlanned: shipped(({ data: { shipmentId: id, lines, tracking, carrier }, occurredAt: plannedAt }) => {
-      return { id, status: 'planned', lines, tracking, carrier, plannedAt };
-    }),
+    ShipmentPlanned: shipped(
+      ({ data: { shipmentId: id, location, lines, tracking, carrier }, occurredAt: plannedAt }) => {
+        return { id, status: 'planned', location, lines, tracking, carrier, plannedAt };
+      },
+    ),
     ShipmentTrackingChanged: shipped(({ data: { tracking, carrier } }) => ({ tracking, carrier })),
     ShipmentDispatched: shipped(({ occurredAt: dispatchedAt }) => ({ status: 'dispatched', dispatchedAt })),
     ShipmentDelivered: shipped(({ occurredAt: deliveredAt }) => ({ status: 'delivered', deliveredAt })),
@@ -336,8 +342,8 @@ function disposed(counter: 'fulfilled' | 'cancelled') {
     const { from, lines } = event.data;
     const skus = new Map(before.lines!.map(({ id, sku }) => [id, sku]));
     const units = lines.map(({ lineId, quantity }) => ({ sku: skus.get(lineId)!, quantity }));
-    const left = without(before.parcels!, from ?? takenFrom(before.parcels!, units));
-    return { ...counted(counter)(before, event), parcels: left.filter(({ quantity }) => quantity > 0) };
+    const parcels = without(before.parcels!, from ?? takenFrom(before.parcels!, units));
+    return { ...counted(counter)(before, event), parcels };
   };
 }
 

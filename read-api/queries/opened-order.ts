@@ -6,7 +6,7 @@ import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(
-  { shippingAddress, email, nextAction, heldReason, allocation, ...rest }: SealedOrderView,
+  { shippingAddress, email, nextAction, heldReason, allocation, shipments, ...rest }: SealedOrderView,
   personal: Pick<PersonalData, 'open'>,
   reader?: Pick<Caller, 'role'>,
 ): Promise<OrderView> {
@@ -20,12 +20,14 @@ export async function openedOrder(
     open(email),
     open(nextAction?.clientSecret),
   ]);
+  const isSupport = reader?.role === 'support';
   return {
     ...rest,
+    shipments: isSupport ? shipments : shipments.map(({ location, ...shipment }) => shipment),
     ...(address && { shippingAddress: address }),
     ...(mail && { email: mail }),
     ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
-    ...(reader?.role === 'support' && {
+    ...(isSupport && {
       ...(heldReason !== undefined && { heldReason }),
       ...(allocation && { allocation }),
     }),

@@ -59,9 +59,23 @@ const STORIES = {
     /** Tries again with this card when told why it failed. */
     again: fc.option(fc.constantFrom<Card>('visa', 'mastercard'), { nil: undefined }),
   }),
-  send: fc.record({ story: fc.constant('send' as const), which, units: fc.nat(2), clicks: fc.constantFrom(1, 2) }),
+  send: fc.record({
+    story: fc.constant('send' as const),
+    which,
+    units: fc.nat(2),
+    /** Where it leaves from, if it has to be said. */
+    from: location,
+    clicks: fc.constantFrom(1, 2),
+  }),
   cancel: fc.record({ story: fc.constant('cancel' as const), which, units: fc.nat(2) }),
-  sendBack: fc.record({ story: fc.constant('sendBack' as const), which, units: few, writeOff: fc.boolean() }),
+  sendBack: fc.record({
+    story: fc.constant('sendBack' as const),
+    which,
+    units: few,
+    writeOff: fc.boolean(),
+    /** Where it arrives; without a word where it left, if that was one place. */
+    to: fc.option(location, { nil: undefined }),
+  }),
   refund: fc.record({ story: fc.constant('refund' as const), which, percent: fc.integer({ min: 1, max: 100 }) }),
   resume: fc.record({ story: fc.constant('resume' as const), which }),
   collect: fc.record({ story: fc.constant('collect' as const), which }),
@@ -300,7 +314,10 @@ async function send(story: StoryOf<'send'>, world: World): Promise<void> {
   if (!found) return;
   const units = unitsOf(story, found, ({ quantity, fulfilled, cancelled }) => quantity - fulfilled - cancelled);
   const body = units ? { lines: units } : {};
-  const shipmentId = idIn(await world.ask(`post /v1/orders/${found.orderId}/shipments`, { caller: SUPPORT, body }));
+  const plan = (body: object) => world.ask(`post /v1/orders/${found.orderId}/shipments`, { caller: SUPPORT, body });
+  let planned = await plan(body);
+  if ('problem' in planned && planned.problem.extra?.locations) planned = await plan({ ...body, location: story.from });
+  const shipmentId = idIn(planned);
   if (!shipmentId) return;
   const clicks = Array.from({ length: story.clicks }, () =>
     world.ask(`post /v1/shipments/${shipmentId}/dispatch`, { caller: SUPPORT }),
@@ -326,7 +343,8 @@ async function sendBack(story: StoryOf<'sendBack'>, world: World): Promise<void>
   if (!returnId) return;
   await world.ask(`post /v1/returns/${returnId}/approve`, { caller });
   const received = units.map((line) => ({ ...line, writeOff: story.writeOff }));
-  await world.ask(`post /v1/returns/${returnId}/receive`, { caller, body: { lines: received } });
+  const body = { lines: received, ...(story.to !== undefined && { location: story.to }) };
+  await world.ask(`post /v1/returns/${returnId}/receive`, { caller, body });
 }
 
 async function refund({ percent, ...story }: StoryOf<'refund'>, world: World): Promise<void> {

@@ -132,6 +132,7 @@ describe('An import of invoices', () => {
         returnId: 'return_C536377-536375',
         orderId: 'order_536375',
         lines: [{ lineId: '1', quantity: 1 }],
+        location: 'main',
         amount: 295,
       },
       {
@@ -142,6 +143,7 @@ describe('An import of invoices', () => {
           { lineId: '1', quantity: 1 },
           { lineId: '1', quantity: 1 },
         ],
+        location: 'main',
         amount: 1020,
       },
     ]);
