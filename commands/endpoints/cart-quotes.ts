@@ -1,5 +1,5 @@
-// What a cart costs now, by the tables of the shop, what its products are and where it goes. Its unit prices are its own.
-import type { Cart } from '../../domain/cart/cart.js';
+// What a cart costs now: by the prices of today, the tables of the shop, what its products are and where it goes.
+import type { Cart, CartLine } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
@@ -15,9 +15,17 @@ import type { Prices } from '../lookups/prices.js';
 
 type Costing = Pick<Cart, 'currency' | 'lines' | 'coupons' | 'shippingAddress' | 'shippingMethod'>;
 
+/** A line of a cart as of today. */
+export interface PresentLine extends CartLine {
+  /** The unit price that the customer has taken, where today's is another. */
+  was?: number;
+  /** It is not sold now: it has the price that the customer has taken, and costs nothing. */
+  unavailable?: true;
+}
+
 export interface CartQuotes {
-  /** With the address as its owner may read it. */
-  of(cart: Costing): Promise<{ quote: Quote; address?: Address }>;
+  /** Of the lines that are sold; all lines beside it, and the address as its owner may read it. */
+  of(cart: Costing): Promise<{ quote: Quote; lines: readonly PresentLine[]; address?: Address }>;
   shippingOptions(cart: Costing): Promise<ShippingOption[]>;
 }
 
@@ -29,35 +37,38 @@ export interface CartQuotesDeps {
 }
 
 export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuotesDeps): CartQuotes {
-  async function requestFor({ shippingAddress, ...cart }: Costing): Promise<QuoteRequest & { address?: Address }> {
+  async function requestFor({ shippingAddress, ...cart }: Costing) {
     const [lines, tables, address] = await Promise.all([
       asSoldNow(cart),
       tariffs.current(),
       shippingAddress && personal.open<Address>(shippingAddress),
     ]);
-    return { ...cart, ...tables, lines, now: clock(), ...(address && !isForgotten(address) && { address }) };
+    const known = address && !isForgotten(address) && { address };
+    const sold = lines.filter(({ unavailable }) => !unavailable);
+    const request: QuoteRequest & { address?: Address } = { ...cart, ...tables, lines: sold, now: clock(), ...known };
+    return { request, lines };
   }
 
-  /** Taxed and weighed as what is sold now; what is not sold any more, as it was when it came into the cart. */
-  async function asSoldNow({ lines, currency }: Pick<Costing, 'lines' | 'currency'>): Promise<Cart['lines']> {
+  async function asSoldNow({ lines, currency }: Pick<Costing, 'lines' | 'currency'>): Promise<PresentLine[]> {
     const offers = await prices.of(
       lines.map(({ sku }) => sku),
       currency,
     );
     return lines.map((line) => {
       const offer = offers.get(line.sku);
-      if (!offer) return line;
-      const { id, sku, title, quantity, unitPrice } = line;
-      return { ...offer, id, sku, title, quantity, unitPrice };
+      if (!offer) return { ...line, unavailable: true };
+      const { id, sku, title, quantity, unitPrice: was } = line;
+      const unitPrice = offer.unitPrice.amount;
+      return { ...offer, id, sku, title, quantity, unitPrice, ...(was !== unitPrice && { was }) };
     });
   }
 
   return {
     async of(cart) {
-      const request = await requestFor(cart);
+      const { request, lines } = await requestFor(cart);
       const { address } = request;
-      return { quote: quoteOf(request), ...(address && { address }) };
+      return { quote: quoteOf(request), lines, ...(address && { address }) };
     },
-    shippingOptions: async (cart) => shippingOptions(await requestFor(cart)),
+    shippingOptions: async (cart) => shippingOptions((await requestFor(cart)).request),
   };
 }

@@ -4,12 +4,12 @@ import { CART_STATUSES, type Cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
-import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
-import { couponCodeSchema, orderIdSchema } from '../../domain/order/events.js';
+import { currencySchema, type Money, moneySchema } from '../../domain/kernel/money.js';
+import { couponCodeSchema, type OrderLine, orderIdSchema } from '../../domain/order/events.js';
 import { totalsOf } from '../../domain/order/worth.js';
 import { COUPON_OBSTACLES } from '../../domain/pricing/quote.js';
 import { SHIPPING_OBSTACLES } from '../../domain/tariffs/shipping-table.js';
-import type { CartQuotes } from './cart-quotes.js';
+import type { CartQuotes, PresentLine } from './cart-quotes.js';
 
 export const cartAnswer = z
   .strictObject({
@@ -22,7 +22,20 @@ export const cartAnswer = z
         sku: skuSchema,
         title: z.string(),
         quantity: z.int(),
-        unitPrice: moneySchema,
+        unitPrice: moneySchema.meta({ description: "Today's, until the cart is submitted" }),
+        was: moneySchema.optional().meta({
+          description:
+            'The unit price that the customer has taken, where it is another now. Absent once they have taken the ' +
+            'present one: by changing the line, or by a checkout',
+        }),
+        unavailable: z
+          .literal(true)
+          .optional()
+          .meta({
+            description:
+              'It is not sold now: `unitPrice` is what it was, `total` is 0, and the checkout is refused until the line is ' +
+              'removed',
+          }),
         total: moneySchema.meta({ description: 'Before discount and tax' }),
         discount: moneySchema.optional(),
         tax: moneySchema.optional(),
@@ -70,7 +83,7 @@ export const cartAnswer = z
   .meta({ id: 'Cart' });
 
 export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Promise<z.output<typeof cartAnswer>> {
-  const { quote, address } = await quotes.of(cart);
+  const { quote, lines, address } = await quotes.of(cart);
   const { submission } = cart;
   const cost = submission ? { ...submission, ...totalsOf(submission) } : quote;
   const money = (amount: number) => ({ amount, currency: cart.currency });
@@ -78,19 +91,15 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     id: cart.cartId,
     status: cart.status,
     currency: cart.currency,
-    lines: cart.lines.map(({ id, sku, title, quantity, unitPrice }, index) => {
-      const { total, discount, tax } = cost.lines[index]!;
-      return {
-        id,
-        sku,
-        title,
-        quantity,
-        unitPrice: money(unitPrice),
-        total: money(total),
-        ...(discount !== undefined && { discount: money(discount) }),
-        ...(tax !== undefined && { tax: money(tax) }),
-      };
-    }),
+    lines: submission
+      ? cart.lines.map((line, index) => viewOfLine(line, submission.lines[index], money))
+      : lines.map((line) =>
+          viewOfLine(
+            line,
+            quote.lines.find(({ id }) => id === line.id),
+            money,
+          ),
+        ),
     coupons: (cost.coupons ?? []).map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
     ...(address && { shippingAddress: address }),
     ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
@@ -103,5 +112,24 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     tax: money(cost.tax),
     includedTax: money(cost.includedTax ?? 0),
     total: money(cost.total),
+  };
+}
+
+function viewOfLine(
+  { id, sku, title, quantity, unitPrice, was, unavailable }: PresentLine,
+  { total, discount, tax }: Pick<OrderLine, 'total' | 'discount' | 'tax'> = { total: 0 },
+  money: (amount: number) => Money,
+) {
+  return {
+    id,
+    sku,
+    title,
+    quantity,
+    unitPrice: money(unitPrice),
+    ...(was !== undefined && { was: money(was) }),
+    ...(unavailable && { unavailable }),
+    total: money(total),
+    ...(discount !== undefined && { discount: money(discount) }),
+    ...(tax !== undefined && { tax: money(tax) }),
   };
 }

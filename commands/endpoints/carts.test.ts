@@ -64,6 +64,116 @@ describe('The endpoints of carts', () => {
     expect((await call(`delete ${line}`)).body.lines).to.deep.equal([]);
   });
 
+  describe('whose prices change', () => {
+    const price = (sku: string, amount: number) =>
+      shop.call(`put /v1/products/product_${sku}/variants/${sku}/prices`, {
+        caller: KEEPER,
+        body: { prices: [GBP(amount)] },
+      });
+    const checkout = (id: string, body: object = {}) =>
+      call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa', ...body });
+    const shown = async (id: string) => (await call(`get /v1/carts/${id}`)).body;
+
+    it('show the prices of today, and what was taken until the new ones are', async () => {
+      const id = await fill(shop, { MUG: 2, CUP: 1 });
+      await price('MUG', 700);
+      const changed = await shown(id);
+      expect(changed.lines[0]).to.deep.include({ unitPrice: GBP(700), was: GBP(500), total: GBP(1400) });
+      expect(changed.lines[1]).to.not.have.property('was');
+      expect(changed).to.deep.include({ subtotal: GBP(1750), total: GBP(1750) });
+      const { extra } = await problemOf(checkout(id), 'price_changed');
+      expect(extra.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(700) }]);
+      expect(await shown(id)).to.deep.equal(changed);
+      const cup = changed.lines[1].id;
+      expect((await call(`patch /v1/carts/${id}/lines/${cup}`, { quantity: 2 })).body.lines[0].was).to.deep.equal(
+        GBP(500),
+      );
+      expect((await checkout(id, { acceptPrices: true })).body.total).to.deep.equal(GBP(2100));
+    });
+
+    it('are taken by whoever changes the line, to the same number of units too', async () => {
+      for (const take of [
+        (id: string, line: string) => call(`patch /v1/carts/${id}/lines/${line}`, { quantity: 3 }),
+        (id: string, line: string) => call(`patch /v1/carts/${id}/lines/${line}`, { quantity: 2 }),
+        (id: string) => call(`post /v1/carts/${id}/lines`, { sku: 'MUG', quantity: 1 }),
+      ]) {
+        await price('MUG', 500);
+        const id = await fill(shop, { MUG: 2 });
+        await price('MUG', 450);
+        const before = (await shown(id)).lines[0];
+        expect(before).to.deep.include({ unitPrice: GBP(450), was: GBP(500) });
+        const { lines, total } = (await take(id, before.id)).body;
+        expect(lines[0]).to.deep.include({ unitPrice: GBP(450) });
+        expect(lines[0]).to.not.have.property('was');
+        expect((await checkout(id)).body.total).to.deep.equal(total);
+      }
+    });
+
+    it('are taken by a checkout that goes through, though its payment is declined', async () => {
+      const id = await fill(shop, { MUG: 2 });
+      await price('MUG', 450);
+      const declined = { acceptPrices: true, paymentMethod: 'pm_card_visa_chargeDeclined' };
+      await problemOf(checkout(id, declined), 'payment_declined');
+      expect((await shown(id)).lines[0]).to.not.have.property('was');
+      expect((await checkout(id)).status).to.equal(201);
+    });
+
+    it('show what is not sold any more as unavailable, and go on without it', async () => {
+      const id = await fill(shop, { MUG: 2, CUP: 1 });
+      await shop.call('post /v1/products/product_MUG/discontinue', { caller: KEEPER });
+      const { lines, subtotal, total } = await shown(id);
+      expect(lines[0]).to.deep.include({ sku: 'MUG', unavailable: true, unitPrice: GBP(500), total: GBP(0) });
+      expect(lines[1]).to.not.have.property('unavailable');
+      expect({ subtotal, total }).to.deep.equal({ subtotal: GBP(350), total: GBP(350) });
+      expect((await problemOf(checkout(id), 'rule_violated')).message).to.include(`remove line ${lines[0].id}`);
+      expect((await call(`patch /v1/carts/${id}/lines/${lines[0].id}`, { quantity: 1 })).status).to.equal(200);
+      await call(`delete /v1/carts/${id}/lines/${lines[0].id}`);
+      expect((await checkout(id)).body.total).to.deep.equal(GBP(350));
+    });
+
+    it('always cost what is shown, and show what was taken last, whatever happens to them', async () => {
+      const skus = ['MUG', 'CUP'] as const;
+      const step = fc.oneof(
+        fc.record({ what: fc.constant('price' as const), sku: fc.constantFrom(...skus), amount: fc.nat({ max: 3 }) }),
+        fc.record({ what: fc.constant('change' as const), sku: fc.constantFrom(...skus), amount: fc.nat({ max: 3 }) }),
+        fc.record({ what: fc.constantFrom('publish', 'unpublish'), sku: fc.constantFrom(...skus) }),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
+          shop = createShop();
+          const now: Record<string, number> = { MUG: 500, CUP: 350 };
+          const taken = { ...now };
+          const sold: Record<string, boolean> = { MUG: true, CUP: true };
+          for (const sku of skus) await sell(shop, sku, now[sku]!);
+          const id = await fill(shop, { MUG: 1, CUP: 1 });
+          for (const { sku, ...one } of steps) {
+            if (!('amount' in one)) {
+              await shop.call(`post /v1/products/product_${sku}/${one.what}`, { caller: KEEPER });
+              sold[sku] = one.what === 'publish';
+            } else if (one.what === 'price') {
+              now[sku] = 300 + one.amount;
+              await price(sku, now[sku]);
+            } else {
+              const line = (await shown(id)).lines.find((each: { sku: string }) => each.sku === sku);
+              await call(`patch /v1/carts/${id}/lines/${line.id}`, { quantity: one.amount + 1 });
+              if (sold[sku]) taken[sku] = now[sku]!;
+            }
+          }
+          const { lines, total } = await shown(id);
+          for (const { sku, quantity, unitPrice, was, unavailable, total } of lines) {
+            expect(unavailable ?? false).to.equal(!sold[sku]);
+            expect(unitPrice).to.deep.equal(GBP(sold[sku] ? now[sku]! : taken[sku]!));
+            expect(was).to.deep.equal(sold[sku] && now[sku] !== taken[sku] ? GBP(taken[sku]!) : undefined);
+            expect(total).to.deep.equal(GBP(sold[sku] ? quantity * now[sku]! : 0));
+          }
+          const sum = lines.reduce((all: number, line: { total: { amount: number } }) => all + line.total.amount, 0);
+          expect(total).to.deep.equal(GBP(sum));
+        }),
+        { numRuns: 50 },
+      );
+    });
+  });
+
   it('show nobody the cart of somebody else', async () => {
     const id = await fill(shop, { MUG: 1 });
     await problemOf(call(`get /v1/carts/${id}`, undefined, BOB), 'not_found');

@@ -78,6 +78,20 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     return answer(200, stream, await runner.execute(cart, stream, added, command()));
   }
 
+  /** The line at the price of today, which the customer was shown. */
+  async function changeLine(
+    request: EndpointRequest<z.output<typeof lineParams>, unknown, z.output<typeof quantityBody>>,
+  ): Promise<Reply> {
+    const { lineId, id } = request.params;
+    const { stream, currency } = await ownCarts.find(id, request.caller);
+    const skuIn = ({ state }: Loaded<Cart | null>) => state?.lines.find((line) => line.id === lineId)?.sku;
+    // The SKU of a line never changes: what is known here may be old.
+    const known = skuIn(await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY }));
+    const sku = known ?? skuIn(await runner.load(cart, stream));
+    const unitPrice = sku === undefined ? undefined : (await prices.of([sku], currency)).get(sku)?.unitPrice.amount;
+    return execute(request, { type: 'ChangeCartLineQuantity', lineId, ...request.body, unitPrice });
+  }
+
   async function setAddress(
     request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof addressSchema>>,
   ): Promise<Reply> {
@@ -165,8 +179,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: lineParams,
       body: quantityBody,
       answers: { 200: cartAnswer },
-      handle: (request) =>
-        execute(request, { type: 'ChangeCartLineQuantity', lineId: request.params.lineId, ...request.body }),
+      handle: changeLine,
     }),
     endpoint({
       method: 'delete',

@@ -4,7 +4,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
-import { amountSchema, moneySchema, sum } from '../../domain/kernel/money.js';
+import { amountSchema, currencySchema, moneySchema, sum } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import { reasonSchema } from '../../domain/payment/events.js';
 import {
@@ -33,6 +33,10 @@ const refundAmount = z
   .union([someAmount, moneySchema.extend({ amount: someAmount })])
   .meta({ description: 'In the currency of the payment: as money, or its minor units alone', example: 500 });
 
+/** ISO 4217's code for no currency: of a payment for which nothing was ever asked. */
+const NO_CURRENCY = 'XXX';
+const paidSchema = moneySchema.extend({ currency: z.union([currencySchema, z.literal(NO_CURRENCY)]) });
+
 const refundAnswer = z
   .strictObject({
     id: text,
@@ -49,10 +53,10 @@ const paymentAnswer = z
     id: text,
     orderId: text,
     status: z.enum(PAYMENT_STATUSES),
-    held: moneySchema.meta({ description: 'Authorised, and can still be captured' }),
-    captured: moneySchema,
-    refunded: moneySchema,
-    refundable: moneySchema.meta({ description: 'captured − refunds asked for or made − disputes' }),
+    held: paidSchema.meta({ description: 'Authorised, and can still be captured' }),
+    captured: paidSchema,
+    refunded: paidSchema,
+    refundable: paidSchema.meta({ description: 'captured − refunds asked for or made − disputes' }),
     authorisations: z.array(
       z.strictObject({
         id: text,
@@ -185,7 +189,7 @@ function refundView(state: Payment, parts: readonly Refund[]): z.output<typeof r
 
 /** A payment that was voided before anything was asked has no currency, and no amounts but 0. */
 function moneyOf({ authorisation }: Payment) {
-  const currency = authorisation?.currency ?? 'XXX';
+  const currency = authorisation?.currency ?? NO_CURRENCY;
   return (amount: number) => ({ amount, currency });
 }
 

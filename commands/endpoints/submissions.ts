@@ -7,10 +7,9 @@ import { orderLines } from '../../domain/order/order-lines.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import type { Availability } from '../lookups/availability.js';
 import type { OrderNumbers } from '../lookups/order-numbers.js';
-import type { Prices } from '../lookups/prices.js';
 import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { UsableCoupons } from '../lookups/usable-coupons.js';
-import type { CartQuotes } from './cart-quotes.js';
+import type { CartQuotes, PresentLine } from './cart-quotes.js';
 
 export type Priced = Omit<
   Extract<CartCommand, { type: 'SubmitCart' }>,
@@ -31,7 +30,6 @@ export interface Submissions {
 }
 
 export interface SubmissionsDeps {
-  prices: Prices;
   availability: Pick<Availability, 'allocationOf'>;
   coupons: Pick<UsableCoupons, 'check'>;
   quotes: Pick<CartQuotes, 'of'>;
@@ -40,19 +38,19 @@ export interface SubmissionsDeps {
 }
 
 export function createSubmissions(deps: SubmissionsDeps): Submissions {
-  const { prices, availability, coupons, quotes, numbers, settings } = deps;
+  const { availability, coupons, quotes, numbers, settings } = deps;
   return {
     async of(cart, agreement) {
       const { currency, customerId } = cart;
-      const [lines, allocation] = await Promise.all([
-        presentLines(cart),
+      const [{ quote, lines, address }, allocation] = await Promise.all([
+        quotes.of(cart),
         availability.allocationOf(cart.lines),
         coupons.check(cart.coupons, customerId),
       ]);
-      const { quote, address } = await quotes.of({ ...cart, lines });
       await settings.refuseLeft({ currency, country: address?.country });
+      refuseUnavailable(lines, currency);
       refuseUnsent(quote);
-      refuseUnseen(cart, lines, { amount: quote.total, currency }, agreement);
+      refuseUnseen(lines, { amount: quote.total, currency }, agreement);
       const redeemed = quote.coupons.filter(({ amount }) => amount > 0);
       return {
         number: await numbers.next(),
@@ -64,18 +62,13 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       };
     },
   };
+}
 
-  async function presentLines({ lines, currency }: Cart): Promise<Cart['lines']> {
-    const offers = await prices.of(
-      lines.map(({ sku }) => sku),
-      currency,
-    );
-    return lines.map((line) => {
-      const offer = offers.get(line.sku);
-      if (offer) return { ...line, unitPrice: offer.unitPrice.amount };
-      throw new Problem('rule_violated', `${line.sku} is not sold in ${currency} now; remove line ${line.id}.`);
-    });
-  }
+/** Throws `rule_violated` if a line is not sold now. */
+function refuseUnavailable(lines: readonly PresentLine[], currency: string): void {
+  const gone = lines.find(({ unavailable }) => unavailable);
+  if (!gone) return;
+  throw new Problem('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
 }
 
 /** Throws `rule_violated` if the chosen method does not send the cart. */
@@ -86,11 +79,11 @@ export function refuseUnsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>
 }
 
 /** A lower total is taken silently. */
-function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPrices, total: was }: Agreement): void {
+function refuseUnseen(lines: readonly PresentLine[], now: Money, { acceptPrices, total: was }: Agreement): void {
   if (was && was.currency !== now.currency) {
     throw invalidField('/total/currency', `is ${was.currency}, but the cart is in ${now.currency}`);
   }
-  const changes = acceptPrices ? [] : changesOf(cart, present);
+  const changes = acceptPrices ? [] : changesOf(lines, now.currency);
   const isMore = was !== undefined && now.amount > was.amount;
   if (changes.length === 0 && !isMore) return;
   const told =
@@ -100,10 +93,9 @@ function refuseUnseen(cart: Cart, present: Cart['lines'], now: Money, { acceptPr
   throw new Problem('price_changed', detail, { changes, total: { ...(was && { was }), now } });
 }
 
-function changesOf({ lines, currency }: Cart, present: Cart['lines']) {
-  return lines.flatMap(({ sku, unitPrice }, index) => {
-    const now = present[index]!.unitPrice;
-    if (now === unitPrice) return [];
-    return [{ sku, was: { amount: unitPrice, currency }, now: { amount: now, currency } }];
+function changesOf(lines: readonly PresentLine[], currency: string) {
+  return lines.flatMap(({ sku, was, unitPrice }) => {
+    if (was === undefined) return [];
+    return [{ sku, was: { amount: was, currency }, now: { amount: unitPrice, currency } }];
   });
 }

@@ -65,7 +65,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const coupons = createUsableCoupons({ runner, clock });
   const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });
-  const submissions = createSubmissions({ prices, availability, coupons, quotes, numbers, settings });
+  const submissions = createSubmissions({ availability, coupons, quotes, numbers, settings });
   return [
     ...productEndpoints({ runner, skuOwners, settings }),
     ...stockEndpoints({ runner, skuOwners }),

@@ -174,6 +174,38 @@ describe('A cart', () => {
     given([created, added, removed]).when(change).thenRejected('not_found');
   });
 
+  it('has a line at the price of the day on which the customer changed it', () => {
+    const taken = (quantity: number, unitPrice: number, additionId?: string): CartEvent => ({
+      type: 'CartLineQuantityChanged',
+      data: { lineId: 'line_1', quantity, ...(additionId && { additionId }), unitPrice },
+    });
+    given([created, added])
+      .when({ ...change, unitPrice: 700 })
+      .then([taken(5, 700)]);
+    given([created, added])
+      .when({ ...change, quantity: 2, unitPrice: 700 })
+      .then([taken(2, 700)]);
+    given([created, added])
+      .when({ ...change, quantity: 2, unitPrice: 599 })
+      .then([]);
+    given([created, added])
+      .when({ ...add, lineId: 'line_2', unitPrice: { amount: 700, currency: 'GBP' } })
+      .then([taken(4, 700, 'line_2')]);
+    expect(given([created, added, taken(5, 700)]).state?.lines[0]).to.include({ quantity: 5, unitPrice: 700 });
+    expect(given([created, added, taken(5, 700), changed(4)]).state?.lines[0]).to.include({
+      quantity: 4,
+      unitPrice: 700,
+    });
+  });
+
+  it('is not submitted for more than one commit holds', () => {
+    const cart = [created, addressSet, methodChosen];
+    const allocation = Array.from({ length: 3_000 }, () => ({ sku: 'x'.repeat(64), location: 'main', quantity: 1 }));
+    given([...cart, added])
+      .when({ ...submit, allocation })
+      .thenRejected('too_large');
+  });
+
   it('loses the line that is removed, and no other', () => {
     const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
     expect(given([created, added, cup, removed]).state?.lines.map(({ sku }) => sku)).to.deep.equal(['CUP-1']);

@@ -8,6 +8,7 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import type { Shipping } from '../order/events.js';
+import { refusalOfSize } from '../order/order-lines.js';
 import {
   CART_IDLE_MS,
   type CartEvent,
@@ -23,7 +24,8 @@ export type CartCommand =
   | { type: 'CreateCart'; cartId: string; customerId: string; currency: string }
   /** All but the quantity comes from the catalogue. A SKU that is in the cart already is added to its line. */
   | ({ type: 'AddCartLine'; unitPrice: Money } & Omit<CartLineData, 'unitPrice'>)
-  | { type: 'ChangeCartLineQuantity'; lineId: string; quantity: number }
+  /** With today's price, in minor units, which the customer takes by the change; without it where it is not sold now. */
+  | { type: 'ChangeCartLineQuantity'; lineId: string; quantity: number; unitPrice?: number | undefined }
   | { type: 'RemoveCartLine'; lineId: string }
   | { type: 'SetShippingAddress'; address: Personal<Address> }
   | { type: 'ChooseShippingMethod'; method: string }
@@ -51,7 +53,7 @@ export interface Cart {
   customerId: string;
   currency: string;
   status: (typeof CART_STATUSES)[number];
-  /** Unit prices in minor units of the cart's currency. */
+  /** Unit prices in minor units of the cart's currency, as the customer has taken them: today's may be others. */
   lines: readonly CartLine[];
   /** Ids under which something was added in the retry horizon, and when, in ms; each adds once. */
   additions: readonly { id: string; at: number }[];
@@ -114,10 +116,11 @@ function change(command: Change, state: Cart): readonly CartEvent[] | Rejection 
     case 'AddCartLine':
       return addLine(command, state);
     case 'ChangeCartLineQuantity': {
-      const { lineId, quantity } = command;
+      const { lineId, quantity, unitPrice } = command;
       const line = lines.find(({ id }) => id === lineId);
       if (!line) return reject('not_found', `${cartId} has no line ${lineId}.`);
-      return line.quantity === quantity ? [] : changeQuantity(lineId, quantity);
+      const isSame = line.quantity === quantity && line.unitPrice === (unitPrice ?? line.unitPrice);
+      return isSame ? [] : changeLine(line, quantity, unitPrice);
     }
     case 'RemoveCartLine': {
       const { lineId } = command;
@@ -164,16 +167,23 @@ function addLine(
     return reject('rule_violated', `The cart is in ${currency}, the price of ${sku} in ${unitPrice.currency}.`);
   }
   const known = lines.find((other) => other.sku === sku);
-  if (known) return changeQuantity(known.id, known.quantity + quantity, lineId);
+  if (known) return changeLine(known, known.quantity + quantity, unitPrice.amount, lineId);
   if (lines.length >= MAX_CART_LINES) return reject('rule_violated', `A cart has at most ${MAX_CART_LINES} lines.`);
   return [{ type: 'CartLineAdded', data: { ...line, unitPrice: unitPrice.amount } }];
 }
 
-function changeQuantity(lineId: string, quantity: number, additionId?: string): readonly CartEvent[] | Rejection {
+function changeLine(
+  line: CartLine,
+  quantity: number,
+  unitPrice: number | undefined,
+  additionId?: string,
+): readonly CartEvent[] | Rejection {
   if (quantity > MAX_LINE_QUANTITY) {
     return reject('rule_violated', `A line has at most ${MAX_LINE_QUANTITY} units, not ${quantity}.`);
   }
-  return [{ type: 'CartLineQuantityChanged', data: { lineId, quantity, ...(additionId && { additionId }) } }];
+  const taken = unitPrice !== undefined && unitPrice !== line.unitPrice && { unitPrice };
+  const data = { lineId: line.id, quantity, ...(additionId && { additionId }), ...taken };
+  return [{ type: 'CartLineQuantityChanged', data }];
 }
 
 function submit(
@@ -190,6 +200,8 @@ function submit(
     priced.lines.length === lines.length &&
     priced.lines.every(({ sku, quantity }, index) => sku === lines[index]!.sku && quantity === lines[index]!.quantity);
   if (!fits) return reject('conflict', `${cartId} has changed meanwhile; look into it and check out again.`);
+  const tooLarge = refusalOfSize(priced);
+  if (tooLarge) return tooLarge;
   const orderId = orderIdOf(cartId, attempts + 1);
   return [{ type: 'CartSubmitted', data: { cartId, customerId, orderId, ...priced, shipping } }];
 }
@@ -269,8 +281,10 @@ function changed(known: Cart, { type, data }: ChangeEvent, at: number): Cart {
       return remember({ ...known, lines: [...lines, { id: lineId, ...line }] }, [lineId], at);
     }
     case 'CartLineQuantityChanged': {
-      const { lineId, quantity, additionId } = data;
-      const after = lines.map((line) => (line.id === lineId ? { ...line, quantity } : line));
+      const { lineId, quantity, additionId, unitPrice } = data;
+      const after = lines.map((line) => {
+        return line.id === lineId ? { ...line, quantity, unitPrice: unitPrice ?? line.unitPrice } : line;
+      });
       return remember({ ...known, lines: after }, additionId ? [additionId] : [], at);
     }
     case 'CartLineRemoved':

@@ -53,10 +53,18 @@ export const cartEvents = {
     data: z.strictObject({ ...cart, customerId: customerIdSchema, currency: currencySchema }),
   },
   CartLineAdded: { version: 1, data: cartLineSchema },
-  /** `additionId`: the line id under which the SKU was added once more, where that is the cause. */
+  /**
+   * `additionId`: the line id under which the SKU was added once more, where that is the cause. `unitPrice`: the price of
+   * the day where it had changed; whoever changes a line takes it.
+   */
   CartLineQuantityChanged: {
     version: 1,
-    data: z.strictObject({ lineId: lineIdSchema, quantity: lineQuantitySchema, additionId: lineIdSchema.optional() }),
+    data: z.strictObject({
+      lineId: lineIdSchema,
+      quantity: lineQuantitySchema,
+      additionId: lineIdSchema.optional(),
+      unitPrice: unitPriceSchema.optional(),
+    }),
   },
   CartLineRemoved: { version: 1, data: z.strictObject({ lineId: lineIdSchema }) },
   ShippingAddressSet: {

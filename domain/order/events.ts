@@ -11,7 +11,7 @@ export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
 export const paymentIdSchema = idSchema('payment');
 
-/** One line of an order; at most 200 bytes of JSON, see `orderLines`. Ids are `1`, `2`, `3` … */
+/** One line of an order. Ids are `1`, `2`, `3` … All lines together fit one commit, see `MAX_ORDER_BYTES`. */
 export const orderLineSchema = z.strictObject({
   id: z.string().min(1).max(5),
   sku: skuSchema,

@@ -11,6 +11,7 @@ import type { Cart } from '../cart/cart.js';
 import type { Decider } from '../kernel/decider.js';
 import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
+import { refusalOfSize } from '../order/order-lines.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
 import { type Payment, toldDeclineCode } from '../payment/ledger.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
@@ -172,6 +173,8 @@ function decide(command: CheckoutCommand, state: Checkout | null): readonly Chec
   if (command.type === 'StartCheckout') {
     if (state) return [];
     const { order } = command;
+    const tooLarge = refusalOfSize(order);
+    if (tooLarge) return tooLarge;
     const checkoutId = checkoutIdOf(order.orderId);
     return [{ type: 'CheckoutStarted', data: { ...order, checkoutId } }];
   }
