@@ -24,6 +24,7 @@ describe('The events of the shop', () => {
       ShippingAddressSet: ['address'],
       CartSubmitted: ['email'],
       OrderPlaced: ['email', 'shippingAddress'],
+      OrderAddressChanged: ['shippingAddress'],
       PaymentActionRequired: ['clientSecret'],
       CheckoutStarted: ['email', 'shippingAddress'],
     });

@@ -145,6 +145,12 @@ export const orderEvents = {
       occurredAt: z.iso.datetime().optional(),
     }),
   },
+  /** It is sent to this address instead. Its amounts stay as they are. */
+  OrderAddressChanged: {
+    version: 1,
+    data: z.strictObject({ ...order, customerId: customerIdSchema, shippingAddress: personal(addressSchema) }),
+    personal: { subject: orderPersonal.subject, fields: ['shippingAddress'] },
+  },
   /** What was sent and could not be captured is asked for again. */
   CollectionRequested: { version: 1, data: z.strictObject({ ...order, collectionId: operationId }) },
   /** Stock and payment have followed this fulfilment, cancellation, return or collection. */

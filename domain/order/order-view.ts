@@ -19,6 +19,7 @@ export const ORDER_STEPS = [
   'payment_authorised',
   'payment_declined',
   'confirmed',
+  'address_changed',
   'payment_lapsed',
   'held',
   'resumed',

@@ -52,6 +52,9 @@ const rejected: OrderEvent = {
   data: { orderId, reason: 'out_of_stock', detail: 'Not enough of MUG-1.' },
 };
 const cancelled: OrderEvent = { type: 'OrderCancelled', data: { orderId, reason: 'changed my mind' } };
+const shippingAddress = { name: 'Ada', line1: '1 New Street', city: 'Leeds', postcode: 'LS1 1AA', country: 'GB' };
+const moveIt = { type: 'ChangeShippingAddress', shippingAddress } as const;
+const moved: OrderEvent = { type: 'OrderAddressChanged', data: { orderId, customerId: 'customer_1', shippingAddress } };
 const mugs = (quantity: number) => ({ sku: 'MUG-1', location: 'main', quantity });
 const cup = { sku: 'CUP-1', location: 'main', quantity: 1 };
 /** One mug, and the shipping; a mug and the cup are left. */
@@ -570,6 +573,7 @@ describe('An order', () => {
       CancelOrder: { given: [placed], when: cancel },
       CancelLines: { given: [placed, confirmed], when: cancelLines },
       HoldOrder: { given: [placed, confirmed], when: { type: 'HoldOrder', reason: 'payment_failed' } },
+      ChangeShippingAddress: { given: [placed, confirmed], when: moveIt },
       ResumeOrder: {
         given: [placed, confirmed, { type: 'OrderHeld', data: { orderId, reason: 'payment_failed' } }],
         when: { type: 'ResumeOrder' },
@@ -586,6 +590,21 @@ describe('An order', () => {
       RecordFulfilled: { given: [placed, confirmed], when: { type: 'RecordFulfilled', fulfilmentId: 'f1' } },
       FulfilOrder: { given: [placed, confirmed], when: { ...fulfil, lines: [{ lineId: '1', quantity: 1 }] } },
     });
+  });
+
+  it('goes to another address as long as nothing of it was sent, and it is not given up', () => {
+    const { given } = decider(order);
+    for (const history of [[placed], [placed, confirmed]]) given(history).when(moveIt).then([moved]);
+    expect(given([placed, confirmed, moved]).state).to.deep.include({ status: 'confirmed', shippingAddress });
+    for (const history of [
+      [placed, rejected],
+      [placed, cancelled],
+      [placed, confirmed, oneSent],
+      [placed, confirmed, oneSent, restSent],
+    ]) {
+      given(history).when(moveIt).thenRejected('conflict');
+    }
+    given([]).when(moveIt).thenRejected('not_found');
   });
 
   it('adds up: Σ lines + shipping + tax − discount = total', () => {

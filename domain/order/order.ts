@@ -2,10 +2,13 @@
 // fulfilled + cancelled ≤ ordered and returned ≤ fulfilled, and what each unit is worth is told once, so that the amounts
 // add up to the total. Stock and payment follow: an operation is unsettled until they have.
 import type { z } from 'zod';
+import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
 import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
+import { sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
+import type { Personal } from '../kernel/personal.js';
 import { type LineUnits, type OrderEvent, type orderContents, orderEvents, type ReturnedUnits } from './events.js';
 import {
   atDefaultLocation,
@@ -34,6 +37,8 @@ export type OrderCommand =
   | { type: 'CancelOrder'; reason: string }
   | { type: 'HoldOrder'; reason: string }
   | { type: 'ResumeOrder' }
+  /** For as long as nothing was sent. */
+  | { type: 'ChangeShippingAddress'; shippingAddress: Personal<Address> }
   | OperationCommand
   | { type: 'SettleOperation'; operationId: string };
 
@@ -65,6 +70,9 @@ export interface Order {
   /** What all fulfilments are worth. */
   fulfilledAmount: number;
   coupons: readonly string[];
+  /** The cart that it was made of; an imported order has none. */
+  cartId?: string;
+  shippingAddress?: Personal<Address>;
   reservationId: string;
   /** Units that are still held for it, by where they are; and those that were sent, by where they left. */
   parcels: readonly Parcel[];
@@ -144,6 +152,14 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
       return held ? [] : [{ type: 'OrderHeld', data: { orderId, reason: command.reason } }];
     case 'ResumeOrder':
       return held ? [{ type: 'OrderResumed', data: { orderId } }] : [];
+    case 'ChangeShippingAddress': {
+      const { shippingAddress } = command;
+      if (status !== 'placed' && status !== 'confirmed') return refuse('sent elsewhere');
+      if (isFulfilled(state)) return reject('conflict', `Some of ${orderId} was sent; its address no longer changes.`);
+      if (sameJson(shippingAddress, state.shippingAddress)) return [];
+      const { customerId } = state;
+      return [{ type: 'OrderAddressChanged', data: { orderId, customerId, shippingAddress } }];
+    }
     case 'FulfilOrder':
       if (acted(state, command.fulfilmentId)) return [];
       if (held) return reject('conflict', `${orderId} is held; resume it before anything is sent.`);
@@ -416,6 +432,8 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return { ...known, held: true };
     case 'OrderResumed':
       return { ...known, held: false };
+    case 'OrderAddressChanged':
+      return { ...known, shippingAddress: data.shippingAddress };
     case 'OrderFulfilled': {
       const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount, open } = data;
       const moved = { parcels: without(known.parcels, from), sent: withParcels(known.sent, from) };
@@ -449,6 +467,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
 
 function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Order {
   const { orderId, customerId, paymentId, currency, lines, shipping, taxIncluded, coupons = [], allocation } = data;
+  const { cartId, shippingAddress } = data;
   return {
     orderId,
     customerId,
@@ -470,6 +489,8 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     shippingOpen: worthOf(shipping, taxIncluded),
     fulfilledAmount: 0,
     coupons: coupons.map(({ code }) => code),
+    ...(cartId !== undefined && { cartId }),
+    ...(shippingAddress && { shippingAddress }),
     reservationId: orderId,
     parcels: allocation ?? atDefaultLocation(lines),
     sent: [],

@@ -219,6 +219,10 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     OrderExpired: becomes('expired'),
     OrderCancelled: endsFor('cancelled'),
     OrderCompleted: becomes('completed'),
+    OrderAddressChanged: happens<EventOf<'OrderAddressChanged'>>(
+      'address_changed',
+      (_, { data: { shippingAddress } }) => ({ shippingAddress }),
+    ),
     OrderHeld: happens<EventOf<'OrderHeld'>>('held', (_, { data: { reason } }) => ({ heldReason: reason })),
     OrderResumed: happens('resumed', () => ({ heldReason: undefined })),
     OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
