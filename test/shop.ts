@@ -15,6 +15,8 @@ import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { orderLines } from '../domain/order/order-lines.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
+import { createEmailKey } from '../infra/crypto/email-key.js';
+import { createKeyedHash } from '../infra/crypto/master-key.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
 import { rememberOwnCommits } from '../infra/event-store/own-commits.js';
@@ -88,6 +90,7 @@ export function createShop({
         settlement,
         payments,
         provider: 'test',
+        emailKeyOf: createEmailKey(createKeyedHash(Buffer.alloc(32))),
         settings: createCurrentSettings({ runner, clock }),
         ...caches,
       }),

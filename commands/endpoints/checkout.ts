@@ -1,6 +1,7 @@
 // Turning a cart into an order, at the prices of this moment.
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
+import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
 import { moneySchema } from '../../domain/kernel/money.js';
@@ -18,7 +19,7 @@ const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw'
 
 const checkoutBody = z.strictObject({
   paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
-  email: z.email().max(254).optional().meta({ example: 'ada@example.com' }),
+  email: emailSchema.optional().meta({ example: 'ada@example.com' }),
   acceptPrices: z
     .boolean()
     .default(false)
@@ -44,10 +45,11 @@ export interface CheckoutEndpointDeps {
   orders: OrderReader;
   /** Who is asked for the money. */
   provider: PaymentProviderName;
+  emailKeyOf: EmailKeyOf;
 }
 
 export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
-  const { runner, ownCarts, submissions, availability, process, orders, provider } = deps;
+  const { runner, ownCarts, submissions, availability, process, orders, provider, emailKeyOf } = deps;
 
   async function handle(request: CheckoutRequest): Promise<Reply> {
     const { params, caller, requestId, command } = request;
@@ -97,7 +99,8 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     if (loaded.state!.status === 'submitted') return submitted(loaded);
     const { paymentMethod, email, ...agreement } = body;
     const priced = await submissions.of(loaded.state!, agreement);
-    const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...(email && { email }) } as const;
+    const contact = email === undefined ? {} : { email, emailKey: emailKeyOf(email) };
+    const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
     // What was priced is what is bought: also an address that changed meanwhile would change the tax.
     const meta = { expectedVersion: loaded.position.version, ...command() };
     try {

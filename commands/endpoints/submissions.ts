@@ -13,7 +13,7 @@ import type { CartQuotes, PresentLine } from './cart-quotes.js';
 
 export type Priced = Omit<
   Extract<CartCommand, { type: 'SubmitCart' }>,
-  'type' | 'provider' | 'paymentMethod' | 'email'
+  'type' | 'provider' | 'paymentMethod' | 'email' | 'emailKey'
 >;
 
 /** What the customer agrees to. */

@@ -1,5 +1,6 @@
 // The write side over HTTP: every command endpoint of the shop, with the look-ups that they share.
 import type { Clock } from '../../domain/kernel/clock.js';
+import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
@@ -48,14 +49,15 @@ export interface WriteSideDeps {
   payments: PaymentOperations;
   /** Who is asked for the money. */
   provider: PaymentProviderName;
+  emailKeyOf: EmailKeyOf;
   settings: CurrentSettings;
   /** How many carts and SKUs are remembered; each look-up has a number of its own. */
   cacheSize?: number;
 }
 
 export function writeSide(deps: WriteSideDeps): Endpoint[] {
-  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, orders, provider, settings } = deps;
-  const { checkout, settlement, payments, cacheSize } = deps;
+  const { runner, clock, personal, tokens, skuOwners, allocator, currentCarts, orders, settings } = deps;
+  const { checkout, settlement, payments, provider, emailKeyOf, cacheSize } = deps;
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const ownCarts = createOwnCarts({ runner, ...caches });
   const guestCarts = createGuestCarts({ runner });
@@ -74,7 +76,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...shopEndpoints({ runner, settings }),
     ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
     ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings }),
-    checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider }),
+    checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider, emailKeyOf }),
     ...orderEndpoints({ runner, checkout, settlement, orders }),
     ...shipmentEndpoints({ runner, settlement }),
     ...returnEndpoints({ runner, settlement, places: createStockPlaces({ runner, skuOwners }) }),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { couponTermsSchema } from '../coupon/events.js';
 import { addressSchema } from '../kernel/address.js';
+import { emailKeySchema, emailSchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
@@ -93,7 +94,8 @@ export const cartEvents = {
       allocation: z.array(parcelSchema).optional(),
       provider: providerSchema,
       paymentMethod: paymentMethodSchema,
-      email: personal(z.email().max(254)).optional(),
+      email: personal(emailSchema).optional(),
+      emailKey: emailKeySchema.optional(),
     }),
     personal: { subject: (data: { customerId: string }) => data.customerId, fields: ['email'] },
   },

@@ -1,6 +1,7 @@
 // What can happen to an order. Every event names the order: read models do not see the stream.
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
+import { emailKeySchema, emailSchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
@@ -55,7 +56,9 @@ export const orderContents = {
   number: z.string().min(1).max(100).optional(),
   /** Where each SKU is taken from; without it everything from the default location. */
   allocation: z.array(parcelSchema).optional(),
-  email: personal(z.email().max(254)).optional(),
+  email: personal(emailSchema).optional(),
+  /** Keyed hash of the e-mail address. */
+  emailKey: emailKeySchema.optional(),
   shippingAddress: personal(addressSchema).optional(),
   /** Free words of the shop, such as the country of an imported invoice. */
   labels: z.record(z.string().min(1).max(50), z.string().max(100)).optional(),

@@ -17,6 +17,7 @@ import {
   APP,
   CHECKOUT,
   CLOCK,
+  EMAIL_KEY_OF,
   ENDPOINTS,
   ENGINES,
   IDEMPOTENCY,
@@ -60,6 +61,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       settlement,
       service,
       ofPayments,
+      emailKeyOf,
     ) => {
       const { publishableKey } = service;
       const settings = createCurrentSettings({ runner, clock });
@@ -85,6 +87,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           settlement,
           payments,
           provider: service.name,
+          emailKeyOf,
           settings,
         }),
         ...ofPayments,
@@ -117,6 +120,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       SETTLEMENT,
       PAYMENT_SERVICE,
       PAYMENT_ENDPOINTS,
+      EMAIL_KEY_OF,
     ],
   );
 

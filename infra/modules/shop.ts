@@ -9,6 +9,7 @@ import { createCheckoutProcess } from '../../commands/processes/checkout-process
 import { createSettlement } from '../../commands/processes/settlement.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
+import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createSeals } from '../crypto/seals.js';
@@ -24,6 +25,7 @@ import {
   CLOCK,
   CODEC,
   CONFIG,
+  EMAIL_KEY_OF,
   EVENT_STORE,
   KEYED_HASH,
   LOG,
@@ -60,6 +62,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
 
   bind(KEYED_HASH).toResolvedValue(createKeyedHash, [MASTER_KEY]);
   bind(SEALS).toResolvedValue(createSeals, [MASTER_KEY]);
+  bind(EMAIL_KEY_OF).toResolvedValue(createEmailKey, [KEYED_HASH]);
 
   bind(PERSONAL_DATA).toResolvedValue(
     (key, keys) => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),

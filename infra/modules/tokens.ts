@@ -21,6 +21,7 @@ import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/pr
 import type { Settlement } from '../../commands/processes/settlement.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Clock } from '../../domain/kernel/clock.js';
+import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
@@ -119,6 +120,7 @@ export const SUBJECT_KEYS = token<SubjectKeys>('SubjectKeys');
 export const MASTER_KEY = token<Buffer>('MasterKey');
 export const KEYED_HASH = token<KeyedHash>('KeyedHash');
 export const SEALS = token<Seals>('Seals');
+export const EMAIL_KEY_OF = token<EmailKeyOf>('EmailKeyOf');
 export const PERSONAL_DATA = token<PersonalData>('PersonalData');
 export const SESSIONS = token<Sessions>('Sessions');
 export const IDEMPOTENCY = token<IdempotencyStore>('IdempotencyStore');

@@ -62,6 +62,8 @@ interface OrderPart {
   total: number;
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
+  /** To find it by its e-mail address. */
+  emailKey?: string;
   labels?: Record<string, string>;
   /** Units that are still held for it, by where they are. */
   parcels: readonly Parcel[];
@@ -118,7 +120,8 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { heldReason, lines, coupons, shipping, includedTax, parcels, timeline, operationIds = [], ...shown } = part;
+  const { emailKey: _, heldReason, lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
+  const { operationIds = [], ...shown } = rest;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
   const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
