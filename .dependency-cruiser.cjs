@@ -20,7 +20,7 @@ module.exports = {
     },
     only('domain', ['domain'], ['zod']),
     only('commands', ['commands', 'domain'], ['zod', 'lru-cache', 'csv-parse']),
-    only('projections', ['projections', 'domain'], ['zod']),
+    only('projections', ['projections', 'domain'], ['zod', 'stemmer']),
     only('read-api', ['read-api', 'projections', 'domain'], ['zod']),
     {
       name: 'read-api-sees-query-ports-only',

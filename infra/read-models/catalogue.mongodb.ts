@@ -1,8 +1,9 @@
 // The catalogue in MongoDB.
 import { type Db, MongoError } from 'mongodb';
-import { type CatalogueQueries, type CategoryView, catalogue } from '../../projections/models/catalogue.js';
+import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
+import { filterKey } from '../../projections/models/texts.js';
 import { physicalName } from '../../projections/runtime/projection.js';
 import type { MongoDocument } from '../sinks/mongodb.js';
 import { orUnavailable } from '../sinks/unavailable.js';
@@ -25,7 +26,7 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
     async list({ category, limit, after }) {
       const filter = {
         'document.status': 'published',
-        ...(category !== undefined && { 'document.categories': category }),
+        ...(category !== undefined && { 'document.categoryKeys': filterKey(category) }),
         ...(after && { 'document.id': { $gt: after[0] } }),
       };
       const found = await away(() =>
@@ -46,20 +47,26 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
       const beyond = after && { $gt: after[0] };
       const found = await away(() =>
         products
-          .aggregate<CategoryView>([
-            { $match: { 'document.status': 'published', ...(beyond && { 'document.categories': beyond }) } },
-            // As a set: a product may name a category twice.
-            { $project: { category: { $setUnion: ['$document.categories', []] } } },
-            { $unwind: '$category' },
-            ...(beyond ? [{ $match: { category: beyond } }] : []),
-            { $group: { _id: '$category', products: { $sum: 1 } } },
+          .aggregate<{ _id: string; name: string; products: number }>([
+            { $match: { 'document.status': 'published', ...(beyond && { 'document.categoryKeys': beyond }) } },
+            {
+              $project: {
+                named: { $zip: { inputs: ['$document.categoryKeys', { $ifNull: ['$document.categories', []] }] } },
+              },
+            },
+            { $unwind: '$named' },
+            { $project: { key: { $arrayElemAt: ['$named', 0] }, name: { $arrayElemAt: ['$named', 1] } } },
+            ...(beyond ? [{ $match: { key: beyond } }] : []),
+            // A product may name a category twice.
+            { $group: { _id: { product: '$_id', key: '$key' }, name: { $min: '$name' } } },
+            { $group: { _id: '$_id.key', name: { $min: '$name' }, products: { $sum: 1 } } },
             { $sort: { _id: 1 } },
             { $limit: limit + 1 },
-            { $project: { _id: 0, id: '$_id', products: 1 } },
           ])
           .toArray(),
       );
-      return pageOf(found, limit, (category) => [category.id]);
+      const { data, ...rest } = pageOf(found, limit, (category) => [category._id]);
+      return { data: data.map(({ name, products }) => ({ id: name, products })), ...rest };
     },
   };
 }

@@ -1,8 +1,9 @@
 // The catalogue in Postgres.
 import type { Pool } from 'pg';
-import { type CatalogueQueries, type CategoryView, catalogue } from '../../projections/models/catalogue.js';
+import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
+import { filterKey } from '../../projections/models/texts.js';
 import { productPageQueries } from './documents.js';
 import { placeholders, postgresTable } from './postgres.js';
 
@@ -17,7 +18,7 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
     async list({ category, limit, after }) {
       const { values, bind } = placeholders();
       const conditions = [published];
-      if (category !== undefined) conditions.push(`${table.field('categories')} ? ${bind(category)}`);
+      if (category !== undefined) conditions.push(`${table.field('categoryKeys')} ? ${bind(filterKey(category))}`);
       if (after) conditions.push(`${id} > ${bind(after[0])}`);
       const rows = await table.select<{ document: ProductDocument }>(
         `select document from ${table.name} where ${conditions.join(' and ')} order by ${id} limit ${bind(limit + 1)}`,
@@ -30,16 +31,20 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
     async categories({ limit, after }) {
       const { values, bind } = placeholders();
       const conditions = [published];
-      if (after) conditions.push(`category > ${bind(after[0])}`);
+      if (after) conditions.push(`named.key > ${bind(after[0])}`);
       // Distinct: a product may name a category twice.
-      const rows = await table.select<CategoryView>(
-        `select category as id, count(*) as products
+      const rows = await table.select<{ key: string; name: string; products: number }>(
+        `select named.key, min(named.name) as name, count(distinct ${table.name}.key) as products
          from ${table.name}, lateral (
-           select distinct jsonb_array_elements_text(${table.field('categories')}) collate "C" as category) as named
-         where ${conditions.join(' and ')} group by category order by category limit ${bind(limit + 1)}`,
+           select name collate "C" as name, key collate "C" as key
+           from rows from (
+             jsonb_array_elements_text(document->'categories'),
+             jsonb_array_elements_text(document->'categoryKeys')) as parallel (name, key)) as named
+         where ${conditions.join(' and ')} group by named.key order by named.key limit ${bind(limit + 1)}`,
         values,
       );
-      return pageOf(rows, limit, (category) => [category.id]);
+      const { data, ...rest } = pageOf(rows, limit, ({ key }) => [key]);
+      return { data: data.map(({ name, products }) => ({ id: name, products })), ...rest };
     },
   };
 }

@@ -1,7 +1,6 @@
-// Product search in OpenSearch: by stems of words.
+// Product search in OpenSearch: over words and stems as the projection made them.
 import { type Client, errors } from '@opensearch-project/opensearch';
-import type { Cursor } from '../../projections/models/page.js';
-import { pageOf } from '../../projections/models/page.js';
+import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import {
   type ProductSearchQueries,
@@ -9,11 +8,19 @@ import {
   type ProductSort,
   productSearch,
 } from '../../projections/models/product-search.js';
+import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { physicalName } from '../../projections/runtime/projection.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 
 /** A request without an answer is given up; the driver tries the next node itself. */
 const REQUEST = { requestTimeout: 5_000, maxRetries: 1 };
+
+/** More than the words of any question score together, so that a SKU comes before words, and words before stems. */
+const SKU_SCORE = 16_384;
+const WORDS_SCORE = 8_192;
+
+/** Stands for the price of a product without one, so that it comes last: no price is so high, none is negative. */
+const NO_PRICE: Record<string, number> = { price: 1e15, '-price': -1 };
 
 interface Hit {
   _source: { document: ProductDocument };
@@ -23,9 +30,9 @@ interface Hit {
 /** Ties go by id, so that pages follow each other without a gap. */
 const ORDERS: Record<ProductSort, object[]> = {
   relevance: [{ _score: 'desc' }, { 'document.id': 'asc' }],
-  title: [{ 'document.title': 'asc' }, { 'document.id': 'asc' }],
-  price: [{ 'document.price': 'asc' }, { 'document.id': 'asc' }],
-  '-price': [{ 'document.price': 'desc' }, { 'document.id': 'asc' }],
+  title: [{ 'document.titleKey': 'asc' }, { 'document.id': 'asc' }],
+  price: [{ 'document.price': { order: 'asc', missing: NO_PRICE.price } }, { 'document.id': 'asc' }],
+  '-price': [{ 'document.price': { order: 'desc', missing: NO_PRICE['-price'] } }, { 'document.id': 'asc' }],
 };
 
 export function createOpenSearchProductSearch(client: Client, projection = productSearch): ProductSearchQueries {
@@ -34,34 +41,58 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
   return {
     async search(request) {
       const { sort, limit, after } = request;
+      const noPrice = NO_PRICE[sort];
       const body = {
         query: queryOf(request),
         sort: ORDERS[sort],
         size: limit + 1,
         track_total_hits: false,
         _source: ['document'],
-        ...(after && { search_after: after }),
+        ...(after && { search_after: after.map((key) => key ?? noPrice) }),
       };
       const answer = await orUnavailable('OpenSearch', isAway, async () =>
         client.search({ index, body: body as never }, REQUEST),
       );
       const hits = answer.body.hits.hits as unknown as Hit[];
-      const { data, ...rest } = pageOf(hits, limit, (hit) => hit.sort);
+      const { data, ...rest } = pageOf(hits, limit, (hit) => hit.sort.map((key) => (key === noPrice ? null : key)));
       return { data: data.map(({ _source }) => productView(_source.document)!), ...rest };
     },
   };
 }
 
-/** Products without a price have no place in an order by price. */
-function queryOf({ q, category, brand, price, inStock, sort }: ProductSearchRequest): object {
+function queryOf({ q, category, brand, price, inStock }: ProductSearchRequest): object {
   const filter: object[] = [{ term: { 'document.status': 'published' } }];
-  if (category !== undefined) filter.push({ term: { 'document.categories': category } });
-  if (brand !== undefined) filter.push({ term: { 'document.brand': brand } });
+  if (category !== undefined) filter.push({ term: { 'document.categoryKeys': filterKey(category) } });
+  if (brand !== undefined) filter.push({ term: { 'document.brandKey': filterKey(brand) } });
   if (price) filter.push({ range: { 'document.price': { gte: price.min, lte: price.max } } });
   if (inStock !== undefined) filter.push({ term: { 'document.inStock': inStock } });
-  if (sort.endsWith('price')) filter.push({ exists: { field: 'document.price' } });
-  const must = q === undefined ? [] : [{ match: { 'document.words': { query: q, operator: 'and' } } }];
-  return { bool: { filter, must } };
+  return { bool: { filter, ...(q !== undefined && matches(wordQuery(q))) } };
+}
+
+/** A SKU is among the words, so that whoever asks for one finds it by these. */
+function matches({ whole, words, stems }: WordQuery): object {
+  const sku = { term: { 'document.skuKeys': whole } };
+  const asTheyAre = allOf(words.map((word) => ({ term: { 'document.words': word } })));
+  return {
+    must: stems.length > 0 ? allOf(stems.map(byStems)) : { constant_score: { filter: asTheyAre } },
+    should: [
+      { constant_score: { filter: sku, boost: SKU_SCORE } },
+      { constant_score: { filter: asTheyAre, boost: WORDS_SCORE } },
+    ],
+  };
+}
+
+function byStems(ways: readonly (readonly string[])[]): object {
+  return anyOf(ways.map((way) => allOf(way.map((stem) => ({ term: { 'document.stems': stem } })))));
+}
+
+/** Of nothing: nothing. */
+function allOf(queries: readonly object[]): object {
+  return queries.length > 0 ? { bool: { must: queries } } : { match_none: {} };
+}
+
+function anyOf(queries: readonly object[]): object {
+  return { bool: { should: queries, minimum_should_match: 1 } };
 }
 
 /** No connection, no answer, too busy (429), or a fault of the server. */

@@ -1,48 +1,83 @@
-// Product search in Postgres: full text, by stems of words.
+// Product search in Postgres: full text over words and stems as the projection made them.
 import type { Pool } from 'pg';
-import { pageOf } from '../../projections/models/page.js';
+import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
-import { type ProductSearchQueries, type ProductSort, productSearch } from '../../projections/models/product-search.js';
+import {
+  type ProductSearchQueries,
+  type ProductSearchRequest,
+  type ProductSort,
+  productSearch,
+} from '../../projections/models/product-search.js';
+import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { placeholders, postgresTable } from './postgres.js';
 
 interface Found {
   document: ProductDocument;
   id: string;
-  sortKey: string | number;
+  sortKey: string | number | null;
+}
+
+type Field = (name: string) => string;
+type Bind = (value: unknown) => string;
+
+/** What an order compares first; ties go by id. */
+interface Order {
+  key: string;
+  type: 'text' | 'numeric' | 'float8';
+  descending: boolean;
 }
 
 export function createPostgresProductSearch(pool: Pool, projection = productSearch): ProductSearchQueries {
   const table = postgresTable(pool, projection);
   const { field } = table;
+  const id = field('id');
+
+  async function find(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+    const { values, bind } = placeholders();
+    const asked = request.q === undefined ? undefined : wordQuery(request.q);
+    const conditions = conditionsOf(request, field, bind);
+    if (asked) conditions.push(matches(asked, field, bind));
+    const { key, type, descending } = orderOf(request.sort, asked, field, bind);
+    if (type === 'numeric') conditions.push(`${key} is not null`);
+    if (after) {
+      const last = `${bind(after[0])}::${type}`;
+      conditions.push(`${key} ${descending ? '<=' : '>='} ${last}`);
+      conditions.push(`(${key} <> ${last} or ${id} > ${bind(after[1])})`);
+    }
+    return table.select<Found>(
+      `select document, key as id, ${key} as "sortKey" from ${table.name} where ${conditions.join(' and ')}
+       order by ${key} ${descending ? 'desc' : 'asc'}, ${id} limit ${bind(limit)}`,
+      values,
+    );
+  }
+
+  async function findUnpriced(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+    const { values, bind } = placeholders();
+    const conditions = [...conditionsOf(request, field, bind), `${field('price')} is null`];
+    if (request.q !== undefined) conditions.push(matches(wordQuery(request.q), field, bind));
+    if (after) conditions.push(`${id} > ${bind(after[1])}`);
+    return table.select<Found>(
+      `select document, key as id, null as "sortKey" from ${table.name} where ${conditions.join(' and ')}
+       order by ${id} limit ${bind(limit)}`,
+      values,
+    );
+  }
+
+  /** Those with a price come in the order of an index, the others behind them by a statement of their own. */
+  async function findByPrice(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+    if (after?.[0] === null) return findUnpriced(request, limit, after);
+    const priced = await find(request, limit, after);
+    if (priced.length === limit) return priced;
+    return [...priced, ...(await findUnpriced(request, limit - priced.length))];
+  }
 
   return {
-    async search({ q, category, brand, price, inStock, sort, limit, after }) {
-      const { values, bind } = placeholders();
-      const words = q === undefined ? undefined : `plainto_tsquery('english', ${bind(q)})`;
-      const relevance = words ? `ts_rank(${field('words')}, ${words})` : '0::real';
-      const { key, type, descending } = orderOf(sort, relevance, field);
-
-      const conditions = [`${field('status')} = 'published'`];
-      if (words) conditions.push(`${field('words')} @@ ${words}`);
-      if (category !== undefined) conditions.push(`${field('categories')} ? ${bind(category)}`);
-      if (brand !== undefined) conditions.push(`${field('brand')} = ${bind(brand)}`);
-      if (price?.min !== undefined) conditions.push(`${field('price')} >= ${bind(price.min)}`);
-      if (price?.max !== undefined) conditions.push(`${field('price')} <= ${bind(price.max)}`);
-      if (inStock !== undefined) conditions.push(`${field('inStock')} = ${bind(inStock)}`);
-      if (type === 'numeric') conditions.push(`${key} is not null`);
-      if (after) {
-        const last = `${bind(after[0])}::${type}`;
-        conditions.push(`${key} ${descending ? '<=' : '>='} ${last}`);
-        conditions.push(`(${key} <> ${last} or ${field('id')} > ${bind(after[1])})`);
-      }
-
-      const found = await table.select<Found>(
-        `select document, key as id, ${key} as "sortKey" from ${table.name} where ${conditions.join(' and ')}
-         order by ${key} ${descending ? 'desc' : 'asc'}, ${field('id')} limit ${bind(limit + 1)}`,
-        values,
-      );
+    async search(request) {
+      const { sort, limit, after } = request;
+      const findPage = sort === 'price' || sort === '-price' ? findByPrice : find;
+      const found = await findPage(request, limit + 1, after);
       const { data, ...rest } = pageOf(found, limit, ({ sortKey, id }) => [
-        type === 'numeric' ? Number(sortKey) : sortKey,
+        sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
         id,
       ]);
       return { data: data.map(({ document }) => productView(document)!), ...rest };
@@ -50,15 +85,59 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   };
 }
 
-/** Products without a price have no place in an order by price. */
-function orderOf(sort: ProductSort, relevance: string, field: (name: string) => string) {
+function conditionsOf({ category, brand, price, inStock }: ProductSearchRequest, field: Field, bind: Bind): string[] {
+  const conditions = [`${field('status')} = 'published'`];
+  if (category !== undefined) conditions.push(`${field('categoryKeys')} ? ${bind(filterKey(category))}`);
+  if (brand !== undefined) conditions.push(`${field('brandKey')} = ${bind(filterKey(brand))}`);
+  if (price?.min !== undefined) conditions.push(`${field('price')} >= ${bind(price.min)}`);
+  if (price?.max !== undefined) conditions.push(`${field('price')} <= ${bind(price.max)}`);
+  if (inStock !== undefined) conditions.push(`${field('inStock')} = ${bind(inStock)}`);
+  return conditions;
+}
+
+/** A SKU is among the words, so that whoever asks for one finds it by these. */
+function matches(asked: WordQuery, field: Field, bind: Bind): string {
+  return asked.stems.length > 0
+    ? `${field('stems')} @@ ${bind(stemsSql(asked))}::tsquery`
+    : `${field('words')} @@ ${bind(wordsSql(asked))}::tsquery`;
+}
+
+/** Points for that very SKU, else for the words as they are, plus a rank below one. */
+function relevance(asked: WordQuery, field: Field, bind: Bind): string {
+  const points = `case when ${field('skuKeys')} ? ${bind(asked.whole)} then 2
+                       when ${field('words')} @@ ${bind(wordsSql(asked))}::tsquery then 1 else 0 end`;
+  return `(${points} + ${rank(asked, bind)})`;
+}
+
+/** The more often the stems are there and the fewer others, the higher; as BM25 does it, for texts of about 20 words. */
+function rank({ stems }: WordQuery, bind: Bind): string {
+  const all = `unnest(string_to_array(document->>'stems', ' '))`;
+  return `(select found / (found + 0.3 + 0.045 * words)
+           from (select count(*) filter (where stem = any(${bind(stems.flat(2))}))::float8 as found, count(*) as words
+                 from ${all} as stem) as counted)`;
+}
+
+function orderOf(sort: ProductSort, asked: WordQuery | undefined, field: Field, bind: Bind): Order {
   switch (sort) {
     case 'relevance':
-      return { key: relevance, type: 'real', descending: true };
+      return { key: asked ? relevance(asked, field, bind) : '0::float8', type: 'float8', descending: true };
     case 'title':
-      return { key: field('title'), type: 'text', descending: false };
+      return { key: field('titleKey'), type: 'text', descending: false };
     case 'price':
     case '-price':
       return { key: field('price'), type: 'numeric', descending: sort === '-price' };
   }
+}
+
+function wordsSql({ words }: WordQuery): string {
+  return words.map(lexeme).join(' & ');
+}
+
+function stemsSql({ stems }: WordQuery): string {
+  return stems.map((ways) => `(${ways.map((way) => way.map(lexeme).join(' & ')).join(' | ')})`).join(' & ');
+}
+
+/** A word of a tsquery, whatever characters it has. */
+function lexeme(word: string): string {
+  return `'${word.replace(/['\\]/g, '$&$&')}'`;
 }

@@ -18,6 +18,7 @@ import {
   ordersContract,
   productPageContract,
   productSearchContract,
+  productWordsContract,
   stockContract,
   unitsSoldContract,
 } from '../../test/contracts/read-models.contract.js';
@@ -63,8 +64,11 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
   describe('The current carts', () =>
     currentCartsContract(open(currentCarts, (model) => createPostgresCurrentCarts(pool, model))));
   describe('The catalogue', () => catalogueContract(open(catalogue, (model) => createPostgresCatalogue(pool, model))));
-  describe('The product search', () =>
-    productSearchContract(open(productSearch, (model) => createPostgresProductSearch(pool, model))));
+  describe('The product search', () => {
+    const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
+    productSearchContract(opened);
+    productWordsContract(opened);
+  });
   describe('The product page', () =>
     productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));
   describe('Units sold', () =>
@@ -94,15 +98,15 @@ describeWith('opensearch', 'Read models in OpenSearch', (engines) => {
   });
   after(() => client?.close());
 
-  describe('The product search', () =>
-    productSearchContract(() => {
+  describe('The product search', () => {
+    const open = () => {
       const projection = fresh(productSearch);
-      return {
-        sink: createOpenSearchSink(client),
-        projection,
-        queries: createOpenSearchProductSearch(client, projection),
-      };
-    }));
+      const queries = createOpenSearchProductSearch(client, projection);
+      return { sink: createOpenSearchSink(client), projection, queries };
+    };
+    productSearchContract(open);
+    productWordsContract(open);
+  });
 });
 
 describeWith('redis', 'Read models in Redis', (engines) => {

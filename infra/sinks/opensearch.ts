@@ -213,14 +213,13 @@ function documentsMapping({ fields }: Projection<never, never>): object {
   };
 }
 
-/** Texts are found by their stems, and in the subfield `standard` by their words as they are. */
 function mappingOf(kind: FieldKind): object {
   switch (kind) {
     case 'keyword':
     case 'keywords':
       return { type: 'keyword', ignore_above: MAX_KEYWORD_LENGTH };
     case 'text':
-      return { type: 'text', analyzer: 'english', fields: { standard: { type: 'text', analyzer: 'standard' } } };
+      return { type: 'text', analyzer: 'whitespace' };
     case 'number':
       return { type: 'double' };
     case 'boolean':

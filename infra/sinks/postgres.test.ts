@@ -31,8 +31,8 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
   it('filters and searches by the indexes that it made', async () => {
     const table = await createPostgresSink(pool).open(books);
     const documents = [
-      { title: 'The Odyssey', subjects: ['epic', 'sea'], words: ['a running ship'], pages: 541 },
-      { title: 'Emma', subjects: ['comedy'], words: ['matchmaking'], pages: 474 },
+      { title: 'The Odyssey', subjects: ['epic', 'sea'], words: "a run ship's", pages: 541 },
+      { title: 'Emma', subjects: ['comedy'], words: 'matchmaking', pages: 474 },
     ];
     await table.save(
       documents.map((document) => ({ key: document.title, document, positions: {}, revision: undefined })),
@@ -44,11 +44,11 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(await keysWhere(`${fieldSql('title', 'keyword')} = $1`, 'Emma')).to.deep.equal(['Emma']);
     expect(await keysWhere(`${fieldSql('subjects', 'keywords')} ? $1`, 'sea')).to.deep.equal(['The Odyssey']);
     expect(await keysWhere(`${fieldSql('pages', 'number')} > $1`, 500)).to.deep.equal(['The Odyssey']);
-    expect(
-      await keysWhere(`${fieldSql('words', 'text')} @@ plainto_tsquery('english', $1)`, 'run ships'),
-    ).to.deep.equal(['The Odyssey']);
+    expect(await keysWhere(`${fieldSql('words', 'text')} @@ $1::tsquery`, "'ship''s' & run")).to.deep.equal([
+      'The Odyssey',
+    ]);
     const { rows } = await pool.query('select indexdef from pg_indexes where tablename = $1', [tableName(books)]);
-    expect(rows.filter(({ indexdef }) => /gin|trgm/.test(indexdef))).to.have.length(3);
+    expect(rows.filter(({ indexdef }) => /gin/.test(indexdef))).to.have.length(2);
   });
 
   it('keeps positions through a crash, and with them the documents before', async () => {

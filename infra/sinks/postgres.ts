@@ -53,13 +53,8 @@ export function fieldSql(field: string, kind: FieldKind): string {
     case 'boolean':
       return `((document->>'${field}')::boolean)`;
     case 'text':
-      return `jsonb_to_tsvector('english', document->'${field}', '["string"]')`;
+      return `array_to_tsvector(array_remove(string_to_array(document->>'${field}', ' '), ''))`;
   }
-}
-
-/** What trigrams find: the text as it is, for words that are mistyped or cut. */
-export function trigramSql(field: string): string {
-  return `(document->>'${field}')`;
 }
 
 function createTable(pool: Pool, table: string): SinkTable {
@@ -206,23 +201,10 @@ function indexesSql(table: string, { fields, indexes = [] }: Projection<never, n
   return [
     ...[...new Set(expressions)].map((expression) => `create index on ${table} (${expression});`),
     ...Object.entries(fields).map(([field, kind]) => {
-      if (kind === 'keywords') return `create index on ${table} using gin (${fieldSql(field, kind)});`;
-      if (kind === 'text')
-        return `create index on ${table} using gin (${fieldSql(field, kind)}); ${trigrams(table, field)}`;
-      return '';
+      const isSearched = kind === 'keywords' || kind === 'text';
+      return isSearched ? `create index on ${table} using gin (${fieldSql(field, kind)});` : '';
     }),
   ].join('\n');
-}
-
-/** Where the server lacks the extension, or the role may not create it, searches do without. */
-function trigrams(table: string, field: string): string {
-  return `
-    do $$ begin
-      create extension if not exists pg_trgm;
-      create index on ${table} using gin (${trigramSql(field)} gin_trgm_ops);
-    exception when feature_not_supported or undefined_file or insufficient_privilege then
-      null;
-    end $$;`;
 }
 
 function isRefusal(error: unknown): error is Error {

@@ -1,17 +1,27 @@
 // The catalogue: every product, to be read one by one and in lists.
 import type { Page, PageRequest } from './page.js';
-import { type ProductView, productProjection } from './product.js';
+import { type ProductDocument, type ProductView, productProjection } from './product.js';
+import { filterKey } from './texts.js';
 
-export const catalogue = productProjection({
-  name: 'catalogue',
-  fields: { id: 'keyword', status: 'keyword', categories: 'keywords' },
-  indexes: [
-    ['status', 'id'],
-    ['status', 'categories', 'id'],
-  ],
-});
+export type CatalogueDocument = ProductDocument & {
+  /** One per category, in their order: categories whose keys are the same are the same. */
+  categoryKeys?: string[];
+};
+
+export const catalogue = productProjection<CatalogueDocument>(
+  {
+    name: 'catalogue',
+    fields: { id: 'keyword', status: 'keyword', categoryKeys: 'keywords' },
+    indexes: [
+      ['status', 'id'],
+      ['status', 'categoryKeys', 'id'],
+    ],
+  },
+  (document) => ({ ...document, categoryKeys: (document.categories ?? []).map(filterKey) }),
+);
 
 export interface CategoryView {
+  /** Of several spellings the one whose code points come first. */
   id: string;
   /** Published products that name it. */
   products: number;
@@ -22,6 +32,6 @@ export interface CatalogueQueries {
   byId(productId: string): Promise<ProductView | undefined>;
   /** Published products, by id. */
   list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
-  /** Those of published products, by name. Counted at each request: the cost grows with the catalogue. */
+  /** Those of published products, by name as people sort. Counted at each request: the cost grows with the catalogue. */
   categories(request: PageRequest): Promise<Page<CategoryView>>;
 }

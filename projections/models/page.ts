@@ -1,8 +1,8 @@
 // Lists are read page by page: by the sort key of the last entry, never by counting, so that no page repeats or misses
 // what did not move.
 
-/** The sort key of the last entry of a page. */
-export type Cursor = readonly (string | number)[];
+/** The sort key of the last entry of a page; null stands for what it lacks. */
+export type Cursor = readonly (string | number | null)[];
 
 export interface PageRequest {
   limit: number;

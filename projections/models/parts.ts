@@ -1,4 +1,5 @@
 // A document that several locations feed: each one's stream writes its own part.
+import { byName } from './texts.js';
 
 interface Part {
   location: string;
@@ -7,5 +8,5 @@ interface Part {
 /** The parts with this one in its place, sorted by location, so that the order of streams does not show. */
 export function withPart<P extends Part>(parts: readonly P[] | undefined, part: P): P[] {
   const others = (parts ?? []).filter(({ location }) => location !== part.location);
-  return [...others, part].sort((a, b) => (a.location < b.location ? -1 : 1));
+  return [...others, part].sort((a, b) => byName(a.location, b.location));
 }

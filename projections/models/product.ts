@@ -69,7 +69,7 @@ export function productProjection<D extends ProductDocument = ProductDocument>(
 ): Projection<D, ProductModelEvent> {
   const handlers = { ...mapped(productHandlers, versioned), ...stockHandlers };
   const on = mapped(handlers, (handler) => deriving(handler, derive)) as Projection<D, ProductModelEvent>['on'];
-  return { name, version: 2, categories: ['product', 'stock'], fields, indexes, on };
+  return { name, version: 3, categories: ['product', 'stock'], fields, indexes, on };
 }
 
 type AnyHandler = Handler<ProductDocument, ProductModelEvent>;

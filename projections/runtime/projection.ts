@@ -5,8 +5,8 @@ import type { DomainEvent, RecordedEvent } from '../../domain/kernel/event.js';
 export type Document = Record<string, unknown>;
 
 /**
- * How a store may index a top-level field: a text, or an array of texts, is searched by words; of an array of keywords
- * each is found by itself; the others are filtered and sorted.
+ * How a store may index a top-level field: a text is searched by what stands between its blanks, as it is; of an array of
+ * keywords each is found by itself; the others are filtered, and sorted by their code points.
  */
 export type FieldKind = 'keyword' | 'keywords' | 'text' | 'number' | 'boolean' | 'time';
 

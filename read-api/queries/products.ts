@@ -6,6 +6,7 @@ import { askedId } from '../../domain/kernel/id.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
 import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
+import type { Cursor } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import {
   PRODUCT_SORTS,
@@ -13,6 +14,7 @@ import {
   type ProductSort,
   SEARCH_CURRENCY,
 } from '../../projections/models/product-search.js';
+import { folded } from '../../projections/models/texts.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
@@ -36,7 +38,7 @@ const searchQuery = z.strictObject({
   q: z
     .string()
     .max(200)
-    .transform((text) => text.trim() || undefined)
+    .transform((text) => folded(text) || undefined)
     .optional()
     .meta({ description: 'Words of title or brand, or a SKU; blank finds everything', example: 'blue mug' }),
   category,
@@ -59,8 +61,8 @@ const searchQuery = z.strictObject({
 const SEARCH_KEYS = {
   relevance: z.tuple([z.number(), z.string()]),
   title: z.tuple([z.string(), z.string()]),
-  price: z.tuple([z.number(), z.string()]),
-  '-price': z.tuple([z.number(), z.string()]),
+  price: z.tuple([z.number().nullable(), z.string()]),
+  '-price': z.tuple([z.number().nullable(), z.string()]),
 } satisfies Record<ProductSort, z.ZodType>;
 
 /** Who sees products that are not published. */
@@ -133,7 +135,7 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
       },
       async handle(request) {
         const { query } = request;
-        const after = cursorOf<(string | number)[]>(request, SEARCH_KEYS[query.sort]);
+        const after = cursorOf<Cursor>(request, SEARCH_KEYS[query.sort]);
         await caughtUp('The search', productSearch.visibility, request);
         const page = await productSearch.queries.search({ ...query, after });
         return { status: 200, body: { ...pageBody(request, page), facets: {} } };

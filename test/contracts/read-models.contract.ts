@@ -1,5 +1,6 @@
 // What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
 import { expect } from 'chai';
+import fc from 'fast-check';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
@@ -11,6 +12,7 @@ import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries, ProductSearchRequest } from '../../projections/models/product-search.js';
 import type { StockQueries } from '../../projections/models/stock.js';
+import { sortKey } from '../../projections/models/texts.js';
 import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
@@ -128,20 +130,35 @@ export function catalogueContract(open: Open<CatalogueQueries>): void {
     await publish(shop, 'e', {}, GBP(1));
     await draft(shop, 'f', { categories: ['kitchen', 'drafts'] });
     await publish(shop, 'g', { categories: ['kitchen', 'gone'] }, GBP(1));
+    await publish(shop, 'h', { categories: ['E\u0301tage\u0300re', 'ETAGERE', 'Zoo'] }, GBP(1));
     await shop.call('post /v1/products/product_g/unpublish', { caller: KEEPER });
     await show(shop, model);
     const counted = [
-      { id: 'Tea', products: 1 },
       { id: 'a.b $c', products: 1 },
+      { id: 'ETAGERE', products: 2 },
       { id: 'kitchen', products: 2 },
-      { id: 'tea', products: 1 },
-      { id: 'Étagère', products: 1 },
+      { id: 'Tea', products: 2 },
+      { id: 'Zoo', products: 1 },
     ];
     for (const limit of [1, 2, 5]) {
       expect(await allPages((after) => model.queries.categories({ limit, after }))).to.deep.equal(counted);
     }
     expect(await model.queries.categories({ limit: 5 })).not.to.have.property('next');
+    for (const { id, products } of counted) {
+      for (const spelt of spellings(id)) {
+        expect((await model.queries.list({ category: spelt, limit: 9 })).data, spelt).to.have.length(products);
+      }
+    }
+    expect((await model.queries.list({ category: 'kitchen\u0000', limit: 9 })).data).to.have.length(2);
+    expect((await model.queries.list({ category: '', limit: 9 })).data).to.have.length(0);
   });
+}
+
+/** How people and their keyboards may write the same. */
+function spellings(text: string): string[] {
+  const wide = text.replace(/[!-~]/g, (sign) => String.fromCodePoint(sign.codePointAt(0)! + 0xfee0));
+  const ways = [text, text.toUpperCase(), text.toLowerCase(), wide, ` ${text}\t`];
+  return ways.flatMap((way) => [way, way.normalize('NFC'), way.normalize('NFD')]);
 }
 
 export function productSearchContract(open: Open<ProductSearchQueries>): void {
@@ -182,7 +199,10 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
   it('narrows by category, brand, price and stock', async () => {
     expect(await search({ category: 'gifts' })).to.deep.equal(['85123A']);
     expect(await search({ brand: 'Other' })).to.deep.equal(['MUG-2']);
-    expect(await search({ brand: 'other' })).to.deep.equal([]);
+    for (const brand of spellings('Other')) expect(await search({ brand }), brand).to.deep.equal(['MUG-2']);
+    for (const category of spellings('gifts')) expect(await search({ category }), category).to.deep.equal(['85123A']);
+    expect(await search({ brand: 'Othe' })).to.deep.equal([]);
+    expect(await search({ brand: '', category: '\u0000' })).to.deep.equal([]);
     expect(await search({ price: { min: 255, max: 500 } })).to.deep.equal(['MUG-1', '85123A']);
     expect(await search({ price: { min: 501 } })).to.deep.equal(['MUG-2']);
     expect(await search({ price: { max: 499 } })).to.deep.equal(['85123A']);
@@ -192,11 +212,268 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
 
   it('sorts by title or price, and pages through each order', async () => {
     expect(await search({ sort: 'title' })).to.deep.equal(['CARD', 'MUG-1', '85123A', 'MUG-2']);
-    expect(await search({ sort: 'price' })).to.deep.equal(['85123A', 'MUG-1', 'MUG-2']);
-    expect(await search({ sort: '-price' })).to.deep.equal(['MUG-2', 'MUG-1', '85123A']);
+    expect(await search({ sort: 'price' })).to.deep.equal(['85123A', 'MUG-1', 'MUG-2', 'CARD']);
+    expect(await search({ sort: '-price' })).to.deep.equal(['MUG-2', 'MUG-1', '85123A', 'CARD']);
+    expect(await search({ sort: '-price', q: 'card' })).to.deep.equal(['CARD']);
+    expect(await search({ sort: 'price', price: { min: 0 } })).to.deep.equal(['85123A', 'MUG-1', 'MUG-2']);
     expect(await search({ sort: 'relevance' })).to.have.members(['CARD', 'MUG-1', '85123A', 'MUG-2']);
     expect(await search({ sort: 'relevance', q: 'mug' })).to.have.members(['MUG-1', 'MUG-2']);
   });
+}
+
+/** What each of these words is to find, by SKU: with the title here, and the brand if there is one. */
+const TRICKY: Record<string, string | { title: string; brand: string }> = {
+  book: 'To Be or Not',
+  'book-2': 'How to be good',
+  NO: 'Sign without words',
+  'no-2': 'Sign that says no',
+  Yes: 'Sign that says yes',
+  'a.b_c-1': 'Cable',
+  MUG: 'Mug',
+  'MUG-1': 'Mug, blue',
+  'MUG-10': 'Mug, red',
+  'MUG-100': 'Mugs: a set of ten',
+  A: 'Letter',
+  letters: 'Letters A, B and C',
+  '4006381333931': 'Pencil 4006381333931',
+  '4006381333932': 'Eraser',
+  cpp: 'The C++ primer',
+  csharp: 'C# in a nutshell',
+  c: 'C by example',
+  dotnet: '.NET at work',
+  node: 'Node.js cookbook',
+  wifi: 'Wi-Fi stick',
+  mens: 'Men’s shirt',
+  oreal: { title: 'Shampoo', brand: "L'Oréal" },
+  straw: 'Straße und Weiß',
+  muller: 'Müller Milchreis',
+  oil: 'Œuvre complète',
+  file: 'Oﬃce ﬁle',
+  wide: 'Ｆｕｌｌ－ｗｉｄｔｈ ｔｉｔｌｅ',
+  cafe: 'Cafe\u0301 cre\u0300me',
+  isparta: 'Isparta halısı',
+  istanbul: 'İSTANBUL lamp',
+  sigma: 'ΟΔΟΣ Οδυσσέως',
+  phone: '智能手机壳',
+  coat: 'スマートフォンケース',
+  present: 'Surprise 🎁 box',
+  band: '!!!',
+  rock: 'Rock & roll',
+  quote: 'It\\s "quoted" \u0027n\u0027 (so) <b>: * ~ | ! &',
+  inch: '17" screen, 2.5 GHz ½ price',
+  tm: 'Core™2 Duo®',
+  long: 'x'.repeat(180),
+  shirts: 'T-shirts',
+  batteries: 'Batteries',
+  battery: 'Battery',
+};
+
+/** The first found are these in this order; more may follow only where the list ends with `…`. */
+const FINDS: Record<string, string[]> = {
+  'to be or not': ['book'],
+  'TO BE, OR NOT TO BE': ['book'],
+  'to be': ['book', 'book-2'],
+  how: ['book-2'],
+  no: ['NO', 'no-2'],
+  No: ['NO', 'no-2'],
+  'NO-2': ['no-2'],
+  yes: ['Yes'],
+  'A.B_C-1': ['a.b_c-1'],
+  'a.b_c–1': ['a.b_c-1'],
+  mug: ['MUG', '…'],
+  'mug-1': ['MUG-1'],
+  'mug 1': ['MUG-1'],
+  'MUG-10': ['MUG-10'],
+  mugs: ['MUG-100', '…'],
+  a: ['A', '…'],
+  b: ['letters', 'a.b_c-1', 'quote'],
+  4006381333931: ['4006381333931'],
+  400638133393: [],
+  'c++': ['cpp', '…'],
+  'C#': ['csharp', '…'],
+  c: ['c', '…'],
+  '.net': ['dotnet'],
+  net: ['dotnet'],
+  'node.js': ['node'],
+  nodejs: ['node'],
+  js: ['node'],
+  'wi-fi': ['wifi'],
+  'Wi‑Fi': ['wifi'],
+  wifi: ['wifi'],
+  'wi fi': ['wifi'],
+  "men's": ['mens'],
+  mens: ['mens'],
+  men: ['mens'],
+  loreal: ['oreal'],
+  'l’oreal': ['oreal'],
+  oréal: ['oreal'],
+  strasse: ['straw'],
+  STRASSE: ['straw'],
+  weiss: ['straw'],
+  MULLER: ['muller'],
+  müller: ['muller'],
+  oeuvre: ['oil'],
+  'ŒUVRE COMPLETE': ['oil'],
+  office: ['file'],
+  'full-width': ['wide'],
+  'café crème': ['cafe'],
+  'CAFE CREME': ['cafe'],
+  ısparta: ['isparta'],
+  'ISPARTA HALISI': ['isparta'],
+  istanbul: ['istanbul'],
+  İstanbul: ['istanbul'],
+  οδος: ['sigma'],
+  οδόσ: ['sigma'],
+  手机: ['phone'],
+  手機: [],
+  スマートフォン: ['coat'],
+  '🎁': ['present'],
+  '!!!': ['band'],
+  '!!': [],
+  'rock & roll': ['rock'],
+  'rock and roll': ['rock'],
+  'rock roll': ['rock'],
+  'it\\s "quoted"': ['quote'],
+  '17"': ['inch'],
+  '2.5 ghz': ['inch'],
+  core: ['tm'],
+  'core™': ['tm'],
+  duo: ['tm'],
+  ['x'.repeat(180)]: ['long'],
+  ['x'.repeat(99)]: [],
+  'no-1': [],
+  'tee shirt': [],
+  't-shirt': ['shirts'],
+  tshirts: ['shirts'],
+  battery: ['battery', 'batteries'],
+  batteries: ['batteries', 'battery'],
+  the: ['cpp'],
+  'the batteries of it': ['batteries', 'battery'],
+  '?': [],
+  '-- \' " \\': [],
+  '\u0000': [],
+};
+
+/** Whatever people may type or paste, and what is syntax to some store. */
+const anyQuery = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: 'grapheme', maxLength: 60 }),
+  fc.string({ unit: fc.constantFrom(...'\'"\\&|!():*<->~^?+-/{}[]%_ ab\u0000\ufdfa\ud83d㌖'), maxLength: 200 }),
+  fc.constantFrom("'", 'a & b', 'mug:*', '<->', 'AND OR NOT', '{"a":1}', "\\'", '\ufdfa'.repeat(200), '㌖'.repeat(200)),
+);
+
+/** Titles as people write them, few enough letters that many are the same but for case and accents. */
+const anyTitle = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        'a',
+        'A',
+        'ä',
+        'a\u0308',
+        'á',
+        'b',
+        'ß',
+        'ss',
+        'z',
+        'Z',
+        'é',
+        'o',
+        'ø',
+        'i',
+        'ı',
+        'I',
+        'İ',
+        '1',
+        '10',
+        '-',
+        "'",
+        '’',
+      ],
+      ...[' ', '(', '~', '“', '手', '机', 'ア', 'ｱ', '🎁', '👩‍👩‍👧', 'ж', 'Ж', 'Ａ', 'ﬁ', '𝔞', '\uffee'],
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((parts) => `t${parts.join('')}`);
+
+/** What people find, and in which order, by a product search of either profile. */
+export function productWordsContract(open: Open<ProductSearchQueries>): void {
+  const titles = fc.sample(anyTitle, { numRuns: 60, seed: 9 });
+  let queries: ProductSearchQueries;
+  const ids = async (request: Partial<ProductSearchRequest>, limit = 7) =>
+    (await allPages((after) => queries.search({ sort: 'relevance', ...request, limit, after }))).map(({ id }) => id);
+
+  before(async function () {
+    this.timeout(60_000);
+    const shop = createShop();
+    const model = await open();
+    for (const [sku, details] of Object.entries(TRICKY)) {
+      const named = typeof details === 'string' ? { title: details } : details;
+      await publish(shop, sku, { ...named, categories: ['Tricky'] }, GBP(100));
+    }
+    for (const [n, title] of titles.entries()) {
+      const currency = n % 3 === 0 ? 'EUR' : 'GBP';
+      await publish(shop, `random-${n}`, { title, categories: ['Random'] }, { amount: n % 5, currency });
+    }
+    await show(shop, model);
+    ({ queries } = model);
+  });
+
+  for (const [q, expected] of Object.entries(FINDS)) {
+    it(`finds ${expected.join(', ') || 'nothing'} by ${JSON.stringify(q.slice(0, 30))}`, async () => {
+      const found = (await ids({ q, category: 'tricky' })).map((id) => id.slice('product_'.length));
+      const first = expected.filter((sku) => sku !== '…');
+      if (first.length === expected.length) expect(found).to.deep.equal(expected);
+      else expect(found.slice(0, first.length)).to.deep.equal(first);
+    });
+  }
+
+  it('finds each product by its title and by its SKU first, however they are typed', async () => {
+    for (const [sku, details] of Object.entries(TRICKY)) {
+      const title = typeof details === 'string' ? details : details.title;
+      for (const q of [title, title.normalize('NFD'), title.toLowerCase()]) {
+        expect(await ids({ q }), q).to.include(`product_${sku}`);
+      }
+      for (const q of spellings(sku)) expect((await ids({ q }))[0], q).to.equal(`product_${sku}`);
+    }
+    for (const [n, title] of titles.entries()) expect(await ids({ q: title }), title).to.include(`product_random-${n}`);
+  });
+
+  it('answers any question at all', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyQuery, anyQuery, async (q, name) => {
+        await queries.search({ q, sort: 'relevance', limit: 5 });
+        await queries.search({ q, category: name, sort: 'title', limit: 5 });
+        await queries.search({ brand: name, sort: '-price', limit: 5 });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('pages through each order, with nothing left out or shown twice, ties by id', async () => {
+    const all = [...titles.keys()].map((n) => {
+      const id = `product_random-${n}`;
+      return { id, title: sortKey(titles[n]!), price: n % 3 === 0 ? undefined : n % 5 };
+    });
+    const byId = (a: { id: string }, b: { id: string }) => byCodePoints(a.id, b.id);
+    const orders: Record<string, (a: (typeof all)[number], b: (typeof all)[number]) => number> = {
+      title: (a, b) => byCodePoints(a.title, b.title) || byId(a, b),
+      price: (a, b) => (a.price ?? 9) - (b.price ?? 9) || byId(a, b),
+      '-price': (a, b) => (b.price ?? -1) - (a.price ?? -1) || byId(a, b),
+      relevance: byId,
+    };
+    for (const [sort, compare] of Object.entries(orders)) {
+      const expected = all.toSorted(compare).map(({ id }) => id);
+      for (const limit of [1, 7, 20, 60]) {
+        const found = await ids({ category: 'random', sort: sort as ProductSearchRequest['sort'] }, limit);
+        expect(found, `${sort} by ${limit}`).to.deep.equal(expected);
+      }
+    }
+  });
+}
+
+function byCodePoints(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 export function ordersContract(open: Open<OrderQueries>): void {

@@ -216,7 +216,7 @@ const oddDocuments: Record<string, Document> = {
   'every kind of field': {
     title: 'The "Odyssey"',
     subjects: ['epic', 'sea'],
-    words: ['running', 'ships'],
+    words: 'running ships',
     pages: 541,
     lent: true,
     at: '2026-01-02T03:04:05.678Z',
