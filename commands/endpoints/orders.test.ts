@@ -3,7 +3,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
-import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
+import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 
@@ -115,6 +115,57 @@ describe('What becomes of an order', () => {
       await problemOf(cancel({ lines: [{ lineId: '9', quantity: 1 }] }), 'not_found');
       await send();
       await problemOf(cancel(), 'conflict');
+    });
+  });
+
+  describe('whose address changes', () => {
+    const move = (body: object) => shop.call(`patch /v1/orders/${orderId}/shipping-address`, { caller: SUPPORT, body });
+    const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
+    const everywhere = [{ countries: ['GB', 'FR'], currency: 'GBP', by: 'flat', rates: [{ amount: 300 }] }];
+
+    it('goes there, with the fields that were named; null clears one', async () => {
+      const { line2, ...address } = (await move({ line1: '1 New Street', line2: 'Flat 2' })).body.shippingAddress;
+      expect({ ...address, line2 }).to.deep.equal({ ...ADDRESS, line1: '1 New Street', line2: 'Flat 2' });
+      const { body } = await move({ line2: null });
+      expect(body.shippingAddress).to.deep.equal({ ...ADDRESS, line1: '1 New Street' });
+      expect(body.timeline.map(({ what }: { what: string }) => what)).to.include('address_changed');
+    });
+
+    it('may go to another country where tax and shipping are the same', async () => {
+      expect((await move({ country: 'FR' })).body.shippingAddress.country).to.equal('FR');
+      await problemOf(move({ country: 'JP' }), 'invalid_request');
+    });
+
+    it('stays where it is if the tax would be another, or its shipping method does not go there', async () => {
+      for (const [country, basisPoints] of [
+        ['gb', 2_000],
+        ['fr', 1_000],
+      ] as const) {
+        await keep(`tax-rates/${country}`, { country: country.toUpperCase(), basisPoints });
+      }
+      await keep('shipping-methods/standard', { title: 'Standard', zones: everywhere });
+      orderId = await order();
+      const { message } = await problemOf(move({ country: 'FR' }), 'rule_violated');
+      expect(message).to.match(/tax .* would change/);
+      await keep('tax-rates/fr', { country: 'FR', basisPoints: 2_000 });
+      await move({ country: 'FR' });
+      await keep('shipping-methods/standard', { title: 'Standard', zones: [{ ...everywhere[0], countries: ['FR'] }] });
+      const { extra } = await problemOf(move({ country: 'GB' }), 'rule_violated');
+      expect(extra).to.have.property('shippingMethods');
+      await move({ city: 'Lyon' });
+    });
+
+    it('no more once some of it was sent, or all of it cancelled', async () => {
+      await send([{ lineId: '1', quantity: 1 }]);
+      await problemOf(move({ city: 'Leeds' }), 'conflict');
+      orderId = await order();
+      await cancel();
+      await problemOf(move({ city: 'Leeds' }), 'conflict');
+    });
+
+    it('of an order that there is', async () => {
+      orderId = 'order_none';
+      await problemOf(move({ city: 'Leeds' }), 'not_found');
     });
   });
 

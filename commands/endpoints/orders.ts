@@ -1,6 +1,7 @@
 // What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
 // and what could not be had for what was sent is asked for again.
 import { z } from 'zod';
+import { type Address, addressSchema } from '../../domain/kernel/address.js';
 import {
   type Caller,
   type Endpoint,
@@ -8,8 +9,9 @@ import {
   endpoint,
   type Reply,
 } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { invalidFields, isProblem, isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
@@ -17,7 +19,9 @@ import { type OrderView, orderViewSchema } from '../../domain/order/order-view.j
 import { heldOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
+import type { MovedOrders } from '../lookups/moved-orders.js';
 import { findOrder } from '../lookups/own-orders.js';
+import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -32,6 +36,12 @@ const cancelBody = z
   })
   .prefault({});
 
+const { line2, region, ...required } = addressSchema.shape;
+const addressBody = z
+  .strictObject({ ...required, line2: line2.unwrap().nullable(), region: region.unwrap().nullable() })
+  .partial()
+  .meta({ description: 'A field that is left out stays, `null` clears it' });
+
 /** Reads an order as its reader may see it, from its streams: never behind. */
 interface OrderReader {
   byId(orderId: string, written: undefined, reader: Caller): Promise<OrderView | undefined>;
@@ -42,11 +52,16 @@ export interface OrderEndpointsDeps {
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
   orders: OrderReader;
+  personal: Pick<PersonalData, 'open'>;
+  settings: Pick<CurrentSettings, 'refuseForeignCountry'>;
+  moved: MovedOrders;
 }
 
 type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEndpointsDeps): Endpoint[] {
+export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
+  const { runner, checkout, settlement, orders, personal, settings, moved } = deps;
+
   async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
     const { params, body, caller, requestId, command, newId } = request;
     const known = await findOrder({ runner }, params.id, caller);
@@ -131,6 +146,26 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     });
   }
 
+  async function changeAddress(request: OrderRequest<z.output<typeof addressBody>>): Promise<Reply> {
+    const { params, body, caller, command } = request;
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId } = known;
+    const before = known.shippingAddress && (await personal.open(known.shippingAddress));
+    if (!before || isForgotten(before))
+      throw new Problem('conflict', `${orderId} has no address that could be changed.`);
+    const address = changed(before, body);
+    const change = { type: 'ChangeShippingAddress', shippingAddress: address } as const;
+    // What can no longer change at all is refused for that, whatever the address.
+    const decision = order.decide(change, known, 0);
+    if (isRejection(decision)) throw problemOf(decision);
+    await settings.refuseForeignCountry(address);
+    const refusal = await moved.refusal(known, before, address);
+    if (refusal) throw problemOf(refusal);
+    const stream = streamOf(orderId);
+    const { position } = await runner.execute(order, stream, change, command());
+    return shown(caller, orderId, [[stream, position.commitNo]]);
+  }
+
   async function shown(reader: Caller, orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
     const view = (await orders.byId(orderId, undefined, reader))!;
     return { status: 200, body: view, version: view.version, seen };
@@ -156,6 +191,18 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
     ),
     change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
     endpoint({
+      method: 'patch',
+      path: '/v1/orders/{id}/shipping-address',
+      summary: 'Change where an order goes, as long as nothing of it was sent',
+      description: 'Amounts stay as they are: an address where tax or shipping would be another is refused.',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      body: addressBody,
+      answers: { 200: orderViewSchema },
+      handle: changeAddress,
+    }),
+    endpoint({
       method: 'post',
       path: '/v1/orders/{id}/collect',
       summary: 'Ask again for money that could not be had for what was sent of an order',
@@ -166,4 +213,14 @@ export function orderEndpoints({ runner, checkout, settlement, orders }: OrderEn
       handle: collect,
     }),
   ];
+}
+
+/** Throws `invalid_request` for what is no address any more. */
+function changed(address: Address, changes: { [K in keyof Address]?: Address[K] | null | undefined }): Address {
+  const left = Object.entries({ ...address, ...changes }).filter(([, value]) => value != null);
+  const result = addressSchema.safeParse(Object.fromEntries(left));
+  if (result.success) return result.data;
+  throw invalidFields(
+    result.error.issues.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })),
+  );
 }

@@ -8,6 +8,7 @@ import type { TokenReader } from '../identity/ports.js';
 import { createAvailability } from '../lookups/availability.js';
 import { createTariffs } from '../lookups/current-tariffs.js';
 import { createGuestCarts } from '../lookups/guest-carts.js';
+import { createMovedOrders } from '../lookups/moved-orders.js';
 import { createOrderNumbers } from '../lookups/order-numbers.js';
 import { createOwnCarts } from '../lookups/own-carts.js';
 import { createPrices } from '../lookups/prices.js';
@@ -67,6 +68,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const coupons = createUsableCoupons({ runner, clock });
   const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });
+  const moved = createMovedOrders({ runner, tariffs, clock });
   const submissions = createSubmissions({ availability, coupons, quotes, numbers, settings });
   return [
     ...productEndpoints({ runner, skuOwners, settings }),
@@ -77,7 +79,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
     ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider, emailKeyOf }),
-    ...orderEndpoints({ runner, checkout, settlement, orders }),
+    ...orderEndpoints({ runner, checkout, settlement, orders, personal, settings, moved }),
     ...shipmentEndpoints({ runner, settlement }),
     ...returnEndpoints({ runner, settlement, places: createStockPlaces({ runner, skuOwners }) }),
     ...paymentEndpoints({ runner, payments }),
