@@ -75,33 +75,31 @@ export function createShop({
   const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
-  const call = callerOf(
-    [
-      ...writeSide({
-        runner,
-        clock,
-        personal,
-        tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
-        skuOwners,
-        allocator,
-        currentCarts: { of: currentCartOf ?? newestOpenCartOf },
-        orders: createOrderReader({ store, personal, upTo: own.ownCommits.upTo }),
-        checkout,
-        settlement,
-        payments,
-        provider: 'test',
-        emailKeyOf: createEmailKey(createKeyedHash(Buffer.alloc(32))),
-        settings: createCurrentSettings({ runner, clock }),
-        ...caches,
-      }),
-      ...testPaymentEndpoints({
-        runner,
-        bank,
-        onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
-      }),
-    ],
-    clock,
-  );
+  const endpoints = [
+    ...writeSide({
+      runner,
+      clock,
+      personal,
+      tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
+      skuOwners,
+      allocator,
+      currentCarts: { of: currentCartOf ?? newestOpenCartOf },
+      orders: createOrderReader({ store, personal, upTo: own.ownCommits.upTo }),
+      checkout,
+      settlement,
+      payments,
+      provider: 'test',
+      emailKeyOf: createEmailKey(createKeyedHash(Buffer.alloc(32))),
+      settings: createCurrentSettings({ runner, clock }),
+      ...caches,
+    }),
+    ...testPaymentEndpoints({
+      runner,
+      bank,
+      onChange: (paymentId) => checkout.resume(siblingId('order', paymentId)),
+    }),
+  ];
+  const call = callerOf(endpoints, clock);
 
   let commands = 0;
   const meta = (): CommandMeta => ({
@@ -141,7 +139,7 @@ export function createShop({
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 
-  return { call, log, store, runner, processes, personal, ship, release, submit };
+  return { call, endpoints, log, store, runner, processes, personal, ship, release, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { problemOf } from '../../test/call-endpoint.js';
-import { createShop, KEEPER, type Shop } from '../../test/shop.js';
+import { ADA, createShop, fill, KEEPER, type Shop } from '../../test/shop.js';
 
 const GBP = (amount: number) => [{ amount, currency: 'GBP' }];
 const MUG = {
@@ -92,6 +92,58 @@ describe('The endpoints of the catalogue', () => {
     expect(added.body.variants[2]).to.deep.equal({ sku: 'MUG-XL', prices: [], weight: 0 });
     const other = await shop.call('patch /v1/products/product_mug', { caller: KEEPER, body: { taxCategory: 'gifts' } });
     expect(other.body.taxCategory).to.equal('gifts');
+  });
+
+  it('clear each field that may be missing, and no other', async () => {
+    const optional = {
+      description: 'Holds tea.',
+      brand: 'Acme',
+      categories: ['kitchen'],
+      attributes: { height: 9 },
+      taxCategory: 'homeware',
+    };
+    const { body } = await post('/v1/products', { ...MUG, ...optional });
+    const patch = (changes: unknown) => shop.call('patch /v1/products/product_mug', { caller: KEEPER, body: changes });
+    for (const field of Object.keys(optional)) {
+      const { [field]: cleared, ...rest } = body;
+      expect(cleared, field).to.not.equal(undefined);
+      expect((await patch({ [field]: null })).body, field).to.deep.equal(rest);
+      expect((await patch({ [field]: null })).body, field).to.deep.equal(rest);
+      expect((await patch({ [field]: cleared })).body, field).to.deep.equal(body);
+    }
+    const [fault] = await patch({ title: null }).then(
+      () => [],
+      ({ issues }) => issues,
+    );
+    expect(fault.path).to.deep.equal(['title']);
+  });
+
+  it('retire a variant: nobody buys it, its stock stays, and it comes back when it is put again', async () => {
+    await post('/v1/products', MUG);
+    await post('/v1/products/product_mug/publish');
+    await shop.call('post /v1/stock/MUG-S/receipts', { caller: KEEPER, body: { quantity: 5 } });
+    const cartId = await fill(shop, { 'MUG-S': 1 });
+    const retire = () => shop.call('delete /v1/products/product_mug/variants/MUG-S', { caller: KEEPER });
+    const cart = async () => (await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body;
+    const [small, large] = MUG.variants;
+
+    const { body, version } = await retire();
+    expect(body).to.deep.include({ variants: [large], retired: ['MUG-S'] });
+    expect((await retire()).version).to.equal(version);
+    expect((await cart()).lines[0]).to.include({ sku: 'MUG-S', unavailable: true });
+    const add = { caller: ADA, body: { sku: 'MUG-S', quantity: 1 } };
+    await problemOf(shop.call(`post /v1/carts/${cartId}/lines`, add), 'not_found');
+    const cup = { id: 'product_cup', title: 'Cup', variants: [small] };
+    await problemOf(post('/v1/products', cup), 'conflict');
+    expect(
+      (await shop.call('post /v1/stock/MUG-S/receipts', { caller: KEEPER, body: { quantity: 1 } })).status,
+    ).to.equal(201);
+
+    const put = { caller: KEEPER, body: { prices: GBP(700) } };
+    expect((await shop.call('put /v1/products/product_mug/variants/MUG-S', put)).body).to.not.have.property('retired');
+    expect((await cart()).lines[0]).to.not.have.property('unavailable');
+    expect((await cart()).total.amount).to.equal(700);
+    await problemOf(shop.call('delete /v1/products/product_mug/variants/CUP', { caller: KEEPER }), 'not_found');
   });
 
   it('take the version that the caller knows for the product, not for the SKUs', async () => {

@@ -7,10 +7,10 @@ import { askedId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import {
   optionsSchema,
-  type ProductDetails,
   pricesSchema,
   productDetailsSchema,
   productIdSchema,
+  productRevisionSchema,
   variantSchema,
   weightSchema,
 } from '../../domain/product/events.js';
@@ -44,6 +44,7 @@ const productAnswer = productDetailsSchema
     id: productIdSchema,
     status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema),
+    retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are not sold any more' }),
   })
   .meta({ id: 'ProductAsKept', description: 'A product as the catalogue keeps it' });
 
@@ -146,14 +147,13 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     endpoint({
       method: 'patch',
       path: '/v1/products/{id}',
-      summary: 'Revise what a product says about itself; only the fields that are given',
+      summary: 'Revise what a product says about itself; only the fields that are given, and `null` clears one',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: idParams,
-      body: productDetailsSchema.partial(),
+      body: productRevisionSchema,
       answers: { 200: productAnswer },
-      handle: ({ params, body, command }) =>
-        execute(params.id, { type: 'ReviseProduct', changes: body as Partial<ProductDetails> }, command()),
+      handle: ({ params, body, command }) => execute(params.id, { type: 'ReviseProduct', changes: body }, command()),
     }),
     transition('publish', 'PublishProduct', 'Show and sell a product'),
     transition('unpublish', 'UnpublishProduct', 'Take a product off sale'),
@@ -161,13 +161,26 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     endpoint({
       method: 'put',
       path: '/v1/products/{id}/variants/{sku}',
-      summary: 'Add a variant, or set the prices and the weight of one',
+      summary: 'Add a variant, bring one back, or set the prices and the weight of one',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,
       body: variantBody,
       answers: { 200: productAnswer },
       handle: putVariant,
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/products/{id}/variants/{sku}',
+      summary: 'Retire a variant: it is neither sold nor shown any more',
+      description:
+        'Its SKU stays the product’s for ever, its stock stays where it is, and carts show it as unavailable. PUT the ' +
+        'variant again to bring it back.',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: variantParams,
+      answers: { 200: productAnswer },
+      handle: ({ params: { id, sku }, command }) => execute(id, { type: 'RetireVariant', sku }, command()),
     }),
     endpoint({
       method: 'put',
@@ -186,6 +199,12 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
   ];
 }
 
-function viewOf({ productId, status, details, variants }: Product): z.output<typeof productAnswer> {
-  return { id: productId, status, ...details, variants: [...variants] };
+function viewOf({ productId, status, details, variants, retired }: Product): z.output<typeof productAnswer> {
+  return {
+    id: productId,
+    status,
+    ...details,
+    variants: [...variants],
+    ...(retired.length > 0 && { retired: [...retired] }),
+  };
 }

@@ -20,6 +20,17 @@ export const productDetailsSchema = z.strictObject({
   taxCategory: taxCategorySchema.optional(),
 });
 
+const { description, brand, categories, attributes, taxCategory } = productDetailsSchema.shape;
+
+/** The fields that change; `null` clears one. */
+export const productRevisionSchema = productDetailsSchema.partial().extend({
+  description: description.nullable(),
+  brand: brand.nullable(),
+  categories: categories.nullable(),
+  attributes: attributes.nullable(),
+  taxCategory: taxCategory.nullable(),
+});
+
 /** At most one price per currency. */
 export const pricesSchema = z
   .array(priceSchema)
@@ -46,8 +57,9 @@ export const productEvents = {
   VariantAdded: { version: 1, data: variantSchema.extend(product) },
   VariantPricesSet: { version: 1, data: z.strictObject({ ...pricedSku, ...product }) },
   VariantWeighed: { version: 1, data: z.strictObject({ ...product, sku: skuSchema, weight: weightSchema }) },
-  /** Holds the changed fields only. */
-  ProductRevised: { version: 1, data: productDetailsSchema.partial().extend(product) },
+  /** Not sold any more, nor shown. Its SKU stays the product's; a `VariantAdded` brings it back, as it then is. */
+  VariantRetired: { version: 1, data: z.strictObject({ ...product, sku: skuSchema }) },
+  ProductRevised: { version: 1, data: productRevisionSchema.extend(product) },
   ProductPublished: { version: 1, data: z.strictObject(product) },
   ProductUnpublished: { version: 1, data: z.strictObject(product) },
   ProductDiscontinued: { version: 1, data: z.strictObject(product) },
@@ -60,6 +72,7 @@ export const skuClaimEvents = {
 } satisfies EventDefinitions;
 
 export type ProductDetails = z.output<typeof productDetailsSchema>;
+export type ProductRevision = z.output<typeof productRevisionSchema>;
 export type Variant = z.output<typeof variantSchema>;
 export type ProductEvent = EventOf<typeof productEvents>;
 export type SkuClaimEvent = EventOf<typeof skuClaimEvents>;

@@ -130,6 +130,52 @@ describe('A product', () => {
     expect(weightSchema.meta()?.description).to.equal('Of one unit, in grams');
   });
 
+  it('loses what is cleared, and says nothing of what was not there', () => {
+    const cleared: ProductEvent = { type: 'ProductRevised', data: { brand: null, productId } };
+    given([drafted])
+      .when({ type: 'ReviseProduct', changes: { brand: null, description: null } })
+      .then([cleared]);
+    expect(given([drafted, cleared]).state?.details).to.deep.equal({ title: 'Mug' });
+  });
+
+  describe('whose variant is retired', () => {
+    const retired: ProductEvent = { type: 'VariantRetired', data: { productId, sku: mug.sku } };
+    const retire = { type: 'RetireVariant', sku: mug.sku } as const;
+    const cheap = { ...mug, prices: [{ ...price, amount: 1 }] };
+
+    it('has it no more, but remembers whose the SKU is', () => {
+      given([drafted, added, unpricedAdded]).when(retire).then([retired]);
+      const { variants, retired: gone } = given([drafted, added, unpricedAdded, retired]).state!;
+      expect({ variants, gone }).to.deep.equal({ variants: [unpriced], gone: [mug.sku] });
+      given([drafted, unpricedAdded]).when(retire).thenRejected('not_found');
+    });
+
+    it('neither prices nor weighs it, until it is added again', () => {
+      const history = [drafted, added, retired];
+      given(history).when({ type: 'SetVariantPrices', variant: mug }).thenRejected('rule_violated');
+      given(history).when({ type: 'WeighVariant', sku: mug.sku, weight: 1 }).thenRejected('rule_violated');
+      const again: ProductEvent = { type: 'VariantAdded', data: { ...cheap, productId } };
+      given(history).when({ type: 'AddVariant', variant: cheap }).then([again]);
+      const { variants, retired: gone } = given([...history, again]).state!;
+      expect({ variants, gone }).to.deep.equal({ variants: [cheap], gone: [] });
+    });
+
+    it('keeps another one with a price as long as it is published', () => {
+      given([drafted, added, unpricedAdded, published]).when(retire).thenRejected('rule_violated');
+      given([drafted, added, published, unpublished]).when(retire).then([retired]);
+      given([drafted, added, retired]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
+    });
+
+    it('has so many variants at most, the retired ones counted in', () => {
+      const most = Array.from({ length: MAX_VARIANTS - 1 }, (_, n): ProductEvent => {
+        return { type: 'VariantAdded', data: { sku: `S${n}`, prices: [], productId } };
+      });
+      const history = [drafted, added, ...most, retired];
+      given(history).when({ type: 'AddVariant', variant: unpriced }).thenRejected('rule_violated');
+      given(history).when({ type: 'AddVariant', variant: mug }).then([added]);
+    });
+  });
+
   it('goes off sale and on again', () => {
     given([drafted]).when({ type: 'UnpublishProduct' }).thenRejected('rule_violated');
     given([drafted, added, published]).when({ type: 'UnpublishProduct' }).then([unpublished]);
@@ -142,6 +188,7 @@ describe('A product', () => {
       { type: 'ReviseProduct', changes: { title: 'Cup' } },
       { type: 'AddVariant', variant: unpriced },
       { type: 'SetVariantPrices', variant: { ...mug, prices: [] } },
+      { type: 'RetireVariant', sku: mug.sku },
       { type: 'PublishProduct' },
       { type: 'UnpublishProduct' },
     ];
@@ -169,6 +216,7 @@ describe('A product', () => {
         when: { type: 'SetVariantPrices', variant: { ...unpriced, prices: [price] } },
       },
       WeighVariant: { given: [drafted, added], when: { type: 'WeighVariant', sku: mug.sku, weight: 0 } },
+      RetireVariant: { given: [drafted, added], when: { type: 'RetireVariant', sku: mug.sku } },
       PublishProduct: { given: [drafted, added], when: { type: 'PublishProduct' } },
       UnpublishProduct: { given: [drafted, added, published], when: { type: 'UnpublishProduct' } },
       DiscontinueProduct: { given: [drafted], when: { type: 'DiscontinueProduct' } },

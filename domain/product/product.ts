@@ -2,17 +2,19 @@
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
-import { type ProductDetails, type ProductEvent, productEvents, type Variant } from './events.js';
+import { type ProductDetails, type ProductEvent, type ProductRevision, productEvents, type Variant } from './events.js';
 
-/** As many as one commit holds with room to spare. */
+/** As many as one commit holds with room to spare, those that are retired counted in. */
 export const MAX_VARIANTS = 400;
 
 export type ProductCommand =
   | { type: 'DraftProduct'; productId: string; details: ProductDetails; variants: readonly Variant[] }
-  | { type: 'ReviseProduct'; changes: Partial<ProductDetails> }
+  | { type: 'ReviseProduct'; changes: ProductRevision }
   | { type: 'AddVariant'; variant: Variant }
   | { type: 'SetVariantPrices'; variant: Pick<Variant, 'sku' | 'prices'> }
   | { type: 'WeighVariant'; sku: string; weight: number }
+  /** `AddVariant` brings it back. */
+  | { type: 'RetireVariant'; sku: string }
   | { type: 'PublishProduct' }
   | { type: 'UnpublishProduct' }
   | { type: 'DiscontinueProduct' };
@@ -24,6 +26,8 @@ export interface Product {
   status: (typeof PRODUCT_STATUSES)[number];
   details: ProductDetails;
   variants: readonly Variant[];
+  /** SKUs of variants that are not sold any more. */
+  retired: readonly string[];
 }
 
 export const product: Decider<ProductCommand, Product | null, ProductEvent> = {
@@ -53,7 +57,7 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
     case 'SetVariantPrices': {
       const { variant } = command;
       const known = state.variants.find(({ sku }) => sku === variant.sku);
-      if (!known) return reject('not_found', `${productId} has no variant ${variant.sku}.`);
+      if (!known) return noVariant(variant.sku, state);
       if (sameJson(known.prices, variant.prices)) return [];
       if (status === 'published' && !isPriced(state.variants.map((old) => (old === known ? variant : old)))) {
         return reject('rule_violated', `${productId} is published and needs a price; unpublish it first.`);
@@ -63,8 +67,21 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
     case 'WeighVariant': {
       const { sku, weight } = command;
       const known = state.variants.find((variant) => variant.sku === sku);
-      if (!known) return reject('not_found', `${productId} has no variant ${sku}.`);
+      if (!known) return noVariant(sku, state);
       return known.weight === weight ? [] : [{ type: 'VariantWeighed', data: { productId, sku, weight } }];
+    }
+    case 'RetireVariant': {
+      const { sku } = command;
+      if (state.retired.includes(sku)) return [];
+      const left = state.variants.filter((variant) => variant.sku !== sku);
+      if (left.length === state.variants.length) return noVariant(sku, state);
+      if (status === 'published' && !isPriced(left)) {
+        return reject(
+          'rule_violated',
+          `${productId} is published and needs another variant with a price; unpublish it first.`,
+        );
+      }
+      return [{ type: 'VariantRetired', data: { productId, sku } }];
     }
     case 'PublishProduct':
       if (status === 'published') return [];
@@ -95,10 +112,15 @@ function draft(
   ];
 }
 
-function addVariant(variant: Variant, { productId, variants }: Product): readonly ProductEvent[] | Rejection {
+function noVariant(sku: string, { productId, retired }: Product): Rejection {
+  if (!retired.includes(sku)) return reject('not_found', `${productId} has no variant ${sku}.`);
+  return reject('rule_violated', `${sku} is retired; PUT the variant with its prices to sell it again.`);
+}
+
+function addVariant(variant: Variant, { productId, variants, retired }: Product): readonly ProductEvent[] | Rejection {
   const known = variants.find(({ sku }) => sku === variant.sku);
   if (known) return sameJson(known, variant) ? [] : reject('conflict', `${productId} has ${variant.sku} already.`);
-  if (variants.length >= MAX_VARIANTS) {
+  if (variants.length + retired.length >= MAX_VARIANTS && !retired.includes(variant.sku)) {
     return reject('rule_violated', `A product has at most ${MAX_VARIANTS} variants.`);
   }
   return [{ type: 'VariantAdded', data: { ...variant, productId } }];
@@ -107,19 +129,29 @@ function addVariant(variant: Variant, { productId, variants }: Product): readonl
 function evolve(state: Product | null, { type, data }: ProductEvent): Product {
   if (type === 'ProductDrafted') {
     const { productId, ...details } = data;
-    return { productId, status: 'draft', details, variants: [] };
+    return { productId, status: 'draft', details, variants: [], retired: [] };
   }
   const known = state!;
   switch (type) {
     case 'VariantAdded':
-      return { ...known, variants: [...known.variants, variantOf(data)] };
+      return {
+        ...known,
+        variants: [...known.variants, variantOf(data)],
+        retired: known.retired.filter((sku) => sku !== data.sku),
+      };
+    case 'VariantRetired':
+      return {
+        ...known,
+        variants: known.variants.filter(({ sku }) => sku !== data.sku),
+        retired: [...known.retired, data.sku],
+      };
     case 'VariantPricesSet':
       return withVariant(known, data.sku, { prices: data.prices });
     case 'VariantWeighed':
       return withVariant(known, data.sku, { weight: data.weight });
     case 'ProductRevised': {
       const { productId, ...changes } = data;
-      return { ...known, details: { ...known.details, ...changes } as ProductDetails };
+      return { ...known, details: revised(known.details, changes) };
     }
     case 'ProductPublished':
       return { ...known, status: 'published' };
@@ -145,9 +177,15 @@ function isPriced(variants: readonly Variant[]): boolean {
   return variants.some(({ prices }) => prices.length > 0);
 }
 
-function changedOnly(changes: Partial<ProductDetails>, details: ProductDetails): Partial<ProductDetails> {
+/** A cleared field is one that is not there. */
+function changedOnly(changes: ProductRevision, details: ProductDetails): ProductRevision {
   const entries = Object.entries(changes) as [keyof ProductDetails, unknown][];
   return Object.fromEntries(
-    entries.filter(([field, value]) => value !== undefined && !sameJson(value, details[field])),
+    entries.filter(([field, value]) => value !== undefined && !sameJson(value, details[field] ?? null)),
   );
+}
+
+function revised(details: ProductDetails, changes: ProductRevision): ProductDetails {
+  const after = Object.entries({ ...details, ...changes }).filter(([, value]) => value !== null);
+  return Object.fromEntries(after) as ProductDetails;
 }

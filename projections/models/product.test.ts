@@ -51,6 +51,29 @@ const histories = [
 ];
 
 describe('The product read models', () => {
+  it('show neither what was cleared nor a variant that is retired, until it is back', () => {
+    const changed = (...more: ProductCommand[]) =>
+      [historyOf(product, [...commands, ...more]).events, histories[1]!].flat();
+    const clear = { type: 'ReviseProduct', changes: { brand: null, categories: null, attributes: null } } as const;
+    const retire = { type: 'RetireVariant', sku: 'MUG-S' } as const;
+    const again: ProductCommand = { type: 'AddVariant', variant: { sku: 'MUG-S', prices: [GBP(1)] } };
+    const shown = (...more: ProductCommand[]) => project(productSearch, changed(...more)).get(ID)!;
+
+    const { title, brand, categories, attributes, variants } = productView(shown(clear, retire))!;
+    expect({ title, brand, categories, attributes }).to.deep.equal({
+      title: 'Blue mug',
+      brand: undefined,
+      categories: undefined,
+      attributes: undefined,
+    });
+    expect(variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L']);
+    const { words, skuKeys, brandKey, price } = shown(clear, retire);
+    expect({ skuKeys, brandKey, price }).to.deep.equal({ skuKeys: ['mug-l'], brandKey: undefined, price: 800 });
+    for (const gone of ['acme', 'mug-s']) expect(words!.split(' ')).to.not.include(gone);
+    expect(shown(retire, again)).to.include({ price: 1 });
+    expect(productView(shown(retire, again))!.variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L', 'MUG-S']);
+  });
+
   it('show a product with its prices and where there is stock', () => {
     expect(productView(project(catalogue, histories.flat()).get(ID)!)).to.deep.equal({
       id: ID,

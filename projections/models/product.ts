@@ -1,5 +1,5 @@
 // A product with its availability, as all product read models have it: fed by product# and by the stock# of its SKUs.
-import type { ProductDetails, ProductEvent, Variant } from '../../domain/product/events.js';
+import type { ProductDetails, ProductEvent, ProductRevision, Variant } from '../../domain/product/events.js';
 import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import type { Handler, Projection } from '../runtime/projection.js';
@@ -101,7 +101,7 @@ const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
   ProductDrafted: {
     keys,
     evolve(before, { data: { productId, ...details } }) {
-      return { ...before, ...detailsOf(details), id: productId, status: 'draft', variants: [] };
+      return withoutNulls({ ...before, ...detailsOf(details), id: productId, status: 'draft', variants: [] });
     },
   },
   VariantAdded: {
@@ -124,9 +124,16 @@ const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
     keys,
     evolve: (before, { data: { sku, weight } }) => withVariant(before, sku, { weight }),
   },
+  VariantRetired: {
+    keys,
+    evolve: (before, { data: { sku } }) => ({
+      ...before,
+      variants: (before?.variants ?? []).filter((variant) => variant.sku !== sku),
+    }),
+  },
   ProductRevised: {
     keys,
-    evolve: (before, { data: { productId, ...changes } }) => ({ ...before, ...detailsOf(changes) }),
+    evolve: (before, { data: { productId, ...changes } }) => withoutNulls({ ...before, ...detailsOf(changes) }),
   },
   ProductPublished: { keys, evolve: (before) => ({ ...before, status: 'published' }) },
   ProductUnpublished: { keys, evolve: (before) => ({ ...before, status: 'unpublished' }) },
@@ -150,11 +157,13 @@ const stockHandlers: Omit<ProductHandlers, ProductEvent['type']> = {
   },
 };
 
-function detailsOf({
-  attributes,
-  ...details
-}: object & { attributes?: ProductDetails['attributes'] }): Partial<ProductPart> {
-  return { ...details, ...(attributes && { attributes: toEntries(attributes) }) };
+/** A field that is cleared stays `null`. */
+function detailsOf({ attributes, ...details }: ProductRevision) {
+  return { ...details, ...(attributes !== undefined && { attributes: attributes && toEntries(attributes) }) };
+}
+
+function withoutNulls(document: object): ProductDocument {
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null));
 }
 
 function withVariant(
