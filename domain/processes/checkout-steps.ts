@@ -152,13 +152,8 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
       return toOrder('confirm', { type: 'ConfirmOrder', ...moved });
     },
 
-    /** Reserved, committed and shipped in one commit of each stock stream. */
-    take: () =>
-      stockStep('take', ({ quantity, ...id }) => [
-        { type: 'ReserveStock', ...id, quantity },
-        { type: 'CommitReservation', ...id, quantity },
-        { type: 'ShipReservation', ...id },
-      ]),
+    /** What has left already is there to be written down: stock cannot refuse it. */
+    take: () => stockStep('take', (reservation) => [{ type: 'ShipAtOnce', ...reservation }]),
     /** Money that is in already: asked for and answered in one commit. */
     recordPayment: () =>
       toPayment(

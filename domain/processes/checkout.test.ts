@@ -291,12 +291,8 @@ describe('A checkout', () => {
       steps: {
         place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
         take: [
-          ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1 }],
-          ['stock#CUP-1@main', { type: 'CommitReservation', ...cups, quantity: 1 }],
-          ['stock#CUP-1@main', { type: 'ShipReservation', ...cups }],
-          ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3 }],
-          ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs, quantity: 3 }],
-          ['stock#MUG-1@main', { type: 'ShipReservation', ...mugs }],
+          ['stock#CUP-1@main', { type: 'ShipAtOnce', ...cups, quantity: 1 }],
+          ['stock#MUG-1@main', { type: 'ShipAtOnce', ...mugs, quantity: 3 }],
         ],
         pay: [
           ['payment#7', external],

@@ -61,7 +61,11 @@ export const stockEvents = {
     data: z.strictObject({ ...ended, ...partOf, committed: z.literal(true).optional() }),
   },
   ReservationExpired: { version: 1, data: z.strictObject(ended) },
-  StockShipped: { version: 1, data: z.strictObject({ ...reservation, ...partOf }) },
+  /** `atOnce`: the units were neither reserved nor committed; they had left before they were written down. */
+  StockShipped: {
+    version: 1,
+    data: z.strictObject({ ...reservation, ...partOf, atOnce: z.literal(true).optional() }),
+  },
   /** Units on their way to another location, until it reports them as arrived under the same movement. Whose they are opens the item there. */
   StockTransferredOut: {
     version: 1,

@@ -52,6 +52,34 @@ describe('Stock', () => {
       .then([opened, { type: 'StockCounted', data: { ...key, movementId: 'c', delta: 0, quantity: 0 } }]);
   });
 
+  it('is opened before anything moves', () => {
+    given([]).when({ type: 'OpenStock', ...item }).then([opened]);
+    given([opened, received]).when({ type: 'OpenStock', ...item }).then([]);
+  });
+
+  it('writes down what came and left before, whatever is here and promised, and leaves that as it is', () => {
+    const shipAtOnce = { type: 'ShipAtOnce', ...id, reservationId: 'order_2', quantity: 7 } as const;
+    const passed: StockEvent[] = [
+      { type: 'StockReceived', data: { ...key, movementId: 'order_2', quantity: 7 } },
+      { type: 'StockShipped', data: { ...key, reservationId: 'order_2', quantity: 7, atOnce: true } },
+    ];
+    given([opened]).when(shipAtOnce).then(passed);
+    const before = [opened, received, reserved, committed];
+    given(before).when(shipAtOnce).then(passed);
+    given([...before, ...passed]).when(shipAtOnce).then([]);
+    const { acted: _, ...levels } = given(before).state;
+    expect(given([...before, ...passed]).state).to.deep.include(levels);
+  });
+
+  it('sends nothing at once of what was never opened, nor more than one movement can be', () => {
+    given([])
+      .when({ type: 'ShipAtOnce', ...id, quantity: 1 })
+      .thenRejected('rule_violated');
+    given([opened])
+      .when({ type: 'ShipAtOnce', ...id, quantity: MAX_QUANTITY + 1 })
+      .thenRejected('rule_violated');
+  });
+
   it('tells what a reservation holds that can still be taken elsewhere', () => {
     const held = (...events: StockEvent[]) => heldFor(given([opened, received, ...events]).state, id.reservationId);
     expect(held()).to.equal(0);
@@ -517,6 +545,8 @@ describe('Stock', () => {
         when: { type: 'ReturnStock', ...key, movementId: 'r', quantity: 1, writtenOff: true },
       },
       SetStockPolicy: { given: [], when: { type: 'SetStockPolicy', ...item, backorderLimit: 1, lowStockAt: 1 } },
+      OpenStock: { given: [], when: { type: 'OpenStock', ...item } },
+      ShipAtOnce: { given: [opened], when: { type: 'ShipAtOnce', ...id, quantity: 3 } },
     });
   });
 });

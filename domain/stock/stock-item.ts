@@ -38,6 +38,9 @@ export type StockCommand =
   /** What of one return is restocked and what is written off are two movements. */
   | ({ type: 'ReturnStock'; quantity: number; writtenOff: boolean } & Omit<Movement, 'productId'>)
   | ({ type: 'SetStockPolicy' } & StockPolicy & Opening)
+  | ({ type: 'OpenStock' } & Opening)
+  /** Units that came and left before they were written down: they need none of what is here, and leave none. */
+  | ({ type: 'ShipAtOnce'; reservationId: string; quantity: number } & StockKey)
   | ReservationCommand;
 
 type ReservationCommand = StockKey & { reservationId: string } & (
@@ -143,6 +146,10 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     }
     case 'SetStockPolicy':
       return setPolicy(command, item);
+    case 'OpenStock':
+      return opening(command, item).opened;
+    case 'ShipAtOnce':
+      return shipAtOnce(command, item);
     default:
       return decideReservation(command, item, now);
   }
@@ -182,6 +189,26 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   const key = { sku, location };
   const set: StockEvent = { type: 'StockPolicySet', data: { ...key, productId, ...policy } };
   return [...opened, set, ...alerts(key, productId, item, { policy })];
+}
+
+/** What is available stays as it was, so nobody is told of more or less of it. */
+function shipAtOnce(
+  { sku, location, reservationId, quantity }: StockCommand & { type: 'ShipAtOnce' },
+  item: StockItem,
+): readonly StockEvent[] | Rejection {
+  if (actedAs(item, reservationId)) return [];
+  if (!item.productId) return reject('rule_violated', `There was never any ${sku} at ${location} that could be sent.`);
+  if (quantity > MAX_QUANTITY) {
+    return reject(
+      'rule_violated',
+      `${reservationId} takes ${quantity} of ${sku}; at most ${MAX_QUANTITY} leave at once.`,
+    );
+  }
+  const key = { sku, location };
+  return [
+    { type: 'StockReceived', data: { ...key, movementId: reservationId, quantity } },
+    { type: 'StockShipped', data: { ...key, reservationId, quantity, atOnce: true } },
+  ];
 }
 
 function opening({ sku, location, productId }: Opening, item: StockItem) {
@@ -347,8 +374,10 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     }
     case 'ReservationReleased':
       return take(item, data, 'released', at);
-    case 'StockShipped':
-      return take({ ...item, onHand: item.onHand - data.quantity }, data, 'shipped', at);
+    case 'StockShipped': {
+      const without = { ...item, onHand: item.onHand - data.quantity };
+      return data.atOnce ? remember(without, data.reservationId, 'shipped', at) : take(without, data, 'shipped', at);
+    }
     case 'LowStockReached':
     case 'StockDepleted':
     case 'StockReplenished':

@@ -29,6 +29,12 @@ const commandAt = (location: string): fc.Arbitrary<StockCommand> => {
     fc
       .tuple(movement, fc.integer({ min: 0, max: 5 }))
       .map(([{ productId }, limit]) => ({ type: 'SetStockPolicy', ...key, productId, backorderLimit: limit })),
+    fc.tuple(reservationId, quantity).map(([id, units]) => ({
+      type: 'ShipAtOnce',
+      ...key,
+      reservationId: `${id} of the past`,
+      quantity: units,
+    })),
     fc
       .tuple(reservationId, fc.constantFrom('ShipReservation', 'ReleaseReservation'), fc.uuid())
       .map(([id, type, operationId]) => ({ type, ...key, reservationId: id, operationId, quantity: 1 })),
