@@ -38,7 +38,6 @@ export type StockCommand =
   /** What of one return is restocked and what is written off are two movements. */
   | ({ type: 'ReturnStock'; quantity: number; writtenOff: boolean } & Omit<Movement, 'productId'>)
   | ({ type: 'SetStockPolicy' } & StockPolicy & Opening)
-  | ({ type: 'OpenStock' } & Opening)
   /** Units that came and left before they were written down: they need none of what is here, and leave none. */
   | ({ type: 'ShipAtOnce'; reservationId: string; quantity: number } & StockKey)
   | ReservationCommand;
@@ -146,8 +145,6 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     }
     case 'SetStockPolicy':
       return setPolicy(command, item);
-    case 'OpenStock':
-      return opening(command, item).opened;
     case 'ShipAtOnce':
       return shipAtOnce(command, item);
     default:

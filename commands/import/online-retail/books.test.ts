@@ -57,8 +57,8 @@ describe('The books of a file', () => {
       '536367,10002,lost,-4,2010-12-01 08:00:00,0.0,,France',
     ]);
     expect(products).to.deep.equal([
-      { sku: '10001', title: 'A', price: 250, units: 2, adjustments: [] },
-      { sku: '10002', title: '10002', units: 4, adjustments: ['online-retail/536367/1'] },
+      { sku: '10001', title: 'A', price: 250, adjustments: [] },
+      { sku: '10002', title: '10002', adjustments: ['online-retail/536367/1'] },
     ]);
   });
 

@@ -35,8 +35,6 @@ export interface ProductBook {
   title: string;
   /** In pence: its first accepted price; none if it was only ever adjusted. */
   price?: number;
-  /** Units that its lines and adjustments take. */
-  units: number;
   /** Movement ids of its adjustments. */
   adjustments: readonly string[];
 }
@@ -71,7 +69,6 @@ export interface Books {
 
 interface CodeTally {
   price?: number;
-  units: number;
   adjustments: string[];
   /** Accepted lines by description, in order of first appearance. */
   titles: Map<string, number>;
@@ -122,7 +119,6 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
     switch (meaning.kind) {
       case 'line': {
         const code = tallyOf(codes, meaning.sku);
-        code.units += meaning.quantity;
         code.price ??= meaning.unitPrice;
         if (row.description) code.titles.set(row.description, (code.titles.get(row.description) ?? 0) + 1);
         invoice.lines++;
@@ -142,7 +138,6 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
       }
       case 'adjustment': {
         const code = tallyOf(codes, meaning.sku);
-        code.units -= meaning.delta;
         code.adjustments.push(movementId(row.invoice, invoice.rows));
         invoice.adjustments++;
         counts.adjustments.rows++;
@@ -185,7 +180,7 @@ export function movementId(invoice: string, ordinal: number): string {
 function tallyOf(codes: Map<string, CodeTally>, sku: string): CodeTally {
   const known = codes.get(sku);
   if (known) return known;
-  const tally: CodeTally = { units: 0, adjustments: [], titles: new Map() };
+  const tally: CodeTally = { adjustments: [], titles: new Map() };
   codes.set(sku, tally);
   return tally;
 }
@@ -226,9 +221,9 @@ function matchReturns(
   return [...byInvoice.values()];
 }
 
-function productBook([sku, { price, units, adjustments, titles }]: [string, CodeTally]): ProductBook {
+function productBook([sku, { price, adjustments, titles }]: [string, CodeTally]): ProductBook {
   const title = commonest(titles) ?? sku;
-  return { sku, title, units, adjustments, ...(price !== undefined && { price }) };
+  return { sku, title, adjustments, ...(price !== undefined && { price }) };
 }
 
 /** Of equally common ones, the first. */

@@ -40,27 +40,23 @@ function enterProduct(entries: ProductEntries, { type, data }: ProductEvent): vo
 export interface StockEntries {
   /** The stream has no event, by whomever. */
   isNew: boolean;
-  /** Units. */
-  received: number;
   /** Those of the wanted adjustments that were never made. */
   unadjusted: Set<string>;
 }
 
-/** Reads no further than until all that is wanted is found: most streams begin with the importer's receipt. */
+/** Reads no further than until all that is wanted is found. */
 export async function stockEntries(
   store: EventStore,
   stream: StreamId,
-  wanted: { units: number; adjustments: readonly string[] },
+  adjustments: readonly string[],
 ): Promise<StockEntries> {
-  const entries: StockEntries = { isNew: true, received: 0, unadjusted: new Set(wanted.adjustments) };
+  const entries: StockEntries = { isNew: true, unadjusted: new Set(adjustments) };
   for await (const commit of store.read(stream)) {
     entries.isNew = false;
     for (const event of commit.events as RecordedEvent<StockEvent>[]) {
-      if (!isOwn(event)) continue;
-      if (event.type === 'StockReceived') entries.received += event.data.quantity;
-      if (event.type === 'StockAdjusted') entries.unadjusted.delete(event.data.movementId);
+      if (event.type === 'StockAdjusted' && isOwn(event)) entries.unadjusted.delete(event.data.movementId);
     }
-    if (entries.received >= wanted.units && entries.unadjusted.size === 0) break;
+    if (entries.unadjusted.size === 0) break;
   }
   return entries;
 }

@@ -1,8 +1,7 @@
-// Opens the books in the shop: each code becomes a product with a claimed SKU and receives what the file takes of it.
+// Opens the books in the shop: each code becomes a product with a claimed SKU and an item of stock.
 import { DEFAULT_LOCATION, streamOf } from '../../../domain/kernel/id.js';
 import { type ProductCommand, product } from '../../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../../domain/product/sku-claim.js';
-import { MAX_QUANTITY } from '../../../domain/stock/events.js';
 import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { CURRENCY, type ProductBook } from './books.js';
 import { type ProductEntries, productEntries, stockEntries } from './own-entries.js';
@@ -15,7 +14,7 @@ export function productIdOf(sku: string): string {
 /** Safe to call again at any time. Resolves to the movement ids of those adjustments that are still to be made. */
 export async function openBook(ports: ImportPorts, book: ProductBook): Promise<Set<string>> {
   await openProduct(ports, book);
-  return receive(ports, book);
+  return openStock(ports, book);
 }
 
 async function openProduct({ runner, store, clock }: ImportPorts, book: ProductBook): Promise<void> {
@@ -50,18 +49,22 @@ function missingProductCommands({ sku, title, price }: ProductBook, entries: Pro
   return commands;
 }
 
-async function receive({ runner, store, clock }: ImportPorts, book: ProductBook): Promise<Set<string>> {
-  const key = { sku: book.sku, location: DEFAULT_LOCATION };
+/** Every sale brings its own units along, so there is nothing to receive for it: the item only has to be there. */
+async function openStock(
+  { runner, store, clock }: ImportPorts,
+  { sku, adjustments }: ProductBook,
+): Promise<Set<string>> {
+  const key = { sku, location: DEFAULT_LOCATION };
   const stream = stockStream(key);
-  const { isNew, received, unadjusted } = await stockEntries(store, stream, book);
-  for (let units = received; units < book.units; ) {
-    const quantity = Math.min(book.units - units, MAX_QUANTITY);
-    units += quantity;
-    // Named by what has been received with it: two runs at once that miss the same units receive them once.
-    const id = `online-retail/received/${units}`;
-    const productId = productIdOf(book.sku);
-    const command: StockCommand = { type: 'ReceiveStock', ...key, movementId: id, productId, quantity };
-    await runner.execute(stockItem, stream, command, importMeta(clock, id, { ...(isNew && { newStream: true }) }));
+  const { isNew, unadjusted } = await stockEntries(store, stream, adjustments);
+  if (isNew) {
+    const command: StockCommand = { type: 'OpenStockItem', ...key, productId: productIdOf(sku) };
+    await runner.execute(
+      stockItem,
+      stream,
+      command,
+      importMeta(clock, `online-retail/open/${sku}`, { newStream: true }),
+    );
   }
   return unadjusted;
 }

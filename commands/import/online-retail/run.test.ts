@@ -8,6 +8,7 @@ import { Unavailable } from '../../../domain/kernel/errors.js';
 import { streamId } from '../../../domain/kernel/stream.js';
 import { customerIdSchema } from '../../../domain/order/events.js';
 import { order } from '../../../domain/order/order.js';
+import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
 import { readBooks } from './books.js';
@@ -257,6 +258,34 @@ describe('An import of invoices', () => {
       { numRuns: 40 },
     );
     await rm(dirname(file), { recursive: true });
+  });
+
+  it('sells and loses what a later file takes, whatever earlier files took and whatever the shop has promised', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'files-'));
+    const fileOf = async (name: string, rows: readonly string[]) => {
+      await writeFile(join(folder, name), [HEADER, ...rows, ''].join('\n'));
+      return join(folder, name);
+    };
+    const first = await fileOf('1.csv', ['536001,10001,A,10,2010-12-01 08:10:00,1.00,17850,France']);
+    const later = await fileOf('2.csv', [
+      '536002,10001,A,3,2010-12-01 08:20:00,1.00,17850,France',
+      '536003,10001,lost,-4,2010-12-01 08:30:00,0,,France',
+    ]);
+    const world = createImportWorld();
+    await world.run(first);
+    const { runner, clock } = world.ports();
+    const key = { sku: '10001', location: 'main' };
+    const stocked = [
+      { type: 'ReceiveStock', ...key, productId: 'product_10001', movementId: 'by hand', quantity: 2 },
+      { type: 'ReserveStock', ...key, reservationId: 'order_of_the_shop', quantity: 2 },
+    ] as const;
+    for (const command of stocked)
+      await runner.execute(stockItem, stockStream(key), command, importMeta(clock, command.type));
+    await world.run(later);
+    expect((await runner.load(stockItem, stockStream(key))).state).to.include({ onHand: 2, reserved: 2, committed: 0 });
+    expect(await world.run(first)).to.equal(0);
+    expect(await world.run(later)).to.equal(0);
+    await rm(folder, { recursive: true });
   });
 
   it('keeps customers apart whose long names begin alike', async () => {

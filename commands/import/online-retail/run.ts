@@ -6,7 +6,7 @@ import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/error
 import { DEFAULT_LOCATION, MAX_KEY_LENGTH } from '../../../domain/kernel/id.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
-import { type StockCommand, stockItem, stockStream } from '../../../domain/stock/stock-item.js';
+import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { type Books, CURRENCY } from './books.js';
 import { ImportError } from './import-error.js';
 import { inFlight } from './in-flight.js';
@@ -94,18 +94,20 @@ async function accepted(invoice: string, work: () => Promise<unknown>): Promise<
   }
 }
 
+/** What is lost had been there: it is received in the commit that writes the loss down. */
 async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustment, at: string): Promise<void> {
   const { sku, movementId, delta, reason } = adjustment;
-  const key = { sku, location: DEFAULT_LOCATION };
-  const command: StockCommand = {
-    type: 'AdjustStock',
-    ...key,
-    movementId,
-    productId: productIdOf(sku),
-    delta,
-    reason,
-  };
-  await runner.execute(stockItem, stockStream(key), command, importMeta(clock, movementId, { occurredAt: at }));
+  const item = { sku, location: DEFAULT_LOCATION, productId: productIdOf(sku) };
+  const commands = [
+    { type: 'ReceiveStock', ...item, movementId: `${movementId}/found`, quantity: -delta },
+    { type: 'AdjustStock', ...item, movementId, delta, reason },
+  ] as const;
+  const issued = commands.map((command) => {
+    // Long ago the first of them may have been written without the second, as the process was killed in between.
+    const meta = { ...importMeta(clock, command.movementId, { occurredAt: at }), issuedAt: 0, late: 'search' as const };
+    return runner.execute(stockItem, stockStream(item), command, meta);
+  });
+  await Promise.all(issued);
 }
 
 function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
