@@ -75,6 +75,7 @@ export function createShop({
   const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
   const processes = openProcesses({ runner, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
+  const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
   const endpoints = [
     ...writeSide({
       runner,
@@ -89,7 +90,7 @@ export function createShop({
       settlement,
       payments,
       provider: 'test',
-      emailKeyOf: createEmailKey(createKeyedHash(Buffer.alloc(32))),
+      emailKeyOf,
       settings: createCurrentSettings({ runner, clock }),
       ...caches,
     }),
@@ -139,7 +140,7 @@ export function createShop({
     await runner.execute(cart, streamOf(cartId), command, meta());
   }
 
-  return { call, endpoints, log, store, runner, processes, personal, ship, release, submit };
+  return { call, endpoints, log, store, runner, processes, personal, emailKeyOf, ship, release, submit };
 }
 
 export type Shop = ReturnType<typeof createShop>;

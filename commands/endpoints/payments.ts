@@ -4,7 +4,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
-import { amountSchema, currencySchema, moneySchema, sum } from '../../domain/kernel/money.js';
+import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import { reasonSchema } from '../../domain/payment/events.js';
 import {
@@ -15,11 +15,11 @@ import {
   type Payment,
   partsOf,
   paymentStatusOf,
-  type Refund,
   refundableOf,
   refundedOf,
 } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
+import { refundView, refundViewSchema } from '../../domain/payment/refund-view.js';
 import type { PaymentOperations } from '../processes/payment-operations.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
@@ -36,17 +36,6 @@ const refundAmount = z
 /** ISO 4217's code for no currency: of a payment for which nothing was ever asked. */
 const NO_CURRENCY = 'XXX';
 const paidSchema = moneySchema.extend({ currency: z.union([currencySchema, z.literal(NO_CURRENCY)]) });
-
-const refundAnswer = z
-  .strictObject({
-    id: text,
-    amount: moneySchema,
-    reason: text,
-    status: z.enum(['requested', 'refunded', 'failed']),
-    requestedAt: time,
-    failure: text.optional().meta({ description: 'Why the provider would not' }),
-  })
-  .meta({ id: 'Refund' });
 
 const paymentAnswer = z
   .strictObject({
@@ -79,7 +68,7 @@ const paymentAnswer = z
         failure: text.optional(),
       }),
     ),
-    refunds: z.array(refundAnswer),
+    refunds: z.array(refundViewSchema),
     disputes: z.array(
       z.strictObject({ id: text, amount: moneySchema, reason: text, status: z.enum(['open', 'won', 'lost']) }),
     ),
@@ -114,7 +103,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
       idempotency: 'required',
       params,
       body: z.strictObject({ amount: refundAmount, reason: reasonSchema }),
-      answers: { 201: refundAnswer },
+      answers: { 201: refundViewSchema },
       async handle({ params, body, command, newId }) {
         const paymentId = askedId(paymentIdSchema, params.id);
         const stream = streamOf(paymentId);
@@ -170,20 +159,6 @@ function viewOf(state: Payment | null, id: string): z.output<typeof paymentAnswe
       reason,
       status,
     })),
-  };
-}
-
-/** Of parts: what is not made yet, or failed, says how the whole stands. */
-function refundView(state: Payment, parts: readonly Refund[]): z.output<typeof refundAnswer> {
-  const { operationId, reason, requestedAt } = parts[0]!;
-  const open = parts.find(({ status }) => status !== 'refunded');
-  return {
-    id: operationId,
-    amount: moneyOf(state)(sum(parts.map(({ amount }) => amount))),
-    reason,
-    status: open?.status ?? 'refunded',
-    requestedAt: timeOf(requestedAt),
-    ...(open?.failure !== undefined && { failure: open.failure }),
   };
 }
 

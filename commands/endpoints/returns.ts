@@ -1,7 +1,8 @@
 // Sending back: a return is requested, approved or declined, and received; what was paid for what came back is refunded.
 import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
-import { RETURN_STATUSES, type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
 import {
   type Caller,
   type Endpoint,
@@ -11,10 +12,8 @@ import {
 } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
-import { moneySchema } from '../../domain/kernel/money.js';
-import { lineUnitsSchema, type ReturnedUnits, returnedUnitsSchema } from '../../domain/order/events.js';
+import { lineUnitsSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
-import { givenFor } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { findOrder, mayAct } from '../lookups/own-orders.js';
 import type { StockPlaces } from '../lookups/stock-places.js';
@@ -24,7 +23,7 @@ import { beside, shows } from './answers.js';
 
 const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const params = z.strictObject({ id: z.string().meta({ example: 'return_7Q2mXw' }) });
-const requestedLines = z.array(lineUnitsSchema.extend({ reason: returnReasonSchema })).min(1);
+const requestedLines = z.array(requestedUnitsSchema).min(1);
 
 const receiveBody = z
   .strictObject({
@@ -40,22 +39,6 @@ const receiveBody = z
       }),
   })
   .prefault({});
-
-const returnAnswer = z
-  .strictObject({
-    id: z.string(),
-    orderId: z.string(),
-    status: z.enum(RETURN_STATUSES),
-    lines: requestedLines,
-    declineReason: z.string().optional(),
-    received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-    location: z.string().optional().meta({ description: 'For support alone: where it came back' }),
-    refund: moneySchema.optional().meta({
-      description:
-        'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
-    }),
-  })
-  .meta({ id: 'Return' });
 
 export interface ReturnEndpointsDeps {
   runner: CommandRunner;
@@ -153,20 +136,11 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     { paymentId, currency }: Pick<Order, 'paymentId' | 'currency'>,
     reader: Caller,
   ): Promise<Reply> {
-    const { returnId, orderId, status: phase, lines, declineReason, received } = loaded.state!;
-    const { state: ledger } = received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
-    const given = ledger ? givenFor(ledger, returnId) : undefined;
-    const body = {
-      id: returnId,
-      orderId,
-      status: phase,
-      lines,
-      ...(declineReason !== undefined && { declineReason }),
-      ...(received && { received: received.lines }),
-      ...(received && reader.role === 'support' && { location: received.location }),
-      ...(given !== undefined && { refund: { amount: given, currency } }),
-    };
-    return shows(status, body, streamOf(returnId), loaded);
+    const known = loaded.state!;
+    const { state: ledger } = known.received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
+    const { location, ...view } = returnView(known, { ledger, currency });
+    const body = { ...view, ...(location !== undefined && reader.role === 'support' && { location }) };
+    return shows(status, body, streamOf(known.returnId), loaded);
   }
 
   const step = <B>(
@@ -183,7 +157,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       idempotency: 'accepted',
       params,
       ...(body && { body }),
-      answers: { 200: returnAnswer },
+      answers: { 200: returnViewSchema },
       handle,
     });
 
@@ -196,7 +170,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       idempotency: 'accepted',
       params: orderParams,
       body: z.strictObject({ lines: requestedLines }),
-      answers: { 201: returnAnswer },
+      answers: { 201: returnViewSchema },
       handle: request,
     }),
     step('approve', 'Agree to a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
@@ -210,7 +184,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       summary: 'One return',
       roles: ['customer', 'support'],
       params,
-      answers: { 200: returnAnswer },
+      answers: { 200: returnViewSchema },
       handle: read,
     }),
   ];

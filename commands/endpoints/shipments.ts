@@ -1,13 +1,8 @@
 // Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
 import { z } from 'zod';
 import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
-import {
-  SHIPMENT_STATUSES,
-  type Shipment,
-  type ShipmentCommand,
-  shipment,
-  shipmentStatusOf,
-} from '../../domain/fulfilment/shipment.js';
+import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
+import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
@@ -22,7 +17,6 @@ import { beside, shows } from './answers.js';
 
 const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
 const params = z.strictObject({ id: z.string().meta({ example: 'shipment_7Q2mXw' }) });
-const time = z.iso.datetime();
 
 const transport = {
   tracking: trackingSchema.meta({ example: 'RM123456785GB' }),
@@ -50,20 +44,6 @@ const planBody = z
     carrier: transport.carrier.optional(),
   })
   .prefault({});
-
-const shipmentAnswer = z
-  .strictObject({
-    id: z.string(),
-    orderId: z.string(),
-    status: z.enum(SHIPMENT_STATUSES),
-    location: locationSchema.meta({ description: 'Where it leaves from' }),
-    lines: z.array(lineUnitsSchema),
-    tracking: z.string().optional(),
-    carrier: z.string().optional(),
-    dispatchedAt: time.optional(),
-    deliveredAt: time.optional(),
-  })
-  .meta({ id: 'Shipment' });
 
 export interface ShipmentEndpointsDeps {
   runner: CommandRunner;
@@ -186,7 +166,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       idempotency: 'accepted',
       params: orderParams,
       body: planBody,
-      answers: { 201: shipmentAnswer },
+      answers: { 201: shipmentViewSchema },
       handle: plan,
     }),
     endpoint({
@@ -197,7 +177,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       idempotency: 'accepted',
       params,
       body: dispatchBody,
-      answers: { 200: shipmentAnswer },
+      answers: { 200: shipmentViewSchema },
       problems: ['out_of_stock'],
       handle: dispatch,
     }),
@@ -208,7 +188,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       idempotency: 'accepted',
       params,
-      answers: { 200: shipmentAnswer },
+      answers: { 200: shipmentViewSchema },
       handle: deliver,
     }),
     endpoint({
@@ -219,7 +199,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       idempotency: 'accepted',
       params,
       body: trackingBody,
-      answers: { 200: shipmentAnswer },
+      answers: { 200: shipmentViewSchema },
       handle: changeTracking,
     }),
     endpoint({
@@ -228,24 +208,13 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       summary: 'Show a shipment',
       roles: ['support'],
       params,
-      answers: { 200: shipmentAnswer },
+      answers: { 200: shipmentViewSchema },
       handle: ({ params }) => read(params.id),
     }),
   ];
 }
 
 function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
-  const { shipmentId, orderId, location, lines, tracking, carrier, dispatchedAt, deliveredAt } = loaded.state!;
-  const body = {
-    id: shipmentId,
-    orderId,
-    status: shipmentStatusOf(loaded.state!, known),
-    location,
-    lines,
-    ...(tracking !== undefined && { tracking }),
-    ...(carrier !== undefined && { carrier }),
-    ...(dispatchedAt !== undefined && { dispatchedAt: new Date(dispatchedAt).toISOString() }),
-    ...(deliveredAt !== undefined && { deliveredAt: new Date(deliveredAt).toISOString() }),
-  };
-  return shows(status, body, streamOf(shipmentId), loaded);
+  const shipment = loaded.state!;
+  return shows(status, shipmentView(shipment, known), streamOf(shipment.shipmentId), loaded);
 }

@@ -36,7 +36,7 @@ export interface Shipment extends Transport {
 export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'delivered', 'cancelled'] as const;
 
 /** What a shipment's order says of it. `operationIds`: at least those of fulfilments. */
-interface Arbiter {
+export interface Arbiter {
   lines: readonly { id: string; sku: string; quantity: number; fulfilled: number; cancelled: number }[];
   parcels: readonly Parcel[];
   operationIds: readonly string[];

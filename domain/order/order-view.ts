@@ -7,7 +7,7 @@ import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
 import { PAYMENT_STATUSES } from '../payment/ledger.js';
 import { lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
-import { ORDER_STATUSES } from './order.js';
+import { FULFILMENT_STATUSES, ORDER_STATUSES } from './order.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
@@ -85,9 +85,7 @@ export const orderViewSchema = z
       .strictObject({ type: z.literal('authenticate'), clientSecret: z.string() })
       .optional()
       .meta({ description: 'What the customer has to do for the payment, such as a 3-D Secure step' }),
-    fulfilmentStatus: z
-      .enum(['not_fulfilled', 'partially_fulfilled', 'fulfilled'])
-      .meta({ description: 'Follows from what was sent' }),
+    fulfilmentStatus: z.enum(FULFILMENT_STATUSES).meta({ description: 'Follows from what was sent' }),
     paymentId: z.string().meta({ description: 'Where support finds its payment', example: 'payment_536365' }),
     customerId: z.string(),
     placedBy: z.enum(['customer', 'staff']),

@@ -579,7 +579,8 @@ export function orderNumber(orderId: string): string {
   return `${first.slice(-MAX_NUMBER_LENGTH).toUpperCase()}${attempt}`;
 }
 
-export type FulfilmentStatus = 'not_fulfilled' | 'partially_fulfilled' | 'fulfilled';
+export const FULFILMENT_STATUSES = ['not_fulfilled', 'partially_fulfilled', 'fulfilled'] as const;
+export type FulfilmentStatus = (typeof FULFILMENT_STATUSES)[number];
 
 /** Of what is not cancelled. */
 export function fulfilmentStatusOf(

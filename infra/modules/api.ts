@@ -11,6 +11,7 @@ import { orderQueries } from '../../read-api/queries/orders.js';
 import { productQueries } from '../../read-api/queries/products.js';
 import { stockQuery } from '../../read-api/queries/stock.js';
 import { stockMovementsQuery } from '../../read-api/queries/stock-movements.js';
+import { workListQueries } from '../../read-api/queries/work-lists.js';
 import { createApp } from '../http/app.js';
 import { enginesAway } from './reachable.js';
 import {
@@ -96,7 +97,8 @@ export const apiModule = new ContainerModule(({ bind }) => {
           productPage: { queries: queries.productPage, visibility: visibility.productPage },
           productSearch: { queries: queries.productSearch, visibility: visibility.productSearch },
         }),
-        ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal }),
+        ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal, emailKeyOf }),
+        ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),
         stockQuery({ queries: queries.stock, visibility: visibility.stock }),
         stockMovementsQuery({ store }),
         configQuery({ settings: settings.current, ...(publishableKey && { stripePublishableKey: publishableKey }) }),

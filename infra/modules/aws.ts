@@ -31,6 +31,7 @@ import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
 import { createOpenSearchProductSearch } from '../read-models/product-search.opensearch.js';
 import { redisDocuments } from '../read-models/redis.js';
+import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
@@ -151,6 +152,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
   bind(QUERIES).toResolvedValue(
     ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
       orders: createPostgresOrders(pool),
+      workLists: createPostgresWorkLists(pool),
       stock: stockQueries(postgresTable(pool, stock)),
       currentCarts: createPostgresCurrentCarts(pool),
       agenda: createPostgresAgenda(pool),

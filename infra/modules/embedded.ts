@@ -15,6 +15,7 @@ import { productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
 import { postgresTable } from '../read-models/postgres.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
+import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import {
   CLOCK,
@@ -103,6 +104,7 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
   bind(QUERIES).toResolvedValue(
     ({ pool }) => ({
       orders: createPostgresOrders(pool),
+      workLists: createPostgresWorkLists(pool),
       stock: stockQueries(postgresTable(pool, stock)),
       currentCarts: createPostgresCurrentCarts(pool),
       agenda: createPostgresAgenda(pool),

@@ -35,6 +35,7 @@ import type { OrderQueries } from '../../projections/models/orders.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import type { ProductSearchQueries } from '../../projections/models/product-search.js';
 import type { StockQueries } from '../../projections/models/stock.js';
+import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
 import type { Seals } from '../crypto/seals.js';
@@ -52,6 +53,7 @@ export type UntilReachable = (engine: Engine) => Promise<void>;
 
 export interface Queries {
   orders: OrderQueries;
+  workLists: WorkLists;
   stock: StockQueries;
   currentCarts: CurrentCartQueries;
   agenda: Agenda;

@@ -19,6 +19,7 @@ import {
   productPageContract,
   productSearchContract,
   productWordsContract,
+  staffListsContract,
   stockContract,
   unitsSoldContract,
 } from '../../test/contracts/read-models.contract.js';
@@ -38,6 +39,7 @@ import { postgresTable } from './postgres.js';
 import { createOpenSearchProductSearch } from './product-search.opensearch.js';
 import { createPostgresProductSearch } from './product-search.postgres.js';
 import { redisDocuments } from './redis.js';
+import { createPostgresWorkLists } from './work-lists.postgres.js';
 
 /** The same read model under a name of its own, so that each test begins with nothing. */
 function fresh<P extends { name: string }>(projection: P): P {
@@ -59,6 +61,13 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
     };
 
   describe('The orders', () => ordersContract(open(orders, (model) => createPostgresOrders(pool, model))));
+  describe('The lists of staff', () =>
+    staffListsContract(
+      open(orders, (model) => ({
+        orders: createPostgresOrders(pool, model),
+        workLists: createPostgresWorkLists(pool, model),
+      })),
+    ));
   describe('The stock', () => stockContract(open(stock, (model) => stockQueries(postgresTable(pool, model)))));
   describe('The agenda', () => agendaContract(open(agenda, (model) => createPostgresAgenda(pool, model))));
   describe('The current carts', () =>

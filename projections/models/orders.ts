@@ -1,18 +1,19 @@
 // Orders as customers and support see them: fed by order#, payment#, shipment# and return#, each its own part.
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
-import type { RequestedUnits, Return } from '../../domain/fulfilment/return.js';
-import { shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
+import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
+import { type ReturnView, returnView } from '../../domain/fulfilment/return-view.js';
+import { type Arbiter, type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
+import { type ShipmentView, shipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { Personal } from '../../domain/kernel/personal.js';
-import type { LineUnits, OrderEvent, OrderLine, ReturnedUnits, Shipping } from '../../domain/order/events.js';
+import type { LineUnits, OrderEvent, OrderLine, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import { atDefaultLocation, type Parcel, takenFrom, without } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import {
   capturedOf,
-  givenFor,
   hasHeld,
   type Payment,
   paymentStatusOf,
@@ -20,7 +21,8 @@ import {
   toldDeclineCode,
 } from '../../domain/payment/ledger.js';
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
-import { type Handler, projection } from '../runtime/projection.js';
+import { type RefundView, refundView } from '../../domain/payment/refund-view.js';
+import { type Handler, type Projection, projection } from '../runtime/projection.js';
 import type { Page, PageRequest } from './page.js';
 
 interface Happened extends Details {
@@ -75,24 +77,16 @@ interface OrderPart {
 /** What became of units of a line. */
 type Counter = 'fulfilled' | 'cancelled' | 'returned';
 
+/** Times as the events say; those of the state are the log's. */
 interface ShipmentPart {
-  id: string;
-  status: 'planned' | 'dispatched' | 'delivered';
-  location: string;
-  lines: readonly LineUnits[];
-  tracking?: string | undefined;
-  carrier?: string | undefined;
-  plannedAt: string;
+  state: Shipment;
+  plannedAt?: string;
   dispatchedAt?: string;
   deliveredAt?: string;
 }
 
 interface ReturnPart {
-  id: string;
-  status: Return['status'];
-  lines: readonly RequestedUnits[];
-  declineReason?: string;
-  received?: readonly ReturnedUnits[];
+  state: Return;
   timeline: readonly Happened[];
 }
 
@@ -103,6 +97,8 @@ export type OrderDocument = Partial<OrderPart> & {
   /** The parts of shipment# and return#, by id. */
   shipments?: Readonly<Record<string, ShipmentPart>>;
   returns?: Readonly<Record<string, ReturnPart>>;
+  /** What support may look for, see `markOf`. */
+  marks?: readonly string[];
 };
 
 /** An order as callers see it, but for what is sealed. */
@@ -120,12 +116,12 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { emailKey: _, heldReason, lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
-  const { operationIds = [], ...shown } = rest;
+  const { heldReason, lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
+  const { emailKey, marks, operationIds, ...shown } = rest;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
-  const sent = Object.values(shipments).sort((a, b) => byText(a.plannedAt + a.id, b.plannedAt + b.id));
-  const sentBack = Object.values(returns).sort((a, b) => byText(a.timeline[0]!.at + a.id, b.timeline[0]!.at + b.id));
+  const sent = inOrder(shipments, shipmentKey);
+  const sentBack = inOrder(returns, returnKey);
   return {
     ...shown,
     ...(heldReason !== undefined && { held: true, heldReason }),
@@ -150,58 +146,122 @@ export function orderView({
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
     ...(part.status === 'confirmed' && { allocation: [...parcels] }),
     shippingMethod: shipping.method,
-    shipments: sent.map(({ plannedAt, lines, ...shipment }) => ({
-      ...shipment,
-      status: shipmentStatusOf(
-        { ...shipment, shipmentId: shipment.id, lines },
-        { lines: part.lines, parcels: part.parcels, operationIds },
-      ),
-      lines: [...lines],
-    })),
-    returns: sentBack.map(({ timeline, lines, received, ...one }) => {
-      const given = payment && givenFor(payment.ledger, one.id);
-      return {
-        ...one,
-        lines: [...lines],
-        ...(received && { received: [...received] }),
-        ...(received && given !== undefined && { refund: money(given) }),
-      };
+    shipments: sent.map(({ state, dispatchedAt, deliveredAt }) => {
+      const { orderId, ...view } = shipmentView(state, arbiterOf(part));
+      return { ...view, ...(dispatchedAt && { dispatchedAt }), ...(deliveredAt && { deliveredAt }) };
+    }),
+    returns: sentBack.map(({ state }) => {
+      const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency: part.currency });
+      return view;
     }),
     timeline: [
       ...timeline,
       ...(payment?.timeline ?? []),
-      ...sent.flatMap(({ id, deliveredAt }): Happened[] =>
-        deliveredAt ? [{ at: deliveredAt, what: 'delivered', shipmentId: id }] : [],
+      ...sent.flatMap(({ state: { shipmentId }, deliveredAt }): Happened[] =>
+        deliveredAt ? [{ at: deliveredAt, what: 'delivered', shipmentId }] : [],
       ),
       ...sentBack.flatMap((one) => one.timeline),
     ]
       .sort(byTime)
       .map(({ amount, ...step }) => {
-        const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.tracking;
+        const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.state.tracking;
         return { ...step, ...(amount !== undefined && { amount: money(amount) }), ...(tracking && { tracking }) };
       }),
   };
 }
 
+/** A shipment, return or refund of an order; the order has them in the order of these keys. */
+export interface Entry<V> {
+  key: string;
+  view: V;
+}
+
+/** None where the order itself is not known yet. */
+export function shipmentsOf(document: OrderDocument): Entry<ShipmentView>[] {
+  if (!isPlaced(document)) return [];
+  const arbiter = arbiterOf(document);
+  return inOrder(document.shipments, shipmentKey).map((part) => ({
+    key: shipmentKey(part),
+    view: shipmentView(part.state, arbiter),
+  }));
+}
+
+export function returnsOf(document: OrderDocument): Entry<ReturnView>[] {
+  if (!isPlaced(document)) return [];
+  const { currency, payment } = document;
+  return inOrder(document.returns, returnKey).map((part) => ({
+    key: returnKey(part),
+    view: returnView(part.state, { ledger: payment?.ledger, currency }),
+  }));
+}
+
+/** A refund that was made in parts is an entry for each. */
+export function refundsOf(document: OrderDocument): Entry<RefundEntry>[] {
+  const ledger = isPlaced(document) ? document.payment?.ledger : undefined;
+  if (!ledger) return [];
+  const { paymentId, orderId } = ledger;
+  const entries = ledger.refunds.map((refund) => {
+    const view = { ...refundView(ledger, [refund]), paymentId, orderId };
+    return { key: view.requestedAt + view.id, view };
+  });
+  return entries.sort((a, b) => byText(a.key, b.key));
+}
+
+/** Whose it is: a refund by itself does not say. */
+export type RefundEntry = RefundView & { paymentId: string; orderId: string };
+
+function shipmentKey({ plannedAt, state: { shipmentId } }: ShipmentPart): string {
+  return `${plannedAt}${shipmentId}`;
+}
+
+function returnKey({ timeline, state: { returnId } }: ReturnPart): string {
+  return `${timeline[0]!.at}${returnId}`;
+}
+
+function inOrder<P>(parts: Readonly<Record<string, P>> | undefined, keyOf: (part: P) => string): P[] {
+  return Object.values(parts ?? {}).sort((a, b) => byText(keyOf(a), keyOf(b)));
+}
+
+function arbiterOf({ lines, parcels, operationIds = [] }: OrderPart): Arbiter {
+  return { lines, parcels, operationIds };
+}
+
 export interface OrderQueries {
   byId(orderId: string): Promise<SealedOrderView | undefined>;
   /** The newest first, by when they were placed. */
-  list(
-    request: { customerId?: string | undefined; number?: string | undefined } & PageRequest,
-  ): Promise<Page<SealedOrderView>>;
+  list(request: OrderListRequest): Promise<Page<SealedOrderView>>;
 }
 
-export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent>({
+export interface OrderListRequest extends PageRequest {
+  customerId?: string | undefined;
+  number?: string | undefined;
+  status?: OrderView['status'] | undefined;
+  paymentStatus?: OrderView['paymentStatus'] | undefined;
+  fulfilmentStatus?: OrderView['fulfilmentStatus'] | undefined;
+  /** Of the e-mail address that the order was placed with. */
+  emailKey?: string | undefined;
+}
+
+/** What an order, or one of its shipments, returns and refunds, can be looked for by; without a value: that it has one. */
+export function markOf(kind: MarkKind, value?: string): string {
+  return value === undefined ? kind : `${kind}:${value}`;
+}
+
+type MarkKind = 'status' | 'paymentStatus' | 'fulfilmentStatus' | 'emailKey' | 'shipment' | 'return' | 'refund';
+
+type OrdersEvent = OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent;
+
+export const orders = projection<OrderDocument, OrdersEvent>({
   name: 'orders',
-  version: 4,
+  version: 5,
   categories: ['order', 'payment', 'shipment', 'return'],
-  fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time' },
+  fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time', marks: 'keywords' },
   indexes: [
     ['placedAt', 'id'],
     ['customerId', 'placedAt', 'id'],
     ['number', 'placedAt', 'id'],
   ],
-  on: {
+  on: marked({
     OrderPlaced: changes<EventOf<'OrderPlaced'>>((_, { occurredAt, data }) => {
       const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
       return {
@@ -264,36 +324,53 @@ export const orders = projection<OrderDocument, OrderEvent | PaymentEvent | Ship
     DisputeOpened: paid('payment_disputed', amountOf),
     DisputeClosed: paid('dispute_closed'),
 
-    ShipmentPlanned: shipped(
-      ({ data: { shipmentId: id, location, lines, tracking, carrier }, occurredAt: plannedAt }) => {
-        return { id, status: 'planned', location, lines, tracking, carrier, plannedAt };
-      },
-    ),
-    ShipmentTrackingChanged: shipped(({ data: { tracking, carrier } }) => ({ tracking, carrier })),
-    ShipmentDispatched: shipped(({ occurredAt: dispatchedAt }) => ({ status: 'dispatched', dispatchedAt })),
-    ShipmentDelivered: shipped(({ occurredAt: deliveredAt }) => ({ status: 'delivered', deliveredAt })),
+    ShipmentPlanned: shipped('plannedAt'),
+    ShipmentTrackingChanged: shipped(),
+    ShipmentDispatched: shipped('dispatchedAt'),
+    ShipmentDelivered: shipped('deliveredAt'),
 
-    ReturnRequested: sentBack(
-      'return_requested',
-      ({ returnId: id, lines }) => ({ id, status: 'requested', lines }),
-      ({ lines }) => ({ lines: unitsOf(lines) }),
-    ),
-    ReturnApproved: sentBack('return_approved', () => ({ status: 'approved' })),
-    ReturnDeclined: sentBack(
-      'return_declined',
-      ({ reason }) => ({ status: 'declined', declineReason: reason }),
-      ({ reason }) => ({ reason }),
-    ),
-    ReturnReceived: sentBack(
-      'return_received',
-      ({ lines: received }) => ({ status: 'received', received }),
-      ({ lines }) => ({ lines: unitsOf(lines) }),
-    ),
-  },
+    ReturnRequested: sentBack('return_requested', ({ lines }) => ({ lines: unitsOf(lines) })),
+    ReturnApproved: sentBack('return_approved'),
+    ReturnDeclined: sentBack('return_declined', ({ reason }) => ({ reason })),
+    ReturnReceived: sentBack('return_received', ({ lines }) => ({ lines: unitsOf(lines) })),
+  }),
 });
 
 function orderOf({ data }: { data: { orderId: string } }): readonly string[] {
   return [data.orderId];
+}
+
+type Handlers = Projection<OrderDocument, OrdersEvent>['on'];
+type AnyHandler = Handler<OrderDocument, OrdersEvent>;
+
+/** The marks follow from all parts, so every event may change them. */
+function marked(handlers: Handlers): Handlers {
+  const marking = ({ keys, evolve }: AnyHandler): AnyHandler => ({
+    keys,
+    evolve(before, event, key, at) {
+      const after = evolve(before, event, key, at);
+      return after && isPlaced(after) ? { ...after, marks: marksOf(after) } : after;
+    },
+  });
+  return Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, marking(handler as AnyHandler)]));
+}
+
+function marksOf(document: OrderDocument & OrderPart): string[] {
+  const { status, lines, emailKey, payment } = document;
+  const marks = [
+    markOf('status', status),
+    markOf('paymentStatus', paymentStatusOf(payment?.ledger ?? null)),
+    markOf('fulfilmentStatus', fulfilmentStatusOf(lines)),
+    ...(emailKey === undefined ? [] : [markOf('emailKey', emailKey)]),
+    ...statusMarks('shipment', shipmentsOf(document)),
+    ...statusMarks('return', returnsOf(document)),
+    ...statusMarks('refund', refundsOf(document)),
+  ];
+  return [...new Set(marks)].sort();
+}
+
+function statusMarks(kind: MarkKind, entries: readonly { view: { status: string } }[]): string[] {
+  return entries.flatMap(({ view: { status } }) => [markOf(kind), markOf(kind, status)]);
 }
 
 type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
@@ -376,31 +453,35 @@ function paid<E extends PaymentEvent>(
   };
 }
 
+/** The shipment folds itself. */
 function shipped<E extends ShipmentEvent>(
-  change: (event: E & { occurredAt: string }) => Partial<ShipmentPart>,
+  time?: 'plannedAt' | 'dispatchedAt' | 'deliveredAt',
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
-    evolve(before, event) {
+    evolve(before, event, _, at) {
       const { shipmentId } = event.data;
-      const part = { ...before?.shipments?.[shipmentId], ...change(event) } as ShipmentPart;
+      const known = before?.shipments?.[shipmentId];
+      const state = shipment.evolve(known?.state ?? null, event, at)!;
+      const part: ShipmentPart = { ...known, state, ...(time && { [time]: event.occurredAt }) };
       return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
     },
   };
 }
 
+/** The return folds itself. */
 function sentBack<E extends ReturnEvent>(
   what: OrderStep,
-  change: (data: E['data']) => Partial<ReturnPart>,
   detailsOf: (data: E['data']) => Details = () => ({}),
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
-    evolve(before, { data, occurredAt }) {
+    evolve(before, event, _, at) {
+      const { data, occurredAt } = event;
       const { returnId } = data;
       const known = before?.returns?.[returnId];
       const timeline = [...(known?.timeline ?? []), { at: occurredAt, what, returnId, ...detailsOf(data) }];
-      const part = { ...known, ...change(data), timeline } as ReturnPart;
+      const part: ReturnPart = { state: returnDecider.evolve(known?.state ?? null, event, at)!, timeline };
       return { ...before, returns: { ...before?.returns, [returnId]: part } };
     },
   };
@@ -419,7 +500,7 @@ function secretOf(ledger: Payment | undefined): Personal<string> | undefined {
   return ledger?.status === 'action_required' ? ledger.authorisation?.clientSecret : undefined;
 }
 
-function isPlaced(part: Partial<OrderPart>): part is OrderPart {
+function isPlaced<P extends Partial<OrderPart>>(part: P): part is P & OrderPart {
   return part.id !== undefined;
 }
 

@@ -1,11 +1,14 @@
 // Orders, for the customers whose they are and for support.
 import { z } from 'zod';
+import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { customerIdSchema, orderContents, orderIdSchema } from '../../domain/order/events.js';
+import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js';
 import { orderViewSchema } from '../../domain/order/order-view.js';
+import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
@@ -20,28 +23,47 @@ export interface OrderQueryDeps {
   queries: OrderQueries;
   visibility: Visibility;
   personal: Pick<PersonalData, 'open'>;
+  emailKeyOf: EmailKeyOf;
 }
 
-export function orderQueries({ queries, visibility, personal }: OrderQueryDeps): Endpoint[] {
+/** What customers may not filter by. */
+const SUPPORT_ONLY = ['paymentStatus', 'fulfilmentStatus', 'number', 'email'] as const;
+
+export function orderQueries({ queries, visibility, personal, emailKeyOf }: OrderQueryDeps): Endpoint[] {
   return [
     endpoint({
       method: 'get',
       path: '/v1/orders',
-      summary: "The caller's orders, or for support those of anybody, the newest first",
+      summary: "List the caller's orders, or for support those of anybody, the newest first",
       roles: ['customer', 'support'],
       query: z.strictObject({
         customerId: customerIdSchema.optional().meta({ description: "Support's choice; customers see their own" }),
-        number: orderContents.number.meta({ description: 'What people call the order', example: '536365' }),
+        status: z.enum(ORDER_STATUSES).optional(),
+        paymentStatus: z.enum(PAYMENT_STATUSES).optional().meta({ description: 'For support alone' }),
+        fulfilmentStatus: z.enum(FULFILMENT_STATUSES).optional().meta({ description: 'For support alone' }),
+        number: orderContents.number.meta({
+          description: 'For support alone: what people call the order',
+          example: '536365',
+        }),
+        email: emailSchema.optional().meta({
+          description: 'For support alone: the address that the order was placed with; capitals do not matter',
+          example: 'ada@example.com',
+        }),
         ...pageQuery,
       }),
       answers: { 200: pageAnswer(orderViewSchema) },
       async handle(request) {
         const { caller, query } = request;
+        const { email, after: _, ...filters } = query;
+        if (caller.role !== 'support') refuseFiltersOfSupport(query);
         const customerId = ownerFor(caller) ?? query.customerId;
+        const emailKey = email === undefined ? undefined : emailKeyOf(email);
         const after = cursorOf(request, placed);
         await caughtUp(MODEL, visibility, request);
-        const page = await queries.list({ customerId, number: query.number, limit: query.limit, after });
-        const data = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
+        const page = await queries.list({ ...filters, customerId, emailKey, after });
+        const opened = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
+        // Whoever is forgotten is not found by their address any more.
+        const data = email === undefined ? opened : opened.filter((order) => order.email !== undefined);
         return { status: 200, body: pageBody(request, { ...page, data }) };
       },
     }),
@@ -65,6 +87,11 @@ export function orderQueries({ queries, visibility, personal }: OrderQueryDeps):
       },
     }),
   ];
+}
+
+function refuseFiltersOfSupport(query: { [F in (typeof SUPPORT_ONLY)[number]]?: unknown }): void {
+  const filter = SUPPORT_ONLY.find((name) => query[name] !== undefined);
+  if (filter) throw new Problem('forbidden', `Only support may filter orders by ${filter}; leave it out.`);
 }
 
 /** The only customer whose orders the caller may see; undefined for support, who may see all. */

@@ -14,6 +14,7 @@ import type { ProductSearchQueries, ProductSearchRequest } from '../../projectio
 import type { StockQueries } from '../../projections/models/stock.js';
 import { sortKey } from '../../projections/models/texts.js';
 import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
+import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import type { Sink } from '../../projections/runtime/sink.js';
@@ -541,7 +542,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(found).to.include({ status: 'completed', paymentStatus: 'refunded' });
     expect(found!.shipments[0]).to.include({ status: 'delivered', tracking: 'RM1' });
     expect(found!.returns[0]).to.deep.include({ status: 'received', refund: GBP(500) });
-    expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId));
+    expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId, undefined, SUPPORT));
   });
 
   it('tell support of an order that is held the same as the streams of the order', async () => {
@@ -571,12 +572,176 @@ export function ordersContract(open: Open<OrderQueries>): void {
       { sku: 'CUP', location: 'leeds', quantity: 1 },
       { sku: 'CUP', location: 'main', quantity: 1 },
     ]);
-    const lines = [{ lineId: '1', quantity: 1 }];
-    const planned = await shop.call(`post /v1/orders/${sold.id}/shipments`, { caller: SUPPORT, body: { lines } });
+    const part = { location: 'leeds', lines: [{ lineId: '1', quantity: 1 }] };
+    const planned = await shop.call(`post /v1/orders/${sold.id}/shipments`, { caller: SUPPORT, body: part });
     await shop.call(`post /v1/shipments/${planned.body.id}/dispatch`, { caller: SUPPORT });
     expect(await allocation()).to.deep.equal(before!.slice(1));
     const { state } = await shop.runner.load(stockItem, stockStream(before![0]!));
     expect(state.onHand).to.equal(0);
+  });
+}
+
+/** What becomes of an order of two mugs that was just paid. */
+type Deed = (shop: Shop, orderId: string) => Promise<void>;
+
+const support = (shop: Shop, target: string, body?: unknown) =>
+  shop.call(`post /v1/${target}`, { caller: SUPPORT, body });
+
+async function sendAll(shop: Shop, orderId: string, steps: readonly string[]): Promise<void> {
+  const { body } = await support(shop, `orders/${orderId}/shipments`, { tracking: 'RM1', carrier: 'Royal Mail' });
+  for (const step of steps) await support(shop, `shipments/${body.id}/${step}`);
+}
+
+async function sendBack(shop: Shop, orderId: string, steps: readonly [string, unknown?][]): Promise<void> {
+  await sendAll(shop, orderId, ['dispatch', 'deliver']);
+  const lines = [{ lineId: '1', quantity: 1, reason: 'broken' }];
+  const { body } = await support(shop, `orders/${orderId}/returns`, { lines });
+  for (const [step, asked] of steps) await support(shop, `returns/${body.id}/${step}`, asked);
+}
+
+const DEEDS: Record<string, Deed> = {
+  left: async () => {},
+  cancelled: async (shop, orderId) => void (await support(shop, `orders/${orderId}/cancel`, { reason: 'changed' })),
+  planned: (shop, orderId) => sendAll(shop, orderId, []),
+  async 'planned and given up'(shop, orderId) {
+    await sendAll(shop, orderId, []);
+    await support(shop, `orders/${orderId}/cancel`, { reason: 'changed' });
+  },
+  dispatched: (shop, orderId) => sendAll(shop, orderId, ['dispatch']),
+  delivered: (shop, orderId) => sendAll(shop, orderId, ['dispatch', 'deliver']),
+  async 'in two parts'(shop, orderId) {
+    const half = { lines: [{ lineId: '1', quantity: 1 }] };
+    const { body } = await support(shop, `orders/${orderId}/shipments`, half);
+    await support(shop, `shipments/${body.id}/dispatch`);
+    await support(shop, `orders/${orderId}/shipments`, half);
+  },
+  'return asked for': (shop, orderId) => sendBack(shop, orderId, []),
+  'return approved': (shop, orderId) => sendBack(shop, orderId, [['approve']]),
+  'return declined': (shop, orderId) => sendBack(shop, orderId, [['decline', { reason: 'worn' }]]),
+  returned: (shop, orderId) => sendBack(shop, orderId, [['approve'], ['receive']]),
+  'refund failed': (shop, orderId) => DEEDS.refunded!(shop, orderId),
+  async refunded(shop, orderId) {
+    await sendAll(shop, orderId, ['dispatch']);
+    const refund = { amount: 100, reason: 'late' };
+    await support(shop, `payments/${orderId.replace('order', 'payment')}/refunds`, refund);
+  },
+};
+
+export interface StaffLists {
+  orders: OrderQueries;
+  workLists: WorkLists;
+}
+
+export function staffListsContract(open: Open<StaffLists>): void {
+  const MAIL = ['ada@example.com', 'bob@example.com'] as const;
+  let shop: Shop;
+  let queries: StaffLists;
+  /** By its id: what was done to it, and the address that it was placed with. */
+  const made = new Map<string, { deed: string; email: string }>();
+
+  before(async function () {
+    this.timeout(60_000);
+    shop = createShop();
+    const model = await open();
+    await sell(shop, 'MUG', 500, 200);
+    for (const [n, deed] of [...Object.keys(DEEDS), ...Object.keys(DEEDS)].entries()) {
+      const email = MAIL[n % 2 === 0 ? 0 : 1];
+      const cart = await fill(shop, { MUG: 2 });
+      const { body } = await shop.call(`post /v1/carts/${cart}/checkout`, {
+        caller: ADA,
+        body: { paymentMethod: deed === 'refund failed' ? 'pm_card_refundFail' : 'pm_card_visa', email },
+      });
+      await DEEDS[deed]!(shop, body.id);
+      made.set(body.id, { deed, email });
+    }
+    await show(shop, model);
+    ({ queries } = model);
+  });
+
+  const everything = () => allPages((after) => queries.orders.list({ limit: 7, after }));
+
+  it('find orders by each of their statuses, alone and together', async () => {
+    const all = await everything();
+    expect(all).to.have.length(made.size);
+    const kinds = ['status', 'paymentStatus', 'fulfilmentStatus'] as const;
+    const seen = new Set<string>();
+    for (const kind of kinds) {
+      for (const value of new Set(all.map((order) => order[kind]))) {
+        seen.add(value);
+        const expected = all.filter((order) => order[kind] === value).map(({ id }) => id);
+        const found = await allPages((after) => queries.orders.list({ [kind]: value, limit: 2, after }));
+        expect(
+          found.map(({ id }) => id),
+          `${kind} ${value}`,
+        ).to.deep.equal(expected);
+        const narrowed = await queries.orders.list({
+          [kind]: value,
+          status: 'confirmed',
+          customerId: ADA.customerId,
+          limit: 50,
+        });
+        const both = expected.filter((id) => all.find((order) => order.id === id)!.status === 'confirmed');
+        if (kind !== 'status') expect(narrowed.data.map(({ id }) => id)).to.deep.equal(both);
+      }
+    }
+    expect([...seen]).to.include.members(['confirmed', 'completed', 'cancelled', 'captured', 'partially_refunded']);
+    expect([...seen]).to.include.members(['not_fulfilled', 'partially_fulfilled', 'fulfilled']);
+  });
+
+  it('find orders by the key of their e-mail address, which shows nowhere', async () => {
+    const all = await everything();
+    for (const email of MAIL) {
+      const expected = all.filter(({ id }) => made.get(id)!.email === email).map(({ id }) => id);
+      for (const typed of [email, email.toUpperCase()]) {
+        const emailKey = shop.emailKeyOf(typed);
+        const found = await allPages((after) => queries.orders.list({ emailKey, limit: 5, after }));
+        expect(found.map(({ id }) => id)).to.deep.equal(expected);
+        expect(JSON.stringify(found)).not.to.include(emailKey);
+      }
+    }
+    expect((await queries.orders.list({ emailKey: shop.emailKeyOf('eve@example.com'), limit: 5 })).data).to.deep.equal(
+      [],
+    );
+  });
+
+  it('list shipments, returns and refunds as each shows by itself, by status, without a gap or a repeat', async () => {
+    const { shipments, returns, refunds } = queries.workLists;
+    const shown = async (kind: string, id: string) =>
+      (await shop.call(`get /v1/${kind}/${id}`, { caller: SUPPORT })).body;
+    const payments = await Promise.all([...made.keys()].map((id) => shown('payments', id.replace('order', 'payment'))));
+    type Listed = Page<{ id: string; orderId: string; status: string }>;
+    const checked: [string, (request: WorkListRequest<never>) => Promise<Listed>, string[]][] = [
+      ['shipments', shipments, ['planned', 'dispatched', 'delivered', 'cancelled']],
+      ['returns', returns, ['requested', 'approved', 'declined', 'received']],
+      ['refunds', refunds, ['refunded', 'failed']],
+    ];
+    const placed = (await everything()).map(({ id }) => id).reverse();
+    for (const [kind, list, statuses] of checked) {
+      const all = (await list({ limit: 100 })).data;
+      for (const entry of all) {
+        if (kind !== 'refunds') expect(entry).to.deep.equal(await shown(kind, entry.id));
+        else {
+          const { paymentId, orderId, ...refund } = entry as never as { paymentId: string; orderId: string };
+          const ledger = payments.find(({ id }) => id === paymentId);
+          expect(ledger.orderId).to.equal(orderId);
+          expect(ledger.refunds).to.deep.include(refund);
+        }
+      }
+      const orders = all.map(({ orderId }) => placed.indexOf(orderId));
+      expect(orders, kind).to.deep.equal(orders.toSorted((a, b) => a - b));
+      expect(new Set(all.map(({ id }) => id)).size).to.equal(all.length);
+      expect(new Set(all.map(({ status }) => status))).to.deep.equal(new Set(statuses));
+      for (const limit of [1, 2, 3]) {
+        expect(await allPages((after) => list({ limit, after })), kind).to.deep.equal(all);
+        for (const status of statuses) {
+          const some = await allPages((after) => list({ status: status as never, limit, after }));
+          expect(some, `${kind} ${status}`).to.deep.equal(all.filter((entry) => entry.status === status));
+        }
+      }
+    }
+    const sum = payments.reduce((total, { refunds }) => total + refunds.length, 0);
+    expect((await refunds({ limit: 100 })).data).to.have.length(sum);
+    expect(sum).to.equal(6);
   });
 }
 

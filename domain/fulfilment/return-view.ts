@@ -1,0 +1,45 @@
+// A return as callers see it: the shape of every answer that shows one.
+// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
+import { z } from 'zod';
+import { moneySchema } from '../kernel/money.js';
+import { lineUnitsSchema, returnedUnitsSchema } from '../order/events.js';
+import { givenFor, type Payment } from '../payment/ledger.js';
+import { returnReasonSchema } from './events.js';
+import { RETURN_STATUSES, type Return } from './return.js';
+
+export const requestedUnitsSchema = lineUnitsSchema.extend({ reason: returnReasonSchema });
+
+export const returnViewSchema = z
+  .strictObject({
+    id: z.string(),
+    orderId: z.string(),
+    status: z.enum(RETURN_STATUSES),
+    lines: z.array(requestedUnitsSchema).min(1),
+    declineReason: z.string().optional(),
+    received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
+    location: z.string().optional().meta({ description: 'For support alone: where it came back' }),
+    refund: moneySchema.optional().meta({
+      description:
+        'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
+    }),
+  })
+  .meta({ id: 'Return' });
+
+export type ReturnView = z.output<typeof returnViewSchema>;
+
+/** `ledger`: of the order's payment, whose currency it is; needed only for what was received. */
+export function returnView(
+  { returnId, orderId, status, lines, declineReason, received }: Return,
+  { ledger, currency }: { ledger: Payment | null | undefined; currency: string },
+): ReturnView {
+  const given = received && ledger ? givenFor(ledger, returnId) : undefined;
+  return {
+    id: returnId,
+    orderId,
+    status,
+    lines: [...lines],
+    ...(declineReason !== undefined && { declineReason }),
+    ...(received && { received: [...received.lines], location: received.location }),
+    ...(given !== undefined && { refund: { amount: given, currency } }),
+  };
+}

@@ -1,0 +1,34 @@
+// A refund as support sees it: the shape of every answer that shows one.
+// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
+import { z } from 'zod';
+import { moneySchema, sum } from '../kernel/money.js';
+import type { Payment, Refund } from './ledger.js';
+
+export const REFUND_STATUSES = ['requested', 'refunded', 'failed'] as const;
+
+export const refundViewSchema = z
+  .strictObject({
+    id: z.string(),
+    amount: moneySchema,
+    reason: z.string(),
+    status: z.enum(REFUND_STATUSES),
+    requestedAt: z.iso.datetime().meta({ description: 'RFC 3339, UTC' }),
+    failure: z.string().optional().meta({ description: 'Why the provider would not' }),
+  })
+  .meta({ id: 'Refund' });
+
+export type RefundView = z.output<typeof refundViewSchema>;
+
+/** Of parts: what is not made yet, or failed, says how the whole stands. What is refunded was captured, so it has a currency. */
+export function refundView({ authorisation }: Payment, parts: readonly Refund[]): RefundView {
+  const { operationId, reason, requestedAt } = parts[0]!;
+  const open = parts.find(({ status }) => status !== 'refunded');
+  return {
+    id: operationId,
+    amount: { amount: sum(parts.map(({ amount }) => amount)), currency: authorisation!.currency },
+    reason,
+    status: open?.status ?? 'refunded',
+    requestedAt: new Date(requestedAt).toISOString(),
+    ...(open?.failure !== undefined && { failure: open.failure }),
+  };
+}

@@ -1,0 +1,55 @@
+// What waits for support: shipments to send, returns to decide, refunds that failed.
+import { z } from 'zod';
+import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
+import { returnViewSchema } from '../../domain/fulfilment/return-view.js';
+import { SHIPMENT_STATUSES } from '../../domain/fulfilment/shipment.js';
+import { shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { REFUND_STATUSES, refundViewSchema } from '../../domain/payment/refund-view.js';
+import type { Page } from '../../projections/models/page.js';
+import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
+import type { Visibility } from '../../projections/visibility.js';
+import { caughtUp } from './caught-up.js';
+import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
+
+/** When the order was placed, its id, and the entry's key within it. */
+const place = z.tuple([z.iso.datetime(), z.string(), z.string()]);
+
+const refundEntry = refundViewSchema.extend({ paymentId: z.string(), orderId: z.string() }).meta({ id: 'RefundEntry' });
+
+export interface WorkListDeps {
+  queries: WorkLists;
+  /** Of the orders read model. */
+  visibility: Visibility;
+}
+
+export function workListQueries({ queries, visibility }: WorkListDeps): Endpoint[] {
+  function workList<V extends { status: string }>(
+    path: string,
+    summary: string,
+    entry: z.ZodType<V>,
+    statuses: readonly V['status'][],
+    list: (request: WorkListRequest<V>) => Promise<Page<V>>,
+  ): Endpoint {
+    return endpoint({
+      method: 'get',
+      path,
+      summary: `${summary}; those of the oldest orders first`,
+      roles: ['support'],
+      query: z.strictObject({ status: z.enum(statuses).optional(), ...pageQuery }),
+      answers: { 200: pageAnswer(entry) },
+      async handle(request) {
+        const { status, limit } = request.query;
+        const after = cursorOf(request, place);
+        await caughtUp('The list', visibility, request);
+        return { status: 200, body: pageBody(request, await list({ status, limit, after })) };
+      },
+    });
+  }
+
+  return [
+    workList('/v1/shipments', 'List shipments', shipmentViewSchema, SHIPMENT_STATUSES, queries.shipments),
+    workList('/v1/returns', 'List returns', returnViewSchema, RETURN_STATUSES, queries.returns),
+    workList('/v1/refunds', 'List refunds', refundEntry, REFUND_STATUSES, queries.refunds),
+  ];
+}
