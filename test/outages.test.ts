@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { openPostgres, type RunningPostgres } from '../infra/engines/postgres.js';
 import { freePort } from '../infra/engines/processes.js';
+import { catalogue } from '../projections/models/catalogue.js';
+import { productPage } from '../projections/models/product-page.js';
+import { productSearch } from '../projections/models/product-search.js';
+import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from './engines.js';
 import {
   type Answer,
@@ -204,12 +208,17 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
   });
 
   const readModels = [
-    { engine: 'Redis', proxy: 'redis', projection: 'product-page_v2', query: () => product.path },
-    { engine: 'MongoDB', proxy: 'mongodb', projection: 'catalogue_v2', query: () => '/v1/products?category=tests' },
+    { engine: 'Redis', proxy: 'redis', projection: physicalName(productPage), query: () => product.path },
+    {
+      engine: 'MongoDB',
+      proxy: 'mongodb',
+      projection: physicalName(catalogue),
+      query: () => '/v1/products?category=tests',
+    },
     {
       engine: 'OpenSearch',
       proxy: 'opensearch',
-      projection: 'product-search_v2',
+      projection: physicalName(productSearch),
       query: () => `/v1/search?q=${product.sku}`,
     },
   ] as const;
