@@ -55,7 +55,7 @@ describeWith('postgres', 'Leadership', (engines) => {
     await leader.terms.reach(1);
     await pool.query(
       `select pg_terminate_backend(pid) from pg_locks
-       where locktype = 'advisory' and objid = $1 and database = (select oid from pg_database where datname = current_database())`,
+       where locktype = 'advisory' and classid = $1 and database = (select oid from pg_database where datname = current_database())`,
       [LOCK],
     );
     await leader.terms.reach(2);

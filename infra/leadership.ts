@@ -5,7 +5,7 @@ import type { Pool, PoolClient } from 'pg';
 
 const RETRY_EVERY_MS = 500;
 
-/** Advisory lock of the process that hosts the projectors. */
+/** Advisory lock of the process that hosts the projectors of the pool's schema. */
 export const PROJECTORS_LOCK = 7_236_116;
 
 /**
@@ -36,7 +36,10 @@ export async function leadWhenFree(
 async function takeLock(pool: Pool, lock: number): Promise<PoolClient | undefined> {
   const client = await pool.connect();
   try {
-    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [lock]);
+    const { rows } = await client.query<{ taken: boolean }>(
+      'select pg_try_advisory_lock($1, hashtext(current_schema())) as taken',
+      [lock],
+    );
     if (rows[0]?.taken) return client;
     client.release();
   } catch (error) {

@@ -18,17 +18,22 @@ const TEXT = 25;
 
 const ARRAY_HEADER_BYTES = 20;
 
+/** What every process of a shop shares: the log, the data keys, sessions. A read model is made from it in a schema of its own. */
+const LOG_SCHEMA = 'public';
+
 export interface PoolOptions {
   url: string;
+  /** Where read models are; what is not found there is looked for in `public`. Default: `public` alone. */
+  schema?: string;
   /** Connections at most. */
   max?: number;
   /** Told when an idle connection breaks; the pool replaces it by itself. */
   warn?: (message: string) => void;
 }
 
-export function createPool({ url, max = 10, warn = () => {} }: PoolOptions): pg.Pool {
+export function createPool({ url, schema, max = 10, warn = () => {} }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: schema === undefined ? url : withSearchPath(url, schema),
     max,
     application_name: 'commerce',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -42,6 +47,13 @@ export function createPool({ url, max = 10, warn = () => {} }: PoolOptions): pg.
   });
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+function withSearchPath(url: string, schema: string): string {
+  const found = new URL(url);
+  const given = found.searchParams.get('options') ?? '';
+  found.searchParams.set('options', `${given} -c search_path=${schema},${LOG_SCHEMA}`.trim());
+  return found.href;
 }
 
 /** int8 comes as a number. */
@@ -107,13 +119,32 @@ export function textArray(values: readonly string[]): Buffer {
   return buffer;
 }
 
-/** Runs the statements unless the table exists. Any number of processes may do so at once. Throws `Unavailable`. */
-export async function createTableOnce(pool: pg.Pool, table: string, statements: string): Promise<void> {
-  await withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
+/**
+ * Runs the statements unless the table exists: among what is the log's, or in the pool's schema, where read models are.
+ * Any number of processes may do so at once. Throws `Unavailable`.
+ */
+export async function createTableOnce(
+  pool: pg.Pool,
+  table: string,
+  statements: string,
+  place: 'log' | 'read models' = 'log',
+): Promise<void> {
+  await settingUp(pool, async (client) => {
+    if (place === 'log') await client.query(`set local search_path to ${LOG_SCHEMA}`);
+    const { rows } = await client.query<{ exists: boolean }>(
+      `select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as exists`,
+      [table],
+    );
+    if (!rows[0]!.exists) await client.query(statements);
+  });
+}
+
+/** Work that makes or removes tables: in one transaction, one process at a time. Throws `Unavailable`. */
+export function settingUp<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
     inTransaction(pool, async (client) => {
       await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-      const { rows } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [table]);
-      if (!rows[0]!.exists) await client.query(statements);
+      return work(client);
     }),
   );
 }

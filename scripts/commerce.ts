@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { WrongUsage } from '../infra/config.js';
 import { explain } from './errors.js';
+import { heedSignals, stopUnheard } from './stopping.js';
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation. */
 const WRONG_USAGE = 2;
@@ -39,13 +40,15 @@ function withExitOverride(command: Command): Command {
   return command;
 }
 
-/** Whoever reads has enough (`| head`): what is left to say goes nowhere, and what waits for Ctrl-C ends as if by it. */
-let isHeard = true;
+heedSignals();
+
+/**
+ * Whoever reads has enough (`| head`): what is left to say goes nowhere, and what waits for Ctrl-C ends as if by it. A
+ * terminal that is gone, or a disk that is full, takes no more either; that alone ends nothing.
+ */
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (isHeard) process.emit('SIGTERM', 'SIGTERM');
-    isHeard = false;
+    if (error.code === 'EPIPE') stopUnheard();
   });
 }
 

@@ -9,7 +9,7 @@ const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
 /** In the folder `postgres`, which is ours if it has our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';
-const POSTGRES_ENTRY = /^(postgres\.log|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
+const POSTGRES_ENTRY = /^(postgres\.log|lock(\.[0-9a-f-]+)?|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
 
 /** Paths from the data folder. */
 export interface FolderEntries {

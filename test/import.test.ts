@@ -10,6 +10,7 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import pg from 'pg';
 import type { Money } from '../domain/kernel/money.js';
+import { schemaOf } from '../infra/stores/postgres.js';
 import { agenda } from '../projections/models/agenda.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { type OrderDocument, orders, orderView, type SealedOrderView } from '../projections/models/orders.js';
@@ -282,9 +283,13 @@ async function fromManyStores(environment: Environment): Promise<ReadModels> {
   };
 }
 
-async function withPostgres<T>({ DATABASE_URL }: Environment, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function withPostgres<T>(
+  { DATABASE_URL, COMMERCE_PROFILE: profile = 'embedded', COMMERCE_NAMESPACE: namespace = 'commerce' }: Environment,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(DATABASE_URL);
   await client.connect();
+  await client.query(`set search_path to ${schemaOf({ profile, namespace })}, public`);
   try {
     return await work(client);
   } finally {

@@ -3,7 +3,7 @@ import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { OperatorError } from '../../domain/kernel/errors.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
-import { keptSecret } from '../secret-file.js';
+import { keptSecret, readIfThere } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 
 /** Wraps data keys. Asynchronous and bound to the subject, so that KMS (Encrypt, Decrypt, encryption context) fits as well. */
@@ -17,11 +17,29 @@ export class MasterKeyInvalid extends OperatorError {
   override name = 'MasterKeyInvalid';
 }
 
-/** `given` (COMMERCE_MASTER_KEY) is base64; without it the key is kept in the data folder. */
-export async function loadMasterKey({ dataDir, given }: { dataDir: string; given?: string }): Promise<Buffer> {
-  if (given) return parse(given, 'COMMERCE_MASTER_KEY');
-  const path = join(dataDir, 'master.key');
-  return parse(await keptSecret(path, async () => `${randomBytes(KEY_BYTES).toString('base64')}\n`), path);
+interface MasterKeySource {
+  dataDir: string;
+  /** COMMERCE_MASTER_KEY, in base64; without it the key is kept in the data folder. */
+  given?: string;
+}
+
+export const masterKeyPlace = ({ dataDir, given }: MasterKeySource): string =>
+  given ? 'COMMERCE_MASTER_KEY' : join(dataDir, 'master.key');
+
+/** Makes the key if there is none. Throws `MasterKeyInvalid`. */
+export async function loadMasterKey(source: MasterKeySource): Promise<Buffer> {
+  const place = masterKeyPlace(source);
+  return parse(
+    source.given ?? (await keptSecret(place, async () => `${randomBytes(KEY_BYTES).toString('base64')}\n`)),
+    place,
+  );
+}
+
+/** Undefined if there is none. Throws `MasterKeyInvalid`. */
+export async function findMasterKey(source: MasterKeySource): Promise<Buffer | undefined> {
+  const place = masterKeyPlace(source);
+  const text = source.given ?? (await readIfThere(place));
+  return text === undefined ? undefined : parse(text, place);
 }
 
 /** AES-256-GCM under a key derived from the master key. */

@@ -9,10 +9,13 @@ const HEARTBEAT_MS = 2_000;
 /** A holder this long without a heartbeat is dead, even if its pid lives on in another program. */
 const SILENCE_MS = 20_000;
 
-/** Runs the action while no other process (or other call in this one) runs one under the same lock file. */
-export async function withLock<T>(path: string, action: () => Promise<T>): Promise<T> {
+/** Runs the action while no other process (or other call in this one) runs one under the same lock file. The signal ends the wait. */
+export async function withLock<T>(path: string, action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const token = `${process.pid} ${randomUUID()}`;
-  while (!(await take(path, token))) await delay(RETRY_MS);
+  while (!(await take(path, token))) {
+    signal?.throwIfAborted();
+    await delay(RETRY_MS);
+  }
   const heartbeat = setInterval(() => void touch(path), HEARTBEAT_MS);
   try {
     return await action();

@@ -2,8 +2,8 @@
 // every other one joins it, and the last to leave stops it.
 //
 // Who uses a server is kept by the server itself: each user holds one session with a shared advisory lock, so a
-// killed user is forgotten at once, and whoever gets the lock exclusively was the last. Nothing else needs a lock:
-// a cluster appears by one rename, and `postmaster.pid` lets only one server run on it.
+// killed user is forgotten at once, and whoever gets the lock exclusively was the last. A cluster appears by one rename,
+// and `postmaster.pid` lets only one server run on it. A lock file keeps those who open the folder and who delete it apart.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -12,7 +12,9 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Account, closedAncestor, serverAccount, userName } from './accounts.js';
+import { onEndAtOnce } from './ending.js';
 import { ClosedFolder, EngineUnavailable } from './errors.js';
+import { withLock } from './lock.js';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
 import { commandLine, freePort, isRunning } from './processes.js';
 
@@ -61,17 +63,43 @@ export interface RunningPostgres {
  * port. Throws `ClosedFolder` if the folder cannot be used, `EngineUnavailable` if the server cannot run.
  */
 export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions): Promise<RunningPostgres> {
-  const cluster = await openCluster(resolve(dataDir));
-  let { session, owned } = await enter(cluster, port);
+  const folder = resolve(dataDir);
+  const { account, binaries } = await prepareFolder(folder);
+  const ending = new AbortController();
+  let ended = () => {};
+  // What is under way sees the signal, ends what it has started, and rejects.
+  const whenEnded = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const endedByItself = onEndAtOnce(() => {
+    ending.abort(new EngineUnavailable('postgres', 'the program was told to end'));
+    return whenEnded;
+  });
+  const leaveEnding = () => {
+    endedByItself();
+    ended();
+  };
+  const open = async () => {
+    const cluster = await openCluster(folder, account, binaries, ending.signal);
+    return { cluster, ...(await enter(cluster, port, ending.signal)) };
+  };
+  const opened = await whileNobodyOpens(folder, open, ending.signal).catch((error: unknown) => {
+    leaveEnding();
+    throw error;
+  });
+  const { cluster, owned } = opened;
+  let { session } = opened;
   let stopping = false;
   let recovery = Promise.resolve();
 
   const recover = async (): Promise<void> => {
     while (!stopping) {
       try {
-        ({ session } = await enter(cluster, session.port));
+        const again = () => enter(cluster, session.port, ending.signal);
+        ({ session } = await whileNobodyOpens(folder, again, ending.signal));
         return watch();
       } catch (error) {
+        if (ending.signal.aborted) return;
         onTrouble?.(error);
         await delay(RECOVER_EVERY_MS);
       }
@@ -84,16 +112,26 @@ export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions
   };
   watch();
 
+  async function stop(): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    await recovery;
+    await leave(cluster, session);
+    leaveEnding();
+  }
+  if (ending.signal.aborted) await stop();
+  ending.signal.addEventListener('abort', () => void stop());
+
   return {
     url: `postgres://commerce:${cluster.password}@127.0.0.1:${session.port}/commerce`,
     owned,
-    async stop() {
-      if (stopping) return;
-      stopping = true;
-      await recovery;
-      await leave(cluster, session);
-    },
+    stop,
   };
+}
+
+/** Does the work while no program opens a server on the folder, which has to be there. */
+export function whileNobodyOpens<T>(dataDir: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  return withLock(join(dataDir, 'lock'), work, signal);
 }
 
 /** Stops the server that a killed program left behind on the data folder. False if somebody uses it: then it runs on. */
@@ -119,10 +157,19 @@ interface Session {
   readonly port: number;
 }
 
-async function enter(cluster: Cluster, port: number | undefined): Promise<{ session: Session; owned: boolean }> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+/** Rejects with the signal's reason once it aborts; then a server that this call has started is stopped again. */
+async function enter(
+  cluster: Cluster,
+  port: number | undefined,
+  signal: AbortSignal,
+): Promise<{ session: Session; owned: boolean }> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
   let launched: Launch | undefined;
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
+    if (signal.aborted) {
+      if (launched?.child.pid && !launched.failure()) await shutDown(cluster.path, launched.child.pid);
+      throw signal.reason;
+    }
     const postmaster = await readPostmaster(cluster.path);
     if (postmaster?.ready) {
       const session = await joinServer(cluster, postmaster);
@@ -173,12 +220,22 @@ async function leave(cluster: Pick<Cluster, 'path'>, { client, pid }: Session): 
 /** Fast shutdown (sessions end, a checkpoint is written); if that takes too long, at once: the next start recovers from the log. */
 async function shutDown(path: string, pid: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-    process.kill(pid, signal);
-    const deadline = Date.now() + STOP_TIMEOUT_MS;
-    while (Date.now() < deadline) {
+    if (!isThere(pid, signal)) return;
+    const deadline = performance.now() + STOP_TIMEOUT_MS;
+    while (performance.now() < deadline) {
       if ((await readPostmaster(path))?.pid !== pid) return;
       await delay(POLL_MS);
     }
+  }
+}
+
+/** False if the process has ended already. */
+function isThere(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }
 
@@ -278,13 +335,22 @@ const PASSWORD_FILE = 'commerce.password';
 /** Only database role `commerce` can log in, only from this machine, only with the password that its files keep. */
 const ACCESS = 'host all commerce 127.0.0.1/32 scram-sha-256\n';
 
-async function openCluster(dataDir: string): Promise<Cluster> {
+async function prepareFolder(dataDir: string): Promise<{ account: Account; binaries: PostgresBinaries }> {
   const binaries = await postgresBinaries();
   const account = await serverAccount('postgres', join(dataDir, 'cluster'));
   await assertUsable(dataDir, account, binaries);
+  return { account, binaries };
+}
+
+async function openCluster(
+  dataDir: string,
+  account: Account,
+  binaries: PostgresBinaries,
+  signal: AbortSignal,
+): Promise<Cluster> {
   const folder = await realpath(dataDir);
   const path = join(folder, 'cluster');
-  const password = (await readPassword(path)) ?? (await createCluster(folder, account, binaries));
+  const password = (await readPassword(path)) ?? (await createCluster(folder, account, binaries, signal));
   return { path, log: join(folder, 'postgres.log'), password, account, binaries };
 }
 
@@ -296,7 +362,12 @@ function readPassword(path: string): Promise<string | undefined> {
 }
 
 /** Built aside and moved into place whole: a killed run leaves nothing half-made, and of two at once one wins. */
-async function createCluster(folder: string, account: Account, binaries: PostgresBinaries): Promise<string> {
+async function createCluster(
+  folder: string,
+  account: Account,
+  binaries: PostgresBinaries,
+  signal: AbortSignal,
+): Promise<string> {
   await sweepUnfinished(folder);
   const path = join(folder, 'cluster');
   const draft = `${path}.new-${process.pid}-${randomBytes(4).toString('hex')}`;
@@ -304,12 +375,12 @@ async function createCluster(folder: string, account: Account, binaries: Postgre
   try {
     await mkdir(draft, { mode: 0o700 });
     await give(draft, account);
-    await runServerTool(binaries.initdb, [`--pgdata=${draft}`, ...INITDB_FLAGS], account);
+    await runServerTool(binaries.initdb, [`--pgdata=${draft}`, ...INITDB_FLAGS], { account, signal });
     await writeFile(join(draft, 'pg_hba.conf'), ACCESS);
     await runServerTool(
       binaries.postgres,
       ['--single', '-D', draft, 'postgres'],
-      account,
+      { account, signal },
       `create role commerce login createdb password '${password}';\ncreate database commerce owner commerce;\n`,
     );
     const passwordFile = join(draft, PASSWORD_FILE);
@@ -339,17 +410,29 @@ const INITDB_FLAGS = [
 /** -1 leaves the owner as it is. */
 const give = (path: string, { uid = -1, gid = -1 }: Account): Promise<void> => chown(path, uid, gid);
 
-async function runServerTool(program: string, args: string[], account: Account, input = ''): Promise<void> {
+/** Detached, as the server: Ctrl-C is for this program, which ends the tool, and what that has started, by the signal. */
+async function runServerTool(
+  program: string,
+  args: string[],
+  { account, signal }: { account: Account; signal: AbortSignal },
+  input = '',
+): Promise<void> {
+  signal.throwIfAborted();
   const child = spawn(program, args, {
     ...account,
     cwd: '/',
     env: SERVER_ENVIRONMENT,
+    detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
   });
+  const end = () => void (child.pid && isThere(-child.pid, 'SIGKILL'));
+  signal.addEventListener('abort', end);
   const ended = new Promise<number | null>((done, failed) => child.once('close', done).once('error', failed));
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [code, errors] = await Promise.all([ended, text(child.stderr)]);
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
   if (code !== 0 || /ERROR:|FATAL:/.test(errors))
     throw new EngineUnavailable('postgres', `a new database could not be made: ${errors.trim()}`);
 }

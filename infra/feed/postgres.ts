@@ -60,9 +60,9 @@ interface Page {
   end: Checkpoint;
 }
 
-/** Creates the table of checkpoints unless it exists. */
+/** Creates the table of checkpoints, which belongs to the read models, unless it exists. */
 export function createCheckpointsTable(pool: Pool): Promise<void> {
-  return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL);
+  return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL, 'read models');
 }
 
 export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): PostgresFeed {

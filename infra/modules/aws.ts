@@ -36,14 +36,21 @@ import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
+import { mongoReadModels, openSearchReadModels, redisReadModels } from '../stores/documents.js';
+import { dynamoLog, STREAM, TABLES } from '../stores/dynamodb.js';
+import { postgresReadModels } from '../stores/postgres.js';
+import { named, type Stores } from '../stores/store.js';
 import type { Lifecycle } from './lifecycle.js';
 import { addressOf, type Engine } from './reachable.js';
 import {
   AWS,
+  AWS_SERVICES,
   type AwsClients,
+  CLAIMED,
   CLOCK,
   CODEC,
   CONFIG,
+  DOCUMENT_SERVERS,
   DOCUMENT_STORES,
   type DocumentStores,
   ENGINES,
@@ -53,10 +60,13 @@ import {
   LIFECYCLE,
   LOG,
   POSTGRES,
+  POSTGRES_SERVER,
+  type PostgresServer,
   QUERIES,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
+  STORES,
   SUBJECT_KEYS,
   UNTIL_REACHABLE,
   type UntilReachable,
@@ -68,16 +78,19 @@ const LOCAL_SHARDS = 2;
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
 
 export const awsModule = new ContainerModule(({ bind }) => {
-  bind(AWS).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]);
-  bind(DOCUMENT_STORES).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE]);
+  bind(AWS_SERVICES).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]);
+  bind(DOCUMENT_SERVERS).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE]);
   bind(ENGINES).toResolvedValue(
     (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
-    [POSTGRES, AWS, DOCUMENT_STORES],
+    [POSTGRES_SERVER, AWS_SERVICES, DOCUMENT_SERVERS],
   );
+  bind(STORES).toResolvedValue(storesOf, [CONFIG, POSTGRES_SERVER, AWS_SERVICES, DOCUMENT_SERVERS]);
+  bind(AWS).toResolvedValue((services, _mark) => services, [AWS_SERVICES, CLAIMED]);
+  bind(DOCUMENT_STORES).toResolvedValue((servers, _mark) => servers, [DOCUMENT_SERVERS, CLAIMED]);
 
   bind(EVENT_STORE).toResolvedValue(
     async ({ dynamodb, streamArn, name, isLocal }, codec, clock) => {
-      const table = name('events');
+      const table = name(TABLES.events);
       if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
       return createDynamoEventStore({ client: dynamodb, table, codec, clock });
     },
@@ -86,7 +99,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(SNAPSHOTS).toResolvedValue(
     async ({ dynamodb, name, isLocal }) => {
-      const table = name('snapshots');
+      const table = name(TABLES.snapshots);
       if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
       return createDynamoSnapshotStore({ client: dynamodb, table });
     },
@@ -95,14 +108,14 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(FEED).toResolvedValue(
     async ({ dynamodb, kinesis, streamArn, name, isLocal }, codec, log) => {
-      const table = name('feed-checkpoints');
+      const table = name(TABLES.feedCheckpoints);
       if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
       const alarm = (stream: StreamId, commitNo: number, what: string) =>
         log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
       return createKinesisFeed({
         client: kinesis,
-        streamName: name('commits'),
-        table: name('events'),
+        streamName: name(STREAM),
+        table: name(TABLES.events),
         checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
         codec,
         alarm,
@@ -114,7 +127,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(SUBJECT_KEYS).toResolvedValue(
     async ({ dynamodb, name, isLocal }) => {
-      const table = name('subject-keys');
+      const table = name(TABLES.subjectKeys);
       if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
       return createDynamoSubjectKeys({ client: dynamodb, table });
     },
@@ -123,7 +136,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(SESSIONS).toResolvedValue(
     async ({ dynamodb, name, isLocal }) => {
-      const table = name('sessions');
+      const table = name(TABLES.sessions);
       if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
       return createDynamoSessions({ client: dynamodb, table });
     },
@@ -132,7 +145,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
 
   bind(IDEMPOTENCY).toResolvedValue(
     async ({ dynamodb, name, isLocal }) => {
-      const table = name('idempotency');
+      const table = name(TABLES.idempotency);
       if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
       return createDynamoIdempotency({ client: dynamodb, table });
     },
@@ -143,7 +156,7 @@ export const awsModule = new ContainerModule(({ bind }) => {
     ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
       relational: createPostgresSink(pool),
       documents: createMongoSink(mongo),
-      search: named(createOpenSearchSink(opensearch), namespace),
+      search: inNamespaceOf(createOpenSearchSink(opensearch), namespace),
       cache: createRedisSink(redis),
     }),
     [POSTGRES, DOCUMENT_STORES, CONFIG],
@@ -169,8 +182,26 @@ function inNamespace<P extends { name: string }>(projection: P, namespace: strin
   return { ...projection, name: `${namespace}-${projection.name}` };
 }
 
-function named(sink: Sink, namespace: string): Sink {
+function inNamespaceOf(sink: Sink, namespace: string): Sink {
   return { open: (projection) => sink.open(inNamespace(projection, namespace)) };
+}
+
+function storesOf(
+  { namespace }: Config,
+  { pool, engine, schema }: PostgresServer,
+  { dynamodb, kinesis, engines, name, isLocal }: AwsClients,
+  { mongo, opensearch, redis, engines: documents }: DocumentStores,
+): Stores {
+  const addressOf = (engine: string) => [...engines, ...documents].find(({ name }) => name === engine)!.address;
+  return {
+    log: named(dynamoLog({ dynamodb, kinesis, address: addressOf('DynamoDB'), name, isLocal })),
+    readModels: [
+      postgresReadModels(pool, engine.address, schema),
+      mongoReadModels(mongo, addressOf('MongoDB')),
+      openSearchReadModels(opensearch, addressOf('OpenSearch'), namespace),
+      redisReadModels(redis, addressOf('Redis')),
+    ].map(named),
+  };
 }
 
 async function openAws(
@@ -202,7 +233,7 @@ async function openAws(
     engines,
     name,
     isLocal: awsEndpoint !== undefined,
-    streamArn: () => (stream ??= ensureStream(kinesis, name('commits'), LOCAL_SHARDS)),
+    streamArn: () => (stream ??= ensureStream(kinesis, name(STREAM), LOCAL_SHARDS)),
   };
 }
 

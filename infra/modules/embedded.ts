@@ -17,6 +17,8 @@ import { postgresTable } from '../read-models/postgres.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
+import { postgresLog, postgresReadModels } from '../stores/postgres.js';
+import { named } from '../stores/store.js';
 import {
   CLOCK,
   CODEC,
@@ -27,10 +29,12 @@ import {
   LIFECYCLE,
   LOG,
   POSTGRES,
+  POSTGRES_SERVER,
   QUERIES,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
+  STORES,
   SUBJECT_KEYS,
 } from './tokens.js';
 
@@ -38,7 +42,15 @@ import {
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedModule = new ContainerModule(({ bind }) => {
-  bind(ENGINES).toResolvedValue(({ engine }) => [engine], [POSTGRES]);
+  bind(ENGINES).toResolvedValue(({ engine }) => [engine], [POSTGRES_SERVER]);
+
+  bind(STORES).toResolvedValue(
+    ({ pool, engine: { address }, schema }) => ({
+      log: named(postgresLog(pool, address)),
+      readModels: [named(postgresReadModels(pool, address, schema))],
+    }),
+    [POSTGRES_SERVER],
+  );
 
   bind(EVENT_STORE).toResolvedValue(
     async ({ pool }, codec, clock) => {

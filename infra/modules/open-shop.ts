@@ -5,6 +5,7 @@ import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
 import { apiModule } from './api.js';
+import { claimModule } from './claims.js';
 import { createLifecycle } from './lifecycle.js';
 import { paymentModule } from './payments.js';
 import { postgresModule } from './postgres.js';
@@ -36,7 +37,14 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   container.bind(CONFIG).toConstantValue(config);
   container.bind(LIFECYCLE).toConstantValue(lifecycle);
   container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, ended));
-  container.load(shopModule, paymentModule, apiModule, postgresModule, await profileModule(config.profile));
+  container.load(
+    shopModule,
+    paymentModule,
+    apiModule,
+    postgresModule,
+    claimModule,
+    await profileModule(config.profile),
+  );
   if (onAppend) container.onActivation(EVENT_STORE, (_, store) => telling(store, onAppend));
   return {
     config,

@@ -5,14 +5,15 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
+import { schemaOf } from '../stores/postgres.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
-import { CONFIG, LIFECYCLE, LOG, POSTGRES, UNTIL_REACHABLE } from './tokens.js';
+import { CONFIG, LIFECYCLE, LOG, POSTGRES_SERVER, UNTIL_REACHABLE } from './tokens.js';
 
 /** Appends, the feed, projections and queries share them; the server takes 100. */
 const CONNECTIONS = 32;
 
 export const postgresModule = new ContainerModule(({ bind }) => {
-  bind(POSTGRES).toResolvedValue(
+  bind(POSTGRES_SERVER).toResolvedValue(
     async (config, lifecycle, log, untilReachable) => {
       const { databaseUrl } = await engineAddresses();
       let url = databaseUrl;
@@ -25,11 +26,12 @@ export const postgresModule = new ContainerModule(({ bind }) => {
         lifecycle.onClose(() => server.stop());
         url = server.url;
       }
-      const pool = createPool({ url, max: CONNECTIONS, warn: (message) => log.warn(message) });
+      const schema = schemaOf(config);
+      const pool = createPool({ url, schema, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
       const engine = postgresEngine(pool, url);
       await untilReachable(engine);
-      return { pool, engine };
+      return { pool, engine, schema, isOwn: databaseUrl === undefined };
     },
     [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE],
   );

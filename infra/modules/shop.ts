@@ -22,6 +22,7 @@ import { openReadModels } from './read-models.js';
 import {
   AGENDA_HANDLERS,
   CHECKOUT,
+  CLAIMED,
   CLOCK,
   CODEC,
   CONFIG,
@@ -53,11 +54,12 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(METRICS).toConstantValue(new Registry());
   bind(PROJECTOR_HOSTS).toConstantValue(new Set());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
-  bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, pino.destination(2)), [CONFIG]);
+  bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, standardError()), [CONFIG]);
 
   bind(MASTER_KEY).toResolvedValue(
-    ({ dataDir, masterKey }) => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
-    [CONFIG],
+    // Not before the stores are found to fit: a lost key is told, not replaced.
+    ({ dataDir, masterKey }, _mark) => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
+    [CONFIG, CLAIMED],
   );
 
   bind(KEYED_HASH).toResolvedValue(createKeyedHash, [MASTER_KEY]);
@@ -70,11 +72,11 @@ export const shopModule = new ContainerModule(({ bind }) => {
   );
 
   bind(TOKENS).toResolvedValue(
-    async ({ dataDir, tokenKey }, clock) => {
+    async ({ dataDir, tokenKey }, clock, _mark) => {
       const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
       return createTokens({ key, clock });
     },
-    [CONFIG, CLOCK],
+    [CONFIG, CLOCK, CLAIMED],
   );
 
   bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]);
@@ -134,3 +136,10 @@ export const shopModule = new ContainerModule(({ bind }) => {
     [SINKS, EVENT_STORE, CLOCK, LOG, METRICS],
   );
 });
+
+/** Where nobody reads any more, or the disk is full, lines are lost; the shop goes on. */
+function standardError() {
+  const destination = pino.destination(2);
+  destination.on('error', () => {});
+  return destination;
+}

@@ -44,6 +44,7 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
+import type { Mark, Stores } from '../stores/store.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
@@ -60,6 +61,15 @@ export interface Queries {
   catalogue: CatalogueQueries;
   productSearch: ProductSearchQueries;
   productPage: ProductPageQueries;
+}
+
+export interface PostgresServer {
+  pool: Pool;
+  engine: Engine;
+  /** Of this shop's read models. */
+  schema: string;
+  /** Runs on the data folder. */
+  isOwn: boolean;
 }
 
 export interface AwsClients {
@@ -106,7 +116,16 @@ export const LOG = token<Logger>('Logger');
 export const METRICS = token<Registry>('Registry');
 export const LIFECYCLE = token<Lifecycle>('Lifecycle');
 
-export const POSTGRES = token<{ pool: Pool; engine: Engine }>('Postgres');
+/** Engines as they answer; whether what they hold is this shop's has not been looked at. */
+export const POSTGRES_SERVER = token<PostgresServer>('PostgresServer');
+export const AWS_SERVICES = token<AwsClients>('AwsServices');
+export const DOCUMENT_SERVERS = token<DocumentStores>('DocumentServers');
+export const STORES = token<Stores>('Stores');
+/** The log's mark, once all stores are found to be this shop's. */
+export const CLAIMED = token<Mark>('Claimed');
+
+/** The same engines, with this shop's data. */
+export const POSTGRES = token<Pick<PostgresServer, 'pool' | 'engine'>>('Postgres');
 export const AWS = token<AwsClients>('Aws');
 export const DOCUMENT_STORES = token<DocumentStores>('DocumentStores');
 /** All engines of the profile. */

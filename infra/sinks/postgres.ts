@@ -26,7 +26,7 @@ export function createPostgresSink(pool: Pool): Sink {
   return {
     async open(projection) {
       const table = tableName(projection);
-      await createTableOnce(pool, table, tableSql(projection));
+      await createTableOnce(pool, table, tableSql(projection), 'read models');
       return createTable(pool, table);
     },
   };

@@ -19,6 +19,7 @@ import {
 import { append, command, hotStream } from '../bench/postgres.js';
 import { withJson } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
+import { stopSignal } from '../stopping.js';
 
 /** Those of the whole product last: once it runs, it stays. */
 const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
@@ -45,23 +46,20 @@ export function benchCommand(): Command {
 
 /** Undefined if it was interrupted; what was started is stopped in any case. */
 async function measure(benches: readonly Bench[]): Promise<Report[] | undefined> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const stop = stopSignal();
   const progress = createProgress();
   const engines = await openEngines();
   try {
     const reports: Report[] = [];
-    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, stop.signal));
+    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, stop));
     return reports;
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!stop.aborted) throw error;
     process.exitCode = EXIT_INTERRUPTED;
     return undefined;
   } finally {
     progress.end();
     await engines.close();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

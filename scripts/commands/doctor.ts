@@ -9,11 +9,12 @@ import { ENGINES } from '../../infra/engines/catalogue.js';
 import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
 import { openPostgres } from '../../infra/engines/postgres.js';
 import { PortUnavailable, requireFreePort } from '../../infra/http/server.js';
-import { openShop } from '../../infra/modules/open-shop.js';
-import { enginesAway } from '../../infra/modules/reachable.js';
-import { ENGINES as SHOP_ENGINES } from '../../infra/modules/tokens.js';
+import { claimantOf } from '../../infra/modules/claims.js';
+import { STORES } from '../../infra/modules/tokens.js';
+import { examine as examineStores } from '../../infra/stores/claim.js';
 import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
+import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, DEFAULT_PORT, withJson, withProfile } from '../options.js';
 
 interface Finding {
@@ -49,7 +50,8 @@ async function examine(readConfig: () => Config): Promise<Finding[]> {
     finding('data folder', () => dataFolder(config)),
     finding('port', () => port(DEFAULT_PORT)),
     finding('Postgres', () => inDataFolder(config, postgres)),
-    ...(config.profile === 'aws' ? [finding('engines', () => inDataFolder(config, engines))] : []),
+    ...(config.profile === 'aws' ? [finding('engines', engines)] : []),
+    finding('data', () => inDataFolder(config, (passing) => data(passing, config))),
   ];
   return Promise.all(findings);
 }
@@ -106,7 +108,7 @@ async function postgres({ dataDir }: Config): Promise<string> {
   return server.owned ? 'embedded; starts and stops' : 'embedded; runs already';
 }
 
-async function engines(config: Config): Promise<string> {
+async function engines(): Promise<string> {
   const addresses = await engineAddresses();
   const known = {
     ministack: addresses.awsEndpoint,
@@ -119,12 +121,15 @@ async function engines(config: Config): Promise<string> {
     const names = missing.map(({ name, variable }) => `${name} (${variable})`).join(', ');
     throw new EngineUnavailable('engines', `no address of ${names}; run \`npm run engines -- up\` or set the variable`);
   }
-  const shop = await openShop(config, { tell: () => {} });
+  return ENGINES.map(({ name }) => name).join(', ');
+}
+
+/** Whether what the engines hold fits this build and the keys of the data folder. */
+async function data(passing: Config, config: Config): Promise<string> {
+  const shop = await openEngines(passing);
   try {
-    const away = await enginesAway(await shop.get(SHOP_ENGINES));
-    if (away.length > 0)
-      throw new EngineUnavailable(away.join(', '), 'does not answer; see `npm run engines -- status`');
-    return 'all answer';
+    const isUsed = await examineStores(await shop.get(STORES), claimantOf(config));
+    return isUsed ? 'fits this build and the master key' : 'none yet';
   } finally {
     await shop.close();
   }

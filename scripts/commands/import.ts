@@ -10,6 +10,7 @@ import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { type CommonOptions, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
+import { stopSignal } from '../stopping.js';
 
 /** By how much the heap may grow before it is collected, in percent: V8 would let it double, and most of it is garbage. */
 const HEAP_GROWTH = 25;
@@ -56,7 +57,9 @@ export async function importInto(shop: ImportShop, file: string, books: Books): 
   const stop = new AbortController();
   const interrupt = () =>
     stop.abort(new ImportError('The import was stopped; run it again and it goes on from there.'));
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const asked = stopSignal();
+  if (asked.aborted) interrupt();
+  asked.addEventListener('abort', interrupt);
   const projecting = new AbortController();
   const projected = shop.hostProjectors(projecting.signal).catch((error) => stop.abort(error));
   const progress = createProgress();
@@ -67,7 +70,7 @@ export async function importInto(shop: ImportShop, file: string, books: Books): 
     projecting.abort();
     await projected;
     await shop.close();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    asked.removeEventListener('abort', interrupt);
   }
 }
 

@@ -1,61 +1,189 @@
-// `commerce reset`: forgets all local data, after a question. What is not this product's stays.
-import { rm, rmdir } from 'node:fs/promises';
+// `commerce reset`: forgets a shop, after a question: its data in the engines and in the data folder. What is not this product's stays.
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { stopLeftoverPostgres } from '../../infra/engines/postgres.js';
-import { entriesOf } from '../data-folder.js';
+import type { Config } from '../../infra/config.js';
+import { findMasterKey } from '../../infra/crypto/master-key.js';
+import { engineAddresses } from '../../infra/engines/addresses.js';
+import { stopLeftoverPostgres, whileNobodyOpens } from '../../infra/engines/postgres.js';
+import { presenceOf } from '../../infra/modules/claims.js';
+import type { Shop } from '../../infra/modules/open-shop.js';
+import { POSTGRES_SERVER, type PostgresServer, STORES } from '../../infra/modules/tokens.js';
+import { unlessInUse } from '../../infra/presence.js';
+import { isSealedWith } from '../../infra/stores/claim.js';
+import { marksIn } from '../../infra/stores/postgres.js';
+import type { Store } from '../../infra/stores/store.js';
+import { entriesOf, type FolderEntries } from '../data-folder.js';
 import { CommandFailed } from '../errors.js';
+import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
 
 interface ResetOptions extends CommonOptions {
   yes?: boolean;
 }
 
+/** What goes. */
+interface Plan {
+  stores: readonly Store[];
+  /** Paths from the data folder. */
+  files: readonly string[];
+  /** Why files of ours stay. */
+  keptFor?: string;
+}
+
 export function resetCommand(): Command {
   return withJson(withProfile(new Command('reset')))
-    .description('forget all local data of the embedded profile, after a question')
+    .description('forget all data of a profile and namespace on this machine, after a question')
     .option('--yes', 'do not ask')
     .action(async (options: ResetOptions, command: Command) => {
-      const { dataDir } = configOf(options);
-      const { own, foreign } = (await entriesOf(dataDir)) ?? { own: [], foreign: [] };
-      if (own.length === 0 && foreign.length > 0) {
+      const config = configOf(options);
+      const { dataDir } = config;
+      const entries = (await entriesOf(dataDir)) ?? { own: [], foreign: [] };
+      if (entries.own.length === 0 && entries.foreign.length > 0) {
         command.error(
-          `${dataDir} is no data folder of commerce: it holds ${foreign[0]}, and nothing that commerce has put there. Nothing was deleted; name the folder that \`start\` uses.`,
+          `${dataDir} is no data folder of commerce: it holds ${entries.foreign[0]}, and nothing that commerce has put there. Nothing was deleted; name the folder that \`start\` uses.`,
         );
       }
-      if (own.length > 0) {
-        await refuseInUse(dataDir);
-        if (!options.yes) await ask(command, `Delete all data and keys in ${dataDir}: ${own.join(', ')}? [y/N] `);
-        await deleteOwn(dataDir, own);
-      }
-      console.log(
-        options.json ? JSON.stringify({ dataDir, deleted: own, kept: foreign }) : report(dataDir, own, foreign),
-      );
+      const plan = await reset(config, entries, (plan) => confirm(command, options, dataDir, plan));
+      const deleted = [...plan.stores.map(({ name }) => name), ...plan.files];
+      const kept = [...entries.foreign, ...entries.own.filter((path) => !plan.files.includes(path))];
+      console.log(options.json ? JSON.stringify({ dataDir, deleted, kept }) : report(dataDir, plan, entries.foreign));
     });
 }
 
-async function refuseInUse(dataDir: string): Promise<void> {
-  if (await stopLeftoverPostgres(join(dataDir, 'postgres'))) return;
-  throw new CommandFailed(`${dataDir} is in use by a running commerce; stop it first.`);
+/** Asks when it is known what would go. */
+async function reset(config: Config, entries: FolderEntries, ask: (plan: Plan) => Promise<void>): Promise<Plan> {
+  const { dataDir, profile } = config;
+  const { databaseUrl } = await engineAddresses();
+  const hasCluster = existsSync(join(dataDir, 'postgres', 'cluster'));
+  if (profile === 'embedded' && !databaseUrl) await refuseInUse(dataDir);
+  const filesAlone: Plan = { stores: [], files: entries.own };
+  if (profile === 'embedded' && !databaseUrl && !hasCluster) {
+    await ask(filesAlone);
+    await deleteFiles(dataDir, filesAlone.files);
+    return filesAlone;
+  }
+
+  if (profile === 'aws') await refuseRealAws();
+  const shop = await openEngines(config);
+  let plan: Plan;
+  let isOwn: boolean;
+  try {
+    const server = await serverOf(shop);
+    isOwn = server?.isOwn ?? true;
+    plan = server ? await planOf(shop, server, config, entries.own) : filesAlone;
+    await ask(plan);
+    if (server && plan.stores.length > 0) await erase(server, config, plan);
+  } finally {
+    await shop.close();
+  }
+  // Its own server has to stop before its files can go.
+  if (isOwn) await deleteFiles(dataDir, plan.files);
+  return plan;
 }
 
-async function ask(command: Command, question: string): Promise<void> {
+/** Undefined if the server on the data folder cannot run: its files can go all the same. */
+async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
+  try {
+    return await shop.get(POSTGRES_SERVER);
+  } catch (error) {
+    const { databaseUrl } = await engineAddresses();
+    if (shop.config.profile === 'aws' || databaseUrl !== undefined) throw error;
+    console.error(`The Postgres of the data folder cannot be looked into: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** Files that another shop needs stay: its keys, and the Postgres of the folder if there is something of it. */
+async function planOf(shop: Shop, server: PostgresServer, config: Config, own: readonly string[]): Promise<Plan> {
+  const { log, readModels } = await shop.get(STORES);
+  const isMine = (schema: string) =>
+    config.profile === 'aws' ? schema === server.schema : schema === 'public' || schema.endsWith('_embedded');
+  const others = [...(await marksIn(server.pool))].filter(([schema]) => !isMine(schema));
+  const key = await findMasterKey({ dataDir: config.dataDir, ...(config.masterKey && { given: config.masterKey }) });
+  const needing = others.filter(
+    ([, mark]) => server.isOwn || (key && typeof mark === 'object' && isSealedWith(key, mark)),
+  );
+  const used = [log, ...readModels];
+  const marked = (await Promise.all(used.map((store) => store.mark()))).map((mark) => mark !== undefined);
+  const stores = used.filter((_, index) => marked[index]);
+  if (needing.length > 0) {
+    const names = needing.map(([schema]) => (schema === 'public' ? 'the shop of the profile embedded' : schema));
+    return { stores, files: [], keptFor: names.join(', ') };
+  }
+  // With the Postgres of the folder all that is in it goes.
+  const isGoneWithFiles = config.profile === 'embedded' && server.isOwn;
+  return { stores: isGoneWithFiles ? [] : stores, files: own };
+}
+
+async function erase({ pool, schema, isOwn }: PostgresServer, config: Config, plan: Plan): Promise<void> {
+  const isDone = await unlessInUse(pool, presenceOf(config, schema), async () => {
+    // The log goes last: until then it is known whose the rest is.
+    for (const store of [...plan.stores].reverse()) await store.erase();
+    if (!isOwn) await deleteFiles(config.dataDir, plan.files);
+  });
+  if (!isDone) throw inUse(plan.stores[0]!.name);
+}
+
+async function refuseInUse(dataDir: string): Promise<void> {
+  if (!(await stopLeftoverPostgres(join(dataDir, 'postgres')))) throw inUse(dataDir);
+}
+
+const inUse = (what: string) => new CommandFailed(`${what} is in use by a running commerce; stop it first.`);
+
+async function refuseRealAws(): Promise<void> {
+  const { awsEndpoint } = await engineAddresses();
+  if (awsEndpoint !== undefined && !/(^|\.)amazonaws\.com(\.cn)?$/.test(new URL(awsEndpoint).hostname)) return;
+  throw new CommandFailed(
+    'reset deletes data in engines on this machine only, and AWS_ENDPOINT_URL names none: what is in AWS belongs to its stack. Nothing was deleted.',
+  );
+}
+
+async function confirm(command: Command, { yes }: ResetOptions, dataDir: string, plan: Plan): Promise<void> {
+  if (yes || plan.stores.length + plan.files.length === 0) return;
   if (!process.stdin.isTTY) command.error('Nothing was deleted: there is no terminal to ask at; say --yes.');
+  const what = [
+    ...(plan.stores.length > 0 ? [`all data of this shop in ${plan.stores.map(({ name }) => name).join('; ')}`] : []),
+    ...(plan.files.length > 0 ? [`all data and keys in ${dataDir}: ${plan.files.join(', ')}`] : []),
+  ];
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(question);
+  const answer = await terminal.question(`Delete ${what.join(', and ')}? [y/N] `);
   terminal.close();
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailed('Nothing was deleted.');
 }
 
-async function deleteOwn(dataDir: string, own: readonly string[]): Promise<void> {
-  for (const path of own) await rm(join(dataDir, path), { recursive: true });
+async function deleteFiles(dataDir: string, paths: readonly string[]): Promise<void> {
+  const postgres = join(dataDir, 'postgres');
+  const inPostgres = paths.filter((path) => path.startsWith('postgres'));
+  if (inPostgres.length > 0) {
+    await whileNobodyOpens(postgres, async () => {
+      await refuseInUse(dataDir);
+      for (const path of inPostgres) if (!/\Wlock/.test(path)) await deleteAtOnce(join(dataDir, path));
+    });
+  }
+  // The keys go last: without them what is left could not be read.
+  for (const path of paths) await rm(join(dataDir, path), { recursive: true, force: true });
   // Stays if it is a link, a mount, or holds what is not ours.
-  for (const folder of [join(dataDir, 'postgres'), dataDir]) await rmdir(folder).catch(() => {});
+  for (const folder of [postgres, dataDir]) await rmdir(folder).catch(() => {});
 }
 
-function report(dataDir: string, own: readonly string[], foreign: readonly string[]): string {
-  if (own.length === 0) return `There is no data in ${dataDir}.`;
-  const kept = foreign.length > 0 ? ` Not made by commerce, and still there: ${foreign.join(', ')}.` : '';
-  return `The data in ${dataDir} is deleted.${kept}`;
+/** Out of the way by one step, under a name that the next start clears away if this program is killed. */
+async function deleteAtOnce(path: string): Promise<void> {
+  const aside = /\Wcluster$/.test(path) ? `${path}.new-${process.pid}-${randomBytes(4).toString('hex')}` : path;
+  if (aside !== path) await rename(path, aside);
+  await rm(aside, { recursive: true, force: true });
+}
+
+function report(dataDir: string, { stores, files, keptFor }: Plan, foreign: readonly string[]): string {
+  const deleted = [
+    ...stores.map(({ name }) => `Deleted in ${name}: all data of this shop.`),
+    ...(files.length > 0 ? [`The data in ${dataDir} is deleted.`] : []),
+  ];
+  if (deleted.length === 0) deleted.push(`There is no data in ${dataDir}.`);
+  if (keptFor) deleted.push(`The keys in ${dataDir} are still there, because of ${keptFor}.`);
+  if (foreign.length > 0) deleted.push(`Not made by commerce, and still there: ${foreign.join(', ')}.`);
+  return deleted.join('\n');
 }

@@ -1,5 +1,6 @@
 // `commerce start`: the whole product in one process, until Ctrl-C or SIGTERM.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
@@ -32,14 +33,24 @@ async function start(options: StartOptions): Promise<void> {
   const config = configOf(options);
   await requireFreePort(options);
   const shop = await openShop(config, { tell: console.log, signal: stop });
+  const opened = await Promise.race([shop.get(APP), aborted(stop)]).catch((error: unknown) => error);
+  if (stop.aborted) return endBeforeReady();
   try {
+    if (opened instanceof Error) throw opened;
     await serve(shop, options, stop);
   } catch (error) {
-    if (error !== stop.reason) throw error; // asked to stop before everything was ready
+    if (!stop.aborted) throw error; // asked to stop before everything was ready
   } finally {
     await shop.close();
   }
   console.log('Stopped.');
+}
+
+/** What is being opened waits for engines or makes a database: it is ended as it is, and begun anew by the next start. */
+async function endBeforeReady(): Promise<never> {
+  await endAll();
+  console.log('Stopped.');
+  process.exit();
 }
 
 async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Promise<void> {

@@ -1,0 +1,52 @@
+// Before anything of a shop is read or written: this process is seen to use it, and its stores are found to be its own.
+import { ContainerModule } from 'inversify';
+import type { Pool } from 'pg';
+import { type Config, ConfigError } from '../config.js';
+import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
+import { holdPresence } from '../presence.js';
+import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
+import { createSchema } from '../stores/postgres.js';
+import { CLAIMED, CONFIG, LIFECYCLE, POSTGRES, POSTGRES_SERVER, STORES } from './tokens.js';
+
+export const claimModule = new ContainerModule(({ bind }) => {
+  bind(CLAIMED).toResolvedValue(
+    async ({ pool, schema }, { log, readModels }, config, lifecycle) => {
+      const presence = await holdPresence(pool, presenceOf(config, schema));
+      lifecycle.onClose(() => presence.release());
+      await createSchema(pool, schema);
+      await requireSchema(pool, schema);
+      const claimant = claimantOf(config);
+      const mark = await claimLog(log, claimant);
+      await Promise.all(readModels.map((store) => claimReadModels(store, { mark, name: log.name }, claimant)));
+      return mark;
+    },
+    [POSTGRES_SERVER, STORES, CONFIG, LIFECYCLE],
+  );
+
+  bind(POSTGRES).toResolvedValue(({ pool, engine }, _mark) => ({ pool, engine }), [POSTGRES_SERVER, CLAIMED]);
+});
+
+/** The log of `embedded` is one for all namespaces of a database. */
+export function presenceOf({ profile }: Pick<Config, 'profile'>, schema: string): string {
+  return profile === 'embedded' ? 'public' : schema;
+}
+
+export function claimantOf({ profile, dataDir, masterKey }: Config): Claimant {
+  const source = { dataDir, ...(masterKey !== undefined && { given: masterKey }) };
+  return {
+    findKey: () => findMasterKey(source),
+    loadKey: () => loadMasterKey(source),
+    keyPlace: masterKeyPlace(source),
+    reset: profile === 'aws' ? 'commerce reset --profile aws' : 'commerce reset',
+    elsewhere: profile === 'aws' ? 'another COMMERCE_NAMESPACE' : 'another --data or DATABASE_URL',
+  };
+}
+
+/** A pooler between us and the server may drop what a connection is opened with. */
+async function requireSchema(pool: Pool, schema: string): Promise<void> {
+  const { rows } = await pool.query<{ schema: string }>('select current_schema() as schema');
+  if (rows[0]!.schema === schema) return;
+  throw new ConfigError(
+    `DATABASE_URL: the server does not take the option search_path, with which connections are opened. Name PostgreSQL itself instead of a pooler.`,
+  );
+}

@@ -1,0 +1,61 @@
+// Who uses a shop's data now: every process holds a shared advisory lock in Postgres, so that nobody deletes what is in use.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+
+const PRESENCE_LOCK = 7_236_117;
+const RETRY_EVERY_MS = 500;
+
+/** Waits while the data is being deleted. After a lost connection it is held again as soon as the server is back. */
+export async function holdPresence(pool: Pool, shop: string): Promise<{ release(): void }> {
+  let client: PoolClient | undefined;
+  let released = false;
+
+  async function take(): Promise<void> {
+    const taken = await pool.connect();
+    try {
+      await taken.query('select pg_advisory_lock_shared($1, hashtext($2))', [PRESENCE_LOCK, shop]);
+    } catch (error) {
+      taken.release(true);
+      throw error;
+    }
+    taken.once('end', () => void takeAgain());
+    client = taken;
+    if (released) release();
+  }
+
+  async function takeAgain(): Promise<void> {
+    while (!released) {
+      await delay(RETRY_EVERY_MS, undefined, { ref: false });
+      const isTaken = await take().then(
+        () => true,
+        () => false,
+      );
+      if (isTaken) return;
+    }
+  }
+
+  function release(): void {
+    released = true;
+    client?.release(true);
+    client = undefined;
+  }
+
+  await take();
+  return { release };
+}
+
+/** Runs the work while nobody uses the data; nobody can begin to meanwhile. False, and no work, if somebody uses it. */
+export async function unlessInUse(pool: Pool, shop: string, work: () => Promise<void>): Promise<boolean> {
+  const client = await pool.connect();
+  try {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1, hashtext($2)) as taken', [
+      PRESENCE_LOCK,
+      shop,
+    ]);
+    if (!rows[0]!.taken) return false;
+    await work();
+    return true;
+  } finally {
+    client.release(true); // closing the session lets go of the lock
+  }
+}

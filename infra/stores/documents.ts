@@ -1,0 +1,129 @@
+// What the product keeps in MongoDB, OpenSearch and Redis: read models of one namespace each.
+import { errors, type Client as OpenSearchClient } from '@opensearch-project/opensearch';
+import type { Redis } from 'ioredis';
+import type { Db } from 'mongodb';
+import type { Mark, Store } from './store.js';
+
+const MARK = 'store_mark';
+const MARK_ID = 'read models';
+
+/** Collections and indices of a projection, of any version: `catalogue_v3`, `catalogue_v3_progress`. */
+const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_progress)?$/;
+
+/** Keys that one round of a scan looks at. */
+const KEYS_PER_ROUND = 1_000;
+
+export function mongoReadModels(db: Db, address: string): Store {
+  const marks = db.collection<{ _id: string; mark: Mark }>(MARK);
+
+  async function ownCollections(): Promise<string[]> {
+    const found = await db.listCollections({}, { nameOnly: true }).toArray();
+    return found.map(({ name }) => name).filter((name) => PHYSICAL_NAME.test(name));
+  }
+
+  return {
+    name: `MongoDB at ${address}, database ${db.databaseName}`,
+    mark: async () =>
+      (await marks.findOne({ _id: MARK_ID }))?.mark ?? ((await ownCollections()).length > 0 ? 'unmarked' : undefined),
+    async leaveMark(mark) {
+      await marks.updateOne({ _id: MARK_ID }, { $setOnInsert: { mark } }, { upsert: true });
+      return (await marks.findOne({ _id: MARK_ID }))!.mark;
+    },
+    async erase() {
+      for (const name of await ownCollections()) await db.dropCollection(name);
+      await db.dropCollection(MARK);
+    },
+  };
+}
+
+export function openSearchReadModels(client: OpenSearchClient, address: string, namespace: string): Store {
+  const index = `${namespace}-${MARK}`;
+
+  async function read(): Promise<Mark | undefined> {
+    try {
+      const { body } = await client.get({ index, id: MARK_ID });
+      return (body._source as { mark: Mark }).mark;
+    } catch (error) {
+      if (isStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  async function ownIndices(): Promise<string[]> {
+    const { body } = await client.cat.indices({ format: 'json', h: ['index'] });
+    const prefix = `${namespace}-`;
+    return (body as { index: string }[])
+      .map(({ index: name }) => name)
+      .filter((name) => name.startsWith(prefix) && isOfNamespace(name.slice(prefix.length)));
+  }
+
+  return {
+    name: `OpenSearch at ${address}, indices ${namespace}-*`,
+    mark: async () => (await read()) ?? ((await ownIndices()).length > 0 ? 'unmarked' : undefined),
+    async leaveMark(mark) {
+      const settings = { number_of_shards: 1, auto_expand_replicas: '0-1' };
+      const mappings = { dynamic: false };
+      await unlessStatus(400, () => client.indices.create({ index, body: { settings, mappings } as never }));
+      await unlessStatus(409, () => client.create({ index, id: MARK_ID, body: { mark }, refresh: true }));
+      return (await read())!;
+    },
+    async erase() {
+      for (const name of [...(await ownIndices()), index]) {
+        await unlessStatus(404, () => client.indices.delete({ index: name }));
+      }
+    },
+  };
+}
+
+/** Another namespace may begin as this one does: `shop` and `shop-two`. Only the product's own search is kept there. */
+function isOfNamespace(rest: string): boolean {
+  return /^product-search_v\d+(_progress)?$/.test(rest);
+}
+
+async function unlessStatus(status: number, request: () => Promise<unknown>): Promise<void> {
+  try {
+    await request();
+  } catch (error) {
+    if (!isStatus(error, status)) throw error;
+  }
+}
+
+function isStatus(error: unknown, status: number): boolean {
+  return error instanceof errors.ResponseError && error.statusCode === status;
+}
+
+/** The client adds the namespace to every key, but not to patterns and not to what a scan finds. */
+export function redisReadModels(redis: Redis, address: string): Store {
+  const prefix = redis.options.keyPrefix ?? '';
+
+  async function* ownKeys(): AsyncIterable<string[]> {
+    let cursor = '0';
+    do {
+      const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', KEYS_PER_ROUND);
+      yield keys.map((key) => key.slice(prefix.length));
+      cursor = next;
+    } while (cursor !== '0');
+  }
+
+  async function isUsed(): Promise<boolean> {
+    for await (const keys of ownKeys()) if (keys.length > 0) return true;
+    return false;
+  }
+
+  async function read(): Promise<Mark | undefined> {
+    const text = await redis.get(MARK);
+    return text === null ? undefined : (JSON.parse(text) as Mark);
+  }
+
+  return {
+    name: `Redis at ${address}, keys ${prefix}*`,
+    mark: async () => (await read()) ?? ((await isUsed()) ? 'unmarked' : undefined),
+    async leaveMark(mark) {
+      await redis.setnx(MARK, JSON.stringify(mark));
+      return (await read())!;
+    },
+    async erase() {
+      for await (const keys of ownKeys()) if (keys.length > 0) await redis.unlink(...keys);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+// A shop whose engines must answer now: a command that looks or deletes does not wait for them.
+
+import type { Config } from '../infra/config.js';
+import { EngineUnavailable } from '../infra/engines/errors.js';
+import { openShop, type Shop } from '../infra/modules/open-shop.js';
+
+const PATIENCE_MS = 5_000;
+
+/** What is asked of it rejects with `EngineUnavailable` if an engine that has not answered does not do so in time. */
+export async function openEngines(config: Config): Promise<Shop> {
+  const told = new Set<string>();
+  const patience = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const tell = (message: string) => {
+    told.add(message.replace(/; trying again.*$/, ''));
+    timer ??= setTimeout(() => patience.abort(), PATIENCE_MS);
+  };
+  const shop = await openShop(config, { tell, signal: patience.signal });
+  return {
+    ...shop,
+    async get(token) {
+      try {
+        return await shop.get(token);
+      } catch (error) {
+        if (!patience.signal.aborted) throw error;
+        const reason = `${[...told].join('; ')}; see \`npm run engines -- status\``;
+        throw new EngineUnavailable('engines', reason, { cause: error });
+      }
+    },
+    close() {
+      clearTimeout(timer);
+      return shop.close();
+    },
+  };
+}

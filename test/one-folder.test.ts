@@ -1,0 +1,236 @@
+// Shops of both profiles and of several namespaces on one data folder, keys that do not fit, and what `reset` deletes of them.
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import pg from 'pg';
+import { describeWith, freshName, type TestEngines } from './engines.js';
+import { commerce, type Environment, endPrograms, eventually, freshFolder, startShop } from './running-shop.js';
+
+const TEST_TIMEOUT_MS = 300_000;
+
+const newNamespace = () => freshName('one').replace('_', '-');
+
+function awsOf(engines: TestEngines) {
+  return {
+    COMMERCE_NAMESPACE: newNamespace(),
+    AWS_ENDPOINT_URL: engines.aws(),
+    MONGODB_URL: engines.mongodb(),
+    OPENSEARCH_URL: engines.opensearch(),
+    REDIS_URL: engines.redis(),
+  };
+}
+
+/** Sells two mugs, and finds so many orders and mugs then. */
+async function sellTwoMugs(environment: Environment, expected: { orders: number; onHand: number }): Promise<void> {
+  const shop = await startShop(environment);
+  const guest = await shop.guest();
+  const { body: cart } = await guest.post('/v1/carts', { currency: 'GBP' });
+  await guest.post(`/v1/carts/${cart.id}/lines`, { sku: 'MUG-BLUE', quantity: 2 });
+  const address = { name: 'Ada Lovelace', line1: '12 St James Square', city: 'London', postcode: 'SW1Y 4JH' };
+  await guest.put(`/v1/carts/${cart.id}/shipping-address`, { ...address, country: 'GB' });
+  await guest.put(`/v1/carts/${cart.id}/shipping-method`, { method: 'standard' });
+  const { total } = (await guest.get(`/v1/carts/${cart.id}`)).body;
+  const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total };
+  const ordered = await guest.post(`/v1/carts/${cart.id}/checkout`, checkout, { 'Idempotency-Key': cart.id });
+  expect(ordered.status, JSON.stringify(ordered.body)).to.be.within(200, 201);
+  await expectSold(await shop.staff('support'), await shop.staff('catalogue'), expected);
+  await shop.stop();
+}
+
+/** All orders can be opened, and the stock shows the sales of this shop alone. */
+async function expectSold(
+  support: Awaited<ReturnType<Awaited<ReturnType<typeof startShop>>['staff']>>,
+  keeper: typeof support,
+  { orders, onHand }: { orders: number; onHand: number },
+): Promise<void> {
+  await eventually('the read models show what was sold', async () => {
+    const listed = await support.get('/v1/orders');
+    expect(listed.status).to.equal(200);
+    expect(listed.body.data).to.have.length(orders);
+    for (const order of listed.body.data) {
+      const { status, body } = await support.get(`/v1/orders/${order.id}`);
+      expect({ status, name: body.shippingAddress?.name }).to.deep.equal({ status: 200, name: 'Ada Lovelace' });
+    }
+    const { body } = await keeper.get('/v1/stock/MUG-BLUE');
+    expect(JSON.stringify(body)).to.include(`"available":${onHand}`);
+  });
+}
+
+async function refused(args: readonly string[], environment: Environment, why: RegExp): Promise<void> {
+  const { code, stderr } = await commerce(args, environment);
+  expect({ code, lines: stderr.trim().split('\n').length }, stderr).to.deep.equal({ code: 1, lines: 1 });
+  expect(stderr).to.match(why).and.not.include('please report it');
+}
+
+/** A folder that has lost its key, or has got another's. */
+async function expectFittingKeys(data: string, environment: Environment, profile: string): Promise<void> {
+  const key = join(data, 'master.key');
+  await rename(key, `${key}.aside`);
+  await refused(
+    ['start', '--port', '0'],
+    environment,
+    /master key is lost: .*master\.key is not there.*commerce reset/,
+  );
+  await refused(['status'], environment, /master key is lost/);
+  expect(await readdir(data)).not.to.include('master.key');
+  await writeFile(key, randomBytes(32).toString('base64'));
+  await refused(['start', '--port', '0'], environment, /master key of .*master\.key is not the one .*commerce reset/);
+  const { stdout } = await commerce(['doctor', '--json', '--profile', profile], environment);
+  const findings = JSON.parse(stdout).findings as { check: string; ok: boolean }[];
+  expect(findings.find(({ check }) => check === 'data')).to.include({ ok: false });
+  await rename(`${key}.aside`, key);
+}
+
+describeWith('postgres', 'The data of the embedded profile', function (engines) {
+  this.timeout(TEST_TIMEOUT_MS);
+  afterEach(endPrograms);
+
+  it('is opened with the master key that it was made with alone', async () => {
+    const data = await freshFolder();
+    const environment = { COMMERCE_DATA: data };
+    await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+    await expectFittingKeys(data, environment, 'embedded');
+    await sellTwoMugs(environment, { orders: 2, onHand: 36 });
+  });
+
+  it('is refused to a second data folder that names the same database', async () => {
+    const DATABASE_URL = await engines.freshDatabase();
+    const [first, second] = [await freshFolder(), await freshFolder()];
+    await sellTwoMugs({ DATABASE_URL, COMMERCE_DATA: first }, { orders: 1, onHand: 38 });
+    const other = { DATABASE_URL, COMMERCE_DATA: second };
+    await refused(
+      ['start', '--port', '0'],
+      other,
+      /master key is lost: .* and Postgres at .*another --data or DATABASE_URL/,
+    );
+    expect(await readdir(second)).to.deep.equal([]);
+    const reset = await commerce(['reset', '--yes', '--json'], { DATABASE_URL, COMMERCE_DATA: first });
+    expect(JSON.parse(reset.stdout).deleted).to.include.members(['master.key', 'token-key.json']);
+    await sellTwoMugs(other, { orders: 1, onHand: 38 });
+  });
+
+  it('is read by two namespaces as one log, each with read models of its own', async () => {
+    const environment = { COMMERCE_DATA: await freshFolder(), DATABASE_URL: await engines.freshDatabase() };
+    await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+    await sellTwoMugs({ ...environment, COMMERCE_NAMESPACE: newNamespace() }, { orders: 2, onHand: 36 });
+    await sellTwoMugs(environment, { orders: 3, onHand: 34 });
+  });
+
+  it('is refused in one line when another generation of builds has written it', async () => {
+    const DATABASE_URL = await engines.freshDatabase();
+    const environment = { COMMERCE_DATA: await freshFolder(), DATABASE_URL };
+    await (await startShop(environment)).stop();
+    const client = new pg.Client(DATABASE_URL);
+    await client.connect();
+    const schema = 'commerce_embedded';
+    const changes: [string, RegExp][] = [
+      [
+        `update ${schema}.store_mark set mark = mark || '{"generation": 1}'`,
+        /holds data of an older build .*commerce reset/,
+      ],
+      [
+        `update public.store_mark set mark = mark || '{"generation": 9999}'`,
+        /holds data of a newer build .*commerce reset/,
+      ],
+      ['drop table public.store_mark', /holds data of an older build .*commerce reset/],
+    ];
+    try {
+      for (const [change, why] of changes) {
+        await client.query(change);
+        await refused(['start', '--port', '0'], environment, why);
+      }
+    } finally {
+      await client.end();
+    }
+    expect((await commerce(['reset', '--yes'], environment)).code).to.equal(0);
+    await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+  });
+});
+
+describeWith(
+  ['postgres', 'dynamodb', 'kinesis', 'mongodb', 'opensearch', 'redis'],
+  'Both profiles on one data folder',
+  function (engines) {
+    this.timeout(TEST_TIMEOUT_MS);
+    afterEach(endPrograms);
+
+    for (const order of [
+      ['aws', 'embedded'],
+      ['embedded', 'aws'],
+    ]) {
+      it(`keep apart what each has sold: ${order.join(', then ')}`, async () => {
+        const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder() };
+        for (const [times, onHand] of [
+          [1, 38],
+          [2, 36],
+        ] as const) {
+          for (const COMMERCE_PROFILE of order) {
+            await sellTwoMugs({ ...environment, COMMERCE_PROFILE: COMMERCE_PROFILE! }, { orders: times, onHand });
+          }
+        }
+      });
+    }
+
+    it('keep apart what two namespaces have sold, whose engines and database are the same', async () => {
+      const data = { COMMERCE_DATA: await freshFolder(), DATABASE_URL: await engines.freshDatabase() };
+      const one = { ...awsOf(engines), ...data, COMMERCE_PROFILE: 'aws' };
+      const two = { ...one, COMMERCE_NAMESPACE: newNamespace() };
+      await sellTwoMugs(one, { orders: 1, onHand: 38 });
+      await sellTwoMugs(two, { orders: 1, onHand: 38 });
+      await sellTwoMugs(one, { orders: 2, onHand: 36 });
+    });
+
+    it('are opened with the master key that they were made with alone, and with the engines that belong together', async () => {
+      const data = await freshFolder();
+      const environment = { ...awsOf(engines), COMMERCE_DATA: data, COMMERCE_PROFILE: 'aws' };
+      await sellTwoMugs(environment, { orders: 1, onHand: 38 });
+      await expectFittingKeys(data, environment, 'aws');
+      const elsewhere = { ...environment, DATABASE_URL: await engines.freshDatabase() };
+      const other = { ...elsewhere, COMMERCE_NAMESPACE: newNamespace() };
+      await (await startShop(other)).stop();
+      const client = new pg.Client(elsewhere.DATABASE_URL);
+      await client.connect();
+      await client.query(`alter schema ${other.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws
+        rename to ${environment.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws`);
+      await client.end();
+      await refused(
+        ['start', '--port', '0'],
+        elsewhere,
+        /schema \S+ holds read models that were made from another log/,
+      );
+    });
+
+    it('are reset one by one: the other profile and other namespaces stay as they are', async () => {
+      const data = await freshFolder();
+      const environment = { ...awsOf(engines), COMMERCE_DATA: data };
+      const aws = { ...environment, COMMERCE_PROFILE: 'aws' };
+      const other = { ...aws, COMMERCE_NAMESPACE: `${aws.COMMERCE_NAMESPACE}-b` };
+      for (const one of [environment, aws, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
+      const running = await startShop(aws);
+      await refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/);
+      await running.stop();
+      const reset = await commerce(['reset', '--yes', '--json'], aws);
+      expect(reset.code, reset.stderr).to.equal(0);
+      expect(JSON.parse(reset.stdout).deleted.join()).to.match(/DynamoDB.*Postgres.*MongoDB.*OpenSearch.*Redis/);
+      expect(JSON.parse(reset.stdout).kept).to.include('master.key');
+      for (const one of [environment, other]) await sellTwoMugs(one, { orders: 2, onHand: 36 });
+      await sellTwoMugs(aws, { orders: 1, onHand: 38 });
+      for (const one of [aws, environment, other]) expect((await commerce(['reset', '--yes'], one)).code).to.equal(0);
+      expect(await readdir(data).catch(() => [])).to.deep.equal([]);
+    });
+
+    it('are not reset in AWS itself', async () => {
+      const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder(), COMMERCE_PROFILE: 'aws' };
+      await (await startShop(environment)).stop();
+      const { AWS_ENDPOINT_URL: _, ...inAws } = environment;
+      const real = {
+        ...inAws,
+        COMMERCE_ENGINES_DIR: await freshFolder(),
+        AWS_ACCESS_KEY_ID: 'x',
+        AWS_SECRET_ACCESS_KEY: 'x',
+      };
+      await refused(['reset', '--yes'], real, /what is in AWS belongs to its stack/);
+    });
+  },
+);
