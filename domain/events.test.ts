@@ -86,7 +86,17 @@ describe('The streams of the shop', () => {
       customer: { providerRefs: {}, methods: [] },
       'order-numbers': { next: 1_000_000 },
       'shipping-table': [{ id: 'standard', title: 'Standard delivery', zones: [] }],
-      stock: { productId: null, onHand: 0, reserved: 0, committed: 0, policy: {}, reservations: {}, acted: [] },
+      stock: {
+        productId: null,
+        onHand: 0,
+        reserved: 0,
+        parked: 0,
+        committed: 0,
+        shortfall: 0,
+        policy: {},
+        reservations: {},
+        acted: [],
+      },
       'tax-table': [],
     });
   });
@@ -96,7 +106,7 @@ describe('The streams of the shop', () => {
     expect(long).to.deep.equal([
       { category: 'coupon', foldVersion: 1, every: 500 },
       { category: 'order-numbers', foldVersion: 1, every: 100 },
-      { category: 'stock', foldVersion: 2, every: 200 },
+      { category: 'stock', foldVersion: 3, every: 200 },
     ]);
   });
 });

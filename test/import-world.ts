@@ -41,7 +41,7 @@ export function createImportWorld(): ImportWorld {
     const before = log.arrivals.length;
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
-    const { checkout, settlement } = openProcesses({ runner, clock });
+    const { checkout, settlement } = openProcesses({ runner, store, clock });
     return { store, runner, checkout, settlement, clock, commits: () => log.arrivals.length - before };
   }
 

@@ -1,26 +1,38 @@
 // The processes of the shop on a given command path, put together as the product does it.
 import { createSkuOwners } from '../commands/lookups/sku-owners.js';
 import { createStockAllocator } from '../commands/lookups/stock-allocator.js';
+import { createStockCommitments } from '../commands/lookups/stock-commitments.js';
 import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
 import { createPaymentOperations } from '../commands/processes/payment-operations.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { createSettlement } from '../commands/processes/settlement.js';
+import { createShortfalls } from '../commands/processes/shortfalls.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Clock } from '../domain/kernel/clock.js';
+import type { EventStore } from '../domain/kernel/event-store.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 
 export interface ProcessesOn {
   runner: CommandRunner;
+  store: Pick<EventStore, 'read'>;
   clock?: Clock;
   provider?: PaymentProvider;
   cacheSize?: number;
 }
 
-export function openProcesses({ runner, clock = Date.now, provider = createTestProvider(), ...caches }: ProcessesOn) {
+export function openProcesses({
+  runner,
+  store,
+  clock = Date.now,
+  provider = createTestProvider(),
+  ...caches
+}: ProcessesOn) {
   const skuOwners = createSkuOwners({ runner, ...caches });
   const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
   const stock = createStockAllocator({ runner, skuOwners });
   const checkout = createCheckoutProcess({ runner, clock, payments, stock });
   const settlement = createSettlement({ runner, payments });
-  return { skuOwners, payments, stock, checkout, settlement };
+  const commitments = createStockCommitments({ store });
+  const shortfalls = createShortfalls({ runner, clock, stock, commitments, settlement });
+  return { skuOwners, payments, stock, checkout, settlement, shortfalls };
 }

@@ -73,7 +73,7 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
-  const processes = openProcesses({ runner, clock, provider, ...caches });
+  const processes = openProcesses({ runner, store, clock, provider, ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
   const endpoints = [

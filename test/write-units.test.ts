@@ -10,6 +10,7 @@ import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
+import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -54,7 +55,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
     const client = aws.dynamodb();
     const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
     const store = createDynamoEventStore({ client, table, codec });
-    return { runner: createCommandRunner({ store, catalogue, personal, clock: Date.now }), ...meter };
+    return { store, runner: createCommandRunner({ store, catalogue, personal, clock: Date.now }), ...meter };
   }
 
   it('costs one request, one write unit on the table and one on its index for a command up to 1 KB', async () => {
@@ -98,8 +99,8 @@ describeOnAws('The log on DynamoDB', (aws) => {
       shop = shopOn(inProcess.runner);
       for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
       const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
-      checkOut = ({ runner }) =>
-        openProcesses({ runner }).checkout.run(checkoutOfCart(state!), {
+      checkOut = ({ runner, store }) =>
+        openProcesses({ runner, store }).checkout.run(checkoutOfCart(state!), {
           correlationId: randomUUID(),
           actor: shop.actor,
         });
@@ -153,6 +154,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
 
 /** A process of the shop, and what it sends to the log. */
 interface Process extends Meter {
+  store: EventStore;
   runner: CommandRunner;
 }
 

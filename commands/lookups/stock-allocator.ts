@@ -8,6 +8,8 @@ import type { SkuOwner, SkuOwners } from './sku-owners.js';
 export interface StockAllocator {
   /** What the reservation `heldBy` holds can be had, too: it is given back for what is allocated. */
   allocate(needs: readonly StockNeed[], heldBy?: string): Promise<Parcel[] | Shortage>;
+  /** What there is of a SKU, at every location that it can lie at. */
+  levels(sku: string): Promise<StockLevel[]>;
 }
 
 export interface StockAllocatorDeps {
@@ -35,6 +37,7 @@ export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps):
   }
 
   return {
+    levels: (sku) => levelsOf([{ sku, quantity: 1 }], undefined, skuOwners.refresh),
     async allocate(needs, heldBy) {
       const plan = planAllocation(needs, await levelsOf(needs, heldBy, skuOwners.of));
       if (!('short' in plan)) return plan;

@@ -14,6 +14,7 @@ import type { CheckoutProcess } from './checkout-process.js';
 import type { Origin } from './origin.js';
 import type { PaymentOperations } from './payment-operations.js';
 import type { Settlement } from './settlement.js';
+import type { Shortfalls } from './shortfalls.js';
 import { arrive } from './transfer.js';
 
 export interface AgendaHandlersDeps {
@@ -21,6 +22,7 @@ export interface AgendaHandlersDeps {
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'run'>;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
+  shortfalls: Shortfalls;
   /** What a customer paid with, if they have saved it: then they can be charged while they are not there. */
   savedMethodOf(customerId: string, paidWith: string): Promise<string | undefined>;
   clock: Clock;
@@ -29,7 +31,7 @@ export interface AgendaHandlersDeps {
 const ORIGIN: Origin = { correlationId: 'agenda', actor: { type: 'process', id: 'agenda' } };
 
 export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
-  const { runner, checkout, settlement, payments, savedMethodOf, clock } = deps;
+  const { runner, checkout, settlement, payments, shortfalls, savedMethodOf, clock } = deps;
   const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
 
   /** What is held and needed is renewed before it lapses if the customer can be charged; else the provider says when it has. */
@@ -69,6 +71,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
         await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`));
       }
     },
+    shortfall: (item) => shortfalls.look(item),
     transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),
     cart: ({ cartId, idleSince }) =>
       runner.execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`)),

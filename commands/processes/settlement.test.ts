@@ -214,7 +214,7 @@ describe('The settlement of an order', () => {
     const orderId = await orderOfTwo(shop);
     await stories['a shipment'].play(shop, orderId);
     const { state } = await shop.runner.load(order, streamOf(orderId));
-    expect(state).to.deep.include({ held: true, unsettled: [] });
+    expect(state).to.deep.include({ holds: ['payment_failed'], unsettled: [] });
   });
 
   describe('of several parts', () => {
@@ -274,7 +274,10 @@ describe('The settlement of an order', () => {
       const lapse = { type: 'RecordLapsed', operationId: authorisation!.operationId } as const;
       await shop.runner.execute(payment, streamOf(paymentId), lapse, { id: 'l', issuedAt: Date.now(), ...ORIGIN });
       await send(shop, id);
-      expect((await shop.runner.load(order, streamOf(id))).state).to.deep.include({ held: true, unsettled: [] });
+      expect((await shop.runner.load(order, streamOf(id))).state).to.deep.include({
+        holds: ['authorisation_lapsed', 'payment_failed'],
+        unsettled: [],
+      });
       await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });
       const collected = shop.call(`post /v1/orders/${id}/collect`, { caller: SUPPORT });
       expect(await collected.catch(String)).to.match(/holds no money/);

@@ -8,7 +8,7 @@ import type { Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -84,9 +84,27 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
   /** The order behind it. */
   async function settle(run: Run, before: Payment): Promise<Order> {
     const { order, operation } = run;
+    if (operation.kind === 'reallocation' && operation.phase === 'requested') return reserveElsewhere(run, before);
     let ledger = before;
     for (const step of settlementSteps(order, operation, before)) ledger = (await take(run, step)) ?? ledger;
     return issueToOrder(run, settlementEnd(order, operation, ledger));
+  }
+
+  /** The order decides what comes of it, and is settled with that next. */
+  async function reserveElsewhere(run: Run, ledger: Payment): Promise<Order> {
+    const { order: state, operation } = run;
+    const { operationId: reallocationId } = operation;
+    let reserved = true;
+    for (const step of settlementSteps(state, operation, ledger)) {
+      await take(run, step).catch((error) => {
+        if (!isProblem(error, 'out_of_stock')) throw error;
+        reserved = false;
+      });
+    }
+    const command = { type: 'RecordReallocation', reallocationId, reserved } as const;
+    const id = `${reallocationId}/outcome`;
+    const { state: decided } = await runner.execute(order, streamOf(state.orderId), command, metaOf(run, id));
+    return decided!;
   }
 
   /** The payment, if it was a step of the payment. */

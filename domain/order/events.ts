@@ -6,7 +6,7 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
-import { quantitySchema } from '../stock/events.js';
+import { MAX_QUANTITY, quantitySchema } from '../stock/events.js';
 
 export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
@@ -79,6 +79,12 @@ export const lineUnitsSchema = z.strictObject({ lineId: z.string().min(1).max(5)
 export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
 const someLines = z.array(lineUnitsSchema).min(1);
 const parcels = z.array(parcelSchema);
+const reallocation = z.strictObject({
+  ...order,
+  reallocationId: operationId,
+  from: parcelSchema,
+  to: parcels.min(1),
+});
 
 export const orderEvents = {
   /** The whole snapshot, in minor units of `currency`: Σ lines + shipping + tax − discount = total. */
@@ -160,7 +166,23 @@ export const orderEvents = {
   OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
   /** Nothing is sent until it is resumed. */
   OrderHeld: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
-  OrderResumed: { version: 1, data: z.strictObject(order) },
+  /** `reason`: that of a hold that is over; without it every hold is. */
+  OrderResumed: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200).optional() }) },
+  /** So many of the units that are held for it at a location are not there; 0 if all are again. */
+  OrderUnitsMissing: {
+    version: 1,
+    data: z.strictObject({
+      ...order,
+      sku: skuSchema,
+      location: locationSchema,
+      quantity: z.int().min(0).max(MAX_QUANTITY),
+    }),
+  },
+  /** Units are to be sent from elsewhere, if there is stock. */
+  ReallocationRequested: { version: 1, data: reallocation },
+  /** They are. */
+  OrderReallocated: { version: 1, data: reallocation },
+  ReallocationAbandoned: { version: 1, data: z.strictObject({ ...order, reallocationId: operationId }) },
   /** Everything that was ordered is fulfilled or cancelled, and something was fulfilled. */
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;

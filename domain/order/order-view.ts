@@ -80,6 +80,10 @@ export const orderViewSchema = z
     }),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
     heldReason: z.string().optional().meta({ description: "For support alone: the staff's own words, or a code" }),
+    missing: z.array(parcelSchema).optional().meta({
+      description:
+        'For support alone: units that are held for it and are not there, and of which there are none elsewhere',
+    }),
     paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Follows from the payment' }),
     nextAction: z
       .strictObject({ type: z.literal('authenticate'), clientSecret: z.string() })

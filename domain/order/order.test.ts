@@ -15,6 +15,7 @@ import {
   operationEventId,
   order,
   orderNumber,
+  STOCK_SHORTFALL,
 } from './order.js';
 import { orderLines, refusalOfSize } from './order-lines.js';
 import { totalsOf } from './worth.js';
@@ -163,7 +164,8 @@ describe('An order', () => {
       paymentId: 'payment_536365',
       currency: 'GBP',
       status: 'placed',
-      held: false,
+      holds: [],
+      missing: [],
       lines: [
         { id: '1', sku: 'MUG-1', quantity: 2, worth: 1198, ...untouched },
         { id: '2', sku: 'CUP-1', quantity: 1, worth: 250, ...untouched },
@@ -565,6 +567,103 @@ describe('An order', () => {
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0-12')).to.equal('QRSTVWXYZ0-12');
   });
 
+  const reallocationId = `${orderId}/reallocation/1`;
+  const move = { reallocationId, from: mugs(1), to: [{ ...mugs(1), location: 'leeds' }] };
+  const reallocate = { type: 'Reallocate', ...move } as const;
+  const requested: OrderEvent = { type: 'ReallocationRequested', data: { orderId, ...move } };
+  const sentElsewhere: OrderEvent = { type: 'OrderReallocated', data: { orderId, ...move } };
+  const abandoned: OrderEvent = { type: 'ReallocationAbandoned', data: { orderId, reallocationId } };
+  const missing = (quantity: number): OrderEvent => {
+    return { type: 'OrderUnitsMissing', data: { orderId, ...mugs(quantity) } };
+  };
+  const short: OrderEvent = { type: 'OrderHeld', data: { orderId, reason: STOCK_SHORTFALL } };
+  const back: OrderEvent = { type: 'OrderResumed', data: { orderId, reason: STOCK_SHORTFALL } };
+
+  it('is held while units are missing, and goes on when they are there', () => {
+    const tell = (quantity: number) => ({ type: 'RecordMissing', ...mugs(quantity) }) as const;
+    given([placed, confirmed])
+      .when(tell(1))
+      .then([missing(1), short]);
+    given([placed, confirmed])
+      .when(tell(9))
+      .then([missing(2), short]);
+    given([placed, confirmed, missing(1), short])
+      .when(fulfil)
+      .thenRejected('conflict');
+    given([placed, confirmed, missing(1), short])
+      .when(tell(2))
+      .then([missing(2)]);
+    given([placed, confirmed, missing(2), short])
+      .when(tell(1))
+      .then([missing(1)]);
+    given([placed, confirmed, missing(1), short])
+      .when(tell(0))
+      .then([missing(0), back]);
+    given([placed]).when(tell(1)).then([]);
+  });
+
+  it('stays as staff have left it: resumed in spite of what is missing, or held for another reason', () => {
+    const tell = (quantity: number) => ({ type: 'RecordMissing', ...mugs(quantity) }) as const;
+    const resumed: OrderEvent = { type: 'OrderResumed', data: { orderId } };
+    const held: OrderEvent = { type: 'OrderHeld', data: { orderId, reason: 'address' } };
+    given([placed, confirmed, missing(1), short, resumed])
+      .when(tell(1))
+      .then([]);
+    given([placed, confirmed, missing(1), short, resumed])
+      .when(tell(0))
+      .then([missing(0)]);
+    given([placed, confirmed, missing(1), short, held])
+      .when(tell(0))
+      .then([missing(0), back]);
+    given([placed, confirmed, missing(1), short, held, missing(0), back])
+      .when(fulfil)
+      .thenRejected('conflict');
+  });
+
+  it('gives up what is missing before what is there', () => {
+    const elsewhere: OrderEvent = {
+      type: 'OrderConfirmed',
+      data: { orderId, allocation: [cup, { ...mugs(1), location: 'leeds' }, mugs(1)] },
+    };
+    const given1 = given([placed, elsewhere, missing(1), short]);
+    const decided = order.decide({ ...cancelLines, lines: [{ lineId: '1', quantity: 1 }] }, given1.state, TEST_NOW);
+    expect((decided as OrderEvent[])[0]!.data).to.deep.include({ from: [mugs(1)] });
+    expect((decided as OrderEvent[]).slice(1)).to.deep.equal([missing(0), back]);
+  });
+
+  it('is sent from elsewhere, unless its units have left or were given up meanwhile', () => {
+    const decide = { type: 'RecordReallocation', reallocationId, reserved: true } as const;
+    given([placed, confirmed]).when(reallocate).then([requested]);
+    given([placed, confirmed])
+      .when({ ...reallocate, from: mugs(3) })
+      .thenRejected('conflict');
+    given([placed, confirmed, requested])
+      .when({ ...reallocate, reallocationId: 'r2', from: mugs(2) })
+      .thenRejected('conflict');
+    given([placed, confirmed, requested]).when(decide).then([sentElsewhere]);
+    given([placed, confirmed, requested])
+      .when({ ...decide, reserved: false })
+      .then([abandoned]);
+    given([placed, confirmed, requested, oneSent, restSent, completed]).when(decide).then([abandoned]);
+    given([placed, confirmed]).when(decide).thenRejected('not_found');
+    const { parcels, unsettled } = given([placed, confirmed, requested, sentElsewhere]).state!;
+    expect(parcels).to.deep.equal([cup, mugs(1), { ...mugs(1), location: 'leeds' }]);
+    expect(unsettled).to.deep.equal([
+      {
+        kind: 'reallocation',
+        operationId: reallocationId,
+        at: TEST_NOW,
+        amount: 0,
+        from: move.from,
+        to: move.to,
+        phase: 'moved',
+      },
+    ]);
+    given([placed, confirmed, requested, missing(2), short])
+      .when(decide)
+      .then([sentElsewhere, missing(1)]);
+  });
+
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(order, {
       PlaceOrder: { given: [], when: place },
@@ -588,6 +687,12 @@ describe('An order', () => {
       },
       SettleOperation: { given: [placed, confirmed, oneSent], when: { type: 'SettleOperation', operationId: 'f1' } },
       RecordFulfilled: { given: [placed, confirmed], when: { type: 'RecordFulfilled', fulfilmentId: 'f1' } },
+      RecordMissing: { given: [placed, confirmed], when: { type: 'RecordMissing', ...mugs(1) } },
+      Reallocate: { given: [placed, confirmed], when: reallocate },
+      RecordReallocation: {
+        given: [placed, confirmed, requested],
+        when: { type: 'RecordReallocation', reallocationId, reserved: true },
+      },
       FulfilOrder: { given: [placed, confirmed], when: { ...fulfil, lines: [{ lineId: '1', quantity: 1 }] } },
     });
   });

@@ -22,6 +22,9 @@ import {
 } from './parcels.js';
 import { shareOf, totalsOf, worthOf } from './worth.js';
 
+/** Why an order is held whose units are not there any more. */
+export const STOCK_SHORTFALL = 'stock_shortfall';
+
 /** Longest part of an order's id that is a number people read as it is. */
 const MAX_NUMBER_LENGTH = 10;
 
@@ -35,6 +38,10 @@ export type OrderCommand =
   | { type: 'RejectOrder'; reason: string; detail: string }
   /** Before it is confirmed; its checkout undoes what was done. */
   | { type: 'CancelOrder'; reason: string }
+  /** So many of the units at a place are not there: it is held until they are, or are elsewhere. */
+  | { type: 'RecordMissing'; sku: string; location: string; quantity: number }
+  /** What came of a reallocation: the units are reserved at the other places, or could not be. */
+  | { type: 'RecordReallocation'; reallocationId: string; reserved: boolean }
   | { type: 'HoldOrder'; reason: string }
   | { type: 'ResumeOrder' }
   /** For as long as nothing was sent. */
@@ -51,6 +58,8 @@ type OperationCommand =
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
   /** `location`: where the goods arrive; needed where they were sent from several. */
   | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
+  /** Units are to be sent from other places than where they lie. */
+  | { type: 'Reallocate'; reallocationId: string; from: Parcel; to: readonly Parcel[] }
   /** Of money that could not be had for what was sent. */
   | { type: 'RequestCollection'; collectionId: string };
 
@@ -62,8 +71,10 @@ export interface Order {
   paymentId: string;
   currency: string;
   status: (typeof ORDER_STATUSES)[number];
-  /** Nothing is sent until it is resumed. */
-  held: boolean;
+  /** Why nothing is sent, until it is resumed. */
+  holds: readonly string[];
+  /** Units that are held for it and are not there. */
+  missing: readonly Parcel[];
   lines: readonly LineState[];
   /** What the shipping is worth, as long as nobody was charged for it: the first fulfilment is. */
   shippingOpen: number;
@@ -112,6 +123,8 @@ export type Operation = { operationId: string; at: number; amount: number } & (
     }
   /** Moves no units, so none of its worth: 0. */
   | { kind: 'collection' }
+  /** The same of units that stay the order's. */
+  | { kind: 'reallocation'; from: Parcel; to: readonly Parcel[]; phase: 'requested' | 'moved' | 'abandoned' }
 );
 
 export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
@@ -125,7 +138,7 @@ export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
 function decide(command: OrderCommand, state: Order | null): readonly OrderEvent[] | Rejection {
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
   if (!state) return command.type === 'RejectOrder' ? [] : reject('not_found', 'There is no such order.');
-  const { orderId, status, held } = state;
+  const { orderId, status, holds } = state;
   const refuse = (what: string) => reject('conflict', `${orderId} is ${status}; it cannot be ${what}.`);
 
   switch (command.type) {
@@ -149,9 +162,16 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
       return [{ type: 'OrderCancelled', data: { orderId, reason: command.reason } }];
     case 'HoldOrder':
       if (status !== 'confirmed') return refuse('held');
-      return held ? [] : [{ type: 'OrderHeld', data: { orderId, reason: command.reason } }];
+      return holds.includes(command.reason) ? [] : [{ type: 'OrderHeld', data: { orderId, reason: command.reason } }];
     case 'ResumeOrder':
-      return held ? [{ type: 'OrderResumed', data: { orderId } }] : [];
+      return holds.length > 0 ? [{ type: 'OrderResumed', data: { orderId } }] : [];
+    case 'RecordMissing':
+      return recordMissing(command, state);
+    case 'Reallocate':
+      if (acted(state, command.reallocationId)) return [];
+      return status === 'confirmed' ? reallocate(command, state) : refuse('sent from elsewhere');
+    case 'RecordReallocation':
+      return recordReallocation(command, state);
     case 'ChangeShippingAddress': {
       const { shippingAddress } = command;
       if (status !== 'placed' && status !== 'confirmed') return refuse('sent elsewhere');
@@ -162,7 +182,9 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     }
     case 'FulfilOrder':
       if (acted(state, command.fulfilmentId)) return [];
-      if (held) return reject('conflict', `${orderId} is held; resume it before anything is sent.`);
+      if (holds.length > 0) {
+        return reject('conflict', `${orderId} is held; resume it before anything is sent (${holds.join(', ')}).`);
+      }
       return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
     case 'RecordFulfilled':
       if (acted(state, command.fulfilmentId)) return [];
@@ -226,6 +248,7 @@ function fulfilled(state: Order, fulfilmentId: string, lines: LineUnits[], from?
   const data = { orderId, fulfilmentId, lines, amount, open: openWorth(after), ...(from && { from }) };
   return [
     { type: 'OrderFulfilled', data },
+    ...missingAfterSending(state, from ?? []),
     ...(isOpen(after) ? [] : [{ type: 'OrderCompleted', data: { orderId } } as const]),
   ];
 }
@@ -238,6 +261,8 @@ function cancelLines(
   const units = unitsToDispose(state, lines);
   if (isRejection(units)) return units;
   const after = disposedOf(state, 'cancelled', units);
+  const from = takenFrom(missingFirst(state), skusOf(state, units));
+  const found = missingWithout(state, from);
   const cancelled: OrderEvent = {
     type: 'OrderLinesCancelled',
     data: {
@@ -245,14 +270,111 @@ function cancelLines(
       cancellationId,
       reason,
       lines: units,
-      from: parcelsOf(state, units),
+      from,
       amount: openWorth(state) - openWorth(after),
     },
   };
-  if (isOpen(after)) return [cancelled];
+  if (isOpen(after)) return [cancelled, ...found];
   return isFulfilled(after)
-    ? [cancelled, { type: 'OrderCompleted', data: { orderId } }]
-    : [cancelled, { type: 'OrderCancelled', data: { orderId, reason } }];
+    ? [cancelled, ...found, { type: 'OrderCompleted', data: { orderId } }]
+    : [cancelled, ...found, { type: 'OrderCancelled', data: { orderId, reason } }];
+}
+
+/** Units that are not there are given up before those that are. */
+function missingFirst({ parcels, missing }: Order): Parcel[] {
+  const isMissing = (parcel: Parcel) => unitsAt(missing, parcel) > 0;
+  return [...parcels.filter(isMissing), ...parcels.filter((parcel) => !isMissing(parcel))];
+}
+
+function recordMissing(
+  { sku, location, quantity: told }: Extract<OrderCommand, { type: 'RecordMissing' }>,
+  state: Order,
+): readonly OrderEvent[] {
+  const { orderId, status, holds, missing } = state;
+  const place = { sku, location };
+  const quantity = status === 'confirmed' ? Math.min(told, unmovedAt(state, place)) : 0;
+  const before = unitsAt(missing, place);
+  if (quantity === before) return [];
+  if (quantity < before) return missingNow(state, [{ ...place, quantity }]);
+  const recorded: OrderEvent = { type: 'OrderUnitsMissing', data: { orderId, ...place, quantity } };
+  const held: OrderEvent = { type: 'OrderHeld', data: { orderId, reason: STOCK_SHORTFALL } };
+  return holds.includes(STOCK_SHORTFALL) ? [recorded] : [recorded, held];
+}
+
+/** What is missing once these were sent: not more than is left at each place. */
+function missingAfterSending(state: Order, sent: readonly Parcel[]): OrderEvent[] {
+  const left = without(state.parcels, sent);
+  return fewerMissing(state, (one) => unitsAt(left, one));
+}
+
+/** What is missing once these were given up, or are sent from elsewhere: they are those that are not there. */
+function missingWithout(state: Order, gone: readonly Parcel[]): OrderEvent[] {
+  return fewerMissing(state, (one) => one.quantity - unitsAt(gone, one));
+}
+
+function fewerMissing(state: Order, leftOf: (one: Parcel) => number): OrderEvent[] {
+  const fewer = state.missing.flatMap((one) => {
+    const quantity = Math.max(0, leftOf(one));
+    return quantity < one.quantity ? [{ ...one, quantity }] : [];
+  });
+  return missingNow(state, fewer);
+}
+
+/** When nothing is missing any more, the hold for it is over. */
+function missingNow({ orderId, holds, missing }: Order, fewer: readonly Parcel[]): OrderEvent[] {
+  const events = fewer.map((one): OrderEvent => ({ type: 'OrderUnitsMissing', data: { orderId, ...one } }));
+  const rest = fewer.reduce(withMissing, missing);
+  if (events.length === 0 || rest.length > 0 || !holds.includes(STOCK_SHORTFALL)) return events;
+  return [...events, { type: 'OrderResumed', data: { orderId, reason: STOCK_SHORTFALL } }];
+}
+
+function withMissing(missing: readonly Parcel[], { sku, location, quantity }: Parcel): readonly Parcel[] {
+  const others = missing.filter((one) => one.sku !== sku || one.location !== location);
+  return quantity > 0 ? [...others, { sku, location, quantity }] : others;
+}
+
+/** Units at a place that are not about to be sent from elsewhere. */
+export function unmovedAt({ parcels, unsettled }: Order, place: { sku: string; location: string }): number {
+  const moving = unsettled.flatMap((one) =>
+    one.kind === 'reallocation' && one.phase === 'requested' ? [one.from] : [],
+  );
+  return Math.max(0, unitsAt(parcels, place) - unitsAt(moving, place));
+}
+
+function reallocate(
+  { reallocationId, from, to }: Extract<OrderCommand, { type: 'Reallocate' }>,
+  state: Order,
+): readonly OrderEvent[] | Rejection {
+  const { orderId } = state;
+  const there = unmovedAt(state, from);
+  if (from.quantity > there) {
+    return reject(
+      'conflict',
+      `${from.location} has ${there} units of ${from.sku} for ${orderId}, not ${from.quantity}.`,
+    );
+  }
+  return [{ type: 'ReallocationRequested', data: { orderId, reallocationId, from, to: [...to] } }];
+}
+
+/** The order decides: units that were sent or given up meanwhile are not sent from elsewhere. */
+function recordReallocation(
+  { reallocationId, reserved }: Extract<OrderCommand, { type: 'RecordReallocation' }>,
+  state: Order,
+): readonly OrderEvent[] | Rejection {
+  const { orderId, status, parcels, unsettled } = state;
+  const operation = unsettled.find(({ operationId }) => operationId === reallocationId);
+  if (operation?.kind !== 'reallocation') {
+    return acted(state, reallocationId) ? [] : reject('not_found', `${orderId} knows no operation ${reallocationId}.`);
+  }
+  if (operation.phase !== 'requested') return [];
+  const { from, to } = operation;
+  if (!reserved || status !== 'confirmed' || unitsAt(parcels, from) < from.quantity) {
+    return [{ type: 'ReallocationAbandoned', data: { orderId, reallocationId } }];
+  }
+  return [
+    { type: 'OrderReallocated', data: { orderId, reallocationId, from, to: [...to] } },
+    ...missingWithout(state, [from]),
+  ];
 }
 
 function receiveReturn(
@@ -429,11 +551,26 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
     case 'OrderCancelled':
       return { ...known, status: 'cancelled' };
     case 'OrderHeld':
-      return { ...known, held: true };
+      return { ...known, holds: [...known.holds, data.reason] };
     case 'OrderResumed':
-      return { ...known, held: false };
+      return { ...known, holds: data.reason === undefined ? [] : known.holds.filter((one) => one !== data.reason) };
     case 'OrderAddressChanged':
       return { ...known, shippingAddress: data.shippingAddress };
+    case 'OrderUnitsMissing': {
+      const { orderId, ...missing } = data;
+      return { ...known, missing: withMissing(known.missing, missing) };
+    }
+    case 'ReallocationRequested': {
+      const { reallocationId: operationId, from, to } = data;
+      return recorded(known, { kind: 'reallocation', operationId, at, amount: 0, from, to, phase: 'requested' });
+    }
+    case 'OrderReallocated': {
+      const { reallocationId, from, to } = data;
+      const parcels = withParcels(without(known.parcels, [from]), to);
+      return reallocated({ ...known, parcels }, reallocationId, 'moved');
+    }
+    case 'ReallocationAbandoned':
+      return reallocated(known, data.reallocationId, 'abandoned');
     case 'OrderFulfilled': {
       const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount, open } = data;
       const moved = { parcels: without(known.parcels, from), sent: withParcels(known.sent, from) };
@@ -474,7 +611,8 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     paymentId,
     currency,
     status: 'placed',
-    held: false,
+    holds: [],
+    missing: [],
     lines: lines.map(({ id, sku, quantity, total, discount, tax }) => ({
       id,
       sku,
@@ -497,6 +635,13 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     operationIds: [],
     unsettled: [],
   };
+}
+
+function reallocated(state: Order, reallocationId: string, phase: 'moved' | 'abandoned'): Order {
+  const unsettled = state.unsettled.map((one) =>
+    one.kind === 'reallocation' && one.operationId === reallocationId ? { ...one, phase } : one,
+  );
+  return { ...state, unsettled };
 }
 
 /** Without an operation nothing has to follow. */

@@ -14,7 +14,7 @@ export interface Agenda {
 export type AgendaItem =
   /** A checkout that has not ended; `cartId` where its cart was submitted. */
   | { kind: 'checkout'; orderId: string; cartId?: string }
-  /** A fulfilment, cancellation, return or collection that stock and payment have not followed. */
+  /** A fulfilment, cancellation, return, collection or reallocation that stock and payment have not followed. */
   | { kind: 'settlement'; orderId: string }
   /** A provider that has not answered, or money that will not be held much longer. */
   | { kind: 'payment'; paymentId: string; orderId: string }
@@ -22,5 +22,7 @@ export type AgendaItem =
   | { kind: 'reservations'; sku: string; location: string; expiries: Readonly<Record<string, number>> }
   /** Units that have left one location, `leftAt` in ms of the log's clock, and have not arrived at the other. */
   | ({ kind: 'transfer'; leftAt: number } & Extract<StockEvent, { type: 'StockTransferredOut' }>['data'])
+  /** Units that are committed and not there; by location the orders that are told so. */
+  | { kind: 'shortfall'; sku: string; orders: Readonly<Record<string, readonly string[]>> }
   /** A cart that may have been left: nothing was heard of it since, in ms of the log's clock. */
   | { kind: 'cart'; cartId: string; idleSince: number };

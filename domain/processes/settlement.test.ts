@@ -526,7 +526,7 @@ describe('Money', () => {
         }
         for (const { command } of settlementEnd(made, operation, ledger)) tell(command);
       }
-      if (made.held) tell({ type: 'ResumeOrder' });
+      if (made.holds.length > 0) tell({ type: 'ResumeOrder' });
       look(made, ledger);
     }
   }

@@ -1,5 +1,5 @@
 // Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order, be it a fulfilment,
-// a cancellation, a return or a collection. Whoever runs it takes the steps in order, and any number of times: every id
+// a cancellation, a return, a collection or a reallocation. Whoever runs it takes the steps in order, and any number of times: every id
 // derives from the operation. Operations are settled one after the other, so each finds the money where the one before it
 // left it.
 import { type CouponCommand, couponStream } from '../coupon/coupon.js';
@@ -61,6 +61,8 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
       ];
     case 'collection':
       return [collect(order, operation, payment)];
+    case 'reallocation':
+      return [reallocate(order, operation)];
   }
 }
 
@@ -84,6 +86,29 @@ function takeParcels(
     return issued(operationId, stockStream(key), { type, ...key, reservationId, operationId, quantity } as const);
   });
   return { aggregate: 'stock', commands };
+}
+
+/**
+ * At first the units are reserved elsewhere; the order is told what came of it, and decides. Then they are committed there and let
+ * go here, or let go there. The reservation is called after the operation, which is called after the order.
+ */
+function reallocate({ reservationId }: Order, { operationId, from, to, phase }: Of<'reallocation'>): SettlementStep {
+  const there = to.flatMap(({ sku, location, quantity }) => {
+    const id = { sku, location, reservationId: operationId };
+    const command: StockCommand =
+      phase === 'requested'
+        ? { type: 'ReserveStock', ...id, quantity }
+        : phase === 'moved'
+          ? { type: 'CommitReservation', ...id, moved: true }
+          : { type: 'ReleaseReservation', ...id };
+    return issued(operationId, stockStream(id), command);
+  });
+  const { quantity, ...place } = from;
+  const here: StockCommand = { type: 'ReleaseReservation', ...place, reservationId, operationId, quantity };
+  return {
+    aggregate: 'stock',
+    commands: phase === 'moved' ? [...there, issued(operationId, stockStream(place), here)] : there,
+  };
 }
 
 function dispatch({ operationId }: Of<'fulfilment'>): SettlementStep {

@@ -103,6 +103,15 @@ function covers(needs: readonly StockNeed[], sources: readonly Source[]): boolea
   return needs.every(({ sku, quantity }) => sum(sources.map(({ can }) => can.get(sku) ?? 0)) >= quantity);
 }
 
+/** As many of these units as other locations can promise, from as few of them as can be. */
+export function elsewhere({ sku, location, quantity }: Parcel, levels: readonly StockLevel[]): Parcel[] {
+  const others = levels.filter((level) => level.sku === sku && level.location !== location);
+  const there = sum(others.map(promisable));
+  if (there === 0) return [];
+  const plan = planAllocation([{ sku, quantity: Math.min(quantity, there) }], others);
+  return Array.isArray(plan) ? plan : [];
+}
+
 /** From the location that has most of the SKU first, so that it is split as little as can be. */
 function parcelsOf({ sku, quantity }: StockNeed, sources: readonly Source[]): Parcel[] {
   const most = sources.map(({ location, can }) => ({ location, can: can.get(sku) ?? 0 })).sort((a, b) => b.can - a.can);

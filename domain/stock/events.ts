@@ -54,6 +54,8 @@ export const stockEvents = {
     version: 1,
     data: z.strictObject({ ...item, reservationId: operationIdSchema, expiresAt: z.int().min(0) }),
   },
+  /** Its checkout waits for the customer or the provider: nobody waits for its outcome. */
+  ReservationParked: { version: 1, data: z.strictObject({ ...item, reservationId: operationIdSchema }) },
   ReservationCommitted: { version: 1, data: z.strictObject(reservation) },
   /** `committed`: it had been committed, so that is where its units are taken from. */
   ReservationReleased: {
@@ -83,6 +85,12 @@ export const stockEvents = {
     version: 1,
     data: z.strictObject({ ...availability.shape, available: z.int(), lowStockAt: z.int() }),
   },
+  /** So many units are committed, are not there, and are more than the policy lets be promised beyond what is there. */
+  StockShortfallRecorded: {
+    version: 1,
+    data: z.strictObject({ ...availability.shape, shortfall: z.int().min(1) }),
+  },
+  StockShortfallEnded: { version: 1, data: availability },
   /** No more of it, or some again, can be promised here: all that most read models need of its movements. */
   StockDepleted: { version: 1, data: availability },
   StockReplenished: { version: 1, data: availability },

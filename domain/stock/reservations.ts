@@ -1,5 +1,5 @@
-// The reservations of one stock item that have not ended, as a JSON value. They stand in buckets, so that changing one copies
-// few of the others: a hot item has thousands of orders that wait to be sent.
+// The reservations of one stock item that have neither ended nor been committed, as a JSON value. They stand in buckets, so that
+// changing one copies few of the others: a hot item is in thousands of checkouts at once.
 
 /** Buckets by a hash of the id: √n is best for n reservations, and 256 are quick to copy. */
 const BUCKETS = 256;
@@ -7,10 +7,10 @@ const BUCKETS = 256;
 export interface Reservation {
   quantity: number;
   /** An expired one holds nothing; it is kept until its process commits it after all, or releases it. */
-  status: 'reserved' | 'committed' | 'expired';
+  status: 'reserved' | 'expired';
   expiresAt?: number;
-  /** Units that operations have taken out of it, by operation id. */
-  taken?: Readonly<Record<string, number>>;
+  /** Its checkout waits for the customer or the provider, not only for the next step. */
+  parked?: true;
 }
 
 export type Reservations = Readonly<Record<string, Bucket>>;

@@ -2,7 +2,15 @@ import { expect } from 'chai';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { MAX_QUANTITY, type StockEvent } from './events.js';
-import { availableOf, heldFor, promisableOf, type StockCommand, stockItem, stockStream } from './stock-item.js';
+import {
+  availableOf,
+  heldFor,
+  passingOf,
+  promisableOf,
+  type StockCommand,
+  stockItem,
+  stockStream,
+} from './stock-item.js';
 
 const key = { sku: 'MUG-1', location: 'main' };
 const item = { ...key, productId: 'product_mug' };
@@ -111,14 +119,109 @@ describe('Stock', () => {
       .thenRejected('out_of_stock', { available: { 'MUG-1': 0 } });
   });
 
-  it('cannot lose what is promised', () => {
-    const lose = { type: 'AdjustStock', ...item, movementId: 'a', delta: -3, reason: 'lost' } as const;
-    const count = { type: 'CountStock', ...item, movementId: 'c', quantity: 2 } as const;
-    given([opened, received, reserved]).when(lose).thenRejected('rule_violated');
-    given([opened, received, reserved, committed]).when(count).thenRejected('rule_violated');
+  it('records what was lost or counted, also of what is promised, and what is missing of it then', () => {
+    const lose = { type: 'AdjustStock', ...item, movementId: 'a', delta: -3, reason: 'fire' } as const;
+    const lost: StockEvent = { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -3, reason: 'fire' } };
+    const count = { type: 'CountStock', ...item, movementId: 'c', quantity: 1 } as const;
+    const counted: StockEvent = { type: 'StockCounted', data: { ...key, movementId: 'c', delta: -4, quantity: 1 } };
+    const missing = (shortfall: number): StockEvent => ({
+      type: 'StockShortfallRecorded',
+      data: { ...item, shortfall },
+    });
+    const ended: StockEvent = { type: 'StockShortfallEnded', data: item };
+    const sold = [opened, received, reserved, committed];
+    given([opened, received, reserved]).when(lose).then([lost, depleted]);
+    given(sold)
+      .when(lose)
+      .then([lost, depleted, missing(1)]);
+    given(sold)
+      .when(count)
+      .then([counted, depleted, missing(2)]);
+    const short = [...sold, counted, depleted, missing(2)];
+    given(short)
+      .when({ ...receive, movementId: 'more', quantity: 1 })
+      .then([{ type: 'StockReceived', data: { ...key, movementId: 'more', quantity: 1 } }, missing(1)]);
+    given(short)
+      .when({ ...release, operationId: 'c', quantity: 2 })
+      .then([{ type: 'ReservationReleased', data: { ...id, operationId: 'c', quantity: 2, committed: true } }, ended]);
+    given(short)
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 2 })
+      .then([{ type: 'StockPolicySet', data: { ...item, backorderLimit: 2 } }, ended]);
+    given(short)
+      .when({ type: 'SetStockPolicy', ...item, backorderLimit: 0, lowStockAt: 0 })
+      .then([
+        { type: 'StockPolicySet', data: { ...item, lowStockAt: 0 } },
+        { type: 'LowStockReached', data: { ...item, available: -2, lowStockAt: 0 } },
+      ]);
+  });
+
+  it('cannot lose more than there is, nor send away what is promised: those are slips and plans, not facts', () => {
+    const lose = { type: 'AdjustStock', ...item, movementId: 'a', delta: -6, reason: 'fire' } as const;
+    const send = { type: 'TransferOut', ...item, movementId: 't', quantity: 3, to: 'leeds' } as const;
+    given([opened, received]).when(lose).thenRejected('rule_violated');
+    given([opened, received, reserved]).when(send).thenRejected('rule_violated');
+    given([opened, received])
+      .when({ ...send, quantity: 6 })
+      .thenRejected('rule_violated');
+  });
+
+  it('commits no reservation whose units were lost since, and those first that come first', () => {
+    const other = { ...id, reservationId: 'order_2' };
+    const held: StockEvent = { type: 'StockReserved', data: { ...other, quantity: 2 } };
+    const lost: StockEvent = { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -2, reason: 'fire' } };
+    const history = [opened, received, reserved, held, lost];
+    given(history).when(commit).then([committed]);
+    given([...history, committed])
+      .when({ ...commit, reservationId: 'order_2' })
+      .thenRejected('out_of_stock', { available: { 'MUG-1': 0 } });
+    given([...history, committed])
+      .when({ ...commit, reservationId: 'order_2', moved: true })
+      .then([
+        { type: 'ReservationCommitted', data: { ...other, quantity: 2 } },
+        { type: 'StockShortfallRecorded', data: { ...item, shortfall: 2 } },
+      ]);
+  });
+
+  it('that has left was there, whatever the books said', () => {
+    const none: StockEvent = { type: 'StockCounted', data: { ...key, movementId: 'c', delta: -5, quantity: 0 } };
+    const short: StockEvent = { type: 'StockShortfallRecorded', data: { ...item, shortfall: 3 } };
+    const reason = 'sent, though the books had fewer';
+    given([opened, received, reserved, committed, none, depleted, short])
+      .when({ ...ship, operationId: 's', quantity: 3 })
+      .then([
+        { type: 'StockAdjusted', data: { ...key, movementId: 's of order_1: found', delta: 3, reason } },
+        { type: 'StockShipped', data: { ...id, operationId: 's', quantity: 3 } },
+        { type: 'StockShortfallEnded', data: item },
+      ]);
+  });
+
+  it('tells what is held for checkouts that run at this moment from what waits for somebody outside', () => {
+    const parked: StockEvent = { type: 'ReservationParked', data: id };
     given([opened, received, reserved])
-      .when({ ...count, quantity: 3 })
-      .then([{ type: 'StockCounted', data: { ...key, movementId: 'c', delta: -2, quantity: 3 } }, depleted]);
+      .when({ type: 'ParkReservation', ...id })
+      .then([parked]);
+    given([opened, received, reserved, parked])
+      .when({ type: 'ParkReservation', ...id })
+      .then([]);
+    given([opened, received])
+      .when({ type: 'ParkReservation', ...id })
+      .then([]);
+    const passing = (...events: StockEvent[]) => passingOf(given([opened, received, ...events]).state);
+    expect(passing(reserved)).to.equal(3);
+    expect(passing(reserved, parked)).to.equal(0);
+    expect(passing(reserved, parked, committed)).to.equal(0);
+    expect(given([opened, received, reserved, parked, committed]).state.parked).to.equal(0);
+    expect(given([opened, received, reserved, parked, released]).state.parked).to.equal(0);
+  });
+
+  it('keeps the sum of what is committed, and takes the word of orders for which units they send or give up', () => {
+    const state = { ...given([opened, received, reserved, committed]).state, acted: [] };
+    const shipped = stockItem.decide({ ...ship, operationId: 's', quantity: 3 }, state, TEST_NOW);
+    expect(shipped).to.deep.equal([{ type: 'StockShipped', data: { ...id, operationId: 's', quantity: 3 } }]);
+    expect(stockItem.decide({ ...ship, operationId: 's', quantity: 4 }, state, TEST_NOW)).to.include({
+      rejected: 'conflict',
+    });
+    expect(JSON.stringify(state)).not.to.include('order_1');
   });
 
   it('is counted against what the counter expected', () => {
@@ -163,7 +266,9 @@ describe('Stock', () => {
       productId: 'product_mug',
       onHand: 2,
       reserved: 0,
+      parked: 0,
       committed: 0,
+      shortfall: 0,
       policy: {},
       reservations: {},
     });
@@ -309,7 +414,9 @@ describe('Stock', () => {
       productId: 'product_mug',
       onHand: 3,
       reserved: 0,
+      parked: 0,
       committed: 0,
+      shortfall: 0,
       policy: {},
       reservations: {},
     });
@@ -524,6 +631,7 @@ describe('Stock', () => {
       AdjustStock: { given: [], when: { type: 'AdjustStock', ...item, movementId: 'a', delta: 1, reason: 'found' } },
       CountStock: { given: [], when: { type: 'CountStock', ...item, movementId: 'c', quantity: 3, expected: 0 } },
       ReserveStock: { given: [opened, received], when: reserve },
+      ParkReservation: { given: [opened, received, reserved], when: { type: 'ParkReservation', ...id } },
       CommitReservation: { given: [opened, received, reserved], when: { type: 'CommitReservation', ...id } },
       ReleaseReservation: { given: [], when: { type: 'ReleaseReservation', ...id } },
       ExpireReservation: { given: [], when: { type: 'ExpireReservation', ...id } },

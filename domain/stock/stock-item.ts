@@ -1,9 +1,10 @@
-// The stock of one SKU at one location. available = onHand − reserved − committed never falls below −backorderLimit,
-// every movement and reservation id acts once, and every operation once on each reservation.
+// The stock of one SKU at one location. No promise takes available = onHand − reserved − committed below −backorderLimit.
+// Physical facts may: what is committed and not there any more is then the item's shortfall. Every movement and reservation
+// id acts once, and every operation once on each reservation. What is committed belongs to orders, which know of which units
+// and say when they leave: the item keeps their sum, and ids for as long as they can be repeated.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
-import { sum } from '../kernel/money.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
 import {
@@ -45,27 +46,33 @@ export type StockCommand =
 type ReservationCommand = StockKey & { reservationId: string } & (
     | { type: 'ReserveStock'; quantity: number; expiresAt?: number }
     | { type: 'ExtendReservation'; expiresAt: number }
-    /** One that has run out is made again, if there is stock. */
-    | { type: 'CommitReservation'; quantity?: number }
+    /** Its checkout waits for the customer or the provider. */
+    | { type: 'ParkReservation' }
+    /** One that has run out is made again, if there is stock. `moved`: its order has these units already, whatever was lost since. */
+    | { type: 'CommitReservation'; quantity?: number; moved?: true }
     | ({ type: 'ReleaseReservation' } & Part)
     | { type: 'ExpireReservation' }
     | ({ type: 'ShipReservation' } & Part)
   );
 
-/** A part of a committed reservation has to name its operation, a shipment or a cancellation; otherwise all that is left is meant. */
+/** A part of what is committed names the operation of an order that takes it; otherwise all that is left of the reservation is meant. */
 type Part = { operationId?: string; quantity?: never } | { operationId: string; quantity: number };
 
-/** What became of an id that has acted. */
-type Acted = 'moved' | 'released' | 'expired' | 'shipped';
+/** What became of an id that has acted; of a reservation that was committed, how many units are left of it. */
+type Acted = 'moved' | 'released' | 'expired' | 'shipped' | number;
 
 export interface StockItem {
   /** Null until the first movement. */
   productId: string | null;
   onHand: number;
   reserved: number;
+  /** Of those reserved: for checkouts that wait for somebody outside. */
+  parked: number;
   committed: number;
+  /** Units that are committed, are not there, and may not be promised beyond what is there. */
+  shortfall: number;
   policy: StockPolicy;
-  /** Reservations that have not ended. */
+  /** Those that have neither ended nor been committed. */
   reservations: Reservations;
   /** Ids that acted within the retry horizon, oldest batch first; `lastAt` in ms of the log's clock. */
   acted: readonly { lastAt: number; ids: Readonly<Record<string, Acted>> }[];
@@ -74,10 +81,20 @@ export interface StockItem {
 export const stockItem: Decider<StockCommand, StockItem, StockEvent> = {
   category: 'stock',
   events: stockEvents,
-  initialState: { productId: null, onHand: 0, reserved: 0, committed: 0, policy: {}, reservations: {}, acted: [] },
+  initialState: {
+    productId: null,
+    onHand: 0,
+    reserved: 0,
+    parked: 0,
+    committed: 0,
+    shortfall: 0,
+    policy: {},
+    reservations: {},
+    acted: [],
+  },
   decide,
   evolve,
-  snapshot: { foldVersion: 2, every: 200 },
+  snapshot: { foldVersion: 3, every: 200 },
 };
 
 export function stockStream({ sku, location }: StockKey): StreamId {
@@ -91,6 +108,11 @@ export function availableOf({ onHand, reserved, committed }: Pick<StockItem, 'on
 /** Units that can still be promised: what is available, and what the policy lets be promised beyond it. */
 export function promisableOf(item: StockItem): number {
   return availableOf(item) + backorderLimitOf(item.policy);
+}
+
+/** Units that are held for checkouts which are running at this moment, and may be free again in the next. */
+export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
+  return reserved - parked;
 }
 
 /** Units that a reservation holds which is not committed. */
@@ -112,6 +134,11 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     }
     case 'AdjustStock': {
       const { movementId, delta, reason } = command;
+      if (-delta > item.onHand && !actedAs(item, movementId)) {
+        // By how much the books were off before the loss, only a count can say.
+        const detail = `${sku} at ${location} has ${item.onHand} on hand and cannot lose ${-delta}; count what is left instead.`;
+        return reject('rule_violated', detail);
+      }
       return move(command, item, delta, { type: 'StockAdjusted', data: { ...key, movementId, delta, reason } });
     }
     case 'CountStock': {
@@ -125,6 +152,13 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     case 'TransferOut': {
       const { movementId, quantity, to, productId } = command;
       const data = { ...key, movementId, quantity, to, productId };
+      // A plan, unlike what is found, lost or counted: it does not take what is promised.
+      const free = Math.max(0, Math.min(item.onHand, promisableOf(item)));
+      if (quantity > free && !actedAs(item, movementId)) {
+        const rest =
+          free < item.onHand ? `can send at most ${free} of ${item.onHand} units; the rest is promised` : `has ${free}`;
+        return reject('rule_violated', `${sku} at ${location} ${rest}.`);
+      }
       return move(command, item, -quantity, { type: 'StockTransferredOut', data });
     }
     case 'TransferIn': {
@@ -161,14 +195,8 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
       `One movement is at most ${MAX_QUANTITY} units; ${sku} at ${location} needs ${delta}.`,
     );
   }
-  const { onHand } = item;
-  const free = Math.max(0, Math.min(onHand, promisableOf(item)));
-  if (-delta > free) {
-    const rest = free < onHand ? `can lose at most ${free} of ${onHand} units; the rest is promised` : `has ${onHand}`;
-    return reject('rule_violated', `${sku} at ${location} ${rest}.`);
-  }
   const { opened, productId } = opening(command, item);
-  return [...opened, moved, ...alerts({ sku, location }, productId, item, { delta })];
+  return [...opened, moved, ...alerts({ sku, location }, productId, item, { onHand: item.onHand + delta })];
 }
 
 function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: StockItem) {
@@ -176,7 +204,7 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   const policy = { ...(backorderLimit > 0 && { backorderLimit }), ...(lowStockAt !== undefined && { lowStockAt }) };
   if (backorderLimit === backorderLimitOf(item.policy) && lowStockAt === item.policy.lowStockAt) return [];
   const owed = -availableOf(item);
-  if (backorderLimit < owed) {
+  if (backorderLimit < owed && backorderLimit < backorderLimitOf(item.policy)) {
     return reject(
       'rule_violated',
       `${owed} of ${sku} at ${location} are promised beyond what is there; the limit cannot be ${backorderLimit}.`,
@@ -224,104 +252,157 @@ function decideReservation(
   const id = { ...key, reservationId };
   const held = reservationOf(item.reservations, reservationId);
   const ended = held ? undefined : actedAs(item, reservationId);
+  const isCommitted = typeof ended === 'number';
   const named = `Reservation ${reservationId} of ${sku} at ${location}`;
-  const left = held ? leftOf(held) : 0;
-  const told = (delta: number) => alerts(key, item.productId, item, { delta });
+  const told = (after: Partial<Levels>) => alerts(key, item.productId, item, after);
+  const tooFewCommitted = (quantity: number) =>
+    reject('conflict', `${sku} at ${location} has ${item.committed} units committed, not ${quantity}.`);
 
   switch (command.type) {
     case 'ReserveStock': {
+      const { quantity } = command;
       if (held?.status === 'expired') return reject('conflict', `${named} has run out.`);
-      if (held && held.quantity !== command.quantity) {
-        return reject('conflict', `${named} holds ${held.quantity}, not ${command.quantity}.`);
+      if (held && held.quantity !== quantity) {
+        return reject('conflict', `${named} holds ${held.quantity}, not ${quantity}.`);
       }
-      if (held || ended === 'shipped') return [];
+      if (held || isCommitted || ended === 'shipped') return [];
       if (ended) return reject('conflict', `${named} was ${ended} before it was made.`);
-      if (command.quantity > MAX_QUANTITY) {
-        return reject('rule_violated', `${named} is at most ${MAX_QUANTITY} units, not ${command.quantity}.`);
+      if (quantity > MAX_QUANTITY) {
+        return reject('rule_violated', `${named} is at most ${MAX_QUANTITY} units, not ${quantity}.`);
       }
       const until = command.expiresAt === undefined ? {} : { expiresAt: command.expiresAt };
       return (
-        shortOf(command.quantity, key, item) ?? [
-          { type: 'StockReserved', data: { ...id, quantity: command.quantity, ...until } },
-          ...told(-command.quantity),
+        shortOf(quantity, promisableOf(item), key) ?? [
+          { type: 'StockReserved', data: { ...id, quantity, ...until } },
+          ...told({ reserved: item.reserved + quantity }),
         ]
       );
     }
     case 'ExtendReservation': {
-      if (held?.status === 'committed' || ended === 'shipped') return [];
+      if (isCommitted || ended === 'shipped') return [];
       if (held?.status !== 'reserved') return reject('conflict', `${named} does not hold any stock.`);
       const { expiresAt } = command;
       if (held.expiresAt === undefined || held.expiresAt >= expiresAt) return [];
       return [{ type: 'ReservationExtended', data: { ...id, expiresAt } }];
     }
+    case 'ParkReservation':
+      return held?.status === 'reserved' && !held.parked ? [{ type: 'ReservationParked', data: id }] : [];
     case 'CommitReservation': {
-      if (!held) return ended === 'shipped' ? [] : reject('conflict', `${named} does not hold any stock.`);
+      if (!held) {
+        return isCommitted || ended === 'shipped' ? [] : reject('conflict', `${named} does not hold any stock.`);
+      }
       const { quantity } = held;
       if (command.quantity !== undefined && command.quantity !== quantity) {
         return reject('conflict', `${named} is of ${quantity}, not ${command.quantity}.`);
       }
-      if (held.status === 'committed') return [];
       const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity } };
-      if (held.status === 'reserved') return [committed];
       const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity } };
-      return shortOf(quantity, key, item) ?? [reserved, committed, ...told(-quantity)];
+      // Those that were committed before have what is there. What was lost since this was reserved may be its units.
+      const after = told({
+        reserved: item.reserved - unitsOf(held),
+        committed: item.committed + quantity,
+      });
+      if (held.status === 'expired')
+        return shortOf(quantity, promisableOf(item), key) ?? [reserved, committed, ...after];
+      const short = command.moved ? undefined : shortOf(quantity, uncommittedOf(item), key);
+      return short ?? [committed, ...after];
     }
     case 'ShipReservation': {
-      if (hasActed(item, held, command)) return [];
-      if (ended === 'shipped' && !command.operationId) return [];
-      if (held?.status !== 'committed')
+      if (hasActed(item, command)) return [];
+      const { operationId, quantity = isCommitted ? ended : undefined } = command;
+      if (quantity === undefined && ended === 'shipped') return [];
+      if (held || quantity === undefined) {
         return reject('conflict', `${named} is not committed, so it cannot be shipped.`);
-      const { operationId, quantity = left } = command;
-      if (quantity > left) return reject('conflict', `${named} has ${left} left, not ${quantity}.`);
-      return [{ type: 'StockShipped', data: { ...id, quantity, ...(operationId && { operationId }) } }];
+      }
+      if (quantity > item.committed) return tooFewCommitted(quantity);
+      const shipped: StockEvent = {
+        type: 'StockShipped',
+        data: { ...id, quantity, ...(operationId && { operationId }) },
+      };
+      const found = Math.max(0, quantity - item.onHand);
+      if (found === 0) return [shipped];
+      // They have left, so they were there: the books had fewer.
+      const movementId = `${operationOn(reservationId, operationId ?? 'all')}: found`;
+      const adjusted: StockEvent = {
+        type: 'StockAdjusted',
+        data: { ...key, movementId, delta: found, reason: 'sent, though the books had fewer' },
+      };
+      return [adjusted, shipped, ...told({ onHand: 0, committed: item.committed - quantity })];
     }
     case 'ReleaseReservation': {
-      if (hasActed(item, held, command)) return [];
-      if (ended === 'shipped') return reject('conflict', `${named} was shipped.`);
-      if (ended) return [];
-      const { operationId, quantity = left } = command;
-      if (quantity > left) return reject('conflict', `${named} has ${left} left, not ${quantity}.`);
-      const committed = held?.status === 'committed';
-      if (quantity < left && !committed)
-        return reject('conflict', `${named} is not committed, so it is released whole.`);
-      const part = { ...(operationId && { operationId }), ...(committed && { committed }) };
-      return [{ type: 'ReservationReleased', data: { ...id, quantity, ...part } }, ...told(quantity)];
+      if (hasActed(item, command)) return [];
+      const { operationId, quantity } = command;
+      const part = operationId && { operationId };
+      if (held) {
+        const units = unitsOf(held);
+        if (quantity !== undefined && quantity !== units) {
+          return reject('conflict', `${named} is not committed, so it is released whole.`);
+        }
+        return [
+          { type: 'ReservationReleased', data: { ...id, quantity: units, ...part } },
+          ...told({ reserved: item.reserved - units }),
+        ];
+      }
+      if (quantity === undefined && !isCommitted) {
+        if (ended === 'shipped') return reject('conflict', `${named} was shipped.`);
+        return ended ? [] : [{ type: 'ReservationReleased', data: { ...id, quantity: 0, ...part } }];
+      }
+      const units = quantity ?? (ended as number);
+      if (units > item.committed) return tooFewCommitted(units);
+      return [
+        { type: 'ReservationReleased', data: { ...id, quantity: units, ...part, committed: true } },
+        ...told({ committed: item.committed - units }),
+      ];
     }
-    case 'ExpireReservation':
+    case 'ExpireReservation': {
       if (ended || (held && held.status !== 'reserved')) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {
         return reject('rule_violated', `${named} has not run out.`);
       }
-      return [{ type: 'ReservationExpired', data: { ...id, quantity: left } }, ...told(left)];
+      const quantity = held ? unitsOf(held) : 0;
+      return [
+        { type: 'ReservationExpired', data: { ...id, quantity } },
+        ...told({ reserved: item.reserved - quantity }),
+      ];
+    }
   }
 }
 
-function shortOf(quantity: number, { sku, location }: StockKey, item: StockItem): Rejection | undefined {
-  const available = promisableOf(item);
-  if (quantity <= available) return undefined;
+function shortOf(quantity: number, there: number, { sku, location }: StockKey): Rejection | undefined {
+  if (quantity <= there) return undefined;
+  const available = Math.max(0, there);
   return reject('out_of_stock', `${sku} at ${location} has ${available} available, not ${quantity}.`, {
     available: { [sku]: available },
   });
 }
 
-/** For those who do not follow every movement: whether any can be promised, and that it runs low. */
-function alerts(
-  key: StockKey,
-  productId: string | null,
-  item: StockItem,
-  { delta = 0, policy = item.policy }: { delta?: number; policy?: StockPolicy },
-): StockEvent[] {
+/** Units that can be committed, if nothing of what is reserved is. */
+function uncommittedOf({ onHand, committed, policy }: StockItem): number {
+  return onHand + backorderLimitOf(policy) - committed;
+}
+
+type Levels = Pick<StockItem, 'onHand' | 'reserved' | 'committed' | 'policy'>;
+
+/** For those who do not follow every movement: whether any can be promised, that it runs low, and what is missing. */
+function alerts(key: StockKey, productId: string | null, item: StockItem, change: Partial<Levels>): StockEvent[] {
   if (productId === null) return [];
   const data = { ...key, productId };
-  const available = availableOf(item) + delta;
+  const after: Levels = { ...item, ...change };
+  const available = availableOf(after);
+  const limit = backorderLimitOf(after.policy);
   const before = promisableOf(item) > 0;
-  const after = available + backorderLimitOf(policy) > 0;
+  const isPromisable = available + limit > 0;
   const told: StockEvent[] = [];
-  if (before !== after) told.push({ type: after ? 'StockReplenished' : 'StockDepleted', data });
-  const { lowStockAt } = policy;
+  if (before !== isPromisable) told.push({ type: isPromisable ? 'StockReplenished' : 'StockDepleted', data });
+  const { lowStockAt } = after.policy;
   if (lowStockAt !== undefined && available <= lowStockAt && !isLow(item)) {
     told.push({ type: 'LowStockReached', data: { ...data, available, lowStockAt } });
   }
+  const shortfall = Math.max(0, after.committed - after.onHand - limit);
+  if (shortfall > 0 && shortfall !== item.shortfall) {
+    told.push({ type: 'StockShortfallRecorded', data: { ...data, shortfall } });
+  }
+  if (shortfall === 0 && item.shortfall > 0) told.push({ type: 'StockShortfallEnded', data });
   return told;
 }
 
@@ -357,24 +438,34 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       const { reservationId, expiresAt } = data;
       return hold(item, reservationId, { ...reservationOf(item.reservations, reservationId)!, expiresAt });
     }
+    case 'ReservationParked': {
+      const { reservationId } = data;
+      const held = reservationOf(item.reservations, reservationId)!;
+      return hold({ ...item, parked: item.parked + held.quantity }, reservationId, { ...held, parked: true });
+    }
     case 'ReservationCommitted': {
       const { reservationId, quantity } = data;
-      const { reserved, committed } = item;
-      const moved = { ...item, reserved: reserved - quantity, committed: committed + quantity };
-      return hold(moved, reservationId, { quantity, status: 'committed' });
+      const committed = { ...letGo(item, reservationId), committed: item.committed + quantity };
+      return remember(committed, reservationId, quantity, at);
     }
     case 'ReservationExpired': {
       const { reservationId, quantity } = data;
       // One that was never made ends as well: what is remembered is the tombstone.
       if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
-      return hold({ ...item, reserved: item.reserved - quantity }, reservationId, { quantity, status: 'expired' });
+      return hold(letGo(item, reservationId), reservationId, { quantity, status: 'expired' });
     }
     case 'ReservationReleased':
-      return take(item, data, 'released', at);
+      return data.committed
+        ? take(item, data, 'released', at)
+        : remember(letGo(item, data.reservationId), data.reservationId, 'released', at);
     case 'StockShipped': {
       const without = { ...item, onHand: item.onHand - data.quantity };
       return data.atOnce ? remember(without, data.reservationId, 'shipped', at) : take(without, data, 'shipped', at);
     }
+    case 'StockShortfallRecorded':
+      return { ...item, shortfall: data.shortfall };
+    case 'StockShortfallEnded':
+      return { ...item, shortfall: 0 };
     case 'LowStockReached':
     case 'StockDepleted':
     case 'StockReplenished':
@@ -386,7 +477,19 @@ function hold(item: StockItem, reservationId: string, reservation: Reservation):
   return { ...item, reservations: withReservation(item.reservations, reservationId, reservation) };
 }
 
-/** A reservation remembers its operations while it has units left, and its id and theirs for the retry horizon from then on. */
+/** What it holds is not reserved for it any more. */
+function letGo(item: StockItem, reservationId: string): StockItem {
+  const held = reservationOf(item.reservations, reservationId);
+  const units = held ? unitsOf(held) : 0;
+  return {
+    ...item,
+    reserved: item.reserved - units,
+    parked: item.parked - (held?.parked ? units : 0),
+    reservations: withoutReservation(item.reservations, reservationId),
+  };
+}
+
+/** Some of what is committed: remembered is what took it, and what is left of the reservation if that was known. */
 function take(
   item: StockItem,
   {
@@ -394,19 +497,14 @@ function take(
     quantity,
     operationId,
   }: { reservationId: string; quantity: number; operationId?: string | undefined },
-  how: Acted,
+  how: 'released' | 'shipped',
   at: number,
 ): StockItem {
-  const held = reservationOf(item.reservations, reservationId);
-  const pool = held?.status === 'committed' ? 'committed' : 'reserved';
-  const lessened = { ...item, [pool]: item[pool] - quantity };
-  const taken = { ...held?.taken, ...(operationId && { [operationId]: quantity }) };
-  if (held?.status === 'committed' && quantity < leftOf(held)) return hold(lessened, reservationId, { ...held, taken });
-  const operations = Object.keys(taken).map((operation) => operationOn(reservationId, operation));
-  return [reservationId, ...operations].reduce<StockItem>((ended, id) => remember(ended, id, how, at), {
-    ...lessened,
-    reservations: withoutReservation(item.reservations, reservationId),
-  });
+  const lessened = { ...item, committed: item.committed - quantity };
+  const known = actedAs(item, reservationId);
+  const left = typeof known === 'number' ? known - quantity : 0;
+  const rest = typeof known === 'number' ? remember(lessened, reservationId, left > 0 ? left : how, at) : lessened;
+  return operationId ? remember(rest, operationOn(reservationId, operationId), how, at) : rest;
 }
 
 function remember(item: StockItem, id: string, how: Acted, at: number): StockItem {
@@ -418,31 +516,25 @@ function remember(item: StockItem, id: string, how: Acted, at: number): StockIte
   return { ...item, acted: [...recent.slice(0, -1), { lastAt: at, ids: { ...last.ids, [id]: how } }] };
 }
 
+/** What was remembered last. */
 function actedAs(item: StockItem, id: string): Acted | undefined {
-  for (const { ids } of item.acted) {
-    const how = ownEntry(ids, id);
-    if (how) return how;
+  for (let batch = item.acted.length - 1; batch >= 0; batch--) {
+    const how = ownEntry(item.acted[batch]!.ids, id);
+    if (how !== undefined) return how;
   }
   return undefined;
 }
 
-function hasActed(
-  item: StockItem,
-  held: Reservation | undefined,
-  { reservationId, operationId }: { reservationId: string } & Part,
-): boolean {
-  if (operationId === undefined) return false;
-  return held
-    ? Object.hasOwn(held.taken ?? {}, operationId)
-    : actedAs(item, operationOn(reservationId, operationId)) !== undefined;
+function hasActed(item: StockItem, { reservationId, operationId }: { reservationId: string } & Part): boolean {
+  return operationId !== undefined && actedAs(item, operationOn(reservationId, operationId)) !== undefined;
 }
 
 function operationOn(reservationId: string, operationId: string): string {
   return `${operationId} of ${reservationId}`;
 }
 
-function leftOf({ quantity, status, taken = {} }: Reservation): number {
-  return status === 'expired' ? 0 : quantity - sum(Object.values(taken));
+function unitsOf({ quantity, status }: Reservation): number {
+  return status === 'expired' ? 0 : quantity;
 }
 
 function backorderLimitOf({ backorderLimit = 0 }: StockPolicy): number {

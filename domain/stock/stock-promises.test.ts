@@ -48,6 +48,7 @@ const commands: fc.Arbitrary<StockCommand> = (() => {
     ),
     some('ReserveStock', reservation, field('quantity', quantity), field('expiresAt', expiresAt)),
     some('ExtendReservation', reservation, field('expiresAt', expiresAt)),
+    some('ParkReservation', reservation),
     some('CommitReservation', reservation),
     some('ShipReservation', reservation, part),
     some('ReleaseReservation', reservation, part),
@@ -160,48 +161,44 @@ function played(from: StockItem, sequence: readonly StockCommand[], now = TEST_N
   }, from);
 }
 
-/** Where a reservation stands by the events alone; `ended` ms of the log's clock. */
+/** Where a reservation stands by the events alone; `since` ms of the log's clock. */
 interface Promised {
   quantity: number;
-  at: 'reserved' | 'committed' | 'expired';
-  left: number;
-  ended?: number;
+  at: 'reserved' | 'parked' | 'committed' | 'expired' | 'ended';
+  since: number;
 }
+
+/** What was found, lost or counted is never refused for what is promised; everything else keeps the promises. */
+const FACTS: readonly StockCommand['type'][] = ['AdjustStock', 'CountStock'];
 
 function playAgainstModel(sequence: readonly Issued[]): void {
   const promised = new Map<string, Promised>();
-  const moved = new Map<string, number>();
-  /** By operation, what it took from. */
-  const operated = new Map<string, Promised>();
+  /** When ids of movements and operations acted. */
+  const acted = new Map<string, number>();
   let state = stockItem.initialState;
   let onHand = 0;
+  let committed = 0;
+  let shortfall = 0;
   let inStock = false;
   let low = false;
   let now = TEST_NOW;
 
   /** An id acts once; again at the earliest when the horizon is past, and nobody can repeat it any more. */
   const actsOnce = (id: string) => {
-    expect(now - (moved.get(id) ?? Number.NEGATIVE_INFINITY), `${id} acted before`).to.be.greaterThan(RETRY_HORIZON_MS);
-    moved.set(id, now);
+    expect(now - (acted.get(id) ?? Number.NEGATIVE_INFINITY), `${id} acted before`).to.be.greaterThan(RETRY_HORIZON_MS);
+    acted.set(id, now);
   };
 
+  const stand = (reservationId: string, at: Promised['at'], quantity = promised.get(reservationId)?.quantity ?? 0) =>
+    promised.set(reservationId, { quantity, at, since: now });
+
+  /** What orders have is theirs to say, as long as it is committed; each of their operations takes once. */
   const take = ({ data }: { data: { reservationId: string; quantity: number; operationId?: string | undefined } }) => {
     const { reservationId, quantity, operationId } = data;
-    const held = promised.get(reservationId);
-    if (operationId) {
-      const operation = `${operationId} of ${reservationId}`;
-      const before = operated.get(operation);
-      const forgotten = before?.ended !== undefined && now - before.ended > RETRY_HORIZON_MS;
-      expect(before === undefined || forgotten, `${operation} acted before`).to.equal(true);
-      if (held) operated.set(operation, held);
-    }
-    if (!held || held.ended !== undefined) {
-      expect(quantity, 'nothing is taken out of nothing').to.equal(0);
-      return;
-    }
-    held.left -= quantity;
-    expect(held.left, 'Σ released + shipped ≤ reserved').to.be.at.least(0);
-    if (held.left === 0 || held.at !== 'committed') held.ended = now;
+    if (operationId) actsOnce(`${operationId} of ${reservationId}`);
+    committed -= quantity;
+    expect(committed, 'nothing is taken out of nothing').to.be.at.least(0);
+    if (!operationId) stand(reservationId, 'ended');
   };
 
   const record = (event: StockEvent) => {
@@ -230,35 +227,46 @@ function playAgainstModel(sequence: readonly Issued[]): void {
       case 'StockReserved': {
         const { reservationId, quantity } = event.data;
         const before = promised.get(reservationId);
-        const again = before?.at === 'expired' && before.ended === undefined;
-        const forgotten = before?.ended !== undefined && now - before.ended > RETRY_HORIZON_MS;
+        const again = before?.at === 'expired';
+        const forgotten = before && ['committed', 'ended'].includes(before.at) && now - before.since > RETRY_HORIZON_MS;
         expect(!before || again || forgotten, 'a reservation id acts once').to.equal(true);
         if (again) expect(quantity).to.equal(before.quantity);
-        promised.set(reservationId, { quantity, left: quantity, at: 'reserved' });
+        stand(reservationId, 'reserved', quantity);
         break;
       }
+      case 'ReservationParked':
+        expect(promised.get(event.data.reservationId)!.at).to.equal('reserved');
+        stand(event.data.reservationId, 'parked');
+        break;
       case 'ReservationCommitted': {
         const held = promised.get(event.data.reservationId)!;
-        expect(held).to.deep.equal({ quantity: event.data.quantity, left: event.data.quantity, at: 'reserved' });
-        held.at = 'committed';
+        expect(held).to.include({ quantity: event.data.quantity });
+        expect(held.at).to.be.oneOf(['reserved', 'parked']);
+        committed += event.data.quantity;
+        stand(event.data.reservationId, 'committed');
         break;
       }
       case 'ReservationExpired': {
         const held = promised.get(event.data.reservationId);
-        if (!held || held.ended !== undefined) break;
-        expect(held.at).to.equal('reserved');
-        held.at = 'expired';
-        held.left = 0;
+        if (held?.at === 'reserved' || held?.at === 'parked') stand(event.data.reservationId, 'expired');
+        else expect(event.data.quantity, 'a tombstone').to.equal(0);
         break;
       }
       case 'StockShipped':
-        expect(promised.get(event.data.reservationId)?.at).to.equal('committed');
         take(event);
         onHand -= event.data.quantity;
         break;
       case 'ReservationReleased':
-        take(event);
+        if (event.data.committed) take(event);
+        else stand(event.data.reservationId, 'ended');
         break;
+      case 'StockShortfallRecorded':
+      case 'StockShortfallEnded': {
+        const units = event.type === 'StockShortfallRecorded' ? event.data.shortfall : 0;
+        expect(units, 'says only what is new').not.to.equal(shortfall);
+        shortfall = units;
+        break;
+      }
       case 'StockReplenished':
       case 'StockDepleted':
         expect(inStock, 'says only what is new').to.equal(event.type === 'StockDepleted');
@@ -276,17 +284,28 @@ function playAgainstModel(sequence: readonly Issued[]): void {
 
   for (const { after, command } of sequence) {
     now += after;
+    const before = state;
     const decision = stockItem.decide(command, state, now);
-    if (isRejection(decision)) continue;
+    if (isRejection(decision)) {
+      if (command.type === 'CountStock') throw new Error(`A count is never refused: ${decision.detail}`);
+      if (command.type === 'AdjustStock') expect(-command.delta, 'a loss of what is there').to.be.greaterThan(onHand);
+      continue;
+    }
     state = fold(stockItem, state, decision, now);
     decision.forEach(record);
 
-    const total = (at: Promised['at']) =>
-      [...promised.values()].reduce((all, p) => all + (p.at === at && p.ended === undefined ? p.left : 0), 0);
-    expect(state).to.include({ onHand, reserved: total('reserved'), committed: total('committed') });
-    expect(promisableOf(state), 'available ≥ −backorderLimit').to.be.at.least(0);
+    const total = (...at: Promised['at'][]) =>
+      [...promised.values()].reduce((all, p) => all + (at.includes(p.at) ? p.quantity : 0), 0);
+    const reserved = total('reserved', 'parked');
+    expect(state).to.include({ onHand, reserved, parked: total('parked'), committed, shortfall });
+    expect(onHand, 'what is there is never less than nothing').to.be.at.least(0);
+    if (!FACTS.includes(command.type)) {
+      const least = Math.min(0, promisableOf(before));
+      expect(promisableOf(state), 'no promise takes available below −backorderLimit').to.be.at.least(least);
+    }
+    const { lowStockAt, backorderLimit = 0 } = state.policy;
+    if (state.productId !== null) expect(shortfall).to.equal(Math.max(0, committed - onHand - backorderLimit));
     expect(inStock).to.equal(promisableOf(state) > 0);
-    const { lowStockAt } = state.policy;
     const isLow = lowStockAt !== undefined && availableOf(state) <= lowStockAt;
     const told = decision.some(({ type }) => type === 'LowStockReached');
     if (state.productId !== null) expect(told, 'is told exactly when it gets low').to.equal(isLow && !low);

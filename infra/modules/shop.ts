@@ -4,9 +4,11 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createSkuOwners } from '../../commands/lookups/sku-owners.js';
 import { createStockAllocator } from '../../commands/lookups/stock-allocator.js';
+import { createStockCommitments } from '../../commands/lookups/stock-commitments.js';
 import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import { createSettlement } from '../../commands/processes/settlement.js';
+import { createShortfalls } from '../../commands/processes/shortfalls.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import { createEmailKey } from '../crypto/email-key.js';
@@ -117,17 +119,24 @@ export const shopModule = new ContainerModule(({ bind }) => {
   );
 
   bind(AGENDA_HANDLERS).toResolvedValue(
-    (runner, checkout, settlement, payments, { methods }, clock) =>
+    (runner, checkout, settlement, payments, { methods }, stock, { store }, clock) =>
       createAgendaHandlers({
         runner,
         checkout,
         settlement,
         payments,
+        shortfalls: createShortfalls({
+          runner,
+          clock,
+          stock,
+          commitments: createStockCommitments({ store }),
+          settlement,
+        }),
         savedMethodOf: async (customerId, paidWith) =>
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
         clock,
       }),
-    [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, CLOCK],
+    [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, STOCK_ALLOCATOR, OWN_STORE, CLOCK],
   );
 
   bind(READ_MODELS).toResolvedValue(

@@ -2,6 +2,7 @@
 // without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { siblingId } from '../../domain/kernel/id.js';
+import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
@@ -25,8 +26,18 @@ export interface AgendaDocument {
   open?: Readonly<Record<string, number>>;
   /** Of a payment: which authorisation has to be renewed, and when, ms. */
   renewal?: { operationId: string; at: number };
+  /** Of a SKU, by location: units that are missing, whether any can be promised, and the units of orders that are told so. */
+  short?: Readonly<Record<string, Told>>;
+  promisable?: Readonly<Record<string, Told>>;
+  missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
   /** Of a payment: the latest of its authorisations. A void answers for it, too. */
   authorising?: string;
+}
+
+/** So many units, since when in ms. */
+interface Told {
+  units: number;
+  at: number;
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
@@ -72,7 +83,9 @@ function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocumen
 
 type Operation = Extract<
   OrderEvent,
-  { type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' | 'CollectionRequested' }
+  {
+    type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' | 'CollectionRequested' | 'ReallocationRequested';
+  }
 >;
 
 const opens: Handler<AgendaDocument, Operation> = {
@@ -94,6 +107,7 @@ function isSettled({ type, data }: Operation): boolean {
 function operationOf(data: Operation['data']): string {
   if ('fulfilmentId' in data) return data.fulfilmentId;
   if ('collectionId' in data) return data.collectionId;
+  if ('reallocationId' in data) return data.reallocationId;
   return 'cancellationId' in data ? data.cancellationId : data.returnId;
 }
 
@@ -210,6 +224,69 @@ const arrives: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransfe
   evolve: () => ({ ended: true }),
 };
 
+// ── Shortfalls: fed by stock#, where units are missing or can be had, and order#, which is told of it ────────────────────
+
+type Shortfall = Extract<StockEvent, { type: 'StockShortfallRecorded' | 'StockShortfallEnded' }>;
+
+const shortfallOf = ({ data }: { data: { sku: string } }) => [`shortfall of ${data.sku}`];
+
+const fallsShort: Handler<AgendaDocument, Shortfall> = {
+  keys: shortfallOf,
+  evolve(before, { type, data }, _, at) {
+    const units = type === 'StockShortfallRecorded' ? data.shortfall : 0;
+    return shortfallDocument(data.sku, { ...before, short: withTold(before?.short, data.location, { units, at }) });
+  },
+};
+
+const replenishes: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>> = {
+  keys: shortfallOf,
+  evolve(before, { type, data }, _, at) {
+    const told = { units: type === 'StockReplenished' ? 1 : 0, at };
+    return shortfallDocument(data.sku, { ...before, promisable: withTold(before?.promisable, data.location, told) });
+  },
+};
+
+const misses: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderUnitsMissing' }>> = {
+  keys: shortfallOf,
+  evolve(before, { data: { orderId, sku, location, quantity: units } }, _, at) {
+    const { [location]: known, ...others } = before?.missing ?? {};
+    const here = withTold(known, orderId, { units, at });
+    const missing = Object.keys(here).length > 0 ? { ...others, [location]: here } : others;
+    return shortfallDocument(sku, { ...before, missing });
+  },
+};
+
+function withTold(told: Readonly<Record<string, Told>> = {}, name: string, one: Told): Readonly<Record<string, Told>> {
+  const { [name]: _, ...others } = told;
+  return one.units > 0 ? { ...others, [name]: one } : others;
+}
+
+/** Due where orders are told of more or less than is missing, or something is missing that another location can promise. */
+function shortfallDocument(
+  sku: string,
+  { short = {}, promisable = {}, missing = {} }: AgendaDocument,
+): AgendaDocument | null {
+  const parts = { short, promisable, missing };
+  const locations = [...new Set([...Object.keys(short), ...Object.keys(missing)])].sort();
+  if (locations.length === 0) return Object.keys(promisable).length === 0 ? null : parts;
+  const isDue = locations.some((location) => {
+    const units = short[location]?.units ?? 0;
+    const told = sum(Object.values(missing[location] ?? {}).map((one) => one.units));
+    return told !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
+  });
+  const orders = Object.fromEntries(
+    locations.map((location) => [location, Object.keys(missing[location] ?? {}).sort()]),
+  );
+  if (!isDue) return parts;
+  const told = [
+    ...Object.values(short),
+    ...Object.values(promisable),
+    ...Object.values(missing).flatMap(Object.values),
+  ];
+  const latest = Math.max(...(told as Told[]).map(({ at }) => at));
+  return { ...parts, item: { kind: 'shortfall', sku, orders }, dueAt: timeOf(latest) };
+}
+
 // ── Carts that may have been left ───────────────────────────────────────────────────────────────────────────────────
 
 type Idle = Extract<CartEvent, { type: 'CartCreated' | 'CartReopened' | 'CartStillActive' }>;
@@ -232,7 +309,7 @@ const left: Handler<AgendaDocument, Left> = {
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 1,
+  version: 2,
   categories: ['cart', 'checkout', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
@@ -257,6 +334,8 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     OrderLinesCancelled: opens,
     OrderReturned: opens,
     CollectionRequested: opens,
+    ReallocationRequested: opens,
+    OrderUnitsMissing: misses,
     OrderSettled: settles,
     AuthorisationRequested: asksToHold,
     PaymentAuthorised: authorises,
@@ -277,6 +356,10 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     ReservationReleased: frees,
     ReservationExpired: frees,
     StockShipped: frees,
+    StockShortfallRecorded: fallsShort,
+    StockShortfallEnded: fallsShort,
+    StockReplenished: replenishes,
+    StockDepleted: replenishes,
     StockTransferredOut: leaves,
     StockTransferredIn: arrives,
   },

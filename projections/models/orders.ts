@@ -10,7 +10,7 @@ import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent, OrderLine, Shipping } from '../../domain/order/events.js';
 import { fulfilmentStatusOf } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
-import { atDefaultLocation, type Parcel, takenFrom, without } from '../../domain/order/parcels.js';
+import { atDefaultLocation, type Parcel, takenFrom, without, withParcels } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import {
   capturedOf,
@@ -48,7 +48,9 @@ interface OrderPart {
   /** Why it was rejected or cancelled, for its customer to read. */
   reason?: string;
   /** Why it is held, in words that may be of the staff for the staff. */
-  heldReason?: string | undefined;
+  holds?: readonly string[];
+  /** Units that are held for it and are not there. */
+  missing?: readonly Parcel[];
   paymentId: string;
   customerId: string;
   placedBy: 'customer' | 'staff';
@@ -116,7 +118,7 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { heldReason, lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
+  const { holds = [], missing = [], lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
   const { emailKey, marks, operationIds, ...shown } = rest;
   const money = (amount: number) => ({ amount, currency: part.currency });
   const clientSecret = secretOf(payment?.ledger);
@@ -124,7 +126,8 @@ export function orderView({
   const sentBack = inOrder(returns, returnKey);
   return {
     ...shown,
-    ...(heldReason !== undefined && { held: true, heldReason }),
+    ...(holds.length > 0 && { held: true, heldReason: holds.join('; ') }),
+    ...(missing.length > 0 && { missing: [...missing] }),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
     ...(clientSecret && { nextAction: { type: 'authenticate', clientSecret } }),
     fulfilmentStatus: fulfilmentStatusOf(lines),
@@ -286,8 +289,21 @@ export const orders = projection<OrderDocument, OrdersEvent>({
       'address_changed',
       (_, { data: { shippingAddress } }) => ({ shippingAddress }),
     ),
-    OrderHeld: happens<EventOf<'OrderHeld'>>('held', (_, { data: { reason } }) => ({ heldReason: reason })),
-    OrderResumed: happens('resumed', () => ({ heldReason: undefined })),
+    OrderHeld: happens<EventOf<'OrderHeld'>>('held', ({ holds = [] }, { data: { reason } }) => ({
+      holds: [...holds, reason],
+    })),
+    OrderResumed: happens<EventOf<'OrderResumed'>>('resumed', ({ holds = [] }, { data: { reason } }) => ({
+      holds: reason === undefined ? [] : holds.filter((one) => one !== reason),
+    })),
+    OrderUnitsMissing: changes<EventOf<'OrderUnitsMissing'>>(({ missing = [] }, { data: { orderId, ...told } }) => {
+      const others = missing.filter(({ sku, location }) => sku !== told.sku || location !== told.location);
+      return { missing: told.quantity > 0 ? [...others, told] : others };
+    }),
+    ReallocationRequested: changes(() => ({})),
+    OrderReallocated: changes<EventOf<'OrderReallocated'>>(({ parcels }, { data: { from, to } }) => ({
+      parcels: withParcels(without(parcels!, [from]), to),
+    })),
+    ReallocationAbandoned: changes(() => ({})),
     OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
       'shipped',
       (before, event) => ({

@@ -39,7 +39,16 @@ export interface StockQueries {
 
 type StockModelEvent = Exclude<
   StockEvent,
-  { type: 'StockDepleted' | 'StockReplenished' | 'LowStockReached' | 'ReservationExtended' }
+  {
+    type:
+      | 'StockDepleted'
+      | 'StockReplenished'
+      | 'LowStockReached'
+      | 'ReservationExtended'
+      | 'ReservationParked'
+      | 'StockShortfallRecorded'
+      | 'StockShortfallEnded';
+  }
 >;
 
 /** How an event changes the level of its item. */

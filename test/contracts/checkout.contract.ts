@@ -134,7 +134,7 @@ class Shop {
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
     return {
       runner,
-      process: openProcesses({ runner, provider: this.provider() }).checkout,
+      process: openProcesses({ runner, store, provider: this.provider() }).checkout,
     };
   }
 

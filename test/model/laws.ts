@@ -10,7 +10,8 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
 import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
-import { type Order, order } from '../../domain/order/order.js';
+import { type Order, order, STOCK_SHORTFALL } from '../../domain/order/order.js';
+import { unitsAt } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import { checkReadModels } from './read-models.js';
 import type { Promises } from './stories.js';
@@ -47,6 +48,7 @@ export async function checkLaws(world: World, promises: Promises): Promise<void>
   couponsAreLimited(books, say);
   cartsBecomeOneOrder(books, say);
   promisesAreKept(books, promises, say);
+  ordersWaitForTheirGoods(books, say);
   ordersAddUp(books, say);
   everythingHappensOnce(books, say);
   nothingIsLeftToDo(books, world, say);
@@ -91,10 +93,22 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
     const levels = { onHand: 0, reserved: 0, committed: 0, backorder: 0 };
     const { sku, location } = commits[0]!.events[0]!.data as { sku: string; location: string };
     for (const { events } of commits) {
-      for (const { type, data } of events) came.set(sku, (came.get(sku) ?? 0) + moved(levels, type, data as StockData));
-      const available = levels.onHand - levels.reserved - levels.committed;
-      if (available < -levels.backorder) say(`${stream} promises what there is: ${available}`);
+      for (const { type, data } of events) {
+        came.set(sku, (came.get(sku) ?? 0) + moved(levels, type, data as StockData));
+        const available = levels.onHand - levels.reserved - levels.committed;
+        if (PROMISES.includes(type) && available < -levels.backorder) {
+          say(`${stream} promises what there is: ${available} behind ${type}`);
+        }
+      }
+      if (levels.onHand < 0) say(`${stream} has no less than nothing: ${levels.onHand}`);
     }
+    const short = Math.max(0, levels.committed - levels.onHand - levels.backorder);
+    const told = sum(
+      orders
+        .flatMap(({ state }) => state.missing.filter((one) => one.sku === sku && one.location === location))
+        .map(({ quantity }) => quantity),
+    );
+    if (short !== told && !behind.has(sku)) say(`Orders are told what is missing at ${stream}: ${told}, not ${short}`);
     there.set(sku, (there.get(sku) ?? 0) + levels.onHand);
     if (levels.reserved !== 0) say(`${stream} reserves nothing for nobody: ${levels.reserved}`);
     const owed = sum(
@@ -116,6 +130,9 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
       say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
   }
 }
+
+/** Events by which something is promised, or leaves for no order. */
+const PROMISES = ['StockReserved', 'StockTransferredOut'];
 
 interface StockData {
   quantity: number;
@@ -274,6 +291,22 @@ function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Br
     const arrived = sum(taken.filter((units) => units.sku === sku).map((units) => units.quantity));
     if (arrived < quantity)
       say(`Whoever logged in has what was in the guest's carts: ${arrived} of ${quantity} ${sku} of ${cartId}`);
+  }
+}
+
+/** Nothing that is not there is sent unless staff have said so, and nothing is held for stock once all of it is there. */
+function ordersWaitForTheirGoods({ orders, streams }: Books, say: Broken): void {
+  for (const { state } of orders) {
+    const events = (streams.get(streamOf(state.orderId)) ?? []).flatMap((commit) => commit.events);
+    const isResumed = events.some(({ type, data }) => type === 'OrderResumed' && !('reason' in (data as object)));
+    const isHeld = state.holds.includes(STOCK_SHORTFALL);
+    if (state.missing.length === 0 && isHeld) say(`${state.orderId} is held for nothing`);
+    if (state.missing.length > 0 && !isHeld && !isResumed) {
+      say(`${state.orderId} is held while units are missing: ${JSON.stringify(state.missing)}`);
+    }
+    for (const one of state.missing) {
+      if (one.quantity > unitsAt(state.parcels, one)) say(`${state.orderId} misses only what it has: ${one.quantity}`);
+    }
   }
 }
 

@@ -82,6 +82,8 @@ const STORIES = {
   /** The bank will not pay what it holds, once. */
   refuse: fc.record({ story: fc.constant('refuse' as const), which }),
   receive: fc.record({ story: fc.constant('receive' as const), sku, location, quantity: few }),
+  /** Lost by fire, as much of it as is there at the most. */
+  lose: fc.record({ story: fc.constant('lose' as const), sku, location, quantity: few }),
   count: fc.record({ story: fc.constant('count' as const), sku, location, quantity: fc.nat(6) }),
   transfer: fc.record({ story: fc.constant('transfer' as const), sku, from: location, quantity: few }),
   reprice: fc.record({ story: fc.constant('reprice' as const), sku, amount: fc.integer({ min: 1, max: 2_000 }) }),
@@ -116,7 +118,8 @@ export const stories: fc.Arbitrary<Story> = fc.oneof(
   { weight: 2, arbitrary: STORIES.collect },
   { weight: 2, arbitrary: STORIES.refuse },
   { weight: 1, arbitrary: STORIES.receive },
-  { weight: 1, arbitrary: STORIES.count },
+  { weight: 2, arbitrary: STORIES.count },
+  { weight: 2, arbitrary: STORIES.lose },
   { weight: 1, arbitrary: STORIES.transfer },
   { weight: 2, arbitrary: STORIES.reprice },
   { weight: 2, arbitrary: STORIES.look },
@@ -203,6 +206,14 @@ export async function tell(story: Story, world: World, scene: Scene, promises: P
       await world.ask(`post /v1/stock/${skuOf(scene, story.sku)}/${word}`, {
         caller: KEEPER,
         body: { quantity, location },
+      });
+      return;
+    }
+    case 'lose': {
+      const { quantity, location } = story;
+      await world.ask(`post /v1/stock/${skuOf(scene, story.sku)}/adjustments`, {
+        caller: KEEPER,
+        body: { quantity: -quantity, location, reason: 'fire' },
       });
       return;
     }

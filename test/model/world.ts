@@ -156,12 +156,13 @@ export function createWorld({
       ...(plant.runner && { through: plant.runner }),
     });
     const { runner, processes } = shop;
-    const { payments, checkout, settlement } = processes;
+    const { payments, checkout, settlement, shortfalls } = processes;
     const handlers = createAgendaHandlers({
       runner,
       checkout,
       settlement,
       payments,
+      shortfalls,
       savedMethodOf: async (customerId) => savedCards.get(customerId),
       clock,
     });

@@ -107,6 +107,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       checkout,
       settlement,
       payments,
+      shortfalls: processes.shortfalls,
       clock,
       savedMethodOf: async (customerId, paidWith) =>
         (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
@@ -597,7 +598,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(told(await shop.reconciled())).to.deep.equal([{ ...difference, repaired: false }]);
       expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
       expect((await shop.ledger(orderId)).status).to.equal('lapsed');
-      expect((await orderOf(orderId)).held).to.equal(true);
+      expect((await orderOf(orderId)).holds).to.have.length(1);
       expect(told(await shop.reconciled())).to.deep.equal([]);
     });
 
