@@ -290,6 +290,26 @@ describe('What becomes of an order', () => {
       await problemOf(sendBack([{ lineId: '1', quantity: 1 }]), 'rule_violated');
     });
 
+    it('gives back the shipping, too, with the last of it, where the shop says so of the country', async () => {
+      const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 300 }] }];
+      const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
+      await keep('shipping-methods/standard', { title: 'Standard', zones });
+      await keep('shop', { currencies: ['GBP'], countries: ['GB', 'FR'], shippingRefunds: ['GB'] });
+      orderId = await order();
+      await send();
+      expect((await sendBack([{ lineId: '1', quantity: 2 }])).body.refund).to.deep.equal(GBP(1000));
+      expect((await sendBack([{ lineId: '2', quantity: 1 }])).body.refund).to.deep.equal(GBP(500));
+      expect((await payment()).refundable).to.deep.equal(GBP(0));
+      await keep('shop', { currencies: ['GBP'], countries: ['GB', 'FR'], shippingRefunds: ['FR'] });
+      orderId = await order();
+      await send();
+      const all = [
+        { lineId: '1', quantity: 2 },
+        { lineId: '2', quantity: 1 },
+      ];
+      expect((await sendBack(all)).body.refund).to.deep.equal(GBP(1200));
+    });
+
     it('tells what is really given back where some of it was given back before', async () => {
       await send();
       const refund = { amount: 900, reason: 'goodwill' };

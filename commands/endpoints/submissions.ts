@@ -1,6 +1,7 @@
 // What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
 // that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
+import type { Address } from '../../domain/kernel/address.js';
 import { invalidField, Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { orderLines } from '../../domain/order/order-lines.js';
@@ -34,7 +35,7 @@ export interface SubmissionsDeps {
   coupons: Pick<UsableCoupons, 'check'>;
   quotes: Pick<CartQuotes, 'of'>;
   numbers: OrderNumbers;
-  settings: Pick<CurrentSettings, 'refuseLeft'>;
+  settings: Pick<CurrentSettings, 'current' | 'refuseLeft'>;
 }
 
 export function createSubmissions(deps: SubmissionsDeps): Submissions {
@@ -55,13 +56,18 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       return {
         number: await numbers.next(),
         lines: orderLines(quote.lines),
-        ...(quote.shipping && { shipping: quote.shipping }),
+        ...(quote.shipping && { shipping: { ...quote.shipping, ...(await refundable(address)) } }),
         ...(redeemed.length > 0 && { coupons: redeemed }),
         ...(quote.taxIncluded && { taxIncluded: true }),
         ...(allocation && { allocation }),
       };
     },
   };
+
+  async function refundable(address: Address | undefined): Promise<{ refundable?: true }> {
+    const { shippingRefunds = [] } = await settings.current();
+    return address && shippingRefunds.includes(address.country) ? { refundable: true } : {};
+  }
 }
 
 /** Throws `rule_violated` if a line is not sold now. */

@@ -31,6 +31,8 @@ export const shippingSchema = z.strictObject({
   amount: amountSchema,
   discount: amountSchema.optional(),
   tax: amountSchema.optional(),
+  /** Whoever sends back all that was sent gets it back. */
+  refundable: z.literal(true).optional(),
 });
 
 /** Units of a SKU at the location that sends them. */
@@ -150,6 +152,8 @@ export const orderEvents = {
       /** Where the goods have arrived. */
       location: locationSchema,
       amount: amountSchema,
+      /** The part of the amount that is for the shipping to the customer. */
+      shipping: amountSchema.optional(),
       /** When it happened in the world, if in the past: all that follows from it did then, too. */
       occurredAt: z.iso.datetime().optional(),
     }),

@@ -78,6 +78,10 @@ export interface Order {
   lines: readonly LineState[];
   /** What the shipping is worth, as long as nobody was charged for it: the first fulfilment is. */
   shippingOpen: number;
+  /** What a return of everything gives back for the shipping, until it has. */
+  shippingRefund: number;
+  /** What returns have given back for it. */
+  shippingRefunded: number;
   /** What all fulfilments are worth. */
   fulfilledAmount: number;
   coupons: readonly string[];
@@ -385,14 +389,16 @@ function receiveReturn(
   if (isRejection(units)) return units;
   const arrived = location ?? arrivalOf(state, units);
   if (typeof arrived !== 'string') return arrived;
-  const amount = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
+  const goods = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
+  const shipping = isWithdrawn(lines.reduce(withReturned, state.lines)) ? state.shippingRefund : 0;
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
     lineId,
     quantity,
     ...(writtenOff && { writtenOff }),
   }));
   const past = occurredAt !== undefined && { occurredAt };
-  const data = { orderId: state.orderId, returnId, lines: received, location: arrived, amount, ...past };
+  const amounts = { amount: goods + shipping, ...(shipping > 0 && { shipping }) };
+  const data = { orderId: state.orderId, returnId, lines: received, location: arrived, ...amounts, ...past };
   return [{ type: 'OrderReturned', data }];
 }
 
@@ -409,7 +415,8 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
  * long as none of the others is: money follows one operation after the other.
  */
 export function dueWith(state: Order, operationId?: string): { kept: number; open: number } {
-  let kept = state.fulfilledAmount - sum(state.lines.map(({ returnedWorth }) => returnedWorth));
+  let kept =
+    state.fulfilledAmount - sum(state.lines.map(({ returnedWorth }) => returnedWorth)) - state.shippingRefunded;
   let open = openWorth(state);
   for (const other of state.unsettled) {
     if (other.operationId === operationId) continue;
@@ -586,10 +593,11 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return recorded(after, { kind: 'cancellation', operationId, at, from, amount, open: openWorth(after), whole });
     }
     case 'OrderReturned': {
-      const { returnId: operationId, lines, location, amount, occurredAt } = data;
+      const { returnId: operationId, lines, location, amount, shipping = 0, occurredAt } = data;
       const back = stockOfReturn(known, lines, location);
+      const paidBack = shipping > 0 && { shippingRefund: 0, shippingRefunded: shipping };
       return recorded(
-        { ...known, lines: lines.reduce(withReturned, known.lines) },
+        { ...known, ...paidBack, lines: lines.reduce(withReturned, known.lines) },
         { kind: 'return', operationId, at, lines, location, back, amount, occurredAt },
       );
     }
@@ -625,6 +633,8 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
       returnedWorth: 0,
     })),
     shippingOpen: worthOf(shipping, taxIncluded),
+    shippingRefund: shipping.refundable ? worthOf(shipping, taxIncluded) : 0,
+    shippingRefunded: 0,
     fulfilledAmount: 0,
     coupons: coupons.map(({ code }) => code),
     ...(cartId !== undefined && { cartId }),
@@ -697,6 +707,11 @@ function isFulfilled({ lines }: Order): boolean {
 
 function openWorthOf(line: LineState): number {
   return line.worth - shareOf(line.worth, line.quantity - openOf(line), line.quantity);
+}
+
+/** Nothing is left to send, and all that was sent is back. */
+function isWithdrawn(lines: readonly LineState[]): boolean {
+  return lines.every((line) => openOf(line) === 0 && line.returned === line.fulfilled);
 }
 
 function openWorth({ lines, shippingOpen }: Order): number {

@@ -22,6 +22,17 @@ export const shopSettingsSchema = z.strictObject({
     .max(MAX_SHOP_COUNTRIES)
     .refine(isDistinct, 'must name each country once')
     .meta({ description: 'Where orders can be sent; ISO 3166-1 alpha-2', example: ['GB', 'IE'] }),
+  shippingRefunds: z
+    .array(countrySchema)
+    .max(MAX_SHOP_COUNTRIES)
+    .refine(isDistinct, 'must name each country once')
+    .optional()
+    .meta({
+      description:
+        'Countries where a customer who sends back all that was sent also gets back what the shipping cost, such as ' +
+        'those of the EU. It holds for orders that are placed from now on',
+      example: ['IE'],
+    }),
 });
 
 export const settingsEvents = {
