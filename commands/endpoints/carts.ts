@@ -1,11 +1,11 @@
 // Filling a cart: its lines, where it goes and how it is sent.
 import { z } from 'zod';
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
-import { lineQuantitySchema } from '../../domain/cart/events.js';
+import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
@@ -22,9 +22,11 @@ import { cartAnswer, viewOfCart } from './cart-view.js';
 import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
 import { refuseUnsent } from './submissions.js';
 
-const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
-const lineParams = cartParams.extend({ lineId: z.string() });
-const couponParams = cartParams.extend({ code: z.string().max(40).toUpperCase().meta({ example: 'SPRING' }) });
+const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
+const lineParams = cartParams.extend({ lineId: z.string().meta({ pattern: '^[A-Za-z0-9._-]{1,100}$' }) });
+const couponParams = cartParams.extend({
+  code: z.string().toUpperCase().meta({ pattern: '^[A-Za-z0-9_-]{2,40}$', example: 'SPRING' }),
+});
 
 const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
 const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
@@ -136,6 +138,9 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     return shows(status, await viewOfCart(loaded.state!, quotes), stream, loaded);
   }
 
+  const find = ({ params, caller }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller'>) =>
+    ownCarts.find(params.id, caller);
+
   return [
     endpoint({
       method: 'post',
@@ -166,6 +171,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
+      find,
       body: lineBody,
       answers: { 200: cartAnswer },
       handle: addLine,
@@ -177,6 +183,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: lineParams,
+      find,
       body: quantityBody,
       answers: { 200: cartAnswer },
       handle: changeLine,
@@ -198,6 +205,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
+      find,
       body: addressSchema,
       answers: { 200: cartAnswer },
       handle: setAddress,
@@ -222,6 +230,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
+      find,
       body: methodBody,
       answers: { 200: cartAnswer },
       handle: chooseMethod,

@@ -1,9 +1,11 @@
 // Turning a cart into an order, at the prices of this moment.
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
+import { cartIdSchema } from '../../domain/cart/events.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
+import { pathId } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
@@ -15,7 +17,7 @@ import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Submissions } from './submissions.js';
 
-const cartParams = z.strictObject({ id: z.string().meta({ example: 'cart_7Q2mXw' }) });
+const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
 
 const checkoutBody = z.strictObject({
   paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
@@ -125,6 +127,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     roles: ['customer'],
     idempotency: 'required',
     params: cartParams,
+    find: ({ params, caller }) => ownCarts.find(params.id, caller),
     body: checkoutBody,
     answers: { 201: orderViewSchema, 202: orderViewSchema },
     problems: ['payment_declined', 'out_of_stock', 'price_changed'],

@@ -4,7 +4,7 @@ import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js
 import { couponTermsSchema } from '../../domain/coupon/events.js';
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId } from '../../domain/kernel/id.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
@@ -45,7 +45,7 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
       path: '/v1/coupons/{code}',
       summary: 'The terms of a coupon, and how often it is redeemed',
       roles: ['catalogue', 'support'],
-      params: z.strictObject({ code: z.string().meta({ example: 'SPRING10' }) }),
+      params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
       answers: { 200: couponAnswer },
       async handle({ params }) {
         const code = askedId(couponCodeSchema, params.code);

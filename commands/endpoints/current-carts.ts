@@ -15,7 +15,10 @@ import { cartAnswer, viewOfCart } from './cart-view.js';
 const MERGE_ROUNDS = 5;
 
 const mergeBody = z.strictObject({
-  guestToken: z.string().min(1).max(4_000).meta({ description: "The access token of the guest's session" }),
+  guestToken: z
+    .string()
+    .regex(/^[\w.~+/-]{1,4000}=*$/, 'is not an access token')
+    .meta({ description: "The access token of the guest's session" }),
 });
 
 /** Which cart a customer opened last, from a read model: the cart's stream says what has become of it since. */

@@ -10,10 +10,11 @@ import {
   type Reply,
 } from '../../domain/kernel/endpoint.js';
 import { invalidFields, isProblem, isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { streamOf } from '../../domain/kernel/id.js';
+import { pathId, streamOf } from '../../domain/kernel/id.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { lineUnitsSchema } from '../../domain/order/events.js';
+import { shortText } from '../../domain/kernel/text.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { heldOf } from '../../domain/payment/ledger.js';
@@ -27,11 +28,16 @@ import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside } from './answers.js';
 
-const params = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
-const reason = z.string().min(1).max(200);
+const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const reason = shortText(200);
 const cancelBody = z
   .strictObject({
-    lines: z.array(lineUnitsSchema).min(1).optional().meta({ description: 'Without: all that is not sent yet' }),
+    lines: z
+      .array(lineUnitsSchema)
+      .min(1)
+      .max(MAX_UNITS_ENTRIES)
+      .optional()
+      .meta({ description: 'Without: all that is not sent yet' }),
     reason: reason.default('cancelled').meta({ description: 'Its customer reads it' }),
   })
   .prefault({});
@@ -122,6 +128,9 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       throw new Problem('conflict', `${paymentId} holds no money any more; nothing can be taken.`);
   }
 
+  const find = ({ params, caller }: Pick<OrderRequest, 'params' | 'caller'>) =>
+    findOrder({ runner }, params.id, caller);
+
   function change<B>(
     word: string,
     summary: string,
@@ -135,6 +144,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       roles: ['support'],
       idempotency: 'accepted',
       params,
+      find,
       ...(body && { body }),
       answers: { 200: orderViewSchema },
       async handle({ params, body, caller, command }: OrderRequest<B>) {
@@ -179,6 +189,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params,
+      find,
       body: cancelBody,
       answers: { 200: orderViewSchema },
       handle: cancel,
@@ -198,6 +209,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       roles: ['support'],
       idempotency: 'accepted',
       params,
+      find,
       body: addressBody,
       answers: { 200: orderViewSchema },
       handle: changeAddress,

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
 import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
+import { shortText } from '../../domain/kernel/text.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
-import { reasonSchema } from '../../domain/payment/events.js';
 import {
   authorisationsOf,
   capturedOf,
@@ -24,7 +24,7 @@ import type { PaymentOperations } from '../processes/payment-operations.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
 
-const params = z.strictObject({ id: z.string().meta({ example: 'payment_1' }) });
+const params = z.strictObject({ id: pathId(paymentIdSchema, 'payment_1') });
 const text = z.string();
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
 
@@ -81,6 +81,13 @@ export interface PaymentEndpointsDeps {
 }
 
 export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): Endpoint[] {
+  async function load(id: string) {
+    const stream = streamOf(askedId(paymentIdSchema, id));
+    const { state, position } = await runner.load(payment, stream);
+    if (!state) throw new Problem('not_found', `There is no ${id}.`);
+    return { stream, state, position };
+  }
+
   return [
     endpoint({
       method: 'get',
@@ -90,8 +97,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
       params,
       answers: { 200: paymentAnswer },
       async handle({ params }) {
-        const stream = streamOf(askedId(paymentIdSchema, params.id));
-        const loaded = await runner.load(payment, stream);
+        const { stream, ...loaded } = await load(params.id);
         return shows(200, viewOf(loaded.state, params.id), stream, loaded);
       },
     }),
@@ -102,7 +108,8 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
       roles: ['support'],
       idempotency: 'required',
       params,
-      body: z.strictObject({ amount: refundAmount, reason: reasonSchema }),
+      find: ({ params }) => load(params.id),
+      body: z.strictObject({ amount: refundAmount, reason: shortText(200) }),
       answers: { 201: refundViewSchema },
       async handle({ params, body, command, newId }) {
         const paymentId = askedId(paymentIdSchema, params.id);
@@ -123,8 +130,7 @@ function originOf({ correlationId, actor }: CommandMeta) {
   return { correlationId, actor };
 }
 
-function viewOf(state: Payment | null, id: string): z.output<typeof paymentAnswer> {
-  if (!state) throw new Problem('not_found', `There is no ${id}.`);
+function viewOf(state: Payment, id: string): z.output<typeof paymentAnswer> {
   const money = moneyOf(state);
   return {
     id,

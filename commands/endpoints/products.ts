@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId, skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import {
   optionsSchema,
@@ -27,7 +27,7 @@ import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 
-const idParams = z.strictObject({ id: z.string().meta({ example: 'product_mug' }) });
+const idParams = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });
 const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });
 
 const draftBody = productDetailsSchema.extend({
@@ -66,6 +66,12 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     return { ...reply, headers: { Location: `/v1/products/${productId}` } };
   }
 
+  async function load(id: string): Promise<Product> {
+    const { state } = await runner.load(product, streamOf(askedId(productIdSchema, id)));
+    if (!state) throw new Problem('not_found', `There is no ${id}.`);
+    return state;
+  }
+
   async function putVariant({
     params,
     body,
@@ -73,9 +79,8 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
   }: EndpointRequest<z.output<typeof variantParams>, unknown, z.output<typeof variantBody>>): Promise<Reply> {
     const { sku } = params;
     const { prices, options, weight } = body;
-    const productId = askedId(productIdSchema, params.id);
-    const { state } = await runner.load(product, streamOf(productId));
-    if (!state) throw new Problem('not_found', `There is no ${productId}.`);
+    const state = await load(params.id);
+    const { productId } = state;
     await settings.refuseForeignMoney(body);
     const known = state.variants.find((variant) => variant.sku === sku);
     if (known && (options === undefined || sameJson(options, known.options))) {
@@ -151,6 +156,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: idParams,
+      find: ({ params }) => load(params.id),
       body: productRevisionSchema,
       answers: { 200: productAnswer },
       handle: ({ params, body, command }) => execute(params.id, { type: 'ReviseProduct', changes: body }, command()),
@@ -165,6 +171,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,
+      find: ({ params }) => load(params.id),
       body: variantBody,
       answers: { 200: productAnswer },
       handle: putVariant,
@@ -189,6 +196,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,
+      find: ({ params }) => load(params.id),
       body: z.strictObject({ prices: pricesSchema }),
       answers: { 200: productAnswer },
       async handle({ params: { id, sku }, body, command }) {

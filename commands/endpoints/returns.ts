@@ -11,8 +11,8 @@ import {
   type Reply,
 } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
-import { lineUnitsSchema, type ReturnedUnits } from '../../domain/order/events.js';
+import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
 import { payment } from '../../domain/payment/payment.js';
 import { findOrder, mayAct } from '../lookups/own-orders.js';
@@ -21,9 +21,9 @@ import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 
-const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
-const params = z.strictObject({ id: z.string().meta({ example: 'return_7Q2mXw' }) });
-const requestedLines = z.array(requestedUnitsSchema).min(1);
+const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const params = z.strictObject({ id: pathId(returnIdSchema, 'return_7Q2mXw') });
+const requestedLines = z.array(requestedUnitsSchema).min(1).max(MAX_UNITS_ENTRIES);
 
 const receiveBody = z
   .strictObject({
@@ -33,6 +33,7 @@ const receiveBody = z
     lines: z
       .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
       .min(1)
+      .max(MAX_UNITS_ENTRIES)
       .optional()
       .meta({
         description: 'Without: all that was announced, to be sold again. What comes later needs another return',
@@ -156,6 +157,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       roles: ['support'],
       idempotency: 'accepted',
       params,
+      find: ({ params, caller }) => load(params.id, caller),
       ...(body && { body }),
       answers: { 200: returnViewSchema },
       handle,
@@ -169,6 +171,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params: orderParams,
+      find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
       body: z.strictObject({ lines: requestedLines }),
       answers: { 201: returnViewSchema },
       handle: request,

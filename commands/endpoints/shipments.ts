@@ -5,8 +5,8 @@ import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from 
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { askedId, locationSchema, streamOf } from '../../domain/kernel/id.js';
-import { lineUnitsSchema } from '../../domain/order/events.js';
+import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
 import type { Parcel } from '../../domain/order/parcels.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
@@ -15,8 +15,8 @@ import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 
-const orderParams = z.strictObject({ id: z.string().meta({ example: 'order_536365' }) });
-const params = z.strictObject({ id: z.string().meta({ example: 'shipment_7Q2mXw' }) });
+const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const params = z.strictObject({ id: pathId(shipmentIdSchema, 'shipment_7Q2mXw') });
 
 const transport = {
   tracking: trackingSchema.meta({ example: 'RM123456785GB' }),
@@ -38,6 +38,7 @@ const planBody = z
     lines: z
       .array(lineUnitsSchema)
       .min(1)
+      .max(MAX_UNITS_ENTRIES)
       .optional()
       .meta({ description: 'Without: all that is not sent yet and lies at the location' }),
     tracking: transport.tracking.optional(),
@@ -165,6 +166,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       idempotency: 'accepted',
       params: orderParams,
+      find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
       body: planBody,
       answers: { 201: shipmentViewSchema },
       handle: plan,
@@ -176,6 +178,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       idempotency: 'accepted',
       params,
+      find: ({ params }) => load(params.id),
       body: dispatchBody,
       answers: { 200: shipmentViewSchema },
       problems: ['out_of_stock'],
@@ -198,6 +201,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       idempotency: 'accepted',
       params,
+      find: ({ params }) => load(params.id),
       body: trackingBody,
       answers: { 200: shipmentViewSchema },
       handle: changeTracking,

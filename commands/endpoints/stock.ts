@@ -1,7 +1,7 @@
 // Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
 import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
 import {
   availableOf,
@@ -17,7 +17,7 @@ import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { beside, shows } from './answers.js';
 
-const params = z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) });
+const params = z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') });
 const location = locationSchema.default(DEFAULT_LOCATION);
 
 const levelAnswer = z
@@ -70,6 +70,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
   const places = createStockPlaces({ runner, skuOwners });
   const ownerAt = (place: StockKey, command: SkuRequest<unknown>['command']): Promise<string> =>
     places.ownerAt(place, (part) => beside(command(part)));
+  const find = ({ params }: { params: { sku: string } }) => places.ownerOf(askedId(skuSchema, params.sku));
 
   async function transfer({ params, body, command }: SkuRequest<z.output<typeof transferBody>>): Promise<Reply> {
     const sku = askedId(skuSchema, params.sku);
@@ -126,6 +127,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       roles: ['catalogue'],
       idempotency: 'required',
       params,
+      find,
       body,
       answers: { 201: levelAnswer },
       handle,
@@ -180,6 +182,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       roles: ['catalogue'],
       idempotency: 'required',
       params,
+      find,
       body: transferBody,
       answers: { 201: transferAnswer },
       handle: transfer,
@@ -192,6 +195,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       roles: ['catalogue'],
       idempotency: 'accepted',
       params,
+      find,
       body: policyBody,
       answers: { 200: policyAnswer },
       handle: setPolicy,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
-import { askedId } from '../../domain/kernel/id.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import {
   type ShippingMethod,
@@ -149,7 +149,7 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
         summary: `Remove ${one}; nothing happens if there is none`,
         roles: ['catalogue'],
         idempotency: 'accepted',
-        params: z.strictObject({ id: z.string().meta({ example }) }),
+        params: z.strictObject({ id: pathId(tariffIdSchema, example) }),
         answers: { 204: z.void() },
         async handle(request) {
           const id = askedId(tariffIdSchema, request.params.id);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import { paymentStatusOf } from '../../domain/payment/ledger.js';
@@ -24,6 +24,13 @@ export interface TestPaymentsDeps {
 }
 
 export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDeps): Endpoint[] {
+  async function load(paymentId: string) {
+    const { state } = await runner.load(payment, streamOf(askedId(paymentIdSchema, paymentId)));
+    if (state?.authorisation?.provider !== 'test')
+      throw new Problem('not_found', `There is no test payment ${paymentId}.`);
+    return { authorisation: state.authorisation, status: state.status };
+  }
+
   return [
     endpoint({
       method: 'post',
@@ -31,15 +38,14 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
       summary: 'Pass or fail the 3-D Secure step of a test payment, as its customer would',
       roles: ['public'],
       idempotency: 'accepted',
-      params: z.strictObject({ paymentId: z.string().meta({ example: 'payment_1' }) }),
+      params: z.strictObject({ paymentId: pathId(paymentIdSchema, 'payment_1') }),
+      find: ({ params }) => load(params.paymentId),
       body: z.strictObject({ succeed: z.boolean() }),
       answers: { 200: z.strictObject({ id: z.string(), status: z.string() }).meta({ id: 'TestPayment' }) },
       async handle({ params, body: { succeed }, command }) {
-        const paymentId = askedId(paymentIdSchema, params.paymentId);
+        const { paymentId } = params;
         const stream = streamOf(paymentId);
-        const { authorisation, status } = (await runner.load(payment, stream)).state ?? {};
-        if (authorisation?.provider !== 'test')
-          throw new Problem('not_found', `There is no test payment ${paymentId}.`);
+        const { authorisation, status } = await load(paymentId);
         if (authorisation.clientSecret === undefined) {
           throw new Problem('conflict', `${paymentId} is ${status}; it asks nothing of its customer.`);
         }

@@ -7,6 +7,8 @@ import { couponCodeSchema, customerIdSchema, orderIdSchema } from '../order/even
 
 /** Most units that a buy-x-get-y coupon asks for, or gives. */
 const MAX_GROUP = 100;
+/** Most SKUs that such a coupon counts. */
+const MAX_SKUS = 200;
 
 const instant = z.iso.datetime();
 
@@ -54,7 +56,7 @@ export const couponTermsSchema = z
       kind: z.literal('buy_x_get_y').meta({ description: 'Of every `buy` + `get` units the `get` cheapest are free' }),
       buy: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are paid for' }),
       get: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are free' }),
-      skus: z.array(skuSchema).min(1).max(200).optional().meta({ description: 'Which count; without them, all' }),
+      skus: z.array(skuSchema).min(1).max(MAX_SKUS).optional().meta({ description: 'Which count; without them, all' }),
       ...conditions,
     }),
   ])

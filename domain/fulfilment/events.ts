@@ -3,15 +3,16 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema } from '../kernel/id.js';
 import { amountSchema } from '../kernel/money.js';
+import { shortText } from '../kernel/text.js';
 import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema } from '../order/events.js';
 
 export const shipmentIdSchema = idSchema('shipment');
 export const returnIdSchema = idSchema('return');
 
 /** What the carrier calls it, and who the carrier is. */
-export const trackingSchema = z.string().min(1).max(100);
-export const carrierSchema = z.string().min(1).max(50);
-export const returnReasonSchema = z.string().min(1).max(200);
+export const trackingSchema = shortText(100);
+export const carrierSchema = shortText(50);
+export const returnReasonSchema = shortText(200);
 
 const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
 const transport = { tracking: trackingSchema.optional(), carrier: carrierSchema.optional() };

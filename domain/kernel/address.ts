@@ -1,8 +1,9 @@
 // A postal address, as customers give it and orders keep it (sealed).
 import { z } from 'zod';
 import { countrySchema } from './country.js';
+import { shortText } from './text.js';
 
-const line = z.string().min(1).max(100);
+const line = shortText(100);
 
 export const addressSchema = z.strictObject({
   name: line,
@@ -10,7 +11,7 @@ export const addressSchema = z.strictObject({
   line2: line.optional(),
   city: line,
   region: line.optional(),
-  postcode: z.string().min(1).max(20),
+  postcode: shortText(20),
   country: countrySchema,
 });
 

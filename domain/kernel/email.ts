@@ -1,7 +1,14 @@
-// E-mail addresses, and the key by which one is found without being read: a keyed hash that only this shop can make.
+// E-mail addresses as mail servers take them: in ASCII, a name in another script as its domain is registered (`xn--…`). And
+// the key by which one is found without being read: a keyed hash that only this shop can make.
 import { z } from 'zod';
 
-export const emailSchema = z.email().max(254);
+const MAX_EMAIL_LENGTH = 254;
+
+/** Local part of dotted atoms; labels of letters, digits and inner hyphens; the last one is no number. */
+const EMAIL =
+  /^(?!.{65,}@)[A-Za-z0-9_+'-]+(?:\.[A-Za-z0-9_+'-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;
+
+export const emailSchema = z.email({ pattern: EMAIL }).max(MAX_EMAIL_LENGTH);
 
 /** HMAC-SHA-256 as base64url. Unlike the address it is not sealed, so it can be indexed and counted. */
 export const emailKeySchema = z.string().regex(/^[\w-]{43}$/);

@@ -70,6 +70,11 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   /** Commands take an `Idempotency-Key`: `required` where money or stock moves, `ignored` where a token is minted. Queries leave it out. */
   idempotency?: 'required' | 'accepted' | 'ignored';
   params?: z.ZodType<P>;
+  /**
+   * Throws `not_found` if what the path names does not exist or is not the caller's. It is asked before a body is refused,
+   * so that nobody learns from a refusal what exists; a body that is right goes to the handler, which looks itself.
+   */
+  find?(request: Pick<EndpointRequest<NoInfer<P>>, 'params' | 'caller'>): Promise<unknown>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
   /** The header that signs the body, which is then handed over as it came, whatever it holds. */

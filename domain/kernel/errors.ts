@@ -64,7 +64,7 @@ export interface FieldError {
 }
 
 /** Most parts of a request that one refusal names. */
-const MAX_NAMED_FIELDS = 20;
+export const MAX_NAMED_FIELDS = 20;
 
 export function invalidField(pointer: string, detail: string): Problem {
   return invalidFields([{ pointer, detail }]);

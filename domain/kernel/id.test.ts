@@ -45,9 +45,9 @@ describe('An id', () => {
     { what: 'a location', schema: locationSchema, longest: 32 },
   ]) {
     it(`of ${what} has 1 to ${longest} letters, digits, dots, dashes or underscores`, () => {
-      for (const right of ['85123A', 'a.b-c_d', 'x'.repeat(longest), DEFAULT_LOCATION])
+      for (const right of ['85123A', 'a.b-c_d', '...', '.a', 'constructor', 'x'.repeat(longest), DEFAULT_LOCATION])
         expect(schema.safeParse(right).success, right).to.equal(true);
-      for (const wrong of ['', 'a b', 'a@b', 'ä', 'x'.repeat(longest + 1)])
+      for (const wrong of ['', 'a b', 'a@b', 'ä', '.', '..', '__proto__', 'x'.repeat(longest + 1)])
         expect(schema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain(`1 to ${longest} letters`);
     });
   }

@@ -16,6 +16,12 @@ export function askedId(schema: z.ZodType<string>, text: string): string {
   return text;
 }
 
+/** An id in a path: documented as what it has to look like, though any text may be asked for and is `not_found`. */
+export function pathId(schema: z.ZodType<string>, example?: string) {
+  const { pattern } = z.toJSONSchema(schema);
+  return z.string().meta({ pattern, ...(example !== undefined && { example }) });
+}
+
 /** The stream of an aggregate: `order_536365` → `order#536365`. */
 export function streamOf(id: string): StreamId {
   return streamId(prefixOf(id), keyOf(id));
@@ -31,6 +37,11 @@ export function keyOf(id: string): string {
   return id.slice(id.indexOf('_') + 1);
 }
 
+/** What can stand between two slashes of a URL, where `.` and `..` mean something else, and names a member of an object. */
+function segment(length: number): RegExp {
+  return new RegExp(`^(?!\\.{1,2}$|__proto__$)[A-Za-z0-9._-]{1,${length}}$`);
+}
+
 function prefixOf(id: string): string {
   return id.slice(0, id.indexOf('_'));
 }
@@ -38,10 +49,10 @@ function prefixOf(id: string): string {
 /** A stock keeping unit; also the id of its claim stream. */
 export const skuSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
+  .regex(segment(64), 'must be 1 to 64 letters, digits, dots, dashes or underscores, and not only one or two dots');
 
 /** A place that holds stock. */
 export const locationSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,32}$/, 'must be 1 to 32 letters, digits, dots, dashes or underscores');
+  .regex(segment(32), 'must be 1 to 32 letters, digits, dots, dashes or underscores, and not only one or two dots');
 export const DEFAULT_LOCATION = 'main';

@@ -12,9 +12,11 @@ export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
 export const paymentIdSchema = idSchema('payment');
 
+const orderLineIdSchema = z.string().regex(/^[A-Za-z0-9]{1,5}$/, 'must be the id of a line of the order');
+
 /** One line of an order. Ids are `1`, `2`, `3` … All lines together fit one commit, see `MAX_ORDER_BYTES`. */
 export const orderLineSchema = z.strictObject({
-  id: z.string().min(1).max(5),
+  id: orderLineIdSchema,
   sku: skuSchema,
   title: z.string().min(1).max(200),
   quantity: quantitySchema,
@@ -77,7 +79,9 @@ const order = { orderId: orderIdSchema };
 /** Ids under which a repeated fulfilment, cancellation, return or collection is recognised. */
 const operationId = z.string().min(1).max(200);
 /** Some units of a line, and units of one that came back. */
-export const lineUnitsSchema = z.strictObject({ lineId: z.string().min(1).max(5), quantity: quantitySchema });
+export const lineUnitsSchema = z.strictObject({ lineId: orderLineIdSchema, quantity: quantitySchema });
+/** Most entries in a list of units of an order; the same line may stand there more than once. */
+export const MAX_UNITS_ENTRIES = 2_000;
 export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
 const someLines = z.array(lineUnitsSchema).min(1);
 const parcels = z.array(parcelSchema);

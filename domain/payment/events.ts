@@ -7,7 +7,9 @@ import { customerIdSchema, orderIdSchema, paymentIdSchema } from '../order/event
 
 /** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
 export const providerSchema = z.enum(['external', 'test', 'stripe']);
-export const paymentMethodSchema = z.string().min(1).max(100);
+export const paymentMethodSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes or underscores');
 
 const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
 /** Of one operation; its id is the idempotency key that the provider gets with every attempt. */

@@ -3,20 +3,33 @@ import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { priceSchema } from '../kernel/money.js';
+import { longText, recordOf, shortText } from '../kernel/text.js';
 import { taxCategorySchema } from '../tariffs/events.js';
 
 /** Heaviest unit, in grams: a tonne. */
 const MAX_WEIGHT = 1_000_000;
 
+/** Most categories of a product. */
+const MAX_CATEGORIES = 20;
+/** Most attributes of a product. */
+const MAX_ATTRIBUTES = 200;
+/** Most options of a variant. */
+const MAX_OPTIONS = 20;
+/** Most prices of a variant. */
+const MAX_PRICES = 50;
+
+/** Digits beyond these would be lost: an article number of many digits is a text. */
+const exactNumber = z.number().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
+
 export const productIdSchema = idSchema('product');
 
 /** What a product says about itself; every field can be revised. */
 export const productDetailsSchema = z.strictObject({
-  title: z.string().min(1).max(200),
-  description: z.string().max(5_000).optional(),
-  brand: z.string().min(1).max(100).optional(),
-  categories: z.array(z.string().min(1).max(100)).max(20).optional(),
-  attributes: z.record(z.string().min(1).max(50), z.union([z.string().max(500), z.number(), z.boolean()])).optional(),
+  title: shortText(200),
+  description: longText(5_000).optional(),
+  brand: shortText(100).optional(),
+  categories: z.array(shortText(100)).max(MAX_CATEGORIES).optional(),
+  attributes: recordOf(shortText(50), z.union([shortText(500), exactNumber, z.boolean()]), MAX_ATTRIBUTES).optional(),
   taxCategory: taxCategorySchema.optional(),
 });
 
@@ -34,11 +47,11 @@ export const productRevisionSchema = productDetailsSchema.partial().extend({
 /** At most one price per currency. */
 export const pricesSchema = z
   .array(priceSchema)
-  .max(50)
+  .max(MAX_PRICES)
   .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency');
 
 /** What tells a variant from the others, such as `{"size":"XL"}`. */
-export const optionsSchema = z.record(z.string().min(1).max(50), z.string().min(1).max(100));
+export const optionsSchema = recordOf(shortText(50), shortText(100), MAX_OPTIONS);
 
 export const weightSchema = z.int().min(0).max(MAX_WEIGHT).meta({ description: 'Of one unit, in grams' });
 

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema, skuSchema } from '../kernel/id.js';
+import { shortText } from '../kernel/text.js';
 import { productIdSchema } from '../product/events.js';
 
 /** Most units that one movement, reservation or order line can have. */
 export const MAX_QUANTITY = 1_000_000;
 
 export const quantitySchema = z.int().min(1).max(MAX_QUANTITY);
-export const stockReasonSchema = z.string().min(1).max(200);
+export const stockReasonSchema = shortText(200);
 /** Ids by which a repeated movement or reservation is recognised. */
 export const operationIdSchema = z.string().min(1).max(200);
 

@@ -3,11 +3,16 @@ import { z } from 'zod';
 import { countrySchema } from '../kernel/country.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
+import { shortText } from '../kernel/text.js';
 
 /** Most zones of one shipping method: they fit one commit with room to spare. */
 const MAX_ZONES = 20;
 /** Most rates of one zone. */
 const MAX_STEPS = 50;
+/** Most countries of one zone: more than there are. */
+const MAX_COUNTRIES = 250;
+/** Most regions of one zone. */
+const MAX_REGIONS = 100;
 
 /** A row of a table: `gb-reduced`, `standard`. */
 export const tariffIdSchema = z
@@ -15,7 +20,7 @@ export const tariffIdSchema = z
   .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 lower-case letters, digits, dashes or underscores');
 
 /** As customers write it in their address; case and blanks around it do not matter. */
-const regionSchema = z.string().min(1).max(50);
+const regionSchema = shortText(50);
 
 export const taxCategorySchema = z
   .string()
@@ -62,13 +67,13 @@ export const shippingZoneSchema = z
     countries: z
       .array(countrySchema)
       .min(1)
-      .max(250)
+      .max(MAX_COUNTRIES)
       .optional()
       .meta({ description: 'ISO 3166-1 alpha-2; without them, everywhere that no other zone names' }),
     regions: z
       .array(regionSchema)
       .min(1)
-      .max(100)
+      .max(MAX_REGIONS)
       .optional()
       .meta({ description: 'Of the one country that is named; without them, the whole of it' }),
     currency: currencySchema.meta({ description: 'Carts of another currency are not sent by this zone' }),
@@ -90,7 +95,7 @@ export const shippingZoneSchema = z
 
 export const shippingMethodSchema = z.strictObject({
   id: tariffIdSchema.meta({ description: 'What a cart names it by' }),
-  title: z.string().min(1).max(100).meta({ description: 'What customers read' }),
+  title: shortText(100).meta({ description: 'What customers read' }),
   // None would be free and everywhere, as the built-in `standard` is: too much for what may be a slip.
   zones: z
     .array(shippingZoneSchema)

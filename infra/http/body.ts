@@ -1,9 +1,7 @@
-// Reads a request's body, bounded: as JSON that is UTF-8 and fit to be stored, or as it came if somebody has signed it.
+// Reads a request's body, bounded: as JSON in UTF-8, or as it came if somebody has signed it.
 import { type Request, type Response, raw } from 'express';
 import { MAX_BODY_BYTES } from './limits.js';
-import { inBody } from './pointers.js';
 import { HttpProblem, invalidRequest } from './problems.js';
-import { findUnfit } from './text.js';
 
 const readBytes = raw({ type: () => true, limit: MAX_BODY_BYTES });
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -14,10 +12,7 @@ export async function readJson(req: Request, res: Response): Promise<unknown> {
   requireJson(req.headers['content-type']);
   const bytes = await bytesOf(req, res);
   if (bytes.length === 0) return undefined;
-  const value = parse(bytes);
-  const unfit = findUnfit(value);
-  if (unfit) throw invalidRequest([{ pointer: inBody(unfit.path), detail: unfit.detail }]);
-  return value;
+  return parse(bytes);
 }
 
 /** The signature is over these bytes and no others. */

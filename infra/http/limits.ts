@@ -6,6 +6,17 @@ export const MAX_BODY_BYTES = 256 * 1024;
 /** Deepest nesting of a request body. */
 export const MAX_BODY_DEPTH = 32;
 
+/** Most values in a request body: what stands in its objects and arrays, those within others counted in. */
+export const MAX_BODY_VALUES = 20_000;
+
+/** A body of more values than this is judged value by value, and no further once `MAX_NAMED_FIELDS` are found. */
+export const MAX_VALUES_AT_ONCE = 200;
+
+/** Longest pointer and detail of a field in a problem, and longest detail and path of the whole, in characters; the rest is cut off. */
+export const MAX_POINTER_CHARS = 200;
+export const MAX_DETAIL_CHARS = 500;
+export const MAX_SUMMARY_CHARS = 2_000;
+
 /** How long a query waits for what its `Consistency-Token` names, unless `Prefer: wait=N` (seconds) says otherwise. */
 export const DEFAULT_WAIT_MS = 5_000;
 export const MAX_WAIT_MS = 30_000;

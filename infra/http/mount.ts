@@ -44,7 +44,7 @@ export function handlerOf(
     const key = takesKey ? idempotencyKeyOf(req.headers, idempotency === 'required') : undefined;
     const signed = signedBy === undefined ? undefined : await readSigned(req, res, signedBy);
     const json = isCommand && !signed ? await readJson(req, res) : undefined;
-    const input = validate(req, json);
+    const input = await validate(req, json, (params) => endpoint.find?.({ params, caller }));
 
     const execute = async (keyed?: { seed: string; issuedAt: number }): Promise<Answer> => {
       const issue = { caller, requestId, clock, expectedVersion, ...(keyed && { keyed }) };

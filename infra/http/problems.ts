@@ -1,6 +1,13 @@
 // Problem documents (RFC 9457): which status and title each code has, and how any error becomes one.
-import { NotYetVisible, Problem, type ProblemCode, Unavailable } from '../../domain/kernel/errors.js';
-import { MAX_BODY_BYTES, MAX_WAIT_MS } from './limits.js';
+import {
+  type FieldError,
+  MAX_NAMED_FIELDS,
+  NotYetVisible,
+  Problem,
+  type ProblemCode,
+  Unavailable,
+} from '../../domain/kernel/errors.js';
+import { MAX_BODY_BYTES, MAX_DETAIL_CHARS, MAX_POINTER_CHARS, MAX_SUMMARY_CHARS, MAX_WAIT_MS } from './limits.js';
 
 /** The codes of the API and those of HTTP itself. */
 export type HttpProblemCode =
@@ -49,19 +56,25 @@ export class HttpProblem extends Error {
 }
 
 /**
- * One field of a request that is wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path, `path` where
- * that cannot be read at all, or a header's name.
+ * Names the first `MAX_NAMED_FIELDS` of the fields that are wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in
+ * the path, `path` where that cannot be read at all, or a header's name.
  */
-export interface FieldError {
-  pointer: string;
-  detail: string;
+export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
+  const named = errors.slice(0, MAX_NAMED_FIELDS);
+  const [first, ...more] = named;
+  const atLeast = errors.length >= MAX_NAMED_FIELDS ? 'at least ' : '';
+  const others = more.length > 0 ? ` (and ${atLeast}${more.length} more)` : '';
+  const where = first?.pointer ? `${cut(first.pointer, MAX_POINTER_CHARS)}: ` : '';
+  return new HttpProblem('invalid_request', `${where}${first?.detail}${others}`, {}, { errors: named });
 }
 
-export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
-  const [first, ...more] = errors;
-  const others = more.length > 0 ? ` (and ${more.length} more)` : '';
-  const where = first?.pointer ? `${first.pointer}: ` : '';
-  return new HttpProblem('invalid_request', `${where}${first?.detail}${others}`, {}, { errors });
+function shortened({ pointer, detail }: FieldError): FieldError {
+  return { pointer: cut(pointer, MAX_POINTER_CHARS), detail: cut(detail, MAX_DETAIL_CHARS) };
+}
+
+/** What callers send goes into problems, but no longer than it is of use to them. */
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…` : text;
 }
 
 /** Any thrown value as a problem. What is not the caller's fault says nothing about our inside. */
@@ -87,7 +100,10 @@ export function toHttpProblem(error: unknown): HttpProblem {
 /** `instance` is the path of the request. */
 export function problemDocument({ code, message, extra }: HttpProblem, instance: string): Record<string, unknown> {
   const { status, title } = PROBLEMS[code];
-  return { ...extra, type: `/docs#${code}`, title, status, detail: message, instance, code };
+  const detail = cut(message, MAX_SUMMARY_CHARS);
+  const where = cut(instance, MAX_SUMMARY_CHARS);
+  const named = Array.isArray(extra.errors) && { errors: extra.errors.map(shortened) };
+  return { ...extra, ...named, type: `/docs#${code}`, title, status, detail, instance: where, code };
 }
 
 /** Express and its parsers throw errors that carry a 4xx status. */

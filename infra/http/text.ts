@@ -1,5 +1,6 @@
-// Text that no engine can store (NUL, half a surrogate pair) and nesting that no recursion can walk are refused at the door.
-import { MAX_BODY_DEPTH } from './limits.js';
+// Text that no engine can store (NUL, half a surrogate pair), names that mean something else to programs, and JSON that is
+// too deep or has too many values are refused at the door.
+import { MAX_BODY_DEPTH, MAX_BODY_VALUES } from './limits.js';
 
 export interface Unfit {
   path: string[];
@@ -7,16 +8,25 @@ export interface Unfit {
 }
 
 /** The first place in a JSON value that is unfit. */
-export function findUnfit(value: unknown, depth = 0): Unfit | undefined {
-  if (typeof value === 'string') return isFit(value) ? undefined : { path: [], detail: `holds ${UNFIT_TEXT}` };
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth === MAX_BODY_DEPTH) return { path: [], detail: `is nested deeper than ${MAX_BODY_DEPTH} levels` };
-  for (const [key, item] of Object.entries(value)) {
-    if (!isFit(key)) return { path: [], detail: `has a field whose name holds ${UNFIT_TEXT}` };
-    const found = findUnfit(item, depth + 1);
-    if (found) return { path: [key, ...found.path], detail: found.detail };
+export function findUnfit(value: unknown): Unfit | undefined {
+  let values = 0;
+
+  function look(value: unknown, depth: number): Unfit | undefined {
+    if (typeof value === 'string') return isFit(value) ? undefined : { path: [], detail: `holds ${UNFIT_TEXT}` };
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (depth === MAX_BODY_DEPTH) return { path: [], detail: `is nested deeper than ${MAX_BODY_DEPTH} levels` };
+    values += Array.isArray(value) ? value.length : Object.keys(value).length;
+    if (values > MAX_BODY_VALUES) return { path: [], detail: `goes beyond the ${MAX_BODY_VALUES} values of a body` };
+    for (const key of Object.keys(value)) {
+      if (!isFit(key)) return { path: [], detail: `has a field whose name holds ${UNFIT_TEXT}` };
+      if (key === '__proto__') return { path: [key], detail: 'is no name for a field' };
+      const found = look((value as Record<string, unknown>)[key], depth + 1);
+      if (found) return { path: [key, ...found.path], detail: found.detail };
+    }
+    return undefined;
   }
-  return undefined;
+
+  return look(value, 0);
 }
 
 const UNFIT_TEXT = 'a NUL character or half a surrogate pair';

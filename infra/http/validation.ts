@@ -2,8 +2,11 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { type FieldError, MAX_NAMED_FIELDS } from '../../domain/kernel/errors.js';
+import { findFirstFaults } from './first-faults.js';
+import { MAX_VALUES_AT_ONCE } from './limits.js';
 import { inBody, inPath, inQuery, type Path, type Pointer } from './pointers.js';
-import { type FieldError, invalidRequest } from './problems.js';
+import { invalidRequest } from './problems.js';
 import { findUnfit } from './text.js';
 
 type Issue = z.core.$ZodIssue;
@@ -28,17 +31,42 @@ export interface Input {
   body: unknown;
 }
 
-/** Made once per endpoint. Throws `invalid_request` with every field that is wrong. */
-export function validatorOf({ params, query, body }: Schemas): (req: Request, json: unknown) => Input {
-  return (req, json) => {
+/** What the judging of one request has cost: values and parts of values that were given to a schema, and faults found in them. */
+export interface Work {
+  judged: number;
+  faults: number;
+}
+
+/** What the judging of one request has cost: values that were given to a schema, those within others counted in, and faults. */
+export interface Work {
+  judged: number;
+  faults: number;
+}
+
+/** Looks for what the path names; throws `not_found`. */
+type Find = (params: unknown) => Promise<unknown> | undefined;
+
+/**
+ * Made once per endpoint. Throws `invalid_request` with the first `MAX_NAMED_FIELDS` fields that are wrong; where only the
+ * body is, what the path names is looked for first.
+ */
+export function validatorOf({ params, query, body }: Schemas) {
+  return async (
+    req: Pick<Request, 'params' | 'query' | 'url'>,
+    json: unknown,
+    find: Find,
+    work: Work = { judged: 0, faults: 0 },
+  ): Promise<Input> => {
     const errors: FieldError[] = [];
     const input = {
-      params: check(params, storable(req.params, inPath), inPath, errors),
-      query: check(query, req.url.includes('?') ? storable(req.query, inQuery) : {}, inQuery, errors),
-      body: check(body, json, inBody, errors),
+      params: check(params, req.params, inPath, errors, work),
+      query: check(query, req.url.includes('?') ? req.query : {}, inQuery, errors, work),
     };
-    if (errors.length > 0) throw invalidRequest(errors);
-    return input;
+    const isFindable = errors.length === 0;
+    const judged = check(body, json, inBody, errors, work);
+    if (errors.length === 0) return { ...input, body: judged };
+    if (isFindable) await find(input.params);
+    throw invalidRequest(errors);
   };
 }
 
@@ -46,19 +74,46 @@ function strict(schema: z.ZodType): z.ZodType {
   return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
 }
 
-/** A body's text is checked where the body is read. */
-function storable<T>(part: T, pointer: Pointer): T {
-  const unfit = findUnfit(part);
-  if (unfit) throw invalidRequest([{ pointer: pointer(unfit.path), detail: unfit.detail }]);
-  return part;
+function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: FieldError[], work: Work): unknown {
+  const isMissing = value === undefined;
+  const unfit = findUnfit(value);
+  if (unfit) return void errors.push({ pointer: pointer(unfit.path), detail: unfit.detail });
+
+  function judge(schema: z.ZodType, value: unknown) {
+    const result = schema.safeParse(value, { error: wordingOf });
+    const issues = result.error?.issues ?? [];
+    work.judged += sizeOf(value, Number.POSITIVE_INFINITY);
+    work.faults += issues.length;
+    return { issues, data: result.data };
+  }
+  function found(issue: Issue, at: Path): void {
+    if (isMissing) errors.push({ pointer: '', detail: 'a JSON body is required' });
+    else errors.push(...fieldErrors(issue, at, pointer));
+  }
+
+  if (sizeOf(value, MAX_VALUES_AT_ONCE) > MAX_VALUES_AT_ONCE) {
+    const before = errors.length;
+    findFirstFaults(schema, value, {
+      judge: (schema, value) => judge(schema, value).issues,
+      found,
+      isEnough: () => errors.length >= MAX_NAMED_FIELDS,
+    });
+    if (errors.length > before) return undefined;
+  }
+  const { issues, data } = judge(schema, value);
+  for (const issue of issues) found(issue, []);
+  return data;
 }
 
-function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: FieldError[]): unknown {
-  const result = schema.safeParse(value, { error: wordingOf });
-  if (result.success) return result.data;
-  if (value === undefined) errors.push({ pointer: '', detail: 'a JSON body is required' });
-  else for (const issue of result.error.issues) errors.push(...fieldErrors(issue, [], pointer));
-  return undefined;
+/** How many values a JSON value holds, itself counted in; no further than `enough`. */
+function sizeOf(value: unknown, enough: number): number {
+  let size = 1;
+  if (typeof value !== 'object' || value === null) return size;
+  for (const item of Object.values(value)) {
+    if (size > enough) return size;
+    size += sizeOf(item, enough - size);
+  }
+  return size;
 }
 
 /** In words of this API where zod's own are those of a program; `undefined` leaves zod's. */

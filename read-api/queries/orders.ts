@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId } from '../../domain/kernel/id.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
-import { customerIdSchema, orderContents, orderIdSchema } from '../../domain/order/events.js';
+import { shortText } from '../../domain/kernel/text.js';
+import { customerIdSchema, orderIdSchema } from '../../domain/order/events.js';
 import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js';
 import { orderViewSchema } from '../../domain/order/order-view.js';
 import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
@@ -41,7 +42,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
         status: z.enum(ORDER_STATUSES).optional(),
         paymentStatus: z.enum(PAYMENT_STATUSES).optional().meta({ description: 'For support alone' }),
         fulfilmentStatus: z.enum(FULFILMENT_STATUSES).optional().meta({ description: 'For support alone' }),
-        number: orderContents.number.meta({
+        number: shortText(100).optional().meta({
           description: 'For support alone: what people call the order',
           example: '536365',
         }),
@@ -72,7 +73,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
       path: '/v1/orders/{id}',
       summary: 'One order',
       roles: ['customer', 'support'],
-      params: z.strictObject({ id: z.string().meta({ example: 'order_536365' }) }),
+      params: z.strictObject({ id: pathId(orderIdSchema, 'order_536365') }),
       answers: { 200: orderViewSchema },
       async handle(request) {
         const { caller, params } = request;

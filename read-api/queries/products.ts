@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId } from '../../domain/kernel/id.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
+import { searchText, shortText } from '../../domain/kernel/text.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
 import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
@@ -32,17 +33,15 @@ const categoryAnswer = z
   .strictObject({ id: z.string().meta({ example: 'kitchen' }), products: z.int() })
   .meta({ id: 'Category' });
 
-const category = z.string().max(100).optional();
+const category = shortText(100).optional();
 
 const searchQuery = z.strictObject({
-  q: z
-    .string()
-    .max(200)
+  q: searchText(200)
     .transform((text) => folded(text) || undefined)
     .optional()
     .meta({ description: 'Words of title or brand, or a SKU; blank finds everything', example: 'blue mug' }),
   category,
-  brand: z.string().max(100).optional(),
+  brand: shortText(100).optional(),
   price: z
     .string()
     .regex(/^(\d{1,10})?\.\.(\d{1,10})?$/, 'must look like 500..2000, 500.. or ..2000')
@@ -96,7 +95,7 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
       path: '/v1/products/{id}',
       summary: 'One product; staff see those that are not published, too',
       roles: ['public', 'catalogue', 'support'],
-      params: z.strictObject({ id: z.string() }),
+      params: z.strictObject({ id: pathId(productIdSchema, 'product_mug') }),
       answers: { 200: productAnswer },
       async handle(request) {
         const id = askedId(productIdSchema, request.params.id);

@@ -4,7 +4,7 @@ import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoi
 import { Problem } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
-import { askedId, DEFAULT_LOCATION, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { stockStream } from '../../domain/stock/stock-item.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
@@ -70,7 +70,7 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
     path: '/v1/stock/{sku}/movements',
     summary: 'What moved the stock of a SKU at a location, the oldest first',
     roles: ['catalogue', 'support'],
-    params: z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) }),
+    params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     query: z.strictObject({ location: locationSchema.default(DEFAULT_LOCATION), ...pageQuery }),
     answers: { 200: pageAnswer(entryAnswer) },
     async handle(request) {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { askedId, locationSchema, skuSchema } from '../../domain/kernel/id.js';
+import { askedId, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import { stockPolicySchema } from '../../domain/stock/events.js';
 import type { StockQueries } from '../../projections/models/stock.js';
 import type { Visibility } from '../../projections/visibility.js';
@@ -36,7 +36,7 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
     path: '/v1/stock/{sku}',
     summary: 'Stock of a SKU at each location',
     roles: ['catalogue', 'support'],
-    params: z.strictObject({ sku: z.string().meta({ example: 'MUG-BLUE' }) }),
+    params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     answers: { 200: stockAnswer },
     async handle(request) {
       const sku = askedId(skuSchema, request.params.sku);

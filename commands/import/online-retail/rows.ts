@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CsvError, type Parser, parse } from 'csv-parse';
+import { asShortText } from '../../../domain/kernel/text.js';
 import { ImportError } from './import-error.js';
 
 /** The columns as they stand in the file. */
@@ -28,9 +29,6 @@ const COLUMNS = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,
 
 /** Spreadsheets write a column of numbers with gaps as `17850.0`. */
 const DECIMALS_OF_A_NUMBER = /\.0+$/;
-
-/** Control characters and halves of characters; no database keeps them. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/gu;
 
 /** Longest title of a product or line and longest reason of an adjustment, in characters. */
 const MAX_DESCRIPTION_LENGTH = 200;
@@ -83,7 +81,7 @@ function rowOf(number: number, record: string[]): Row {
 }
 
 function words(text: string, maxLength: number): string {
-  return text.slice(0, maxLength).replace(UNPRINTABLE, ' ').trim();
+  return asShortText(text, maxLength) ?? '';
 }
 
 async function isGzip(file: string): Promise<boolean> {

@@ -1,0 +1,157 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { asShortText, longText, recordOf, searchText, shortText, textRules } from './text.js';
+
+const MAX = 20;
+const short = shortText(MAX);
+const long = longText(MAX);
+const ENGLAND = '\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}';
+
+/** Much of what is seen, and of what is not. */
+const character = fc.oneof(
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+  fc.constantFrom(
+    ...' \t\n\r\u001b\u00a0\u00ad\u0301\u200b\u200c\u200d\u202e\u2066\u2028\u2800\u3164\ufeff\ufffe',
+    ENGLAND,
+    'é',
+    '👩‍🚀',
+  ),
+);
+const text = fc.array(character, { maxLength: MAX + 5 }).map((parts) => parts.join(''));
+
+describe('A short text', () => {
+  it('is what people write in any script', () => {
+    for (const written of [
+      'Ada',
+      'Zoë',
+      'Ωmega',
+      '李',
+      'می‌خواهم',
+      'क्‍ष',
+      'שלום',
+      'ﷺ',
+      '👨‍👩‍👧',
+      '❤️',
+      ENGLAND,
+      '7½"',
+      'a\u0301\u0323',
+      '\u0600١',
+    ])
+      expect(short.safeParse(written).success, written).to.equal(true);
+  });
+
+  it('comes out trimmed and composed', () => {
+    expect(short.parse('  Ada \u00a0')).to.equal('Ada');
+    expect(short.parse('e\u0301')).to.equal('é');
+    expect(short.parse('\u200dAda')).to.equal('Ada');
+  });
+
+  it('has no line breaks, control characters, turns of direction or invisible characters, and says which it has', () => {
+    for (const [written, named] of [
+      ['a\nb', 'U+000A'],
+      ['a\rb', 'U+000D'],
+      ['a\tb', 'U+0009'],
+      ['\u001b[31mred', 'U+001B'],
+      ['a\u0085b', 'U+0085'],
+      ['evil\u202etxt', 'U+202E'],
+      ['a\u2066b', 'U+2066'],
+      ['a\u200fb', 'U+200F'],
+      ['Ada\u200b', 'U+200B'],
+      ['soft\u00adhyphen', 'U+00AD'],
+      ['\ufeffAda', 'U+FEFF'],
+      ['a\u2028b', 'U+2028'],
+      ['a\u{e0041}b', 'U+E0041'],
+      ['a\ufffe', 'U+FFFE'],
+    ])
+      expect(short.safeParse(written).error?.issues[0]?.message, named).to.include(named);
+  });
+
+  it('has something to see', () => {
+    for (const blank of [
+      ' ',
+      '\u00a0',
+      '\u3000',
+      '\u200c',
+      '\u200d\u200d',
+      '\u2800',
+      '\u3164',
+      '\u0301',
+      '\ufe0f',
+      '\u{e0101}',
+    ])
+      expect(short.safeParse(blank).error?.issues[0]?.message, blank).to.include('visible');
+    expect(short.safeParse('').error?.issues[0]?.message).to.equal('must have at least 1 character');
+  });
+
+  it('has at most so many characters, however many bytes each has', () => {
+    expect(short.safeParse('😀'.repeat(MAX)).success).to.equal(true);
+    expect(short.safeParse('x'.repeat(MAX + 1)).error?.issues[0]?.message).to.equal('must have at most 20 characters');
+    expect(short.safeParse(`x${' '.repeat(MAX)}`).success).to.equal(false);
+  });
+
+  it('once it is taken is taken as it is, and fits its documented pattern', () => {
+    const { pattern } = textRules.get(short)!;
+    fc.assert(
+      fc.property(text, (written) => {
+        const fits = new RegExp(pattern, 'u').test(written) && [...written].length <= MAX;
+        const taken = short.safeParse(written);
+        expect(taken.success).to.equal(fits && [...written.normalize('NFC').trim()].length <= MAX);
+        if (!taken.success) return;
+        expect(taken.data).to.equal(taken.data.normalize('NFC').trim());
+        expect(short.parse(taken.data)).to.equal(taken.data);
+        expect(long.safeParse(written).success).to.equal(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is made of any text of elsewhere', () => {
+    expect(asShortText('a\nb', MAX)).to.equal('a b');
+    expect(asShortText(`${ENGLAND}\u{e0041} \ud800`, MAX)).to.equal(ENGLAND);
+    expect(asShortText('\u200b\n', MAX)).to.equal(undefined);
+    fc.assert(
+      fc.property(text, (written) => {
+        const made = asShortText(written, MAX);
+        if (made !== undefined) expect(short.parse(made)).to.equal(made);
+        else expect(short.safeParse(written).success).to.equal(false);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('takes no more time for what is refused at its end', () => {
+    const longest = shortText(50_000);
+    const started = performance.now();
+    for (const piece of ['a', ' ', '\u{1f3f4}', ENGLAND]) longest.safeParse(`${piece.repeat(5_000)}\n`);
+    expect(performance.now() - started).to.be.lessThan(1_000);
+  });
+});
+
+describe('A long text', () => {
+  it('may have lines and tabs', () => {
+    expect(long.parse('a\tb\r\nc\rd\n')).to.equal('a\tb\nc\nd');
+  });
+
+  it('has no other control characters, and something to see', () => {
+    for (const refused of ['', '\n\t', 'a\u0007', 'a\u202eb', 'a\u2028b'])
+      expect(long.safeParse(refused).success).to.equal(false);
+  });
+});
+
+describe('A text to search for', () => {
+  it('may be blank', () => {
+    expect(searchText(MAX).parse(' mug ')).to.equal('mug');
+    expect(searchText(MAX).parse('')).to.equal('');
+    expect(searchText(MAX).safeParse('a\u0000').success).to.equal(false);
+  });
+});
+
+describe('A record', () => {
+  it('has a limit, which is documented', () => {
+    const record = recordOf(short, short, 2);
+    expect(record.safeParse({ a: 'x', b: 'y' }).success).to.equal(true);
+    expect(record.safeParse({ a: 'x', b: 'y', c: 'z' }).success).to.equal(false);
+    expect(z.toJSONSchema(record)).to.include({ maxProperties: 2 });
+  });
+});

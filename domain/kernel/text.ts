@@ -1,0 +1,150 @@
+// The rules for text that people write: one for short text, such as a name or a reason, and one for long text of several lines.
+// Both refuse what cannot be seen: control characters, marks that turn the direction of text, and text of blanks alone.
+import { z } from 'zod';
+
+/** Schemas that follow one of the rules, with the rule as a regular expression for documents. */
+export const textRules = z.registry<{ pattern: string }>();
+
+type Range = readonly [from: number, to?: number];
+
+const TAB_AND_LINES: readonly Range[] = [[0x09, 0x0a], [0x0d]];
+const CONTROLS: readonly Range[] = [
+  [0x00, 0x08],
+  [0x0b, 0x0c],
+  [0x0e, 0x1f],
+  [0x7f, 0x9f],
+  [0x2028, 0x2029],
+];
+/**
+ * Format characters (Unicode's Cf) but those that are seen or that scripts need: the joiners U+200C and U+200D, the number
+ * signs of Arabic and Syriac, the controls of hieroglyphs. With what no text holds: tags outside of flags, non-characters.
+ */
+const FORMATS: readonly Range[] = [
+  ...([[0xad], [0x61c], [0x180e], [0x200b], [0x200e, 0x200f], [0x202a, 0x202e], [0x2060, 0x206f]] as const),
+  ...([[0xfdd0, 0xfdef], [0xfeff], [0xfff0, 0xfffb], [0xfffe, 0xffff]] as const),
+  ...([
+    [0x1bca0, 0x1bca3],
+    [0x1d173, 0x1d17a],
+    [0xe0000, 0xe00ff],
+    [0xe01f0, 0xe0fff],
+  ] as const),
+  ...Array.from({ length: 16 }, (_, plane): Range => [(plane + 1) * 0x10000 + 0xfffe, (plane + 1) * 0x10000 + 0xffff]),
+];
+/** What may stand in text and is not seen by itself: blanks, joiners, fillers, selectors, marks that go over another character. */
+const BLANKS: readonly Range[] = [
+  ...([[0x20], [0xa0], [0x1680], [0x2000, 0x200a], [0x200c, 0x200d], [0x202f], [0x205f], [0x3000]] as const),
+  ...([[0x115f, 0x1160], [0x17b4, 0x17b5], [0x180b, 0x180d], [0x180f], [0x2800], [0x3164], [0xffa0]] as const),
+  ...([
+    [0x300, 0x36f],
+    [0x1ab0, 0x1aff],
+    [0x1dc0, 0x1dff],
+    [0x20d0, 0x20ff],
+    [0xfe00, 0xfe0f],
+    [0xfe20, 0xfe2f],
+  ] as const),
+  ...([[0x13430, 0x1343f], [0x1d159], [0xe0100, 0xe01ef]] as const),
+];
+/** Flags such as England's are a black flag, tags that spell a region, and a tag that ends them. */
+const FLAG = `\u{1f3f4}[${characters([
+  [0xe0030, 0xe0039],
+  [0xe0061, 0xe007a],
+])}]+\u{e007f}`;
+
+const SHORT = ruleOf([...CONTROLS, ...FORMATS, ...TAB_AND_LINES], BLANKS);
+const LONG = ruleOf([...CONTROLS, ...FORMATS], [...BLANKS, ...TAB_AND_LINES]);
+
+const SEARCHED: Rule = {
+  ...SHORT,
+  minLength: 0,
+  whole: new RegExp(`^(?:${FLAG}|[^${characters([...CONTROLS, ...FORMATS, ...TAB_AND_LINES])}])*$`, 'u'),
+};
+
+/** One line: a name, a title, a reason. At most `max` characters (code points); comes out trimmed and in NFC. */
+export function shortText(max: number) {
+  return textOf(max, SHORT, 'a line break, a control character or an invisible character', oneForm);
+}
+
+/** Several lines: a description, a note. Lines end with a line feed. */
+export function longText(max: number) {
+  return textOf(max, LONG, 'a control character or an invisible character', (text) =>
+    oneForm(text.replaceAll(/\r\n?/g, '\n')),
+  );
+}
+
+/** One line as somebody types it into a search box: blank, too. */
+export function searchText(max: number) {
+  return textOf(max, SEARCHED, 'a line break, a control character or an invisible character', oneForm);
+}
+
+/** Text of elsewhere made to fit `shortText(max)`: what it does not allow becomes a blank, what is too long is cut. Undefined if nothing is left. */
+export function asShortText(text: string, max: number): string | undefined {
+  const seen = oneForm(text.replaceAll(SHORT.flagOrUnfit, (found, unfit) => (unfit ? ' ' : found)));
+  const cut = [...seen].slice(0, max).join('').trim();
+  return SHORT.whole.test(cut) ? cut : undefined;
+}
+
+/** A record of at most `max` entries. */
+export function recordOf<K extends z.core.$ZodRecordKey, V extends z.ZodType>(key: K, value: V, max: number) {
+  return z
+    .record(key, value)
+    .refine((record) => Object.keys(record).length <= max, `must have at most ${max} fields`)
+    .meta({ maxProperties: max });
+}
+
+interface Rule {
+  minLength: 0 | 1;
+  whole: RegExp;
+  /** A flag, or (the group) a character that may not stand there. */
+  flagOrUnfit: RegExp;
+}
+
+/** Blanks, the first character that is seen, and then anything that may stand there: no text is gone through twice. */
+function ruleOf(refused: readonly Range[], blanks: readonly Range[]): Rule {
+  const none = characters(refused);
+  const fit = `[^${none}]`;
+  const seen = `[^${none}${characters(blanks)}]`;
+  return {
+    minLength: 1,
+    whole: new RegExp(`^[${characters(blanks)}]*(?:${FLAG}|${seen})(?:${FLAG}|${fit})*$`, 'u'),
+    flagOrUnfit: new RegExp(`${FLAG}|([${none}]|\\p{Surrogate})`, 'gu'),
+  };
+}
+
+function textOf(max: number, { minLength, whole, flagOrUnfit }: Rule, refused: string, form: (text: string) => string) {
+  const schema = z
+    .string()
+    .superRefine((text, { addIssue }) => {
+      const lengths = [text, form(text)].map((one) => [...one].length);
+      if (text.length < minLength) addIssue('must have at least 1 character');
+      else if (Math.max(...lengths) > max) addIssue(`must have at most ${max} characters`);
+      else if (!whole.test(text)) addIssue(complaintAbout(firstUnfit(text, flagOrUnfit), refused));
+    })
+    .overwrite(form)
+    .meta({ ...(minLength > 0 && { minLength }), maxLength: max });
+  textRules.add(schema, { pattern: whole.source });
+  return schema;
+}
+
+function firstUnfit(text: string, flagOrUnfit: RegExp): string | undefined {
+  for (const [, unfit] of text.matchAll(flagOrUnfit)) if (unfit) return unfit;
+  return undefined;
+}
+
+function complaintAbout(found: string | undefined, refused: string): string {
+  if (found === undefined) return 'must have at least one visible character';
+  const code = found.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return `holds U+${code}, which is ${refused}`;
+}
+
+/** Composed, without blanks around it; a joiner in front joins nothing. */
+function oneForm(text: string): string {
+  return text
+    .normalize('NFC')
+    .trim()
+    .replace(/^[\s\u200c\u200d]+/, '');
+}
+
+/** The inside of a character class. */
+function characters(ranges: readonly Range[]): string {
+  return ranges.map(([from, to = from]) => `${String.fromCodePoint(from)}-${String.fromCodePoint(to)}`).join('');
+}
