@@ -1,6 +1,7 @@
 // Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
 import { z } from 'zod';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { enforced } from '../../domain/kernel/enforced.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
 import {
@@ -150,7 +151,8 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
           .int()
           .min(-MAX_QUANTITY)
           .max(MAX_QUANTITY)
-          .refine((units) => units !== 0, 'must not be 0'),
+          .refine((units) => units !== 0, 'must not be 0')
+          .register(enforced, { not: { const: 0 } }),
         reason: stockReasonSchema.default('unspecified'),
       }),
       (movement, { quantity, reason }) => ({ type: 'AdjustStock', ...movement, delta: quantity, reason }),

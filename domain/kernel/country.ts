@@ -1,5 +1,6 @@
 // The countries of the world, by their ISO 3166-1 alpha-2 codes.
 import { z } from 'zod';
+import { enforced } from './enforced.js';
 
 /** A code that is withdrawn one day stays here, for the log has it. */
 const CODES = `
@@ -18,4 +19,5 @@ const COMPLAINT = 'must be an ISO 3166-1 alpha-2 code such as GB';
 export const countrySchema = z
   .string()
   .regex(/^[A-Z]{2}$/, { error: COMPLAINT, abort: true })
-  .refine((code) => COUNTRIES.has(code), COMPLAINT);
+  .refine((code) => COUNTRIES.has(code), COMPLAINT)
+  .register(enforced, { enum: [...COUNTRIES] });

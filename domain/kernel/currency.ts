@@ -19,6 +19,8 @@ const EXPONENTS: ReadonlyMap<string, number> = new Map(
   ),
 );
 
+export const CURRENCIES: readonly string[] = [...EXPONENTS.keys()];
+
 export function isCurrency(code: string): boolean {
   return EXPONENTS.has(code);
 }

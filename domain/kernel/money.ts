@@ -1,6 +1,7 @@
 // Money is integer minor units of an ISO 4217 currency. No floats; parts always add up to the whole.
 import { z } from 'zod';
-import { isCurrency } from './currency.js';
+import { CURRENCIES, isCurrency } from './currency.js';
+import { enforced } from './enforced.js';
 
 /** Highest price of one unit, in minor units. With the limits on quantities and lines every cart total stays a safe integer. */
 export const MAX_PRICE = 1_000_000_000;
@@ -10,7 +11,8 @@ const NO_CURRENCY = 'must be an ISO 4217 code such as GBP';
 export const currencySchema = z
   .string()
   .regex(/^[A-Z]{3}$/, { error: NO_CURRENCY, abort: true })
-  .refine(isCurrency, NO_CURRENCY);
+  .refine(isCurrency, NO_CURRENCY)
+  .register(enforced, { enum: CURRENCIES });
 
 /** An amount in minor units that cannot be negative: a total, a charge, a payment. */
 export const amountSchema = z.int().min(0);

@@ -1,6 +1,7 @@
 // The rules for text that people write: one for short text, such as a name or a reason, and one for long text of several lines.
 // Both refuse what cannot be seen: control characters, marks that turn the direction of text, and text of blanks alone.
 import { z } from 'zod';
+import { enforced } from './enforced.js';
 
 /** Schemas that follow one of the rules, with the rule as a regular expression for documents. */
 export const textRules = z.registry<{ pattern: string }>();
@@ -122,6 +123,7 @@ function textOf(max: number, { minLength, whole, flagOrUnfit }: Rule, refused: s
     .overwrite(form)
     .meta({ ...(minLength > 0 && { minLength }), maxLength: max });
   textRules.add(schema, { pattern: whole.source });
+  enforced.add(schema, { pattern: whole.source });
   return schema;
 }
 

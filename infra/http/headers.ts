@@ -3,6 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { DEFAULT_WAIT_MS, MAX_VERSION, MAX_WAIT_MS } from './limits.js';
 import { invalidRequest } from './problems.js';
 
+/** What each header has to look like, as the OpenAPI document says it and as it is enforced. */
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+export const IF_MATCH = /^(?:\*|"v\d{1,10}")$/;
+
 /** A caller's own request id is kept if it is fit for logs and for events; `make` gives one otherwise. */
 export function requestIdOf(headers: IncomingHttpHeaders, make: () => string): string {
   const sent = headers['x-request-id'];
@@ -17,7 +21,7 @@ export function bearerTokenOf({ authorization }: IncomingHttpHeaders): string | 
 export function idempotencyKeyOf(headers: IncomingHttpHeaders, required: boolean): string | undefined {
   const key = headers['idempotency-key'];
   if (key === undefined && !required) return undefined;
-  if (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
+  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
   const detail = key === undefined ? 'is required here: ' : '';
   throw invalidRequest([{ pointer: 'Idempotency-Key', detail: `${detail}1 to 255 printable ASCII characters` }]);
 }
@@ -25,7 +29,7 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders, required: boolean
 /** `If-Match: "v12"` → 12: the command is refused unless the stream is at that version. `*` asks for nothing more than the thing itself. */
 export function expectedVersionOf({ 'if-match': tag }: IncomingHttpHeaders): number | undefined {
   if (tag === undefined || tag === '*') return undefined;
-  const version = Number(/^"v(\d{1,10})"$/.exec(tag)?.[1] ?? Number.NaN);
+  const version = IF_MATCH.test(tag) ? Number(tag.slice(2, -1)) : Number.NaN;
   if (version <= MAX_VERSION) return version;
   throw invalidRequest([{ pointer: 'If-Match', detail: 'one ETag as it was answered, such as "v12"' }]);
 }

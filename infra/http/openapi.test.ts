@@ -1,7 +1,10 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import { countrySchema } from '../../domain/kernel/country.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { currencySchema } from '../../domain/kernel/money.js';
+import { shortText } from '../../domain/kernel/text.js';
 import { openApiDocument } from './openapi.js';
 
 const price = z.strictObject({ amount: z.int(), currency: z.string() }).meta({ id: 'Price' });
@@ -31,8 +34,18 @@ const news: Endpoint = endpoint({
   handle: async () => ({ status: 200 }),
 });
 
+const rate: Endpoint = endpoint({
+  method: 'put',
+  path: '/v1/rates',
+  summary: 'Set a rate',
+  roles: ['catalogue'],
+  body: z.strictObject({ country: countrySchema, currency: currencySchema, title: shortText(10) }),
+  answers: { 204: z.void() },
+  handle: async () => ({ status: 204 }),
+});
+
 describe('the OpenAPI document', () => {
-  const document = openApiDocument([...sessionEndpoints({} as never), priced, news]);
+  const document = openApiDocument([...sessionEndpoints({} as never), priced, news, rate]);
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => {
       const operation = item[method];
@@ -90,6 +103,38 @@ describe('the OpenAPI document', () => {
     expect(put?.['422']?.description).to.include('`rule_violated`').and.to.include('`idempotency_key_reused`');
     expect(document.paths?.['/v1/sessions/refresh']?.post?.responses).to.have.property('401');
     expect(document.paths?.['/v1/sessions']?.post?.responses).not.to.have.property('401');
+  });
+
+  it('lists each status by itself, with an example of each of its codes', () => {
+    for (const { operation, path } of operations) {
+      for (const [status, { content = {} }] of Object.entries(operation.responses ?? {})) {
+        expect(status, path).to.match(/^\d{3}$/);
+        const { examples } = content['application/problem+json'] ?? {};
+        if (status < '400') continue;
+        expect(examples, `${path} ${status}`).not.to.equal(undefined);
+        for (const [code, example] of Object.entries(examples!))
+          expect((example as { value: unknown }).value).to.include({ code, status: Number(status), instance: path });
+      }
+    }
+  });
+
+  it('has the patterns by which headers are taken', () => {
+    const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put;
+    const patternOf = (header: string) => {
+      const found = put?.parameters?.find((one) => 'name' in one && one.name === header);
+      return new RegExp((found as { schema: { pattern: string } }).schema.pattern);
+    };
+    expect('"v12"').to.match(patternOf('If-Match'));
+    expect('"x"').not.to.match(patternOf('If-Match'));
+    expect('a key').to.match(patternOf('Idempotency-Key'));
+    expect('').not.to.match(patternOf('Idempotency-Key'));
+    expect('Zm9v').to.match(patternOf('Consistency-Token'));
+    expect('a b').not.to.match(patternOf('Consistency-Token'));
+  });
+
+  it('names the countries and currencies that there are, and the rule for text', () => {
+    const text = JSON.stringify(document.paths?.['/v1/rates']?.put);
+    expect(text).to.include('"AD","AE"').and.to.include('"BIF","CLP"').and.to.include('"pattern":"^[');
   });
 
   it('tells more of an endpoint than its summary where there is more, and who may call', () => {

@@ -9,10 +9,12 @@ import {
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { enforced } from '../../domain/kernel/enforced.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { SEALED_TEXT } from '../../domain/kernel/seal.js';
+import { IDEMPOTENCY_KEY, IF_MATCH } from './headers.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
-import { type HttpProblemCode, PROBLEMS } from './problems.js';
+import { HttpProblem, type HttpProblemCode, PROBLEMS, problemDocument } from './problems.js';
 import { schemasOf } from './validation.js';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
@@ -72,7 +74,7 @@ const retryAfter: ZodOpenApiHeadersObject = {
 };
 
 /** Problems that pass if one waits. */
-const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'unavailable']);
+const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'rate_limited', 'unavailable']);
 
 const HEADERS = {
   'X-Request-Id': z.string().optional().meta({ description: 'Kept, and written into the log of events.' }),
@@ -86,16 +88,16 @@ const HEADERS = {
 const WAIT = {
   Prefer: z.string().optional().meta({ description: '`wait=N`: seconds to wait for what the token names.' }),
 };
-const IF_MATCH = {
+const IF_MATCH_HEADER = {
   'If-Match': z
     .string()
+    .regex(IF_MATCH)
     .optional()
     .meta({ description: 'The ETag that the command goes out from; 412 if it is not the present one.' }),
 };
 const KEY = z
   .string()
-  .min(1)
-  .max(255)
+  .regex(IDEMPOTENCY_KEY)
   .meta({ description: 'A repeat with the same key and body gets the same answer.' });
 
 export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument {
@@ -103,17 +105,33 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
   for (const endpoint of endpoints) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
   }
-  return createDocument({
-    openapi: '3.1.0',
-    info: {
-      title: 'Commerce',
-      version: '1',
-      description: 'Commands append events; queries read what follows from them.',
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: {
+        title: 'Commerce',
+        version: '1',
+        description: 'Commands append events; queries read what follows from them.',
+      },
+      servers: [{ url: '/' }],
+      paths,
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
-    servers: [{ url: '/' }],
-    paths,
-    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-  });
+    { override: sayRules },
+  );
+}
+
+/** What a schema enforces by functions, which JSON Schema cannot know, in words that it knows. */
+function sayRules({
+  zodSchema,
+  jsonSchema,
+  io,
+}: {
+  zodSchema: unknown;
+  jsonSchema: object;
+  io: 'input' | 'output';
+}): void {
+  if (io === 'input') Object.assign(jsonSchema, enforced.get(zodSchema as z.ZodType));
 }
 
 function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
@@ -151,7 +169,7 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const key = idempotency === 'required' ? { 'Idempotency-Key': KEY } : { 'Idempotency-Key': KEY.optional() };
   const header = z.object({
     ...HEADERS,
-    ...(method === 'get' ? WAIT : IF_MATCH),
+    ...(method === 'get' ? WAIT : IF_MATCH_HEADER),
     ...(isKeyed(endpoint) && key),
     ...(signedBy && { [signedBy]: z.string().meta({ description: 'Signs the body as it is sent.' }) }),
   });
@@ -177,26 +195,27 @@ function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersOb
   };
 }
 
-/** By status: what any endpoint of its kind may answer, and what it names itself. Anything else comes under `4XX`. */
+/** By status: what any endpoint of its kind may answer, and what it names itself. */
 function problemsOf(endpoint: Endpoint, headers: ZodOpenApiHeadersObject): Record<string, ZodOpenApiResponseObject> {
   const byStatus = new Map<number, HttpProblemCode[]>();
   for (const code of codesOf(endpoint)) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const problems = [...byStatus].map(([status, codes]) => {
-    const description = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; ');
-    const isPassing = codes.some((code) => PASSING.has(code));
-    return [status, problem(description, { ...headers, ...(isPassing && retryAfter) })];
-  });
-  return { ...Object.fromEntries(problems), '4XX': problem('Refused; `code` says why', headers) };
+  return Object.fromEntries([...byStatus].map(([status, codes]) => [status, problemOf(codes, endpoint, headers)]));
 }
 
 function codesOf(endpoint: Endpoint): Set<HttpProblemCode> {
   const { roles, method, signedBy, problems = [] } = endpoint;
   const isCommand = method !== 'get';
   const isAnonymous = roles.length === 1 && roles[0] === 'public';
-  const codes: HttpProblemCode[] = ['invalid_request', 'not_found', 'unavailable'];
+  const codes: HttpProblemCode[] = [
+    'invalid_request',
+    'not_found',
+    'request_timeout',
+    'headers_too_large',
+    'unavailable',
+  ];
   if (!isAnonymous) codes.push('unauthenticated');
   if (!roles.includes('public')) codes.push('forbidden');
   if (isCommand) codes.push('conflict', 'version_mismatch', 'too_large');
@@ -205,8 +224,45 @@ function codesOf(endpoint: Endpoint): Set<HttpProblemCode> {
   return new Set([...codes, ...problems]);
 }
 
-function problem(description: string, headers: ZodOpenApiHeadersObject): ZodOpenApiResponseObject {
-  return { description, headers, content: { 'application/problem+json': { schema: problemSchema } } };
+function problemOf(
+  codes: readonly HttpProblemCode[],
+  endpoint: Endpoint,
+  headers: ZodOpenApiHeadersObject,
+): ZodOpenApiResponseObject {
+  const isPassing = codes.some((code) => PASSING.has(code));
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join('; '),
+    headers: { ...headers, ...(isPassing && retryAfter) },
+    content: {
+      'application/problem+json': {
+        schema: problemSchema,
+        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, endpoint) }])),
+      },
+    },
+  };
+}
+
+/** What a problem holds beside its code. */
+const EXAMPLES: Partial<Record<HttpProblemCode, { detail: string; extra?: Record<string, unknown> }>> = {
+  invalid_request: {
+    detail: 'Idempotency-Key: 1 to 255 printable ASCII characters',
+    extra: { errors: [{ pointer: 'Idempotency-Key', detail: '1 to 255 printable ASCII characters' }] },
+  },
+  payment_declined: { detail: 'The payment was declined.', extra: { declineCode: 'insufficient_funds' } },
+  out_of_stock: { detail: 'Not enough of MUG-BLUE.', extra: { available: { 'MUG-BLUE': 3 } } },
+  price_changed: {
+    detail: 'The price of MUG-BLUE has changed; ask with acceptPrices to take it.',
+    extra: {
+      changes: [{ sku: 'MUG-BLUE', was: { amount: 1000, currency: 'GBP' }, now: { amount: 700, currency: 'GBP' } }],
+      total: { now: { amount: 700, currency: 'GBP' } },
+    },
+  },
+  version_mismatch: { detail: 'It is at version 13, not 12.', extra: { version: 13 } },
+};
+
+function exampleOf(code: HttpProblemCode, { path }: Endpoint): Record<string, unknown> {
+  const { detail = `${PROBLEMS[code].title}.`, extra } = EXAMPLES[code] ?? {};
+  return problemDocument(new HttpProblem(code, detail, {}, extra), path);
 }
 
 function isKeyed({ idempotency }: Endpoint): boolean {
