@@ -5,6 +5,7 @@ import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { contextOf } from './context.js';
 import { entityTag } from './headers.js';
+import { closingUnread } from './lingering.js';
 import { type HttpProblem, PROBLEMS, problemDocument } from './problems.js';
 
 export interface Answer {
@@ -47,6 +48,7 @@ export function finish(res: Response, answer: Answer): void {
     'X-Request-Id': requestId,
     'Consistency-Token': tokens.encode(answer.seen.length === 0 ? seen : mergeSeen(answer.seen, seen)),
     ...answer.headers,
+    ...closingUnread(res.req),
   };
   if (answer.body !== undefined) headers['Content-Length'] = Buffer.byteLength(answer.body);
   res.writeHead(answer.status, headers).end(answer.body);

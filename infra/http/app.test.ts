@@ -673,6 +673,59 @@ describe('the HTTP surface', () => {
       }
     });
 
+    it('as a body of which no more is read than may be, whether its length is told or not, coded or not', async () => {
+      const head =
+        'POST /v1/baskets HTTP/1.1\r\nhost: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json';
+      const piece = Buffer.alloc(64 * 1024, '['.charCodeAt(0));
+      const chunk = Buffer.concat([Buffer.from('10000\r\n'), piece, Buffer.from('\r\n')]);
+      /** The empty member of a gzip file, again and again: it decodes to nothing. */
+      const nothing = Buffer.alloc(64 * 1024, gzipSync(''));
+      const coded = Buffer.concat([Buffer.from('10000\r\n'), nothing, Buffer.from('\r\n')]);
+      for (const [headers, sent, status] of [
+        ['content-length: 400000000', piece, 413],
+        ['content-length: 400000000\r\ncontent-encoding: gzip', piece, 413],
+        ['transfer-encoding: chunked', chunk, 413],
+        ['transfer-encoding: chunked\r\ncontent-encoding: gzip', coded, 413],
+        ['content-length: 400000000\r\ncontent-type: text/plain', piece, 413],
+      ] as const) {
+        const { answer, taken } = await flood(server.port, `${head}\r\n${headers}\r\n\r\n`, sent);
+        expect(answer, headers)
+          .to.match(new RegExp(`^HTTP/1.1 ${status} `))
+          .and.match(/\r\nconnection: close\r\n/i);
+        // What the operating system holds in between counts, too.
+        expect(taken, headers).to.be.below(16 * 1024 * 1024);
+      }
+    });
+
+    it('as a body that no answer waits for', async () => {
+      for (const [method, path, status] of [
+        ['POST', '/v1/none', 404],
+        ['GET', '/v1/things/1', 200],
+        ['POST', '/healthz', 405],
+        ['POST', 'elsewhere', 400],
+        ['POST', '/v1/baskets', 401],
+      ] as const) {
+        const head = `${method} ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 400000000\r\n\r\n`;
+        const { answer, taken } = await flood(server.port, head, Buffer.alloc(64 * 1024));
+        expect(answer, path).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+        expect(taken, path).to.be.below(16 * 1024 * 1024);
+      }
+    });
+
+    it('as a body that waits to be asked for, which it is only if it is wanted', async () => {
+      const ask = (headers: string, body = '') => {
+        const head = `POST /v1/baskets HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}`;
+        return rawAsk(server.port, `${head}\r\n\r\n${body}`);
+      };
+      const alice = 'authorization: Bearer alice\r\nexpect: 100-continue';
+      expect(await ask(`${alice}\r\ncontent-length: 400000`)).to.match(/^HTTP\/1.1 413 /);
+      expect(await ask('expect: 100-continue\r\ncontent-length: 12')).to.match(/^HTTP\/1.1 401 /);
+      const wanted = await ask(`${alice}\r\ncontent-length: 12`, '{"lines":[]}');
+      expect(wanted).to.match(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+      const odd = 'authorization: Bearer alice\r\nexpect: tea\r\ncontent-length: 12';
+      expect(await ask(odd, '{"lines":[]}')).to.contain('HTTP/1.1 201 ');
+    });
+
     it('whose sender has hung up before it was read: no fault of ours', async () => {
       const json = '{"lines":[]}';
       const head = `host: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json\r\ncontent-length: ${json.length}`;
@@ -704,6 +757,20 @@ function rawAsk(port: number, sent: string): Promise<string> {
       if (/\r\n\r\n.*\}$/s.test(answer)) socket.end();
     });
     socket.on('error', reject).on('close', () => resolve(answer));
+  });
+}
+
+/** Sends `piece` again and again until the connection ends. */
+function flood(port: number, head: string, piece: Buffer): Promise<{ answer: string; taken: number }> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(head));
+    const send = () => {
+      while (socket.writable && socket.write(piece));
+    };
+    socket.on('connect', send).on('drain', send);
+    socket.on('data', (data) => (answer += data)).on('error', () => {});
+    socket.on('close', () => resolve({ answer, taken: socket.bytesWritten - socket.writableLength }));
   });
 }
 

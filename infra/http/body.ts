@@ -1,9 +1,10 @@
 // Reads a request's body, bounded: as JSON in UTF-8, or as it came if somebody has signed it.
-import { type Request, type Response, raw } from 'express';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import type { Request, Response } from 'express';
 import { MAX_BODY_BYTES } from './limits.js';
 import { HttpProblem, invalidRequest } from './problems.js';
 
-const readBytes = raw({ type: () => true, limit: MAX_BODY_BYTES });
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Undefined where the request has no body. */
@@ -22,17 +23,58 @@ export async function readSigned(req: Request, res: Response, header: string) {
   return { body: hasBody(req) ? await bytesOf(req, res) : new Uint8Array(), signature };
 }
 
+/** Bounded as they arrive and as they are once decoded. */
 async function bytesOf(req: Request, res: Response): Promise<Buffer> {
-  await new Promise<void>((resolve, reject) => {
-    readBytes(req, res, (error) => (error ? reject(isZlibError(error) ? badlyEncoded(req) : error) : resolve()));
-  });
-  // Whoever has hung up meanwhile is not read any more, and gets no answer either.
-  if (req.body === undefined) throw invalidRequest([{ pointer: '', detail: 'the body did not arrive' }]);
-  return req.body;
+  const decode = decoderOf(req);
+  if (Number(req.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (req.headers.expect !== undefined) res.writeContinue();
+  const bytes = await arrivingBytes(req);
+  if (!decode) return bytes;
+  try {
+    return await decode(bytes, { maxOutputLength: MAX_BODY_BYTES });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw badlyEncoded(req);
+  }
 }
 
-function isZlibError(error: NodeJS.ErrnoException): boolean {
-  return error.code?.startsWith('Z_') === true;
+const DECODERS = new Map([
+  ['gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
+]);
+
+function decoderOf({ headers }: Request) {
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  const decode = DECODERS.get(encoding);
+  if (decode || encoding === 'identity') return decode;
+  const known = [...DECODERS.keys(), 'identity'].join(', ');
+  throw new HttpProblem('unsupported_media_type', `Content-Encoding may be ${known}.`);
+}
+
+/** What comes behind the limit is not read. */
+function arrivingBytes(req: Request): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const take = (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= MAX_BODY_BYTES) return;
+      req.off('data', take).pause();
+      reject(tooLarge());
+    };
+    req.on('data', take);
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    // Whoever has hung up meanwhile is not read any more, and gets no answer either.
+    const lost = () => reject(invalidRequest([{ pointer: '', detail: 'the body did not arrive' }]));
+    req.once('error', lost).once('close', lost);
+    if (req.destroyed) lost();
+  });
+}
+
+function tooLarge(): HttpProblem {
+  return new HttpProblem('too_large', `A body may have ${MAX_BODY_BYTES} bytes.`);
 }
 
 function badlyEncoded({ headers }: Request): HttpProblem {

@@ -37,6 +37,20 @@ export const RUNNING_RETRY_AFTER_S = 1;
 export const REQUEST_TIMEOUT_MS = 30_000;
 export const HEADERS_TIMEOUT_MS = 10_000;
 
+/** Whether these times are over is looked at this often. */
+export const CHECK_CONNECTIONS_EVERY_MS = 1_000;
+
+/** A client has this long to take an answer, and a second more for each so many bytes that it has not taken yet. */
+export const ANSWER_TIMEOUT_MS = 20_000;
+export const ANSWER_BYTES_PER_S = 16 * 1024;
+
+/** How long a connection whose request was not read to its end stays open, so that its client sees the answer. */
+export const LINGER_MS = 1_000;
+
+/** Open connections of the server, and of one address (of IPv6: one /64). */
+export const MAX_CONNECTIONS = 10_000;
+export const MAX_CONNECTIONS_PER_ADDRESS = 1_000;
+
 /** How long an idle connection is kept; longer than the 60 s of usual load balancers, so that they close first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 

@@ -7,7 +7,7 @@ import {
   type ProblemCode,
   Unavailable,
 } from '../../domain/kernel/errors.js';
-import { MAX_BODY_BYTES, MAX_DETAIL_CHARS, MAX_POINTER_CHARS, MAX_SUMMARY_CHARS, MAX_WAIT_MS } from './limits.js';
+import { MAX_DETAIL_CHARS, MAX_POINTER_CHARS, MAX_SUMMARY_CHARS, MAX_WAIT_MS } from './limits.js';
 
 /** The codes of the API and those of HTTP itself. */
 export type HttpProblemCode =
@@ -89,8 +89,6 @@ export function toHttpProblem(error: unknown): HttpProblem {
   }
   if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);
   const status = clientErrorStatus(error);
-  if (status === 413) return new HttpProblem('too_large', `A body may have ${MAX_BODY_BYTES} bytes.`);
-  if (status === 415) return new HttpProblem('unsupported_media_type', (error as Error).message);
   if (status && error instanceof URIError)
     return invalidRequest([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
   if (status) return invalidRequest([{ pointer: '', detail: (error as Error).message }]);
@@ -106,7 +104,7 @@ export function problemDocument({ code, message, extra }: HttpProblem, instance:
   return { ...extra, ...named, type: `/docs#${code}`, title, status, detail, instance: where, code };
 }
 
-/** Express and its parsers throw errors that carry a 4xx status. */
+/** Express throws errors that carry a 4xx status. */
 function clientErrorStatus(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | undefined)?.status;
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;

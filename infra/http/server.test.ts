@@ -1,5 +1,13 @@
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { PortUnavailable, startServer } from './server.js';
+import { parseRanges } from './addresses.js';
+import { PortUnavailable, type RunningServer, type ServerOptions, startServer } from './server.js';
+
+/** More than the operating system takes in for a client that does not read. */
+const LARGE_ANSWER = Buffer.alloc(32 * 1024 * 1024, 'x');
 
 describe('the server', () => {
   it('names a port that is in use', async () => {
@@ -39,10 +47,155 @@ describe('the server', () => {
   it('cuts off what does not end in time', async () => {
     let arrived = () => {};
     const asked = new Promise<void>((resolve) => (arrived = resolve));
-    const server = await startServer(() => arrived(), { port: 0, drainMs: 20 });
+    const server = await startServer(() => arrived(), { port: 0, limits: { drain: 20 } });
     const response = fetch(server.url).catch(() => 'cut off');
     await asked;
     await server.close();
     expect(await response).to.equal('cut off');
+  });
+
+  describe('cuts off', () => {
+    const limits = { headers: 100, request: 200, answer: 100, answerBytesPerS: 1e9, checkEvery: 20 };
+    /** A busy machine may take so much longer. */
+    const IN_TIME_MS = 5_000;
+    let server: RunningServer;
+    const sockets: Socket[] = [];
+    let requests = 0;
+
+    const start = async (app: RequestListener, options: Partial<ServerOptions> = {}) => {
+      requests = 0;
+      const counting: RequestListener = (req, res) => {
+        requests++;
+        app(req, res);
+      };
+      server = await startServer(counting, { port: 0, ...options, limits: { ...limits, ...options.limits } });
+    };
+    const open = async (sent = '') => {
+      const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {});
+      sockets.push(socket);
+      await once(socket, 'connect');
+      socket.write(sent);
+      return socket;
+    };
+    /** What the server said until it closed the connection for good. */
+    const answerOn = async (socket: Socket) => {
+      let answer = '';
+      socket.on('data', (data) => (answer += data));
+      await gone(socket);
+      return answer;
+    };
+    /** A client that never ends by itself notices when what it writes is refused. */
+    const gone = async (socket: Socket) => {
+      const deadline = Date.now() + IN_TIME_MS;
+      while (!socket.destroyed) {
+        if (Date.now() > deadline) expect.fail('the connection is still open');
+        await delay(10);
+        if (socket.writable) socket.write('x');
+      }
+    };
+    const echo: RequestListener = (req, res) => {
+      req.resume().on('end', () => res.end('done'));
+    };
+
+    afterEach(async () => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+      await server.close();
+    });
+
+    it('who says nothing, and whose headers drip', async () => {
+      await start(echo);
+      const silent = open();
+      const dripping = open('GET / HTTP/1.1\r\nhost: x\r\nx: ');
+      expect(await answerOn(await dripping))
+        .to.match(/^HTTP\/1.1 408 Request Timeout\r\n/)
+        .and.include('request_timeout');
+      await gone(await silent);
+      expect(requests).to.equal(0);
+    });
+
+    it('whose body drips, chunked or by length', async () => {
+      await start(echo);
+      for (const header of ['content-length: 1000', 'transfer-encoding: chunked']) {
+        const socket = await open(`POST / HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\n`);
+        const drip = setInterval(() => socket.write(header.includes('chunked') ? '1\r\nx\r\n' : 'x'), 20);
+        let answer = '';
+        socket.on('data', (data) => (answer += data));
+        const deadline = Date.now() + IN_TIME_MS;
+        while (!socket.destroyed && Date.now() < deadline) await delay(10);
+        clearInterval(drip);
+        expect(socket.destroyed, header).to.equal(true);
+        expect(answer, header).to.match(/^HTTP\/1.1 408 /);
+      }
+    });
+
+    it('who does not read the answer, be it one or many in a row', async () => {
+      await start((_req, res) => res.end(LARGE_ANSWER));
+      const asks = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+      for (const sent of [asks, asks.repeat(3)]) await gone((await open(sent)).pause());
+    });
+
+    it('who takes an answer byte by byte, and talks on meanwhile', async () => {
+      await start((_req, res) => res.end(LARGE_ANSWER));
+      const socket = await open('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+      socket.pause();
+      const sip = setInterval(() => socket.read(1), 10);
+      await gone(socket);
+      clearInterval(sip);
+    });
+
+    it('nobody who reads slowly, but as fast as is asked for', async () => {
+      await start((_req, res) => res.end(LARGE_ANSWER), { limits: { answer: 200, answerBytesPerS: 1024 * 1024 } });
+      const socket = await open('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      let taken = 0;
+      socket.on('data', (data) => {
+        taken += data.length;
+        socket.pause();
+        setTimeout(() => socket.resume(), 1);
+      });
+      await once(socket, 'end');
+      expect(taken).to.be.greaterThan(LARGE_ANSWER.length);
+    });
+
+    it('nobody whose answer takes its time', async () => {
+      await start((_req, res) => void delay(500).then(() => res.end('done')));
+      expect(await (await fetch(server.url)).text()).to.equal('done');
+    });
+
+    it('who hears that this is no HTTP, and stays', async () => {
+      await start(echo);
+      expect(await answerOn(await open('nonsense\r\n\r\n'))).to.match(/^HTTP\/1.1 400 /);
+    });
+
+    it('who has closed their half, once they have the answer', async () => {
+      await start(echo);
+      const socket = await open('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab');
+      socket.end();
+      let answer = '';
+      socket.on('data', (data) => (answer += data));
+      await once(socket, 'close');
+      expect(answer).to.satisfy((text: string) => text === '' || text.endsWith('done'));
+    });
+
+    it('connections above the limit, of all and of one address, until others close', async () => {
+      const isRefused = async (socket: Socket) => {
+        const ended = Promise.race([once(socket, 'end'), once(socket, 'close')]).then(() => true);
+        return await Promise.race([ended, delay(200).then(() => false)]);
+      };
+      for (const limit of [{ connections: 3 }, { connectionsPerAddress: 3 }]) {
+        await start(echo, { limits: { headers: 60_000, request: 60_000, ...limit } });
+        const three = await Promise.all([open(), open(), open()]);
+        expect(await isRefused((await open()).resume())).to.equal(true);
+        expect((await fetch(server.url).catch(() => undefined))?.status).to.equal(undefined);
+        for (const socket of three) socket.destroy();
+        await delay(50);
+        expect((await fetch(server.url)).status).to.equal(200);
+        await server.close();
+      }
+      const trustedProxies = parseRanges(['127.0.0.0/8'])!;
+      await start(echo, { trustedProxies, limits: { headers: 60_000, request: 60_000, connectionsPerAddress: 1 } });
+      await open();
+      expect(await isRefused((await open()).resume())).to.equal(false);
+    });
   });
 });

@@ -1,16 +1,31 @@
 // The listening server: explicit time limits, problem documents also for what is not HTTP, and an end that lets requests finish.
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { OperatorError } from '../../domain/kernel/errors.js';
+import { type AddressRanges, addressKey, isWithin } from './addresses.js';
 import {
+  ANSWER_BYTES_PER_S,
+  ANSWER_TIMEOUT_MS,
+  CHECK_CONNECTIONS_EVERY_MS,
   DRAIN_TIMEOUT_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_ADDRESS,
   MAX_HEADER_BYTES,
   REQUEST_TIMEOUT_MS,
 } from './limits.js';
+import { closeLingering, closingUnread } from './lingering.js';
 import { HttpProblem, PROBLEMS, problemDocument } from './problems.js';
+import { cutOffSlowReaders } from './slow-readers.js';
 
 /** While draining, connections that have become idle are closed this often. */
 const DRAIN_STEP_MS = 50;
@@ -26,35 +41,101 @@ export class PortUnavailable extends OperatorError {
   override name = 'PortUnavailable';
 }
 
-/** Port 0 is any free one. Throws `PortUnavailable`. */
-export async function startServer(
-  app: RequestListener,
-  { port, host = '127.0.0.1', drainMs = DRAIN_TIMEOUT_MS }: { port: number; host?: string; drainMs?: number },
-): Promise<RunningServer> {
-  const server = createServer(
-    {
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requireHostHeader: false, // the answer to that is ours
-    },
-    refusingOddTargets(app),
-  );
+export interface ServerLimits {
+  /** Times in ms. */
+  request: number;
+  headers: number;
+  keepAlive: number;
+  answer: number;
+  answerBytesPerS: number;
+  checkEvery: number;
+  drain: number;
+  connections: number;
+  connectionsPerAddress: number;
+}
+
+const LIMITS: ServerLimits = {
+  request: REQUEST_TIMEOUT_MS,
+  headers: HEADERS_TIMEOUT_MS,
+  keepAlive: KEEP_ALIVE_TIMEOUT_MS,
+  answer: ANSWER_TIMEOUT_MS,
+  answerBytesPerS: ANSWER_BYTES_PER_S,
+  checkEvery: CHECK_CONNECTIONS_EVERY_MS,
+  drain: DRAIN_TIMEOUT_MS,
+  connections: MAX_CONNECTIONS,
+  connectionsPerAddress: MAX_CONNECTIONS_PER_ADDRESS,
+};
+
+export interface ServerOptions {
+  /** 0 is any free one. */
+  port: number;
+  host?: string;
+  /** The connections of these are as many as they need. */
+  trustedProxies?: AddressRanges;
+  /** Those that differ from the documented ones. */
+  limits?: Partial<ServerLimits>;
+}
+
+/** Throws `PortUnavailable`. */
+export async function startServer(app: RequestListener, options: ServerOptions): Promise<RunningServer> {
+  const { port, host = '127.0.0.1', trustedProxies = [] } = options;
+  const limits = { ...LIMITS, ...options.limits };
+  const slowReaders = cutOffSlowReaders({
+    answerMs: limits.answer,
+    answerBytesPerS: limits.answerBytesPerS,
+    checkEveryMs: limits.checkEvery,
+  });
+  const server = createServer({
+    requestTimeout: limits.request,
+    headersTimeout: limits.headers,
+    keepAliveTimeout: limits.keepAlive,
+    connectionsCheckingInterval: limits.checkEvery,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false, // the answer to that is ours
+  });
+  server.maxConnections = limits.connections;
+  const take: RequestListener = (req, res) => {
+    slowReaders.watch(res);
+    if (!answerOddTarget(req, res)) app(req, res);
+  };
+  server.on('request', take);
+  server.on('checkContinue', take); // whoever reads the body says 100 before it
+  server.on('checkExpectation', take); // other expectations may be passed over
+  server.on('connection', limitPerAddress(limits.connectionsPerAddress, trustedProxies));
   server.on('clientError', answerClientError);
   await listen(server, port, host);
   const bound = (server.address() as AddressInfo).port;
-  return { port: bound, url: `http://${host}:${bound}`, close: () => drain(server, drainMs) };
+  async function close() {
+    await drain(server, limits.drain);
+    slowReaders.stop();
+  }
+  return { port: bound, url: `http://${host}:${bound}`, close };
+}
+
+/** One address must not take the connections of all. */
+function limitPerAddress(limit: number, trustedProxies: AddressRanges): (socket: Socket) => void {
+  const open = new Map<string, number>();
+  return (socket) => {
+    if (isWithin(trustedProxies, socket.remoteAddress)) return;
+    const address = addressKey(socket.remoteAddress);
+    const before = open.get(address) ?? 0;
+    if (before >= limit) return void socket.destroy();
+    open.set(address, before + 1);
+    socket.once('close', () => {
+      const left = open.get(address)! - 1;
+      if (left > 0) open.set(address, left);
+      else open.delete(address);
+    });
+  };
 }
 
 /** Only proxies ask for absolute URLs and `*`, which Express cannot always parse; RFC 9112 wants a Host. */
-function refusingOddTargets(app: RequestListener): RequestListener {
-  return (req, res) => {
-    if (req.url?.startsWith('/') && (req.headers.host !== undefined || req.httpVersion === '1.0')) return app(req, res);
-    const detail = 'Ask for a path, such as /docs, and name the host in the header Host.';
-    const { status, body, headers } = rawProblem(new HttpProblem('invalid_request', detail));
-    res.writeHead(status, headers).end(body);
-  };
+function answerOddTarget(req: IncomingMessage, res: ServerResponse): boolean {
+  if (req.url?.startsWith('/') && (req.headers.host !== undefined || req.httpVersion === '1.0')) return false;
+  const detail = 'Ask for a path, such as /docs, and name the host in the header Host.';
+  const { status, body, headers } = rawProblem(new HttpProblem('invalid_request', detail));
+  res.writeHead(status, { ...headers, ...closingUnread(req) }).end(body);
+  return true;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -94,10 +175,11 @@ async function drain(server: Server, drainMs: number): Promise<void> {
 
 /** Node's parser refused it before there was a request. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable) return void socket.destroy();
+  if (!socket.writable || !(socket instanceof Socket)) return void socket.destroy();
   const { status, body, headers } = rawProblem(problemOf(error.code));
   const lines = Object.entries({ ...headers, Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${PROBLEMS.invalid_request.title}\r\n${lines.join('')}\r\n${body}`);
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+  closeLingering(socket);
 }
 
 function problemOf(code: string | undefined): HttpProblem {

@@ -1,0 +1,70 @@
+// Where a request comes from. Who has an IPv6 address has the whole /64 around it, so that this counts as one address.
+import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
+
+/** Of 16 bits. */
+const IPV6_SITE_GROUPS = 4;
+
+/** The one name of an address for all that is counted by address. */
+export function addressKey(address: string | undefined): string {
+  const parsed = parseAddress(address);
+  if (!parsed) return 'unknown';
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  return `${parsed.parts
+    .slice(0, IPV6_SITE_GROUPS)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`;
+}
+
+/** Addresses and ranges in CIDR notation; undefined if one of them is neither. */
+export function parseRanges(texts: readonly string[]): AddressRanges | undefined {
+  const ranges = texts.map(parseRange);
+  return ranges.every((range) => range !== undefined) ? ranges : undefined;
+}
+
+export type AddressRanges = readonly (readonly [ipaddr.IPv4 | ipaddr.IPv6, number])[];
+
+export function isWithin(ranges: AddressRanges, address: string | undefined): boolean {
+  const parsed = parseAddress(address);
+  return parsed !== undefined && ranges.some(([base, bits]) => isInRange(parsed, base, bits));
+}
+
+/**
+ * The nearest address that is no proxy of ours. `X-Forwarded-For` is read from its end, where the nearest proxy has written
+ * whom it heard; what stands before an address that is not trusted, or before one that is none, anybody may have written.
+ */
+export function clientAddressOf({ socket, headers }: IncomingMessage, trustedProxies: AddressRanges): string {
+  let nearest = socket.remoteAddress;
+  const forwarded = headers['x-forwarded-for'];
+  if (typeof forwarded === 'string' && trustedProxies.length > 0) {
+    for (const hop of forwarded.split(',').reverse()) {
+      const address = parseAddress(withoutPort(hop.trim()))?.toString();
+      if (!isWithin(trustedProxies, nearest) || address === undefined) break;
+      nearest = address;
+    }
+  }
+  return addressKey(nearest);
+}
+
+/** IPv4 addresses that IPv6 sockets see as `::ffff:192.0.2.1` are IPv4 addresses. */
+function parseAddress(text: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (text === undefined) return undefined;
+  const isAddress = ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+  return isAddress ? ipaddr.process(text) : undefined;
+}
+
+function parseRange(text: string): readonly [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
+  const address = parseAddress(text);
+  if (address) return [address, address.kind() === 'ipv4' ? 32 : 128];
+  const isRange = ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text);
+  return isRange ? ipaddr.parseCIDR(text) : undefined;
+}
+
+function isInRange(address: ipaddr.IPv4 | ipaddr.IPv6, base: ipaddr.IPv4 | ipaddr.IPv6, bits: number): boolean {
+  return address.kind() === base.kind() && address.match(base, bits);
+}
+
+/** Some proxies write `192.0.2.1:4711` or `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  return /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+}
