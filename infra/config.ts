@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
+import { type AddressRanges, parseRanges } from './http/addresses.js';
 
 const optionalUrl = (...protocols: string[]) =>
   z
@@ -16,6 +17,14 @@ const base64Key = z
   .refine((text) => Buffer.from(text, 'base64').length === 32, { message: 'must be 32 bytes in base64' })
   .optional();
 
+function trustedProxiesIn(text: string, { addIssue }: z.RefinementCtx): AddressRanges {
+  const texts = text.split(',').map((part) => part.trim());
+  const ranges = parseRanges(text.trim() === '' ? [] : texts);
+  if (ranges) return ranges;
+  addIssue('must be addresses and ranges between commas, such as 10.0.0.0/8,2001:db8::1');
+  return z.NEVER;
+}
+
 const prefixed = (...prefixes: string[]) =>
   z
     .string()
@@ -28,6 +37,12 @@ const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
   COMMERCE_DATA: z.string().min(1, 'must name a folder').default('.data'),
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  COMMERCE_RATE_LIMIT_SCALE: z.coerce
+    .number('must be a number above 0, such as 2')
+    .positive('must be above 0: nothing switches the limits off')
+    .max(1_000_000)
+    .default(1),
+  COMMERCE_TRUSTED_PROXIES: z.string().default('').transform(trustedProxiesIn),
   COMMERCE_NAMESPACE: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
@@ -58,6 +73,10 @@ export interface Config {
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Begins the name of every table, stream, index and key of the aws profile. */
   namespace: string;
+  /** Multiplies all rate limits. */
+  rateLimitScale: number;
+  /** Whose `X-Forwarded-For` counts. */
+  trustedProxies: AddressRanges;
   /** Of DynamoDB and Kinesis. */
   awsRegion: string;
   /** Of the embedded server; default any. */
@@ -115,6 +134,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,
+    rateLimitScale: settings.COMMERCE_RATE_LIMIT_SCALE,
+    trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     awsRegion: settings.AWS_REGION,
     ...optional,
   };

@@ -240,6 +240,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       path: '/v1/carts/{id}/coupons/{code}',
       summary: 'Use a coupon; one that is in the cart already gets the terms of today',
       roles: ['customer'],
+      limit: 'coupon',
       idempotency: 'accepted',
       params: couponParams,
       answers: { 200: cartAnswer },

@@ -156,6 +156,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
         "The customer's cart gets its lines, and the coupons as the guest applied them; one that this customer may not use " +
         'is refused at the checkout. A cart in another currency, or with too many lines, is refused and stays.',
       roles: ['customer'],
+      limit: 'session',
       idempotency: 'accepted',
       body: mergeBody,
       answers: { 200: cartAnswer },

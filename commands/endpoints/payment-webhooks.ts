@@ -75,6 +75,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
     path: `/v1/webhooks/${provider}`,
     summary: `What ${provider} tells of payments`,
     roles: ['public'],
+    limit: 'webhook',
     signedBy,
     answers: { 200: z.strictObject({ received: z.literal(true) }).meta({ id: 'NewsReceived' }) },
     async handle({ signed }) {

@@ -77,6 +77,8 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   find?(request: Pick<EndpointRequest<NoInfer<P>>, 'params' | 'caller'>): Promise<unknown>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
+  /** What its requests are counted as by address, beside the requests of each caller. */
+  limit?: 'session' | 'login' | 'coupon' | 'webhook';
   /** The header that signs the body, which is then handed over as it came, whatever it holds. */
   signedBy?: string;
   /** Schema per status. */

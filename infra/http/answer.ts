@@ -42,11 +42,12 @@ export function answerOfProblem(problem: HttpProblem, instance: string): Answer 
 
 /** Sends the answer. The caller's consistency token, with which it came, grows by what this request has committed. */
 export function finish(res: Response, answer: Answer): void {
-  const { requestId, tokens, seen, startedAt, observe } = contextOf(res);
+  const { requestId, tokens, seen, startedAt, observe, rateLimits } = contextOf(res);
   const headers: Record<string, string | number> = {
     ...COMMON_HEADERS,
     'X-Request-Id': requestId,
     'Consistency-Token': tokens.encode(answer.seen.length === 0 ? seen : mergeSeen(answer.seen, seen)),
+    ...rateLimits,
     ...answer.headers,
     ...closingUnread(res.req),
   };

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { unlimited } from '../../test/unlimited.js';
 import { createSeals } from '../crypto/seals.js';
 import { createMemoryIdempotency } from '../idempotency/memory.js';
 import { RUN_LEASE_MS } from '../idempotency/port.js';
@@ -120,10 +121,10 @@ describe('the HTTP surface', () => {
   before(async () => {
     const app = createApp({
       endpoints,
-      async authenticate(token) {
+      admission: unlimited(async (token) => {
         await meanwhile();
         return CALLERS[token];
-      },
+      }),
       idempotency: createMemoryIdempotency(),
       seals,
       readiness: async () => outages,
@@ -254,7 +255,18 @@ describe('the HTTP surface', () => {
       expect((await ask('/v1/things/1')).body.caller).to.equal('anonymous');
       expect((await ask('/v1/things/1', { as: 'alice' })).body.caller).to.equal('customer_alice');
       await refused('/v1/things/1', { as: 'mallory' }, 401, 'unauthenticated');
-      expect((await ask('/v1/refunds', { as: 'mallory', json: {}, ...keyed('k') })).status).to.equal(204);
+      expect((await ask('/v1/refunds', { json: {}, ...keyed('k') })).status).to.equal(204);
+    });
+
+    it('and takes no token that is forged or expired, wherever it is sent', async () => {
+      const paths = endpoints.map(({ method, path }) => [method, path.replace('{id}', '1')] as const);
+      for (const [method, path] of [...paths, ['get', '/docs'], ['get', '/openapi.json'], ['get', '/none']] as const) {
+        for (const authorization of ['Bearer mallory', 'Bearer', 'Basic YTpi', 'x']) {
+          const sent = { method: method.toUpperCase(), headers: { authorization } };
+          const answer = await refused(path, sent, 401, 'unauthenticated');
+          expect(answer.headers.get('www-authenticate'), path).to.contain('error="invalid_token"');
+        }
+      }
     });
   });
 
@@ -514,7 +526,7 @@ describe('the HTTP surface', () => {
     const twin = { ...thing, method: 'delete' as const, path: '/v1/things/{thingId}' };
     const deps = {
       endpoints: [thing, twin],
-      authenticate: async () => undefined,
+      admission: unlimited(async () => undefined),
       idempotency: createMemoryIdempotency(),
       seals,
       readiness: async () => ({ away: [], standingStill: [] }),

@@ -8,8 +8,8 @@ import { NotYetVisible } from '../../domain/kernel/errors.js';
 import type { Seals } from '../crypto/seals.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
+import { type AdmissionDeps, type Admit, createAdmission } from './admission.js';
 import { answerOfProblem, finish } from './answer.js';
-import type { Authenticate } from './caller.js';
 import { type ConsistencyTokens, createConsistencyTokens } from './consistency-token.js';
 import { contextOf, setContext } from './context.js';
 import { requestIdOf } from './headers.js';
@@ -21,7 +21,7 @@ import { HttpProblem, toHttpProblem } from './problems.js';
 
 export interface AppDeps {
   endpoints: readonly Endpoint[];
-  authenticate: Authenticate;
+  admission: AdmissionDeps;
   idempotency: IdempotencyStore;
   seals: Pick<Seals, 'consistencyTokens' | 'cursors'>;
   readiness: Readiness;
@@ -31,18 +31,19 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps): express.Application {
-  const { endpoints, authenticate, idempotency, seals, readiness, registry, clock, log } = deps;
+  const { endpoints, admission, idempotency, seals, readiness, registry, clock, log } = deps;
   const metrics = createHttpMetrics(registry);
+  const admit = createAdmission(admission);
   const once = createOnce({ store: idempotency, clock, log });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.enable('case sensitive routing').enable('strict routing');
   app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock));
   mountEndpoints(app, endpoints, (endpoint) =>
-    handlerOf(endpoint, { authenticate, once, cursors: seals.cursors, metrics, clock }),
+    handlerOf(endpoint, { admit, once, cursors: seals.cursors, metrics, clock }),
   );
-  mountOperations(app, { endpoints, readiness, registry }, metrics);
-  app.use(refuseUnknown);
+  mountOperations(app, { endpoints, readiness, registry }, metrics, admit);
+  app.use(refuseUnknown(admit));
   app.use(answerErrors(log));
   return app;
 }
@@ -86,12 +87,16 @@ function patternOf({ path }: Endpoint): string {
   return path.replaceAll(/\{\w+\}/g, '~');
 }
 
-function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics): void {
+/** Asked again and again by machines that must not be refused. */
+const UNLIMITED = new Set(['/healthz', '/readyz', '/metrics']);
+
+function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics, admit: Admit): void {
   for (const [path, answer] of Object.entries(operations(deps))) {
     const observe = metrics.route('get', path);
-    const handle: RequestHandler = async (_req, res) => {
+    const handle: RequestHandler = async (req, res) => {
       const context = contextOf(res);
       context.observe = observe;
+      if (!UNLIMITED.has(path)) await admit(req, res, {});
       finish(res, await answer(context.instance));
     };
     app
@@ -111,9 +116,12 @@ function refuseMethod(methods: readonly string[]): RequestHandler {
   };
 }
 
-const refuseUnknown: RequestHandler = (req) => {
-  throw new HttpProblem('not_found', `There is no ${req.path}; /docs lists what there is.`);
-};
+function refuseUnknown(admit: Admit): RequestHandler {
+  return async (req, res) => {
+    await admit(req, res, {});
+    throw new HttpProblem('not_found', `There is no ${req.path}; /docs lists what there is.`);
+  };
+}
 
 /** The four parameters are how Express knows an error handler. */
 function answerErrors(log: Logger): ErrorRequestHandler {

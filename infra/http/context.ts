@@ -13,6 +13,8 @@ export interface RequestContext {
   tokens: ConsistencyTokens;
   seen: SeenCommits;
   observe: Observe;
+  /** The headers that say what is left of the caller's limits. */
+  rateLimits?: Record<string, string>;
 }
 
 export function setContext(res: Response, context: RequestContext): void {

@@ -47,6 +47,20 @@ export const ANSWER_BYTES_PER_S = 16 * 1024;
 /** How long a connection whose request was not read to its end stays open, so that its client sees the answer. */
 export const LINGER_MS = 1_000;
 
+/** What one address may do in a minute, each time `COMMERCE_RATE_LIMIT_SCALE`: begin or refresh sessions, log in, try coupons. */
+export const SESSIONS_PER_MINUTE = 120;
+export const LOGINS_PER_MINUTE = 10;
+export const COUPONS_PER_MINUTE = 30;
+
+/** Access tokens that prove nobody, of one address in a minute, as one process counts them. */
+export const INVALID_TOKENS_PER_MINUTE = 60;
+
+/** Signed news of one address in a minute. */
+export const WEBHOOKS_PER_MINUTE = 6_000;
+
+/** All requests of one caller in a minute; without a token the address is the caller. */
+export const REQUESTS_PER_MINUTE = 600;
+
 /** Open connections of the server, and of one address (of IPv6: one /64). */
 export const MAX_CONNECTIONS = 10_000;
 export const MAX_CONNECTIONS_PER_ADDRESS = 1_000;

@@ -4,9 +4,10 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
 import type { SealFor } from '../../domain/kernel/seal.js';
+import type { Admit } from './admission.js';
 import { type Answer, answerOf, finish } from './answer.js';
 import { readJson, readSigned } from './body.js';
-import { type Authenticate, authoriserOf } from './caller.js';
+import { ANONYMOUS, authorise } from './caller.js';
 import { contextOf } from './context.js';
 import { expectedVersionOf, idempotencyKeyOf, waitMsOf } from './headers.js';
 import { issuerOf } from './issuing.js';
@@ -15,28 +16,28 @@ import type { Once } from './once.js';
 import { type Input, schemasOf, validatorOf } from './validation.js';
 
 export interface MountDeps {
-  authenticate: Authenticate;
+  admit: Admit;
   once: Once;
   cursors: SealFor;
   metrics: HttpMetrics;
   clock: Clock;
 }
 
-export function handlerOf(
-  endpoint: Endpoint,
-  { authenticate, once, cursors, metrics, clock }: MountDeps,
-): RequestHandler {
-  const { method, path, idempotency, signedBy } = endpoint;
+export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, clock }: MountDeps): RequestHandler {
+  const { method, path, roles, idempotency, signedBy } = endpoint;
+  const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
   const takesKey = idempotency === 'required' || idempotency === 'accepted';
-  const authorise = authoriserOf(endpoint, authenticate);
   const validate = validatorOf(schemasOf(endpoint));
   const observe = metrics.route(method, path);
 
   return async (req: Request, res: Response) => {
     const context = contextOf(res);
     context.observe = observe;
-    const caller = await authorise(req.headers);
+    const admitted = await admit(req, res, endpoint);
+    authorise(endpoint, admitted);
+    // Who acts there is nobody's concern, and the scope of an idempotency key is the same with a token and without.
+    const caller = isAnonymous ? ANONYMOUS : admitted;
     context.seen = context.tokens.decode(req.get('consistency-token'));
     const { requestId, seen, instance } = context;
     const waitMs = waitMsOf(req.headers);

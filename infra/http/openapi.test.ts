@@ -102,7 +102,12 @@ describe('the OpenAPI document', () => {
       expect(conflicts).to.include(`\`${code}\``);
     expect(put?.['422']?.description).to.include('`rule_violated`').and.to.include('`idempotency_key_reused`');
     expect(document.paths?.['/v1/sessions/refresh']?.post?.responses).to.have.property('401');
-    expect(document.paths?.['/v1/sessions']?.post?.responses).not.to.have.property('401');
+    expect(document.paths?.['/v1/sessions']?.post?.responses).to.have.property('401');
+    for (const item of Object.values(document.paths ?? {})) {
+      for (const operation of [item.get, item.post, item.put, item.patch, item.delete]) {
+        if (operation) expect(operation.responses?.['429']?.headers).to.have.property('Retry-After');
+      }
+    }
   });
 
   it('lists each status by itself, with an example of each of its codes', () => {
@@ -153,7 +158,7 @@ describe('the OpenAPI document', () => {
   it('declares the headers that answers carry', () => {
     const namesOf = (status: string, { responses } = document.paths?.['/v1/things/{id}/prices/{n}']?.put ?? {}) =>
       Object.keys(responses?.[status]?.headers ?? {});
-    const always = ['X-Request-Id', 'Consistency-Token'];
+    const always = ['X-Request-Id', 'Consistency-Token', 'RateLimit-Policy', 'RateLimit'];
     expect(namesOf('200')).to.have.members([...always, 'Idempotency-Replayed', 'ETag']);
     expect(namesOf('202')).to.have.members([...always, 'Idempotency-Replayed', 'ETag', 'Location']);
     for (const status of ['409', '503']) expect(namesOf(status)).to.include('Retry-After');

@@ -57,6 +57,10 @@ const answerHeaders: ZodOpenApiHeadersObject = {
     schema: text,
   },
 };
+const rateLimits: ZodOpenApiHeadersObject = {
+  'RateLimit-Policy': { description: 'How many requests of each kind a minute has.', schema: text },
+  RateLimit: { description: 'How many of them are left, and the seconds until there are all again.', schema: text },
+};
 const etag: ZodOpenApiHeadersObject = {
   ETag: { description: 'The version of what is shown, if it has one: for `If-Match`.', schema: text },
 };
@@ -137,7 +141,7 @@ function sayRules({
 function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
   const { body } = schemasOf(endpoint);
   const open = endpoint.roles.includes('public');
-  const headers = { ...answerHeaders, ...(isKeyed(endpoint) && replayed) };
+  const headers = { ...answerHeaders, ...rateLimits, ...(isKeyed(endpoint) && replayed) };
   return {
     operationId: operationId(endpoint),
     summary: endpoint.summary,
@@ -208,15 +212,15 @@ function problemsOf(endpoint: Endpoint, headers: ZodOpenApiHeadersObject): Recor
 function codesOf(endpoint: Endpoint): Set<HttpProblemCode> {
   const { roles, method, signedBy, problems = [] } = endpoint;
   const isCommand = method !== 'get';
-  const isAnonymous = roles.length === 1 && roles[0] === 'public';
   const codes: HttpProblemCode[] = [
     'invalid_request',
+    'unauthenticated',
     'not_found',
+    'rate_limited',
     'request_timeout',
     'headers_too_large',
     'unavailable',
   ];
-  if (!isAnonymous) codes.push('unauthenticated');
   if (!roles.includes('public')) codes.push('forbidden');
   if (isCommand) codes.push('conflict', 'version_mismatch', 'too_large');
   if (isCommand && !signedBy) codes.push('unsupported_media_type', 'rule_violated');

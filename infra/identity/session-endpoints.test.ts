@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from '../../commands/identity/limits.js';
 import { describeWith } from '../../test/engines.js';
+import { unlimited } from '../../test/unlimited.js';
 import { createKeyedHash } from '../crypto/master-key.js';
 import { createSeals } from '../crypto/seals.js';
 import { createApp } from '../http/app.js';
@@ -41,7 +42,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
         accessTokens: seals.accessTokens,
         clock,
       }),
-      authenticate: tokens.authenticate,
+      admission: unlimited(tokens.authenticate),
       idempotency: createMemoryIdempotency(),
       seals,
       readiness: async () => ({ away: [], standingStill: [] }),

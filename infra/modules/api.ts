@@ -13,11 +13,14 @@ import { stockQuery } from '../../read-api/queries/stock.js';
 import { stockMovementsQuery } from '../../read-api/queries/stock-movements.js';
 import { workListQueries } from '../../read-api/queries/work-lists.js';
 import { createApp } from '../http/app.js';
+import { createMemoryRateLimiter } from '../rate-limits/memory.js';
+import { scaledQuotas } from '../rate-limits/port.js';
 import { enginesAway } from './reachable.js';
 import {
   APP,
   CHECKOUT,
   CLOCK,
+  CONFIG,
   EMAIL_KEY_OF,
   ENDPOINTS,
   ENGINES,
@@ -32,6 +35,7 @@ import {
   PERSONAL_DATA,
   PROJECTOR_HOSTS,
   QUERIES,
+  RATE_LIMITER,
   READ_MODELS,
   RUNNER,
   SEALS,
@@ -127,10 +131,27 @@ export const apiModule = new ContainerModule(({ bind }) => {
   );
 
   bind(APP).toResolvedValue(
-    (endpoints, tokens, idempotency, seals, engines, hosts, registry, clock, log) =>
+    (
+      endpoints,
+      tokens,
+      rateLimiter,
+      { trustedProxies, rateLimitScale },
+      idempotency,
+      seals,
+      engines,
+      hosts,
+      registry,
+      clock,
+      log,
+    ) =>
       createApp({
         endpoints,
-        authenticate: (token) => tokens.authenticate(token),
+        admission: {
+          authenticate: (token) => tokens.authenticate(token),
+          rateLimiter,
+          ownRateLimiter: createMemoryRateLimiter(scaledQuotas(rateLimitScale)),
+          trustedProxies,
+        },
         idempotency,
         seals,
         readiness: async () => ({
@@ -141,6 +162,6 @@ export const apiModule = new ContainerModule(({ bind }) => {
         clock,
         log,
       }),
-    [ENDPOINTS, TOKENS, IDEMPOTENCY, SEALS, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
+    [ENDPOINTS, TOKENS, RATE_LIMITER, CONFIG, IDEMPOTENCY, SEALS, ENGINES, PROJECTOR_HOSTS, METRICS, CLOCK, LOG],
   );
 });

@@ -23,6 +23,8 @@ import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { scaledQuotas } from '../rate-limits/port.js';
+import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
@@ -63,6 +65,7 @@ import {
   POSTGRES_SERVER,
   type PostgresServer,
   QUERIES,
+  RATE_LIMITER,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
@@ -150,6 +153,15 @@ export const awsModule = new ContainerModule(({ bind }) => {
       return createDynamoIdempotency({ client: dynamodb, table });
     },
     [AWS],
+  );
+
+  bind(RATE_LIMITER).toResolvedValue(
+    ({ redis }, { rateLimitScale }, lifecycle) => {
+      const limiter = createRedisRateLimiter(redis, scaledQuotas(rateLimitScale));
+      lifecycle.onClose(limiter.close);
+      return limiter;
+    },
+    [DOCUMENT_STORES, CONFIG, LIFECYCLE],
   );
 
   bind(SINKS).toResolvedValue(

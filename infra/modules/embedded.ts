@@ -8,6 +8,8 @@ import { createPostgresSnapshotStore, createSnapshotsTable } from '../event-stor
 import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createMemoryRateLimiter } from '../rate-limits/memory.js';
+import { scaledQuotas } from '../rate-limits/port.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
@@ -22,6 +24,7 @@ import { named } from '../stores/store.js';
 import {
   CLOCK,
   CODEC,
+  CONFIG,
   ENGINES,
   EVENT_STORE,
   FEED,
@@ -31,6 +34,7 @@ import {
   POSTGRES,
   POSTGRES_SERVER,
   QUERIES,
+  RATE_LIMITER,
   SESSIONS,
   SINKS,
   SNAPSHOTS,
@@ -103,6 +107,11 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
       return records;
     },
     [POSTGRES, CLOCK, LIFECYCLE],
+  );
+
+  bind(RATE_LIMITER).toResolvedValue(
+    ({ rateLimitScale }) => createMemoryRateLimiter(scaledQuotas(rateLimitScale)),
+    [CONFIG],
   );
 
   bind(SINKS).toResolvedValue(

@@ -44,6 +44,7 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
+import type { RateLimiter } from '../rate-limits/port.js';
 import type { Mark, Stores } from '../stores/store.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
@@ -145,6 +146,7 @@ export const EMAIL_KEY_OF = token<EmailKeyOf>('EmailKeyOf');
 export const PERSONAL_DATA = token<PersonalData>('PersonalData');
 export const SESSIONS = token<Sessions>('Sessions');
 export const IDEMPOTENCY = token<IdempotencyStore>('IdempotencyStore');
+export const RATE_LIMITER = token<RateLimiter>('RateLimiter');
 export const TOKENS = token<Tokens>('Tokens');
 /** By what a read model needs of its store. */
 export const SINKS = token<Sinks>('Sinks');

@@ -32,6 +32,7 @@ export async function startProduct(database: Database): Promise<Product> {
   const env = {
     ...process.env,
     COMMERCE_PROFILE: 'embedded',
+    COMMERCE_RATE_LIMIT_SCALE: '1000000',
     COMMERCE_DATA: dataDir,
     DATABASE_URL: database.url,
   };

@@ -54,7 +54,7 @@ async function endBeforeReady(): Promise<never> {
 }
 
 async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Promise<void> {
-  const server = await startServer(await shop.get(APP), options);
+  const server = await startServer(await shop.get(APP), { ...options, trustedProxies: shop.config.trustedProxies });
   const background = new AbortController();
   const running = runBackground(shop, background.signal);
   running.catch(() => {}); // awaited below; until then a failure must not be unhandled

@@ -1,0 +1,71 @@
+// Who is calling, and whether that caller and address may call so often. A token that is sent has to be valid, also where
+// none is needed: whoever sends an old one learns it at once, and everywhere in the same way.
+import type { Request, Response } from 'express';
+import type { Caller, Endpoint } from '../../domain/kernel/endpoint.js';
+import type { Counted, RateLimit, RateLimiter } from '../rate-limits/port.js';
+import { WINDOW_S } from '../rate-limits/port.js';
+import { type AddressRanges, clientAddressOf } from './addresses.js';
+import { ANONYMOUS, type Authenticate, unauthenticated } from './caller.js';
+import { contextOf } from './context.js';
+import { bearerTokenOf } from './headers.js';
+import { HttpProblem } from './problems.js';
+
+export interface AdmissionDeps {
+  authenticate: Authenticate;
+  /** Of all processes together. */
+  rateLimiter: RateLimiter;
+  /** Of this process: it bounds its own work. */
+  ownRateLimiter: RateLimiter;
+  trustedProxies: AddressRanges;
+}
+
+/** Throws `unauthenticated`, `rate_limited`. */
+export type Admit = (req: Request, res: Response, endpoint: Pick<Endpoint, 'limit' | 'signedBy'>) => Promise<Caller>;
+
+export function createAdmission(deps: AdmissionDeps): Admit {
+  const { authenticate, rateLimiter, ownRateLimiter, trustedProxies } = deps;
+
+  /** At most so many signatures are checked in vain for one address. */
+  async function callerOf(token: string, address: string): Promise<Caller> {
+    const attempt = await ownRateLimiter.count('invalid-token', address);
+    if (attempt.isOver) throw rateLimited([attempt]);
+    const caller = token && (await authenticate(token));
+    if (!caller) throw unauthenticated('The access token is malformed, forged or expired.', ', error="invalid_token"');
+    ownRateLimiter.forgive('invalid-token', address);
+    return caller;
+  }
+
+  return async (req, res, { limit, signedBy }) => {
+    const address = clientAddressOf(req, trustedProxies);
+    const token = bearerTokenOf(req.headers);
+    const caller = token === undefined ? ANONYMOUS : await callerOf(token, address);
+    const key = caller === ANONYMOUS ? address : `${caller.role} ${caller.id}`;
+    const counts: [RateLimit, string][] = limit ? [[limit, address]] : [];
+    if (!signedBy) counts.push(['caller', key]);
+    const all = await Promise.all(counts.map(([counted, of]) => rateLimiter.count(counted, of)));
+    contextOf(res).rateLimits = headersOf(all);
+    if (all.some(({ isOver }) => isOver)) throw rateLimited(all);
+    return caller;
+  };
+}
+
+function rateLimited(all: readonly Counted[]): HttpProblem {
+  const over = all.filter(({ isOver }) => isOver);
+  const [{ limit, quota }] = over as [Counted];
+  const retryAfter = Math.max(...over.map(secondsLeft));
+  const who = limit === 'caller' ? 'one caller' : 'one address';
+  const detail = `More than ${quota} requests of the kind \`${limit}\` by ${who} within ${WINDOW_S} s; go on in ${retryAfter} s.`;
+  return new HttpProblem('rate_limited', detail, { ...headersOf(all), 'Retry-After': String(retryAfter) });
+}
+
+/** As the IETF's draft "RateLimit header fields for HTTP" has them. */
+function headersOf(all: readonly Counted[]): Record<string, string> {
+  return {
+    'RateLimit-Policy': all.map(({ limit, quota }) => `"${limit}";q=${quota};w=${WINDOW_S}`).join(', '),
+    RateLimit: all.map((counted) => `"${counted.limit}";r=${counted.left};t=${secondsLeft(counted)}`).join(', '),
+  };
+}
+
+function secondsLeft({ resetMs }: Counted): number {
+  return Math.max(1, Math.ceil(resetMs / 1000));
+}

@@ -1,0 +1,46 @@
+// How many requests of a kind one caller or address may make in a minute.
+import {
+  COUPONS_PER_MINUTE,
+  INVALID_TOKENS_PER_MINUTE,
+  LOGINS_PER_MINUTE,
+  REQUESTS_PER_MINUTE,
+  SESSIONS_PER_MINUTE,
+  WEBHOOKS_PER_MINUTE,
+} from '../http/limits.js';
+
+export const WINDOW_S = 60;
+
+const PER_MINUTE = {
+  session: SESSIONS_PER_MINUTE,
+  login: LOGINS_PER_MINUTE,
+  coupon: COUPONS_PER_MINUTE,
+  webhook: WEBHOOKS_PER_MINUTE,
+  'invalid-token': INVALID_TOKENS_PER_MINUTE,
+  caller: REQUESTS_PER_MINUTE,
+};
+
+export type RateLimit = keyof typeof PER_MINUTE;
+
+export type Quotas = Readonly<Record<RateLimit, number>>;
+
+/** No scale switches a limit off. */
+export function scaledQuotas(scale: number): Quotas {
+  const scaled = Object.entries(PER_MINUTE).map(([limit, quota]) => [limit, Math.max(1, Math.round(quota * scale))]);
+  return Object.fromEntries(scaled) as Record<RateLimit, number>;
+}
+
+export interface Counted {
+  limit: RateLimit;
+  quota: number;
+  left: number;
+  /** Until the count begins anew. */
+  resetMs: number;
+  isOver: boolean;
+}
+
+export interface RateLimiter {
+  /** Counts one request of `key`, and says where the count stands. */
+  count(limit: RateLimit, key: string): Promise<Counted>;
+  /** As if one that was counted lately had not been made. Of what is counted in this process alone. */
+  forgive(limit: RateLimit, key: string): void;
+}

@@ -1,0 +1,45 @@
+// Rate limits that all processes count together in Redis. A Redis that is away, or hangs, neither fails requests nor holds
+// them up: each process then counts by itself for a while.
+import type { Redis } from 'ioredis';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { counted, createMemoryRateLimiter, mapQuotas } from './memory.js';
+import { type Quotas, type RateLimiter, WINDOW_S } from './port.js';
+
+/** Redis that has not counted by then is away. */
+const COUNT_TIMEOUT_MS = 100;
+
+/** So long it is not asked again. */
+const AWAY_MS = 5_000;
+
+export function createRedisRateLimiter(redis: Redis, quotas: Quotas): RateLimiter & { close(): void } {
+  // The counts of one request go in one write.
+  const storeClient = redis.duplicate({
+    commandTimeout: COUNT_TIMEOUT_MS,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+  });
+  storeClient.on('error', () => {}); // the client of the read models says it
+  const own = createMemoryRateLimiter(quotas);
+  const shared = mapQuotas(quotas, (limit, points) => {
+    const keyPrefix = `rate-limit:${limit}`;
+    // What is known to be above its limit is refused without a question.
+    const inMemory = { inMemoryBlockOnConsumed: points + 1 };
+    return new RateLimiterRedis({ storeClient, keyPrefix, points, duration: WINDOW_S, ...inMemory });
+  });
+  let awayUntil = 0;
+
+  return {
+    async count(limit, key) {
+      if (storeClient.status !== 'ready' || performance.now() < awayUntil) return own.count(limit, key);
+      try {
+        return await counted(limit, quotas[limit], () => shared[limit].consume(key));
+      } catch {
+        awayUntil = performance.now() + AWAY_MS;
+        return own.count(limit, key);
+      }
+    },
+    forgive: own.forgive,
+    close: () => storeClient.disconnect(),
+  };
+}
