@@ -2,15 +2,21 @@
 import { ImportError } from '../commands/import/online-retail/import-error.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
-import { openShop } from '../infra/modules/open-shop.js';
+import { openShop, type Shop } from '../infra/modules/open-shop.js';
 import type { ReadModels } from '../infra/modules/read-models.js';
-import { CHECKOUT, CLOCK, EVENT_STORE, READ_MODELS, RUNNER, SETTLEMENT } from '../infra/modules/tokens.js';
+import { CHECKOUT, CLOCK, EVENT_STORE, QUERIES, READ_MODELS, RUNNER, SETTLEMENT } from '../infra/modules/tokens.js';
+import { orders, type SealedOrderView } from '../projections/models/orders.js';
+import type { Page } from '../projections/models/page.js';
+import { physicalName } from '../projections/runtime/projection.js';
 import type { ImportShop } from './commands/import.js';
 import { type CommonOptions, configOf } from './options.js';
 
 /** Streams whose positions one question asks for, and how long it may take until it is asked again. */
 const STREAMS_AT_ONCE = 5_000;
 const WAIT_MS = 2_000;
+
+/** Orders of a customer that one question asks for. */
+const PAGE_ORDERS = 100;
 
 export async function openImportShop(options: CommonOptions): Promise<ImportShop> {
   const tails = new Map<StreamId, number>();
@@ -30,6 +36,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
       checkout: await shop.get(CHECKOUT),
       settlement: await shop.get(SETTLEMENT),
       clock: await shop.get(CLOCK),
+      ordersOf: await ordersOf(shop),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
       async caughtUp(signal) {
@@ -50,6 +57,28 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
     await shop.close();
     throw error;
   }
+}
+
+/** From the read model, once it shows what earlier imports have left in the log. */
+async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
+  const { projectors } = await shop.get(READ_MODELS);
+  const queries = await shop.get(QUERIES);
+  const projector = projectors.find(({ name }) => name === physicalName(orders))!;
+  let swept: Promise<void> | undefined;
+  return async (customerId) => {
+    swept ??= projector.sweep();
+    await swept.catch((error) => {
+      swept = undefined;
+      throw error;
+    });
+    const ids: string[] = [];
+    for (let after: Page<SealedOrderView>['next']; ; ) {
+      const page = await queries.orders.list({ customerId, limit: PAGE_ORDERS, ...(after && { after }) });
+      ids.push(...page.data.map(({ id }) => id));
+      after = page.next;
+      if (!after) return ids;
+    }
+  };
 }
 
 /** A read model that has set a stream aside will not show it however long we wait. */

@@ -1,7 +1,7 @@
 // The import on an event store in memory: processes that can be killed, and the shop as they leave it.
-import { readBooks } from '../commands/import/online-retail/books.js';
+import { type Books, closeBooks, type ReadingOptions, readPages } from '../commands/import/online-retail/books.js';
 import type { ImportPorts } from '../commands/import/online-retail/ports.js';
-import { importInvoices } from '../commands/import/online-retail/run.js';
+import { askSalesBefore, importInvoices } from '../commands/import/online-retail/run.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { catalogue, type ShopEvent } from '../domain/events.js';
 import type { RecordedEvent } from '../domain/kernel/event.js';
@@ -9,6 +9,11 @@ import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryEventStoreOptions } from '../infra/event-store/memory.js';
 import { openProcesses } from './processes.js';
+
+/** The books of a file for an empty shop. */
+export async function booksOf(file: string, options?: ReadingOptions): Promise<Books> {
+  return closeBooks(await readPages(file, options));
+}
 
 class Killed extends Error {}
 
@@ -26,6 +31,8 @@ export interface ImportWorld {
   ports(hooks?: FaultHooks): ImportPorts & { commits(): number };
   /** Imports in a process of its own; resolves to the commits that it made. */
   run(file: string, options?: RunOptions): Promise<number>;
+  /** Invoices that the last run found otherwise in the shop. */
+  differing(): readonly string[];
   advance(ms: number): void;
   events(category: string): Promise<{ stream: StreamId; event: RecordedEvent<ShopEvent> }[]>;
 }
@@ -35,6 +42,7 @@ export function createImportWorld(): ImportWorld {
   const clock = () => now;
   const log = createMemoryLog();
   const codec = createCommitCodec(catalogue);
+  let differing: readonly string[] = [];
   const reader = createMemoryEventStore({ codec, log, clock });
 
   function ports(hooks: FaultHooks = {}) {
@@ -42,7 +50,14 @@ export function createImportWorld(): ImportWorld {
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
     const { checkout, settlement } = openProcesses({ runner, store, clock });
-    return { store, runner, checkout, settlement, clock, commits: () => log.arrivals.length - before };
+    return { store, runner, checkout, settlement, clock, ordersOf, commits: () => log.arrivals.length - before };
+  }
+
+  async function ordersOf(customerId: string): Promise<string[]> {
+    const placed = await events('order');
+    return placed.flatMap(({ event }) =>
+      event.type === 'OrderPlaced' && event.data.customerId === customerId ? event.data.orderId : [],
+    );
   }
 
   async function run(file: string, { limit, dieAt = Number.POSITIVE_INFINITY, stored = false }: RunOptions = {}) {
@@ -56,11 +71,25 @@ export function createImportWorld(): ImportWorld {
       },
     });
     try {
-      await importInvoices(process, file, await readBooks(file, limit), new AbortController().signal);
+      const { signal } = new AbortController();
+      const pages = await readPages(file, { limit });
+      const books = closeBooks(pages, await askSalesBefore(process, pages, signal));
+      differing = await importInvoices(process, books, signal);
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }
     return process.commits();
+  }
+
+  async function events(category: string) {
+    const found: { stream: StreamId; event: RecordedEvent<ShopEvent> }[] = [];
+    for (const stream of log.streams.keys()) {
+      if (categoryOf(stream) !== category) continue;
+      for await (const commit of reader.read(stream)) {
+        for (const event of commit.events as RecordedEvent<ShopEvent>[]) found.push({ stream, event });
+      }
+    }
+    return found;
   }
 
   return {
@@ -69,16 +98,8 @@ export function createImportWorld(): ImportWorld {
     advance(ms) {
       now += ms;
     },
-    async events(category) {
-      const found = [];
-      for (const stream of log.streams.keys()) {
-        if (categoryOf(stream) !== category) continue;
-        for await (const commit of reader.read(stream)) {
-          for (const event of commit.events as RecordedEvent<ShopEvent>[]) found.push({ stream, event });
-        }
-      }
-      return found;
-    },
+    events,
+    differing: () => differing,
   };
 }
 

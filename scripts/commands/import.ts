@@ -1,11 +1,18 @@
 // `commerce import online-retail FILE`: a year of a shop's invoices, through the command handlers, into the read models.
 import { setFlagsFromString } from 'node:v8';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
-import { type Books, type Counts, readBooks } from '../../commands/import/online-retail/books.js';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type Books,
+  type Counts,
+  closeBooks,
+  type Pages,
+  readPages,
+} from '../../commands/import/online-retail/books.js';
 import { ImportError } from '../../commands/import/online-retail/import-error.js';
 import type { ImportPorts } from '../../commands/import/online-retail/ports.js';
-import { importInvoices } from '../../commands/import/online-retail/run.js';
+import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/rows.js';
+import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { type CommonOptions, withJson, withProfile } from '../options.js';
@@ -30,30 +37,41 @@ export interface ImportSummary extends Counts {
   seconds: number;
   commits: number;
   commitsPerSecond: number;
+  /** Invoices that an earlier import has brought otherwise, if there are any: they stay as they are in the shop. */
+  differing?: { invoices: number; first: string };
 }
 
-type ImportOptions = CommonOptions & { limit?: number };
+/** What became of one file. */
+interface Imported {
+  books: Books;
+  commits: number;
+  differing: readonly string[];
+}
+
+type ImportOptions = CommonOptions & { limit?: number; encoding: Encoding };
 
 export function importCommand(openShop: (options: CommonOptions) => Promise<ImportShop>): Command {
   const onlineRetail = withJson(withProfile(new Command('online-retail')))
     .description('import the invoices of an Online Retail file; running it again adds only what is missing')
     .argument('<file>', 'CSV, plain or gzip; times as 2010-12-01 08:26:00')
+    .addOption(new Option('--encoding <name>', 'how the file was saved').choices([...ENCODINGS]).default(ENCODINGS[0]))
     .option('--limit <invoices>', 'only the first so many invoices of the file', positiveInteger)
     .action(async (file: string, options: ImportOptions) => {
       setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
       const startedAt = performance.now();
       // The whole file is read before an engine starts: a broken one changes nothing.
-      const books = await readBooks(file, options.limit);
-      const commits = await importInto(await openShop(options), file, books);
+      const pages = await readPages(file, options);
+      const imported = await importInto(await openShop(options), pages);
       const seconds = (performance.now() - startedAt) / 1000;
-      const summary = summaryOf(books, commits, seconds);
-      console.log(options.json ? JSON.stringify(summary) : tableOf(summary, books));
+      const summary = summaryOf(imported, seconds);
+      console.log(options.json ? JSON.stringify(summary) : tableOf(summary, imported.books));
+      if (summary.differing) console.error(warningOf(file, summary.differing));
     });
   return new Command('import').description('import data into the shop').addCommand(onlineRetail);
 }
 
-/** Resolves to the commits it made, when the read models show them. The shop is closed in any case. */
-export async function importInto(shop: ImportShop, file: string, books: Books): Promise<number> {
+/** Resolves when the read models show what it made. The shop is closed in any case. */
+export async function importInto(shop: ImportShop, pages: Pages): Promise<Imported> {
   const stop = new AbortController();
   const interrupt = () =>
     stop.abort(new ImportError('The import was stopped; run it again and it goes on from there.'));
@@ -64,7 +82,7 @@ export async function importInto(shop: ImportShop, file: string, books: Books): 
   const projected = shop.hostProjectors(projecting.signal).catch((error) => stop.abort(error));
   const progress = createProgress();
   try {
-    return await sendAll(shop, file, books, progress, stop.signal);
+    return await sendAll(shop, pages, progress, stop.signal);
   } finally {
     progress.end();
     projecting.abort();
@@ -74,23 +92,29 @@ export async function importInto(shop: ImportShop, file: string, books: Books): 
   }
 }
 
-async function sendAll(
-  shop: ImportShop,
-  file: string,
-  books: Books,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<number> {
+async function sendAll(shop: ImportShop, pages: Pages, progress: Progress, signal: AbortSignal): Promise<Imported> {
   const before = shop.commits();
-  await importInvoices(shop, file, books, signal, progress.report);
+  const books = closeBooks(pages, await askSalesBefore(shop, pages, signal));
+  const differing = await importInvoices(shop, books, signal, progress.report);
   const commits = shop.commits() - before;
   await shop.caughtUp(signal);
-  return commits;
+  return { books, commits, differing };
 }
 
-function summaryOf({ counts }: Books, commits: number, elapsed: number): ImportSummary {
+function summaryOf({ books, commits, differing }: Imported, elapsed: number): ImportSummary {
   const seconds = Math.round(elapsed * 10) / 10;
-  return { ...counts, seconds, commits, commitsPerSecond: Math.round(commits / elapsed) };
+  const [first] = [...differing].sort();
+  return {
+    ...books.counts,
+    seconds,
+    commits,
+    commitsPerSecond: Math.round(commits / elapsed),
+    ...(first !== undefined && { differing: { invoices: differing.length, first } }),
+  };
+}
+
+function warningOf(file: string, { invoices, first }: { invoices: number; first: string }): string {
+  return `commerce: ${count(invoices)} invoices of ${file} were imported before with other rows, the first is ${first}; they stay as they were. An invoice has to be whole in one file.`;
 }
 
 function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRefused'>): string {

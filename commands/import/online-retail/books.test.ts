@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { FIXTURE, FIXTURE_COUNTS } from '../../../test/fixtures/online-retail.js';
+import { booksOf as readBooks } from '../../../test/import-world.js';
 import { realData } from '../../../test/real-data.js';
-import { type Books, readBooks } from './books.js';
+import type { Books } from './books.js';
 
 const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
 
@@ -19,7 +20,7 @@ describe('The books of a file', () => {
   async function booksOf(rows: readonly string[], limit?: number): Promise<Books> {
     const file = join(folder, 'invoices.csv');
     await writeFile(file, [HEADER, ...rows, ''].join('\n'));
-    return readBooks(file, limit);
+    return readBooks(file, { limit });
   }
 
   const row = (invoice: string, code: string, title: string, price = '1.00', minute = '00') =>
@@ -57,8 +58,8 @@ describe('The books of a file', () => {
       '536367,10002,lost,-4,2010-12-01 08:00:00,0.0,,France',
     ]);
     expect(products).to.deep.equal([
-      { sku: '10001', title: 'A', price: 250, adjustments: [] },
-      { sku: '10002', title: '10002', adjustments: ['online-retail/536367/1'] },
+      { sku: '10001', title: 'A', isNamed: true, price: 250, adjustments: [] },
+      { sku: '10002', title: '10002', isNamed: false, adjustments: ['online-retail/536367/1'] },
     ]);
   });
 

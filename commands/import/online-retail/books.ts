@@ -1,13 +1,16 @@
 // The first pass: the books of the whole file, before anything is written. What each code takes and is called, where
-// each invoice ends, and the numbers that the summary tells.
+// each invoice ends, and the numbers that the summary tells. They are closed once the shop has said what it sold before.
 import type { Money } from '../../../domain/kernel/money.js';
-import { classify, type Refusal, timeOf } from './classify.js';
-import { createPurchases, type Purchases } from './purchases.js';
-import { readRows } from './rows.js';
+import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
+import { MAX_QUANTITY } from '../../../domain/stock/events.js';
+import { classify, faultOf, type Refusal, timeOf } from './classify.js';
+import { ImportError } from './import-error.js';
+import { createPurchases, type Purchases, type Sale } from './purchases.js';
+import { checksumOf, type Encoding, type Row, readRows } from './rows.js';
 
 export const CURRENCY = 'GBP';
 
-/** Counted from the file alone; the same for every run over the same invoices. */
+/** Counted from the file; the same for every run over the same invoices. */
 export interface Counts {
   rows: number;
   orders: number;
@@ -19,7 +22,10 @@ export interface Counts {
   /** Distinct on accepted lines. */
   customers: number;
   adjustments: RowsOfUnits;
-  /** A row is matched if its customer keeps that many units of its code; only then does it come to anything. */
+  /**
+   * A row is matched if its customer keeps that many units of its code, by this file and those imported before; only then
+   * does it come to anything.
+   */
   returns: { rows: number; matched: RowsOfUnits; unmatched: RowsOfUnits; refunded: Money };
   refused: Record<Refusal, number>;
 }
@@ -33,6 +39,8 @@ interface RowsOfUnits {
 export interface ProductBook {
   sku: string;
   title: string;
+  /** A line of the file names it; else its code is its title. */
+  isNamed: boolean;
   /** In pence: its first accepted price; none if it was only ever adjusted. */
   price?: number;
   /** Movement ids of its adjustments. */
@@ -55,7 +63,21 @@ export interface ReturnBook {
   lines: { lineId: string; quantity: number }[];
 }
 
+/** What one reading of the file tells. */
+export interface Pages {
+  file: string;
+  encoding: Encoding;
+  /** But for the returns. */
+  counts: Counts;
+  products: readonly ProductBook[];
+  invoices: ReadonlyMap<string, InvoiceTally>;
+  purchases: Purchases;
+  firstRefused: ReadonlyMap<Refusal, number>;
+}
+
 export interface Books {
+  file: string;
+  encoding: Encoding;
   counts: Counts;
   products: readonly ProductBook[];
   /**
@@ -63,13 +85,31 @@ export interface Books {
    * returned before it is bought.
    */
   invoices: readonly InvoiceBook[];
+  /** Of the rows of each invoice, by its number: that they are the same when they are read again. */
+  checksums: ReadonlyMap<string, number>;
+  /** Invoices of which more came back before than this file says. */
+  differing: readonly string[];
   /** By reason the number of the first row that was refused, to look at. */
   firstRefused: ReadonlyMap<Refusal, number>;
 }
 
+export interface ReadingOptions {
+  /**
+   * Takes the first so many invoices: distinct texts in the column InvoiceNo, sales, cancellations and malformed ones
+   * alike, in the order in which they first appear. Rows of later ones are not counted anywhere.
+   */
+  limit?: number | undefined;
+  encoding?: Encoding | undefined;
+}
+
+/** Of the JSON of a line without its texts and numbers, with room for its total. */
+const BYTES_OF_A_LINE = 100;
+
 interface CodeTally {
   price?: number;
   adjustments: string[];
+  /** Units in the invoice that it was last seen in. */
+  latest: { invoice: string; units: number };
   /** Accepted lines by description, in order of first appearance. */
   titles: Map<string, number>;
 }
@@ -79,11 +119,14 @@ interface InvoiceTally {
   /** In the file. */
   firstRow: number;
   rows: number;
+  checksum: number;
   lines: number;
+  /** What its lines come to in pence, and take in an order, in bytes. */
+  amount: number;
+  bytes: number;
   adjustments: number;
   charges: { rows: number; amount: number };
   returned: ReturnedRow[];
-  returns: readonly ReturnBook[];
 }
 
 interface ReturnedRow {
@@ -92,27 +135,25 @@ interface ReturnedRow {
   units: number;
 }
 
-/**
- * `limit` takes the first so many invoices: distinct texts in the column InvoiceNo, sales, cancellations and malformed
- * ones alike, in the order in which they first appear. Rows of later ones are not counted anywhere.
- */
-export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY): Promise<Books> {
+export async function readPages(file: string, { limit, encoding = 'utf8' }: ReadingOptions = {}): Promise<Pages> {
   const codes = new Map<string, CodeTally>();
   const invoices = new Map<string, InvoiceTally>();
   const customers = new Set<string>();
   const purchases = createPurchases();
   const counts = nothingCounted();
   const firstRefused = new Map<Refusal, number>();
+  let firstFault: string | undefined;
 
-  for await (const row of readRows(file)) {
+  for await (const row of readRows(file, encoding)) {
     const invoice = invoices.get(row.invoice) ?? emptyTally(row.number);
     if (invoice.rows === 0) {
-      if (invoices.size >= limit) continue;
+      if (limit !== undefined && invoices.size >= limit) continue;
       invoices.set(row.invoice, invoice);
     }
     const at = invoice.at ?? timeOf(row.date);
     if (at !== undefined) invoice.at = at;
     invoice.rows++;
+    invoice.checksum = checksumOf(invoice.checksum, row);
     counts.rows++;
 
     const meaning = classify(row);
@@ -120,12 +161,19 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
       case 'line': {
         const code = tallyOf(codes, meaning.sku);
         code.price ??= meaning.unitPrice;
+        const { latest } = code;
+        const units = meaning.quantity + (latest.invoice === row.invoice ? latest.units : 0);
+        code.latest = { invoice: row.invoice, units };
+        invoice.amount += meaning.quantity * meaning.unitPrice;
+        invoice.bytes += bytesOfLine(row, meaning.sku);
+        refuseTooLarge(file, row, invoice, units);
         if (row.description) code.titles.set(row.description, (code.titles.get(row.description) ?? 0) + 1);
         invoice.lines++;
         if (row.customer) {
           customers.add(row.customer);
           purchases.add(row.customer, meaning.sku, meaning.quantity, {
             invoice: row.invoice,
+            at: invoice.at!,
             lineId: `${invoice.lines}`,
             row: row.number,
             unitPrice: meaning.unitPrice,
@@ -147,19 +195,19 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
       case 'shipping':
         invoice.charges.rows++;
         invoice.charges.amount += meaning.amount;
+        refuseTooLarge(file, row, invoice, 0);
         break;
       case 'return':
         invoice.returned.push({ ...meaning, customer: row.customer });
         break;
       case 'refused':
         counts.refused[meaning.refusal]++;
+        if (meaning.refusal === 'malformed') firstFault ??= `row ${row.number}: ${faultOf(row)}`;
         if (!firstRefused.has(meaning.refusal)) firstRefused.set(meaning.refusal, row.number);
     }
   }
 
-  for (const invoice of invoices.values()) {
-    const { lines, charges } = invoice;
-    invoice.returns = matchReturns(invoice, purchases, counts.returns);
+  for (const { lines, charges } of invoices.values()) {
     if (lines > 0) {
       counts.orders++;
       counts.shipping.amount += charges.amount;
@@ -167,9 +215,54 @@ export async function readBooks(file: string, limit = Number.POSITIVE_INFINITY):
       counts.refused.not_goods += charges.rows;
     }
   }
+  if (firstFault !== undefined && counts.refused.malformed === counts.rows) {
+    throw new ImportError(`${file} has no row that can be taken. The first is ${firstFault}`);
+  }
   counts.products = codes.size;
   counts.customers = customers.size;
-  return { counts, products: [...codes].map(productBook), invoices: inTimeOrder(invoices), firstRefused };
+  return { file, encoding, counts, products: [...codes].map(productBook), invoices, purchases, firstRefused };
+}
+
+/** Which codes each customer brings back. */
+export function returningCustomers({ invoices }: Pages): Map<string, Set<string>> {
+  const returning = new Map<string, Set<string>>();
+  for (const { returned } of invoices.values()) {
+    for (const { customer, sku } of returned) {
+      if (customer && sku) returning.set(customer, (returning.get(customer) ?? new Set()).add(sku));
+    }
+  }
+  return returning;
+}
+
+/** Once only. `sales`: what imports have sold to those who bring something back. */
+export function closeBooks(pages: Pages, sales: readonly Sale[] = []): Books {
+  const { file, encoding, products, invoices, purchases, firstRefused } = pages;
+  const counts = { ...pages.counts, returns: nothingCounted().returns };
+  const differing: string[] = [];
+  const returns = new Map<string, readonly ReturnBook[]>();
+  purchases.correct(sales, (invoice) => invoices.has(invoice));
+  for (const [number, tally] of invoices) {
+    returns.set(number, matchReturns(number, tally, purchases, counts.returns));
+    if (tally.returned.length > 0 && purchases.leftOf(number) > 0) differing.push(number);
+  }
+  const checksums = new Map([...invoices].map(([number, { checksum }]) => [number, checksum]));
+  const inOrder = inTimeOrder(invoices, returns);
+  return { file, encoding, counts, products, invoices: inOrder, checksums, differing, firstRefused };
+}
+
+/** What no order and no movement of stock can hold is found before anything is written. */
+function refuseTooLarge(file: string, { number, invoice }: Row, tally: InvoiceTally, units: number): void {
+  const isTooLarge =
+    units > MAX_QUANTITY || tally.bytes > MAX_ORDER_BYTES || !Number.isSafeInteger(tally.amount + tally.charges.amount);
+  if (!isTooLarge) return;
+  throw new ImportError(
+    `${file} has at row ${number} more of invoice ${invoice} than one order can be: at most ${MAX_QUANTITY} units of a code and ${MAX_ORDER_BYTES} bytes of lines. Split it into several invoices.`,
+  );
+}
+
+/** In an order. */
+function bytesOfLine({ description, quantity, price }: Row, sku: string): number {
+  return BYTES_OF_A_LINE + Buffer.byteLength(JSON.stringify(description || sku) + sku + quantity + price);
 }
 
 /** The id for ever of a row that moves stock: `ordinal` is its place in the invoice, from 1. */
@@ -180,7 +273,7 @@ export function movementId(invoice: string, ordinal: number): string {
 function tallyOf(codes: Map<string, CodeTally>, sku: string): CodeTally {
   const known = codes.get(sku);
   if (known) return known;
-  const tally: CodeTally = { adjustments: [], titles: new Map() };
+  const tally: CodeTally = { adjustments: [], latest: { invoice: '', units: 0 }, titles: new Map() };
   codes.set(sku, tally);
   return tally;
 }
@@ -189,23 +282,26 @@ function emptyTally(firstRow: number): InvoiceTally {
   return {
     firstRow,
     rows: 0,
+    checksum: 0,
     lines: 0,
+    amount: 0,
+    bytes: 0,
     adjustments: 0,
     charges: { rows: 0, amount: 0 },
     returned: [],
-    returns: [],
   };
 }
 
 /** An invoice stands where its first row does: what is bought behind it cannot come back with it. */
 function matchReturns(
-  { firstRow, returned }: InvoiceTally,
+  number: string,
+  { firstRow, at = '', returned }: InvoiceTally,
   purchases: Purchases,
   counts: Counts['returns'],
 ): readonly ReturnBook[] {
   const byInvoice = new Map<string, ReturnBook>();
   for (const { customer, sku, units } of returned) {
-    const taken = customer && sku ? purchases.takeBack(customer, sku, units, firstRow) : undefined;
+    const taken = customer && sku ? purchases.takeBack(customer, sku, units, { number, firstRow, at }) : undefined;
     const tally = taken ? counts.matched : counts.unmatched;
     counts.rows++;
     tally.rows++;
@@ -223,7 +319,7 @@ function matchReturns(
 
 function productBook([sku, { price, adjustments, titles }]: [string, CodeTally]): ProductBook {
   const title = commonest(titles) ?? sku;
-  return { sku, title, adjustments, ...(price !== undefined && { price }) };
+  return { sku, title, isNamed: titles.size > 0, adjustments, ...(price !== undefined && { price }) };
 }
 
 /** Of equally common ones, the first. */
@@ -235,14 +331,20 @@ function commonest(votes: Map<string, number>): string | undefined {
 }
 
 /** What comes back has its turn when all that it was bought with has had its own. */
-function inTimeOrder(invoices: Map<string, InvoiceTally>): InvoiceBook[] {
-  const turnOf = ({ at, returns }: InvoiceTally) =>
-    returns.map(({ invoice }) => invoices.get(invoice)!.at!).reduce(later, at!);
+function inTimeOrder(
+  invoices: ReadonlyMap<string, InvoiceTally>,
+  returns: ReadonlyMap<string, readonly ReturnBook[]>,
+): InvoiceBook[] {
+  const turnOf = (number: string) =>
+    returns
+      .get(number)!
+      .map(({ invoice }) => invoices.get(invoice)?.at ?? '')
+      .reduce(later, invoices.get(number)!.at!);
   return [...invoices]
-    .filter(([, { lines, adjustments, returns }]) => lines + adjustments + returns.length > 0)
-    .map(([number, tally]) => ({ number, tally, turn: turnOf(tally) }))
+    .filter(([number, { lines, adjustments }]) => lines + adjustments + returns.get(number)!.length > 0)
+    .map(([number, { at, rows }]) => ({ turn: turnOf(number), number, at: at!, rows, returns: returns.get(number)! }))
     .sort((a, b) => (a.turn < b.turn ? -1 : Number(a.turn > b.turn)))
-    .map(({ number, tally: { at, rows, returns } }) => ({ number, at: at!, rows, returns }));
+    .map(({ turn, ...book }) => book);
 }
 
 function later(a: string, b: string): string {

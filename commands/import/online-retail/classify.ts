@@ -63,6 +63,19 @@ export function classify(row: RowText): RowMeaning {
   return { kind: 'line', sku: code, quantity, unitPrice: price.pence };
 }
 
+/** Why a row is malformed, and what it should be like. */
+export function faultOf({ invoice, code, quantity, date, price }: RowText): string {
+  if (!INVOICE.test(invoice)) return `InvoiceNo "${shown(invoice)}" is not six digits, with C or A before them or not.`;
+  if (code.trim() === '') return 'StockCode is empty.';
+  if (timeOf(date) === undefined) return `InvoiceDate "${shown(date)}" is not a time like 2010-12-01 08:26:00.`;
+  if (!priceOf(price)) return `UnitPrice "${shown(price)}" is not an amount like 2.55.`;
+  return `Quantity "${shown(quantity)}" is not a whole number from -${MAX_QUANTITY} to ${MAX_QUANTITY} other than 0.`;
+}
+
+function shown(text: string): string {
+  return text.slice(0, 30).replace(/\p{Cc}/gu, ' ');
+}
+
 interface Price {
   sign: -1 | 0 | 1;
   /** The absolute value; undefined if it is not whole pence. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readBooks } from './books.js';
+import { booksOf as readBooks } from '../../../test/import-world.js';
 import { type Invoice, invoicesOf } from './invoices.js';
 
 const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
@@ -20,7 +20,7 @@ describe('The invoices of a file', () => {
     const file = join(folder, 'invoices.csv');
     await writeFile(file, [HEADER, ...rows, ''].join('\n'));
     const invoices = [];
-    for await (const invoice of invoicesOf(file, await readBooks(file, limit), maxHeldRows)) invoices.push(invoice);
+    for await (const invoice of invoicesOf(await readBooks(file, { limit }), maxHeldRows)) invoices.push(invoice);
     return invoices;
   }
 
@@ -90,7 +90,7 @@ describe('The invoices of a file', () => {
     await writeFile(file, [HEADER, row('536365'), row('536366'), row('536365')].join('\n'));
     const books = await readBooks(file);
     await writeFile(file, [HEADER, row('536365'), row('536366')].join('\n'));
-    const first = await invoicesOf(file, books)
+    const first = await invoicesOf(books)
       .next()
       .catch((error) => error);
     expect(first.message).to.match(/changing\.csv was changed while it was read/);

@@ -1,8 +1,7 @@
 // The second pass: invoices, each complete however its rows are spread over the file, in time order.
 import { type Books, movementId, type ReturnBook } from './books.js';
 import { classify } from './classify.js';
-import { ImportError } from './import-error.js';
-import { type Row, readRows } from './rows.js';
+import { changedMeanwhile, checksumOf, type Row, readRows } from './rows.js';
 
 export interface Invoice {
   number: string;
@@ -43,11 +42,11 @@ const MAX_HELD_ROWS = 150_000;
 interface Draft extends Invoice {
   rows: number;
   missingRows: number;
+  checksum: number;
 }
 
 export async function* invoicesOf(
-  file: string,
-  { invoices }: Books,
+  { file, encoding, invoices, checksums }: Books,
   maxHeldRows = MAX_HELD_ROWS,
 ): AsyncGenerator<Invoice> {
   const places = new Map(invoices.map(({ number }, place) => [number, place]));
@@ -57,7 +56,7 @@ export async function* invoicesOf(
     const held = new Map<number, Draft>();
     let heldRows = 0;
     let horizon = invoices.length;
-    for await (const row of readRows(file)) {
+    for await (const row of readRows(file, encoding)) {
       const place = places.get(row.invoice);
       if (place === undefined || place < next || place >= horizon) continue;
       const draft = held.get(place) ?? emptyDraft(invoices[place]!);
@@ -68,6 +67,7 @@ export async function* invoicesOf(
       for (let ready = held.get(next); ready?.missingRows === 0; ready = held.get(next)) {
         held.delete(next++);
         heldRows -= ready.rows;
+        if (ready.checksum !== checksums.get(ready.number)) throw changedMeanwhile(file);
         yield ready;
       }
       if (next === horizon) break;
@@ -76,18 +76,30 @@ export async function* invoicesOf(
         heldRows -= dropFrom(held, horizon);
       }
     }
-    if (next === before) throw new ImportError(`${file} was changed while it was read; start again.`);
+    if (next === before) throw changedMeanwhile(file);
   }
 }
 
 function emptyDraft({ number, at, rows, returns }: Books['invoices'][number]): Draft {
   const charges = { codes: new Set<string>(), amount: 0 };
-  return { number, at, country: '', lines: [], charges, adjustments: [], returns, rows: 0, missingRows: rows };
+  return {
+    number,
+    at,
+    country: '',
+    lines: [],
+    charges,
+    adjustments: [],
+    returns,
+    rows: 0,
+    missingRows: rows,
+    checksum: 0,
+  };
 }
 
 function addRow(draft: Draft, row: Row): void {
   draft.rows++;
   draft.missingRows--;
+  draft.checksum = checksumOf(draft.checksum, row);
   const meaning = classify(row);
   switch (meaning.kind) {
     case 'line': {

@@ -13,14 +13,20 @@ export interface ProductEntries {
   version: number;
   /** By whomever: such a product no longer changes. */
   discontinued: boolean;
-  /** As the importer said last; none if it did not draft the product. */
-  title?: string;
+  /** That the importer has given it; none if it did not draft the product. */
+  titles: Set<string>;
   priced: boolean;
   published: boolean;
 }
 
 export async function productEntries(store: EventStore, stream: StreamId): Promise<ProductEntries> {
-  const entries: ProductEntries = { version: 0, discontinued: false, priced: false, published: false };
+  const entries: ProductEntries = {
+    version: 0,
+    discontinued: false,
+    titles: new Set(),
+    priced: false,
+    published: false,
+  };
   for await (const commit of store.read(stream)) {
     entries.version = commit.position.version;
     for (const event of commit.events as RecordedEvent<ProductEvent>[]) {
@@ -32,7 +38,8 @@ export async function productEntries(store: EventStore, stream: StreamId): Promi
 }
 
 function enterProduct(entries: ProductEntries, { type, data }: ProductEvent): void {
-  if ((type === 'ProductDrafted' || type === 'ProductRevised') && data.title !== undefined) entries.title = data.title;
+  if ((type === 'ProductDrafted' || type === 'ProductRevised') && data.title !== undefined)
+    entries.titles.add(data.title);
   if ((type === 'VariantAdded' || type === 'VariantPricesSet') && data.prices.length > 0) entries.priced = true;
   if (type === 'ProductPublished') entries.published = true;
 }
@@ -61,6 +68,6 @@ export async function stockEntries(
   return entries;
 }
 
-function isOwn({ actor }: RecordedEvent): boolean {
+export function isOwn({ actor }: RecordedEvent): boolean {
   return actor.type === IMPORTER.type && actor.id === IMPORTER.id;
 }

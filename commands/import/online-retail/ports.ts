@@ -1,7 +1,9 @@
-// What the import asks of the shop, and how it signs what it does there.
+// What the import asks of the shop, how it signs what it does there, and what it calls things.
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../../domain/kernel/command.js';
 import type { EventStore } from '../../../domain/kernel/event-store.js';
+import { keyOf, MAX_KEY_LENGTH } from '../../../domain/kernel/id.js';
 import type { CheckoutProcess } from '../../processes/checkout-process.js';
 import type { Origin } from '../../processes/origin.js';
 import type { Settlement } from '../../processes/settlement.js';
@@ -11,10 +13,15 @@ import { IMPORTER } from './own-entries.js';
 export interface ImportPorts {
   runner: CommandRunner;
   store: EventStore;
-  checkout: Pick<CheckoutProcess, 'run'>;
+  checkout: Pick<CheckoutProcess, 'run' | 'resume'>;
   settlement: Pick<Settlement, 'run'>;
+  /** Ids of all orders of a customer that were there when the import began. */
+  ordersOf(customerId: string): Promise<readonly string[]>;
   clock: Clock;
 }
+
+/** Hex digits of a hash that tell long keys apart. */
+const KEY_HASH_LENGTH = 16;
 
 /** Told how many of the products, then how many of the invoices are done. */
 export type OnProgress = (what: 'products' | 'invoices', done: number, total: number) => void;
@@ -30,4 +37,29 @@ export function originOf(invoice: string): Origin {
 
 export function orderIdOf(invoice: string): string {
   return `order_${invoice}`;
+}
+
+const RETURN_ID = /^return_(C\d{6})-/;
+
+/** `C536379` of `order_536365` → `return_C536379-536365`. */
+export function returnIdOf(number: string, orderId: string): string {
+  return `return_${number}-${keyOf(orderId)}`;
+}
+
+/** The number of the invoice that brought it back; undefined for what came back in another way. */
+export function invoiceOfReturn(returnId: string): string | undefined {
+  return RETURN_ID.exec(returnId)?.[1];
+}
+
+/** Of a nobody: a guest of this one invoice. */
+export function guestIdOf(number: string): string {
+  return `customer_guest-${number}`;
+}
+
+/** What an id cannot hold is written as its code point; of a long key, a hash ends it. */
+export function customerIdOf(customer: string): string {
+  const key = customer.replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`);
+  if (key.length <= MAX_KEY_LENGTH) return `customer_${key}`;
+  const hash = createHash('sha256').update(customer).digest('hex').slice(0, KEY_HASH_LENGTH);
+  return `customer_${key.slice(0, MAX_KEY_LENGTH - KEY_HASH_LENGTH)}${hash}`;
 }

@@ -23,7 +23,7 @@ async function openProduct({ runner, store, clock }: ImportPorts, book: ProductB
   const stream = streamOf(productId);
   const entries = await productEntries(store, stream);
   const newStream = entries.version === 0 && { newStream: true as const };
-  if (entries.title === undefined) {
+  if (entries.titles.size === 0) {
     const claim = importMeta(clock, `online-retail/claim/${sku}`, { ...newStream });
     await runner.execute(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }, claim);
   }
@@ -35,14 +35,18 @@ async function openProduct({ runner, store, clock }: ImportPorts, book: ProductB
   await Promise.all(commands);
 }
 
-function missingProductCommands({ sku, title, price }: ProductBook, entries: ProductEntries): ProductCommand[] {
+function missingProductCommands(
+  { sku, title, isNamed, price }: ProductBook,
+  entries: ProductEntries,
+): ProductCommand[] {
   if (entries.discontinued) return [];
   const commands: ProductCommand[] = [];
   const variant = { sku, prices: price === undefined ? [] : [{ amount: price, currency: CURRENCY }] };
-  if (entries.title === undefined) {
+  if (entries.titles.size === 0) {
     commands.push({ type: 'DraftProduct', productId: productIdOf(sku), details: { title }, variants: [variant] });
   } else {
-    if (entries.title !== title) commands.push({ type: 'ReviseProduct', changes: { title } });
+    // A title that it had before is of an earlier file or of fewer rows: a repeat of that does not bring it back.
+    if (isNamed && !entries.titles.has(title)) commands.push({ type: 'ReviseProduct', changes: { title } });
     if (price !== undefined && !entries.priced) commands.push({ type: 'SetVariantPrices', variant });
   }
   if (price !== undefined && !entries.published) commands.push({ type: 'PublishProduct' });

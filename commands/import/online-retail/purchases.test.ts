@@ -4,33 +4,37 @@ import fc from 'fast-check';
 import { createPurchases } from './purchases.js';
 
 describe('What a customer keeps of a code', () => {
-  const of = (row: number, unitPrice = 100) => ({ invoice: `53636${row}`, lineId: `${row}`, row, unitPrice });
+  const of = (row: number, unitPrice = 100) => {
+    const at = `2010-12-01T08:${String(row).padStart(2, '0')}:00.000Z`;
+    return { invoice: `53636${row}`, at, lineId: `${row}`, row, unitPrice };
+  };
+  const by = (firstRow: number) => ({ number: 'C536400', firstRow, at: '2010-12-02T08:00:00.000Z' });
 
   it('comes back from the latest purchase first, as much of it as there is', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(1, 339));
     purchases.add('17850', '71053', 2, of(2, 375));
-    expect(purchases.takeBack('17850', '71053', 3, 3)).to.deep.equal([
+    expect(purchases.takeBack('17850', '71053', 3, by(3))).to.deep.equal([
       { purchase: of(2, 375), units: 2 },
       { purchase: of(1, 339), units: 1 },
     ]);
-    expect(purchases.takeBack('17850', '71053', 5, 4)).to.deep.equal([{ purchase: of(1, 339), units: 5 }]);
-    expect(purchases.takeBack('17850', '71053', 1, 5)).to.equal(undefined);
+    expect(purchases.takeBack('17850', '71053', 5, by(4))).to.deep.equal([{ purchase: of(1, 339), units: 5 }]);
+    expect(purchases.takeBack('17850', '71053', 1, by(5))).to.equal(undefined);
   });
 
   it('stays as it is when more is asked back than there is', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(1));
-    expect(purchases.takeBack('17850', '71053', 7, 2)).to.equal(undefined);
-    expect(purchases.takeBack('17850', '71053', 6, 3)).to.deep.equal([{ purchase: of(1), units: 6 }]);
+    expect(purchases.takeBack('17850', '71053', 7, by(2))).to.equal(undefined);
+    expect(purchases.takeBack('17850', '71053', 6, by(3))).to.deep.equal([{ purchase: of(1), units: 6 }]);
   });
 
   it('is nobody else’s, of no other code, and nothing that was bought later', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(5));
-    expect(purchases.takeBack('13047', '71053', 1, 9)).to.equal(undefined);
-    expect(purchases.takeBack('17850', '22632', 1, 9)).to.equal(undefined);
-    expect(purchases.takeBack('17850', '71053', 1, 4)).to.equal(undefined);
+    expect(purchases.takeBack('13047', '71053', 1, by(9))).to.equal(undefined);
+    expect(purchases.takeBack('17850', '22632', 1, by(9))).to.equal(undefined);
+    expect(purchases.takeBack('17850', '71053', 1, by(4))).to.equal(undefined);
   });
 
   it('adds up, whatever is bought and brought back', () => {
@@ -53,8 +57,8 @@ describe('What a customer keeps of a code', () => {
           }
           const own = kept.filter((unit) => unit.key === key);
           const expected = own.length < units ? undefined : own.slice(-units);
-          const taken = purchases.takeBack(customer, sku, units, row);
-          const rows = taken?.flatMap(({ purchase, units }) => Array<number>(units).fill(purchase.row));
+          const taken = purchases.takeBack(customer, sku, units, by(row));
+          const rows = taken?.flatMap(({ purchase, units }) => Array<number>(units).fill(purchase.row!));
           expect(rows?.reverse()).to.deep.equal(expected?.map((unit) => unit.row));
           kept = kept.filter((unit) => !expected?.includes(unit));
         }

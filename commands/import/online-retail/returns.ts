@@ -1,10 +1,10 @@
 // What an invoice brings back becomes a return of each order that it was bought with: asked for, agreed to, received,
 // restocked and refunded at the price paid.
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
-import { keyOf, streamOf } from '../../../domain/kernel/id.js';
-import { operationCommandId, order } from '../../../domain/order/order.js';
+import { streamOf } from '../../../domain/kernel/id.js';
+import { type Order, operationCommandId, order } from '../../../domain/order/order.js';
 import type { Invoice } from './invoices.js';
-import { type ImportPorts, importMeta, orderIdOf, originOf } from './ports.js';
+import { type ImportPorts, importMeta, orderIdOf, originOf, returnIdOf } from './ports.js';
 
 /** The file gives none. */
 const REASON = 'unspecified';
@@ -35,11 +35,18 @@ export function returnsByOrder(invoices: readonly Invoice[]): InvoiceReturn[][] 
 /** Safe to call again at any time, once the order has been sent. */
 export async function takeBack(ports: ImportPorts, invoiceReturn: InvoiceReturn): Promise<void> {
   const { number, orderId } = invoiceReturn;
-  const { state } = await ports.runner.load(order, streamOf(orderId));
-  const known = state!;
-  const returnId = returnIdOf(invoiceReturn);
+  const known = await completedOrder(ports, orderId);
+  const returnId = returnIdOf(number, orderId);
   if (!known.operationIds.includes(returnId)) await receive(ports, invoiceReturn, returnId, known.customerId);
   await ports.settlement.run(orderId, originOf(number));
+}
+
+/** One that an earlier import has left unfinished is finished. */
+async function completedOrder({ runner, checkout }: ImportPorts, orderId: string): Promise<Order> {
+  const { state } = await runner.load(order, streamOf(orderId));
+  if (state?.status === 'completed') return state;
+  await checkout.resume(orderId);
+  return (await runner.load(order, streamOf(orderId))).state!;
 }
 
 async function receive(
@@ -64,9 +71,4 @@ async function receive(
   await Promise.all(issued);
   const received = { type: 'ReceiveReturn', returnId, lines, occurredAt } as const;
   await runner.execute(order, streamOf(orderId), received, meta(operationCommandId(returnId)));
-}
-
-/** `C536379` of `order_536365` → `return_C536379-536365`. */
-function returnIdOf({ number, orderId }: InvoiceReturn): string {
-  return `return_${number}-${keyOf(orderId)}`;
 }

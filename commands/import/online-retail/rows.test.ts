@@ -1,11 +1,11 @@
 // Files as they come: plain, packed, cut off, and not at all.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { ImportError } from './import-error.js';
-import { type Row, readRows } from './rows.js';
+import { type Encoding, type Row, readRows } from './rows.js';
 
 const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
 const LANTERN = '536365,71053,"LANTERN, ""METAL"" ",6,2010-12-01 08:26:00,3.39,17850.0,United Kingdom';
@@ -27,9 +27,9 @@ describe('The rows of a file', () => {
     return gather(await fileOf(content));
   }
 
-  async function gather(file: string): Promise<Row[]> {
+  async function gather(file: string, encoding?: Encoding): Promise<Row[]> {
     const rows = [];
-    for await (const row of readRows(file)) rows.push(row);
+    for await (const row of readRows(file, encoding)) rows.push(row);
     return rows;
   }
 
@@ -98,5 +98,81 @@ describe('The rows of a file', () => {
     const message = await errorOf(rowsOf(packed.subarray(0, packed.length / 2)));
     const row = Number(/broken or cut off at row (\d+)/.exec(message)?.[1]);
     expect(row).to.be.within(1, 19_999);
+  });
+
+  it('are the same with blank rows anywhere, any line ends, more columns, and the columns in another order and spelling', async () => {
+    const plain = await rowsOf(`${HEADER}\n${LANTERN}\n${LANTERN}\n`);
+    const blank = ['', '   ', ',,,,,,,', ',,,,,,,,,'];
+    for (const end of ['\n', '\r\n', '\r']) {
+      const lines = [...blank, HEADER, ...blank, LANTERN, ...blank, LANTERN, ...blank];
+      expect(await rowsOf(lines.join(end))).to.deep.equal(plain);
+    }
+    expect(await rowsOf(`${HEADER}\r\n${LANTERN}\n${LANTERN}\r`)).to.deep.equal(plain);
+    expect(await rowsOf(`${HEADER},,\n${LANTERN},,\n${LANTERN},,\n`)).to.deep.equal(plain);
+    expect(await rowsOf(`${HEADER}\n${LANTERN},\n${LANTERN},,,\n`)).to.deep.equal(plain);
+    const turned = 'COUNTRY, Unit Price,colour,"customer id",invoicedate,quantity,description,stock_code,INVOICENO';
+    const row = 'United Kingdom,3.39,white,17850, 2010-12-01 08:26:00,6 ,"LANTERN, ""METAL""",71053,536365';
+    expect(await rowsOf(`${turned}\n${row}\n${row}\n`)).to.deep.equal(plain);
+  });
+
+  it('keep a line end within quotes as a blank', async () => {
+    const [row] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN, ', 'LANTERN,\n')}\n`);
+    expect(row!.description).to.equal('LANTERN, "METAL"');
+  });
+
+  it('come from a packed file of several members', async () => {
+    const parts = [HEADER, LANTERN, LANTERN].map((line) => gzipSync(`${line}\n`));
+    expect(await rowsOf(Buffer.concat(parts))).to.have.length(2);
+  });
+
+  it('name the columns that the header lacks or has twice', async () => {
+    const without = HEADER.replace('Quantity,', '').replace('Country', 'UnitPrice');
+    expect(await errorOf(rowsOf(`${without}\n`)))
+      .to.include('Quantity is missing')
+      .and.to.include('UnitPrice is there twice')
+      .and.to.include('Country is missing');
+  });
+
+  it('are read as Latin-1 where that is said, and else name the first row that is not UTF-8 and what to do', async () => {
+    const text = LANTERN.replace('METAL', 'CAF\u00c9 \u00a35');
+    const good = `${HEADER}\n${LANTERN.replace('METAL', 'TH\u00c9')}\n`;
+    for (const end of ['\n', '\r']) {
+      const bytes = Buffer.concat([
+        Buffer.from(good),
+        Buffer.from(`${LANTERN}${end}${text}${end}${LANTERN}\n`, 'latin1'),
+      ]);
+      for (const content of [bytes, gzipSync(bytes)]) {
+        expect(await errorOf(rowsOf(content)))
+          .to.match(/invoices\.csv is not UTF-8 at row 3 \(line 4\)/)
+          .and.to.include('--encoding latin1');
+      }
+    }
+    const file = await fileOf(Buffer.from(`${HEADER}\n${text}\n`, 'latin1'));
+    expect((await gather(file, 'latin1')).map(({ description }) => description)).to.deep.equal(['LANTERN, "CAFÉ £5"']);
+    expect(await errorOf(gather(await fileOf(`\ufeff${HEADER}\n`), 'latin1'))).to.include('Leave out --encoding');
+    for (const encoding of ['utf8', 'latin1'] as const) {
+      const utf16 = Buffer.from(`\ufeff${HEADER}\n${LANTERN}\n`, 'utf16le');
+      expect(await errorOf(gather(await fileOf(utf16), encoding))).to.match(/UTF-16. Save it as UTF-8/);
+    }
+  });
+
+  it('are UTF-8 wherever the pieces end in which the file is read', async () => {
+    const rows = Array.from({ length: 3_000 }, (_, n) =>
+      LANTERN.replace('METAL', `${'é€😀'.repeat(10)}${'x'.repeat(n % 7)}`),
+    );
+    const read = await rowsOf(`${HEADER}\n${rows.join('\n')}\n`);
+    expect(read).to.have.length(3_000);
+    expect(read.every(({ description }) => /^LANTERN, "(é€😀){10}x*"$/u.test(description))).to.equal(true);
+  });
+
+  it('are refused where the file is changed while it is read', async () => {
+    const file = await fileOf(`${HEADER}\n${`${LANTERN}\n`.repeat(5_000)}`);
+    const reading = readRows(file);
+    await reading.next();
+    await appendFile(file, LANTERN);
+    const rest = async () => {
+      for await (const _ of reading);
+    };
+    expect(await errorOf(rest())).to.include('was changed while it was read');
   });
 });

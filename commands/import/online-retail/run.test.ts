@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
 import { Unavailable } from '../../../domain/kernel/errors.js';
 import { streamId } from '../../../domain/kernel/stream.js';
 import { customerIdSchema } from '../../../domain/order/events.js';
 import { order } from '../../../domain/order/order.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
-import { createImportWorld, type ImportWorld } from '../../../test/import-world.js';
-import { readBooks } from './books.js';
+import { booksOf, createImportWorld, type ImportWorld } from '../../../test/import-world.js';
 import { ImportError } from './import-error.js';
 import { importMeta } from './ports.js';
 import { importInvoices } from './run.js';
@@ -164,15 +164,37 @@ describe('An import of invoices', () => {
     expect(new Set(restocked.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
   });
 
-  it('tells what a row brought back to be refused, if the shop took it back already', async () => {
+  it('leaves unmatched what the shop took back already, and tells what it takes back meanwhile', async () => {
+    const takeBack = async (world: ImportWorld) => {
+      const { runner, clock } = world.ports();
+      const lines = [{ lineId: '2', quantity: 5 }];
+      const requested = { returnId: 'return_1', orderId: 'order_536365', customerId: 'customer_17850' };
+      const asked = [
+        { type: 'RequestReturn', ...requested, lines: [{ ...lines[0]!, reason: 'broken' }] },
+        { type: 'ApproveReturn' },
+      ] as const;
+      for (const one of asked) {
+        await runner.execute(returns, streamId('return', '1'), one as ReturnCommand, importMeta(clock, one.type));
+      }
+      const command = { type: 'ReceiveReturn', returnId: 'return_1', lines } as const;
+      await runner.execute(order, streamId('order', '536365'), command, importMeta(clock, 'by hand'));
+    };
     const world = createImportWorld();
     await world.run(FIXTURE, { limit: 4 });
-    const { runner, clock } = world.ports();
-    const command = { type: 'ReceiveReturn', returnId: 'return_1', lines: [{ lineId: '2', quantity: 5 }] } as const;
-    await runner.execute(order, streamId('order', '536365'), command, importMeta(clock, 'by hand'));
-    const error = await world.run(FIXTURE).catch((reason) => reason);
+    const books = await booksOf(FIXTURE);
+    await takeBack(world);
+    const error = await importInvoices(world.ports(), books, new AbortController().signal).catch((reason) => reason);
     expect(error).to.be.instanceOf(ImportError);
-    expect(error.message).to.match(/^Invoice C536370 is refused by the shop: Line 2 of order_536365 has 1 units/);
+    expect(error.message)
+      .to.match(/^Invoice C536370 is refused by the shop: Line 2 of order_536365 has 1 units/)
+      .and.to.include('run the import again');
+
+    await world.run(FIXTURE);
+    const received = (await world.events('order')).flatMap(({ stream, event }) =>
+      event.type === 'OrderReturned' && stream === 'order#536365' ? event.data.returnId : [],
+    );
+    expect(received).to.deep.equal(['return_1', 'return_C536377-536365']);
+    expect(await world.run(FIXTURE)).to.equal(0);
   });
 
   it('publishes what has a price, and keeps the rest as a draft', async () => {
@@ -288,6 +310,73 @@ describe('An import of invoices', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('ends the same from one file as from any parts of it, one after the other, again, and overlapping', async () => {
+    const row = fc.record({
+      kind: fc.constantFrom('sale', 'return', 'loss'),
+      customer: fc.constantFrom('17850', '13047', ''),
+      code: fc.constantFrom('10001', '10002'),
+      units: fc.integer({ min: 1, max: 4 }),
+      isNew: fc.boolean(),
+    });
+    const folder = await mkdtemp(join(tmpdir(), 'parts-'));
+    const fileOf = async (name: string, invoices: readonly string[][]) => {
+      await writeFile(join(folder, name), [HEADER, ...invoices.flat(), ''].join('\n'));
+      return join(folder, name);
+    };
+    const comparable = async (world: ImportWorld) =>
+      Object.fromEntries(Object.entries(await shopAfter(world)).filter(([stream]) => !stream.startsWith('product#')));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { minLength: 2, maxLength: 24 }),
+        fc.array(fc.nat(24), { maxLength: 3 }),
+        fc.nat(3),
+        async (rows, cuts, overlap) => {
+          const invoices: string[][] = [];
+          let last = '';
+          for (const { kind, customer, code, units, isNew } of rows) {
+            if (isNew || kind !== last) invoices.push([]);
+            last = kind;
+            const n = String(invoices.length);
+            const number = `${kind === 'return' ? 'C' : ''}536${n.padStart(3, '0')}`;
+            const rest = `2010-12-01 08:${n.padStart(2, '0')}:00,${kind === 'loss' ? 0 : units}.00,${customer},France`;
+            invoices.at(-1)!.push(`${number},${code},A,${kind === 'sale' ? units : -units},${rest}`);
+          }
+          const whole = createImportWorld();
+          const file = await fileOf('whole.csv', invoices);
+          await whole.run(file);
+
+          const places = [0, ...cuts.map((cut) => cut % (invoices.length + 1)).sort((a, b) => a - b), invoices.length];
+          const parts = createImportWorld();
+          const files: string[] = [];
+          for (let n = 1; n < places.length; n++) {
+            const from = Math.max(0, places[n - 1]! - overlap);
+            files.push(await fileOf(`${n}.csv`, invoices.slice(from, places[n])));
+          }
+          for (const part of files) await parts.run(part);
+          expect(await comparable(parts)).to.deep.equal(await comparable(whole));
+          for (const part of [...files, file]) expect(await parts.run(part), part).to.equal(0);
+          expect(parts.differing()).to.deep.equal([]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+    await rm(folder, { recursive: true });
+  });
+
+  it('keeps an invoice as it was imported first, and names those that a later file has otherwise', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'otherwise-'));
+    const rows = ['A', 'B', 'C'].map((title) => `536001,10001,${title},1,2010-12-01 08:10:00,1.00,17850,France`);
+    const world = createImportWorld();
+    for (const [n, some] of [rows.slice(0, 2), rows.slice(2)].entries()) {
+      await writeFile(join(folder, `${n}.csv`), [HEADER, ...some, ''].join('\n'));
+      await world.run(join(folder, `${n}.csv`));
+    }
+    expect(world.differing()).to.deep.equal(['536001']);
+    const placed = (await world.events('order')).filter(({ event }) => event.type === 'OrderPlaced');
+    expect(placed).to.have.length(1);
+    await rm(folder, { recursive: true });
+  });
+
   it('keeps customers apart whose long names begin alike', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'customers-'));
     const names = ['A', 'B'].map((end) => `${'Öl & Söhne '.repeat(5)}${end}`);
@@ -313,7 +402,7 @@ describe('An import of invoices', () => {
         if (++appends === 3 || appends === 20 || appends === 80) throw new Unavailable('Memory', 'away');
       },
     });
-    await importInvoices(flaky, FIXTURE, await readBooks(FIXTURE), new AbortController().signal);
+    await importInvoices(flaky, await booksOf(FIXTURE), new AbortController().signal);
     expect(await shopAfter(world)).to.deep.equal(await shopAfter(undisturbed));
   });
 

@@ -1,19 +1,29 @@
 // Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again ends the same.
-import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
-import { DEFAULT_LOCATION, MAX_KEY_LENGTH } from '../../../domain/kernel/id.js';
+import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
+import type { CheckoutOrder } from '../../../domain/processes/checkout-events.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
-import { type Books, CURRENCY } from './books.js';
+import { type Books, CURRENCY, type Pages } from './books.js';
 import { ImportError } from './import-error.js';
 import { inFlight } from './in-flight.js';
 import { type Invoice, type InvoiceAdjustment, invoicesOf } from './invoices.js';
-import { type ImportPorts, importMeta, type OnProgress, orderIdOf, originOf } from './ports.js';
+import {
+  customerIdOf,
+  guestIdOf,
+  type ImportPorts,
+  importMeta,
+  type OnProgress,
+  orderIdOf,
+  originOf,
+} from './ports.js';
 import { openBook, productIdOf } from './products.js';
+import type { Sale } from './purchases.js';
 import { returnsByOrder, takeBack } from './returns.js';
+import { salesBefore } from './sales.js';
 
 const PRODUCTS_IN_FLIGHT = 64;
 
@@ -28,18 +38,23 @@ const ROWS_PER_ROUND = 2_000;
 const PATIENCE_MS = 2 * 60_000;
 const RETRY_EVERY_MS = 1_000;
 
-/** Hex digits of a hash that tell long keys apart. */
-const KEY_HASH_LENGTH = 16;
+/** What the shop sold before that the file's returns may be of. */
+export function askSalesBefore(ports: ImportPorts, pages: Pages, signal: AbortSignal): Promise<Sale[]> {
+  return patiently(ports, signal, () => salesBefore(ports, pages, signal));
+}
 
-/** Throws whatever stopped it, be it the signal's reason; run it again to go on. */
+/**
+ * Resolves to the numbers of those invoices that an earlier import has brought otherwise: they stay as they are. Throws
+ * whatever stopped it, be it the signal's reason; run it again to go on.
+ */
 export async function importInvoices(
   ports: ImportPorts,
-  file: string,
   books: Books,
   signal: AbortSignal,
   onProgress: OnProgress = () => {},
-): Promise<void> {
+): Promise<string[]> {
   const { products, invoices } = books;
+  const differing = new Set(books.differing);
   const unadjusted = new Set<string>();
   let done = 0;
   await inFlight(products, PRODUCTS_IN_FLIGHT, signal, async (book) => {
@@ -48,9 +63,10 @@ export async function importInvoices(
   });
 
   done = 0;
-  for await (const round of roundsOf(invoicesOf(file, books))) {
+  for await (const round of roundsOf(invoicesOf(books))) {
     await inFlight(round, round.length, signal, async (invoice) => {
-      await patiently(ports, signal, () => send(ports, invoice, unadjusted));
+      const isSame = await patiently(ports, signal, () => send(ports, invoice, unadjusted));
+      if (!isSame) differing.add(invoice.number);
       onProgress('invoices', ++done, invoices.length);
     });
     const comingBack = returnsByOrder(round);
@@ -60,6 +76,7 @@ export async function importInvoices(
       }
     });
   }
+  return [...differing];
 }
 
 async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoice[]> {
@@ -76,21 +93,39 @@ async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoi
   yield round;
 }
 
-async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<void> {
+/** False if the order is there already, with other contents. */
+async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<boolean> {
   const { number, at, lines, adjustments } = invoice;
   const missing = adjustments.filter(({ movementId }) => unadjusted.has(movementId));
-  await accepted(number, async () => {
+  return accepted(number, async () => {
     await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, at)));
-    if (lines.length > 0) await ports.checkout.run(startOf(invoice), originOf(number));
+    if (lines.length === 0) return true;
+    const start = startOf(invoice);
+    const { checkout } = await ports.checkout.run(start, originOf(number));
+    return isSameOrder(checkout.order, start.order);
   });
 }
 
-async function accepted(invoice: string, work: () => Promise<unknown>): Promise<void> {
+function isSameOrder(one: CheckoutOrder, other: CheckoutOrder): boolean {
+  const told = ({ customerId, lines, shipping, occurredAt }: CheckoutOrder) =>
+    JSON.stringify([
+      customerId,
+      shipping.method,
+      shipping.amount,
+      occurredAt,
+      ...lines.flatMap(({ sku, title, quantity, unitPrice }) => [sku, title, quantity, unitPrice]),
+    ]);
+  return told(one) === told(other);
+}
+
+async function accepted<T>(invoice: string, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (!isProblem(error) || isPassing(error)) throw error;
-    throw new ImportError(`Invoice ${invoice} is refused by the shop: ${error.message}`);
+    throw new ImportError(
+      `Invoice ${invoice} is refused by the shop: ${error.message} What was imported stays; run the import again, and it looks at the shop anew.`,
+    );
   }
 }
 
@@ -111,12 +146,12 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
 }
 
 function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
-  const { number, at, lines, charges, country } = invoice;
+  const { number, at, customer, lines, charges, country } = invoice;
   return {
     type: 'StartCheckout',
     order: {
       orderId: orderIdOf(number),
-      customerId: `customer_${customerKeyOf(invoice)}`,
+      customerId: customer === undefined ? guestIdOf(number) : customerIdOf(customer),
       placedBy: 'staff',
       currency: CURRENCY,
       lines: orderLines(lines),
@@ -145,13 +180,4 @@ async function patiently<T>({ clock }: ImportPorts, signal: AbortSignal, work: (
 
 function isPassing(error: unknown): boolean {
   return error instanceof Unavailable || error instanceof StreamBusy;
-}
-
-/** Of a nobody, a guest of this one invoice. What an id cannot hold is written as its code point; of a long key, a hash ends it. */
-function customerKeyOf({ number, customer }: Invoice): string {
-  if (customer === undefined) return `guest-${number}`;
-  const key = customer.replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`);
-  if (key.length <= MAX_KEY_LENGTH) return key;
-  const hash = createHash('sha256').update(customer).digest('hex').slice(0, KEY_HASH_LENGTH);
-  return `${key.slice(0, MAX_KEY_LENGTH - KEY_HASH_LENGTH)}${hash}`;
 }
