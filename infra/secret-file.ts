@@ -1,7 +1,8 @@
 // A secret kept in a file of the data folder, readable by its owner alone; the first program to need it makes it.
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from './make-folder.js';
 
 export async function keptSecret(path: string, make: () => Promise<string>): Promise<string> {
   return (await readIfThere(path)) ?? (await create(path, await make()));
@@ -9,7 +10,7 @@ export async function keptSecret(path: string, make: () => Promise<string>): Pro
 
 /** Written aside and linked into place: nobody reads half a secret, and of two programs at once the first one's counts. */
 async function create(path: string, secret: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
     const file = await open(draft, 'wx', 0o600);

@@ -8,6 +8,75 @@ export class CommandFailed extends OperatorError {
 
 export function explain(error: unknown): string {
   if (error instanceof OperatorError || error instanceof Problem) return `commerce: ${error.message}`;
+  const refusal = refusalOf(error);
+  if (refusal) return `commerce: ${refusal}`;
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `commerce: this should not have happened; please report it.\n${detail}`;
+}
+
+/** What the operating system refuses: why, and what to do. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EACCES: 'permission is denied; use the account that it belongs to, change its rights, or name another place',
+  EPERM: 'this account may not do that; use another one, or name another place',
+  EROFS: 'the file system is read-only; name another folder with --data, or make it writable',
+  ENOSPC: 'the disk is full; make room, or name another folder with --data',
+  EDQUOT: 'the quota of this account is used up; make room, or name another folder with --data',
+  EFBIG: 'the file would be too large for this account or file system; raise the limit',
+  ENOENT: 'it is not there, and cannot be made there; name another place',
+  ENOTDIR: 'a part of the path is no folder; name another place',
+  EISDIR: 'it is a folder, and a file is wanted; remove it, or name another place',
+  EEXIST: 'something else is there already; remove it, or name another place',
+  ENOTEMPTY: 'the folder is not empty; remove what is in it, or name another place',
+  ELOOP: 'its links lead in a circle; mend them, or name another place',
+  ENAMETOOLONG: 'the path is too long; name a shorter one',
+  EXDEV: 'it leads to another file system; name a folder on one',
+  EBUSY: 'it is in use by another program; stop that one',
+  ETXTBSY: 'it is in use by another program; stop that one',
+  EMFILE: 'too many files are open; raise the limit of open files (`ulimit -n`)',
+  ENFILE: 'the system has too many open files; close other programs',
+  ENOMEM: 'there is not enough memory; close other programs',
+  EAGAIN: 'the system has no more processes or memory to give; close other programs, or raise `ulimit -u`',
+  EIO: 'the device fails; look at the disk',
+  ENXIO: 'the device is not there; name another place',
+  EADDRINUSE: 'it is in use; stop what listens there, or choose another by --port',
+  EADDRNOTAVAIL: 'it is no address of this machine; name one with --host, such as 127.0.0.1, or 0.0.0.0 for all',
+  EAFNOSUPPORT: 'this machine does not have this kind of address; name another one with --host',
+  ENOTFOUND: 'there is no such host; check the name',
+  EAI_AGAIN: 'the name cannot be looked up now; check the name and the network',
+  ECONNREFUSED: 'nothing listens there; start it, or check the address',
+  ECONNRESET: 'the other side broke the connection; look at its log',
+  EHOSTUNREACH: 'it cannot be reached; check the address and the network',
+  ENETUNREACH: 'it cannot be reached; check the address and the network',
+  ETIMEDOUT: 'it does not answer; check the address and the network',
+};
+
+/** States of PostgreSQL that whoever runs it can mend: rights, names of databases and roles, resources. */
+const POSTGRES_REFUSAL = /^(28...|3D000|42501|53...|57P0.|58030|25006)$/;
+
+interface SystemError extends Error {
+  code: string;
+  syscall?: string;
+  path?: string;
+  address?: string;
+  hostname?: string;
+  port?: number;
+  severity?: string;
+  errors?: unknown[];
+}
+
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, path, address, hostname, port, severity, errors } = error as SystemError;
+  if (typeof code === 'string' && severity && POSTGRES_REFUSAL.test(code))
+    return `Postgres refuses: ${error.message} (${code}).`;
+  if (typeof code === 'string' && syscall !== undefined && REFUSALS[code]) {
+    const host = address ?? hostname;
+    const place = path ?? (host === undefined ? undefined : `${host}${port === undefined ? '' : `:${port}`}`);
+    return `${place ?? 'The system'}: ${syscall.split(' ')[0]} failed (${code}): ${REFUSALS[code]}.`;
+  }
+  for (const inner of errors ?? []) {
+    const refusal = refusalOf(inner);
+    if (refusal) return refusal;
+  }
+  return refusalOf(error.cause);
 }

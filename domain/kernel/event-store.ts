@@ -42,6 +42,8 @@ export interface EventStore {
   read(stream: StreamId, after?: number): AsyncIterable<Commit>;
   /** The log's index for `after` < at ≤ `upTo`, in total order; never beyond the watermark. */
   log(after: Hlc, upTo?: Hlc): AsyncIterable<LogEntry>;
+  /** What can be seen behind `after` now, even beyond the watermark: more may still appear there. */
+  newest(after: Hlc): AsyncIterable<LogEntry>;
   /** No commit can still appear at or below this time. */
   watermark(): Promise<Hlc>;
 }

@@ -38,4 +38,11 @@ export function closedAncestor(folder: string, account: Account): string | undef
 const canEnter = (folder: string, account: Account): boolean =>
   spawnSync('test', ['-x', folder], { ...account, cwd: '/' }).status === 0;
 
-export const userName = (): string => userInfo().username;
+/** The system may not know the account by name, as in some containers. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.()}`;
+  }
+}

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { access, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { delimiter, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from '../make-folder.js';
 import { enginesFolder, repositoryRoot } from './folders.js';
 import { withLock } from './lock.js';
 
@@ -75,7 +76,7 @@ export async function installOnce(
   const home = enginesFolder();
   const folder = join(home, `${name}-${createHash('sha256').update(content).digest('hex').slice(0, 12)}`);
   if (await exists(join(folder, proof))) return folder;
-  await mkdir(home, { recursive: true });
+  await makeFolder(home);
   await withLock(join(home, `${name}.lock`), async () => {
     if (await exists(join(folder, proof))) return;
     await removeDrafts(home, name);

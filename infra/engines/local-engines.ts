@@ -1,9 +1,10 @@
 // Starts and stops the engines of the `aws` profile on this machine. Each has a folder with its data, its log and
 // `state.json`, which says what was started; a running engine outlives the program that started it.
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from '../make-folder.js';
 import type { EngineDefinition, EngineName } from './catalogue.js';
 import { EngineUnavailable } from './errors.js';
 import { CannotInstall } from './installation.js';
@@ -31,7 +32,7 @@ export interface RunningEngine {
  * else any. Throws `EngineUnavailable` with what to do.
  */
 export async function startEngine(engine: EngineDefinition, folder: string, port?: number): Promise<RunningEngine> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const home = await realpath(folder);
   return withLock(join(home, 'lock'), async () => {
     const last = await readState(home);

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { makeFolder } from '../make-folder.js';
 import { type Account, closedAncestor, serverAccount, userName } from './accounts.js';
 import { onEndAtOnce } from './ending.js';
 import { ClosedFolder, EngineUnavailable } from './errors.js';
@@ -434,7 +435,10 @@ async function runServerTool(
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
   if (code !== 0 || /ERROR:|FATAL:/.test(errors))
-    throw new EngineUnavailable('postgres', `a new database could not be made: ${errors.trim()}`);
+    throw new EngineUnavailable(
+      'postgres',
+      `a new database could not be made: ${errors.trim().replaceAll(/\s*\n\s*/g, '; ')}`,
+    );
 }
 
 /** The tool of a killed program may still write there for a moment: then the next start sweeps it. */
@@ -449,7 +453,7 @@ async function sweepUnfinished(folder: string): Promise<void> {
 /** Says which folder stands in the way, and the mend, before PostgreSQL fails in its own words. */
 async function assertUsable(dataDir: string, account: Account, { postgres }: PostgresBinaries): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeFolder(dataDir);
     await (await open(join(dataDir, 'postgres.log'), 'a')).close();
   } catch (error) {
     const { message } = error as Error;

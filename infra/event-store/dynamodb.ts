@@ -187,6 +187,11 @@ export function createDynamoEventStore({
     yield* sameInstant.sort(compareLogEntries);
   }
 
+  function entries(after: Hlc, upTo: Hlc): AsyncIterable<LogEntry> {
+    const partitions = Array.from({ length: LOG_PARTITIONS }, (_, lp) => partition(lp, after, upTo));
+    return mergeOrdered(partitions, compareLogEntries);
+  }
+
   return {
     async append(stream, after, commit) {
       const stored = codec.encode(stream, after, commit);
@@ -213,10 +218,10 @@ export function createDynamoEventStore({
 
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
       const until = Math.min(upTo, await watermark());
-      if (until <= after) return;
-      const partitions = Array.from({ length: LOG_PARTITIONS }, (_, lp) => partition(lp, after, until));
-      yield* mergeOrdered(partitions, compareLogEntries);
+      if (until > after) yield* entries(after, until);
     },
+
+    newest: (after) => entries(after, Number.MAX_SAFE_INTEGER),
 
     watermark,
   };

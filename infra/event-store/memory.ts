@@ -81,6 +81,11 @@ export function createMemoryEventStore({
       yield* entries.filter(({ at }) => at > after && at <= last).sort(compareLogEntries);
     },
 
+    async *newest(after) {
+      const entries = log.arrivals.map(({ at, pk, sk }) => ({ at, stream: pk, commitNo: sk }));
+      yield* entries.filter(({ at }) => at > after).sort(compareLogEntries);
+    },
+
     watermark: async () => watermark(),
   };
 }

@@ -139,25 +139,30 @@ export function createPostgresEventStore({
     },
 
     async *log(after, upTo = Number.MAX_SAFE_INTEGER) {
-      const end = Math.min(upTo, await watermark());
-      // Behind every entry at `after` itself.
-      let last: LogEntry = { at: after + 1, stream: '' as StreamId, commitNo: 0 };
-      for (;;) {
-        const page = await rows<LogEntry>('log-order', LOG_SQL, [
-          last.at,
-          last.stream,
-          last.commitNo,
-          end,
-          LOG_PAGE_ROWS,
-        ]);
-        yield* page;
-        if (page.length < LOG_PAGE_ROWS) return;
-        last = page.at(-1)!;
-      }
+      yield* entries(after, Math.min(upTo, await watermark()));
     },
+
+    newest: (after) => entries(after, Number.MAX_SAFE_INTEGER),
 
     watermark,
   };
+
+  async function* entries(after: Hlc, end: Hlc): AsyncGenerator<LogEntry> {
+    // Behind every entry at `after` itself.
+    let last: LogEntry = { at: after + 1, stream: '' as StreamId, commitNo: 0 };
+    for (;;) {
+      const page = await rows<LogEntry>('log-order', LOG_SQL, [
+        last.at,
+        last.stream,
+        last.commitNo,
+        end,
+        LOG_PAGE_ROWS,
+      ]);
+      yield* page;
+      if (page.length < LOG_PAGE_ROWS) return;
+      last = page.at(-1)!;
+    }
+  }
 }
 
 const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';

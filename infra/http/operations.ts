@@ -13,6 +13,10 @@ export interface Outages {
   away: readonly string[];
   /** The projections that this process hosts and that do not move. */
   standingStill: readonly Away[];
+  /** False while what was in the log at the start is not to be seen yet. */
+  isReady?: boolean;
+  /** The projections that do not show it. */
+  behind?: readonly string[];
 }
 
 export type Readiness = () => Promise<Outages>;
@@ -35,9 +39,16 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
     '/healthz': async () => answerOf({ status: 200, body: { status: 'up' } }),
     '/readyz': async (instance) => {
       const outages = await readiness();
-      const { away, standingStill } = outages;
-      if (away.length + standingStill.length === 0) return answerOf({ status: 200, body: { status: 'ready' } });
-      const told = { away, standingStill: standingStill.map(({ error, ...rest }) => rest) };
+      const { away, standingStill, isReady = true, behind = [] } = outages;
+      if (away.length + standingStill.length === 0 && isReady) {
+        const degraded = behind.length > 0 ? { degraded: behind } : {};
+        return answerOf({ status: 200, body: { status: 'ready', ...degraded } });
+      }
+      const told = {
+        away,
+        standingStill: standingStill.map(({ error, ...rest }) => rest),
+        ...(!isReady && { behind }),
+      };
       const headers = { 'Retry-After': RETRY_AFTER_S };
       return answerOfProblem(new HttpProblem('unavailable', detailOf(outages), headers, told), instance);
     },
@@ -54,13 +65,18 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
 }
 
 /** The errors themselves are for the log: they may hold what is not for everybody. */
-function detailOf({ away, standingStill }: Outages): string {
+function detailOf({ away, standingStill, isReady = true, behind = [] }: Outages): string {
   const waiting = standingStill.map(({ projection, waitsFor }) =>
     waitsFor === undefined ? `${projection} (the log says why)` : `${projection} (waits for ${waitsFor})`,
   );
   return [
     ...(away.length > 0 ? [`Not reachable now: ${away.join(', ')}.`] : []),
     ...(waiting.length > 0 ? [`Projections that stand still: ${waiting.join(', ')}.`] : []),
+    ...(isReady
+      ? []
+      : [
+          `Starting: ${behind.length > 0 ? `${behind.join(', ')} ${behind.length > 1 ? 'do' : 'does'}` : 'the read models do'} not show yet what is in the log.`,
+        ]),
   ].join(' ');
 }
 

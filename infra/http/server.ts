@@ -109,7 +109,7 @@ export async function startServer(app: RequestListener, options: ServerOptions):
     await drain(server, limits.drain);
     slowReaders.stop();
   }
-  return { port: bound, url: `http://${host}:${bound}`, close };
+  return { port: bound, url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close };
 }
 
 /** One address must not take the connections of all. */
@@ -153,6 +153,10 @@ function explain(error: NodeJS.ErrnoException, port: number, host: string): Erro
   if (error.code === 'EACCES')
     return new PortUnavailable(
       `Port ${port} needs privileges that this user has not; choose one above 1023 by --port.`,
+    );
+  if (/^(EADDRNOTAVAIL|ENOTFOUND|EAI_|EINVAL|EAFNOSUPPORT)/.test(error.code ?? ''))
+    return new PortUnavailable(
+      `--host: ${host} is no address of this machine (${error.code}); use 127.0.0.1, or 0.0.0.0 for all of its addresses.`,
     );
   return error;
 }

@@ -1,6 +1,6 @@
 // The read models of the shop: which projection lives in which kind of store, and what keeps each up to date.
 import type { Logger } from 'pino';
-import type { Clock } from '../../domain/kernel/clock.js';
+import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { agenda } from '../../projections/models/agenda.js';
@@ -11,10 +11,14 @@ import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
+import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector, type ProjectionMetrics, type Projector } from '../../projections/runtime/projector.js';
 import type { Sink } from '../../projections/runtime/sink.js';
 import { createVisibility, type Visibility } from '../../projections/visibility.js';
+
+/** Between sweeps of another process lies less; behind an older one the log may be too long to look at again and again. */
+const RECENT_MS = 2 * SWEEP_EVERY_MS;
 
 export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
 export type Sinks = Record<StoreKind, Sink>;
@@ -37,6 +41,8 @@ export interface ReadModels {
   visibility: Record<ReadModelName, Visibility>;
   /** True once every read model shows these commits; false when `waitMs` is over first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
+  /** Names of the projections that do not show yet what was in the log at `end`, and these newer commits. */
+  behind(end: Hlc, newest: SeenCommits): Promise<string[]>;
 }
 
 export interface ReadModelsDeps {
@@ -54,7 +60,8 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
       const table = await sinks[model.in].open(projection);
       const visibility = createVisibility(table, projection);
       const onAdvance = () => visibility.advanced();
-      return { name, visibility, projector: createProjector({ ...deps, projection, table, onAdvance }) };
+      const { name: told } = projection;
+      return { name, told, table, visibility, projector: createProjector({ ...deps, projection, table, onAdvance }) };
     }),
   );
   return {
@@ -64,5 +71,23 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
     ) as unknown as ReadModels['visibility'],
     show: async (seen, waitMs) =>
       (await Promise.all(opened.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
+    async behind(end, newest) {
+      const isThere = opened.map(async ({ table, projector, visibility }) => {
+        // A sweep has passed the end, here or in another process; or the feed has brought what the last one could not know.
+        const sweptTo = await table.sweptTo();
+        const isSwept =
+          sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await hasNoLag(projector)));
+        if (!isSwept || !(await visibility.wait(newest, 0))) return false;
+        await table.refresh?.();
+        return true;
+      });
+      const there = await Promise.all(isThere.map((each) => each.catch(() => false)));
+      return opened.filter((_, index) => !there[index]).map(({ told }) => told);
+    },
   };
+}
+
+async function hasNoLag(projector: Projector): Promise<boolean> {
+  const { lag } = await projector.status();
+  return lag.commits === 0 && !lag.atLeast;
 }

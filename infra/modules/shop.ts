@@ -19,6 +19,7 @@ import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
+import { createFirstLook } from './first-look.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 import {
@@ -30,6 +31,7 @@ import {
   CONFIG,
   EMAIL_KEY_OF,
   EVENT_STORE,
+  FIRST_LOOK,
   KEYED_HASH,
   LOG,
   MASTER_KEY,
@@ -55,6 +57,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(CLOCK).toConstantValue(Date.now);
   bind(METRICS).toConstantValue(new Registry());
   bind(PROJECTOR_HOSTS).toConstantValue(new Set());
+  bind(FIRST_LOOK).toConstantValue(createFirstLook());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
   bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, standardError()), [CONFIG]);
 

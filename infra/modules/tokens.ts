@@ -46,6 +46,7 @@ import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { Mark, Stores } from '../stores/store.js';
+import type { FirstLook } from './first-look.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
@@ -153,6 +154,9 @@ export const SINKS = token<Sinks>('Sinks');
 export const READ_MODELS = token<ReadModels>('ReadModels');
 /** Those that run in this process: one while it leads, else none. */
 export const PROJECTOR_HOSTS = token<Set<Pick<ProjectorHost, 'readiness'>>>('ProjectorHosts');
+
+/** Whether what was there at the start can be seen. */
+export const FIRST_LOOK = token<FirstLook>('FirstLook');
 
 /** How each read model is read in the stores of the profile. */
 export const QUERIES = token<Queries>('Queries');

@@ -1,15 +1,17 @@
 // `commerce start`: the whole product in one process, until Ctrl-C or SIGTERM.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { APP, EVENT_STORE, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
+import { APP, EVENT_STORE, FIRST_LOOK, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOf, DEFAULT_PORT, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
 
-const SHOW_SAMPLE_SHOP_MS = 10_000;
+/** So long the welcome waits for what it invites to. */
+const SHOW_MS = 10_000;
 
 interface StartOptions extends CommonOptions {
   port: number;
@@ -54,12 +56,14 @@ async function endBeforeReady(): Promise<never> {
 }
 
 async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Promise<void> {
+  const firstLook = await shop.get(FIRST_LOOK);
+  firstLook.begin();
   const server = await startServer(await shop.get(APP), { ...options, trustedProxies: shop.config.trustedProxies });
   const background = new AbortController();
   const running = runBackground(shop, background.signal);
   running.catch(() => {}); // awaited below; until then a failure must not be unhandled
   try {
-    const filled = !options.empty && (await fillAndShow(shop, stop));
+    const filled = await fillAndShow(shop, options.empty === true, stop);
     stop.throwIfAborted();
     const { profile, dataDir } = shop.config;
     console.log(welcome({ url: server.url, profile, dataDir, filled, seconds: process.uptime().toFixed(1) }));
@@ -72,13 +76,14 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
   }
 }
 
-/** True if the sample shop was put there; then what the welcome invites to is to be seen, if the read models are in time. */
-async function fillAndShow(shop: Shop, stop: AbortSignal): Promise<boolean> {
-  const [runner, store] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE)]);
-  const written = await fillEmptyShop({ runner, store }, stop);
-  if (!written) return false;
-  await Promise.race([aborted(stop), (await shop.get(READ_MODELS)).show(written, SHOW_SAMPLE_SHOP_MS)]);
-  return true;
+/** What the welcome invites to is to be seen then, if the read models are in time. True if the sample shop was put there. */
+async function fillAndShow(shop: Shop, empty: boolean, stop: AbortSignal): Promise<boolean> {
+  const [runner, store, firstLook] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE), shop.get(FIRST_LOOK)]);
+  const written = empty ? undefined : await fillEmptyShop({ runner, store }, stop);
+  const readModels = await shop.get(READ_MODELS);
+  const seen = firstLook.follow({ readModels, store, written: written ?? new Map() }, stop);
+  await Promise.race([aborted(stop), seen, delay(SHOW_MS, undefined, { ref: false })]);
+  return written !== undefined;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,82 @@
+// From the first 200 of /readyz on a first look finds what is there: the sample shop of a first start, and all of it after a restart.
+import { expect } from 'chai';
+import { freePort } from '../infra/engines/processes.js';
+import { createFirstLook } from '../infra/modules/first-look.js';
+import { describeWith } from './engines.js';
+import { callerAt, endPrograms, eventually, PROFILES, startProgram, stopInOrder } from './running-shop.js';
+
+for (const profile of PROFILES) {
+  describeWith(profile.engines, `Readiness on ${profile.name}`, function (engines) {
+    this.timeout(180_000);
+    afterEach(endPrograms);
+
+    it('waits until the sample shop can be seen, at a first start and at every other', async () => {
+      const environment = await profile.freshEnvironment(engines);
+      for (const start of ['first', 'second']) {
+        const port = await freePort();
+        const url = `http://127.0.0.1:${port}`;
+        const program = await startProgram(['start', '--port', `${port}`], environment);
+        const { body } = await eventually('it is ready', async () => {
+          const ready = await fetch(`${url}/readyz`);
+          expect(ready.status).to.equal(200);
+          return { body: await ready.json() };
+        });
+        expect(body, start).to.deep.equal({ status: 'ready' });
+        const anybody = callerAt(url);
+        expect((await anybody.get('/v1/products')).body.data, start).to.have.length(6);
+        expect((await anybody.get('/v1/search?q=mug')).body.data, start).to.have.length(1);
+        await stopInOrder(program);
+      }
+    });
+  });
+}
+
+describe('A first look', () => {
+  const store = {
+    watermark: async () => 5,
+    async *newest() {
+      yield { at: 6, stream: 'order#1' as const, commitNo: 2 };
+    },
+  };
+
+  /** Answers what is behind, one answer a look, the last for good. */
+  function lookOf(answers: string[][], longestMs?: number) {
+    const asked: unknown[] = [];
+    const readModels = {
+      async behind(...question: unknown[]) {
+        asked.push(question);
+        return answers.length > 1 ? answers.shift()! : answers[0]!;
+      },
+    };
+    const look = createFirstLook(longestMs === undefined ? {} : { longestMs });
+    const stop = new AbortController();
+    look.begin();
+    const before = look.state();
+    const written = new Map([['product#1' as const, 3]]);
+    const seen = look.follow({ readModels: readModels as never, store: store as never, written }, stop.signal);
+    return { look, before, seen, asked, stop };
+  }
+
+  it('is not ready before all read models show the end of the log, what came behind it and what was written', async () => {
+    const { look, before, seen, asked } = lookOf([['orders', 'stock'], ['stock'], []]);
+    expect(before).to.deep.equal({ isReady: false, behind: [] });
+    await seen;
+    expect(look.state()).to.deep.equal({ isReady: true, behind: [] });
+    const newest = new Map<string, number>([
+      ['product#1', 3],
+      ['order#1', 2],
+    ]);
+    expect(asked).to.deep.equal([5, 5, 5].map((end) => [end, newest]));
+  });
+
+  it('ends after its time, and names those that are behind until they are not', async () => {
+    const { look, seen, stop } = lookOf([['stock']], 100);
+    await seen;
+    expect(look.state()).to.deep.equal({ isReady: true, behind: ['stock'] });
+    stop.abort();
+  });
+
+  it('is not asked for where nobody began it', () => {
+    expect(createFirstLook().state()).to.deep.equal({ isReady: true, behind: [] });
+  });
+});
