@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { cart } from '../../domain/cart/cart.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
@@ -13,6 +14,23 @@ describe('The cart that a customer fills now', () => {
       body: { guestToken: GUEST.id },
       ...(key !== undefined && { key }),
     });
+  /** The process that Ada's merge runs in dies before such a command. */
+  async function dyingBefore(type: string): Promise<void> {
+    const died = new Error('died');
+    const dying = createShop({
+      log: shop.log,
+      through: (runner) => beforeFirst(runner, type, () => Promise.reject(died)),
+    });
+    const call = { caller: ADA, body: { guestToken: GUEST.id } };
+    const error = await dying.call('post /v1/carts/current/merge', call).catch((caught: unknown) => caught);
+    expect(error).to.equal(died);
+  }
+
+  async function ready(cartId: string, caller: Caller): Promise<void> {
+    await shop.call(`put /v1/carts/${cartId}/shipping-address`, { caller, body: ADDRESS });
+    await shop.call(`put /v1/carts/${cartId}/shipping-method`, { caller, body: { method: 'standard' } });
+  }
+
   const current = (caller = ADA) => shop.call('get /v1/carts/current', { caller });
 
   async function fillFor(caller = ADA, lines: Record<string, number> = {}, currency = 'GBP'): Promise<string> {
@@ -141,27 +159,48 @@ describe('The cart that a customer fills now', () => {
     await fillFor(GUEST, { MUG: 1 });
     const late = createShop({
       log: shop.log,
-      through: (runner) => before(runner, 'cart#guest', 2, () => merge('k', BOB)),
+      through: (runner) => beforeFirst(runner, 'HandOverCart', () => merge('k', BOB)),
     });
     const { body } = await late.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
     expect(body.id).to.equal(own);
     expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
   });
 
-  it('is a new one where the one that was made for the guest’s is bought, or somebody else’s', async () => {
+  it('gets nothing of what the guest buys at that moment', async () => {
+    const own = await fillFor(ADA, { CUP: 1 });
     const guests = await fillFor(GUEST, { MUG: 1 });
-    const hasty = createShop({ log: shop.log, through: (runner) => without(runner, 'HandOverCart') });
-    await hasty.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
-    const { id: made } = (await current()).body;
-    await shop.call(`put /v1/carts/${made}/shipping-address`, { caller: ADA, body: ADDRESS });
-    await shop.call(`put /v1/carts/${made}/shipping-method`, { caller: ADA, body: { method: 'standard' } });
-    await shop.submit(made);
-    for (const caller of [ADA, BOB]) {
-      await hasty.call('post /v1/carts/current/merge', { caller, body: { guestToken: GUEST.id } });
-      const { body } = await current(caller);
-      expect(body.id).to.not.be.oneOf([made, guests]);
-      expect(unitsIn(body)).to.deep.equal({ MUG: 1 });
+    await ready(guests, GUEST);
+    const late = createShop({
+      log: shop.log,
+      through: (runner) => beforeFirst(runner, 'HandOverCart', () => shop.submit(guests)),
+    });
+    const { body } = await late.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: GUEST.id } });
+    expect(body.id).to.equal(own);
+    expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
+  });
+
+  it('gets what was taken over before, where the process died before the lines came in', async () => {
+    for (const own of [undefined, await fillFor(ADA, { CUP: 1 })]) {
+      const guests = await fillFor(GUEST, { MUG: 1 });
+      await dyingBefore('MergeCart');
+      expect((await shop.call(`get /v1/carts/${guests}`, { caller: GUEST })).body.status).to.equal('merged');
+      await problemOf(merge('k', BOB), 'not_found');
+      const { body } = await merge();
+      if (own) expect(body.id).to.equal(own);
+      expect(unitsIn(body)).to.include({ MUG: own ? 2 : 1 });
+      expect((await merge()).body).to.deep.equal(body);
     }
+  });
+
+  it('is a new one where the one that was to get the lines is bought before they came in', async () => {
+    const own = await fillFor(ADA, { CUP: 1 });
+    await fillFor(GUEST, { MUG: 1 });
+    await dyingBefore('MergeCart');
+    await ready(own, ADA);
+    await shop.submit(own);
+    const [one, other] = await Promise.all([merge(), merge('k')]);
+    expect(one.body.id).to.equal(other.body.id).and.not.to.equal(own);
+    for (const { body } of [one, other, await current()]) expect(unitsIn(body)).to.deep.equal({ MUG: 1 });
   });
 
   it('gets the lines that the guest still adds meanwhile', async () => {
@@ -220,25 +259,17 @@ describe('The cart that a customer fills now', () => {
   });
 });
 
-/** Something happens before a stream is loaded for the nth time. */
-function before(runner: CommandRunner, stream: string, nth: number, happens: () => Promise<unknown>): CommandRunner {
-  let loads = 0;
-  return {
-    execute: runner.execute,
-    async load(decider, loaded, options) {
-      if (loaded === stream && ++loads === nth) await happens();
-      return runner.load(decider, loaded, options);
-    },
-  };
-}
-
-/** It dies before such a command, and whoever asked does not mind. */
-function without(runner: CommandRunner, type: string): CommandRunner {
+/** Something happens once, before the first command of that type. */
+function beforeFirst(runner: CommandRunner, type: string, happens: () => Promise<unknown>): CommandRunner {
+  let isFirst = true;
   return {
     load: runner.load,
     async execute(decider, stream, command, meta) {
-      if ((command as { type: string }).type !== type) return runner.execute(decider, stream, command, meta);
-      return { ...(await runner.load(decider, stream)), repeated: false };
+      if (isFirst && (command as { type: string }).type === type) {
+        isFirst = false;
+        await happens();
+      }
+      return runner.execute(decider, stream, command, meta);
     },
   };
 }

@@ -1,18 +1,16 @@
 // The cart that a customer fills now, on whatever device; and what becomes of a guest's when the guest logs in.
 import { z } from 'zod';
-import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import { type Cart, cart } from '../../domain/cart/cart.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { invalidField, isProblem, Problem, StreamBusy } from '../../domain/kernel/errors.js';
+import { invalidField, isProblem, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { TokenReader } from '../identity/ports.js';
 import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
-
-/** How often a merge starts anew because the guest still changes the cart. */
-const MERGE_ROUNDS = 5;
+import { createTakeOver } from './take-over.js';
 
 const mergeBody = z.strictObject({
   guestToken: z
@@ -37,6 +35,7 @@ export interface CurrentCartEndpointsDeps {
 
 export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[] {
   const { runner, currentCarts, guestCarts, tokens, quotes } = deps;
+  const takeOver = createTakeOver({ runner, guestCarts });
 
   async function current(request: EndpointRequest): Promise<Reply> {
     return answer(await openCartOf(customerOf(request.caller), request));
@@ -47,19 +46,27 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     const guestId = await guestOf(request.body.guestToken);
     if (guestId === customerId) return current(request);
     const carts = await guestCarts.of(guestId);
-    const own = (await openCartOf(customerId, request)) ?? (await mergedBefore(carts, customerId));
-    const filled = carts.filter((guest) => isOpen(guest) && guest.lines.length > 0).reverse();
-    if (filled.length === 0) return answer(own);
-    const cartId = own?.state.cartId ?? (await createFor(filled[0]!, request));
+    let own = (await openCartOf(customerId, request)) ?? (await takenBefore(carts, customerId));
+    const places = own ? [own.state.cartId] : [];
     const refusals: unknown[] = [];
-    for (const guest of filled) {
-      await bringOver(guest.cartId, cartId, request).catch((error) => {
+    const wanted = carts.filter((guest) => guest.takenBy === customerId || (isOpen(guest) && guest.lines.length > 0));
+    for (const guest of wanted.reverse()) {
+      try {
+        const cartId = await takeOver(guest, own?.state, request);
+        if (cartId === undefined) continue;
+        places.push(cartId);
+        if (!own || own.state.cartId === cartId) own = await load(cartId);
+      } catch (error) {
         if (!isProblem(error, 'rule_violated')) throw error;
         refusals.push(error); // the other carts may fit
-      });
+      }
     }
     if (refusals.length > 0) throw refusals[0];
-    return answer(await load(cartId));
+    for (const cartId of places) {
+      const shown = await load(cartId);
+      if (isOpen(shown.state)) return answer(shown);
+    }
+    return answer(undefined);
   }
 
   async function guestOf(token: string): Promise<string> {
@@ -68,57 +75,11 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     throw invalidField('/guestToken', 'is not the token of a guest, or has expired');
   }
 
-  /** Where the guest's carts went before, though the read model may not know of it yet. */
-  async function mergedBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
-    const cartId = guests.findLast(({ mergedInto }) => mergedInto)?.mergedInto;
-    const found = cartId === undefined ? undefined : await load(cartId);
-    return found && found.state.customerId === customerId && isOpen(found.state) ? found : undefined;
-  }
-
-  /** The same for every merge of that cart, so that two at once make one; another where that is not to be had any more. */
-  async function createFor(guest: Cart, { caller, command, newId }: EndpointRequest): Promise<string> {
-    const customerId = customerOf(caller);
-    const { currency } = guest;
-    if (caller.guest) return (await guestCarts.make(customerId, currency, beside(command('create')))).state!.cartId;
-    const shared = `${guest.cartId}-m`;
-    const { state } = await runner.load(cart, streamOf(shared));
-    const isFree = !state || (state.customerId === customerId && isOpen(state));
-    const cartId = isFree ? shared : newId('cart');
-    const created: CartCommand = { type: 'CreateCart', cartId, customerId, currency };
-    await runner.execute(cart, streamOf(cartId), created, beside(command(`create ${cartId}`)));
-    return cartId;
-  }
-
-  /**
-   * The guest's cart is closed only in the state in which its lines were taken, so that none is left behind. Where it is
-   * closed already, somebody has its lines. The commands name it: a request may bring over several.
-   */
-  async function bringOver(fromCartId: string, toCartId: string, { command }: EndpointRequest): Promise<void> {
-    const from = streamOf(fromCartId);
-    for (let round = 0; round < MERGE_ROUNDS; round++) {
-      const { state, position } = await load(fromCartId);
-      if (!isOpen(state)) return;
-      const { currency, lines, coupons } = state;
-      const merged: CartCommand = { type: 'MergeCart', fromCartId, currency, lines, coupons };
-      await runner.execute(
-        cart,
-        streamOf(toCartId),
-        merged,
-        beside(command(`merge ${fromCartId} ${position.version} into ${toCartId}`)),
-      );
-      const handOver: CartCommand = { type: 'HandOverCart', toCartId };
-      const meta = {
-        ...beside(command(`hand over ${fromCartId} ${position.version}`)),
-        expectedVersion: position.version,
-      };
-      try {
-        await runner.execute(cart, from, handOver, meta);
-        return;
-      } catch (error) {
-        if (!isProblem(error, 'version_mismatch')) throw error;
-      }
-    }
-    throw new StreamBusy(from);
+  /** Where the customer's read model does not say yet which cart got what was taken over before. */
+  async function takenBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
+    const cartId = guests.findLast(({ takenBy }) => takenBy === customerId)?.mergedInto;
+    const found = cartId === undefined ? undefined : await runner.load(cart, streamOf(cartId));
+    return found?.state && isOpen(found.state) ? (found as Loaded<Cart>) : undefined;
   }
 
   async function openCartOf(

@@ -62,6 +62,11 @@ const idle: CartEvent[] = [created, { type: 'CartStillActive', data: { cartId: '
 const line = (id: string, sku: string, quantity: number): CartLine => {
   return { id, sku, title: sku, quantity, unitPrice: 100 };
 };
+const handOver = { type: 'HandOverCart', customerId: 'customer_eve', toCartId: 'cart_2' } as const;
+const handedOver = (toCartId = 'cart_2'): CartEvent => ({
+  type: 'CartHandedOver',
+  data: { cartId: 'cart_1', toCartId, customerId: 'customer_eve' },
+});
 const mergeGuest = {
   type: 'MergeCart',
   fromCartId: 'cart_guest',
@@ -102,7 +107,7 @@ describe('A cart', () => {
   });
 
   it('is empty at first, and has then what was put into it', () => {
-    const empty = { lines: [], additions: [], merged: [], coupons: [], attempts: 0 };
+    const empty = { lines: [], additions: [], merged: [], declined: [], coupons: [], attempts: 0 };
     const times = { changedAt: TEST_NOW, activeSince: TEST_NOW };
     const own = { cartId: 'cart_1', customerId, currency: 'GBP', status: 'open' };
     expect(given([created]).state).to.deep.equal({ ...own, ...empty, ...times });
@@ -273,7 +278,7 @@ describe('A cart', () => {
       { ...setAddress, address: { ...address, city: 'York' } },
       { ...choose, method: 'express' },
       apply,
-      { type: 'HandOverCart', toCartId: 'cart_2' },
+      handOver,
       mergeGuest,
     ];
     for (const edit of edits) {
@@ -367,7 +372,8 @@ describe('A cart', () => {
       ApplyCoupon: { given: [created], when: apply },
       RemoveCoupon: { given: [created, applied], when: { type: 'RemoveCoupon', code: 'SPRING' } },
       MergeCart: { given: [created, added], when: mergeGuest },
-      HandOverCart: { given: [created, added], when: { type: 'HandOverCart', toCartId: 'cart_2' } },
+      HandOverCart: { given: [created, added], when: handOver },
+      DeclineMerge: { given: [created, added], when: { type: 'DeclineMerge', fromCartId: 'cart_guest' } },
       AbandonCart: { given: idle, when: abandon },
     });
     given([created]).when(setAddress).then([addressSet]);
@@ -507,13 +513,62 @@ describe('A cart that another is merged into', () => {
     );
   });
 
-  it('is in the end the only one', () => {
-    const handedOver: CartEvent = { type: 'CartHandedOver', data: { cartId: 'cart_1', toCartId: 'cart_2' } };
-    given([created, added]).when({ type: 'HandOverCart', toCartId: 'cart_2' }).then([handedOver]);
-    const edits: CartCommand[] = [add, change, submit, mergeGuest, { type: 'HandOverCart', toCartId: 'cart_3' }];
-    for (const edit of edits) given([created, added, handedOver]).when(edit).thenRejected('conflict');
-    given([created, added, handedOver])
+  it('takes nothing in that it has declined, and declines nothing that has come in', () => {
+    const decline: CartCommand = { type: 'DeclineMerge', fromCartId: 'cart_guest' };
+    const declined: CartEvent = { type: 'CartMergeDeclined', data: { cartId: 'cart_1', fromCartId: 'cart_guest' } };
+    for (const history of [[created], [...ready, submitted], [created, added, handedOver()]]) {
+      given(history).when(decline).then([declined]);
+      given([...history, declined])
+        .when(decline)
+        .then([]);
+    }
+    given([created, declined]).when(mergeGuest).thenRejected('conflict');
+    given([created, declined])
+      .when({ ...mergeGuest, fromCartId: 'cart_other' })
+      .then([
+        { type: 'CartMerged', data: { ...arrived(...mergeGuest.lines).data, fromCartId: 'cart_other' } } as never,
+      ]);
+    given([created, arrived(...mergeGuest.lines)])
+      .when(decline)
+      .then([]);
+  });
+});
+
+describe('A cart that is taken over', () => {
+  const { given } = decider(cart);
+
+  it('is taken by one customer, and can neither change nor be bought from then on', () => {
+    given([created, added]).when(handOver).then([handedOver()]);
+    given([created, added, handedOver()]).when(handOver).then([]);
+    const others: CartCommand[] = [add, change, submit, mergeGuest, { ...handOver, customerId: 'customer_bob' }];
+    for (const other of others) given([created, added, handedOver()]).when(other).thenRejected('conflict');
+    given([created, added, handedOver()])
       .when(abandon, TEST_NOW + CART_IDLE_MS)
+      .then([]);
+    expect(given([created, handedOver()]).state).to.include({ mergedInto: 'cart_2', takenBy: 'customer_eve' });
+  });
+
+  it('is not taken once it is bought', () => {
+    given([...ready, submitted])
+      .when(handOver)
+      .thenRejected('conflict');
+  });
+
+  it('goes into another cart only where its taker says that the first has declined it', () => {
+    const history = [created, added, handedOver()];
+    const instead = { ...handOver, toCartId: 'cart_3' };
+    given(history).when(instead).then([]);
+    given(history)
+      .when({ ...instead, insteadOf: 'cart_other' })
+      .then([]);
+    given(history)
+      .when({ ...instead, insteadOf: 'cart_2' })
+      .then([handedOver('cart_3')]);
+    given(history)
+      .when({ ...handOver, insteadOf: 'cart_2' })
+      .then([]);
+    given([...history, handedOver('cart_3')])
+      .when({ ...instead, toCartId: 'cart_4', insteadOf: 'cart_2' })
       .then([]);
   });
 });

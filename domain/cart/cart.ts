@@ -34,9 +34,12 @@ export type CartCommand =
   /** With what the cart comes to now, its lines in the same sequence; without `shipping` if its method does not go there. */
   | ({ type: 'SubmitCart'; shipping?: Shipping } & Omit<Submission, 'orderId' | 'shipping'>)
   | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> }
-  /** Takes what is in another cart, and no unit of it twice; the other is handed over afterwards. */
+  /** Closes it for the customer who takes it over: the first one. `insteadOf`: the cart that has declined its lines. */
+  | { type: 'HandOverCart'; customerId: string; toCartId: string; insteadOf?: string }
+  /** Takes what is in a cart that was handed over, and no unit of it twice. */
   | ({ type: 'MergeCart'; fromCartId: string } & Pick<Cart, 'currency' | 'lines' | 'coupons'>)
-  | { type: 'HandOverCart'; toCartId: string }
+  /** Where that was refused: settles that it stays refused, unless the lines have come in after all. */
+  | { type: 'DeclineMerge'; fromCartId: string }
   /** Asked by a timer; only the cart knows whether it has been idle. */
   | { type: 'AbandonCart' };
 
@@ -66,8 +69,11 @@ export interface Cart {
   attempts: number;
   /** Of a submitted cart: all that its order is made of, but for the address. */
   submission?: Submission;
-  /** Of a merged cart. */
+  /** The carts whose lines stay out. */
+  declined: readonly string[];
+  /** Of a merged cart: where its lines go, and who has taken it over. */
   mergedInto?: string;
+  takenBy?: string;
   /** In ms of the log's clock: its last change, and since when the log says that it is in use. */
   changedAt: number;
   activeSince: number;
@@ -91,6 +97,7 @@ function decide(command: CartCommand, state: Cart | null, now: number): readonly
   if (!state) return reject('not_found', 'There is no such cart.');
   if (command.type === 'ReopenCart') return reopen(command, state);
   if (command.type === 'AbandonCart') return abandon(state, now);
+  if (command.type === 'DeclineMerge') return decline(command, state);
   if (state.status === 'submitted' || state.status === 'merged') return whenFrozen(command, state);
 
   const events = change(command, state);
@@ -99,16 +106,16 @@ function decide(command: CartCommand, state: Cart | null, now: number): readonly
 }
 
 function whenFrozen(command: Change, state: Cart): readonly CartEvent[] | Rejection {
-  const { cartId, submission, mergedInto } = state;
+  const { cartId, submission } = state;
   if (submission) {
     if (command.type === 'SubmitCart') return [];
     return reject('conflict', `${cartId} is submitted as ${submission.orderId}; it no longer changes.`);
   }
-  if (command.type === 'HandOverCart' && command.toCartId === mergedInto) return [];
-  return reject('conflict', `${cartId} is merged into ${mergedInto}; it no longer changes.`);
+  if (command.type === 'HandOverCart' && command.customerId === state.takenBy) return redirect(command, state);
+  return reject('conflict', `${cartId} was taken over; it no longer changes.`);
 }
 
-type Change = Exclude<CartCommand, { type: 'CreateCart' | 'ReopenCart' | 'AbandonCart' }>;
+type Change = Exclude<CartCommand, { type: 'CreateCart' | 'ReopenCart' | 'AbandonCart' | 'DeclineMerge' }>;
 
 function change(command: Change, state: Cart): readonly CartEvent[] | Rejection {
   const { cartId, lines, coupons } = state;
@@ -152,7 +159,7 @@ function change(command: Change, state: Cart): readonly CartEvent[] | Rejection 
     case 'MergeCart':
       return merge(command, state);
     case 'HandOverCart':
-      return [{ type: 'CartHandedOver', data: { cartId, toCartId: command.toCartId } }];
+      return handOver(command, state);
   }
 }
 
@@ -220,11 +227,33 @@ function reopen(
   return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...(available && { available }) } }];
 }
 
+function handOver(
+  { customerId, toCartId }: Extract<CartCommand, { type: 'HandOverCart' }>,
+  { cartId }: Cart,
+): readonly CartEvent[] {
+  return [{ type: 'CartHandedOver', data: { cartId, toCartId, customerId } }];
+}
+
+/** For the same customer nothing but the cart that gets the lines may change, and that by whoever saw it declined first. */
+function redirect(command: Extract<CartCommand, { type: 'HandOverCart' }>, state: Cart): readonly CartEvent[] {
+  const { toCartId, insteadOf } = command;
+  return insteadOf === state.mergedInto && toCartId !== insteadOf ? handOver(command, state) : [];
+}
+
+function decline(
+  { fromCartId }: Extract<CartCommand, { type: 'DeclineMerge' }>,
+  { cartId, merged, declined }: Cart,
+): readonly CartEvent[] {
+  const isSettled = declined.includes(fromCartId) || merged.some((other) => other.cartId === fromCartId);
+  return isSettled ? [] : [{ type: 'CartMergeDeclined', data: { cartId, fromCartId } }];
+}
+
 /** What has come from that cart before stays out, so that it may be asked for again with more in it. */
 function merge(
   { fromCartId, currency, lines, coupons }: Extract<CartCommand, { type: 'MergeCart' }>,
-  { cartId, currency: own, lines: before, coupons: applied, merged }: Cart,
+  { cartId, currency: own, lines: before, coupons: applied, merged, declined }: Cart,
 ): readonly CartEvent[] | Rejection {
+  if (declined.includes(fromCartId)) return reject('conflict', `${cartId} has declined what is in ${fromCartId}.`);
   if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, ${fromCartId} in ${currency}.`);
   const taken = merged.find((other) => other.cartId === fromCartId)?.taken;
   const fresh = lines.flatMap(({ id, ...line }) => {
@@ -257,7 +286,7 @@ function abandon({ cartId, status, changedAt, activeSince }: Cart, now: number):
 function evolve(state: Cart | null, event: CartEvent, at: number): Cart {
   const { type, data } = event;
   if (type === 'CartCreated') {
-    const nothing = { lines: [], additions: [], merged: [], coupons: [], attempts: 0 };
+    const nothing = { lines: [], additions: [], merged: [], declined: [], coupons: [], attempts: 0 };
     return { ...data, status: 'open', ...nothing, changedAt: at, activeSince: at };
   }
   const known = state!;
@@ -314,7 +343,9 @@ function changed(known: Cart, { type, data }: ChangeEvent, at: number): Cart {
     case 'CartMerged':
       return withMerged(known, data, at);
     case 'CartHandedOver':
-      return { ...known, status: 'merged', mergedInto: data.toCartId };
+      return { ...known, status: 'merged', mergedInto: data.toCartId, takenBy: data.customerId };
+    case 'CartMergeDeclined':
+      return { ...known, declined: [...known.declined, data.fromCartId] };
   }
 }
 

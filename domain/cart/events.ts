@@ -114,8 +114,16 @@ export const cartEvents = {
     version: 1,
     data: z.strictObject({ ...cart, fromCartId: cartIdSchema, lines: z.array(cartLineSchema).min(1) }),
   },
-  /** Its lines are in another cart now; this one is at its end. */
-  CartHandedOver: { version: 1, data: z.strictObject({ ...cart, toCartId: cartIdSchema }) },
+  /**
+   * This customer has taken it over, and nobody else will; what was in it goes into the other cart. Once more, with another
+   * cart, where the first has declined it.
+   */
+  CartHandedOver: {
+    version: 1,
+    data: z.strictObject({ ...cart, toCartId: cartIdSchema, customerId: customerIdSchema }),
+  },
+  /** The lines of that cart never come in here: this one was closed, or too full, before they did. */
+  CartMergeDeclined: { version: 1, data: z.strictObject({ ...cart, fromCartId: cartIdSchema }) },
   /** Nobody has touched it for `CART_IDLE_MS`; any change brings it back, with a `CartStillActive`. */
   CartAbandoned: { version: 1, data: z.strictObject(cart) },
   /** It was not idle for long enough; `since`: its last change, in ms of the log's clock. */

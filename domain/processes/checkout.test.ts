@@ -476,6 +476,7 @@ describe('The checkout of a cart', () => {
     lines: [{ id: 'line_1', ...items[0]! }],
     additions: [],
     merged: [],
+    declined: [],
     coupons: [],
     attempts: 1,
     submission,

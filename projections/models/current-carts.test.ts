@@ -33,6 +33,8 @@ describe('The current carts', () => {
 
   it('leave out what is submitted or merged', () => {
     expect(shown(...ready, submit)).to.deep.equal(known);
-    expect(shown(...ready, { type: 'HandOverCart', toCartId: 'cart_2' })).to.deep.equal(known);
+    expect(shown(...ready, { type: 'HandOverCart', toCartId: 'cart_2', customerId: 'customer_2' })).to.deep.equal(
+      known,
+    );
   });
 });
