@@ -10,6 +10,8 @@ import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/ev
 import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { streamId } from '../../domain/kernel/stream.js';
+import { createKeyedHash } from '../../infra/crypto/master-key.js';
+import { createAuthenticSnapshots, type KeptText } from '../../infra/event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import {
   createMemoryEventStore,
@@ -357,6 +359,49 @@ describe('The command runner', () => {
       });
       expect((await another().runner.load(purse, stream)).state.left).to.equal(12);
     });
+  });
+
+  it('never believes a snapshot that was changed where it is kept, whatever was changed', async () => {
+    const change = fc.record({
+      at: fc.nat(),
+      cut: fc.nat(40),
+      put: fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('9', '"', '{}', 'null', '[]', '-')),
+      commitNo: fc.option(fc.integer({ min: 0, max: 99 }), { nil: undefined, freq: 1 }),
+      from: fc.constantFrom('purse#a 1', 'purse#b 1', 'purse#a 2'),
+    });
+    await fc.assert(
+      fc.asyncProperty(change, async ({ at, cut, put, commitNo, from }) => {
+        const kept = new Map<string, KeptText>();
+        let dropped = 0;
+        const snapshots = createAuthenticSnapshots({
+          texts: {
+            load: async (id, foldVersion) => kept.get(`${id} ${foldVersion}`),
+            save: async (id, foldVersion, text) => void kept.set(`${id} ${foldVersion}`, text),
+            drop: async (id, foldVersion) => void kept.delete(`${id} ${foldVersion}`),
+          },
+          keyedHash: createKeyedHash(Buffer.alloc(32, 7)),
+          onDropped: () => void dropped++,
+        });
+        const { runner, another } = world({}, snapshots);
+        for (let n = 0; n < 12; n++) await runner.execute(purse, stream, fill(1), meta());
+        for (let n = 0; n < 10; n++) await runner.execute(purse, 'purse#b', fill(900), meta());
+        const ofOtherFold = { ...purse, snapshot: { foldVersion: 2, every: 10 } };
+        const far = another();
+        for (let n = 0; n < 10; n++) await far.runner.execute(ofOtherFold, stream, fill(1), meta());
+
+        const found = kept.get(from)!;
+        const place = at % (found.text.length + 1);
+        const text = found.text.slice(0, place) + put + found.text.slice(place + cut);
+        kept.set('purse#a 1', { commitNo: commitNo ?? found.commitNo, text });
+        const isTrue = from === 'purse#a 1' && text === found.text && (commitNo ?? found.commitNo) === found.commitNo;
+        const fresh = another();
+        expect((await fresh.runner.load(purse, stream)).state.left).to.equal(22);
+        expect(dropped).to.equal(isTrue ? 0 : 1);
+        expect((await another().runner.execute(purse, stream, fill(1), meta())).state.left).to.equal(23);
+        expect(dropped, 'told once').to.equal(isTrue ? 0 : 1);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('keeps every promise when several processes race, lose replies and crash', async () => {

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { snapshotStoreContract } from '../../test/contracts/snapshot-store.contract.js';
 import { describeWith } from '../../test/engines.js';
 import { createPool } from '../postgres.js';
-import { createPostgresSnapshotStore, createSnapshotsTable } from './snapshots-postgres.js';
+import { createPostgresSnapshotTexts, createSnapshotsTable } from './snapshots-postgres.js';
 
 describeWith('postgres', 'Snapshots', (engines) => {
   let pool: Pool;
@@ -11,6 +11,6 @@ describeWith('postgres', 'Snapshots', (engines) => {
   snapshotStoreContract('Postgres', async () => {
     pool = createPool({ url: await engines.freshDatabase() });
     await createSnapshotsTable(pool);
-    return createPostgresSnapshotStore(pool);
+    return createPostgresSnapshotTexts(pool);
   });
 });

@@ -17,7 +17,7 @@ import { type Config, ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { createDynamoEventStore, createEventsTable } from '../event-store/dynamodb.js';
-import { createDynamoSnapshotStore, SNAPSHOTS_TABLE } from '../event-store/snapshots-dynamodb.js';
+import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from '../event-store/snapshots-dynamodb.js';
 import { ensureExpiringTable } from '../expiring-table.js';
 import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
@@ -68,7 +68,7 @@ import {
   RATE_LIMITER,
   SESSIONS,
   SINKS,
-  SNAPSHOTS,
+  SNAPSHOT_TEXTS,
   STORES,
   SUBJECT_KEYS,
   UNTIL_REACHABLE,
@@ -100,11 +100,11 @@ export const awsModule = new ContainerModule(({ bind }) => {
     [AWS, CODEC, CLOCK],
   );
 
-  bind(SNAPSHOTS).toResolvedValue(
+  bind(SNAPSHOT_TEXTS).toResolvedValue(
     async ({ dynamodb, name, isLocal }) => {
       const table = name(TABLES.snapshots);
       if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
-      return createDynamoSnapshotStore({ client: dynamodb, table });
+      return createDynamoSnapshotTexts({ client: dynamodb, table });
     },
     [AWS],
   );

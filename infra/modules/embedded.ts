@@ -4,7 +4,7 @@ import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
 import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
-import { createPostgresSnapshotStore, createSnapshotsTable } from '../event-store/snapshots-postgres.js';
+import { createPostgresSnapshotTexts, createSnapshotsTable } from '../event-store/snapshots-postgres.js';
 import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
@@ -37,7 +37,7 @@ import {
   RATE_LIMITER,
   SESSIONS,
   SINKS,
-  SNAPSHOTS,
+  SNAPSHOT_TEXTS,
   STORES,
   SUBJECT_KEYS,
 } from './tokens.js';
@@ -64,10 +64,10 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
     [POSTGRES, CODEC, CLOCK],
   );
 
-  bind(SNAPSHOTS).toResolvedValue(
+  bind(SNAPSHOT_TEXTS).toResolvedValue(
     async ({ pool }) => {
       await createSnapshotsTable(pool);
-      return createPostgresSnapshotStore(pool);
+      return createPostgresSnapshotTexts(pool);
     },
     [POSTGRES],
   );

@@ -15,6 +15,7 @@ import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
 import { createSeals } from '../crypto/seals.js';
+import { createAuthenticSnapshots } from '../event-store/authentic-snapshots.js';
 import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
@@ -47,6 +48,7 @@ import {
   SETTLEMENT,
   SINKS,
   SKU_OWNERS,
+  SNAPSHOT_TEXTS,
   SNAPSHOTS,
   STOCK_ALLOCATOR,
   SUBJECT_KEYS,
@@ -85,6 +87,17 @@ export const shopModule = new ContainerModule(({ bind }) => {
   );
 
   bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]);
+
+  bind(SNAPSHOTS).toResolvedValue(
+    (texts, keyedHash, log) =>
+      createAuthenticSnapshots({
+        texts,
+        keyedHash,
+        onDropped: (stream, foldVersion) =>
+          log.warn({ stream, foldVersion }, 'a snapshot was not made by this shop, or changed since; it is dropped'),
+      }),
+    [SNAPSHOT_TEXTS, KEYED_HASH, LOG],
+  );
 
   bind(RUNNER).toResolvedValue(
     ({ store }, snapshots, personal, clock, log) =>

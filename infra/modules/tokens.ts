@@ -40,6 +40,7 @@ import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
+import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
 import type { CommitCodec } from '../event-store/codec.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
@@ -137,6 +138,7 @@ export const CODEC = token<CommitCodec>('CommitCodec');
 export const EVENT_STORE = token<EventStore>('EventStore');
 /** The same, and what this process has written through it. */
 export const OWN_STORE = token<ReturnType<typeof rememberOwnCommits>>('OwnStore');
+export const SNAPSHOT_TEXTS = token<SnapshotTexts>('SnapshotTexts');
 export const SNAPSHOTS = token<SnapshotStore>('SnapshotStore');
 export const FEED = token<ChangeFeed>('ChangeFeed');
 export const SUBJECT_KEYS = token<SubjectKeys>('SubjectKeys');

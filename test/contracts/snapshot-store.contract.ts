@@ -1,20 +1,40 @@
-// What every snapshot store promises. Each adapter's test runs this suite on its real engine.
+// What every store of snapshots promises. Each adapter's test runs this suite on its real engine.
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Position } from '../../domain/kernel/commit.js';
 import type { SnapshotStore } from '../../domain/kernel/event-store.js';
 import { streamId } from '../../domain/kernel/stream.js';
+import { createKeyedHash } from '../../infra/crypto/master-key.js';
+import {
+  createAuthenticSnapshots,
+  type KeptText,
+  type SnapshotTexts,
+} from '../../infra/event-store/authentic-snapshots.js';
 import { freshName } from '../engines.js';
 
 /** JSON has no −0. */
 const anyState = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 
-export function snapshotStoreContract(name: string, open: () => SnapshotStore | Promise<SnapshotStore>): void {
+export function snapshotStoreContract(name: string, open: () => SnapshotTexts | Promise<SnapshotTexts>): void {
   describe(`${name} as a snapshot store`, () => {
+    let texts: SnapshotTexts;
     let store: SnapshotStore;
+    let dropped: string[];
+    const storeOf = (key: Uint8Array) =>
+      createAuthenticSnapshots({
+        texts,
+        keyedHash: createKeyedHash(key),
+        onDropped: (stream, foldVersion) => void dropped.push(`${stream} ${foldVersion}`),
+      });
     before(async () => {
-      store = await open();
+      texts = await open();
+      store = storeOf(randomBytes(32));
     });
+    beforeEach(() => {
+      dropped = [];
+    });
+    afterEach(() => expect(dropped).to.deep.equal([]));
 
     const newStream = () => streamId('stock', freshName('s'), 'main');
     const positionAt = (commitNo: number): Position => ({
@@ -63,6 +83,40 @@ export function snapshotStoreContract(name: string, open: () => SnapshotStore | 
       await store.save(stream, 2, { position: positionAt(3), state: 'new fold' });
       expect((await store.load(stream, 1))?.state).to.equal('old fold');
       expect((await store.load(stream, 2))?.state).to.equal('new fold');
+    });
+
+    it('drops what it has not kept for that stream and fold, tells it once, and keeps the next one', async () => {
+      const commitNo = 2 ** 31 - 1;
+      const foreign = newStream();
+      await store.save(foreign, 1, { position: positionAt(commitNo), state: { onHand: 91_327 } });
+      await storeOf(randomBytes(32)).save(foreign, 2, { position: positionAt(commitNo), state: { onHand: 91_327 } });
+      const [theirs, ofOtherKey] = (await Promise.all([1, 2].map((fold) => texts.load(foreign, fold)))) as KeptText[];
+      const odd = fc.oneof(
+        fc.constantFrom(theirs!.text, ofOtherKey!.text, 'x', '{}', 'null', `${'A'.repeat(43)}[]`),
+        fc.string({ minLength: 1 }).filter((text) => !text.includes('\0')),
+        fc.nat(theirs!.text.length - 1).map((at) => theirs!.text.slice(0, at) || 'x'),
+      );
+      await fc.assert(
+        fc.asyncProperty(odd, async (text) => {
+          const stream = newStream();
+          await texts.save(stream, 1, { commitNo, text });
+          expect(await store.load(stream, 1)).to.equal(undefined);
+          expect(dropped.splice(0)).to.deep.equal([`${stream} 1`]);
+          expect(await store.load(stream, 1)).to.equal(undefined);
+          await store.save(stream, 1, { position: positionAt(3), state: 'good' });
+          expect((await store.load(stream, 1))?.state).to.equal('good');
+        }),
+        { numRuns: 20 },
+      );
+    });
+
+    it('drops one whose commit number would keep all later ones out', async () => {
+      const stream = newStream();
+      await store.save(stream, 1, { position: positionAt(3), state: 'old' });
+      const { text } = (await texts.load(stream, 1))!;
+      await texts.save(stream, 1, { commitNo: 2 ** 31 - 1, text });
+      expect(await store.load(stream, 1)).to.equal(undefined);
+      expect(dropped.splice(0)).to.have.length(1);
     });
   });
 }
