@@ -31,7 +31,7 @@ export const GUEST: Caller = { role: 'customer', id: 'customer_guest', customerI
 export const KEEPER: Caller = { role: 'catalogue', id: 'keeper' };
 export const SUPPORT: Caller = { role: 'support', id: 'support' };
 
-export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 
 /** Whose tokens are their ids. */
 const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];

@@ -35,7 +35,13 @@ import { createShop, type Shop as Shopfront, SUPPORT, sell } from './shop.js';
 
 const codec = createCommitCodec(catalogue);
 
-const ADDRESS = { name: 'Ada Lovelace', line1: '12 St James Square', city: 'London', postcode: 'SW1Y', country: 'GB' };
+const ADDRESS = {
+  name: 'Ada Lovelace',
+  line1: '12 St James Square',
+  city: 'London',
+  postcode: 'SW1Y 4JH',
+  country: 'GB',
+};
 const SHIPPING = { method: 'standard', amount: 395 };
 
 describeOnAws('The log on DynamoDB', (aws) => {

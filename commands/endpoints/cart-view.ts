@@ -78,6 +78,9 @@ export const cartAnswer = z
     }),
     tax: moneySchema.meta({ description: 'Added to the prices; none until there is an address' }),
     includedTax: moneySchema.meta({ description: 'Contained in the prices' }),
+    taxed: z.boolean().optional().meta({
+      description: 'Whether any tax rate applies to where it goes; absent as long as there is no address',
+    }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
   })
   .meta({ id: 'Cart' });
@@ -111,6 +114,7 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
     shipping: money(cost.shipping?.amount ?? 0),
     tax: money(cost.tax),
     includedTax: money(cost.includedTax ?? 0),
+    ...(address && { taxed: cost.taxed !== false }),
     total: money(cost.total),
   };
 }

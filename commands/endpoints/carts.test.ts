@@ -49,6 +49,7 @@ describe('The endpoints of carts', () => {
       shipping: GBP(0),
       tax: GBP(0),
       includedTax: GBP(0),
+      taxed: false,
       total: GBP(1350),
     });
     expect(version).to.equal(5);
@@ -205,7 +206,8 @@ describe('The endpoints of carts', () => {
     await keep('shipping-methods/express', { title: 'Express', zones });
     const id = await fill(shop, { MUG: 1 });
     const choose = () => call(`put /v1/carts/${id}/shipping-method`, { method: 'express' });
-    const moveTo = (country: string) => call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, country });
+    const moveTo = (country: string) =>
+      call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, postcode: '75001', country });
 
     await moveTo('FR');
     const refused = await problemOf(choose(), 'rule_violated');
@@ -336,6 +338,51 @@ describe('The endpoints of carts', () => {
       ['express', GBP(500)],
     ]);
     await problemOf(call(`put /v1/carts/${id}/shipping-method`, { method: 'pigeon' }), 'rule_violated');
+  });
+
+  describe('that go to places with a tax of their own', () => {
+    const US = { ...ADDRESS, city: 'New York', postcode: '10001', country: 'US' };
+    const send = (id: string, address: object) => call(`put /v1/carts/${id}/shipping-address`, address);
+    const checkout = (id: string) => call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' });
+
+    it('are taxed by the region, whether it is called by its code or by its name', async () => {
+      const { body } = await keep('tax-rates/us-ny', { country: 'US', region: 'New York', basisPoints: 1_000 });
+      expect(body.region).to.equal('NY');
+      const id = await fill(shop, { MUG: 2 });
+      for (const region of ['NY', 'New York', 'us-ny', 'NEW YORK']) {
+        const sent = (await send(id, { ...US, region })).body;
+        expect(sent, region).to.deep.include({ tax: GBP(100), taxed: true });
+        expect(sent.shippingAddress.region).to.equal('NY');
+      }
+      const elsewhere = (await send(id, { ...US, region: 'Ohio' })).body;
+      expect(elsewhere).to.deep.include({ tax: GBP(0), taxed: false });
+      expect((await checkout(id)).body).to.deep.include({ tax: GBP(0), taxed: false });
+    });
+
+    it('need the region where tax goes by it, also where that is so only since they have their address', async () => {
+      const german = { ...ADDRESS, city: 'Ulm', postcode: '89073', country: 'DE' };
+      const id = await fill(shop, { MUG: 2 });
+      await send(id, german);
+      await problemOf(
+        keep('tax-rates/de-by', { country: 'DE', region: 'Swabia', basisPoints: 1_000 }),
+        'invalid_request',
+      );
+      await keep('tax-rates/de-by', { country: 'DE', region: 'Bayern', basisPoints: 1_000 });
+      expect((await problemOf(checkout(id), 'rule_violated')).message).to.include('Tax in DE goes by region');
+      const { extra } = await problemOf(send(id, german), 'invalid_request');
+      expect(extra.errors).to.have.nested.property('[0].pointer', '/region');
+      await send(id, { ...german, region: 'by' });
+      expect((await checkout(id)).body).to.deep.include({ tax: GBP(100), total: GBP(1100) });
+    });
+
+    it('say that nothing is taxed there, and say nothing before they know where that is', async () => {
+      const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
+      expect((await call(`get /v1/carts/${id}`)).body).to.not.have.property('taxed');
+      expect((await send(id, ADDRESS)).body.taxed).to.equal(false);
+      await keep('tax-rates/gb', { country: 'GB', basisPoints: 0 });
+      const { taxed, tax } = (await call(`get /v1/carts/${id}`)).body;
+      expect({ taxed, tax }).to.deep.equal({ taxed: true, tax: GBP(0) });
+    });
   });
 
   it('say why a coupon takes nothing off, until it does', async () => {

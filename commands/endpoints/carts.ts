@@ -10,6 +10,7 @@ import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
+import type { Addresses } from '../lookups/addresses.js';
 import type { GuestCarts } from '../lookups/guest-carts.js';
 import type { OwnCarts } from '../lookups/own-carts.js';
 import type { Prices } from '../lookups/prices.js';
@@ -40,11 +41,12 @@ export interface CartEndpointsDeps {
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
-  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'refuseForeignCountry' | 'refuseLeft'>;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'refuseLeft'>;
+  addresses: Addresses;
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, guestCarts, prices, quotes, coupons, settings } = deps;
+  const { runner, ownCarts, guestCarts, prices, quotes, coupons, settings, addresses } = deps;
 
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
     const { caller, body, command } = request;
@@ -98,8 +100,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof addressSchema>>,
   ): Promise<Reply> {
     await ownCarts.find(request.params.id, request.caller);
-    await settings.refuseForeignCountry(request.body);
-    return execute(request, { type: 'SetShippingAddress', address: request.body });
+    return execute(request, { type: 'SetShippingAddress', address: await addresses.accept(request.body) });
   }
 
   async function chooseMethod(

@@ -20,9 +20,9 @@ import { type OrderView, orderViewSchema } from '../../domain/order/order-view.j
 import { heldOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
+import type { Addresses } from '../lookups/addresses.js';
 import type { MovedOrders } from '../lookups/moved-orders.js';
 import { findOrder } from '../lookups/own-orders.js';
-import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -42,9 +42,15 @@ const cancelBody = z
   })
   .prefault({});
 
-const { line2, region, ...required } = addressSchema.shape;
+const { line2, city, region, postcode, ...required } = addressSchema.shape;
 const addressBody = z
-  .strictObject({ ...required, line2: line2.unwrap().nullable(), region: region.unwrap().nullable() })
+  .strictObject({
+    ...required,
+    line2: line2.unwrap().nullable(),
+    city: city.unwrap().nullable(),
+    region: region.unwrap().nullable(),
+    postcode: postcode.unwrap().nullable(),
+  })
   .partial()
   .meta({ description: 'A field that is left out stays, `null` clears it' });
 
@@ -59,14 +65,14 @@ export interface OrderEndpointsDeps {
   settlement: Pick<Settlement, 'attempt'>;
   orders: OrderReader;
   personal: Pick<PersonalData, 'open'>;
-  settings: Pick<CurrentSettings, 'refuseForeignCountry'>;
+  addresses: Addresses;
   moved: MovedOrders;
 }
 
 type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
 export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
-  const { runner, checkout, settlement, orders, personal, settings, moved } = deps;
+  const { runner, checkout, settlement, orders, personal, addresses, moved } = deps;
 
   async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
     const { params, body, caller, requestId, command, newId } = request;
@@ -163,12 +169,12 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const before = known.shippingAddress && (await personal.open(known.shippingAddress));
     if (!before || isForgotten(before))
       throw new Problem('conflict', `${orderId} has no address that could be changed.`);
-    const address = changed(before, body);
-    const change = { type: 'ChangeShippingAddress', shippingAddress: address } as const;
+    const asked = changed(before, body);
     // What can no longer change at all is refused for that, whatever the address.
-    const decision = order.decide(change, known, 0);
+    const decision = order.decide({ type: 'ChangeShippingAddress', shippingAddress: asked }, known, 0);
     if (isRejection(decision)) throw problemOf(decision);
-    await settings.refuseForeignCountry(address);
+    const address = await addresses.accept(asked);
+    const change = { type: 'ChangeShippingAddress', shippingAddress: address } as const;
     const refusal = await moved.refusal(known, before, address);
     if (refusal) throw problemOf(refusal);
     const stream = streamOf(orderId);

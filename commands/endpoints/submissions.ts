@@ -51,6 +51,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       await settings.refuseLeft({ currency, country: address?.country });
       refuseUnavailable(lines, currency);
       refuseUnsent(quote);
+      refuseUntaxable(quote, address);
       refuseUnseen(lines, { amount: quote.total, currency }, agreement);
       const redeemed = quote.coupons.filter(({ amount }) => amount > 0);
       return {
@@ -59,6 +60,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
         ...(quote.shipping && { shipping: { ...quote.shipping, ...(await refundable(address)) } }),
         ...(redeemed.length > 0 && { coupons: redeemed }),
         ...(quote.taxIncluded && { taxIncluded: true }),
+        ...(quote.taxed === false && { taxed: false }),
         ...(allocation && { allocation }),
       };
     },
@@ -75,6 +77,12 @@ function refuseUnavailable(lines: readonly PresentLine[], currency: string): voi
   const gone = lines.find(({ unavailable }) => unavailable);
   if (!gone) return;
   throw new Problem('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
+}
+
+/** Throws `rule_violated` if the tax goes by a region that the address does not name: the rates are newer than the address. */
+function refuseUntaxable({ needsRegion }: Quote, address: Address | undefined): void {
+  if (!needsRegion) return;
+  throw new Problem('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
 }
 
 /** Throws `rule_violated` if the chosen method does not send the cart. */

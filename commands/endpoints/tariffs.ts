@@ -1,7 +1,9 @@
 // Keeping the tables that carts are priced by: tax rates and shipping methods.
 import { z } from 'zod';
+import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { invalidField } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -31,6 +33,7 @@ interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
   example: string;
   decider: Decider<C, readonly R[], E>;
   stream: StreamId;
+  /** Throws `invalid_request` for a region that there is not. */
   row(id: string, body: B): R;
   set(row: R): C;
   remove(id: string): C;
@@ -49,7 +52,12 @@ const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, T
   example: 'gb',
   decider: taxTable,
   stream: TAX_TABLE,
-  row: (id, { included, ...rate }) => ({ id, ...rate, ...(included && { included }) }),
+  row: (id, { included, region, ...rate }) => ({
+    id,
+    ...rate,
+    ...(region !== undefined && { region: knownRegion(rate.country, region, '/region') }),
+    ...(included && { included }),
+  }),
   set: (rate) => ({ type: 'SetTaxRate', rate }),
   remove: (id) => ({ type: 'RemoveTaxRate', id }),
 };
@@ -76,10 +84,26 @@ const SHIPPING_METHODS: Table<
   example: 'express',
   decider: shippingTable,
   stream: SHIPPING_TABLE,
-  row: (id, method) => ({ id, ...method }),
+  row: (id, { zones, ...method }) => ({
+    id,
+    ...method,
+    zones: zones.map(({ regions, ...zone }, index) => {
+      const [country = ''] = zone.countries ?? [];
+      const known = regions?.map((region, at) => knownRegion(country, region, `/zones/${index}/regions/${at}`));
+      return { ...zone, ...(known && { regions: known }) };
+    }),
+  }),
   set: (method) => ({ type: 'SetShippingMethod', method }),
   remove: (id) => ({ type: 'RemoveShippingMethod', id }),
 };
+
+/** By its code, as addresses have it; where there is no list, as it is called. */
+function knownRegion(country: string, called: string, pointer: string): string {
+  if (!hasRegions(country)) return called;
+  const code = regionCode(country, called);
+  if (code) return code;
+  throw invalidField(pointer, `must be a region of ${country} in ISO 3166-2, such as ${regionExample(country)}`);
+}
 
 export interface TariffEndpointsDeps {
   runner: CommandRunner;

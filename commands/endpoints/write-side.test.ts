@@ -26,7 +26,6 @@ describe('The write side', () => {
       const optional = Object.keys(given.properties!).filter((field) => !given.required?.includes(field));
       const shown = partThatShows(optional, partsOf(answers[200]!))!;
       for (const field of optional) {
-        expect(shown.properties, field).to.have.property(field);
         const isLasting = shown.required?.includes(field) ?? false;
         expect(body!.safeParse({ [field]: null }).success, field).to.equal(!isLasting);
       }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { TokenReader } from '../identity/ports.js';
+import { createAddresses } from '../lookups/addresses.js';
 import { createAvailability } from '../lookups/availability.js';
 import { createTariffs } from '../lookups/current-tariffs.js';
 import { createGuestCarts } from '../lookups/guest-carts.js';
@@ -68,6 +69,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const coupons = createUsableCoupons({ runner, clock });
   const availability = createAvailability({ skuOwners, allocator, ...caches });
   const numbers = createOrderNumbers({ runner, clock });
+  const addresses = createAddresses({ settings, tariffs });
   const moved = createMovedOrders({ runner, tariffs, clock });
   const submissions = createSubmissions({ availability, coupons, quotes, numbers, settings });
   return [
@@ -77,9 +79,9 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...tariffEndpoints({ runner, tariffs, settings }),
     ...shopEndpoints({ runner, settings }),
     ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
-    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings }),
+    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings, addresses }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider, emailKeyOf }),
-    ...orderEndpoints({ runner, checkout, settlement, orders, personal, settings, moved }),
+    ...orderEndpoints({ runner, checkout, settlement, orders, personal, addresses, moved }),
     ...shipmentEndpoints({ runner, settlement }),
     ...returnEndpoints({ runner, settlement, places: createStockPlaces({ runner, skuOwners }) }),
     ...paymentEndpoints({ runner, payments }),

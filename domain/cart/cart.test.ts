@@ -13,7 +13,7 @@ import {
   MAX_MERGED_LINES,
 } from './events.js';
 
-const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const customerId = 'customer_1';
 const orderId = 'order_1';
 

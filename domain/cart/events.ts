@@ -91,6 +91,8 @@ export const cartEvents = {
       shipping: shippingSchema,
       coupons: z.array(appliedCouponSchema).max(MAX_CART_COUPONS).optional(),
       taxIncluded: z.literal(true).optional(),
+      /** No tax rate applied to where it goes. */
+      taxed: z.literal(false).optional(),
       allocation: z.array(parcelSchema).optional(),
       provider: providerSchema,
       paymentMethod: paymentMethodSchema,

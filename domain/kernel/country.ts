@@ -14,10 +14,14 @@ TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 `;
 
 const COUNTRIES: ReadonlySet<string> = new Set(CODES.match(/[A-Z]{2}/g));
+export function isCountry(code: string): boolean {
+  return COUNTRIES.has(code);
+}
+
 const COMPLAINT = 'must be an ISO 3166-1 alpha-2 code such as GB';
 
 export const countrySchema = z
   .string()
   .regex(/^[A-Z]{2}$/, { error: COMPLAINT, abort: true })
-  .refine((code) => COUNTRIES.has(code), COMPLAINT)
+  .refine(isCountry, COMPLAINT)
   .register(enforced, { enum: [...COUNTRIES] });

@@ -55,6 +55,8 @@ export const orderContents = {
   shipping: shippingSchema,
   /** Prices contain the tax; it is not added to the total. */
   taxIncluded: z.literal(true).optional(),
+  /** No tax rate applied to where it goes. */
+  taxed: z.literal(false).optional(),
   coupons: z.array(appliedCouponSchema).max(10).optional(),
   /** What people call the order; without it the number follows from the id. */
   number: z.string().min(1).max(100).optional(),

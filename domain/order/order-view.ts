@@ -116,6 +116,7 @@ export const orderViewSchema = z
     shipping: moneySchema,
     tax: moneySchema.meta({ description: 'Added to the prices' }),
     includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
+    taxed: z.literal(false).optional().meta({ description: 'No tax rate applied to where it goes' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
     captured: moneySchema.meta({ description: 'What the customer has been charged, whatever they got back' }),
     refunded: moneySchema.meta({ description: 'What the customer has got back' }),

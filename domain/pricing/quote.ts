@@ -13,7 +13,7 @@ import {
   shippingObstacle,
   shippingPrice,
 } from '../tariffs/shipping-table.js';
-import { isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
+import { isTaxed, isTaxedByRegion, isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
 import { discountsOf, groupsIn } from './discounts.js';
 
 /** Tax rates are kept to hundredths of a basis point. */
@@ -55,6 +55,10 @@ export interface Quote extends Totals {
   coupons: { code: string; amount: number; reason?: CouponObstacle }[];
   /** Prices contain the tax. */
   taxIncluded?: true;
+  /** No rate applies to the place where it goes. */
+  taxed?: false;
+  /** The tax there goes by region, and the address names none. */
+  needsRegion?: true;
 }
 
 /** `nothing_to_discount`: what it takes something off costs nothing, or is not known yet. */
@@ -92,7 +96,7 @@ export function quoteOf(request: QuoteRequest): Quote {
   const { taxTable, address } = request;
   const shippingProblem = shipping ? undefined : shippingProblemOf(request, goods.left);
 
-  const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded'> = {
+  const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded' | 'taxed'> = {
     lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
       const total = quantity * unitPrice;
       const left = goods.left[index]!;
@@ -106,13 +110,16 @@ export function quoteOf(request: QuoteRequest): Quote {
       },
     }),
     ...(address && isTaxIncluded(taxTable, address.country) && { taxIncluded: true }),
+    ...(address && !isTaxed(taxTable, address) && { taxed: false }),
   };
   const coupons = request.coupons.map(({ code, terms }, index) => {
     const amount = goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0);
     if (amount > 0) return { code, amount };
     return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
   });
-  return { ...priced, ...(shippingProblem && { shippingProblem }), coupons, ...totalsOf(priced) };
+  const needsRegion = address && address.region === undefined && isTaxedByRegion(taxTable, address.country);
+  const obstacles = { ...(shippingProblem && { shippingProblem }), ...(needsRegion && { needsRegion }) };
+  return { ...priced, ...obstacles, coupons, ...totalsOf(priced) };
 }
 
 export function shippingOptions(request: Omit<QuoteRequest, 'shippingMethod'>): ShippingOption[] {

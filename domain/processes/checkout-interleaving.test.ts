@@ -237,7 +237,7 @@ function createShop() {
     submitCart(n: number, quantities: readonly number[], declines: boolean): string {
       const cartId = `cart_${n}`;
       const stream = streamOf(cartId);
-      const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+      const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
       const unitPrice = { amount: 100, currency: 'GBP' };
       execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: 'customer_1', currency: 'GBP' });
       for (const [index, sku] of SKUS.entries()) {

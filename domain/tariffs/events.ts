@@ -19,7 +19,7 @@ export const tariffIdSchema = z
   .string()
   .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 lower-case letters, digits, dashes or underscores');
 
-/** As customers write it in their address; case and blanks around it do not matter. */
+/** Requests may name it; it is kept by its ISO 3166-2 code without the country's, where there is a list. */
 const regionSchema = shortText(50);
 
 export const taxCategorySchema = z
@@ -34,7 +34,7 @@ export const taxRateSchema = z.strictObject({
   country: countrySchema.meta({ description: 'Where the goods are sent; ISO 3166-1 alpha-2' }),
   region: regionSchema
     .optional()
-    .meta({ description: 'As in addresses, whatever the case; without it, the whole country' }),
+    .meta({ description: 'Code or name in ISO 3166-2, as in addresses; without it, the whole country' }),
   category: taxCategorySchema.optional().meta({
     description: "The products' `taxCategory`, or `shipping`; without it, all that has no rate of its own",
   }),

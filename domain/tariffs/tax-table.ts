@@ -34,6 +34,18 @@ export function taxRateFor(table: TaxTable, place: Place, category: string | und
     .reduce<TaxRate | undefined>((best, rate) => (best && weight(best) >= weight(rate) ? best : rate), undefined);
 }
 
+/** Whether anything is taxed there. */
+export function isTaxed(table: TaxTable, place: Place): boolean {
+  return table.some(({ country, region }) => {
+    return country === place.country && (region === undefined || sameRegion(region, place.region));
+  });
+}
+
+/** Whether what is taxed in this country depends on the region. */
+export function isTaxedByRegion(table: TaxTable, country: string): boolean {
+  return table.some((rate) => rate.country === country && rate.region !== undefined);
+}
+
 /** Whether prices contain the tax of this country. */
 export function isTaxIncluded(table: TaxTable, country: string): boolean {
   return table.some((rate) => rate.country === country && rate.included === true);

@@ -3,7 +3,7 @@ import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { EPOCH, historyOf, project } from '../../test/read-models.js';
 import { currentCarts } from './current-carts.js';
 
-const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1', country: 'GB' };
+const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const mug = { sku: 'MUG', title: 'Mug', quantity: 1 };
 const ready: CartCommand[] = [
   { type: 'CreateCart', cartId: 'cart_1', customerId: 'customer_1', currency: 'GBP' },

@@ -63,6 +63,7 @@ interface OrderPart {
   shipping: Shipping;
   tax: number;
   includedTax?: number;
+  taxed?: false;
   total: number;
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;

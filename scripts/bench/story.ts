@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Answered, Client } from './client.js';
 
-const ADDRESS = { name: 'Ada Lovelace', line1: '12 St James Square', city: 'London', postcode: 'SW1Y', country: 'GB' };
+const ADDRESS = {
+  name: 'Ada Lovelace',
+  line1: '12 St James Square',
+  city: 'London',
+  postcode: 'SW1Y 4JH',
+  country: 'GB',
+};
 
 export interface FilledCart {
   id: string;
