@@ -198,3 +198,28 @@ describe('The stock of each place', () => {
     }
   }
 });
+
+describe('A sent unit', () => {
+  it('is in one open return at most, however many ask for it at once, until that is declined', async () => {
+    const shop = createShop();
+    await sell(shop, 'MUG', 500);
+    const orderId = await buy(shop, { MUG: 2 });
+    const ask = (target: string, body?: object) => shop.call(`post /v1/${target}`, { caller: SUPPORT, body });
+    const lines = [{ lineId: '1', quantity: 1, reason: 'broken' }];
+    const request = () => ask(`orders/${orderId}/returns`, { lines });
+    const planned = await ask(`orders/${orderId}/shipments`, { lines: [{ lineId: '1', quantity: 1 }] });
+    await ask(`shipments/${planned.body.id}/dispatch`);
+    const asked = await Promise.allSettled(Array.from({ length: 20 }, request));
+    const opened = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value.body.id as string] : []));
+    expect(opened).to.have.length(1);
+    for (const one of asked) if (one.status === 'rejected') expect(one.reason.code).to.equal('rule_violated');
+    await ask(`returns/${opened[0]}/decline`, { reason: 'worn' });
+    const again = (await request()).body.id;
+    await ask(`returns/${again}/approve`);
+    await problemOf(request(), 'rule_violated');
+    await ask(`returns/${again}/receive`);
+    await problemOf(request(), 'rule_violated');
+    const { state } = await shop.runner.load(orders, streamOf(orderId));
+    expect(state).to.deep.include({ openReturns: [], unsettled: [] });
+  });
+});

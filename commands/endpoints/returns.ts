@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -10,11 +11,12 @@ import {
   endpoint,
   type Reply,
 } from '../../domain/kernel/endpoint.js';
-import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
-import { type Order, operationCommandId, order, unitsToReturn } from '../../domain/order/order.js';
+import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
 import { payment } from '../../domain/payment/payment.js';
+import { requestReturn } from '../../domain/processes/settlement.js';
 import { findOrder, mayAct } from '../lookups/own-orders.js';
 import type { StockPlaces } from '../lookups/stock-places.js';
 import type { Settlement } from '../processes/settlement.js';
@@ -54,17 +56,49 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     params,
     body,
     caller,
+    requestId,
     command,
     newId,
   }: ReturnRequest<{ lines: z.output<typeof requestedLines> }>): Promise<Reply> {
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId, customerId } = known;
-    const units = unitsToReturn(known, body.lines);
-    if (isRejection(units)) throw problemOf(units);
     const returnId = newId('return');
-    const requested: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: body.lines };
-    const outcome = await runner.execute(returns, streamOf(returnId), requested, beside(command()));
+    const operationId = returnRequestId(returnId);
+    const { lines } = body;
+    const meta = beside(command());
+    const open = () =>
+      runner.execute(
+        order,
+        streamOf(orderId),
+        { type: 'OpenReturn', returnId, lines },
+        {
+          ...meta,
+          id: operationCommandId(operationId),
+        },
+      );
+    // The order decides, so that no unit is asked for twice, however many ask at once.
+    await open().catch(async (error) => {
+      if (!isProblem(error, 'rule_violated') || !(await closeDeclined(orderId, meta))) throw error;
+      await open();
+    });
+    const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
+    const outcome = await runner.execute(returns, stream, requested, { ...meta, id });
+    await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
     return { ...(await shown(201, outcome, known, caller)), headers: { Location: `/v1/returns/${returnId}` } };
+  }
+
+  /** Those whose order was not told that they were declined: somebody died in between. True if there were any. */
+  async function closeDeclined(orderId: string, meta: CommandMeta): Promise<boolean> {
+    const { state } = await runner.load(order, streamOf(orderId));
+    const open = await Promise.all(state!.openReturns.map(({ returnId }) => runner.load(returns, streamOf(returnId))));
+    const declined = open.flatMap(({ state: one }) => (one?.status === 'declined' ? [one.returnId] : []));
+    for (const returnId of declined) await close(orderId, returnId, meta);
+    return declined.length > 0;
+  }
+
+  function close(orderId: string, returnId: string, meta: CommandMeta): Promise<unknown> {
+    const id = `${returnId}/close`;
+    return runner.execute(order, streamOf(orderId), { type: 'CloseReturn', returnId }, { ...meta, id });
   }
 
   async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
@@ -116,6 +150,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
   async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
     const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
+    if (decision.type === 'DeclineReturn') await close(orderId, returnId, beside(command('close')));
     return shown(200, outcome, await findOrder({ runner }, orderId, caller), caller);
   }
 

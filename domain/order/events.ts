@@ -148,6 +148,18 @@ export const orderEvents = {
       from: parcels.optional(),
     }),
   },
+  /** Units are asked to be sent back: nobody can ask for them again until they have come or the return is closed. */
+  ReturnOpened: {
+    version: 1,
+    data: z.strictObject({
+      ...order,
+      operationId,
+      returnId: operationId,
+      lines: z.array(lineUnitsSchema.extend({ reason: z.string().min(1).max(200) })).min(1),
+    }),
+  },
+  /** Nothing comes of it. */
+  ReturnClosed: { version: 1, data: z.strictObject({ ...order, returnId: operationId }) },
   /** Units came back; `amount` is what the customer gets for them. */
   OrderReturned: {
     version: 1,

@@ -178,6 +178,7 @@ describe('An order', () => {
       reservationId: orderId,
       parcels: [cup, mugs(2)],
       sent: [],
+      openReturns: [],
       operationIds: [],
       unsettled: [],
     });
@@ -569,6 +570,33 @@ describe('An order', () => {
     expect(orderNumber('order_01jabcdefghjkmnpqrstvwxyz0-12')).to.equal('QRSTVWXYZ0-12');
   });
 
+  const announced = [{ lineId: '1', quantity: 1, reason: 'broken' }];
+  const openReturn = { type: 'OpenReturn', returnId: 'return_1', lines: announced } as const;
+  const returnOpened: OrderEvent = {
+    type: 'ReturnOpened',
+    data: { orderId, operationId: 'return_1/request', returnId: 'return_1', lines: announced },
+  };
+  const closed: OrderEvent = { type: 'ReturnClosed', data: { orderId, returnId: 'return_1' } };
+
+  it('has each sent unit in one open return at most', () => {
+    const sent = [placed, confirmed, oneSent];
+    given(sent).when(openReturn).then([returnOpened]);
+    given([...sent, returnOpened])
+      .when({ ...openReturn, returnId: 'return_2' })
+      .thenRejected('rule_violated');
+    given([...sent, returnOpened])
+      .when({ type: 'CloseReturn', returnId: 'return_1' })
+      .then([closed]);
+    expect(given([...sent, returnOpened, closed]).state!.openReturns).to.deep.equal([]);
+    const lines = [{ lineId: '1', quantity: 1 }];
+    const receive = (returnId: string) => ({ type: 'ReceiveReturn', returnId, lines }) as const;
+    given([...sent, returnOpened])
+      .when(receive('return_2'))
+      .thenRejected('rule_violated');
+    const received = order.decide(receive('return_1'), given([...sent, returnOpened]).state, TEST_NOW) as OrderEvent[];
+    expect(given([...sent, returnOpened, ...received]).state).to.deep.include({ openReturns: [] });
+  });
+
   const reallocationId = `${orderId}/reallocation/1`;
   const move = { reallocationId, from: mugs(1), to: [{ ...mugs(1), location: 'leeds' }] };
   const reallocate = { type: 'Reallocate', ...move } as const;
@@ -689,6 +717,11 @@ describe('An order', () => {
       },
       SettleOperation: { given: [placed, confirmed, oneSent], when: { type: 'SettleOperation', operationId: 'f1' } },
       RecordFulfilled: { given: [placed, confirmed], when: { type: 'RecordFulfilled', fulfilmentId: 'f1' } },
+      OpenReturn: { given: [placed, confirmed, oneSent], when: openReturn },
+      CloseReturn: {
+        given: [placed, confirmed, oneSent, returnOpened],
+        when: { type: 'CloseReturn', returnId: 'return_1' },
+      },
       RecordMissing: { given: [placed, confirmed], when: { type: 'RecordMissing', ...mugs(1) } },
       Reallocate: { given: [placed, confirmed], when: reallocate },
       RecordReallocation: {

@@ -44,6 +44,8 @@ export type OrderCommand =
   | { type: 'RecordReallocation'; reallocationId: string; reserved: boolean }
   | { type: 'HoldOrder'; reason: string }
   | { type: 'ResumeOrder' }
+  /** A return was declined. */
+  | { type: 'CloseReturn'; returnId: string }
   /** For as long as nothing was sent. */
   | { type: 'ChangeShippingAddress'; shippingAddress: Personal<Address> }
   | OperationCommand
@@ -58,6 +60,8 @@ type OperationCommand =
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
   /** `location`: where the goods arrive; needed where they were sent from several. */
   | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
+  /** Sent units are asked to be sent back. */
+  | { type: 'OpenReturn'; returnId: string; lines: readonly AnnouncedUnits[] }
   /** Units are to be sent from other places than where they lie. */
   | { type: 'Reallocate'; reallocationId: string; from: Parcel; to: readonly Parcel[] }
   /** Of money that could not be had for what was sent. */
@@ -92,11 +96,16 @@ export interface Order {
   /** Units that are still held for it, by where they are; and those that were sent, by where they left. */
   parcels: readonly Parcel[];
   sent: readonly Parcel[];
+  /** What was asked to be sent back, and neither has come nor was declined. */
+  openReturns: readonly { returnId: string; lines: readonly LineUnits[] }[];
   /** Fulfilments, cancellations, returns and collections that there were. */
   operationIds: readonly string[];
   /** What stock and payment have to follow yet, in the order in which it was recorded. */
   unsettled: readonly Operation[];
 }
+
+/** Units that are to come back, and why. */
+export type AnnouncedUnits = LineUnits & { reason: string };
 
 interface LineState {
   id: string;
@@ -127,7 +136,9 @@ export type Operation = { operationId: string; at: number; amount: number } & (
     }
   /** Moves no units, so none of its worth: 0. */
   | { kind: 'collection' }
-  /** The same of units that stay the order's. */
+  /** The return has to be told of it. */
+  | { kind: 'return_request'; returnId: string; lines: readonly AnnouncedUnits[] }
+  /** Of units that stay the order's. */
   | { kind: 'reallocation'; from: Parcel; to: readonly Parcel[]; phase: 'requested' | 'moved' | 'abandoned' }
 );
 
@@ -196,6 +207,13 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'CancelLines':
       if (acted(state, command.cancellationId) || (status === 'cancelled' && !command.lines)) return [];
       return status === 'confirmed' ? cancelLines(command, state) : refuse('cancelled');
+    case 'OpenReturn':
+      return openReturn(command, state);
+    case 'CloseReturn': {
+      const { returnId } = command;
+      const isOpen = state.openReturns.some((one) => one.returnId === returnId);
+      return isOpen ? [{ type: 'ReturnClosed', data: { orderId, returnId } }] : [];
+    }
     case 'ReceiveReturn':
       if (acted(state, command.returnId)) return [];
       return receiveReturn(command, state);
@@ -208,6 +226,11 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'SettleOperation':
       return settle(command.operationId, state);
   }
+}
+
+/** The operation by which a return is asked for. */
+export function returnRequestId(returnId: string): string {
+  return `${returnId}/request`;
 }
 
 /** The id of the command that records an operation, whoever issues it; its event, which all that follows names as its cause. */
@@ -381,11 +404,22 @@ function recordReallocation(
   ];
 }
 
+function openReturn(
+  { returnId, lines }: Extract<OrderCommand, { type: 'OpenReturn' }>,
+  state: Order,
+): readonly OrderEvent[] | Rejection {
+  const operationId = returnRequestId(returnId);
+  if (acted(state, operationId)) return [];
+  const units = unitsToReturn(state, lines);
+  if (isRejection(units)) return units;
+  return [{ type: 'ReturnOpened', data: { orderId: state.orderId, operationId, returnId, lines: [...lines] } }];
+}
+
 function receiveReturn(
   { returnId, lines, location, occurredAt }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
   state: Order,
 ): readonly OrderEvent[] | Rejection {
-  const units = unitsToReturn(state, lines);
+  const units = unitsToReturn(state, lines, returnId);
   if (isRejection(units)) return units;
   const arrived = location ?? arrivalOf(state, units);
   if (typeof arrived !== 'string') return arrived;
@@ -492,8 +526,12 @@ function parcelsOf(state: Order, units: readonly LineUnits[]): Parcel[] {
   return takenFrom(state.parcels, skusOf(state, units));
 }
 
-export function unitsToReturn(state: Order, asked: readonly LineUnits[]): LineUnits[] | Rejection {
-  return unitsAsked(state, asked, ({ fulfilled, returned }) => fulfilled - returned, 'with the customer');
+/** Units that are with the customer and in no open return, but for `returnId`. */
+function unitsToReturn(state: Order, asked: readonly LineUnits[], returnId?: string): LineUnits[] | Rejection {
+  const others = state.openReturns.filter((one) => one.returnId !== returnId).flatMap(({ lines }) => lines);
+  const announced = (line: LineState) => sum(others.map((one) => (one.lineId === line.id ? one.quantity : 0)));
+  const roomOf = (line: LineState) => Math.max(0, line.fulfilled - line.returned - announced(line));
+  return unitsAsked(state, asked, roomOf, 'with the customer and in no other open return');
 }
 
 /** Summed by line, if there are so many of each. */
@@ -597,10 +635,25 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       const back = stockOfReturn(known, lines, location);
       const paidBack = shipping > 0 && { shippingRefund: 0, shippingRefunded: shipping };
       return recorded(
-        { ...known, ...paidBack, lines: lines.reduce(withReturned, known.lines) },
+        {
+          ...known,
+          ...paidBack,
+          lines: lines.reduce(withReturned, known.lines),
+          openReturns: known.openReturns.filter(({ returnId }) => returnId !== operationId),
+        },
         { kind: 'return', operationId, at, lines, location, back, amount, occurredAt },
       );
     }
+    case 'ReturnOpened': {
+      const { operationId, returnId, lines } = data;
+      const openReturns = [...known.openReturns, { returnId, lines: lines.map(({ reason, ...units }) => units) }];
+      return recorded(
+        { ...known, openReturns },
+        { kind: 'return_request', operationId, at, amount: 0, returnId, lines },
+      );
+    }
+    case 'ReturnClosed':
+      return { ...known, openReturns: known.openReturns.filter(({ returnId }) => returnId !== data.returnId) };
     case 'CollectionRequested':
       return recorded(known, { kind: 'collection', operationId: data.collectionId, at, amount: 0 });
     case 'OrderSettled':
@@ -642,6 +695,7 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     reservationId: orderId,
     parcels: allocation ?? atDefaultLocation(lines),
     sent: [],
+    openReturns: [],
     operationIds: [],
     unsettled: [],
   };

@@ -63,6 +63,8 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
       return [collect(order, operation, payment)];
     case 'reallocation':
       return [reallocate(order, operation)];
+    case 'return_request':
+      return [{ aggregate: 'return', commands: [requestReturn(order, operation)] }];
   }
 }
 
@@ -214,6 +216,15 @@ function restock({ operationId, back }: Of<'return'>): SettlementStep {
     } as const);
   });
   return { aggregate: 'stock', commands };
+}
+
+/** Also issued by whoever asks for the return, so that it is there when they are answered. */
+export function requestReturn(
+  { orderId, customerId }: Pick<Order, 'orderId' | 'customerId'>,
+  { operationId, returnId, lines }: Pick<Of<'return_request'>, 'operationId' | 'returnId' | 'lines'>,
+): Issued<ReturnCommand> {
+  const command: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: [...lines] };
+  return issued(operationId, streamOf(returnId), command);
 }
 
 function receive({ operationId, lines, location, amount }: Of<'return'>): SettlementStep {

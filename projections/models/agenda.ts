@@ -84,7 +84,13 @@ function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocumen
 type Operation = Extract<
   OrderEvent,
   {
-    type: 'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned' | 'CollectionRequested' | 'ReallocationRequested';
+    type:
+      | 'OrderFulfilled'
+      | 'OrderLinesCancelled'
+      | 'OrderReturned'
+      | 'CollectionRequested'
+      | 'ReturnOpened'
+      | 'ReallocationRequested';
   }
 >;
 
@@ -106,6 +112,7 @@ function isSettled({ type, data }: Operation): boolean {
 
 function operationOf(data: Operation['data']): string {
   if ('fulfilmentId' in data) return data.fulfilmentId;
+  if ('operationId' in data) return data.operationId;
   if ('collectionId' in data) return data.collectionId;
   if ('reallocationId' in data) return data.reallocationId;
   return 'cancellationId' in data ? data.cancellationId : data.returnId;
@@ -335,6 +342,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     OrderReturned: opens,
     CollectionRequested: opens,
     ReallocationRequested: opens,
+    ReturnOpened: opens,
     OrderUnitsMissing: misses,
     OrderSettled: settles,
     AuthorisationRequested: asksToHold,

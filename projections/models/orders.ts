@@ -305,6 +305,8 @@ export const orders = projection<OrderDocument, OrdersEvent>({
       parcels: withParcels(without(parcels!, [from]), to),
     })),
     ReallocationAbandoned: changes(() => ({})),
+    ReturnOpened: changes(() => ({})),
+    ReturnClosed: changes(() => ({})),
     OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
       'shipped',
       (before, event) => ({
