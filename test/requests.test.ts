@@ -18,6 +18,7 @@ import { schemasOf, validatorOf, type Work } from '../infra/http/validation.js';
 import { createMemoryIdempotency } from '../infra/idempotency/memory.js';
 import { allEndpoints } from './endpoints.js';
 import { ADA, createShop, KEEPER, SUPPORT } from './shop.js';
+import { unlimited } from './unlimited.js';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -91,7 +92,9 @@ describe('The worst body of an endpoint', () => {
       seals: createSeals(randomBytes(32)),
     };
     const readiness = async () => ({ away: [], standingStill: [] });
-    server = await startServer(createApp({ ...deps, endpoints, authenticate, readiness }), { port: 0 });
+    server = await startServer(createApp({ ...deps, endpoints, admission: unlimited(authenticate), readiness }), {
+      port: 0,
+    });
   });
   after(() => server.close());
 
