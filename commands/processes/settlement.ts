@@ -182,6 +182,7 @@ function canGoOn(
   hindered: ReadonlyMap<string, unknown>,
 ): boolean {
   if (kind === 'fulfilment') return true;
+  if (kind === 'return_request') return !hindered.has(operationId); // moves no money
   if (kind === 'collection') return hindered.size === 0;
   return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
 }

@@ -198,7 +198,7 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'FulfilOrder':
       if (acted(state, command.fulfilmentId)) return [];
       if (holds.length > 0) {
-        return reject('conflict', `${orderId} is held; resume it before anything is sent (${holds.join(', ')}).`);
+        return reject('conflict', `${orderId} is held (${holds.join(', ')}); resume it before anything is sent.`);
       }
       return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
     case 'RecordFulfilled':
