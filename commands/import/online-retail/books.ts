@@ -5,7 +5,7 @@ import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
 import { classify, faultOf, type Refusal, timeOf } from './classify.js';
 import { ImportError } from './import-error.js';
-import { createPurchases, type Purchases, type Sale } from './purchases.js';
+import { createPurchases, type Purchase, type Purchases, type Sale } from './purchases.js';
 import { checksumOf, type Encoding, type Row, readRows } from './rows.js';
 
 export const CURRENCY = 'GBP';
@@ -120,6 +120,9 @@ interface InvoiceTally {
   firstRow: number;
   rows: number;
   checksum: number;
+  /** Whose order it is: of the first line that names a customer. Until then its lines are nobody's. */
+  customer?: string;
+  unowned: [sku: string, units: number, purchase: Purchase][];
   lines: number;
   /** What its lines come to in pence, and take in an order, in bytes. */
   amount: number;
@@ -169,15 +172,21 @@ export async function readPages(file: string, { limit, encoding = 'utf8' }: Read
         refuseTooLarge(file, row, invoice, units);
         if (row.description) code.titles.set(row.description, (code.titles.get(row.description) ?? 0) + 1);
         invoice.lines++;
-        if (row.customer) {
-          customers.add(row.customer);
-          purchases.add(row.customer, meaning.sku, meaning.quantity, {
+        if (row.customer) invoice.customer ??= row.customer;
+        invoice.unowned.push([
+          meaning.sku,
+          meaning.quantity,
+          {
             invoice: row.invoice,
             at: invoice.at!,
             lineId: `${invoice.lines}`,
             row: row.number,
             unitPrice: meaning.unitPrice,
-          });
+          },
+        ]);
+        if (invoice.customer !== undefined) {
+          customers.add(invoice.customer);
+          for (const line of invoice.unowned.splice(0)) purchases.add(invoice.customer, ...line);
         }
         counts.lines++;
         counts.units += meaning.quantity;
@@ -283,6 +292,7 @@ function emptyTally(firstRow: number): InvoiceTally {
     firstRow,
     rows: 0,
     checksum: 0,
+    unowned: [],
     lines: 0,
     amount: 0,
     bytes: 0,

@@ -358,7 +358,7 @@ describe('An import of invoices', () => {
           expect(parts.differing()).to.deep.equal([]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
     await rm(folder, { recursive: true });
   });
