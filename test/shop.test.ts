@@ -72,7 +72,12 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const page = await guest.get(`/v1/products/${found.body.data[0].id}`);
     expect(page.body.variants).to.deep.include({
       sku: 'NOTE-A5',
-      prices: [{ amount: 1450, currency: 'GBP' }],
+      prices: [
+        { amount: 1450, currency: 'GBP' },
+        { amount: 1710, currency: 'EUR' },
+        { amount: 1860, currency: 'USD' },
+      ],
+      weight: 380,
       inStock: true,
     });
 
@@ -93,7 +98,8 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const placed = await guest.post(`${cart}/checkout`, { ...VISA, email: 'ada@example.com' }, key);
     expect(placed.status).to.equal(201);
     expect(placed.body).to.include({ status: 'confirmed', paymentStatus: 'authorised', customerId: guest.customerId });
-    expect(placed.body.total).to.deep.equal({ amount: 3 * 1450 + 8900, currency: 'GBP' });
+    expect(placed.body.shipping).to.deep.include({ amount: 595 });
+    expect(placed.body.total).to.deep.equal({ amount: 3 * 1450 + 8900 + 595, currency: 'GBP' });
     expect(placed.body).to.deep.include({ shippingAddress: ADDRESS, email: 'ada@example.com' });
     expect(placed.headers.get('location')).to.equal(`/v1/orders/${placed.body.id}`);
 
@@ -257,8 +263,70 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(changed.body.changes).to.deep.equal([{ sku, was, now }]);
     const accepted = await guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, once());
     expect(accepted.status).to.equal(201);
-    expect(accepted.body.total).to.deep.equal(now);
+    expect(accepted.body.subtotal).to.deep.equal(now);
+    expect(accepted.body.total.amount).to.equal(now!.amount + accepted.body.shipping.amount);
   });
+
+  for (const [currency, price, shipping] of [
+    ['JPY', 1_980, 550],
+    ['BHD', 12_345, 1_500],
+  ] as const) {
+    it(`sells in ${currency}, from the price to the refund`, async () => {
+      const money = (amount: number) => ({ amount, currency });
+      const run = currency.toLowerCase();
+      const sku = `YUNOMI-${currency}`;
+      const japan = { ...ADDRESS, city: 'Shibuya', region: 'Tokyo', postcode: '150-0002', country: 'JP' };
+      const { body: settings } = await keeper.get('/v1/shop');
+      const variants = [{ sku, prices: [money(price)] }];
+      const product = { id: `product_yunomi-${run}`, title: 'Yunomi', taxCategory: 'teaware', variants };
+      expectProblem(await keeper.post('/v1/products', product), 400, 'invalid_request');
+      const [currencies, countries] = [
+        [...settings.currencies, currency],
+        [...settings.countries, 'JP'],
+      ];
+      expect((await keeper.put('/v1/shop', { ...settings, currencies, countries })).status).to.equal(200);
+      const guest = await shop.guest();
+      expect((await guest.get('/v1/config')).body).to.deep.include({ currencies, countries });
+
+      await keeper.post('/v1/products', product);
+      await keeper.post(`/v1/products/${product.id}/publish`);
+      await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: 5 }, once());
+      await keeper.put(`/v1/tax-rates/jp-${run}`, { country: 'JP', basisPoints: 1_000 });
+      const zones = [{ countries: ['JP'], currency, by: 'flat', rates: [{ amount: shipping }] }];
+      await keeper.put(`/v1/shipping-methods/air-${run}`, { title: 'Air', zones });
+
+      const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency })).body.id}`;
+      await guest.post(`${cart}/lines`, { sku, quantity: 2 });
+      expect((await guest.put(`${cart}/shipping-address`, japan)).body.shippingAddress.region).to.equal('13');
+      const { body: filled } = await guest.put(`${cart}/shipping-method`, { method: `air-${run}` });
+      const roundedTenth = (amount: number) => Math.round(amount / 10);
+      const tax = roundedTenth(2 * price) + roundedTenth(shipping);
+      const total = money(2 * price + shipping + tax);
+      expect(filled).to.deep.include({ subtotal: money(2 * price), shipping: money(shipping), tax: money(tax), total });
+
+      const placed = await guest.post(`${cart}/checkout`, { ...VISA, total }, once());
+      expect(placed.status).to.equal(201);
+      expect(placed.body.total).to.deep.equal(total);
+      const order = `/v1/orders/${placed.body.id}`;
+      const planned = await support.post(`${order}/shipments`, {});
+      await support.post(`/v1/shipments/${planned.body.id}/dispatch`);
+      const lines = [{ lineId: placed.body.lines[0].id, quantity: 1, reason: 'It is too small' }];
+      const returned = await guest.post(`${order}/returns`, { lines });
+      await support.post(`/v1/returns/${returned.body.id}/approve`);
+      const received = await support.post(`/v1/returns/${returned.body.id}/receive`, {
+        lines: [{ lineId: lines[0]!.lineId, quantity: 1 }],
+      });
+      // The share of the first of two units is rounded down.
+      const refund = money(price + Math.floor(roundedTenth(2 * price) / 2));
+      expect(received.body.refund).to.deep.equal(refund);
+      const payment = (await support.get(`/v1/payments/payment_${placed.body.id.slice('order_'.length)}`)).body;
+      expect(payment).to.deep.include({ captured: total, refunded: refund });
+
+      expect((await keeper.delete(`/v1/tax-rates/jp-${run}`)).status).to.equal(204);
+      expect((await keeper.put('/v1/shop', settings)).body).to.deep.equal(settings);
+      expectProblem(await guest.post('/v1/carts', { currency }), 400, 'invalid_request');
+    });
+  }
 
   it('names every field that is wrong or unknown', async () => {
     const guest = await shop.guest();
