@@ -182,7 +182,8 @@ function canGoOn(
   hindered: ReadonlyMap<string, unknown>,
 ): boolean {
   if (kind === 'fulfilment') return true;
-  if (kind === 'return_request') return !hindered.has(operationId); // moves no money
+  // These move no money.
+  if (kind === 'return_request' || kind === 'reallocation') return !hindered.has(operationId);
   if (kind === 'collection') return hindered.size === 0;
   return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
 }
