@@ -155,13 +155,17 @@ export async function sell({ call }: Pick<Shop, 'call'>, sku: string, amount: nu
   return id;
 }
 
-/** Ada's cart with an address and a shipping method. */
-export async function fill({ call }: Pick<Shop, 'call'>, lines: Readonly<Record<string, number>>): Promise<string> {
-  const { body } = await call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } });
+/** A cart of Ada, or of another caller, with an address and a shipping method. */
+export async function fill(
+  { call }: Pick<Shop, 'call'>,
+  lines: Readonly<Record<string, number>>,
+  caller: Caller = ADA,
+): Promise<string> {
+  const { body } = await call('post /v1/carts', { caller, body: { currency: 'GBP' } });
   for (const [sku, quantity] of Object.entries(lines)) {
-    await call(`post /v1/carts/${body.id}/lines`, { caller: ADA, body: { sku, quantity } });
+    await call(`post /v1/carts/${body.id}/lines`, { caller, body: { sku, quantity } });
   }
-  await call(`put /v1/carts/${body.id}/shipping-address`, { caller: ADA, body: ADDRESS });
-  await call(`put /v1/carts/${body.id}/shipping-method`, { caller: ADA, body: { method: 'standard' } });
+  await call(`put /v1/carts/${body.id}/shipping-address`, { caller, body: ADDRESS });
+  await call(`put /v1/carts/${body.id}/shipping-method`, { caller, body: { method: 'standard' } });
   return body.id;
 }

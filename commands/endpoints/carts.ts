@@ -123,7 +123,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
     const { code } = request.params;
     await ownCarts.find(request.params.id, request.caller);
-    const terms = await coupons.termsOf(code, customerOf(request.caller));
+    const terms = await coupons.termsOf(code, { customerId: customerOf(request.caller) });
     return execute(request, { type: 'ApplyCoupon', code, terms });
   }
 

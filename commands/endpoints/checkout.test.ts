@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { cart } from '../../domain/cart/cart.js';
 import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
@@ -337,6 +338,18 @@ describe('The checkout endpoint', () => {
     );
     await shop.call(`delete /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     expect((await checkout()).body.total).to.deep.equal(GBP(1000));
+  });
+
+  it('counts the e-mail address against the limit of a coupon per customer, however it is spelt', async () => {
+    await define('ONCE', { kind: 'percentage', basisPoints: 1_000, limitPerCustomer: 1 });
+    const order = async (caller: Caller, email: string) => {
+      const own = await fill(shop, { MUG: 1 }, caller);
+      await shop.call(`post /v1/carts/${own}/coupons/ONCE`, { caller });
+      return shop.call(`post /v1/carts/${own}/checkout`, { caller, body: { ...VISA, email } });
+    };
+    expect((await order(ADA, 'ada@example.com')).body.total).to.deep.equal(GBP(450));
+    await problemOf(order(BOB, 'Ada@Example.COM'), 'rule_violated');
+    expect((await order(BOB, 'bob@example.com')).body.total).to.deep.equal(GBP(450));
   });
 
   it('refuses a shipping method that does not go there', async () => {

@@ -100,8 +100,9 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   ): Promise<Submitted> {
     if (loaded.state!.status === 'submitted') return submitted(loaded);
     const { paymentMethod, email, ...agreement } = body;
-    const priced = await submissions.of(loaded.state!, agreement);
-    const contact = email === undefined ? {} : { email, emailKey: emailKeyOf(email) };
+    const emailKey = email === undefined ? {} : { emailKey: emailKeyOf(email) };
+    const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
+    const contact = { ...(email !== undefined && { email }), ...emailKey };
     const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
     // What was priced is what is bought: also an address that changed meanwhile would change the tax.
     const meta = { expectedVersion: loaded.position.version, ...command() };

@@ -23,6 +23,8 @@ export interface Agreement {
   acceptPrices: boolean;
   /** What the customer was told that it costs, and will pay at most. */
   total?: Money | undefined;
+  /** Of the e-mail address that the order will have: a coupon may be limited by it. */
+  emailKey?: string;
 }
 
 export interface Submissions {
@@ -43,10 +45,12 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
   return {
     async of(cart, agreement) {
       const { currency, customerId } = cart;
+      const { emailKey } = agreement;
+      const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
       const [{ quote, lines, address }, allocation] = await Promise.all([
         quotes.of(cart),
         availability.allocationOf(cart.lines),
-        coupons.check(cart.coupons, customerId),
+        coupons.check(cart.coupons, redeemer),
       ]);
       await settings.refuseLeft({ currency, country: address?.country });
       refuseUnavailable(lines, currency);

@@ -1,6 +1,6 @@
 // Whether a customer can use a coupon now. The coupon's own stream decides when the order redeems it; this tells before.
 import type { CartCoupon } from '../../domain/cart/cart.js';
-import { coupon as couponDecider, couponStream, redemptionRefusal } from '../../domain/coupon/coupon.js';
+import { coupon as couponDecider, couponStream, type Redeemer, redemptionRefusal } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -10,9 +10,9 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface UsableCoupons {
   /** Throws `rule_violated`, saying why, if the customer cannot use it now. */
-  termsOf(code: string, customerId: string): Promise<CouponTerms>;
+  termsOf(code: string, redeemer: Redeemer): Promise<CouponTerms>;
   /** The same for coupons in a cart; it is also refused if its terms are not those that the cart was promised. */
-  check(coupons: readonly CartCoupon[], customerId: string): Promise<void>;
+  check(coupons: readonly CartCoupon[], redeemer: Redeemer): Promise<void>;
 }
 
 export interface UsableCouponsDeps {
@@ -21,20 +21,20 @@ export interface UsableCouponsDeps {
 }
 
 export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): UsableCoupons {
-  async function termsOf(code: string, customerId: string, mend = ''): Promise<CouponTerms> {
+  async function termsOf(code: string, redeemer: Redeemer, mend = ''): Promise<CouponTerms> {
     if (!couponCodeSchema.safeParse(code).success) throw new Problem('rule_violated', `There is no coupon ${code}.`);
     const { state } = await runner.load(couponDecider, couponStream(code));
-    const refusal = redemptionRefusal(code, state, customerId, clock());
+    const refusal = redemptionRefusal(code, state, redeemer, clock());
     if (refusal) throw new Problem('rule_violated', refusal.detail + mend, refusal.extra);
     return state.terms!;
   }
 
   return {
-    termsOf: (code, customerId) => termsOf(code, customerId),
-    async check(coupons, customerId) {
+    termsOf: (code, redeemer) => termsOf(code, redeemer),
+    async check(coupons, redeemer) {
       await Promise.all(
         coupons.map(async ({ code, terms }) => {
-          if (sameJson(await termsOf(code, customerId, ' Remove it from the cart.'), terms)) return;
+          if (sameJson(await termsOf(code, redeemer, ' Remove it from the cart.'), terms)) return;
           throw new Problem('rule_violated', `${code} has other terms now: apply it again, or remove it.`, {
             coupon: code,
           });

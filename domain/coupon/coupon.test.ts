@@ -74,6 +74,31 @@ describe('A coupon', () => {
       .thenRejected('rule_violated', { coupon: code });
   });
 
+  it('is refused beyond its limit for one e-mail address, whoever the customer is', () => {
+    const [ada, bob] = ['a', 'b'].map((letter) => letter.repeat(43));
+    const by = (emailKey: string | undefined, orderId: string, customerId: string): CouponCommand => {
+      return { type: 'RedeemCoupon', code, orderId, customerId, emailKey };
+    };
+    const redeemedBy = (emailKey: string | undefined, orderId: string, customerId: string): CouponEvent => {
+      return { type: 'CouponRedeemed', data: { code, orderId, customerId, ...(emailKey && { emailKey }) } };
+    };
+    const once = [defined({ limitPerCustomer: 1 }), redeemedBy(ada, 'order_1', 'customer_guest-1')];
+    given(once)
+      .when(by(ada, 'order_2', 'customer_guest-2'))
+      .thenRejected('rule_violated', { coupon: code });
+    given(once)
+      .when(by(bob, 'order_2', 'customer_guest-1'))
+      .thenRejected('rule_violated', { coupon: code });
+    for (const other of [bob, undefined]) {
+      given(once)
+        .when(by(other, 'order_2', 'customer_guest-2'))
+        .then([redeemedBy(other, 'order_2', 'customer_guest-2')]);
+    }
+    given([...once, released('order_1')])
+      .when(by(ada, 'order_2', 'customer_guest-2'))
+      .then([redeemedBy(ada, 'order_2', 'customer_guest-2')]);
+  });
+
   it('is refused beyond its limit for one customer, not for another', () => {
     const history = [defined({ limitPerCustomer: 1 }), redeemed('order_1')];
     given(history).when(redeem('order_2')).thenRejected('rule_violated', { coupon: code });

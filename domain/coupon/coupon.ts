@@ -13,8 +13,14 @@ export const MAX_REDEMPTIONS = 20_000;
 /** Redemptions are kept in batches of this size, so that adding or taking away one copies little. */
 const REDEMPTION_BATCH = 64;
 
-/** Order → customer. */
-type Batch = Readonly<Record<string, string>>;
+/** Whose order it is: by customer, and by the e-mail address that the order names. */
+export interface Redeemer {
+  customerId: string;
+  emailKey?: string | undefined;
+}
+
+/** By order. */
+type Batch = Readonly<Record<string, Redeemer>>;
 
 interface CouponKey {
   code: string;
@@ -23,7 +29,7 @@ interface CouponKey {
 export type CouponCommand = CouponKey &
   (
     | { type: 'DefineCoupon'; terms: CouponTerms }
-    | { type: 'RedeemCoupon'; orderId: string; customerId: string }
+    | ({ type: 'RedeemCoupon'; orderId: string } & Redeemer)
     | { type: 'ReleaseRedemption'; orderId: string }
   );
 
@@ -43,7 +49,7 @@ export const coupon: Decider<CouponCommand, Coupon, CouponEvent> = {
   initialState: { terms: null, redeemed: 0, redemptions: [], released: [] },
   decide,
   evolve,
-  snapshot: { foldVersion: 1, every: 500 },
+  snapshot: { foldVersion: 2, every: 500 },
 };
 
 export function couponStream(code: string): StreamId {
@@ -54,7 +60,7 @@ export function couponStream(code: string): StreamId {
 export function redemptionRefusal(
   code: string,
   { terms, redeemed, redemptions }: Coupon,
-  customerId: string,
+  redeemer: Redeemer,
   now: number,
 ): Rejection | undefined {
   const refuse = (why: string) => reject('rule_violated', `${code} ${why}.`, { coupon: code });
@@ -63,7 +69,7 @@ export function redemptionRefusal(
   if (untimely) return refuse(untimely === 'not_yet_valid' ? 'is not valid yet' : 'is not valid any more');
   if (redeemed >= Math.min(terms.limit ?? MAX_REDEMPTIONS, MAX_REDEMPTIONS)) return refuse('is used up');
   const { limitPerCustomer } = terms;
-  if (limitPerCustomer !== undefined && timesRedeemedBy(customerId, redemptions) >= limitPerCustomer) {
+  if (limitPerCustomer !== undefined && timesRedeemedBy(redeemer, redemptions) >= limitPerCustomer) {
     return refuse(`can be used ${limitPerCustomer} times by one customer, and was`);
   }
   return undefined;
@@ -77,13 +83,13 @@ function decide(command: CouponCommand, state: Coupon, now: number): readonly Co
       return sameJson(terms, state.terms) ? [] : [{ type: 'CouponDefined', data: { code, terms } }];
     }
     case 'RedeemCoupon': {
-      const { orderId, customerId } = command;
+      const { orderId } = command;
       if (isRedeemedBy(orderId, state)) return [];
       if (hasReleased(orderId, state)) {
         return reject('conflict', `${orderId} has given its redemption of ${code} back.`, { coupon: code });
       }
-      const refusal = redemptionRefusal(code, state, customerId, now);
-      return refusal ?? [{ type: 'CouponRedeemed', data: { code, orderId, customerId } }];
+      const refusal = redemptionRefusal(code, state, command, now);
+      return refusal ?? [{ type: 'CouponRedeemed', data: { code, orderId, ...redeemerOf(command) } }];
     }
     case 'ReleaseRedemption': {
       const { orderId } = command;
@@ -98,8 +104,7 @@ function evolve(state: Coupon, { type, data }: CouponEvent, at: number): Coupon 
     case 'CouponDefined':
       return { ...state, terms: data.terms };
     case 'CouponRedeemed': {
-      const { orderId, customerId } = data;
-      const redemptions = withOrder(state.redemptions, orderId, customerId);
+      const redemptions = withOrder(state.redemptions, data.orderId, redeemerOf(data));
       return { ...state, redeemed: state.redeemed + 1, redemptions };
     }
     case 'CouponReleased': {
@@ -121,18 +126,24 @@ function hasReleased(orderId: string, { released }: Coupon): boolean {
   return released.some((release) => release.orderId === orderId);
 }
 
-function timesRedeemedBy(customerId: string, redemptions: readonly Batch[]): number {
+function redeemerOf({ customerId, emailKey }: Redeemer) {
+  return { customerId, ...(emailKey !== undefined && { emailKey }) };
+}
+
+function timesRedeemedBy({ customerId, emailKey }: Redeemer, redemptions: readonly Batch[]): number {
   let times = 0;
   for (const batch of redemptions) {
-    for (const orderId in batch) if (batch[orderId] === customerId) times++;
+    for (const other of Object.values(batch)) {
+      if (other.customerId === customerId || (emailKey !== undefined && other.emailKey === emailKey)) times++;
+    }
   }
   return times;
 }
 
-function withOrder(redemptions: readonly Batch[], orderId: string, customerId: string): readonly Batch[] {
+function withOrder(redemptions: readonly Batch[], orderId: string, redeemer: Redeemer): readonly Batch[] {
   const last = redemptions.at(-1);
-  if (!last || Object.keys(last).length >= REDEMPTION_BATCH) return [...redemptions, { [orderId]: customerId }];
-  return [...redemptions.slice(0, -1), { ...last, [orderId]: customerId }];
+  if (!last || Object.keys(last).length >= REDEMPTION_BATCH) return [...redemptions, { [orderId]: redeemer }];
+  return [...redemptions.slice(0, -1), { ...last, [orderId]: redeemer }];
 }
 
 function withoutOrder(redemptions: readonly Batch[], orderId: string): readonly Batch[] {

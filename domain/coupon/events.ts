@@ -1,5 +1,6 @@
 // What can happen to a coupon: its terms, and which orders redeemed it.
 import { z } from 'zod';
+import { emailKeySchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, moneySchema } from '../kernel/money.js';
@@ -28,7 +29,7 @@ const conditions = {
     .int()
     .min(1)
     .optional()
-    .meta({ description: 'How many orders of one customer; a guest is a new customer with each session' }),
+    .meta({ description: 'How many orders of one customer or one e-mail address' }),
 };
 
 export const couponTermsSchema = z
@@ -75,7 +76,13 @@ export const couponEvents = {
   CouponDefined: { version: 1, data: z.strictObject({ ...coupon, terms: couponTermsSchema }) },
   CouponRedeemed: {
     version: 1,
-    data: z.strictObject({ ...coupon, orderId: orderIdSchema, customerId: customerIdSchema }),
+    data: z.strictObject({
+      ...coupon,
+      orderId: orderIdSchema,
+      customerId: customerIdSchema,
+      /** A guest is a new customer with each session, but has the same e-mail address. */
+      emailKey: emailKeySchema.optional(),
+    }),
   },
   /** The order gives its redemption back. Where it never redeemed, the event is a tombstone: it never will. */
   CouponReleased: { version: 1, data: z.strictObject({ ...coupon, orderId: orderIdSchema }) },

@@ -80,7 +80,8 @@ function reasonOf({ rejected, extra }: Rejection): string {
 /** Every step of the process, as the commands that it consists of. */
 function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
   const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
-  const { orderId, customerId, currency, cartId, coupons = [] } = order;
+  const { orderId, customerId, emailKey, currency, cartId, coupons = [] } = order;
+  const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
   const payment = { paymentId: siblingId('payment', orderId), orderId };
   const amount = totalsOf(order).total;
   const lastRound = rounds.at(-1)!;
@@ -130,7 +131,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
 
   return {
     place: () => toOrder('place', { type: 'PlaceOrder', contents }),
-    redeem: () => toCoupons('redeem', (code) => ({ type: 'RedeemCoupon', code, orderId, customerId })),
+    redeem: () => toCoupons('redeem', (code) => ({ type: 'RedeemCoupon', code, orderId, ...redeemer })),
     releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
     reserve() {
       const expiresAt = startedAt + RESERVATION_MS;
