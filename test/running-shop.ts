@@ -162,7 +162,7 @@ export interface RunningShop {
   url: string;
   program: Program;
   /** `commerce token`, as a caller. */
-  staff(role: 'catalogue' | 'support'): Promise<Caller>;
+  staff(role: 'catalogue' | 'support' | 'ops'): Promise<Caller>;
   guest(): Promise<Guest>;
   anybody(): Caller;
   stop(): Promise<void>;

@@ -472,7 +472,9 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(docs.body).to.include('/v1/carts/{id}/checkout');
     expect((await anybody.get('/healthz')).body).to.deep.equal({ status: 'up' });
     expect((await anybody.get('/readyz')).body).to.deep.equal({ status: 'ready' });
-    const metrics = await anybody.get('/metrics');
+    expectProblem(await anybody.get('/metrics'), 401, 'unauthenticated');
+    expectProblem(await support.get('/metrics'), 403, 'forbidden');
+    const metrics = await (await shop.staff('ops')).get('/metrics');
     const counter = `commerce_projection_applied_commits_total{projection="${physicalName(catalogue)}"} `;
     expect(Number(metrics.body.split(counter)[1]?.split('\n')[0])).to.be.greaterThan(0);
   });

@@ -569,12 +569,22 @@ describe('the HTTP surface', () => {
     it('durations by endpoint, and one label for all paths that callers invent', async () => {
       await ask('/v1/things/1');
       await ask('/v1/invented');
-      const { text } = await ask('/metrics');
+      const { text } = await ask('/metrics', { as: 'olga' });
       expect(text).to.match(
         /http_request_duration_seconds_count\{method="get",route="\/v1\/things\/\{id\}",status="200"\} \d/,
       );
       expect(text).to.contain('route="unmatched",status="404"');
       expect(text).not.to.contain('invented');
+    });
+
+    it('metrics to nobody but those who run it', async () => {
+      for (const method of ['GET', 'HEAD'])
+        expect((await ask('/metrics', { method, as: 'olga' })).status, method).to.equal(200);
+      await refused('/metrics', {}, 401, 'unauthenticated');
+      await refused('/metrics', { as: 'mallory' }, 401, 'unauthenticated');
+      const { body } = await refused('/metrics', { as: 'alice' }, 403, 'forbidden');
+      expect(body.detail).to.equal('This needs the role ops; the token has customer.');
+      expect((await ask('/metrics', { method: 'HEAD' })).status).to.equal(401);
     });
 
     it('a page of its endpoints that needs nothing from elsewhere', async () => {

@@ -10,6 +10,7 @@ import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
 import { type AdmissionDeps, type Admit, createAdmission } from './admission.js';
 import { answerOfProblem, finish } from './answer.js';
+import { authorise } from './caller.js';
 import { type ConsistencyTokens, createConsistencyTokens } from './consistency-token.js';
 import { contextOf, setContext } from './context.js';
 import { requestIdOf } from './headers.js';
@@ -88,7 +89,10 @@ function patternOf({ path }: Endpoint): string {
 }
 
 /** Asked again and again by machines that must not be refused. */
-const UNLIMITED = new Set(['/healthz', '/readyz', '/metrics']);
+const UNLIMITED = new Set(['/healthz', '/readyz']);
+
+/** What tells of the business and of our inside; everything else is for everybody. */
+const FOR_OPS = new Set(['/metrics']);
 
 function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics, admit: Admit): void {
   for (const [path, answer] of Object.entries(operations(deps))) {
@@ -96,7 +100,7 @@ function mountOperations(app: express.Application, deps: OperationsDeps, metrics
     const handle: RequestHandler = async (req, res) => {
       const context = contextOf(res);
       context.observe = observe;
-      if (!UNLIMITED.has(path)) await admit(req, res, {});
+      if (!UNLIMITED.has(path)) authorise({ roles: [FOR_OPS.has(path) ? 'ops' : 'public'] }, await admit(req, res, {}));
       finish(res, await answer(context.instance));
     };
     app

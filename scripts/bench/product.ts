@@ -52,9 +52,9 @@ export async function startProduct(database: Database): Promise<Product> {
 
   try {
     const url = await addressOf(child);
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, 'token', '--role', 'catalogue'], { env });
+    const [keeper, operator] = await Promise.all([tokenOf('catalogue', env), tokenOf('ops', env)]);
     const client = createClient(url);
-    return { url, client, stop, ...keeperOf(client, stdout.trim()) };
+    return { url, client, stop, ...staffOf(client, keeper, operator) };
   } catch (error) {
     await stop();
     throw error;
@@ -73,9 +73,14 @@ function addressOf(child: ChildProcess): Promise<string> {
   });
 }
 
-function keeperOf(client: Client, token: string): Pick<Product, 'sell' | 'atRest'> {
+async function tokenOf(role: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, 'token', '--role', role], { env });
+  return stdout.trim();
+}
+
+function staffOf(client: Client, token: string, operator: string): Pick<Product, 'sell' | 'atRest'> {
   async function appliedCommits(): Promise<number> {
-    const metrics = await client.expect(200, { method: 'GET', path: '/metrics' });
+    const metrics = await client.expect(200, { method: 'GET', path: '/metrics', token: operator });
     const counts = metrics.matchAll(/^commerce_projection_applied_commits_total\{.*\} (\d+)$/gm);
     return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
   }

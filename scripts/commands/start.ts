@@ -107,7 +107,7 @@ commerce-core runs on the profile ${profile}, ready after ${seconds} s.
 
   API        ${url}/v1
   Docs       ${url}/docs    (OpenAPI: ${url}/openapi.json)
-  Health     ${url}/readyz  (metrics: ${url}/metrics)
+  Health     ${url}/readyz  (metrics, with a token of role ops: ${url}/metrics)
   Data       ${dataDir}${filled ? '    (a small sample shop was put there; --empty leaves it out)' : ''}
 
 Try:

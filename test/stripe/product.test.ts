@@ -66,7 +66,7 @@ describeWith(EMBEDDED.engines, 'The product, started with keys of Stripe', funct
       const { body, signature } = signed(stripe, WEBHOOK_SECRET, event);
       expect(await deliver(body, signature)).to.have.property('status', 200);
     }
-    const { body: metrics } = await shop.anybody().get('/metrics');
+    const { body: metrics } = await (await shop.staff('ops')).get('/metrics');
     const counted = (type: string, outcome: string) =>
       `commerce_payment_news_total{type="${type}",outcome="${outcome}"} 2\n`;
     expect(metrics).to.include(counted('payment_intent.created', 'unknown_type'));
