@@ -53,3 +53,36 @@ describe('The configuration of payments', () => {
     expect(read({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_URL }).stripe).to.have.property('apiUrl', STRIPE_API_URL);
   });
 });
+
+describe('The configuration of other origins', () => {
+  const origins = (COMMERCE_CORS_ORIGINS: string) => readConfig({}, { COMMERCE_CORS_ORIGINS }).corsOrigins;
+
+  it('allows none by default, those that it names, or all', () => {
+    expect(readConfig({}, {}).corsOrigins).to.deep.equal([]);
+    expect(origins(' ')).to.deep.equal([]);
+    const listed = ['https://shop.example', 'http://localhost:5173', 'https://[2001:db8::1]:8443'];
+    expect(origins(` ${listed.join(' , ')},`)).to.deep.equal(listed);
+    expect(origins('*')).to.deep.equal(['*']);
+  });
+
+  it('refuses what no browser would send as an origin, and `*` beside others', () => {
+    for (const odd of [
+      'shop.example',
+      'https://shop.example/',
+      'https://shop.example/path',
+      'https://Shop.example',
+      'https://shop.example:443',
+      'https://user@shop.example',
+      'https://*.example',
+      'https://bücher.example',
+      'ftp://shop.example',
+      'file:///tmp',
+      'null',
+      '*,https://shop.example',
+      'https://shop.example,*',
+      '*,*',
+    ]) {
+      expect(() => origins(odd), odd).to.throw(ConfigError, /^COMMERCE_CORS_ORIGINS: must be origins between commas/);
+    }
+  });
+});

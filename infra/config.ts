@@ -25,6 +25,21 @@ function trustedProxiesIn(text: string, { addIssue }: z.RefinementCtx): AddressR
   return z.NEVER;
 }
 
+/** As browsers send it in `Origin`, to the letter. */
+function corsOriginsIn(text: string, { addIssue }: z.RefinementCtx): string[] {
+  const origins = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (origins.every(isOrigin) || (origins.length === 1 && origins[0] === '*')) return origins;
+  addIssue('must be origins between commas, such as https://shop.example,http://localhost:5173, or * alone');
+  return z.NEVER;
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 const prefixed = (...prefixes: string[]) =>
   z
     .string()
@@ -43,6 +58,7 @@ const environment = z.object({
     .max(1_000_000)
     .default(1),
   COMMERCE_TRUSTED_PROXIES: z.string().default('').transform(trustedProxiesIn),
+  COMMERCE_CORS_ORIGINS: z.string().default('').transform(corsOriginsIn),
   COMMERCE_NAMESPACE: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
@@ -77,6 +93,8 @@ export interface Config {
   rateLimitScale: number;
   /** Whose `X-Forwarded-For` counts. */
   trustedProxies: AddressRanges;
+  /** Origins whose scripts may use the API in browsers; `*` is every origin. */
+  corsOrigins: readonly string[];
   /** Of DynamoDB and Kinesis. */
   awsRegion: string;
   /** Of the embedded server; default any. */
@@ -136,6 +154,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     namespace: settings.COMMERCE_NAMESPACE,
     rateLimitScale: settings.COMMERCE_RATE_LIMIT_SCALE,
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
+    corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     awsRegion: settings.AWS_REGION,
     ...optional,
   };

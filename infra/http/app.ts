@@ -13,6 +13,7 @@ import { answerOfProblem, finish } from './answer.js';
 import { authorise } from './caller.js';
 import { type ConsistencyTokens, createConsistencyTokens } from './consistency-token.js';
 import { contextOf, setContext } from './context.js';
+import { allowOrigins } from './cross-origin.js';
 import { requestIdOf } from './headers.js';
 import { createHttpMetrics, type HttpMetrics } from './metrics.js';
 import { handlerOf } from './mount.js';
@@ -23,6 +24,8 @@ import { HttpProblem, toHttpProblem } from './problems.js';
 export interface AppDeps {
   endpoints: readonly Endpoint[];
   admission: AdmissionDeps;
+  /** Whose scripts may use the API in browsers; default nobody's but our own. */
+  corsOrigins?: readonly string[];
   idempotency: IdempotencyStore;
   seals: Pick<Seals, 'consistencyTokens' | 'cursors'>;
   readiness: Readiness;
@@ -32,14 +35,14 @@ export interface AppDeps {
 }
 
 export function createApp(deps: AppDeps): express.Application {
-  const { endpoints, admission, idempotency, seals, readiness, registry, clock, log } = deps;
+  const { endpoints, admission, corsOrigins = [], idempotency, seals, readiness, registry, clock, log } = deps;
   const metrics = createHttpMetrics(registry);
   const admit = createAdmission(admission);
   const once = createOnce({ store: idempotency, clock, log });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.enable('case sensitive routing').enable('strict routing');
-  app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock));
+  app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock), ...allowOrigins(corsOrigins));
   mountEndpoints(app, endpoints, (endpoint) =>
     handlerOf(endpoint, { admit, once, cursors: seals.cursors, metrics, clock }),
   );

@@ -61,6 +61,9 @@ export const WEBHOOKS_PER_MINUTE = 6_000;
 /** All requests of one caller in a minute; without a token the address is the caller. */
 export const REQUESTS_PER_MINUTE = 600;
 
+/** So long a browser remembers what scripts of another origin may send. */
+export const CORS_MAX_AGE_S = 600;
+
 /** Open connections of the server, and of one address (of IPv6: one /64). */
 export const MAX_CONNECTIONS = 10_000;
 export const MAX_CONNECTIONS_PER_ADDRESS = 1_000;

@@ -136,7 +136,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       endpoints,
       tokens,
       rateLimiter,
-      { trustedProxies, rateLimitScale },
+      { trustedProxies, rateLimitScale, corsOrigins },
       idempotency,
       seals,
       engines,
@@ -154,6 +154,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           ownRateLimiter: createMemoryRateLimiter(scaledQuotas(rateLimitScale)),
           trustedProxies,
         },
+        corsOrigins,
         idempotency,
         seals,
         readiness: async () => ({
