@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
+import { versionMismatch } from '../../domain/kernel/command.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
@@ -105,11 +106,14 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const contact = { ...(email !== undefined && { email }), ...emailKey };
     const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
     // What was priced is what is bought: also an address that changed meanwhile would change the tax.
-    const meta = { expectedVersion: loaded.position.version, ...command() };
+    const asked = command();
+    const { version } = loaded.position;
+    const mismatch = versionMismatch(asked.expectedVersion, version);
+    if (mismatch) throw mismatch;
     try {
-      return submitted(await runner.execute(cart, stream, submission, meta));
+      return submitted(await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version }));
     } catch (error) {
-      if (!isProblem(error, 'version_mismatch') || command().expectedVersion !== undefined) throw error;
+      if (!isProblem(error, 'version_mismatch') || asked.expectedVersion !== undefined) throw error;
       return submitted(await runner.load(cart, stream));
     }
   }

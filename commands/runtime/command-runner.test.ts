@@ -189,6 +189,21 @@ describe('The command runner', () => {
     await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version }));
   });
 
+  it('takes a command for one of several versions, or for any that there is', async () => {
+    const { runner } = world();
+    const refused = (expectedVersion: 'any' | number[], because: string) =>
+      runner.execute(purse, stream, fill(1), meta({ expectedVersion })).then(
+        () => expect.fail('it was taken'),
+        (thrown) => expect(thrown).to.include({ code: 'version_mismatch', message: because }),
+      );
+    await refused('any', 'It does not exist yet.');
+    await runner.execute(purse, stream, fill(5), meta({ expectedVersion: [7, 0] }));
+    await refused([], 'It is at version 1, which is none of those expected; read it again.');
+    await refused([0, 2], 'It is at version 1, which is none of those expected; read it again.');
+    await runner.execute(purse, stream, fill(1), meta({ expectedVersion: [0, 1] }));
+    await runner.execute(purse, stream, fill(1), meta({ expectedVersion: 'any' }));
+  });
+
   it('refuses a command older than the retry horizon, unless a process asks to look for it in the past', async () => {
     const { runner, advance, another } = world();
     const once = meta();

@@ -2,7 +2,7 @@
 // process are decided one after the other in memory and committed together, so a hot stream costs one write for many.
 import { LRUCache } from 'lru-cache';
 import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kernel/clock.js';
-import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isRejection, Problem, problemOf, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
@@ -202,10 +202,10 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     }
     const { command, meta } = request;
     if (known.recent.has(meta.id) || draft.commandIds.includes(meta.id)) return { repeated: true };
-    if (meta.expectedVersion !== undefined && meta.expectedVersion !== draft.version) {
+    const mismatch = versionMismatch(meta.expectedVersion, draft.version);
+    if (mismatch) {
       draft.unproven = true;
-      const detail = `It is at version ${draft.version}, not ${meta.expectedVersion}; read it again.`;
-      return { error: new Problem('version_mismatch', detail, { version: draft.version }) };
+      return { error: mismatch };
     }
 
     const decision = decider.decide(command, draft.state, millisOf(at));

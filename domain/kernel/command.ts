@@ -1,5 +1,6 @@
 // What travels with a command besides its data.
 import type { Hlc } from './clock.js';
+import { Problem } from './errors.js';
 import type { Actor } from './event.js';
 
 export interface CommandMeta {
@@ -18,5 +19,19 @@ export interface CommandMeta {
   /** The stream's id was just made: it is taken to be empty without a look, and the append proves it. */
   newStream?: true;
   /** Refuse with `version_mismatch` unless the stream is at this event version (`If-Match`). */
-  expectedVersion?: number;
+  expectedVersion?: ExpectedVersion;
+}
+
+/** An event version, one of several (where the list is empty: none), or any, so long as the stream has events. */
+export type ExpectedVersion = number | readonly number[] | 'any';
+
+/** What is wrong with a stream at `version`; undefined where it is as expected. */
+export function versionMismatch(expected: ExpectedVersion | undefined, version: number): Problem | undefined {
+  if (expected === undefined || expected === version) return undefined;
+  if (expected === 'any') {
+    return version > 0 ? undefined : new Problem('version_mismatch', 'It does not exist yet.', { version });
+  }
+  if (typeof expected !== 'number' && expected.includes(version)) return undefined;
+  const named = typeof expected === 'number' ? `not ${expected}` : 'which is none of those expected';
+  return new Problem('version_mismatch', `It is at version ${version}, ${named}; read it again.`, { version });
 }

@@ -72,7 +72,7 @@ export const orderViewSchema = z
     number: z.string().meta({ description: 'What people call it', example: '536365' }),
     version: z
       .int()
-      .meta({ description: 'Of the order itself, without its payment: the ETag that `If-Match` understands' }),
+      .meta({ description: 'Of the order itself, without its payment: the part of its ETag that `If-Match` compares' }),
     status: z.enum(ORDER_STATUSES),
     reason: z.string().optional().meta({
       description: 'Why it was rejected: a problem code. Why it was cancelled: the words of whoever did',

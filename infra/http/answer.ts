@@ -4,7 +4,7 @@ import { mergeSeen } from '../../domain/kernel/consistency.js';
 import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { contextOf } from './context.js';
-import { entityTag } from './headers.js';
+import { entityTag } from './entity-tags.js';
 import { closingUnread } from './lingering.js';
 import { type HttpProblem, PROBLEMS, problemDocument } from './problems.js';
 
@@ -27,11 +27,18 @@ const COMMON_HEADERS = {
 };
 
 export function answerOf({ status, body, seen = [], version, headers }: Reply): Answer {
+  const text = body === undefined ? undefined : JSON.stringify(body);
   const all = { ...headers };
-  if (version !== undefined) all.ETag = entityTag(version);
-  if (body === undefined) return { status, headers: all, seen: [...seen] };
+  if (version !== undefined) all.ETag = entityTag(version, text);
+  if (text === undefined) return { status, headers: all, seen: [...seen] };
   all['Content-Type'] = 'application/json; charset=utf-8';
-  return { status, headers: all, body: JSON.stringify(body), seen: [...seen] };
+  return { status, headers: all, body: text, seen: [...seen] };
+}
+
+/** The same answer to a caller who has it already. */
+export function notModified({ headers, seen }: Answer): Answer {
+  const { 'Content-Type': _, ...lasting } = headers;
+  return { status: 304, headers: lasting, seen };
 }
 
 export function answerOfProblem(problem: HttpProblem, instance: string): Answer {

@@ -193,7 +193,7 @@ describe('the HTTP surface', () => {
 
     it('with the version as ETag, what the endpoint adds, and nothing that browsers could make use of', async () => {
       const { headers } = await fill();
-      expect(headers.get('etag')).to.equal('"v1"');
+      expect(headers.get('etag')).to.match(/^"v1-[\w-]{16}"$/);
       expect(headers.get('location')).to.match(/^\/v1\/basket_/);
       expect(headers.get('x-content-type-options')).to.equal('nosniff');
       expect(headers.get('cache-control')).to.equal('no-store');
@@ -516,7 +516,7 @@ describe('the HTTP surface', () => {
     });
 
     it('and hands If-Match and the caller to the command', async () => {
-      await fill({ headers: { 'if-match': '"v12"' } });
+      await fill({ headers: { 'if-match': '"v12-a1b2c3"' } });
       expect(commands[0]).to.deep.include({ expectedVersion: 12, actor: { type: 'customer', id: 'customer_alice' } });
     });
   });
@@ -535,6 +535,50 @@ describe('the HTTP surface', () => {
       log: pino({ level: 'silent' }),
     };
     expect(() => createApp(deps)).to.throw('name their parameters alike');
+  });
+
+  describe('says what has not changed since the caller saw it', () => {
+    const first = async (as?: string) => (await ask('/v1/things/1', { as: as ?? 'alice' })).headers.get('etag')!;
+    const again = (tag: string, more: Sent = {}) =>
+      ask('/v1/things/1', { as: 'alice', ...more, headers: { 'if-none-match': tag, ...more.headers } });
+
+    it('by 304 with the tag and the token, and no body', async () => {
+      const tag = await first();
+      for (const method of ['GET', 'HEAD']) {
+        for (const known of [tag, `W/${tag}`, `"v6-x", ${tag}`, `,"a,b" ,W/${tag},`, '*']) {
+          const { status, headers, text } = await again(known, { method });
+          expect([status, text], `${method} ${known}`).to.deep.equal([304, '']);
+          expect(headers.get('etag')).to.equal(tag);
+          expect(headers.get('consistency-token')).to.equal(tokens.encode(new Map()));
+          expect(headers.get('x-request-id')).to.be.a('string');
+          expect(headers.has('content-type')).to.equal(false);
+        }
+      }
+    });
+
+    it('and answers in full what looks otherwise, though its version is the same', async () => {
+      const tag = await first('bob');
+      expect(tag).to.match(/^"v7-/);
+      expect(await first())
+        .to.match(/^"v7-/)
+        .and.not.equal(tag);
+      for (const known of [tag, '"v7"', 'W/"v7"', '""', `"${(await first()).slice(1, -1)}x"`]) {
+        const answer = await again(known);
+        expect(answer.status, known).to.equal(200);
+        expect(answer.body).to.include({ caller: 'customer_alice' });
+      }
+    });
+
+    it('but refusals in full, and what has no tag unless any answer is known', async () => {
+      const of = (known: string, path = '/v1/things/current') =>
+        ask(path, { as: 'alice', headers: { 'if-none-match': known } });
+      expect((await of('"v1"')).status).to.equal(200);
+      expect((await of('*')).status).to.equal(304);
+      expect((await of('*', '/v1/none')).status).to.equal(404);
+      const sent = { as: 'alice', headers: { 'if-none-match': 'v1' } };
+      const { body } = await refused('/v1/things/1', sent, 400, 'invalid_request');
+      expect(body.errors[0].pointer).to.equal('If-None-Match');
+    });
   });
 
   describe('serves those who run it', () => {
@@ -644,6 +688,7 @@ describe('the HTTP surface', () => {
     it('as a header', async () => {
       const names = [
         'if-match',
+        'if-none-match',
         'prefer',
         'consistency-token',
         'idempotency-key',

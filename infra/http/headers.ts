@@ -1,11 +1,10 @@
 // The request headers that mean something to us, each read and checked in one place.
 import type { IncomingHttpHeaders } from 'node:http';
-import { DEFAULT_WAIT_MS, MAX_VERSION, MAX_WAIT_MS } from './limits.js';
+import { DEFAULT_WAIT_MS, MAX_WAIT_MS } from './limits.js';
 import { invalidRequest } from './problems.js';
 
-/** What each header has to look like, as the OpenAPI document says it and as it is enforced. */
+/** What it has to look like, as the OpenAPI document says it and as it is enforced. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
-export const IF_MATCH = /^(?:\*|"v\d{1,10}")$/;
 
 /** A caller's own request id is kept if it is fit for logs and for events; `make` gives one otherwise. */
 export function requestIdOf(headers: IncomingHttpHeaders, make: () => string): string {
@@ -24,18 +23,6 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders, required: boolean
   if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
   const detail = key === undefined ? 'is required here: ' : '';
   throw invalidRequest([{ pointer: 'Idempotency-Key', detail: `${detail}1 to 255 printable ASCII characters` }]);
-}
-
-/** `If-Match: "v12"` → 12: the command is refused unless the stream is at that version. `*` asks for nothing more than the thing itself. */
-export function expectedVersionOf({ 'if-match': tag }: IncomingHttpHeaders): number | undefined {
-  if (tag === undefined || tag === '*') return undefined;
-  const version = IF_MATCH.test(tag) ? Number(tag.slice(2, -1)) : Number.NaN;
-  if (version <= MAX_VERSION) return version;
-  throw invalidRequest([{ pointer: 'If-Match', detail: 'one ETag as it was answered, such as "v12"' }]);
-}
-
-export function entityTag(version: number): string {
-  return `"v${version}"`;
 }
 
 /** `Prefer: wait=N` in seconds, bounded. A preference that is not understood is passed over, as RFC 7240 asks. */

@@ -1,6 +1,6 @@
 // Ids of the commands and things that a request makes: derived where the request can be repeated, random where it cannot.
 import type { Clock } from '../../domain/kernel/clock.js';
-import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { CommandMeta, ExpectedVersion } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { derivedId, randomId } from '../ids.js';
 import { actorOf } from './caller.js';
@@ -14,7 +14,7 @@ export interface Issue {
   caller: Caller;
   requestId: string;
   clock: Clock;
-  expectedVersion: number | undefined;
+  expectedVersion: ExpectedVersion | undefined;
   /** Of a keyed request: what its ids derive from, and when it was first tried. */
   keyed?: { seed: string; issuedAt: number };
 }

@@ -27,9 +27,6 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 /** Longest `Consistency-Token`, in characters. */
 export const MAX_TOKEN_CHARS = 12_000;
 
-/** Largest version that a caller may name. */
-export const MAX_VERSION = 2 ** 31 - 1;
-
 /** Seconds after which a repeat of a request that is still running makes sense. */
 export const RUNNING_RETRY_AFTER_S = 1;
 

@@ -5,11 +5,12 @@ import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js'
 import { canonicalJson } from '../../domain/kernel/json.js';
 import type { SealFor } from '../../domain/kernel/seal.js';
 import type { Admit } from './admission.js';
-import { type Answer, answerOf, finish } from './answer.js';
+import { type Answer, answerOf, finish, notModified } from './answer.js';
 import { readJson, readSigned } from './body.js';
 import { ANONYMOUS, authorise } from './caller.js';
 import { contextOf } from './context.js';
-import { expectedVersionOf, idempotencyKeyOf, waitMsOf } from './headers.js';
+import { expectedVersionOf, knownTagsOf } from './entity-tags.js';
+import { idempotencyKeyOf, waitMsOf } from './headers.js';
 import { issuerOf } from './issuing.js';
 import type { HttpMetrics } from './metrics.js';
 import type { Once } from './once.js';
@@ -27,6 +28,8 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
   const { method, path, roles, idempotency, signedBy } = endpoint;
   const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
+  /** Where there was nothing before. */
+  const mayMake = method === 'put' && path.endsWith('}');
   const takesKey = idempotency === 'required' || idempotency === 'accepted';
   const validate = validatorOf(schemasOf(endpoint));
   const observe = metrics.route(method, path);
@@ -41,7 +44,8 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
     context.seen = context.tokens.decode(req.get('consistency-token'));
     const { requestId, seen, instance } = context;
     const waitMs = waitMsOf(req.headers);
-    const expectedVersion = isCommand ? expectedVersionOf(req.headers) : undefined;
+    const expectedVersion = isCommand ? expectedVersionOf(req.headers, mayMake) : undefined;
+    const known = isCommand ? undefined : knownTagsOf(req.headers);
     const key = takesKey ? idempotencyKeyOf(req.headers, idempotency === 'required') : undefined;
     const signed = signedBy === undefined ? undefined : await readSigned(req, res, signedBy);
     const json = isCommand && !signed ? await readJson(req, res) : undefined;
@@ -72,7 +76,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
           },
           execute,
         ));
-    finish(res, answer);
+    finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };
 }
 

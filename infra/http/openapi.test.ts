@@ -34,6 +34,15 @@ const news: Endpoint = endpoint({
   handle: async () => ({ status: 200 }),
 });
 
+const rates: Endpoint = endpoint({
+  method: 'get',
+  path: '/v1/rates',
+  summary: 'List the rates',
+  roles: ['public'],
+  answers: { 200: z.strictObject({ data: z.array(price) }) },
+  handle: async () => ({ status: 200 }),
+});
+
 const rate: Endpoint = endpoint({
   method: 'put',
   path: '/v1/rates',
@@ -45,7 +54,7 @@ const rate: Endpoint = endpoint({
 });
 
 describe('the OpenAPI document', () => {
-  const document = openApiDocument([...sessionEndpoints({} as never), priced, news, rate]);
+  const document = openApiDocument([...sessionEndpoints({} as never), priced, news, rate, rates]);
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => {
       const operation = item[method];
@@ -78,7 +87,7 @@ describe('the OpenAPI document', () => {
     for (const { operation } of operations) {
       for (const [status, answer] of Object.entries(operation.responses ?? {})) {
         const types = Object.keys(answer.content ?? {});
-        if (status === '204') expect(types).to.deep.equal([]);
+        if (status === '204' || status === '304') expect(types).to.deep.equal([]);
         else expect(types).to.deep.equal([status.startsWith('2') ? 'application/json' : 'application/problem+json']);
       }
       expect(operation.security).not.to.be.empty;
@@ -129,12 +138,24 @@ describe('the OpenAPI document', () => {
       const found = put?.parameters?.find((one) => 'name' in one && one.name === header);
       return new RegExp((found as { schema: { pattern: string } }).schema.pattern);
     };
-    expect('"v12"').to.match(patternOf('If-Match'));
-    expect('"x"').not.to.match(patternOf('If-Match'));
+    for (const tags of ['*', '"v12-a1b2c3"', '"v1-a", W/"v2-b"']) expect(tags).to.match(patternOf('If-Match'));
+    for (const rubbish of ['v12', '"v12', '*, "v1"', '']) expect(rubbish).not.to.match(patternOf('If-Match'));
     expect('a key').to.match(patternOf('Idempotency-Key'));
     expect('').not.to.match(patternOf('Idempotency-Key'));
     expect('Zm9v').to.match(patternOf('Consistency-Token'));
     expect('a b').not.to.match(patternOf('Consistency-Token'));
+  });
+
+  it('says of each query, and of nothing else, that it may answer 304', () => {
+    for (const { method, path, operation } of operations) {
+      const isQuery = method === 'get';
+      const names = (operation.parameters ?? []).map((one) => 'name' in one && one.name);
+      expect(names.includes('If-None-Match'), path).to.equal(isQuery);
+      expect(names.includes('If-Match'), path).to.equal(!isQuery);
+      expect(operation.responses?.['304'] !== undefined, path).to.equal(isQuery);
+      if (isQuery) expect(operation.responses?.['304']?.headers).to.include.keys('ETag', 'Consistency-Token');
+    }
+    expect(operations.some(({ method }) => method === 'get')).to.equal(true);
   });
 
   it('names the countries and currencies that there are, and the rule for text', () => {

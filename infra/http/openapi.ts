@@ -12,7 +12,8 @@ import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { SEALED_TEXT } from '../../domain/kernel/seal.js';
-import { IDEMPOTENCY_KEY, IF_MATCH } from './headers.js';
+import { ENTITY_TAGS } from './entity-tags.js';
+import { IDEMPOTENCY_KEY } from './headers.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
 import { HttpProblem, type HttpProblemCode, PROBLEMS, problemDocument } from './problems.js';
 import { schemasOf } from './validation.js';
@@ -62,7 +63,12 @@ const rateLimits: ZodOpenApiHeadersObject = {
   RateLimit: { description: 'How many of them are left, and the seconds until there are all again.', schema: text },
 };
 const etag: ZodOpenApiHeadersObject = {
-  ETag: { description: 'The version of what is shown, if it has one: for `If-Match`.', schema: text },
+  ETag: {
+    description:
+      'If what is shown has a version: that version and a hash of the body, such as `"v12-a1b2c3"`. For `If-Match`, which ' +
+      'compares the version alone, and `If-None-Match`, which compares the whole.',
+    schema: text,
+  },
 };
 const location: ZodOpenApiHeadersObject = {
   Location: { description: 'Where what has been made is found, if it can be asked for.', schema: text },
@@ -95,9 +101,22 @@ const WAIT = {
 const IF_MATCH_HEADER = {
   'If-Match': z
     .string()
-    .regex(IF_MATCH)
+    .regex(ENTITY_TAGS)
     .optional()
-    .meta({ description: 'The ETag that the command goes out from; 412 if it is not the present one.' }),
+    .meta({
+      description:
+        'The ETag that the command goes out from, or several: 412 if the version of none is the present one. Weak tags ' +
+        'never match. `*`: 412 if a PUT would make a thing that is not there yet.',
+    }),
+};
+const IF_NONE_MATCH_HEADER = {
+  'If-None-Match': z
+    .string()
+    .regex(ENTITY_TAGS)
+    .optional()
+    .meta({
+      description: 'ETags of answers that the caller has: 304 without a body if one is the present one, or by `*`.',
+    }),
 };
 const KEY = z
   .string()
@@ -162,6 +181,9 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
       ...Object.fromEntries(
         Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema, headers)]),
       ),
+      ...(endpoint.method === 'get' && {
+        304: { description: 'It is as `If-None-Match` says', headers: { ...headers, ...etag } },
+      }),
       ...problemsOf(endpoint, headers),
     },
   };
@@ -173,7 +195,7 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const key = idempotency === 'required' ? { 'Idempotency-Key': KEY } : { 'Idempotency-Key': KEY.optional() };
   const header = z.object({
     ...HEADERS,
-    ...(method === 'get' ? WAIT : IF_MATCH_HEADER),
+    ...(method === 'get' ? { ...WAIT, ...IF_NONE_MATCH_HEADER } : IF_MATCH_HEADER),
     ...(isKeyed(endpoint) && key),
     ...(signedBy && { [signedBy]: z.string().meta({ description: 'Signs the body as it is sent.' }) }),
   });

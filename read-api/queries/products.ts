@@ -23,7 +23,9 @@ import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 const productAnswer = productDetailsSchema
   .extend({
     id: productIdSchema.meta({ example: 'product_mug' }),
-    version: z.int().meta({ description: 'Counts what happened to the product; its ETag' }),
+    version: z
+      .int()
+      .meta({ description: 'Counts what happened to the product: the part of its ETag that `If-Match` compares' }),
     status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema.extend({ inStock: z.boolean() })),
   })
