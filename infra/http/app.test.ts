@@ -631,6 +631,34 @@ describe('the HTTP surface', () => {
       expect((await ask('/metrics', { method: 'HEAD' })).status).to.equal(401);
     });
 
+    it('what this is and where to read on, to whoever asks at the root', async () => {
+      const welcome = {
+        name: 'commerce-core',
+        description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over HTTP.',
+        docs: '/docs',
+        openapi: '/openapi.json',
+        api: '/v1',
+      };
+      for (const path of ['/', '/v1']) {
+        for (const accept of ['*/*', 'application/json', 'application/json, text/html;q=0.9', 'image/png']) {
+          const { status, body, headers } = await ask(path, { headers: { accept } });
+          expect([status, body], accept).to.deep.equal([200, welcome]);
+          expect(headers.get('vary')).to.equal('Accept');
+        }
+        for (const accept of ['text/html', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8']) {
+          const { status, text, headers } = await ask(path, { headers: { accept } });
+          expect([status, headers.get('content-type')]).to.deep.equal([200, 'text/html; charset=utf-8']);
+          for (const link of ['/docs', '/openapi.json', '/v1']) {
+            expect(text).to.contain(`<a href="${link}">`);
+            expect((await ask(link)).status, link).to.equal(200);
+          }
+          expect(text).not.to.match(/<script|https?:\/\//);
+        }
+      }
+      expect(await ask('/', { method: 'HEAD' })).to.include({ status: 200, text: '' });
+      await refused('/', { json: {} }, 405, 'method_not_allowed');
+    });
+
     it('a page of its endpoints that needs nothing from elsewhere', async () => {
       const { text, headers } = await ask('/docs');
       expect(headers.get('content-type')).to.contain('text/html');

@@ -104,7 +104,7 @@ function mountOperations(app: express.Application, deps: OperationsDeps, metrics
       const context = contextOf(res);
       context.observe = observe;
       if (!UNLIMITED.has(path)) authorise({ roles: [FOR_OPS.has(path) ? 'ops' : 'public'] }, await admit(req, res, {}));
-      finish(res, await answer(context.instance));
+      finish(res, await answer(req, res));
     };
     app
       .route(path)

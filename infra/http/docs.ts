@@ -1,4 +1,4 @@
-// The page at /docs: the OpenAPI document for people, in one self-contained page.
+// The pages for people, each self-contained: the OpenAPI document at /docs, and what this is at /.
 import type { OpenApiDocument } from './openapi.js';
 import { PROBLEMS } from './problems.js';
 
@@ -35,6 +35,23 @@ ${sections.join('\n')}
 <h2>Schemas</h2>${Object.entries(components?.schemas ?? {})
     .map(schemaHtml)
     .join('')}
+</body></html>`;
+}
+
+export interface Welcome {
+  name: string;
+  description: string;
+  docs: string;
+  openapi: string;
+  api: string;
+}
+
+export function welcomePage({ name, description, docs, openapi, api }: Welcome): string {
+  const link = (path: string) => `<a href="${path}">${path}</a>`;
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${name}</title><style>${STYLE}</style></head><body>
+<h1>${name}</h1><p>${description}</p>
+<p>All endpoints, for people: ${link(docs)}; for machines: ${link(openapi)}. They are under ${link(api)}.</p>
 </body></html>`;
 }
 

@@ -110,13 +110,9 @@ const IF_MATCH_HEADER = {
     }),
 };
 const IF_NONE_MATCH_HEADER = {
-  'If-None-Match': z
-    .string()
-    .regex(ENTITY_TAGS)
-    .optional()
-    .meta({
-      description: 'ETags of answers that the caller has: 304 without a body if one is the present one, or by `*`.',
-    }),
+  'If-None-Match': z.string().regex(ENTITY_TAGS).optional().meta({
+    description: 'ETags of answers that the caller has: 304 without a body if one is the present one, or by `*`.',
+  }),
 };
 const KEY = z
   .string()

@@ -1,9 +1,11 @@
-// What operators and browsers ask beside the API: health, readiness, metrics, the OpenAPI document and its page.
+// What operators and browsers ask beside the API: what this is, health, readiness, metrics, the OpenAPI document and its page.
+import type { Request, Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import type { Away } from '../../projections/runtime/host.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
-import { docsPage } from './docs.js';
+import { contextOf } from './context.js';
+import { docsPage, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
@@ -29,15 +31,31 @@ export interface OperationsDeps {
 
 const RETRY_AFTER_S = '5';
 
+const WELCOME = {
+  name: 'commerce-core',
+  description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over HTTP.',
+  docs: '/docs',
+  openapi: '/openapi.json',
+  api: '/v1',
+};
+
 /** Answers by path, all for GET. */
 export function operations({ endpoints, readiness, registry }: OperationsDeps) {
   const document = lazily(() => openApiDocument(endpoints));
   const json = lazily(() => JSON.stringify(document(), undefined, 2));
   const page = lazily(() => docsPage(document()));
 
+  async function welcome(req: Request, res: Response): Promise<Answer> {
+    res.vary('Accept');
+    const isForPeople = req.accepts(['application/json', 'text/html']) === 'text/html';
+    return isForPeople ? html(welcomePage(WELCOME)) : answerOf({ status: 200, body: WELCOME });
+  }
+
   return {
+    '/': welcome,
+    '/v1': welcome,
     '/healthz': async () => answerOf({ status: 200, body: { status: 'up' } }),
-    '/readyz': async (instance) => {
+    '/readyz': async (_req, res) => {
       const outages = await readiness();
       const { away, standingStill, isReady = true, behind = [] } = outages;
       if (away.length + standingStill.length === 0 && isReady) {
@@ -50,18 +68,12 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
         ...(!isReady && { behind }),
       };
       const headers = { 'Retry-After': RETRY_AFTER_S };
-      return answerOfProblem(new HttpProblem('unavailable', detailOf(outages), headers, told), instance);
+      return answerOfProblem(new HttpProblem('unavailable', detailOf(outages), headers, told), contextOf(res).instance);
     },
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
-    '/docs': async () => ({
-      ...text('text/html; charset=utf-8', page()),
-      headers: {
-        'Content-Type': 'text/html; charset=utf-8',
-        'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-      },
-    }),
-  } satisfies Record<string, (instance: string) => Promise<Answer>>;
+    '/docs': async () => html(page()),
+  } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }
 
 /** The errors themselves are for the log: they may hold what is not for everybody. */
@@ -82,6 +94,14 @@ function detailOf({ away, standingStill, isReady = true, behind = [] }: Outages)
 
 function text(contentType: string, body: string): Answer {
   return { status: 200, headers: { 'Content-Type': contentType }, body, seen: [] };
+}
+
+function html(body: string): Answer {
+  const headers = {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+  };
+  return { status: 200, headers, body, seen: [] };
 }
 
 /** Made at the first request, kept for all later ones. */
