@@ -11,6 +11,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
 import { unlimited } from '../../test/unlimited.js';
+import { REPEATS_COUNTED_MS } from '../counted-log.js';
 import { createSeals } from '../crypto/seals.js';
 import { createMemoryIdempotency } from '../idempotency/memory.js';
 import { RUN_LEASE_MS } from '../idempotency/port.js';
@@ -416,6 +417,31 @@ describe('the HTTP surface', () => {
       expect(answer.text).not.to.contain('secret');
       expect(JSON.parse(logged[0]!)).to.include({ requestId: 'find-me', path: '/v1/baskets' });
     });
+  });
+
+  it('writes the failures of a minute that are alike once, then their number with the last', async () => {
+    const fail = async () => {
+      throw new RangeError('out of range');
+    };
+    const away = async () => {
+      throw new Unavailable('Redis', 'away');
+    };
+    for (const [failing, status, message] of [
+      [fail, 500, 'a request failed by a fault of ours'],
+      [away, 503, 'a request found an engine away'],
+    ] as const) {
+      const send = (n: number) => fill({ headers: { 'x-request-id': `storm-${n}` } });
+      logged = [];
+      act = failing;
+      for (let n = 0; n < 30; n++) expect((await send(n)).status).to.equal(status);
+      expect(logged.map((line) => JSON.parse(line).requestId)).to.deep.equal(['storm-0']);
+      now += REPEATS_COUNTED_MS;
+      await send(30);
+      const [, counted, next] = logged.map((line) => JSON.parse(line));
+      expect(counted).to.include({ requestId: 'storm-29', repeats: 29 });
+      expect(counted.msg).to.include(message).and.include('29 more within 60 s');
+      expect(next).to.include({ requestId: 'storm-30', msg: message });
+    }
   });
 
   describe('runs a keyed request once', () => {

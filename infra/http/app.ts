@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible } from '../../domain/kernel/errors.js';
+import { type CountedLog, createCountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import { randomId } from '../ids.js';
@@ -38,7 +39,8 @@ export function createApp(deps: AppDeps): express.Application {
   const { endpoints, admission, corsOrigins = [], idempotency, seals, readiness, registry, clock, log } = deps;
   const metrics = createHttpMetrics(registry);
   const admit = createAdmission(admission);
-  const once = createOnce({ store: idempotency, clock, log });
+  const countedLog = createCountedLog({ log, clock });
+  const once = createOnce({ store: idempotency, clock, log: countedLog });
 
   const app = express().disable('x-powered-by').disable('etag');
   app.enable('case sensitive routing').enable('strict routing');
@@ -48,7 +50,7 @@ export function createApp(deps: AppDeps): express.Application {
   );
   mountOperations(app, { endpoints, readiness, registry }, metrics, admit);
   app.use(refuseUnknown(admit));
-  app.use(answerErrors(log));
+  app.use(answerErrors(countedLog));
   return app;
 }
 
@@ -131,7 +133,7 @@ function refuseUnknown(admit: Admit): RequestHandler {
 }
 
 /** The four parameters are how Express knows an error handler. */
-function answerErrors(log: Logger): ErrorRequestHandler {
+function answerErrors(log: CountedLog): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const { requestId, instance } = contextOf(res);
     const problem = toHttpProblem(error);

@@ -1,8 +1,8 @@
 // A keyed request runs once: a repeat gets the first answer, a request that is still running is not run beside itself,
 // and one that crashed is run again with the same command ids.
 import { createHash } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Clock } from '../../domain/kernel/clock.js';
+import type { CountedLog } from '../counted-log.js';
 import { type IdempotencyStore, MAX_ANSWER_CHARS, type Run } from '../idempotency/port.js';
 import { openText, sealText } from '../idempotency/sealed-text.js';
 import { type Answer, answerOfProblem } from './answer.js';
@@ -32,7 +32,7 @@ interface KeyedRequest {
 export interface OnceDeps {
   store: IdempotencyStore;
   clock: Clock;
-  log: Logger;
+  log: Pick<CountedLog, 'warn'>;
 }
 
 export type Once = (

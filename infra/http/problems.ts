@@ -92,7 +92,10 @@ export function toHttpProblem(error: unknown): HttpProblem {
   if (status && error instanceof URIError)
     return invalidRequest([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
   if (status) return invalidRequest([{ pointer: '', detail: (error as Error).message }]);
-  return new HttpProblem('internal_error', 'It has been logged under the id in X-Request-Id.');
+  return new HttpProblem(
+    'internal_error',
+    'It has been logged under the id in X-Request-Id, or counted with others like it.',
+  );
 }
 
 /** `instance` is the path of the request. */

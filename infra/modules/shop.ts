@@ -11,6 +11,7 @@ import { createSettlement } from '../../commands/processes/settlement.js';
 import { createShortfalls } from '../../commands/processes/shortfalls.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
+import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
 import { createPersonalData } from '../crypto/personal-data.js';
@@ -30,6 +31,7 @@ import {
   CLOCK,
   CODEC,
   CONFIG,
+  COUNTED_LOG,
   EMAIL_KEY_OF,
   EVENT_STORE,
   FIRST_LOOK,
@@ -62,6 +64,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(FIRST_LOOK).toConstantValue(createFirstLook());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
   bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, standardError()), [CONFIG]);
+  bind(COUNTED_LOG).toResolvedValue((log, clock) => createCountedLog({ log, clock }), [LOG, CLOCK]);
 
   bind(MASTER_KEY).toResolvedValue(
     // Not before the stores are found to fit: a lost key is told, not replaced.
@@ -96,7 +99,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
         onDropped: (stream, foldVersion) =>
           log.warn({ stream, foldVersion }, 'a snapshot was not made by this shop, or changed since; it is dropped'),
       }),
-    [SNAPSHOT_TEXTS, KEYED_HASH, LOG],
+    [SNAPSHOT_TEXTS, KEYED_HASH, COUNTED_LOG],
   );
 
   bind(RUNNER).toResolvedValue(
@@ -109,7 +112,7 @@ export const shopModule = new ContainerModule(({ bind }) => {
         catalogue,
         onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
       }),
-    [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, LOG],
+    [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, COUNTED_LOG],
   );
 
   bind(SKU_OWNERS).toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER]);

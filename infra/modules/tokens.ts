@@ -38,6 +38,7 @@ import type { StockQueries } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import type { Config } from '../config.js';
+import type { CountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
 import type { SnapshotTexts } from '../event-store/authentic-snapshots.js';
@@ -116,6 +117,8 @@ export const CONFIG = token<Config>('Config');
 export const UNTIL_REACHABLE = token<UntilReachable>('UntilReachable');
 export const CLOCK = token<Clock>('Clock');
 export const LOG = token<Logger>('Logger');
+/** For what requests can cause again and again. */
+export const COUNTED_LOG = token<CountedLog>('CountedLog');
 export const METRICS = token<Registry>('Registry');
 export const LIFECYCLE = token<Lifecycle>('Lifecycle');
 
