@@ -1,6 +1,7 @@
 // Calls endpoints as functions: validates as the mount does, without HTTP.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/kernel/clock.js';
+import type { ExpectedVersion } from '../domain/kernel/command.js';
 import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
 import { Problem, type ProblemCode } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -14,7 +15,7 @@ export interface Call {
   /** A repeat with the same key issues the same commands and ids, as of when the first was issued. */
   key?: string;
   issuedAt?: number;
-  expectedVersion?: number;
+  expectedVersion?: ExpectedVersion;
   signed?: EndpointRequest['signed'];
 }
 

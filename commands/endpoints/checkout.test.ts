@@ -209,6 +209,21 @@ describe('The checkout endpoint', () => {
     expect(body.shippingAddress.city).to.equal('York');
   });
 
+  it('orders the cart at the version that the customer saw, as it is there, and no other', async () => {
+    const other = createShop({ log: shop.log });
+    const cartNow = (at: Shop) => at.call(`get /v1/carts/${cartId}`, { caller: ADA });
+    const { version: before, body: seen } = await cartNow(shop);
+    const line = `patch /v1/carts/${cartId}/lines/${seen.lines[0].id}`;
+    await other.call(line, { caller: ADA, body: { quantity: 1 } });
+    const { version: now } = await cartNow(other);
+    for (const expectedVersion of [before!, [before!, now! + 1], []])
+      await problemOf(checkout(VISA, { expectedVersion }), 'version_mismatch');
+    await other.call(line, { caller: ADA, body: { quantity: 3 } });
+    const { version: last } = await cartNow(other);
+    const { body } = await checkout(VISA, { expectedVersion: [now!, last!] });
+    expect(body.total).to.deep.equal(GBP(1500));
+  });
+
   it('refuses nothing for what this process remembers of a cart', async () => {
     const other = createShop({ log: shop.log });
     const unaddressed = await shop.call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } });
