@@ -1,5 +1,4 @@
 // `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, and of whole checkouts, taken in this run.
-import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
@@ -20,6 +19,7 @@ import { append, command, hotStream } from '../bench/postgres.js';
 import { withJson } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
+import { table } from '../table.js';
 
 /** Those of the whole product last: once it runs, it stays. */
 const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
@@ -85,15 +85,14 @@ async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions
 }
 
 function textOf(reports: readonly Report[]): string {
-  const table = new Table({
+  const measured = table({
     head: ['bench', 'in flight', 'result', 'min – max', 'aim', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
-    colAligns: ['left', ...Array<'right'>(8).fill('right')],
-    style: { head: [], border: [], compact: true },
+    rows: reports.map((report) => [report.name, report.inFlight, ...cellsOf(report)]),
+    right: [1, 2, 3, 4, 5, 6, 7, 8],
   });
-  for (const report of reports) table.push([report.name, report.inFlight, ...cellsOf(report)]);
   const lines = new Set(reports.map(({ name, how }) => `${name}: ${how}.`));
   const note = `Medians of ${ROUNDS} rounds, both sides in turn in each; p50 and p99 are ours.`;
-  return [table.toString(), ...lines, note].join('\n');
+  return [measured, ...lines, note].join('\n');
 }
 
 function cellsOf(report: Report): string[] {

@@ -1,12 +1,12 @@
 // `commerce engines up | down | status`: the engines of the `aws` profile on this machine, for people and for scripts.
 import { join } from 'node:path';
-import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/catalogue.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { runFolder } from '../../infra/engines/folders.js';
 import { type RunningEngine, runningEngine, startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { jsonOption } from '../options.js';
+import { table } from '../table.js';
 
 interface EngineReport {
   readonly engine: EngineName;
@@ -97,14 +97,16 @@ function print(reports: readonly EngineReport[], json = false): void {
     console.log(JSON.stringify(reports, null, 2));
     return;
   }
-  const table = new Table({
-    head: ['engine', 'serves', 'state', 'address', 'version', 'ready in'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { engine, serves, state, address = '', version = '', readyInMs } of reports) {
-    table.push([engine, serves, state, address, version, readyInMs === undefined ? '' : `${readyInMs} ms`]);
-  }
-  console.log(table.toString());
+  const head = ['engine', 'serves', 'state', 'address', 'version', 'ready in'];
+  const rows = reports.map(({ engine, serves, state, address = '', version = '', readyInMs }) => [
+    engine,
+    serves,
+    state,
+    address,
+    version,
+    readyInMs === undefined ? '' : `${readyInMs} ms`,
+  ]);
+  console.log(table({ head, rows }));
   for (const { engine, state, reason } of reports) {
     if (state === 'unavailable') console.error(`${engine}: not available: ${reason}`);
   }

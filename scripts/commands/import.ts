@@ -1,6 +1,5 @@
 // `commerce import online-retail FILE`: a year of a shop's invoices, through the command handlers, into the read models.
 import { setFlagsFromString } from 'node:v8';
-import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   type Books,
@@ -18,6 +17,7 @@ import type { Money } from '../../domain/kernel/money.js';
 import { type CommonOptions, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
+import { table } from '../table.js';
 
 /** By how much the heap may grow before it is collected, in percent: V8 would let it double, and most of it is garbage. */
 const HEAP_GROWTH = 25;
@@ -119,7 +119,6 @@ function warningOf(file: string, { invoices, first }: { invoices: number; first:
 
 function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRefused'>): string {
   const { goods, shipping, adjustments, returns, refused, seconds, commits, commitsPerSecond } = summary;
-  const table = new Table({ colAligns: ['left', 'right'], style: { head: [], border: [] } });
   const refusals = Object.entries(refused).map(([reason, rows]) => {
     const first = firstRefused.get(reason as keyof typeof refused);
     return [
@@ -127,7 +126,7 @@ function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRef
       first === undefined ? count(rows) : `${count(rows)}, the first is row ${count(first)}`,
     ];
   });
-  table.push(
+  const rows = [
     ['rows', count(summary.rows)],
     ['orders', count(summary.orders)],
     ['lines', count(summary.lines)],
@@ -143,8 +142,8 @@ function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRef
     ...refusals,
     ['seconds', count(seconds)],
     ['commits', `${count(commits)}, ${count(commitsPerSecond)} a second`],
-  );
-  return table.toString();
+  ];
+  return table({ rows, right: [1] });
 }
 
 function rowsOfUnits({ rows, units }: Counts['adjustments']): string {

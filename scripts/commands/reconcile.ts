@@ -1,11 +1,11 @@
 // `commerce reconcile`: every difference between our payments and the provider's books, and the mending of the safe ones.
-import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/processes/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER, SETTLEMENT } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
+import { table } from '../table.js';
 
 const FOUND_A_VIOLATION = 3;
 const DAY_MS = 24 * 3_600_000;
@@ -58,14 +58,10 @@ function positive(text: string): number {
 function report({ compared, notOurs, underWay, differences }: Reconciliation): string {
   const counts = `${compared} compared, ${notOurs} not made by this shop, ${underWay} under way.`;
   if (differences.length === 0) return `No differences. ${counts}`;
-  const table = new Table({
-    head: ['difference', 'payment', 'at Stripe', 'here', 'there', ''],
-    style: { head: [], border: [] },
-  });
-  table.push(...differences.map(rowOf));
-  return `${table}\n${counts}`;
+  const head = ['difference', 'payment', 'at Stripe', 'here', 'there', 'repaired'];
+  return `${table({ head, rows: differences.map(rowOf) })}\n${counts}`;
 }
 
 function rowOf({ kind, paymentId, providerRef, here, there, repaired }: Difference) {
-  return [kind, paymentId, providerRef, here, there, repaired ? 'repaired' : ''];
+  return [kind, paymentId, providerRef, here, there, repaired ? 'yes' : 'no'];
 }

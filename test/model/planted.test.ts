@@ -1,7 +1,6 @@
 // Proof that the model-based test can fail: faults planted around the pieces of the shop or in place of them, each of which
 // has to be found. `npm run test:planted` shows after how many histories.
 import { expect } from 'chai';
-import Table from 'cli-table3';
 import fc from 'fast-check';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -13,6 +12,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderLine } from '../../domain/order/events.js';
 import { order } from '../../domain/order/order.js';
+import { table } from '../../scripts/table.js';
 import { histories, playInMemory } from './history.js';
 import type { Plant } from './world.js';
 
@@ -94,13 +94,8 @@ describePlanted('The model-based test finds out that', () => {
   }
 
   after(() => {
-    const table = new Table({
-      head: ['histories', 'until it was found that', 'by'],
-      colWidths: [11, 50, 60],
-      wordWrap: true,
-    });
-    table.push(...found.map(({ fault, histories, by }) => [histories, fault, by]));
-    console.log(table.toString());
+    const head = ['histories', 'until it was found that', 'by'];
+    console.log(table({ head, rows: found.map(({ fault, histories, by }) => [histories, fault, by]) }));
   });
 });
 
