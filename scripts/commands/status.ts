@@ -1,18 +1,23 @@
 // `commerce status`: how far each read model is, and what stands in quarantine.
 import { setTimeout as delay } from 'node:timers/promises';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { READ_MODELS } from '../../infra/modules/tokens.js';
+import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
+import { table } from '../table.js';
 
 const WATCH_EVERY_MS = 2_000;
 
 /** And the cursor to its first place. */
 const CLEAR_SCREEN = '\x1b[2J\x1b[H';
+
+/** Otherwise a sweep of a minute ago beside nothing to apply looks like a fault. */
+const MEANING = `Commits are applied as they come: 0 to apply is up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep
+compares the log with what was applied; its age is no lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
@@ -43,24 +48,33 @@ function timeOf(at: Hlc): string {
   return new Date(millisOf(at)).toISOString();
 }
 
-function tables(statuses: readonly ProjectorStatus[]): string {
-  const projections = new Table({
-    head: ['projection', 'version', 'compared with the log up to', 'lag (commits)', 'lag (s)', 'in quarantine'],
-    colAligns: ['left', 'right', 'left', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  for (const { name, version, sweptTo, lag, quarantine } of statuses) {
-    const compared = sweptTo === 0 ? 'never' : timeOf(sweptTo);
-    const commits = `${lag.atLeast ? '≥ ' : ''}${lag.commits}`;
-    projections.push([name, version, compared, commits, lag.seconds.toFixed(1), quarantine.length]);
-  }
-  const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
-  if (stuck.length === 0) return projections.toString();
+/** Seconds for minutes, minutes for hours, then hours. */
+function ago(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 600) return `${seconds} s ago`;
+  if (seconds < 36_000) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600).toLocaleString('en-GB')} h ago`;
+}
 
-  const quarantine = new Table({
-    head: ['projection', 'stream', 'commit', 'since', 'error'],
-    style: { head: [], border: [] },
+function tables(statuses: readonly ProjectorStatus[]): string {
+  const projections = table({
+    head: ['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine'],
+    rows: statuses.map(({ name, version, sweptTo, lag, quarantine }) => [
+      name,
+      version,
+      `${lag.atLeast ? '≥ ' : ''}${lag.commits}`,
+      lag.commits === 0 ? '' : lag.seconds.toFixed(1),
+      sweptTo === 0 ? 'never' : ago(Date.now() - millisOf(sweptTo)),
+      quarantine.length,
+    ]),
+    right: [1, 2, 3, 4, 5],
   });
-  for (const { name, stream, commitNo, since, error } of stuck) quarantine.push([name, stream, commitNo, since, error]);
-  return `${projections}\n\nIn quarantine; each stream is tried again when the program starts:\n${quarantine}`;
+  const stuck = statuses.flatMap(({ name, quarantine }) => quarantine.map((entry) => ({ name, ...entry })));
+  if (stuck.length === 0) return `${projections}\n${MEANING}`;
+
+  const quarantine = table({
+    head: ['projection', 'stream', 'commit', 'since', 'error'],
+    rows: stuck.map(({ name, stream, commitNo, since, error }) => [name, stream, commitNo, since, error]),
+  });
+  return `${projections}\n${MEANING}\n\nIn quarantine; each stream is tried again when the program starts:\n${quarantine}`;
 }
