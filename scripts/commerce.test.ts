@@ -1,6 +1,7 @@
 // The built program as people and scripts use it: what it deletes and makes, what it prints, and its exit codes.
 import { once } from 'node:events';
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -24,6 +25,12 @@ async function refused(args: readonly string[], code: number, why: RegExp, envir
   expect(result, args.join(' ')).to.include({ code, stdout: '' });
   expect(result.stderr, args.join(' ')).to.match(why).and.not.include('please report it');
 }
+
+const cellsOf = (line: string) =>
+  line
+    .split('│')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
 
 const isThere = (path: string) =>
   access(path).then(
@@ -127,6 +134,75 @@ describe('The program', function () {
     } finally {
       taken.close();
     }
+  });
+
+  it('examines the port that it is asked about', async () => {
+    const data = await freshFolder();
+    const portOf = async (args: readonly string[]) => {
+      const { code, stdout } = await commerce(['doctor', '--json', ...args]);
+      const findings = JSON.parse(stdout).findings as { check: string; ok: boolean; detail: string }[];
+      const { ok, detail } = findings.find(({ check }) => check === 'port')!;
+      return { code, ok, detail };
+    };
+    const shop = await startShop({}, ['--data', data]);
+    const port = new URL(shop.url).port;
+    const detail = `${port} is used by the running start of this data folder`;
+    expect(await portOf(['--data', data, '--port', port])).to.deep.equal({ code: 0, ok: true, detail });
+
+    const ofAnother = await portOf(['--data', await freshFolder(), '--port', port]);
+    expect(ofAnother).to.include({ code: 1, ok: false });
+    expect(ofAnother.detail).to.match(/^Port \d+ on 127\.0\.0\.1 is in use; stop what listens there, or .* --port/);
+    await shop.stop();
+    expect(await portOf(['--data', data, '--port', port])).to.include({ code: 0, detail: `${port} is free` });
+    expect(await portOf(['--data', data, '--port', '0'])).to.include({ code: 0, detail: 'any free one' });
+    await refused(['doctor', '--port', '65536'], 2, /It is 0 to 65535/);
+  });
+
+  it('takes no other program on the port for its own, whatever it answers', async () => {
+    const data = await freshFolder();
+    expect((await commerce(['token', '--role', 'ops', '--data', data])).code).to.equal(0); // the folder has a key
+    for (const status of [200, 401, 404]) {
+      const other = createHttpServer((_, answer) => answer.writeHead(status).end('{"data":[]}')).listen(0, '127.0.0.1');
+      try {
+        await once(other, 'listening');
+        const { port } = other.address() as AddressInfo;
+        const { code, stdout } = await commerce(['doctor', '--data', data, '--port', `${port}`]);
+        expect(code, stdout).to.equal(1);
+        expect(stdout).to.match(/BAD │ port/);
+        for (const line of stdout.split('\n')) expect([...line].length).to.be.at.most(80);
+      } finally {
+        other.close();
+      }
+    }
+  });
+
+  it('says in the columns of `status` what is waiting and what a time is', async () => {
+    const data = await freshFolder();
+    const shop = await startShop({}, ['--data', data]);
+    await eventually('all is applied', async () => {
+      const { stdout } = await commerce(['status', '--data', data]);
+      const lines = stdout.split('\n');
+      const heads = lines
+        .slice(
+          1,
+          lines.findIndex((line) => line.startsWith('├')),
+        )
+        .map(cellsOf);
+      expect(
+        heads[0]!.map((_, at) =>
+          heads
+            .map((line) => line[at])
+            .join(' ')
+            .trim(),
+        ),
+      ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine']);
+      const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
+      expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
+      expect(sweep).to.match(/^\d+ s ago$/);
+      expect(stdout).to.include('0 to apply is up to date').and.include('its age is no lag');
+      for (const line of lines) expect([...line].length).to.be.at.most(80);
+    });
+    await shop.stop();
   });
 
   it('makes tokens of customers, named or new, and refuses ids that are none', async () => {

@@ -1,5 +1,5 @@
 // The options that commands share, and the configuration they give.
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { nearest } from './data-folder.js';
@@ -20,6 +20,17 @@ export function withProfile(command: Command): Command {
 
 export function withJson(command: Command): Command {
   return command.addOption(jsonOption());
+}
+
+export function withPort(command: Command): Command {
+  const port = new Option('--port <port>', 'port to listen on; 0 picks a free one');
+  return command.addOption(port.argParser(parsePort).default(DEFAULT_PORT));
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('It is 0 to 65535.');
+  return port;
 }
 
 export const jsonOption = () => new Option('--json', 'print JSON for machines');

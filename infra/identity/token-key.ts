@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import { OperatorError } from '../../domain/kernel/errors.js';
-import { keptSecret } from '../secret-file.js';
+import { keptSecret, readIfThere } from '../secret-file.js';
 
 export const TOKEN_ALGORITHM = 'ES256';
 
@@ -17,12 +17,26 @@ export class TokenKeyInvalid extends OperatorError {
   override name = 'TokenKeyInvalid';
 }
 
-/** `given` (COMMERCE_TOKEN_KEY) is a private JWK; without it the key is kept in the data folder. */
-export async function loadTokenKey({ dataDir, given }: { dataDir: string; given?: string }): Promise<TokenKey> {
-  if (given) return parse(given, 'COMMERCE_TOKEN_KEY');
-  const path = join(dataDir, 'token-key.json');
-  return parse(await keptSecret(path, newKey), path);
+interface TokenKeySource {
+  dataDir: string;
+  /** COMMERCE_TOKEN_KEY, a private JWK; without it the key is kept in the data folder. */
+  given?: string;
 }
+
+/** Makes the key if there is none. Throws `TokenKeyInvalid`. */
+export async function loadTokenKey({ dataDir, given }: TokenKeySource): Promise<TokenKey> {
+  const place = given ? 'COMMERCE_TOKEN_KEY' : pathIn(dataDir);
+  return parse(given || (await keptSecret(place, newKey)), place);
+}
+
+/** Undefined if there is none. Throws `TokenKeyInvalid`. */
+export async function findTokenKey({ dataDir, given }: TokenKeySource): Promise<TokenKey | undefined> {
+  const place = given ? 'COMMERCE_TOKEN_KEY' : pathIn(dataDir);
+  const text = given || (await readIfThere(place));
+  return text === undefined ? undefined : parse(text, place);
+}
+
+const pathIn = (dataDir: string): string => join(dataDir, 'token-key.json');
 
 async function newKey(): Promise<string> {
   const { privateKey } = await generateKeyPair(TOKEN_ALGORITHM, { extractable: true });

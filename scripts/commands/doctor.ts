@@ -1,7 +1,6 @@
 // `commerce doctor`: what is wrong with this set-up, and what to do.
 import { access, chmod, constants, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import { type Config, WrongUsage } from '../../infra/config.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
@@ -15,7 +14,9 @@ import { examine as examineStores } from '../../infra/stores/claim.js';
 import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
 import { openEngines } from '../open-engines.js';
-import { type CommonOptions, configOf, DEFAULT_PORT, withJson, withProfile } from '../options.js';
+import { type CommonOptions, configOf, withJson, withPort, withProfile } from '../options.js';
+import { isOwnStart } from '../own-start.js';
+import { table } from '../table.js';
 
 interface Finding {
   check: string;
@@ -24,17 +25,21 @@ interface Finding {
   detail: string;
 }
 
+interface DoctorOptions extends CommonOptions {
+  port: number;
+}
+
 export function doctorCommand(): Command {
-  return withJson(withProfile(new Command('doctor')))
+  return withJson(withPort(withProfile(new Command('doctor'))))
     .description('check this set-up and say what to do')
-    .action(async (options: CommonOptions) => {
-      const findings = await examine(() => configOf(options));
-      console.log(options.json ? JSON.stringify({ findings }) : table(findings));
+    .action(async (options: DoctorOptions) => {
+      const findings = await examine(() => configOf(options), options.port);
+      console.log(options.json ? JSON.stringify({ findings }) : textOf(findings));
       if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
     });
 }
 
-async function examine(readConfig: () => Config): Promise<Finding[]> {
+async function examine(readConfig: () => Config, wantedPort: number): Promise<Finding[]> {
   const node = finding('Node.js', async () => {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     if (major < 20 || (major === 20 && minor < 19)) throw new Error(`${process.version}; install 20.19 or newer.`);
@@ -48,7 +53,7 @@ async function examine(readConfig: () => Config): Promise<Finding[]> {
     node,
     settings,
     finding('data folder', () => dataFolder(config)),
-    finding('port', () => port(DEFAULT_PORT)),
+    finding('port', () => port(wantedPort, config)),
     finding('Postgres', () => inDataFolder(config, postgres)),
     ...(config.profile === 'aws' ? [finding('engines', engines)] : []),
     finding('data', () => inDataFolder(config, (passing) => data(passing, config))),
@@ -91,13 +96,13 @@ async function inDataFolder(config: Config, look: (config: Config) => Promise<st
   }
 }
 
-async function port(wanted: number): Promise<string> {
+async function port(wanted: number, config: Config): Promise<string> {
   try {
     await requireFreePort({ port: wanted });
-    return `${wanted} is free`;
+    return wanted === 0 ? 'any free one' : `${wanted} is free`;
   } catch (error) {
-    if (!(error instanceof PortUnavailable)) throw error;
-    return `${wanted} is taken: perhaps by a running commerce; else use --port`;
+    if (!(error instanceof PortUnavailable && (await isOwnStart(`http://127.0.0.1:${wanted}`, config)))) throw error;
+    return `${wanted} is used by the running start of this data folder`;
   }
 }
 
@@ -135,13 +140,9 @@ async function data(passing: Config, config: Config): Promise<string> {
   }
 }
 
-function table(findings: readonly Finding[]): string {
-  const rows = new Table({
+function textOf(findings: readonly Finding[]): string {
+  return table({
     head: ['', 'check', 'finding'],
-    style: { head: [], border: [] },
-    colWidths: [6, 14, 90],
-    wordWrap: true,
+    rows: findings.map(({ ok, check, detail }) => [ok ? 'ok' : 'BAD', check, detail]),
   });
-  for (const { ok, check, detail } of findings) rows.push([ok ? 'ok' : 'BAD', check, detail]);
-  return rows.toString();
 }

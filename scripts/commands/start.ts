@@ -1,12 +1,12 @@
 // `commerce start`: the whole product in one process, until Ctrl-C or SIGTERM.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
 import { APP, EVENT_STORE, FIRST_LOOK, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
-import { type CommonOptions, configOf, DEFAULT_PORT, withProfile } from '../options.js';
+import { type CommonOptions, configOf, withPort, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
 
@@ -20,11 +20,8 @@ interface StartOptions extends CommonOptions {
 }
 
 export function startCommand(): Command {
-  return withProfile(new Command('start'))
+  return withPort(withProfile(new Command('start')))
     .description('run the whole product: commands, projectors, read API')
-    .addOption(
-      new Option('--port <port>', 'port to listen on; 0 picks a free one').argParser(parsePort).default(DEFAULT_PORT),
-    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--empty', 'do not put a sample shop into an empty log')
     .action(start);
@@ -118,10 +115,4 @@ Try:
 
 Ctrl-C stops it.
 `;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('It is 0 to 65535.');
-  return port;
 }

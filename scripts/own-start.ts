@@ -1,0 +1,31 @@
+// Whether what listens on a port is a running `commerce start` of this data folder: it knows a token that the folder's key signs.
+import type { Config } from '../infra/config.js';
+import { findTokenKey } from '../infra/identity/token-key.js';
+import { createTokens } from '../infra/identity/tokens.js';
+import { randomId } from '../infra/ids.js';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+export async function isOwnStart(url: string, { dataDir, tokenKey }: Config): Promise<boolean> {
+  const key = await findTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+  if (!key) return false;
+  // Of a customer who is nobody: whatever else listens there learns nothing of use.
+  const customerId = `customer_${randomId(Date.now())}`;
+  const token = await createTokens({ key, clock: Date.now }).issue({ role: 'customer', id: customerId, customerId });
+  const [known, unknown] = await Promise.all([statusOf(url, token), statusOf(url, `${token}x`)]);
+  return known === 200 && unknown === 401;
+}
+
+async function statusOf(url: string, token: string): Promise<number | undefined> {
+  try {
+    const answer = await fetch(`${url}/v1/orders?limit=1`, {
+      headers: { Authorization: `Bearer ${token}` },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    });
+    await answer.body?.cancel();
+    return answer.status;
+  } catch {
+    return undefined; // it speaks no HTTP, or does not answer
+  }
+}
