@@ -4,8 +4,20 @@ import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
+import { loadTokenKey } from '../infra/identity/token-key.js';
+import { createTokens } from '../infra/identity/tokens.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
-import { commerce, type Environment, endPrograms, eventually, freshFolder, startShop } from './running-shop.js';
+import { everyOr } from './every-case.js';
+import {
+  type Caller,
+  callerAt,
+  commerce,
+  type Environment,
+  endPrograms,
+  eventually,
+  freshFolder,
+  startShop,
+} from './running-shop.js';
 
 const TEST_TIMEOUT_MS = 300_000;
 
@@ -34,14 +46,17 @@ async function sellTwoMugs(environment: Environment, expected: { orders: number;
   const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total };
   const ordered = await guest.post(`/v1/carts/${cart.id}/checkout`, checkout, { 'Idempotency-Key': cart.id });
   expect(ordered.status, JSON.stringify(ordered.body)).to.be.within(200, 201);
-  await expectSold(await shop.staff('support'), await shop.staff('catalogue'), expected);
+  // Not by `commerce token`: a program for each of so many shops costs more time than all else here.
+  const tokens = createTokens({ key: await loadTokenKey({ dataDir: environment.COMMERCE_DATA! }), clock: Date.now });
+  const [support, keeper] = await Promise.all([tokens.mintToken('support'), tokens.mintToken('catalogue')]);
+  await expectSold(callerAt(shop.url, support), callerAt(shop.url, keeper), expected);
   await shop.stop();
 }
 
 /** All orders can be opened, and the stock shows the sales of this shop alone. */
 async function expectSold(
-  support: Awaited<ReturnType<Awaited<ReturnType<typeof startShop>>['staff']>>,
-  keeper: typeof support,
+  support: Caller,
+  keeper: Caller,
   { orders, onHand }: { orders: number; onHand: number },
 ): Promise<void> {
   await eventually('the read models show what was sold', async () => {
@@ -155,10 +170,14 @@ describeWith(
     this.timeout(TEST_TIMEOUT_MS);
     afterEach(endPrograms);
 
-    for (const order of [
-      ['aws', 'embedded'],
-      ['embedded', 'aws'],
-    ]) {
+    // The test of `reset` below sells in the other order.
+    for (const order of everyOr(
+      [
+        ['aws', 'embedded'],
+        ['embedded', 'aws'],
+      ],
+      [['aws', 'embedded']],
+    )) {
       it(`keep apart what each has sold: ${order.join(', then ')}`, async () => {
         const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder() };
         for (const [times, onHand] of [
