@@ -21,6 +21,7 @@ import { unitsSold } from '../projections/models/units-sold.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import type { ImportSummary } from '../scripts/commands/import.js';
 import { describeWith } from './engines.js';
+import { everyOr } from './every-case.js';
 import { FIXTURE } from './fixtures/online-retail.js';
 import { realData } from './real-data.js';
 import {
@@ -65,10 +66,13 @@ for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
       expect(await readModelsOf(environment)).to.deep.equal(models);
     });
 
-    it(`of the first ${SAMPLE.whole} invoices of a real year says what the read models show, and leaves in stock what came back`, async function () {
+    // The engines of `aws` on one machine take a minute for the whole.
+    const [invoices] = everyOr([SAMPLE.whole], [name === 'aws' ? SAMPLE.part : SAMPLE.whole]);
+
+    it(`of the first ${invoices} invoices of a real year says what the read models show, and leaves in stock what came back`, async function () {
       if (!REAL) return this.skip();
       const environment = await freshEnvironment(engines);
-      const summary = await imported(REAL, SAMPLE.whole, environment);
+      const summary = await imported(REAL, invoices, environment);
       expectToldByReadModels(summary, await readModelsOf(environment));
     });
   });
