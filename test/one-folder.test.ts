@@ -170,13 +170,13 @@ describeWith(
     this.timeout(TEST_TIMEOUT_MS);
     afterEach(endPrograms);
 
-    // The test of `reset` below sells in the other order.
+    // A daily run sells in turn in the test of `reset` below, where two namespaces share engines and database as well.
     for (const order of everyOr(
       [
         ['aws', 'embedded'],
         ['embedded', 'aws'],
       ],
-      [['aws', 'embedded']],
+      [],
     )) {
       it(`keep apart what each has sold: ${order.join(', then ')}`, async () => {
         const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder() };
@@ -190,15 +190,6 @@ describeWith(
         }
       });
     }
-
-    it('keep apart what two namespaces have sold, whose engines and database are the same', async () => {
-      const data = { COMMERCE_DATA: await freshFolder(), DATABASE_URL: await engines.freshDatabase() };
-      const one = { ...awsOf(engines), ...data, COMMERCE_PROFILE: 'aws' };
-      const two = { ...one, COMMERCE_NAMESPACE: newNamespace() };
-      await sellTwoMugs(one, { orders: 1, onHand: 38 });
-      await sellTwoMugs(two, { orders: 1, onHand: 38 });
-      await sellTwoMugs(one, { orders: 2, onHand: 36 });
-    });
 
     it('are opened with the master key that they were made with alone, and with the engines that belong together', async () => {
       const data = await freshFolder();
@@ -220,12 +211,13 @@ describeWith(
       );
     });
 
-    it('are reset one by one: the other profile and other namespaces stay as they are', async () => {
+    it('keep apart what they and two namespaces have sold, and are reset one by one', async () => {
       const data = await freshFolder();
       const environment = { ...awsOf(engines), COMMERCE_DATA: data };
       const aws = { ...environment, COMMERCE_PROFILE: 'aws' };
       const other = { ...aws, COMMERCE_NAMESPACE: `${aws.COMMERCE_NAMESPACE}-b` };
-      for (const one of [environment, aws, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
+      for (const one of [aws, environment, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
+      await sellTwoMugs(aws, { orders: 2, onHand: 36 });
       const running = await startShop(aws);
       await refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/);
       await running.stop();
