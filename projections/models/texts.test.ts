@@ -112,7 +112,10 @@ describe('The words of a text', () => {
           expect(ways.some((way) => way.every((stem) => stems.has(stem)))).to.equal(true);
         }
       }),
-      { numRuns: 500 },
+      {
+        numRuns: 500,
+        examples: ['︱', '︲', '﹘', '﹣', '－', '⁻', '₋'].map((dash) => [`0${dash}a`, 'NFKC'] as [string, string]),
+      },
     );
   });
 

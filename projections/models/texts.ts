@@ -19,8 +19,8 @@ export function folded(text: string): string {
       .normalize('NFC')
       .replace(TRADE_MARKS, ' ')
       .replace(APOSTROPHES, "'")
-      .replace(DASHES, '-')
       .normalize('NFKD')
+      .replace(DASHES, '-')
       // Upper case first: it writes `ß` as two letters and gives the dotless `ı` its common form.
       .toUpperCase()
       .toLowerCase()
@@ -86,7 +86,7 @@ export function wordQuery(text: string): WordQuery {
 
 const TRADE_MARKS = /[©®™℠℗]/g;
 const APOSTROPHES = /[`´ʹʻʼ‘’‛′＇]/g;
-const DASHES = /[‐-―−﹣－]/g;
+const DASHES = /[‐-―−]/g;
 /** Accents, and characters that only change how others look. Marks of scripts that cannot be read without them stay. */
 const UNSEEN = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|\p{Default_Ignorable_Code_Point}/gu;
 /** Letters that Unicode does not take apart, as they are written without their keys. */
