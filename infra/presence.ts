@@ -18,7 +18,10 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
       taken.release(true);
       throw error;
     }
-    taken.once('end', () => void takeAgain());
+    taken.once('end', () => {
+      if (client === taken) letGo(); // else the pool would wait for it for ever
+      void takeAgain();
+    });
     client = taken;
     if (released) release();
   }
@@ -36,8 +39,13 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
 
   function release(): void {
     released = true;
-    client?.release(true);
+    letGo();
+  }
+
+  function letGo(): void {
+    const held = client;
     client = undefined;
+    held?.release(true);
   }
 
   await take();
