@@ -198,7 +198,10 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'FulfilOrder':
       if (acted(state, command.fulfilmentId)) return [];
       if (holds.length > 0) {
-        return reject('conflict', `${orderId} is held (${holds.join(', ')}); resume it before anything is sent.`);
+        return reject(
+          'conflict',
+          `${orderId} is held; resume it before anything is sent. It is held for ${holds.join(' and ')}.`,
+        );
       }
       return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
     case 'RecordFulfilled':
