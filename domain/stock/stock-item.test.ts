@@ -593,6 +593,14 @@ describe('Stock', () => {
       .then([]);
   });
 
+  it('remembers what was shipped whole, also where its commit is forgotten by then', () => {
+    const later = TEST_NOW + RETRY_HORIZON_MS + 1;
+    const other: StockEvent = { type: 'StockReceived', data: { ...key, movementId: 'other', quantity: 1 } };
+    const sold = fold(stockItem, stockItem.initialState, [opened, received, reserved, committed], TEST_NOW);
+    const gone = fold(stockItem, sold, [other, shipped], later);
+    expect(stockItem.decide(reserve, gone, later)).to.deep.equal([]);
+  });
+
   it('remembers ended reservations for the retry horizon, in batches', () => {
     const tombstones = Array.from({ length: 65 }, (_, n): StockEvent => {
       return { type: 'ReservationReleased', data: { ...key, reservationId: `order_${n}`, quantity: 0 } };

@@ -489,7 +489,10 @@ function letGo(item: StockItem, reservationId: string): StockItem {
   };
 }
 
-/** Some of what is committed: remembered is what took it, and what is left of the reservation if that was known. */
+/**
+ * Some of what is committed, or all that is left where no operation is named: remembered is what took it, and what is left of
+ * the reservation if that was known.
+ */
 function take(
   item: StockItem,
   {
@@ -502,9 +505,10 @@ function take(
 ): StockItem {
   const lessened = { ...item, committed: item.committed - quantity };
   const known = actedAs(item, reservationId);
+  if (operationId === undefined) return remember(lessened, reservationId, how, at);
   const left = typeof known === 'number' ? known - quantity : 0;
   const rest = typeof known === 'number' ? remember(lessened, reservationId, left > 0 ? left : how, at) : lessened;
-  return operationId ? remember(rest, operationOn(reservationId, operationId), how, at) : rest;
+  return remember(rest, operationOn(reservationId, operationId), how, at);
 }
 
 function remember(item: StockItem, id: string, how: Acted, at: number): StockItem {
