@@ -170,7 +170,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     if (!before || isForgotten(before))
       throw new Problem('conflict', `${orderId} has no address that could be changed.`);
     const asked = changed(before, body);
-    // What can no longer change at all is refused for that, whatever the address.
+    // An order whose address can no longer change is refused for that reason, before the new address is judged.
     const decision = order.decide({ type: 'ChangeShippingAddress', shippingAddress: asked }, known, 0);
     if (isRejection(decision)) throw problemOf(decision);
     const address = await addresses.accept(asked);
