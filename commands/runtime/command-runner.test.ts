@@ -234,6 +234,40 @@ describe('The command runner', () => {
     expect(reads()).to.be.greaterThan(before);
   });
 
+  it('reads of a long stream only what is not older than the command that it looks up', async () => {
+    const { runner, advance, store } = world();
+    const past = meta();
+    await runner.execute(purse, stream, fill(5), past);
+    for (let commit = 0; commit < 1_000; commit++) await runner.execute(purse, stream, fill(1), meta());
+    advance(10 * 60_000);
+    const issuedAt = 1_700_000_000_000 + 10 * 60_000;
+    const once = meta({ issuedAt });
+    await runner.execute(purse, stream, fill(5), once);
+    for (let commit = 0; commit < 300; commit++) await runner.execute(purse, stream, fill(1), meta({ issuedAt }));
+    advance(2 * REMEMBERED_MS);
+    let read = 0;
+    const counting = createCommandRunner({
+      store: {
+        ...store,
+        async *read(of, after) {
+          for await (const commit of store.read(of, after)) {
+            read++;
+            yield commit;
+          }
+        },
+      },
+      catalogue,
+      personal: unsealed,
+      clock: () => issuedAt + 2 * REMEMBERED_MS,
+    });
+    await counting.load(purse, stream);
+    read = 0;
+    expect(await counting.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    expect(read).to.be.at.most(1_030);
+    expect(await counting.execute(purse, stream, fill(5), { ...past, late: 'search' })).to.include({ repeated: true });
+    expect(read).to.be.greaterThan(2_000);
+  });
+
   it('knows a repeat that had to wait for its turn longer than memory reaches', async () => {
     let hold: Promise<void> | undefined;
     const { runner, advance } = world({ beforeAppend: async () => hold });

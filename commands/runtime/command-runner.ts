@@ -23,6 +23,9 @@ const MAX_CLOCK_DIFFERENCE_MS = 4 * MAX_CLOCK_SKEW_MS;
 
 const CACHED_STREAMS = 5_000;
 
+/** The last commits of a stream in which a command of some age is looked up first; while it may be older, four times as many. */
+const PAST_COMMITS = 256;
+
 export interface Loaded<S> {
   state: S;
   /** The end of the stream that the state was folded from; `commitNo` 0 where there is no such stream. */
@@ -51,6 +54,12 @@ export interface CommandRunner {
     stream: StreamId,
     options?: { maxAgeMs?: number },
   ): Promise<Loaded<S>>;
+  /** Tells the state behind each commit that this process appends to the stream from now on, until the returned function is called. */
+  watch<C, S, E extends DomainEvent>(
+    decider: Decider<C, S, E>,
+    stream: StreamId,
+    onAppended: (loaded: Loaded<S>) => void,
+  ): () => void;
 }
 
 export interface CommandRunnerDeps {
@@ -107,7 +116,8 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   const { onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
-  const pasts = new Map<StreamId, Promise<ReadonlySet<string>>>();
+  const pasts = new Map<StreamId, Past>();
+  const watchers = new Map<StreamId, Set<(loaded: Loaded<unknown>) => void>>();
 
   function enqueue(
     decider: AnyDecider,
@@ -260,6 +270,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     known.state = draft.state;
     for (const id of draft.commandIds) known.recent.set(id, position.at);
     cache.set(stream, known);
+    for (const tell of watchers.get(stream) ?? []) tell({ state: known.state, position });
     if (decider.snapshot && position.commitNo - known.snapshotAt >= decider.snapshot.every) {
       saveSnapshot(stream, decider.snapshot.foldVersion, known);
     }
@@ -321,21 +332,44 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   }
 
   /** True for a command that was executed longer before `now` than memory reaches: its stream's past says. */
-  async function wasExecuted(stream: StreamId, { id, issuedAt }: CommandMeta, now: number): Promise<boolean> {
+  async function wasExecuted(
+    decider: AnyDecider,
+    stream: StreamId,
+    { id, issuedAt }: CommandMeta,
+    now: number,
+  ): Promise<boolean> {
     if (now - issuedAt <= REMEMBERED_MS - MAX_CLOCK_DIFFERENCE_MS) return false;
-    return (await pastOf(stream)).has(id);
+    return (await pastOf(decider, stream, hlcOf(issuedAt - MAX_CLOCK_DIFFERENCE_MS))).has(id);
   }
 
   /** One read serves all who ask meanwhile, and so they go on in the order in which they asked. */
-  function pastOf(stream: StreamId): Promise<ReadonlySet<string>> {
-    const past = pasts.get(stream) ?? commandIdsOf(stream).finally(() => pasts.delete(stream));
-    pasts.set(stream, past);
-    return past;
+  function pastOf(decider: AnyDecider, stream: StreamId, since: Hlc): Promise<ReadonlySet<string>> {
+    const known = pasts.get(stream);
+    if (known && known.since <= since) return known.ids;
+    const ids = commandIdsSince(decider, stream, since).finally(() => {
+      if (pasts.get(stream)?.ids === ids) pasts.delete(stream);
+    });
+    pasts.set(stream, { since, ids });
+    return ids;
   }
 
-  async function commandIdsOf(stream: StreamId): Promise<ReadonlySet<string>> {
+  /** Of all commits since then, and of some before: how far back they reach, only reading them tells. */
+  async function commandIdsSince(decider: AnyDecider, stream: StreamId, since: Hlc): Promise<ReadonlySet<string>> {
+    const { position } = await enqueue(decider, stream, clock(), { maxAgeMs: Number.POSITIVE_INFINITY });
+    for (let count = PAST_COMMITS; ; count *= 4) {
+      const before = Math.max(0, position.commitNo - count);
+      const ids = await commandIdsBehind(stream, before, since);
+      if (ids) return ids;
+    }
+  }
+
+  /** Undefined if there may be commits of that time before these. */
+  async function commandIdsBehind(stream: StreamId, before: number, since: Hlc): Promise<Set<string> | undefined> {
     const ids = new Set<string>();
-    for await (const commit of store.read(stream)) for (const id of commit.commandIds) ids.add(id);
+    for await (const { position, commandIds } of store.read(stream, before)) {
+      if (before > 0 && position.commitNo === before + 1 && position.at >= since) return undefined;
+      for (const id of commandIds) ids.add(id);
+    }
     return ids;
   }
 
@@ -343,16 +377,23 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     async execute(decider, stream, command, meta) {
       const now = clock();
       refuseExpired(meta, now);
-      if (await wasExecuted(stream, meta, now)) {
-        const loaded = await enqueue(decider as unknown as AnyDecider, stream, now);
-        return { ...loaded, repeated: true } as Outcome<never>;
+      const any = decider as unknown as AnyDecider;
+      if (await wasExecuted(any, stream, meta, now)) {
+        return { ...(await enqueue(any, stream, now)), repeated: true } as Outcome<never>;
       }
-      return enqueue(decider as unknown as AnyDecider, stream, now, { request: { command, meta } }) as Promise<
-        Outcome<never>
-      >;
+      return enqueue(any, stream, now, { request: { command, meta } }) as Promise<Outcome<never>>;
     },
     load: (decider, stream, options) =>
       enqueue(decider as unknown as AnyDecider, stream, clock(), options) as Promise<Outcome<never>>,
+    watch(_decider, stream, onAppended) {
+      const tell = onAppended as (loaded: Loaded<unknown>) => void;
+      const told = watchers.get(stream) ?? new Set();
+      watchers.set(stream, told.add(tell));
+      return () => {
+        told.delete(tell);
+        if (told.size === 0 && watchers.get(stream) === told) watchers.delete(stream);
+      };
+    },
   };
 }
 
@@ -360,6 +401,12 @@ function refuseExpired({ issuedAt, late }: CommandMeta, now: number): void {
   if (late === 'search' || now - issuedAt <= RETRY_HORIZON_MS) return;
   const minutes = RETRY_HORIZON_MS / 60_000;
   throw new Problem('command_expired', `The command was first issued over ${minutes} minutes ago; issue a new one.`);
+}
+
+/** Ids of all commands that a stream has taken since a time. */
+interface Past {
+  since: Hlc;
+  ids: Promise<ReadonlySet<string>>;
 }
 
 interface SnapshotState {
