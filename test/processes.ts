@@ -7,6 +7,7 @@ import { createPaymentOperations } from '../commands/processes/payment-operation
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { createSettlement } from '../commands/processes/settlement.js';
 import { createShortfalls } from '../commands/processes/shortfalls.js';
+import { createStockQueue } from '../commands/processes/stock-queue.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
@@ -17,6 +18,8 @@ export interface ProcessesOn {
   store: Pick<EventStore, 'read'>;
   clock?: Clock;
   provider?: PaymentProvider;
+  /** How time passes for whoever waits for stock. */
+  pause?: (ms: number) => Promise<unknown>;
   cacheSize?: number;
 }
 
@@ -25,12 +28,14 @@ export function openProcesses({
   store,
   clock = Date.now,
   provider = createTestProvider(),
+  pause,
   ...caches
 }: ProcessesOn) {
   const skuOwners = createSkuOwners({ runner, ...caches });
   const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
   const stock = createStockAllocator({ runner, skuOwners });
-  const checkout = createCheckoutProcess({ runner, clock, payments, stock });
+  const queue = createStockQueue({ runner, allocator: stock, clock, ...(pause && { pause }) });
+  const checkout = createCheckoutProcess({ runner, clock, payments, stock, queue });
   const settlement = createSettlement({ runner, payments });
   const commitments = createStockCommitments({ store });
   const shortfalls = createShortfalls({ runner, clock, stock, commitments, settlement });

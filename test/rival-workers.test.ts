@@ -31,6 +31,7 @@ function slowly(first: Shop, at: (command: { type: string }) => boolean, options
     await mayGo;
   };
   const through = (runner: CommandRunner): CommandRunner => ({
+    ...runner,
     async load(decider, stream, options) {
       await rest({ type: `load ${decider.category}` });
       return runner.load(decider, stream, options);

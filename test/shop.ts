@@ -54,6 +54,8 @@ export interface ShopOptions {
   bank?: TestBank;
   callers?: readonly Caller[];
   currentCartOf?: (customerId: string) => Promise<string | undefined>;
+  /** How time passes for whoever waits for stock. */
+  pause?: (ms: number) => Promise<unknown>;
   /** How many streams, SKUs and carts it remembers. */
   cacheSize?: number;
 }
@@ -68,12 +70,13 @@ export function createShop({
   bank = createTestProvider(),
   callers = CALLERS,
   currentCartOf,
+  pause,
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
-  const processes = openProcesses({ runner, store, clock, provider, ...caches });
+  const processes = openProcesses({ runner, store, clock, provider, ...(pause && { pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
   const endpoints = [

@@ -152,7 +152,7 @@ function dying(nth: number | undefined) {
   return (runner: CommandRunner): CommandRunner => {
     let issued = 0;
     return {
-      load: runner.load,
+      ...runner,
       async execute(decider, stream, command, meta) {
         issued += 1;
         if (issued === nth && nth % 2 === 0) throw DIED;

@@ -263,7 +263,7 @@ describe('The cart that a customer fills now', () => {
 function beforeFirst(runner: CommandRunner, type: string, happens: () => Promise<unknown>): CommandRunner {
   let isFirst = true;
   return {
-    load: runner.load,
+    ...runner,
     async execute(decider, stream, command, meta) {
       if (isFirst && (command as { type: string }).type === type) {
         isFirst = false;

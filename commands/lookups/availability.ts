@@ -1,5 +1,6 @@
 // Where the goods of a cart are taken from, looked up before it is submitted. Stock is only promised by the reservation
-// later on; so what is kept at one place and was not short lately is not looked at, and costs no read.
+// later on; so what is kept at one place and was not short lately is not looked at, and costs no read. What other checkouts
+// hold at this moment counts as there: the reservation waits for it.
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
@@ -33,7 +34,8 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
       for (const { sku } of needs) short.delete(sku);
       return plan;
     }
-    const { short: available } = plan;
+    const { short: available, hoped } = plan;
+    if (hoped) return [...hoped];
     throw new Problem('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, { available });
   }
 

@@ -18,9 +18,10 @@ import {
 } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { sameJson } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
-import { stockNeeds } from '../../domain/order/parcels.js';
+import { type Parcel, stockNeeds } from '../../domain/order/parcels.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import {
@@ -30,6 +31,7 @@ import {
   checkoutIdOf,
   checkoutOfCart,
   MAX_ROUNDS,
+  MAX_STOCK_WAIT_MS,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
@@ -42,6 +44,7 @@ import type { StockAllocator } from '../lookups/stock-allocator.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Origin } from './origin.js';
 import type { PaymentOperations } from './payment-operations.js';
+import type { Claim, StockQueue } from './stock-queue.js';
 
 export interface CheckoutProcess {
   /**
@@ -65,7 +68,8 @@ export interface CheckoutProcessDeps {
   runner: CommandRunner;
   clock: Clock;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
-  stock: StockAllocator;
+  stock: Pick<StockAllocator, 'allocate'>;
+  queue: StockQueue;
 }
 
 /** What came of the commands of a step: the noes, and the last state. */
@@ -86,9 +90,15 @@ interface Run {
   seen: Map<StreamId, number>;
   /** Somebody else has recorded outcomes, too. */
   isShared: boolean;
+  /** Until when it waits for stock, in ms; set once it was short for the first time. */
+  waitsUntil?: number;
+  /** The units that it was told to take. */
+  claim?: Claim;
+  /** Says that this process holds the stock of its last round no more. */
+  letGo?: () => void;
 }
 
-export function createCheckoutProcess({ runner, clock, payments, stock }: CheckoutProcessDeps): CheckoutProcess {
+export function createCheckoutProcess({ runner, clock, payments, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
   async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
     const stream = streamOf(checkoutIdOf(start.order.orderId));
     const { occurredAt } = start.order;
@@ -115,6 +125,18 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
 
   /** Until nothing is due, or only the customer or the provider can say how it goes on. */
   async function follow(run: Run): Promise<CheckoutResult> {
+    try {
+      await takeAll(run);
+    } finally {
+      run.claim?.settle();
+      run.letGo?.();
+    }
+    if (run.isShared) await seeOthersWork(run);
+    const { state, seen, payment } = run;
+    return { checkout: state, seen, ...(payment && { payment }) };
+  }
+
+  async function takeAll(run: Run): Promise<void> {
     let due = nextSteps(run.state, clock());
     // Of one that is at its end when we come, somebody else has taken all steps.
     run.isShared = !due;
@@ -122,22 +144,30 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
       const isRecorded = await record(run, outcome);
-      if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) break;
       due = nextSteps(run.state, clock());
+      if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) {
+        await take(
+          run,
+          due!.steps.filter(({ name }) => name === 'park'),
+        );
+        return;
+      }
     }
-    if (run.isShared) await seeOthersWork(run);
-    const { state, seen, payment } = run;
-    return { checkout: state, seen, ...(payment && { payment }) };
   }
 
   /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
   async function take(run: Run, steps: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
     for (const step of steps) {
+      if (step.name === 'reserve') {
+        const outcome = await reserve(run, step);
+        if (outcome) return outcome;
+        continue;
+      }
       const { rejections, state } = await issue(run, step);
       if (rejections.length > 0 && !step.optional) {
         const outcome = outcomeOfRejections(run.state, step.name, rejections);
         if (!outcome) throw problemOf(rejections[0]!);
-        return outcome.type === 'CheckoutStockShort' ? elsewhereOrShort(run.state, outcome) : outcome;
+        return outcome;
       }
       if (step.aggregate === 'payment') {
         await askProvider(run, state as Payment);
@@ -147,16 +177,46 @@ export function createCheckoutProcess({ runner, clock, payments, stock }: Checko
     return undefined;
   }
 
-  /** From other locations, if they have what is short here; else what there is at all of them together. */
-  async function elsewhereOrShort(
-    { checkoutId, phase, order, rounds }: Checkout,
-    short: CheckoutOutcome & { type: 'CheckoutStockShort' },
-  ): Promise<CheckoutOutcome> {
-    if (phase !== 'started') return short;
-    const allocation = await stock.allocate(stockNeeds(order.lines), rounds.at(-1)!.reservationId);
-    if ('short' in allocation) return { ...short, data: { checkoutId, available: allocation.short } };
-    if (rounds.length >= MAX_ROUNDS) return short;
-    return { type: 'CheckoutReallocated', data: { checkoutId, round: rounds.length + 1, allocation } };
+  /**
+   * Stock that is short here is taken from other locations, or waited for as long as checkouts that run at this moment may
+   * leave it. Whoever waits holds nothing: two that each hold what the other needs would wait in vain.
+   */
+  async function reserve(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
+    const { checkoutId, order, rounds } = run.state;
+    const { reservationId, parcels } = rounds.at(-1)!;
+    const needs = stockNeeds(order.lines);
+    const short = (available: Record<string, number>): CheckoutOutcome => {
+      return { type: 'CheckoutStockShort', data: { checkoutId, available } };
+    };
+    const from = (allocation: readonly Parcel[]): CheckoutOutcome => {
+      return {
+        type: 'CheckoutReallocated',
+        data: { checkoutId, round: rounds.length + 1, allocation: [...allocation] },
+      };
+    };
+    for (;;) {
+      if (run.waitsUntil !== undefined && !run.claim) {
+        const claim = await queue.claim(needs, run.waitsUntil);
+        if ('short' in claim) return short(claim.short);
+        run.claim = claim;
+        if (rounds.length < MAX_ROUNDS && !sameJson(claim.allocation, parcels)) return from(claim.allocation);
+      }
+      run.letGo?.();
+      run.letGo = queue.hold(parcels);
+      const { rejections } = await issue(run, step);
+      run.claim?.settle();
+      delete run.claim;
+      if (rejections.length === 0) return undefined;
+      const outcome = outcomeOfRejections(run.state, step.name, rejections)!;
+      if (outcome.type !== 'CheckoutStockShort') return outcome;
+      run.letGo();
+
+      const found = await stock.allocate(needs, reservationId);
+      if ('short' in found && !found.hoped) return short(found.short);
+      run.waitsUntil ??= clock() + MAX_STOCK_WAIT_MS;
+      if (rounds.length >= MAX_ROUNDS || clock() >= run.waitsUntil) return outcome;
+      if (rejections.length < step.commands.length) return from('short' in found ? found.hoped! : found);
+    }
   }
 
   function issue(run: Run, step: CheckoutStep): Promise<Issue> {

@@ -50,7 +50,7 @@ export function nextSteps(
         : { steps: [step.place(), ...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
     case 'waiting':
     case 'unknown':
-      return { steps: [...step.extend(now), step.authorise()] };
+      return { steps: [step.park(), ...step.extend(now), step.authorise()] };
     case 'authorised':
       return {
         steps: [step.commit(), step.confirm()],
@@ -138,6 +138,11 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
       return stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
     },
     authorise: () => toPayment('authorise', requestAuthorisation),
+    /** Nobody else waits for these units: it may be long until it is known whether they are sold. */
+    park(): CheckoutStep {
+      const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
+      return { name: 'park', optional: true, aggregate: 'stock', commands };
+    },
     /** Twice in the time that stock is held. */
     extend(now: number): CheckoutStep[] {
       const count = Math.floor((2 * (now - startedAt)) / RESERVATION_MS);

@@ -4,7 +4,7 @@
 //   started ───────► authorised ──► completed     place, redeem, reserve, authorise │ commit, confirm
 //    │  ├► waiting ──┤   │                        the customer has to act, but not for ever
 //    │  ├► unknown ──┘   │                        the provider is asked again, the stock stays reserved
-//    │  └► started       │                        stock is short here: once more, from other locations
+//    │  └► started       │                        stock is short here: once more, from other locations or a little later
 //    └───────────────────┴──────► failing ──► failed     reject, void, release, reopen
 //                                    └──────► completed  the order says that another worker has sold it meanwhile
 import type { Cart } from '../cart/cart.js';
@@ -21,8 +21,11 @@ const MAX_NAMED_SKUS = 10;
 /** How long a customer has to pay. */
 export const CHECKOUT_MS = 15 * 60_000;
 
-/** How often stock is asked for, each time elsewhere, before the customer is told that it is short. */
-export const MAX_ROUNDS = 3;
+/** How often stock is asked for, each time elsewhere or later, before the customer is told that it is short. */
+export const MAX_ROUNDS = 10;
+
+/** How long a checkout waits for units that other checkouts hold at this moment. */
+export const MAX_STOCK_WAIT_MS = 2_000;
 
 /** As which an order is rejected that nobody paid in time. */
 export const EXPIRED = 'expired';

@@ -10,23 +10,36 @@ export interface StockLevel {
   sku: string;
   location: string;
   available: number;
+  /** Units that checkouts hold which run at this moment: they may be available again in the next. */
+  passing?: number;
   backorderLimit?: number;
 }
 
 /** By SKU: all that could be promised of it, over all locations. */
 export interface Shortage {
   short: Readonly<Record<string, number>>;
+  /** Where all of it could come from if the checkouts that run at this moment took nothing. */
+  hoped?: readonly Parcel[];
 }
 
 /** Pure: the same needs and levels give the same parcels, in whatever order they come. */
 export function planAllocation(needed: readonly StockNeed[], levels: readonly StockLevel[]): Parcel[] | Shortage {
   const needs = stockNeeds(needed);
   const short = shortagesOf(needs, levels);
-  if (short.length > 0) return { short: Object.fromEntries(short) };
+  if (short.length > 0) return { short: Object.fromEntries(short), ...hopeOf(needs, levels) };
   const sources = sourcesOf(needs, levels);
   const greedy = greedyChoice(needs, sources);
   const chosen = smallerChoice(needs, sources, greedy.length) ?? greedy;
   return needs.flatMap((need) => parcelsOf(need, chosen));
+}
+
+function hopeOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pick<Shortage, 'hoped'> {
+  if (!levels.some(({ passing = 0 }) => passing > 0)) return {};
+  const hoped = planAllocation(
+    needs,
+    levels.map(({ passing = 0, ...level }) => ({ ...level, available: level.available + passing })),
+  );
+  return Array.isArray(hoped) ? { hoped } : {};
 }
 
 /** A location, and how much of each SKU it can promise. */

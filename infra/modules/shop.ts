@@ -9,6 +9,7 @@ import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.j
 import { createCheckoutProcess } from '../../commands/processes/checkout-process.js';
 import { createSettlement } from '../../commands/processes/settlement.js';
 import { createShortfalls } from '../../commands/processes/shortfalls.js';
+import { createStockQueue } from '../../commands/processes/stock-queue.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import { createCountedLog } from '../counted-log.js';
@@ -123,7 +124,10 @@ export const shopModule = new ContainerModule(({ bind }) => {
   );
 
   bind(CHECKOUT).toResolvedValue(
-    (runner, clock, payments, stock) => createCheckoutProcess({ runner, clock, payments, stock }),
+    (runner, clock, payments, stock) => {
+      const queue = createStockQueue({ runner, allocator: stock, clock });
+      return createCheckoutProcess({ runner, clock, payments, stock, queue });
+    },
     [RUNNER, CLOCK, PAYMENTS, STOCK_ALLOCATOR],
   );
 

@@ -138,7 +138,7 @@ function around(
   ) => Promise<unknown>,
 ): CommandRunner {
   return {
-    load: runner.load,
+    ...runner,
     execute: (decider, stream, command, meta) => {
       const go = (changed: unknown) => runner.execute(decider, stream, changed as typeof command, meta);
       if ((command as { type: string }).type !== type) return go(command);
@@ -162,7 +162,7 @@ function changing(runner: CommandRunner, type: string, change: (command: Fields)
 /** Whoever reads such a stream finds nothing. */
 function blindTo(runner: CommandRunner, streams: RegExp): CommandRunner {
   return {
-    execute: runner.execute,
+    ...runner,
     load: (decider, stream, options) =>
       streams.test(stream)
         ? Promise.resolve({ state: decider.initialState, position: START })
@@ -187,7 +187,7 @@ function settlingFirst(runner: CommandRunner): CommandRunner {
 
 function withNewIds(runner: CommandRunner): CommandRunner {
   return {
-    load: runner.load,
+    ...runner,
     execute: (decider, stream, command, meta) =>
       runner.execute(decider, stream, command, { ...meta, id: fresh(meta.id) }),
   };

@@ -152,6 +152,10 @@ export function createWorld({
       provider: plant.provider?.(provider) ?? provider,
       callers,
       currentCartOf: async (customerId) => newestOpenOf(customerId),
+      pause: async (ms) => {
+        await turns.take(life);
+        clock.pass(ms);
+      },
       cacheSize: CACHE_SIZE,
       ...(plant.runner && { through: plant.runner }),
     });

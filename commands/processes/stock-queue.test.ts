@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type StockCommand, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { createShop, type Shop, sell } from '../../test/shop.js';
+import { createStockQueue, type StockQueue } from './stock-queue.js';
+
+const MUG = { sku: 'MUG', location: 'main' };
+const MAX_WAITING = 1_000;
+
+describe('Checkouts that wait for stock', () => {
+  let shop: Shop;
+  let queue: StockQueue;
+  let now: number;
+  let commands = 0;
+  const needs = (quantity: number) => [{ sku: 'MUG', quantity }];
+
+  beforeEach(async () => {
+    shop = createShop();
+    now = 0;
+    await sell(shop, 'MUG', 500, 2);
+    const { runner, processes } = shop;
+    // Nothing but news ends a pause.
+    const pause = () => new Promise(() => {});
+    queue = createStockQueue({ runner, allocator: processes.stock, clock: () => now, pause });
+  });
+
+  async function tell(command: StockCommand): Promise<void> {
+    const meta: CommandMeta = {
+      id: `queue-${commands++}`,
+      issuedAt: Date.now(),
+      correlationId: 'c',
+      actor: { type: 'process', id: 'p' },
+    };
+    await shop.runner.execute(stockItem, stockStream(MUG), command, meta);
+  }
+
+  const reserve = (reservationId: string, quantity: number) =>
+    tell({ type: 'ReserveStock', ...MUG, reservationId, quantity });
+  const release = (reservationId: string) => tell({ type: 'ReleaseReservation', ...MUG, reservationId });
+  const commit = (reservationId: string) => tell({ type: 'CommitReservation', ...MUG, reservationId });
+  const parcels = (quantity: number) => [{ ...MUG, quantity }];
+
+  it('are told at once what there is, and what nobody could give back', async () => {
+    expect(await queue.claim(needs(3), 1)).to.deep.equal({ short: { MUG: 2 } });
+    expect(await queue.claim(needs(2), 1)).to.deep.include({ allocation: parcels(2) });
+  });
+
+  it('are told of units that come back in the order in which they came, and of no unit twice', async () => {
+    await reserve('order_1', 1);
+    await reserve('order_2', 1);
+    const told: string[] = [];
+    const claims = ['first', 'second', 'third'].map(async (name) => {
+      const claim = await queue.claim(needs(1), 1);
+      told.push(name);
+      return claim;
+    });
+    await Promise.all([release('order_1'), new Promise((resolve) => setTimeout(resolve, 20))]);
+    expect(told).to.deep.equal(['first']);
+    await release('order_2');
+    await claims[1];
+    expect(told).to.deep.equal(['first', 'second']);
+    // It takes fewer than it was told to, as one does whose order was cancelled meanwhile.
+    const second = await claims[1]!;
+    if ('allocation' in second) second.settle();
+    expect(await claims[2]).to.deep.include({ allocation: parcels(1) });
+  });
+
+  it('do not wait for their turn behind one that needs more than comes back', async () => {
+    await reserve('order_1', 1);
+    await reserve('order_2', 1);
+    const both = queue.claim(needs(2), 1);
+    const one = queue.claim(needs(1), 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await release('order_1');
+    expect(await one).to.deep.include({ allocation: parcels(1) });
+    await commit('order_2');
+    expect(await both).to.deep.equal({ short: { MUG: 0 } });
+  });
+
+  it('are told when what they wait for was sold', async () => {
+    await reserve('order_1', 2);
+    const claim = queue.claim(needs(1), 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await commit('order_1');
+    expect(await claim).to.deep.equal({ short: { MUG: 0 } });
+  });
+
+  it(`are at most ${MAX_WAITING} at a time: a further one is short at once`, async () => {
+    await reserve('order_1', 2);
+    const waiting = Array.from({ length: MAX_WAITING }, () => queue.claim(needs(1), 1));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await queue.claim(needs(1), 1)).to.have.property('short');
+    await commit('order_1');
+    for (const claim of await Promise.all(waiting)) expect(claim).to.have.property('short');
+  });
+});
