@@ -368,15 +368,33 @@ describe('The command runner', () => {
   });
 
   describe('with snapshots', () => {
-    function memorySnapshots(): SnapshotStore & { kept: Map<string, Snapshot> } {
+    function memorySnapshots(size = 100): SnapshotStore & { kept: Map<string, Snapshot>; saved: number[] } {
       const kept = new Map<string, Snapshot>();
+      const saved: number[] = [];
       return {
         kept,
-        load: async (id, foldVersion) => kept.get(`${id} ${foldVersion}`),
-        save: async (id, foldVersion, snapshot) =>
-          void kept.set(`${id} ${foldVersion}`, JSON.parse(JSON.stringify(snapshot))),
+        saved,
+        async load(id, foldVersion) {
+          const snapshot = kept.get(`${id} ${foldVersion}`);
+          return snapshot && { ...snapshot, size };
+        },
+        async save(id, foldVersion, snapshot) {
+          kept.set(`${id} ${foldVersion}`, JSON.parse(JSON.stringify(snapshot)));
+          saved.push(snapshot.position.commitNo);
+          return size;
+        },
       };
     }
+
+    it('takes one of a large state more rarely, also after a start', async () => {
+      const snapshots = memorySnapshots(35 * 1024);
+      const { runner, another } = world({}, snapshots);
+      for (let n = 0; n < 60; n++) await runner.execute(purse, stream, fill(1), meta());
+      expect(snapshots.saved).to.deep.equal([10, 45]);
+      const later = another().runner;
+      for (let n = 0; n < 60; n++) await later.execute(purse, stream, fill(1), meta());
+      expect(snapshots.saved).to.deep.equal([10, 45, 80, 115]);
+    });
 
     it('starts from the last one, and still knows the commands before it', async () => {
       const snapshots = memorySnapshots();

@@ -23,6 +23,9 @@ const MAX_CLOCK_DIFFERENCE_MS = 4 * MAX_CLOCK_SKEW_MS;
 
 const CACHED_STREAMS = 5_000;
 
+/** A snapshot of a large state is taken more rarely: it costs a write unit of DynamoDB for so much, and each commit costs one. */
+const SNAPSHOT_CHARS_PER_COMMIT = 1_024;
+
 /** The last commits of a stream in which a command of some age is looked up first; while it may be older, four times as many. */
 const PAST_COMMITS = 256;
 
@@ -82,7 +85,9 @@ interface Known {
   state: unknown;
   /** Ids of the commands of at least the last `REMEMBERED_MS`, oldest first. */
   recent: Map<string, Hlc>;
+  /** The commit of the last snapshot, and how many characters it has. */
   snapshotAt: number;
+  snapshotSize: number;
   /** When this was the whole stream, in ms: the store was read or appended to. */
   provenAt: number;
 }
@@ -271,18 +276,27 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     for (const id of draft.commandIds) known.recent.set(id, position.at);
     cache.set(stream, known);
     for (const tell of watchers.get(stream) ?? []) tell({ state: known.state, position });
-    if (decider.snapshot && position.commitNo - known.snapshotAt >= decider.snapshot.every) {
-      saveSnapshot(stream, decider.snapshot.foldVersion, known);
+    if (decider.snapshot && position.commitNo - known.snapshotAt >= commitsBetween(decider.snapshot, known)) {
+      void saveSnapshot(stream, decider.snapshot.foldVersion, known);
     }
   }
 
   async function load(decider: AnyDecider, stream: StreamId): Promise<Known> {
-    let known = await loadSnapshot(decider, stream);
-    if (!known) {
-      known = unwritten(decider);
-      await catchUp(decider, stream, known);
-    }
+    const known = await readFromSnapshot(decider, stream);
     cache.set(stream, known);
+    return known;
+  }
+
+  /** Most streams are short, and cost one read. Only one that is long enough to have a snapshot is asked for it. */
+  async function readFromSnapshot(decider: AnyDecider, stream: StreamId): Promise<Known> {
+    const known = unwritten(decider);
+    known.provenAt = clock();
+    for await (const commit of store.read(stream)) {
+      fold(decider, known, commit);
+      if (commit.position.commitNo !== decider.snapshot?.every) continue;
+      const later = await loadSnapshot(decider, stream);
+      if (later) return later;
+    }
     return known;
   }
 
@@ -293,9 +307,15 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     const snapshot = await snapshots.load(stream, foldVersion).catch(onSnapshotError);
     if (!snapshot) return undefined;
     const { state, recent } = snapshot.state as SnapshotState;
-    const { position } = snapshot;
-    const provenAt = clock();
-    const known: Known = { position, state, recent: new Map(recent), snapshotAt: position.commitNo, provenAt };
+    const { position, size } = snapshot;
+    const known: Known = {
+      position,
+      state,
+      recent: new Map(recent),
+      snapshotAt: position.commitNo,
+      snapshotSize: size,
+      provenAt: clock(),
+    };
     let verified = false;
     for await (const commit of store.read(stream, position.commitNo - 1)) {
       if (verified) fold(decider, known, commit);
@@ -325,10 +345,11 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     }
   }
 
-  function saveSnapshot(stream: StreamId, foldVersion: number, known: Known): void {
+  async function saveSnapshot(stream: StreamId, foldVersion: number, known: Known): Promise<void> {
     known.snapshotAt = known.position.commitNo;
     const state: SnapshotState = { state: known.state, recent: [...known.recent] };
-    snapshots?.save(stream, foldVersion, { position: known.position, state }).catch(onSnapshotError);
+    const size = await snapshots?.save(stream, foldVersion, { position: known.position, state }).catch(onSnapshotError);
+    known.snapshotSize = size ?? known.snapshotSize;
   }
 
   /** True for a command that was executed longer before `now` than memory reaches: its stream's past says. */
@@ -426,8 +447,13 @@ function unwritten(decider: AnyDecider): Known {
     state: decider.initialState,
     recent: new Map(),
     snapshotAt: 0,
+    snapshotSize: 0,
     provenAt: Number.NEGATIVE_INFINITY,
   };
+}
+
+function commitsBetween({ every }: { every: number }, { snapshotSize }: Known): number {
+  return Math.max(every, snapshotSize / SNAPSHOT_CHARS_PER_COMMIT);
 }
 
 function causes(jobs: Job[]): Hlc[] {

@@ -11,6 +11,9 @@ export interface Decider<C, S, E extends DomainEvent> {
   decide(command: C, state: S, now: number): readonly E[] | Rejection;
   /** The state after an event that was committed at `at` ms of the log's clock. */
   evolve(state: S, event: E, at: number): S;
-  /** Long streams only: which fold the snapshots belong to, and after how many commits one is taken. States must be JSON values. */
+  /**
+   * For streams that may grow long: which fold the snapshots belong to, and after how many commits one is taken at the
+   * earliest. States must be JSON values.
+   */
   snapshot?: { foldVersion: number; every: number };
 }

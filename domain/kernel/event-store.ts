@@ -50,8 +50,9 @@ export interface EventStore {
 
 /** Snapshots live apart from the log and may be lost at any time. */
 export interface SnapshotStore {
-  load(stream: StreamId, foldVersion: number): Promise<Snapshot | undefined>;
-  save(stream: StreamId, foldVersion: number, snapshot: Snapshot): Promise<void>;
+  load(stream: StreamId, foldVersion: number): Promise<(Snapshot & { size: number }) | undefined>;
+  /** Answers its size, in characters. */
+  save(stream: StreamId, foldVersion: number, snapshot: Snapshot): Promise<number>;
 }
 
 export interface Snapshot {

@@ -6,8 +6,8 @@ const BUCKETS = 256;
 
 export interface Reservation {
   quantity: number;
-  /** An expired one holds nothing; it is kept until its process commits it after all, or releases it. */
-  status: 'reserved' | 'expired';
+  /** It holds nothing any more; it is kept until its process commits it after all, or releases it. */
+  expired?: true;
   expiresAt?: number;
   /** Its checkout waits for the customer or the provider, not only for the next step. */
   parked?: true;

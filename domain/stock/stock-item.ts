@@ -94,7 +94,7 @@ export const stockItem: Decider<StockCommand, StockItem, StockEvent> = {
   },
   decide,
   evolve,
-  snapshot: { foldVersion: 3, every: 200 },
+  snapshot: { foldVersion: 4, every: 200 },
 };
 
 export function stockStream({ sku, location }: StockKey): StreamId {
@@ -118,7 +118,7 @@ export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'pa
 /** Units that a reservation holds which is not committed. */
 export function heldFor({ reservations }: Pick<StockItem, 'reservations'>, reservationId: string): number {
   const reservation = reservationOf(reservations, reservationId);
-  return reservation?.status === 'reserved' ? reservation.quantity : 0;
+  return reservation ? unitsOf(reservation) : 0;
 }
 
 function decide(command: StockCommand, item: StockItem, now: number): readonly StockEvent[] | Rejection {
@@ -261,7 +261,7 @@ function decideReservation(
   switch (command.type) {
     case 'ReserveStock': {
       const { quantity } = command;
-      if (held?.status === 'expired') return reject('conflict', `${named} has run out.`);
+      if (held?.expired) return reject('conflict', `${named} has run out.`);
       if (held && held.quantity !== quantity) {
         return reject('conflict', `${named} holds ${held.quantity}, not ${quantity}.`);
       }
@@ -280,13 +280,13 @@ function decideReservation(
     }
     case 'ExtendReservation': {
       if (isCommitted || ended === 'shipped') return [];
-      if (held?.status !== 'reserved') return reject('conflict', `${named} does not hold any stock.`);
+      if (!held || held.expired) return reject('conflict', `${named} does not hold any stock.`);
       const { expiresAt } = command;
       if (held.expiresAt === undefined || held.expiresAt >= expiresAt) return [];
       return [{ type: 'ReservationExtended', data: { ...id, expiresAt } }];
     }
     case 'ParkReservation':
-      return held?.status === 'reserved' && !held.parked ? [{ type: 'ReservationParked', data: id }] : [];
+      return held && !held.expired && !held.parked ? [{ type: 'ReservationParked', data: id }] : [];
     case 'CommitReservation': {
       if (!held) {
         return isCommitted || ended === 'shipped' ? [] : reject('conflict', `${named} does not hold any stock.`);
@@ -302,8 +302,7 @@ function decideReservation(
         reserved: item.reserved - unitsOf(held),
         committed: item.committed + quantity,
       });
-      if (held.status === 'expired')
-        return shortOf(quantity, promisableOf(item), key) ?? [reserved, committed, ...after];
+      if (held.expired) return shortOf(quantity, promisableOf(item), key) ?? [reserved, committed, ...after];
       const short = command.moved ? undefined : shortOf(quantity, uncommittedOf(item), key);
       return short ?? [committed, ...after];
     }
@@ -355,7 +354,7 @@ function decideReservation(
       ];
     }
     case 'ExpireReservation': {
-      if (ended || (held && held.status !== 'reserved')) return [];
+      if (ended || held?.expired) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {
         return reject('rule_violated', `${named} has not run out.`);
       }
@@ -431,7 +430,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       return remember(item, data.movementId, 'moved', at);
     case 'StockReserved': {
       const { reservationId, quantity, expiresAt } = data;
-      const made = { quantity, status: 'reserved', ...(expiresAt !== undefined && { expiresAt }) } as const;
+      const made = { quantity, ...(expiresAt !== undefined && { expiresAt }) };
       return hold({ ...item, reserved: item.reserved + quantity }, reservationId, made);
     }
     case 'ReservationExtended': {
@@ -452,7 +451,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       const { reservationId, quantity } = data;
       // One that was never made ends as well: what is remembered is the tombstone.
       if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
-      return hold(letGo(item, reservationId), reservationId, { quantity, status: 'expired' });
+      return hold(letGo(item, reservationId), reservationId, { quantity, expired: true });
     }
     case 'ReservationReleased':
       return data.committed
@@ -537,8 +536,8 @@ function operationOn(reservationId: string, operationId: string): string {
   return `${operationId} of ${reservationId}`;
 }
 
-function unitsOf({ quantity, status }: Reservation): number {
-  return status === 'expired' ? 0 : quantity;
+function unitsOf({ quantity, expired }: Reservation): number {
+  return expired ? 0 : quantity;
 }
 
 function backorderLimitOf({ backorderLimit = 0 }: StockPolicy): number {

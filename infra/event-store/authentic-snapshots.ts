@@ -44,7 +44,7 @@ export function createAuthenticSnapshots({ texts, keyedHash, onDropped }: Authen
       const kept = await texts.load(stream, foldVersion);
       if (!kept) return undefined;
       const snapshot = read(stream, foldVersion, kept);
-      if (snapshot) return snapshot;
+      if (snapshot) return { ...snapshot, size: kept.text.length };
       onDropped(stream, foldVersion);
       await texts.drop(stream, foldVersion);
       return undefined;
@@ -53,6 +53,7 @@ export function createAuthenticSnapshots({ texts, keyedHash, onDropped }: Authen
       const json = JSON.stringify([position, state]);
       const text = hashOf(stream, foldVersion, json) + json;
       await texts.save(stream, foldVersion, { commitNo: position.commitNo, text });
+      return text.length;
     },
   };
 }

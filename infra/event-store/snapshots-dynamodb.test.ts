@@ -1,43 +1,75 @@
 import { randomBytes } from 'node:crypto';
-import { type AttributeValue, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { describeOnAws } from '../../test/aws.js';
 import { snapshotStoreContract } from '../../test/contracts/snapshot-store.contract.js';
 import { freshName } from '../../test/engines.js';
-import { ensureTable } from '../aws.js';
 import { createKeyedHash } from '../crypto/master-key.js';
+import { ensureExpiringTable } from '../expiring-table.js';
 import { createAuthenticSnapshots } from './authentic-snapshots.js';
 import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './snapshots-dynamodb.js';
 
 describeOnAws('Snapshots', (aws) => {
   const table = freshName('snapshots');
-  before(() => ensureTable(aws.dynamodb(), table, SNAPSHOTS_TABLE));
+  before(() => ensureExpiringTable(aws.dynamodb(), table, SNAPSHOTS_TABLE));
+  const open = (clock = Date.now) => createDynamoSnapshotTexts({ client: aws.dynamodb(), table, clock });
 
-  snapshotStoreContract('DynamoDB', () => createDynamoSnapshotTexts({ client: aws.dynamodb(), table }));
+  snapshotStoreContract('DynamoDB', open);
 
-  it('of a state too large for an item are not kept, and disturb nobody', async () => {
-    const texts = createDynamoSnapshotTexts({ client: aws.dynamodb(), table });
-    await texts.save('stock#small', 1, { commitNo: 1, text: 'x'.repeat(300_000) });
-    expect((await texts.load('stock#small', 1))?.text).to.have.length(300_000);
-    await texts.save('stock#large', 1, { commitNo: 1, text: 'x'.repeat(400_000) });
-    expect(await texts.load('stock#large', 1)).to.equal(undefined);
+  it('of a state too large for an item are kept in parts, whole or not at all', async () => {
+    const texts = open();
+    const large = (char: string) => char.repeat(350_000);
+    await texts.save('stock#large', 1, { commitNo: 1, text: large('ö') });
+    expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 1, text: large('ö') });
+    // One that is older changes nothing, one that is newer all of it, and it may be small again.
+    await texts.save('stock#large', 1, { commitNo: 3, text: large('ä') });
+    await texts.save('stock#large', 1, { commitNo: 2, text: large('ü') });
+    expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 3, text: large('ä') });
+    await texts.save('stock#large', 1, { commitNo: 4, text: 'small' });
+    expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 4, text: 'small' });
+  });
+
+  it('of which a part has expired are not there, and are made anew', async () => {
+    const texts = open();
+    await texts.save('stock#part', 1, { commitNo: 1, text: 'x'.repeat(500_000) });
+    const { Item } = await aws
+      .dynamodb()
+      .send(new GetItemCommand({ TableName: table, Key: { stream: { S: 'stock#part' }, fold: { N: '1' } } }));
+    const Key = { stream: Item!.parts!, fold: { N: '1' } };
+    expect((await aws.dynamodb().send(new GetItemCommand({ TableName: table, Key }))).Item).to.have.property('ttl');
+    await aws.dynamodb().send(new DeleteItemCommand({ TableName: table, Key }));
+    expect(await texts.load('stock#part', 1)).to.equal(undefined);
+    await texts.save('stock#part', 1, { commitNo: 2, text: 'y'.repeat(500_000) });
+    expect(await texts.load('stock#part', 1)).to.deep.equal({ commitNo: 2, text: 'y'.repeat(500_000) });
+  });
+
+  it('of which nobody would want to read all are not kept, and disturb nobody', async () => {
+    const texts = open();
+    await texts.save('stock#huge', 1, { commitNo: 1, text: 'x' });
+    await texts.save('stock#huge', 1, { commitNo: 2, text: 'x'.repeat(17 * 1024 * 1024) });
+    expect(await texts.load('stock#huge', 1)).to.deep.equal({ commitNo: 1, text: 'x' });
   });
 
   it('of which fields are missing or of another type are dropped', async () => {
-    const texts = createDynamoSnapshotTexts({ client: aws.dynamodb(), table });
+    const texts = open();
     const dropped: string[] = [];
     const snapshots = createAuthenticSnapshots({
       texts,
       keyedHash: createKeyedHash(randomBytes(32)),
       onDropped: (stream) => void dropped.push(stream),
     });
-    const odd: Record<string, AttributeValue>[] = [{}, { commitNo: { S: 'x' }, text: { N: '1' } }];
+    const odd: Record<string, AttributeValue>[] = [
+      {},
+      { commitNo: { S: 'x' }, text: { N: '1' } },
+      { commitNo: { N: '1' }, parts: { S: 'x' } },
+      { commitNo: { N: '1' }, parts: { S: 'x' }, count: { N: '1e9' } },
+    ];
     for (const [n, fields] of odd.entries()) {
       const Item = { stream: { S: `stock#odd${n}` }, fold: { N: '1' }, ...fields };
       await aws.dynamodb().send(new PutItemCommand({ TableName: table, Item }));
       expect(await snapshots.load(`stock#odd${n}`, 1)).to.equal(undefined);
       expect(await texts.load(`stock#odd${n}`, 1)).to.equal(undefined);
     }
-    expect(dropped).to.deep.equal(['stock#odd0', 'stock#odd1']);
+    expect(dropped).to.deep.equal(odd.map((_, n) => `stock#odd${n}`));
   });
 });

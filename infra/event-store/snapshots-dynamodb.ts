@@ -1,12 +1,17 @@
-// Snapshots in DynamoDB, apart from the log: one item per stream and fold version, replaced by later ones.
+// Snapshots in DynamoDB, apart from the log: one item per stream and fold version, replaced by later ones. A large one is in
+// parts, items of its own that are never changed and expire by themselves; the snapshot's item, written last, says which.
+import { createHash } from 'node:crypto';
 import {
+  type AttributeValue,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../domain/kernel/clock.js';
 import { isTransient, type TableDefinition } from '../aws.js';
+import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
 import type { SnapshotTexts } from './authentic-snapshots.js';
 
@@ -25,25 +30,67 @@ export const SNAPSHOTS_TABLE = {
 /** All that IAM must allow on the table. @public */
 export const SNAPSHOTS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'] as const;
 
-/** DynamoDB takes 400 KB. A larger state is not kept: reading its stream is always possible. */
-const MAX_SNAPSHOT_BYTES = 390 * 1024;
+/** Of an item or a part: DynamoDB takes 400 KB. */
+const MAX_PART_BYTES = 390 * 1024;
+
+/** A larger state is not kept: reading its stream is always possible. */
+const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;
+
+/** How long the parts of a snapshot are kept. A stream that lives longer without a new one is read. */
+const PARTS_TTL_S = 7 * 24 * 3600;
 
 const BUDGET = { engine: 'DynamoDB', budgetMs: 5_000, isRetryable: isTransient };
 
-export function createDynamoSnapshotTexts({ client, table }: { client: DynamoDBClient; table: string }): SnapshotTexts {
+export interface DynamoSnapshotsDeps {
+  client: DynamoDBClient;
+  table: string;
+  clock: Clock;
+}
+
+type Item = Record<string, AttributeValue>;
+
+export function createDynamoSnapshotTexts({ client, table, clock }: DynamoSnapshotsDeps): SnapshotTexts {
+  async function get(key: Item): Promise<Item | undefined> {
+    // An old one is as good as a fresh one, at half the price of a consistent read.
+    const read = new GetItemCommand({ TableName: table, Key: key });
+    return (await withinBudget(BUDGET, () => client.send(read))).Item;
+  }
+
+  /** Undefined if one of them is gone. */
+  async function bytesOf({ text, parts, count }: Item): Promise<Uint8Array | undefined> {
+    if (!parts?.S) return text?.B ?? new Uint8Array();
+    const some = await Promise.all(keysOfParts(parts.S, Number(count?.N)).map(get));
+    const bytes = some.flatMap((part) => part?.text?.B ?? []);
+    return bytes.length === some.length ? Buffer.concat(bytes) : undefined;
+  }
+
+  /** Named by what is in them, so that nobody sees parts of two snapshots as one. */
+  async function saveParts(stream: string, bytes: Buffer): Promise<Item> {
+    const name = `${stream}/${createHash('sha256').update(bytes).digest('base64url')}`;
+    const keys = keysOfParts(name, Math.ceil(bytes.length / MAX_PART_BYTES));
+    const ttl = { N: String(Math.ceil(clock() / 1000) + PARTS_TTL_S) };
+    const puts = keys.map((key, n) => {
+      const text = { B: bytes.subarray(n * MAX_PART_BYTES, (n + 1) * MAX_PART_BYTES) };
+      return new PutItemCommand({ TableName: table, Item: { ...key, text, [TTL_ATTRIBUTE]: ttl } });
+    });
+    await Promise.all(puts.map((put) => withinBudget(BUDGET, () => client.send(put))));
+    return { parts: { S: name }, count: { N: String(keys.length) } };
+  }
+
   return {
     async load(stream, foldVersion) {
-      // An old one is as good as a fresh one, at half the price of a consistent read.
-      const read = new GetItemCommand({ TableName: table, Key: keyOf(stream, foldVersion) });
-      const { Item } = await withinBudget(BUDGET, () => client.send(read));
-      return Item && { commitNo: Number(Item.commitNo?.N), text: Item.text?.S ?? '' };
+      const item = await get(keyOf(stream, foldVersion));
+      const bytes = item && (await bytesOf(item));
+      return bytes && { commitNo: Number(item.commitNo?.N), text: Buffer.from(bytes).toString() };
     },
 
     async save(stream, foldVersion, { commitNo, text }) {
-      if (Buffer.byteLength(text) > MAX_SNAPSHOT_BYTES) return;
+      const bytes = Buffer.from(text);
+      if (bytes.length > MAX_SNAPSHOT_BYTES) return;
+      const content: Item = bytes.length > MAX_PART_BYTES ? await saveParts(stream, bytes) : { text: { B: bytes } };
       const replace = new PutItemCommand({
         TableName: table,
-        Item: { ...keyOf(stream, foldVersion), commitNo: { N: String(commitNo) }, text: { S: text } },
+        Item: { ...keyOf(stream, foldVersion), commitNo: { N: String(commitNo) }, ...content },
         // A slow writer does not set it back.
         ConditionExpression: 'attribute_not_exists(commitNo) or commitNo < :commitNo',
         ExpressionAttributeValues: { ':commitNo': { N: String(commitNo) } },
@@ -62,6 +109,12 @@ export function createDynamoSnapshotTexts({ client, table }: { client: DynamoDBC
   };
 }
 
-function keyOf(stream: string, foldVersion: number) {
+function keyOf(stream: string, foldVersion: number): Item {
   return { stream: { S: stream }, fold: { N: String(foldVersion) } };
+}
+
+/** A number that is odd gives none: the snapshot is then not what was kept. */
+function keysOfParts(name: string, count: number): Item[] {
+  const isPossible = Number.isInteger(count) && count > 0 && count * MAX_PART_BYTES < 2 * MAX_SNAPSHOT_BYTES;
+  return Array.from({ length: isPossible ? count : 0 }, (_, n) => keyOf(name, n));
 }

@@ -101,12 +101,12 @@ export const awsModule = new ContainerModule(({ bind }) => {
   );
 
   bind(SNAPSHOT_TEXTS).toResolvedValue(
-    async ({ dynamodb, name, isLocal }) => {
+    async ({ dynamodb, name, isLocal }, clock) => {
       const table = name(TABLES.snapshots);
-      if (isLocal) await ensureTable(dynamodb, table, SNAPSHOTS_TABLE);
-      return createDynamoSnapshotTexts({ client: dynamodb, table });
+      if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
+      return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
     },
-    [AWS],
+    [AWS, CLOCK],
   );
 
   bind(FEED).toResolvedValue(

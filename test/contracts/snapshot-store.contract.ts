@@ -53,7 +53,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
         fc.asyncProperty(anyState, async (state) => {
           const stream = newStream();
           await store.save(stream, 1, { position: positionAt(7), state });
-          expect(await store.load(stream, 1)).to.deep.equal({ position: positionAt(7), state });
+          expect(await store.load(stream, 1)).to.deep.include({ position: positionAt(7), state });
         }),
         { numRuns: 30 },
       );
@@ -67,7 +67,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
             commitNos.map((commitNo) => store.save(stream, 1, { position: positionAt(commitNo), state: { commitNo } })),
           );
           const newest = Math.max(...commitNos);
-          expect(await store.load(stream, 1)).to.deep.equal({
+          expect(await store.load(stream, 1)).to.deep.include({
             position: positionAt(newest),
             state: { commitNo: newest },
           });
