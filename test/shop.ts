@@ -9,7 +9,7 @@ import { catalogue } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
-import type { EventStore } from '../domain/kernel/event-store.js';
+import type { EventStore, SnapshotStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -56,6 +56,7 @@ export interface ShopOptions {
   currentCartOf?: (customerId: string) => Promise<string | undefined>;
   /** How time passes for whoever waits for stock. */
   pause?: (ms: number) => Promise<unknown>;
+  snapshots?: SnapshotStore;
   /** How many streams, SKUs and carts it remembers. */
   cacheSize?: number;
 }
@@ -71,11 +72,14 @@ export function createShop({
   callers = CALLERS,
   currentCartOf,
   pause,
+  snapshots,
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
-  const runner = through(createCommandRunner({ store: own.store, catalogue, personal, clock, ...caches }));
+  const runner = through(
+    createCommandRunner({ store: own.store, catalogue, personal, clock, ...(snapshots && { snapshots }), ...caches }),
+  );
   const processes = openProcesses({ runner, store, clock, provider, ...(pause && { pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));

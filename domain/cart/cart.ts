@@ -85,6 +85,7 @@ export const cart: Decider<CartCommand, Cart | null, CartEvent> = {
   initialState: null,
   decide,
   evolve,
+  snapshot: { foldVersion: 1, every: 200 },
 };
 
 function decide(command: CartCommand, state: Cart | null, now: number): readonly CartEvent[] | Rejection {

@@ -26,6 +26,7 @@ export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
   initialState: { providerRefs: {}, methods: [] },
   decide,
   evolve,
+  snapshot: { foldVersion: 1, every: 100 },
 };
 
 /** The first link stays: whoever comes later uses it. */

@@ -198,7 +198,11 @@ describe('A checkout', () => {
     const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[1]!;
     expect(later).to.include({ name: 'extend', optional: true });
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2 - 1, started, acting)?.steps).to.have.all.keys('park', 'authorise');
-    expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys('park', 'extend', 'authorise');
+    expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys(
+      'park',
+      'extend',
+      'authorise',
+    );
     expect(later.commands).to.deep.equal(
       [cups, mugs].map(({ sku, ...id }) => ({
         id: `checkout_7/ExtendReservation/${sku}@main/2`,

@@ -36,6 +36,7 @@ export const product: Decider<ProductCommand, Product | null, ProductEvent> = {
   initialState: null,
   decide,
   evolve,
+  snapshot: { foldVersion: 1, every: 100 },
 };
 
 function decide(command: ProductCommand, state: Product | null): readonly ProductEvent[] | Rejection {

@@ -23,4 +23,5 @@ export const shop: Decider<ShopCommand, ShopSettings, SettingsEvent> = {
   initialState: DEFAULT_SETTINGS,
   decide: ({ settings }, state) => (sameJson(settings, state) ? [] : [{ type: 'ShopConfigured', data: settings }]),
   evolve: (_, { data }) => data,
+  snapshot: { foldVersion: 1, every: 100 },
 };

@@ -37,6 +37,7 @@ export const shippingTable: Decider<ShippingTableCommand, ShippingTable, Shippin
   initialState: [STANDARD],
   decide,
   evolve,
+  snapshot: { foldVersion: 1, every: 100 },
 };
 
 /** What a method asks for a consignment, in minor units; undefined where it does not send it. The most specific zone counts. */

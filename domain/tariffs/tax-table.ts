@@ -20,6 +20,7 @@ export const taxTable: Decider<TaxTableCommand, TaxTable, TaxTableEvent> = {
   initialState: [],
   decide,
   evolve,
+  snapshot: { foldVersion: 1, every: 100 },
 };
 
 /** What taxes this category in this place: a region's rate before its country's, a category's before the general one. */
