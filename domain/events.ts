@@ -2,6 +2,7 @@
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
 import { type CustomerEvent, customerEvents } from './customer/events.js';
+import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
 import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
@@ -29,6 +30,7 @@ const parts = [
   settingsEvents,
   orderNumberEvents,
   customerEvents,
+  customerCartsEvents,
 ];
 
 export const catalogue = eventCatalogue(...parts);
@@ -50,4 +52,5 @@ export type ShopEvent =
   | ShippingTableEvent
   | SettingsEvent
   | OrderNumberEvent
-  | CustomerEvent;
+  | CustomerEvent
+  | CustomerCartsEvent;

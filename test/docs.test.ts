@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { cart } from '../domain/cart/cart.js';
 import { coupon } from '../domain/coupon/coupon.js';
 import { customer } from '../domain/customer/customer.js';
+import { customerCarts } from '../domain/customer-carts/customer-carts.js';
 import { shopEvents } from '../domain/events.js';
 import { returns } from '../domain/fulfilment/return.js';
 import { shipment } from '../domain/fulfilment/shipment.js';
@@ -43,6 +44,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   shop,
   orderNumbers,
   customer,
+  customerCarts,
 ];
 
 describe('The documentation', () => {

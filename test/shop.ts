@@ -1,6 +1,7 @@
 // A whole write side in memory, with its endpoints.
 import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
 import { writeSide } from '../commands/endpoints/write-side.js';
+import type { CartsInUse } from '../commands/lookups/customer-carts.js';
 import { createCurrentSettings } from '../commands/lookups/shop-settings.js';
 import type { PaymentProvider } from '../commands/processes/payment-provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
@@ -57,6 +58,7 @@ export interface ShopOptions {
   /** How time passes for whoever waits for stock. */
   pause?: (ms: number) => Promise<unknown>;
   snapshots?: SnapshotStore;
+  inUse?: CartsInUse['inUse'];
   /** How many streams, SKUs and carts it remembers. */
   cacheSize?: number;
 }
@@ -73,6 +75,7 @@ export function createShop({
   currentCartOf,
   pause,
   snapshots,
+  inUse,
   cacheSize,
 }: ShopOptions = {}) {
   const caches = cacheSize === undefined ? {} : { cacheSize };
@@ -91,7 +94,7 @@ export function createShop({
       tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
       skuOwners,
       allocator,
-      currentCarts: { of: currentCartOf ?? newestOpenCartOf },
+      currentCarts: { of: currentCartOf ?? newestOpenCartOf, inUse: inUse ?? openInTheLog },
       orders: createOrderReader({ store, personal, upTo: own.ownCommits.upTo }),
       checkout,
       settlement,
@@ -137,6 +140,11 @@ export function createShop({
     const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
     const open = carts.filter((made) => made.customerId === customerId && ['open', 'abandoned'].includes(made.status));
     return open.at(-1)?.cartId;
+  }
+
+  async function openInTheLog(cartIds: readonly string[]): Promise<ReadonlyMap<string, boolean>> {
+    const carts = await Promise.all(cartIds.map(async (id) => (await runner.load(cart, streamOf(id))).state));
+    return new Map(carts.flatMap((made) => (made ? [[made.cartId, made.status === 'open'] as const] : [])));
   }
 
   /** A cart whose checkout nobody starts. */

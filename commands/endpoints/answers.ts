@@ -1,15 +1,8 @@
-// What command endpoints have in common: commands beside the one that `If-Match` is about, answers from an outcome, and
-// lists that are answered whole.
+// What command endpoints have in common: answers from an outcome, and lists that are answered whole.
 import { z } from 'zod';
-import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Loaded } from '../runtime/command-runner.js';
-
-/** For a command on another stream than the one whose version the caller named. */
-export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
-  return meta;
-}
 
 /** An answer that shows the state of a stream: its version is the `ETag`, its last commit what the caller has seen. */
 export function shows(status: number, body: unknown, stream: StreamId, { position }: Loaded<unknown>): Reply {

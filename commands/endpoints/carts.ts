@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
+import { MAX_CARTS } from '../../domain/customer-carts/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -11,13 +12,13 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
 import type { Addresses } from '../lookups/addresses.js';
-import type { GuestCarts } from '../lookups/guest-carts.js';
+import type { CustomerCarts } from '../lookups/customer-carts.js';
 import type { OwnCarts } from '../lookups/own-carts.js';
 import type { Prices } from '../lookups/prices.js';
 import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { UsableCoupons } from '../lookups/usable-coupons.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
 import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
@@ -37,7 +38,7 @@ const methodBody = z.strictObject({ method: tariffIdSchema.meta({ example: 'stan
 export interface CartEndpointsDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
-  guestCarts: GuestCarts;
+  customerCarts: CustomerCarts;
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
@@ -46,24 +47,15 @@ export interface CartEndpointsDeps {
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, guestCarts, prices, quotes, coupons, settings, addresses } = deps;
+  const { runner, ownCarts, customerCarts, prices, quotes, coupons, settings, addresses } = deps;
 
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
-    const { caller, body, command } = request;
-    await settings.refuseForeignMoney(body);
-    const outcome = caller.guest
-      ? await guestCarts.make(customerOf(caller), body.currency, beside(command()))
-      : await make(request);
+    await settings.refuseForeignMoney(request.body);
+    const outcome = await customerCarts.make(request, request.body.currency);
     const made = outcome.state!;
     ownCarts.made(made);
     const reply = await answer(201, streamOf(made.cartId), outcome);
     return { ...reply, headers: { Location: `/v1/carts/${made.cartId}` } };
-  }
-
-  function make({ caller, body, command, newId }: EndpointRequest<unknown, unknown, z.output<typeof createBody>>) {
-    const cartId = newId('cart');
-    const created: CartCommand = { type: 'CreateCart', cartId, customerId: customerOf(caller), ...body };
-    return runner.execute(cart, streamOf(cartId), created, { ...command(), newStream: true });
   }
 
   async function addLine({
@@ -147,6 +139,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       method: 'post',
       path: '/v1/carts',
       summary: 'Take an empty cart',
+      description: `A customer has at most ${MAX_CARTS} open carts, not counting those that nobody has touched for a day; a guest has at most ${MAX_CARTS} in all. One more is refused, \`rule_violated\`.`,
       roles: ['customer'],
       idempotency: 'accepted',
       body: createBody,

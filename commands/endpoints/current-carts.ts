@@ -5,7 +5,7 @@ import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply }
 import { invalidField, isProblem, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { TokenReader } from '../identity/ports.js';
-import type { GuestCarts } from '../lookups/guest-carts.js';
+import type { CustomerCarts } from '../lookups/customer-carts.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { shows } from './answers.js';
 import type { CartQuotes } from './cart-quotes.js';
@@ -28,14 +28,14 @@ export interface CurrentCarts {
 export interface CurrentCartEndpointsDeps {
   runner: CommandRunner;
   currentCarts: CurrentCarts;
-  guestCarts: GuestCarts;
+  customerCarts: CustomerCarts;
   tokens: TokenReader;
   quotes: Pick<CartQuotes, 'of'>;
 }
 
 export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[] {
-  const { runner, currentCarts, guestCarts, tokens, quotes } = deps;
-  const takeOver = createTakeOver({ runner, guestCarts });
+  const { runner, currentCarts, customerCarts, tokens, quotes } = deps;
+  const takeOver = createTakeOver({ runner, customerCarts });
 
   async function current(request: EndpointRequest): Promise<Reply> {
     return answer(await openCartOf(customerOf(request.caller), request));
@@ -45,7 +45,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     const customerId = customerOf(request.caller);
     const guestId = await guestOf(request.body.guestToken);
     if (guestId === customerId) return current(request);
-    const carts = await guestCarts.of(guestId);
+    const carts = await customerCarts.ofGuest(guestId);
     let own = (await openCartOf(customerId, request)) ?? (await takenBefore(carts, customerId));
     const places = own ? [own.state.cartId] : [];
     const refusals: unknown[] = [];

@@ -1,7 +1,9 @@
 // What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
 // and what could not be had for what was sent is asked for again.
+
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
+import { beside } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -26,7 +28,6 @@ import { findOrder } from '../lookups/own-orders.js';
 import type { CheckoutProcess } from '../processes/checkout-process.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { beside } from './answers.js';
 
 const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
 const reason = shortText(200);

@@ -1,6 +1,6 @@
 // Keeping the catalogue: drafting products, revising and publishing them, their variants and prices.
 import { z } from 'zod';
-import type { CommandMeta } from '../../domain/kernel/command.js';
+import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
@@ -25,7 +25,7 @@ import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import type { CurrentSettings } from '../lookups/shop-settings.js';
 import type { SkuOwners } from '../lookups/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 
 const idParams = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });
 const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });

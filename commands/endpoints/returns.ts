@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
-import type { CommandMeta } from '../../domain/kernel/command.js';
+import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -21,7 +21,7 @@ import { findOrder, mayAct } from '../lookups/own-orders.js';
 import type { StockPlaces } from '../lookups/stock-places.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 
 const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
 const params = z.strictObject({ id: pathId(returnIdSchema, 'return_7Q2mXw') });

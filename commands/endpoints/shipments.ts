@@ -1,8 +1,10 @@
 // Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
+
 import { z } from 'zod';
 import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
+import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
@@ -13,7 +15,7 @@ import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { findOrder } from '../lookups/own-orders.js';
 import type { Settlement } from '../processes/settlement.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 
 const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
 const params = z.strictObject({ id: pathId(shipmentIdSchema, 'shipment_7Q2mXw') });

@@ -1,5 +1,7 @@
 // Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
+
 import { z } from 'zod';
+import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
@@ -16,7 +18,7 @@ import type { SkuOwners } from '../lookups/sku-owners.js';
 import { createStockPlaces } from '../lookups/stock-places.js';
 import { arrive } from '../processes/transfer.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { beside, shows } from './answers.js';
+import { shows } from './answers.js';
 
 const params = z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') });
 const location = locationSchema.default(DEFAULT_LOCATION);

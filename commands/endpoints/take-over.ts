@@ -1,20 +1,21 @@
 // Takes over a guest's cart: its own stream says who was first, and so it is neither taken twice nor taken and bought. Then
 // its lines go into a cart of the taker, whose stream says whether they came in. Each step may be repeated: a take-over that
 // was broken off is finished by asking for it again.
+
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import { beside } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { isProblem, isRejection, problemOf, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import type { GuestCarts } from '../lookups/guest-carts.js';
+import type { CustomerCarts } from '../lookups/customer-carts.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { beside } from './answers.js';
 
 /** In how many carts, one after the other, lines are put that the one before declined. */
 const MERGE_ROUNDS = 5;
 
 export interface TakeOverDeps {
   runner: CommandRunner;
-  guestCarts: Pick<GuestCarts, 'make'>;
+  customerCarts: Pick<CustomerCarts, 'make' | 'count'>;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface TakeOverDeps {
  */
 export type TakeOver = (guest: Cart, into: Cart | undefined, request: EndpointRequest) => Promise<string | undefined>;
 
-export function createTakeOver({ runner, guestCarts }: TakeOverDeps): TakeOver {
+export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOver {
   async function take(guest: Cart, into: Cart | undefined, request: EndpointRequest): Promise<Cart | undefined> {
     const fits = into && cart.decide(mergeOf(guest), into, 0);
     if (fits && isRejection(fits) && fits.rejected === 'rule_violated') throw problemOf(fits);
@@ -70,11 +71,11 @@ export function createTakeOver({ runner, guestCarts }: TakeOverDeps): TakeOver {
     }
   }
 
-  /** A guest's carts are numbered, so that they are all found; a customer's are named by the take-over before they are made. */
-  async function newCartFor({ cartId, currency }: Cart, { caller, command, newId }: EndpointRequest): Promise<string> {
-    if (!caller.guest) return newId('cart');
-    const meta = beside(command(`create for ${cartId}`));
-    return (await guestCarts.make(customerOf(caller), currency, meta)).state!.cartId;
+  /** A guest's cart is made at once; a customer's is named by the take-over before it is made, so that no race leaves one empty. */
+  async function newCartFor({ cartId, currency }: Cart, request: EndpointRequest): Promise<string> {
+    const { caller } = request;
+    if (!caller.guest) return customerCarts.count(request);
+    return (await customerCarts.make(request, currency, `for ${cartId}`)).state!.cartId;
   }
 
   return async (guest, into, request) => {

@@ -8,7 +8,7 @@ import type { TokenReader } from '../identity/ports.js';
 import { createAddresses } from '../lookups/addresses.js';
 import { createAvailability } from '../lookups/availability.js';
 import { createTariffs } from '../lookups/current-tariffs.js';
-import { createGuestCarts } from '../lookups/guest-carts.js';
+import { type CartsInUse, createCustomerCarts } from '../lookups/customer-carts.js';
 import { createMovedOrders } from '../lookups/moved-orders.js';
 import { createOrderNumbers } from '../lookups/order-numbers.js';
 import { createOwnCarts } from '../lookups/own-carts.js';
@@ -44,7 +44,7 @@ export interface WriteSideDeps {
   tokens: TokenReader;
   skuOwners: SkuOwners;
   allocator: StockAllocator;
-  currentCarts: CurrentCarts;
+  currentCarts: CurrentCarts & CartsInUse;
   orders: CheckoutEndpointDeps['orders'];
   checkout: CheckoutProcess;
   settlement: Settlement;
@@ -62,7 +62,7 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
   const { checkout, settlement, payments, provider, emailKeyOf, cacheSize } = deps;
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const ownCarts = createOwnCarts({ runner, ...caches });
-  const guestCarts = createGuestCarts({ runner });
+  const customerCarts = createCustomerCarts({ runner, currentCarts });
   const prices = createPrices({ runner, skuOwners });
   const tariffs = createTariffs({ runner, clock });
   const quotes = createCartQuotes({ prices, tariffs, personal, clock });
@@ -78,8 +78,8 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...couponEndpoints({ runner, settings }),
     ...tariffEndpoints({ runner, tariffs, settings }),
     ...shopEndpoints({ runner, settings }),
-    ...currentCartEndpoints({ runner, currentCarts, guestCarts, tokens, quotes }),
-    ...cartEndpoints({ runner, ownCarts, guestCarts, prices, quotes, coupons, settings, addresses }),
+    ...currentCartEndpoints({ runner, currentCarts, customerCarts, tokens, quotes }),
+    ...cartEndpoints({ runner, ownCarts, customerCarts, prices, quotes, coupons, settings, addresses }),
     checkoutEndpoint({ runner, ownCarts, submissions, availability, process: checkout, orders, provider, emailKeyOf }),
     ...orderEndpoints({ runner, checkout, settlement, orders, personal, addresses, moved }),
     ...shipmentEndpoints({ runner, settlement }),

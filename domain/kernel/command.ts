@@ -25,6 +25,11 @@ export interface CommandMeta {
 /** An event version, one of several (where the list is empty: none), or any, so long as the stream has events. */
 export type ExpectedVersion = number | readonly number[] | 'any';
 
+/** For a command on another stream than the one whose version the caller named. */
+export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
+  return meta;
+}
+
 /** What is wrong with a stream at `version`; undefined where it is as expected. */
 export function versionMismatch(expected: ExpectedVersion | undefined, version: number): Problem | undefined {
   if (expected === undefined || expected === version) return undefined;

@@ -3,6 +3,7 @@ import { ContainerModule } from 'inversify';
 import type { CurrentCarts } from '../../commands/endpoints/current-carts.js';
 import { writeSide } from '../../commands/endpoints/write-side.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
+import type { CartsInUse } from '../../commands/lookups/customer-carts.js';
 import { createCurrentSettings } from '../../commands/lookups/shop-settings.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
@@ -72,11 +73,12 @@ export const apiModule = new ContainerModule(({ bind }) => {
       const { publishableKey } = service;
       const settings = createCurrentSettings({ runner, clock });
       const orders = createOrderReader({ store, personal, upTo: ownCommits.upTo });
-      const currentCarts: CurrentCarts = {
+      const currentCarts: CurrentCarts & CartsInUse = {
         async of(customerId, request) {
           await caughtUp('The current carts', visibility.currentCarts, request);
           return queries.currentCarts.of(customerId);
         },
+        inUse: queries.currentCarts.inUse,
       };
       return [
         ...sessionEndpoints({ sessions, tokens, keyedHash, accessTokens: seals.accessTokens, clock }),

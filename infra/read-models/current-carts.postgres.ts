@@ -1,6 +1,6 @@
 // The current carts in Postgres.
 import type { Pool } from 'pg';
-import { type CurrentCartQueries, currentCarts } from '../../projections/models/current-carts.js';
+import { type CurrentCartQueries, currentCarts, isInUse } from '../../projections/models/current-carts.js';
 import { postgresTable } from './postgres.js';
 
 export function createPostgresCurrentCarts(pool: Pool, projection = currentCarts): CurrentCartQueries {
@@ -16,6 +16,10 @@ export function createPostgresCurrentCarts(pool: Pool, projection = currentCarts
         [customer],
       );
       return row?.key;
+    },
+    async inUse(cartIds) {
+      const documents = await table.load(cartIds);
+      return new Map([...documents].map(([cartId, document]) => [cartId, isInUse(document)]));
     },
   };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { EPOCH, historyOf, project } from '../../test/read-models.js';
-import { currentCarts } from './current-carts.js';
+import { currentCarts, isInUse } from './current-carts.js';
 
 const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const mug = { sku: 'MUG', title: 'Mug', quantity: 1 };
@@ -36,5 +36,21 @@ describe('The current carts', () => {
     expect(shown(...ready, { type: 'HandOverCart', toCartId: 'cart_2', customerId: 'customer_2' })).to.deep.equal(
       known,
     );
+  });
+
+  it('say which are in use, and which nobody has touched for a day', () => {
+    const inUse = (...commands: CartCommand[]) => isInUse(shown(...commands)!);
+    const abandon: CartCommand = { type: 'AbandonCart' };
+    expect(inUse(...ready)).to.equal(true);
+    expect(inUse(...ready, submit)).to.equal(false);
+    const events = [...historyOf(cart, ready).events];
+    const [last] = events.slice(-1);
+    const idle = { ...last!, type: 'CartAbandoned', data: { cartId: 'cart_1' } } as const;
+    const again = { ...last!, type: 'CartStillActive', data: { cartId: 'cart_1', since: EPOCH } } as const;
+    const behind = (...more: object[]) => project(currentCarts, [...events, ...more] as never).get('cart_1')!;
+    expect(inUse(...ready, abandon), 'not idle yet').to.equal(true);
+    expect(isInUse(behind(idle))).to.equal(false);
+    expect(behind(idle), 'still the current cart').to.include({ openAt: time(1) });
+    expect(isInUse(behind(idle, again))).to.equal(true);
   });
 });

@@ -7,15 +7,22 @@ export interface CurrentCartDocument {
   customerId: string;
   /** When it was created or reopened; absent while it is submitted, and once it is merged into another. */
   openAt?: string;
+  /** Nobody has touched it for a day. */
+  idle?: true;
 }
 
-type Opening = Extract<CartEvent, { type: 'CartCreated' | 'CartSubmitted' | 'CartReopened' | 'CartHandedOver' }>;
+type Opening = Extract<
+  CartEvent,
+  {
+    type: 'CartCreated' | 'CartSubmitted' | 'CartReopened' | 'CartHandedOver' | 'CartAbandoned' | 'CartStillActive';
+  }
+>;
 
 const cartOf = ({ data }: Opening) => [data.cartId];
 
 export const currentCarts = projection<CurrentCartDocument, Opening>({
   name: 'current-carts',
-  version: 1,
+  version: 2,
   categories: ['cart'],
   fields: { customerId: 'keyword', openAt: 'time' },
   indexes: [['customerId', 'openAt']],
@@ -27,12 +34,24 @@ export const currentCarts = projection<CurrentCartDocument, Opening>({
     CartReopened: { keys: cartOf, evolve: (before, _, __, at) => ({ ...before!, openAt: timeOf(at) }) },
     CartSubmitted: { keys: cartOf, evolve: closed },
     CartHandedOver: { keys: cartOf, evolve: closed },
+    CartAbandoned: { keys: cartOf, evolve: (before) => ({ ...before!, idle: true }) },
+    CartStillActive: { keys: cartOf, evolve: touched },
   },
 });
 
 function closed(before: CurrentCartDocument | undefined): CurrentCartDocument {
   const { openAt, ...rest } = before!;
   return rest;
+}
+
+function touched(before: CurrentCartDocument | undefined): CurrentCartDocument {
+  const { idle, ...rest } = before!;
+  return idle ? rest : before!;
+}
+
+/** In use: neither closed nor idle. */
+export function isInUse({ openAt, idle }: CurrentCartDocument): boolean {
+  return openAt !== undefined && !idle;
 }
 
 function timeOf(at: number): string {
@@ -42,4 +61,6 @@ function timeOf(at: number): string {
 export interface CurrentCartQueries {
   /** The id of the cart that the customer opened last. */
   of(customerId: string): Promise<string | undefined>;
+  /** Whether each of these is in use: neither closed nor untouched for a day. One that does not show yet is absent. */
+  inUse(cartIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 }

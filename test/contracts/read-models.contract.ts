@@ -804,10 +804,13 @@ export function currentCartsContract(open: Open<CurrentCartQueries>): void {
     const second = await fill(shop, { MUG: 1 });
     await show(shop, model);
     expect(await model.queries.of(ADA.customerId!)).to.equal(second);
+    const inUse = async () => Object.fromEntries(await model.queries.inUse([first, second, 'cart_none']));
+    expect(await inUse()).to.deep.equal({ [first]: true, [second]: true });
     expect(await model.queries.of(BOB.customerId!)).to.equal(undefined);
     await shop.submit(second);
     await show(shop, model);
     expect(await model.queries.of(ADA.customerId!)).to.equal(first);
+    expect(await inUse()).to.deep.equal({ [first]: true, [second]: false });
     await shop.submit(first);
     await show(shop, model);
     expect(await model.queries.of(ADA.customerId!)).to.equal(undefined);

@@ -1,0 +1,101 @@
+// Makes the carts of customers, each listed in a stream of its customer's before: the list says when there are too many,
+// and whoever knows a guest finds every one of the guest's carts in the log, in the state that it has now. What is shown to
+// the guest lags behind; what a merge takes must not.
+import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import {
+  type CustomerCartsCommand,
+  customerCarts,
+  customerCartsStream,
+  firstCartOf,
+  type CustomerCarts as Listed,
+} from '../../domain/customer-carts/customer-carts.js';
+import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
+import { isProblem } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
+
+/** Whose cart it is, and what makes a repeat of the request find it. */
+type Request = Pick<EndpointRequest, 'caller' | 'command' | 'newId'>;
+
+export interface CustomerCarts {
+  /**
+   * Makes one more: a single append for the first of a guest. A repeat of the request gets the one that it made; `purpose`
+   * tells several of one request apart. Throws `rule_violated` where there are too many.
+   */
+  make(request: Request, currency: string, purpose?: string): Promise<Outcome<Cart | null>>;
+  /** The id of one more cart of a customer who is no guest. It counts already and is still to be made. Throws as `make` does. */
+  count(request: Request): Promise<string>;
+  /** Every one that a guest had before it was asked, the oldest first. */
+  ofGuest(guestId: string): Promise<Cart[]>;
+}
+
+/** Which carts are in use, from a read model. */
+export interface CartsInUse {
+  /** Whether each of these is: neither closed nor untouched for a day. One that does not show yet is absent. Throws `unavailable`. */
+  inUse(cartIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
+}
+
+export interface CustomerCartsDeps {
+  runner: CommandRunner;
+  currentCarts: CartsInUse;
+}
+
+export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps): CustomerCarts {
+  async function makeForGuest({ caller, command }: Request, currency: string, purpose: string) {
+    const customerId = customerOf(caller);
+    const meta = beside(command(purpose && `create ${purpose}`));
+    try {
+      return await create(firstCartOf(customerId), customerId, currency, { ...meta, expectedVersion: 0 });
+    } catch (error) {
+      if (!isProblem(error, 'version_mismatch')) throw error;
+    }
+    const listed = await list({ type: 'CountGuestCart', customerId, requestId: meta.id }, command(`count ${purpose}`));
+    const { cartId } = listed.find(({ requestId }) => requestId === meta.id)!;
+    return create(cartId, customerId, currency, meta);
+  }
+
+  async function count({ caller, command, newId }: Request): Promise<string> {
+    const [customerId, cartId] = [customerOf(caller), newId('cart')];
+    const meta = command(`count ${cartId}`);
+    const counted = { type: 'CountCart', customerId, cartId, requestId: meta.id } as const;
+    try {
+      await list(counted, meta);
+    } catch (error) {
+      if (!isProblem(error, 'rule_violated')) throw error;
+      await list({ ...counted, shown: await shownOf(customerId) }, meta);
+    }
+    return cartId;
+  }
+
+  /** Asked only where the list is full, so that no cart waits for a read model, or is refused with it. */
+  async function shownOf(customerId: string) {
+    const { state } = await runner.load(customerCarts, customerCartsStream(customerId));
+    const shown = await currentCarts.inUse(state.map(({ cartId }) => cartId));
+    const those = (inUse: boolean) => [...shown].flatMap(([cartId, used]) => (used === inUse ? [cartId] : []));
+    return { open: those(true), closed: those(false) };
+  }
+
+  async function list(command: CustomerCartsCommand, meta: CommandMeta): Promise<Listed> {
+    return (await runner.execute(customerCarts, customerCartsStream(command.customerId), command, beside(meta))).state;
+  }
+
+  function create(cartId: string, customerId: string, currency: string, meta: CommandMeta) {
+    const created: CartCommand = { type: 'CreateCart', cartId, customerId, currency };
+    return runner.execute(cart, streamOf(cartId), created, { ...meta, newStream: true });
+  }
+
+  return {
+    async make(request, currency, purpose = '') {
+      if (request.caller.guest) return makeForGuest(request, currency, purpose);
+      return create(await count(request), customerOf(request.caller), currency, beside(request.command(purpose)));
+    },
+    count,
+    async ofGuest(guestId) {
+      const { state: listed } = await runner.load(customerCarts, customerCartsStream(guestId));
+      const ids = [firstCartOf(guestId), ...listed.map(({ cartId }) => cartId)];
+      const loaded = await Promise.all(ids.map((cartId) => runner.load(cart, streamOf(cartId))));
+      return loaded.flatMap(({ state }) => state ?? []);
+    },
+  };
+}
