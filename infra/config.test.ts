@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ConfigError, readConfig } from './config.js';
+import { DEFAULT_QUOTAS } from './rate-limits/port.js';
 
 describe('The configuration of payments', () => {
   const read = (env: Record<string, string>) => readConfig({}, env);
@@ -83,6 +84,43 @@ describe('The configuration of other origins', () => {
       '*,*',
     ]) {
       expect(() => origins(odd), odd).to.throw(ConfigError, /^COMMERCE_CORS_ORIGINS: must be origins between commas/);
+    }
+  });
+});
+
+describe('The configuration of rate limits', () => {
+  const quotas = (env: Record<string, string>) => readConfig({}, env).quotas;
+  const variables = {
+    COMMERCE_RATE_LIMIT_SESSIONS: 'session',
+    COMMERCE_RATE_LIMIT_LOGINS: 'login',
+    COMMERCE_RATE_LIMIT_COUPONS: 'coupon',
+    COMMERCE_RATE_LIMIT_REQUESTS: 'caller',
+    COMMERCE_RATE_LIMIT_WEBHOOKS: 'webhook',
+    COMMERCE_RATE_LIMIT_INVALID_TOKENS: 'invalid-token',
+  } as const;
+
+  it('sets each kind by itself, and leaves the others as they are', () => {
+    expect(quotas({})).to.deep.equal(DEFAULT_QUOTAS);
+    expect(Object.values(variables)).to.have.members(Object.keys(DEFAULT_QUOTAS));
+    for (const [variable, limit] of Object.entries(variables)) {
+      expect(quotas({ [variable]: '7' }), variable).to.deep.equal({ ...DEFAULT_QUOTAS, [limit]: 7 });
+      expect(quotas({ [variable]: '' }), variable).to.deep.equal(DEFAULT_QUOTAS);
+    }
+  });
+
+  it('multiplies what is set as well as what is not', () => {
+    const scaled = quotas({ COMMERCE_RATE_LIMIT_COUPONS: '7', COMMERCE_RATE_LIMIT_SCALE: '2' });
+    expect(scaled).to.include({ coupon: 14, login: 2 * DEFAULT_QUOTAS.login });
+  });
+
+  it('refuses what would switch a kind off, or is no number', () => {
+    for (const variable of Object.keys(variables)) {
+      for (const odd of ['0', '-1', '1.5', '1e3', '0x10', ' 5', '+5', '05', 'none', 'Infinity', '1000000000']) {
+        expect(() => quotas({ [variable]: odd }), `${variable}=${odd}`).to.throw(
+          ConfigError,
+          `${variable}: must be a whole number of requests a minute, from 1 to 999999999: nothing switches a limit off`,
+        );
+      }
     }
   });
 });

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
+import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
 
 const optionalUrl = (...protocols: string[]) =>
   z
@@ -48,6 +49,16 @@ const prefixed = (...prefixes: string[]) =>
     })
     .optional();
 
+const perMinute = (usual: number) =>
+  z
+    .string()
+    .regex(
+      /^[1-9]\d{0,8}$/,
+      'must be a whole number of requests a minute, from 1 to 999999999: nothing switches a limit off',
+    )
+    .transform(Number)
+    .default(usual);
+
 const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
   COMMERCE_DATA: z.string().min(1, 'must name a folder').default('.data'),
@@ -57,6 +68,12 @@ const environment = z.object({
     .positive('must be above 0: nothing switches the limits off')
     .max(1_000_000)
     .default(1),
+  COMMERCE_RATE_LIMIT_SESSIONS: perMinute(DEFAULT_QUOTAS.session),
+  COMMERCE_RATE_LIMIT_LOGINS: perMinute(DEFAULT_QUOTAS.login),
+  COMMERCE_RATE_LIMIT_COUPONS: perMinute(DEFAULT_QUOTAS.coupon),
+  COMMERCE_RATE_LIMIT_REQUESTS: perMinute(DEFAULT_QUOTAS.caller),
+  COMMERCE_RATE_LIMIT_WEBHOOKS: perMinute(DEFAULT_QUOTAS.webhook),
+  COMMERCE_RATE_LIMIT_INVALID_TOKENS: perMinute(DEFAULT_QUOTAS['invalid-token']),
   COMMERCE_TRUSTED_PROXIES: z.string().default('').transform(trustedProxiesIn),
   COMMERCE_CORS_ORIGINS: z.string().default('').transform(corsOriginsIn),
   COMMERCE_NAMESPACE: z
@@ -89,8 +106,8 @@ export interface Config {
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Begins the name of every table, stream, index and key of the aws profile. */
   namespace: string;
-  /** Multiplies all rate limits. */
-  rateLimitScale: number;
+  /** Requests of each kind in a minute. */
+  quotas: Quotas;
   /** Whose `X-Forwarded-For` counts. */
   trustedProxies: AddressRanges;
   /** Origins whose scripts may use the API in browsers; `*` is every origin. */
@@ -152,12 +169,23 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,
-    rateLimitScale: settings.COMMERCE_RATE_LIMIT_SCALE,
+    quotas: quotasOf(settings),
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     awsRegion: settings.AWS_REGION,
     ...optional,
   };
+}
+
+function quotasOf(settings: z.output<typeof environment>): Quotas {
+  return scaledQuotas(settings.COMMERCE_RATE_LIMIT_SCALE, {
+    session: settings.COMMERCE_RATE_LIMIT_SESSIONS,
+    login: settings.COMMERCE_RATE_LIMIT_LOGINS,
+    coupon: settings.COMMERCE_RATE_LIMIT_COUPONS,
+    caller: settings.COMMERCE_RATE_LIMIT_REQUESTS,
+    webhook: settings.COMMERCE_RATE_LIMIT_WEBHOOKS,
+    'invalid-token': settings.COMMERCE_RATE_LIMIT_INVALID_TOKENS,
+  });
 }
 
 const TEST_KEY = /^[prs]k_(org_)?test_/;

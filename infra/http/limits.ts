@@ -44,7 +44,7 @@ export const ANSWER_BYTES_PER_S = 16 * 1024;
 /** How long a connection whose request was not read to its end stays open, so that its client sees the answer. */
 export const LINGER_MS = 1_000;
 
-/** What one address may do in a minute, each time `COMMERCE_RATE_LIMIT_SCALE`: begin or refresh sessions, log in, try coupons. */
+/** What one address may do in a minute, unless it is configured: begin or refresh sessions, log in, try coupons. */
 export const SESSIONS_PER_MINUTE = 120;
 export const LOGINS_PER_MINUTE = 10;
 export const COUPONS_PER_MINUTE = 30;

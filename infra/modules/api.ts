@@ -15,7 +15,6 @@ import { stockMovementsQuery } from '../../read-api/queries/stock-movements.js';
 import { workListQueries } from '../../read-api/queries/work-lists.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
-import { scaledQuotas } from '../rate-limits/port.js';
 import { enginesAway } from './reachable.js';
 import {
   APP,
@@ -138,7 +137,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
       endpoints,
       tokens,
       rateLimiter,
-      { trustedProxies, rateLimitScale, corsOrigins },
+      { trustedProxies, quotas, corsOrigins },
       idempotency,
       seals,
       engines,
@@ -153,7 +152,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
         admission: {
           authenticate: (token) => tokens.authenticate(token),
           rateLimiter,
-          ownRateLimiter: createMemoryRateLimiter(scaledQuotas(rateLimitScale)),
+          ownRateLimiter: createMemoryRateLimiter(quotas),
           trustedProxies,
         },
         corsOrigins,

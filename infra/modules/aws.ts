@@ -23,7 +23,6 @@ import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
-import { scaledQuotas } from '../rate-limits/port.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
@@ -156,8 +155,8 @@ export const awsModule = new ContainerModule(({ bind }) => {
   );
 
   bind(RATE_LIMITER).toResolvedValue(
-    ({ redis }, { rateLimitScale }, lifecycle) => {
-      const limiter = createRedisRateLimiter(redis, scaledQuotas(rateLimitScale));
+    ({ redis }, { quotas }, lifecycle) => {
+      const limiter = createRedisRateLimiter(redis, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
     },

@@ -9,7 +9,6 @@ import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js'
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
-import { scaledQuotas } from '../rate-limits/port.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
@@ -109,10 +108,7 @@ export const embeddedModule = new ContainerModule(({ bind }) => {
     [POSTGRES, CLOCK, LIFECYCLE],
   );
 
-  bind(RATE_LIMITER).toResolvedValue(
-    ({ rateLimitScale }) => createMemoryRateLimiter(scaledQuotas(rateLimitScale)),
-    [CONFIG],
-  );
+  bind(RATE_LIMITER).toResolvedValue(({ quotas }) => createMemoryRateLimiter(quotas), [CONFIG]);
 
   bind(SINKS).toResolvedValue(
     ({ pool }) => {

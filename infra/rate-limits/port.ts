@@ -10,7 +10,8 @@ import {
 
 export const WINDOW_S = 60;
 
-const PER_MINUTE = {
+/** Where nothing else is configured. */
+export const DEFAULT_QUOTAS = {
   session: SESSIONS_PER_MINUTE,
   login: LOGINS_PER_MINUTE,
   coupon: COUPONS_PER_MINUTE,
@@ -19,14 +20,18 @@ const PER_MINUTE = {
   caller: REQUESTS_PER_MINUTE,
 };
 
-export type RateLimit = keyof typeof PER_MINUTE;
+export type RateLimit = keyof typeof DEFAULT_QUOTAS;
 
 export type Quotas = Readonly<Record<RateLimit, number>>;
 
 /** No scale switches a limit off. */
-export function scaledQuotas(scale: number): Quotas {
-  const scaled = Object.entries(PER_MINUTE).map(([limit, quota]) => [limit, Math.max(1, Math.round(quota * scale))]);
-  return Object.fromEntries(scaled) as Record<RateLimit, number>;
+export function scaledQuotas(scale: number, quotas: Quotas = DEFAULT_QUOTAS): Quotas {
+  return mapQuotas(quotas, (_, quota) => Math.max(1, Math.round(quota * scale)));
+}
+
+export function mapQuotas<T>(quotas: Quotas, make: (limit: RateLimit, quota: number) => T): Record<RateLimit, T> {
+  const made = Object.entries(quotas).map(([limit, quota]) => [limit, make(limit as RateLimit, quota)]);
+  return Object.fromEntries(made) as Record<RateLimit, T>;
 }
 
 export interface Counted {

@@ -4,6 +4,9 @@ import { describeWith, freshName } from '../../test/engines.js';
 import { scaledQuotas } from './port.js';
 import { createRedisRateLimiter } from './redis.js';
 
+/** For a machine that does something else, too. */
+const SLACK_MS = 400;
+
 const QUOTAS = scaledQuotas(0.1); // three coupons a minute
 
 describeWith('redis', 'Rate limits in Redis', (engines) => {
@@ -44,4 +47,26 @@ describeWith('redis', 'Rate limits in Redis', (engines) => {
     limiter.close();
     expect((await limiter.count('session', 'b')).isOver).to.equal(false);
   });
+
+  it('are counted by the process while Redis is frozen, and together again once it has thawed', async () => {
+    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))![1]);
+    const limiter = await open();
+    await limiter.count('coupon', 'a');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const since = performance.now();
+      const counts = await Promise.all(Array.from({ length: 20 }, () => limiter.count('coupon', 'a')));
+      expect(performance.now() - since, 'for all at once, the one wait').to.be.below(100 + SLACK_MS);
+      expect(counts.filter(({ isOver }) => !isOver)).to.have.lengthOf(3);
+      const later = performance.now();
+      for (let n = 0; n < 100; n++) await limiter.count('session', `${n}`);
+      expect(performance.now() - later, 'without another wait').to.be.below(SLACK_MS);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const other = await open();
+    for (let left = 2; left >= 0; left--) expect(await other.count('coupon', 'b')).to.include({ left, isOver: false });
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    expect((await limiter.count('coupon', 'b')).isOver).to.equal(true);
+  }).timeout(20_000);
 });

@@ -2,8 +2,8 @@
 // them up: each process then counts by itself for a while.
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { counted, createMemoryRateLimiter, mapQuotas } from './memory.js';
-import { type Quotas, type RateLimiter, WINDOW_S } from './port.js';
+import { counted, createMemoryRateLimiter } from './memory.js';
+import { mapQuotas, type Quotas, type RateLimiter, WINDOW_S } from './port.js';
 
 /** Redis that has not counted by then is away. */
 const COUNT_TIMEOUT_MS = 100;

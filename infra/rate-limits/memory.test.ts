@@ -1,0 +1,22 @@
+import { expect } from 'chai';
+import { createMemoryRateLimiter } from './memory.js';
+import { DEFAULT_QUOTAS } from './port.js';
+
+/** At most, of one kind. */
+const KEYS = 20_000;
+
+describe('Rate limits that a process counts by itself', () => {
+  it('forget whoever was silent longest where there are too many to count, and nobody else', async () => {
+    const limiter = createMemoryRateLimiter({ ...DEFAULT_QUOTAS, coupon: 2 });
+    const left = async (key: string) => (await limiter.count('coupon', key)).left;
+    for (const key of ['silent', 'silent', 'heard', 'heard']) await left(key);
+    await limiter.count('session', 'silent');
+    for (let n = 0; n < KEYS - 1; n++) {
+      if (n === KEYS / 2) expect((await limiter.count('coupon', 'heard')).isOver).to.equal(true);
+      await left(`2001:db8:0:${n.toString(16)}::`);
+    }
+    expect((await limiter.count('coupon', 'heard')).isOver, 'is still counted').to.equal(true);
+    expect(await left('silent'), 'begins anew').to.equal(1);
+    expect((await limiter.count('session', 'silent')).left, 'of another kind').to.equal(DEFAULT_QUOTAS.session - 2);
+  });
+});
