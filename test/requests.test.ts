@@ -68,6 +68,52 @@ describe('Every request', () => {
     }
   });
 
+  it('has numbers and switches in its query as the document says, in one spelling', () => {
+    let tried = 0;
+    for (const endpoint of endpoints) {
+      const { query } = schemasOf(endpoint);
+      for (const [name, schema] of Object.entries(jsonSchemaOf(query).properties ?? {})) {
+        const { type, pattern, minimum, enum: values } = schema as JsonSchema;
+        const takes = (text: string) => query.safeParse({ [name]: text }).success;
+        const at = `${nameOf(endpoint)} ?${name}`;
+        expect(type, `${at} comes as text`).not.to.be.oneOf(['number', 'boolean']);
+        if (type === 'integer') {
+          tried += 1;
+          expect(takes(String(minimum)), at).to.equal(true);
+          for (const odd of [
+            '1e1',
+            '0x10',
+            '0b1',
+            ' 5',
+            '5 ',
+            '+5',
+            '05',
+            '5.0',
+            '5.',
+            '-0',
+            '',
+            '٣',
+            '1_0',
+            'Infinity',
+          ]) {
+            expect(takes(odd), `${at}=${odd}`).to.equal(false);
+          }
+        } else if (values?.includes('true')) {
+          tried += 1;
+          expect(values, at).to.deep.equal(['true', 'false']);
+          for (const odd of ['True', 'TRUE', '1', '0', 'yes', '', ' true'])
+            expect(takes(odd), `${at}=${odd}`).to.equal(false);
+        } else if (pattern?.includes('\\.\\.')) {
+          tried += 1;
+          expect(takes('5..'), at).to.equal(true);
+          for (const odd of ['05..', '..05', '+5..', '1e1..', '5. .', '0x1..'])
+            expect(takes(odd), `${at}=${odd}`).to.equal(false);
+        }
+      }
+    }
+    expect(tried).to.be.greaterThan(5);
+  });
+
   it('knows all fields', () => {
     for (const { schema, at } of fields.filter(({ schema }) => schema.type === 'object' && !isRecord(schema)))
       expect(schema.additionalProperties, at).to.equal(false);

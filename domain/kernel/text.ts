@@ -77,6 +77,15 @@ export function searchText(max: number) {
   return textOf(max, SEARCHED, 'a line break, a control character or an invisible character', oneForm);
 }
 
+/** As a whole number stands in a query or a header: digits alone, with no zero before them. */
+export const PLAIN_DIGITS = '(?:0|[1-9][0-9]*)';
+const PLAIN_NUMBER = new RegExp(`^${PLAIN_DIGITS}$`);
+
+/** A number in a query, which comes as text. What else programs take for a number (`1e1`, `0x10`, `+5`) is none here. */
+export function wholeNumber<T extends z.ZodType>(schema: T) {
+  return z.preprocess((text) => (typeof text === 'string' && PLAIN_NUMBER.test(text) ? Number(text) : text), schema);
+}
+
 /** Text of elsewhere made to fit `shortText(max)`: what it does not allow becomes a blank, what is too long is cut. Undefined if nothing is left. */
 export function asShortText(text: string, max: number): string | undefined {
   const seen = oneForm(text.replaceAll(SHORT.flagOrUnfit, (found, unfit) => (unfit ? ' ' : found)));
@@ -84,12 +93,24 @@ export function asShortText(text: string, max: number): string | undefined {
   return SHORT.whole.test(cut) ? cut : undefined;
 }
 
-/** A record of at most `max` entries. */
-export function recordOf<K extends z.core.$ZodRecordKey, V extends z.ZodType>(key: K, value: V, max: number) {
-  return z
-    .record(key, value)
+/** A record of at most `max` entries, whose names stay apart in the form that they come out in. */
+export function recordOf<V extends z.ZodType>(name: ReturnType<typeof shortText>, value: V, max: number) {
+  const named = name.refine((text) => text !== '__proto__', 'is no name for a field');
+  const record = z
+    .record(named, value)
     .refine((record) => Object.keys(record).length <= max, `must have at most ${max} fields`)
     .meta({ maxProperties: max });
+  return z.preprocess((given: unknown, { addIssue }) => {
+    const repeated =
+      typeof given === 'object' && given !== null ? repeatedName(Object.keys(given).slice(0, max), name) : undefined;
+    if (repeated !== undefined) addIssue({ code: 'custom', path: [repeated], message: 'is given more than once' });
+    return given;
+  }, record);
+}
+
+function repeatedName(names: readonly string[], schema: z.ZodType<string>): string | undefined {
+  const forms = names.map((name) => schema.safeParse(name).data ?? name);
+  return names.find((_, index) => forms.indexOf(forms[index]!) < index);
 }
 
 interface Rule {

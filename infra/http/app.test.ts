@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { wholeNumber } from '../../domain/kernel/text.js';
 import { unlimited } from '../../test/unlimited.js';
 import { REPEATS_COUNTED_MS } from '../counted-log.js';
 import { createSeals } from '../crypto/seals.js';
@@ -51,7 +52,7 @@ describe('the HTTP surface', () => {
       summary: 'One thing',
       roles: ['public', 'customer'],
       params: z.strictObject({ id: z.string().max(20) }),
-      query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(24) }),
+      query: z.strictObject({ limit: wholeNumber(z.int().min(1).max(100)).default(24) }),
       answers: { 200: z.unknown() },
       handle: async ({ params, query, caller, seen, waitMs }) => ({
         status: 200,
@@ -208,7 +209,22 @@ describe('the HTTP surface', () => {
       expect(body).to.include({ waitMs: 2000 });
       expect(body.seen).to.deep.equal([['order#1', 5]]);
       expect(answered.get('consistency-token')).to.equal(token);
-      expect((await ask('/v1/things/1', { headers: { prefer: 'wait=99999' } })).body.waitMs).to.equal(30_000);
+      for (const [prefer, waitMs] of Object.entries({
+        'wait=99999': 30_000,
+        'wait=99999999999999999999': 30_000,
+        'Wait = "7" ; x=y': 7_000,
+        'wait=0': 0,
+        'await=1e1, foo; wait=x': 5_000,
+      })) {
+        expect((await ask('/v1/things/1', { headers: { prefer } })).body.waitMs, prefer).to.equal(waitMs);
+      }
+      for (const odd of ['1e1', '0x10', '+5', '05', '-1', '5.5', '"5', '5s', '', '5 6', '٣']) {
+        const prefer = Buffer.from(`respond-async, wait=${odd}`).toString('latin1');
+        const { body } = await refused('/v1/things/1', { headers: { prefer } }, 400, 'invalid_request');
+        expect(body.errors, odd).to.deep.equal([
+          { pointer: 'Prefer', detail: 'wait takes whole seconds in plain digits, such as wait=5' },
+        ]);
+      }
     });
 
     it('to a command with a token that holds its own commits and those the caller had seen', async () => {
@@ -306,11 +322,41 @@ describe('the HTTP surface', () => {
         { pointer: '/lines/1/quantity', detail: 'must be a whole number from 1 to 99' },
         { pointer: '/lines/2/quantity', detail: 'must be a whole number from 1 to 99' },
       ]);
-      for (const query of ['limit=abc', 'limit=1&limit=2']) {
-        expect(await faults(`/v1/things/1?${query}`)).to.deep.equal([
+      for (const odd of [
+        'abc',
+        '1e1',
+        '0x10',
+        '%205%20',
+        '%2B5',
+        '05',
+        '5.0',
+        '',
+        '-1',
+        'Infinity',
+        'true',
+        '٣',
+        '5_0',
+      ]) {
+        expect(await faults(`/v1/things/1?limit=${odd}`), odd).to.deep.equal([
           { pointer: '?limit', detail: 'must be a whole number from 1 to 100' },
         ]);
       }
+      expect((await ask('/v1/things/1?limit=5')).body.limit).to.equal(5);
+    });
+
+    it('what is given more than once, in the query and in the body, for it may be meant otherwise', async () => {
+      const twice = 'is given more than once';
+      const query = await refused('/v1/things/1?limit=1&limit=1&z=1&z=2', {}, 400, 'invalid_request');
+      expect(query.body.errors).to.deep.equal([
+        { pointer: '?limit', detail: twice },
+        { pointer: '?z', detail: twice },
+      ]);
+      const body = '{"lines":[{"sku":"a","quantity":1},{"sku":"b","quantity":1,"quantity":2}]}';
+      const refusal = await refused('/v1/baskets', { as: 'alice', body }, 400, 'invalid_request');
+      expect(refusal.body).to.deep.include({
+        detail: '/lines/1/quantity: is given more than once',
+        errors: [{ pointer: '/lines/1/quantity', detail: twice }],
+      });
     });
 
     it('what the query and the path may not say', async () => {

@@ -3,7 +3,9 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Request, Response } from 'express';
 import { MAX_BODY_BYTES } from './limits.js';
+import { inBody } from './pointers.js';
 import { HttpProblem, invalidRequest } from './problems.js';
+import { findRepeatedName } from './repeated-names.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -95,10 +97,16 @@ function requireJson(contentType: string | undefined): void {
 }
 
 function parse(bytes: Buffer): unknown {
+  let json: string;
+  let parsed: unknown;
   try {
-    return JSON.parse(utf8.decode(bytes));
+    json = utf8.decode(bytes);
+    parsed = JSON.parse(json);
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
     throw invalidRequest([{ pointer: '', detail: `the body is not JSON: ${reason}` }]);
   }
+  const repeated = findRepeatedName(json);
+  if (repeated) throw invalidRequest([{ pointer: inBody(repeated), detail: 'is given more than once' }]);
+  return parsed;
 }

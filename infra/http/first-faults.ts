@@ -63,7 +63,10 @@ function containerOf(schema: z.ZodType, value: unknown): z.ZodType {
     return value === undefined ? schema : containerOf(schema.def.innerType as z.ZodType, value);
   if (schema instanceof z.ZodNullable)
     return value === null ? schema : containerOf(schema.def.innerType as z.ZodType, value);
-  if (schema instanceof z.ZodPipe) return containerOf(schema.def.in as z.ZodType, value);
+  if (schema instanceof z.ZodPipe) {
+    const { in: taken, out } = schema.def;
+    return containerOf((taken instanceof z.ZodTransform ? out : taken) as z.ZodType, value);
+  }
   if (schema instanceof z.ZodDiscriminatedUnion && isObject(value)) return chosenOf(schema, value) ?? schema;
   return schema;
 }

@@ -31,12 +31,6 @@ export interface Input {
   body: unknown;
 }
 
-/** What the judging of one request has cost: values and parts of values that were given to a schema, and faults found in them. */
-export interface Work {
-  judged: number;
-  faults: number;
-}
-
 /** What the judging of one request has cost: values that were given to a schema, those within others counted in, and faults. */
 export interface Work {
   judged: number;
@@ -60,7 +54,7 @@ export function validatorOf({ params, query, body }: Schemas) {
     const errors: FieldError[] = [];
     const input = {
       params: check(params, req.params, inPath, errors, work),
-      query: check(query, req.url.includes('?') ? req.query : {}, inQuery, errors, work),
+      query: check(query, singly(req.url.includes('?') ? req.query : {}, errors), inQuery, errors, work),
     };
     const isFindable = errors.length === 0;
     const judged = check(body, json, inBody, errors, work);
@@ -68,6 +62,15 @@ export function validatorOf({ params, query, body }: Schemas) {
     if (isFindable) await find(input.params);
     throw invalidRequest(errors);
   };
+}
+
+/** What is given once. Which of several values was meant is not for us to guess. */
+function singly(query: Request['query'], errors: FieldError[]): Request['query'] {
+  const isRepeated = (name: string) => Array.isArray(query[name]);
+  for (const name of Object.keys(query).filter(isRepeated)) {
+    errors.push({ pointer: inQuery([name]), detail: 'is given more than once' });
+  }
+  return Object.fromEntries(Object.entries(query).filter(([name]) => !isRepeated(name)));
 }
 
 function strict(schema: z.ZodType): z.ZodType {

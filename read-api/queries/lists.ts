@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { invalidField } from '../../domain/kernel/errors.js';
 import { SEALED_TEXT } from '../../domain/kernel/seal.js';
+import { wholeNumber } from '../../domain/kernel/text.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 
 const DEFAULT_LIMIT = 24;
@@ -12,7 +13,9 @@ const MAX_CURSOR_LENGTH = 2_000;
 const NOT_OF_THIS_LIST = 'must be the `next` of a page of this list, with the same filters and in the same order';
 
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT).meta({ description: 'Entries at most' }),
+  limit: wholeNumber(z.int().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT)
+    .meta({ description: 'Entries at most', default: DEFAULT_LIMIT }),
   after: z
     .string()
     .max(MAX_CURSOR_LENGTH)

@@ -46,7 +46,7 @@ const searchQuery = z.strictObject({
   brand: shortText(100).optional(),
   price: z
     .string()
-    .regex(/^(\d{1,10})?\.\.(\d{1,10})?$/, 'must look like 500..2000, 500.. or ..2000')
+    .regex(/^(0|[1-9][0-9]{0,9})?\.\.(0|[1-9][0-9]{0,9})?$/, 'must look like 500..2000, 500.. or ..2000')
     .transform(rangeOf)
     .optional()
     .meta({ description: `Minor units of ${SEARCH_CURRENCY}, both ends included`, example: '500..2000' }),
