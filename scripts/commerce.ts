@@ -1,5 +1,6 @@
 // The program `commerce`: one file per command under commands/, loaded only when it is asked for.
 import { Command, CommanderError } from 'commander';
+import { ownEntry } from '../domain/kernel/json.js';
 import { WrongUsage } from '../infra/config.js';
 import { explain } from './errors.js';
 import { heedSignals, stopUnheard } from './stopping.js';
@@ -28,7 +29,7 @@ async function main(args: string[]): Promise<void> {
     .description('An event-sourced commerce core: commands, projections, read API.')
     .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation.')
     .exitOverride();
-  const asked = args[0] !== undefined ? COMMANDS[args[0]] : undefined;
+  const asked = ownEntry(COMMANDS, args[0] ?? '');
   const wanted = asked ? [asked] : Object.values(COMMANDS);
   for (const load of wanted) program.addCommand(withExitOverride(await load()));
   await program.parseAsync(args, { from: 'user' });

@@ -117,15 +117,16 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
    */
   async function checkThere(parcels: readonly Parcel[]): Promise<void> {
     const missing: string[] = [];
-    const available: Record<string, number> = {};
+    const available = new Map<string, number>();
     const look = async ({ sku, location, quantity }: Parcel) => {
       const { onHand } = (await runner.load(stockItem, stockStream({ sku, location }))).state;
       if (onHand >= quantity) return;
       missing.push(`${sku} at ${location} has ${onHand} on hand, not ${quantity}`);
-      available[sku] = (available[sku] ?? 0) + Math.max(0, onHand);
+      available.set(sku, (available.get(sku) ?? 0) + Math.max(0, onHand));
     };
     await Promise.all(parcels.map(look));
-    if (missing.length > 0) throw new Problem('out_of_stock', `${missing.join('; ')}.`, { available });
+    if (missing.length === 0) return;
+    throw new Problem('out_of_stock', `${missing.join('; ')}.`, { available: Object.fromEntries(available) });
   }
 
   async function changeTracking({

@@ -1,4 +1,4 @@
-// Equality of JSON values, by which repeats of commands and of requests are recognised.
+// JSON values: their equality, by which repeats of commands and of requests are recognised, and their entries.
 
 /** True if both have the same JSON text once keys are sorted and undefined members are dropped. */
 export function sameJson(a: unknown, b: unknown): boolean {
@@ -13,4 +13,9 @@ export function canonicalJson(value: unknown): string {
       : member,
   );
   return text ?? '';
+}
+
+/** The entry of that name, where the name may be any: `constructor` is an entry only if somebody has put it there. */
+export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }

@@ -1,6 +1,8 @@
 // The reservations of one stock item that have neither ended nor been committed, as a JSON value. They stand in buckets, so that
 // changing one copies few of the others: a hot item is in thousands of checkouts at once.
 
+import { ownEntry } from '../kernel/json.js';
+
 /** Buckets by a hash of the id: √n is best for n reservations, and 256 are quick to copy. */
 const BUCKETS = 256;
 
@@ -18,7 +20,7 @@ type Bucket = Readonly<Record<string, Reservation>>;
 
 export function reservationOf(reservations: Reservations, id: string): Reservation | undefined {
   const bucket = reservations[bucketOf(id)];
-  return bucket && Object.hasOwn(bucket, id) ? bucket[id] : undefined;
+  return bucket && ownEntry(bucket, id);
 }
 
 export function withReservation(reservations: Reservations, id: string, reservation: Reservation): Reservations {

@@ -4,6 +4,7 @@
 // and say when they leave: the item keeps their sum, and ids for as long as they can be repeated.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/errors.js';
+import { ownEntry } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
@@ -542,8 +543,4 @@ function unitsOf({ quantity, expired }: Reservation): number {
 
 function backorderLimitOf({ backorderLimit = 0 }: StockPolicy): number {
   return backorderLimit;
-}
-
-function ownEntry<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
 }

@@ -2,6 +2,7 @@
 // without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { siblingId } from '../../domain/kernel/id.js';
+import { ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
@@ -255,9 +256,9 @@ const replenishes: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockRep
 
 const misses: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderUnitsMissing' }>> = {
   keys: shortfallOf,
-  evolve(before, { data: { orderId, sku, location, quantity: units } }, _, at) {
-    const { [location]: known, ...others } = before?.missing ?? {};
-    const here = withTold(known, orderId, { units, at });
+  evolve(before, { data: { orderId, sku, location, quantity: units } }, _key, at) {
+    const { [location]: _, ...others } = before?.missing ?? {};
+    const here = withTold(ownEntry(before?.missing ?? {}, location), orderId, { units, at });
     const missing = Object.keys(here).length > 0 ? { ...others, [location]: here } : others;
     return shortfallDocument(sku, { ...before, missing });
   },
@@ -277,12 +278,12 @@ function shortfallDocument(
   const locations = [...new Set([...Object.keys(short), ...Object.keys(missing)])].sort();
   if (locations.length === 0) return Object.keys(promisable).length === 0 ? null : parts;
   const isDue = locations.some((location) => {
-    const units = short[location]?.units ?? 0;
-    const told = sum(Object.values(missing[location] ?? {}).map((one) => one.units));
+    const units = ownEntry(short, location)?.units ?? 0;
+    const told = sum(Object.values(ownEntry(missing, location) ?? {}).map((one) => one.units));
     return told !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
   });
   const orders = Object.fromEntries(
-    locations.map((location) => [location, Object.keys(missing[location] ?? {}).sort()]),
+    locations.map((location) => [location, Object.keys(ownEntry(missing, location) ?? {}).sort()]),
   );
   if (!isDue) return parts;
   const told = [
