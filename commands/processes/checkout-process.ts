@@ -142,7 +142,11 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
     run.isShared = !due;
     while (due) {
       const outcome = (await take(run, due.steps)) ?? due.outcome;
-      if (!outcome) throw new Problem('conflict', `${run.state.checkoutId} cannot go on; it will be tried again.`);
+      if (!outcome)
+        throw new Problem(
+          'conflict',
+          `The checkout of ${run.state.order.orderId} cannot go on; it will be tried again.`,
+        );
       const isRecorded = await record(run, outcome);
       due = nextSteps(run.state, clock());
       if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) {

@@ -27,9 +27,9 @@ describe('Errors', () => {
     ).to.deep.equal([
       'Problem: cart_1 has changed.',
       'Unavailable: Redis: no answer.',
-      'StreamBusy: stock#1 is being changed by others all the time; try again.',
+      'StreamBusy: Others change the same thing all the time; try again.',
       'NotYetVisible: The order list: does not show yet what the Consistency-Token names.',
-      'CommitTooLarge: A commit of 9 bytes to order#1 is above the limit of 8; split the command.',
+      'CommitTooLarge: This would take 9 bytes at once, the limit is 8; split the command.',
       "ClockSkew: PostgreSQL: this machine's clock is 3000 ms off (limit 2000 ms); synchronise it.",
       'InvalidEvent: Event Sold is defined twice',
     ]);
@@ -42,6 +42,13 @@ describe('Errors', () => {
     expect(new ClockSkew('Redis', 3_000, 2_000)).to.include({ code: 'unavailable', retryAfter: 30 });
     const { extra, seen } = new Problem('conflict', 'No.');
     expect({ extra, seen: [...seen] }).to.deep.equal({ extra: {}, seen: [] });
+  });
+
+  it('name the stream to the log, and not to the caller', () => {
+    for (const error of [new StreamBusy('stock#1'), new CommitTooLarge('stock#1', 9, 8)]) {
+      expect(error.stream).to.equal('stock#1');
+      expect(error.message + JSON.stringify(error.extra)).not.to.include('stock');
+    }
   });
 
   it('are problems if the caller is to be told, of one code or of any', () => {

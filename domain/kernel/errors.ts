@@ -94,18 +94,22 @@ export class Unavailable extends Problem {
   }
 }
 
-/** Others changed the stream again and again before this command's turn came. */
+/** Others changed the stream again and again before this command's turn came. Which stream, is for the log alone. */
 export class StreamBusy extends Problem {
   override name = 'StreamBusy';
-  constructor(stream: string) {
-    super('conflict', `${stream} is being changed by others all the time; try again.`);
+  constructor(readonly stream: StreamId) {
+    super('conflict', 'Others change the same thing all the time; try again.');
   }
 }
 
 export class CommitTooLarge extends Problem {
   override name = 'CommitTooLarge';
-  constructor(stream: string, bytes: number, limit: number) {
-    super('too_large', `A commit of ${bytes} bytes to ${stream} is above the limit of ${limit}; split the command.`);
+  constructor(
+    readonly stream: StreamId,
+    bytes: number,
+    limit: number,
+  ) {
+    super('too_large', `This would take ${bytes} bytes at once, the limit is ${limit}; split the command.`);
   }
 }
 

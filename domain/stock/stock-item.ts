@@ -254,7 +254,8 @@ function decideReservation(
   const held = reservationOf(item.reservations, reservationId);
   const ended = held ? undefined : actedAs(item, reservationId);
   const isCommitted = typeof ended === 'number';
-  const named = `Reservation ${reservationId} of ${sku} at ${location}`;
+  /** The customer may be told: not at which location. */
+  const named = `Reservation ${reservationId} of ${sku}`;
   const told = (after: Partial<Levels>) => alerts(key, item.productId, item, after);
   const tooFewCommitted = (quantity: number) =>
     reject('conflict', `${sku} at ${location} has ${item.committed} units committed, not ${quantity}.`);
