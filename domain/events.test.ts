@@ -82,7 +82,7 @@ describe('The streams of the shop', () => {
       initialState === null ? [] : [[category, initialState]],
     );
     expect(Object.fromEntries(beginnings)).to.deep.equal({
-      coupon: { terms: null, redeemed: 0, redemptions: [], released: [] },
+      coupon: { terms: null, redeemed: 0, inFlight: [], returned: [] },
       customer: { providerRefs: {}, methods: [] },
       'order-numbers': { next: 1_000_000 },
       'shipping-table': [{ id: 'standard', title: 'Standard delivery', zones: [] }],
@@ -104,7 +104,7 @@ describe('The streams of the shop', () => {
   it('have snapshots where they grow long', () => {
     const long = deciders.flatMap(({ category, snapshot }) => (snapshot ? [{ category, ...snapshot }] : []));
     expect(long).to.deep.equal([
-      { category: 'coupon', foldVersion: 2, every: 500 },
+      { category: 'coupon', foldVersion: 3, every: 500 },
       { category: 'order-numbers', foldVersion: 1, every: 100 },
       { category: 'stock', foldVersion: 3, every: 200 },
     ]);

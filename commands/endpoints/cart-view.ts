@@ -103,7 +103,9 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
             money,
           ),
         ),
-    coupons: (cost.coupons ?? []).map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
+    coupons: submission
+      ? (submission.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) }))
+      : quote.coupons.map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
     ...(address && { shippingAddress: address }),
     ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
     ...(!submission && quote.shippingProblem && { shippingProblem: quote.shippingProblem }),

@@ -14,14 +14,14 @@ describe('The endpoints of carts', () => {
   const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
   const define = (code: string, terms: CouponTerms) => keep(`coupons/${code}`, terms);
   const redeem = (code: string) => {
-    const command = { type: 'RedeemCoupon', code, orderId: 'order_other', customerId: 'customer_other' } as const;
+    const command = { type: 'RedeemCoupon', code, orderId: 'order_other' } as const;
     const meta = {
       id: code,
       issuedAt: Date.now(),
       correlationId: 'request',
       actor: { type: 'process', id: 'tests' },
     } as const;
-    return shop.runner.execute(coupon, couponStream(code), command, meta);
+    return shop.runner.execute(coupon, couponStream({ code }), command, meta);
   };
 
   beforeEach(async () => {

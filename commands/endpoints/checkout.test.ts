@@ -21,14 +21,26 @@ describe('The checkout endpoint', () => {
   const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
   const define = (code: string, terms: CouponTerms) => keep(`coupons/${code}`, terms);
   const redeem = (code: string) => {
-    const command = { type: 'RedeemCoupon', code, orderId: 'order_other', customerId: 'customer_other' } as const;
+    const command = { type: 'RedeemCoupon', code, orderId: 'order_other' } as const;
     const meta = {
       id: code,
       issuedAt: Date.now(),
       correlationId: 'request',
       actor: { type: 'process', id: 'tests' },
     } as const;
-    return shop.runner.execute(coupon, couponStream(code), command, meta);
+    return shop.runner.execute(coupon, couponStream({ code }), command, meta);
+  };
+
+  /** What was counted where, each with the types of its events. */
+  const couponEvents = async (code: string) => {
+    const streams = [...shop.log.streams.keys()].filter((stream) => stream.startsWith(`coupon#${code}`));
+    return Promise.all(
+      streams.map(async (stream) => {
+        const types: string[] = [];
+        for await (const { events } of shop.store.read(stream)) types.push(...events.map(({ type }) => type));
+        return [stream, types];
+      }),
+    );
   };
 
   beforeEach(async () => {
@@ -367,9 +379,67 @@ describe('The checkout endpoint', () => {
     expect((await order(BOB, 'bob@example.com')).body.total).to.deep.equal(GBP(450));
   });
 
+  it('counts nothing of a coupon without a limit, which is judged all the same', async () => {
+    await define('OPEN', { kind: 'percentage', basisPoints: 1_000 });
+    await shop.call(`post /v1/carts/${cartId}/coupons/OPEN`, { caller: ADA });
+    expect((await checkout({ ...VISA, email: 'ada@example.com' })).body.total).to.deep.equal(GBP(900));
+    await everythingElse();
+    expect(await couponEvents('OPEN')).to.deep.equal([['coupon#OPEN', ['CouponDefined']]]);
+    const late = await fill(shop, { MUG: 1 }, BOB);
+    await shop.call(`post /v1/carts/${late}/coupons/OPEN`, { caller: BOB });
+    await define('OPEN', { kind: 'percentage', basisPoints: 1_000, validUntil: '2020-01-01T00:00:00.000Z' });
+    const { message } = await problemOf(
+      shop.call(`post /v1/carts/${late}/checkout`, { caller: BOB, body: VISA }),
+      'rule_violated',
+    );
+    expect(message).to.equal('OPEN is not valid any more. Remove it from the cart.');
+  });
+
+  it('counts an order that goes through, and keeps nothing of five that lose the last of a coupon', async () => {
+    await define('LAST', { kind: 'percentage', basisPoints: 1_000, limit: 1 });
+    await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { quantity: 9 } });
+    const carts = await Promise.all(Array.from({ length: 6 }, () => fill(shop, { MUG: 1 })));
+    for (const id of carts) await shop.call(`post /v1/carts/${id}/coupons/LAST`, { caller: ADA });
+    const order = (id: string) => shop.call(`post /v1/carts/${id}/checkout`, { caller: ADA, body: VISA });
+    const outcomes = await Promise.allSettled(carts.map(order));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+    const orders = [...shop.log.streams.keys()].filter((stream) => stream.startsWith('order#'));
+    expect(orders, 'all had seen it as usable').to.have.length(6);
+    await everythingElse();
+    expect(await couponEvents('LAST')).to.deep.equal([
+      ['coupon#LAST', ['CouponDefined', 'CouponRedeemed', 'CouponRedemptionConfirmed']],
+    ]);
+    const { state } = await shop.runner.load(coupon, couponStream({ code: 'LAST' }));
+    expect(state).to.deep.include({ redeemed: 1, inFlight: [], returned: [] });
+  });
+
+  it('gives back what a whole cancellation of a confirmed order had used, once', async () => {
+    await define('ONE', { kind: 'percentage', basisPoints: 1_000, limit: 1, limitPerCustomer: 1 });
+    const buy = async () => {
+      const id = await fill(shop, { MUG: 1 });
+      await shop.call(`post /v1/carts/${id}/coupons/ONE`, { caller: ADA });
+      return shop.call(`post /v1/carts/${id}/checkout`, { caller: ADA, body: { ...VISA, email: 'ada@example.com' } });
+    };
+    const { body } = await buy();
+    const cancel = () => shop.call(`post /v1/orders/${body.id}/cancel`, { caller: SUPPORT, body: { reason: 'x' } });
+    await Promise.all([cancel(), cancel()]);
+    const counts = [...shop.log.streams.keys()].filter((stream) => stream.startsWith('coupon#ONE'));
+    expect(counts).to.have.length(3);
+    for (const stream of counts) {
+      const { state } = await shop.runner.load(coupon, stream);
+      expect(state, stream).to.deep.include({ redeemed: 0, inFlight: [] });
+    }
+    expect((await buy()).status).to.equal(201);
+  });
+
   it('refuses a shipping method that does not go there', async () => {
     const zones = [{ countries: ['FR'], currency: 'GBP', by: 'flat', rates: [{ amount: 100 }] }];
     await keep('shipping-methods/standard', { title: 'Standard', zones });
     expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/does not send/);
   });
 });
+
+/** Nobody waits for what follows a checkout; in memory it is promises. */
+function everythingElse(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,4 +1,4 @@
-// Keeping coupons: their terms, and how often each is redeemed.
+// Keeping coupons: their terms, and how often those with a limit are redeemed.
 import { z } from 'zod';
 import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
@@ -14,7 +14,10 @@ const couponAnswer = z
   .strictObject({
     code: couponCodeSchema,
     terms: couponTermsSchema,
-    redeemed: z.int().meta({ description: 'Orders that redeem it; one that gave back does not count' }),
+    redeemed: z
+      .int()
+      .optional()
+      .meta({ description: 'Orders that count against `limit`; absent without one, because nothing is counted then' }),
   })
   .meta({ id: 'Coupon' });
 
@@ -37,19 +40,19 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
       async handle({ params: { code }, body: terms, command }) {
         await settings.refuseForeignMoney(terms);
         const defined = { type: 'DefineCoupon', code, terms } as const;
-        return answer(code, await runner.execute(coupon, couponStream(code), defined, command()));
+        return answer(code, await runner.execute(coupon, couponStream({ code }), defined, command()));
       },
     }),
     endpoint({
       method: 'get',
       path: '/v1/coupons/{code}',
-      summary: 'The terms of a coupon, and how often it is redeemed',
+      summary: 'The terms of a coupon, and how much of its limit is used',
       roles: ['catalogue', 'support'],
       params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
       answers: { 200: couponAnswer },
       async handle({ params }) {
         const code = askedId(couponCodeSchema, params.code);
-        return answer(code, await runner.load(coupon, couponStream(code)));
+        return answer(code, await runner.load(coupon, couponStream({ code })));
       },
     }),
   ];
@@ -58,5 +61,6 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
 function answer(code: string, loaded: Loaded<Coupon>): Reply {
   const { terms, redeemed } = loaded.state;
   if (!terms) throw new Problem('not_found', `There is no coupon ${code}.`);
-  return shows(200, { code, terms, redeemed }, couponStream(code), loaded);
+  const counted = terms.limit !== undefined && { redeemed };
+  return shows(200, { code, terms, ...counted }, couponStream({ code }), loaded);
 }

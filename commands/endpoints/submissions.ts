@@ -1,9 +1,11 @@
 // What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
 // that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
+import { limitsOf } from '../../domain/coupon/coupon.js';
 import type { Address } from '../../domain/kernel/address.js';
 import { invalidField, Problem } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
+import type { AppliedCoupon } from '../../domain/order/events.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import type { Availability } from '../lookups/availability.js';
@@ -57,7 +59,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       refuseUnsent(quote);
       refuseUntaxable(quote, address);
       refuseUnseen(lines, { amount: quote.total, currency }, agreement);
-      const redeemed = quote.coupons.filter(({ amount }) => amount > 0);
+      const redeemed = redeemedIn(quote, cart);
       return {
         number: await numbers.next(),
         lines: orderLines(quote.lines),
@@ -74,6 +76,14 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
     const { shippingRefunds = [] } = await settings.current();
     return address && shippingRefunds.includes(address.country) ? { refundable: true } : {};
   }
+}
+
+/** Each with the limits that it was checked against. */
+function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
+  return cart.coupons.flatMap(({ code, terms }) => {
+    const amount = coupons.find((applied) => applied.code === code)?.amount ?? 0;
+    return amount > 0 ? [{ code, amount, ...limitsOf(terms) }] : [];
+  });
 }
 
 /** Throws `rule_violated` if a line is not sold now. */

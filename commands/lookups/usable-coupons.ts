@@ -1,9 +1,17 @@
-// Whether a customer can use a coupon now. The coupon's own stream decides when the order redeems it; this tells before.
+// Whether a customer can use a coupon now. The streams that count it decide when the order redeems it; this tells before. A coupon
+// costs one read, and one limited per customer one more for the customer and the e-mail address.
 import type { CartCoupon } from '../../domain/cart/cart.js';
-import { coupon as couponDecider, couponStream, type Redeemer, redemptionRefusal } from '../../domain/coupon/coupon.js';
+import {
+  coupon as couponDecider,
+  couponRefusal,
+  couponStream,
+  type Redeemer,
+  redeemerRefusal,
+  redeemersOf,
+} from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { Problem, type Rejection } from '../../domain/kernel/errors.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -23,10 +31,21 @@ export interface UsableCouponsDeps {
 export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): UsableCoupons {
   async function termsOf(code: string, redeemer: Redeemer, mend = ''): Promise<CouponTerms> {
     if (!couponCodeSchema.safeParse(code).success) throw new Problem('rule_violated', `There is no coupon ${code}.`);
-    const { state } = await runner.load(couponDecider, couponStream(code));
-    const refusal = redemptionRefusal(code, state, redeemer, clock());
+    const { state } = await runner.load(couponDecider, couponStream({ code }));
+    const refusal = couponRefusal(code, state, clock()) ?? (await overuse(code, state.terms!, redeemer));
     if (refusal) throw new Problem('rule_violated', refusal.detail + mend, refusal.extra);
     return state.terms!;
+  }
+
+  async function overuse(
+    code: string,
+    { limitPerCustomer }: CouponTerms,
+    redeemer: Redeemer,
+  ): Promise<Rejection | undefined> {
+    if (limitPerCustomer === undefined) return undefined;
+    const streams = redeemersOf(redeemer).map((one) => couponStream({ code, redeemer: one }));
+    const counts = await Promise.all(streams.map((stream) => runner.load(couponDecider, stream)));
+    return counts.map(({ state }) => redeemerRefusal(code, state, limitPerCustomer)).find(Boolean);
   }
 
   return {

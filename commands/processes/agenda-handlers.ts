@@ -1,11 +1,16 @@
 // How each kind of work on the agenda is done. Command ids derive from what is due, so that doing it twice is once.
 import { cart } from '../../domain/cart/cart.js';
+import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { keyOfStream } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { isRenewalDue, payment } from '../../domain/payment/payment.js';
+import type { AgendaItem } from '../../domain/processes/agenda.js';
+import { checkoutIdOf, checkout as checkoutRecord } from '../../domain/processes/checkout.js';
+import { endOfRedemption } from '../../domain/processes/checkout-steps.js';
 import { neededOf } from '../../domain/processes/settlement.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -59,10 +64,21 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }
 
+  /** A worker died behind the end of the checkout, or redeemed after another had ended it. */
+  async function endRedemption({ kind, ...redemption }: Extract<AgendaItem, { kind: 'redemption' }>): Promise<void> {
+    const checkoutId = checkoutIdOf(redemption.orderId);
+    const { state } = await runner.load(checkoutRecord, streamOf(checkoutId));
+    const command = state && endOfRedemption(state, redemption);
+    if (!command) return;
+    const stream = couponStream(redemption);
+    await runner.execute(coupon, stream, command, metaOf(`${checkoutId}/${command.type}/${keyOfStream(stream)}`));
+  }
+
   return {
     checkout: ({ orderId, cartId }) => checkout.resume(orderId, cartId),
     settlement: ({ orderId }) => settlement.run(orderId),
     payment: ({ paymentId }) => lookAfter(paymentId),
+    redemption: endRedemption,
     async reservations({ sku, location, expiries }) {
       const key = { sku, location };
       const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());

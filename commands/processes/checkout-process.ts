@@ -37,7 +37,7 @@ import {
   outcomeOfRejections,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
-import { type CheckoutStep, nextSteps } from '../../domain/processes/checkout-steps.js';
+import { type CheckoutStep, type Due, nextSteps, parkingStep, stepsBehind } from '../../domain/processes/checkout-steps.js';
 import type { Issued } from '../../domain/processes/issued.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
@@ -125,38 +125,40 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
 
   /** Until nothing is due, or only the customer or the provider can say how it goes on. */
   async function follow(run: Run): Promise<CheckoutResult> {
-    try {
-      await takeAll(run);
-    } finally {
-      run.claim?.settle();
-      run.letGo?.();
+    const due = nextSteps(run.state, clock());
+    // Of one that is at its end when we come, somebody else has taken all steps.
+    run.isShared = !due;
+    if (due) {
+      await takeAll(run, due).finally(() => {
+        run.claim?.settle();
+        run.letGo?.();
+      });
+      void followUp(run);
     }
     if (run.isShared) await seeOthersWork(run);
     const { state, seen, payment } = run;
     return { checkout: state, seen, ...(payment && { payment }) };
   }
 
-  async function takeAll(run: Run): Promise<void> {
-    let due = nextSteps(run.state, clock());
-    // Of one that is at its end when we come, somebody else has taken all steps.
-    run.isShared = !due;
-    while (due) {
+  async function takeAll(run: Run, first: Due): Promise<void> {
+    for (let due: Due | undefined = first; due; due = nextSteps(run.state, clock())) {
       const outcome = (await take(run, due.steps)) ?? due.outcome;
-      if (!outcome)
-        throw new Problem(
-          'conflict',
-          `The checkout of ${run.state.order.orderId} cannot go on; it will be tried again.`,
-        );
+      if (!outcome) {
+        const { orderId } = run.state.order;
+        throw new Problem('conflict', `The checkout of ${orderId} cannot go on; it will be tried again.`);
+      }
       const isRecorded = await record(run, outcome);
-      due = nextSteps(run.state, clock());
       if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) {
-        await take(
-          run,
-          due!.steps.filter(({ name }) => name === 'park'),
-        );
+        await take(run, [parkingStep(run.state)]);
         return;
       }
     }
+  }
+
+  /** Nobody waits for it: what does not come off is on the agenda, which tells if it never does. */
+  async function followUp(run: Run): Promise<void> {
+    const behind = { ...run, seen: new Map() };
+    await Promise.all(stepsBehind(run.state).map((step) => issue(behind, step))).catch(() => {});
   }
 
   /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
@@ -229,11 +231,11 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
       case 'order':
         return issueAll(run, order, step.commands, isNew);
       case 'stock':
-        return issueAll(run, stockItem, step.commands, false);
+        return issueAll(run, stockItem, step.commands, false, step.repeatable && clock());
       case 'payment':
         return issueAll(run, payment, step.commands, isNew);
       case 'coupon':
-        return issueAll(run, coupon, step.commands, false);
+        return issueAll(run, coupon, step.commands, false, step.repeatable && clock());
       case 'cart':
         return issueAll(run, cart, step.commands, false);
     }
@@ -245,9 +247,10 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
     decider: Decider<C, S, E>,
     commands: readonly Issued<C>[],
     isNew: boolean,
+    issuedAt?: number,
   ): Promise<Issue> {
     const issued = commands.map(async ({ id, stream, command }) => {
-      const { state, position } = await runner.execute(decider, stream, command, metaOf(run, id, isNew));
+      const { state, position } = await runner.execute(decider, stream, command, metaOf(run, id, isNew, issuedAt));
       run.seen.set(stream, position.commitNo);
       return state;
     });
@@ -293,11 +296,11 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
     for (const [stream, commitNo] of asked.seen) run.seen.set(stream, commitNo);
   }
 
-  function metaOf({ state, origin, at }: Run, id: string, isNew = false): CommandMeta {
+  function metaOf({ state, origin, at }: Run, id: string, isNew = false, issuedAt = state.startedAt): CommandMeta {
     const { occurredAt } = state.order;
     return {
       id,
-      issuedAt: state.startedAt,
+      issuedAt,
       late: 'search',
       ...(isNew && { newStream: true }),
       cause: { eventId: `${state.checkoutId}/start:0`, at },

@@ -5,27 +5,27 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { couponCodeSchema } from '../order/events.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { undescribedFields } from '../testing/undescribed.js';
-import { type Coupon, type CouponCommand, coupon, MAX_REDEMPTIONS } from './coupon.js';
+import { type Coupon, type CouponCommand, countsOf, coupon, couponStream, limitsOf } from './coupon.js';
 import { type CouponEvent, type CouponTerms, couponTermsSchema } from './events.js';
 
 const code = 'SPRING';
+const redeemer = 'customer_ada';
 const tenth: CouponTerms = { kind: 'percentage', basisPoints: 1_000 };
 const defined = (terms: Partial<CouponTerms> = {}): CouponEvent => ({
   type: 'CouponDefined',
   data: { code, terms: { ...tenth, ...terms } as CouponTerms },
 });
-const redeemed = (orderId: string, customerId = 'customer_ada'): CouponEvent => ({
-  type: 'CouponRedeemed',
-  data: { code, orderId, customerId },
-});
+const redeemed = (orderId: string): CouponEvent => ({ type: 'CouponRedeemed', data: { code, orderId } });
+const confirmed = (orderId: string): CouponEvent => ({ type: 'CouponRedemptionConfirmed', data: { code, orderId } });
 const released = (orderId: string): CouponEvent => ({ type: 'CouponReleased', data: { code, orderId } });
-const redeem = (orderId: string, customerId = 'customer_ada'): CouponCommand => ({
-  type: 'RedeemCoupon',
-  code,
-  orderId,
-  customerId,
+const returned = (orderId: string): CouponEvent => ({
+  type: 'CouponReleased',
+  data: { code, orderId, confirmed: true },
 });
-const release = (orderId: string): CouponCommand => ({ type: 'ReleaseRedemption', code, orderId });
+const redeem = (orderId: string) => ({ type: 'RedeemCoupon', code, orderId }) as const;
+const confirm = (orderId: string) => ({ type: 'ConfirmRedemption', code, orderId }) as const;
+const release = (orderId: string) => ({ type: 'ReleaseRedemption', code, orderId }) as const;
+const giveBack = (orderId: string) => ({ ...release(orderId), confirmed: true }) as const;
 const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
 
 describe('A coupon', () => {
@@ -34,9 +34,13 @@ describe('A coupon', () => {
   it('does nothing when a command is issued again', () => {
     issuedTwiceChangesNothing(coupon, {
       DefineCoupon: { given: [defined({ limit: 1 })], when: { type: 'DefineCoupon', code, terms: tenth } },
-      RedeemCoupon: { given: [defined({ limit: 1 })], when: redeem('order_1') as never },
-      ReleaseRedemption: { given: [defined(), redeemed('order_1')], when: release('order_1') as never },
+      RedeemCoupon: { given: [defined({ limit: 1 })], when: redeem('order_1') },
+      ConfirmRedemption: { given: [defined(), redeemed('order_1')], when: confirm('order_1') },
+      ReleaseRedemption: { given: [defined(), redeemed('order_1')], when: release('order_1') },
     });
+    given([defined(), redeemed('order_1'), confirmed('order_1'), returned('order_1')])
+      .when(giveBack('order_1'))
+      .then([]);
   });
 
   it('is redeemed by an order once', () => {
@@ -68,72 +72,95 @@ describe('A coupon', () => {
     }
   });
 
-  it('is refused beyond its limit in total', () => {
-    given([defined({ limit: 2 }), redeemed('order_1'), redeemed('order_2', 'customer_bob')])
-      .when(redeem('order_3', 'customer_cleo'))
-      .thenRejected('rule_violated', { coupon: code });
+  it('is refused beyond its limit in total, whether or not the orders have gone through', () => {
+    const two = [defined({ limit: 2 }), redeemed('order_1'), redeemed('order_2')];
+    for (const history of [two, [...two, confirmed('order_1')], [...two, confirmed('order_1'), confirmed('order_2')]])
+      given(history).when(redeem('order_3')).thenRejected('rule_violated', { coupon: code });
+    given(two.slice(0, 2))
+      .when(redeem('order_3'))
+      .then([redeemed('order_3')]);
   });
 
-  it('is refused beyond its limit for one e-mail address, whoever the customer is', () => {
-    const [ada, bob] = ['a', 'b'].map((letter) => letter.repeat(43));
-    const by = (emailKey: string | undefined, orderId: string, customerId: string): CouponCommand => {
-      return { type: 'RedeemCoupon', code, orderId, customerId, emailKey };
-    };
-    const redeemedBy = (emailKey: string | undefined, orderId: string, customerId: string): CouponEvent => {
-      return { type: 'CouponRedeemed', data: { code, orderId, customerId, ...(emailKey && { emailKey }) } };
-    };
-    const once = [defined({ limitPerCustomer: 1 }), redeemedBy(ada, 'order_1', 'customer_guest-1')];
-    given(once)
-      .when(by(ada, 'order_2', 'customer_guest-2'))
+  it('is counted for one redeemer in a stream that knows no terms: the order says how often', () => {
+    const used: CouponEvent = { type: 'CouponRedeemed', data: { code, redeemer, orderId: 'order_1' } };
+    const again = { ...redeem('order_2'), redeemer };
+    given([])
+      .when({ ...redeem('order_1'), redeemer, limit: 1 })
+      .then([used]);
+    given([used])
+      .when({ ...again, limit: 1 })
       .thenRejected('rule_violated', { coupon: code });
-    given(once)
-      .when(by(bob, 'order_2', 'customer_guest-1'))
-      .thenRejected('rule_violated', { coupon: code });
-    for (const other of [bob, undefined]) {
-      given(once)
-        .when(by(other, 'order_2', 'customer_guest-2'))
-        .then([redeemedBy(other, 'order_2', 'customer_guest-2')]);
-    }
-    given([...once, released('order_1')])
-      .when(by(ada, 'order_2', 'customer_guest-2'))
-      .then([redeemedBy(ada, 'order_2', 'customer_guest-2')]);
+    given([used])
+      .when({ ...again, limit: 2 })
+      .then([{ type: 'CouponRedeemed', data: { code, redeemer, orderId: 'order_2' } }]);
+    given([used])
+      .when({ ...confirm('order_1'), redeemer })
+      .then([{ type: 'CouponRedemptionConfirmed', data: { code, redeemer, orderId: 'order_1' } }]);
+    given([used])
+      .when({ ...giveBack('order_1'), redeemer })
+      .then([{ type: 'CouponReleased', data: { code, redeemer, orderId: 'order_1', confirmed: true } }]);
   });
 
-  it('is refused beyond its limit for one customer, not for another', () => {
-    const history = [defined({ limitPerCustomer: 1 }), redeemed('order_1')];
-    given(history).when(redeem('order_2')).thenRejected('rule_violated', { coupon: code });
-    given(history)
-      .when(redeem('order_2', 'customer_bob'))
-      .then([redeemed('order_2', 'customer_bob')]);
+  it('is counted by its code, by customer and by e-mail address, as far as it is limited', () => {
+    const emailKey = 'e'.repeat(43);
+    const streams = (terms: Partial<CouponTerms>, by: { customerId: string; emailKey?: string }) =>
+      countsOf({ code, amount: 1, ...limitsOf({ ...tenth, ...terms } as CouponTerms) }, by).map((count) => [
+        couponStream(count),
+        count.limit,
+      ]);
+    expect(streams({}, { customerId: redeemer, emailKey })).to.deep.equal([]);
+    expect(streams({ limit: 3 }, { customerId: redeemer, emailKey })).to.deep.equal([['coupon#SPRING', undefined]]);
+    expect(streams({ limitPerCustomer: 2 }, { customerId: redeemer })).to.deep.equal([
+      ['coupon#SPRING@customer_ada', 2],
+    ]);
+    expect(streams({ limit: 3, limitPerCustomer: 2 }, { customerId: redeemer, emailKey })).to.deep.equal([
+      ['coupon#SPRING', undefined],
+      ['coupon#SPRING@customer_ada', 2],
+      [`coupon#SPRING@${emailKey}`, 2],
+    ]);
   });
 
   it('can be redeemed again by others once an order gives back', () => {
-    const history = [defined({ limit: 1, limitPerCustomer: 1 }), redeemed('order_1'), released('order_1')];
-    given(history)
-      .when(redeem('order_2'))
-      .then([redeemed('order_2')]);
-  });
-
-  it('is never redeemed by an order that has given back, even before it redeemed', () => {
-    given([defined()])
-      .when(release('order_1'))
-      .then([released('order_1')]);
+    const one = [defined({ limit: 1 }), redeemed('order_1')];
     for (const history of [
-      [defined(), released('order_1')],
-      [defined(), redeemed('order_1'), released('order_1')],
+      [...one, released('order_1')],
+      [...one, returned('order_1')],
+      [...one, confirmed('order_1'), returned('order_1')],
     ]) {
-      given(history).when(redeem('order_1')).thenRejected('conflict', { coupon: code });
+      given(history)
+        .when(redeem('order_2'))
+        .then([redeemed('order_2')]);
     }
   });
 
-  it('forgets who gave back once no command that old is taken, and never who redeems', () => {
-    const history = [defined(), redeemed('order_1'), released('order_2'), released('order_3')];
-    const before = given(history).state;
-    const later = fold(coupon, before, [released('order_4')], TEST_NOW + RETRY_HORIZON_MS + 1);
-    expect(later.released.map(({ orderId }) => orderId)).to.deep.equal(['order_4']);
-    const justBefore = fold(coupon, before, [released('order_4')], TEST_NOW + RETRY_HORIZON_MS);
-    expect(justBefore.released).to.have.length(3);
-    expect(coupon.decide(redeem('order_1'), later, TEST_NOW)).to.deep.equal([]);
+  it('drops the id of an order that has gone through, and counts it', () => {
+    const { state } = given([defined({ limit: 9 }), redeemed('order_1'), redeemed('order_2'), confirmed('order_1')]);
+    expect(state).to.deep.include({ redeemed: 2, inFlight: ['order_2'], returned: [] });
+    expect(coupon.decide(confirm('order_1'), state, TEST_NOW)).to.deep.equal([]);
+    expect(coupon.decide(confirm('order_3'), state, TEST_NOW)).to.deep.equal([]);
+  });
+
+  it('keeps nothing of five that lost it, nor of orders that had not redeemed it', () => {
+    const { state } = given([defined({ limit: 1 }), redeemed('order_0')]);
+    for (const loser of [1, 2, 3, 4, 5].map((n) => `order_${n}`)) {
+      expect(coupon.decide(redeem(loser), state, TEST_NOW)).to.include({ rejected: 'rule_violated' });
+      expect(coupon.decide(release(loser), state, TEST_NOW)).to.deep.equal([]);
+    }
+  });
+
+  it('does not take one back for an order that has gone through but by the order itself', () => {
+    const { state } = given([defined(), redeemed('order_1'), confirmed('order_1')]);
+    expect(coupon.decide(release('order_1'), state, TEST_NOW)).to.deep.equal([]);
+    expect(coupon.decide(giveBack('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
+  });
+
+  it('forgets which confirmed orders gave back once no command that old is taken', () => {
+    const orders = ['order_1', 'order_2', 'order_3'];
+    const before = given([defined(), ...orders.map(redeemed), ...orders.slice(0, 2).map(returned)]).state;
+    const known = (at: number) =>
+      fold(coupon, before, [returned('order_3')], at).returned.map(({ orderId }) => orderId);
+    expect(known(TEST_NOW + RETRY_HORIZON_MS)).to.deep.equal(orders);
+    expect(known(TEST_NOW + RETRY_HORIZON_MS + 1)).to.deep.equal(['order_3']);
   });
 
   it('has terms that can be changed; what was redeemed stays redeemed', () => {
@@ -142,65 +169,80 @@ describe('A coupon', () => {
     expect(given(history).state.redeemed).to.equal(2);
   });
 
-  it('knows each of its many orders until that one gives back', () => {
-    const orders = Array.from({ length: 300 }, (_, n) => `order_${n}`);
-    const all = given([defined({ limitPerCustomer: 300 }), ...orders.map((id) => redeemed(id))]).state;
-    expect(coupon.decide(redeem('order_300'), all, TEST_NOW)).to.include({ rejected: 'rule_violated' });
-    const [some, rest] = [orders.slice(0, 150), orders.slice(150)];
-    const left = fold(coupon, all, some.map(released), TEST_NOW);
-    expect(left.redeemed).to.equal(150);
-    for (const id of rest) expect(coupon.decide(redeem(id), left, TEST_NOW)).to.deep.equal([]);
-    for (const id of some) expect(coupon.decide(redeem(id), left, TEST_NOW)).to.include({ rejected: 'conflict' });
-    expect(fold(coupon, left, rest.map(released), TEST_NOW).redemptions).to.deep.equal([]);
+  it('has no end without a limit', () => {
+    const many = { ...given([defined()]).state, redeemed: 10_000_000 };
+    expect(coupon.decide(redeem('order_1'), many, TEST_NOW)).to.deep.equal([redeemed('order_1')]);
   });
 
-  it('keeps its redemptions in batches, of which a change copies one', () => {
-    const orders = Array.from({ length: 200 }, (_, n) => `order_${n}`);
-    const all = given([defined(), ...orders.map((id) => redeemed(id))]).state;
-    expect(all.redemptions.map((batch) => Object.keys(batch).length)).to.deep.equal([64, 64, 64, 8]);
-    for (const event of [redeemed('order_new'), released('order_199')]) {
-      const next = fold(coupon, all, [event], TEST_NOW);
-      expect(next.redemptions.map((batch, n) => batch === all.redemptions[n])).to.deep.equal([true, true, true, false]);
+  it('is as small after 50,000 redemptions as after the first, but for those that are in flight', () => {
+    const IN_FLIGHT = 100;
+    let state = given([defined({ limit: 1_000_000 })]).state;
+    for (let n = 0; n < 50_000; n++) {
+      state = coupon.evolve(state, redeemed(`order_${n}`), TEST_NOW + n);
+      if (n < IN_FLIGHT) continue;
+      const orderId = `order_${n - IN_FLIGHT}`;
+      for (const event of n % 3 === 0 ? [released(orderId)] : [confirmed(orderId)])
+        state = coupon.evolve(state, event, TEST_NOW + n);
     }
+    expect(state.redeemed).to.be.greaterThan(33_000);
+    expect(state.inFlight).to.have.length(IN_FLIGHT);
+    expect(JSON.stringify(state).length).to.be.lessThan(2_000);
   });
 
-  it('is redeemed by so many orders at most, whatever its terms say', () => {
-    const full = { ...given([defined({ limit: MAX_REDEMPTIONS + 1 })]).state, redeemed: MAX_REDEMPTIONS };
-    expect(coupon.decide(redeem('order_1'), full, TEST_NOW)).to.include({ rejected: 'rule_violated' });
-    const open = { ...full, redeemed: MAX_REDEMPTIONS - 1 };
-    expect(coupon.decide(redeem('order_1'), open, TEST_NOW)).to.deep.equal([redeemed('order_1')]);
-  });
-
-  it('is never redeemed above its limits, whatever is redeemed, given back and redefined by whom', () => {
-    const order = fc.integer({ min: 0, max: 12 }).map((n) => `order_${n}`);
-    const customer = fc.constantFrom('customer_ada', 'customer_bob', 'customer_cleo');
-    const command: fc.Arbitrary<CouponCommand> = fc.oneof(
-      { weight: 3, arbitrary: fc.tuple(order, customer).map(([orderId, who]) => redeem(orderId, who)) },
-      { weight: 1, arbitrary: order.map(release) },
-    );
-    const limits = fc.record({
-      limit: fc.integer({ min: 1, max: 5 }),
-      limitPerCustomer: fc.integer({ min: 1, max: 3 }),
+  it('counts the orders that stand, whatever is repeated, reordered, late or given back, and remembers what is open or recent', () => {
+    const limit = 4;
+    const moves = fc.record({
+      order: fc.nat(9),
+      act: fc.constantFrom('redeem', 'complete', 'fail', 'follow', 'return'),
+      pause: fc.oneof({ weight: 5, arbitrary: fc.nat(60_000) }, { weight: 1, arbitrary: fc.nat(RETRY_HORIZON_MS) }),
     });
     fc.assert(
-      fc.property(limits, fc.array(command, { maxLength: 60 }), (terms, commands) => {
-        let state: Coupon = given([defined(terms)]).state;
-        const holders = new Map<string, string>();
-        for (const issued of commands) {
-          const decision = coupon.decide(issued, state, TEST_NOW);
-          if (isRejection(decision)) continue;
-          state = fold(coupon, state, decision, TEST_NOW);
-          for (const { type, data } of decision) {
-            if (type === 'CouponRedeemed') holders.set(data.orderId, data.customerId);
-            if (type === 'CouponReleased') holders.delete(data.orderId);
-          }
-          expect(holders.size).to.be.at.most(terms.limit);
-          expect(state.redeemed).to.equal(holders.size);
-          for (const who of holders.values()) {
-            const times = [...holders.values()].filter((other) => other === who).length;
-            expect(times).to.be.at.most(terms.limitPerCustomer);
-          }
+      fc.property(fc.array(moves, { maxLength: 150, size: 'max' }), (history) => {
+        let state: Coupon = given([defined({ limit })]).state;
+        let now = TEST_NOW;
+        /** As the command path remembers them: a command that had an effect has none a second time. */
+        const executed = new Set<string>();
+        const phases = new Map<string, 'completed' | 'failed'>();
+        const standing = new Set<string>();
+        const returns: number[] = [];
+        const issue = (command: Exclude<CouponCommand, { type: 'DefineCoupon' }>): CouponEvent[] => {
+          const id = JSON.stringify(command);
+          const decision = executed.has(id) ? [] : coupon.decide(command, state, now);
+          if (isRejection(decision) || decision.length === 0) return [];
+          executed.add(id);
+          state = fold(coupon, state, decision, now);
+          return [...decision];
+        };
+        const follow = (orderId: string) => {
+          const phase = phases.get(orderId);
+          if (phase === 'completed') issue(confirm(orderId));
+          if (phase === 'failed' && issue(release(orderId)).length > 0) standing.delete(orderId);
+        };
+        const play = (orderId: string, act: (typeof history)[number]['act']) => {
+          const phase = phases.get(orderId);
+          if (act === 'redeem' && issue(redeem(orderId)).length > 0) standing.add(orderId);
+          if (act === 'complete' && !phase && standing.has(orderId)) phases.set(orderId, 'completed');
+          if (act === 'fail' && !phase) phases.set(orderId, 'failed');
+          if (act === 'follow') follow(orderId);
+          if (act !== 'return' || phase !== 'completed') return;
+          standing.delete(orderId);
+          if (issue(giveBack(orderId)).length > 0) returns.push(now);
+        };
+        for (const { order, act, pause } of history) {
+          now += pause;
+          play(`order_${order}`, act);
+          expect(state.redeemed).to.equal(standing.size);
+          expect(state.redeemed).to.be.at.most(limit);
+          expect([...standing]).to.include.members([...state.inFlight]);
+          const recent = returns.filter((at) => at + RETRY_HORIZON_MS >= returns.at(-1)!);
+          expect(state.returned).to.have.length(recent.length);
         }
+        for (let order = 0; order < 10; order++) {
+          play(`order_${order}`, 'fail');
+          follow(`order_${order}`);
+        }
+        const bought = [...phases].filter(([orderId, phase]) => phase === 'completed' && standing.has(orderId));
+        expect(state).to.deep.include({ redeemed: bought.length, inFlight: [] });
       }),
     );
   });

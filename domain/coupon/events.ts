@@ -70,22 +70,23 @@ export const couponTermsSchema = z
     error: 'must be the currency of the coupon: in no cart could it be used',
   });
 
-const coupon = { code: couponCodeSchema };
+const redemption = {
+  code: couponCodeSchema,
+  /**
+   * Whose orders are counted, if not everybody's: a customer's, or those of a keyed e-mail address, because a guest is a new
+   * customer with each session.
+   */
+  redeemer: z.union([customerIdSchema, emailKeySchema]).optional(),
+  orderId: orderIdSchema,
+};
 
 export const couponEvents = {
-  CouponDefined: { version: 1, data: z.strictObject({ ...coupon, terms: couponTermsSchema }) },
-  CouponRedeemed: {
-    version: 1,
-    data: z.strictObject({
-      ...coupon,
-      orderId: orderIdSchema,
-      customerId: customerIdSchema,
-      /** A guest is a new customer with each session, but has the same e-mail address. */
-      emailKey: emailKeySchema.optional(),
-    }),
-  },
-  /** The order gives its redemption back. Where it never redeemed, the event is a tombstone: it never will. */
-  CouponReleased: { version: 1, data: z.strictObject({ ...coupon, orderId: orderIdSchema }) },
+  CouponDefined: { version: 1, data: z.strictObject({ code: couponCodeSchema, terms: couponTermsSchema }) },
+  CouponRedeemed: { version: 1, data: z.strictObject(redemption) },
+  /** The order goes through: it counts from now on without being known by its id. */
+  CouponRedemptionConfirmed: { version: 1, data: z.strictObject(redemption) },
+  /** The order counts no more. `confirmed`: it had gone through. */
+  CouponReleased: { version: 1, data: z.strictObject({ ...redemption, confirmed: z.literal(true).optional() }) },
 } satisfies EventDefinitions;
 
 export type CouponTerms = z.output<typeof couponTermsSchema>;

@@ -43,7 +43,13 @@ export const parcelSchema = z.strictObject({ sku: skuSchema, location: locationS
 export const couponCodeSchema = z
   .string()
   .regex(/^[A-Z0-9_-]{2,40}$/, 'must be 2 to 40 capital letters, digits, dashes or underscores');
-export const appliedCouponSchema = z.strictObject({ code: couponCodeSchema, amount: amountSchema });
+/** Its limits are those of when the cart was submitted: what the order counts against, and gives back. */
+export const appliedCouponSchema = z.strictObject({
+  code: couponCodeSchema,
+  amount: amountSchema,
+  limited: z.literal(true).optional(),
+  limitPerCustomer: z.int().min(1).optional(),
+});
 
 /** What an order is made of, before it is numbered and added up. */
 export const orderContents = {
@@ -213,4 +219,5 @@ export type LineUnits = z.output<typeof lineUnitsSchema>;
 export type ReturnedUnits = z.output<typeof returnedUnitsSchema>;
 export type OrderLine = z.output<typeof orderLineSchema>;
 export type Shipping = z.output<typeof shippingSchema>;
+export type AppliedCoupon = z.output<typeof appliedCouponSchema>;
 export type OrderEvent = EventOf<typeof orderEvents>;

@@ -9,7 +9,14 @@ import { keyOf, siblingId } from '../kernel/id.js';
 import { sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
-import { type LineUnits, type OrderEvent, type orderContents, orderEvents, type ReturnedUnits } from './events.js';
+import {
+  type AppliedCoupon,
+  type LineUnits,
+  type OrderEvent,
+  type orderContents,
+  orderEvents,
+  type ReturnedUnits,
+} from './events.js';
 import {
   atDefaultLocation,
   locationsOf,
@@ -88,7 +95,9 @@ export interface Order {
   shippingRefunded: number;
   /** What all fulfilments are worth. */
   fulfilledAmount: number;
-  coupons: readonly string[];
+  coupons: readonly AppliedCoupon[];
+  /** The keyed hash of the e-mail address: coupons are counted by it. */
+  emailKey?: string;
   /** The cart that it was made of; an imported order has none. */
   cartId?: string;
   shippingAddress?: Personal<Address>;
@@ -668,7 +677,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
 
 function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Order {
   const { orderId, customerId, paymentId, currency, lines, shipping, taxIncluded, coupons = [], allocation } = data;
-  const { cartId, shippingAddress } = data;
+  const { cartId, shippingAddress, emailKey } = data;
   return {
     orderId,
     customerId,
@@ -692,7 +701,8 @@ function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Ord
     shippingRefund: shipping.refundable ? worthOf(shipping, taxIncluded) : 0,
     shippingRefunded: 0,
     fulfilledAmount: 0,
-    coupons: coupons.map(({ code }) => code),
+    coupons,
+    ...(emailKey !== undefined && { emailKey }),
     ...(cartId !== undefined && { cartId }),
     ...(shippingAddress && { shippingAddress }),
     reservationId: orderId,

@@ -18,6 +18,8 @@ export type AgendaItem =
   | { kind: 'settlement'; orderId: string }
   /** A provider that has not answered, or money that will not be held much longer. */
   | { kind: 'payment'; paymentId: string; orderId: string }
+  /** An order counts against the limit of a coupon, and nobody has said what became of its checkout. */
+  | { kind: 'redemption'; orderId: string; code: string; redeemer?: string }
   /** Reservations that run out: each id, and when in ms of the log's clock. */
   | { kind: 'reservations'; sku: string; location: string; expiries: Readonly<Record<string, number>> }
   /** Units that have left one location, `leftAt` in ms of the log's clock, and have not arrived at the other. */

@@ -3,7 +3,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { cart } from '../cart/cart.js';
-import { coupon } from '../coupon/coupon.js';
+import { type Coupon, countsOf, coupon, couponStream, limitsOf } from '../coupon/coupon.js';
+import type { CouponTerms } from '../coupon/events.js';
 import type { Decider } from '../kernel/decider.js';
 import { isRejection, type Rejection } from '../kernel/errors.js';
 import type { DomainEvent } from '../kernel/event.js';
@@ -24,9 +25,11 @@ import {
   outcomeOfPayment,
   outcomeOfRejections,
 } from './checkout.js';
-import { type CheckoutStep, nextSteps } from './checkout-steps.js';
+import { type CheckoutStep, endOfRedemption, nextSteps, stepsBehind } from './checkout-steps.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];
+const CODE = 'SPRING';
+const CUSTOMER = 'customer_1';
 const DECIDERS = { order, stock: stockItem, payment, coupon, cart } as const;
 
 /** What happens next: some more steps of a worker, its crash, or something from outside. */
@@ -52,26 +55,43 @@ const scenario = fc.record({
   stock: fc.array(fc.nat(4), { minLength: 2, maxLength: 2 }),
   quantities: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 4, maxLength: 4 }),
   declines: fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+  limits: fc.record({ limit: fc.constantFrom(1, 2, undefined), limitPerCustomer: fc.constantFrom(1, 2, undefined) }),
   history: fc.array(moves, { minLength: 5, maxLength: 40, size: 'max' }),
 });
 
 describe('Checkouts, interleaved and crashed anywhere', () => {
   it('end either sold and paid for, or undone without a trace', () => {
     fc.assert(
-      fc.property(scenario, ({ stock, quantities, declines, history }) => {
-        const shop = createShop();
+      fc.property(scenario, ({ stock, quantities, declines, limits, history }) => {
+        const shop = createShop(limits);
         for (const [index, sku] of SKUS.entries()) shop.receive(sku, stock[index]!);
         const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), declines[n - 1]!));
         play(shop, orders, history);
         for (const orderId of orders) shop.finish(orderId);
         for (const orderId of orders) expectSettled(shop, orderId);
         expectStockKept(shop, orders);
+        shop.endRedemptions();
+        expectCouponsKept(shop, orders, limits);
       }),
       { numRuns: 300 },
     );
   });
 });
 
+/** What is sold counts where the coupon is limited, and nothing else does; no id is kept. */
+function expectCouponsKept(shop: Shop, orders: readonly string[], { limit, limitPerCustomer }: Limits): void {
+  const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id)))!.phase === 'completed');
+  for (const [key, most] of [
+    [{ code: CODE }, limit],
+    [{ code: CODE, redeemer: CUSTOMER }, limitPerCustomer],
+  ] as const) {
+    const counted = shop.state(coupon, couponStream(key));
+    expect(counted.inFlight).to.deep.equal([]);
+    expect(counted.redeemed).to.equal(most === undefined ? 0 : sold.length);
+  }
+}
+
+type Limits = { [K in 'limit' | 'limitPerCustomer']: number | undefined };
 type Shop = ReturnType<typeof createShop>;
 
 /** Two workers for each order; a crashed one is replaced by one that begins anew. */
@@ -113,7 +133,7 @@ function expectStockKept(shop: Shop, orders: readonly string[]): void {
   }
 }
 
-function createShop() {
+function createShop({ limit, limitPerCustomer }: Limits) {
   const states = new Map<StreamId, unknown>();
   const executed = new Set<string>();
   /** The provider's books: what it answered per key, and which keys may hold nothing any more. */
@@ -138,7 +158,21 @@ function createShop() {
     const after = decision.reduce((folded, event) => decider.evolve(folded, event, TEST_NOW), before);
     if (decision.length > 0) executed.add(id);
     states.set(stream, after);
+    if (decider.category === 'coupon') expectWithinLimits(stream, after as Coupon);
     return { state: after };
+  }
+
+  const terms: CouponTerms = {
+    kind: 'percentage',
+    basisPoints: 1,
+    ...(limit !== undefined && { limit }),
+    ...(limitPerCustomer !== undefined && { limitPerCustomer }),
+  };
+  execute(coupon, couponStream({ code: CODE }), 'define', { type: 'DefineCoupon', code: CODE, terms });
+
+  function expectWithinLimits(stream: StreamId, { redeemed }: Coupon): void {
+    const most = stream === couponStream({ code: CODE }) ? limit : limitPerCustomer;
+    expect(redeemed).to.be.within(0, most ?? 0);
   }
 
   /** One worker's run; it rests before every command and every call, and may be dropped there. */
@@ -150,7 +184,15 @@ function createShop() {
     for (;;) {
       const process = state(checkout, stream)!;
       const next = nextSteps(process, TEST_NOW);
-      if (!next) return;
+      if (!next) {
+        for (const step of stepsBehind(process)) {
+          for (const { id, stream: target, command } of step.commands) {
+            yield;
+            execute(deciderOf(step), target, id, command);
+          }
+        }
+        return;
+      }
       let outcome = next.outcome;
       for (const step of next.steps) {
         const rejections: Rejection[] = [];
@@ -228,6 +270,16 @@ function createShop() {
       const item = { sku, location: 'main', productId: `product_${sku}` };
       execute(stockItem, stockStream(item), movementId, { type: 'ReceiveStock', ...item, movementId, quantity });
     },
+    /** As the agenda does with what a dead worker has left. */
+    endRedemptions() {
+      for (const count of countsOf({ code: CODE, amount: 0, ...limitsOf(terms) }, { customerId: CUSTOMER })) {
+        const { limit: _, ...key } = count;
+        for (const orderId of state(coupon, couponStream(key)).inFlight) {
+          const process = state(checkout, streamOf(checkoutIdOf(orderId)))!;
+          execute(coupon, couponStream(key), `agenda/${orderId}`, endOfRedemption(process, { ...key, orderId })!);
+        }
+      }
+    },
     cancelIfPlaced(orderId: string) {
       const stream = streamOf(orderId);
       if (state(order, stream)?.status !== 'placed') return;
@@ -239,7 +291,7 @@ function createShop() {
       const stream = streamOf(cartId);
       const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
       const unitPrice = { amount: 100, currency: 'GBP' };
-      execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: 'customer_1', currency: 'GBP' });
+      execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: CUSTOMER, currency: 'GBP' });
       for (const [index, sku] of SKUS.entries()) {
         const line = { lineId: sku, sku, title: sku, quantity: quantities[index]!, unitPrice };
         execute(cart, stream, `${n}/add/${sku}`, { type: 'AddCartLine', ...line });
@@ -251,6 +303,7 @@ function createShop() {
         number: `${n}`,
         lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
         shipping: { method: 'standard', amount: 399 },
+        coupons: [{ code: CODE, amount: 0, ...limitsOf(terms) }],
         provider: 'test',
         paymentMethod: declines ? 'pm_declined' : 'pm_card_visa',
       });

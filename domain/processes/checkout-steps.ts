@@ -1,6 +1,6 @@
 // The steps of the checkout process: what is due in each phase, as the commands that each step consists of.
 import type { CartCommand } from '../cart/cart.js';
-import { type CouponCommand, couponStream } from '../coupon/coupon.js';
+import { type CouponCommand, type CouponKey, countsOf, couponStream } from '../coupon/coupon.js';
 import type { Rejection } from '../kernel/errors.js';
 import { siblingId, streamOf } from '../kernel/id.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
@@ -21,6 +21,8 @@ export type CheckoutStep = {
   name: string;
   /** Good to have: that it is rejected changes nothing. */
   optional?: true;
+  /** Taking it twice changes nothing, however much later: its commands need not be looked for in the past of their streams. */
+  repeatable?: true;
 } & (
   | { aggregate: 'order'; commands: readonly Issued<OrderCommand>[] }
   | { aggregate: 'stock'; commands: readonly Issued<StockCommand>[] }
@@ -30,14 +32,16 @@ export type CheckoutStep = {
   | { aggregate: 'cart'; commands: readonly Issued<CartCommand>[] }
 );
 
+export interface Due {
+  steps: readonly CheckoutStep[];
+  outcome?: CheckoutOutcome;
+}
+
 /**
  * The steps up to the next outcome, and that outcome where it is sure; nothing if the process is at its end.
  * `now` in ms of the log's clock.
  */
-export function nextSteps(
-  state: Checkout,
-  now: number,
-): { steps: readonly CheckoutStep[]; outcome?: CheckoutOutcome } | undefined {
+export function nextSteps(state: Checkout, now: number): Due | undefined {
   const { checkoutId, phase, order, failure } = state;
   const step = stepsOf(state);
   switch (phase) {
@@ -73,6 +77,25 @@ export function nextSteps(
   }
 }
 
+/** What a checkout does for others before it waits for its customer or the provider. */
+export function parkingStep(state: Checkout): CheckoutStep {
+  return stepsOf(state).park();
+}
+
+/** What nobody waits for once a checkout has completed. What a crash leaves of it, `endOfRedemption` says later. */
+export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
+  return state.phase === 'completed' ? stepsOf(state).confirmRedemptions() : [];
+}
+
+/** What becomes of a redemption that is still in flight; nothing as long as its checkout has not ended. */
+export function endOfRedemption(
+  { phase }: Pick<Checkout, 'phase'>,
+  redemption: CouponKey & { orderId: string },
+): CouponCommand | undefined {
+  if (phase === 'completed') return { type: 'ConfirmRedemption', ...redemption };
+  return phase === 'failed' ? { type: 'ReleaseRedemption', ...redemption } : undefined;
+}
+
 function reasonOf({ rejected, extra }: Rejection): string {
   return extra?.declineCode === EXPIRED ? EXPIRED : rejected;
 }
@@ -80,8 +103,7 @@ function reasonOf({ rejected, extra }: Rejection): string {
 /** Every step of the process, as the commands that it consists of. */
 function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
   const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
-  const { orderId, customerId, emailKey, currency, cartId, coupons = [] } = order;
-  const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
+  const { orderId, customerId, currency, cartId, coupons = [] } = order;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
   const amount = totalsOf(order).total;
   const lastRound = rounds.at(-1)!;
@@ -124,14 +146,21 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
   };
   const releaseAll = (of: readonly Round[]) =>
     stockStep('release', ({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }], of);
-  const toCoupons = (name: string, commandFor: (code: string) => CouponCommand): CheckoutStep[] => {
-    const commands = coupons.flatMap(({ code }) => issue(couponStream(code), commandFor(code)));
+  const counts = coupons.flatMap((coupon) => countsOf(coupon, order));
+  const toCoupons = (name: string, commandFor: (count: (typeof counts)[number]) => CouponCommand): CheckoutStep[] => {
+    const commands = counts.flatMap((count) => issue(couponStream(count), commandFor(count)));
     return commands.length === 0 ? [] : [{ name, aggregate: 'coupon', commands }];
   };
+  /** These find what is in flight by the id of the order, and nothing once it has ended. */
+  const endRedemptions = (name: string, type: 'ConfirmRedemption' | 'ReleaseRedemption') =>
+    toCoupons(name, ({ limit, ...count }) => ({ type, ...count, orderId })).map((step) => ({
+      ...step,
+      repeatable: true as const,
+    }));
 
   return {
     place: () => toOrder('place', { type: 'PlaceOrder', contents }),
-    redeem: () => toCoupons('redeem', (code) => ({ type: 'RedeemCoupon', code, orderId, ...redeemer })),
+    redeem: () => toCoupons('redeem', (count) => ({ type: 'RedeemCoupon', ...count, orderId })),
     releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
     reserve() {
       const expiresAt = startedAt + RESERVATION_MS;
@@ -141,7 +170,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     /** Nobody else waits for these units: it may be long until it is known whether they are sold. */
     park(): CheckoutStep {
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
-      return { name: 'park', optional: true, aggregate: 'stock', commands };
+      return { name: 'park', optional: true, repeatable: true, aggregate: 'stock', commands };
     },
     /** Twice in the time that stock is held. */
     extend(now: number): CheckoutStep[] {
@@ -181,7 +210,8 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     /** Before the stock is let go: as long as money may be held, it is. */
     void: () => toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
     release: () => releaseAll(rounds),
-    giveBack: () => toCoupons('give back', (code) => ({ type: 'ReleaseRedemption', code, orderId })),
+    giveBack: () => endRedemptions('give back', 'ReleaseRedemption'),
+    confirmRedemptions: () => endRedemptions('confirm redemptions', 'ConfirmRedemption'),
     reopen({ rejected, extra }: Rejection): CheckoutStep[] {
       if (!cartId) return [];
       const available = extra?.available as Record<string, number> | undefined;

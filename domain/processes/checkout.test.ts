@@ -17,7 +17,7 @@ import {
   outcomeOfRejections,
 } from './checkout.js';
 import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
-import { nextSteps, RESERVATION_MS } from './checkout-steps.js';
+import { endOfRedemption, nextSteps, RESERVATION_MS, stepsBehind } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
 const orderId = 'order_7';
@@ -272,16 +272,51 @@ describe('A checkout', () => {
   });
 
   it('redeems coupons before it asks for anything else, and gives them back when it fails', () => {
-    const coupons = [{ code: 'SPRING', amount: 100 }];
-    const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
+    const emailKey = 'e'.repeat(43);
+    const coupons = [
+      { code: 'SPRING', amount: 100, limited: true, limitPerCustomer: 2 },
+      { code: 'OPEN', amount: 100 },
+    ];
+    const withCoupon = { ...started, data: { ...started.data, coupons, emailKey } } as CheckoutEvent;
     const { steps } = due(withCoupon)!;
+    const spring = { code: 'SPRING', orderId };
+    const perCustomer = (redeemer: string) => ({ ...spring, redeemer });
     expect(Object.keys(steps)).to.deep.equal(['place', 'redeem', 'reserve', 'authorise']);
     expect(steps.redeem).to.deep.equal([
-      ['coupon#SPRING', { type: 'RedeemCoupon', code: 'SPRING', orderId, customerId: 'customer_1' }],
+      ['coupon#SPRING', { type: 'RedeemCoupon', ...spring }],
+      ['coupon#SPRING@customer_1', { type: 'RedeemCoupon', ...perCustomer('customer_1'), limit: 2 }],
+      [`coupon#SPRING@${emailKey}`, { type: 'RedeemCoupon', ...perCustomer(emailKey), limit: 2 }],
     ]);
-    expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal([
-      ['coupon#SPRING', { type: 'ReleaseRedemption', code: 'SPRING', orderId }],
-    ]);
+    const ended = (type: string) => [
+      ['coupon#SPRING', { type, ...spring }],
+      ['coupon#SPRING@customer_1', { type, ...perCustomer('customer_1') }],
+      [`coupon#SPRING@${emailKey}`, { type, ...perCustomer(emailKey) }],
+    ];
+    expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal(ended('ReleaseRedemption'));
+    const behind = (...history: CheckoutEvent[]) =>
+      stepsBehind(stateAfter(...history)).flatMap(({ commands }) =>
+        commands.map(({ stream, command }) => [stream, command]),
+      );
+    expect(behind(withCoupon, authorised, completed)).to.deep.equal(ended('ConfirmRedemption'));
+    for (const history of [[withCoupon], [withCoupon, authorised], [withCoupon, declined, failed]])
+      expect(behind(...history)).to.deep.equal([]);
+  });
+
+  it('counts an order against no coupon that has no limit', () => {
+    const withCoupon = { ...started, data: { ...started.data, coupons: [{ code: 'OPEN', amount: 100 }] } };
+    expect(due(withCoupon as CheckoutEvent)!.steps).not.to.have.property('redeem');
+    expect(due(withCoupon as CheckoutEvent, declined)!.steps).not.to.have.property('give back');
+    expect(stepsBehind(stateAfter(withCoupon as CheckoutEvent, authorised, completed))).to.deep.equal([]);
+  });
+
+  it('says what becomes of a redemption that is in flight once it has ended', () => {
+    const redemption = { code: 'SPRING', redeemer: 'customer_1', orderId };
+    const endAfter = (...history: CheckoutEvent[]) => endOfRedemption(stateAfter(...history), redemption);
+    expect(endAfter(started)).to.equal(undefined);
+    expect(endAfter(started, authorised)).to.equal(undefined);
+    expect(endAfter(started, declined)).to.equal(undefined);
+    expect(endAfter(started, authorised, completed)).to.deep.equal({ type: 'ConfirmRedemption', ...redemption });
+    expect(endAfter(started, declined, failed)).to.deep.equal({ type: 'ReleaseRedemption', ...redemption });
   });
 
   it('of an order that was no cart reopens none', () => {
@@ -323,7 +358,7 @@ describe('A checkout', () => {
   });
 
   it('sends every command to a stream of the aggregate that its step names', () => {
-    const coupons = [{ code: 'SPRING', amount: 100 }];
+    const coupons = [{ code: 'SPRING', amount: 100, limited: true }];
     const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
     const later = TEST_NOW + RESERVATION_MS;
     for (const history of [

@@ -8,6 +8,8 @@ import { type PaymentCommand, payment } from '../payment/payment.js';
 import { TEST_NOW } from '../testing/given-when-then.js';
 import { neededOf, settlementEnd, settlementSteps } from './settlement.js';
 
+const CUSTOMER = 'customer_1';
+const EMAIL_KEY = 'e'.repeat(43);
 const ids = { paymentId: 'payment_7', orderId: 'order_7' };
 const lines: OrderLine[] = [
   { id: '1', sku: 'MUG', quantity: 2, title: 'Mug', unitPrice: 500, total: 1000 },
@@ -15,12 +17,16 @@ const lines: OrderLine[] = [
 ];
 const contents: OrderContents = {
   orderId: ids.orderId,
-  customerId: 'customer_1',
+  customerId: CUSTOMER,
   placedBy: 'customer',
   currency: 'GBP',
   lines,
   shipping: { method: 'standard', amount: 300 },
-  coupons: [{ code: 'TENOFF', amount: 0 }],
+  coupons: [
+    { code: 'TENOFF', amount: 0, limited: true, limitPerCustomer: 1 },
+    { code: 'OPEN', amount: 0 },
+  ],
+  emailKey: EMAIL_KEY,
 };
 const TOTAL = 1500;
 
@@ -138,6 +144,8 @@ describe('The settlement of an operation', () => {
       'cancellation_2/ReleaseReservation/MUG@main',
       'cancellation_2/RequestVoid/7',
       'cancellation_2/ReleaseRedemption/TENOFF',
+      `cancellation_2/ReleaseRedemption/TENOFF@${CUSTOMER}`,
+      `cancellation_2/ReleaseRedemption/TENOFF@${EMAIL_KEY}`,
     ]);
     expect(issuedBy(sendMug, returnMug)).to.deep.equal([
       'return_1/ReturnStock/MUG@main',
@@ -205,12 +213,16 @@ describe('The settlement of a fulfilment', () => {
 });
 
 describe('The settlement of a cancellation', () => {
-  it('of the whole order releases stock and coupons and lets the money go', () => {
+  it('of the whole order releases stock, gives back what counts against coupons and lets the money go', () => {
+    const released = { type: 'ReleaseRedemption', code: 'TENOFF', orderId: ids.orderId, confirmed: true };
+    const releasedFor = (redeemer: string) => [`coupon#TENOFF@${redeemer}`, { ...released, redeemer }];
     expect(followOf([cancelRest])).to.deep.equal([
       take('ReleaseReservation', 'CUP', 1, 'cancellation_2'),
       take('ReleaseReservation', 'MUG', 2, 'cancellation_2'),
       voidOf('cancellation_2'),
-      ['coupon#TENOFF', { type: 'ReleaseRedemption', code: 'TENOFF', orderId: ids.orderId }],
+      ['coupon#TENOFF', released],
+      releasedFor(CUSTOMER),
+      releasedFor(EMAIL_KEY),
     ]);
   });
 

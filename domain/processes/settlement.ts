@@ -2,7 +2,7 @@
 // a cancellation, a return, a collection or a reallocation. Whoever runs it takes the steps in order, and any number of times: every id
 // derives from the operation. Operations are settled one after the other, so each finds the money where the one before it
 // left it.
-import { type CouponCommand, couponStream } from '../coupon/coupon.js';
+import { type CouponCommand, countsOf, couponStream } from '../coupon/coupon.js';
 import type { ReturnCommand } from '../fulfilment/return.js';
 import type { ShipmentCommand } from '../fulfilment/shipment.js';
 import { streamOf } from '../kernel/id.js';
@@ -232,9 +232,13 @@ function receive({ operationId, lines, location, amount }: Of<'return'>): Settle
   return { aggregate: 'return', commands: [issued(operationId, streamOf(operationId), command)] };
 }
 
-function releaseCoupons({ orderId, coupons }: Order, { operationId }: Operation): SettlementStep {
-  const commands = coupons.map((code) =>
-    issued(operationId, couponStream(code), { type: 'ReleaseRedemption', code, orderId } as const),
+function releaseCoupons(order: Order, { operationId }: Operation): SettlementStep {
+  const commands = order.coupons.flatMap((coupon) =>
+    countsOf(coupon, order).map(({ code, redeemer }) => {
+      const redemption = { code, ...(redeemer !== undefined && { redeemer }), orderId: order.orderId };
+      const command = { type: 'ReleaseRedemption', ...redemption, confirmed: true } as const;
+      return issued(operationId, couponStream(redemption), command);
+    }),
   );
   return { aggregate: 'coupon', commands };
 }

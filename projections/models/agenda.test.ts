@@ -4,6 +4,7 @@ import { CART_IDLE_MS } from '../../domain/cart/events.js';
 import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
+import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import { asStored, EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
 import { agenda } from './agenda.js';
 
@@ -133,6 +134,18 @@ describe('The agenda', () => {
     for (const order of [histories, [...histories].reverse()]) {
       expect(project(agenda, order.flat()).get('m')).to.deep.equal({ ended: true });
     }
+  });
+
+  it('looks after a redemption once its checkout should have ended, until somebody has said what became of it', () => {
+    const of = (type: string, more = {}): [string, object] => [type, { code: 'SPRING', orderId, ...more }];
+    const item = { kind: 'redemption', code: 'SPRING', orderId };
+    const total = 'coupon#SPRING order_1';
+    expect(agendaAfter(of('CouponRedeemed')).get(total)).to.deep.equal({ item, dueAt: due(1, RESERVATION_MS) });
+    const redeemer = 'customer_ada';
+    const both = agendaAfter(of('CouponRedeemed'), of('CouponRedeemed', { redeemer }), of('CouponReleased'));
+    expect(both.get('coupon#SPRING@customer_ada order_1')).to.deep.include({ item: { ...item, redeemer } });
+    expect(both.get(total)).to.equal(null);
+    expect(agendaAfter(of('CouponRedeemed'), of('CouponRedemptionConfirmed')).get(total)).to.equal(null);
   });
 
   it('looks into a cart that nobody has touched for long, until it is left, merged or bought', () => {

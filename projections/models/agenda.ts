@@ -1,6 +1,8 @@
 // The agenda: every piece of work that is not done, with the time at which somebody has to look after it. A document
 // without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
+import { couponStream } from '../../domain/coupon/coupon.js';
+import type { CouponEvent } from '../../domain/coupon/events.js';
 import { siblingId } from '../../domain/kernel/id.js';
 import { ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
@@ -10,6 +12,7 @@ import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
 import { type AgendaItem, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import type { CheckoutEvent } from '../../domain/processes/checkout-events.js';
+import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type Handler, projection } from '../runtime/projection.js';
 
@@ -42,7 +45,7 @@ interface Told {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = CartEvent | CheckoutEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CheckoutEvent | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
 
 // ── Checkouts: fed by cart#, where each begins, and checkout#, where each goes on ───────────────────────────────────
 
@@ -188,6 +191,26 @@ function withoutRenewal({ renewal: _, ...rest }: AgendaDocument): AgendaDocument
   return rest;
 }
 
+// ── Coupons: redemptions of which nobody has said what became of them ───────────────────────────────────────────────
+
+type Redemption = Exclude<CouponEvent, { type: 'CouponDefined' }>;
+
+const redemptionOf = ({ data }: Redemption) => [`${couponStream(data)} ${data.orderId}`];
+
+/** After the time in which its checkout, as a rule, has ended. */
+const redeems: Handler<AgendaDocument, Extract<Redemption, { type: 'CouponRedeemed' }>> = {
+  keys: redemptionOf,
+  evolve: (_, { data: { orderId, code, redeemer } }, __, at) => ({
+    item: { kind: 'redemption', orderId, code, ...(redeemer !== undefined && { redeemer }) },
+    dueAt: timeOf(at + RESERVATION_MS),
+  }),
+};
+
+const endsRedemption: Handler<AgendaDocument, Redemption> = {
+  keys: redemptionOf,
+  evolve: (before) => before && null,
+};
+
 // ── Stock: reservations that run out, and transfers on their way ────────────────────────────────────────────────────
 
 type Held = Extract<StockEvent, { type: 'StockReserved' | 'ReservationExtended' }>;
@@ -317,8 +340,8 @@ const left: Handler<AgendaDocument, Left> = {
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 2,
-  categories: ['cart', 'checkout', 'order', 'payment', 'stock'],
+  version: 3,
+  categories: ['cart', 'checkout', 'coupon', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
     CartCreated: waits,
@@ -338,6 +361,9 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     CheckoutRefused: moves,
     CheckoutCompleted: ends,
     CheckoutFailed: ends,
+    CouponRedeemed: redeems,
+    CouponRedemptionConfirmed: endsRedemption,
+    CouponReleased: endsRedemption,
     OrderFulfilled: opens,
     OrderLinesCancelled: opens,
     OrderReturned: opens,

@@ -1,14 +1,15 @@
 // What must hold once all is quiet, told from the log, the bank's books and nothing else: whatever a process believes, it is
 // these that count.
 import { cart } from '../../domain/cart/cart.js';
-import type { CouponTerms } from '../../domain/coupon/events.js';
+import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
+import type { CouponEvent, CouponTerms } from '../../domain/coupon/events.js';
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
-import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
+import { categoryOf, partsOf, type StreamId } from '../../domain/kernel/stream.js';
 import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, order, STOCK_SHORTFALL } from '../../domain/order/order.js';
 import { unitsAt } from '../../domain/order/parcels.js';
@@ -230,25 +231,44 @@ function goodwillIn({ type, data }: PaymentEvent): number {
   return type === 'RefundRequested' && data.reason === 'goodwill' ? data.amount : 0;
 }
 
+/** What is counted is what stands, each where it counts; nothing else is, and no id is kept of what has ended. */
 function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
-  for (const [stream, commits] of ofCategory(streams, 'coupon')) {
-    const redeemed = new Map<string, string>();
-    let terms: CouponTerms | undefined;
-    for (const { type, data } of commits.flatMap(({ events }) => events)) {
-      const { orderId, customerId } = data as { orderId: string; customerId: string };
-      if (type === 'CouponDefined') terms = (data as { terms: CouponTerms }).terms;
-      if (type === 'CouponRedeemed') redeemed.set(orderId, customerId);
-      if (type === 'CouponReleased') redeemed.delete(orderId);
-      const { limit = Number.POSITIVE_INFINITY, limitPerCustomer = Number.POSITIVE_INFINITY } = terms!;
-      const own = [...redeemed.values()].filter((other) => other === customerId).length;
-      if (redeemed.size > limit || own > limitPerCustomer) say(`${stream} keeps its limits: ${redeemed.size}`);
-    }
-    const code = stream.slice('coupon#'.length);
-    const users = orders.filter(({ contents }) => contents.coupons?.some((coupon) => coupon.code === code));
-    const live = users.filter(({ state }) => state.status === 'confirmed' || state.status === 'completed');
-    const [has, wants] = [[...redeemed.keys()].sort(), live.map(({ state }) => state.orderId).sort()];
-    if (has.join() !== wants.join()) say(`${stream} is redeemed by the orders that stand: by ${has}, not ${wants}`);
+  const terms = new Map<string, CouponTerms>();
+  for (const { type, data } of ofCategory(streams, 'coupon').flatMap(([, commits]) => eventsOf(commits))) {
+    if (type === 'CouponDefined') terms.set(data.code, data.terms);
   }
+  const standing = new Map<string, string[]>();
+  for (const { contents, state } of orders) {
+    if (state.status !== 'confirmed' && state.status !== 'completed') continue;
+    for (const { code, amount } of contents.coupons ?? []) {
+      for (const count of countsOf({ code, amount, ...limitsOf(terms.get(code)!) }, contents)) {
+        const stream = couponStream(count);
+        standing.set(stream, [...(standing.get(stream) ?? []), state.orderId]);
+      }
+    }
+  }
+  for (const [stream, commits] of ofCategory(streams, 'coupon')) {
+    const [code, redeemer] = partsOf(stream) as [string, string | undefined];
+    const { limit, limitPerCustomer } = terms.get(code)!;
+    const most = (redeemer === undefined ? limit : limitPerCustomer) ?? 0;
+    const counted = new Set<string>();
+    for (const { type, data } of eventsOf(commits)) {
+      if (type === 'CouponRedeemed') counted.add(data.orderId);
+      if (type === 'CouponReleased') counted.delete(data.orderId);
+      if (counted.size > most) say(`${stream} keeps its limit: ${counted.size}`);
+    }
+    const [has, wants] = [[...counted].sort(), (standing.get(stream) ?? []).sort()];
+    if (has.join() !== wants.join()) say(`${stream} is redeemed by the orders that stand: by ${has}, not ${wants}`);
+    const { redeemed, inFlight } = fold(coupon, commits);
+    if (redeemed !== has.length || inFlight.length > 0)
+      say(`${stream} keeps a number, and no id of what has ended: ${redeemed} of ${has.length}, and ${inFlight}`);
+    standing.delete(stream);
+  }
+  for (const [stream, uses] of standing) say(`${stream} counts every order that stands: not ${uses}`);
+}
+
+function eventsOf(commits: readonly Commit[]): CouponEvent[] {
+  return commits.flatMap(({ events }) => events) as unknown as CouponEvent[];
 }
 
 function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {

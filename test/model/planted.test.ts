@@ -31,7 +31,16 @@ const PLANTED: Readonly<Record<string, Plant>> = {
   },
   'a cancellation keeps its stock': { runner: (runner) => skipping(runner, 'ReleaseReservation', isOperation) },
   'a failed checkout does not let the money go': { runner: (runner) => skipping(runner, 'RequestVoid') },
-  'a failed checkout keeps its coupons': { runner: (runner) => skipping(runner, 'ReleaseRedemption') },
+  'a failed checkout keeps its coupons': {
+    runner: (runner) => skipping(runner, 'ReleaseRedemption', ({ confirmed }) => !confirmed),
+  },
+  'a cancelled order keeps its coupons': {
+    runner: (runner) => skipping(runner, 'ReleaseRedemption', ({ confirmed }) => confirmed === true),
+  },
+  'a coupon keeps the id of every order that used it': { runner: (runner) => skipping(runner, 'ConfirmRedemption') },
+  'nobody looks after what a dead process has redeemed': {
+    handlers: (handlers) => ({ ...handlers, redemption: async () => {} }),
+  },
   'a failed checkout leaves its cart closed': { runner: (runner) => skipping(runner, 'ReopenCart') },
   'a refund is a penny too much': {
     runner: (runner) => changing(runner, 'RequestRefund', ({ amount }) => ({ amount: Number(amount) + 1 })),
@@ -238,7 +247,7 @@ function generous(decider: AnyDecider): AnyDecider {
     ...decider,
     decide(command, state, now) {
       const decision = decider.decide(command, state, now);
-      const { type, ...data } = command as { type: string };
+      const { type, limit, ...data } = command as { type: string; limit?: number };
       const isLimited = isRejection(decision) && decision.rejected === 'rule_violated';
       return isLimited && type === 'RedeemCoupon' ? [{ type: 'CouponRedeemed', data }] : decision;
     },
