@@ -104,7 +104,7 @@ describe('The streams of the shop', () => {
   it('have snapshots where they grow long', () => {
     const long = deciders.flatMap(({ category, snapshot }) => (snapshot ? [{ category, ...snapshot }] : []));
     expect(long).to.deep.equal([
-      { category: 'coupon', foldVersion: 3, every: 500 },
+      { category: 'coupon', foldVersion: 3, every: 100 },
       { category: 'order-numbers', foldVersion: 1, every: 100 },
       { category: 'stock', foldVersion: 3, every: 200 },
     ]);

@@ -51,7 +51,7 @@ export const coupon: Decider<CouponCommand, Coupon, CouponEvent> = {
   initialState: { terms: null, redeemed: 0, inFlight: [], returned: [] },
   decide,
   evolve,
-  snapshot: { foldVersion: 3, every: 500 },
+  snapshot: { foldVersion: 3, every: 100 },
 };
 
 export function couponStream({ code, redeemer }: CouponKey): StreamId {

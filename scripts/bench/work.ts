@@ -4,7 +4,7 @@ import { type CommandRunner, createCommandRunner } from '../../commands/runtime/
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
-import type { EventStore } from '../../domain/kernel/event-store.js';
+import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { order } from '../../domain/order/order.js';
@@ -19,8 +19,9 @@ export const codec = createCommitCodec(catalogue);
 export type Command = (runner: CommandRunner) => Promise<unknown>;
 
 /** The product's command path. Personal fields of an order come sealed from its cart, so there is nothing to seal. */
-export function runnerOn(store: EventStore): CommandRunner {
-  return createCommandRunner({ store, catalogue, personal: NOTHING_PERSONAL, clock: Date.now });
+export function runnerOn(store: EventStore, snapshots?: SnapshotStore): CommandRunner {
+  const personal = NOTHING_PERSONAL;
+  return createCommandRunner({ store, catalogue, personal, clock: Date.now, ...(snapshots && { snapshots }) });
 }
 
 /** An order of two lines, on a stream of its own. */
@@ -60,7 +61,7 @@ export async function commitsOf(commands: readonly Command[]): Promise<StoredCom
   return log.arrivals;
 }
 
-function meta(more: Partial<CommandMeta> = {}): CommandMeta {
+export function meta(more: Partial<CommandMeta> = {}): CommandMeta {
   const id = randomId(Date.now());
   return { id, issuedAt: Date.now(), correlationId: id, actor: { type: 'customer', id: 'customer_bench' }, ...more };
 }

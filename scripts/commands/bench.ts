@@ -1,4 +1,5 @@
-// `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, and of whole checkouts, taken in this run.
+// `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, and of whole checkouts, and what a long
+// history costs, taken in this run.
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
@@ -6,6 +7,7 @@ import type { Bench } from '../bench/bench.js';
 import { checkouts, races } from '../bench/checkouts.js';
 import { dynamodb } from '../bench/dynamodb.js';
 import { type BenchEngines, openEngines } from '../bench/engines.js';
+import { type Growth, measureGrowth } from '../bench/growth.js';
 import {
   type Comparison,
   compare,
@@ -24,35 +26,47 @@ import { table } from '../table.js';
 /** Those of the whole product last: once it runs, it stays. */
 const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
 
+const GROWTH = 'growth';
+
 const EXIT_INTERRUPTED = 130;
 
+interface Results {
+  benches: Report[];
+  growth?: GrowthReport;
+}
+
 type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kind: 'time' } & Run);
+
+type GrowthReport = { rows: Growth[] } | { unavailable: string };
 
 type Report = Pick<Bench, 'name' | 'inFlight' | 'aim' | 'how'> & Taken;
 
 export function benchCommand(): Command {
-  const names = [...new Set(BENCHES.map(({ name }) => name))];
+  const names = [...new Set(BENCHES.map(({ name }) => name)), GROWTH];
   return withJson(new Command('bench'))
-    .description('measure ratios to raw writes to the same engine, and whole checkouts, in about four minutes')
+    .description('measure ratios to raw writes to the same engine, growth, and whole checkouts, in about five minutes')
     .addArgument(new Argument('[name...]', 'which (default: all)').choices(names))
     .action(async (wanted: string[], { json }: { json?: boolean }) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
-      const reports = await measure(benches);
-      if (!reports) return;
-      console.log(json ? JSON.stringify({ rounds: ROUNDS, benches: reports }, null, 2) : textOf(reports));
-      for (const report of reports) if ('unavailable' in report) console.error(`${report.name}: ${report.unavailable}`);
+      const grows = wanted.length === 0 || wanted.includes(GROWTH);
+      const results = await measure(benches, grows);
+      if (!results) return;
+      console.log(json ? JSON.stringify({ rounds: ROUNDS, ...results }, null, 2) : textOf(results));
+      const missing = [...results.benches, ...(results.growth ? [{ name: GROWTH, ...results.growth }] : [])];
+      for (const report of missing) if ('unavailable' in report) console.error(`${report.name}: ${report.unavailable}`);
     });
 }
 
 /** Undefined if it was interrupted; what was started is stopped in any case. */
-async function measure(benches: readonly Bench[]): Promise<Report[] | undefined> {
+async function measure(benches: readonly Bench[], grows: boolean): Promise<Results | undefined> {
   const stop = stopSignal();
   const progress = createProgress();
   const engines = await openEngines();
   try {
+    const growth = grows ? { growth: await growthReport(engines, progress, stop) } : {};
     const reports: Report[] = [];
     for (const bench of benches) reports.push(await reportOf(bench, engines, progress, stop));
-    return reports;
+    return { benches: reports, ...growth };
   } catch (error) {
     if (!stop.aborted) throw error;
     process.exitCode = EXIT_INTERRUPTED;
@@ -75,6 +89,16 @@ async function reportOf(bench: Bench, engines: BenchEngines, progress: Progress,
   }
 }
 
+async function growthReport(engines: BenchEngines, progress: Progress, signal: AbortSignal): Promise<GrowthReport> {
+  const onRound = (done: number, total: number) => progress.report(GROWTH, done, total);
+  try {
+    return { rows: await measureGrowth(engines, { signal, onRound }) };
+  } catch (error) {
+    if (!(error instanceof EngineUnavailable || error instanceof Unavailable)) throw error;
+    return { unavailable: error.message };
+  }
+}
+
 async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions): Promise<Taken> {
   if (bench.kind === 'ratio') {
     const sides = await bench.open(engines);
@@ -84,7 +108,34 @@ async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions
   return { kind: 'time', ...(await time(ours, options).finally(close)) };
 }
 
-function textOf(reports: readonly Report[]): string {
+function textOf({ benches, growth }: Results): string {
+  const parts = [...(benches.length > 0 ? [textOfBenches(benches)] : [])];
+  if (growth && 'rows' in growth) parts.push(textOfGrowth(growth.rows));
+  return parts.join('\n\n');
+}
+
+function textOfGrowth(rows: readonly Growth[]): string {
+  const measured = table({
+    head: ['growth', 'came', 'open', 'state', 'snapshot', 'next ms', 'first ms'],
+    rows: rows.map(({ name, where, came, open, bytes, snapshotBytes, nextMs, firstMs }) => [
+      `${name} in ${where}`,
+      whole(came),
+      whole(open),
+      whole(bytes),
+      snapshotBytes === undefined ? '' : whole(snapshotBytes),
+      nextMs.toFixed(3),
+      firstMs === undefined ? '' : milliseconds(firstMs),
+    ]),
+    right: [1, 2, 3, 4, 5, 6],
+  });
+  const how =
+    'growth: bytes of the state as JSON once so many have come, of which so many are open, and of its snapshot, which has the ids ' +
+    'of the last commands as well; next is decide and evolve in memory, and a command on Postgres; first is that command in a ' +
+    'process that knows nothing of the stream. Medians.';
+  return [measured, how].join('\n');
+}
+
+function textOfBenches(reports: readonly Report[]): string {
   const measured = table({
     head: ['bench', 'in flight', 'result', 'min – max', 'aim', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
     rows: reports.map((report) => [report.name, report.inFlight, ...cellsOf(report)]),
@@ -115,7 +166,11 @@ function labelOf({ name, inFlight }: Bench): string {
 }
 
 function perSecond(rate: number): string {
-  return Math.round(rate).toLocaleString('en-GB');
+  return whole(Math.round(rate));
+}
+
+function whole(count: number): string {
+  return count.toLocaleString('en-GB');
 }
 
 function milliseconds(ms: number): string {

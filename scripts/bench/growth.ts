@@ -1,0 +1,218 @@
+// What a long history costs: how large a stream's state is, and how long one more command takes, once so much has come and gone
+// and so much is open. In memory a million fits into some seconds; on Postgres fewer do.
+import { randomBytes } from 'node:crypto';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import { type Coupon, type CouponCommand, coupon, couponStream } from '../../domain/coupon/coupon.js';
+import type { CouponEvent } from '../../domain/coupon/events.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { isRejection, problemOf } from '../../domain/kernel/errors.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { createKeyedHash } from '../../infra/crypto/master-key.js';
+import { createAuthenticSnapshots } from '../../infra/event-store/authentic-snapshots.js';
+import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres.js';
+import { createPostgresSnapshotTexts, createSnapshotsTable } from '../../infra/event-store/snapshots-postgres.js';
+import { randomId } from '../../infra/ids.js';
+import { createPool } from '../../infra/postgres.js';
+import { createDatabase } from './database.js';
+import type { BenchEngines } from './engines.js';
+import { type MeasureOptions, median } from './measure.js';
+import { codec, meta, runnerOn } from './work.js';
+
+/** How often one more command is timed. */
+const SAMPLES = 200;
+/** And how often as the first one of a process that knows nothing. */
+const PROCESSES = 5;
+/** At once on Postgres: few, so that a commit is a few commands, as in a shop. */
+const CALLERS = 8;
+const CONNECTIONS = 16;
+/** In memory, after so many commands others get a turn. */
+const BREATH = 5_000;
+
+/** What was measured of a stream. */
+export interface Growth extends Size {
+  name: string;
+  where: 'memory' | 'Postgres';
+  /** Of the state, as JSON. */
+  bytes: number;
+  /** Of the snapshot as it is kept, with the ids of the commands of the last half minute. */
+  snapshotBytes?: number;
+  /** What one more takes a process that knows nothing of the stream, and one that does. */
+  firstMs?: number;
+  nextMs: number;
+}
+
+/** So many have come in all, of which so many are open. */
+interface Size {
+  came: number;
+  open: number;
+}
+
+/** A stream that grows by what opens and closes again. */
+interface Grower<C, S, E extends DomainEvent> {
+  name: string;
+  decider: Decider<C, S, E>;
+  stream: StreamId;
+  /** What has to be there first. */
+  begin: C;
+  /** `id` is that of an order. */
+  open(id: string): C;
+  close(id: string): C;
+  inMemory: readonly Size[];
+  onPostgres: Size;
+}
+
+const CODE = 'GROWTH';
+
+const limitedCoupon: Grower<CouponCommand, Coupon, CouponEvent> = {
+  name: 'limited coupon',
+  decider: coupon,
+  stream: couponStream({ code: CODE }),
+  begin: { type: 'DefineCoupon', code: CODE, terms: { kind: 'percentage', basisPoints: 1_000, limit: 10_000_000 } },
+  open: (orderId) => ({ type: 'RedeemCoupon', code: CODE, orderId }),
+  close: (orderId) => ({ type: 'ConfirmRedemption', code: CODE, orderId }),
+  inMemory: [
+    { came: 1_000_000, open: 100 },
+    { came: 20_000, open: 10_000 },
+  ],
+  onPostgres: { came: 20_000, open: 100 },
+};
+
+type Measure = (engines: BenchEngines, progress: Progress) => Promise<Growth[]>;
+
+interface Progress {
+  signal: AbortSignal;
+  /** So many more have come. */
+  onCame(more: number): void;
+}
+
+/** One line for each stream that grows. */
+const GROWING = [growing(limitedCoupon)];
+
+/** There is no aim but that nothing grows with what has ended. Throws `EngineUnavailable`. */
+export async function measureGrowth(
+  engines: BenchEngines,
+  { signal, onRound = () => {} }: MeasureOptions,
+): Promise<Growth[]> {
+  const total = GROWING.reduce((sum, { all }) => sum + all, 0);
+  let came = 0;
+  const onCame = (more: number) => {
+    came += more;
+    onRound(came, total);
+  };
+  const rows: Growth[] = [];
+  for (const { measure } of GROWING) rows.push(...(await measure(engines, { signal, onCame })));
+  return rows;
+}
+
+function growing<C, S, E extends DomainEvent>(grower: Grower<C, S, E>): { all: number; measure: Measure } {
+  const { name, inMemory, onPostgres } = grower;
+  return {
+    all: [...inMemory, onPostgres].reduce((sum, { came }) => sum + came, 0),
+    async measure(engines, progress) {
+      const rows: Growth[] = [];
+      for (const size of inMemory)
+        rows.push({ name, where: 'memory', ...size, ...(await inMind(grower, size, progress)) });
+      rows.push({ name, where: 'Postgres', ...onPostgres, ...(await onEngine(grower, engines, progress)) });
+      return rows;
+    },
+  };
+}
+
+async function inMind<C, S, E extends DomainEvent>(
+  { decider, begin, open, close }: Grower<C, S, E>,
+  { came, open: most }: Size,
+  { signal, onCame }: Progress,
+): Promise<Pick<Growth, 'bytes' | 'nextMs'>> {
+  const after = (state: S, command: C): S => {
+    const decision = decider.decide(command, state, Date.now());
+    if (isRejection(decision)) throw problemOf(decision);
+    return decision.reduce((folded, event) => decider.evolve(folded, event, Date.now()), state);
+  };
+  let state = after(decider.initialState, begin);
+  const opened: string[] = [];
+  for (let n = 0; n < came; n++) {
+    const id = orderId();
+    state = after(state, open(id));
+    opened.push(id);
+    if (n >= most) state = after(state, close(opened[n - most]!));
+    if ((n + 1) % BREATH > 0) continue;
+    signal.throwIfAborted();
+    onCame(BREATH);
+    await breathe();
+  }
+  const samples = Array.from({ length: SAMPLES }, () => {
+    const command = open(orderId());
+    const startedAt = performance.now();
+    after(state, command);
+    return performance.now() - startedAt;
+  });
+  return { bytes: bytesOf(state), nextMs: median(samples) };
+}
+
+async function onEngine<C, S, E extends DomainEvent>(
+  grower: Grower<C, S, E>,
+  engines: BenchEngines,
+  progress: Progress,
+): Promise<Pick<Growth, 'bytes' | 'snapshotBytes' | 'nextMs' | 'firstMs'>> {
+  const { decider, stream, open } = grower;
+  const database = await createDatabase(await engines.postgres());
+  const pool = createPool({ url: database.url, max: CONNECTIONS });
+  try {
+    await createEventsTable(pool);
+    await createSnapshotsTable(pool);
+    const store = createPostgresEventStore({ pool, codec });
+    const snapshots = createAuthenticSnapshots({
+      texts: createPostgresSnapshotTexts(pool),
+      keyedHash: createKeyedHash(randomBytes(32)),
+      onDropped: (dropped) => {
+        throw new Error(`The snapshot of ${dropped} was dropped.`);
+      },
+    });
+    const next = async (runner: CommandRunner) => {
+      const startedAt = performance.now();
+      await runner.execute(decider, stream, open(orderId()), meta());
+      return performance.now() - startedAt;
+    };
+    const runner = runnerOn(store, snapshots);
+    await fill(grower, runner, progress);
+    const { state } = await runner.load(decider, stream);
+    const { rows } = await pool.query<{ bytes: number }>('select octet_length(text) as bytes from snapshots');
+    const first: number[] = [];
+    for (let n = 0; n < PROCESSES; n++) first.push(await next(runnerOn(store, snapshots)));
+    const further: number[] = [];
+    for (let n = 0; n < SAMPLES; n++) further.push(await next(runner));
+    return { bytes: bytesOf(state), snapshotBytes: rows[0]!.bytes, firstMs: median(first), nextMs: median(further) };
+  } finally {
+    await pool.end();
+    await database.drop();
+  }
+}
+
+/** By a few callers at once; each closes what was opened longest ago. */
+async function fill<C, S, E extends DomainEvent>(
+  { decider, stream, begin, open, close, onPostgres }: Grower<C, S, E>,
+  runner: CommandRunner,
+  { signal, onCame }: Progress,
+): Promise<void> {
+  await runner.execute(decider, stream, begin, meta());
+  const opened: string[] = [];
+  for (let n = 0; n < onPostgres.came; n += CALLERS) {
+    signal.throwIfAborted();
+    const ids = Array.from({ length: CALLERS }, orderId);
+    await Promise.all(ids.map((id) => runner.execute(decider, stream, open(id), meta())));
+    opened.push(...ids);
+    const over = opened.splice(0, Math.max(0, opened.length - onPostgres.open));
+    await Promise.all(over.map((id) => runner.execute(decider, stream, close(id), meta())));
+    onCame(CALLERS);
+  }
+}
+
+function orderId(): string {
+  return `order_${randomId(Date.now())}`;
+}
+
+function bytesOf(state: unknown): number {
+  return Buffer.byteLength(JSON.stringify(state));
+}
