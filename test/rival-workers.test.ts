@@ -1,8 +1,10 @@
 // Two workers at one piece of work, of which one stands still at the worst moment: a request that waits for its provider
 // while the provider's own news, or the agenda, goes on with the same order.
 import { expect } from 'chai';
+import { createAgendaHandlers } from '../commands/processes/agenda-handlers.js';
 import type { CheckoutResult } from '../commands/processes/checkout-process.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import { coupon, couponStream } from '../domain/coupon/coupon.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { type OrderCommand, order } from '../domain/order/order.js';
 import { capturedOf, heldOf, refundedOf } from '../domain/payment/ledger.js';
@@ -10,7 +12,7 @@ import { payment } from '../domain/payment/payment.js';
 import { checkout } from '../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
-import { ADA, createShop, fill, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
+import { ADA, createShop, fill, KEEPER, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
 
 const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
 const MUG = { sku: 'MUG', location: 'main' };
@@ -138,6 +140,43 @@ describe('A worker that comes late', () => {
     authorised.go();
     await dead;
     await expectSold(shop, orderId);
+  });
+
+  it('takes no use of a coupon for good that it counts once another has ended the checkout', async () => {
+    const shop = createShop();
+    await sell(shop, 'MUG', 500);
+    const body = { kind: 'percentage', basisPoints: 1_000, limit: 1 };
+    await shop.call('put /v1/coupons/LAST', { caller: KEEPER, body });
+    const cartId = await fill(shop, { MUG: 1 });
+    await shop.call(`post /v1/carts/${cartId}/coupons/LAST`, { caller: ADA });
+    const orderId = cartId.replace('cart', 'order');
+
+    const late = slowly(shop, ({ type }) => type === 'RedeemCoupon');
+    const pay = { paymentMethod: 'pm_card_visa' };
+    const lateRun = late.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: pay }).catch(() => {});
+    await late.isThere;
+    const other = async (type: 'RedeemCoupon' | 'ReleaseRedemption') => {
+      const meta = { id: type, issuedAt: Date.now(), correlationId: 'other', actor: SUPPORT_ACTOR };
+      await shop.runner.execute(
+        coupon,
+        couponStream({ code: 'LAST' }),
+        { type, code: 'LAST', orderId: 'order_x' },
+        meta,
+      );
+    };
+    await other('RedeemCoupon');
+    expect((await shop.processes.checkout.resume(orderId, cartId))!.checkout.phase).to.equal('failed');
+    await other('ReleaseRedemption');
+    late.go();
+    await lateRun;
+    const counted = async () => (await shop.runner.load(coupon, couponStream({ code: 'LAST' }))).state;
+    expect(await counted()).to.deep.include({ redeemed: 1, inFlight: [orderId] });
+
+    const { runner, processes } = shop;
+    const savedMethodOf = async () => undefined;
+    const handlers = createAgendaHandlers({ runner, ...processes, savedMethodOf, clock: Date.now });
+    for (let n = 0; n < 2; n++) await handlers.redemption({ kind: 'redemption', orderId, code: 'LAST' });
+    expect(await counted()).to.deep.include({ redeemed: 0, inFlight: [] });
   });
 
   for (const look of ['load payment', 'load order']) {
