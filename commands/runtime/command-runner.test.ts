@@ -234,38 +234,42 @@ describe('The command runner', () => {
     expect(reads()).to.be.greaterThan(before);
   });
 
-  it('reads of a long stream only what is not older than the command that it looks up', async () => {
+  it('looks for a command in a long past, and no further back than when it was issued', async () => {
     const { runner, advance, store } = world();
-    const past = meta();
-    await runner.execute(purse, stream, fill(5), past);
-    for (let commit = 0; commit < 1_000; commit++) await runner.execute(purse, stream, fill(1), meta());
-    advance(10 * 60_000);
-    const issuedAt = 1_700_000_000_000 + 10 * 60_000;
-    const once = meta({ issuedAt });
-    await runner.execute(purse, stream, fill(5), once);
-    for (let commit = 0; commit < 300; commit++) await runner.execute(purse, stream, fill(1), meta({ issuedAt }));
-    advance(2 * REMEMBERED_MS);
-    let read = 0;
-    const counting = createCommandRunner({
-      store: {
-        ...store,
-        async *read(of, after) {
-          for await (const commit of store.read(of, after)) {
-            read++;
-            yield commit;
-          }
-        },
+    const commits = 3_000;
+    const issued: CommandMeta[] = [];
+    for (let n = 0; n < commits; n++) {
+      advance(1_000);
+      issued.push(meta({ issuedAt: 1_700_000_000_000 + 1_000 * (n + 1), late: 'search' }));
+      await runner.execute(purse, stream, fill(1), issued.at(-1)!);
+    }
+    let looked = 0;
+    const counting: EventStore = {
+      ...store,
+      async *read(...args) {
+        for await (const commit of store.read(...args)) {
+          looked++;
+          yield commit;
+        }
       },
-      catalogue,
-      personal: unsealed,
-      clock: () => issuedAt + 2 * REMEMBERED_MS,
-    });
-    await counting.load(purse, stream);
-    read = 0;
-    expect(await counting.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
-    expect(read).to.be.at.most(1_030);
-    expect(await counting.execute(purse, stream, fill(5), { ...past, late: 'search' })).to.include({ repeated: true });
-    expect(read).to.be.greaterThan(2_000);
+    };
+    const later = () => 1_700_000_000_000 + 1_000 * commits + 2 * REMEMBERED_MS;
+    const late = createCommandRunner({ store: counting, catalogue, personal: unsealed, clock: later });
+    await late.load(purse, stream);
+    const lookedFor = async (command: CommandMeta) => {
+      looked = 0;
+      const { repeated } = await late.execute(purse, stream, fill(1), command);
+      return { repeated, looked };
+    };
+    for (const back of [1, 100, 255, 256, 257, 1_000, 2_999, 3_000]) {
+      const found = await lookedFor(issued[commits - back]!);
+      expect(found.repeated, `${back} commits ago`).to.equal(true);
+      expect(found.looked).to.be.at.most(4 * back + 600);
+    }
+    const never = meta({ issuedAt: 1_700_000_000_000 + 1_000 * (commits - 100), late: 'search' });
+    expect(await lookedFor(never)).to.deep.include({ repeated: false });
+    const asked = [2_500, 10, 1_500].map((back) => late.execute(purse, stream, fill(1), issued[commits - back]!));
+    expect((await Promise.all(asked)).map(({ repeated }) => repeated)).to.deep.equal([true, true, true]);
   });
 
   it('knows a repeat that had to wait for its turn longer than memory reaches', async () => {

@@ -26,8 +26,8 @@ const CACHED_STREAMS = 5_000;
 /** A snapshot of a large state is taken more rarely: it costs a write unit of DynamoDB for so much, and each commit costs one. */
 const SNAPSHOT_CHARS_PER_COMMIT = 1_024;
 
-/** The last commits of a stream in which a command of some age is looked up first; while it may be older, four times as many. */
-const PAST_COMMITS = 256;
+/** Commits of the first look into the past of a stream; each further one goes twice as far back. */
+const FIRST_LOOK_COMMITS = 256;
 
 export interface Loaded<S> {
   state: S;
@@ -360,36 +360,37 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     now: number,
   ): Promise<boolean> {
     if (now - issuedAt <= REMEMBERED_MS - MAX_CLOCK_DIFFERENCE_MS) return false;
-    return (await pastOf(decider, stream, hlcOf(issuedAt - MAX_CLOCK_DIFFERENCE_MS))).has(id);
+    return (await pastSince(decider, stream, issuedAt - MAX_CLOCK_DIFFERENCE_MS)).has(id);
   }
 
-  /** One read serves all who ask meanwhile, and so they go on in the order in which they asked. */
-  function pastOf(decider: AnyDecider, stream: StreamId, since: Hlc): Promise<ReadonlySet<string>> {
+  /** One read serves all who ask meanwhile for what is no older, and all go on in the order in which they asked. */
+  function pastSince(decider: AnyDecider, stream: StreamId, since: number): Promise<ReadonlySet<string>> {
     const known = pasts.get(stream);
     if (known && known.since <= since) return known.ids;
-    const ids = commandIdsSince(decider, stream, since).finally(() => {
-      if (pasts.get(stream)?.ids === ids) pasts.delete(stream);
-    });
+    const before = known?.ids ?? Promise.resolve();
+    const ids = before
+      .then(() => commandIdsSince(decider, stream, since))
+      .finally(() => {
+        if (pasts.get(stream)?.ids === ids) pasts.delete(stream);
+      });
     pasts.set(stream, { since, ids });
     return ids;
   }
 
-  /** Of all commits since then, and of some before: how far back they reach, only reading them tells. */
-  async function commandIdsSince(decider: AnyDecider, stream: StreamId, since: Hlc): Promise<ReadonlySet<string>> {
+  /** Backwards from the end of the stream, which may be long: a command is never executed before it was first issued. */
+  async function commandIdsSince(decider: AnyDecider, stream: StreamId, since: number): Promise<ReadonlySet<string>> {
     const { position } = await enqueue(decider, stream, clock(), { maxAgeMs: Number.POSITIVE_INFINITY });
-    for (let count = PAST_COMMITS; ; count *= 4) {
-      const before = Math.max(0, position.commitNo - count);
-      const ids = await commandIdsBehind(stream, before, since);
-      if (ids) return ids;
-    }
-  }
-
-  /** Undefined if there may be commits of that time before these. */
-  async function commandIdsBehind(stream: StreamId, before: number, since: Hlc): Promise<Set<string> | undefined> {
     const ids = new Set<string>();
-    for await (const { position, commandIds } of store.read(stream, before)) {
-      if (before > 0 && position.commitNo === before + 1 && position.at >= since) return undefined;
-      for (const id of commandIds) ids.add(id);
+    let read = position.commitNo;
+    for await (const { commandIds } of store.read(stream, read)) for (const id of commandIds) ids.add(id);
+    for (let look = FIRST_LOOK_COMMITS, isOlder = false; read > 0 && !isOlder; look *= 2) {
+      const start = Math.max(0, read - look);
+      for await (const { position, commandIds } of store.read(stream, start)) {
+        if (position.commitNo > read) break;
+        isOlder ||= position.at < hlcOf(since);
+        for (const id of commandIds) ids.add(id);
+      }
+      read = start;
     }
     return ids;
   }
@@ -424,9 +425,9 @@ function refuseExpired({ issuedAt, late }: CommandMeta, now: number): void {
   throw new Problem('command_expired', `The command was first issued over ${minutes} minutes ago; issue a new one.`);
 }
 
-/** Ids of all commands that a stream has taken since a time. */
+/** Ids of the commands that a stream has executed, at least those since then, in ms. */
 interface Past {
-  since: Hlc;
+  since: number;
   ids: Promise<ReadonlySet<string>>;
 }
 

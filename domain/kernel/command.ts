@@ -8,7 +8,7 @@ export interface CommandMeta {
   id: string;
   /** When it was first issued, in ms of the log's clock. Older than the retry horizon: refused `command_expired`. */
   issuedAt: number;
-  /** A process manager's recovery: a command beyond the horizon is looked up in the stream's whole past instead of refused. */
+  /** A process manager's recovery: a command beyond the horizon is looked up in the past of its stream instead of refused. */
   late?: 'search';
   correlationId: string;
   actor: Actor;
