@@ -9,6 +9,9 @@ import type { Decider } from '../../domain/kernel/decider.js';
 import { isRejection, problemOf } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
+import { MAX_QUANTITY, type StockEvent } from '../../domain/stock/events.js';
+import { type StockCommand, type StockItem, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createKeyedHash } from '../../infra/crypto/master-key.js';
 import { createAuthenticSnapshots } from '../../infra/event-store/authentic-snapshots.js';
 import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres.js';
@@ -79,6 +82,24 @@ const limitedCoupon: Grower<CouponCommand, Coupon, CouponEvent> = {
   onPostgres: { came: 20_000, open: 100 },
 };
 
+const ITEM = { sku: 'GROWTH', location: 'main' };
+
+const hotStock: Grower<StockCommand, StockItem, StockEvent> = {
+  name: 'stock item',
+  decider: stockItem,
+  stream: stockStream(ITEM),
+  begin: { type: 'ReceiveStock', ...ITEM, productId: 'product_growth', movementId: 'delivery', quantity: MAX_QUANTITY },
+  open: (reservationId) => {
+    return { type: 'ReserveStock', ...ITEM, reservationId, quantity: 1, expiresAt: Date.now() + RESERVATION_MS };
+  },
+  close: (reservationId) => ({ type: 'CommitReservation', ...ITEM, reservationId }),
+  inMemory: [
+    { came: 100_000, open: 100_000 },
+    { came: 100_000, open: 100 },
+  ],
+  onPostgres: { came: 100_000, open: 100_000 },
+};
+
 type Measure = (engines: BenchEngines, progress: Progress) => Promise<Growth[]>;
 
 interface Progress {
@@ -88,7 +109,7 @@ interface Progress {
 }
 
 /** One line for each stream that grows. */
-const GROWING = [growing(limitedCoupon)];
+const GROWING = [growing(limitedCoupon), growing(hotStock)];
 
 /** There is no aim but that nothing grows with what has ended. Throws `EngineUnavailable`. */
 export async function measureGrowth(
