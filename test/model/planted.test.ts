@@ -38,9 +38,6 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     runner: (runner) => skipping(runner, 'ReleaseRedemption', ({ confirmed }) => confirmed === true),
   },
   'a coupon keeps the id of every order that used it': { runner: (runner) => skipping(runner, 'ConfirmRedemption') },
-  'nobody looks after what a dead process has redeemed': {
-    handlers: (handlers) => ({ ...handlers, redemption: async () => {} }),
-  },
   'a failed checkout leaves its cart closed': { runner: (runner) => skipping(runner, 'ReopenCart') },
   'a refund is a penny too much': {
     runner: (runner) => changing(runner, 'RequestRefund', ({ amount }) => ({ amount: Number(amount) + 1 })),
