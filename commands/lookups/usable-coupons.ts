@@ -1,5 +1,5 @@
 // Whether a customer can use a coupon now. The streams that count it decide when the order redeems it; this tells before. A coupon
-// costs one read, and one limited per customer one more for the customer and the e-mail address.
+// costs one read; one that is limited per customer one more for the customer, and for the e-mail address where there is one.
 import type { CartCoupon } from '../../domain/cart/cart.js';
 import {
   coupon as couponDecider,

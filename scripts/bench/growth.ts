@@ -187,9 +187,7 @@ async function onEngine<C, S, E extends DomainEvent>(
     const snapshots = createAuthenticSnapshots({
       texts: createPostgresSnapshotTexts(pool),
       keyedHash: createKeyedHash(randomBytes(32)),
-      onDropped: (dropped) => {
-        throw new Error(`The snapshot of ${dropped} was dropped.`);
-      },
+      onDropped: () => {},
     });
     const next = async (runner: CommandRunner) => {
       const startedAt = performance.now();
