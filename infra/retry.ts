@@ -45,8 +45,21 @@ function unavailable(engine: string, budgetMs: number, cause: unknown): Unavaila
   return error;
 }
 
-/** A name with several addresses fails with an error that has a code and no message of its own. */
-function reasonOf(error: unknown): string {
+/** Of what an engine's machine refuses it, by the states of PostgreSQL and the codes of systems: what its operator does. */
+const REMEDIES: ReadonlyMap<unknown, string> = new Map([
+  ['53100', 'make room on its disk'],
+  ['53200', 'give it more memory'],
+  ['53300', 'raise its max_connections, or run fewer processes'],
+  ['58030', 'look at its disk'],
+  ['ENOSPC', 'make room on the disk'],
+]);
+
+/** The error in words, and what to do if the machine is at fault. */
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message || String((error as { code?: unknown }).code ?? error.name);
+  const { code } = error as { code?: unknown };
+  // A name with several addresses fails with an error that has a code and no message of its own.
+  const reason = error.message || String(code ?? error.name);
+  const remedy = REMEDIES.get(code);
+  return remedy === undefined ? reason : `${reason}; ${remedy}`;
 }

@@ -14,9 +14,14 @@ async function create(path: string, secret: string): Promise<string> {
   const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
     const file = await open(draft, 'wx', 0o600);
-    await file.writeFile(secret);
-    await file.sync();
-    await file.close();
+    try {
+      await file.writeFile(secret);
+      await file.sync();
+    } catch (error) {
+      throw Object.assign(error as Error, { path }); // what a write is refused does not say where
+    } finally {
+      await file.close();
+    }
     await link(draft, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });

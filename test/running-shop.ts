@@ -92,11 +92,23 @@ export interface Program {
   exited: Promise<Exit>;
 }
 
+/** A shell, and what it does before the program takes its place. */
+export interface Surroundings {
+  shell: readonly [string, ...string[]];
+  before: string;
+}
+
 /** Runs `commerce` with these arguments; settings of the one who runs the tests do not reach it. */
-export async function startProgram(args: readonly string[], environment: Environment): Promise<Program> {
+export async function startProgram(
+  args: readonly string[],
+  environment: Environment,
+  within?: Surroundings,
+): Promise<Program> {
   await build();
+  const command = [process.execPath, '--enable-source-maps', 'dist/commerce.js', ...args] as const;
+  const [program, ...rest] = within ? [...within.shell, `${within.before}; exec "$@"`, 'sh', ...command] : command;
   const own = Object.entries(process.env).filter(([name]) => !/^COMMERCE_(?!ENGINES)|_URL$/.test(name));
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/commerce.js', ...args], {
+  const child = spawn(program!, rest, {
     cwd: ROOT,
     env: { ...Object.fromEntries(own), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -130,8 +142,12 @@ export interface Finished {
 }
 
 /** Runs `commerce` to its end. */
-export async function commerce(args: readonly string[], environment: Environment = {}): Promise<Finished> {
-  const program = await startProgram(args, environment);
+export async function commerce(
+  args: readonly string[],
+  environment: Environment = {},
+  within?: Surroundings,
+): Promise<Finished> {
+  const program = await startProgram(args, environment, within);
   const { code } = await program.exited;
   return { code, stdout: program.stdout(), stderr: program.stderr() };
 }

@@ -37,8 +37,10 @@ async function take(path: string, token: string): Promise<boolean> {
 /** Content and name appear at once, so that nobody reads a half-written lock. */
 async function publish(path: string, token: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, token);
   try {
+    await writeFile(draft, token).catch((error) => {
+      throw Object.assign(error, { path }); // what a write is refused does not say where
+    });
     await link(draft, path);
     return true;
   } catch (error) {

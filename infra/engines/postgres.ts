@@ -6,8 +6,8 @@
 // and `postmaster.pid` lets only one server run on it. A lock file keeps those who open the folder and who delete it apart.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, open, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { chown, mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -18,6 +18,10 @@ import { ClosedFolder, EngineUnavailable } from './errors.js';
 import { withLock } from './lock.js';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
 import { commandLine, freePort, isRunning } from './processes.js';
+
+/** A server that ended with less room than this on its disk ended for that. */
+const LEAST_ROOM_BYTES = 1024 * 1024;
+const FULL_DISK = 'the disk is full; make room, or name another folder with --data';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -290,8 +294,33 @@ async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed, fail
   if (portTaken && !portIsFixed) return;
   const reason = portTaken
     ? 'its port is taken by another program; set COMMERCE_PG_PORT to a free one, or unset it to have one picked'
-    : (lines.match(/^.*FATAL:.*(\n.*(HINT|DETAIL):.*)*/m)?.[0] ?? failure());
+    : (refusalIn(`${lines} ${failure()}`) ??
+      (await roomProblem(cluster.path)) ??
+      lines.match(/^.*FATAL:.*(\n.*(HINT|DETAIL):.*)*/m)?.[0].replaceAll(/\s*\n\s*/g, '; ') ??
+      failure());
   throw new EngineUnavailable('postgres', `${reason} (log: ${cluster.log})`);
+}
+
+/** What the operating system refuses PostgreSQL, as PostgreSQL says it, and what to do. */
+const REFUSALS: readonly (readonly [RegExp, string])[] = [
+  [/No space left on device|Check free disk space/, FULL_DISK],
+  [/Disk quota exceeded/, 'the quota of its account is used up; make room, or name another folder with --data'],
+  [/Read-only file system/, 'the file system is read-only; name another folder with --data, or make it writable'],
+  [
+    /File too large|SIGXFSZ/,
+    'a file would be too large for this account or file system; raise the limit (`ulimit -f`)',
+  ],
+  [/Input\/output error/, 'the device fails; look at the disk'],
+];
+
+function refusalIn(said: string): string | undefined {
+  return REFUSALS.find(([pattern]) => pattern.test(said))?.[1];
+}
+
+/** A server without room cannot even write why it ended. */
+async function roomProblem(folder: string): Promise<string | undefined> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < LEAST_ROOM_BYTES ? FULL_DISK : undefined;
 }
 
 interface Postmaster {
@@ -428,17 +457,20 @@ async function runServerTool(
   });
   const end = () => void (child.pid && isThere(-child.pid, 'SIGKILL'));
   signal.addEventListener('abort', end);
-  const ended = new Promise<number | null>((done, failed) => child.once('close', done).once('error', failed));
+  const ended = new Promise<string | number>((done, failed) => {
+    child.once('close', (code, signal) => done(signal ?? code ?? 'no reason')).once('error', failed);
+  });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
-  const [code, errors] = await Promise.all([ended, text(child.stderr)]);
+  const [outcome, errors] = await Promise.all([ended, text(child.stderr)]);
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
-  if (code !== 0 || /ERROR:|FATAL:/.test(errors))
-    throw new EngineUnavailable(
-      'postgres',
-      `a new database could not be made: ${errors.trim().replaceAll(/\s*\n\s*/g, '; ')}`,
-    );
+  if (outcome === 0 && !/ERROR:|FATAL:/.test(errors)) return;
+  const told = errors.trim().replaceAll(/\s*\n\s*/g, '; ') || `${basename(program)} ended (${outcome})`;
+  throw new EngineUnavailable(
+    'postgres',
+    `a new database could not be made: ${refusalIn(`${errors} ${outcome}`) ?? told}`,
+  );
 }
 
 /** The tool of a killed program may still write there for a moment: then the next start sweeps it. */

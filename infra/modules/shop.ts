@@ -22,6 +22,7 @@ import { createCommitCodec } from '../event-store/codec.js';
 import { rememberOwnCommits } from '../event-store/own-commits.js';
 import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
+import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
@@ -64,7 +65,10 @@ export const shopModule = new ContainerModule(({ bind }) => {
   bind(PROJECTOR_HOSTS).toConstantValue(new Set());
   bind(FIRST_LOOK).toConstantValue(createFirstLook());
   bind(CODEC).toConstantValue(createCommitCodec(catalogue));
-  bind(LOG).toResolvedValue(({ logLevel }) => pino({ level: logLevel }, standardError()), [CONFIG]);
+  bind(LOG).toResolvedValue(
+    ({ logLevel }) => pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
+    [CONFIG],
+  );
   bind(COUNTED_LOG).toResolvedValue((log, clock) => createCountedLog({ log, clock }), [LOG, CLOCK]);
 
   bind(MASTER_KEY).toResolvedValue(

@@ -1,5 +1,6 @@
 // How a sink says that its store is away.
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { reasonOf } from '../retry.js';
 
 /** Turns the errors that a later attempt may mend into `Unavailable`. */
 export async function orUnavailable<T>(
@@ -11,7 +12,7 @@ export async function orUnavailable<T>(
     return await work();
   } catch (error) {
     if (!isAway(error)) throw error;
-    throw Object.assign(new Unavailable(engine, error instanceof Error ? error.message : String(error)), {
+    throw Object.assign(new Unavailable(engine, reasonOf(error)), {
       cause: error,
     });
   }

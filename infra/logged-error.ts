@@ -1,0 +1,10 @@
+// Errors as the log has them: with a stack where somebody has to find the place, without one where the message says it all.
+import { stdSerializers } from 'pino';
+import { OperatorError, Problem } from '../domain/kernel/errors.js';
+
+export function loggedError(error: unknown): unknown {
+  if (!(error instanceof Problem || error instanceof OperatorError)) return stdSerializers.err(error as Error);
+  const { name: type, message } = error;
+  const { code, engine, stream } = error as { code?: unknown; engine?: unknown; stream?: unknown };
+  return { type, message, code, engine, stream };
+}
