@@ -114,7 +114,11 @@ describe('The program', function () {
     const file = join(await folderWith('file'), 'file');
     await refused(['status', '--profile', 'xx'], 2, /--profile: /);
     await refused(['doctor', '--profile', 'xx'], 2, /--profile: /);
+    for (const name of ['constructor', 'toString', '__proto__']) await refused([name], 2, /unknown command/);
     await refused(['status'], 1, /COMMERCE_PROFILE: /, { COMMERCE_PROFILE: 'xx' });
+    await refused(['start'], 1, /COMMERCE_RATE_LIMIT_LOGINS: must be a whole number/, {
+      COMMERCE_RATE_LIMIT_LOGINS: '0',
+    });
     await refused(['status', '--data', ''], 2, /--data: must name a folder/);
     for (const command of ['start', 'status', 'doctor', 'reset']) {
       await refused([command, '--data', file], 2, /--data: .*file is no folder/);

@@ -10,7 +10,7 @@ import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store
 import { randomId } from '../../infra/ids.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADDRESS, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
-import { createCustomerCarts } from './customer-carts.js';
+import { type CartsInUse, createCustomerCarts } from './customer-carts.js';
 
 /** At most. */
 const CARTS = 100;
@@ -152,8 +152,9 @@ describe('The carts of a customer with an account, or a token that staff minted'
   it('cost the same few reads to refuse as to make, and a read model is asked only where the list is full', async () => {
     const { store, costOf } = counting();
     const asked: number[] = [];
-    const inUse = async (ids: readonly string[]) => {
+    const inUse: CartsInUse['inUse'] = async (ids, { seen }) => {
       asked.push(ids.length);
+      expect([...seen]).to.deep.equal([['cart#bought', 7]]);
       return new Map(ids.map((id) => [id, true]));
     };
     const shop = createShop({ store, inUse });
@@ -162,7 +163,12 @@ describe('The carts of a customer with an account, or a token that staff minted'
       expect(await costOf(() => make(shop))).to.deep.equal({ reads: 0, appends: 2 });
     }
     expect(asked).to.deep.equal([]);
-    expect(await costOf(() => problemOf(make(shop), 'rule_violated'))).to.deep.equal({ reads: 3, appends: 0 });
+    const refused = () =>
+      problemOf(
+        shop.call('post /v1/carts', { caller: minted, body: { currency: 'GBP' }, seen: new Map([['cart#bought', 7]]) }),
+        'rule_violated',
+      );
+    expect(await costOf(refused)).to.deep.equal({ reads: 3, appends: 0 });
     expect(asked).to.deep.equal([CARTS]);
   });
 

@@ -16,7 +16,9 @@ import { streamOf } from '../../domain/kernel/id.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 
 /** Whose cart it is, and what makes a repeat of the request find it. */
-type Request = Pick<EndpointRequest, 'caller' | 'command' | 'newId'>;
+type Request = Pick<EndpointRequest, 'caller' | 'command' | 'newId'> & Seen;
+
+type Seen = Pick<EndpointRequest, 'seen' | 'waitMs'>;
 
 export interface CustomerCarts {
   /**
@@ -32,8 +34,11 @@ export interface CustomerCarts {
 
 /** Which carts are in use, from a read model. */
 export interface CartsInUse {
-  /** Whether each of these is: neither closed nor untouched for a day. One that does not show yet is absent. Throws `unavailable`. */
-  inUse(cartIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
+  /**
+   * Whether each of these is: neither closed nor untouched for a day. One that does not show yet is absent. As new as what
+   * the caller has seen. Throws `unavailable`.
+   */
+  inUse(cartIds: readonly string[], request: Seen): Promise<ReadonlyMap<string, boolean>>;
 }
 
 export interface CustomerCartsDeps {
@@ -55,7 +60,8 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
     return create(cartId, customerId, currency, meta);
   }
 
-  async function count({ caller, command, newId }: Request): Promise<string> {
+  async function count(request: Request): Promise<string> {
+    const { caller, command, newId } = request;
     const [customerId, cartId] = [customerOf(caller), newId('cart')];
     const meta = command(`count ${cartId}`);
     const counted = { type: 'CountCart', customerId, cartId, requestId: meta.id } as const;
@@ -63,15 +69,18 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
       await list(counted, meta);
     } catch (error) {
       if (!isProblem(error, 'rule_violated')) throw error;
-      await list({ ...counted, shown: await shownOf(customerId) }, meta);
+      await list({ ...counted, shown: await shownOf(customerId, request) }, meta);
     }
     return cartId;
   }
 
   /** Asked only where the list is full, so that no cart waits for a read model, or is refused with it. */
-  async function shownOf(customerId: string) {
+  async function shownOf(customerId: string, request: Seen) {
     const { state } = await runner.load(customerCarts, customerCartsStream(customerId));
-    const shown = await currentCarts.inUse(state.map(({ cartId }) => cartId));
+    const shown = await currentCarts.inUse(
+      state.map(({ cartId }) => cartId),
+      request,
+    );
     const those = (inUse: boolean) => [...shown].flatMap(([cartId, used]) => (used === inUse ? [cartId] : []));
     return { open: those(true), closed: those(false) };
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { canonicalJson, sameJson } from './json.js';
+import { canonicalJson, ownEntry, sameJson } from './json.js';
 
 describe('JSON values', () => {
   it('are the same whatever the order of their keys, and with or without members that are undefined', () => {
@@ -27,5 +27,11 @@ describe('JSON values', () => {
   it('that are missing have no text', () => {
     expect(canonicalJson(undefined)).to.equal('');
     expect(sameJson(undefined, undefined)).to.equal(true);
+  });
+
+  it('have the entries that somebody has put there, whatever they are called', () => {
+    const record = JSON.parse('{"toString":1,"__proto__":2,"a":3}') as Record<string, number>;
+    const found = ['toString', '__proto__', 'a', 'constructor', 'b'].map((name) => ownEntry(record, name));
+    expect(found).to.deep.equal([1, 2, 3, undefined, undefined]);
   });
 });

@@ -77,7 +77,10 @@ export const apiModule = new ContainerModule(({ bind }) => {
           await caughtUp('The current carts', visibility.currentCarts, request);
           return queries.currentCarts.of(customerId);
         },
-        inUse: queries.currentCarts.inUse,
+        async inUse(cartIds, request) {
+          await caughtUp('The current carts', visibility.currentCarts, request);
+          return queries.currentCarts.inUse(cartIds);
+        },
       };
       return [
         ...sessionEndpoints({ sessions, tokens, keyedHash, accessTokens: seals.accessTokens, clock }),
