@@ -91,16 +91,30 @@ describe('A short text', () => {
   });
 
   it('once it is taken is taken as it is, and fits its documented pattern', () => {
-    const { pattern } = textRules.get(short)!;
+    const { pattern, not } = textRules.get(short)!;
+    const [whole, stray] = [pattern, not.pattern].map((source) => new RegExp(source, 'u')) as [RegExp, RegExp];
     fc.assert(
       fc.property(text, (written) => {
-        const fits = new RegExp(pattern, 'u').test(written) && [...written].length <= MAX;
+        const fits = whole.test(written) && !stray.test(written) && [...written].length <= MAX;
         const taken = short.safeParse(written);
         expect(taken.success).to.equal(fits && [...written.normalize('NFC').trim()].length <= MAX);
         if (!taken.success) return;
         expect(taken.data).to.equal(taken.data.normalize('NFC').trim());
         expect(short.parse(taken.data)).to.equal(taken.data);
         expect(long.safeParse(written).success).to.equal(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('has tags in flags alone', () => {
+    const tags = fc.constantFrom('a', ENGLAND, '\u{1f3f4}', '\u{e0067}', '\u{e0031}', '\u{e007f}');
+    fc.assert(
+      fc.property(fc.array(tags, { minLength: 1, maxLength: MAX }), (parts) => {
+        const written = parts.join('');
+        const rest = written.replaceAll(/\u{1f3f4}[\u{e0030}-\u{e007a}]+\u{e007f}/gu, 'flag');
+        const taken = shortText(500).safeParse(written).success;
+        expect(taken).to.equal(!/[\u{e0000}-\u{e007f}]/u.test(rest));
       }),
       { numRuns: 2_000 },
     );

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { enforced } from './enforced.js';
 
-/** Schemas that follow one of the rules, with the rule as a regular expression for documents. */
-export const textRules = z.registry<{ pattern: string }>();
+/** Schemas that follow one of the rules, with the rule as regular expressions for documents. */
+export const textRules = z.registry<{ pattern: string; not: { pattern: string } }>();
 
 type Range = readonly [from: number, to?: number];
 
@@ -18,7 +18,7 @@ const CONTROLS: readonly Range[] = [
 ];
 /**
  * Format characters (Unicode's Cf) but those that are seen or that scripts need: the joiners U+200C and U+200D, the number
- * signs of Arabic and Syriac, the controls of hieroglyphs. With what no text holds: tags outside of flags, non-characters.
+ * signs of Arabic and Syriac, the controls of hieroglyphs, the tags of flags. With what no text holds: non-characters.
  */
 const FORMATS: readonly Range[] = [
   ...([[0xad], [0x61c], [0x180e], [0x200b], [0x200e, 0x200f], [0x202a, 0x202e], [0x2060, 0x206f]] as const),
@@ -26,7 +26,10 @@ const FORMATS: readonly Range[] = [
   ...([
     [0x1bca0, 0x1bca3],
     [0x1d173, 0x1d17a],
-    [0xe0000, 0xe00ff],
+    [0xe0000, 0xe002f],
+    [0xe003a, 0xe0060],
+    [0xe007b, 0xe007e],
+    [0xe0080, 0xe00ff],
     [0xe01f0, 0xe0fff],
   ] as const),
   ...Array.from({ length: 16 }, (_, plane): Range => [(plane + 1) * 0x10000 + 0xfffe, (plane + 1) * 0x10000 + 0xffff]),
@@ -46,10 +49,18 @@ const BLANKS: readonly Range[] = [
   ...([[0x13430, 0x1343f], [0x1d159], [0xe0100, 0xe01ef]] as const),
 ];
 /** Flags such as England's are a black flag, tags that spell a region, and a tag that ends them. */
-const FLAG = `\u{1f3f4}[${characters([
+const BLACK_FLAG = '\u{1f3f4}';
+const TAGS = characters([
   [0xe0030, 0xe0039],
   [0xe0061, 0xe007a],
-])}]+\u{e007f}`;
+]);
+const END_TAG = '\u{e007f}';
+const FLAG = `${BLACK_FLAG}[${TAGS}]+${END_TAG}`;
+/** A tag that follows neither a black flag nor a tag, an end without tags, or tags without an end. */
+const STRAY_TAG = new RegExp(
+  `(?:^|[^${BLACK_FLAG}${TAGS}])[${TAGS}]|(?:^|[^${TAGS}])${END_TAG}|[${TAGS}](?:$|[^${TAGS}${END_TAG}])`,
+  'u',
+);
 
 const SHORT = ruleOf([...CONTROLS, ...FORMATS, ...TAB_AND_LINES], BLANKS);
 const LONG = ruleOf([...CONTROLS, ...FORMATS], [...BLANKS, ...TAB_AND_LINES]);
@@ -57,7 +68,7 @@ const LONG = ruleOf([...CONTROLS, ...FORMATS], [...BLANKS, ...TAB_AND_LINES]);
 const SEARCHED: Rule = {
   ...SHORT,
   minLength: 0,
-  whole: new RegExp(`^(?:${FLAG}|[^${characters([...CONTROLS, ...FORMATS, ...TAB_AND_LINES])}])*$`, 'u'),
+  whole: new RegExp(`^[^${characters([...CONTROLS, ...FORMATS, ...TAB_AND_LINES])}]*$`, 'u'),
 };
 
 /** One line: a name, a title, a reason. At most `max` characters (code points); comes out trimmed and in NFC. */
@@ -90,7 +101,7 @@ export function wholeNumber<T extends z.ZodType>(schema: T) {
 export function asShortText(text: string, max: number): string | undefined {
   const seen = oneForm(text.replaceAll(SHORT.flagOrUnfit, (found, unfit) => (unfit ? ' ' : found)));
   const cut = [...seen].slice(0, max).join('').trim();
-  return SHORT.whole.test(cut) ? cut : undefined;
+  return fits(cut, SHORT) ? cut : undefined;
 }
 
 /** A record of at most `max` entries, whose names stay apart in the form that they come out in. */
@@ -115,6 +126,7 @@ function repeatedName(names: readonly string[], schema: z.ZodType<string>): stri
 
 interface Rule {
   minLength: 0 | 1;
+  /** But for tags, which it takes anywhere: a class of characters for each place is what makers of text from patterns can do. */
   whole: RegExp;
   /** A flag, or (the group) a character that may not stand there. */
   flagOrUnfit: RegExp;
@@ -123,28 +135,33 @@ interface Rule {
 /** Blanks, the first character that is seen, and then anything that may stand there: no text is gone through twice. */
 function ruleOf(refused: readonly Range[], blanks: readonly Range[]): Rule {
   const none = characters(refused);
-  const fit = `[^${none}]`;
-  const seen = `[^${none}${characters(blanks)}]`;
+  const blank = characters(blanks);
   return {
     minLength: 1,
-    whole: new RegExp(`^[${characters(blanks)}]*(?:${FLAG}|${seen})(?:${FLAG}|${fit})*$`, 'u'),
-    flagOrUnfit: new RegExp(`${FLAG}|([${none}]|\\p{Surrogate})`, 'gu'),
+    whole: new RegExp(`^[${blank}]*[^${none}${blank}${TAGS}${END_TAG}][^${none}]*$`, 'u'),
+    flagOrUnfit: new RegExp(`${FLAG}|([${none}${TAGS}${END_TAG}]|\\p{Surrogate})`, 'gu'),
   };
 }
 
-function textOf(max: number, { minLength, whole, flagOrUnfit }: Rule, refused: string, form: (text: string) => string) {
+function fits(text: string, { whole }: Rule): boolean {
+  return whole.test(text) && !STRAY_TAG.test(text);
+}
+
+function textOf(max: number, rule: Rule, refused: string, form: (text: string) => string) {
+  const { minLength, whole, flagOrUnfit } = rule;
   const schema = z
     .string()
     .superRefine((text, { addIssue }) => {
       const lengths = [text, form(text)].map((one) => [...one].length);
       if (text.length < minLength) addIssue('must have at least 1 character');
       else if (Math.max(...lengths) > max) addIssue(`must have at most ${max} characters`);
-      else if (!whole.test(text)) addIssue(complaintAbout(firstUnfit(text, flagOrUnfit), refused));
+      else if (!fits(text, rule)) addIssue(complaintAbout(firstUnfit(text, flagOrUnfit), refused));
     })
     .overwrite(form)
     .meta({ ...(minLength > 0 && { minLength }), maxLength: max });
-  textRules.add(schema, { pattern: whole.source });
-  enforced.add(schema, { pattern: whole.source });
+  const said = { pattern: whole.source, not: { pattern: STRAY_TAG.source } };
+  textRules.add(schema, said);
+  enforced.add(schema, said);
   return schema;
 }
 
@@ -169,5 +186,7 @@ function oneForm(text: string): string {
 
 /** The inside of a character class. */
 function characters(ranges: readonly Range[]): string {
-  return ranges.map(([from, to = from]) => `${String.fromCodePoint(from)}-${String.fromCodePoint(to)}`).join('');
+  return ranges
+    .map(([from, to]) => String.fromCodePoint(from) + (to === undefined ? '' : `-${String.fromCodePoint(to)}`))
+    .join('');
 }
