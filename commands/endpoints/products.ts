@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { enforced } from '../../domain/kernel/enforced.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
@@ -36,7 +37,8 @@ const draftBody = productDetailsSchema.extend({
     .array(variantSchema)
     .min(1)
     .max(MAX_VARIANTS)
-    .refine((variants) => new Set(variants.map(({ sku }) => sku)).size === variants.length, 'one variant per SKU'),
+    .refine((variants) => new Set(variants.map(({ sku }) => sku)).size === variants.length, 'one variant per SKU')
+    .register(enforced, { uniqueItems: true }),
 });
 
 const productAnswer = productDetailsSchema

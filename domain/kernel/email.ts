@@ -1,6 +1,7 @@
 // E-mail addresses as mail servers take them: in ASCII, a name in another script as its domain is registered (`xn--…`). And
 // the key by which one is found without being read: a keyed hash that only this shop can make.
 import { z } from 'zod';
+import { enforced } from './enforced.js';
 
 const MAX_EMAIL_LENGTH = 254;
 
@@ -8,7 +9,7 @@ const MAX_EMAIL_LENGTH = 254;
 const EMAIL =
   /^(?!.{65,}@)[A-Za-z0-9_+'-]+(?:\.[A-Za-z0-9_+'-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;
 
-export const emailSchema = z.email({ pattern: EMAIL }).max(MAX_EMAIL_LENGTH);
+export const emailSchema = z.email({ pattern: EMAIL }).max(MAX_EMAIL_LENGTH).register(enforced, { format: undefined });
 
 /** HMAC-SHA-256 as base64url. Unlike the address it is not sealed, so it can be indexed and counted. */
 export const emailKeySchema = z.string().regex(/^[\w-]{43}$/);

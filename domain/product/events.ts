@@ -1,5 +1,6 @@
 // What can happen to a product, and to the claim on a SKU.
 import { z } from 'zod';
+import { enforced } from '../kernel/enforced.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { priceSchema } from '../kernel/money.js';
@@ -48,7 +49,8 @@ export const productRevisionSchema = productDetailsSchema.partial().extend({
 export const pricesSchema = z
   .array(priceSchema)
   .max(MAX_PRICES)
-  .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency');
+  .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency')
+  .register(enforced, { uniqueItems: true });
 
 /** What tells a variant from the others, such as `{"size":"XL"}`. */
 export const optionsSchema = recordOf(shortText(50), shortText(100), MAX_OPTIONS);

@@ -1,6 +1,7 @@
 // What can happen to the settings of the shop.
 import { z } from 'zod';
 import { countrySchema } from '../kernel/country.js';
+import { enforced } from '../kernel/enforced.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { currencySchema } from '../kernel/money.js';
 
@@ -15,17 +16,20 @@ export const shopSettingsSchema = z.strictObject({
     .min(1)
     .max(MAX_SHOP_CURRENCIES)
     .refine(isDistinct, 'must name each currency once')
-    .meta({ description: 'What the shop sells in; ISO 4217', example: ['GBP', 'EUR'] }),
+    .meta({ description: 'What the shop sells in; ISO 4217', example: ['GBP', 'EUR'] })
+    .register(enforced, { uniqueItems: true }),
   countries: z
     .array(countrySchema)
     .min(1)
     .max(MAX_SHOP_COUNTRIES)
     .refine(isDistinct, 'must name each country once')
-    .meta({ description: 'Where orders can be sent; ISO 3166-1 alpha-2', example: ['GB', 'IE'] }),
+    .meta({ description: 'Where orders can be sent; ISO 3166-1 alpha-2', example: ['GB', 'IE'] })
+    .register(enforced, { uniqueItems: true }),
   shippingRefunds: z
     .array(countrySchema)
     .max(MAX_SHOP_COUNTRIES)
     .refine(isDistinct, 'must name each country once')
+    .register(enforced, { uniqueItems: true })
     .optional()
     .meta({
       description:

@@ -2,9 +2,12 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { countrySchema } from '../../domain/kernel/country.js';
+import { emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import { shortText } from '../../domain/kernel/text.js';
+import { pricesSchema } from '../../domain/product/events.js';
+import { shopSettingsSchema } from '../../domain/shop/events.js';
 import { openApiDocument } from './openapi.js';
 
 const price = z.strictObject({ amount: z.int(), currency: z.string() }).meta({ id: 'Price' });
@@ -161,6 +164,19 @@ describe('the OpenAPI document', () => {
   it('names the countries and currencies that there are, and the rule for text', () => {
     const text = JSON.stringify(document.paths?.['/v1/rates']?.put);
     expect(text).to.include('"AD","AE"').and.to.include('"BIF","CLP"').and.to.include('"pattern":"^[');
+  });
+
+  it('says what is named once only, and of an e-mail address its pattern alone', () => {
+    const said = (body: z.ZodType) => {
+      const things = endpoint({ ...rate, body } as typeof rate);
+      return JSON.stringify(openApiDocument([things]).paths?.['/v1/rates']?.put?.requestBody);
+    };
+    for (const list of Object.values(shopSettingsSchema.shape))
+      expect(said(z.strictObject({ list }))).to.include('"uniqueItems":true');
+    expect(said(z.strictObject({ prices: pricesSchema }))).to.include('"uniqueItems":true');
+    expect(said(z.strictObject({ email: emailSchema.optional() })))
+      .to.include('"pattern":"^(?!.{65,}@)')
+      .and.not.to.include('"format"');
   });
 
   it('tells more of an endpoint than its summary where there is more, and who may call', () => {
