@@ -6,7 +6,7 @@ import { MAX_CARTS } from '../../domain/customer-carts/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
-import { pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
@@ -26,9 +26,9 @@ import { refuseUnsent } from './submissions.js';
 
 const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
 const lineParams = cartParams.extend({ lineId: z.string().meta({ pattern: '^[A-Za-z0-9._-]{1,100}$' }) });
-const couponParams = cartParams.extend({
-  code: z.string().toUpperCase().meta({ pattern: '^[A-Za-z0-9_-]{2,40}$', example: 'SPRING' }),
-});
+/** As a customer types it. */
+const typedCodeSchema = z.string().regex(/^[A-Za-z0-9_-]{2,40}$/);
+const couponParams = cartParams.extend({ code: pathId(typedCodeSchema, 'SPRING') });
 
 const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
 const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
@@ -113,8 +113,10 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   }
 
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
-    const { code } = request.params;
     await ownCarts.find(request.params.id, request.caller);
+    const { code: typed } = request.params;
+    // Some other letters become these when they are made capital.
+    const code = typedCodeSchema.safeParse(typed).success ? typed.toUpperCase() : typed;
     const terms = await coupons.termsOf(code, { customerId: customerOf(request.caller) });
     return execute(request, { type: 'ApplyCoupon', code, terms });
   }
@@ -248,7 +250,10 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       idempotency: 'accepted',
       params: couponParams,
       answers: { 200: cartAnswer },
-      handle: (request) => execute(request, { type: 'RemoveCoupon', code: request.params.code }),
+      handle: (request) => {
+        const code = askedId(typedCodeSchema, request.params.code).toUpperCase();
+        return execute(request, { type: 'RemoveCoupon', code });
+      },
     }),
   ];
 }
