@@ -37,7 +37,13 @@ import {
   outcomeOfRejections,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
-import { type CheckoutStep, type Due, nextSteps, parkingStep, stepsBehind } from '../../domain/processes/checkout-steps.js';
+import {
+  type CheckoutStep,
+  type Due,
+  nextSteps,
+  parkingStep,
+  stepsBehind,
+} from '../../domain/processes/checkout-steps.js';
 import type { Issued } from '../../domain/processes/issued.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { StockAllocator } from '../lookups/stock-allocator.js';
