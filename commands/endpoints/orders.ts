@@ -1,6 +1,5 @@
 // What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
 // and what could not be had for what was sent is asked for again.
-
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
 import { beside } from '../../domain/kernel/command.js';

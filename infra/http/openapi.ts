@@ -13,7 +13,7 @@ import { enforced } from '../../domain/kernel/enforced.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { SEALED_TEXT } from '../../domain/kernel/seal.js';
 import { ENTITY_TAGS } from './entity-tags.js';
-import { IDEMPOTENCY_KEY, PREFERENCES } from './headers.js';
+import { IDEMPOTENCY_KEY } from './headers.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
 import { HttpProblem, type HttpProblemCode, PROBLEMS, problemDocument } from './problems.js';
 import { schemasOf } from './validation.js';
@@ -96,11 +96,7 @@ const HEADERS = {
     .meta({ description: 'From an earlier answer.' }),
 };
 const WAIT = {
-  Prefer: z
-    .string()
-    .regex(PREFERENCES)
-    .optional()
-    .meta({ description: '`wait=N`: whole seconds to wait for what the token names.' }),
+  Prefer: z.string().optional().meta({ description: '`wait=N`: whole seconds to wait for what the token names.' }),
 };
 const IF_MATCH_HEADER = {
   'If-Match': z
