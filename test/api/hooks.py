@@ -11,8 +11,10 @@ TOKEN = os.environ["CONSISTENCY_TOKEN"]
 # By the first word of a path: what its parameters may be, together.
 THINGS = json.loads(os.environ["THINGS"])
 
+KEY = re.compile(r"[\x20-\x7e]{1,255}")
 SEALED = re.compile(r"[A-Za-z0-9_-]+")
 SHARE_OF_THINGS_THAT_EXIST = 0.9
+SHARE_OF_FRESH_KEYS = 0.9
 chance = random.Random(int(os.environ["SCHEMATHESIS_SEED"]))
 
 # Rules between fields, and with what the shop has been told: why a request that fits its schema may be answered with 400. The
@@ -48,6 +50,10 @@ def before_call(context, case, kwargs):
         case.headers["Consistency-Token"] = TOKEN
     if varied != "after" and SEALED.fullmatch(str(case.query.get("after", ""))):
         del case.query["after"]
+    # One that was used for another body is refused; some may be.
+    if varied != "Idempotency-Key" and KEY.fullmatch(str(case.headers.get("Idempotency-Key", ""))):
+        if chance.random() < SHARE_OF_FRESH_KEYS:
+            case.headers["Idempotency-Key"] = f"key-{chance.getrandbits(64):x}"
     # Its own idea of the simplest tag, whatever pattern is documented.
     for name in ("If-Match", "If-None-Match"):
         if varied != name and case.headers.get(name) == "0":
