@@ -49,10 +49,11 @@ describe('A commit is visible', () => {
     const { visibility, table } = createWorld();
     const waiting = visibility.wait(new Map([['order#1', 1]]), LONG_MS);
     await turn();
+    const { asked } = table;
     table.positions.set('order#1', 1);
     visibility.advanced();
     expect(await waiting).to.equal(true);
-    expect(table.asked).to.equal(2);
+    expect(table.asked).to.be.at.most(asked + 1);
   });
 
   it('some time after another process has applied it', async () => {
