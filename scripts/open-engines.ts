@@ -1,5 +1,4 @@
 // A shop whose engines must answer now: a command that looks or deletes does not wait for them.
-
 import type { Config } from '../infra/config.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { openShop, type Shop } from '../infra/modules/open-shop.js';

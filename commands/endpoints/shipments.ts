@@ -1,5 +1,4 @@
 // Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
-
 import { z } from 'zod';
 import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';

@@ -1,5 +1,4 @@
 // Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
-
 import { z } from 'zod';
 import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';

@@ -1,7 +1,6 @@
 // Takes over a guest's cart: its own stream says who was first, and so it is neither taken twice nor taken and bought. Then
 // its lines go into a cart of the taker, whose stream says whether they came in. Each step may be repeated: a take-over that
 // was broken off is finished by asking for it again.
-
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { beside } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';

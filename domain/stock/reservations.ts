@@ -1,6 +1,5 @@
 // The reservations of one stock item that have neither ended nor been committed, as a JSON value. They stand in buckets, so that
 // changing one copies few of the others: a hot item is in thousands of checkouts at once.
-
 import { ownEntry } from '../kernel/json.js';
 
 /** Buckets by a hash of the id: √n is best for n reservations, and 256 are quick to copy. */

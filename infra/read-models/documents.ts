@@ -1,5 +1,4 @@
 // Read models that are asked for by key alone: the same queries on every store.
-
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import { type StockDocument, type StockQueries, stockView } from '../../projections/models/stock.js';

@@ -1,5 +1,4 @@
 // One document made of its streams, without a store: what a read model shows once it has caught up.
-
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
