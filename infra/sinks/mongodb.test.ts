@@ -54,7 +54,7 @@ const books = {
   name: 'books',
   version: 3,
   categories: [],
-  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number', sold: 'numbers' },
   indexes: [['title', 'pages']],
   on: {},
 } as const;

@@ -127,12 +127,13 @@ function createTable(documents: Collection<MongoDocument>, positions: Collection
   };
 }
 
-/** Texts are not indexed: what is searched by words lives in a store that searches. */
+/** Texts and objects of numbers are not indexed: what is searched by them lives in a store that searches. */
 async function createIndexes(
   documents: Collection<MongoDocument>,
   { fields, indexes = [] }: Projection<never, never>,
 ): Promise<void> {
-  const single = Object.keys(fields).filter((field) => fields[field] !== 'text' && !indexes.flat().includes(field));
+  const isIndexed = (field: string) => fields[field] !== 'text' && fields[field] !== 'numbers';
+  const single = Object.keys(fields).filter((field) => isIndexed(field) && !indexes.flat().includes(field));
   const wanted = [...indexes, ...single.map((field) => [field])];
   if (wanted.length === 0) return;
   await documents.createIndexes(

@@ -25,8 +25,11 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
       write('a', { pages: 1 }),
       write('b', { pages: 'many' }),
       write('c', { pages: 3 }),
+      write('d', { sold: { GB: 3, FR: 'many' } }),
+      write('e', { sold: { GB: 3 } }),
     ]);
-    expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true]);
+    expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true, false, true]);
+    expect(outcomes[3]).to.include({ stale: false }).and.to.have.property('error').that.contains('sold.FR');
     expect(outcomes[1]).to.include({ stale: false }).and.to.have.property('error').that.contains('pages');
   });
 
@@ -34,12 +37,19 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
     const projection = books();
     const table = await createOpenSearchSink(client).open(projection);
     await table.save([
-      write('odyssey', { title: 'The Odyssey', subjects: ['epic', 'sea'], words: ['running ships'], pages: 541 }),
+      write('odyssey', {
+        title: 'The Odyssey',
+        subjects: ['epic', 'sea'],
+        words: ['running ships'],
+        sold: { GB: 1 },
+        pages: 541,
+      }),
       write('emma', {
         title: 'Emma',
         subjects: ['comedy'],
         words: 'matchmaking',
         pages: 474,
+        sold: { GB: 0.5, FR: 7 },
         unmapped: { pages: 'x' },
       }),
     ]);
@@ -52,6 +62,8 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
     expect(await keysWhere({ term: { 'document.words': 'run' } })).to.deep.equal([]);
     expect(await keysWhere({ term: { 'document.subjects': 'comedy' } })).to.deep.equal(['emma']);
     expect(await keysWhere({ range: { 'document.pages': { gt: 500 } } })).to.deep.equal(['odyssey']);
+    expect(await keysWhere({ range: { 'document.sold.GB': { gt: 0.3, lt: 1 } } })).to.deep.equal(['emma']);
+    expect(await keysWhere({ range: { 'document.sold.FR': { gt: 0 } } })).to.deep.equal(['emma']);
   });
 
   it('says that it is away when it is', async () => {
@@ -69,7 +81,7 @@ function books() {
     name: freshName('books'),
     version: 1,
     categories: [],
-    fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+    fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number', sold: 'numbers' },
     on: {},
   } as const;
 }

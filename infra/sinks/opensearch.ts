@@ -206,6 +206,8 @@ function documentsMapping({ fields }: Projection<never, never>): object {
   const properties = Object.entries(fields).map(([field, kind]) => [field, mappingOf(kind)]);
   return {
     dynamic: false,
+    // Only an object of numbers takes what is not named here.
+    dynamic_templates: [{ numbers: { match: '*', mapping: mappingOf('number') } }],
     properties: {
       document: { type: 'object', dynamic: false, properties: Object.fromEntries(properties) },
       positions: { type: 'object', enabled: false },
@@ -222,6 +224,8 @@ function mappingOf(kind: FieldKind): object {
       return { type: 'text', analyzer: 'whitespace' };
     case 'number':
       return { type: 'double' };
+    case 'numbers':
+      return { type: 'object', dynamic: true };
     case 'boolean':
       return { type: 'boolean' };
     case 'time':

@@ -6,7 +6,7 @@ import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { describeWith } from '../../test/engines.js';
 import { createTcpProxy } from '../../test/tcp-proxy.js';
 import { createPool } from '../postgres.js';
-import { createPostgresSink, fieldSql, tableName } from './postgres.js';
+import { createPostgresSink, fieldSql, numberSql, tableName } from './postgres.js';
 
 describeWith('postgres', 'The Postgres sink', (engines) => {
   let pool: Pool;
@@ -31,8 +31,8 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
   it('filters and searches by the indexes that it made', async () => {
     const table = await createPostgresSink(pool).open(books);
     const documents = [
-      { title: 'The Odyssey', subjects: ['epic', 'sea'], words: "a run ship's", pages: 541 },
-      { title: 'Emma', subjects: ['comedy'], words: 'matchmaking', pages: 474 },
+      { title: 'The Odyssey', subjects: ['epic', 'sea'], words: "a run ship's", pages: 541, sold: { GB: 7, "O'": 1 } },
+      { title: 'Emma', subjects: ['comedy'], words: 'matchmaking', pages: 474, sold: { GB: 0.5 } },
     ];
     await table.save(
       documents.map((document) => ({ key: document.title, document, positions: {}, revision: undefined })),
@@ -44,6 +44,8 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(await keysWhere(`${fieldSql('title', 'keyword')} = $1`, 'Emma')).to.deep.equal(['Emma']);
     expect(await keysWhere(`${fieldSql('subjects', 'keywords')} ? $1`, 'sea')).to.deep.equal(['The Odyssey']);
     expect(await keysWhere(`${fieldSql('pages', 'number')} > $1`, 500)).to.deep.equal(['The Odyssey']);
+    expect(await keysWhere(`${numberSql('sold', 'GB')} < $1`, 1)).to.deep.equal(['Emma']);
+    expect(await keysWhere(`${numberSql('sold', "O'")} = $1`, 1)).to.deep.equal(['The Odyssey']);
     expect(await keysWhere(`${fieldSql('words', 'text')} @@ $1::tsquery`, "'ship''s' & run")).to.deep.equal([
       'The Odyssey',
     ]);
@@ -75,6 +77,6 @@ const books = {
   name: 'books-of-the-library',
   version: 3,
   categories: [],
-  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number' },
+  fields: { title: 'keyword', subjects: 'keywords', words: 'text', pages: 'number', sold: 'numbers' },
   on: {},
 } as const;

@@ -1,5 +1,5 @@
 // Read models in Postgres: a table of jsonb documents and a table of positions per version of a projection.
-import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type { Quarantine, Sink, SinkTable, StoredDocument, StreamProgress } from '../../projections/runtime/sink.js';
@@ -39,7 +39,7 @@ export function tableName(projection: Pick<Projection, 'name' | 'version'>): str
 
 /**
  * The expression that the indexes are made of; a query must use the very same. Keywords and times come in the order of
- * their bytes. Filter keywords by `?`, search a text by `@@`.
+ * their bytes. Filter keywords by `?`, search a text by `@@`; of numbers take one, by `numberSql`.
  */
 export function fieldSql(field: string, kind: FieldKind): string {
   switch (kind) {
@@ -47,6 +47,7 @@ export function fieldSql(field: string, kind: FieldKind): string {
     case 'time':
       return `(document->>'${field}') collate "C"`;
     case 'keywords':
+    case 'numbers':
       return `(document->'${field}')`;
     case 'number':
       return `((document->>'${field}')::numeric)`;
@@ -55,6 +56,11 @@ export function fieldSql(field: string, kind: FieldKind): string {
     case 'text':
       return `array_to_tsvector(array_remove(string_to_array(document->>'${field}', ' '), ''))`;
   }
+}
+
+/** One of the numbers of a field. Their names are not known when the table is made: who asks for one makes its index. */
+export function numberSql(field: string, name: string): string {
+  return `((document->'${field}'->>${pg.escapeLiteral(name)})::numeric)`;
 }
 
 function createTable(pool: Pool, table: string): SinkTable {
@@ -192,7 +198,7 @@ function tableSql(projection: Projection<never, never>): string {
 
 /** Combinations as they are, but for what no sorted index can hold; other fields by themselves. */
 function indexesSql(table: string, { fields, indexes = [] }: Projection<never, never>): string {
-  const isSorted = (field: string) => fields[field] !== 'text' && fields[field] !== 'keywords';
+  const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(fields[field]!);
   const sorted = indexes.map((combination) => combination.filter(isSorted));
   const single = Object.keys(fields).filter((field) => isSorted(field) && !sorted.flat().includes(field));
   const expressions = [...sorted, ...single.map((field) => [field])]

@@ -6,9 +6,10 @@ export type Document = Record<string, unknown>;
 
 /**
  * How a store may index a top-level field: a text is searched by what stands between its blanks, as it is; of an array of
- * keywords each is found by itself; the others are filtered, and sorted by their code points.
+ * keywords each is found by itself; `numbers` is an object of numbers, each of which is filtered and sorted by itself, under
+ * names of which there are a few hundred at most; the others are filtered, and sorted by their code points.
  */
-export type FieldKind = 'keyword' | 'keywords' | 'text' | 'number' | 'boolean' | 'time';
+export type FieldKind = 'keyword' | 'keywords' | 'text' | 'number' | 'numbers' | 'boolean' | 'time';
 
 export interface Handler<D, E extends DomainEvent> {
   /** The documents that the event touches. */
