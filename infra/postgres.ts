@@ -120,7 +120,7 @@ export function textArray(values: readonly string[]): Buffer {
 }
 
 /**
- * Runs the statements unless the table exists: among what is the log's, or in the pool's schema, where read models are.
+ * Runs the statements unless the table, or index, exists: among what is the log's, or in the pool's schema, where read models are.
  * Any number of processes may do so at once. Throws `Unavailable`.
  */
 export async function createTableOnce(

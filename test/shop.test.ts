@@ -281,7 +281,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       const product = { id: `product_yunomi-${run}`, title: 'Yunomi', taxCategory: 'teaware', variants };
       expectProblem(await keeper.post('/v1/products', product), 400, 'invalid_request');
       const [currencies, countries] = [
-        [...settings.currencies, currency],
+        [currency, ...settings.currencies],
         [...settings.countries, 'JP'],
       ];
       expect((await keeper.put('/v1/shop', { ...settings, currencies, countries })).status).to.equal(200);
@@ -289,7 +289,14 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       expect((await guest.get('/v1/config')).body).to.deep.include({ currencies, countries });
 
       await keeper.post('/v1/products', product);
-      await keeper.post(`/v1/products/${product.id}/publish`);
+      const published = await keeper.post(`/v1/products/${product.id}/publish`);
+      const seen = { 'Consistency-Token': published.headers.get('consistency-token')! };
+      const priced = `/v1/search?q=${sku}&price=${price}..${price}`;
+      for (const search of [priced, `${priced}&currency=${currency}`]) {
+        const found = await guest.get(search, seen);
+        expect(found.body.data.map(({ id }: { id: string }) => id)).to.deep.equal([product.id]);
+      }
+      expect((await guest.get(`${priced}&currency=GBP`, seen)).body.data).to.deep.equal([]);
       await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: 5 }, once());
       await keeper.put(`/v1/tax-rates/jp-${run}`, { country: 'JP', basisPoints: 1_000 });
       const zones = [{ countries: ['JP'], currency, by: 'flat', rates: [{ amount: shipping }] }];
@@ -325,6 +332,10 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       expect((await keeper.delete(`/v1/tax-rates/jp-${run}`)).status).to.equal(204);
       expect((await keeper.put('/v1/shop', settings)).body).to.deep.equal(settings);
       expectProblem(await guest.post('/v1/carts', { currency }), 400, 'invalid_request');
+      const left = await guest.get(`${priced}&currency=${currency}`);
+      expectProblem(left, 400, 'invalid_request');
+      expect(left.body.errors[0].pointer).to.equal('?currency');
+      expect(left.body.detail).to.include(`but in ${settings.currencies.join(', ')}`);
     });
   }
 
@@ -378,7 +389,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       if (next) expect((await caller.get(`${path}?limit=2&after=${next}`)).status, path).to.equal(200);
     }
     const { next } = given.find(({ path }) => path === '/v1/search')!;
-    for (const asked of ['q=mug', 'sort=title', 'category=desk', 'inStock=true'])
+    for (const asked of ['q=mug', 'sort=title', 'category=desk', 'inStock=true', 'currency=EUR'])
       expectProblem(await support.get(`/v1/search?${asked}&after=${next}`), 400, 'invalid_request');
   });
 

@@ -13,6 +13,8 @@ const SETTINGS_TTL_MS = 5_000;
 export interface CurrentSettings extends BriefMemory<ShopSettings> {
   /** Throws `invalid_request` for every `currency` in a request's body that the shop does not sell in. */
   refuseForeignMoney(body: unknown): Promise<void>;
+  /** What a query's `currency` asks for, else the first. Throws `invalid_request` for one that the shop does not sell in. */
+  currencyOf(asked: string | undefined): Promise<string>;
   /** Throws `invalid_request` for an address in a country that the shop does not send to. */
   refuseForeignCountry(address: { country: string }): Promise<void>;
   /** Throws `rule_violated` unless the shop still sells in the currency of a cart, and sends to its country. */
@@ -48,10 +50,17 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
         if (foreign.length === 0) return undefined;
         return invalidFields(
           foreign.map(({ pointer, currency }): FieldError => {
-            return { pointer, detail: `the shop does not sell in ${currency}, but in ${currencies.join(', ')}` };
+            return { pointer, detail: notSold(currency, currencies) };
           }),
         );
       });
+    },
+    async currencyOf(asked) {
+      if (asked === undefined) return (await memory.current()).currencies[0]!;
+      await refuse(({ currencies }) =>
+        currencies.includes(asked) ? undefined : invalidField('?currency', notSold(asked, currencies)),
+      );
+      return asked;
     },
     refuseForeignCountry: ({ country }) =>
       refuse(({ countries }) => {
@@ -69,6 +78,10 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
         return new Problem('rule_violated', detail);
       }),
   };
+}
+
+function notSold(currency: string, currencies: readonly string[]): string {
+  return `the shop does not sell in ${currency}, but in ${currencies.join(', ')}`;
 }
 
 /** Every `currency` in a body, however deep, and where it stands. */

@@ -105,6 +105,7 @@ export const apiModule = new ContainerModule(({ bind }) => {
           catalogue: { queries: queries.catalogue, visibility: visibility.catalogue },
           productPage: { queries: queries.productPage, visibility: visibility.productPage },
           productSearch: { queries: queries.productSearch, visibility: visibility.productSearch },
+          currencyOf: settings.currencyOf,
         }),
         ...orderQueries({ queries: queries.orders, visibility: visibility.orders, personal, emailKeyOf }),
         ...workListQueries({ queries: queries.workLists, visibility: visibility.orders }),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Projection } from '../../projections/runtime/projection.js';
-import { ENGINE, isTransient } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
 import { fieldSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
@@ -14,6 +14,8 @@ export interface PostgresTable<D> extends Documents<D> {
   name: string;
   /** The expression of a field, as it is indexed. */
   field(name: string): string;
+  /** Makes an index that the projection cannot know of, unless it is there. Writers wait meanwhile, readers do not. */
+  index(suffix: string, expressions: readonly string[]): Promise<void>;
   /** Each distinct text is prepared once per connection, under a name that follows from it. */
   select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
 }
@@ -22,11 +24,23 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
   const name = tableName(projection);
   const { fields } = projection;
   const statementNames = new Map<string, string>();
+  const indexes = new Map<string, Promise<void>>();
 
   function statementName(text: string): string {
     const known = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64url');
     statementNames.set(text, known);
     return known;
+  }
+
+  function index(suffix: string, expressions: readonly string[]): Promise<void> {
+    const known = indexes.get(suffix);
+    if (known !== undefined) return known;
+    const sql = `create index ${name}_${suffix} on ${name} (${expressions.join(', ')})`;
+    const making = createTableOnce(pool, `${name}_${suffix}`, sql, 'read models');
+    indexes.set(suffix, making);
+    // What failed is tried again by whoever comes next.
+    making.catch(() => indexes.delete(suffix));
+    return making;
   }
 
   async function select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
@@ -38,6 +52,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
   return {
     name,
     field: (field) => fieldSql(field, fields[field]!),
+    index,
     select,
     async load(keys) {
       const rows = await select<{ key: string; document: D }>(

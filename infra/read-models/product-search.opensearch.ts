@@ -5,7 +5,6 @@ import { type ProductDocument, productView } from '../../projections/models/prod
 import {
   type ProductSearchQueries,
   type ProductSearchRequest,
-  type ProductSort,
   productSearch,
 } from '../../projections/models/product-search.js';
 import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
@@ -27,14 +26,6 @@ interface Hit {
   sort: Cursor;
 }
 
-/** Ties go by id, so that pages follow each other without a gap. */
-const ORDERS: Record<ProductSort, object[]> = {
-  relevance: [{ _score: 'desc' }, { 'document.id': 'asc' }],
-  title: [{ 'document.titleKey': 'asc' }, { 'document.id': 'asc' }],
-  price: [{ 'document.price': { order: 'asc', missing: NO_PRICE.price } }, { 'document.id': 'asc' }],
-  '-price': [{ 'document.price': { order: 'desc', missing: NO_PRICE['-price'] } }, { 'document.id': 'asc' }],
-};
-
 export function createOpenSearchProductSearch(client: Client, projection = productSearch): ProductSearchQueries {
   const index = physicalName(projection);
 
@@ -44,7 +35,7 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
       const noPrice = NO_PRICE[sort];
       const body = {
         query: queryOf(request),
-        sort: ORDERS[sort],
+        sort: orderOf(request),
         size: limit + 1,
         track_total_hits: false,
         _source: ['document'],
@@ -60,11 +51,33 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
   };
 }
 
-function queryOf({ q, category, brand, price, inStock }: ProductSearchRequest): object {
+/** Ties go by id, so that pages follow each other without a gap. */
+function orderOf(request: ProductSearchRequest): object[] {
+  return [firstOrderOf(request), { 'document.id': 'asc' }];
+}
+
+function firstOrderOf({ sort, currency }: ProductSearchRequest): object {
+  switch (sort) {
+    case 'relevance':
+      return { _score: 'desc' };
+    case 'title':
+      return { 'document.titleKey': 'asc' };
+    case 'price':
+    case '-price': {
+      const order = sort === 'price' ? 'asc' : 'desc';
+      // A currency that no product has a price in is no field of the index.
+      return { [priceIn(currency)]: { order, missing: NO_PRICE[sort], unmapped_type: 'double' } };
+    }
+  }
+}
+
+const priceIn = (currency: string): string => `document.lowestPrices.${currency}`;
+
+function queryOf({ q, category, brand, price, currency, inStock }: ProductSearchRequest): object {
   const filter: object[] = [{ term: { 'document.status': 'published' } }];
   if (category !== undefined) filter.push({ term: { 'document.categoryKeys': filterKey(category) } });
   if (brand !== undefined) filter.push({ term: { 'document.brandKey': filterKey(brand) } });
-  if (price) filter.push({ range: { 'document.price': { gte: price.min, lte: price.max } } });
+  if (price) filter.push({ range: { [priceIn(currency)]: { gte: price.min, lte: price.max } } });
   if (inStock !== undefined) filter.push({ term: { 'document.inStock': inStock } });
   return { bool: { filter, ...(q !== undefined && matches(wordQuery(q))) } };
 }

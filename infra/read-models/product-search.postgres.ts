@@ -5,10 +5,10 @@ import { type ProductDocument, productView } from '../../projections/models/prod
 import {
   type ProductSearchQueries,
   type ProductSearchRequest,
-  type ProductSort,
   productSearch,
 } from '../../projections/models/product-search.js';
 import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
+import { numberSql } from '../sinks/postgres.js';
 import { placeholders, postgresTable } from './postgres.js';
 
 interface Found {
@@ -18,6 +18,8 @@ interface Found {
 }
 
 type Field = (name: string) => string;
+/** The request, and the expression of the price that it compares. */
+type Priced = ProductSearchRequest & { lowestPrice: string };
 type Bind = (value: unknown) => string;
 
 /** What an order compares first; ties go by id. */
@@ -32,12 +34,19 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   const { field } = table;
   const id = field('id');
 
-  async function find(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+  /** Each currency that is asked for has an index of its own: only the shop's settings say which these are. */
+  async function lowestPriceIn(currency: string): Promise<string> {
+    const price = numberSql('lowestPrices', currency);
+    await table.index(`price_${currency.toLowerCase()}`, [price, id]);
+    return price;
+  }
+
+  async function find(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
     const { values, bind } = placeholders();
     const asked = request.q === undefined ? undefined : wordQuery(request.q);
     const conditions = conditionsOf(request, field, bind);
     if (asked) conditions.push(matches(asked, field, bind));
-    const { key, type, descending } = orderOf(request.sort, asked, field, bind);
+    const { key, type, descending } = orderOf(request, asked, field, bind);
     if (type === 'numeric') conditions.push(`${key} is not null`);
     if (after) {
       const last = `${bind(after[0])}::${type}`;
@@ -51,9 +60,9 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
     );
   }
 
-  async function findUnpriced(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+  async function findUnpriced(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
     const { values, bind } = placeholders();
-    const conditions = [...conditionsOf(request, field, bind), `${field('price')} is null`];
+    const conditions = [...conditionsOf(request, field, bind), `${request.lowestPrice} is null`];
     if (request.q !== undefined) conditions.push(matches(wordQuery(request.q), field, bind));
     if (after) conditions.push(`${id} > ${bind(after[1])}`);
     return table.select<Found>(
@@ -64,7 +73,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   }
 
   /** Those with a price come in the order of an index, the others behind them by a statement of their own. */
-  async function findByPrice(request: ProductSearchRequest, limit: number, after?: Cursor): Promise<Found[]> {
+  async function findByPrice(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
     if (after?.[0] === null) return findUnpriced(request, limit, after);
     const priced = await find(request, limit, after);
     if (priced.length === limit) return priced;
@@ -73,9 +82,10 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
 
   return {
     async search(request) {
-      const { sort, limit, after } = request;
-      const findPage = sort === 'price' || sort === '-price' ? findByPrice : find;
-      const found = await findPage(request, limit + 1, after);
+      const { sort, limit, after, currency } = request;
+      const isByPrice = sort === 'price' || sort === '-price';
+      const priced = { ...request, lowestPrice: await lowestPriceIn(currency) };
+      const found = await (isByPrice ? findByPrice : find)(priced, limit + 1, after);
       const { data, ...rest } = pageOf(found, limit, ({ sortKey, id }) => [
         sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
         id,
@@ -85,12 +95,13 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   };
 }
 
-function conditionsOf({ category, brand, price, inStock }: ProductSearchRequest, field: Field, bind: Bind): string[] {
+function conditionsOf({ category, brand, price, lowestPrice, inStock }: Priced, field: Field, bind: Bind): string[] {
   const conditions = [`${field('status')} = 'published'`];
   if (category !== undefined) conditions.push(`${field('categoryKeys')} ? ${bind(filterKey(category))}`);
   if (brand !== undefined) conditions.push(`${field('brandKey')} = ${bind(filterKey(brand))}`);
-  if (price?.min !== undefined) conditions.push(`${field('price')} >= ${bind(price.min)}`);
-  if (price?.max !== undefined) conditions.push(`${field('price')} <= ${bind(price.max)}`);
+  if (price) conditions.push(`${lowestPrice} is not null`);
+  if (price?.min !== undefined) conditions.push(`${lowestPrice} >= ${bind(price.min)}`);
+  if (price?.max !== undefined) conditions.push(`${lowestPrice} <= ${bind(price.max)}`);
   if (inStock !== undefined) conditions.push(`${field('inStock')} = ${bind(inStock)}`);
   return conditions;
 }
@@ -117,7 +128,7 @@ function rank({ stems }: WordQuery, bind: Bind): string {
                  from ${all} as stem) as counted)`;
 }
 
-function orderOf(sort: ProductSort, asked: WordQuery | undefined, field: Field, bind: Bind): Order {
+function orderOf({ sort, lowestPrice }: Priced, asked: WordQuery | undefined, field: Field, bind: Bind): Order {
   switch (sort) {
     case 'relevance':
       return { key: asked ? relevance(asked, field, bind) : '0::float8', type: 'float8', descending: true };
@@ -125,7 +136,7 @@ function orderOf(sort: ProductSort, asked: WordQuery | undefined, field: Field, 
       return { key: field('titleKey'), type: 'text', descending: false };
     case 'price':
     case '-price':
-      return { key: field('price'), type: 'numeric', descending: sort === '-price' };
+      return { key: lowestPrice, type: 'numeric', descending: sort === '-price' };
   }
 }
 

@@ -1,5 +1,6 @@
 // Every read model's queries, on the engines of both profiles.
 import { Client } from '@opensearch-project/opensearch';
+import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { type Db, MongoClient } from 'mongodb';
 import type { Pool } from 'pg';
@@ -27,7 +28,7 @@ import { describeWith, freshName } from '../../test/engines.js';
 import { createPool } from '../postgres.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
-import { createPostgresSink } from '../sinks/postgres.js';
+import { createPostgresSink, tableName } from '../sinks/postgres.js';
 import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
 import { createPostgresAgenda } from './agenda.postgres.js';
 import { createMongoCatalogue } from './catalogue.mongodb.js';
@@ -77,6 +78,21 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
     const opened = open(productSearch, (model) => createPostgresProductSearch(pool, model));
     productSearchContract(opened);
     productWordsContract(opened);
+
+    it('has an index for each currency that it was asked for, however many ask at once', async () => {
+      const { sink, projection } = opened();
+      const table = tableName(projection);
+      await sink.open(projection);
+      const searches = [0, 1, 2].map(() => createPostgresProductSearch(pool, projection));
+      await Promise.all(
+        ['JPY', 'JPY', 'BHD'].flatMap((currency) =>
+          searches.map((queries) => queries.search({ sort: 'price', currency, limit: 1 })),
+        ),
+      );
+      const { rows } = await pool.query('select indexname from pg_indexes where tablename = $1', [table]);
+      const names = rows.map(({ indexname }) => indexname).filter((name) => name.startsWith(`${table}_price`));
+      expect(names).to.have.members([`${table}_price_jpy`, `${table}_price_bhd`]);
+    });
   });
   describe('The product page', () =>
     productPageContract(open(productPage, (model) => productPageQueries(postgresTable(pool, model)))));

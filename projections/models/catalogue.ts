@@ -11,6 +11,7 @@ export type CatalogueDocument = ProductDocument & {
 export const catalogue = productProjection<CatalogueDocument>(
   {
     name: 'catalogue',
+    version: 3,
     fields: { id: 'keyword', status: 'keyword', categoryKeys: 'keywords' },
     indexes: [
       ['status', 'id'],

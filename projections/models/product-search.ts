@@ -1,10 +1,8 @@
 // Product search: by words of title and brand, by SKU, brand, category, price and stock.
+import type { Money } from '../../domain/kernel/money.js';
 import type { Page, PageRequest } from './page.js';
 import { type ProductDocument, type ProductView, productProjection, productView } from './product.js';
 import { filterKey, type IndexedWords, indexedWords, sortKey } from './texts.js';
-
-/** Prices are compared in this currency. */
-export const SEARCH_CURRENCY = 'GBP';
 
 export type ProductSearchDocument = ProductDocument &
   Partial<IndexedWords> & {
@@ -13,14 +11,15 @@ export type ProductSearchDocument = ProductDocument &
     brandKey?: string | undefined;
     categoryKeys?: string[];
     skuKeys?: string[];
-    /** Lowest price of a variant, in minor units of SEARCH_CURRENCY. */
-    price?: number | undefined;
+    /** Lowest price of a variant in each currency, in its minor units. */
+    lowestPrices?: Record<string, number>;
     inStock?: boolean;
   };
 
 export const productSearch = productProjection<ProductSearchDocument>(
   {
     name: 'product-search',
+    version: 4,
     fields: {
       id: 'keyword',
       status: 'keyword',
@@ -30,10 +29,10 @@ export const productSearch = productProjection<ProductSearchDocument>(
       brandKey: 'keyword',
       categoryKeys: 'keywords',
       skuKeys: 'keywords',
-      price: 'number',
+      lowestPrices: 'numbers',
       inStock: 'boolean',
     },
-    indexes: [['titleKey', 'id'], ['price', 'id'], ['id']],
+    indexes: [['titleKey', 'id'], ['id']],
   },
   searchable,
 );
@@ -44,10 +43,6 @@ function searchable(document: ProductDocument): ProductSearchDocument {
   if (!view) return document;
   const { title, brand, categories = [], variants } = view;
   const skus = variants.map(({ sku }) => sku);
-  const prices = variants
-    .flatMap((variant) => variant.prices)
-    .filter(({ currency }) => currency === SEARCH_CURRENCY)
-    .map(({ amount }) => amount);
   return {
     ...document,
     ...indexedWords([title, ...(brand === undefined ? [] : [brand]), ...skus]),
@@ -55,9 +50,15 @@ function searchable(document: ProductDocument): ProductSearchDocument {
     brandKey: brand === undefined ? undefined : filterKey(brand),
     categoryKeys: categories.map(filterKey),
     skuKeys: skus.map(filterKey),
-    price: prices.length > 0 ? Math.min(...prices) : undefined,
+    lowestPrices: lowestOf(variants.flatMap(({ prices }) => prices)),
     inStock: variants.some(({ inStock }) => inStock),
   };
+}
+
+function lowestOf(prices: readonly Money[]): Record<string, number> {
+  const lowest: Record<string, number> = {};
+  for (const { amount, currency } of prices) lowest[currency] = Math.min(amount, lowest[currency] ?? amount);
+  return lowest;
 }
 
 export const PRODUCT_SORTS = ['relevance', 'title', 'price', '-price'] as const;
@@ -72,7 +73,9 @@ export interface ProductSearchRequest extends PageRequest {
   q?: string | undefined;
   category?: string | undefined;
   brand?: string | undefined;
-  /** Minor units of SEARCH_CURRENCY, both ends included. */
+  /** The one that prices are compared in: of a product counts the lowest in it, and one without is as one without a price. */
+  currency: string;
+  /** Minor units, both ends included. */
   price?: { min?: number | undefined; max?: number | undefined } | undefined;
   inStock?: boolean | undefined;
   sort: ProductSort;

@@ -64,12 +64,12 @@ type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
 
 /** A read model of products; `derive` adds what its queries look for. */
 export function productProjection<D extends ProductDocument = ProductDocument>(
-  { name, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'fields' | 'indexes'>,
+  { name, version, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'version' | 'fields' | 'indexes'>,
   derive: (document: ProductDocument) => D = (document) => document as D,
 ): Projection<D, ProductModelEvent> {
   const handlers = { ...mapped(productHandlers, versioned), ...stockHandlers };
   const on = mapped(handlers, (handler) => deriving(handler, derive)) as Projection<D, ProductModelEvent>['on'];
-  return { name, version: 3, categories: ['product', 'stock'], fields, indexes, on };
+  return { name, version, categories: ['product', 'stock'], fields, indexes, on };
 }
 
 type AnyHandler = Handler<ProductDocument, ProductModelEvent>;

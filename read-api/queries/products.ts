@@ -3,18 +3,14 @@ import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
+import { currencySchema } from '../../domain/kernel/money.js';
 import { searchText, shortText } from '../../domain/kernel/text.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
 import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { Cursor } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
-import {
-  PRODUCT_SORTS,
-  type ProductSearchQueries,
-  type ProductSort,
-  SEARCH_CURRENCY,
-} from '../../projections/models/product-search.js';
+import { PRODUCT_SORTS, type ProductSearchQueries, type ProductSort } from '../../projections/models/product-search.js';
 import { folded } from '../../projections/models/texts.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
@@ -49,7 +45,13 @@ const searchQuery = z.strictObject({
     .regex(/^(0|[1-9][0-9]{0,9})?\.\.(0|[1-9][0-9]{0,9})?$/, 'must look like 500..2000, 500.. or ..2000')
     .transform(rangeOf)
     .optional()
-    .meta({ description: `Minor units of ${SEARCH_CURRENCY}, both ends included`, example: '500..2000' }),
+    .meta({ description: 'Minor units of the currency, both ends included', example: '500..2000' }),
+  currency: currencySchema.optional().meta({
+    description:
+      'One that the shop sells in (`/v1/config`), by default its first. `price` and the orders by price compare the lowest ' +
+      'price that a product has in it; a product without one comes last, and no `price` finds it',
+    example: 'GBP',
+  }),
   inStock: z
     .enum(['true', 'false'])
     .transform((text) => text === 'true')
@@ -58,12 +60,12 @@ const searchQuery = z.strictObject({
   ...pageQuery,
 });
 
-/** What the last entry of a page is found again by, in each order. */
+/** What the last entry of a page is found again by in each order, beside its id. */
 const SEARCH_KEYS = {
-  relevance: z.tuple([z.number(), z.string()]),
-  title: z.tuple([z.string(), z.string()]),
-  price: z.tuple([z.number().nullable(), z.string()]),
-  '-price': z.tuple([z.number().nullable(), z.string()]),
+  relevance: z.number(),
+  title: z.string(),
+  price: z.number().nullable(),
+  '-price': z.number().nullable(),
 } satisfies Record<ProductSort, z.ZodType>;
 
 /** Who sees products that are not published. */
@@ -73,9 +75,11 @@ export interface ProductQueryDeps {
   catalogue: { queries: CatalogueQueries; visibility: Visibility };
   productPage: { queries: ProductPageQueries; visibility: Visibility };
   productSearch: { queries: ProductSearchQueries; visibility: Visibility };
+  /** The currency that is asked for, else the shop's first. Throws `invalid_request` for one that the shop does not sell in. */
+  currencyOf(asked: string | undefined): Promise<string>;
 }
 
-export function productQueries({ catalogue, productPage, productSearch }: ProductQueryDeps): Endpoint[] {
+export function productQueries({ catalogue, productPage, productSearch, currencyOf }: ProductQueryDeps): Endpoint[] {
   return [
     endpoint({
       method: 'get',
@@ -136,9 +140,12 @@ export function productQueries({ catalogue, productPage, productSearch }: Produc
       },
       async handle(request) {
         const { query } = request;
-        const after = cursorOf<Cursor>(request, SEARCH_KEYS[query.sort]);
+        const currency = await currencyOf(query.currency);
+        // The currency is in the cursor: the shop's first one may be another when the next page is asked for.
+        const last = cursorOf<Cursor>(request, z.tuple([z.literal(currency), SEARCH_KEYS[query.sort], z.string()]));
         await caughtUp('The search', productSearch.visibility, request);
-        const page = await productSearch.queries.search({ ...query, after });
+        const found = await productSearch.queries.search({ ...query, currency, after: last?.slice(1) });
+        const page = found.next ? { ...found, next: [currency, ...found.next] } : found;
         return { status: 200, body: { ...pageBody(request, page), facets: {} } };
       },
     }),

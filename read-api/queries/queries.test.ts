@@ -84,6 +84,7 @@ const byId =
 
 describe('The query endpoints', () => {
   let searched: ProductSearchRequest | undefined;
+  let firstCurrency: string;
   let listedBy: object | undefined;
   let forgotten = false;
   /** How far every read model is. */
@@ -125,6 +126,7 @@ describe('The query endpoints', () => {
           },
         },
       },
+      currencyOf: async (asked = firstCurrency) => asked,
     }),
     ...orderQueries({
       visibility,
@@ -151,6 +153,7 @@ describe('The query endpoints', () => {
 
   beforeEach(() => {
     shown = new Map();
+    firstCurrency = 'GBP';
     forgotten = false;
   });
 
@@ -199,6 +202,20 @@ describe('The query endpoints', () => {
     expect(body.facets).to.deep.equal({});
     await call('get /v1/search', { query: { q: ' ' } });
     expect(searched!.q).to.equal(undefined);
+  });
+
+  it("search in the shop's first currency unless another is asked for, and read on in none but that", async () => {
+    const first = await call('get /v1/search', { query: { limit: '1', sort: 'price' } });
+    expect(searched).to.include({ currency: 'GBP', after: undefined });
+    const next = { limit: '1', sort: 'price', after: first.body.page.next };
+    await call('get /v1/search', { query: next });
+    expect(searched).to.deep.include({ currency: 'GBP', after: [1, 'product_a'] });
+    firstCurrency = 'JPY';
+    await problemOf(call('get /v1/search', { query: next }), 'invalid_request');
+    await call('get /v1/search', { query: { sort: 'price' } });
+    expect(searched).to.include({ currency: 'JPY' });
+    await call('get /v1/search', { query: { currency: 'BHD' } });
+    expect(searched).to.include({ currency: 'BHD' });
   });
 
   it("show customers their own orders, and none of somebody else's", async () => {

@@ -1,6 +1,7 @@
 // What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Money } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
@@ -10,7 +11,12 @@ import type { CurrentCartQueries } from '../../projections/models/current-carts.
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Cursor, Page } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
-import type { ProductSearchQueries, ProductSearchRequest } from '../../projections/models/product-search.js';
+import {
+  PRODUCT_SORTS,
+  type ProductSearchQueries,
+  type ProductSearchRequest,
+  type ProductSort,
+} from '../../projections/models/product-search.js';
 import type { StockQueries } from '../../projections/models/stock.js';
 import { sortKey } from '../../projections/models/texts.js';
 import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
@@ -22,6 +28,9 @@ import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
+const JPY = (amount: number) => ({ amount, currency: 'JPY' });
+const BHD = (amount: number) => ({ amount, currency: 'BHD' });
+const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 const silent = { info() {}, warn() {}, error() {} };
 
 /** Where a read model lives, and who is asked. */
@@ -60,6 +69,11 @@ async function allPages<T>(list: (after: Cursor | undefined) => Promise<Page<T>>
     after = page.next;
   } while (after);
   return entries;
+}
+
+async function sellIn(shop: Shop, currencies: readonly string[]): Promise<void> {
+  const { body } = await shop.call('get /v1/shop', { caller: KEEPER });
+  await shop.call('put /v1/shop', { caller: KEEPER, body: { ...body, currencies } });
 }
 
 const draft = (shop: Shop, sku: string, details: object, ...prices: object[]) =>
@@ -163,21 +177,31 @@ function spellings(text: string): string[] {
 }
 
 export function productSearchContract(open: Open<ProductSearchQueries>): void {
-  const all: Omit<ProductSearchRequest, 'limit'> = { sort: 'title' };
+  const all: Omit<ProductSearchRequest, 'limit'> = { sort: 'title', currency: 'GBP' };
+  let shop: Shop;
+  let model: ReadModelUnderTest<ProductSearchQueries>;
   let search: (request?: Partial<ProductSearchRequest>) => Promise<string[]>;
 
   before(async () => {
-    const shop = createShop();
-    const model = await open();
-    await publish(shop, 'MUG-1', { title: 'Blue mug', brand: 'Acme', categories: ['kitchen'] }, GBP(500));
+    shop = createShop();
+    model = await open();
+    await sellIn(shop, ['GBP', 'EUR', 'JPY', 'BHD', 'KWD']);
+    await publish(shop, 'MUG-1', { title: 'Blue mug', brand: 'Acme', categories: ['kitchen'] }, GBP(500), JPY(80_000));
     await publish(
       shop,
       'MUG-2',
       { title: 'Red mugs, a set of two', brand: 'Other', categories: ['kitchen'] },
       GBP(900),
+      JPY(1_500),
     );
-    await publish(shop, '85123A', { title: 'Hanging heart', categories: ['decoration', 'gifts'] }, GBP(255));
-    await publish(shop, 'CARD', { title: 'Birthday card' }, { amount: 100, currency: 'EUR' });
+    await publish(
+      shop,
+      '85123A',
+      { title: 'Hanging heart', categories: ['decoration', 'gifts'] },
+      GBP(255),
+      BHD(1_250),
+    );
+    await publish(shop, 'CARD', { title: 'Birthday card' }, JPY(900), BHD(12_345));
     await draft(shop, 'MUG-3', { title: 'Mug to come' }, GBP(1));
     await shop.call('post /v1/stock/MUG-1/receipts', { caller: KEEPER, body: { quantity: 1 } });
     await shop.call('post /v1/stock/CARD/receipts', { caller: KEEPER, body: { quantity: 1 } });
@@ -219,6 +243,41 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ sort: 'price', price: { min: 0 } })).to.deep.equal(['85123A', 'MUG-1', 'MUG-2']);
     expect(await search({ sort: 'relevance' })).to.have.members(['CARD', 'MUG-1', '85123A', 'MUG-2']);
     expect(await search({ sort: 'relevance', q: 'mug' })).to.have.members(['MUG-1', 'MUG-2']);
+  });
+
+  it('compares prices in the currency that is asked for; products without one in it come last', async () => {
+    const inJpy = (request: Partial<ProductSearchRequest>) => search({ currency: 'JPY', ...request });
+    expect(await inJpy({ sort: 'price' })).to.deep.equal(['CARD', 'MUG-2', 'MUG-1', '85123A']);
+    expect(await inJpy({ sort: '-price' })).to.deep.equal(['MUG-1', 'MUG-2', 'CARD', '85123A']);
+    expect(await inJpy({ price: { min: 900, max: 1_500 } })).to.deep.equal(['CARD', 'MUG-2']);
+    expect(await inJpy({ sort: '-price', price: { max: 1_500 } })).to.deep.equal(['MUG-2', 'CARD']);
+    expect(await inJpy({ sort: 'price', q: 'mug', inStock: true })).to.deep.equal(['MUG-1']);
+    expect(await inJpy({ sort: 'relevance', q: 'mug', price: { min: 2_000 } })).to.deep.equal(['MUG-1']);
+    expect(await search({ currency: 'BHD', sort: 'price' })).to.deep.equal(['85123A', 'CARD', 'MUG-1', 'MUG-2']);
+    expect(await search({ currency: 'BHD', sort: '-price' })).to.deep.equal(['CARD', '85123A', 'MUG-1', 'MUG-2']);
+    expect(await search({ currency: 'BHD', price: {} })).to.deep.equal(['CARD', '85123A']);
+  });
+
+  it('finds every product, and none by price, in a currency that none has a price in', async () => {
+    const byId = ['85123A', 'CARD', 'MUG-1', 'MUG-2'];
+    for (const sort of ['price', '-price'] as const) {
+      expect(await search({ currency: 'KWD', sort })).to.deep.equal(byId);
+      expect(await search({ currency: 'KWD', sort, price: { min: 0 } })).to.deep.equal([]);
+    }
+    expect(await search({ currency: 'KWD', price: { max: 9_999 } })).to.deep.equal([]);
+  });
+
+  it('goes by the prices of now, and by none of before', async () => {
+    const renewed = [JPY(2_000), EUR(300)];
+    await shop.call('put /v1/products/product_CARD/variants/CARD/prices', {
+      caller: KEEPER,
+      body: { prices: renewed },
+    });
+    await show(shop, model);
+    expect(await search({ currency: 'JPY', sort: 'price' })).to.deep.equal(['MUG-2', 'CARD', 'MUG-1', '85123A']);
+    expect(await search({ currency: 'BHD', sort: 'price' })).to.deep.equal(['85123A', 'CARD', 'MUG-1', 'MUG-2']);
+    expect(await search({ currency: 'BHD', price: { min: 0 } })).to.deep.equal(['85123A']);
+    expect(await search({ currency: 'EUR', price: { max: 300 } })).to.deep.equal(['CARD']);
   });
 }
 
@@ -400,9 +459,10 @@ const anyTitle = fc
 /** What people find, and in which order, by a product search of either profile. */
 export function productWordsContract(open: Open<ProductSearchQueries>): void {
   const titles = fc.sample(anyTitle, { numRuns: 60, seed: 9 });
+  const all = { sort: 'relevance', currency: 'GBP' } as const;
   let queries: ProductSearchQueries;
   const ids = async (request: Partial<ProductSearchRequest>, limit = 7) =>
-    (await allPages((after) => queries.search({ sort: 'relevance', ...request, limit, after }))).map(({ id }) => id);
+    (await allPages((after) => queries.search({ ...all, ...request, limit, after }))).map(({ id }) => id);
 
   before(async function () {
     this.timeout(60_000);
@@ -413,8 +473,7 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
       await publish(shop, sku, { ...named, categories: ['Tricky'] }, GBP(100));
     }
     for (const [n, title] of titles.entries()) {
-      const currency = n % 3 === 0 ? 'EUR' : 'GBP';
-      await publish(shop, `random-${n}`, { title, categories: ['Random'] }, { amount: n % 5, currency });
+      await publish(shop, `random-${n}`, { title, categories: ['Random'] }, ...pricesOf(n));
     }
     await show(shop, model);
     ({ queries } = model);
@@ -443,34 +502,42 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
   it('answers any question at all', async () => {
     await fc.assert(
       fc.asyncProperty(anyQuery, anyQuery, async (q, name) => {
-        await queries.search({ q, sort: 'relevance', limit: 5 });
-        await queries.search({ q, category: name, sort: 'title', limit: 5 });
-        await queries.search({ brand: name, sort: '-price', limit: 5 });
+        await queries.search({ ...all, q, limit: 5 });
+        await queries.search({ ...all, q, category: name, sort: 'title', limit: 5 });
+        await queries.search({ ...all, brand: name, sort: '-price', limit: 5 });
       }),
       { numRuns: 60 },
     );
   });
 
   it('pages through each order, with nothing left out or shown twice, ties by id', async () => {
-    const all = [...titles.keys()].map((n) => {
-      const id = `product_random-${n}`;
-      return { id, title: sortKey(titles[n]!), price: n % 3 === 0 ? undefined : n % 5 };
-    });
-    const byId = (a: { id: string }, b: { id: string }) => byCodePoints(a.id, b.id);
-    const orders: Record<string, (a: (typeof all)[number], b: (typeof all)[number]) => number> = {
+    type Entry = { id: string; title: string; price: number | undefined };
+    const byId = (a: Entry, b: Entry) => byCodePoints(a.id, b.id);
+    const orders: Record<ProductSort, (a: Entry, b: Entry) => number> = {
       title: (a, b) => byCodePoints(a.title, b.title) || byId(a, b),
       price: (a, b) => (a.price ?? 9) - (b.price ?? 9) || byId(a, b),
       '-price': (a, b) => (b.price ?? -1) - (a.price ?? -1) || byId(a, b),
       relevance: byId,
     };
-    for (const [sort, compare] of Object.entries(orders)) {
-      const expected = all.toSorted(compare).map(({ id }) => id);
+    const cases = PRODUCT_SORTS.flatMap((sort) => ['GBP', 'EUR'].map((currency) => ({ sort, currency })));
+    for (const { sort, currency } of cases) {
+      const entries = titles.map((title, n): Entry => {
+        const price = pricesOf(n).find((one) => one.currency === currency)?.amount;
+        return { id: `product_random-${n}`, title: sortKey(title), price };
+      });
+      const expected = entries.toSorted(orders[sort]).map(({ id }) => id);
       for (const limit of [1, 7, 20, 60]) {
-        const found = await ids({ category: 'random', sort: sort as ProductSearchRequest['sort'] }, limit);
-        expect(found, `${sort} by ${limit}`).to.deep.equal(expected);
+        const found = await ids({ category: 'random', sort, currency }, limit);
+        expect(found, `${sort} in ${currency} by ${limit}`).to.deep.equal(expected);
       }
     }
   });
+}
+
+/** In pounds, in euros, in both or in neither, and in one that nobody asks for. */
+function pricesOf(n: number): Money[] {
+  const other = { amount: 1, currency: 'USD' };
+  return [...(n % 3 === 0 ? [] : [GBP(n % 5)]), ...(n % 4 < 2 ? [EUR((n * 3) % 7)] : []), other];
 }
 
 function byCodePoints(a: string, b: string): number {
