@@ -14,8 +14,11 @@ export interface PostgresTable<D> extends Documents<D> {
   name: string;
   /** The expression of a field, as it is indexed. */
   field(name: string): string;
-  /** Makes an index that the projection cannot know of, unless it is there. Writers wait meanwhile, readers do not. */
-  index(suffix: string, expressions: readonly string[]): Promise<void>;
+  /**
+   * Has an index made that the projection cannot know of, unless it is there. Nobody waits for it: writers of the table do
+   * while it is made, readers do without it until then.
+   */
+  index(suffix: string, expressions: readonly string[]): void;
   /** Each distinct text is prepared once per connection, under a name that follows from it. */
   select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
 }
@@ -24,7 +27,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
   const name = tableName(projection);
   const { fields } = projection;
   const statementNames = new Map<string, string>();
-  const indexes = new Map<string, Promise<void>>();
+  const indexes = new Set<string>();
 
   function statementName(text: string): string {
     const known = statementNames.get(text) ?? createHash('sha256').update(text).digest('base64url');
@@ -32,15 +35,12 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     return known;
   }
 
-  function index(suffix: string, expressions: readonly string[]): Promise<void> {
-    const known = indexes.get(suffix);
-    if (known !== undefined) return known;
+  function index(suffix: string, expressions: readonly string[]): void {
+    if (indexes.has(suffix)) return;
+    indexes.add(suffix);
     const sql = `create index ${name}_${suffix} on ${name} (${expressions.join(', ')})`;
-    const making = createTableOnce(pool, `${name}_${suffix}`, sql, 'read models');
-    indexes.set(suffix, making);
-    // What failed is tried again by whoever comes next.
-    making.catch(() => indexes.delete(suffix));
-    return making;
+    // If it fails, the next who asks tries again.
+    createTableOnce(pool, `${name}_${suffix}`, sql, 'read models').catch(() => indexes.delete(suffix));
   }
 
   async function select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {

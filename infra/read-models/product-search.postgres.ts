@@ -34,10 +34,10 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   const { field } = table;
   const id = field('id');
 
-  /** Each currency that is asked for has an index of its own: only the shop's settings say which these are. */
-  async function lowestPriceIn(currency: string): Promise<string> {
+  /** Each currency whose prices are compared has an index of its own: only the shop's settings say which these are. */
+  function lowestPriceIn(currency: string, isCompared: boolean): string {
     const price = numberSql('lowestPrices', currency);
-    await table.index(`price_${currency.toLowerCase()}`, [price, id]);
+    if (isCompared) table.index(`price_${currency.toLowerCase()}`, [price, id]);
     return price;
   }
 
@@ -82,9 +82,9 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
 
   return {
     async search(request) {
-      const { sort, limit, after, currency } = request;
+      const { sort, limit, after, currency, price } = request;
       const isByPrice = sort === 'price' || sort === '-price';
-      const priced = { ...request, lowestPrice: await lowestPriceIn(currency) };
+      const priced = { ...request, lowestPrice: lowestPriceIn(currency, isByPrice || price !== undefined) };
       const found = await (isByPrice ? findByPrice : find)(priced, limit + 1, after);
       const { data, ...rest } = pageOf(found, limit, ({ sortKey, id }) => [
         sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
