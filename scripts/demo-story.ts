@@ -1,6 +1,6 @@
 // The story that `commerce demo` plays: one customer from the first look to the refund, and the people who serve her.
 import type { z } from 'zod';
-import type { cartAnswer } from '../commands/endpoints/cart-view.js';
+import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import type { OrderView } from '../domain/order/order-view.js';

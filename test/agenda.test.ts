@@ -1,8 +1,8 @@
 // Time passes in the shop: what the agenda says is due is done, once, whoever does it and however often.
 import { expect } from 'chai';
-import { createAgendaWorker } from '../commands/processes/agenda.js';
-import { createAgendaHandlers } from '../commands/processes/agenda-handlers.js';
-import type { PaymentProvider } from '../commands/processes/payment-provider.js';
+import { createAgendaWorker } from '../commands/agenda/agenda.js';
+import { createAgendaHandlers } from '../commands/agenda/handlers.js';
+import type { PaymentProvider } from '../commands/payment/provider.js';
 import { CART_IDLE_MS } from '../domain/cart/events.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';

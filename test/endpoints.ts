@@ -1,8 +1,8 @@
 // All endpoints of the product as the modules put them together, with nothing behind them: for tests of what they declare.
 import { Container, ContainerModule, type ServiceIdentifier } from 'inversify';
-import { paymentMethodEndpoints } from '../commands/endpoints/payment-methods.js';
-import { paymentWebhook } from '../commands/endpoints/payment-webhooks.js';
-import { testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
+import { paymentWebhook } from '../commands/checkout/payment-webhooks.js';
+import { testPaymentEndpoints } from '../commands/checkout/test-payments.js';
+import { paymentMethodEndpoints } from '../commands/payment/payment-methods.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import { apiModule } from '../infra/modules/api.js';
 import * as tokens from '../infra/modules/tokens.js';

@@ -1,14 +1,14 @@
 // The processes of the shop on a given command path, put together as the product does it.
-import { createSkuOwners } from '../commands/lookups/sku-owners.js';
-import { createStockAllocator } from '../commands/lookups/stock-allocator.js';
-import { createStockCommitments } from '../commands/lookups/stock-commitments.js';
-import { createCheckoutProcess } from '../commands/processes/checkout-process.js';
-import { createPaymentOperations } from '../commands/processes/payment-operations.js';
-import type { PaymentProvider } from '../commands/processes/payment-provider.js';
-import { createSettlement } from '../commands/processes/settlement.js';
-import { createShortfalls } from '../commands/processes/shortfalls.js';
-import { createStockQueue } from '../commands/processes/stock-queue.js';
+import { createCheckoutProcess } from '../commands/checkout/process.js';
+import { createStockQueue } from '../commands/checkout/stock-queue.js';
+import { createSettlement } from '../commands/order/settlement.js';
+import { createPaymentOperations } from '../commands/payment/operations.js';
+import type { PaymentProvider } from '../commands/payment/provider.js';
+import { createSkuOwners } from '../commands/product/sku-owners.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import { createStockAllocator } from '../commands/stock/allocator.js';
+import { createStockCommitments } from '../commands/stock/commitments.js';
+import { createShortfalls } from '../commands/stock/shortfalls.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';

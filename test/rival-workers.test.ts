@@ -1,8 +1,8 @@
 // Two workers at one piece of work, of which one stands still at the worst moment: a request that waits for its provider
 // while the provider's own news, or the agenda, goes on with the same order.
 import { expect } from 'chai';
-import { createAgendaHandlers } from '../commands/processes/agenda-handlers.js';
-import type { CheckoutResult } from '../commands/processes/checkout-process.js';
+import { createAgendaHandlers } from '../commands/agenda/handlers.js';
+import type { CheckoutResult } from '../commands/checkout/process.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { coupon, couponStream } from '../domain/coupon/coupon.js';
 import { streamOf } from '../domain/kernel/id.js';

@@ -1,10 +1,10 @@
 // A whole write side in memory, with its endpoints.
-import { type TestBank, testPaymentEndpoints } from '../commands/endpoints/test-payments.js';
-import { writeSide } from '../commands/endpoints/write-side.js';
-import type { CartsInUse } from '../commands/lookups/customer-carts.js';
-import { createCurrentSettings } from '../commands/lookups/shop-settings.js';
-import type { PaymentProvider } from '../commands/processes/payment-provider.js';
+import type { CartsInUse } from '../commands/cart/customer-carts.js';
+import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
+import type { PaymentProvider } from '../commands/payment/provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
+import { createCurrentSettings } from '../commands/shop/settings.js';
+import { writeSide } from '../commands/write-side.js';
 import { cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';

@@ -1,10 +1,10 @@
 // The HTTP surface: all endpoints with what they need, mounted on one app.
 import { ContainerModule } from 'inversify';
-import type { CurrentCarts } from '../../commands/endpoints/current-carts.js';
-import { writeSide } from '../../commands/endpoints/write-side.js';
+import type { CurrentCarts } from '../../commands/cart/current-carts.js';
+import type { CartsInUse } from '../../commands/cart/customer-carts.js';
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
-import type { CartsInUse } from '../../commands/lookups/customer-carts.js';
-import { createCurrentSettings } from '../../commands/lookups/shop-settings.js';
+import { createCurrentSettings } from '../../commands/shop/settings.js';
+import { writeSide } from '../../commands/write-side.js';
 import { caughtUp } from '../../read-api/queries/caught-up.js';
 import { configQuery } from '../../read-api/queries/config.js';
 import { createOrderReader } from '../../read-api/queries/order-reader.js';

@@ -1,6 +1,6 @@
 // What goes on behind the requests: projectors and the agenda, in one process of the shop at a time.
 import { setMaxListeners } from 'node:events';
-import { runAgenda } from '../../commands/processes/agenda.js';
+import { runAgenda } from '../../commands/agenda/agenda.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import { leadWhenFree, PROJECTORS_LOCK } from '../leadership.js';

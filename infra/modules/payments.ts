@@ -1,11 +1,11 @@
 // Who moves the money: Stripe where a key of it is configured, else the built-in test provider, and what comes with either.
 import { ContainerModule } from 'inversify';
 import { Counter, type Registry } from 'prom-client';
-import { paymentMethodEndpoints } from '../../commands/endpoints/payment-methods.js';
-import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
-import { testPaymentEndpoints } from '../../commands/endpoints/test-payments.js';
-import { createPaymentOperations } from '../../commands/processes/payment-operations.js';
-import { createProviderCustomers } from '../../commands/processes/provider-customers.js';
+import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
+import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
+import { createPaymentOperations } from '../../commands/payment/operations.js';
+import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.js';
+import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
 import type { StripeConfig } from '../config.js';

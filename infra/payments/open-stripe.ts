@@ -1,5 +1,5 @@
 // All that the shop uses of Stripe, on one connection.
-import type { ProviderCustomers } from '../../commands/processes/provider-customers.js';
+import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { StripeConfig } from '../config.js';
 import { connectStripe, createStripeProvider } from './stripe.js';
 import { createStripeBooks } from './stripe-books.js';

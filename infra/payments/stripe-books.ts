@@ -1,6 +1,6 @@
 // What Stripe holds, read back: of one PaymentIntent, or of all that were opened or disputed in some time.
 import Stripe from 'stripe';
-import type { BookEntry, PaymentBooks } from '../../commands/processes/payment-books.js';
+import type { BookEntry, PaymentBooks } from '../../commands/payment/books.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
 import type { DisputeFact } from '../../domain/payment/payment.js';

@@ -1,7 +1,7 @@
 // Saved cards at Stripe: attached to the customer that is linked to ours, who is made when the first one is saved.
 import Stripe from 'stripe';
-import type { SavedMethod, SavedMethods } from '../../commands/endpoints/payment-methods.js';
-import type { ProviderCustomers } from '../../commands/processes/provider-customers.js';
+import type { SavedMethod, SavedMethods } from '../../commands/payment/payment-methods.js';
+import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { Problem, Unavailable } from '../../domain/kernel/errors.js';
 import { toldDeclineCode } from '../../domain/payment/ledger.js';

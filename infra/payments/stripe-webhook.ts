@@ -1,7 +1,7 @@
 // Stripe's events, once their signature has proved them.
 import Stripe from 'stripe';
 import { z } from 'zod';
-import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
+import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
 import { invalidField } from '../../domain/kernel/errors.js';
 import { amountSchema } from '../../domain/kernel/money.js';
 import { reasonSchema } from '../../domain/payment/events.js';

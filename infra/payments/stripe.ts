@@ -7,7 +7,7 @@ import type {
   CaptureAnswer,
   PaymentProvider,
   RefundAnswer,
-} from '../../commands/processes/payment-provider.js';
+} from '../../commands/payment/provider.js';
 import { authorisationIn, readIntent } from './stripe-books.js';
 
 /** The shop asks again by itself, and by then knows more. */

@@ -1,5 +1,5 @@
 // Saved payment methods of the built-in test provider: it has no books of its own, so the customer's stream keeps their names.
-import type { SavedMethods } from '../../commands/endpoints/payment-methods.js';
+import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { customer } from '../../domain/customer/customer.js';
 import { Problem } from '../../domain/kernel/errors.js';

@@ -1,8 +1,8 @@
 // The built-in payment provider for development: Stripe's test method names, with answers that depend on the request
 // alone, so that asking again under the same key gives the same answer whatever was restarted in between. What a customer
 // did about a 3-D Secure step goes straight into the ledger, and so nothing else has to be remembered here.
-import type { TestBank } from '../../commands/endpoints/test-payments.js';
-import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
+import type { TestBank } from '../../commands/checkout/test-payments.js';
+import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import type { Money } from '../../domain/kernel/money.js';
 
 export const DECLINES: ReadonlyMap<string, string> = new Map([

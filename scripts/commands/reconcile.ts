@@ -1,6 +1,6 @@
 // `commerce reconcile`: every difference between our payments and the provider's books, and the mending of the safe ones.
 import { Command, InvalidArgumentError } from 'commander';
-import { type Difference, type Reconciliation, reconcile } from '../../commands/processes/reconcile.js';
+import { type Difference, type Reconciliation, reconcile } from '../../commands/payment/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER, SETTLEMENT } from '../../infra/modules/tokens.js';

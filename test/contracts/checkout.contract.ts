@@ -1,8 +1,8 @@
 // A checkout that is crashed between any two steps ends, by whoever goes on with it, as if nothing had happened.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { CheckoutProcess } from '../../commands/processes/checkout-process.js';
-import type { AuthorisationAnswer, PaymentProvider } from '../../commands/processes/payment-provider.js';
+import type { CheckoutProcess } from '../../commands/checkout/process.js';
+import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { catalogue } from '../../domain/events.js';

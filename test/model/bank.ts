@@ -1,8 +1,8 @@
 // A payment provider with books of its own. It keeps its promises to us: the same key is the same operation, and what it
 // is told once is done once; and it breaks none of its own: nothing is captured that is not held, or refunded that is not
 // captured. What it is asked for beyond that is an offence. Of every change it has a fact to tell, a webhook.
-import type { PaymentNews } from '../../commands/endpoints/payment-webhooks.js';
-import type { BookEntry } from '../../commands/processes/payment-books.js';
+import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
+import type { BookEntry } from '../../commands/payment/books.js';
 import type {
   AuthorisationAnswer,
   AuthorisationRequest,
@@ -10,7 +10,7 @@ import type {
   Held,
   PaymentProvider,
   RefundAnswer,
-} from '../../commands/processes/payment-provider.js';
+} from '../../commands/payment/provider.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { sum } from '../../domain/kernel/money.js';
 

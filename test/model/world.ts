@@ -1,9 +1,9 @@
 // A shop that runs as two processes on one log, with a bank, a virtual clock and an agenda; and what its customers and staff
 // can do with it. A process that dies is replaced by one that remembers nothing.
-import { paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
-import { type AgendaHandlers, createAgendaWorker } from '../../commands/processes/agenda.js';
-import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
-import type { PaymentProvider } from '../../commands/processes/payment-provider.js';
+import { type AgendaHandlers, createAgendaWorker } from '../../commands/agenda/agenda.js';
+import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
+import { paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
+import type { PaymentProvider } from '../../commands/payment/provider.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type Stripe from 'stripe';
-import type { AuthorisationRequest, PaymentProvider } from '../../commands/processes/payment-provider.js';
+import type { AuthorisationRequest, PaymentProvider } from '../../commands/payment/provider.js';
 import { createStripeProvider } from '../../infra/payments/stripe.js';
 import { createStripeBooks } from '../../infra/payments/stripe-books.js';
 import { describeOnStripe, skip, standInOf, type World } from './worlds.js';

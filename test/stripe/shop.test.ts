@@ -2,11 +2,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type Stripe from 'stripe';
-import { paymentMethodEndpoints } from '../../commands/endpoints/payment-methods.js';
-import { type NewsOutcome, paymentWebhook } from '../../commands/endpoints/payment-webhooks.js';
-import { createAgendaHandlers } from '../../commands/processes/agenda-handlers.js';
-import { createProviderCustomers } from '../../commands/processes/provider-customers.js';
-import { type Difference, reconcile } from '../../commands/processes/reconcile.js';
+import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
+import { type NewsOutcome, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
+import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.js';
+import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
+import { type Difference, reconcile } from '../../commands/payment/reconcile.js';
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';

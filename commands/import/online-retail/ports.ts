@@ -4,10 +4,10 @@ import type { Clock } from '../../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../../domain/kernel/command.js';
 import type { EventStore } from '../../../domain/kernel/event-store.js';
 import { keyOf, MAX_KEY_LENGTH } from '../../../domain/kernel/id.js';
-import type { CheckoutProcess } from '../../processes/checkout-process.js';
-import type { Origin } from '../../processes/origin.js';
-import type { Settlement } from '../../processes/settlement.js';
+import type { CheckoutProcess } from '../../checkout/process.js';
+import type { Settlement } from '../../order/settlement.js';
 import type { CommandRunner } from '../../runtime/command-runner.js';
+import type { Origin } from '../../runtime/origin.js';
 import { IMPORTER } from './own-entries.js';
 
 export interface ImportPorts {

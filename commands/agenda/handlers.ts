@@ -1,0 +1,95 @@
+// How each kind of work on the agenda is done. Command ids derive from what is due, so that doing it twice is once.
+import { cart } from '../../domain/cart/cart.js';
+import { coupon, couponStream } from '../../domain/coupon/coupon.js';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { keyOfStream } from '../../domain/kernel/stream.js';
+import { order } from '../../domain/order/order.js';
+import type { Payment } from '../../domain/payment/ledger.js';
+import { isRenewalDue, payment } from '../../domain/payment/payment.js';
+import type { AgendaItem } from '../../domain/processes/agenda.js';
+import { checkoutIdOf, checkout as checkoutRecord } from '../../domain/processes/checkout.js';
+import { endOfRedemption } from '../../domain/processes/checkout-steps.js';
+import { neededOf } from '../../domain/processes/settlement.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { CheckoutProcess } from '../checkout/process.js';
+import type { Settlement } from '../order/settlement.js';
+import type { PaymentOperations } from '../payment/operations.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from '../runtime/origin.js';
+import type { Shortfalls } from '../stock/shortfalls.js';
+import { arrive } from '../stock/transfer.js';
+import type { AgendaHandlers } from './agenda.js';
+
+export interface AgendaHandlersDeps {
+  runner: CommandRunner;
+  checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'run'>;
+  payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
+  shortfalls: Shortfalls;
+  /** What a customer paid with, if they have saved it: then they can be charged while they are not there. */
+  savedMethodOf(customerId: string, paidWith: string): Promise<string | undefined>;
+  clock: Clock;
+}
+
+const ORIGIN: Origin = { correlationId: 'agenda', actor: { type: 'process', id: 'agenda' } };
+
+export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
+  const { runner, checkout, settlement, payments, shortfalls, savedMethodOf, clock } = deps;
+  const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
+
+  /** What is held and needed is renewed before it lapses if the customer can be charged; else the provider says when it has. */
+  async function lookAfter(paymentId: string): Promise<void> {
+    const { state } = await payments.ask(paymentId, { origin: ORIGIN });
+    if (!state || !isRenewalDue(state, clock())) return;
+    const method = await methodToRenew(state);
+    const made = method === undefined ? null : (await runner.load(order, streamOf(state.orderId))).state;
+    const amount = made ? neededOf(made, state) : 0;
+    if (method === undefined || amount === 0) await payments.refresh(paymentId, { origin: ORIGIN });
+    else await renew(state, method, amount);
+  }
+
+  /** A card that has declined the renewal is not asked again. */
+  async function methodToRenew({ status, authorisation }: Payment): Promise<string | undefined> {
+    const { customerId, method: paidWith } = authorisation!;
+    if (status !== 'authorised' || customerId === undefined) return undefined;
+    return savedMethodOf(customerId, paidWith);
+  }
+
+  async function renew({ paymentId, earlier }: Payment, method: string, amount: number): Promise<void> {
+    const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
+    const command = { type: 'RenewAuthorisation', operationId, method, amount } as const;
+    const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
+    await payments.ask(paymentId, { origin: ORIGIN, known: state! });
+  }
+
+  /** A worker died behind the end of the checkout, or redeemed after another had ended it. */
+  async function endRedemption({ kind, ...redemption }: Extract<AgendaItem, { kind: 'redemption' }>): Promise<void> {
+    const checkoutId = checkoutIdOf(redemption.orderId);
+    const { state } = await runner.load(checkoutRecord, streamOf(checkoutId));
+    const command = state && endOfRedemption(state, redemption);
+    if (!command) return;
+    const stream = couponStream(redemption);
+    await runner.execute(coupon, stream, command, metaOf(`${checkoutId}/${command.type}/${keyOfStream(stream)}`));
+  }
+
+  return {
+    checkout: ({ orderId, cartId }) => checkout.resume(orderId, cartId),
+    settlement: ({ orderId }) => settlement.run(orderId),
+    payment: ({ paymentId }) => lookAfter(paymentId),
+    redemption: endRedemption,
+    async reservations({ sku, location, expiries }) {
+      const key = { sku, location };
+      const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());
+      for (const [reservationId, expiresAt] of due) {
+        const command = { type: 'ExpireReservation', ...key, reservationId } as const;
+        await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`));
+      }
+    },
+    shortfall: (item) => shortfalls.look(item),
+    transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),
+    cart: ({ cartId, idleSince }) =>
+      runner.execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`)),
+  };
+}

@@ -1,0 +1,141 @@
+// A cart as its owner sees it, folded from its stream: it is never behind. What it costs is worked out anew until it is submitted.
+import { z } from 'zod';
+import { CART_STATUSES, type Cart } from '../../domain/cart/cart.js';
+import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
+import { addressSchema } from '../../domain/kernel/address.js';
+import { skuSchema } from '../../domain/kernel/id.js';
+import { currencySchema, type Money, moneySchema } from '../../domain/kernel/money.js';
+import { couponCodeSchema, type OrderLine, orderIdSchema } from '../../domain/order/events.js';
+import { totalsOf } from '../../domain/order/worth.js';
+import { COUPON_OBSTACLES } from '../../domain/pricing/quote.js';
+import { SHIPPING_OBSTACLES } from '../../domain/tariffs/shipping-table.js';
+import type { CartQuotes, PresentLine } from './quotes.js';
+
+export const cartAnswer = z
+  .strictObject({
+    id: cartIdSchema.meta({ example: 'cart_7Q2mXw' }),
+    status: z.enum(CART_STATUSES),
+    currency: currencySchema,
+    lines: z.array(
+      z.strictObject({
+        id: lineIdSchema,
+        sku: skuSchema,
+        title: z.string(),
+        quantity: z.int(),
+        unitPrice: moneySchema.meta({ description: "Today's, until the cart is submitted" }),
+        was: moneySchema.optional().meta({
+          description:
+            'The unit price that the customer has taken, where it is another now. Absent once they have taken the ' +
+            'present one: by changing the line, or by a checkout',
+        }),
+        unavailable: z
+          .literal(true)
+          .optional()
+          .meta({
+            description:
+              'It is not sold now: `unitPrice` is what it was, `total` is 0, and the checkout is refused until the line is ' +
+              'removed',
+          }),
+        total: moneySchema.meta({ description: 'Before discount and tax' }),
+        discount: moneySchema.optional(),
+        tax: moneySchema.optional(),
+      }),
+    ),
+    coupons: z.array(
+      z.strictObject({
+        code: couponCodeSchema,
+        amount: moneySchema.meta({ description: 'What it takes off' }),
+        reason: z
+          .enum(COUPON_OBSTACLES)
+          .optional()
+          .meta({
+            description:
+              'Why it takes nothing off. `too_few_units`: of the SKUs that it is for; `nothing_to_discount`: what it ' +
+              'takes something off costs nothing, or is not known yet, as the shipping without a method',
+          }),
+      }),
+    ),
+    shippingAddress: addressSchema.optional(),
+    shippingMethod: z.string().optional(),
+    shippingProblem: z
+      .strictObject({
+        reason: z.enum(['unknown_method', ...SHIPPING_OBSTACLES]),
+        detail: z.string(),
+        methods: z.array(z.string()).meta({ description: 'Those that send it; PUT one as the shipping method' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Why `shippingMethod` does not send this cart as it is now: `shipping` and `total` are without it, and the ' +
+          'checkout is refused until another method is chosen. Absent where all is well',
+      }),
+    orderId: orderIdSchema.optional().meta({ description: 'What a submitted cart becomes' }),
+    mergedInto: cartIdSchema.optional().meta({ description: 'The cart that has the lines of a merged one' }),
+    subtotal: moneySchema,
+    discount: moneySchema,
+    shipping: moneySchema.meta({
+      description: 'Before discount and tax; 0 until it is known, or while there is a `shippingProblem`',
+    }),
+    tax: moneySchema.meta({ description: 'Added to the prices; none until there is an address' }),
+    includedTax: moneySchema.meta({ description: 'Contained in the prices' }),
+    taxed: z.boolean().optional().meta({
+      description: 'Whether any tax rate applies to where it goes; absent as long as there is no address',
+    }),
+    total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
+  })
+  .meta({ id: 'Cart' });
+
+export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Promise<z.output<typeof cartAnswer>> {
+  const { quote, lines, address } = await quotes.of(cart);
+  const { submission } = cart;
+  const cost = submission ? { ...submission, ...totalsOf(submission) } : quote;
+  const money = (amount: number) => ({ amount, currency: cart.currency });
+  return {
+    id: cart.cartId,
+    status: cart.status,
+    currency: cart.currency,
+    lines: submission
+      ? cart.lines.map((line, index) => viewOfLine(line, submission.lines[index], money))
+      : lines.map((line) =>
+          viewOfLine(
+            line,
+            quote.lines.find(({ id }) => id === line.id),
+            money,
+          ),
+        ),
+    coupons: submission
+      ? (submission.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) }))
+      : quote.coupons.map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
+    ...(address && { shippingAddress: address }),
+    ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
+    ...(!submission && quote.shippingProblem && { shippingProblem: quote.shippingProblem }),
+    ...(submission && { orderId: submission.orderId }),
+    ...(cart.mergedInto && { mergedInto: cart.mergedInto }),
+    subtotal: money(cost.subtotal),
+    discount: money(cost.discount),
+    shipping: money(cost.shipping?.amount ?? 0),
+    tax: money(cost.tax),
+    includedTax: money(cost.includedTax ?? 0),
+    ...(address && { taxed: cost.taxed !== false }),
+    total: money(cost.total),
+  };
+}
+
+function viewOfLine(
+  { id, sku, title, quantity, unitPrice, was, unavailable }: PresentLine,
+  { total, discount, tax }: Pick<OrderLine, 'total' | 'discount' | 'tax'> = { total: 0 },
+  money: (amount: number) => Money,
+) {
+  return {
+    id,
+    sku,
+    title,
+    quantity,
+    unitPrice: money(unitPrice),
+    ...(was !== undefined && { was: money(was) }),
+    ...(unavailable && { unavailable }),
+    total: money(total),
+    ...(discount !== undefined && { discount: money(discount) }),
+    ...(tax !== undefined && { tax: money(tax) }),
+  };
+}

@@ -1,0 +1,259 @@
+// Filling a cart: its lines, where it goes and how it is sent.
+import { z } from 'zod';
+import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
+import { MAX_CARTS } from '../../domain/customer-carts/events.js';
+import { addressSchema } from '../../domain/kernel/address.js';
+import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { currencySchema } from '../../domain/kernel/money.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Quote } from '../../domain/pricing/quote.js';
+import { tariffIdSchema } from '../../domain/tariffs/events.js';
+import type { Addresses } from '../address/addresses.js';
+import { refuseUnsent } from '../checkout/submissions.js';
+import type { UsableCoupons } from '../coupon/usable-coupons.js';
+import type { Prices } from '../product/prices.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CurrentSettings } from '../shop/settings.js';
+import { cartAnswer, viewOfCart } from './cart-view.js';
+import type { CustomerCarts } from './customer-carts.js';
+import type { OwnCarts } from './own-carts.js';
+import type { CartQuotes } from './quotes.js';
+import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
+
+const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
+const lineParams = cartParams.extend({ lineId: z.string().meta({ pattern: '^[A-Za-z0-9._-]{1,100}$' }) });
+/** As a customer types it. */
+const typedCodeSchema = z.string().regex(/^[A-Za-z0-9_-]{2,40}$/);
+const couponParams = cartParams.extend({ code: pathId(typedCodeSchema, 'SPRING') });
+
+const lineBody = z.strictObject({ sku: skuSchema.meta({ example: 'MUG-BLUE' }), quantity: lineQuantitySchema });
+const quantityBody = z.strictObject({ quantity: lineQuantitySchema });
+const createBody = z.strictObject({ currency: currencySchema.meta({ example: 'GBP' }) });
+const methodBody = z.strictObject({ method: tariffIdSchema.meta({ example: 'standard' }) });
+
+export interface CartEndpointsDeps {
+  runner: CommandRunner;
+  ownCarts: OwnCarts;
+  customerCarts: CustomerCarts;
+  prices: Prices;
+  quotes: CartQuotes;
+  coupons: Pick<UsableCoupons, 'termsOf'>;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'refuseLeft'>;
+  addresses: Addresses;
+}
+
+export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
+  const { runner, ownCarts, customerCarts, prices, quotes, coupons, settings, addresses } = deps;
+
+  async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
+    await settings.refuseForeignMoney(request.body);
+    const outcome = await customerCarts.make(request, request.body.currency);
+    const made = outcome.state!;
+    ownCarts.made(made);
+    const reply = await answer(201, streamOf(made.cartId), outcome);
+    return { ...reply, headers: { Location: `/v1/carts/${made.cartId}` } };
+  }
+
+  async function addLine({
+    params,
+    body,
+    caller,
+    command,
+    newId,
+  }: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof lineBody>>): Promise<Reply> {
+    const { sku, quantity } = body;
+    const { stream, currency } = await ownCarts.find(params.id, caller);
+    await settings.refuseLeft({ currency });
+    const offer = (await prices.of([sku], currency)).get(sku);
+    if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
+    const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
+    return answer(200, stream, await runner.execute(cart, stream, added, command()));
+  }
+
+  /** The line at the price of today, which the customer was shown. */
+  async function changeLine(
+    request: EndpointRequest<z.output<typeof lineParams>, unknown, z.output<typeof quantityBody>>,
+  ): Promise<Reply> {
+    const { lineId, id } = request.params;
+    const { stream, currency } = await ownCarts.find(id, request.caller);
+    const skuIn = ({ state }: Loaded<Cart | null>) => state?.lines.find((line) => line.id === lineId)?.sku;
+    // The SKU of a line never changes: what is known here may be old.
+    const known = skuIn(await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY }));
+    const sku = known ?? skuIn(await runner.load(cart, stream));
+    const unitPrice = sku === undefined ? undefined : (await prices.of([sku], currency)).get(sku)?.unitPrice.amount;
+    return execute(request, { type: 'ChangeCartLineQuantity', lineId, ...request.body, unitPrice });
+  }
+
+  async function setAddress(
+    request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof addressSchema>>,
+  ): Promise<Reply> {
+    await ownCarts.find(request.params.id, request.caller);
+    return execute(request, { type: 'SetShippingAddress', address: await addresses.accept(request.body) });
+  }
+
+  async function chooseMethod(
+    request: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof methodBody>>,
+  ): Promise<Reply> {
+    const { method } = request.body;
+    const { stream } = await ownCarts.find(request.params.id, request.caller);
+    // What is known here may be old: enough to agree, for the checkout looks again, but before a refusal the stream is read.
+    const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
+    if ((await quoteWith(method, known)).shippingProblem) {
+      refuseUnsent(await quoteWith(method, await runner.load(cart, stream)));
+    }
+    return execute(request, { type: 'ChooseShippingMethod', method });
+  }
+
+  async function quoteWith(shippingMethod: string, { state }: Loaded<Cart | null>): Promise<Quote> {
+    return (await quotes.of({ ...state!, shippingMethod })).quote;
+  }
+
+  async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
+    await ownCarts.find(request.params.id, request.caller);
+    const { code: typed } = request.params;
+    // Some other letters become these when they are made capital.
+    const code = typedCodeSchema.safeParse(typed).success ? typed.toUpperCase() : typed;
+    const terms = await coupons.termsOf(code, { customerId: customerOf(request.caller) });
+    return execute(request, { type: 'ApplyCoupon', code, terms });
+  }
+
+  async function execute(
+    { params, caller, command }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller' | 'command'>,
+    change: CartCommand,
+  ): Promise<Reply> {
+    const { stream } = await ownCarts.find(params.id, caller);
+    return answer(200, stream, await runner.execute(cart, stream, change, command()));
+  }
+
+  async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
+    return shows(status, await viewOfCart(loaded.state!, quotes), stream, loaded);
+  }
+
+  const find = ({ params, caller }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller'>) =>
+    ownCarts.find(params.id, caller);
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/carts',
+      summary: 'Take an empty cart',
+      description: `A customer has at most ${MAX_CARTS} open carts, not counting those that nobody has touched for a day; a guest has at most ${MAX_CARTS} in all. One more is refused, \`rule_violated\`.`,
+      roles: ['customer'],
+      idempotency: 'accepted',
+      body: createBody,
+      answers: { 201: cartAnswer },
+      handle: create,
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/carts/{id}',
+      summary: 'Look into a cart',
+      roles: ['customer'],
+      params: cartParams,
+      answers: { 200: cartAnswer },
+      async handle({ params, caller }) {
+        const { stream } = await ownCarts.find(params.id, caller);
+        return answer(200, stream, await runner.load(cart, stream));
+      },
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/carts/{id}/lines',
+      summary: 'Put units of a SKU into a cart; one that is there already gets more',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      find,
+      body: lineBody,
+      answers: { 200: cartAnswer },
+      handle: addLine,
+    }),
+    endpoint({
+      method: 'patch',
+      path: '/v1/carts/{id}/lines/{lineId}',
+      summary: 'Change how many units a line has',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: lineParams,
+      find,
+      body: quantityBody,
+      answers: { 200: cartAnswer },
+      handle: changeLine,
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/carts/{id}/lines/{lineId}',
+      summary: 'Take a line out of a cart',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: lineParams,
+      answers: { 200: cartAnswer },
+      handle: (request) => execute(request, { type: 'RemoveCartLine', lineId: request.params.lineId }),
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/carts/{id}/shipping-address',
+      summary: 'Say where a cart goes',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      find,
+      body: addressSchema,
+      answers: { 200: cartAnswer },
+      handle: setAddress,
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/carts/{id}/shipping-methods',
+      summary: 'How a cart can be sent, and what that costs',
+      roles: ['customer'],
+      params: cartParams,
+      answers: { 200: shippingMethodsAnswer },
+      async handle({ params, caller }) {
+        const { stream, currency } = await ownCarts.find(params.id, caller);
+        const { state } = await runner.load(cart, stream);
+        return { status: 200, body: viewOfOptions(await quotes.shippingOptions(state!), currency) };
+      },
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/carts/{id}/shipping-method',
+      summary: 'Say how a cart is sent',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: cartParams,
+      find,
+      body: methodBody,
+      answers: { 200: cartAnswer },
+      handle: chooseMethod,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/carts/{id}/coupons/{code}',
+      summary: 'Use a coupon; one that is in the cart already gets the terms of today',
+      roles: ['customer'],
+      limit: 'coupon',
+      idempotency: 'accepted',
+      params: couponParams,
+      answers: { 200: cartAnswer },
+      handle: applyCoupon,
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/carts/{id}/coupons/{code}',
+      summary: 'Take a coupon out of a cart',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: couponParams,
+      answers: { 200: cartAnswer },
+      handle: (request) => {
+        const code = askedId(typedCodeSchema, request.params.code).toUpperCase();
+        return execute(request, { type: 'RemoveCoupon', code });
+      },
+    }),
+  ];
+}

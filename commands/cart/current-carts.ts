@@ -1,0 +1,132 @@
+// The cart that a customer fills now, on whatever device; and what becomes of a guest's when the guest logs in.
+import { z } from 'zod';
+import { type Cart, cart } from '../../domain/cart/cart.js';
+import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { invalidField, isProblem, Problem } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { TokenReader } from '../identity/ports.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { cartAnswer, viewOfCart } from './cart-view.js';
+import type { CustomerCarts } from './customer-carts.js';
+import type { CartQuotes } from './quotes.js';
+import { createTakeOver } from './take-over.js';
+
+const mergeBody = z.strictObject({
+  guestToken: z
+    .string()
+    .regex(/^[\w.~+/-]{1,4000}=*$/, 'is not an access token')
+    .meta({ description: "The access token of the guest's session" }),
+});
+
+/** Which cart a customer opened last, from a read model: the cart's stream says what has become of it since. */
+export interface CurrentCarts {
+  /** As new as what the caller has seen. Throws `unavailable`. */
+  of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<string | undefined>;
+}
+
+export interface CurrentCartEndpointsDeps {
+  runner: CommandRunner;
+  currentCarts: CurrentCarts;
+  customerCarts: CustomerCarts;
+  tokens: TokenReader;
+  quotes: Pick<CartQuotes, 'of'>;
+}
+
+export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[] {
+  const { runner, currentCarts, customerCarts, tokens, quotes } = deps;
+  const takeOver = createTakeOver({ runner, customerCarts });
+
+  async function current(request: EndpointRequest): Promise<Reply> {
+    return answer(await openCartOf(customerOf(request.caller), request));
+  }
+
+  async function merge(request: EndpointRequest<unknown, unknown, z.output<typeof mergeBody>>): Promise<Reply> {
+    const customerId = customerOf(request.caller);
+    const guestId = await guestOf(request.body.guestToken);
+    if (guestId === customerId) return current(request);
+    const carts = await customerCarts.ofGuest(guestId);
+    let own = (await openCartOf(customerId, request)) ?? (await takenBefore(carts, customerId));
+    const places = own ? [own.state.cartId] : [];
+    const refusals: unknown[] = [];
+    const wanted = carts.filter((guest) => guest.takenBy === customerId || (isOpen(guest) && guest.lines.length > 0));
+    for (const guest of wanted.reverse()) {
+      try {
+        const cartId = await takeOver(guest, own?.state, request);
+        if (cartId === undefined) continue;
+        places.push(cartId);
+        if (!own || own.state.cartId === cartId) own = await load(cartId);
+      } catch (error) {
+        if (!isProblem(error, 'rule_violated')) throw error;
+        refusals.push(error); // the other carts may fit
+      }
+    }
+    if (refusals.length > 0) throw refusals[0];
+    for (const cartId of places) {
+      const shown = await load(cartId);
+      if (isOpen(shown.state)) return answer(shown);
+    }
+    return answer(undefined);
+  }
+
+  async function guestOf(token: string): Promise<string> {
+    const caller = await tokens.authenticate(token);
+    if (caller?.guest && caller.customerId) return caller.customerId;
+    throw invalidField('/guestToken', 'is not the token of a guest, or has expired');
+  }
+
+  /** Where the customer's read model does not say yet which cart got what was taken over before. */
+  async function takenBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
+    const cartId = guests.findLast(({ takenBy }) => takenBy === customerId)?.mergedInto;
+    const found = cartId === undefined ? undefined : await runner.load(cart, streamOf(cartId));
+    return found?.state && isOpen(found.state) ? (found as Loaded<Cart>) : undefined;
+  }
+
+  async function openCartOf(
+    customerId: string,
+    request: Pick<EndpointRequest, 'seen' | 'waitMs'>,
+  ): Promise<Loaded<Cart> | undefined> {
+    const cartId = await currentCarts.of(customerId, request);
+    const found = cartId === undefined ? undefined : await load(cartId);
+    return found && isOpen(found.state) ? found : undefined;
+  }
+
+  function load(cartId: string): Promise<Loaded<Cart>> {
+    return runner.load(cart, streamOf(cartId)) as Promise<Loaded<Cart>>;
+  }
+
+  async function answer(loaded: Loaded<Cart> | undefined): Promise<Reply> {
+    if (!loaded) throw new Problem('not_found', 'There is no open cart; POST /v1/carts gives one.');
+    return shows(200, await viewOfCart(loaded.state, quotes), streamOf(loaded.state.cartId), loaded);
+  }
+
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/carts/current',
+      summary: 'The cart that the caller fills now',
+      roles: ['customer'],
+      answers: { 200: cartAnswer },
+      handle: current,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/carts/current/merge',
+      summary: "Take over what is in a guest's carts, once",
+      description:
+        "The customer's cart gets its lines, and the coupons as the guest applied them; one that this customer may not use " +
+        'is refused at the checkout. A cart in another currency, or with too many lines, is refused and stays.',
+      roles: ['customer'],
+      limit: 'session',
+      idempotency: 'accepted',
+      body: mergeBody,
+      answers: { 200: cartAnswer },
+      handle: merge,
+    }),
+  ];
+}
+
+/** Nobody has its lines yet. */
+function isOpen({ status }: Cart): boolean {
+  return status === 'open' || status === 'abandoned';
+}

@@ -1,0 +1,74 @@
+// What a cart costs now: by the prices of today, the tables of the shop, what its products are and where it goes.
+import type { Cart, CartLine } from '../../domain/cart/cart.js';
+import type { Address } from '../../domain/kernel/address.js';
+import type { Clock } from '../../domain/kernel/clock.js';
+import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import {
+  type Quote,
+  type QuoteRequest,
+  quoteOf,
+  type ShippingOption,
+  shippingOptions,
+} from '../../domain/pricing/quote.js';
+import type { Prices } from '../product/prices.js';
+import type { Tariffs } from '../tariffs/current-tariffs.js';
+
+type Costing = Pick<Cart, 'currency' | 'lines' | 'coupons' | 'shippingAddress' | 'shippingMethod'>;
+
+/** A line of a cart as of today. */
+export interface PresentLine extends CartLine {
+  /** The unit price that the customer has taken, where today's is another. */
+  was?: number;
+  /** It is not sold now: it has the price that the customer has taken, and costs nothing. */
+  unavailable?: true;
+}
+
+export interface CartQuotes {
+  /** Of the lines that are sold; all lines beside it, and the address as its owner may read it. */
+  of(cart: Costing): Promise<{ quote: Quote; lines: readonly PresentLine[]; address?: Address }>;
+  shippingOptions(cart: Costing): Promise<ShippingOption[]>;
+}
+
+export interface CartQuotesDeps {
+  prices: Prices;
+  tariffs: Pick<Tariffs, 'current'>;
+  personal: Pick<PersonalData, 'open'>;
+  clock: Clock;
+}
+
+export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuotesDeps): CartQuotes {
+  async function requestFor({ shippingAddress, ...cart }: Costing) {
+    const [lines, tables, address] = await Promise.all([
+      asSoldNow(cart),
+      tariffs.current(),
+      shippingAddress && personal.open<Address>(shippingAddress),
+    ]);
+    const known = address && !isForgotten(address) && { address };
+    const sold = lines.filter(({ unavailable }) => !unavailable);
+    const request: QuoteRequest & { address?: Address } = { ...cart, ...tables, lines: sold, now: clock(), ...known };
+    return { request, lines };
+  }
+
+  async function asSoldNow({ lines, currency }: Pick<Costing, 'lines' | 'currency'>): Promise<PresentLine[]> {
+    const offers = await prices.of(
+      lines.map(({ sku }) => sku),
+      currency,
+    );
+    return lines.map((line) => {
+      const offer = offers.get(line.sku);
+      if (!offer) return { ...line, unavailable: true };
+      const { id, sku, title, quantity, unitPrice: was } = line;
+      const unitPrice = offer.unitPrice.amount;
+      return { ...offer, id, sku, title, quantity, unitPrice, ...(was !== unitPrice && { was }) };
+    });
+  }
+
+  return {
+    async of(cart) {
+      const { request, lines } = await requestFor(cart);
+      const { address } = request;
+      return { quote: quoteOf(request), lines, ...(address && { address }) };
+    },
+    shippingOptions: async (cart) => shippingOptions((await requestFor(cart)).request),
+  };
+}

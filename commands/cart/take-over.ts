@@ -1,0 +1,94 @@
+// Takes over a guest's cart: its own stream says who was first, and so it is neither taken twice nor taken and bought. Then
+// its lines go into a cart of the taker, whose stream says whether they came in. Each step may be repeated: a take-over that
+// was broken off is finished by asking for it again.
+import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
+import { beside } from '../../domain/kernel/command.js';
+import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
+import { isProblem, isRejection, problemOf, StreamBusy } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CustomerCarts } from './customer-carts.js';
+
+/** In how many carts, one after the other, lines are put that the one before declined. */
+const MERGE_ROUNDS = 5;
+
+export interface TakeOverDeps {
+  runner: CommandRunner;
+  customerCarts: Pick<CustomerCarts, 'make' | 'count'>;
+}
+
+/**
+ * The cart that has the guest's lines now: `into`, unless they went elsewhere before. Undefined if somebody else has them.
+ * Throws `rule_violated` if they do not fit; the guest's cart stays as it is then.
+ */
+export type TakeOver = (guest: Cart, into: Cart | undefined, request: EndpointRequest) => Promise<string | undefined>;
+
+export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOver {
+  async function take(guest: Cart, into: Cart | undefined, request: EndpointRequest): Promise<Cart | undefined> {
+    const fits = into && cart.decide(mergeOf(guest), into, 0);
+    if (fits && isRejection(fits) && fits.rejected === 'rule_violated') throw problemOf(fits);
+    const isOpen = fits !== undefined && !isRejection(fits);
+    return handOver(guest, { toCartId: isOpen ? into!.cartId : await newCartFor(guest, request) }, request);
+  }
+
+  /** Undefined if the cart is another's, or was bought. */
+  async function handOver(
+    { cartId }: Cart,
+    to: { toCartId: string; insteadOf?: string },
+    { caller, command }: EndpointRequest,
+  ): Promise<Cart | undefined> {
+    const handed: CartCommand = { type: 'HandOverCart', customerId: customerOf(caller), ...to };
+    const meta = beside(command(`hand over ${cartId} to ${to.toCartId}`));
+    try {
+      return (await runner.execute(cart, streamOf(cartId), handed, meta)).state!;
+    } catch (error) {
+      if (isProblem(error, 'conflict') && !(error instanceof StreamBusy)) return undefined;
+      throw error;
+    }
+  }
+
+  /** True unless that cart has declined the lines. A cart that the take-over has named is made here. */
+  async function bring(guest: Cart, toCartId: string, { caller, command }: EndpointRequest): Promise<boolean> {
+    const to = streamOf(toCartId);
+    const { currency } = guest;
+    const created: CartCommand = { type: 'CreateCart', cartId: toCartId, customerId: customerOf(caller), currency };
+    const step = (name: string) => beside(command(`${name} ${guest.cartId} into ${toCartId}`));
+    const merge = () => runner.execute(cart, to, mergeOf(guest), step('merge'));
+    try {
+      await merge().catch(async (error) => {
+        if (!isProblem(error, 'not_found')) throw error;
+        await runner.execute(cart, to, created, step('create for'));
+        await merge();
+      });
+      return true;
+    } catch (error) {
+      if (!isProblem(error, 'conflict') && !isProblem(error, 'rule_violated')) throw error;
+      if (error instanceof StreamBusy) throw error;
+      const declined: CartCommand = { type: 'DeclineMerge', fromCartId: guest.cartId };
+      const { state } = await runner.execute(cart, to, declined, step('decline'));
+      return !state!.declined.includes(guest.cartId);
+    }
+  }
+
+  /** A guest's cart is made at once; a customer's is named by the take-over before it is made, so that no race leaves one empty. */
+  async function newCartFor({ cartId, currency }: Cart, request: EndpointRequest): Promise<string> {
+    const { caller } = request;
+    if (!caller.guest) return customerCarts.count(request);
+    return (await customerCarts.make(request, currency, `for ${cartId}`)).state!.cartId;
+  }
+
+  return async (guest, into, request) => {
+    let taken = guest.takenBy === customerOf(request.caller) ? guest : await take(guest, into, request);
+    for (let round = 0; round < MERGE_ROUNDS; round++) {
+      if (taken === undefined) return undefined;
+      const to = taken.mergedInto!;
+      if (taken.lines.length === 0 || (await bring(taken, to, request))) return to;
+      taken = await handOver(taken, { toCartId: await newCartFor(guest, request), insteadOf: to }, request);
+    }
+    throw new StreamBusy(streamOf(guest.cartId));
+  };
+}
+
+function mergeOf({ cartId, currency, lines, coupons }: Cart): CartCommand {
+  return { type: 'MergeCart', fromCartId: cartId, currency, lines, coupons };
+}

@@ -1,0 +1,60 @@
+// Where the goods of a cart are taken from, looked up before it is submitted. Stock is only promised by the reservation
+// later on; so what is kept at one place and was not short lately is not looked at, and costs no read. What other checkouts
+// hold at this moment counts as there: the reservation waits for it.
+import { LRUCache } from 'lru-cache';
+import { Problem } from '../../domain/kernel/errors.js';
+import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
+import { type Parcel, type StockNeed, stockNeeds } from '../../domain/order/parcels.js';
+import type { SkuOwners } from '../product/sku-owners.js';
+import type { StockAllocator } from '../stock/allocator.js';
+
+const REMEMBERED_SHORTAGES = 10_000;
+
+export interface Availability {
+  /** Undefined: everything from the default location. Throws `out_of_stock`. */
+  allocationOf(lines: readonly StockNeed[]): Promise<Parcel[] | undefined>;
+  /** A checkout found too little of these: the next one looks first. */
+  ranShort(skus: readonly string[]): void;
+}
+
+export interface AvailabilityDeps {
+  skuOwners: Pick<SkuOwners, 'of'>;
+  allocator: StockAllocator;
+  /** Shortages that are remembered. */
+  cacheSize?: number;
+}
+
+export function createAvailability(deps: AvailabilityDeps): Availability {
+  const { skuOwners, allocator, cacheSize = REMEMBERED_SHORTAGES } = deps;
+  const short = new LRUCache<string, true>({ max: cacheSize });
+
+  async function allocate(needs: readonly StockNeed[]): Promise<Parcel[]> {
+    const plan = await allocator.allocate(needs);
+    if (Array.isArray(plan)) {
+      for (const { sku } of needs) short.delete(sku);
+      return plan;
+    }
+    const { short: available, hoped } = plan;
+    if (hoped) return [...hoped];
+    throw new Problem('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, { available });
+  }
+
+  async function allocationOf(lines: readonly StockNeed[]): Promise<Parcel[] | undefined> {
+    const needs = stockNeeds(lines);
+    const owners = await Promise.all(needs.map(({ sku }) => skuOwners.of(sku)));
+    const onlyChoice = needs.map((need, index) => {
+      const [location = DEFAULT_LOCATION, ...others] = owners[index]?.locations ?? [];
+      return others.length > 0 || short.has(need.sku) ? undefined : { ...need, location };
+    });
+    const certain = onlyChoice.filter((parcel) => parcel !== undefined);
+    const parcels = certain.length === needs.length ? certain : await allocate(needs);
+    return parcels.every(({ location }) => location === DEFAULT_LOCATION) ? undefined : parcels;
+  }
+
+  return {
+    allocationOf,
+    ranShort(skus) {
+      for (const sku of skus) short.set(sku, true);
+    },
+  };
+}

@@ -1,0 +1,154 @@
+// Turning a cart into an order, at the prices of this moment.
+import { z } from 'zod';
+import { type Cart, cart } from '../../domain/cart/cart.js';
+import { cartIdSchema } from '../../domain/cart/events.js';
+import { versionMismatch } from '../../domain/kernel/command.js';
+import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
+import { pathId } from '../../domain/kernel/id.js';
+import { moneySchema } from '../../domain/kernel/money.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
+import { type PaymentProviderName, paymentMethodSchema } from '../../domain/payment/events.js';
+import { checkoutOfCart } from '../../domain/processes/checkout.js';
+import type { OwnCarts } from '../cart/own-carts.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { Availability } from './availability.js';
+import type { CheckoutProcess } from './process.js';
+import type { Submissions } from './submissions.js';
+
+const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
+
+const checkoutBody = z.strictObject({
+  paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }),
+  email: emailSchema.optional().meta({ example: 'ada@example.com' }),
+  acceptPrices: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Take the present unit prices, whatever the cart showed' }),
+  total: moneySchema.optional().meta({
+    description:
+      'The total that the customer was shown, and pays at most: a higher one, of tax or shipping that changed in ' +
+      'between, is then told as `price_changed` first. Without it, only unit prices are compared',
+  }),
+});
+
+/** Reads an order as its customer sees it, from its streams: never behind. What the caller has just written need not be read. */
+interface OrderReader {
+  byId(orderId: string, written?: ReadonlyMap<StreamId, number>): Promise<OrderView | undefined>;
+}
+
+export interface CheckoutEndpointDeps {
+  runner: CommandRunner;
+  ownCarts: OwnCarts;
+  submissions: Submissions;
+  availability: Pick<Availability, 'ranShort'>;
+  process: Pick<CheckoutProcess, 'run'>;
+  orders: OrderReader;
+  /** Who is asked for the money. */
+  provider: PaymentProviderName;
+  emailKeyOf: EmailKeyOf;
+}
+
+export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
+  const { runner, ownCarts, submissions, availability, process, orders, provider, emailKeyOf } = deps;
+
+  async function handle(request: CheckoutRequest): Promise<Reply> {
+    const { params, caller, requestId, command } = request;
+    const { stream } = await ownCarts.find(params.id, caller);
+    const { state, commitNo } = await submit(stream, request);
+    const { actor } = command();
+    const { checkout, seen } = await process.run(checkoutOfCart(state), { correlationId: requestId, actor });
+    const written = [...seen, [stream, commitNo] as const];
+    const { orderId } = checkout.order;
+    const { failure } = checkout;
+    if (failure) {
+      if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
+      throw problemOf(failure, written);
+    }
+    const view = await orders.byId(orderId, seen);
+    return {
+      status: checkout.phase === 'completed' ? 201 : 202,
+      body: view,
+      ...(view && { version: view.version }),
+      headers: { Location: `/v1/orders/${orderId}` },
+      seen: written,
+    };
+  }
+
+  /**
+   * First the cart as it was last known here: the append proves it, which saves a read. A refusal is proven by nothing, so
+   * it is decided again on the cart as it is.
+   */
+  async function submit(stream: StreamId, request: CheckoutRequest): Promise<Submitted> {
+    const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
+    if (known.state!.status === 'open') {
+      try {
+        return await submitAs(known, stream, request);
+      } catch (error) {
+        if (!isProblem(error) || error instanceof Unavailable) throw error;
+      }
+    }
+    return submitAs(await runner.load(cart, stream), stream, request);
+  }
+
+  /** A cart that is submitted already stays as it is: its checkout is only run to its end. */
+  async function submitAs(
+    loaded: Loaded<Cart | null>,
+    stream: StreamId,
+    { body, command }: CheckoutRequest,
+  ): Promise<Submitted> {
+    if (loaded.state!.status === 'submitted') return submitted(loaded);
+    const { paymentMethod, email, ...agreement } = body;
+    const emailKey = email === undefined ? {} : { emailKey: emailKeyOf(email) };
+    const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
+    const contact = { ...(email !== undefined && { email }), ...emailKey };
+    const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
+    // What was priced is what is bought: also an address that changed meanwhile would change the tax.
+    const asked = command();
+    const { version } = loaded.position;
+    const mismatch = versionMismatch(asked.expectedVersion, version);
+    if (mismatch) throw mismatch;
+    try {
+      return submitted(await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version }));
+    } catch (error) {
+      if (!isProblem(error, 'version_mismatch') || asked.expectedVersion !== undefined) throw error;
+      return submitted(await runner.load(cart, stream));
+    }
+  }
+
+  return endpoint({
+    method: 'post',
+    path: '/v1/carts/{id}/checkout',
+    summary: 'Order what is in a cart, and pay for it',
+    description:
+      '201: the order is confirmed and its payment authorised. 202: it is not decided yet. Where the order has a ' +
+      '`nextAction`, the customer has to confirm the payment first (3-D Secure, by `clientSecret`), within 15 minutes; ' +
+      'the order at `Location` then says whether it is confirmed. A refusal leaves the cart open, or opens it again. ' +
+      'While an order is pending, its cart is submitted, and another checkout answers that same order, whatever card it ' +
+      'names: to pay by another one, cancel the order (POST /v1/orders/{id}/cancel), which opens the cart again, and ' +
+      'check out anew with another `Idempotency-Key`.',
+    roles: ['customer'],
+    idempotency: 'required',
+    params: cartParams,
+    find: ({ params, caller }) => ownCarts.find(params.id, caller),
+    body: checkoutBody,
+    answers: { 201: orderViewSchema, 202: orderViewSchema },
+    problems: ['payment_declined', 'out_of_stock', 'price_changed'],
+    handle,
+  });
+}
+
+type CheckoutRequest = EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof checkoutBody>>;
+
+interface Submitted {
+  state: Cart;
+  commitNo: number;
+}
+
+function submitted({ state, position }: Loaded<Cart | null>): Submitted {
+  if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
+  // Somebody changed it in between, or this is a repeat of a request whose checkout has failed since.
+  throw new Problem('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
+}

@@ -1,0 +1,94 @@
+// What a payment provider tells by itself. News is a hint: what is recorded is what the provider holds when it is asked
+// then, so that news may come in any order, twice, or before our own call has returned.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { type DisputeFact, payment } from '../../domain/payment/payment.js';
+import type { Settlement } from '../order/settlement.js';
+import type { PaymentBooks } from '../payment/books.js';
+import type { PaymentOperations } from '../payment/operations.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from '../runtime/origin.js';
+import type { CheckoutProcess } from './process.js';
+
+export interface PaymentNews {
+  id: string;
+  type: string;
+  /** What it is about; absent for types that this shop does nothing with. */
+  about?: { providerRef: string; dispute?: DisputeFact };
+}
+
+/** `conflict`: it contradicts the ledger, which a repeat would not mend; the reconciliation shows it. */
+export type NewsOutcome = 'recorded' | 'unknown_type' | 'not_ours' | 'conflict';
+
+export interface PaymentWebhookDeps {
+  /** `/v1/webhooks/<provider>`. */
+  provider: string;
+  signedBy: string;
+  /** Throws `invalid_request` unless the provider itself has signed it, lately. */
+  read: (body: Uint8Array, signature: string) => PaymentNews;
+  books: Pick<PaymentBooks, 'find'>;
+  runner: CommandRunner;
+  payments: Pick<PaymentOperations, 'ask' | 'record'>;
+  checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'run'>;
+  /** Told of each piece of news once it is recorded; `error`: of what came behind it. */
+  onNews: (news: PaymentNews, outcome: NewsOutcome, error?: unknown) => void;
+}
+
+export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
+  const { provider, signedBy, read, books, runner, payments, checkout, settlement, onNews } = deps;
+
+  async function take(news: PaymentNews): Promise<{ outcome: NewsOutcome; orderId?: string }> {
+    if (!news.about) return { outcome: 'unknown_type' };
+    const { providerRef, dispute } = news.about;
+    const entry = await books.find(providerRef);
+    if (!entry?.of) return { outcome: 'not_ours' };
+    const { paymentId, operationId } = entry.of;
+    const origin: Origin = { correlationId: news.id, actor: { type: 'process', id: provider } };
+    const { state } = await runner.load(payment, streamOf(paymentId));
+    if (!state?.authorisation) return { outcome: 'not_ours' };
+    try {
+      if (dispute) {
+        const meta = { id: `${provider}/${news.id}`, issuedAt: state.authorisation.requestedAt, ...origin };
+        await runner.execute(payment, streamOf(paymentId), dispute, { ...meta, late: 'search' });
+        await payments.ask(paymentId, { origin });
+      } else {
+        await payments.record(paymentId, operationId, entry.held, { origin });
+      }
+      return { outcome: 'recorded', orderId: state.orderId };
+    } catch (error) {
+      if (isProblem(error, 'conflict') && !(error instanceof StreamBusy)) return { outcome: 'conflict' };
+      throw error;
+    }
+  }
+
+  /** A checkout waits for its authorisation, a refund of a return or a cancellation for the end of a dispute. */
+  async function goOn({ about }: PaymentNews, orderId: string): Promise<void> {
+    if (about?.dispute?.type === 'RecordDisputeClosed') await settlement.run(orderId);
+    else await checkout.resume(orderId);
+  }
+
+  return endpoint({
+    method: 'post',
+    path: `/v1/webhooks/${provider}`,
+    summary: `What ${provider} tells of payments`,
+    roles: ['public'],
+    limit: 'webhook',
+    signedBy,
+    answers: { 200: z.strictObject({ received: z.literal(true) }).meta({ id: 'NewsReceived' }) },
+    async handle({ signed }) {
+      const news = read(signed!.body, signed!.signature);
+      const { outcome, orderId } = await take(news);
+      // What is recorded is acknowledged: what waits for it is on the agenda as well.
+      const error = orderId && (await goOn(news, orderId).then(noError, (thrown: unknown) => thrown));
+      onNews(news, outcome, error);
+      return { status: 200, body: { received: true as const } };
+    },
+  });
+}
+
+function noError(): undefined {
+  return undefined;
+}

@@ -1,0 +1,194 @@
+// Checkouts that wait for units which other checkouts hold at this moment, in the order in which they came. Whoever's turn it
+// is gets a claim on the units, so that no more are woken than can be served. What this process appends to a stock stream is
+// known at once; the stream is read only for units that a checkout of another process holds.
+import { setTimeout } from 'node:timers/promises';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
+import { planAllocation, type Shortage } from '../../domain/stock/allocation.js';
+import { type StockItem, type StockKey, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { levelOf, type StockAllocator } from '../stock/allocator.js';
+
+/** A stream whose units another process holds is read so often. */
+const READ_EVERY_MS = 200;
+
+/** Checkouts of one process that wait at a time; a further one is short at once. */
+const MAX_WAITING = 1_000;
+
+export interface StockQueue {
+  /**
+   * A claim on units that are there, as soon as they are. What is short by the time `until`, in ms, or cannot be had
+   * whatever the checkouts do that run now, is told as a shortage.
+   */
+  claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage>;
+  /** A checkout of this process holds these units, until the returned function is called. */
+  hold(parcels: readonly Parcel[]): () => void;
+}
+
+/** Units that no other checkout of this process is told to take, until the claim is settled. */
+export interface Claim {
+  allocation: Parcel[];
+  settle(): void;
+}
+
+export interface StockQueueDeps {
+  runner: Pick<CommandRunner, 'load' | 'watch'>;
+  allocator: Pick<StockAllocator, 'placesOf'>;
+  clock: Clock;
+  pause?: (ms: number) => Promise<unknown>;
+}
+
+interface Waiter {
+  needs: readonly StockNeed[];
+  places: readonly Place[];
+  answer?: Claim | Shortage;
+  wake(): void;
+}
+
+/** A stock item that somebody waits for. */
+interface Place {
+  key: StockKey;
+  stream: StreamId;
+  item: StockItem;
+  commitNo: number;
+  waiters: number;
+  unwatch(): void;
+}
+
+export function createStockQueue({ runner, allocator, clock, pause = sleep }: StockQueueDeps): StockQueue {
+  const waiting = new Set<Waiter>();
+  const places = new Map<StreamId, Place>();
+  /** Units by stock stream: told to somebody who has not reserved them yet, and held by checkouts of this process. */
+  const claimed = createTally();
+  const held = createTally();
+
+  async function claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage> {
+    const joined = await Promise.all((await allocator.placesOf(needs)).map(join));
+    const giveUpAt = waiting.size < MAX_WAITING ? until : clock();
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const waiter: Waiter = { needs, places: joined, wake };
+    waiting.add(waiter);
+    try {
+      serve();
+      while (!waiter.answer && clock() < giveUpAt) {
+        await Promise.race([woken, pause(Math.min(READ_EVERY_MS, giveUpAt - clock()))]);
+        if (waiter.answer) break;
+        await Promise.all(joined.filter(isHeldElsewhere).map(read));
+        serve();
+      }
+      return waiter.answer ?? answerOf(planOf(waiter));
+    } finally {
+      waiting.delete(waiter);
+      for (const place of joined) leave(place);
+    }
+  }
+
+  /** Whoever can be served is; whoever cannot be, whatever comes back, is told. */
+  function serve(): void {
+    for (const waiter of waiting) {
+      const plan = planOf(waiter);
+      if ('short' in plan && plan.hoped) continue;
+      waiter.answer = answerOf(plan);
+      waiting.delete(waiter);
+      waiter.wake();
+    }
+  }
+
+  function planOf({ needs, places }: Waiter): Parcel[] | Shortage {
+    const levels = places.map(({ key, stream, item }) => {
+      const level = levelOf(key, item);
+      const taken = claimed.of(stream);
+      return { ...level, available: level.available - taken, passing: level.passing + taken };
+    });
+    return planAllocation(needs, levels);
+  }
+
+  function answerOf(plan: Parcel[] | Shortage): Claim | Shortage {
+    if ('short' in plan) return plan;
+    const giveBack = claimed.add(plan);
+    return {
+      allocation: plan,
+      settle() {
+        giveBack();
+        serve();
+      },
+    };
+  }
+
+  async function join(key: StockKey): Promise<Place> {
+    const stream = stockStream(key);
+    const { state, position } = await runner.load(stockItem, stream);
+    const known = places.get(stream);
+    if (known) {
+      known.waiters++;
+      see(known, { state, position });
+      return known;
+    }
+    const place: Place = {
+      key,
+      stream,
+      item: state,
+      commitNo: position.commitNo,
+      waiters: 1,
+      unwatch: runner.watch(stockItem, stream, (loaded) => {
+        see(place, loaded);
+        serve();
+      }),
+    };
+    places.set(stream, place);
+    return place;
+  }
+
+  function leave(place: Place): void {
+    if (--place.waiters > 0) return;
+    place.unwatch();
+    places.delete(place.stream);
+  }
+
+  async function read(place: Place): Promise<void> {
+    see(place, await runner.load(stockItem, place.stream));
+  }
+
+  /** A read that was slow does not set it back. */
+  function see(place: Place, { state, position }: Loaded<StockItem>): void {
+    if (position.commitNo <= place.commitNo) return;
+    place.item = state;
+    place.commitNo = position.commitNo;
+  }
+
+  function isHeldElsewhere({ key, stream, item }: Place): boolean {
+    return levelOf(key, item).passing > held.of(stream);
+  }
+
+  return { claim, hold: (parcels) => held.add(parcels) };
+}
+
+/** Units by stock stream. */
+function createTally() {
+  const tally = new Map<StreamId, number>();
+  const add = (stream: StreamId, quantity: number) => {
+    const sum = (tally.get(stream) ?? 0) + quantity;
+    if (sum === 0) tally.delete(stream);
+    else tally.set(stream, sum);
+  };
+  return {
+    of: (stream: StreamId) => tally.get(stream) ?? 0,
+    /** Adds them, until the returned function is called for the first time. */
+    add(parcels: readonly Parcel[]): () => void {
+      let isIn = true;
+      for (const parcel of parcels) add(stockStream(parcel), parcel.quantity);
+      return () => {
+        if (isIn) for (const parcel of parcels) add(stockStream(parcel), -parcel.quantity);
+        isIn = false;
+      };
+    },
+  };
+}
+
+function sleep(ms: number): Promise<unknown> {
+  return setTimeout(ms, undefined, { ref: false });
+}

@@ -1,0 +1,129 @@
+// What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
+// that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
+import type { Cart, CartCommand } from '../../domain/cart/cart.js';
+import { limitsOf } from '../../domain/coupon/coupon.js';
+import type { Address } from '../../domain/kernel/address.js';
+import { invalidField, Problem } from '../../domain/kernel/errors.js';
+import type { Money } from '../../domain/kernel/money.js';
+import type { AppliedCoupon } from '../../domain/order/events.js';
+import { orderLines } from '../../domain/order/order-lines.js';
+import type { Quote } from '../../domain/pricing/quote.js';
+import type { CartQuotes, PresentLine } from '../cart/quotes.js';
+import type { UsableCoupons } from '../coupon/usable-coupons.js';
+import type { CurrentSettings } from '../shop/settings.js';
+import type { Availability } from './availability.js';
+import type { OrderNumbers } from './order-numbers.js';
+
+export type Priced = Omit<
+  Extract<CartCommand, { type: 'SubmitCart' }>,
+  'type' | 'provider' | 'paymentMethod' | 'email' | 'emailKey'
+>;
+
+/** What the customer agrees to. */
+export interface Agreement {
+  /** Also where they are not those of the cart. */
+  acceptPrices: boolean;
+  /** What the customer was told that it costs, and will pay at most. */
+  total?: Money | undefined;
+  /** Of the e-mail address that the order will have: a coupon may be limited by it. */
+  emailKey?: string;
+}
+
+export interface Submissions {
+  /** Throws `price_changed`, `out_of_stock` or `rule_violated`. */
+  of(cart: Cart, agreement: Agreement): Promise<Priced>;
+}
+
+export interface SubmissionsDeps {
+  availability: Pick<Availability, 'allocationOf'>;
+  coupons: Pick<UsableCoupons, 'check'>;
+  quotes: Pick<CartQuotes, 'of'>;
+  numbers: OrderNumbers;
+  settings: Pick<CurrentSettings, 'current' | 'refuseLeft'>;
+}
+
+export function createSubmissions(deps: SubmissionsDeps): Submissions {
+  const { availability, coupons, quotes, numbers, settings } = deps;
+  return {
+    async of(cart, agreement) {
+      const { currency, customerId } = cart;
+      const { emailKey } = agreement;
+      const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
+      const [{ quote, lines, address }, allocation] = await Promise.all([
+        quotes.of(cart),
+        availability.allocationOf(cart.lines),
+        coupons.check(cart.coupons, redeemer),
+      ]);
+      await settings.refuseLeft({ currency, country: address?.country });
+      refuseUnavailable(lines, currency);
+      refuseUnsent(quote);
+      refuseUntaxable(quote, address);
+      refuseUnseen(lines, { amount: quote.total, currency }, agreement);
+      const redeemed = redeemedIn(quote, cart);
+      return {
+        number: await numbers.next(),
+        lines: orderLines(quote.lines),
+        ...(quote.shipping && { shipping: { ...quote.shipping, ...(await refundable(address)) } }),
+        ...(redeemed.length > 0 && { coupons: redeemed }),
+        ...(quote.taxIncluded && { taxIncluded: true }),
+        ...(quote.taxed === false && { taxed: false }),
+        ...(allocation && { allocation }),
+      };
+    },
+  };
+
+  async function refundable(address: Address | undefined): Promise<{ refundable?: true }> {
+    const { shippingRefunds = [] } = await settings.current();
+    return address && shippingRefunds.includes(address.country) ? { refundable: true } : {};
+  }
+}
+
+/** Each with the limits that it was checked against. */
+function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
+  return cart.coupons.flatMap(({ code, terms }) => {
+    const amount = coupons.find((applied) => applied.code === code)?.amount ?? 0;
+    return amount > 0 ? [{ code, amount, ...limitsOf(terms) }] : [];
+  });
+}
+
+/** Throws `rule_violated` if a line is not sold now. */
+function refuseUnavailable(lines: readonly PresentLine[], currency: string): void {
+  const gone = lines.find(({ unavailable }) => unavailable);
+  if (!gone) return;
+  throw new Problem('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
+}
+
+/** Throws `rule_violated` if the tax goes by a region that the address does not name: the rates are newer than the address. */
+function refuseUntaxable({ needsRegion }: Quote, address: Address | undefined): void {
+  if (!needsRegion) return;
+  throw new Problem('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
+}
+
+/** Throws `rule_violated` if the chosen method does not send the cart. */
+export function refuseUnsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>): void {
+  if (!shippingProblem) return;
+  const { detail, methods } = shippingProblem;
+  throw new Problem('rule_violated', detail, { shippingMethods: methods });
+}
+
+/** A lower total is taken silently. */
+function refuseUnseen(lines: readonly PresentLine[], now: Money, { acceptPrices, total: was }: Agreement): void {
+  if (was && was.currency !== now.currency) {
+    throw invalidField('/total/currency', `is ${was.currency}, but the cart is in ${now.currency}`);
+  }
+  const changes = acceptPrices ? [] : changesOf(lines, now.currency);
+  const isMore = was !== undefined && now.amount > was.amount;
+  if (changes.length === 0 && !isMore) return;
+  const told =
+    changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'It costs more now';
+  const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the total that it has now'] : [])];
+  const detail = `${told}; ask with ${mend.join(' and ')} to take it.`;
+  throw new Problem('price_changed', detail, { changes, total: { ...(was && { was }), now } });
+}
+
+function changesOf(lines: readonly PresentLine[], currency: string) {
+  return lines.flatMap(({ sku, was, unitPrice }) => {
+    if (was === undefined) return [];
+    return [{ sku, was: { amount: was, currency }, now: { amount: unitPrice, currency } }];
+  });
+}

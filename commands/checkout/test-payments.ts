@@ -1,0 +1,61 @@
+// Plays the customer's bank to the built-in test provider: what a 3-D Secure step comes to. Not mounted with a real provider.
+import { z } from 'zod';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
+import type { Money } from '../../domain/kernel/money.js';
+import { paymentIdSchema } from '../../domain/order/events.js';
+import { paymentStatusOf } from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
+import { type AuthorisationAnswer, recordOf } from '../../domain/payment/provider-calls.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CheckoutResult } from './process.js';
+
+export interface TestBank {
+  authenticated(step: { paymentId: string; amount: Money; method: string; succeed: boolean }): AuthorisationAnswer;
+}
+
+export interface TestPaymentsDeps {
+  runner: CommandRunner;
+  bank: TestBank;
+  /** Goes on with the checkout that waited for the payment. */
+  onChange: (paymentId: string) => Promise<Pick<CheckoutResult, 'seen'> | undefined>;
+}
+
+export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDeps): Endpoint[] {
+  async function load(paymentId: string) {
+    const { state } = await runner.load(payment, streamOf(askedId(paymentIdSchema, paymentId)));
+    if (state?.authorisation?.provider !== 'test')
+      throw new Problem('not_found', `There is no test payment ${paymentId}.`);
+    return { authorisation: state.authorisation, status: state.status };
+  }
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/test-payments/{paymentId}/authenticate',
+      summary: 'Pass or fail the 3-D Secure step of a test payment, as its customer would',
+      roles: ['public'],
+      idempotency: 'accepted',
+      params: z.strictObject({ paymentId: pathId(paymentIdSchema, 'payment_1') }),
+      find: ({ params }) => load(params.paymentId),
+      body: z.strictObject({ succeed: z.boolean() }),
+      answers: { 200: z.strictObject({ id: z.string(), status: z.string() }).meta({ id: 'TestPayment' }) },
+      async handle({ params, body: { succeed }, command }) {
+        const { paymentId } = params;
+        const stream = streamOf(paymentId);
+        const { authorisation, status } = await load(paymentId);
+        if (authorisation.clientSecret === undefined) {
+          throw new Problem('conflict', `${paymentId} is ${status}; it asks nothing of its customer.`);
+        }
+        const { operationId, amount, currency, method } = authorisation;
+        const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });
+        const outcome = await runner.execute(payment, stream, recordOf(operationId, answer), command());
+        const { seen = [] } = (await onChange(paymentId)) ?? {};
+        const reply = shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
+        return { ...reply, seen: [...reply.seen!, ...seen] };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,66 @@
+// Keeping coupons: their terms, and how often those with a limit are redeemed.
+import { z } from 'zod';
+import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
+import { couponTermsSchema } from '../../domain/coupon/events.js';
+import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
+import { couponCodeSchema } from '../../domain/order/events.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CurrentSettings } from '../shop/settings.js';
+
+const couponAnswer = z
+  .strictObject({
+    code: couponCodeSchema,
+    terms: couponTermsSchema,
+    redeemed: z
+      .int()
+      .optional()
+      .meta({ description: 'Orders that count against `limit`; absent without one, because nothing is counted then' }),
+  })
+  .meta({ id: 'Coupon' });
+
+export interface CouponEndpointsDeps {
+  runner: CommandRunner;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
+}
+
+export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'put',
+      path: '/v1/coupons/{code}',
+      summary: 'Define a coupon, or give it other terms; what was redeemed stays redeemed',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: z.strictObject({ code: couponCodeSchema.meta({ example: 'SPRING10' }) }),
+      body: couponTermsSchema,
+      answers: { 200: couponAnswer },
+      async handle({ params: { code }, body: terms, command }) {
+        await settings.refuseForeignMoney(terms);
+        const defined = { type: 'DefineCoupon', code, terms } as const;
+        return answer(code, await runner.execute(coupon, couponStream({ code }), defined, command()));
+      },
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/coupons/{code}',
+      summary: 'The terms of a coupon, and how much of its limit is used',
+      roles: ['catalogue', 'support'],
+      params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
+      answers: { 200: couponAnswer },
+      async handle({ params }) {
+        const code = askedId(couponCodeSchema, params.code);
+        return answer(code, await runner.load(coupon, couponStream({ code })));
+      },
+    }),
+  ];
+}
+
+function answer(code: string, loaded: Loaded<Coupon>): Reply {
+  const { terms, redeemed } = loaded.state;
+  if (!terms) throw new Problem('not_found', `There is no coupon ${code}.`);
+  const counted = terms.limit !== undefined && { redeemed };
+  return shows(200, { code, terms, ...counted }, couponStream({ code }), loaded);
+}

@@ -1,0 +1,63 @@
+// Whether an order would cost the same at another address. Its amounts are recorded and do not move with it.
+import { type Cart, cart } from '../../domain/cart/cart.js';
+import type { Address } from '../../domain/kernel/address.js';
+import type { Clock } from '../../domain/kernel/clock.js';
+import { type Rejection, reject } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { Order } from '../../domain/order/order.js';
+import { type Quote, quoteOf } from '../../domain/pricing/quote.js';
+import { sameRegion } from '../../domain/tariffs/place.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Tariffs } from '../tariffs/current-tariffs.js';
+
+export interface MovedOrders {
+  /** Why the order cannot go there for what was paid; undefined if it can. */
+  refusal(order: Order, from: Address, to: Address): Promise<Rejection | undefined>;
+}
+
+export interface MovedOrdersDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  tariffs: Pick<Tariffs, 'current'>;
+  clock: Clock;
+}
+
+const REMEDY = 'Cancel the order and place it anew.';
+
+export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): MovedOrders {
+  return {
+    async refusal({ orderId, cartId }, from, to) {
+      if (from.country === to.country && sameRegion(from.region, to.region)) return undefined;
+      const { state } = cartId === undefined ? { state: null } : await runner.load(cart, streamOf(cartId));
+      if (!state) {
+        const detail = `Whether the tax of ${orderId} would change is not known, for it was not made of a cart.`;
+        return reject('rule_violated', `${detail} ${REMEDY}`);
+      }
+      const [before, after] = await quotesAt(state, [from, to]);
+      if (after!.shippingProblem && !before!.shippingProblem) {
+        const { detail, methods } = after!.shippingProblem;
+        return reject('rule_violated', `${detail} ${REMEDY}`, { shippingMethods: methods });
+      }
+      if (amountsOf(before!) === amountsOf(after!)) return undefined;
+      return reject('rule_violated', `The tax or the shipping of ${orderId} would change at this address. ${REMEDY}`);
+    },
+  };
+
+  /** By the tables of today, so that only the place makes a difference; at the prices that were agreed to. */
+  async function quotesAt(state: Cart, addresses: readonly Address[]): Promise<Quote[]> {
+    const { currency, coupons, shippingMethod, submission } = state;
+    const lines = state.lines.map((line, index) => ({ ...line, ...priceOf(submission?.lines[index]) }));
+    const tables = await tariffs.current();
+    const now = clock();
+    return addresses.map((address) => quoteOf({ currency, coupons, shippingMethod, lines, address, ...tables, now }));
+  }
+}
+
+function priceOf(line: { unitPrice: number } | undefined): { unitPrice?: number } {
+  return line ? { unitPrice: line.unitPrice } : {};
+}
+
+/** All that a customer pays for, as text. */
+function amountsOf({ lines, shipping, taxIncluded, total }: Quote): string {
+  const taxes = lines.map(({ tax = 0 }) => tax);
+  return JSON.stringify([total, taxIncluded === true, taxes, shipping?.amount, shipping?.discount, shipping?.tax]);
+}

@@ -1,0 +1,244 @@
+// What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
+// and what could not be had for what was sent is asked for again.
+import { z } from 'zod';
+import { type Address, addressSchema } from '../../domain/kernel/address.js';
+import { beside } from '../../domain/kernel/command.js';
+import {
+  type Caller,
+  type Endpoint,
+  type EndpointRequest,
+  endpoint,
+  type Reply,
+} from '../../domain/kernel/endpoint.js';
+import { invalidFields, isProblem, isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
+import { pathId, streamOf } from '../../domain/kernel/id.js';
+import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { shortText } from '../../domain/kernel/text.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
+import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
+import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
+import { heldOf } from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
+import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
+import type { Addresses } from '../address/addresses.js';
+import type { CheckoutProcess } from '../checkout/process.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { MovedOrders } from './moved-orders.js';
+import { findOrder } from './own-orders.js';
+import type { Settlement } from './settlement.js';
+
+const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const reason = shortText(200);
+const cancelBody = z
+  .strictObject({
+    lines: z
+      .array(lineUnitsSchema)
+      .min(1)
+      .max(MAX_UNITS_ENTRIES)
+      .optional()
+      .meta({ description: 'Without: all that is not sent yet' }),
+    reason: reason.default('cancelled').meta({ description: 'Its customer reads it' }),
+  })
+  .prefault({});
+
+const { line2, city, region, postcode, ...required } = addressSchema.shape;
+const addressBody = z
+  .strictObject({
+    ...required,
+    line2: line2.unwrap().nullable(),
+    city: city.unwrap().nullable(),
+    region: region.unwrap().nullable(),
+    postcode: postcode.unwrap().nullable(),
+  })
+  .partial()
+  .meta({ description: 'A field that is left out stays, `null` clears it' });
+
+/** Reads an order as its reader may see it, from its streams: never behind. */
+interface OrderReader {
+  byId(orderId: string, written: undefined, reader: Caller): Promise<OrderView | undefined>;
+}
+
+export interface OrderEndpointsDeps {
+  runner: CommandRunner;
+  checkout: Pick<CheckoutProcess, 'resume'>;
+  settlement: Pick<Settlement, 'attempt'>;
+  orders: OrderReader;
+  personal: Pick<PersonalData, 'open'>;
+  addresses: Addresses;
+  moved: MovedOrders;
+}
+
+type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
+
+export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
+  const { runner, checkout, settlement, orders, personal, addresses, moved } = deps;
+
+  async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
+    const { params, body, caller, requestId, command, newId } = request;
+    const known = await findOrder({ runner }, params.id, caller);
+    const { lines, reason } = body;
+    if (known.status === 'placed' && !lines) {
+      const seen = await cancelBeforeConfirmed(known, reason, request);
+      if (seen) return shown(caller, params.id, seen);
+    }
+    const cancellationId = newId('cancellation');
+    const meta = { ...command(), id: operationCommandId(cancellationId) };
+    const cancelled = { type: 'CancelLines', cancellationId, lines, reason } as const;
+    await runner.execute(order, streamOf(params.id), cancelled, meta);
+    return shown(
+      caller,
+      params.id,
+      await settlement.attempt(params.id, { correlationId: requestId, actor: meta.actor }),
+    );
+  }
+
+  /** Its checkout finds the payment void and undoes the rest. Undefined if the order was confirmed first: then it is cancelled like any other. */
+  async function cancelBeforeConfirmed(
+    { orderId, paymentId }: Order,
+    reason: string,
+    { command }: Pick<OrderRequest, 'command'>,
+  ): Promise<Map<StreamId, number> | undefined> {
+    const stream = streamOf(orderId);
+    const cancelled = await runner
+      .execute(order, stream, { type: 'CancelOrder', reason }, command('whole'))
+      .catch((error) => {
+        if (isProblem(error, 'conflict')) return undefined;
+        throw error;
+      });
+    if (!cancelled) return undefined;
+    const voided = { type: 'RequestVoid', operationId: `${orderId}/cancelled`, paymentId, orderId } as const;
+    await runner.execute(payment, streamOf(paymentId), voided, beside(command('void')));
+    const undone = await checkout.resume(orderId);
+    return new Map([...(undone?.seen ?? []), [stream, cancelled.position.commitNo]]);
+  }
+
+  /** Its settlement asks for what is owed then, or lets go of what is not, however often this is asked for, and by whomever. */
+  async function collect({ params, caller, requestId, command, newId }: OrderRequest): Promise<Reply> {
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, operationIds } = known;
+    const collectionId = newId('collection');
+    if (!operationIds.includes(collectionId)) await checkOwed(known);
+    const meta = { ...command(), id: operationCommandId(collectionId) };
+    await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
+    return shown(caller, orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
+  }
+
+  async function checkOwed(known: Order): Promise<void> {
+    const { orderId, paymentId } = known;
+    const { state: ledger } = await runner.load(payment, streamOf(paymentId));
+    if (!ledger || (owedOf(known, ledger) === 0 && !isHeldInVain(known, ledger))) {
+      throw new Problem('conflict', `Nothing is owed for what was sent of ${orderId}, or its settlement is under way.`);
+    }
+    if (heldOf(ledger) === 0)
+      throw new Problem('conflict', `${paymentId} holds no money any more; nothing can be taken.`);
+  }
+
+  const find = ({ params, caller }: Pick<OrderRequest, 'params' | 'caller'>) =>
+    findOrder({ runner }, params.id, caller);
+
+  function change<B>(
+    word: string,
+    summary: string,
+    body: z.ZodType<B> | undefined,
+    commandOf: (body: B) => OrderCommand,
+  ): Endpoint {
+    return endpoint({
+      method: 'post',
+      path: `/v1/orders/{id}/${word}`,
+      summary,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find,
+      ...(body && { body }),
+      answers: { 200: orderViewSchema },
+      async handle({ params, body, caller, command }: OrderRequest<B>) {
+        await findOrder({ runner }, params.id, caller);
+        const stream = streamOf(params.id);
+        const { position } = await runner.execute(order, stream, commandOf(body), command());
+        return shown(caller, params.id, [[stream, position.commitNo]]);
+      },
+    });
+  }
+
+  async function changeAddress(request: OrderRequest<z.output<typeof addressBody>>): Promise<Reply> {
+    const { params, body, caller, command } = request;
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId } = known;
+    const before = known.shippingAddress && (await personal.open(known.shippingAddress));
+    if (!before || isForgotten(before))
+      throw new Problem('conflict', `${orderId} has no address that could be changed.`);
+    const asked = changed(before, body);
+    // An order whose address can no longer change is refused for that reason, before the new address is judged.
+    const decision = order.decide({ type: 'ChangeShippingAddress', shippingAddress: asked }, known, 0);
+    if (isRejection(decision)) throw problemOf(decision);
+    const address = await addresses.accept(asked);
+    const change = { type: 'ChangeShippingAddress', shippingAddress: address } as const;
+    const refusal = await moved.refusal(known, before, address);
+    if (refusal) throw problemOf(refusal);
+    const stream = streamOf(orderId);
+    const { position } = await runner.execute(order, stream, change, command());
+    return shown(caller, orderId, [[stream, position.commitNo]]);
+  }
+
+  async function shown(reader: Caller, orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
+    const view = (await orders.byId(orderId, undefined, reader))!;
+    return { status: 200, body: view, version: view.version, seen };
+  }
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/cancel',
+      summary: 'Cancel what is not sent of an order, or some of it; money that was taken for it is given back',
+      roles: ['customer', 'support'],
+      idempotency: 'accepted',
+      params,
+      find,
+      body: cancelBody,
+      answers: { 200: orderViewSchema },
+      handle: cancel,
+    }),
+    change(
+      'hold',
+      'Send nothing of an order until it is resumed',
+      z.strictObject({ reason: reason.meta({ description: 'Only support reads it' }) }),
+      ({ reason }) => ({ type: 'HoldOrder', reason }),
+    ),
+    change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
+    endpoint({
+      method: 'patch',
+      path: '/v1/orders/{id}/shipping-address',
+      summary: 'Change where an order goes, as long as nothing of it was sent',
+      description: 'Amounts stay as they are: an address where tax or shipping would be another is refused.',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find,
+      body: addressBody,
+      answers: { 200: orderViewSchema },
+      handle: changeAddress,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/collect',
+      summary: 'Ask again for money that could not be had for what was sent of an order',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      answers: { 200: orderViewSchema },
+      handle: collect,
+    }),
+  ];
+}
+
+/** Throws `invalid_request` for what is no address any more. */
+function changed(address: Address, changes: { [K in keyof Address]?: Address[K] | null | undefined }): Address {
+  const left = Object.entries({ ...address, ...changes }).filter(([, value]) => value != null);
+  const result = addressSchema.safeParse(Object.fromEntries(left));
+  if (result.success) return result.data;
+  throw invalidFields(
+    result.error.issues.map(({ path, message }) => ({ pointer: `/${path.join('/')}`, detail: message })),
+  );
+}

@@ -1,0 +1,260 @@
+// Sending back: a return is requested, approved or declined, and received; what was paid for what came back is refunded.
+import { z } from 'zod';
+import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
+import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
+import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
+import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import {
+  type Caller,
+  type Endpoint,
+  type EndpointRequest,
+  endpoint,
+  type Reply,
+} from '../../domain/kernel/endpoint.js';
+import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
+import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
+import { payment } from '../../domain/payment/payment.js';
+import { requestReturn } from '../../domain/processes/settlement.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { StockPlaces } from '../stock/places.js';
+import { findOrder, mayAct } from './own-orders.js';
+import type { Settlement } from './settlement.js';
+
+const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const params = z.strictObject({ id: pathId(returnIdSchema, 'return_7Q2mXw') });
+const requestedLines = z.array(requestedUnitsSchema).min(1).max(MAX_UNITS_ENTRIES);
+
+const receiveBody = z
+  .strictObject({
+    location: locationSchema.optional().meta({
+      description: 'Where the goods have arrived; needed where they were sent from several locations',
+    }),
+    lines: z
+      .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
+      .min(1)
+      .max(MAX_UNITS_ENTRIES)
+      .optional()
+      .meta({
+        description: 'Without: all that was announced, to be sold again. What comes later needs another return',
+      }),
+  })
+  .prefault({});
+
+export interface ReturnEndpointsDeps {
+  runner: CommandRunner;
+  settlement: Pick<Settlement, 'attempt'>;
+  places: Pick<StockPlaces, 'open'>;
+}
+
+type ReturnRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
+
+export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsDeps): Endpoint[] {
+  async function request({
+    params,
+    body,
+    caller,
+    requestId,
+    command,
+    newId,
+  }: ReturnRequest<{ lines: z.output<typeof requestedLines> }>): Promise<Reply> {
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, customerId } = known;
+    const returnId = newId('return');
+    const operationId = returnRequestId(returnId);
+    const { lines } = body;
+    const meta = beside(command());
+    const open = () =>
+      runner.execute(
+        order,
+        streamOf(orderId),
+        { type: 'OpenReturn', returnId, lines },
+        {
+          ...meta,
+          id: operationCommandId(operationId),
+        },
+      );
+    // The order decides, so that no unit is asked for twice, however many ask at once.
+    await open().catch(async (error) => {
+      if (!isProblem(error, 'rule_violated') || !(await closeDeclined(orderId, meta))) throw error;
+      await open();
+    });
+    const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
+    const outcome = await runner.execute(returns, stream, requested, { ...meta, id });
+    await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
+    return { ...(await shown(201, outcome, known, caller)), headers: { Location: `/v1/returns/${returnId}` } };
+  }
+
+  /** Those whose order was not told that they were declined: somebody died in between. True if there were any. */
+  async function closeDeclined(orderId: string, meta: CommandMeta): Promise<boolean> {
+    const { state } = await runner.load(order, streamOf(orderId));
+    const open = await Promise.all(state!.openReturns.map(({ returnId }) => runner.load(returns, streamOf(returnId))));
+    const declined = open.flatMap(({ state: one }) => (one?.status === 'declined' ? [one.returnId] : []));
+    for (const returnId of declined) await close(orderId, returnId, meta);
+    return declined.length > 0;
+  }
+
+  function close(orderId: string, returnId: string, meta: CommandMeta): Promise<unknown> {
+    const id = `${returnId}/close`;
+    return runner.execute(order, streamOf(orderId), { type: 'CloseReturn', returnId }, { ...meta, id });
+  }
+
+  async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
+    const { params, body, caller, requestId, command } = request;
+    const known = await load(params.id, caller);
+    const { returnId, orderId, status } = known;
+    if (status !== 'approved' && status !== 'received') {
+      throw new Problem('conflict', `${returnId} is ${status}; only an approved return can be received.`);
+    }
+    const lines = receivedLines(known, body.lines);
+    const meta = { ...beside(command()), id: operationCommandId(returnId) };
+    const { location } = body;
+    if (location !== undefined) await openAt(location, orderId, lines, command);
+    const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
+    const { state } = await runner.execute(order, streamOf(orderId), received, meta);
+    const arrived = await arrivedWith(returnId, state!, caller);
+    const told = unitsAsText(arrived.lines);
+    // Other units are no second parcel: without a key a parcel cannot be told from a request that is repeated.
+    if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {
+      const detail = `${returnId} was received at ${arrived.location}, with ${told}; request another return for what came later.`;
+      throw new Problem('conflict', detail);
+    }
+    const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
+    return { ...(await read(request)), seen };
+  }
+
+  /** What the order took back. The return knows once the order has it settled. */
+  async function arrivedWith(
+    returnId: string,
+    { unsettled }: Order,
+    caller: Caller,
+  ): Promise<{ lines: readonly ReturnedUnits[]; location: string }> {
+    const operation = unsettled.find(({ operationId }) => operationId === returnId);
+    return operation?.kind === 'return' ? operation : (await load(returnId, caller)).received!;
+  }
+
+  /** Goods may come back to a place where there was never any of them. */
+  async function openAt(
+    location: string,
+    orderId: string,
+    units: readonly ReturnedUnits[],
+    command: ReturnRequest['command'],
+  ): Promise<void> {
+    const { lines } = (await runner.load(order, streamOf(orderId))).state!;
+    const skus = new Set(units.flatMap(({ lineId }) => lines.find(({ id }) => id === lineId)?.sku ?? []));
+    await Promise.all([...skus].map((sku) => places.open({ sku, location }, (part) => beside(command(part)))));
+  }
+
+  async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
+    const { returnId, orderId } = await load(params.id, caller);
+    const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
+    if (decision.type === 'DeclineReturn') await close(orderId, returnId, beside(command('close')));
+    return shown(200, outcome, await findOrder({ runner }, orderId, caller), caller);
+  }
+
+  async function read({ params, caller }: Pick<ReturnRequest, 'params' | 'caller'>): Promise<Reply> {
+    const { returnId, orderId } = await load(params.id, caller);
+    const loaded = await runner.load(returns, streamOf(returnId));
+    return shown(200, loaded, await findOrder({ runner }, orderId, caller), caller);
+  }
+
+  async function load(id: string, caller: Caller): Promise<Return> {
+    const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
+    if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
+    return state;
+  }
+
+  async function shown(
+    status: number,
+    loaded: Loaded<Return | null>,
+    { paymentId, currency }: Pick<Order, 'paymentId' | 'currency'>,
+    reader: Caller,
+  ): Promise<Reply> {
+    const known = loaded.state!;
+    const { state: ledger } = known.received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
+    const { location, ...view } = returnView(known, { ledger, currency });
+    const body = { ...view, ...(location !== undefined && reader.role === 'support' && { location }) };
+    return shows(status, body, streamOf(known.returnId), loaded);
+  }
+
+  const step = <B>(
+    word: string,
+    summary: string,
+    body: z.ZodType<B> | undefined,
+    handle: (request: ReturnRequest<B>) => Promise<Reply>,
+  ) =>
+    endpoint({
+      method: 'post',
+      path: `/v1/returns/{id}/${word}`,
+      summary,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params, caller }) => load(params.id, caller),
+      ...(body && { body }),
+      answers: { 200: returnViewSchema },
+      handle,
+    });
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/returns',
+      summary: 'Ask to send back what was sent of an order',
+      roles: ['customer', 'support'],
+      idempotency: 'accepted',
+      params: orderParams,
+      find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
+      body: z.strictObject({ lines: requestedLines }),
+      answers: { 201: returnViewSchema },
+      handle: request,
+    }),
+    step('approve', 'Agree to a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
+    step('decline', 'Refuse a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
+      decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
+    ),
+    step('receive', 'A return has arrived: stock takes it back and its money is refunded', receiveBody, receive),
+    endpoint({
+      method: 'get',
+      path: '/v1/returns/{id}',
+      summary: 'One return',
+      roles: ['customer', 'support'],
+      params,
+      answers: { 200: returnViewSchema },
+      handle: read,
+    }),
+  ];
+}
+
+/** All that was announced, or as much of it as did arrive. */
+function receivedLines(
+  { returnId, lines: announced }: Return,
+  arrived: z.output<typeof receiveBody>['lines'],
+): ReturnedUnits[] {
+  if (!arrived) return announced.map(({ lineId, quantity }) => ({ lineId, quantity }));
+  const left = new Map<string, number>();
+  for (const { lineId, quantity } of announced) left.set(lineId, (left.get(lineId) ?? 0) + quantity);
+  return arrived.map(({ lineId, quantity, writeOff }) => {
+    const announcedUnits = left.get(lineId);
+    if (announcedUnits === undefined) throw new Problem('rule_violated', `${returnId} announced no line ${lineId}.`);
+    const rest = announcedUnits - quantity;
+    if (rest < 0) throw new Problem('rule_violated', `${returnId} announced fewer units of line ${lineId}.`);
+    left.set(lineId, rest);
+    return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
+  });
+}
+
+/** The same for the same units, in whatever order and parts they are listed. */
+function unitsAsText(lines: readonly ReturnedUnits[]): string {
+  const units = new Map<string, number>();
+  for (const { lineId, quantity, writtenOff } of lines) {
+    const what = `of line ${lineId}${writtenOff ? ' (written off)' : ''}`;
+    units.set(what, (units.get(what) ?? 0) + quantity);
+  }
+  return [...units]
+    .map(([what, quantity]) => `${quantity} ${what}`)
+    .sort()
+    .join(', ');
+}

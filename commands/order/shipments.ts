@@ -1,0 +1,226 @@
+// Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
+import { z } from 'zod';
+import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
+import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
+import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
+import { beside } from '../../domain/kernel/command.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
+import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
+import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
+import type { Parcel } from '../../domain/order/parcels.js';
+import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import { findOrder } from './own-orders.js';
+import type { Settlement } from './settlement.js';
+
+const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
+const params = z.strictObject({ id: pathId(shipmentIdSchema, 'shipment_7Q2mXw') });
+
+const transport = {
+  tracking: trackingSchema.meta({ example: 'RM123456785GB' }),
+  carrier: carrierSchema.meta({ example: 'Royal Mail' }),
+};
+
+const dispatchBody = z.strictObject(transport).partial().prefault({});
+
+const trackingBody = z
+  .strictObject({ tracking: transport.tracking.nullable(), carrier: transport.carrier.nullable() })
+  .partial()
+  .meta({ description: 'A field that is left out stays, `null` clears it' });
+
+const planBody = z
+  .strictObject({
+    location: locationSchema.optional().meta({
+      description: 'Where it leaves from; needed where what it sends lies at several locations',
+    }),
+    lines: z
+      .array(lineUnitsSchema)
+      .min(1)
+      .max(MAX_UNITS_ENTRIES)
+      .optional()
+      .meta({ description: 'Without: all that is not sent yet and lies at the location' }),
+    tracking: transport.tracking.optional(),
+    carrier: transport.carrier.optional(),
+  })
+  .prefault({});
+
+export interface ShipmentEndpointsDeps {
+  runner: CommandRunner;
+  settlement: Pick<Settlement, 'attempt'>;
+}
+
+type ShipmentRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
+
+export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps): Endpoint[] {
+  async function plan({
+    params,
+    body,
+    caller,
+    command,
+    newId,
+  }: EndpointRequest<{ id: string }, unknown, z.output<typeof planBody>>): Promise<Reply> {
+    const known = await findOrder({ runner }, params.id, caller);
+    const { orderId, status } = known;
+    if (status !== 'confirmed') throw new Problem('conflict', `${orderId} is ${status}; nothing can be sent.`);
+    const consignment = consignmentOf(known, body.lines, body.location);
+    if (isRejection(consignment)) throw problemOf(consignment);
+    const { location, lines } = consignment;
+    const shipmentId = newId('shipment');
+    const { tracking, carrier } = body;
+    const planned = { type: 'PlanShipment', shipmentId, orderId, location, lines, tracking, carrier } as const;
+    const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
+    return { ...shown(201, outcome, known), headers: { Location: `/v1/shipments/${shipmentId}` } };
+  }
+
+  /** The tracking is changed last, so that a repeat after a crash finds what is missing. */
+  async function dispatch(request: ShipmentRequest<z.output<typeof dispatchBody>>): Promise<Reply> {
+    const { params, body, command } = request;
+    const planned = await load(params.id);
+    const known = await orderOf(planned);
+    const isPlanned = planned.state!.status === 'planned';
+    const { sent, seen } = isPlanned ? await send(planned.state!, known, request) : { sent: known, seen: [] };
+    const stream = streamOf(params.id);
+    const isTracked = body.tracking !== undefined || body.carrier !== undefined;
+    const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
+    const after = isTracked
+      ? await runner.execute(shipment, stream, tracked, beside(command('tracking')))
+      : await load(params.id);
+    return { ...shown(200, after, sent), seen: [...seen, [stream, after.position.commitNo]] };
+  }
+
+  /** The order behind it, and what has followed. */
+  async function send(planned: Shipment, known: Order, request: ShipmentRequest) {
+    const { requestId, command } = request;
+    const { shipmentId, orderId, location, lines } = planned;
+    if (shipmentStatusOf(planned, known) === 'cancelled') {
+      throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or are sent otherwise.`);
+    }
+    if (!known.operationIds.includes(shipmentId)) {
+      const consignment = consignmentOf(known, lines, location);
+      if (isRejection(consignment)) throw problemOf(consignment);
+      await checkThere(consignment.parcels);
+    }
+    const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
+    const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
+    const { state: sent } = await runner.execute(order, streamOf(orderId), fulfil, meta);
+    const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
+    return { sent: sent!, seen };
+  }
+
+  /**
+   * What is promised beyond what is there cannot leave before it has come. It is looked at, not locked: of two dispatches in
+   * one moment both may find the last unit, and then the stock tells that one is missing.
+   */
+  async function checkThere(parcels: readonly Parcel[]): Promise<void> {
+    const missing: string[] = [];
+    const available = new Map<string, number>();
+    const look = async ({ sku, location, quantity }: Parcel) => {
+      const { onHand } = (await runner.load(stockItem, stockStream({ sku, location }))).state;
+      if (onHand >= quantity) return;
+      missing.push(`${sku} at ${location} has ${onHand} on hand, not ${quantity}`);
+      available.set(sku, (available.get(sku) ?? 0) + Math.max(0, onHand));
+    };
+    await Promise.all(parcels.map(look));
+    if (missing.length === 0) return;
+    throw new Problem('out_of_stock', `${missing.join('; ')}.`, { available: Object.fromEntries(available) });
+  }
+
+  async function changeTracking({
+    params,
+    body,
+    command,
+  }: ShipmentRequest<z.output<typeof trackingBody>>): Promise<Reply> {
+    const stream = streamOf(askedId(shipmentIdSchema, params.id));
+    const outcome = await runner.execute(shipment, stream, { type: 'ChangeTracking', ...body }, command());
+    return shown(200, outcome, await orderOf(outcome));
+  }
+
+  async function deliver({ params, command }: ShipmentRequest): Promise<Reply> {
+    const delivered: ShipmentCommand = { type: 'RecordDelivery' };
+    const stream = streamOf(askedId(shipmentIdSchema, params.id));
+    const outcome = await runner.execute(shipment, stream, delivered, command());
+    return shown(200, outcome, await orderOf(outcome));
+  }
+
+  async function read(id: string): Promise<Reply> {
+    const loaded = await load(id);
+    return shown(200, loaded, await orderOf(loaded));
+  }
+
+  async function orderOf({ state }: Loaded<Shipment | null>): Promise<Order> {
+    return (await runner.load(order, streamOf(state!.orderId))).state!;
+  }
+
+  async function load(id: string): Promise<Loaded<Shipment | null>> {
+    const loaded = await runner.load(shipment, streamOf(askedId(shipmentIdSchema, id)));
+    if (!loaded.state) throw new Problem('not_found', `There is no ${id}.`);
+    return loaded;
+  }
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/orders/{id}/shipments',
+      summary: 'Plan to send what is open of an order, or some of it',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params: orderParams,
+      find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
+      body: planBody,
+      answers: { 201: shipmentViewSchema },
+      handle: plan,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/dispatch',
+      summary: 'Record that a shipment has left, and capture its share of the payment',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params }) => load(params.id),
+      body: dispatchBody,
+      answers: { 200: shipmentViewSchema },
+      problems: ['out_of_stock'],
+      handle: dispatch,
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/deliver',
+      summary: 'Record that a shipment has arrived',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      answers: { 200: shipmentViewSchema },
+      handle: deliver,
+    }),
+    endpoint({
+      method: 'patch',
+      path: '/v1/shipments/{id}',
+      summary: 'Change the tracking number or the carrier of a shipment',
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params }) => load(params.id),
+      body: trackingBody,
+      answers: { 200: shipmentViewSchema },
+      handle: changeTracking,
+    }),
+    endpoint({
+      method: 'get',
+      path: '/v1/shipments/{id}',
+      summary: 'Show a shipment',
+      roles: ['support'],
+      params,
+      answers: { 200: shipmentViewSchema },
+      handle: ({ params }) => read(params.id),
+    }),
+  ];
+}
+
+function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
+  const shipment = loaded.state!;
+  return shows(status, shipmentView(shipment, known), streamOf(shipment.shipmentId), loaded);
+}

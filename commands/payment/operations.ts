@@ -1,0 +1,259 @@
+// Asks the payment provider for whatever the ledger says is due, and records what came of it. Keys and command ids
+// derive from operations that are recorded already, so that any number of workers may ask, at once or again.
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { isProblem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import { type Authorisation, holderOf, lapsedOf, type Payment } from '../../domain/payment/ledger.js';
+import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
+import { dueCall, factsIn, type Held, type ProviderCall, recordOf } from '../../domain/payment/provider-calls.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from '../runtime/origin.js';
+import type { AuthorisationRequest, PaymentProvider } from './provider.js';
+
+export interface PaymentOperations {
+  /**
+   * Carries out what is due until nothing is, or until the outcome of an authorisation is not known. Throws `Unavailable`
+   * if the provider does not answer another operation; it stays due.
+   */
+  ask(paymentId: string, asking: Asking): Promise<Asked>;
+  /** Asks the provider what it holds, whatever is due, records it, and carries out what is due then. */
+  refresh(paymentId: string, asking: Asking): Promise<Asked>;
+  /** Records what the provider has said that it holds of an authorisation, such as in a webhook. */
+  record(paymentId: string, operationId: string, held: Held, asking: Asking): Promise<Asked>;
+}
+
+export type Asking = {
+  /** The ledger, if it has just been read or written. */
+  known?: Payment;
+} & (
+  | { origin: Origin }
+  /** For a process, which stamps its commands itself. */
+  | { metaOf: (commandId: string) => CommandMeta }
+);
+
+export interface Asked {
+  state: Payment | null;
+  /** The last commit of the payment's stream, if it was read or written. */
+  seen: Map<StreamId, number>;
+}
+
+export interface PaymentOperationsDeps {
+  runner: CommandRunner;
+  clock: Clock;
+  /** Who moves the money, by the name in the ledger. */
+  providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
+  /** Told of an authorisation whose outcome is not known, and why; it will be asked for again. */
+  onUnknown?: (paymentId: string, error: unknown) => void;
+}
+
+/** Money that somebody else moves: what is recorded has been done. */
+const EXTERNAL: PaymentProvider = {
+  authorise: async ({ paymentId, amount }) => ({ status: 'authorised', providerRef: paymentId, ...amount }),
+  capture: async () => ({ status: 'captured' }),
+  void: async () => {},
+  refund: async () => ({ status: 'refunded' }),
+};
+
+/** One worker's look at one payment. */
+interface Run {
+  paymentId: string;
+  stream: StreamId;
+  state: Payment | null;
+  asking: Asking;
+  seen: Map<StreamId, number>;
+}
+
+export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOperations {
+  const { runner, clock, onUnknown } = deps;
+  const providers: typeof deps.providers = { external: EXTERNAL, ...deps.providers };
+
+  async function open(paymentId: string, asking: Asking): Promise<Run> {
+    const stream = streamOf(paymentId);
+    const run: Run = { paymentId, stream, state: asking.known ?? null, asking, seen: new Map() };
+    if (!asking.known) {
+      const { state, position } = await runner.load(payment, stream);
+      run.state = state;
+      run.seen.set(stream, position.commitNo);
+    }
+    return run;
+  }
+
+  /** Asks, records, and looks again, for others may have gone on with the payment meanwhile. */
+  async function follow(run: Run): Promise<Asked> {
+    for (let call = dueCall(run.state, clock()); call; call = dueCall(run.state, clock())) {
+      if (call.retrieve && (await look(run, call))) continue;
+      const answer = await answerTo(call);
+      await enter(run, call.requestedAt, answer);
+      if (answer.type === 'RecordUnknown') break;
+    }
+    await holdIfLapsed(run);
+    return { state: run.state, seen: run.seen };
+  }
+
+  /** Nothing more is sent of an order whose money has lapsed, whoever learns of it; once, for people may resume it. */
+  async function holdIfLapsed(run: Run): Promise<void> {
+    const lapsed = run.state && lapsedOf(run.state);
+    if (!lapsed) return;
+    const id = `${lapsed.operationId}/hold`;
+    await tellOrder(run, id, lapsed.requestedAt, { type: 'HoldOrder', reason: 'authorisation_lapsed' });
+  }
+
+  /**
+   * What an authorisation could not give for what was sent is asked of the one that replaces it; and where all was captured
+   * while that one was under way, it is let go. The order is told before the payment says so, so that nobody has to remember
+   * it. It is told of the renewal and of each no, for neither may see that the other is being recorded, and the first may
+   * still find no money.
+   */
+  async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
+    const { authorisation, earlier } = run.state!;
+    if (!authorisation || earlier.length === 0) return;
+    const isRenewed = command.type === 'RecordAuthorised' && isNewsOf(authorisation, command);
+    if (command.type !== 'RecordCaptureFailed' && !isRenewed) return;
+    const collectionId = `${authorisation.operationId}/${command.type}/collection`;
+    const id = operationCommandId(collectionId);
+    await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
+  }
+
+  /** Its no is an answer: nothing is sent of an order that is not confirmed, and nothing owed for one of which nothing was. */
+  async function tellOrder({ state, asking, seen }: Run, id: string, issuedAt: number, command: OrderCommand) {
+    const stream = streamOf(state!.orderId);
+    try {
+      const { position } = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
+      seen.set(stream, position.commitNo);
+    } catch (error) {
+      if (!isProblem(error, 'conflict') && !isProblem(error, 'not_found')) throw error;
+      if (error instanceof StreamBusy) throw error;
+    }
+  }
+
+  /** True if it is not the same call any more that is due. */
+  async function look(run: Run, call: ProviderCall): Promise<boolean> {
+    const provider = providerOf(call.authorisation, call.paymentId);
+    const held = await provider.retrieve?.(requestOf(call, call.authorisation)).catch(unanswered(call.authorisation));
+    if (held) await enterHeld(run, call.authorisation.operationId, held);
+    const next = dueCall(run.state, clock());
+    return next?.operationId !== call.operationId || next.call !== call.call;
+  }
+
+  async function enterHeld(run: Run, operationId: string, held: Held): Promise<void> {
+    const { requestedAt } = run.state!.authorisation!;
+    for (const fact of factsIn(run.state!, operationId, held)) await enter(run, requestedAt, fact);
+  }
+
+  async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<void> {
+    await collectIfRenewed(run, command);
+    const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
+    const { state, position } = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));
+    run.state = state;
+    run.seen.set(run.stream, position.commitNo);
+  }
+
+  async function answerTo(call: ProviderCall): Promise<PaymentCommand> {
+    const { operationId, paymentId, authorisation } = call;
+    const provider = providerOf(authorisation, paymentId);
+    const request = requestOf(call, authorisation);
+    const operation = { key: operationId, paymentId, of: request };
+    const { currency } = authorisation;
+    const failed = unanswered(authorisation);
+    switch (call.call) {
+      case 'authorise':
+        try {
+          if (provider.open && request.providerRef === undefined) {
+            const opened = await provider.open(request);
+            return 'status' in opened
+              ? recordOf(operationId, opened)
+              : { type: 'RecordIntentOpened', operationId, ...opened };
+          }
+          return recordOf(operationId, await provider.authorise(request));
+        } catch (error) {
+          onUnknown?.(paymentId, error);
+          return { type: 'RecordUnknown', operationId };
+        }
+      case 'capture': {
+        const { amount, final } = call;
+        const answer = await provider.capture({ ...operation, amount: { amount, currency }, final }).catch(failed);
+        return answer.status === 'captured'
+          ? { type: 'RecordCaptured', operationId, amount }
+          : { type: 'RecordCaptureFailed', operationId, reason: answer.reason };
+      }
+      case 'void':
+        for (const [index, one] of call.authorisations.entries()) {
+          const key = index === 0 ? operationId : `${operationId}#${index + 1}`;
+          await provider.void({ key, paymentId, of: requestOf(call, one) }).catch(failed);
+        }
+        return { type: 'RecordVoided', operationId };
+      case 'release':
+        await provider.void(operation).catch(failed);
+        return { type: 'RecordLapsed', operationId: authorisation.operationId };
+      case 'refund': {
+        const { amount, reason, isInVain } = call;
+        if (isInVain) return { type: 'RecordRefundFailed', operationId, reason: 'a dispute was lost' };
+        const answer = await provider.refund({ ...operation, amount: { amount, currency }, reason }).catch(failed);
+        if (answer.status === 'failed') return { type: 'RecordRefundFailed', operationId, reason: answer.reason };
+        const reference = answer.providerRef === undefined ? {} : { providerRef: answer.providerRef };
+        return { type: 'RecordRefunded', operationId, amount, ...reference };
+      }
+    }
+  }
+
+  function providerOf({ provider }: Authorisation, paymentId: string): PaymentProvider {
+    const found = providers[provider];
+    if (!found) throw new Error(`${paymentId} is with ${provider}, which this configuration does not have.`);
+    return found;
+  }
+
+  return {
+    ask: async (paymentId, asking) => follow(await open(paymentId, asking)),
+    async refresh(paymentId, asking) {
+      const run = await open(paymentId, asking);
+      const authorisation = run.state && (holderOf(run.state) ?? run.state.authorisation);
+      if (!authorisation) return { state: run.state, seen: run.seen };
+      const { orderId } = run.state!;
+      const renewal = run.state!.earlier.length > 0;
+      const request = requestOf({ paymentId, orderId, renewal }, authorisation);
+      const provider = providerOf(authorisation, paymentId);
+      const held = await provider.retrieve?.(request).catch(unanswered(authorisation));
+      if (held) await enterHeld(run, authorisation.operationId, held);
+      return follow(run);
+    },
+    async record(paymentId, operationId, held, asking) {
+      const run = await open(paymentId, asking);
+      if (run.state) await enterHeld(run, operationId, held);
+      return follow(run);
+    },
+  };
+}
+
+function isNewsOf({ operationId, status }: Authorisation, command: { operationId: string }): boolean {
+  return command.operationId === operationId && status !== 'authorised';
+}
+
+function metaOf(asking: Asking, id: string, issuedAt: number): CommandMeta {
+  return 'metaOf' in asking ? asking.metaOf(id) : { id, issuedAt, late: 'search', ...asking.origin };
+}
+
+function requestOf(
+  { paymentId, orderId, ...call }: { paymentId: string; orderId: string; renewal?: boolean },
+  { operationId, amount, currency, method, customerId, providerRef }: Authorisation,
+): AuthorisationRequest {
+  return {
+    key: operationId,
+    paymentId,
+    orderId,
+    amount: { amount, currency },
+    method,
+    offSession: call.renewal === true,
+    ...(customerId !== undefined && { customerId }),
+    ...(providerRef !== undefined && { providerRef }),
+  };
+}
+
+function unanswered({ provider }: Authorisation): (cause: unknown) => never {
+  return (cause) => {
+    throw Object.assign(new Unavailable(`Payment provider ${provider}`, String(cause)), { cause });
+  };
+}

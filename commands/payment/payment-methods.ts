@@ -1,0 +1,71 @@
+// What customers saved to pay with. The payment provider keeps it; no card ever comes here, only the provider's name for it.
+import { z } from 'zod';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { paymentMethodSchema } from '../../domain/payment/events.js';
+import { wholeList, wholeListAnswer } from '../runtime/answers.js';
+
+export interface SavedMethod {
+  /** Pays at a checkout. */
+  id: string;
+  brand?: string;
+  last4?: string;
+  expiresMonth?: number;
+  expiresYear?: number;
+}
+
+/** Port: who keeps them. What is not there throws `not_found`; a method that the bank will not have, `payment_declined`. */
+export interface SavedMethods {
+  of(customerId: string): Promise<SavedMethod[]>;
+  save(customerId: string, method: string, meta: CommandMeta): Promise<SavedMethod>;
+  remove(customerId: string, id: string, meta: CommandMeta): Promise<void>;
+}
+
+const savedMethod = z
+  .strictObject({
+    id: z.string().meta({ description: 'Pays at a checkout, as `paymentMethod`' }),
+    brand: z.string().optional(),
+    last4: z.string().optional(),
+    expiresMonth: z.int().optional(),
+    expiresYear: z.int().optional(),
+  })
+  .meta({ id: 'PaymentMethod' });
+
+export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/me/payment-methods',
+      summary: 'What the caller saved to pay with',
+      roles: ['customer'],
+      answers: { 200: wholeListAnswer(savedMethod).meta({ id: 'PaymentMethods' }) },
+      handle: async ({ caller }) => ({ status: 200, body: wholeList(await methods.of(customerOf(caller))) }),
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/me/payment-methods',
+      summary: 'Save a payment method for later',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      body: z.strictObject({ paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }) }),
+      answers: { 201: savedMethod },
+      problems: ['payment_declined'],
+      async handle({ caller, body, command }) {
+        return { status: 201, body: await methods.save(customerOf(caller), body.paymentMethod, command()) };
+      },
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/me/payment-methods/{id}',
+      summary: 'Forget a saved payment method',
+      roles: ['customer'],
+      idempotency: 'accepted',
+      params: z.strictObject({ id: paymentMethodSchema }),
+      answers: { 204: z.void() },
+      async handle({ caller, params, command }) {
+        await methods.remove(customerOf(caller), params.id, command());
+        return { status: 204 };
+      },
+    }),
+  ];
+}

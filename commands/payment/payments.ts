@@ -1,0 +1,179 @@
+// The ledger of a payment, for support: what happened to the money, and giving some of it back.
+import { z } from 'zod';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
+import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
+import { shortText } from '../../domain/kernel/text.js';
+import { paymentIdSchema } from '../../domain/order/events.js';
+import {
+  authorisationsOf,
+  capturedOf,
+  heldOf,
+  PAYMENT_STATUSES,
+  type Payment,
+  partsOf,
+  paymentStatusOf,
+  refundableOf,
+  refundedOf,
+} from '../../domain/payment/ledger.js';
+import { payment } from '../../domain/payment/payment.js';
+import { refundView, refundViewSchema } from '../../domain/payment/refund-view.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { PaymentOperations } from './operations.js';
+
+const params = z.strictObject({ id: pathId(paymentIdSchema, 'payment_1') });
+const text = z.string();
+const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
+
+const someAmount = amountSchema.min(1);
+const refundAmount = z
+  .union([someAmount, moneySchema.extend({ amount: someAmount })])
+  .meta({ description: 'In the currency of the payment: as money, or its minor units alone', example: 500 });
+
+/** ISO 4217's code for no currency: of a payment for which nothing was ever asked. */
+const NO_CURRENCY = 'XXX';
+const paidSchema = moneySchema.extend({ currency: z.union([currencySchema, z.literal(NO_CURRENCY)]) });
+
+const paymentAnswer = z
+  .strictObject({
+    id: text,
+    orderId: text,
+    status: z.enum(PAYMENT_STATUSES),
+    held: paidSchema.meta({ description: 'Authorised, and can still be captured' }),
+    captured: paidSchema,
+    refunded: paidSchema,
+    refundable: paidSchema.meta({ description: 'captured − refunds asked for or made − disputes' }),
+    authorisations: z.array(
+      z.strictObject({
+        id: text,
+        provider: text,
+        method: text,
+        amount: moneySchema,
+        status: text,
+        requestedAt: time,
+        providerRef: text.optional(),
+        declineCode: text.optional(),
+        captureBefore: time.optional(),
+      }),
+    ),
+    captures: z.array(
+      z.strictObject({
+        id: text,
+        amount: moneySchema,
+        status: z.enum(['requested', 'captured', 'failed']),
+        requestedAt: time,
+        failure: text.optional(),
+      }),
+    ),
+    refunds: z.array(refundViewSchema),
+    disputes: z.array(
+      z.strictObject({ id: text, amount: moneySchema, reason: text, status: z.enum(['open', 'won', 'lost']) }),
+    ),
+  })
+  .meta({ id: 'Payment' });
+
+export interface PaymentEndpointsDeps {
+  runner: CommandRunner;
+  payments: PaymentOperations;
+}
+
+export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): Endpoint[] {
+  async function load(id: string) {
+    const stream = streamOf(askedId(paymentIdSchema, id));
+    const { state, position } = await runner.load(payment, stream);
+    if (!state) throw new Problem('not_found', `There is no ${id}.`);
+    return { stream, state, position };
+  }
+
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/payments/{id}',
+      summary: 'The ledger of a payment',
+      roles: ['support'],
+      params,
+      answers: { 200: paymentAnswer },
+      async handle({ params }) {
+        const { stream, ...loaded } = await load(params.id);
+        return shows(200, viewOf(loaded.state, params.id), stream, loaded);
+      },
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/payments/{id}/refunds',
+      summary: 'Give back some of what was captured',
+      roles: ['support'],
+      idempotency: 'required',
+      params,
+      find: ({ params }) => load(params.id),
+      body: z.strictObject({ amount: refundAmount, reason: shortText(200) }),
+      answers: { 201: refundViewSchema },
+      async handle({ params, body, command, newId }) {
+        const paymentId = askedId(paymentIdSchema, params.id);
+        const stream = streamOf(paymentId);
+        const operationId = newId('refund');
+        const meta = command();
+        const { amount, reason } = body;
+        const money = typeof amount === 'number' ? { amount } : amount;
+        await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...money, reason }, meta);
+        const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
+        return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
+      },
+    }),
+  ];
+}
+
+function originOf({ correlationId, actor }: CommandMeta) {
+  return { correlationId, actor };
+}
+
+function viewOf(state: Payment, id: string): z.output<typeof paymentAnswer> {
+  const money = moneyOf(state);
+  return {
+    id,
+    orderId: state.orderId,
+    status: paymentStatusOf(state),
+    held: money(state.authorisation ? heldOf(state) : 0),
+    captured: money(capturedOf(state)),
+    refunded: money(refundedOf(state)),
+    refundable: money(refundableOf(state)),
+    authorisations: authorisationsOf(state).map((one) => ({
+      id: one.operationId,
+      provider: one.provider,
+      method: one.method,
+      amount: money(one.amount),
+      status: one.status,
+      requestedAt: timeOf(one.requestedAt),
+      ...(one.providerRef !== undefined && { providerRef: one.providerRef }),
+      ...(one.declineCode !== undefined && { declineCode: one.declineCode }),
+      ...(one.captureBefore !== undefined && { captureBefore: one.captureBefore }),
+    })),
+    captures: state.captures.map(({ operationId, amount, status, requestedAt, reason }) => ({
+      id: operationId,
+      amount: money(amount),
+      status,
+      requestedAt: timeOf(requestedAt),
+      ...(reason !== undefined && { failure: reason }),
+    })),
+    refunds: state.refunds.map((refund) => refundView(state, [refund])),
+    disputes: state.disputes.map(({ disputeId, amount, reason, status }) => ({
+      id: disputeId,
+      amount: money(amount),
+      reason,
+      status,
+    })),
+  };
+}
+
+/** A payment that was voided before anything was asked has no currency, and no amounts but 0. */
+function moneyOf({ authorisation }: Payment) {
+  const currency = authorisation?.currency ?? NO_CURRENCY;
+  return (amount: number) => ({ amount, currency });
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,236 @@
+// Holds our ledgers against the provider's own books: every difference is named, and the safe ones are mended. Safe is to
+// record what the provider says has happened, and to let go of money that we hold for nothing.
+import { type Clock, hlcOf, millisOf } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import { type Authorisation, authorisationsOf, type Payment } from '../../domain/payment/ledger.js';
+import { type DisputeFact, payment } from '../../domain/payment/payment.js';
+import { hasLapsedInPart } from '../../domain/payment/provider-calls.js';
+import type { Settlement } from '../order/settlement.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { Origin } from '../runtime/origin.js';
+import type { BookEntry, PaymentBooks } from './books.js';
+import type { PaymentOperations } from './operations.js';
+
+/** What has just happened on one side may be on its way to the other. */
+const SETTLED_AFTER_MS = 60_000;
+
+/** `missing_here`: the provider has it under our name, the ledger does not know it. `missing_there`: the other way round. */
+export type DifferenceKind =
+  | 'missing_here'
+  | 'missing_there'
+  | 'status'
+  | 'amount'
+  | 'currency'
+  | 'captured'
+  | 'refunded'
+  | 'dispute';
+
+export interface Difference {
+  kind: DifferenceKind;
+  providerRef: string;
+  paymentId: string;
+  operationId: string;
+  here: string | number;
+  there: string | number;
+  repaired: boolean;
+}
+
+export interface Reconciliation {
+  /** Authorisations that were held against each other. */
+  compared: number;
+  /** In the provider's books, but not made by this shop. */
+  notOurs: number;
+  /** Changed in the last minute, to be compared the next time. */
+  underWay: number;
+  differences: readonly Difference[];
+}
+
+export interface ReconcileDeps {
+  provider: PaymentProviderName;
+  books: PaymentBooks;
+  store: Pick<EventStore, 'log'>;
+  runner: CommandRunner;
+  payments: Pick<PaymentOperations, 'record'>;
+  settlement: Pick<Settlement, 'attempt'>;
+  clock: Clock;
+}
+
+export interface ReconcileOptions {
+  /** In ms: what was opened since then. */
+  from: number;
+  repair: boolean;
+}
+
+const ORIGIN: Origin = { correlationId: 'reconcile', actor: { type: 'process', id: 'reconcile' } };
+
+export async function reconcile(deps: ReconcileDeps, { from, repair }: ReconcileOptions): Promise<Reconciliation> {
+  const { provider, books, store, runner, payments, settlement, clock } = deps;
+  const upTo = clock();
+  const seen = new Set<string>();
+  const disputes = await disputesOf(books, from, upTo);
+  const differences: Difference[] = [];
+  const counts = { compared: 0, notOurs: 0, underWay: 0 };
+
+  async function ledgerOf(paymentId: string): Promise<{ state: Payment | null; isUnderWay: boolean }> {
+    const { state, position } = await runner.load(payment, streamOf(paymentId));
+    return { state, isUnderWay: position.commitNo > 0 && millisOf(position.at) > upTo - SETTLED_AFTER_MS };
+  }
+
+  function apart(state: Payment | null, entry: BookEntry): Difference[] {
+    return [...differencesOf(state, entry), ...disputesApart(state, entry, disputes.get(entry.providerRef) ?? [])];
+  }
+
+  async function compare(entry: BookEntry): Promise<void> {
+    seen.add(entry.providerRef);
+    if (!entry.of) return void counts.notOurs++;
+    const { paymentId } = entry.of;
+    const { state, isUnderWay } = await ledgerOf(paymentId);
+    if (isUnderWay) return void counts.underWay++;
+    counts.compared++;
+    const found = apart(state, entry);
+    const left = repair && found.length > 0 ? await mended(state, entry) : found;
+    const isLeft = ({ kind }: Difference) => left.some((other) => other.kind === kind);
+    differences.push(...found.map((one) => ({ ...one, repaired: !isLeft(one) })));
+  }
+
+  /** Records what the provider knows, lets go of what nobody should hold, and looks at both sides again. */
+  async function mended(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
+    const { paymentId, operationId } = entry.of!;
+    if (state?.authorisation) {
+      const issuedAt = state.authorisation.requestedAt;
+      for (const dispute of disputes.get(entry.providerRef) ?? []) {
+        const id = `${ORIGIN.correlationId}/${dispute.disputeId}/${dispute.type}`;
+        const meta: CommandMeta = { id, issuedAt, late: 'search', ...ORIGIN };
+        await runner.execute(payment, streamOf(paymentId), dispute, meta).catch(leaveToPeople);
+      }
+      await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN }).catch(leaveToPeople);
+      // A refund of a return or a cancellation may have waited for the end of a dispute.
+      if (disputes.has(entry.providerRef)) await settlement.attempt(state.orderId, ORIGIN);
+    }
+    const after = (await ledgerOf(paymentId)).state;
+    if (isHeldForNothing(after, entry)) await books.letGo(entry);
+    const there = await books.find(entry.providerRef);
+    return there ? apart(after, there) : [];
+  }
+
+  for await (const entry of books.opened({ from, upTo })) await compare(entry);
+
+  for (const providerRef of disputes.keys()) {
+    const entry = seen.has(providerRef) ? undefined : await books.find(providerRef);
+    if (entry) await compare(entry);
+  }
+
+  for (const stream of await paymentStreams(store, from, upTo)) {
+    const { state } = await runner.load(payment, stream);
+    if (!state) continue;
+    for (const one of authorisationsOf(state)) {
+      const { amount, providerRef, requestedAt } = one;
+      if (one.provider !== provider || providerRef === undefined || seen.has(providerRef)) continue;
+      if (amount === 0) continue; // nobody was asked
+      if (requestedAt < from || requestedAt > upTo - SETTLED_AFTER_MS) continue;
+      const entry = await books.find(providerRef);
+      if (entry) await compare(entry);
+      else differences.push({ ...named('missing_there', state, one), here: one.status, there: 'nothing' });
+    }
+  }
+  return { ...counts, differences };
+}
+
+/** By what they are about. */
+async function disputesOf(books: PaymentBooks, from: number, upTo: number): Promise<Map<string, DisputeFact[]>> {
+  const found = new Map<string, DisputeFact[]>();
+  for await (const { providerRef, dispute } of books.disputed({ from, upTo })) {
+    found.set(providerRef, [...(found.get(providerRef) ?? []), dispute]);
+  }
+  return found;
+}
+
+/** What contradicts the ledger is not recorded. */
+function leaveToPeople(error: unknown): void {
+  if (!isProblem(error, 'conflict') || error instanceof StreamBusy) throw error;
+}
+
+/** In the order of the log. */
+async function paymentStreams(store: Pick<EventStore, 'log'>, from: number, upTo: number): Promise<Set<StreamId>> {
+  const streams = new Set<StreamId>();
+  for await (const { stream } of store.log(hlcOf(from), hlcOf(upTo))) {
+    if (stream.startsWith(`${payment.category}#`)) streams.add(stream);
+  }
+  return streams;
+}
+
+function named(kind: DifferenceKind, { paymentId }: Payment, { operationId, providerRef }: Authorisation) {
+  return { kind, providerRef: providerRef!, paymentId, operationId, repaired: false };
+}
+
+function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
+  const { providerRef, of, held, amount, currency, refunded } = entry;
+  const ids = { providerRef, ...of!, repaired: false };
+  const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
+  const there = here && hasLapsedInPart(state, here, held) ? 'let_go' : held.authorisation.status;
+  // One that was opened in vain holds nothing, and is forgotten on both sides.
+  const isIdle = there === 'none' || (there === 'let_go' && held.captured === 0);
+  if (!here || (here.providerRef !== providerRef && here.providerRef !== undefined)) {
+    return isIdle ? [] : [{ kind: 'missing_here', here: 'nothing', there, ...ids }];
+  }
+
+  const found: Difference[] = [];
+  const compare = (kind: DifferenceKind, ours: string | number, theirs: string | number) => {
+    if (ours !== theirs) found.push({ kind, here: ours, there: theirs, ...ids });
+  };
+  compare('amount', here.amount, amount);
+  compare('currency', here.currency, currency);
+  compare('captured', made(state!.captures, here, 'captured'), held.captured);
+  compare('refunded', made(state!.refunds, here, 'refunded'), refunded);
+  const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && held.capturable === 0);
+  if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
+  return found;
+}
+
+function disputesApart(state: Payment | null, entry: BookEntry, told: readonly DisputeFact[]): Difference[] {
+  if (!state || !entry.of) return [];
+  const ids = { providerRef: entry.providerRef, ...entry.of, repaired: false };
+  return told.flatMap((dispute): Difference[] => {
+    const known = state.disputes.find(({ disputeId }) => disputeId === dispute.disputeId);
+    const here = known ? `${known.status} ${known.amount}` : 'nothing';
+    const there = `${dispute.type === 'RecordDisputeClosed' ? dispute.outcome : 'open'} ${dispute.amount}`;
+    return here === there ? [] : [{ kind: 'dispute', here, there, ...ids }];
+  });
+}
+
+/** What the ledger may say where the provider says this. */
+const STATUSES_HERE: Readonly<
+  Record<BookEntry['held']['authorisation']['status'], readonly Authorisation['status'][]>
+> = {
+  authorised: ['authorised'],
+  action_required: ['action_required'],
+  declined: ['declined'],
+  none: ['requested', 'unknown', 'declined'],
+  pending: ['requested', 'unknown'],
+  let_go: ['declined', 'lapsed', 'voided'],
+};
+
+function isEnded({ status }: Authorisation): boolean {
+  return status === 'voided' || status === 'lapsed' || status === 'declined';
+}
+
+/** Money, or a way to pay, that no order will ever need. */
+function isHeldForNothing(state: Payment | null, { of, held }: BookEntry): boolean {
+  const isOpen = held.capturable > 0 || held.authorisation.status === 'action_required';
+  const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of?.operationId);
+  return isOpen && !!here && isEnded(here);
+}
+
+function made(
+  entries: readonly { authorisationId: string; amount: number; status: string }[],
+  { operationId }: Authorisation,
+  status: 'captured' | 'refunded',
+): number {
+  const own = entries.filter((one) => one.authorisationId === operationId && one.status === status);
+  return own.reduce((total, one) => total + one.amount, 0);
+}

@@ -1,0 +1,220 @@
+// Keeping the catalogue: drafting products, revising and publishing them, their variants and prices.
+import { z } from 'zod';
+import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { enforced } from '../../domain/kernel/enforced.js';
+import { Problem } from '../../domain/kernel/errors.js';
+import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { sameJson } from '../../domain/kernel/json.js';
+import {
+  optionsSchema,
+  pricesSchema,
+  productDetailsSchema,
+  productIdSchema,
+  productRevisionSchema,
+  variantSchema,
+  weightSchema,
+} from '../../domain/product/events.js';
+import {
+  MAX_VARIANTS,
+  PRODUCT_STATUSES,
+  type Product,
+  type ProductCommand,
+  product,
+} from '../../domain/product/product.js';
+import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CurrentSettings } from '../shop/settings.js';
+import type { SkuOwners } from './sku-owners.js';
+
+const idParams = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });
+const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });
+
+const draftBody = productDetailsSchema.extend({
+  id: productIdSchema.optional().meta({ description: 'Made up if it is not given', example: 'product_mug' }),
+  variants: z
+    .array(variantSchema)
+    .min(1)
+    .max(MAX_VARIANTS)
+    .refine((variants) => new Set(variants.map(({ sku }) => sku)).size === variants.length, 'one variant per SKU')
+    .register(enforced, { uniqueItems: true }),
+});
+
+const productAnswer = productDetailsSchema
+  .extend({
+    id: productIdSchema,
+    status: z.enum(PRODUCT_STATUSES),
+    variants: z.array(variantSchema),
+    retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are not sold any more' }),
+  })
+  .meta({ id: 'ProductAsKept', description: 'A product as the catalogue keeps it' });
+
+export interface ProductEndpointsDeps {
+  runner: CommandRunner;
+  skuOwners: SkuOwners;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
+}
+
+export function productEndpoints({ runner, skuOwners, settings }: ProductEndpointsDeps): Endpoint[] {
+  async function draft({ body, command, newId }: EndpointRequest<unknown, unknown, z.output<typeof draftBody>>) {
+    const { id, variants, ...details } = body;
+    await settings.refuseForeignMoney(body);
+    const productId = id ?? newId('product');
+    const exists = id !== undefined && (await runner.load(product, streamOf(id))).state !== null;
+    if (!exists) await claim(variants, productId, command);
+    const meta: CommandMeta = { ...command(), ...(id === undefined && { newStream: true }) };
+    const reply = await execute(productId, { type: 'DraftProduct', productId, details, variants }, meta, 201);
+    return { ...reply, headers: { Location: `/v1/products/${productId}` } };
+  }
+
+  async function load(id: string): Promise<Product> {
+    const { state } = await runner.load(product, streamOf(askedId(productIdSchema, id)));
+    if (!state) throw new Problem('not_found', `There is no ${id}.`);
+    return state;
+  }
+
+  async function putVariant({
+    params,
+    body,
+    command,
+  }: EndpointRequest<z.output<typeof variantParams>, unknown, z.output<typeof variantBody>>): Promise<Reply> {
+    const { sku } = params;
+    const { prices, options, weight } = body;
+    const state = await load(params.id);
+    const { productId } = state;
+    await settings.refuseForeignMoney(body);
+    const known = state.variants.find((variant) => variant.sku === sku);
+    if (known && (options === undefined || sameJson(options, known.options))) {
+      const priced = await execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
+      if (weight === undefined || weight === known.weight) return priced;
+      return execute(productId, { type: 'WeighVariant', sku, weight }, beside(command('weigh')));
+    }
+    const variant = { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
+    if (!known && state.status !== 'discontinued') await claim([variant], productId, command);
+    return execute(productId, { type: 'AddVariant', variant }, command());
+  }
+
+  /** All SKUs or, unless somebody else claims one in this very moment, none; sorted, so that two products do not cross. */
+  async function claim(
+    variants: readonly { sku: string }[],
+    productId: string,
+    command: EndpointRequest['command'],
+  ): Promise<void> {
+    const skus = variants.map(({ sku }) => sku).sort();
+    const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
+    const taken = owners.findIndex((owner) => owner !== undefined && owner.productId !== productId);
+    if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
+    for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
+      const claimed = { type: 'ClaimSku', sku, productId } as const;
+      await runner.execute(skuClaim, skuClaimStream(sku), claimed, beside(command(`claim ${sku}`)));
+    }
+  }
+
+  async function execute(id: string, command: ProductCommand, meta: CommandMeta, status = 200): Promise<Reply> {
+    const productId = askedId(productIdSchema, id);
+    const outcome = await runner.execute(product, streamOf(productId), command, meta);
+    return shows(status, viewOf(outcome.state!), streamOf(productId), outcome);
+  }
+
+  /** `POST /v1/products/{id}/<word>` */
+  const transition = (
+    word: string,
+    type: 'PublishProduct' | 'UnpublishProduct' | 'DiscontinueProduct',
+    summary: string,
+  ) =>
+    endpoint({
+      method: 'post',
+      path: `/v1/products/{id}/${word}`,
+      summary,
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: idParams,
+      answers: { 200: productAnswer },
+      handle: ({ params, command }) => execute(params.id, { type }, command()),
+    });
+
+  const variantBody = z.strictObject({
+    options: optionsSchema.optional(),
+    prices: pricesSchema,
+    weight: weightSchema.optional(),
+  });
+
+  return [
+    endpoint({
+      method: 'post',
+      path: '/v1/products',
+      summary: 'Draft a product',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      body: draftBody,
+      answers: { 201: productAnswer },
+      handle: draft,
+    }),
+    endpoint({
+      method: 'patch',
+      path: '/v1/products/{id}',
+      summary: 'Revise what a product says about itself; only the fields that are given, and `null` clears one',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: idParams,
+      find: ({ params }) => load(params.id),
+      body: productRevisionSchema,
+      answers: { 200: productAnswer },
+      handle: ({ params, body, command }) => execute(params.id, { type: 'ReviseProduct', changes: body }, command()),
+    }),
+    transition('publish', 'PublishProduct', 'Show and sell a product'),
+    transition('unpublish', 'UnpublishProduct', 'Take a product off sale'),
+    transition('discontinue', 'DiscontinueProduct', 'Take a product off sale for ever'),
+    endpoint({
+      method: 'put',
+      path: '/v1/products/{id}/variants/{sku}',
+      summary: 'Add a variant, bring one back, or set the prices and the weight of one',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: variantParams,
+      find: ({ params }) => load(params.id),
+      body: variantBody,
+      answers: { 200: productAnswer },
+      handle: putVariant,
+    }),
+    endpoint({
+      method: 'delete',
+      path: '/v1/products/{id}/variants/{sku}',
+      summary: 'Retire a variant: it is neither sold nor shown any more',
+      description:
+        'Its SKU stays the product’s for ever, its stock stays where it is, and carts show it as unavailable. PUT the ' +
+        'variant again to bring it back.',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: variantParams,
+      answers: { 200: productAnswer },
+      handle: ({ params: { id, sku }, command }) => execute(id, { type: 'RetireVariant', sku }, command()),
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/products/{id}/variants/{sku}/prices',
+      summary: 'Set the prices of a variant',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      params: variantParams,
+      find: ({ params }) => load(params.id),
+      body: z.strictObject({ prices: pricesSchema }),
+      answers: { 200: productAnswer },
+      async handle({ params: { id, sku }, body, command }) {
+        await settings.refuseForeignMoney(body);
+        return execute(id, { type: 'SetVariantPrices', variant: { sku, prices: body.prices } }, command());
+      },
+    }),
+  ];
+}
+
+function viewOf({ productId, status, details, variants, retired }: Product): z.output<typeof productAnswer> {
+  return {
+    id: productId,
+    status,
+    ...details,
+    variants: [...variants],
+    ...(retired.length > 0 && { retired: [...retired] }),
+  };
+}

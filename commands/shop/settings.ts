@@ -1,0 +1,96 @@
+// What the shop sells in and where it sends to, as it is now. Settings that refuse something are read again first: another
+// process may have changed them a moment ago.
+import type { Clock } from '../../domain/kernel/clock.js';
+import { type FieldError, invalidField, invalidFields, Problem } from '../../domain/kernel/errors.js';
+import type { ShopSettings } from '../../domain/shop/events.js';
+import { SHOP, shop } from '../../domain/shop/shop.js';
+import { type BriefMemory, createBriefMemory } from '../runtime/brief-memory.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+
+/** So long after a change another process may still go by the old settings. */
+const SETTINGS_TTL_MS = 5_000;
+
+export interface CurrentSettings extends BriefMemory<ShopSettings> {
+  /** Throws `invalid_request` for every `currency` in a request's body that the shop does not sell in. */
+  refuseForeignMoney(body: unknown): Promise<void>;
+  /** What a query's `currency` asks for, else the first. Throws `invalid_request` for one that the shop does not sell in. */
+  currencyOf(asked: string | undefined): Promise<string>;
+  /** Throws `invalid_request` for an address in a country that the shop does not send to. */
+  refuseForeignCountry(address: { country: string }): Promise<void>;
+  /** Throws `rule_violated` unless the shop still sells in the currency of a cart, and sends to its country. */
+  refuseLeft(cart: { currency: string; country?: string | undefined }): Promise<void>;
+}
+
+export interface CurrentSettingsDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  clock: Clock;
+}
+
+export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): CurrentSettings {
+  const memory = createBriefMemory({
+    load: async () => (await runner.load(shop, SHOP)).state,
+    ttlMs: SETTINGS_TTL_MS,
+    clock,
+  });
+
+  /** Throws what the settings of this moment say against something. */
+  async function refuse(objection: (settings: ShopSettings) => Problem | undefined): Promise<void> {
+    if (!objection(await memory.current())) return;
+    memory.changed();
+    const problem = objection(await memory.current());
+    if (problem) throw problem;
+  }
+
+  return {
+    ...memory,
+    refuseForeignMoney(body) {
+      const named = currenciesIn(body);
+      return refuse(({ currencies }) => {
+        const foreign = named.filter(({ currency }) => !currencies.includes(currency));
+        if (foreign.length === 0) return undefined;
+        return invalidFields(
+          foreign.map(({ pointer, currency }): FieldError => {
+            return { pointer, detail: notSold(currency, currencies) };
+          }),
+        );
+      });
+    },
+    async currencyOf(asked) {
+      if (asked === undefined) return (await memory.current()).currencies[0]!;
+      await refuse(({ currencies }) =>
+        currencies.includes(asked) ? undefined : invalidField('?currency', notSold(asked, currencies)),
+      );
+      return asked;
+    },
+    refuseForeignCountry: ({ country }) =>
+      refuse(({ countries }) => {
+        if (countries.includes(country)) return undefined;
+        return invalidField('/country', `the shop does not send to ${country}, but to ${countries.join(', ')}`);
+      }),
+    refuseLeft: ({ currency, country }) =>
+      refuse(({ currencies, countries }) => {
+        if (!currencies.includes(currency)) {
+          const detail = `The shop does not sell in ${currency} any more; take a new cart in ${currencies.join(' or ')}.`;
+          return new Problem('rule_violated', detail);
+        }
+        if (country === undefined || countries.includes(country)) return undefined;
+        const detail = `The shop does not send to ${country} any more; give an address in ${countries.join(', ')}.`;
+        return new Problem('rule_violated', detail);
+      }),
+  };
+}
+
+function notSold(currency: string, currencies: readonly string[]): string {
+  return `the shop does not sell in ${currency}, but in ${currencies.join(', ')}`;
+}
+
+/** Every `currency` in a body, however deep, and where it stands. */
+function currenciesIn(value: unknown, pointer = ''): { pointer: string; currency: string }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = `${pointer}/${key}`;
+    return key === 'currency' && typeof inner === 'string'
+      ? [{ pointer: at, currency: inner }]
+      : currenciesIn(inner, at);
+  });
+}

@@ -1,0 +1,52 @@
+// Keeping the settings of the shop: what it sells in, and where it sends to.
+import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
+import { SHOP, shop } from '../../domain/shop/shop.js';
+import { shows } from '../runtime/answers.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CurrentSettings } from './settings.js';
+
+const settingsAnswer = shopSettingsSchema.meta({ id: 'ShopSettings' });
+
+export interface ShopEndpointsDeps {
+  runner: CommandRunner;
+  settings: Pick<CurrentSettings, 'changed'>;
+}
+
+export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint[] {
+  return [
+    endpoint({
+      method: 'get',
+      path: '/v1/shop',
+      summary: 'Show the settings of the shop',
+      roles: ['catalogue'],
+      answers: { 200: settingsAnswer },
+      handle: async () => answer(await runner.load(shop, SHOP)),
+    }),
+    endpoint({
+      method: 'put',
+      path: '/v1/shop',
+      summary: 'Set what the shop sells in and where it sends to',
+      description:
+        'Takes what GET answers. Carts and prices in a currency that is left out stay as they are, but nothing can be ' +
+        'ordered by them; the same holds for carts that go to a country that is left out. Another process may go by the ' +
+        'old settings for five seconds.',
+      roles: ['catalogue'],
+      idempotency: 'accepted',
+      body: shopSettingsSchema,
+      answers: { 200: settingsAnswer },
+      async handle({ body, command }) {
+        try {
+          return answer(await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command()));
+        } finally {
+          // Even if it failed: it may have happened.
+          settings.changed();
+        }
+      },
+    }),
+  ];
+}
+
+function answer(loaded: Loaded<ShopSettings>): Reply {
+  return shows(200, loaded.state, SHOP, loaded);
+}

@@ -1,0 +1,96 @@
+// Acts on units that are committed and not there any more: they are sent from other locations where there are some, and their
+// orders are held where there are none, until there are. Who was committed last goes without first. Safe to repeat: every
+// look decides by what stock and orders are now, and ids derive from the order's state.
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import { sum } from '../../domain/kernel/money.js';
+import { type Order, type OrderCommand, order, unmovedAt } from '../../domain/order/order.js';
+import type { Parcel } from '../../domain/order/parcels.js';
+import type { AgendaItem } from '../../domain/processes/agenda.js';
+import { elsewhere } from '../../domain/stock/allocation.js';
+import { missingOf } from '../../domain/stock/commitments.js';
+import { type StockKey, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import type { Settlement } from '../order/settlement.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { Origin } from '../runtime/origin.js';
+import type { StockAllocator } from './allocator.js';
+import type { StockCommitments } from './commitments.js';
+
+export interface Shortfalls {
+  /** Looks after one SKU at every location where units are missing, or orders believe so. */
+  look(item: Extract<AgendaItem, { kind: 'shortfall' }>): Promise<void>;
+}
+
+export interface ShortfallsDeps {
+  runner: CommandRunner;
+  clock: Clock;
+  stock: Pick<StockAllocator, 'levels'>;
+  commitments: StockCommitments;
+  settlement: Pick<Settlement, 'attempt'>;
+}
+
+const ORIGIN: Origin = { correlationId: 'shortfalls', actor: { type: 'process', id: 'shortfalls' } };
+
+export function createShortfalls({ runner, clock, stock, commitments, settlement }: ShortfallsDeps): Shortfalls {
+  async function lookAt(place: StockKey, held: readonly string[]): Promise<void> {
+    const { shortfall } = (await runner.load(stockItem, stockStream(place))).state;
+    const missing = shortfall > 0 ? missingOf(await commitments.at(place), shortfall) : new Map<string, number>();
+    for (const orderId of held) if (!missing.has(orderId)) await tellMissing(orderId, place, 0);
+    for (const [orderId, quantity] of missing) {
+      const handled = await sendFromElsewhere(orderId, { ...place, quantity });
+      await tellMissing(orderId, place, quantity - handled);
+    }
+  }
+
+  /** How many of the units will not be missing here: they are given up already, or will leave from elsewhere. */
+  async function sendFromElsewhere(orderId: string, { quantity, ...place }: Parcel): Promise<number> {
+    const known = await runner.load(order, streamOf(orderId));
+    if (known.state?.status !== 'confirmed') return 0;
+    const leaving = leavingFrom(known.state, place);
+    const units = Math.min(quantity - leaving, unmovedAt(known.state, place));
+    if (units <= 0) return leaving;
+    const from = { ...place, quantity: units };
+    const to = elsewhere(from, await stock.levels(place.sku));
+    const moved = sum(to.map((parcel) => parcel.quantity));
+    if (moved === 0) return leaving;
+    const reallocationId = nextReallocationId(known.state);
+    await tell(known, reallocationId, { type: 'Reallocate', reallocationId, from: { ...from, quantity: moved }, to });
+    await settlement.attempt(orderId, ORIGIN);
+    return leaving + moved;
+  }
+
+  async function tellMissing(orderId: string, place: StockKey, quantity: number): Promise<void> {
+    const known = await runner.load(order, streamOf(orderId));
+    if (!known.state) return;
+    await tell(known, `missing/${stockStream(place)}/${quantity}`, { type: 'RecordMissing', ...place, quantity });
+  }
+
+  /** The same command on the same state is the same, whoever issues it. */
+  function tell({ state, position }: Loaded<Order | null>, what: string, command: OrderCommand) {
+    const { orderId } = state!;
+    const id = command.type === 'Reallocate' ? `${what}/record` : `${orderId}/${what}/${position.version}`;
+    const meta: CommandMeta = { id, issuedAt: clock(), ...ORIGIN };
+    return runner.execute(order, streamOf(orderId), command, meta);
+  }
+
+  return {
+    async look({ sku, orders }) {
+      for (const [location, held] of Object.entries(orders)) await lookAt({ sku, location }, held);
+    },
+  };
+}
+
+/** Units that stock will not hold here for the order, once it has followed. */
+function leavingFrom({ unsettled }: Order, { sku, location }: StockKey): number {
+  const parcels = unsettled.flatMap((operation) => {
+    if (operation.kind === 'cancellation') return operation.from;
+    return operation.kind === 'reallocation' && operation.phase !== 'abandoned' ? [operation.from] : [];
+  });
+  return sum(parcels.map((one) => (one.sku === sku && one.location === location ? one.quantity : 0)));
+}
+
+function nextReallocationId({ orderId, operationIds }: Order): string {
+  const prefix = `${orderId}/reallocation/`;
+  return `${prefix}${operationIds.filter((id) => id.startsWith(prefix)).length + 1}`;
+}

@@ -1,0 +1,28 @@
+// The tables that carts are priced by, as they are now. Whoever keeps rates elsewhere gives its own `Tariffs`; a service that
+// prices each parcel takes the place of `CartQuotes`, and names its methods here.
+import type { Clock } from '../../domain/kernel/clock.js';
+import { SHIPPING_TABLE, type ShippingTable, shippingTable } from '../../domain/tariffs/shipping-table.js';
+import { TAX_TABLE, type TaxTable, taxTable } from '../../domain/tariffs/tax-table.js';
+import { type BriefMemory, createBriefMemory } from '../runtime/brief-memory.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+
+/** So long after a change another process may still price by the old tables. */
+const TARIFFS_TTL_MS = 5_000;
+
+export type Tariffs = BriefMemory<{ taxTable: TaxTable; shippingTable: ShippingTable }>;
+
+export interface TariffsDeps {
+  runner: Pick<CommandRunner, 'load'>;
+  clock: Clock;
+}
+
+export function createTariffs({ runner, clock }: TariffsDeps): Tariffs {
+  async function load() {
+    const [tax, shipping] = await Promise.all([
+      runner.load(taxTable, TAX_TABLE),
+      runner.load(shippingTable, SHIPPING_TABLE),
+    ]);
+    return { taxTable: tax.state, shippingTable: shipping.state };
+  }
+  return createBriefMemory({ load, ttlMs: TARIFFS_TTL_MS, clock });
+}

@@ -1,0 +1,185 @@
+// Keeping the tables that carts are priced by: tax rates and shipping methods.
+import { z } from 'zod';
+import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { invalidField } from '../../domain/kernel/errors.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import { askedId, pathId } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import {
+  type ShippingMethod,
+  type ShippingTableEvent,
+  shippingMethodSchema,
+  shippingZoneSchema,
+  type TaxRate,
+  type TaxTableEvent,
+  tariffIdSchema,
+  taxRateSchema,
+} from '../../domain/tariffs/events.js';
+import { SHIPPING_TABLE, type ShippingTableCommand, shippingTable } from '../../domain/tariffs/shipping-table.js';
+import { TAX_TABLE, type TaxTableCommand, taxTable } from '../../domain/tariffs/tax-table.js';
+import { shows, wholeList, wholeListAnswer } from '../runtime/answers.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CurrentSettings } from '../shop/settings.js';
+import type { Tariffs } from './current-tariffs.js';
+
+interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
+  path: string;
+  one: string;
+  all: string;
+  body: z.ZodType<B>;
+  answer: z.ZodType<R>;
+  example: string;
+  decider: Decider<C, readonly R[], E>;
+  stream: StreamId;
+  /** Throws `invalid_request` for a region that there is not. */
+  row(id: string, body: B): R;
+  set(row: R): C;
+  remove(id: string): C;
+}
+
+const taxRateBody = taxRateSchema.omit({ id: true }).extend({
+  included: z.boolean().default(false).meta({ description: 'Prices contain this tax. A country has it one way' }),
+});
+
+const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {
+  path: '/v1/tax-rates',
+  one: 'a tax rate',
+  all: 'The tax rates of the shop',
+  body: taxRateBody,
+  answer: taxRateSchema,
+  example: 'gb',
+  decider: taxTable,
+  stream: TAX_TABLE,
+  row: (id, { included, region, ...rate }) => ({
+    id,
+    ...rate,
+    ...(region !== undefined && { region: knownRegion(rate.country, region, '/region') }),
+    ...(included && { included }),
+  }),
+  set: (rate) => ({ type: 'SetTaxRate', rate }),
+  remove: (id) => ({ type: 'RemoveTaxRate', id }),
+};
+
+const shippingMethodBody = shippingMethodSchema.omit({ id: true });
+
+const shippingMethodAnswer = shippingMethodSchema.extend({
+  zones: z.array(shippingZoneSchema).meta({
+    description: 'None only of `standard` until it is redefined: it is free then, everywhere and in any currency',
+  }),
+});
+
+const SHIPPING_METHODS: Table<
+  ShippingMethod,
+  z.output<typeof shippingMethodBody>,
+  ShippingTableCommand,
+  ShippingTableEvent
+> = {
+  path: '/v1/shipping-methods',
+  one: 'a shipping method',
+  all: 'The shipping methods of the shop, with all that they cost',
+  body: shippingMethodBody,
+  answer: shippingMethodAnswer,
+  example: 'express',
+  decider: shippingTable,
+  stream: SHIPPING_TABLE,
+  row: (id, { zones, ...method }) => ({
+    id,
+    ...method,
+    zones: zones.map(({ regions, ...zone }, index) => {
+      const [country = ''] = zone.countries ?? [];
+      const known = regions?.map((region, at) => knownRegion(country, region, `/zones/${index}/regions/${at}`));
+      return { ...zone, ...(known && { regions: known }) };
+    }),
+  }),
+  set: (method) => ({ type: 'SetShippingMethod', method }),
+  remove: (id) => ({ type: 'RemoveShippingMethod', id }),
+};
+
+/** By its code, as addresses have it; where there is no list, as it is called. */
+function knownRegion(country: string, called: string, pointer: string): string {
+  if (!hasRegions(country)) return called;
+  const code = regionCode(country, called);
+  if (code) return code;
+  throw invalidField(pointer, `must be a region of ${country} in ISO 3166-2, such as ${regionExample(country)}`);
+}
+
+export interface TariffEndpointsDeps {
+  runner: CommandRunner;
+  tariffs: Pick<Tariffs, 'changed'>;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
+}
+
+export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDeps): Endpoint[] {
+  return [...tableEndpoints(TAX_RATES), ...tableEndpoints(SHIPPING_METHODS)];
+
+  /** A table is kept row by row, and read whole: it is small. */
+  function tableEndpoints<R extends { id: string }, B, C, E extends DomainEvent>({
+    path,
+    one,
+    all,
+    body,
+    answer,
+    example,
+    decider,
+    stream,
+    row: rowOf,
+    set,
+    remove,
+  }: Table<R, B, C, E>): Endpoint[] {
+    const params = z.strictObject({ id: tariffIdSchema.meta({ example }) });
+
+    async function change(changed: C, { command }: Pick<EndpointRequest, 'command'>) {
+      try {
+        return await runner.execute(decider, stream, changed, command());
+      } finally {
+        // Even if it failed: it may have happened.
+        tariffs.changed();
+      }
+    }
+
+    return [
+      endpoint({
+        method: 'put',
+        path: `${path}/{id}`,
+        summary: `Set ${one}`,
+        roles: ['catalogue'],
+        idempotency: 'accepted',
+        params,
+        body,
+        answers: { 200: answer },
+        async handle(request): Promise<Reply> {
+          await settings.refuseForeignMoney(request.body);
+          const row = rowOf(request.params.id, request.body);
+          const outcome = await change(set(row), request);
+          return shows(200, outcome.state.find(({ id }) => id === row.id) ?? row, stream, outcome);
+        },
+      }),
+      endpoint({
+        method: 'get',
+        path,
+        summary: all,
+        roles: ['catalogue', 'support'],
+        answers: { 200: wholeListAnswer(answer) },
+        async handle() {
+          const loaded = await runner.load(decider, stream);
+          return shows(200, wholeList(loaded.state), stream, loaded);
+        },
+      }),
+      endpoint({
+        method: 'delete',
+        path: `${path}/{id}`,
+        summary: `Remove ${one}; nothing happens if there is none`,
+        roles: ['catalogue'],
+        idempotency: 'accepted',
+        params: z.strictObject({ id: pathId(tariffIdSchema, example) }),
+        answers: { 204: z.void() },
+        async handle(request) {
+          const id = askedId(tariffIdSchema, request.params.id);
+          return shows(204, undefined, stream, await change(remove(id), request));
+        },
+      }),
+    ];
+  }
+}

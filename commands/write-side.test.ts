@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { createShop } from '../test/shop.js';
+
+interface ObjectSchema {
+  properties?: Record<string, ObjectSchema>;
+  required?: string[];
+}
+
+/** A named schema stands among its definitions. */
+function partsOf(schema: z.ZodType): ObjectSchema {
+  const { $ref, $defs, ...parts } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return ($ref ? $defs![$ref.slice('#/$defs/'.length)] : parts) as ObjectSchema;
+}
+
+describe('The write side', () => {
+  const patches = createShop().endpoints.filter(({ method }) => method === 'patch');
+
+  it('has endpoints that change some fields only', () => {
+    expect(patches.length).to.be.greaterThan(2);
+  });
+
+  for (const { path, body, answers } of patches) {
+    it(`takes \`null\` for every field that PATCH ${path} may clear`, () => {
+      const given = partsOf(body!);
+      const optional = Object.keys(given.properties!).filter((field) => !given.required?.includes(field));
+      const shown = partThatShows(optional, partsOf(answers[200]!))!;
+      for (const field of optional) {
+        const isLasting = shown.required?.includes(field) ?? false;
+        expect(body!.safeParse({ [field]: null }).success, field).to.equal(!isLasting);
+      }
+    });
+  }
+});
+
+/** The answer, or the part of it that the fields are of, such as the address of an order. */
+function partThatShows(fields: readonly string[], answer: ObjectSchema): ObjectSchema | undefined {
+  const parts = [answer, ...Object.values(answer.properties ?? {})];
+  return parts.find(({ properties = {} }) => fields.every((field) => field in properties));
+}
