@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { cart } from './cart/cart.js';
 import { coupon } from './coupon/coupon.js';
 import { customer } from './customer/customer.js';
+import { customerCarts } from './customer-carts/customer-carts.js';
 import { shopEvents } from './events.js';
 import { returns } from './fulfilment/return.js';
 import { shipment } from './fulfilment/shipment.js';
@@ -11,6 +12,7 @@ import { payment } from './payment/payment.js';
 import { checkout } from './processes/checkout.js';
 import { product } from './product/product.js';
 import { skuClaim } from './product/sku-claim.js';
+import { SHOP, shop } from './shop/shop.js';
 import { stockItem } from './stock/stock-item.js';
 import { SHIPPING_TABLE, shippingTable } from './tariffs/shipping-table.js';
 import { TAX_TABLE, taxTable } from './tariffs/tax-table.js';
@@ -41,6 +43,7 @@ describe('The streams of the shop', () => {
     checkout,
     coupon,
     customer,
+    customerCarts,
     order,
     orderNumbers,
     payment,
@@ -48,6 +51,7 @@ describe('The streams of the shop', () => {
     returns,
     shipment,
     shippingTable,
+    shop,
     skuClaim,
     stockItem,
     taxTable,
@@ -59,6 +63,7 @@ describe('The streams of the shop', () => {
       'checkout',
       'coupon',
       'customer',
+      'customer-carts',
       'order',
       'order-numbers',
       'payment',
@@ -66,13 +71,15 @@ describe('The streams of the shop', () => {
       'return',
       'shipment',
       'shipping-table',
+      'shop',
       'sku',
       'stock',
       'tax-table',
     ]);
-    expect([ORDER_NUMBERS, SHIPPING_TABLE, TAX_TABLE]).to.deep.equal([
+    expect([ORDER_NUMBERS, SHIPPING_TABLE, SHOP, TAX_TABLE]).to.deep.equal([
       'order-numbers#shop',
       'shipping-table#shop',
+      'shop#main',
       'tax-table#shop',
     ]);
   });
@@ -84,8 +91,10 @@ describe('The streams of the shop', () => {
     expect(Object.fromEntries(beginnings)).to.deep.equal({
       coupon: { terms: null, redeemed: 0, inFlight: [], returned: [] },
       customer: { providerRefs: {}, methods: [] },
+      'customer-carts': [],
       'order-numbers': { next: 1_000_000 },
       'shipping-table': [{ id: 'standard', title: 'Standard delivery', zones: [] }],
+      shop: { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 'DE', 'US'] },
       stock: {
         productId: null,
         onHand: 0,
@@ -101,12 +110,26 @@ describe('The streams of the shop', () => {
     });
   });
 
-  it('have snapshots where they grow long', () => {
-    const long = deciders.flatMap(({ category, snapshot }) => (snapshot ? [{ category, ...snapshot }] : []));
-    expect(long).to.deep.equal([
-      { category: 'coupon', foldVersion: 3, every: 100 },
-      { category: 'order-numbers', foldVersion: 1, every: 100 },
-      { category: 'stock', foldVersion: 3, every: 200 },
-    ]);
+  it('have snapshots where they grow long, and none where they end', () => {
+    const folds = deciders.map(({ category, snapshot }) => [category, snapshot && Object.values(snapshot)]);
+    expect(Object.fromEntries(folds)).to.deep.equal({
+      cart: [1, 200],
+      checkout: undefined,
+      coupon: [3, 100],
+      customer: [1, 100],
+      'customer-carts': [1, 100],
+      order: undefined,
+      'order-numbers': [1, 100],
+      payment: undefined,
+      product: [1, 100],
+      return: undefined,
+      shipment: undefined,
+      'shipping-table': [1, 100],
+      shop: [1, 100],
+      // A claim, and a location at a time, of which there are 50.
+      sku: undefined,
+      stock: [4, 200],
+      'tax-table': [1, 100],
+    });
   });
 });

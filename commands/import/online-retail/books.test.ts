@@ -199,5 +199,5 @@ describe('The books of a file', () => {
       },
       refused: { malformed: 0, not_a_sale: 3, not_goods: 443, negative_quantity: 0, no_price: 1_014, sub_penny: 0 },
     });
-  });
+  }).timeout(60_000);
 });
