@@ -1,6 +1,6 @@
-// Checkouts that wait for units which other checkouts hold at this moment, in the order in which they came. Whoever's turn it
-// is gets a claim on the units, so that no more are woken than can be served. What this process appends to a stock stream is
-// known at once; the stream is read only for units that a checkout of another process holds.
+// Checkouts that wait for units which other checkouts hold at this moment, in the order in which they came. The next one gets a
+// claim on the units, so that no more are woken than can be served. The queue hears of what this process appends to a stock
+// stream at once; it reads the stream only for units that a checkout of another process holds.
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -41,6 +41,8 @@ export interface StockQueueDeps {
 
 interface Waiter {
   needs: readonly StockNeed[];
+  /** The same for all who need the same from the same places. */
+  kind: string;
   places: readonly Place[];
   answer?: Claim | Shortage;
   wake(): void;
@@ -70,7 +72,8 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    const waiter: Waiter = { needs, places: joined, wake };
+    const kind = JSON.stringify([needs, joined.map(({ stream }) => stream)]);
+    const waiter: Waiter = { needs, kind, places: joined, wake };
     waiting.add(waiter);
     try {
       serve();
@@ -87,11 +90,19 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     }
   }
 
-  /** Whoever can be served is; whoever cannot be, whatever comes back, is told. */
+  /**
+   * Gives claims to those who can be served, and tells those who cannot be, whatever comes back. Thousands may need the same:
+   * once one of them has to wait, so do the others.
+   */
   function serve(): void {
+    const waitOn = new Set<string>();
     for (const waiter of waiting) {
+      if (waitOn.has(waiter.kind)) continue;
       const plan = planOf(waiter);
-      if ('short' in plan && plan.hoped) continue;
+      if ('short' in plan && plan.hoped) {
+        waitOn.add(waiter.kind);
+        continue;
+      }
       waiter.answer = answerOf(plan);
       waiting.delete(waiter);
       waiter.wake();
