@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { Unavailable } from '../../domain/kernel/errors.js';
 import { type StockCommand, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createShop, type Shop, sell } from '../../test/shop.js';
 import { createStockQueue, type StockQueue } from './stock-queue.js';
@@ -83,6 +84,37 @@ describe('Checkouts that wait for stock', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await commit('order_1');
     expect(await claim).to.deep.equal({ short: { MUG: 0 } });
+  });
+
+  it('lose no unit to one whose engine goes away at the moment of its turn', async () => {
+    await reserve('order_1', 2);
+    const { runner, processes } = shop;
+    let fail: (() => void) | undefined;
+    let tick = () => {};
+    const read = () =>
+      new Promise<never>((_, reject) => {
+        fail = () => reject(new Unavailable('The log', 'is away'));
+      });
+    let isAway = false;
+    const failing = createStockQueue({
+      runner: { ...runner, load: (...asked) => (isAway ? read() : runner.load(...asked)) },
+      allocator: processes.stock,
+      clock: () => now,
+      pause: () =>
+        new Promise<void>((resolve) => {
+          tick = resolve;
+        }),
+    });
+    const first = failing.claim(needs(2), 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    isAway = true;
+    tick();
+    while (!fail) await new Promise((resolve) => setImmediate(resolve));
+    isAway = false;
+    await release('order_1');
+    fail();
+    expect(await first.catch((error) => error.code)).to.equal('unavailable');
+    expect(await failing.claim(needs(2), 1)).to.deep.include({ allocation: parcels(2) });
   });
 
   it(`are at most ${MAX_WAITING} at a time: a further one is short at once`, async () => {

@@ -66,7 +66,9 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
   const held = createTally();
 
   async function claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage> {
-    const joined = await Promise.all((await allocator.placesOf(needs)).map(join));
+    const keys = await allocator.placesOf(needs);
+    const loaded = await Promise.all(keys.map((key) => runner.load(stockItem, stockStream(key))));
+    const joined = keys.map((key, index) => join(key, loaded[index]!));
     const giveUpAt = waiting.size < MAX_WAITING ? until : clock();
     let wake = () => {};
     const woken = new Promise<void>((resolve) => {
@@ -84,6 +86,10 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
         serve();
       }
       return waiter.answer ?? answerOf(planOf(waiter));
+    } catch (error) {
+      // A claim that was given while a read failed.
+      if (waiter.answer && 'settle' in waiter.answer) waiter.answer.settle();
+      throw error;
     } finally {
       waiting.delete(waiter);
       for (const place of joined) leave(place);
@@ -130,15 +136,15 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     };
   }
 
-  async function join(key: StockKey): Promise<Place> {
+  function join(key: StockKey, loaded: Loaded<StockItem>): Place {
     const stream = stockStream(key);
-    const { state, position } = await runner.load(stockItem, stream);
     const known = places.get(stream);
     if (known) {
       known.waiters++;
-      see(known, { state, position });
+      see(known, loaded);
       return known;
     }
+    const { state, position } = loaded;
     const place: Place = {
       key,
       stream,
