@@ -37,13 +37,7 @@ import {
   outcomeOfRejections,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
-import {
-  type CheckoutStep,
-  type Due,
-  nextSteps,
-  parkingStep,
-  stepsBehind,
-} from '../../domain/processes/checkout-steps.js';
+import { type CheckoutStep, type Due, nextSteps, stepsBehind } from '../../domain/processes/checkout-steps.js';
 import type { Issued } from '../../domain/processes/issued.js';
 import { stockItem } from '../../domain/stock/stock-item.js';
 import type { PaymentOperations } from '../payment/operations.js';
@@ -154,14 +148,11 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
         throw new Problem('conflict', `The checkout of ${orderId} cannot go on; it will be tried again.`);
       }
       const isRecorded = await record(run, outcome);
-      if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) {
-        await take(run, [parkingStep(run.state)]);
-        return;
-      }
+      if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) return;
     }
   }
 
-  /** Nobody waits for it: what does not come off is on the agenda, which tells if it never does. */
+  /** Nobody waits for it. What fails is on the agenda, which logs it if it fails again. */
   async function followUp(run: Run): Promise<void> {
     const behind = { ...run, seen: new Map() };
     await Promise.all(stepsBehind(run.state).map((step) => issue(behind, step))).catch(() => {});

@@ -77,14 +77,20 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
   }
 }
 
-/** What a checkout does for others before it waits for its customer or the provider. */
-export function parkingStep(state: Checkout): CheckoutStep {
-  return stepsOf(state).park();
-}
-
-/** What nobody waits for once a checkout has completed. What a crash leaves of it, `endOfRedemption` says later. */
+/**
+ * The steps that follow the answer to the customer. If a crash leaves them out, `endOfRedemption` and the next run of a checkout
+ * that waits make up for it.
+ */
 export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
-  return state.phase === 'completed' ? stepsOf(state).confirmRedemptions() : [];
+  switch (state.phase) {
+    case 'completed':
+      return stepsOf(state).confirmRedemptions();
+    case 'waiting':
+    case 'unknown':
+      return [stepsOf(state).park()];
+    default:
+      return [];
+  }
 }
 
 /** What becomes of a redemption that is still in flight; nothing as long as its checkout has not ended. */
