@@ -22,19 +22,19 @@ export const cartAnswer = z
         sku: skuSchema,
         title: z.string(),
         quantity: z.int(),
-        unitPrice: moneySchema.meta({ description: "Today's, until the cart is submitted" }),
+        unitPrice: moneySchema.meta({ description: 'The current price. It is fixed when the cart is submitted' }),
         was: moneySchema.optional().meta({
           description:
-            'The unit price that the customer has taken, where it is another now. Absent once they have taken the ' +
-            'present one: by changing the line, or by a checkout',
+            'The unit price that the customer accepted, if `unitPrice` is another. Absent once the customer accepts the ' +
+            'current price, by changing the line or by a checkout',
         }),
         unavailable: z
           .literal(true)
           .optional()
           .meta({
             description:
-              'It is not sold now: `unitPrice` is what it was, `total` is 0, and the checkout is refused until the line is ' +
-              'removed',
+              'The SKU is not for sale now. `unitPrice` is its last price and `total` is 0. The checkout is refused until the ' +
+              'line is removed',
           }),
         total: moneySchema.meta({ description: 'Before discount and tax' }),
         discount: moneySchema.optional(),
@@ -44,14 +44,15 @@ export const cartAnswer = z
     coupons: z.array(
       z.strictObject({
         code: couponCodeSchema,
-        amount: moneySchema.meta({ description: 'What it takes off' }),
+        amount: moneySchema.meta({ description: 'The discount of this coupon' }),
         reason: z
           .enum(COUPON_OBSTACLES)
           .optional()
           .meta({
             description:
-              'Why it takes nothing off. `too_few_units`: of the SKUs that it is for; `nothing_to_discount`: what it ' +
-              'takes something off costs nothing, or is not known yet, as the shipping without a method',
+              'Why the discount is 0. `too_few_units`: the cart has too few units of the SKUs of the coupon. ' +
+              '`nothing_to_discount`: the goods or the shipping cost nothing, or the price of shipping is not known yet ' +
+              'because no method is chosen',
           }),
       }),
     ),
@@ -61,25 +62,27 @@ export const cartAnswer = z
       .strictObject({
         reason: z.enum(['unknown_method', ...SHIPPING_OBSTACLES]),
         detail: z.string(),
-        methods: z.array(z.string()).meta({ description: 'Those that send it; PUT one as the shipping method' }),
+        methods: z
+          .array(z.string())
+          .meta({ description: 'The methods that can send this cart. PUT one of them as the shipping method' }),
       })
       .optional()
       .meta({
         description:
-          'Why `shippingMethod` does not send this cart as it is now: `shipping` and `total` are without it, and the ' +
-          'checkout is refused until another method is chosen. Absent where all is well',
+          'Why `shippingMethod` cannot send this cart now. `shipping` and `total` do not include its price, and the ' +
+          'checkout is refused until another method is chosen. Absent if there is no problem',
       }),
-    orderId: orderIdSchema.optional().meta({ description: 'What a submitted cart becomes' }),
-    mergedInto: cartIdSchema.optional().meta({ description: 'The cart that has the lines of a merged one' }),
+    orderId: orderIdSchema.optional().meta({ description: 'The order of a submitted cart' }),
+    mergedInto: cartIdSchema.optional().meta({ description: 'The cart that got the lines of this merged cart' }),
     subtotal: moneySchema,
     discount: moneySchema,
     shipping: moneySchema.meta({
-      description: 'Before discount and tax; 0 until it is known, or while there is a `shippingProblem`',
+      description: 'Before discount and tax. 0 until the price is known, and while there is a `shippingProblem`',
     }),
-    tax: moneySchema.meta({ description: 'Added to the prices; none until there is an address' }),
+    tax: moneySchema.meta({ description: 'Added to the prices. 0 until there is an address' }),
     includedTax: moneySchema.meta({ description: 'Contained in the prices' }),
     taxed: z.boolean().optional().meta({
-      description: 'Whether any tax rate applies to where it goes; absent as long as there is no address',
+      description: 'Whether a tax rate applies at the shipping address. Absent until there is an address',
     }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
   })

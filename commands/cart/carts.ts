@@ -140,8 +140,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/carts',
-      summary: 'Take an empty cart',
-      description: `A customer has at most ${MAX_CARTS} open carts, not counting those that nobody has touched for a day; a guest has at most ${MAX_CARTS} in all. One more is refused, \`rule_violated\`.`,
+      summary: 'Create a cart',
+      description: `A customer can have ${MAX_CARTS} open carts. Carts that were not touched for a day do not count. A guest can have ${MAX_CARTS} carts in all. One more is refused with \`rule_violated\`.`,
       roles: ['customer'],
       idempotency: 'accepted',
       body: createBody,
@@ -151,7 +151,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'get',
       path: '/v1/carts/{id}',
-      summary: 'Look into a cart',
+      summary: 'Get a cart',
       roles: ['customer'],
       params: cartParams,
       answers: { 200: cartAnswer },
@@ -163,7 +163,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/carts/{id}/lines',
-      summary: 'Put units of a SKU into a cart; one that is there already gets more',
+      summary: 'Add a line to a cart',
+      description: 'If the cart has a line of this SKU already, its quantity grows.',
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
@@ -175,7 +176,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'patch',
       path: '/v1/carts/{id}/lines/{lineId}',
-      summary: 'Change how many units a line has',
+      summary: 'Change the quantity of a line',
       roles: ['customer'],
       idempotency: 'accepted',
       params: lineParams,
@@ -187,7 +188,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'delete',
       path: '/v1/carts/{id}/lines/{lineId}',
-      summary: 'Take a line out of a cart',
+      summary: 'Remove a line from a cart',
       roles: ['customer'],
       idempotency: 'accepted',
       params: lineParams,
@@ -197,7 +198,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'put',
       path: '/v1/carts/{id}/shipping-address',
-      summary: 'Say where a cart goes',
+      summary: 'Set the shipping address of a cart',
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
@@ -209,7 +210,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'get',
       path: '/v1/carts/{id}/shipping-methods',
-      summary: 'How a cart can be sent, and what that costs',
+      summary: 'List the shipping methods of a cart',
+      description: 'Each method is shown with its price for this cart.',
       roles: ['customer'],
       params: cartParams,
       answers: { 200: shippingMethodsAnswer },
@@ -222,7 +224,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'put',
       path: '/v1/carts/{id}/shipping-method',
-      summary: 'Say how a cart is sent',
+      summary: 'Set the shipping method of a cart',
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
@@ -234,7 +236,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/carts/{id}/coupons/{code}',
-      summary: 'Use a coupon; one that is in the cart already gets the terms of today',
+      summary: 'Apply a coupon to a cart',
+      description: 'If the cart has the coupon already, it gets the current terms.',
       roles: ['customer'],
       limit: 'coupon',
       idempotency: 'accepted',
@@ -245,7 +248,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'delete',
       path: '/v1/carts/{id}/coupons/{code}',
-      summary: 'Take a coupon out of a cart',
+      summary: 'Remove a coupon from a cart',
       roles: ['customer'],
       idempotency: 'accepted',
       params: couponParams,

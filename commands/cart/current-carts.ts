@@ -104,7 +104,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     endpoint({
       method: 'get',
       path: '/v1/carts/current',
-      summary: 'The cart that the caller fills now',
+      summary: 'Get the current cart of the caller',
       roles: ['customer'],
       answers: { 200: cartAnswer },
       handle: current,
@@ -112,10 +112,11 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     endpoint({
       method: 'post',
       path: '/v1/carts/current/merge',
-      summary: "Take over what is in a guest's carts, once",
+      summary: "Merge a guest's carts into the current cart",
       description:
-        "The customer's cart gets its lines, and the coupons as the guest applied them; one that this customer may not use " +
-        'is refused at the checkout. A cart in another currency, or with too many lines, is refused and stays.',
+        "The customer's cart gets the lines of the guest's carts, once: a repeat adds nothing. It also gets their coupons, with " +
+        'the terms that the guest got. A coupon that this customer may not use is refused at the checkout. A cart in another ' +
+        'currency, or with too many lines, is refused and stays as it is.',
       roles: ['customer'],
       limit: 'session',
       idempotency: 'accepted',

@@ -26,11 +26,11 @@ const checkoutBody = z.strictObject({
   acceptPrices: z
     .boolean()
     .default(false)
-    .meta({ description: 'Take the present unit prices, whatever the cart showed' }),
+    .meta({ description: 'Accept the current unit prices, also if the cart showed others' }),
   total: moneySchema.optional().meta({
     description:
-      'The total that the customer was shown, and pays at most: a higher one, of tax or shipping that changed in ' +
-      'between, is then told as `price_changed` first. Without it, only unit prices are compared',
+      'The total that the customer was shown. The customer never pays more: if tax or shipping has risen since, the ' +
+      'answer is `price_changed`. Without it, only unit prices are compared',
   }),
 });
 
@@ -121,14 +121,14 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   return endpoint({
     method: 'post',
     path: '/v1/carts/{id}/checkout',
-    summary: 'Order what is in a cart, and pay for it',
+    summary: 'Check out a cart',
     description:
-      '201: the order is confirmed and its payment authorised. 202: it is not decided yet. Where the order has a ' +
-      '`nextAction`, the customer has to confirm the payment first (3-D Secure, by `clientSecret`), within 15 minutes; ' +
-      'the order at `Location` then says whether it is confirmed. A refusal leaves the cart open, or opens it again. ' +
-      'While an order is pending, its cart is submitted, and another checkout answers that same order, whatever card it ' +
-      'names: to pay by another one, cancel the order (POST /v1/orders/{id}/cancel), which opens the cart again, and ' +
-      'check out anew with another `Idempotency-Key`.',
+      'This orders the lines of the cart and pays for them. 201: the order is confirmed and its payment is authorised. 202: ' +
+      'the order is pending. If it has a `nextAction`, the customer has to confirm the payment within 15 minutes ' +
+      '(3-D Secure, with `clientSecret`). The order at `Location` then shows whether it is confirmed. If the checkout is ' +
+      'refused, the cart stays open or is opened again. While the order is pending, the cart is submitted: another checkout ' +
+      'of it answers the same order, also if it names another card. To pay with another card, cancel the order ' +
+      '(POST /v1/orders/{id}/cancel), which opens the cart again. Then check out with a new `Idempotency-Key`.',
     roles: ['customer'],
     idempotency: 'required',
     params: cartParams,

@@ -73,7 +73,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
   return endpoint({
     method: 'post',
     path: `/v1/webhooks/${provider}`,
-    summary: `What ${provider} tells of payments`,
+    summary: `Receive webhooks of ${provider}`,
     roles: ['public'],
     limit: 'webhook',
     signedBy,

@@ -35,7 +35,8 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
     endpoint({
       method: 'post',
       path: '/v1/test-payments/{paymentId}/authenticate',
-      summary: 'Pass or fail the 3-D Secure step of a test payment, as its customer would',
+      summary: 'Authenticate a test payment',
+      description: 'This passes or fails the 3-D Secure step, as the customer would.',
       roles: ['public'],
       idempotency: 'accepted',
       params: z.strictObject({ paymentId: pathId(paymentIdSchema, 'payment_1') }),

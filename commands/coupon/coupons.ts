@@ -14,10 +14,9 @@ const couponAnswer = z
   .strictObject({
     code: couponCodeSchema,
     terms: couponTermsSchema,
-    redeemed: z
-      .int()
-      .optional()
-      .meta({ description: 'Orders that count against `limit`; absent without one, because nothing is counted then' }),
+    redeemed: z.int().optional().meta({
+      description: 'Orders that count against `limit`. Absent without a limit, because orders are not counted then',
+    }),
   })
   .meta({ id: 'Coupon' });
 
@@ -31,7 +30,8 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
     endpoint({
       method: 'put',
       path: '/v1/coupons/{code}',
-      summary: 'Define a coupon, or give it other terms; what was redeemed stays redeemed',
+      summary: 'Create or update a coupon',
+      description: 'New terms do not undo earlier redemptions.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: z.strictObject({ code: couponCodeSchema.meta({ example: 'SPRING10' }) }),
@@ -46,7 +46,8 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
     endpoint({
       method: 'get',
       path: '/v1/coupons/{code}',
-      summary: 'The terms of a coupon, and how much of its limit is used',
+      summary: 'Get a coupon',
+      description: 'The answer shows its terms and how much of its limit is used.',
       roles: ['catalogue', 'support'],
       params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
       answers: { 200: couponAnswer },

@@ -15,7 +15,7 @@ const sessionAnswer = z
     refreshToken: z
       .string()
       .regex(REFRESH_TOKEN)
-      .meta({ description: 'Good for one refresh, which may be repeated at once if its answer was lost.' }),
+      .meta({ description: 'It works for one refresh. That refresh can be repeated at once if its answer was lost.' }),
     customerId: z.string(),
     guest: z.boolean(),
   })
@@ -88,7 +88,7 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
     endpoint({
       method: 'post',
       path: '/v1/sessions',
-      summary: 'Begin a session as a guest',
+      summary: 'Create a guest session',
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',
@@ -99,8 +99,8 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
     endpoint({
       method: 'post',
       path: '/v1/sessions/refresh',
-      summary: 'Exchange a refresh token for a new pair',
-      description: `A repeat within ${REFRESH_GRACE_MS / 1_000} s gets the same pair. A token that was used longer ago ends the session, for it may be stolen.`,
+      summary: 'Refresh a session',
+      description: `The refresh token is exchanged for a new pair of tokens. A repeat within ${REFRESH_GRACE_MS / 1_000} s gets the same pair. A later repeat ends the session, because the token may be stolen.`,
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',
@@ -112,7 +112,8 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
     endpoint({
       method: 'delete',
       path: '/v1/sessions/current',
-      summary: 'Log out here; the access token still works until it expires',
+      summary: 'End the current session',
+      description: 'The caller is logged out here. The access token still works until it expires.',
       roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },
@@ -124,7 +125,8 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
     endpoint({
       method: 'delete',
       path: '/v1/sessions',
-      summary: 'Log out everywhere; access tokens still work until they expire',
+      summary: 'End all sessions of the caller',
+      description: 'The caller is logged out everywhere. Access tokens still work until they expire.',
       roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },

@@ -37,8 +37,8 @@ const cancelBody = z
       .min(1)
       .max(MAX_UNITS_ENTRIES)
       .optional()
-      .meta({ description: 'Without: all that is not sent yet' }),
-    reason: reason.default('cancelled').meta({ description: 'Its customer reads it' }),
+      .meta({ description: 'Without lines, all units that are not sent yet' }),
+    reason: reason.default('cancelled').meta({ description: 'The customer sees it' }),
   })
   .prefault({});
 
@@ -52,7 +52,7 @@ const addressBody = z
     postcode: postcode.unwrap().nullable(),
   })
   .partial()
-  .meta({ description: 'A field that is left out stays, `null` clears it' });
+  .meta({ description: 'A field that is left out does not change; `null` clears it' });
 
 /** Reads an order as its reader may see it, from its streams: never behind. */
 interface OrderReader {
@@ -191,7 +191,9 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/orders/{id}/cancel',
-      summary: 'Cancel what is not sent of an order, or some of it; money that was taken for it is given back',
+      summary: 'Cancel an order',
+      description:
+        'Only units that are not sent yet are cancelled: all of them, or the given `lines`. Money that was captured for them is refunded.',
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params,
@@ -202,16 +204,18 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     }),
     change(
       'hold',
-      'Send nothing of an order until it is resumed',
-      z.strictObject({ reason: reason.meta({ description: 'Only support reads it' }) }),
+      'Hold an order: nothing is sent until it is resumed',
+      z.strictObject({ reason: reason.meta({ description: 'Only support sees it' }) }),
       ({ reason }) => ({ type: 'HoldOrder', reason }),
     ),
-    change('resume', 'Go on with an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
+    change('resume', 'Resume an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
     endpoint({
       method: 'patch',
       path: '/v1/orders/{id}/shipping-address',
-      summary: 'Change where an order goes, as long as nothing of it was sent',
-      description: 'Amounts stay as they are: an address where tax or shipping would be another is refused.',
+      summary: 'Change the shipping address of an order',
+      description:
+        'This is possible until the first units are sent. The amounts of the order do not change: an address with another tax or ' +
+        'another price of shipping is refused.',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -223,7 +227,8 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/orders/{id}/collect',
-      summary: 'Ask again for money that could not be had for what was sent of an order',
+      summary: 'Collect an unpaid amount of an order',
+      description: 'If a capture failed for units that were sent, this asks the payment provider for the money again.',
       roles: ['support'],
       idempotency: 'accepted',
       params,

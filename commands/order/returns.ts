@@ -30,7 +30,7 @@ const requestedLines = z.array(requestedUnitsSchema).min(1).max(MAX_UNITS_ENTRIE
 const receiveBody = z
   .strictObject({
     location: locationSchema.optional().meta({
-      description: 'Where the goods have arrived; needed where they were sent from several locations',
+      description: 'The location where the goods arrived. Required if they were sent from several locations',
     }),
     lines: z
       .array(lineUnitsSchema.extend({ writeOff: z.boolean().default(false) }))
@@ -38,7 +38,8 @@ const receiveBody = z
       .max(MAX_UNITS_ENTRIES)
       .optional()
       .meta({
-        description: 'Without: all that was announced, to be sold again. What comes later needs another return',
+        description:
+          'Without lines, all units of the request, to be sold again. Units that arrive later need another return',
       }),
   })
   .prefault({});
@@ -202,7 +203,8 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     endpoint({
       method: 'post',
       path: '/v1/orders/{id}/returns',
-      summary: 'Ask to send back what was sent of an order',
+      summary: 'Request a return',
+      description: 'The lines name units of the order that were sent and will be sent back.',
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params: orderParams,
@@ -211,15 +213,15 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       answers: { 201: returnViewSchema },
       handle: request,
     }),
-    step('approve', 'Agree to a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
-    step('decline', 'Refuse a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
+    step('approve', 'Approve a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
+    step('decline', 'Decline a return', z.strictObject({ reason: returnReasonSchema }), (request) =>
       decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
     ),
-    step('receive', 'A return has arrived: stock takes it back and its money is refunded', receiveBody, receive),
+    step('receive', 'Receive a return: put its units back into stock and refund them', receiveBody, receive),
     endpoint({
       method: 'get',
       path: '/v1/returns/{id}',
-      summary: 'One return',
+      summary: 'Get a return',
       roles: ['customer', 'support'],
       params,
       answers: { 200: returnViewSchema },

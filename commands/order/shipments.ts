@@ -29,19 +29,19 @@ const dispatchBody = z.strictObject(transport).partial().prefault({});
 const trackingBody = z
   .strictObject({ tracking: transport.tracking.nullable(), carrier: transport.carrier.nullable() })
   .partial()
-  .meta({ description: 'A field that is left out stays, `null` clears it' });
+  .meta({ description: 'A field that is left out does not change; `null` clears it' });
 
 const planBody = z
   .strictObject({
     location: locationSchema.optional().meta({
-      description: 'Where it leaves from; needed where what it sends lies at several locations',
+      description: 'The location that the shipment leaves from. Required if its units are at several locations',
     }),
     lines: z
       .array(lineUnitsSchema)
       .min(1)
       .max(MAX_UNITS_ENTRIES)
       .optional()
-      .meta({ description: 'Without: all that is not sent yet and lies at the location' }),
+      .meta({ description: 'Without lines, all units at the location that are not sent yet' }),
     tracking: transport.tracking.optional(),
     carrier: transport.carrier.optional(),
   })
@@ -164,7 +164,8 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     endpoint({
       method: 'post',
       path: '/v1/orders/{id}/shipments',
-      summary: 'Plan to send what is open of an order, or some of it',
+      summary: 'Create a shipment of an order',
+      description: 'The shipment is planned. It has all open units of the order, or the given `lines`.',
       roles: ['support'],
       idempotency: 'accepted',
       params: orderParams,
@@ -176,7 +177,8 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     endpoint({
       method: 'post',
       path: '/v1/shipments/{id}/dispatch',
-      summary: 'Record that a shipment has left, and capture its share of the payment',
+      summary: 'Dispatch a shipment',
+      description: 'This records that the shipment has left, and captures its share of the payment.',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -189,7 +191,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     endpoint({
       method: 'post',
       path: '/v1/shipments/{id}/deliver',
-      summary: 'Record that a shipment has arrived',
+      summary: 'Mark a shipment as delivered',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -199,7 +201,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     endpoint({
       method: 'patch',
       path: '/v1/shipments/{id}',
-      summary: 'Change the tracking number or the carrier of a shipment',
+      summary: 'Update the tracking number or the carrier of a shipment',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -211,7 +213,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     endpoint({
       method: 'get',
       path: '/v1/shipments/{id}',
-      summary: 'Show a shipment',
+      summary: 'Get a shipment',
       roles: ['support'],
       params,
       answers: { 200: shipmentViewSchema },

@@ -23,7 +23,7 @@ export interface SavedMethods {
 
 const savedMethod = z
   .strictObject({
-    id: z.string().meta({ description: 'Pays at a checkout, as `paymentMethod`' }),
+    id: z.string().meta({ description: 'Give it as `paymentMethod` at a checkout' }),
     brand: z.string().optional(),
     last4: z.string().optional(),
     expiresMonth: z.int().optional(),
@@ -36,7 +36,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
     endpoint({
       method: 'get',
       path: '/v1/me/payment-methods',
-      summary: 'What the caller saved to pay with',
+      summary: 'List the saved payment methods of the caller',
       roles: ['customer'],
       answers: { 200: wholeListAnswer(savedMethod).meta({ id: 'PaymentMethods' }) },
       handle: async ({ caller }) => ({ status: 200, body: wholeList(await methods.of(customerOf(caller))) }),
@@ -44,7 +44,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
     endpoint({
       method: 'post',
       path: '/v1/me/payment-methods',
-      summary: 'Save a payment method for later',
+      summary: 'Save a payment method',
       roles: ['customer'],
       idempotency: 'accepted',
       body: z.strictObject({ paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }) }),
@@ -57,7 +57,7 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
     endpoint({
       method: 'delete',
       path: '/v1/me/payment-methods/{id}',
-      summary: 'Forget a saved payment method',
+      summary: 'Delete a saved payment method',
       roles: ['customer'],
       idempotency: 'accepted',
       params: z.strictObject({ id: paymentMethodSchema }),

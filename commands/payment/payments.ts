@@ -29,9 +29,10 @@ const text = z.string();
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC' });
 
 const someAmount = amountSchema.min(1);
-const refundAmount = z
-  .union([someAmount, moneySchema.extend({ amount: someAmount })])
-  .meta({ description: 'In the currency of the payment: as money, or its minor units alone', example: 500 });
+const refundAmount = z.union([someAmount, moneySchema.extend({ amount: someAmount })]).meta({
+  description: 'In the currency of the payment: an amount with its currency, or a number of minor units',
+  example: 500,
+});
 
 /** ISO 4217's code for no currency: of a payment for which nothing was ever asked. */
 const NO_CURRENCY = 'XXX';
@@ -92,7 +93,8 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
     endpoint({
       method: 'get',
       path: '/v1/payments/{id}',
-      summary: 'The ledger of a payment',
+      summary: 'Get a payment',
+      description: 'The answer shows the ledger of the payment.',
       roles: ['support'],
       params,
       answers: { 200: paymentAnswer },
@@ -104,7 +106,8 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
     endpoint({
       method: 'post',
       path: '/v1/payments/{id}/refunds',
-      summary: 'Give back some of what was captured',
+      summary: 'Refund a payment',
+      description: 'The amount can be all or a part of what was captured.',
       roles: ['support'],
       idempotency: 'required',
       params,

@@ -32,7 +32,7 @@ const idParams = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });
 const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });
 
 const draftBody = productDetailsSchema.extend({
-  id: productIdSchema.optional().meta({ description: 'Made up if it is not given', example: 'product_mug' }),
+  id: productIdSchema.optional().meta({ description: 'Generated if it is not given', example: 'product_mug' }),
   variants: z
     .array(variantSchema)
     .min(1)
@@ -46,7 +46,7 @@ const productAnswer = productDetailsSchema
     id: productIdSchema,
     status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema),
-    retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are not sold any more' }),
+    retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are no longer sold' }),
   })
   .meta({ id: 'ProductAsKept', description: 'A product as the catalogue keeps it' });
 
@@ -144,7 +144,8 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     endpoint({
       method: 'post',
       path: '/v1/products',
-      summary: 'Draft a product',
+      summary: 'Create a product',
+      description: 'The product is a draft: it is neither shown nor sold until it is published.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       body: draftBody,
@@ -154,7 +155,8 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     endpoint({
       method: 'patch',
       path: '/v1/products/{id}',
-      summary: 'Revise what a product says about itself; only the fields that are given, and `null` clears one',
+      summary: 'Update a product',
+      description: 'Only the fields that are given change. `null` clears a field.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: idParams,
@@ -163,13 +165,15 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       answers: { 200: productAnswer },
       handle: ({ params, body, command }) => execute(params.id, { type: 'ReviseProduct', changes: body }, command()),
     }),
-    transition('publish', 'PublishProduct', 'Show and sell a product'),
-    transition('unpublish', 'UnpublishProduct', 'Take a product off sale'),
-    transition('discontinue', 'DiscontinueProduct', 'Take a product off sale for ever'),
+    transition('publish', 'PublishProduct', 'Publish a product: it is shown and sold'),
+    transition('unpublish', 'UnpublishProduct', 'Unpublish a product: it is off sale'),
+    transition('discontinue', 'DiscontinueProduct', 'Discontinue a product: it is off sale for ever'),
     endpoint({
       method: 'put',
       path: '/v1/products/{id}/variants/{sku}',
-      summary: 'Add a variant, bring one back, or set the prices and the weight of one',
+      summary: 'Create or update a variant',
+      description:
+        'A new SKU is added to the product. The prices and the weight of a known variant are set. A retired variant is brought back.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,
@@ -181,10 +185,10 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     endpoint({
       method: 'delete',
       path: '/v1/products/{id}/variants/{sku}',
-      summary: 'Retire a variant: it is neither sold nor shown any more',
+      summary: 'Retire a variant',
       description:
-        'Its SKU stays the product’s for ever, its stock stays where it is, and carts show it as unavailable. PUT the ' +
-        'variant again to bring it back.',
+        'The variant is no longer sold or shown. Its SKU belongs to the product for ever, and its stock stays where it is. ' +
+        'Carts show it as unavailable. PUT the variant again to bring it back.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,

@@ -18,7 +18,7 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
     endpoint({
       method: 'get',
       path: '/v1/shop',
-      summary: 'Show the settings of the shop',
+      summary: 'Get the shop settings',
       roles: ['catalogue'],
       answers: { 200: settingsAnswer },
       handle: async () => answer(await runner.load(shop, SHOP)),
@@ -26,11 +26,11 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
     endpoint({
       method: 'put',
       path: '/v1/shop',
-      summary: 'Set what the shop sells in and where it sends to',
+      summary: 'Set the currencies and countries of the shop',
       description:
-        'Takes what GET answers. Carts and prices in a currency that is left out stay as they are, but nothing can be ' +
-        'ordered by them; the same holds for carts that go to a country that is left out. Another process may go by the ' +
-        'old settings for five seconds.',
+        'The body has the form that GET answers. Carts and prices in a currency that is left out stay as they are, but they ' +
+        'cannot be ordered. The same holds for carts with a shipping address in a country that is left out. Other ' +
+        'processes may use the old settings for five seconds.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       body: shopSettingsSchema,

@@ -44,9 +44,9 @@ const policyBody = stockPolicySchema.extend({
   backorderLimit: stockPolicySchema.shape.backorderLimit
     .unwrap()
     .default(0)
-    .meta({ description: 'Units that may be promised beyond what is there' }),
+    .meta({ description: 'Units that may be reserved beyond what is there' }),
   lowStockAt: stockPolicySchema.shape.lowStockAt.meta({
-    description: 'An event says when no more than this is available; absent: none does',
+    description: 'An event is written when no more than this is available. Without it, no such event is written',
   }),
 });
 
@@ -145,7 +145,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     ),
     movement(
       'adjustments',
-      'Adjust the units on hand by what was found (positive) or lost (negative)',
+      'Adjust the units on hand of a SKU',
       z.strictObject({
         location,
         quantity: z
@@ -153,6 +153,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
           .min(-MAX_QUANTITY)
           .max(MAX_QUANTITY)
           .refine((units) => units !== 0, 'must not be 0')
+          .meta({ description: 'Positive: units that were found. Negative: units that were lost' })
           .register(enforced, { not: { const: 0 } }),
         reason: stockReasonSchema.default('unspecified'),
       }),
@@ -160,7 +161,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     ),
     movement(
       'counts',
-      'Set the units on hand to what was counted',
+      'Record a count: set the units on hand to the counted number',
       z.strictObject({
         location,
         quantity: z.int().min(0).max(MAX_QUANTITY),
@@ -169,7 +170,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
           .min(0)
           .max(MAX_QUANTITY)
           .optional()
-          .meta({ description: 'Refused if the books have another number by now' }),
+          .meta({ description: 'The number on hand that the caller knows. The count is refused if it has changed' }),
       }),
       (movement, { quantity, expected }) => ({
         type: 'CountStock',
@@ -181,7 +182,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     endpoint({
       method: 'post',
       path: '/v1/stock/{sku}/transfers',
-      summary: 'Move units of a SKU to another location',
+      summary: 'Transfer units of a SKU to another location',
       roles: ['catalogue'],
       idempotency: 'required',
       params,
@@ -193,8 +194,9 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     endpoint({
       method: 'put',
       path: '/v1/stock/{sku}/policy',
-      summary:
-        'Set how much may be promised beyond what is there, and when stock is low; what is left out no longer holds',
+      summary: 'Set the stock policy of a SKU',
+      description:
+        'The policy says how many units may be reserved beyond what is there, and when stock is low. A field that is left out is cleared.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params,

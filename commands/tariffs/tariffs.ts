@@ -40,13 +40,16 @@ interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
 }
 
 const taxRateBody = taxRateSchema.omit({ id: true }).extend({
-  included: z.boolean().default(false).meta({ description: 'Prices contain this tax. A country has it one way' }),
+  included: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Prices contain this tax. All rates of a country agree on this' }),
 });
 
 const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {
   path: '/v1/tax-rates',
   one: 'a tax rate',
-  all: 'The tax rates of the shop',
+  all: 'tax rates',
   body: taxRateBody,
   answer: taxRateSchema,
   example: 'gb',
@@ -66,7 +69,8 @@ const shippingMethodBody = shippingMethodSchema.omit({ id: true });
 
 const shippingMethodAnswer = shippingMethodSchema.extend({
   zones: z.array(shippingZoneSchema).meta({
-    description: 'None only of `standard` until it is redefined: it is free then, everywhere and in any currency',
+    description:
+      'Only `standard` can have no zone, until it is redefined. It is then free everywhere and in any currency',
   }),
 });
 
@@ -78,7 +82,7 @@ const SHIPPING_METHODS: Table<
 > = {
   path: '/v1/shipping-methods',
   one: 'a shipping method',
-  all: 'The shipping methods of the shop, with all that they cost',
+  all: 'shipping methods with all their prices',
   body: shippingMethodBody,
   answer: shippingMethodAnswer,
   example: 'express',
@@ -159,7 +163,7 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
       endpoint({
         method: 'get',
         path,
-        summary: all,
+        summary: `List ${all}`,
         roles: ['catalogue', 'support'],
         answers: { 200: wholeListAnswer(answer) },
         async handle() {
@@ -170,7 +174,8 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
       endpoint({
         method: 'delete',
         path: `${path}/{id}`,
-        summary: `Remove ${one}; nothing happens if there is none`,
+        summary: `Delete ${one}`,
+        description: 'Nothing happens if it does not exist.',
         roles: ['catalogue'],
         idempotency: 'accepted',
         params: z.strictObject({ id: pathId(tariffIdSchema, example) }),

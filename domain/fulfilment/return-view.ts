@@ -16,11 +16,11 @@ export const returnViewSchema = z
     status: z.enum(RETURN_STATUSES),
     lines: z.array(requestedUnitsSchema).min(1),
     declineReason: z.string().optional(),
-    received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
-    location: z.string().optional().meta({ description: 'For support alone: where it came back' }),
+    received: z.array(returnedUnitsSchema).optional().meta({ description: 'The units that came back' }),
+    location: z.string().optional().meta({ description: 'For support alone: the location that it came back to' }),
     refund: moneySchema.optional().meta({
       description:
-        'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
+        'The refund for this return. It is less than was paid if some of that was refunded before. Absent while nothing is refunded',
     }),
   })
   .meta({ id: 'Return' });

@@ -12,7 +12,7 @@ export const shipmentViewSchema = z
     id: z.string(),
     orderId: z.string(),
     status: z.enum(SHIPMENT_STATUSES),
-    location: locationSchema.meta({ description: 'Where it leaves from' }),
+    location: locationSchema.meta({ description: 'The location that it leaves from' }),
     lines: z.array(lineUnitsSchema),
     tracking: z.string().optional(),
     carrier: z.string().optional(),

@@ -54,43 +54,47 @@ const timelineEntrySchema = z.strictObject({
     .array(lineUnitsSchema)
     .optional()
     .meta({ description: 'Units that were shipped or cancelled, are to be sent back, or came back' }),
-  shipmentId: z.string().optional().meta({ description: 'What was shipped or delivered', example: 'shipment_7Q2mXw' }),
-  tracking: z
+  shipmentId: z
     .string()
     .optional()
-    .meta({ description: 'What its carrier calls the shipment', example: 'RM123456785GB' }),
-  returnId: z.string().optional().meta({ description: 'What a step of a return is of', example: 'return_7Q2mXw' }),
+    .meta({ description: 'The shipment that the step belongs to', example: 'shipment_7Q2mXw' }),
+  tracking: z.string().optional().meta({ description: 'The tracking number of the carrier', example: 'RM123456785GB' }),
+  returnId: z
+    .string()
+    .optional()
+    .meta({ description: 'The return that the step belongs to', example: 'return_7Q2mXw' }),
   reason: z.string().optional().meta({
     description:
-      'Why it was rejected (a problem code), the payment declined (the decline code), or why the order, its lines or a return were cancelled or declined (the words of whoever did)',
+      'A problem code if the order was rejected. A decline code if the payment was declined. Free text if the order, its lines or a return were cancelled or declined',
   }),
 });
 
 export const orderViewSchema = z
   .strictObject({
     id: z.string().meta({ example: 'order_536365' }),
-    number: z.string().meta({ description: 'What people call it', example: '536365' }),
-    version: z
-      .int()
-      .meta({ description: 'Of the order itself, without its payment: the part of its ETag that `If-Match` compares' }),
+    number: z.string().meta({ description: 'The order number that people use', example: '536365' }),
+    version: z.int().meta({
+      description: 'The version of the order, without its payment. `If-Match` compares this part of the ETag',
+    }),
     status: z.enum(ORDER_STATUSES),
     reason: z.string().optional().meta({
-      description: 'Why it was rejected: a problem code. Why it was cancelled: the words of whoever did',
+      description: 'A problem code if the order was rejected. Free text if it was cancelled',
       example: 'out_of_stock',
     }),
-    held: z.literal(true).optional().meta({ description: 'Nothing is sent until it is resumed' }),
-    heldReason: z.string().optional().meta({ description: "For support alone: the staff's own words, or a code" }),
+    held: z.literal(true).optional().meta({ description: 'Nothing is sent until the order is resumed' }),
+    heldReason: z.string().optional().meta({ description: 'For support alone: free text from staff, or a code' }),
     missing: z.array(parcelSchema).optional().meta({
-      description:
-        'For support alone: units that are held for it and are not there, and of which there are none elsewhere',
+      description: 'For support alone: units that are held for the order but are missing, also at other locations',
     }),
-    paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Follows from the payment' }),
+    paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Derived from the payment' }),
     nextAction: z
       .strictObject({ type: z.literal('authenticate'), clientSecret: z.string() })
       .optional()
-      .meta({ description: 'What the customer has to do for the payment, such as a 3-D Secure step' }),
-    fulfilmentStatus: z.enum(FULFILMENT_STATUSES).meta({ description: 'Follows from what was sent' }),
-    paymentId: z.string().meta({ description: 'Where support finds its payment', example: 'payment_536365' }),
+      .meta({ description: 'What the customer has to do to pay, such as a 3-D Secure step' }),
+    fulfilmentStatus: z.enum(FULFILMENT_STATUSES).meta({ description: 'Derived from the units that were sent' }),
+    paymentId: z
+      .string()
+      .meta({ description: 'The id under which support finds the payment', example: 'payment_536365' }),
     customerId: z.string(),
     placedBy: z.enum(['customer', 'staff']),
     placedAt: time,
@@ -106,7 +110,7 @@ export const orderViewSchema = z
         returned: z.int().meta({ description: 'Units that were sent and came back' }),
         unitPrice: moneySchema,
         total: moneySchema,
-        discount: moneySchema.optional().meta({ description: 'Of the total' }),
+        discount: moneySchema.optional().meta({ description: 'The discount on the total' }),
         tax: moneySchema.optional().meta({ description: 'Added to the total, or contained in it' }),
       }),
     ),
@@ -116,23 +120,25 @@ export const orderViewSchema = z
     shipping: moneySchema,
     tax: moneySchema.meta({ description: 'Added to the prices' }),
     includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
-    taxed: z.literal(false).optional().meta({ description: 'No tax rate applied to where it goes' }),
+    taxed: z.literal(false).optional().meta({ description: 'No tax rate applied at the shipping address' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
-    captured: moneySchema.meta({ description: 'What the customer has been charged, whatever they got back' }),
-    refunded: moneySchema.meta({ description: 'What the customer has got back' }),
+    captured: moneySchema.meta({ description: 'What the customer was charged, before refunds' }),
+    refunded: moneySchema.meta({ description: 'What was refunded to the customer' }),
     allocation: z.array(parcelSchema).optional().meta({
       description:
-        'For support alone: where the units are that are still to be sent. Each shipment leaves from one location',
+        'For support alone: the locations of the units that are still to be sent. Each shipment leaves from one location',
     }),
     shippingMethod: z.string(),
-    shippingAddress: addressSchema.optional().meta({ description: 'Absent once the customer is forgotten' }),
+    shippingAddress: addressSchema
+      .optional()
+      .meta({ description: 'Absent once the personal data of the customer is erased' }),
     email: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     shipments: z.array(
       z.strictObject({
         id: z.string(),
         status: z.enum(SHIPMENT_STATUSES),
-        location: z.string().optional().meta({ description: 'For support alone: where it leaves from' }),
+        location: z.string().optional().meta({ description: 'For support alone: the location that it leaves from' }),
         lines: z.array(lineUnitsSchema),
         tracking: z.string().optional(),
         carrier: z.string().optional(),
@@ -146,14 +152,14 @@ export const orderViewSchema = z
         status: z.enum(RETURN_STATUSES),
         lines: z.array(lineUnitsSchema.extend({ reason: z.string() })),
         declineReason: z.string().optional(),
-        received: z.array(returnedUnitsSchema).optional().meta({ description: 'What came back' }),
+        received: z.array(returnedUnitsSchema).optional().meta({ description: 'The units that came back' }),
         refund: moneySchema.optional().meta({
           description:
-            'What is given back for it: less than was paid, if some of that was given back before. Absent while nothing is',
+            'The refund for this return. It is less than was paid if some of that was refunded before. Absent while nothing is refunded',
         }),
       }),
     ),
-    timeline: z.array(timelineEntrySchema).meta({ description: 'What has happened to it, the oldest first' }),
+    timeline: z.array(timelineEntrySchema).meta({ description: 'What happened to the order, oldest first' }),
   })
   .meta({ id: 'Order' });
 

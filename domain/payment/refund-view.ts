@@ -13,7 +13,7 @@ export const refundViewSchema = z
     reason: z.string(),
     status: z.enum(REFUND_STATUSES),
     requestedAt: z.iso.datetime().meta({ description: 'RFC 3339, UTC' }),
-    failure: z.string().optional().meta({ description: 'Why the provider would not' }),
+    failure: z.string().optional().meta({ description: 'Why the payment provider refused' }),
   })
   .meta({ id: 'Refund' });
 

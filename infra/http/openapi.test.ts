@@ -8,6 +8,7 @@ import { currencySchema } from '../../domain/kernel/money.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { pricesSchema } from '../../domain/product/events.js';
 import { shopSettingsSchema } from '../../domain/shop/events.js';
+import { allEndpoints } from '../../test/endpoints.js';
 import { openApiDocument } from './openapi.js';
 
 const price = z.strictObject({ amount: z.int(), currency: z.string() }).meta({ id: 'Price' });
@@ -30,7 +31,7 @@ const priced: Endpoint = endpoint({
 const news: Endpoint = endpoint({
   method: 'post',
   path: '/v1/news',
-  summary: 'News that somebody has signed',
+  summary: 'Receive signed news',
   roles: ['public'],
   signedBy: 'News-Signature',
   answers: { 200: z.strictObject({ received: z.boolean() }) },
@@ -55,6 +56,19 @@ const rate: Endpoint = endpoint({
   answers: { 204: z.void() },
   handle: async () => ({ status: 204 }),
 });
+
+/** What the summary of an endpoint may begin with, by its method. */
+const VERBS = {
+  get: ['Get', 'List', 'Search'],
+  post: [
+    ...['Add', 'Adjust', 'Apply', 'Approve', 'Authenticate', 'Cancel', 'Check', 'Collect', 'Create', 'Decline'],
+    ...['Discontinue', 'Dispatch', 'Hold', 'Mark', 'Merge', 'Publish', 'Receive', 'Record', 'Refresh', 'Refund'],
+    ...['Request', 'Resume', 'Save', 'Transfer', 'Unpublish'],
+  ],
+  put: ['Create', 'Set'],
+  patch: ['Change', 'Update'],
+  delete: ['Delete', 'End', 'Remove', 'Retire'],
+} satisfies Record<Endpoint['method'], string[]>;
 
 describe('the OpenAPI document', () => {
   const document = openApiDocument([...sessionEndpoints({} as never), priced, news, rate, rates]);
@@ -184,6 +198,25 @@ describe('the OpenAPI document', () => {
       'It counts at once. Roles: catalogue.',
     );
     expect(document.paths?.['/v1/news']?.post?.description).to.equal('Roles: public.');
+  });
+
+  it('begins the summary of every endpoint of the shop with a usual verb', async () => {
+    const endpoints = await allEndpoints();
+    expect(endpoints.length).to.be.greaterThan(60);
+    for (const { method, path, summary } of endpoints) {
+      expect(VERBS[method], `${method} ${path}: ${summary}`).to.include(summary.split(' ')[0]);
+      expect(summary, path).to.match(/^[^.;]{1,80}$/);
+    }
+    const used = new Set(endpoints.map(({ method, summary }) => `${method} ${summary.split(' ')[0]}`));
+    for (const [method, verbs] of Object.entries(VERBS)) {
+      for (const verb of verbs) expect(used, 'no endpoint needs this verb any more').to.include(`${method} ${verb}`);
+    }
+  });
+
+  it('ends the description of an endpoint with a full stop', async () => {
+    for (const { path, description } of await allEndpoints()) {
+      if (description !== undefined) expect(description, path).to.match(/[.]$/);
+    }
   });
 
   it('says what an answer means that is not the end', () => {

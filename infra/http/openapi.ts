@@ -39,55 +39,58 @@ const problemSchema = z
     total: z
       .object({ was: moneySchema.optional(), now: moneySchema })
       .optional()
-      .meta({ description: 'Of `price_changed`; `was` is the one that was sent' }),
+      .meta({ description: 'Of `price_changed`; `was` is the total in the request' }),
     shippingMethods: z
       .array(z.string())
       .optional()
-      .meta({ description: 'Of a shipping method that does not send the cart: those that do' }),
-    version: z.int().optional().meta({ description: 'Of `version_mismatch`: the present one' }),
-    refundable: z.int().optional().meta({ description: 'Of a refund of too much: what is left, in minor units' }),
-    coupon: z.string().optional().meta({ description: 'Of a coupon that does not apply: its code' }),
+      .meta({ description: 'If a shipping method cannot send the cart: the methods that can' }),
+    version: z.int().optional().meta({ description: 'Of `version_mismatch`: the current version' }),
+    refundable: z
+      .int()
+      .optional()
+      .meta({ description: 'If a refund is too large: what can still be refunded, in minor units' }),
+    coupon: z.string().optional().meta({ description: 'If a coupon does not apply: its code' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
 
 const text = { type: 'string' } as const;
 const answerHeaders: ZodOpenApiHeadersObject = {
-  'X-Request-Id': { description: 'The id sent in, or a new one.', schema: text },
+  'X-Request-Id': { description: 'The id of the request, or a new one.', schema: text },
   'Consistency-Token': {
-    description: 'Send it back, and queries show at least what this answer knew.',
+    description: 'Send it with a query: the query then shows at least the data that this answer has seen.',
     schema: text,
   },
 };
 const rateLimits: ZodOpenApiHeadersObject = {
-  'RateLimit-Policy': { description: 'How many requests of each kind a minute has.', schema: text },
-  RateLimit: { description: 'How many of them are left, and the seconds until there are all again.', schema: text },
+  'RateLimit-Policy': { description: 'How many requests of each kind are allowed in a minute.', schema: text },
+  RateLimit: { description: 'How many of them are left, and the seconds until all are available again.', schema: text },
 };
 const etag: ZodOpenApiHeadersObject = {
   ETag: {
     description:
-      'If what is shown has a version: that version and a hash of the body, such as `"v12-a1b2c3"`. For `If-Match`, which ' +
-      'compares the version alone, and `If-None-Match`, which compares the whole.',
+      'The version and a hash of the body, such as `"v12-a1b2c3"`. Absent if the resource has no version. `If-Match` ' +
+      'compares the version alone, `If-None-Match` compares the whole tag.',
     schema: text,
   },
 };
 const location: ZodOpenApiHeadersObject = {
-  Location: { description: 'Where what has been made is found, if it can be asked for.', schema: text },
+  Location: { description: 'The address of what was created, if it has one.', schema: text },
 };
 const replayed: ZodOpenApiHeadersObject = {
   'Idempotency-Replayed': {
-    description: 'Only `true`: this is the answer to an earlier request with the same key.',
+    description: 'Always `true`: this is the answer to an earlier request with the same key.',
     schema: text,
   },
 };
 const retryAfter: ZodOpenApiHeadersObject = {
-  'Retry-After': { description: 'Seconds after which a repeat makes sense.', schema: { type: 'integer' } },
+  'Retry-After': { description: 'Seconds to wait before a repeat.', schema: { type: 'integer' } },
 };
 
 /** Problems that pass if one waits. */
 const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'rate_limited', 'unavailable']);
 
 const HEADERS = {
-  'X-Request-Id': z.string().optional().meta({ description: 'Kept, and written into the log of events.' }),
+  'X-Request-Id': z.string().optional().meta({ description: 'It is sent back and written into the event log.' }),
   'Consistency-Token': z
     .string()
     .max(MAX_TOKEN_CHARS)
@@ -96,7 +99,10 @@ const HEADERS = {
     .meta({ description: 'From an earlier answer.' }),
 };
 const WAIT = {
-  Prefer: z.string().optional().meta({ description: '`wait=N`: whole seconds to wait for what the token names.' }),
+  Prefer: z
+    .string()
+    .optional()
+    .meta({ description: '`wait=N`: whole seconds to wait until the query shows what the consistency token names.' }),
 };
 const IF_MATCH_HEADER = {
   'If-Match': z
@@ -105,13 +111,14 @@ const IF_MATCH_HEADER = {
     .optional()
     .meta({
       description:
-        'The ETag that the command goes out from, or several: 412 if the version of none is the present one. Weak tags ' +
-        'never match. `*`: 412 if a PUT would make a thing that is not there yet.',
+        'One or more ETags. 412 if none of them has the current version. Weak tags never match. `*`: 412 if a PUT would ' +
+        'create something that does not exist yet.',
     }),
 };
 const IF_NONE_MATCH_HEADER = {
   'If-None-Match': z.string().regex(ENTITY_TAGS).optional().meta({
-    description: 'ETags of answers that the caller has: 304 without a body if one is the present one, or by `*`.',
+    description:
+      'ETags of answers that the caller has. 304 without a body if one of them is current. `*` always matches.',
   }),
 };
 const KEY = z
@@ -130,7 +137,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       info: {
         title: 'Commerce',
         version: '1',
-        description: 'Commands append events; queries read what follows from them.',
+        description: 'Commands append events. Queries read the models that are built from the events.',
       },
       servers: [{ url: '/' }],
       paths,
@@ -178,7 +185,10 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
         Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema, headers)]),
       ),
       ...(endpoint.method === 'get' && {
-        304: { description: 'It is as `If-None-Match` says', headers: { ...headers, ...etag } },
+        304: {
+          description: 'The caller has the current version: see `If-None-Match`',
+          headers: { ...headers, ...etag },
+        },
       }),
       ...problemsOf(endpoint, headers),
     },
@@ -193,7 +203,7 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
     ...HEADERS,
     ...(method === 'get' ? { ...WAIT, ...IF_NONE_MATCH_HEADER } : IF_MATCH_HEADER),
     ...(isKeyed(endpoint) && key),
-    ...(signedBy && { [signedBy]: z.string().meta({ description: 'Signs the body as it is sent.' }) }),
+    ...(signedBy && { [signedBy]: z.string().meta({ description: 'The signature of the body.' }) }),
   });
   return {
     header,
@@ -203,7 +213,7 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {
-  202: 'Taken on, but not at its end yet; what has become of it is found at `Location`',
+  202: 'Accepted, but not finished yet. `Location` shows the result',
   204: 'Done',
 };
 

@@ -18,7 +18,8 @@ export function configQuery({ settings, stripePublishableKey }: ConfigQueryDeps)
   return endpoint({
     method: 'get',
     path: '/v1/config',
-    summary: 'Show currencies, countries and keys',
+    summary: 'Get the public configuration',
+    description: 'The answer shows currencies, countries and public keys.',
     roles: ['public'],
     answers: { 200: shopAnswer },
     async handle() {

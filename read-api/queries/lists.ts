@@ -15,13 +15,13 @@ const NOT_OF_THIS_LIST = 'must be the `next` of a page of this list, with the sa
 export const pageQuery = {
   limit: wholeNumber(z.int().min(1).max(MAX_LIMIT))
     .default(DEFAULT_LIMIT)
-    .meta({ description: 'Entries at most', default: DEFAULT_LIMIT }),
+    .meta({ description: 'Maximum number of entries', default: DEFAULT_LIMIT }),
   after: z
     .string()
     .max(MAX_CURSOR_LENGTH)
     .regex(SEALED_TEXT, NOT_OF_THIS_LIST)
     .optional()
-    .meta({ description: 'The `next` of the page before, of the same list with the same filters and order' }),
+    .meta({ description: 'The `next` of the previous page of the same list, with the same filters and order' }),
 };
 
 export function pageAnswer<T extends z.ZodType>(entry: T) {

@@ -35,19 +35,22 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
     endpoint({
       method: 'get',
       path: '/v1/orders',
-      summary: "List the caller's orders, or for support those of anybody, the newest first",
+      summary: 'List orders',
+      description: 'Customers see their own orders. Support sees all orders. The newest order comes first.',
       roles: ['customer', 'support'],
       query: z.strictObject({
-        customerId: customerIdSchema.optional().meta({ description: "Support's choice; customers see their own" }),
+        customerId: customerIdSchema
+          .optional()
+          .meta({ description: 'For support alone. Customers see their own orders' }),
         status: z.enum(ORDER_STATUSES).optional(),
         paymentStatus: z.enum(PAYMENT_STATUSES).optional().meta({ description: 'For support alone' }),
         fulfilmentStatus: z.enum(FULFILMENT_STATUSES).optional().meta({ description: 'For support alone' }),
         number: shortText(100).optional().meta({
-          description: 'For support alone: what people call the order',
+          description: 'For support alone: the number of the order',
           example: '536365',
         }),
         email: emailSchema.optional().meta({
-          description: 'For support alone: the address that the order was placed with; capitals do not matter',
+          description: 'For support alone: the e-mail address that the order was placed with. Case does not matter',
           example: 'ada@example.com',
         }),
         ...pageQuery,
@@ -71,7 +74,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
     endpoint({
       method: 'get',
       path: '/v1/orders/{id}',
-      summary: 'One order',
+      summary: 'Get an order',
       roles: ['customer', 'support'],
       params: z.strictObject({ id: pathId(orderIdSchema, 'order_536365') }),
       answers: { 200: orderViewSchema },

@@ -21,7 +21,7 @@ const productAnswer = productDetailsSchema
     id: productIdSchema.meta({ example: 'product_mug' }),
     version: z
       .int()
-      .meta({ description: 'Counts what happened to the product: the part of its ETag that `If-Match` compares' }),
+      .meta({ description: 'Counts the changes of the product. `If-Match` compares this part of the ETag' }),
     status: z.enum(PRODUCT_STATUSES),
     variants: z.array(variantSchema.extend({ inStock: z.boolean() })),
   })
@@ -37,7 +37,10 @@ const searchQuery = z.strictObject({
   q: searchText(200)
     .transform((text) => folded(text) || undefined)
     .optional()
-    .meta({ description: 'Words of title or brand, or a SKU; blank finds everything', example: 'blue mug' }),
+    .meta({
+      description: 'Words of the title or the brand, or a SKU. Blank text finds everything',
+      example: 'blue mug',
+    }),
   category,
   brand: shortText(100).optional(),
   price: z
@@ -48,8 +51,9 @@ const searchQuery = z.strictObject({
     .meta({ description: 'Minor units of the currency, both ends included', example: '500..2000' }),
   currency: currencySchema.optional().meta({
     description:
-      'One that the shop sells in (`/v1/config`), by default its first. `price` and the orders by price compare the lowest ' +
-      'price that a product has in it; a product without one comes last, and no `price` finds it',
+      'A currency of the shop (see `/v1/config`). The default is the first of them. `price` and the sort orders by price ' +
+      'compare the lowest price of a product in this currency. A product without such a price comes last, and `price` ' +
+      'does not find it',
     example: 'GBP',
   }),
   inStock: z
@@ -84,7 +88,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
     endpoint({
       method: 'get',
       path: '/v1/products',
-      summary: 'Published products',
+      summary: 'List published products',
       roles: ['public'],
       query: z.strictObject({ category, ...pageQuery }),
       answers: { 200: pageAnswer(productAnswer) },
@@ -99,7 +103,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
     endpoint({
       method: 'get',
       path: '/v1/products/{id}',
-      summary: 'One product; staff see those that are not published, too',
+      summary: 'Get a product',
+      description: 'Staff also see products that are not published.',
       roles: ['public', 'catalogue', 'support'],
       params: z.strictObject({ id: pathId(productIdSchema, 'product_mug') }),
       answers: { 200: productAnswer },
@@ -116,7 +121,8 @@ export function productQueries({ catalogue, productPage, productSearch, currency
     endpoint({
       method: 'get',
       path: '/v1/categories',
-      summary: 'Categories of published products by name, with how many products each has',
+      summary: 'List categories',
+      description: 'These are the categories of published products, sorted by name, each with its number of products.',
       roles: ['public'],
       query: z.strictObject(pageQuery),
       answers: { 200: pageAnswer(categoryAnswer) },
@@ -130,7 +136,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
     endpoint({
       method: 'get',
       path: '/v1/search',
-      summary: 'Find published products',
+      summary: 'Search published products',
       roles: ['public'],
       query: searchQuery,
       answers: {

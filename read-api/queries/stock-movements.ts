@@ -37,7 +37,7 @@ const KEEPERS_OWN: ReadonlySet<Entered['type']> = new Set([
 
 const entryAnswer = z
   .strictObject({
-    at: z.string().meta({ description: 'When it happened in the world' }),
+    at: z.string().meta({ description: 'When it happened' }),
     what: z.enum(Object.values(WORDS)),
     by: z
       .string()
@@ -68,7 +68,8 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
   return endpoint({
     method: 'get',
     path: '/v1/stock/{sku}/movements',
-    summary: 'What moved the stock of a SKU at a location, the oldest first',
+    summary: 'List the stock movements of a SKU',
+    description: 'They are those of one location. The oldest comes first.',
     roles: ['catalogue', 'support'],
     params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     query: z.strictObject({ location: locationSchema.default(DEFAULT_LOCATION), ...pageQuery }),

@@ -34,7 +34,8 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
   return endpoint({
     method: 'get',
     path: '/v1/stock/{sku}',
-    summary: 'Stock of a SKU at each location',
+    summary: 'Get the stock of a SKU',
+    description: 'The answer shows the stock at each location.',
     roles: ['catalogue', 'support'],
     params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     answers: { 200: stockAnswer },

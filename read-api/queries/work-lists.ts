@@ -34,7 +34,8 @@ export function workListQueries({ queries, visibility }: WorkListDeps): Endpoint
     return endpoint({
       method: 'get',
       path,
-      summary: `${summary}; those of the oldest orders first`,
+      summary,
+      description: 'Entries of the oldest orders come first.',
       roles: ['support'],
       query: z.strictObject({ status: z.enum(statuses).optional(), ...pageQuery }),
       answers: { 200: pageAnswer(entry) },
