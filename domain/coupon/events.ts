@@ -15,49 +15,56 @@ const instant = z.iso.datetime();
 
 /** When a coupon applies and how often. */
 const conditions = {
-  validFrom: instant.optional().meta({ description: 'Inclusive; without it, from the beginning' }),
-  validUntil: instant.optional().meta({ description: 'Exclusive; without it, for ever' }),
+  validFrom: instant.optional().meta({ description: 'Inclusive. Without it, the coupon is valid from the beginning' }),
+  validUntil: instant.optional().meta({ description: 'Exclusive. Without it, the coupon is valid for ever' }),
   minimum: moneySchema.optional().meta({
-    description: 'What the goods must come to before any discount. Carts of another currency get nothing',
+    description: 'The minimum total of the goods, before any discount. Carts in another currency get no discount',
   }),
   limit: z
     .int()
     .min(1)
     .optional()
-    .meta({ description: 'How many orders can redeem it; one that fails or is cancelled gives back' }),
+    .meta({ description: 'How many orders can redeem the coupon. An order that fails or is cancelled does not count' }),
   limitPerCustomer: z
     .int()
     .min(1)
     .optional()
-    .meta({ description: 'How many orders of one customer or one e-mail address' }),
+    .meta({ description: 'How many orders of one customer or one e-mail address can redeem the coupon' }),
 };
 
 export const couponTermsSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({
-      kind: z.literal('percentage').meta({ description: 'A share off the goods' }),
+      kind: z.literal('percentage').meta({ description: 'A percentage off the goods' }),
       basisPoints: z
         .int()
         .min(1)
         .max(10_000)
-        .meta({ description: 'Of what the goods come to, in hundredths of a per cent: 2500 is a quarter' }),
+        .meta({ description: 'The share of the price of the goods, in hundredths of a per cent: 2500 is a quarter' }),
       ...conditions,
     }),
     z.strictObject({
       kind: z.literal('amount').meta({ description: 'An amount off the goods, once for the whole cart' }),
-      amount: amountSchema.min(1).meta({ description: 'In minor units; never takes off more than the goods cost' }),
-      currency: currencySchema.meta({ description: 'Carts of another currency get nothing' }),
+      amount: amountSchema
+        .min(1)
+        .meta({ description: 'In minor units. The discount is never more than the goods cost' }),
+      currency: currencySchema.meta({ description: 'Carts in another currency get no discount' }),
       ...conditions,
     }),
     z.strictObject({
-      kind: z.literal('free_shipping').meta({ description: 'The shipping costs nothing' }),
+      kind: z.literal('free_shipping').meta({ description: 'The shipping is free' }),
       ...conditions,
     }),
     z.strictObject({
       kind: z.literal('buy_x_get_y').meta({ description: 'Of every `buy` + `get` units the `get` cheapest are free' }),
       buy: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are paid for' }),
       get: z.int().min(1).max(MAX_GROUP).meta({ description: 'Units that are free' }),
-      skus: z.array(skuSchema).min(1).max(MAX_SKUS).optional().meta({ description: 'Which count; without them, all' }),
+      skus: z
+        .array(skuSchema)
+        .min(1)
+        .max(MAX_SKUS)
+        .optional()
+        .meta({ description: 'The SKUs that count. Without them, all SKUs count' }),
       ...conditions,
     }),
   ])

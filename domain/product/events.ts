@@ -55,7 +55,7 @@ export const pricesSchema = z
 /** What tells a variant from the others, such as `{"size":"XL"}`. */
 export const optionsSchema = recordOf(shortText(50), shortText(100), MAX_OPTIONS);
 
-export const weightSchema = z.int().min(0).max(MAX_WEIGHT).meta({ description: 'Of one unit, in grams' });
+export const weightSchema = z.int().min(0).max(MAX_WEIGHT).meta({ description: 'The weight of one unit, in grams' });
 
 const pricedSku = { sku: skuSchema, prices: pricesSchema };
 

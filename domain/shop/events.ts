@@ -16,14 +16,14 @@ export const shopSettingsSchema = z.strictObject({
     .min(1)
     .max(MAX_SHOP_CURRENCIES)
     .refine(isDistinct, 'must name each currency once')
-    .meta({ description: 'What the shop sells in; ISO 4217', example: ['GBP', 'EUR'] })
+    .meta({ description: 'The currencies that the shop sells in; ISO 4217', example: ['GBP', 'EUR'] })
     .register(enforced, { uniqueItems: true }),
   countries: z
     .array(countrySchema)
     .min(1)
     .max(MAX_SHOP_COUNTRIES)
     .refine(isDistinct, 'must name each country once')
-    .meta({ description: 'Where orders can be sent; ISO 3166-1 alpha-2', example: ['GB', 'IE'] })
+    .meta({ description: 'The countries that orders can be sent to; ISO 3166-1 alpha-2', example: ['GB', 'IE'] })
     .register(enforced, { uniqueItems: true }),
   shippingRefunds: z
     .array(countrySchema)
@@ -33,8 +33,8 @@ export const shopSettingsSchema = z.strictObject({
     .optional()
     .meta({
       description:
-        'Countries where a customer who sends back all that was sent also gets back what the shipping cost, such as ' +
-        'those of the EU. It holds for orders that are placed from now on',
+        'Countries, such as those of the EU, where the price of the shipping is refunded too if the customer sends back ' +
+        'all units that were sent. It holds for orders that are placed from now on',
       example: ['IE'],
     }),
 });

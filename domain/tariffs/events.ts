@@ -30,13 +30,14 @@ export const taxCategorySchema = z
 export const SHIPPING_TAX_CATEGORY = 'shipping';
 
 export const taxRateSchema = z.strictObject({
-  id: tariffIdSchema.meta({ description: 'Names this rate' }),
-  country: countrySchema.meta({ description: 'Where the goods are sent; ISO 3166-1 alpha-2' }),
-  region: regionSchema
-    .optional()
-    .meta({ description: 'Code or name in ISO 3166-2, as in addresses; without it, the whole country' }),
+  id: tariffIdSchema.meta({ description: 'The id of this rate' }),
+  country: countrySchema.meta({ description: 'The country that the goods are sent to; ISO 3166-1 alpha-2' }),
+  region: regionSchema.optional().meta({
+    description: 'Code or name in ISO 3166-2, as in addresses. Without it, the rate is for the whole country',
+  }),
   category: taxCategorySchema.optional().meta({
-    description: "The products' `taxCategory`, or `shipping`; without it, all that has no rate of its own",
+    description:
+      'A `taxCategory` of products, or `shipping`. Without it, the rate is for everything that has no other rate',
   }),
   basisPoints: z
     .number()
@@ -46,46 +47,42 @@ export const taxRateSchema = z.strictObject({
     .refine(hasTwoDecimals, 'must have at most two decimals')
     .meta({
       description:
-        'Hundredths of a per cent, with at most two decimals: 2000 is 20 %, 887.5 is 8.875 %, as rates in the US go',
+        'Hundredths of a per cent, with at most two decimals: 2000 is 20 %; 887.5 is 8.875 %, a rate as in the US',
     }),
-  included: z
-    .literal(true)
-    .optional()
-    .meta({ description: 'Prices contain this tax; absent where it is added to them. A country has it one way' }),
+  included: z.literal(true).optional().meta({
+    description: 'Prices contain this tax. Absent if the tax is added to them. All rates of a country agree on this',
+  }),
 });
 
 const stepSchema = z.strictObject({
   upTo: z.int().min(0).optional().meta({
     description:
-      'Inclusive, in grams (`weight`) or minor units (`value`); without it, however much. Above the last, nothing is sent',
+      'Inclusive, in grams (`weight`) or minor units (`value`). Without it, the rate has no upper limit. A cart above the last rate cannot be sent',
   }),
-  amount: unitPriceSchema.meta({ description: 'What the shipping costs, in minor units of `currency`' }),
+  amount: unitPriceSchema.meta({ description: 'The price of the shipping, in minor units of `currency`' }),
 });
 
 export const shippingZoneSchema = z
   .strictObject({
-    countries: z
-      .array(countrySchema)
-      .min(1)
-      .max(MAX_COUNTRIES)
-      .optional()
-      .meta({ description: 'ISO 3166-1 alpha-2; without them, everywhere that no other zone names' }),
+    countries: z.array(countrySchema).min(1).max(MAX_COUNTRIES).optional().meta({
+      description: 'ISO 3166-1 alpha-2. Without countries, the zone is every country that no other zone names',
+    }),
     regions: z
       .array(regionSchema)
       .min(1)
       .max(MAX_REGIONS)
       .optional()
-      .meta({ description: 'Of the one country that is named; without them, the whole of it' }),
-    currency: currencySchema.meta({ description: 'Carts of another currency are not sent by this zone' }),
+      .meta({ description: 'Regions of the one country of the zone. Without regions, the zone is the whole country' }),
+    currency: currencySchema.meta({ description: 'This zone is only for carts in this currency' }),
     by: z.enum(['flat', 'weight', 'value']).meta({
       description:
-        '`flat`: one rate for all; `weight`: by what all units weigh together; `value`: by what the goods cost after discounts',
+        '`flat`: one rate for all carts. `weight`: by the weight of all units. `value`: by the price of the goods after discounts',
     }),
     rates: z
       .array(stepSchema)
       .min(1)
       .max(MAX_STEPS)
-      .meta({ description: 'Rising; the first that reaches far enough counts' }),
+      .meta({ description: 'In rising order. The first rate that reaches far enough is used' }),
   })
   .refine(({ regions, countries }) => !regions || countries?.length === 1, 'regions need exactly one country')
   .refine(({ by, rates }) => by !== 'flat' || (rates.length === 1 && rates[0]!.upTo === undefined), {
@@ -94,14 +91,13 @@ export const shippingZoneSchema = z
   .refine(({ rates }) => rates.every(isAbove), 'each rate must reach further than the one before it');
 
 export const shippingMethodSchema = z.strictObject({
-  id: tariffIdSchema.meta({ description: 'What a cart names it by' }),
-  title: shortText(100).meta({ description: 'What customers read' }),
+  id: tariffIdSchema.meta({ description: 'The id by which a cart names the method' }),
+  title: shortText(100).meta({ description: 'The title that customers see' }),
   // None would be free and everywhere, as the built-in `standard` is: too much for what may be a slip.
-  zones: z
-    .array(shippingZoneSchema)
-    .min(1)
-    .max(MAX_ZONES)
-    .meta({ description: 'Where it goes and what it costs there; of those that fit, the most specific counts' }),
+  zones: z.array(shippingZoneSchema).min(1).max(MAX_ZONES).meta({
+    description:
+      'The countries that it sends to, with its prices there. If several zones fit, the most specific is used',
+  }),
 });
 
 export const taxTableEvents = {
