@@ -68,23 +68,28 @@ describe('The documentation', () => {
 
   it('gives a reason for each dependency', () => {
     const { dependencies, devDependencies } = JSON.parse(read('package.json'));
-    const rows = read('README.md').split('## Dependencies')[1]!.split('\n## ')[0]!.split('\n');
+    const rows = read('docs/dependencies.md').split('\n');
     const named = rows.flatMap((row) => [...(/^\| (`.*?) \|/.exec(row)?.[1] ?? '').matchAll(/`([^`]+)`/g)]);
     expect(named.map(([, name]) => name)).to.have.members(Object.keys({ ...dependencies, ...devDependencies }));
   });
 
   it('names every command of the program', () => {
-    const table = read('README.md').split('## The command line')[1]!;
+    const table = sectionOf('README.md', 'The command line');
     const commands = [...read('scripts/commerce.ts').matchAll(/^ {2}(\w+): async \(\) =>/gm)].map(([, name]) => name);
     expect(commands).to.include('start');
     for (const command of commands) expect(table).to.match(new RegExp(`^\\| \`${command}\\b`, 'm'));
   });
 
   it('names every variable of the configuration', () => {
-    const table = read('README.md').split('## Configuration')[1]!;
+    const table = sectionOf('docs/configuration.md', 'Variables');
     const variables = [...read('infra/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name!);
     expect(variables).to.include('COMMERCE_PROFILE');
     for (const variable of variables) expect(table).to.include(`\`${variable}\``);
+  });
+
+  it('is linked from the README, page by page', () => {
+    const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name !== 'adr');
+    for (const page of [...pages, 'adr/README.md']) expect(read('README.md')).to.include(`](docs/${page})`);
   });
 
   it('names tests against complaints that are there', () => {
@@ -108,6 +113,11 @@ function pagesIn(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name));
+}
+
+function sectionOf(page: string, heading: string): string {
+  const [, section] = read(page).split(`\n## ${heading}\n`);
+  return section!.split('\n## ')[0]!;
 }
 
 /** Rows such as `| NAME | 5,000 ms | … |` under a line that names their file. */
