@@ -20,8 +20,11 @@ export function folded(text: string): string {
       .replace(TRADE_MARKS, ' ')
       .replace(APOSTROPHES, "'")
       .normalize('NFKD')
+      // Once more: a double prime has become two.
+      .replace(APOSTROPHES, "'")
       .replace(DASHES, '-')
-      // Upper case first: it writes `ß` as two letters and gives the dotless `ı` its common form.
+      // Upper case in between: it writes `ß`, which `ẞ` becomes first, as two letters, and gives the dotless `ı` its common form.
+      .toLowerCase()
       .toUpperCase()
       .toLowerCase()
       .normalize('NFKD')
@@ -85,7 +88,8 @@ export function wordQuery(text: string): WordQuery {
 }
 
 const TRADE_MARKS = /[©®™℠℗]/g;
-const APOSTROPHES = /[`´ʹʻʼ‘’‛′＇]/g;
+/** A blank with an accent is what NFKC makes of `´`. */
+const APOSTROPHES = / \u0301|[`´ʹʻʼ‘’‛′＇]/g;
 const DASHES = /[‐-―−]/g;
 /** Accents, and characters that only change how others look. Marks of scripts that cannot be read without them stay. */
 const UNSEEN = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|\p{Default_Ignorable_Code_Point}/gu;
