@@ -276,7 +276,12 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         const { limit: _, ...key } = count;
         for (const orderId of state(coupon, couponStream(key)).inFlight) {
           const process = state(checkout, streamOf(checkoutIdOf(orderId)))!;
-          execute(coupon, couponStream(key), `agenda/${orderId}`, endOfRedemption(process, { ...key, orderId })!);
+          execute(
+            coupon,
+            couponStream(key),
+            `agenda/${couponStream(key)}/${orderId}`,
+            endOfRedemption(process, { ...key, orderId })!,
+          );
         }
       }
     },
