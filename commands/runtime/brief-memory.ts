@@ -3,6 +3,8 @@ import type { Clock } from '../../domain/kernel/clock.js';
 
 export interface BriefMemory<T> {
   current(): Promise<T>;
+  /** The value that was read last, however long ago; undefined if there is none, or it was changed here since. */
+  last(): T | undefined;
   /** It was changed here: the next look reads it again. */
   changed(): void;
 }
@@ -15,6 +17,7 @@ export interface BriefMemoryDeps<T> {
 
 export function createBriefMemory<T>({ load, ttlMs, clock }: BriefMemoryDeps<T>): BriefMemory<T> {
   let known: { since: number; value: Promise<T> } | undefined;
+  let last: T | undefined;
 
   return {
     current() {
@@ -23,13 +26,20 @@ export function createBriefMemory<T>({ load, ttlMs, clock }: BriefMemoryDeps<T>)
       const look = { since: now, value: load() };
       known = look;
       // What failed is asked again by whoever comes next.
-      look.value.catch(() => {
-        if (known === look) known = undefined;
-      });
+      look.value.then(
+        (value) => {
+          if (known === look) last = value;
+        },
+        () => {
+          if (known === look) known = undefined;
+        },
+      );
       return look.value;
     },
+    last: () => last,
     changed() {
       known = undefined;
+      last = undefined;
     },
   };
 }
