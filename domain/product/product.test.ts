@@ -127,7 +127,7 @@ describe('A product', () => {
       unpriced,
     ]);
     given([drafted, added]).when({ type: 'WeighVariant', sku: unpriced.sku, weight: 1 }).thenRejected('not_found');
-    expect(weightSchema.meta()?.description).to.equal('Of one unit, in grams');
+    expect(weightSchema.meta()?.description).to.equal('The weight of one unit, in grams');
   });
 
   it('loses what is cleared, and says nothing of what was not there', () => {
