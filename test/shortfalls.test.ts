@@ -1,6 +1,8 @@
 // Units that are sold and not there any more: what was counted or lost is recorded, and the orders that it hits are sent from
 // elsewhere, or held until there is stock again.
 import { expect } from 'chai';
+import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import { Unavailable } from '../domain/kernel/errors.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { type Order, order as orders } from '../domain/order/order.js';
 import { agenda } from '../projections/models/agenda.js';
@@ -96,6 +98,32 @@ describe('A shortfall', () => {
     });
     for (const location of ['hull', 'leeds', 'york']) await send(second, { location });
     expect((await stateOf(second)).status).to.equal('completed');
+  });
+
+  it('is none where more of an order is given up than is missing, also before its stock has followed', async () => {
+    let isAway = false;
+    const through = (runner: CommandRunner): CommandRunner => ({
+      ...runner,
+      execute(decider, stream, command, meta) {
+        const isRelease = (command as { type: string }).type === 'ReleaseReservation';
+        if (isAway && isRelease) return Promise.reject(new Unavailable('The log', 'is away'));
+        return runner.execute(decider, stream, command, meta);
+      },
+    });
+    shop = createShop({ through });
+    await sell(shop, 'MUG', 500, 3);
+    const id = await buy(3);
+    await stock('adjustments', { quantity: -1, reason: 'fire' });
+    isAway = true;
+    const body = { lines: [{ lineId: '1', quantity: 2 }], reason: 'too many' };
+    await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body }).catch(() => {});
+    expect((await stateOf(id)).unsettled).to.have.lengthOf(1);
+    for (const item of await due()) await shop.processes.shortfalls.look(item);
+    expect((await stateOf(id)).missing).to.deep.equal([]);
+    isAway = false;
+    await shop.processes.settlement.run(id);
+    await settle();
+    expect(await heldOf(id)).to.deep.equal([false]);
   });
 
   it('is none where the policy lets be promised beyond what is there', async () => {

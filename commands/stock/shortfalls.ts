@@ -47,7 +47,8 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
   async function sendFromElsewhere(orderId: string, { quantity, ...place }: Parcel): Promise<number> {
     const known = await runner.load(order, streamOf(orderId));
     if (known.state?.status !== 'confirmed') return 0;
-    const leaving = leavingFrom(known.state, place);
+    // More may be given up than is missing.
+    const leaving = Math.min(quantity, leavingFrom(known.state, place));
     const units = Math.min(quantity - leaving, unmovedAt(known.state, place));
     if (units <= 0) return leaving;
     const from = { ...place, quantity: units };
