@@ -54,7 +54,7 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
         : { steps: [step.place(), ...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
     case 'waiting':
     case 'unknown':
-      return { steps: [step.park(), ...step.extend(now), step.authorise()] };
+      return { steps: [...step.extend(now), step.authorise()] };
     case 'authorised':
       return {
         steps: [step.commit(), step.confirm()],
@@ -176,7 +176,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     /** Nobody else waits for these units: it may be long until it is known whether they are sold. */
     park(): CheckoutStep {
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
-      return { name: 'park', optional: true, repeatable: true, aggregate: 'stock', commands };
+      return { name: 'park', repeatable: true, aggregate: 'stock', commands };
     },
     /** Twice in the time that stock is held. */
     extend(now: number): CheckoutStep[] {
