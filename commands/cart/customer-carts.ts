@@ -1,6 +1,5 @@
-// Makes the carts of customers, each listed in a stream of its customer's before: the list says when there are too many,
-// and whoever knows a guest finds every one of the guest's carts in the log, in the state that it has now. What is shown to
-// the guest lags behind; what a merge takes must not.
+// Makes the carts of customers. Each cart is first listed in a stream of its customer. The list bounds the number of carts, and a
+// merge finds all carts of a guest by it, in their current state: the read model may lag behind.
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import {
   type CustomerCartsCommand,

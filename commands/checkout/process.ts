@@ -181,8 +181,8 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
   }
 
   /**
-   * Stock that is short here is taken from other locations, or waited for as long as checkouts that run at this moment may
-   * leave it. Whoever waits holds nothing: two that each hold what the other needs would wait in vain.
+   * Reserves the stock. If it is short, the checkout takes it from other locations, or waits for running checkouts that may give
+   * it back. A waiting checkout holds nothing: two that each hold what the other needs would wait in vain.
    */
   async function reserve(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
     const { checkoutId, order, rounds } = run.state;

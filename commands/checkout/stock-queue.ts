@@ -10,7 +10,7 @@ import { type StockItem, type StockKey, stockItem, stockStream } from '../../dom
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { levelOf, type StockAllocator } from '../stock/allocator.js';
 
-/** A stream whose units another process holds is read so often. */
+/** How often a stream is read whose units another process holds. */
 const READ_EVERY_MS = 200;
 
 /** Checkouts of one process that wait at a time; a further one is short at once. */
@@ -18,15 +18,15 @@ const MAX_WAITING = 1_000;
 
 export interface StockQueue {
   /**
-   * A claim on units that are there, as soon as they are. What is short by the time `until`, in ms, or cannot be had
-   * whatever the checkouts do that run now, is told as a shortage.
+   * Resolves with a claim as soon as the units are available. Resolves with a shortage at the time `until`, in ms, or at once
+   * if the running checkouts could not give back enough. Throws `unavailable`.
    */
   claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage>;
   /** A checkout of this process holds these units, until the returned function is called. */
   hold(parcels: readonly Parcel[]): () => void;
 }
 
-/** Units that no other checkout of this process is told to take, until the claim is settled. */
+/** Units that no other waiting checkout of this process gets until the claim is settled. */
 export interface Claim {
   allocation: Parcel[];
   settle(): void;
@@ -61,7 +61,7 @@ interface Place {
 export function createStockQueue({ runner, allocator, clock, pause = sleep }: StockQueueDeps): StockQueue {
   const waiting = new Set<Waiter>();
   const places = new Map<StreamId, Place>();
-  /** Units by stock stream: told to somebody who has not reserved them yet, and held by checkouts of this process. */
+  /** Units by stock stream: claimed and not reserved yet, and held by checkouts of this process. */
   const claimed = createTally();
   const held = createTally();
 
@@ -97,8 +97,8 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
   }
 
   /**
-   * Gives claims to those who can be served, and tells those who cannot be, whatever comes back. Thousands may need the same:
-   * once one of them has to wait, so do the others.
+   * Gives a claim to each waiter whose units are available, and a shortage to each who would wait in vain. A thousand may need the
+   * same: if one of them has to wait, the others have to wait, too, and are not planned for.
    */
   function serve(): void {
     const waitOn = new Set<string>();
