@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { mergeSeen } from '../../domain/kernel/consistency.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
@@ -419,6 +420,26 @@ describe('What becomes of an order', () => {
       const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
       await problemOf(shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked }), 'rule_violated');
     });
+  });
+
+  it('says with every shipment and return which commit of the order it shows', async () => {
+    const endOf = async (id: string) => (await shop.runner.load(orders, streamOf(id))).position.commitNo;
+    const shipped = await plan();
+    const asked = async () => {
+      const lines = [{ lineId: '1', quantity: 1, reason: 'broken' }];
+      return shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: { lines } });
+    };
+    const steps = [
+      async () => shipped,
+      () => step(shipped.body.id, 'dispatch'),
+      () => step(shipped.body.id, 'deliver'),
+      asked,
+      async () => step((await asked()).body.id, 'approve'),
+    ];
+    for (const take of steps) {
+      const { seen } = await take();
+      expect(mergeSeen(seen!).get(streamOf(orderId))).to.equal(await endOf(orderId));
+    }
   });
 
   it('sells again what came back', async () => {

@@ -4,7 +4,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import { orderIdSchema } from '../../domain/order/events.js';
 import { type Order, order } from '../../domain/order/order.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
+import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 
 /** Throws `not_found` unless the caller may see it. */
 export async function findOrder(
@@ -12,9 +12,18 @@ export async function findOrder(
   id: string,
   caller: Caller,
 ): Promise<Order> {
-  const { state } = await runner.load(order, streamOf(askedId(orderIdSchema, id)));
+  return (await loadOrder({ runner }, id, caller)).state;
+}
+
+/** As `findOrder`, with the commit that the order is shown as of. */
+export async function loadOrder(
+  { runner }: { runner: Pick<CommandRunner, 'load'> },
+  id: string,
+  caller: Caller,
+): Promise<Loaded<Order>> {
+  const { state, position } = await runner.load(order, streamOf(askedId(orderIdSchema, id)));
   if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
-  return state;
+  return { state, position };
 }
 
 export function mayAct(caller: Caller, { customerId }: { customerId: string }): boolean {

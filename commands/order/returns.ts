@@ -20,7 +20,7 @@ import { requestReturn } from '../../domain/processes/settlement.js';
 import { shows } from '../runtime/answers.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { StockPlaces } from '../stock/places.js';
-import { findOrder, mayAct } from './own-orders.js';
+import { findOrder, loadOrder, mayAct } from './own-orders.js';
 import type { Settlement } from './settlement.js';
 
 const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
@@ -85,7 +85,8 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
     const outcome = await runner.execute(returns, stream, requested, { ...meta, id });
     await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { ...(await shown(201, outcome, known, caller)), headers: { Location: `/v1/returns/${returnId}` } };
+    const opened = await loadOrder({ runner }, orderId, caller);
+    return { ...(await shown(201, outcome, opened, caller)), headers: { Location: `/v1/returns/${returnId}` } };
   }
 
   /** Those whose order was not told that they were declined: somebody died in between. True if there were any. */
@@ -123,7 +124,8 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       throw new Problem('conflict', detail);
     }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { ...(await read(request)), seen };
+    const reply = await read(request);
+    return { ...reply, seen: [...reply.seen!, ...seen] };
   }
 
   /** What the order took back. The return knows once the order has it settled. */
@@ -152,13 +154,13 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const { returnId, orderId } = await load(params.id, caller);
     const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
     if (decision.type === 'DeclineReturn') await close(orderId, returnId, beside(command('close')));
-    return shown(200, outcome, await findOrder({ runner }, orderId, caller), caller);
+    return shown(200, outcome, await loadOrder({ runner }, orderId, caller), caller);
   }
 
   async function read({ params, caller }: Pick<ReturnRequest, 'params' | 'caller'>): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
     const loaded = await runner.load(returns, streamOf(returnId));
-    return shown(200, loaded, await findOrder({ runner }, orderId, caller), caller);
+    return shown(200, loaded, await loadOrder({ runner }, orderId, caller), caller);
   }
 
   async function load(id: string, caller: Caller): Promise<Return> {
@@ -170,14 +172,15 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
   async function shown(
     status: number,
     loaded: Loaded<Return | null>,
-    { paymentId, currency }: Pick<Order, 'paymentId' | 'currency'>,
+    { state: ordered, position }: Loaded<Order>,
     reader: Caller,
   ): Promise<Reply> {
     const known = loaded.state!;
+    const { orderId, paymentId, currency } = ordered;
     const { state: ledger } = known.received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
     const { location, ...view } = returnView(known, { ledger, currency });
     const body = { ...view, ...(location !== undefined && reader.role === 'support' && { location }) };
-    return shows(status, body, streamOf(known.returnId), loaded);
+    return shows(status, body, streamOf(known.returnId), loaded, [streamOf(orderId), position.commitNo]);
   }
 
   const step = <B>(

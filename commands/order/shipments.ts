@@ -7,13 +7,14 @@ import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
 import type { Parcel } from '../../domain/order/parcels.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { shows } from '../runtime/answers.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
-import { findOrder } from './own-orders.js';
+import { findOrder, loadOrder } from './own-orders.js';
 import type { Settlement } from './settlement.js';
 
 const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
@@ -62,7 +63,8 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     command,
     newId,
   }: EndpointRequest<{ id: string }, unknown, z.output<typeof planBody>>): Promise<Reply> {
-    const known = await findOrder({ runner }, params.id, caller);
+    const loaded = await loadOrder({ runner }, params.id, caller);
+    const known = loaded.state;
     const { orderId, status } = known;
     if (status !== 'confirmed') throw new Problem('conflict', `${orderId} is ${status}; nothing can be sent.`);
     const consignment = consignmentOf(known, body.lines, body.location);
@@ -72,7 +74,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const { tracking, carrier } = body;
     const planned = { type: 'PlanShipment', shipmentId, orderId, location, lines, tracking, carrier } as const;
     const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
-    return { ...shown(201, outcome, known), headers: { Location: `/v1/shipments/${shipmentId}` } };
+    return { ...shown(201, outcome, loaded), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
   /** The tracking is changed last, so that a repeat after a crash finds what is missing. */
@@ -81,14 +83,14 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const planned = await load(params.id);
     const known = await orderOf(planned);
     const isPlanned = planned.state!.status === 'planned';
-    const { sent, seen } = isPlanned ? await send(planned.state!, known, request) : { sent: known, seen: [] };
+    const { sent, seen } = isPlanned ? await send(planned.state!, known.state, request) : { sent: known, seen: [] };
     const stream = streamOf(params.id);
     const isTracked = body.tracking !== undefined || body.carrier !== undefined;
     const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
     const after = isTracked
       ? await runner.execute(shipment, stream, tracked, beside(command('tracking')))
       : await load(params.id);
-    return { ...shown(200, after, sent), seen: [...seen, [stream, after.position.commitNo]] };
+    return shown(200, after, sent, ...seen);
   }
 
   /** The order behind it, and what has followed. */
@@ -105,9 +107,9 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     }
     const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
     const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
-    const { state: sent } = await runner.execute(order, streamOf(orderId), fulfil, meta);
+    const { state, position } = await runner.execute(order, streamOf(orderId), fulfil, meta);
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { sent: sent!, seen };
+    return { sent: { state: state!, position }, seen };
   }
 
   /**
@@ -150,8 +152,9 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return shown(200, loaded, await orderOf(loaded));
   }
 
-  async function orderOf({ state }: Loaded<Shipment | null>): Promise<Order> {
-    return (await runner.load(order, streamOf(state!.orderId))).state!;
+  async function orderOf({ state }: Loaded<Shipment | null>): Promise<Loaded<Order>> {
+    const { state: known, position } = await runner.load(order, streamOf(state!.orderId));
+    return { state: known!, position };
   }
 
   async function load(id: string): Promise<Loaded<Shipment | null>> {
@@ -222,7 +225,20 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
   ];
 }
 
-function shown(status: number, loaded: Loaded<Shipment | null>, known: Order): Reply {
+function shown(
+  status: number,
+  loaded: Loaded<Shipment | null>,
+  { state: known, position }: Loaded<Order>,
+  ...seen: readonly [StreamId, number][]
+): Reply {
   const shipment = loaded.state!;
-  return shows(status, shipmentView(shipment, known), streamOf(shipment.shipmentId), loaded);
+  const view = shipmentView(shipment, known);
+  return shows(
+    status,
+    view,
+    streamOf(shipment.shipmentId),
+    loaded,
+    [streamOf(known.orderId), position.commitNo],
+    ...seen,
+  );
 }

@@ -4,9 +4,18 @@ import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Loaded } from './command-runner.js';
 
-/** An answer that shows the state of a stream: its version is the `ETag`, its last commit what the caller has seen. */
-export function shows(status: number, body: unknown, stream: StreamId, { position }: Loaded<unknown>): Reply {
-  return { status, body, version: position.version, seen: [[stream, position.commitNo]] };
+/**
+ * An answer that shows the state of a stream. The stream's version is the `ETag`. The caller has seen its last commit, and the
+ * `beside` that the answer was made of, too: a read model shows it once it shows all of them.
+ */
+export function shows(
+  status: number,
+  body: unknown,
+  stream: StreamId,
+  { position }: Loaded<unknown>,
+  ...beside: readonly [StreamId, number][]
+): Reply {
+  return { status, body, version: position.version, seen: [[stream, position.commitNo], ...beside] };
 }
 
 /** A list that is short and therefore never paged, in the shape of those that are. */
