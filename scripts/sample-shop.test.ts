@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { catalogue } from '../domain/events.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -92,7 +93,7 @@ function createShop() {
       const { runner } = openProcess();
       const actor = { type: 'staff', id: 'tests' } as const;
       const meta = { id: `receive ${sku}`, issuedAt: now, correlationId: 'tests', actor };
-      await runner.execute(stockItem, stockStream(item), receipt, meta);
+      orThrow(await runner.execute(stockItem, stockStream(item), receipt, meta));
     },
 
     /** What happened, by stream. */

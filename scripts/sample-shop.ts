@@ -5,6 +5,7 @@ import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Position } from '../domain/kernel/commit.js';
 import type { SeenCommits } from '../domain/kernel/consistency.js';
 import type { Decider } from '../domain/kernel/decider.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import type { DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
@@ -197,7 +198,7 @@ function step<C extends { type: string }, S, E extends DomainEvent>(
   return {
     id: ['sample-shop', stream, command.type, ...(row ? [row] : [])].join('/'),
     stream,
-    execute: (runner, meta) => runner.execute(decider, stream, command, meta),
+    execute: (runner, meta) => runner.execute(decider, stream, command, meta).then(orThrow),
   };
 }
 

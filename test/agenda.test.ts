@@ -4,6 +4,7 @@ import { createAgendaWorker } from '../commands/agenda/agenda.js';
 import { createAgendaHandlers } from '../commands/agenda/handlers.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
 import { CART_IDLE_MS } from '../domain/cart/events.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import { capturedOf, type Payment } from '../domain/payment/ledger.js';
@@ -109,11 +110,13 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
 async function sendToEast({ runner }: Pick<ReturnType<typeof openShop>, 'runner'>): Promise<void> {
   const key = { sku: 'MUG', location: 'main' };
   const movement = { movementId: 'move-1', productId: 'product_MUG', quantity: 4, to: 'east' };
-  await runner.execute(
-    stockItem,
-    stockStream(key),
-    { type: 'TransferOut', ...key, ...movement },
-    { id: 'move-1', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+  orThrow(
+    await runner.execute(
+      stockItem,
+      stockStream(key),
+      { type: 'TransferOut', ...key, ...movement },
+      { id: 'move-1', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+    ),
   );
 }
 
@@ -140,11 +143,13 @@ describe('As time passes', () => {
     await sell(shop, 'MUG', 500);
     const key = { sku: 'MUG', location: 'main' };
     const expiresAt = Date.parse('2026-03-01T09:20:00Z');
-    await shop.runner.execute(
-      stockItem,
-      stockStream(key),
-      { type: 'ReserveStock', ...key, reservationId: 'somebody', quantity: 3, expiresAt },
-      { id: 'reserve', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+    orThrow(
+      await shop.runner.execute(
+        stockItem,
+        stockStream(key),
+        { type: 'ReserveStock', ...key, reservationId: 'somebody', quantity: 3, expiresAt },
+        { id: 'reserve', issuedAt: 0, late: 'search', correlationId: 'r', actor: { type: 'staff', id: 'tests' } },
+      ),
     );
     await shop.pass(RESERVATION_MS - 1);
     expect(await shop.stockOf('MUG')).to.include({ reserved: 3 });
@@ -266,7 +271,7 @@ describe('As time passes', () => {
       const authorisation = { status: 'authorised', amount, currency, providerRef: providerRef! } as const;
       const held = { authorisation, captured: 0, capturable: 0, refunds: [] };
       const origin = { correlationId: 'news', actor: { type: 'process', id: 'test' } } as const;
-      await processes.payments.record(paymentId, operationId, held, { origin });
+      orThrow(await processes.payments.record(paymentId, operationId, held, { origin }));
       await processes.settlement.run(id);
       expect((await paymentOf(id)).captures.map(({ status }) => status)).to.deep.equal(['failed']);
       expect(capturedOf(await renew())).to.equal(500);
@@ -307,10 +312,10 @@ describe('As time passes', () => {
     const origin = { correlationId: 'news', actor: { type: 'process', id: 'bank' } } as const;
     const held = { authorisation: { status: 'let_go' }, captured: 0, capturable: 0, refunds: [] } as const;
     const hear = () => shop.processes.payments.record(paymentId, authorisation!.operationId, held, { origin });
-    await hear();
+    orThrow(await hear());
     expect(await shop.orderOf(id)).to.include({ held: true });
     await shop.call(`post /v1/orders/${id}/resume`, { caller: SUPPORT });
-    await hear();
+    orThrow(await hear());
     expect(await shop.orderOf(id)).not.to.have.property('held');
   });
 

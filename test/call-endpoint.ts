@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { ExpectedVersion } from '../domain/kernel/command.js';
 import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
-import { Problem, type ProblemCode } from '../domain/kernel/errors.js';
+import { isProblem, type Problem, type ProblemCode } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createSeals } from '../infra/crypto/seals.js';
 
@@ -60,12 +60,12 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
 }
 
 /** The problem that a call ends in. */
-export async function problemOf(call: Promise<unknown>, code: ProblemCode): Promise<Problem> {
+export async function problemOf<C extends ProblemCode>(call: Promise<unknown>, code: C): Promise<Problem<C>> {
   const error = await call.then(
     () => new Error('It was not refused.'),
     (caught: unknown) => caught,
   );
-  if (error instanceof Problem && error.code === code) return error;
+  if (isProblem(error, code)) return error;
   throw error;
 }
 

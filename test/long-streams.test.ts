@@ -4,6 +4,7 @@ import { cart } from '../domain/cart/cart.js';
 import { customer } from '../domain/customer/customer.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import type { DomainEvent } from '../domain/kernel/event.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -71,7 +72,7 @@ describe('A stream that grows for years', () => {
           correlationId: 'c',
           actor: { type: 'staff', id: 's' },
         };
-        await shop.runner.execute(decider, stream, change(n), meta);
+        orThrow(await shop.runner.execute(decider, stream, change(n), meta));
       }
       const known = await shop.runner.load(decider, stream);
       expect(known.position.commitNo).to.be.at.least(CHANGES);

@@ -82,15 +82,15 @@ describe('What is called like a member of every object', () => {
   it('is said to be short, by a number', async () => {
     await sell(NAMES);
     for (const sku of NAMES) await keep(`post /v1/stock/${sku}/receipts`, { location: sku, quantity: 1 });
-    const { extra } = await problemOf(buy(NAMES, 2), 'out_of_stock');
-    expect(extra.available).to.deep.equal(Object.fromEntries(NAMES.map((sku) => [sku, 1])));
+    const { facts } = await problemOf(buy(NAMES, 2), 'out_of_stock');
+    expect(facts.available).to.deep.equal(Object.fromEntries(NAMES.map((sku) => [sku, 1])));
 
     for (const sku of NAMES) await keep(`put /v1/stock/${sku}/policy`, { location: sku, backorderLimit: 5 });
     const orderId = await buy(NAMES, 2);
     for (const sku of NAMES) {
       const { body } = await support(`post /v1/orders/${orderId}/shipments`, { location: sku });
       const refusal = await problemOf(support(`post /v1/shipments/${body.id}/dispatch`), 'out_of_stock');
-      expect(refusal.extra.available, sku).to.deep.equal({ [sku]: 1 });
+      expect(refusal.facts.available, sku).to.deep.equal({ [sku]: 1 });
     }
   });
 

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { millisOf } from '../domain/kernel/clock.js';
 import type { Decider } from '../domain/kernel/decider.js';
-import { isRejection } from '../domain/kernel/errors.js';
 import type { DomainEvent, RecordedEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
+import { isRejection } from '../domain/kernel/rejection.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import type { Document, Handler, Projection } from '../projections/runtime/projection.js';
 

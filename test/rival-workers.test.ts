@@ -5,6 +5,7 @@ import { createAgendaHandlers } from '../commands/agenda/handlers.js';
 import type { CheckoutResult } from '../commands/checkout/process.js';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { coupon, couponStream } from '../domain/coupon/coupon.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { type OrderCommand, order } from '../domain/order/order.js';
 import { capturedOf, heldOf, refundedOf } from '../domain/payment/ledger.js';
@@ -52,7 +53,7 @@ const records = (type: string) => (command: { type: string; outcome?: { type: st
 async function stock({ runner }: Shop, command: StockCommand, at = Date.now()): Promise<void> {
   const id = `${command.type} ${'reservationId' in command ? command.reservationId : ''}`;
   const meta = { id, issuedAt: at, correlationId: 'test', actor: SUPPORT_ACTOR };
-  await runner.execute(stockItem, stockStream(MUG), command, meta);
+  orThrow(await runner.execute(stockItem, stockStream(MUG), command, meta));
 }
 
 /** A cart of two mugs that somebody has submitted; the order that it becomes. */
@@ -157,11 +158,13 @@ describe('A worker that comes late', () => {
     await late.isThere;
     const other = async (type: 'RedeemCoupon' | 'ReleaseRedemption') => {
       const meta = { id: type, issuedAt: Date.now(), correlationId: 'other', actor: SUPPORT_ACTOR };
-      await shop.runner.execute(
-        coupon,
-        couponStream({ code: 'LAST' }),
-        { type, code: 'LAST', orderId: 'order_x' },
-        meta,
+      orThrow(
+        await shop.runner.execute(
+          coupon,
+          couponStream({ code: 'LAST' }),
+          { type, code: 'LAST', orderId: 'order_x' },
+          meta,
+        ),
       );
     };
     await other('RedeemCoupon');
@@ -189,7 +192,7 @@ describe('A worker that comes late', () => {
       const one = { lines: [{ lineId: '1', quantity: 1 }] };
       const cancelled = { type: 'CancelLines', cancellationId: 'c', reason: 'too many', ...one } as const;
       const meta = { id: 'c/record', issuedAt: Date.now(), correlationId: 'c', actor: SUPPORT_ACTOR };
-      await shop.runner.execute(order, streamOf(id), cancelled, meta);
+      orThrow(await shop.runner.execute(order, streamOf(id), cancelled, meta));
 
       const late = slowly(shop, ({ type }) => type === look);
       const lateRun = late.processes.settlement.run(id);
@@ -214,7 +217,7 @@ describe('A worker that comes late', () => {
         const { id } = (await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body })).body;
         const record = (command: OrderCommand & { type: 'FulfilOrder' | 'CancelLines' | 'ReceiveReturn' }) => {
           const meta = { id: command.type, issuedAt: Date.now(), correlationId: 'c', actor: SUPPORT_ACTOR };
-          return shop.runner.execute(order, streamOf(id), command, meta);
+          return shop.runner.execute(order, streamOf(id), command, meta).then(orThrow);
         };
         const lines = [{ lineId: '1', quantity: 1 }];
         const planned = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body: { lines } });

@@ -10,6 +10,7 @@ import { catalogue } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
@@ -123,15 +124,15 @@ export function createShop({
   /** Units leave the main location. */
   async function ship(sku: string, quantity: number): Promise<void> {
     const id = { sku, location: 'main', reservationId: `order_${commands}` };
-    await runner.execute(stockItem, stockStream(id), { type: 'ReserveStock', ...id, quantity }, meta());
-    await runner.execute(stockItem, stockStream(id), { type: 'CommitReservation', ...id }, meta());
-    await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta());
+    orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ReserveStock', ...id, quantity }, meta()));
+    orThrow(await runner.execute(stockItem, stockStream(id), { type: 'CommitReservation', ...id }, meta()));
+    orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta()));
   }
 
   /** As for a checkout whose reservation was refused. */
   async function release(sku: string): Promise<void> {
     const id = { sku, location: 'main', reservationId: `order_${commands}` };
-    await runner.execute(stockItem, stockStream(id), { type: 'ReleaseReservation', ...id }, meta());
+    orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ReleaseReservation', ...id }, meta()));
   }
 
   /** The cart that was made last, of those that are open. */
@@ -152,7 +153,7 @@ export function createShop({
     const { state } = await runner.load(cart, streamOf(cartId));
     const priced = { number: '1', lines: orderLines(state!.lines), shipping: { method: 'standard', amount: 0 } };
     const command = { type: 'SubmitCart', ...priced, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
-    await runner.execute(cart, streamOf(cartId), command, meta());
+    orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }
 
   return { call, endpoints, log, store, runner, processes, personal, emailKeyOf, ship, release, submit };

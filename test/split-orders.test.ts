@@ -58,7 +58,7 @@ describe('An order that lies at two locations', () => {
 
   it('asks which location a shipment leaves from, and refuses what does not lie there', async () => {
     const unclear = await problemOf(plan({}), 'rule_violated');
-    expect(unclear.extra).to.deep.equal({ locations: ['leeds', 'york'] });
+    expect(unclear.facts).to.deep.equal({ locations: ['leeds', 'york'] });
     expect(unclear.message).to.include('name the location');
     await problemOf(plan({ location: 'leeds', lines: mugs(2) }), 'rule_violated');
     await problemOf(plan({ location: 'hull' }), 'rule_violated');
@@ -72,7 +72,7 @@ describe('An order that lies at two locations', () => {
     const { body } = await ask(`orders/${orderId}/returns`, { lines }, ADA);
     await ask(`returns/${body.id}/approve`);
     const unclear = await problemOf(ask(`returns/${body.id}/receive`), 'rule_violated');
-    expect(unclear.extra).to.deep.equal({ locations: ['leeds', 'york'] });
+    expect(unclear.facts).to.deep.equal({ locations: ['leeds', 'york'] });
     const received = await ask(`returns/${body.id}/receive`, { location: 'hull' });
     expect(received.body).to.include({ status: 'received', location: 'hull' });
     expect(await onHand('hull')).to.equal(2);

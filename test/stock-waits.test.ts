@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
-import { isProblem } from '../domain/kernel/errors.js';
+import { isProblem, orThrow } from '../domain/kernel/errors.js';
 import { MAX_STOCK_WAIT_MS } from '../domain/processes/checkout.js';
 import { planAllocation } from '../domain/stock/allocation.js';
 import { type StockItem, stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -252,7 +252,9 @@ describe('Buyers of scarce stock', () => {
     const cartId = await fill(plain, { A: 1 }, crashed);
     const held = { sku: 'A', location: 'main', reservationId: cartId.replace('cart', 'order') };
     const meta = { id: 'r', issuedAt: now, correlationId: 'c', actor: { type: 'process', id: 'p' } } as const;
-    await plain.runner.execute(stockItem, stockStream(held), { type: 'ReserveStock', ...held, quantity: 1 }, meta);
+    orThrow(
+      await plain.runner.execute(stockItem, stockStream(held), { type: 'ReserveStock', ...held, quantity: 1 }, meta),
+    );
 
     const own = await fill(shop, { A: 1 }, buyer);
     const began = now;

@@ -6,7 +6,7 @@ import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { type Cart, cart } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
-import { isProblem } from '../domain/kernel/errors.js';
+import { isProblem, orThrow } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { streamOf } from '../domain/kernel/id.js';
 import type { StreamId } from '../domain/kernel/stream.js';
@@ -156,7 +156,7 @@ function dying(nth: number | undefined) {
       async execute(decider, stream, command, meta) {
         issued += 1;
         if (issued === nth && nth % 2 === 0) throw DIED;
-        const outcome = await runner.execute(decider, stream, command, meta);
+        const outcome = orThrow(await runner.execute(decider, stream, command, meta));
         if (issued >= (nth ?? Number.POSITIVE_INFINITY)) throw DIED;
         return outcome;
       },

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { catalogue } from '../domain/events.js';
-import { CommitTooLarge, InvalidEvent, Unavailable } from '../domain/kernel/errors.js';
+import { CommitTooLarge, InvalidEvent, orThrow, Unavailable } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -180,7 +180,7 @@ describe('A customer', function () {
     const meta = { id: 'lost', issuedAt: Date.now(), correlationId: 'r', actor: { type: 'staff', id: 's' } } as const;
     // Behind the default location, where nothing is, it is looked for at the other.
     const release = { type: 'ReleaseReservation', ...place, reservationId: `${orderId}/2` } as const;
-    await shop.runner.execute(stockItem, stockStream(place), release, meta);
+    orThrow(await shop.runner.execute(stockItem, stockStream(place), release, meta));
     const server = await serve(createMemoryEventStore({ codec, log, watermarkLagMs: 0 }));
     const { status, text } = await ask(server, [
       `POST /v1/carts/${cartId}/checkout`,

@@ -9,6 +9,7 @@ import { catalogue } from '../domain/events.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
+import { orThrow } from '../domain/kernel/errors.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
@@ -213,7 +214,7 @@ function shopOn(runner: CommandRunner) {
       actor,
       ...(isNew && { newStream: true }),
     };
-    return () => runner.execute(decider, stream, command, meta);
+    return () => runner.execute(decider, stream, command, meta).then(orThrow);
   }
 
   return { id, mug, teapot, customerId, actor, cartId: `cart_${id}`, execute };

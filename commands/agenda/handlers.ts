@@ -3,6 +3,7 @@ import { cart } from '../../domain/cart/cart.js';
 import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { keyOfStream } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
@@ -60,7 +61,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   async function renew({ paymentId, earlier }: Payment, method: string, amount: number): Promise<void> {
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
     const command = { type: 'RenewAuthorisation', operationId, method, amount } as const;
-    const { state } = await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId));
+    const { state } = orThrow(await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId)));
     await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }
 
@@ -71,7 +72,9 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     const command = state && endOfRedemption(state, redemption);
     if (!command) return;
     const stream = couponStream(redemption);
-    await runner.execute(coupon, stream, command, metaOf(`${checkoutId}/${command.type}/${keyOfStream(stream)}`));
+    orThrow(
+      await runner.execute(coupon, stream, command, metaOf(`${checkoutId}/${command.type}/${keyOfStream(stream)}`)),
+    );
   }
 
   return {
@@ -84,12 +87,16 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
       const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());
       for (const [reservationId, expiresAt] of due) {
         const command = { type: 'ExpireReservation', ...key, reservationId } as const;
-        await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`));
+        orThrow(
+          await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`)),
+        );
       }
     },
     shortfall: (item) => shortfalls.look(item),
     transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),
     cart: ({ cartId, idleSince }) =>
-      runner.execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`)),
+      runner
+        .execute(cart, streamOf(cartId), { type: 'AbandonCart' }, metaOf(`${cartId}/abandon/${idleSince}`))
+        .then(orThrow),
   };
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
 
@@ -21,7 +22,7 @@ describe('The endpoints of carts', () => {
       correlationId: 'request',
       actor: { type: 'process', id: 'tests' },
     } as const;
-    return shop.runner.execute(coupon, couponStream({ code }), command, meta);
+    return shop.runner.execute(coupon, couponStream({ code }), command, meta).then(orThrow);
   };
 
   beforeEach(async () => {
@@ -82,8 +83,8 @@ describe('The endpoints of carts', () => {
       expect(changed.lines[0]).to.deep.include({ unitPrice: GBP(700), was: GBP(500), total: GBP(1400) });
       expect(changed.lines[1]).to.not.have.property('was');
       expect(changed).to.deep.include({ subtotal: GBP(1750), total: GBP(1750) });
-      const { extra } = await problemOf(checkout(id), 'price_changed');
-      expect(extra.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(700) }]);
+      const { facts } = await problemOf(checkout(id), 'price_changed');
+      expect(facts.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(700) }]);
       expect(await shown(id)).to.deep.equal(changed);
       const cup = changed.lines[1].id;
       expect((await call(`patch /v1/carts/${id}/lines/${cup}`, { quantity: 2 })).body.lines[0].was).to.deep.equal(
@@ -212,7 +213,7 @@ describe('The endpoints of carts', () => {
     await moveTo('FR');
     const refused = await problemOf(choose(), 'rule_violated');
     expect(refused.message).to.equal('express does not send to this address; choose standard.');
-    expect(refused.extra).to.deep.equal({ shippingMethods: ['standard'] });
+    expect(refused.facts).to.deep.equal({ shippingMethods: ['standard'] });
     const body = { ...ADDRESS, country: 'GB' };
     await createShop({ log: shop.log }).call(`put /v1/carts/${id}/shipping-address`, { caller: ADA, body });
     expect((await choose()).body).to.deep.include({ shippingMethod: 'express', shipping: GBP(500) });
@@ -226,7 +227,7 @@ describe('The endpoints of carts', () => {
       'rule_violated',
     );
     expect(bought).to.include({ message: refused.message });
-    expect(bought.extra).to.deep.equal({ shippingMethods: ['standard'] });
+    expect(bought.facts).to.deep.equal({ shippingMethods: ['standard'] });
 
     await keep('shipping-methods/standard', { title: 'Standard', zones });
     expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method sends this cart there');
@@ -257,9 +258,9 @@ describe('The endpoints of carts', () => {
     await shop.call('delete /v1/shipping-methods/small', { caller: KEEPER });
     const gone = (await call(`get /v1/carts/${id}`)).body.shippingProblem;
     expect(gone).to.deep.include({ reason: 'unknown_method', methods: ['standard'] });
-    const { extra, message } = await problemOf(buy(), 'rule_violated');
+    const { facts, message } = await problemOf(buy(), 'rule_violated');
     expect(message).to.equal('There is no shipping method small; choose standard.');
-    expect(extra).to.deep.equal({ shippingMethods: ['standard'] });
+    expect(facts).to.deep.equal({ shippingMethods: ['standard'] });
 
     expect((await choose('standard')).body).not.to.have.property('shippingProblem');
     await buy();
@@ -369,8 +370,8 @@ describe('The endpoints of carts', () => {
       );
       await keep('tax-rates/de-by', { country: 'DE', region: 'Bayern', basisPoints: 1_000 });
       expect((await problemOf(checkout(id), 'rule_violated')).message).to.include('Tax in DE goes by region');
-      const { extra } = await problemOf(send(id, german), 'invalid_request');
-      expect(extra.errors).to.have.nested.property('[0].pointer', '/region');
+      const { facts } = await problemOf(send(id, german), 'invalid_request');
+      expect(facts.errors).to.have.nested.property('[0].pointer', '/region');
       await send(id, { ...german, region: 'by' });
       expect((await checkout(id)).body).to.deep.include({ tax: GBP(100), total: GBP(1100) });
     });

@@ -5,14 +5,13 @@ import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
 import { MAX_CARTS } from '../../domain/customer-carts/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
 import type { Addresses } from '../address/addresses.js';
-import { refuseUnsent } from '../checkout/submissions.js';
 import type { UsableCoupons } from '../coupon/usable-coupons.js';
 import type { Prices } from '../product/prices.js';
 import { shows } from '../runtime/answers.js';
@@ -21,7 +20,7 @@ import type { CurrentSettings } from '../shop/settings.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
 import type { CustomerCarts } from './customer-carts.js';
 import type { OwnCarts } from './own-carts.js';
-import type { CartQuotes } from './quotes.js';
+import { type CartQuotes, unsent } from './quotes.js';
 import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
 
 const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
@@ -42,7 +41,7 @@ export interface CartEndpointsDeps {
   prices: Prices;
   quotes: CartQuotes;
   coupons: Pick<UsableCoupons, 'termsOf'>;
-  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'refuseLeft'>;
+  settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'rejectionOf'>;
   addresses: Addresses;
 }
 
@@ -67,11 +66,12 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   }: EndpointRequest<z.output<typeof cartParams>, unknown, z.output<typeof lineBody>>): Promise<Reply> {
     const { sku, quantity } = body;
     const { stream, currency } = await ownCarts.find(params.id, caller);
-    await settings.refuseLeft({ currency });
+    const left = await settings.rejectionOf({ currency });
+    if (left) throw problemOf(left);
     const offer = (await prices.of([sku], currency)).get(sku);
     if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
     const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
-    return answer(200, stream, await runner.execute(cart, stream, added, command()));
+    return answer(200, stream, orThrow(await runner.execute(cart, stream, added, command())));
   }
 
   /** The line at the price of today, which the customer was shown. */
@@ -102,8 +102,9 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     const { stream } = await ownCarts.find(request.params.id, request.caller);
     // What is known here may be old: enough to agree, for the checkout looks again, but before a refusal the stream is read.
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
-    if ((await quoteWith(method, known)).shippingProblem) {
-      refuseUnsent(await quoteWith(method, await runner.load(cart, stream)));
+    if (unsent(await quoteWith(method, known))) {
+      const rejection = unsent(await quoteWith(method, await runner.load(cart, stream)));
+      if (rejection) throw problemOf(rejection);
     }
     return execute(request, { type: 'ChooseShippingMethod', method });
   }
@@ -117,7 +118,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     const { code: typed } = request.params;
     // Some other letters become these when they are made capital.
     const code = typedCodeSchema.safeParse(typed).success ? typed.toUpperCase() : typed;
-    const terms = await coupons.termsOf(code, { customerId: customerOf(request.caller) });
+    const terms = orThrow(await coupons.termsOf(code, { customerId: customerOf(request.caller) }));
     return execute(request, { type: 'ApplyCoupon', code, terms });
   }
 
@@ -126,7 +127,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     change: CartCommand,
   ): Promise<Reply> {
     const { stream } = await ownCarts.find(params.id, caller);
-    return answer(200, stream, await runner.execute(cart, stream, change, command()));
+    return answer(200, stream, orThrow(await runner.execute(cart, stream, change, command())));
   }
 
   async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {

@@ -247,11 +247,11 @@ describe('The cart that a customer fills now', () => {
 
   it('takes nothing from somebody who has an account, or whose token proves nothing', async () => {
     await fillFor(BOB, { MUG: 1 });
-    const { extra } = await problemOf(
+    const { facts } = await problemOf(
       shop.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: BOB.id } }),
       'invalid_request',
     );
-    expect(extra.errors).to.have.nested.property('[0].pointer', '/guestToken');
+    expect(facts.errors).to.have.nested.property('[0].pointer', '/guestToken');
     await problemOf(
       shop.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: 'forged' } }),
       'invalid_request',

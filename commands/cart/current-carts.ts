@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { invalidField, isProblem, Problem } from '../../domain/kernel/errors.js';
+import { invalidField, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { TokenReader } from '../identity/ports.js';
 import { shows } from '../runtime/answers.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
@@ -48,20 +49,19 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     const carts = await customerCarts.ofGuest(guestId);
     let own = (await openCartOf(customerId, request)) ?? (await takenBefore(carts, customerId));
     const places = own ? [own.state.cartId] : [];
-    const refusals: unknown[] = [];
+    const rejections: Rejection[] = [];
     const wanted = carts.filter((guest) => guest.takenBy === customerId || (isOpen(guest) && guest.lines.length > 0));
     for (const guest of wanted.reverse()) {
-      try {
-        const cartId = await takeOver(guest, own?.state, request);
-        if (cartId === undefined) continue;
-        places.push(cartId);
-        if (!own || own.state.cartId === cartId) own = await load(cartId);
-      } catch (error) {
-        if (!isProblem(error, 'rule_violated')) throw error;
-        refusals.push(error); // the other carts may fit
+      const taken = await takeOver(guest, own?.state, request);
+      if (taken === undefined) continue;
+      if (isRejection(taken)) {
+        rejections.push(taken); // the other carts may fit
+        continue;
       }
+      places.push(taken.cartId);
+      if (!own || own.state.cartId === taken.cartId) own = await load(taken.cartId);
     }
-    if (refusals.length > 0) throw refusals[0];
+    if (rejections[0]) throw problemOf(rejections[0]);
     for (const cartId of places) {
       const shown = await load(cartId);
       if (isOpen(shown.state)) return answer(shown);

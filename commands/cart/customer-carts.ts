@@ -6,12 +6,12 @@ import {
   customerCarts,
   customerCartsStream,
   firstCartOf,
-  type CustomerCarts as Listed,
 } from '../../domain/customer-carts/customer-carts.js';
 import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
-import { isProblem } from '../../domain/kernel/errors.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 
 /** Whose cart it is, and what makes a repeat of the request find it. */
@@ -49,14 +49,12 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
   async function makeForGuest({ caller, command }: Request, currency: string, purpose: string) {
     const customerId = customerOf(caller);
     const meta = beside(command(purpose && `create ${purpose}`));
-    try {
-      return await create(firstCartOf(customerId), customerId, currency, { ...meta, expectedVersion: 0 });
-    } catch (error) {
-      if (!isProblem(error, 'version_mismatch')) throw error;
-    }
-    const listed = await list({ type: 'CountGuestCart', customerId, requestId: meta.id }, command(`count ${purpose}`));
+    const first = await create(firstCartOf(customerId), customerId, currency, { ...meta, expectedVersion: 0 });
+    if (!isRejection(first, 'version_mismatch')) return orThrow(first);
+    const counted = { type: 'CountGuestCart', customerId, requestId: meta.id } as const;
+    const listed = orThrow(await list(counted, command(`count ${purpose}`))).state;
     const { cartId } = listed.find(({ requestId }) => requestId === meta.id)!;
-    return create(cartId, customerId, currency, meta);
+    return create(cartId, customerId, currency, meta).then(orThrow);
   }
 
   async function count(request: Request): Promise<string> {
@@ -64,12 +62,11 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
     const [customerId, cartId] = [customerOf(caller), newId('cart')];
     const meta = command(`count ${cartId}`);
     const counted = { type: 'CountCart', customerId, cartId, requestId: meta.id } as const;
-    try {
-      await list(counted, meta);
-    } catch (error) {
-      if (!isProblem(error, 'rule_violated')) throw error;
-      await list({ ...counted, shown: await shownOf(customerId, request) }, meta);
+    let listed = await list(counted, meta);
+    if (isRejection(listed, 'rule_violated')) {
+      listed = await list({ ...counted, shown: await shownOf(customerId, request) }, meta);
     }
+    orThrow(listed);
     return cartId;
   }
 
@@ -84,8 +81,8 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
     return { open: those(true), closed: those(false) };
   }
 
-  async function list(command: CustomerCartsCommand, meta: CommandMeta): Promise<Listed> {
-    return (await runner.execute(customerCarts, customerCartsStream(command.customerId), command, beside(meta))).state;
+  function list(command: CustomerCartsCommand, meta: CommandMeta) {
+    return runner.execute(customerCarts, customerCartsStream(command.customerId), command, beside(meta));
   }
 
   function create(cartId: string, customerId: string, currency: string, meta: CommandMeta) {
@@ -96,7 +93,8 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
   return {
     async make(request, currency, purpose = '') {
       if (request.caller.guest) return makeForGuest(request, currency, purpose);
-      return create(await count(request), customerOf(request.caller), currency, beside(request.command(purpose)));
+      const meta = beside(request.command(purpose));
+      return create(await count(request), customerOf(request.caller), currency, meta).then(orThrow);
     },
     count,
     async ofGuest(guestId) {

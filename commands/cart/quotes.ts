@@ -3,6 +3,7 @@ import type { Cart, CartLine } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import { type Rejection, reject } from '../../domain/kernel/rejection.js';
 import {
   type Quote,
   type QuoteRequest,
@@ -71,4 +72,11 @@ export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuote
     },
     shippingOptions: async (cart) => shippingOptions((await requestFor(cart)).request),
   };
+}
+
+/** Why the chosen method does not ship the cart. */
+export function unsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>): Rejection | undefined {
+  if (!shippingProblem) return undefined;
+  const { detail, methods } = shippingProblem;
+  return reject('rule_violated', detail, { shippingMethods: methods });
 }

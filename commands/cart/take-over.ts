@@ -4,8 +4,9 @@
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { beside } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
-import { isProblem, isRejection, problemOf, StreamBusy } from '../../domain/kernel/errors.js';
+import { orThrow, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CustomerCarts } from './customer-carts.js';
 
@@ -19,14 +20,18 @@ export interface TakeOverDeps {
 
 /**
  * The cart that has the guest's lines now: `into`, unless they went elsewhere before. Undefined if somebody else has them.
- * Throws `rule_violated` if they do not fit; the guest's cart stays as it is then.
+ * A rejection if they do not fit; the guest's cart stays as it is then.
  */
-export type TakeOver = (guest: Cart, into: Cart | undefined, request: EndpointRequest) => Promise<string | undefined>;
+export type TakeOver = (
+  guest: Cart,
+  into: Cart | undefined,
+  request: EndpointRequest,
+) => Promise<{ cartId: string } | Rejection<'rule_violated'> | undefined>;
 
 export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOver {
-  async function take(guest: Cart, into: Cart | undefined, request: EndpointRequest): Promise<Cart | undefined> {
+  async function take(guest: Cart, into: Cart | undefined, request: EndpointRequest) {
     const fits = into && cart.decide(mergeOf(guest), into, 0);
-    if (fits && isRejection(fits) && fits.rejected === 'rule_violated') throw problemOf(fits);
+    if (fits && isRejection(fits, 'rule_violated')) return fits;
     const isOpen = fits !== undefined && !isRejection(fits);
     return handOver(guest, { toCartId: isOpen ? into!.cartId : await newCartFor(guest, request) }, request);
   }
@@ -39,12 +44,8 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
   ): Promise<Cart | undefined> {
     const handed: CartCommand = { type: 'HandOverCart', customerId: customerOf(caller), ...to };
     const meta = beside(command(`hand over ${cartId} to ${to.toCartId}`));
-    try {
-      return (await runner.execute(cart, streamOf(cartId), handed, meta)).state!;
-    } catch (error) {
-      if (isProblem(error, 'conflict') && !(error instanceof StreamBusy)) return undefined;
-      throw error;
-    }
+    const outcome = await runner.execute(cart, streamOf(cartId), handed, meta);
+    return isRejection(outcome, 'conflict') ? undefined : orThrow(outcome).state!;
   }
 
   /** True unless that cart has declined the lines. A cart that the take-over has named is made here. */
@@ -54,20 +55,18 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     const created: CartCommand = { type: 'CreateCart', cartId: toCartId, customerId: customerOf(caller), currency };
     const step = (name: string) => beside(command(`${name} ${guest.cartId} into ${toCartId}`));
     const merge = () => runner.execute(cart, to, mergeOf(guest), step('merge'));
-    try {
-      await merge().catch(async (error) => {
-        if (!isProblem(error, 'not_found')) throw error;
-        await runner.execute(cart, to, created, step('create for'));
-        await merge();
-      });
-      return true;
-    } catch (error) {
-      if (!isProblem(error, 'conflict') && !isProblem(error, 'rule_violated')) throw error;
-      if (error instanceof StreamBusy) throw error;
-      const declined: CartCommand = { type: 'DeclineMerge', fromCartId: guest.cartId };
-      const { state } = await runner.execute(cart, to, declined, step('decline'));
-      return !state!.declined.includes(guest.cartId);
+    let merged = await merge();
+    if (isRejection(merged, 'not_found')) {
+      orThrow(await runner.execute(cart, to, created, step('create for')));
+      merged = await merge();
     }
+    if (!isRejection(merged, 'conflict') && !isRejection(merged, 'rule_violated')) {
+      orThrow(merged);
+      return true;
+    }
+    const declined: CartCommand = { type: 'DeclineMerge', fromCartId: guest.cartId };
+    const { state } = orThrow(await runner.execute(cart, to, declined, step('decline')));
+    return !state!.declined.includes(guest.cartId);
   }
 
   /** A guest's cart is made at once; a customer's is named by the take-over before it is made, so that no race leaves one empty. */
@@ -78,11 +77,12 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
   }
 
   return async (guest, into, request) => {
-    let taken = guest.takenBy === customerOf(request.caller) ? guest : await take(guest, into, request);
+    let taken: Awaited<ReturnType<typeof take>> =
+      guest.takenBy === customerOf(request.caller) ? guest : await take(guest, into, request);
     for (let round = 0; round < MERGE_ROUNDS; round++) {
-      if (taken === undefined) return undefined;
+      if (taken === undefined || isRejection(taken)) return taken;
       const to = taken.mergedInto!;
-      if (taken.lines.length === 0 || (await bring(taken, to, request))) return to;
+      if (taken.lines.length === 0 || (await bring(taken, to, request))) return { cartId: to };
       taken = await handOver(taken, { toCartId: await newCartFor(guest, request), insteadOf: to }, request);
     }
     throw new StreamBusy(streamOf(guest.cartId));

@@ -2,8 +2,8 @@
 // later on; so what is kept at one place and was not short lately is not looked at, and costs no read. What other checkouts
 // hold at this moment counts as there: the reservation waits for it.
 import { LRUCache } from 'lru-cache';
-import { Problem } from '../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import { type Parcel, type StockNeed, stockNeeds } from '../../domain/order/parcels.js';
 import type { SkuOwners } from '../product/sku-owners.js';
 import type { StockAllocator } from '../stock/allocator.js';
@@ -11,11 +11,13 @@ import type { StockAllocator } from '../stock/allocator.js';
 const REMEMBERED_SHORTAGES = 10_000;
 
 export interface Availability {
-  /** Undefined: everything from the default location. Throws `out_of_stock`. */
-  allocationOf(lines: readonly StockNeed[]): Promise<Parcel[] | undefined>;
+  /** Undefined: everything from the default location. */
+  allocationOf(lines: readonly StockNeed[]): Promise<Allocation | undefined>;
   /** A checkout found too little of these: the next one looks first. */
   ranShort(skus: readonly string[]): void;
 }
+
+type Allocation = Parcel[] | Rejection<'out_of_stock'>;
 
 export interface AvailabilityDeps {
   skuOwners: Pick<SkuOwners, 'of'>;
@@ -28,7 +30,7 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
   const { skuOwners, allocator, cacheSize = REMEMBERED_SHORTAGES } = deps;
   const short = new LRUCache<string, true>({ max: cacheSize });
 
-  async function allocate(needs: readonly StockNeed[]): Promise<Parcel[]> {
+  async function allocate(needs: readonly StockNeed[]): Promise<Allocation> {
     const plan = await allocator.allocate(needs);
     if (Array.isArray(plan)) {
       for (const { sku } of needs) short.delete(sku);
@@ -36,10 +38,10 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
     }
     const { short: available, hoped } = plan;
     if (hoped) return [...hoped];
-    throw new Problem('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, { available });
+    return reject('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, { available });
   }
 
-  async function allocationOf(lines: readonly StockNeed[]): Promise<Parcel[] | undefined> {
+  async function allocationOf(lines: readonly StockNeed[]): Promise<Allocation | undefined> {
     const needs = stockNeeds(lines);
     const owners = await Promise.all(needs.map(({ sku }) => skuOwners.of(sku)));
     const onlyChoice = needs.map((need, index) => {
@@ -48,6 +50,7 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
     });
     const certain = onlyChoice.filter((parcel) => parcel !== undefined);
     const parcels = certain.length === needs.length ? certain : await allocate(needs);
+    if (isRejection(parcels)) return parcels;
     return parcels.every(({ location }) => location === DEFAULT_LOCATION) ? undefined : parcels;
   }
 

@@ -3,6 +3,7 @@ import { cart } from '../../domain/cart/cart.js';
 import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
@@ -28,7 +29,7 @@ describe('The checkout endpoint', () => {
       correlationId: 'request',
       actor: { type: 'process', id: 'tests' },
     } as const;
-    return shop.runner.execute(coupon, couponStream({ code }), command, meta);
+    return shop.runner.execute(coupon, couponStream({ code }), command, meta).then(orThrow);
   };
 
   /** What was counted where, each with the types of its events. */
@@ -85,8 +86,8 @@ describe('The checkout endpoint', () => {
 
   it('says what there is of what is short, and lets the customer try again', async () => {
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
-    const { extra } = await problemOf(checkout(), 'out_of_stock');
-    expect(extra.available).to.deep.equal({ MUG: 1 });
+    const { facts } = await problemOf(checkout(), 'out_of_stock');
+    expect(facts.available).to.deep.equal({ MUG: 1 });
     await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { quantity: 5 } });
     expect((await checkout()).body.id).to.equal(`${cartId.replace('cart', 'order')}-2`);
   });
@@ -106,33 +107,33 @@ describe('The checkout endpoint', () => {
   });
 
   it('tells nobody who may be a thief that a card is known to be lost: support alone', async () => {
-    const { message, extra } = await problemOf(
+    const { message, facts } = await problemOf(
       checkout({ paymentMethod: 'pm_card_visa_chargeDeclinedLostCard' }),
       'payment_declined',
     );
-    expect({ message, extra }).to.deep.equal({
+    expect({ message, facts }).to.deep.equal({
       message: 'The payment was declined: generic_decline.',
-      extra: { declineCode: 'generic_decline' },
+      facts: { declineCode: 'generic_decline' },
     });
     const { body } = await shop.call(`get /v1/payments/${cartId.replace('cart', 'payment')}`, { caller: SUPPORT });
     expect(body.authorisations.at(-1).declineCode).to.equal('lost_card');
   });
 
   it('says why a card was declined', async () => {
-    const { extra } = await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
-    expect(extra.declineCode).to.equal('generic_decline');
+    const { facts } = await problemOf(checkout({ paymentMethod: 'pm_card_visa_chargeDeclined' }), 'payment_declined');
+    expect(facts.declineCode).to.equal('generic_decline');
     const poor = await problemOf(
       checkout({ paymentMethod: 'pm_card_visa_chargeDeclinedInsufficientFunds' }),
       'payment_declined',
     );
-    expect(poor.extra.declineCode).to.equal('insufficient_funds');
+    expect(poor.facts.declineCode).to.equal('insufficient_funds');
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
   it('declines whatever is no payment method, names of object members too', async () => {
     for (const paymentMethod of ['pm_nobody_has', '__proto__', 'constructor']) {
-      const { extra } = await problemOf(checkout({ paymentMethod }), 'payment_declined');
-      expect(extra.declineCode).to.equal('no_such_test_method');
+      const { facts } = await problemOf(checkout({ paymentMethod }), 'payment_declined');
+      expect(facts.declineCode).to.equal('no_such_test_method');
     }
     expect((await checkout()).status).to.equal(201);
   });
@@ -142,9 +143,9 @@ describe('The checkout endpoint', () => {
       caller: KEEPER,
       body: { prices: [GBP(550)] },
     });
-    const { extra } = await problemOf(checkout(), 'price_changed');
-    expect(extra.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(550) }]);
-    expect(extra.total).to.deep.equal({ now: GBP(1100) });
+    const { facts } = await problemOf(checkout(), 'price_changed');
+    expect(facts.changes).to.deep.equal([{ sku: 'MUG', was: GBP(500), now: GBP(550) }]);
+    expect(facts.total).to.deep.equal({ now: GBP(1100) });
     expect((await checkout({ ...VISA, acceptPrices: true })).body.total).to.deep.equal(GBP(1100));
   });
 
@@ -175,7 +176,7 @@ describe('The checkout endpoint', () => {
       const released = { type: 'ReleaseReservation', sku: 'MUG', location: 'main', reservationId } as const;
       const actor = { type: 'staff', id: 'keeper' } as const;
       const meta = { id: 'let-go', issuedAt: Date.now(), correlationId: 'request', actor };
-      await shop.runner.execute(stockItem, stockStream(released), released, meta);
+      orThrow(await shop.runner.execute(stockItem, stockStream(released), released, meta));
       return authorise(operation);
     };
     provider.void = () => Promise.reject(new Error('no answer'));
@@ -260,7 +261,7 @@ describe('The checkout endpoint', () => {
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
     await problemOf(checkout(), 'out_of_stock');
     const before = [...shop.log.streams.keys()];
-    expect((await problemOf(checkout(), 'out_of_stock')).extra.available).to.deep.equal({ MUG: 1 });
+    expect((await problemOf(checkout(), 'out_of_stock')).facts.available).to.deep.equal({ MUG: 1 });
     expect([...shop.log.streams.keys()]).to.deep.equal(before);
   });
 
@@ -283,7 +284,7 @@ describe('The checkout endpoint', () => {
     const lost = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
     expect(lost).to.have.length(1);
     const problem = await problemOf(Promise.reject(lost[0]), 'out_of_stock');
-    expect(problem.extra.available).to.deep.equal({ MUG: 2 });
+    expect(problem.facts.available).to.deep.equal({ MUG: 2 });
     for (const location of ['main', 'leeds']) {
       const { state } = await shop.runner.load(stockItem, stockStream({ sku: 'MUG', location }));
       expect(state.reserved).to.equal(0);
@@ -317,8 +318,8 @@ describe('The checkout endpoint', () => {
   });
 
   it('tells of a total above the one that was seen, and takes a lower one silently', async () => {
-    const { extra } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
-    expect(extra).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
+    const { facts } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
+    expect(facts).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
     const inEuro = checkout({ ...VISA, total: { amount: 1000, currency: 'EUR' } });
     expect((await problemOf(inEuro, 'invalid_request')).message).to.match(/total.currency: is EUR/);
     expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
@@ -332,9 +333,9 @@ describe('The checkout endpoint', () => {
     const shown = { ...VISA, total: GBP(1000) };
     const total = { was: GBP(1000), now: GBP(1100) };
     const changes = [{ sku: 'MUG', was: GBP(500), now: GBP(550) }];
-    expect((await problemOf(checkout(shown), 'price_changed')).extra).to.deep.equal({ changes, total });
+    expect((await problemOf(checkout(shown), 'price_changed')).facts).to.deep.equal({ changes, total });
     const accepting = { ...shown, acceptPrices: true };
-    expect((await problemOf(checkout(accepting), 'price_changed')).extra).to.deep.equal({ changes: [], total });
+    expect((await problemOf(checkout(accepting), 'price_changed')).facts).to.deep.equal({ changes: [], total });
     expect((await checkout({ ...accepting, total: total.now })).body.total).to.deep.equal(GBP(1100));
   });
 

@@ -5,9 +5,10 @@ import { cartIdSchema } from '../../domain/cart/events.js';
 import { versionMismatch } from '../../domain/kernel/command.js';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem, problemOf, Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, problemOf } from '../../domain/kernel/errors.js';
 import { pathId } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentProviderName, paymentMethodSchema } from '../../domain/payment/events.js';
@@ -64,7 +65,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const { orderId } = checkout.order;
     const { failure } = checkout;
     if (failure) {
-      if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.extra?.available ?? {}));
+      if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.facts?.available ?? {}));
       throw problemOf(failure, written);
     }
     const view = await orders.byId(orderId, seen);
@@ -84,13 +85,10 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   async function submit(stream: StreamId, request: CheckoutRequest): Promise<Submitted> {
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
     if (known.state!.status === 'open') {
-      try {
-        return await submitAs(known, stream, request);
-      } catch (error) {
-        if (!isProblem(error) || error instanceof Unavailable) throw error;
-      }
+      const first = await submitAs(known, stream, request);
+      if (!isRejection(first)) return first;
     }
-    return submitAs(await runner.load(cart, stream), stream, request);
+    return orThrow(await submitAs(await runner.load(cart, stream), stream, request));
   }
 
   /** A cart that is submitted already stays as it is: its checkout is only run to its end. */
@@ -98,24 +96,25 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     loaded: Loaded<Cart | null>,
     stream: StreamId,
     { body, command }: CheckoutRequest,
-  ): Promise<Submitted> {
+  ): Promise<Submitted | Rejection> {
     if (loaded.state!.status === 'submitted') return submitted(loaded);
     const { paymentMethod, email, ...agreement } = body;
     const emailKey = email === undefined ? {} : { emailKey: emailKeyOf(email) };
     const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
+    if (isRejection(priced)) return priced;
     const contact = { ...(email !== undefined && { email }), ...emailKey };
     const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
     // What was priced is what is bought: also an address that changed meanwhile would change the tax.
     const asked = command();
     const { version } = loaded.position;
     const mismatch = versionMismatch(asked.expectedVersion, version);
-    if (mismatch) throw mismatch;
-    try {
-      return submitted(await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version }));
-    } catch (error) {
-      if (!isProblem(error, 'version_mismatch') || asked.expectedVersion !== undefined) throw error;
+    if (mismatch) return mismatch;
+    const outcome = await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version });
+    // The caller named no version: what another has submitted meanwhile is gone on with.
+    if (isRejection(outcome, 'version_mismatch') && asked.expectedVersion === undefined) {
       return submitted(await runner.load(cart, stream));
     }
+    return isRejection(outcome) ? outcome : submitted(outcome);
   }
 
   return endpoint({
@@ -147,8 +146,8 @@ interface Submitted {
   commitNo: number;
 }
 
-function submitted({ state, position }: Loaded<Cart | null>): Submitted {
+function submitted({ state, position }: Loaded<Cart | null>): Submitted | Rejection {
   if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
   // Somebody changed it in between, or this is a repeat of a request whose checkout has failed since.
-  throw new Problem('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
+  return reject('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
 }

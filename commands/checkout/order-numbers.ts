@@ -2,6 +2,7 @@
 // process has left when it ends is wasted, and no number is given twice.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { type Lease, ORDER_NUMBERS, orderNumbers } from '../../domain/order-numbers/order-numbers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
@@ -33,7 +34,7 @@ export function createOrderNumbers({ runner, clock }: OrderNumbersDeps): OrderNu
       const command = { type: 'LeaseNumbers', leaseId: id, count: NUMBERS_PER_LEASE } as const;
       const actor = { type: 'process', id: 'order-numbers' } as const;
       const meta = { id, issuedAt: clock(), correlationId: id, actor };
-      const { last: leased } = (await runner.execute(orderNumbers, ORDER_NUMBERS, command, meta)).state;
+      const { last: leased } = orThrow(await runner.execute(orderNumbers, ORDER_NUMBERS, command, meta)).state;
       // Somebody else's may have come behind it in the same commit: then these numbers are wasted.
       if (leased?.leaseId === id) return leased;
     }

@@ -2,8 +2,9 @@
 // then, so that news may come in any order, twice, or before our own call has returned.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import { type DisputeFact, payment } from '../../domain/payment/payment.js';
 import type { Settlement } from '../order/settlement.js';
 import type { PaymentBooks } from '../payment/books.js';
@@ -49,19 +50,14 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
     const origin: Origin = { correlationId: news.id, actor: { type: 'process', id: provider } };
     const { state } = await runner.load(payment, streamOf(paymentId));
     if (!state?.authorisation) return { outcome: 'not_ours' };
-    try {
-      if (dispute) {
-        const meta = { id: `${provider}/${news.id}`, issuedAt: state.authorisation.requestedAt, ...origin };
-        await runner.execute(payment, streamOf(paymentId), dispute, { ...meta, late: 'search' });
-        await payments.ask(paymentId, { origin });
-      } else {
-        await payments.record(paymentId, operationId, entry.held, { origin });
-      }
-      return { outcome: 'recorded', orderId: state.orderId };
-    } catch (error) {
-      if (isProblem(error, 'conflict') && !(error instanceof StreamBusy)) return { outcome: 'conflict' };
-      throw error;
-    }
+    const meta = { id: `${provider}/${news.id}`, issuedAt: state.authorisation.requestedAt, ...origin };
+    const recorded = dispute
+      ? await runner.execute(payment, streamOf(paymentId), dispute, { ...meta, late: 'search' })
+      : await payments.record(paymentId, operationId, entry.held, { origin });
+    if (isRejection(recorded, 'conflict')) return { outcome: 'conflict' };
+    orThrow(recorded);
+    if (dispute) await payments.ask(paymentId, { origin });
+    return { outcome: 'recorded', orderId: state.orderId };
   }
 
   /** A checkout waits for its authorisation, a refund of a return or a cancellation for the end of a dispute. */

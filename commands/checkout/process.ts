@@ -2,23 +2,13 @@
 // record until the process is at its end. Every command id derives from process and step, so any number of workers may
 // run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
 import { type Cart, cart } from '../../domain/cart/cart.js';
-import { coupon } from '../../domain/coupon/coupon.js';
-import type { Clock, Hlc } from '../../domain/kernel/clock.js';
+import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';
-import type { Decider } from '../../domain/kernel/decider.js';
-import {
-  isProblem,
-  Problem,
-  problemOf,
-  type Rejection,
-  reject,
-  StreamBusy,
-  Unavailable,
-} from '../../domain/kernel/errors.js';
-import type { DomainEvent } from '../../domain/kernel/event.js';
+import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { order } from '../../domain/order/order.js';
 import { type Parcel, stockNeeds } from '../../domain/order/parcels.js';
@@ -38,11 +28,9 @@ import {
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { type CheckoutStep, type Due, nextSteps, stepsBehind } from '../../domain/processes/checkout-steps.js';
-import type { Issued } from '../../domain/processes/issued.js';
-import { stockItem } from '../../domain/stock/stock-item.js';
-import type { PaymentOperations } from '../payment/operations.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
+import { type Because, metaOf, type StepRunner } from '../runtime/steps.js';
 import type { StockAllocator } from '../stock/allocator.js';
 import type { Claim, StockQueue } from './stock-queue.js';
 
@@ -67,15 +55,9 @@ export interface CheckoutResult {
 export interface CheckoutProcessDeps {
   runner: CommandRunner;
   clock: Clock;
-  payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
+  steps: Pick<StepRunner, 'take'>;
   stock: Pick<StockAllocator, 'allocate'>;
   queue: StockQueue;
-}
-
-/** What came of the commands of a step: the noes, and the last state. */
-interface Issue {
-  rejections: Rejection[];
-  state: unknown;
 }
 
 /** One worker's run of one checkout. */
@@ -83,11 +65,10 @@ interface Run {
   stream: StreamId;
   state: Checkout;
   payment?: Payment;
-  origin: Origin;
-  /** Of the record: commit time of the last outcome, which everything that follows from it is later than, and version. */
-  at: Hlc;
+  /** Its cause is the last outcome that was recorded: everything that follows from it is later. */
+  because: Because;
+  /** Of the record. */
   version: number;
-  seen: Map<StreamId, number>;
   /** Somebody else has recorded outcomes, too. */
   isShared: boolean;
   /** Until when it waits for stock, in ms; set once it was short for the first time. */
@@ -98,7 +79,7 @@ interface Run {
   letGo?: () => void;
 }
 
-export function createCheckoutProcess({ runner, clock, payments, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
+export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
   async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
     const stream = streamOf(checkoutIdOf(start.order.orderId));
     const { occurredAt } = start.order;
@@ -109,7 +90,7 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
       ...origin,
       ...(occurredAt !== undefined && { occurredAt }),
     };
-    const { state, position } = await runner.execute(checkout, stream, start, meta);
+    const { state, position } = orThrow(await runner.execute(checkout, stream, start, meta));
     return follow(runFrom(stream, origin, state!, position));
   }
 
@@ -136,8 +117,8 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
       void followUp(run);
     }
     if (run.isShared) await seeOthersWork(run);
-    const { state, seen, payment } = run;
-    return { checkout: state, seen, ...(payment && { payment }) };
+    const { state, because, payment } = run;
+    return { checkout: state, seen: because.seen, ...(payment && { payment }) };
   }
 
   async function takeAll(run: Run, first: Due): Promise<void> {
@@ -154,30 +135,32 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
 
   /** Nobody waits for it. What fails is on the agenda, which logs it if it fails again. */
   async function followUp(run: Run): Promise<void> {
-    const behind = { ...run, seen: new Map() };
-    await Promise.all(stepsBehind(run.state).map((step) => issue(behind, step))).catch(() => {});
+    const behind = { ...run.because, seen: new Map() };
+    await Promise.all(stepsBehind(run.state).map((step) => steps.take(step, behind))).catch(() => {});
   }
 
   /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
-  async function take(run: Run, steps: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
-    for (const step of steps) {
-      if (step.name === 'reserve') {
-        const outcome = await reserve(run, step);
-        if (outcome) return outcome;
-        continue;
-      }
-      const { rejections, state } = await issue(run, step);
-      if (rejections.length > 0 && !step.optional) {
-        const outcome = outcomeOfRejections(run.state, step.name, rejections);
-        if (!outcome) throw problemOf(rejections[0]!);
-        return outcome;
-      }
-      if (step.aggregate === 'payment') {
-        await askProvider(run, state as Payment);
-        if (step.name === 'authorise') return outcomeOfPayment(run.state, run.payment!, clock());
-      }
+  async function take(run: Run, due: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
+    for (const step of due) {
+      const outcome = await (step.waitsForStock ? reserve(run, step) : takeOne(run, step));
+      if (outcome) return outcome;
     }
     return undefined;
+  }
+
+  async function takeOne(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
+    const { rejections, payment } = await steps.take(step, run.because);
+    if (rejections.length > 0) return step.optional ? undefined : outcomeOf(run, step, rejections);
+    if (!payment) return undefined;
+    run.payment = payment;
+    return step.decidesByPayment ? outcomeOfPayment(run.state, payment, clock()) : undefined;
+  }
+
+  /** Throws where a step is rejected that has to succeed some time. */
+  function outcomeOf(run: Run, { name }: CheckoutStep, rejections: readonly Rejection[]): CheckoutOutcome {
+    const outcome = outcomeOfRejections(run.state, name, rejections);
+    if (!outcome) throw problemOf(rejections[0]!);
+    return outcome;
   }
 
   /**
@@ -206,11 +189,11 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
       }
       run.letGo?.();
       run.letGo = queue.hold(parcels);
-      const { rejections } = await issue(run, step);
+      const { rejections } = await steps.take(step, run.because);
       run.claim?.settle();
       delete run.claim;
       if (rejections.length === 0) return undefined;
-      const outcome = outcomeOfRejections(run.state, step.name, rejections)!;
+      const outcome = outcomeOf(run, step, rejections);
       if (outcome.type !== 'CheckoutStockShort') return outcome;
       run.letGo();
 
@@ -222,110 +205,49 @@ export function createCheckoutProcess({ runner, clock, payments, stock, queue }:
     }
   }
 
-  function issue(run: Run, step: CheckoutStep): Promise<Issue> {
-    const isNew = run.state.phase === 'started';
-    switch (step.aggregate) {
-      case 'order':
-        return issueAll(run, order, step.commands, isNew);
-      case 'stock':
-        return issueAll(run, stockItem, step.commands, false, step.repeatable && clock());
-      case 'payment':
-        return issueAll(run, payment, step.commands, isNew);
-      case 'coupon':
-        return issueAll(run, coupon, step.commands, false, step.repeatable && clock());
-      case 'cart':
-        return issueAll(run, cart, step.commands, false);
-    }
-  }
-
-  /** All at once, in order for each stream. Rejections are answers; any other error is thrown once all have ended. */
-  async function issueAll<C, S, E extends DomainEvent>(
-    run: Run,
-    decider: Decider<C, S, E>,
-    commands: readonly Issued<C>[],
-    isNew: boolean,
-    issuedAt?: number,
-  ): Promise<Issue> {
-    const issued = commands.map(async ({ id, stream, command }) => {
-      const { state, position } = await runner.execute(decider, stream, command, metaOf(run, id, isNew, issuedAt));
-      run.seen.set(stream, position.commitNo);
-      return state;
-    });
-    const rejections: Rejection[] = [];
-    let state: unknown;
-    for (const result of await Promise.allSettled(issued)) {
-      if (result.status === 'fulfilled') state = result.value;
-      else rejections.push(rejectionIn(result.reason));
-    }
-    return { rejections, state };
-  }
-
   /** False if others have gone on meanwhile: what came of our steps is of no account then, their record is followed. */
   async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
-    const meta = { ...metaOf(run, outcomeCommandId(outcome)), expectedVersion: run.version };
-    try {
-      const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
-      run.isShared ||= recorded.repeated;
-      move(run, recorded);
-      return true;
-    } catch (error) {
-      if (!isProblem(error, 'version_mismatch')) throw error;
+    const meta = { ...metaOf(run.because, outcomeCommandId(outcome)), expectedVersion: run.version };
+    const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
+    if (isRejection(recorded, 'version_mismatch')) {
       run.isShared = true;
       move(run, await runner.load(checkout, run.stream));
       return false;
     }
+    const { repeated, ...loaded } = orThrow(recorded);
+    run.isShared ||= repeated;
+    move(run, loaded);
+    return true;
   }
 
   /** Who asked hears how it ended, whoever ended it: the order and the payment are seen as they are now. */
-  async function seeOthersWork({ state, seen }: Run): Promise<void> {
+  async function seeOthersWork({ state, because: { seen } }: Run): Promise<void> {
     const streams = [streamOf(state.order.orderId), streamOf(siblingId('payment', state.order.orderId))] as const;
     const [ordered, paid] = await Promise.all([runner.load(order, streams[0]), runner.load(payment, streams[1])]);
     seen.set(streams[0], ordered.position.commitNo).set(streams[1], paid.position.commitNo);
-  }
-
-  /** While the customer has to act, nothing is due with the provider, which may know already that it is done. */
-  async function askProvider(run: Run, known: Payment): Promise<void> {
-    const asking = { known, metaOf: (id: string) => metaOf(run, id) };
-    const asked = await (run.state.phase === 'waiting'
-      ? payments.refresh(known.paymentId, asking)
-      : payments.ask(known.paymentId, asking));
-    run.payment = asked.state ?? known;
-    for (const [stream, commitNo] of asked.seen) run.seen.set(stream, commitNo);
-  }
-
-  function metaOf({ state, origin, at }: Run, id: string, isNew = false, issuedAt = state.startedAt): CommandMeta {
-    const { occurredAt } = state.order;
-    return {
-      id,
-      issuedAt,
-      late: 'search',
-      ...(isNew && { newStream: true }),
-      cause: { eventId: `${state.checkoutId}/start:0`, at },
-      ...origin,
-      ...(occurredAt !== undefined && { occurredAt }),
-    };
   }
 
   return { run, resume };
 }
 
 function runFrom(stream: StreamId, origin: Origin, state: Checkout, { at, version, commitNo }: Position): Run {
-  return { stream, state, origin, at, version, seen: new Map([[stream, commitNo]]), isShared: false };
+  const because = {
+    origin,
+    cause: { eventId: `${state.checkoutId}/start:0`, at },
+    issuedAt: state.startedAt,
+    occurredAt: state.order.occurredAt,
+    seen: new Map([[stream, commitNo]]),
+  };
+  return { stream, state, because, version, isShared: false };
 }
 
 function move(run: Run, { state, position }: Loaded<Checkout | null>): void {
   run.state = state!;
-  run.at = position.at;
+  run.because = { ...run.because, cause: { ...run.because.cause, at: position.at } };
   run.version = position.version;
-  run.seen.set(run.stream, position.commitNo);
+  run.because.seen.set(run.stream, position.commitNo);
 }
 
 function isSubmittedAs(submitted: Cart, orderId: string): boolean {
   return submitted.submission?.orderId === orderId;
-}
-
-/** A decider's no; a race that was lost or an engine that is away is thrown on. */
-function rejectionIn(error: unknown): Rejection {
-  if (!isProblem(error) || error instanceof StreamBusy || error instanceof Unavailable) throw error;
-  return reject(error.code, error.message, error.extra);
 }

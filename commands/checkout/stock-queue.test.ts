@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { type StockCommand, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createShop, type Shop, sell } from '../../test/shop.js';
 import { createStockQueue, type StockQueue } from './stock-queue.js';
@@ -32,7 +32,7 @@ describe('Checkouts that wait for stock', () => {
       correlationId: 'c',
       actor: { type: 'process', id: 'p' },
     };
-    await shop.runner.execute(stockItem, stockStream(MUG), command, meta);
+    orThrow(await shop.runner.execute(stockItem, stockStream(MUG), command, meta));
   }
 
   const reserve = (reservationId: string, quantity: number) =>

@@ -3,12 +3,13 @@
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { limitsOf } from '../../domain/coupon/coupon.js';
 import type { Address } from '../../domain/kernel/address.js';
-import { invalidField, Problem } from '../../domain/kernel/errors.js';
+import { invalidField } from '../../domain/kernel/errors.js';
 import type { Money } from '../../domain/kernel/money.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { AppliedCoupon } from '../../domain/order/events.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import type { Quote } from '../../domain/pricing/quote.js';
-import type { CartQuotes, PresentLine } from '../cart/quotes.js';
+import { type CartQuotes, type PresentLine, unsent } from '../cart/quotes.js';
 import type { UsableCoupons } from '../coupon/usable-coupons.js';
 import type { CurrentSettings } from '../shop/settings.js';
 import type { Availability } from './availability.js';
@@ -30,8 +31,8 @@ export interface Agreement {
 }
 
 export interface Submissions {
-  /** Throws `price_changed`, `out_of_stock` or `rule_violated`. */
-  of(cart: Cart, agreement: Agreement): Promise<Priced>;
+  /** A rejection is `price_changed`, `out_of_stock` or `rule_violated`. */
+  of(cart: Cart, agreement: Agreement): Promise<Priced | Rejection>;
 }
 
 export interface SubmissionsDeps {
@@ -39,7 +40,7 @@ export interface SubmissionsDeps {
   coupons: Pick<UsableCoupons, 'check'>;
   quotes: Pick<CartQuotes, 'of'>;
   numbers: OrderNumbers;
-  settings: Pick<CurrentSettings, 'current' | 'refuseLeft'>;
+  settings: Pick<CurrentSettings, 'current' | 'rejectionOf'>;
 }
 
 export function createSubmissions(deps: SubmissionsDeps): Submissions {
@@ -49,16 +50,20 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       const { currency, customerId } = cart;
       const { emailKey } = agreement;
       const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
-      const [{ quote, lines, address }, allocation] = await Promise.all([
+      const [{ quote, lines, address }, allocation, unusable] = await Promise.all([
         quotes.of(cart),
         availability.allocationOf(cart.lines),
         coupons.check(cart.coupons, redeemer),
       ]);
-      await settings.refuseLeft({ currency, country: address?.country });
-      refuseUnavailable(lines, currency);
-      refuseUnsent(quote);
-      refuseUntaxable(quote, address);
-      refuseUnseen(lines, { amount: quote.total, currency }, agreement);
+      if (allocation && isRejection(allocation)) return allocation;
+      const rejection =
+        unusable ??
+        (await settings.rejectionOf({ currency, country: address?.country })) ??
+        unavailable(lines, currency) ??
+        unsent(quote) ??
+        untaxable(quote, address) ??
+        unseen(lines, { amount: quote.total, currency }, agreement);
+      if (rejection) return rejection;
       const redeemed = redeemedIn(quote, cart);
       return {
         number: await numbers.next(),
@@ -86,39 +91,36 @@ function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
   });
 }
 
-/** Throws `rule_violated` if a line is not sold now. */
-function refuseUnavailable(lines: readonly PresentLine[], currency: string): void {
+/** Why the lines cannot be sold now. */
+function unavailable(lines: readonly PresentLine[], currency: string): Rejection | undefined {
   const gone = lines.find(({ unavailable }) => unavailable);
-  if (!gone) return;
-  throw new Problem('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
+  if (!gone) return undefined;
+  return reject('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
 }
 
-/** Throws `rule_violated` if the tax goes by a region that the address does not name: the rates are newer than the address. */
-function refuseUntaxable({ needsRegion }: Quote, address: Address | undefined): void {
-  if (!needsRegion) return;
-  throw new Problem('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
+/** The tax goes by a region that the address does not name: the rates are newer than the address. */
+function untaxable({ needsRegion }: Quote, address: Address | undefined): Rejection | undefined {
+  if (!needsRegion) return undefined;
+  return reject('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
 }
 
-/** Throws `rule_violated` if the chosen method does not send the cart. */
-export function refuseUnsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>): void {
-  if (!shippingProblem) return;
-  const { detail, methods } = shippingProblem;
-  throw new Problem('rule_violated', detail, { shippingMethods: methods });
-}
-
-/** A lower total is taken silently. */
-function refuseUnseen(lines: readonly PresentLine[], now: Money, { acceptPrices, total: was }: Agreement): void {
+/** Prices that the customer has not seen. A lower total needs no agreement. */
+function unseen(
+  lines: readonly PresentLine[],
+  now: Money,
+  { acceptPrices, total: was }: Agreement,
+): Rejection | undefined {
   if (was && was.currency !== now.currency) {
     throw invalidField('/total/currency', `is ${was.currency}, but the cart is in ${now.currency}`);
   }
   const changes = acceptPrices ? [] : changesOf(lines, now.currency);
   const isMore = was !== undefined && now.amount > was.amount;
-  if (changes.length === 0 && !isMore) return;
+  if (changes.length === 0 && !isMore) return undefined;
   const told =
     changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'It costs more now';
   const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the total that it has now'] : [])];
   const detail = `${told}; ask with ${mend.join(' and ')} to take it.`;
-  throw new Problem('price_changed', detail, { changes, total: { ...(was && { was }), now } });
+  return reject('price_changed', detail, { changes, total: { ...(was && { was }), now } });
 }
 
 function changesOf(lines: readonly PresentLine[], currency: string) {

@@ -1,7 +1,7 @@
 // Plays the customer's bank to the built-in test provider: what a 3-D Secure step comes to. Not mounted with a real provider.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
@@ -52,7 +52,7 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
         }
         const { operationId, amount, currency, method } = authorisation;
         const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });
-        const outcome = await runner.execute(payment, stream, recordOf(operationId, answer), command());
+        const outcome = orThrow(await runner.execute(payment, stream, recordOf(operationId, answer), command()));
         const { seen = [] } = (await onChange(paymentId)) ?? {};
         const reply = shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
         return { ...reply, seen: [...reply.seen!, ...seen] };

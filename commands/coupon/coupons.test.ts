@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import { catalogue } from '../../domain/events.js';
-import { isProblem } from '../../domain/kernel/errors.js';
+import { isProblem, orThrow } from '../../domain/kernel/errors.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
@@ -50,13 +50,16 @@ describe('The endpoints of coupons', () => {
         const actor = { type: 'process', id: 'checkout' } as const;
         const meta = { id: `checkout ${orderId}`, issuedAt: Date.now(), correlationId: 'request', actor };
         const command = { type: 'RedeemCoupon', ...count!, orderId } as const;
-        return runner.execute(coupon, couponStream(count!), command, meta).then(
-          () => 'redeemed',
-          (error) => {
-            if (isProblem(error)) return error.code;
-            throw error;
-          },
-        );
+        return runner
+          .execute(coupon, couponStream(count!), command, meta)
+          .then(orThrow)
+          .then(
+            () => 'redeemed',
+            (error) => {
+              if (isProblem(error)) return error.code;
+              throw error;
+            },
+          );
       };
       const outcomes = await Promise.all(orders.map((orderId, n) => redeem(runners[n % 2]!, orderId)));
       expect(outcomes.filter((outcome) => outcome === 'redeemed')).to.have.length(5);

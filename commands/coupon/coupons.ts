@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 import { shows } from '../runtime/answers.js';
@@ -40,7 +40,7 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
       async handle({ params: { code }, body: terms, command }) {
         await settings.refuseForeignMoney(terms);
         const defined = { type: 'DefineCoupon', code, terms } as const;
-        return answer(code, await runner.execute(coupon, couponStream({ code }), defined, command()));
+        return answer(code, orThrow(await runner.execute(coupon, couponStream({ code }), defined, command())));
       },
     }),
     endpoint({

@@ -11,17 +11,19 @@ import {
 } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { Problem, type Rejection } from '../../domain/kernel/errors.js';
 import { sameJson } from '../../domain/kernel/json.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface UsableCoupons {
-  /** Throws `rule_violated`, saying why, if the customer cannot use it now. */
-  termsOf(code: string, redeemer: Redeemer): Promise<CouponTerms>;
-  /** The same for coupons in a cart; it is also refused if its terms are not those that the cart was promised. */
-  check(coupons: readonly CartCoupon[], redeemer: Redeemer): Promise<void>;
+  /** A rejection says why the customer cannot use it now. */
+  termsOf(code: string, redeemer: Redeemer): Promise<CouponTerms | CouponRejection>;
+  /** Why a coupon of a cart cannot be used now, also because its terms are not those that the cart was promised. */
+  check(coupons: readonly CartCoupon[], redeemer: Redeemer): Promise<CouponRejection | undefined>;
 }
+
+export type CouponRejection = Rejection<'rule_violated'>;
 
 export interface UsableCouponsDeps {
   runner: Pick<CommandRunner, 'load'>;
@@ -29,12 +31,11 @@ export interface UsableCouponsDeps {
 }
 
 export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): UsableCoupons {
-  async function termsOf(code: string, redeemer: Redeemer, mend = ''): Promise<CouponTerms> {
-    if (!couponCodeSchema.safeParse(code).success) throw new Problem('rule_violated', `There is no coupon ${code}.`);
+  async function termsOf(code: string, redeemer: Redeemer, mend = ''): Promise<CouponTerms | CouponRejection> {
+    if (!couponCodeSchema.safeParse(code).success) return refuse(code, `There is no coupon ${code}.`);
     const { state } = await runner.load(couponDecider, couponStream({ code }));
     const refusal = couponRefusal(code, state, clock()) ?? (await overuse(code, state.terms!, redeemer));
-    if (refusal) throw new Problem('rule_violated', refusal.detail + mend, refusal.extra);
-    return state.terms!;
+    return refusal ? refuse(code, refusal.detail + mend) : state.terms!;
   }
 
   async function overuse(
@@ -51,14 +52,19 @@ export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): Usabl
   return {
     termsOf: (code, redeemer) => termsOf(code, redeemer),
     async check(coupons, redeemer) {
-      await Promise.all(
+      const rejections = await Promise.all(
         coupons.map(async ({ code, terms }) => {
-          if (sameJson(await termsOf(code, redeemer, ' Remove it from the cart.'), terms)) return;
-          throw new Problem('rule_violated', `${code} has other terms now: apply it again, or remove it.`, {
-            coupon: code,
-          });
+          const now = await termsOf(code, redeemer, ' Remove it from the cart.');
+          if (isRejection(now)) return now;
+          if (sameJson(now, terms)) return undefined;
+          return refuse(code, `${code} has other terms now: apply it again, or remove it.`);
         }),
       );
+      return rejections.find(Boolean);
     },
   };
+}
+
+function refuse(coupon: string, detail: string): CouponRejection {
+  return reject('rule_violated', detail, { coupon });
 }

@@ -2,8 +2,8 @@
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { type Rejection, reject } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { Order } from '../../domain/order/order.js';
 import { type Quote, quoteOf } from '../../domain/pricing/quote.js';
 import { sameRegion } from '../../domain/tariffs/place.js';

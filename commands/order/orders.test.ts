@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { mergeSeen } from '../../domain/kernel/consistency.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
@@ -151,8 +152,8 @@ describe('What becomes of an order', () => {
       await keep('tax-rates/fr', { country: 'FR', basisPoints: 2_000 });
       await move({ country: 'FR', postcode: '75001' });
       await keep('shipping-methods/standard', { title: 'Standard', zones: [{ ...everywhere[0], countries: ['FR'] }] });
-      const { extra } = await problemOf(move({ country: 'GB', postcode: ADDRESS.postcode }), 'rule_violated');
-      expect(extra).to.have.property('shippingMethods');
+      const { facts } = await problemOf(move({ country: 'GB', postcode: ADDRESS.postcode }), 'rule_violated');
+      expect(facts).to.have.property('shippingMethods');
       await move({ city: 'Lyon' });
     });
 
@@ -236,7 +237,7 @@ describe('What becomes of an order', () => {
       const planned = await plan();
       const problem = await problemOf(step(planned.body.id, 'dispatch'), 'out_of_stock');
       expect(problem.message).to.match(/MUG at main has 10 on hand, not 12/);
-      expect(problem.extra).to.deep.equal({ available: { MUG: 10 } });
+      expect(problem.facts).to.deep.equal({ available: { MUG: 10 } });
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 14]);
       await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { quantity: 2 } });
       expect((await step(planned.body.id, 'dispatch')).body.status).to.equal('dispatched');
@@ -380,16 +381,18 @@ describe('What becomes of an order', () => {
       const asked = { lines: [{ lineId: '1', quantity: 2, reason: 'broken' }] };
       const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
       await step(body.id, 'approve');
-      await shop.runner.execute(
-        orders,
-        streamOf(orderId),
-        { type: 'ReceiveReturn', returnId: body.id, lines: [mug, mug] },
-        {
-          id: operationCommandId(body.id),
-          issuedAt: Date.now(),
-          correlationId: 'request',
-          actor: { type: 'staff', id: 'support' },
-        },
+      orThrow(
+        await shop.runner.execute(
+          orders,
+          streamOf(orderId),
+          { type: 'ReceiveReturn', returnId: body.id, lines: [mug, mug] },
+          {
+            id: operationCommandId(body.id),
+            issuedAt: Date.now(),
+            correlationId: 'request',
+            actor: { type: 'staff', id: 'support' },
+          },
+        ),
       );
       await problemOf(step(body.id, 'receive', { lines: [mug] }), 'conflict');
       expect((await step(body.id, 'receive')).body).to.deep.include({ status: 'received', refund: GBP(1000) });

@@ -10,9 +10,10 @@ import {
   endpoint,
   type Reply,
 } from '../../domain/kernel/endpoint.js';
-import { invalidFields, isProblem, isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
+import { invalidFields, orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { pathId, streamOf } from '../../domain/kernel/id.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
@@ -85,7 +86,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const cancellationId = newId('cancellation');
     const meta = { ...command(), id: operationCommandId(cancellationId) };
     const cancelled = { type: 'CancelLines', cancellationId, lines, reason } as const;
-    await runner.execute(order, streamOf(params.id), cancelled, meta);
+    orThrow(await runner.execute(order, streamOf(params.id), cancelled, meta));
     return shown(
       caller,
       params.id,
@@ -100,17 +101,13 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     { command }: Pick<OrderRequest, 'command'>,
   ): Promise<Map<StreamId, number> | undefined> {
     const stream = streamOf(orderId);
-    const cancelled = await runner
-      .execute(order, stream, { type: 'CancelOrder', reason }, command('whole'))
-      .catch((error) => {
-        if (isProblem(error, 'conflict')) return undefined;
-        throw error;
-      });
-    if (!cancelled) return undefined;
+    const cancelled = await runner.execute(order, stream, { type: 'CancelOrder', reason }, command('whole'));
+    if (isRejection(cancelled, 'conflict')) return undefined;
+    const { position } = orThrow(cancelled);
     const voided = { type: 'RequestVoid', operationId: `${orderId}/cancelled`, paymentId, orderId } as const;
-    await runner.execute(payment, streamOf(paymentId), voided, beside(command('void')));
+    orThrow(await runner.execute(payment, streamOf(paymentId), voided, beside(command('void'))));
     const undone = await checkout.resume(orderId);
-    return new Map([...(undone?.seen ?? []), [stream, cancelled.position.commitNo]]);
+    return new Map([...(undone?.seen ?? []), [stream, position.commitNo]]);
   }
 
   /** Its settlement asks for what is owed then, or lets go of what is not, however often this is asked for, and by whomever. */
@@ -120,7 +117,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const collectionId = newId('collection');
     if (!operationIds.includes(collectionId)) await checkOwed(known);
     const meta = { ...command(), id: operationCommandId(collectionId) };
-    await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta);
+    orThrow(await runner.execute(order, streamOf(orderId), { type: 'RequestCollection', collectionId }, meta));
     return shown(caller, orderId, await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor }));
   }
 
@@ -156,7 +153,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       async handle({ params, body, caller, command }: OrderRequest<B>) {
         await findOrder({ runner }, params.id, caller);
         const stream = streamOf(params.id);
-        const { position } = await runner.execute(order, stream, commandOf(body), command());
+        const { position } = orThrow(await runner.execute(order, stream, commandOf(body), command()));
         return shown(caller, params.id, [[stream, position.commitNo]]);
       },
     });
@@ -178,7 +175,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const refusal = await moved.refusal(known, before, address);
     if (refusal) throw problemOf(refusal);
     const stream = streamOf(orderId);
-    const { position } = await runner.execute(order, stream, change, command());
+    const { position } = orThrow(await runner.execute(order, stream, change, command()));
     return shown(caller, orderId, [[stream, position.commitNo]]);
   }
 

@@ -11,8 +11,9 @@ import {
   endpoint,
   type Reply,
 } from '../../domain/kernel/endpoint.js';
-import { isProblem, Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
 import { payment } from '../../domain/payment/payment.js';
@@ -67,26 +68,18 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const operationId = returnRequestId(returnId);
     const { lines } = body;
     const meta = beside(command());
+    const opening = { type: 'OpenReturn', returnId, lines } as const;
     const open = () =>
-      runner.execute(
-        order,
-        streamOf(orderId),
-        { type: 'OpenReturn', returnId, lines },
-        {
-          ...meta,
-          id: operationCommandId(operationId),
-        },
-      );
+      runner.execute(order, streamOf(orderId), opening, { ...meta, id: operationCommandId(operationId) });
     // The order decides, so that no unit is asked for twice, however many ask at once.
-    await open().catch(async (error) => {
-      if (!isProblem(error, 'rule_violated') || !(await closeDeclined(orderId, meta))) throw error;
-      await open();
-    });
+    let opened = await open();
+    if (isRejection(opened, 'rule_violated') && (await closeDeclined(orderId, meta))) opened = await open();
+    const { state, position } = orThrow(opened);
     const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
-    const outcome = await runner.execute(returns, stream, requested, { ...meta, id });
-    await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const opened = await loadOrder({ runner }, orderId, caller);
-    return { ...(await shown(201, outcome, opened, caller)), headers: { Location: `/v1/returns/${returnId}` } };
+    const outcome = orThrow(await runner.execute(returns, stream, requested, { ...meta, id }));
+    const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
+    const reply = await shown(201, outcome, { state: state!, position }, caller);
+    return { ...reply, seen: [...reply.seen!, ...seen], headers: { Location: `/v1/returns/${returnId}` } };
   }
 
   /** Those whose order was not told that they were declined: somebody died in between. True if there were any. */
@@ -100,7 +93,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
 
   function close(orderId: string, returnId: string, meta: CommandMeta): Promise<unknown> {
     const id = `${returnId}/close`;
-    return runner.execute(order, streamOf(orderId), { type: 'CloseReturn', returnId }, { ...meta, id });
+    return runner.execute(order, streamOf(orderId), { type: 'CloseReturn', returnId }, { ...meta, id }).then(orThrow);
   }
 
   async function receive(request: ReturnRequest<z.output<typeof receiveBody>>): Promise<Reply> {
@@ -115,7 +108,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const { location } = body;
     if (location !== undefined) await openAt(location, orderId, lines, command);
     const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
-    const { state } = await runner.execute(order, streamOf(orderId), received, meta);
+    const { state } = orThrow(await runner.execute(order, streamOf(orderId), received, meta));
     const arrived = await arrivedWith(returnId, state!, caller);
     const told = unitsAsText(arrived.lines);
     // Other units are no second parcel: without a key a parcel cannot be told from a request that is repeated.
@@ -152,7 +145,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
 
   async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
-    const outcome = await runner.execute(returns, streamOf(returnId), decision, command());
+    const outcome = orThrow(await runner.execute(returns, streamOf(returnId), decision, command()));
     if (decision.type === 'DeclineReturn') await close(orderId, returnId, beside(command('close')));
     return shown(200, outcome, await loadOrder({ runner }, orderId, caller), caller);
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { catalogue } from '../../domain/events.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { order } from '../../domain/order/order.js';
@@ -198,7 +198,7 @@ describe('The settlement of an order', () => {
     const dispute = { disputeId: 'dp_1', amount: 1000, reason: 'fraudulent' };
     const meta = (id: string) => ({ id, issuedAt: Date.now(), ...ORIGIN });
     const record = (id: string, command: object) =>
-      shop.runner.execute(payment, streamOf(paymentId), command as never, meta(id));
+      shop.runner.execute(payment, streamOf(paymentId), command as never, meta(id)).then(orThrow);
     await record('opened', { type: 'RecordDisputeOpened', ...dispute });
     await stories['a return'].play(shop, orderId, returnId);
     expect(await endOf(shop, orderId)).to.include({ unsettled: 1, refunded: 0 });
@@ -272,7 +272,9 @@ describe('The settlement of an order', () => {
       const { paymentId } = (await shop.runner.load(order, streamOf(id))).state!;
       const { authorisation } = (await shop.runner.load(payment, streamOf(paymentId))).state!;
       const lapse = { type: 'RecordLapsed', operationId: authorisation!.operationId } as const;
-      await shop.runner.execute(payment, streamOf(paymentId), lapse, { id: 'l', issuedAt: Date.now(), ...ORIGIN });
+      orThrow(
+        await shop.runner.execute(payment, streamOf(paymentId), lapse, { id: 'l', issuedAt: Date.now(), ...ORIGIN }),
+      );
       await send(shop, id);
       expect((await shop.runner.load(order, streamOf(id))).state).to.deep.include({
         holds: ['authorisation_lapsed', 'payment_failed'],
@@ -368,11 +370,13 @@ describe('The settlement of an order', () => {
       await send(shop, id);
       const dispute = { disputeId: 'dp_1', amount: 1500, reason: 'fraudulent' };
       const record = (command: object, commandId: string) =>
-        shop.runner.execute(payment, streamOf(id.replace('order', 'payment')), command as never, {
-          id: commandId,
-          issuedAt: Date.now(),
-          ...ORIGIN,
-        });
+        shop.runner
+          .execute(payment, streamOf(id.replace('order', 'payment')), command as never, {
+            id: commandId,
+            issuedAt: Date.now(),
+            ...ORIGIN,
+          })
+          .then(orThrow);
       await record({ type: 'RecordDisputeOpened', ...dispute }, 'opened');
       await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: { lines } });
       await send(shop, id);

@@ -1,26 +1,17 @@
 // Runs the settlement of orders: what was sent, cancelled or returned is followed by stock, payment and the rest, and then
 // recorded as settled. Command ids derive from the operation, so any number of workers may settle one order, at once or
 // one after the other; a crash anywhere is finished by whoever runs it next.
-import { coupon } from '../../domain/coupon/coupon.js';
-import { returns } from '../../domain/fulfilment/return.js';
-import { shipment } from '../../domain/fulfilment/shipment.js';
-import type { Hlc } from '../../domain/kernel/clock.js';
-import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';
-import type { Decider } from '../../domain/kernel/decider.js';
-import { isProblem, Problem } from '../../domain/kernel/errors.js';
-import type { DomainEvent } from '../../domain/kernel/event.js';
+import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { type Operation, type Order, operationEventId, order } from '../../domain/order/order.js';
+import { type Operation, type Order, type OrderCommand, operationEventId, order } from '../../domain/order/order.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
-import type { Issued } from '../../domain/processes/issued.js';
-import { type SettlementStep, settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
-import { stockItem } from '../../domain/stock/stock-item.js';
-import type { PaymentOperations } from '../payment/operations.js';
+import { settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
+import type { Because, StepRunner } from '../runtime/steps.js';
 
 export interface Settlement {
   /** Settles what is unsettled of an order, oldest first; throws what keeps the rest from being settled. */
@@ -31,22 +22,12 @@ export interface Settlement {
 
 export interface SettlementDeps {
   runner: CommandRunner;
-  payments: Pick<PaymentOperations, 'ask'>;
+  steps: StepRunner;
   /** Told of an order that could not be settled yet, and why. */
   onUnsettled?: (orderId: string, error: unknown) => void;
 }
 
-/** One worker's settling of one operation. */
-interface Run {
-  order: Order;
-  operation: Operation;
-  /** The commit time of the order: everything that follows from it is later. */
-  at: Hlc;
-  origin: Origin;
-  seen: Map<StreamId, number>;
-}
-
-export function createSettlement({ runner, payments, onUnsettled }: SettlementDeps): Settlement {
+export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
     /** What cannot be settled now, by operation id, and why. */
     const hindered = new Map<string, unknown>();
@@ -62,7 +43,7 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
       if (!ledger) throw new Problem('conflict', `${orderId} has no payment to settle it with.`);
       if (operation.kind !== 'fulfilment' && !(await isUnchanged(orderId, position))) continue;
       try {
-        const settled = await settle({ order: state, operation, at: position.at, origin, seen }, ledger);
+        const settled = await settle(state, operation, ledger, becauseOf(operation, position, origin, seen));
         if (!nextOf(settled)) break;
       } catch (error) {
         // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
@@ -82,79 +63,42 @@ export function createSettlement({ runner, payments, onUnsettled }: SettlementDe
   }
 
   /** The order behind it. */
-  async function settle(run: Run, before: Payment): Promise<Order> {
-    const { order, operation } = run;
-    if (operation.kind === 'reallocation' && operation.phase === 'requested') return reserveElsewhere(run, before);
+  async function settle(state: Order, operation: Operation, before: Payment, because: Because): Promise<Order> {
+    if (operation.kind === 'reallocation' && operation.phase === 'requested') {
+      return reserveElsewhere(state, operation, before, because);
+    }
     let ledger = before;
-    for (const step of settlementSteps(order, operation, before)) ledger = (await take(run, step)) ?? ledger;
-    return issueToOrder(run, settlementEnd(order, operation, ledger));
-  }
-
-  /** The order decides what comes of it, and is settled with that next. */
-  async function reserveElsewhere(run: Run, ledger: Payment): Promise<Order> {
-    const { order: state, operation } = run;
-    const { operationId: reallocationId } = operation;
-    let reserved = true;
-    for (const step of settlementSteps(state, operation, ledger)) {
-      await take(run, step).catch((error) => {
-        if (!isProblem(error, 'out_of_stock')) throw error;
-        reserved = false;
-      });
+    for (const step of settlementSteps(state, operation, before)) {
+      const { rejections, payment } = await steps.take(step, because);
+      if (rejections[0]) throw problemOf(rejections[0]);
+      ledger = payment ?? ledger;
     }
-    const command = { type: 'RecordReallocation', reallocationId, reserved } as const;
-    const id = `${reallocationId}/outcome`;
-    const { state: decided } = await runner.execute(order, streamOf(state.orderId), command, metaOf(run, id));
-    return decided!;
-  }
-
-  /** The payment, if it was a step of the payment. */
-  async function take(run: Run, step: SettlementStep): Promise<Payment | undefined> {
-    switch (step.aggregate) {
-      case 'stock':
-        return issueAll(run, stockItem, step.commands);
-      case 'shipment':
-        return issueAll(run, shipment, step.commands);
-      case 'return':
-        return issueAll(run, returns, step.commands);
-      case 'coupon':
-        return issueAll(run, coupon, step.commands);
-      case 'payment':
-        return pay(run, step.commands);
-    }
-  }
-
-  async function pay(
-    run: Run,
-    commands: (SettlementStep & { aggregate: 'payment' })['commands'],
-  ): Promise<Payment | undefined> {
-    await issueAll(run, payment, commands);
-    const { state, seen } = await payments.ask(run.order.paymentId, { metaOf: (id) => metaOf(run, id) });
-    for (const [stream, commitNo] of seen) run.seen.set(stream, commitNo);
-    return state ?? undefined;
-  }
-
-  async function issueToOrder(run: Run, commands: ReturnType<typeof settlementEnd>): Promise<Order> {
-    let after = run.order;
-    for (const { id, stream, command } of commands) {
-      const { state, position } = await runner.execute(order, stream, command, metaOf(run, id));
-      run.seen.set(stream, position.commitNo);
-      after = state!;
+    let after = state;
+    for (const command of settlementEnd(state, operation, ledger)) {
+      after = orThrow(await steps.issue(command, because)).state!;
     }
     return after;
   }
 
-  /** All at once; what one of them is refused is thrown when all have ended. */
-  async function issueAll<C, S, E extends DomainEvent>(
-    run: Run,
-    decider: Decider<C, S, E>,
-    commands: readonly Issued<C>[],
-  ): Promise<undefined> {
-    const issued = commands.map(async ({ id, stream, command }) => {
-      const { position } = await runner.execute(decider, stream, command, metaOf(run, id));
-      run.seen.set(stream, position.commitNo);
-    });
-    const refused = (await Promise.allSettled(issued)).find((result) => result.status === 'rejected');
-    if (refused) throw refused.reason;
+  /** The order decides what comes of it, and is settled with that next. */
+  async function reserveElsewhere(
+    state: Order,
+    operation: Operation,
+    ledger: Payment,
+    because: Because,
+  ): Promise<Order> {
+    const { operationId: reallocationId } = operation;
+    let reserved = true;
+    for (const step of settlementSteps(state, operation, ledger)) {
+      const { rejections } = await steps.take(step, because);
+      const other = rejections.find(({ rejected }) => rejected !== 'out_of_stock');
+      if (other) throw problemOf(other);
+      reserved &&= rejections.length === 0;
+    }
+    const command: OrderCommand = { type: 'RecordReallocation', reallocationId, reserved };
+    const id = `${reallocationId}/outcome`;
+    const decided = { id, stream: streamOf(state.orderId), decider: order, command };
+    return orThrow(await steps.issue(decided, because)).state!;
   }
 
   return {
@@ -188,16 +132,9 @@ function canGoOn(
   return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
 }
 
-/** What follows from something in the past did so then, whoever settles it. */
-function metaOf({ operation, at, origin }: Run, id: string): CommandMeta {
+/** What follows from something in the past did so then, whoever settles it. The order's commit is its cause. */
+function becauseOf(operation: Operation, { at }: Position, origin: Origin, seen: Map<StreamId, number>): Because {
   const { operationId, at: issuedAt } = operation;
   const occurredAt = operation.kind === 'return' ? operation.occurredAt : undefined;
-  return {
-    id,
-    issuedAt,
-    late: 'search',
-    cause: { eventId: operationEventId(operationId), at },
-    ...origin,
-    ...(occurredAt !== undefined && { occurredAt }),
-  };
+  return { origin, cause: { eventId: operationEventId(operationId), at }, issuedAt, occurredAt, seen };
 }

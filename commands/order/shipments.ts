@@ -5,8 +5,9 @@ import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from 
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
 import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { isRejection, Problem, problemOf } from '../../domain/kernel/errors.js';
+import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
@@ -73,7 +74,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const shipmentId = newId('shipment');
     const { tracking, carrier } = body;
     const planned = { type: 'PlanShipment', shipmentId, orderId, location, lines, tracking, carrier } as const;
-    const outcome = await runner.execute(shipment, streamOf(shipmentId), planned, beside(command()));
+    const outcome = orThrow(await runner.execute(shipment, streamOf(shipmentId), planned, beside(command())));
     return { ...shown(201, outcome, loaded), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
@@ -88,7 +89,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const isTracked = body.tracking !== undefined || body.carrier !== undefined;
     const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
     const after = isTracked
-      ? await runner.execute(shipment, stream, tracked, beside(command('tracking')))
+      ? orThrow(await runner.execute(shipment, stream, tracked, beside(command('tracking'))))
       : await load(params.id);
     return shown(200, after, sent, ...seen);
   }
@@ -107,7 +108,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     }
     const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
     const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
-    const { state, position } = await runner.execute(order, streamOf(orderId), fulfil, meta);
+    const { state, position } = orThrow(await runner.execute(order, streamOf(orderId), fulfil, meta));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
     return { sent: { state: state!, position }, seen };
   }
@@ -136,14 +137,14 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     command,
   }: ShipmentRequest<z.output<typeof trackingBody>>): Promise<Reply> {
     const stream = streamOf(askedId(shipmentIdSchema, params.id));
-    const outcome = await runner.execute(shipment, stream, { type: 'ChangeTracking', ...body }, command());
+    const outcome = orThrow(await runner.execute(shipment, stream, { type: 'ChangeTracking', ...body }, command()));
     return shown(200, outcome, await orderOf(outcome));
   }
 
   async function deliver({ params, command }: ShipmentRequest): Promise<Reply> {
     const delivered: ShipmentCommand = { type: 'RecordDelivery' };
     const stream = streamOf(askedId(shipmentIdSchema, params.id));
-    const outcome = await runner.execute(shipment, stream, delivered, command());
+    const outcome = orThrow(await runner.execute(shipment, stream, delivered, command()));
     return shown(200, outcome, await orderOf(outcome));
   }
 

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { catalogue } from '../../domain/events.js';
-import { isProblem } from '../../domain/kernel/errors.js';
+import { isProblem, orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { capturedOf, heldOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
@@ -137,13 +137,13 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
   }
 
   async function webhook(): Promise<void> {
-    await worker().operations.record(ids.paymentId, authorisation.operationId, held(), { origin });
+    orThrow(await worker().operations.record(ids.paymentId, authorisation.operationId, held(), { origin }));
   }
 
   let commands = 0;
   async function issue(command: PaymentCommand): Promise<Payment | null> {
     const meta = { id: `command ${commands++}`, issuedAt: now, ...origin };
-    return (await worker().runner.execute(payment, streamOf(ids.paymentId), command, meta)).state;
+    return orThrow(await worker().runner.execute(payment, streamOf(ids.paymentId), command, meta)).state;
   }
 
   /** One process asks after the other, until one is told everything. */

@@ -2,8 +2,9 @@
 // derive from operations that are recorded already, so that any number of workers may ask, at once or again.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { isProblem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
@@ -22,8 +23,11 @@ export interface PaymentOperations {
   ask(paymentId: string, asking: Asking): Promise<Asked>;
   /** Asks the provider what it holds, whatever is due, records it, and carries out what is due then. */
   refresh(paymentId: string, asking: Asking): Promise<Asked>;
-  /** Records what the provider has said that it holds of an authorisation, such as in a webhook. */
-  record(paymentId: string, operationId: string, held: Held, asking: Asking): Promise<Asked>;
+  /**
+   * Records what the provider has said that it holds of an authorisation, such as in a webhook. A rejection if that contradicts
+   * the ledger.
+   */
+  record(paymentId: string, operationId: string, held: Held, asking: Asking): Promise<Asked | Rejection>;
 }
 
 export type Asking = {
@@ -87,7 +91,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     for (let call = dueCall(run.state, clock()); call; call = dueCall(run.state, clock())) {
       if (call.retrieve && (await look(run, call))) continue;
       const answer = await answerTo(call);
-      await enter(run, call.requestedAt, answer);
+      orThrow(await enter(run, call.requestedAt, answer));
       if (answer.type === 'RecordUnknown') break;
     }
     await holdIfLapsed(run);
@@ -118,38 +122,41 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
   }
 
-  /** Its no is an answer: nothing is sent of an order that is not confirmed, and nothing owed for one of which nothing was. */
+  /** It may reject: nothing is sent of an order that is not confirmed, and nothing is owed if none of its units were sent. */
   async function tellOrder({ state, asking, seen }: Run, id: string, issuedAt: number, command: OrderCommand) {
     const stream = streamOf(state!.orderId);
-    try {
-      const { position } = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
-      seen.set(stream, position.commitNo);
-    } catch (error) {
-      if (!isProblem(error, 'conflict') && !isProblem(error, 'not_found')) throw error;
-      if (error instanceof StreamBusy) throw error;
-    }
+    const outcome = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
+    if (isRejection(outcome, 'conflict') || isRejection(outcome, 'not_found')) return;
+    seen.set(stream, orThrow(outcome).position.commitNo);
   }
 
   /** True if it is not the same call any more that is due. */
   async function look(run: Run, call: ProviderCall): Promise<boolean> {
     const provider = providerOf(call.authorisation, call.paymentId);
     const held = await provider.retrieve?.(requestOf(call, call.authorisation)).catch(unanswered(call.authorisation));
-    if (held) await enterHeld(run, call.authorisation.operationId, held);
+    if (held) orThrow(await enterHeld(run, call.authorisation.operationId, held));
     const next = dueCall(run.state, clock());
     return next?.operationId !== call.operationId || next.call !== call.call;
   }
 
-  async function enterHeld(run: Run, operationId: string, held: Held): Promise<void> {
+  /** The facts up to the first that the ledger rejects. */
+  async function enterHeld(run: Run, operationId: string, held: Held): Promise<Run | Rejection> {
     const { requestedAt } = run.state!.authorisation!;
-    for (const fact of factsIn(run.state!, operationId, held)) await enter(run, requestedAt, fact);
+    for (const fact of factsIn(run.state!, operationId, held)) {
+      const entered = await enter(run, requestedAt, fact);
+      if (isRejection(entered)) return entered;
+    }
+    return run;
   }
 
-  async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<void> {
+  async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<Run | Rejection> {
     await collectIfRenewed(run, command);
     const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
-    const { state, position } = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));
-    run.state = state;
-    run.seen.set(run.stream, position.commitNo);
+    const entered = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));
+    if (isRejection(entered)) return entered;
+    run.state = entered.state;
+    run.seen.set(run.stream, entered.position.commitNo);
+    return run;
   }
 
   async function answerTo(call: ProviderCall): Promise<PaymentCommand> {
@@ -217,13 +224,13 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       const request = requestOf({ paymentId, orderId, renewal }, authorisation);
       const provider = providerOf(authorisation, paymentId);
       const held = await provider.retrieve?.(request).catch(unanswered(authorisation));
-      if (held) await enterHeld(run, authorisation.operationId, held);
+      if (held) orThrow(await enterHeld(run, authorisation.operationId, held));
       return follow(run);
     },
     async record(paymentId, operationId, held, asking) {
       const run = await open(paymentId, asking);
-      if (run.state) await enterHeld(run, operationId, held);
-      return follow(run);
+      const entered = run.state ? await enterHeld(run, operationId, held) : run;
+      return isRejection(entered) ? entered : follow(run);
     },
   };
 }

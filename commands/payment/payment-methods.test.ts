@@ -34,8 +34,8 @@ describe('Saved payment methods of the built-in test provider', () => {
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
     const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
     await problemOf(save('pm_bogus'), 'not_found');
-    const { extra } = await problemOf(save('pm_card_visa_chargeDeclinedLostCard'), 'payment_declined');
-    expect(extra).to.deep.equal({ declineCode: 'generic_decline' });
+    const { facts } = await problemOf(save('pm_card_visa_chargeDeclinedLostCard'), 'payment_declined');
+    expect(facts).to.deep.equal({ declineCode: 'generic_decline' });
     expect((await call(`get ${PATH}`, { caller: ADA })).body.data).to.deep.equal([]);
   });
 

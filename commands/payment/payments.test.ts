@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { catalogue } from '../../domain/events.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -55,7 +56,7 @@ function createWorld() {
 
   async function issue(command: PaymentCommand): Promise<void> {
     const meta = { id: command.type, issuedAt: Date.now(), ...origin };
-    await runner.execute(payment, streamOf('payment_1'), command, meta);
+    orThrow(await runner.execute(payment, streamOf('payment_1'), command, meta));
     await payments.ask('payment_1', { origin });
   }
 
@@ -90,7 +91,7 @@ describe('Payments', () => {
     expect(status).to.equal(201);
     expect(body).to.deep.include({ amount: GBP(150), reason: 'scratched', status: 'refunded' });
     expect((await give(150, 'a')).body).to.deep.equal(body, 'the same request is the same refund');
-    expect((await problemOf(give(251, 'b'), 'rule_violated')).extra).to.deep.equal({ refundable: 250 });
+    expect((await problemOf(give(251, 'b'), 'rule_violated')).facts).to.deep.equal({ refundable: 250 });
     await give(250, 'c');
     const { body: ledger } = await call('get /v1/payments/payment_1', { caller: SUPPORT });
     expect(ledger).to.deep.include({ status: 'refunded', refunded: GBP(400), refundable: GBP(0) });

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
 import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { shortText } from '../../domain/kernel/text.js';
@@ -121,7 +121,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
         const meta = command();
         const { amount, reason } = body;
         const money = typeof amount === 'number' ? { amount } : amount;
-        await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...money, reason }, meta);
+        orThrow(await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...money, reason }, meta));
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
         return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
       },

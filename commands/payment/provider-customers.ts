@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { customer } from '../../domain/customer/customer.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -36,7 +37,7 @@ export function createProviderCustomers({ runner, provider }: ProviderCustomersD
     },
     async link(customerId, providerRef, meta) {
       const command = { type: 'LinkProviderCustomer', customerId, provider, providerRef } as const;
-      const { state } = await runner.execute(customer, streamOf(customerId), command, meta);
+      const { state } = orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
       return remembered(customerId, state.providerRefs[provider])!;
     },
   };

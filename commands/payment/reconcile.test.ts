@@ -1,5 +1,6 @@
 // What the provider's books hold against ours is tested with the stand-in for Stripe; here, what no provider is asked for.
 import { expect } from 'chai';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { payment } from '../../domain/payment/payment.js';
 import { createShop } from '../../test/shop.js';
@@ -27,9 +28,16 @@ describe('The reconciliation', () => {
       const of = { paymentId, orderId: paymentId.replace('payment', 'order'), operationId: paymentId };
       const terms = { amount, currency: 'GBP', provider: 'stripe', method: 'pm_card_visa' } as const;
       const stream = streamOf(paymentId);
-      await runner.execute(payment, stream, { type: 'RequestAuthorisation', ...of, ...terms }, { ...meta, id: 'ask' });
+      orThrow(
+        await runner.execute(
+          payment,
+          stream,
+          { type: 'RequestAuthorisation', ...of, ...terms },
+          { ...meta, id: 'ask' },
+        ),
+      );
       const opened = { type: 'RecordIntentOpened', operationId: paymentId, providerRef: 'pi_1' } as const;
-      if (amount > 0) await runner.execute(payment, stream, opened, { ...meta, id: 'open' });
+      if (amount > 0) orThrow(await runner.execute(payment, stream, opened, { ...meta, id: 'open' }));
     };
     await pay('payment_free', 0);
     await pay('payment_paid', 100);

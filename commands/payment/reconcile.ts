@@ -2,9 +2,10 @@
 // record what the provider says has happened, and to let go of money that we hold for nothing.
 import { type Clock, hlcOf, millisOf } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { isProblem, StreamBusy } from '../../domain/kernel/errors.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import { type Authorisation, authorisationsOf, type Payment } from '../../domain/payment/ledger.js';
@@ -106,9 +107,9 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
       for (const dispute of disputes.get(entry.providerRef) ?? []) {
         const id = `${ORIGIN.correlationId}/${dispute.disputeId}/${dispute.type}`;
         const meta: CommandMeta = { id, issuedAt, late: 'search', ...ORIGIN };
-        await runner.execute(payment, streamOf(paymentId), dispute, meta).catch(leaveToPeople);
+        leaveToPeople(await runner.execute(payment, streamOf(paymentId), dispute, meta));
       }
-      await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN }).catch(leaveToPeople);
+      leaveToPeople(await payments.record(paymentId, operationId, entry.held, { origin: ORIGIN }));
       // A refund of a return or a cancellation may have waited for the end of a dispute.
       if (disputes.has(entry.providerRef)) await settlement.attempt(state.orderId, ORIGIN);
     }
@@ -151,8 +152,8 @@ async function disputesOf(books: PaymentBooks, from: number, upTo: number): Prom
 }
 
 /** What contradicts the ledger is not recorded. */
-function leaveToPeople(error: unknown): void {
-  if (!isProblem(error, 'conflict') || error instanceof StreamBusy) throw error;
+function leaveToPeople(result: object | Rejection): void {
+  if (!isRejection(result, 'conflict')) orThrow(result);
 }
 
 /** In the order of the log. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import {
@@ -107,13 +107,13 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
     for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
       const claimed = { type: 'ClaimSku', sku, productId } as const;
-      await runner.execute(skuClaim, skuClaimStream(sku), claimed, beside(command(`claim ${sku}`)));
+      orThrow(await runner.execute(skuClaim, skuClaimStream(sku), claimed, beside(command(`claim ${sku}`))));
     }
   }
 
   async function execute(id: string, command: ProductCommand, meta: CommandMeta, status = 200): Promise<Reply> {
     const productId = askedId(productIdSchema, id);
-    const outcome = await runner.execute(product, streamOf(productId), command, meta);
+    const outcome = orThrow(await runner.execute(product, streamOf(productId), command, meta));
     return shows(status, viewOf(outcome.state!), streamOf(productId), outcome);
   }
 

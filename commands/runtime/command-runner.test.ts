@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isProblem, reject, Unavailable } from '../../domain/kernel/errors.js';
+import { isProblem, orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
 import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import { streamId } from '../../domain/kernel/stream.js';
 import { createKeyedHash } from '../../infra/crypto/master-key.js';
 import { createAuthenticSnapshots, type KeptText } from '../../infra/event-store/authentic-snapshots.js';
@@ -109,7 +110,7 @@ const spend = (amount: number): PurseCommand => ({ type: 'Spend', amount });
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
-    () => 'no error',
+    (result) => (isRejection(result as object) ? (result as Rejection).rejected : 'no error'),
     (error) => (isProblem(error) ? error.code : String(error)),
   );
 }
@@ -118,10 +119,10 @@ describe('The command runner', () => {
   it('writes one commit for commands that meet on one stream, and answers each by itself', async () => {
     const { runner, appends } = world();
     const outcomes = await Promise.allSettled([
-      runner.execute(purse, stream, fill(5), meta()),
-      runner.execute(purse, stream, spend(3), meta()),
-      runner.execute(purse, stream, spend(3), meta()),
-      runner.execute(purse, stream, spend(2), meta()),
+      runner.execute(purse, stream, fill(5), meta()).then(orThrow),
+      runner.execute(purse, stream, spend(3), meta()).then(orThrow),
+      runner.execute(purse, stream, spend(3), meta()).then(orThrow),
+      runner.execute(purse, stream, spend(2), meta()).then(orThrow),
     ]);
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
     expect(appends()).to.equal(1);
@@ -131,47 +132,50 @@ describe('The command runner', () => {
   it('executes a command once however often it is repeated, at once or later, here or in another process', async () => {
     const { runner, another } = world();
     const once = meta();
-    await Promise.all([runner.execute(purse, stream, fill(5), once), runner.execute(purse, stream, fill(5), once)]);
-    expect(await runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
-    expect(await another().runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    await Promise.all([
+      runner.execute(purse, stream, fill(5), once).then(orThrow),
+      runner.execute(purse, stream, fill(5), once).then(orThrow),
+    ]);
+    expect(orThrow(await runner.execute(purse, stream, fill(5), once))).to.include({ repeated: true });
+    expect(orThrow(await another().runner.execute(purse, stream, fill(5), once))).to.include({ repeated: true });
     expect((await runner.load(purse, stream)).state.left).to.equal(5);
   });
 
   it('needs one round trip for a stream known to be new, and one for each command after the first', async () => {
     const { runner, appends, reads } = world();
-    await runner.execute(purse, stream, fill(5), meta({ newStream: true }));
-    await runner.execute(purse, stream, spend(1), meta());
+    orThrow(await runner.execute(purse, stream, fill(5), meta({ newStream: true })));
+    orThrow(await runner.execute(purse, stream, spend(1), meta()));
     expect([appends(), reads()]).to.deep.equal([2, 0]);
   });
 
   it('finds out that a stream taken for new is not', async () => {
     const { runner, another } = world();
-    await runner.execute(purse, stream, fill(5), meta());
-    const { state } = await another().runner.execute(purse, stream, fill(2), meta({ newStream: true }));
+    orThrow(await runner.execute(purse, stream, fill(5), meta()));
+    const { state } = orThrow(await another().runner.execute(purse, stream, fill(2), meta({ newStream: true })));
     expect(state.left).to.equal(7);
   });
 
   it('never refuses, and never calls done, on what it remembers of a stream that another process has changed', async () => {
     const here = world();
     const there = here.another();
-    await here.runner.execute(purse, stream, fill(1), meta());
-    await there.runner.execute(purse, stream, fill(9), meta());
-    expect((await here.runner.execute(purse, stream, spend(10), meta())).state.left).to.equal(0);
-    await there.runner.execute(purse, stream, fill(4), meta());
-    expect((await here.runner.execute(purse, stream, fill(0), meta())).state.left).to.equal(4);
-    await there.runner.execute(purse, stream, fill(1), meta());
+    orThrow(await here.runner.execute(purse, stream, fill(1), meta()));
+    orThrow(await there.runner.execute(purse, stream, fill(9), meta()));
+    expect(orThrow(await here.runner.execute(purse, stream, spend(10), meta())).state.left).to.equal(0);
+    orThrow(await there.runner.execute(purse, stream, fill(4), meta()));
+    expect(orThrow(await here.runner.execute(purse, stream, fill(0), meta())).state.left).to.equal(4);
+    orThrow(await there.runner.execute(purse, stream, fill(1), meta()));
     expect((await here.runner.load(purse, stream)).state.left).to.equal(5);
   });
 
   it('reads again only what was proven longer ago than the caller minds, and forgets no change of its own', async () => {
     const { runner, reads, another, advance } = world();
     const left = async (options?: { maxAgeMs: number }) => (await runner.load(purse, stream, options)).state.left;
-    await runner.execute(purse, stream, fill(1), meta({ newStream: true }));
-    await another().runner.execute(purse, stream, fill(2), meta());
+    orThrow(await runner.execute(purse, stream, fill(1), meta({ newStream: true })));
+    orThrow(await another().runner.execute(purse, stream, fill(2), meta()));
     advance(1_000);
     expect([await left({ maxAgeMs: 1_000 }), reads()]).to.deep.equal([1, 0]);
     expect([await left({ maxAgeMs: 999 }), reads()]).to.deep.equal([3, 1]);
-    await runner.execute(purse, stream, fill(4), meta());
+    orThrow(await runner.execute(purse, stream, fill(4), meta()));
     expect([await left({ maxAgeMs: 0 }), reads()]).to.deep.equal([7, 1]);
     expect([await left(), reads()]).to.deep.equal([7, 2]);
     advance(1_000_000);
@@ -180,34 +184,38 @@ describe('The command runner', () => {
 
   it('refuses a command for another version than the stream is at', async () => {
     const { runner } = world();
-    const { position } = await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 }));
+    const { position } = orThrow(await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 })));
     const refusal = await runner
       .execute(purse, stream, spend(1), meta({ expectedVersion: 0 }))
+      .then(orThrow)
       .catch((thrown) => thrown);
     expect(refusal).to.include({ code: 'version_mismatch', message: 'It is at version 1, not 0; read it again.' });
-    expect(refusal.extra).to.deep.equal({ version: 1 });
-    await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version }));
+    expect(refusal.facts).to.deep.equal({ version: 1 });
+    orThrow(await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version })));
   });
 
   it('takes a command for one of several versions, or for any that there is', async () => {
     const { runner } = world();
     const refused = (expectedVersion: 'any' | number[], because: string) =>
-      runner.execute(purse, stream, fill(1), meta({ expectedVersion })).then(
-        () => expect.fail('it was taken'),
-        (thrown) => expect(thrown).to.include({ code: 'version_mismatch', message: because }),
-      );
+      runner
+        .execute(purse, stream, fill(1), meta({ expectedVersion }))
+        .then(orThrow)
+        .then(
+          () => expect.fail('it was taken'),
+          (thrown) => expect(thrown).to.include({ code: 'version_mismatch', message: because }),
+        );
     await refused('any', 'It does not exist yet.');
-    await runner.execute(purse, stream, fill(5), meta({ expectedVersion: [7, 0] }));
+    orThrow(await runner.execute(purse, stream, fill(5), meta({ expectedVersion: [7, 0] })));
     await refused([], 'It is at version 1, which is none of those expected; read it again.');
     await refused([0, 2], 'It is at version 1, which is none of those expected; read it again.');
-    await runner.execute(purse, stream, fill(1), meta({ expectedVersion: [0, 1] }));
-    await runner.execute(purse, stream, fill(1), meta({ expectedVersion: 'any' }));
+    orThrow(await runner.execute(purse, stream, fill(1), meta({ expectedVersion: [0, 1] })));
+    orThrow(await runner.execute(purse, stream, fill(1), meta({ expectedVersion: 'any' })));
   });
 
   it('refuses a command older than the retry horizon, unless a process asks to look for it in the past', async () => {
     const { runner, advance, another } = world();
     const once = meta();
-    await runner.execute(purse, stream, fill(5), once);
+    orThrow(await runner.execute(purse, stream, fill(5), once));
     advance(RETRY_HORIZON_MS + 1);
     const late = another().runner;
     expect(await codeOf(late.execute(purse, stream, fill(5), once))).to.equal('command_expired');
@@ -216,21 +224,24 @@ describe('The command runner', () => {
       state: { left: 5 },
     });
     const never = meta({ late: 'search' });
-    expect((await late.execute(purse, stream, fill(2), never)).state.left).to.equal(7);
+    expect(orThrow(await late.execute(purse, stream, fill(2), never)).state.left).to.equal(7);
   });
 
   it('looks a command up in the log that was issued longer ago than memory reaches, and only such a one', async () => {
     const { runner, advance, reads } = world();
     const once = meta();
-    await runner.execute(purse, stream, fill(5), once);
+    orThrow(await runner.execute(purse, stream, fill(5), once));
     advance(REMEMBERED_MS / 2);
     const before = reads();
-    expect(await runner.execute(purse, stream, fill(5), once)).to.include({ repeated: true });
+    expect(orThrow(await runner.execute(purse, stream, fill(5), once))).to.include({ repeated: true });
     expect(reads()).to.equal(before);
     advance(REMEMBERED_MS);
-    await runner.execute(purse, stream, fill(1), meta({ issuedAt: 1_700_000_000_000 + 1.5 * REMEMBERED_MS }));
+    orThrow(await runner.execute(purse, stream, fill(1), meta({ issuedAt: 1_700_000_000_000 + 1.5 * REMEMBERED_MS })));
     expect(reads()).to.equal(before);
-    expect(await runner.execute(purse, stream, fill(5), once)).to.deep.include({ repeated: true, state: { left: 6 } });
+    expect(orThrow(await runner.execute(purse, stream, fill(5), once))).to.deep.include({
+      repeated: true,
+      state: { left: 6 },
+    });
     expect(reads()).to.be.greaterThan(before);
   });
 
@@ -241,7 +252,7 @@ describe('The command runner', () => {
     for (let n = 0; n < commits; n++) {
       advance(1_000);
       issued.push(meta({ issuedAt: 1_700_000_000_000 + 1_000 * (n + 1), late: 'search' }));
-      await runner.execute(purse, stream, fill(1), issued.at(-1)!);
+      orThrow(await runner.execute(purse, stream, fill(1), issued.at(-1)!));
     }
     let looked = 0;
     const counting: EventStore = {
@@ -258,7 +269,7 @@ describe('The command runner', () => {
     await late.load(purse, stream);
     const lookedFor = async (command: CommandMeta) => {
       looked = 0;
-      const { repeated } = await late.execute(purse, stream, fill(1), command);
+      const { repeated } = orThrow(await late.execute(purse, stream, fill(1), command));
       return { repeated, looked };
     };
     for (const back of [1, 100, 255, 256, 257, 1_000, 2_999, 3_000]) {
@@ -268,7 +279,9 @@ describe('The command runner', () => {
     }
     const never = meta({ issuedAt: 1_700_000_000_000 + 1_000 * (commits - 100), late: 'search' });
     expect(await lookedFor(never)).to.deep.include({ repeated: false });
-    const asked = [2_500, 10, 1_500].map((back) => late.execute(purse, stream, fill(1), issued[commits - back]!));
+    const asked = [2_500, 10, 1_500].map((back) =>
+      late.execute(purse, stream, fill(1), issued[commits - back]!).then(orThrow),
+    );
     expect((await Promise.all(asked)).map(({ repeated }) => repeated)).to.deep.equal([true, true, true]);
   });
 
@@ -276,15 +289,15 @@ describe('The command runner', () => {
     let hold: Promise<void> | undefined;
     const { runner, advance } = world({ beforeAppend: async () => hold });
     const once = meta();
-    await runner.execute(purse, stream, fill(5), once);
+    orThrow(await runner.execute(purse, stream, fill(5), once));
     advance(REMEMBERED_MS / 2);
     let release = () => {};
     hold = new Promise((resolve) => {
       release = resolve;
     });
-    const first = runner.execute(purse, stream, fill(1), meta());
+    const first = runner.execute(purse, stream, fill(1), meta()).then(orThrow);
     await yieldTo(10);
-    const repeat = runner.execute(purse, stream, fill(5), once);
+    const repeat = runner.execute(purse, stream, fill(5), once).then(orThrow);
     advance(REMEMBERED_MS);
     release();
     await first;
@@ -307,31 +320,37 @@ describe('The command runner', () => {
       personal: unsealed,
       clock: () => 1_700_000_000_000 + 2 * REMEMBERED_MS,
     });
-    const commands = [fill(5), spend(3), spend(2)].map((command) => runner.execute(purse, stream, command, meta()));
+    const commands = [fill(5), spend(3), spend(2)].map((command) =>
+      runner.execute(purse, stream, command, meta()).then(orThrow),
+    );
     expect((await Promise.all(commands)).at(-1)!.state.left).to.equal(0);
   });
 
   it('answers each command of a group with the state at the position it names', async () => {
     const { runner } = world();
     const [first, last] = await Promise.all([
-      runner.execute(purse, stream, fill(5), meta()),
-      runner.execute(purse, stream, spend(3), meta()),
+      runner.execute(purse, stream, fill(5), meta()).then(orThrow),
+      runner.execute(purse, stream, spend(3), meta()).then(orThrow),
     ]);
     expect(first.position).to.deep.equal(last.position);
     expect(first.state).to.deep.equal(last.state);
   });
 
   it('gives up with a conflict when others keep winning', async () => {
-    const here = world({ beforeAppend: async () => void (await there.runner.execute(purse, stream, fill(1), meta())) });
+    const here = world({
+      beforeAppend: async () => void orThrow(await there.runner.execute(purse, stream, fill(1), meta())),
+    });
     const there = here.another();
-    expect(await codeOf(here.runner.execute(purse, stream, fill(1), meta()))).to.equal('conflict');
+    expect(await codeOf(here.runner.execute(purse, stream, fill(1), meta()).then(orThrow))).to.equal('conflict');
     expect(here.appends()).to.equal(MAX_CONFLICT_RETRIES + 1);
   });
 
   it('does not let a command that cannot be stored spoil those it was grouped with', async () => {
     const { runner } = world();
     const huge: PurseCommand = { type: 'Fill', amount: 1, note: 'x'.repeat(300_000) };
-    const outcomes = [fill(1), huge, fill(2)].map((command) => codeOf(runner.execute(purse, stream, command, meta())));
+    const outcomes = [fill(1), huge, fill(2)].map((command) =>
+      codeOf(runner.execute(purse, stream, command, meta()).then(orThrow)),
+    );
     expect(await Promise.all(outcomes)).to.deep.equal(['no error', 'too_large', 'no error']);
     expect((await runner.load(purse, stream)).state.left).to.equal(3);
   });
@@ -343,15 +362,20 @@ describe('The command runner', () => {
     };
     const { runner } = world({ afterAppend: crash });
     const once = meta();
-    expect(await codeOf(runner.execute(purse, stream, fill(5), once))).to.equal('unavailable');
+    expect(await codeOf(runner.execute(purse, stream, fill(5), once).then(orThrow))).to.equal('unavailable');
     away = false;
-    expect(await runner.execute(purse, stream, fill(5), once)).to.deep.include({ repeated: true, state: { left: 5 } });
+    expect(orThrow(await runner.execute(purse, stream, fill(5), once))).to.deep.include({
+      repeated: true,
+      state: { left: 5 },
+    });
   });
 
   it('records who, why and when beside what', async () => {
     const { runner, store } = world();
     const cause = { eventId: 'other:0', at: 1_700_000_000_000_500 };
-    await runner.execute(purse, stream, fill(5), meta({ id: 'c', cause, occurredAt: '2010-12-01T08:26:00.000Z' }));
+    orThrow(
+      await runner.execute(purse, stream, fill(5), meta({ id: 'c', cause, occurredAt: '2010-12-01T08:26:00.000Z' })),
+    );
     const [commit] = await collect(store.read(stream));
     expect(commit!.position.at).to.be.greaterThan(cause.at);
     expect(commit!.commandIds).to.deep.equal(['c']);
@@ -393,10 +417,10 @@ describe('The command runner', () => {
     it('takes one of a large state more rarely, also after a start', async () => {
       const snapshots = memorySnapshots(35 * 1024);
       const { runner, another } = world({}, snapshots);
-      for (let n = 0; n < 60; n++) await runner.execute(purse, stream, fill(1), meta());
+      for (let n = 0; n < 60; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
       expect(snapshots.saved).to.deep.equal([10, 45]);
       const later = another().runner;
-      for (let n = 0; n < 60; n++) await later.execute(purse, stream, fill(1), meta());
+      for (let n = 0; n < 60; n++) orThrow(await later.execute(purse, stream, fill(1), meta()));
       expect(snapshots.saved).to.deep.equal([10, 45, 80, 115]);
     });
 
@@ -404,11 +428,11 @@ describe('The command runner', () => {
       const snapshots = memorySnapshots();
       const { runner, another } = world({}, snapshots);
       const first = meta();
-      await runner.execute(purse, stream, fill(1), first);
-      for (let n = 0; n < 24; n++) await runner.execute(purse, stream, fill(1), meta());
+      orThrow(await runner.execute(purse, stream, fill(1), first));
+      for (let n = 0; n < 24; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
       expect([...snapshots.kept.values()][0]!.position.commitNo).to.equal(20);
       const fresh = another();
-      expect(await fresh.runner.execute(purse, stream, fill(1), first)).to.deep.include({
+      expect(orThrow(await fresh.runner.execute(purse, stream, fill(1), first))).to.deep.include({
         repeated: true,
         state: { left: 25 },
       });
@@ -417,7 +441,7 @@ describe('The command runner', () => {
     it('drops one that is not of this stream, and one of another fold', async () => {
       const snapshots = memorySnapshots();
       const { runner, another } = world({}, snapshots);
-      for (let n = 0; n < 12; n++) await runner.execute(purse, stream, fill(1), meta());
+      for (let n = 0; n < 12; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
       const [key, snapshot] = [...snapshots.kept][0]!;
       snapshots.kept.set(key, {
         position: { ...snapshot.position, hash: 'f'.repeat(64) },
@@ -454,11 +478,11 @@ describe('The command runner', () => {
           onDropped: () => void dropped++,
         });
         const { runner, another } = world({}, snapshots);
-        for (let n = 0; n < 12; n++) await runner.execute(purse, stream, fill(1), meta());
-        for (let n = 0; n < 10; n++) await runner.execute(purse, 'purse#b', fill(900), meta());
+        for (let n = 0; n < 12; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
+        for (let n = 0; n < 10; n++) orThrow(await runner.execute(purse, 'purse#b', fill(900), meta()));
         const ofOtherFold = { ...purse, snapshot: { foldVersion: 2, every: 10 } };
         const far = another();
-        for (let n = 0; n < 10; n++) await far.runner.execute(ofOtherFold, stream, fill(1), meta());
+        for (let n = 0; n < 10; n++) orThrow(await far.runner.execute(ofOtherFold, stream, fill(1), meta()));
 
         const found = kept.get(from)!;
         const place = at % (found.text.length + 1);
@@ -468,7 +492,7 @@ describe('The command runner', () => {
         const fresh = another();
         expect((await fresh.runner.load(purse, stream)).state.left).to.equal(22);
         expect(dropped).to.equal(isTrue ? 0 : 1);
-        expect((await another().runner.execute(purse, stream, fill(1), meta())).state.left).to.equal(23);
+        expect(orThrow(await another().runner.execute(purse, stream, fill(1), meta())).state.left).to.equal(23);
         expect(dropped, 'told once').to.equal(isTrue ? 0 : 1);
       }),
       { numRuns: 200 },
@@ -498,10 +522,12 @@ describe('The command runner', () => {
           amounts.set(id, steady);
           const command = steady >= 0 ? fill(steady) : spend(-steady);
           running.push(
-            processes[process]!.runner.execute(purse, stream, command, meta({ id: `c${id}` })).then(
-              () => void acknowledged.set(`c${id}`, steady),
-              (error) => void expect(isProblem(error), String(error)).to.equal(true),
-            ),
+            processes[process]!.runner.execute(purse, stream, command, meta({ id: `c${id}` }))
+              .then(orThrow)
+              .then(
+                () => void acknowledged.set(`c${id}`, steady),
+                (error) => void expect(isProblem(error), String(error)).to.equal(true),
+              ),
           );
           if (pause) await yieldTo(2);
         }

@@ -5,7 +5,7 @@ import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kern
 import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.js';
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isRejection, Problem, problemOf, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
+import { CommitTooLarge, orThrow, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import {
@@ -16,6 +16,7 @@ import {
   RETRY_HORIZON_MS,
 } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
+import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
 /** Between issuing a command and asking for it again up to four clocks have a say, each off by the skew at most. */
@@ -42,15 +43,15 @@ export interface Outcome<S> extends Loaded<S> {
 
 export interface CommandRunner {
   /**
-   * Executes a command and returns the state behind it. Repeating it with the same `meta.id` does nothing.
-   * Throws `Problem` with the decider's code, or `command_expired`, `version_mismatch`, `conflict`, `unavailable`, `too_large`.
+   * Executes a command and returns the state behind it. Repeating it with the same `meta.id` does nothing. A command that the
+   * decider, its age, its size or its expected version forbids is returned as a rejection. Throws `StreamBusy`, `Unavailable`.
    */
   execute<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
     stream: StreamId,
     command: C,
     meta: CommandMeta,
-  ): Promise<Outcome<S>>;
+  ): Promise<Outcome<S> | Rejection>;
   /** The state as of now, read from the store, or as it was known to be not longer than `maxAgeMs` ago. */
   load<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
@@ -99,7 +100,7 @@ interface Job {
   /** Absent: only the state is wanted, and it may have been proven so long before `since`. */
   request?: { command: unknown; meta: CommandMeta };
   maxAgeMs?: number;
-  resolve(outcome: Outcome<unknown>): void;
+  resolve(result: Outcome<unknown> | Rejection): void;
   reject(error: unknown): void;
 }
 
@@ -114,7 +115,7 @@ interface Draft {
   unproven: boolean;
 }
 
-type Answer = { error: Problem } | { repeated: boolean };
+type Answer = Rejection | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   const { store, catalogue, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
@@ -129,7 +130,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     stream: StreamId,
     since: number,
     wanted: Pick<Job, 'request' | 'maxAgeMs'> = {},
-  ): Promise<Outcome<unknown>> {
+  ): Promise<Outcome<unknown> | Rejection> {
     return new Promise((resolve, reject) => {
       const job: Job = { decider, since, resolve, reject, ...wanted };
       const queue = queues.get(stream);
@@ -140,6 +141,16 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
         queueMicrotask(() => void drain(stream));
       }
     });
+  }
+
+  /** A job without a command is not rejected. */
+  function known(
+    decider: AnyDecider,
+    stream: StreamId,
+    since: number,
+    wanted?: Pick<Job, 'maxAgeMs'>,
+  ): Promise<Loaded<unknown>> {
+    return enqueue(decider, stream, since, wanted).then(orThrow);
   }
 
   async function drain(stream: StreamId): Promise<void> {
@@ -155,7 +166,10 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       cache.delete(stream);
       const shared = error instanceof Unavailable || error instanceof StreamBusy;
       if (shared || jobs.length === 1) {
-        for (const job of jobs) job.reject(error);
+        for (const { resolve, reject } of jobs) {
+          if (error instanceof CommitTooLarge) resolve(rejectionOf(error));
+          else reject(error);
+        }
       } else {
         // One command's fault is not its neighbours': it is found by halves.
         const half = Math.ceil(jobs.length / 2);
@@ -220,13 +234,13 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     const mismatch = versionMismatch(meta.expectedVersion, draft.version);
     if (mismatch) {
       draft.unproven = true;
-      return { error: mismatch };
+      return mismatch;
     }
 
     const decision = decider.decide(command, draft.state, millisOf(at));
     if (isRejection(decision)) {
       draft.unproven = true;
-      return { error: problemOf(decision) };
+      return decision;
     }
     if (decision.length === 0) draft.unproven = true;
     else draft.commandIds.push(meta.id);
@@ -379,7 +393,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
 
   /** Backwards from the end of the stream, which may be long: a command is never executed before it was first issued. */
   async function commandIdsSince(decider: AnyDecider, stream: StreamId, since: number): Promise<ReadonlySet<string>> {
-    const { position } = await enqueue(decider, stream, clock(), { maxAgeMs: Number.POSITIVE_INFINITY });
+    const { position } = await known(decider, stream, clock(), { maxAgeMs: Number.POSITIVE_INFINITY });
     const ids = new Set<string>();
     let read = position.commitNo;
     for await (const { commandIds } of store.read(stream, read)) for (const id of commandIds) ids.add(id);
@@ -398,15 +412,15 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   return {
     async execute(decider, stream, command, meta) {
       const now = clock();
-      refuseExpired(meta, now);
+      if (isExpired(meta, now)) return EXPIRED;
       const any = decider as unknown as AnyDecider;
       if (await wasExecuted(any, stream, meta, now)) {
-        return { ...(await enqueue(any, stream, now)), repeated: true } as Outcome<never>;
+        return { ...(await known(any, stream, now)), repeated: true } as Outcome<never>;
       }
-      return enqueue(any, stream, now, { request: { command, meta } }) as Promise<Outcome<never>>;
+      return enqueue(any, stream, now, { request: { command, meta } }) as Promise<Outcome<never> | Rejection>;
     },
     load: (decider, stream, options) =>
-      enqueue(decider as unknown as AnyDecider, stream, clock(), options) as Promise<Outcome<never>>,
+      known(decider as unknown as AnyDecider, stream, clock(), options) as Promise<Loaded<never>>,
     watch(_decider, stream, onAppended) {
       const tell = onAppended as (loaded: Loaded<unknown>) => void;
       const told = watchers.get(stream) ?? new Set();
@@ -419,11 +433,19 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   };
 }
 
-function refuseExpired({ issuedAt, late }: CommandMeta, now: number): void {
-  if (late === 'search' || now - issuedAt <= RETRY_HORIZON_MS) return;
-  const minutes = RETRY_HORIZON_MS / 60_000;
-  throw new Problem('command_expired', `The command was first issued over ${minutes} minutes ago; issue a new one.`);
+/** No repeat would make the command smaller. */
+function rejectionOf({ message }: CommitTooLarge): Rejection {
+  return reject('too_large', message);
 }
+
+function isExpired({ issuedAt, late }: CommandMeta, now: number): boolean {
+  return late !== 'search' && now - issuedAt > RETRY_HORIZON_MS;
+}
+
+const EXPIRED = reject(
+  'command_expired',
+  `The command was first issued over ${RETRY_HORIZON_MS / 60_000} minutes ago; issue a new one.`,
+);
 
 /** Ids of the commands that a stream has executed, at least those since then, in ms. */
 interface Past {
@@ -465,7 +487,6 @@ function causes(jobs: Job[]): Hlc[] {
 function answer(jobs: Job[], { answers, state }: Draft, position: Position): void {
   for (const [index, job] of jobs.entries()) {
     const given = answers[index]!;
-    if ('error' in given) job.reject(given.error);
-    else job.resolve({ state, position, ...given });
+    job.resolve(isRejection(given) ? given : { state, position, ...given });
   }
 }

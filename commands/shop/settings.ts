@@ -2,7 +2,8 @@
 // process may have changed them a moment ago.
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { type FieldError, invalidField, invalidFields, Problem } from '../../domain/kernel/errors.js';
+import { type FieldError, invalidField, invalidFields, type Problem } from '../../domain/kernel/errors.js';
+import { type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { ShopSettings } from '../../domain/shop/events.js';
 import { SHOP, shop } from '../../domain/shop/shop.js';
 import { type BriefMemory, createBriefMemory } from '../runtime/brief-memory.js';
@@ -21,8 +22,8 @@ export interface CurrentSettings extends BriefMemory<ShopSettings> {
   currencyOf(asked: string | undefined): Promise<string>;
   /** Throws `invalid_request` for an address in a country that the shop does not send to. */
   refuseForeignCountry(address: { country: string }): Promise<void>;
-  /** Throws `rule_violated` unless the shop still sells in the currency of a cart, and sends to its country. */
-  refuseLeft(cart: { currency: string; country?: string | undefined }): Promise<void>;
+  /** A rejection unless the shop still sells in the currency of a cart, and sends to its country. */
+  rejectionOf(cart: { currency: string; country?: string | undefined }): Promise<Rejection | undefined>;
 }
 
 export interface CurrentSettingsDeps {
@@ -37,11 +38,16 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
     clock,
   });
 
-  /** Throws what the settings of this moment say against something. */
-  async function refuse(objection: (settings: ShopSettings) => Problem | undefined): Promise<void> {
-    if (!objection(await memory.current())) return;
+  /** What the settings of this moment say against something. */
+  async function objected<T>(objection: (settings: ShopSettings) => T | undefined): Promise<T | undefined> {
+    if (!objection(await memory.current())) return undefined;
     memory.changed();
-    const problem = objection(await memory.current());
+    return objection(await memory.current());
+  }
+
+  /** Throws the objection. */
+  async function refuse(objection: (settings: ShopSettings) => Problem | undefined): Promise<void> {
+    const problem = await objected(objection);
     if (problem) throw problem;
   }
 
@@ -81,15 +87,15 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
         if (countries.includes(country)) return undefined;
         return invalidField('/country', `the shop does not send to ${country}, but to ${countries.join(', ')}`);
       }),
-    refuseLeft: ({ currency, country }) =>
-      refuse(({ currencies, countries }) => {
+    rejectionOf: ({ currency, country }) =>
+      objected(({ currencies, countries }) => {
         if (!currencies.includes(currency)) {
           const detail = `The shop does not sell in ${currency} any more; take a new cart in ${currencies.join(' or ')}.`;
-          return new Problem('rule_violated', detail);
+          return reject('rule_violated', detail);
         }
         if (country === undefined || countries.includes(country)) return undefined;
         const detail = `The shop does not send to ${country} any more; give an address in ${countries.join(', ')}.`;
-        return new Problem('rule_violated', detail);
+        return reject('rule_violated', detail);
       }),
   };
 }

@@ -13,8 +13,8 @@ describe('The endpoints of the shop’s settings', () => {
   const keep = (target: string, body?: unknown, of = shop) => of.call(target, { caller: KEEPER, body });
   const call = (target: string, body?: unknown) => shop.call(target, { caller: ADA, body });
   const configure = (changed: Partial<typeof JAPAN> = {}) => keep('put /v1/shop', { ...JAPAN, ...changed });
-  const pointers = (problem: { extra: Record<string, unknown> }) =>
-    (problem.extra.errors as { pointer: string }[]).map(({ pointer }) => pointer);
+  const pointers = (problem: { facts: Record<string, unknown> }) =>
+    (problem.facts.errors as { pointer: string }[]).map(({ pointer }) => pointer);
 
   beforeEach(() => {
     now = Date.now();

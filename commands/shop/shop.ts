@@ -1,5 +1,6 @@
 // Keeping the settings of the shop: what it sells in, and where it sends to.
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
 import { SHOP, shop } from '../../domain/shop/shop.js';
 import { shows } from '../runtime/answers.js';
@@ -37,7 +38,9 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
       answers: { 200: settingsAnswer },
       async handle({ body, command }) {
         try {
-          return answer(await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command()));
+          return answer(
+            orThrow(await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command())),
+          );
         } finally {
           // Even if it failed: it may have happened.
           settings.changed();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createShop, KEEPER, type Shop, sell } from '../../test/shop.js';
 import { createSkuOwners } from '../product/sku-owners.js';
@@ -51,7 +52,9 @@ describe('The allocator', () => {
       correlationId: 'c',
       actor: { type: 'staff', id: 'tests' },
     } as const;
-    await shop.runner.execute(stockItem, stockStream(held), { type: 'ReserveStock', ...held, quantity: 2 }, meta);
+    orThrow(
+      await shop.runner.execute(stockItem, stockStream(held), { type: 'ReserveStock', ...held, quantity: 2 }, meta),
+    );
     await receive('leeds', 1);
     const needs = [{ sku: 'MUG', quantity: 3 }];
     const plan = [

@@ -1,6 +1,6 @@
 // Places where a SKU can lie. The SKU's claim knows of a place before there can be stock, so whoever looks for stock finds it.
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { type StockKey, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { SkuOwner, SkuOwners } from '../product/sku-owners.js';
@@ -34,7 +34,7 @@ export function createStockPlaces({ runner, skuOwners }: StockPlacesDeps): Stock
     const owner = await ownerOf(sku);
     if (!owner.locations.includes(location)) {
       const stocked = { type: 'StockSkuAt', sku, location } as const;
-      await runner.execute(skuClaim, skuClaimStream(sku), stocked, metaOf(`stock at ${location}`));
+      orThrow(await runner.execute(skuClaim, skuClaimStream(sku), stocked, metaOf(`stock at ${location}`)));
       await skuOwners.refresh(sku);
     }
     return owner.productId;
@@ -47,7 +47,14 @@ export function createStockPlaces({ runner, skuOwners }: StockPlacesDeps): Stock
       const stream = stockStream(place);
       if ((await runner.load(stockItem, stream)).state.productId !== null) return;
       const productId = await ownerAt(place, metaOf);
-      await runner.execute(stockItem, stream, { type: 'OpenStockItem', ...place, productId }, metaOf(`open ${stream}`));
+      orThrow(
+        await runner.execute(
+          stockItem,
+          stream,
+          { type: 'OpenStockItem', ...place, productId },
+          metaOf(`open ${stream}`),
+        ),
+      );
     },
   };
 }

@@ -3,6 +3,7 @@
 // look decides by what stock and orders are now, and ids derive from the order's state.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
 import { type Order, type OrderCommand, order, unmovedAt } from '../../domain/order/order.js';
@@ -72,7 +73,7 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
     const { orderId } = state!;
     const id = command.type === 'Reallocate' ? `${what}/record` : `${orderId}/${what}/${position.version}`;
     const meta: CommandMeta = { id, issuedAt: clock(), ...ORIGIN };
-    return runner.execute(order, streamOf(orderId), command, meta);
+    return runner.execute(order, streamOf(orderId), command, meta).then(orThrow);
   }
 
   return {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
@@ -76,7 +77,7 @@ describe('The endpoints of stock', () => {
     const departure = { ...key, to: 'leeds', movementId: 'k ', productId: 'product_MUG', quantity: 4 };
     const meta = { issuedAt: Date.now(), correlationId: 'request', actor: { type: 'process', id: 'agenda' } } as const;
     const out = { type: 'TransferOut', ...departure } as const;
-    await runner.execute(stockItem, stockStream(key), out, { ...meta, id: 'k ' });
+    orThrow(await runner.execute(stockItem, stockStream(key), out, { ...meta, id: 'k ' }));
     await arrive(runner, departure, meta);
     expect((await post('MUG/transfers', { from: 'main', to: 'leeds', quantity: 4 }, 'k')).body.to.onHand).to.equal(4);
     await arrive(runner, departure, meta);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
 import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
 import {
@@ -81,7 +82,9 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     const meta = command();
     const key = { sku, location: from };
     const departure = { ...key, to, movementId: meta.id, productId, quantity };
-    const left = await runner.execute(stockItem, stockStream(key), { type: 'TransferOut', ...departure }, meta);
+    const left = orThrow(
+      await runner.execute(stockItem, stockStream(key), { type: 'TransferOut', ...departure }, meta),
+    );
     const cause = { eventId: `${meta.id}:0`, at: left.position.at };
     const arrived = await arrive(runner, departure, { ...beside(meta), cause });
     const there = { sku, location: to };
@@ -101,7 +104,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
     const key = { sku, location };
     const productId = await ownerAt(key, command);
     const set = { type: 'SetStockPolicy', ...key, productId, ...policy } as const;
-    const outcome = await runner.execute(stockItem, stockStream(key), set, command());
+    const outcome = orThrow(await runner.execute(stockItem, stockStream(key), set, command()));
     const { backorderLimit = 0, ...rest } = outcome.state.policy;
     return shows(200, { ...key, backorderLimit, ...rest }, stockStream(key), outcome);
   }
@@ -118,7 +121,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       const productId = await ownerAt(key, command);
       const meta = command();
       const moved = commandOf({ ...key, movementId: meta.id, productId }, body);
-      const outcome = await runner.execute(stockItem, stockStream(key), moved, meta);
+      const outcome = orThrow(await runner.execute(stockItem, stockStream(key), moved, meta));
       return shows(201, levelOf(key, outcome.state), stockStream(key), outcome);
     }
 

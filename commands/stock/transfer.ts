@@ -1,5 +1,6 @@
 // The second half of a transfer: what has left one location arrives at the other, whoever sees to it.
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type StockItem, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
@@ -15,5 +16,5 @@ export function arrive(
 ): Promise<Outcome<StockItem>> {
   const key = { sku, location };
   const command = { type: 'TransferIn', ...key, movementId, productId, quantity, from } as const;
-  return runner.execute(stockItem, stockStream(key), command, { ...origin, id: `${movementId}/arrival` });
+  return runner.execute(stockItem, stockStream(key), command, { ...origin, id: `${movementId}/arrival` }).then(orThrow);
 }

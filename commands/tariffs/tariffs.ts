@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { invalidField } from '../../domain/kernel/errors.js';
+import { invalidField, orThrow } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -136,7 +136,7 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
 
     async function change(changed: C, { command }: Pick<EndpointRequest, 'command'>) {
       try {
-        return await runner.execute(decider, stream, changed, command());
+        return orThrow(await runner.execute(decider, stream, changed, command()));
       } finally {
         // Even if it failed: it may have happened.
         tariffs.changed();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { isRejection } from '../kernel/rejection.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { type Cart, type CartCommand, type CartLine, cart } from './cart.js';
 import {

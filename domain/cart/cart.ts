@@ -1,12 +1,12 @@
 // A cart: one currency, frozen once submitted, and at most one order: its id follows from the cart and the attempt.
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
-import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
 import { sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
+import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import type { Shipping } from '../order/events.js';
 import { refusalOfSize } from '../order/order-lines.js';
 import {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { isRejection } from '../kernel/rejection.js';
 import { couponCodeSchema } from '../order/events.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { undescribedFields } from '../testing/undescribed.js';
@@ -68,7 +68,7 @@ describe('A coupon', () => {
       [TEST_NOW - 1, 'SPRING is not valid yet.'],
       [TEST_NOW + 86_400_000, 'SPRING is not valid any more.'],
     ] as const) {
-      expect(refusal(now)).to.deep.equal({ rejected: 'rule_violated', detail, extra: { coupon: code } });
+      expect(refusal(now)).to.deep.equal({ rejected: 'rule_violated', detail, facts: { coupon: code } });
     }
   });
 

@@ -3,9 +3,9 @@
 // many check out at once. What is counted is a number: ids are kept while their checkout runs, and for as long as what a
 // confirmed order gave back can be repeated.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import type { AppliedCoupon } from '../order/events.js';
 import { type CouponEvent, type CouponTerms, couponEvents } from './events.js';
@@ -77,8 +77,10 @@ export function redeemersOf({ customerId, emailKey }: Redeemer): string[] {
   return emailKey === undefined ? [customerId] : [customerId, emailKey];
 }
 
+type CouponRejection = Rejection<'not_found' | 'rule_violated'>;
+
 /** Why nobody can redeem the coupon now; undefined if nothing is in the way. */
-export function couponRefusal(code: string, { terms, redeemed }: Coupon, now: number): Rejection | undefined {
+export function couponRefusal(code: string, { terms, redeemed }: Coupon, now: number): CouponRejection | undefined {
   if (!terms) return reject('not_found', `There is no coupon ${code}.`, { coupon: code });
   const untimely = outOfTime(terms, now);
   if (untimely) return refuse(code, untimely === 'not_yet_valid' ? 'is not valid yet' : 'is not valid any more');
@@ -90,11 +92,11 @@ export function redeemerRefusal(
   code: string,
   { redeemed }: Pick<Coupon, 'redeemed'>,
   limit: number,
-): Rejection | undefined {
+): CouponRejection | undefined {
   return redeemed >= limit ? refuse(code, `can be used ${limit} times by one customer, and was`) : undefined;
 }
 
-function refuse(code: string, why: string): Rejection {
+function refuse(code: string, why: string): CouponRejection {
   return reject('rule_violated', `${code} ${why}.`, { coupon: code });
 }
 

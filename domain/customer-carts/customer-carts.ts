@@ -1,8 +1,8 @@
 // The carts of a customer, each listed before it is made: the list bounds them, and finds those of a guest.
 import { CART_IDLE_MS } from '../cart/events.js';
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { type CustomerCartsEvent, customerCartsEvents, MAX_CARTS } from './events.js';
 

@@ -1,6 +1,6 @@
 // A customer as payment providers know them.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import type { PaymentProviderName } from '../payment/events.js';
 import { type CustomerEvent, customerEvents } from './events.js';
 

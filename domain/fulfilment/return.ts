@@ -1,6 +1,6 @@
 // A return: requested → approved → received, or declined. What comes back and what it is worth is for the order to say.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits, ReturnedUnits } from '../order/events.js';
 import { type ReturnEvent, returnEvents } from './events.js';
 

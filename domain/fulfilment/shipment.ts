@@ -1,8 +1,8 @@
 // A shipment: planned → dispatched → delivered. Whether its units may leave is for the order to say, when it is dispatched;
 // a planned one whose units the order has given up, or sent otherwise, is cancelled.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits } from '../order/events.js';
 import { type Parcel, type StockNeed, stockNeeds, unitsAt } from '../order/parcels.js';
 import { type ShipmentEvent, shipmentEvents } from './events.js';

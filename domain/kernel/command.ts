@@ -1,7 +1,7 @@
 // What travels with a command besides its data.
 import type { Hlc } from './clock.js';
-import { Problem } from './errors.js';
 import type { Actor } from './event.js';
+import { type Rejection, reject } from './rejection.js';
 
 export interface CommandMeta {
   /** The same for every repeat of the command; derived from caller and key, or from process and step. */
@@ -31,12 +31,15 @@ export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
 }
 
 /** What is wrong with a stream at `version`; undefined where it is as expected. */
-export function versionMismatch(expected: ExpectedVersion | undefined, version: number): Problem | undefined {
+export function versionMismatch(
+  expected: ExpectedVersion | undefined,
+  version: number,
+): Rejection<'version_mismatch'> | undefined {
   if (expected === undefined || expected === version) return undefined;
   if (expected === 'any') {
-    return version > 0 ? undefined : new Problem('version_mismatch', 'It does not exist yet.', { version });
+    return version > 0 ? undefined : reject('version_mismatch', 'It does not exist yet.', { version });
   }
   if (typeof expected !== 'number' && expected.includes(version)) return undefined;
   const named = typeof expected === 'number' ? `not ${expected}` : 'which is none of those expected';
-  return new Problem('version_mismatch', `It is at version ${version}, ${named}; read it again.`, { version });
+  return reject('version_mismatch', `It is at version ${version}, ${named}; read it again.`, { version });
 }

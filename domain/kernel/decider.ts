@@ -1,6 +1,6 @@
 // An aggregate is a decider: pure functions from (command, state) to events, and from events to state.
-import type { Rejection } from './errors.js';
 import type { DomainEvent, EventDefinitions } from './event.js';
+import type { Rejection } from './rejection.js';
 
 export interface Decider<C, S, E extends DomainEvent> {
   /** Category of its streams. */

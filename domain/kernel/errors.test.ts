@@ -4,13 +4,14 @@ import {
   CommitTooLarge,
   InvalidEvent,
   isProblem,
-  isRejection,
   NotYetVisible,
+  orThrow,
   Problem,
-  reject,
+  problemOf,
   StreamBusy,
   Unavailable,
 } from './errors.js';
+import { reject } from './rejection.js';
 
 describe('Errors', () => {
   it('say in a log who they are, what happened and what to do', () => {
@@ -40,14 +41,14 @@ describe('Errors', () => {
     expect(new CommitTooLarge('order#1', 9, 8).code).to.equal('too_large');
     expect(new Unavailable('Redis', 'no answer.')).to.include({ code: 'unavailable', engine: 'Redis', retryAfter: 1 });
     expect(new ClockSkew('Redis', 3_000, 2_000)).to.include({ code: 'unavailable', retryAfter: 30 });
-    const { extra, seen } = new Problem('conflict', 'No.');
-    expect({ extra, seen: [...seen] }).to.deep.equal({ extra: {}, seen: [] });
+    const { facts, seen } = new Problem('conflict', 'No.');
+    expect({ facts, seen: [...seen] }).to.deep.equal({ facts: {}, seen: [] });
   });
 
   it('name the stream to the log, and not to the caller', () => {
     for (const error of [new StreamBusy('stock#1'), new CommitTooLarge('stock#1', 9, 8)]) {
       expect(error.stream).to.equal('stock#1');
-      expect(error.message + JSON.stringify(error.extra)).not.to.include('stock');
+      expect(error.message + JSON.stringify(error.facts)).not.to.include('stock');
     }
   });
 
@@ -61,10 +62,12 @@ describe('Errors', () => {
     expect(isProblem(new InvalidEvent('Sold', 'is odd'))).to.equal(false);
   });
 
-  it('of deciders are values: a code, a sentence, and what goes with it if there is any', () => {
-    expect(reject('conflict', 'No.')).to.deep.equal({ rejected: 'conflict', detail: 'No.' });
-    const extra = { available: 2 };
-    expect(reject('out_of_stock', 'Two.', extra)).to.deep.equal({ rejected: 'out_of_stock', detail: 'Two.', extra });
-    expect([isRejection(reject('conflict', 'No.')), isRejection([])]).to.deep.equal([true, false]);
+  it('are thrown for a rejection where it ends a request, with its code and its facts', () => {
+    const facts = { available: { MUG: 2 } };
+    const outcome = { state: 'sold' };
+    expect(orThrow(outcome)).to.equal(outcome);
+    const { code, message, ...rest } = problemOf(reject('out_of_stock', 'Two.', facts), [['order#1', 3]]);
+    expect({ code, message, ...rest }).to.deep.include({ code: 'out_of_stock', message: 'Two.', facts });
+    expect(() => orThrow(reject('conflict', 'No.'))).to.throw(Problem, 'No.');
   });
 });

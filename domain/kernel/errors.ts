@@ -1,60 +1,53 @@
-// Typed errors of the command path and the log. Each carries what its receiver needs to act; HTTP turns them into problems.
+// Errors that are thrown: what ends a request or a process early. Each carries what its receiver needs to act; HTTP turns them
+// into problem documents.
+import {
+  isRejection,
+  type NoFacts,
+  type OptionalIfEmpty,
+  type Rejection,
+  type RejectionCode,
+  type RejectionFacts,
+} from './rejection.js';
 import type { StreamId } from './stream.js';
 
-/** What clients tell refusals apart by; these never change. */
-export type ProblemCode =
-  | 'invalid_request'
-  | 'unauthenticated'
-  | 'payment_declined'
-  | 'forbidden'
-  | 'not_found'
-  | 'conflict'
-  | 'out_of_stock'
-  | 'price_changed'
-  | 'request_in_progress'
-  | 'command_expired'
-  | 'version_mismatch'
-  | 'too_large'
-  | 'unsupported_media_type'
-  | 'rule_violated'
-  | 'idempotency_key_reused'
-  | 'rate_limited'
-  | 'unavailable';
+/** Clients tell problems apart by these codes, so they never change. */
+export type ProblemCode = keyof ProblemFacts;
 
-/** A decider's no: a value, not a throw. */
-export interface Rejection {
-  rejected: ProblemCode;
-  /** One sentence that says which rule, with the values that matter. */
-  detail: string;
-  /** Members of the problem document beside the standard ones, such as `available`. */
-  extra?: Record<string, unknown>;
-}
-
-export function reject(rejected: ProblemCode, detail: string, extra?: Record<string, unknown>): Rejection {
-  return extra ? { rejected, detail, extra } : { rejected, detail };
-}
-
-export function isRejection(decision: object): decision is Rejection {
-  return 'rejected' in decision;
+interface ProblemFacts extends RejectionFacts {
+  invalid_request: { errors: readonly FieldError[] };
+  unauthenticated: NoFacts;
+  forbidden: NoFacts;
+  unavailable: NoFacts;
 }
 
 /** Something the caller is told, with a stable code. */
-export class Problem extends Error {
+export class Problem<C extends ProblemCode = ProblemCode> extends Error {
   override name = 'Problem';
+  /** Members of the problem document beside the standard ones, such as `available`. */
+  readonly facts: ProblemFacts[C];
+  /** Commits that the request has made all the same. */
+  readonly seen: Iterable<readonly [StreamId, number]>;
   constructor(
-    readonly code: ProblemCode,
+    readonly code: C,
     detail: string,
-    readonly extra: Record<string, unknown> = {},
-    /** Commits that the request has made all the same. */
-    readonly seen: Iterable<readonly [StreamId, number]> = [],
+    ...[facts, seen = []]: OptionalIfEmpty<ProblemFacts[C], Problem['seen']>
   ) {
     super(detail);
+    this.facts = facts ?? ({} as ProblemFacts[C]);
+    this.seen = seen;
   }
 }
 
-/** A decider's no, as the caller is told. */
-export function problemOf({ rejected, detail, extra }: Rejection, seen?: Problem['seen']): Problem {
-  return new Problem(rejected, detail, extra, seen);
+/** A rejection as the caller is told. */
+export function problemOf(rejection: Rejection, seen?: Problem['seen']): Problem<RejectionCode> {
+  const { rejected, detail, facts } = rejection;
+  return new Problem(rejected, detail, facts, seen);
+}
+
+/** The result of a command, or of anything else that may be rejected. Throws the rejection as a `Problem`. */
+export function orThrow<T extends object>(result: T | Rejection): Exclude<T, Rejection> {
+  if (isRejection(result)) throw problemOf(result);
+  return result as Exclude<T, Rejection>;
 }
 
 /** A part of a request that is wrong: `pointer` as in the `errors` of a problem, `/total/currency` or `?after`; '' is the whole body. */
@@ -66,23 +59,23 @@ export interface FieldError {
 /** Most parts of a request that one refusal names. */
 export const MAX_NAMED_FIELDS = 20;
 
-export function invalidField(pointer: string, detail: string): Problem {
+export function invalidField(pointer: string, detail: string): Problem<'invalid_request'> {
   return invalidFields([{ pointer, detail }]);
 }
 
 /** Takes one error at least; the first few are named. */
-export function invalidFields(fields: readonly FieldError[]): Problem {
+export function invalidFields(fields: readonly FieldError[]): Problem<'invalid_request'> {
   const errors = fields.slice(0, MAX_NAMED_FIELDS);
   const told = errors.map(({ pointer, detail }) => (pointer ? `${pointer}: ${detail}` : detail));
   return new Problem('invalid_request', told.slice(0, 3).join('; '), { errors });
 }
 
-export function isProblem(error: unknown, code?: ProblemCode): error is Problem {
+export function isProblem<C extends ProblemCode = ProblemCode>(error: unknown, code?: C): error is Problem<C> {
   return error instanceof Problem && (code === undefined || error.code === code);
 }
 
 /** An engine did not answer within its budget. What was under way may have happened: repeat it with the same ids. */
-export class Unavailable extends Problem {
+export class Unavailable extends Problem<'unavailable'> {
   override name = 'Unavailable';
   constructor(
     readonly engine: string,
@@ -95,14 +88,14 @@ export class Unavailable extends Problem {
 }
 
 /** Others changed the stream again and again before this command's turn came. Which stream, is for the log alone. */
-export class StreamBusy extends Problem {
+export class StreamBusy extends Problem<'conflict'> {
   override name = 'StreamBusy';
   constructor(readonly stream: StreamId) {
     super('conflict', 'Others change the same thing all the time; try again.');
   }
 }
 
-export class CommitTooLarge extends Problem {
+export class CommitTooLarge extends Problem<'too_large'> {
   override name = 'CommitTooLarge';
   constructor(
     readonly stream: StreamId,

@@ -1,6 +1,6 @@
 // The numbers by which people call orders. Each is given once; those of a process that ends are wasted.
 import type { Decider } from '../kernel/decider.js';
-import type { Rejection } from '../kernel/errors.js';
+import type { Rejection } from '../kernel/rejection.js';
 import { streamId } from '../kernel/stream.js';
 import { type OrderNumberEvent, orderNumberEvents } from './events.js';
 

@@ -1,5 +1,5 @@
 // The lines of an order as they are written down: numbered, added up, and no more than one commit holds.
-import { type Rejection, reject } from '../kernel/errors.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import type { OrderLine } from './events.js';
 
 /**

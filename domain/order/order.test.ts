@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
 import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
+import { isRejection } from '../kernel/rejection.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { OrderEvent, OrderLine } from './events.js';
 import {
@@ -220,7 +220,7 @@ describe('An order', () => {
 
   it('expires if it is rejected because nobody paid in time', () => {
     const expired: OrderEvent = { type: 'OrderExpired', data: { orderId, detail: 'Nobody paid.' } };
-    given([placed]).when({ type: 'RejectOrder', reason: 'expired', detail: 'Nobody paid.' }).then([expired]);
+    given([placed]).when({ type: 'ExpireOrder', detail: 'Nobody paid.' }).then([expired]);
     given([placed, expired]).when(rejectIt).then([]);
     given([placed, expired]).when(confirm).thenRejected('conflict');
   });
@@ -425,7 +425,7 @@ describe('An order', () => {
     const { state } = given([placed, elsewhere]);
     expect(consignmentOf(state!)).to.deep.include({
       rejected: 'rule_violated',
-      extra: { locations: ['leeds', 'york'] },
+      facts: { locations: ['leeds', 'york'] },
     });
     expect(consignmentOf(state!, [{ lineId: '2', quantity: 1 }])).to.include({ location: 'leeds' });
     expect(consignmentOf(state!, undefined, 'leeds')).to.deep.equal({
@@ -699,6 +699,7 @@ describe('An order', () => {
       PlaceOrder: { given: [], when: place },
       ConfirmOrder: { given: [placed], when: confirm },
       RejectOrder: { given: [placed], when: rejectIt },
+      ExpireOrder: { given: [placed], when: { type: 'ExpireOrder', detail: 'Nobody paid.' } },
       CancelOrder: { given: [placed], when: cancel },
       CancelLines: { given: [placed, confirmed], when: cancelLines },
       HoldOrder: { given: [placed, confirmed], when: { type: 'HoldOrder', reason: 'payment_failed' } },

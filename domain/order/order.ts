@@ -4,11 +4,11 @@
 import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
-import { isRejection, type Rejection, reject } from '../kernel/errors.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
+import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import {
   type AppliedCoupon,
   type LineUnits,
@@ -43,6 +43,8 @@ export type OrderCommand =
   | { type: 'ConfirmOrder'; allocation?: readonly Parcel[]; reservationId?: string }
   /** `reason` is a problem code; it means nothing if the order was never placed. */
   | { type: 'RejectOrder'; reason: string; detail: string }
+  /** Nobody paid in time. */
+  | { type: 'ExpireOrder'; detail: string }
   /** Before it is confirmed; its checkout undoes what was done. */
   | { type: 'CancelOrder'; reason: string }
   /** So many of the units at a place are not there: it is held until they are, or are elsewhere. */
@@ -161,7 +163,8 @@ export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
 
 function decide(command: OrderCommand, state: Order | null): readonly OrderEvent[] | Rejection {
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
-  if (!state) return command.type === 'RejectOrder' ? [] : reject('not_found', 'There is no such order.');
+  const isGivenUp = command.type === 'RejectOrder' || command.type === 'ExpireOrder';
+  if (!state) return isGivenUp ? [] : reject('not_found', 'There is no such order.');
   const { orderId, status, holds } = state;
   const refuse = (what: string) => reject('conflict', `${orderId} is ${status}; it cannot be ${what}.`);
 
@@ -177,9 +180,12 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
       const { reason, detail } = command;
       if (status === 'rejected' || status === 'expired' || status === 'cancelled') return [];
       if (status !== 'placed') return refuse('rejected');
-      if (reason === 'expired') return [{ type: 'OrderExpired', data: { orderId, detail } }];
       return [{ type: 'OrderRejected', data: { orderId, reason, detail } }];
     }
+    case 'ExpireOrder':
+      if (status === 'rejected' || status === 'expired' || status === 'cancelled') return [];
+      if (status !== 'placed') return refuse('expired');
+      return [{ type: 'OrderExpired', data: { orderId, detail: command.detail } }];
     case 'CancelOrder':
       if (status === 'cancelled') return [];
       if (status !== 'placed') return refuse('cancelled as a whole; cancel what is open of it');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
+import { isRejection } from '../kernel/rejection.js';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
 import {

@@ -1,8 +1,8 @@
 // The ledger of one payment. The provider is asked outside; what is asked is recorded before, what it said after.
 // captured ≤ authorised, refunded ≤ captured, and a payment that is voided can never be authorised again.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sum } from '../kernel/money.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type PaymentEvent, paymentEvents } from './events.js';
 import {
   type Authorisation,

@@ -2,12 +2,21 @@
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
+import type { RejectionCode } from '../kernel/rejection.js';
 import { orderContents, orderPersonal, parcelSchema } from '../order/events.js';
 import { paymentMethodSchema, providerSchema } from '../payment/events.js';
 
 export const checkoutIdSchema = idSchema('checkout');
 
 const checkout = { checkoutId: checkoutIdSchema };
+
+/** What an aggregate may refuse a step with, beside stock that is short. */
+const REFUSAL_CODES = [
+  'not_found',
+  'conflict',
+  'rule_violated',
+  'too_large',
+] as const satisfies readonly RejectionCode[];
 
 /** All that the process needs to run to its end, wherever and whenever. */
 export const checkoutOrderSchema = z.strictObject({
@@ -45,7 +54,7 @@ export const checkoutOutcomeEvents = {
     data: z.strictObject({
       ...checkout,
       step: z.string().min(1).max(50),
-      code: z.string().min(1).max(50),
+      code: z.enum(REFUSAL_CODES),
       detail: z.string().max(1_000),
     }),
   },

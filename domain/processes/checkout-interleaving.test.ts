@@ -6,9 +6,9 @@ import { cart } from '../cart/cart.js';
 import { type Coupon, countsOf, coupon, couponStream, limitsOf } from '../coupon/coupon.js';
 import type { CouponTerms } from '../coupon/events.js';
 import type { Decider } from '../kernel/decider.js';
-import { isRejection, type Rejection } from '../kernel/errors.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
+import { isRejection, type Rejection } from '../kernel/rejection.js';
 import type { StreamId } from '../kernel/stream.js';
 import { order } from '../order/order.js';
 import { orderLines } from '../order/order-lines.js';
@@ -25,12 +25,11 @@ import {
   outcomeOfPayment,
   outcomeOfRejections,
 } from './checkout.js';
-import { type CheckoutStep, endOfRedemption, nextSteps, stepsBehind } from './checkout-steps.js';
+import { endOfRedemption, nextSteps, stepsBehind } from './checkout-steps.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];
 const CODE = 'SPRING';
 const CUSTOMER = 'customer_1';
-const DECIDERS = { order, stock: stockItem, payment, coupon, cart } as const;
 
 /** What happens next: some more steps of a worker, its crash, or something from outside. */
 type Move =
@@ -186,9 +185,9 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       const next = nextSteps(process, TEST_NOW);
       if (!next) {
         for (const step of stepsBehind(process)) {
-          for (const { id, stream: target, command } of step.commands) {
+          for (const { id, stream: target, decider, command } of step.commands) {
             yield;
-            execute(deciderOf(step), target, id, command);
+            execute(decider, target, id, command);
           }
         }
         return;
@@ -196,9 +195,9 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       let outcome = next.outcome;
       for (const step of next.steps) {
         const rejections: Rejection[] = [];
-        for (const { id, stream: target, command } of step.commands) {
+        for (const { id, stream: target, decider, command } of step.commands) {
           yield;
-          const { rejection } = execute(deciderOf(step), target, id, command);
+          const { rejection } = execute(decider, target, id, command);
           if (rejection) rejections.push(rejection);
         }
         if (rejections.length > 0) {
@@ -206,10 +205,10 @@ function createShop({ limit, limitPerCustomer }: Limits) {
           expect(outcome, `${step.name}: ${rejections[0]!.detail}`).to.not.equal(undefined);
           break;
         }
-        if (step.aggregate !== 'payment') continue;
-        yield* settle(step.commands[0]!.stream);
-        if (step.name === 'authorise')
-          outcome = outcomeOfPayment(process, state(payment, step.commands[0]!.stream)!, TEST_NOW);
+        if (!step.provider) continue;
+        const ledger = streamOf(step.provider.paymentId);
+        yield* settle(ledger);
+        if (step.decidesByPayment) outcome = outcomeOfPayment(process, state(payment, ledger)!, TEST_NOW);
       }
       yield;
       execute(checkout, stream, outcomeCommandId(outcome!), { type: 'RecordOutcome', outcome: outcome! });
@@ -315,9 +314,4 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       return state(cart, stream)!.submission!.orderId;
     },
   };
-}
-
-/** Step and decider belong together; the type system does not see it through the table. */
-function deciderOf({ aggregate }: CheckoutStep): Decider<unknown, unknown, DomainEvent> {
-  return DECIDERS[aggregate] as unknown as Decider<unknown, unknown, DomainEvent>;
 }

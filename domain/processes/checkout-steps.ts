@@ -1,36 +1,38 @@
 // The steps of the checkout process: what is due in each phase, as the commands that each step consists of.
-import type { CartCommand } from '../cart/cart.js';
-import { type CouponCommand, type CouponKey, countsOf, couponStream } from '../coupon/coupon.js';
-import type { Rejection } from '../kernel/errors.js';
+import { type CartCommand, cart } from '../cart/cart.js';
+import {
+  type CouponCommand,
+  type CouponKey,
+  countsOf,
+  coupon as couponDecider,
+  couponStream,
+} from '../coupon/coupon.js';
+import type { Decider } from '../kernel/decider.js';
+import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
+import { isRejection } from '../kernel/rejection.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
-import type { OrderCommand } from '../order/order.js';
+import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import type { Parcel } from '../order/parcels.js';
 import { totalsOf } from '../order/worth.js';
-import type { PaymentCommand } from '../payment/payment.js';
-import { type StockCommand, stockStream } from '../stock/stock-item.js';
-import { type Checkout, EXPIRED, type Round } from './checkout.js';
+import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
+import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
+import type { Checkout, Round } from './checkout.js';
 import type { CheckoutOutcome } from './checkout-events.js';
-import type { Issued } from './issued.js';
+import type { Issued, Step } from './step.js';
 
 /** How long stock is held for a checkout; counted anew while it waits for an answer. */
 export const RESERVATION_MS = 20 * 60_000;
 
-/** What the runner issues to one aggregate, in order for each stream; the streams do not depend on each other. */
-export type CheckoutStep = {
+export type CheckoutStep = Step & {
   name: string;
-  /** Good to have: that it is rejected changes nothing. */
+  /** A rejection of it changes nothing. */
   optional?: true;
-  /** Taking it twice changes nothing, however much later: its commands need not be looked for in the past of their streams. */
-  repeatable?: true;
-} & (
-  | { aggregate: 'order'; commands: readonly Issued<OrderCommand>[] }
-  | { aggregate: 'stock'; commands: readonly Issued<StockCommand>[] }
-  /** Afterwards the provider is asked whatever `dueCall` of the payment says. */
-  | { aggregate: 'payment'; commands: readonly Issued<PaymentCommand>[] }
-  | { aggregate: 'coupon'; commands: readonly Issued<CouponCommand>[] }
-  | { aggregate: 'cart'; commands: readonly Issued<CartCommand>[] }
-);
+  /** Stock that is short may be had from other locations, or a little later. */
+  waitsForStock?: true;
+  /** What comes of the payment decides how the process goes on. */
+  decidesByPayment?: true;
+};
 
 export interface Due {
   steps: readonly CheckoutStep[];
@@ -42,7 +44,7 @@ export interface Due {
  * `now` in ms of the log's clock.
  */
 export function nextSteps(state: Checkout, now: number): Due | undefined {
-  const { checkoutId, phase, order, failure } = state;
+  const { checkoutId, phase, order, failure, expired } = state;
   const step = stepsOf(state);
   switch (phase) {
     case 'started':
@@ -62,14 +64,8 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
       };
     case 'failing':
       return {
-        steps: [
-          step.reject(reasonOf(failure!), failure!.detail),
-          step.void(),
-          step.release(),
-          ...step.giveBack(),
-          ...step.reopen(failure!),
-        ],
-        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: reasonOf(failure!) } },
+        steps: [step.reject(), step.void(), step.release(), ...step.giveBack(), ...step.reopen()],
+        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: expired ? 'expired' : failure!.rejected } },
       };
     case 'completed':
     case 'failed':
@@ -102,12 +98,8 @@ export function endOfRedemption(
   return phase === 'failed' ? { type: 'ReleaseRedemption', ...redemption } : undefined;
 }
 
-function reasonOf({ rejected, extra }: Rejection): string {
-  return extra?.declineCode === EXPIRED ? EXPIRED : rejected;
-}
-
 /** Every step of the process, as the commands that it consists of. */
-function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
+function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired }: Checkout) {
   const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
   const { orderId, customerId, currency, cartId, coupons = [] } = order;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
@@ -126,36 +118,49 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     method: paymentMethod,
   } as const;
 
-  const issue = <C extends { type: string }>(stream: StreamId, ...commands: C[]): Issued<C>[] =>
-    commands.map((command) => ({ id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, command }));
+  const issue = <C extends { type: string }, S>(
+    decider: Decider<C, S, DomainEvent>,
+    stream: StreamId,
+    ...commands: C[]
+  ): Issued<C, S>[] =>
+    commands.map((command) => {
+      return { id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, decider, command };
+    });
   /** Left out for its own order and payment, of which there is one each: their first events fit one write unit more easily. */
   const targetOf = (stream: StreamId): string[] =>
     keyOfStream(stream) === keyOfStream(streamOf(checkoutId)) ? [] : [keyOfStream(stream)];
   /** Commands that are issued again are others than those of the first attempt. */
-  const ofAttempt = <C>(n: number, issued: readonly Issued<C>[]): Issued<C>[] =>
+  const ofAttempt = (n: number, issued: readonly Issued[]): Issued[] =>
     issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));
 
+  /** In its first phase a checkout has just made up the ids of its order and its payment. */
+  const newStreams = phase === 'started' && ({ newStreams: true } as const);
   const toOrder = (name: string, ...commands: OrderCommand[]): CheckoutStep => {
-    return { name, aggregate: 'order', commands: issue(streamOf(orderId), ...commands) };
+    return { name, commands: issue(orderDecider, streamOf(orderId), ...commands), ...newStreams };
   };
-  const toPayment = (name: string, ...commands: PaymentCommand[]): CheckoutStep => {
-    return { name, aggregate: 'payment', commands: issue(streamOf(payment.paymentId), ...commands) };
+  const toPayment = (name: string, ...commands: PaymentCommand[]) => {
+    const { paymentId } = payment;
+    // While the customer has to act, nothing is due with the provider, which may know already that it is done.
+    const provider = { call: phase === 'waiting' ? 'refresh' : 'ask', paymentId } as const;
+    return { name, commands: issue(paymentDecider, streamOf(paymentId), ...commands), provider, ...newStreams };
   };
   const toStock = (commandsFor: (reservation: Reservation) => StockCommand[], of: readonly Round[] = [lastRound]) =>
     of.flatMap((round) => {
       const { reservationId, parcels } = round;
-      const issued = parcels.map((parcel) => issue(stockStream(parcel), ...commandsFor({ ...parcel, reservationId })));
+      const issued = parcels.map((parcel) =>
+        issue(stockItem, stockStream(parcel), ...commandsFor({ ...parcel, reservationId })),
+      );
       return ofAttempt(rounds.indexOf(round) + 1, issued.flat());
     });
   const stockStep = (name: string, ...args: Parameters<typeof toStock>): CheckoutStep => {
-    return { name, aggregate: 'stock', commands: toStock(...args) };
+    return { name, commands: toStock(...args) };
   };
   const releaseAll = (of: readonly Round[]) =>
     stockStep('release', ({ quantity, ...id }) => [{ type: 'ReleaseReservation', ...id }], of);
   const counts = coupons.flatMap((coupon) => countsOf(coupon, order));
   const toCoupons = (name: string, commandFor: (count: (typeof counts)[number]) => CouponCommand): CheckoutStep[] => {
-    const commands = counts.flatMap((count) => issue(couponStream(count), commandFor(count)));
-    return commands.length === 0 ? [] : [{ name, aggregate: 'coupon', commands }];
+    const commands = counts.flatMap((count) => issue(couponDecider, couponStream(count), commandFor(count)));
+    return commands.length === 0 ? [] : [{ name, commands }];
   };
   /** These find what is in flight by the id of the order, and nothing once it has ended. */
   const endRedemptions = (name: string, type: 'ConfirmRedemption' | 'ReleaseRedemption') =>
@@ -168,15 +173,16 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     place: () => toOrder('place', { type: 'PlaceOrder', contents }),
     redeem: () => toCoupons('redeem', (count) => ({ type: 'RedeemCoupon', ...count, orderId })),
     releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
-    reserve() {
+    reserve(): CheckoutStep {
       const expiresAt = startedAt + RESERVATION_MS;
-      return stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
+      const step = stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
+      return { ...step, waitsForStock: true };
     },
-    authorise: () => toPayment('authorise', requestAuthorisation),
+    authorise: (): CheckoutStep => ({ ...toPayment('authorise', requestAuthorisation), decidesByPayment: true }),
     /** Nobody else waits for these units: it may be long until it is known whether they are sold. */
     park(): CheckoutStep {
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
-      return { name: 'park', repeatable: true, aggregate: 'stock', commands };
+      return { name: 'park', repeatable: true, commands };
     },
     /** Twice in the time that stock is held. */
     extend(now: number): CheckoutStep[] {
@@ -184,7 +190,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
       if (count < 1) return [];
       const expiresAt = startedAt + (1 + count / 2) * RESERVATION_MS;
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ExtendReservation', ...id, expiresAt }]);
-      return [{ name: 'extend', optional: true, aggregate: 'stock', commands: ofAttempt(count, commands) }];
+      return [{ name: 'extend', optional: true, commands: ofAttempt(count, commands) }];
     },
     commit: () => stockStep('commit', (reservation) => [{ type: 'CommitReservation', ...reservation }]),
     confirm() {
@@ -196,7 +202,7 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
     /** What has left already is there to be written down: stock cannot refuse it. */
     take: () => stockStep('take', (reservation) => [{ type: 'ShipAtOnce', ...reservation }]),
     /** Money that is in already: asked for and answered in one commit. */
-    recordPayment: () =>
+    recordPayment: (): CheckoutStep =>
       toPayment(
         'pay',
         requestAuthorisation,
@@ -212,17 +218,21 @@ function stepsOf({ checkoutId, startedAt, order, rounds }: Checkout) {
       ),
 
     /** First: it is the order that says whether it is given up, or another worker has confirmed it meanwhile. */
-    reject: (reason: string, detail: string) => toOrder('reject', { type: 'RejectOrder', reason, detail }),
+    reject() {
+      const { rejected: reason, detail } = failure!;
+      return toOrder('reject', expired ? { type: 'ExpireOrder', detail } : { type: 'RejectOrder', reason, detail });
+    },
     /** Before the stock is let go: as long as money may be held, it is. */
-    void: () => toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
+    void: (): CheckoutStep =>
+      toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
     release: () => releaseAll(rounds),
     giveBack: () => endRedemptions('give back', 'ReleaseRedemption'),
     confirmRedemptions: () => endRedemptions('confirm redemptions', 'ConfirmRedemption'),
-    reopen({ rejected, extra }: Rejection): CheckoutStep[] {
+    reopen(): CheckoutStep[] {
       if (!cartId) return [];
-      const available = extra?.available as Record<string, number> | undefined;
-      const command: CartCommand = { type: 'ReopenCart', orderId, reason: rejected, ...(available && { available }) };
-      return [{ name: 'reopen', aggregate: 'cart', commands: issue(streamOf(cartId), command) }];
+      const short = isRejection(failure!, 'out_of_stock') && { available: failure.facts.available };
+      const command: CartCommand = { type: 'ReopenCart', orderId, reason: failure!.rejected, ...short };
+      return [{ name: 'reopen', commands: issue(cart, streamOf(cartId), command) }];
     },
   };
 }

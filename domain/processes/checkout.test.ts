@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import type { Cart } from '../cart/cart.js';
-import { reject } from '../kernel/errors.js';
+import { reject } from '../kernel/rejection.js';
+import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent } from '../order/events.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/ledger.js';
+import { stockItem } from '../stock/stock-item.js';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
   CHECKOUT_MS,
@@ -162,6 +164,7 @@ describe('A checkout', () => {
       const parking = [cups, mugs].map(({ sku, ...id }) => ({
         id: `checkout_7/ParkReservation/${sku}@main`,
         stream: `stock#${sku}@main`,
+        decider: stockItem,
         command: { type: 'ParkReservation', sku, ...id },
       }));
       expect(behind.map(({ commands }) => commands)).to.deep.equal([parking]);
@@ -212,11 +215,12 @@ describe('A checkout', () => {
       [cups, mugs].map(({ sku, ...id }) => ({
         id: `checkout_7/ExtendReservation/${sku}@main/2`,
         stream: `stock#${sku}@main`,
+        decider: stockItem,
         command: { type: 'ExtendReservation', sku, ...id, expiresAt: TEST_NOW + 2 * RESERVATION_MS },
       })),
     );
     expect(due(started, acting, expired)?.steps.reject).to.deep.equal([
-      ['order#7', { type: 'RejectOrder', reason: 'expired', detail: 'The order was not paid in time.' }],
+      ['order#7', { type: 'ExpireOrder', detail: 'The order was not paid in time.' }],
     ]);
     expect(due(started, acting, expired)?.steps.reopen).to.deep.equal([
       ['cart#7', { type: 'ReopenCart', orderId, reason: 'payment_declined' }],
@@ -362,7 +366,7 @@ describe('A checkout', () => {
     });
   });
 
-  it('sends every command to a stream of the aggregate that its step names', () => {
+  it('sends every command to a stream of its decider', () => {
     const coupons = [{ code: 'SPRING', amount: 100, limited: true }];
     const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
     const later = TEST_NOW + RESERVATION_MS;
@@ -373,8 +377,8 @@ describe('A checkout', () => {
       [withCoupon, short],
       [startedAtOnce],
     ]) {
-      for (const { aggregate, commands } of nextSteps(stateAfter(...history), later)!.steps) {
-        for (const { stream } of commands) expect(stream.split('#')[0]).to.equal(aggregate);
+      for (const { commands } of nextSteps(stateAfter(...history), later)!.steps) {
+        for (const { stream, decider } of commands) expect(categoryOf(stream)).to.equal(decider.category);
       }
     }
   });
@@ -426,11 +430,11 @@ describe('The record of a checkout', () => {
   it('says why it failed as the customer is told', () => {
     expect(stateAfter(started, short).failure).to.deep.include({
       rejected: 'out_of_stock',
-      extra: { available: { 'MUG-1': 1 } },
+      facts: { available: { 'MUG-1': 1 } },
     });
     expect(stateAfter(started, declined).failure).to.deep.include({
       rejected: 'payment_declined',
-      extra: { declineCode: 'generic_decline' },
+      facts: { declineCode: 'generic_decline' },
     });
     expect(stateAfter(started, refused, failed)).to.deep.include({
       phase: 'failed',

@@ -9,8 +9,8 @@
 //                                    └──────► completed  the order says that another worker has sold it meanwhile
 import type { Cart } from '../cart/cart.js';
 import type { Decider } from '../kernel/decider.js';
-import { type ProblemCode, type Rejection, reject } from '../kernel/errors.js';
 import { siblingId } from '../kernel/id.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { refusalOfSize } from '../order/order-lines.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
 import { type Payment, toldDeclineCode } from '../payment/ledger.js';
@@ -27,9 +27,6 @@ export const MAX_ROUNDS = 10;
 /** How long a checkout waits for units that other checkouts hold at this moment. */
 export const MAX_STOCK_WAIT_MS = 2_000;
 
-/** As which an order is rejected that nobody paid in time. */
-export const EXPIRED = 'expired';
-
 export type CheckoutCommand =
   | { type: 'StartCheckout'; order: CheckoutOrder }
   | { type: 'RecordOutcome'; outcome: CheckoutOutcome };
@@ -44,6 +41,8 @@ export interface Checkout {
   rounds: readonly Round[];
   /** Why it is failing or has failed, as the customer is told. */
   failure?: Rejection;
+  /** It fails because nobody paid in time. */
+  expired?: true;
 }
 
 export const checkout: Decider<CheckoutCommand, Checkout | null, CheckoutEvent> = {
@@ -94,7 +93,7 @@ export function checkoutIdOf(orderId: string): string {
 
 /**
  * What to record when commands of a step were rejected. An order that cannot be rejected was confirmed by another worker, so
- * the checkout has completed. Nothing for an undoing, which has to succeed some time, and for an order dispatched at once:
+ * the checkout has completed. Nothing for a code that no aggregate refuses a step with, for an undoing, which has to succeed some time, and for an order dispatched at once:
  * the goods are gone, so the books have to be mended and the process run again.
  */
 export function outcomeOfRejections(
@@ -104,11 +103,24 @@ export function outcomeOfRejections(
 ): CheckoutOutcome | undefined {
   if (step === 'reject') return { type: 'CheckoutCompleted', data: { checkoutId } };
   if (phase === 'failing' || order.dispatch === 'at_once') return undefined;
-  const other = rejections.find(({ rejected }) => rejected !== 'out_of_stock');
-  if (other) {
-    return { type: 'CheckoutRefused', data: { checkoutId, step, code: other.rejected, detail: other.detail } };
+  const available: Record<string, number> = {};
+  for (const rejection of rejections) {
+    switch (rejection.rejected) {
+      case 'out_of_stock':
+        Object.assign(available, rejection.facts.available);
+        break;
+      case 'not_found':
+      case 'conflict':
+      case 'rule_violated':
+      case 'too_large':
+        return {
+          type: 'CheckoutRefused',
+          data: { checkoutId, step, code: rejection.rejected, detail: rejection.detail },
+        };
+      default:
+        return undefined;
+    }
   }
-  const available = Object.assign({}, ...rejections.map(({ extra }) => extra?.available)) as Record<string, number>;
   return { type: 'CheckoutStockShort', data: { checkoutId, available } };
 }
 
@@ -206,8 +218,8 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
       return { ...known, rounds: [...known.rounds, next] };
     }
     case 'CheckoutExpired': {
-      const failure = reject('payment_declined', 'The order was not paid in time.', { declineCode: EXPIRED });
-      return { ...known, phase: 'failing', failure };
+      const failure = reject('payment_declined', 'The order was not paid in time.', { declineCode: 'expired' });
+      return { ...known, phase: 'failing', failure, expired: true };
     }
     case 'CheckoutStockShort': {
       const { available } = data;
@@ -220,9 +232,9 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
       return { ...known, phase: 'failing', failure };
     }
     case 'CheckoutRefused':
-      return { ...known, phase: 'failing', failure: reject(data.code as ProblemCode, data.detail) };
+      return { ...known, phase: 'failing', failure: reject(data.code, data.detail) };
     case 'CheckoutCompleted': {
-      const { failure, ...sold } = known;
+      const { failure, expired, ...sold } = known;
       return { ...sold, phase: 'completed' };
     }
     case 'CheckoutFailed':

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isRejection } from '../kernel/errors.js';
+import { isRejection } from '../kernel/rejection.js';
+import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
 import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
 import { capturedOf, isPaidAhead, type Payment, refundableOf, refundedOf } from '../payment/ledger.js';
@@ -76,7 +77,7 @@ function worldOf(commands: OrderCommand[], multicapture = true) {
   };
   const settle = () => {
     for (const step of settlementSteps(made!, made!.unsettled[0]!, ledger!)) {
-      if (step.aggregate !== 'payment') continue;
+      if (!step.provider) continue;
       for (const { command } of step.commands) {
         toPayment(command);
         if (command.type === 'RequestCapture' && ledger!.captures.at(-1)!.operationId === command.operationId) {
@@ -127,9 +128,9 @@ describe('The settlement of an operation', () => {
   it('sends every command to a stream of its aggregate, under an id that follows from the operation', () => {
     const issuedBy = (...commands: OrderCommand[]) => {
       const { order: made, payment: ledger } = worldOf(commands);
-      return settlementSteps(made, made.unsettled[0]!, ledger).flatMap(({ aggregate, commands }) =>
-        commands.map(({ id, stream }) => {
-          expect(stream.split('#')[0]).to.equal(aggregate);
+      return settlementSteps(made, made.unsettled[0]!, ledger).flatMap(({ commands }) =>
+        commands.map(({ id, stream, decider }) => {
+          expect(categoryOf(stream)).to.equal(decider.category);
           return id;
         }),
       );
@@ -236,7 +237,7 @@ describe('The settlement of a cancellation', () => {
     const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
     const free = ledgerAfter(null, { ...authorised(true)[0]!, amount: 0 } as PaymentCommand);
     const toPayment = (operation: Operation) =>
-      settlementSteps(made, operation, free).find(({ aggregate }) => aggregate === 'payment')?.commands;
+      settlementSteps(made, operation, free).find(({ provider }) => provider)?.commands;
     expect(toPayment(operation)).to.deep.equal([]);
     expect(toPayment({ ...operation, whole: true } as Operation)).to.have.length(1);
   });
@@ -253,7 +254,7 @@ describe('The settlement of a cancellation', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
     const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures });
-    expect(steps.find(({ aggregate }) => aggregate === 'payment')!.commands).to.deep.equal([]);
+    expect(steps.find(({ provider }) => provider)!.commands).to.deep.equal([]);
   });
 
   it('refunds what was captured ahead, where money can be captured only once', () => {
@@ -293,7 +294,7 @@ describe('The settlement of a return', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const refunds = (state: Payment) =>
       settlementSteps(made, made.unsettled.at(-1)!, state).flatMap((step) =>
-        step.aggregate === 'payment' ? step.commands.map(({ command }) => command) : [],
+        step.provider ? step.commands.map(({ command }) => command) : [],
       );
     const some = ledgerAfter(ledger, { type: 'RequestRefund', operationId: 'kind', amount: 600, reason: 'x' });
     expect(refunds(some)).to.deep.include({
@@ -332,7 +333,7 @@ describe('The settlement of a return', () => {
       const dispute = { disputeId: 'dp_1', amount: 500, reason: 'not_as_described', outcome };
       const after = ledgerAfter(ledger, { type: 'RecordDisputeClosed', ...dispute });
       return settlementSteps(made, made.unsettled.at(-1)!, after).flatMap((step) =>
-        step.aggregate === 'payment'
+        step.provider
           ? step.commands.flatMap(({ command }) => (command.type === 'RequestRefund' ? command.amount : []))
           : [],
       );
@@ -372,7 +373,8 @@ describe('The settlement of a return', () => {
         lost.includes(one.operationId) ? { ...one, status: 'failed' as const } : one,
       );
       const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures, refunds: [] });
-      return steps.at(-1)!.commands.filter(({ command }) => command.type === 'RequestVoid');
+      const last = steps.at(-1)!;
+      return last.provider ? last.commands.filter(({ command }) => command.type === 'RequestVoid') : [];
     };
     const second = 'shipment_2/capture';
     expect(
@@ -387,7 +389,7 @@ describe('The settlement of a return', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const external: Payment = { ...ledger, authorisation: { ...ledger.authorisation!, provider: 'external' } };
     const refund = settlementSteps(made, made.unsettled.at(-1)!, external).at(-1)!;
-    const types = refund.commands.map(({ command }) => command.type);
+    const types = refund.provider && refund.commands.map(({ command }) => command.type);
     expect(types).to.deep.equal(['RequestRefund', 'RecordRefunded']);
   });
 });
@@ -532,7 +534,7 @@ describe('Money', () => {
       }
       if (turn.waits) continue;
       for (const operation of made.unsettled) {
-        const steps = settlementSteps(made, operation, ledger).filter(({ aggregate }) => aggregate === 'payment');
+        const steps = settlementSteps(made, operation, ledger).filter(({ provider }) => provider);
         for (const { command } of steps.flatMap(({ commands }) => [...commands])) {
           pay(command as PaymentCommand, turn.fails);
         }

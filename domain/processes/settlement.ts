@@ -2,12 +2,14 @@
 // a cancellation, a return, a collection or a reallocation. Whoever runs it takes the steps in order, and any number of times: every id
 // derives from the operation. Operations are settled one after the other, so each finds the money where the one before it
 // left it.
-import { type CouponCommand, countsOf, couponStream } from '../coupon/coupon.js';
-import type { ReturnCommand } from '../fulfilment/return.js';
-import type { ShipmentCommand } from '../fulfilment/shipment.js';
+import { countsOf, coupon as couponDecider, couponStream } from '../coupon/coupon.js';
+import { type Return, type ReturnCommand, returns } from '../fulfilment/return.js';
+import { shipment } from '../fulfilment/shipment.js';
+import type { Decider } from '../kernel/decider.js';
+import type { DomainEvent } from '../kernel/event.js';
 import { streamOf } from '../kernel/id.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
-import { dueWith, type Operation, type Order, type OrderCommand } from '../order/order.js';
+import { dueWith, type Operation, type Order, type OrderCommand, order as orderDecider } from '../order/order.js';
 import {
   captureId,
   heldOf,
@@ -20,25 +22,16 @@ import {
   refundableOf,
   refundId,
 } from '../payment/ledger.js';
-import type { PaymentCommand } from '../payment/payment.js';
-import { type StockCommand, stockStream } from '../stock/stock-item.js';
-import type { Issued } from './issued.js';
+import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
+import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
+import type { Issued, Step } from './step.js';
 
 /** Why an order is held whose goods have left while the money could not be had. */
 const PAYMENT_FAILED = 'payment_failed';
 
-/** The commands of a step are for streams that do not depend on each other. */
-export type SettlementStep =
-  | { aggregate: 'stock'; commands: readonly Issued<StockCommand>[] }
-  | { aggregate: 'shipment'; commands: readonly Issued<ShipmentCommand>[] }
-  | { aggregate: 'return'; commands: readonly Issued<ReturnCommand>[] }
-  | { aggregate: 'coupon'; commands: readonly Issued<CouponCommand>[] }
-  /** Afterwards the provider is asked whatever is due. */
-  | { aggregate: 'payment'; commands: readonly Issued<PaymentCommand>[] };
-
 type Of<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 
-export function settlementSteps(order: Order, operation: Operation, payment: Payment): readonly SettlementStep[] {
+export function settlementSteps(order: Order, operation: Operation, payment: Payment): readonly Step[] {
   switch (operation.kind) {
     case 'fulfilment':
       return [
@@ -64,12 +57,16 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
     case 'reallocation':
       return [reallocate(order, operation)];
     case 'return_request':
-      return [{ aggregate: 'return', commands: [requestReturn(order, operation)] }];
+      return [{ commands: [requestReturn(order, operation)] }];
   }
 }
 
 /** What the order is told once the steps are taken. Nothing more is sent while the money for what was sent is not to be had. */
-export function settlementEnd(order: Order, { operationId }: Operation, { captures }: Payment): Issued<OrderCommand>[] {
+export function settlementEnd(
+  order: Order,
+  { operationId }: Operation,
+  { captures }: Payment,
+): Issued<OrderCommand, Order | null>[] {
   const failed = captures.some((one) => one.operationId === captureId(operationId) && one.status === 'failed');
   const hold = { type: 'HoldOrder', reason: PAYMENT_FAILED } as const;
   return [
@@ -82,19 +79,20 @@ function takeParcels(
   { reservationId }: Order,
   { operationId, from }: Of<'fulfilment' | 'cancellation'>,
   type: 'ShipReservation' | 'ReleaseReservation',
-): SettlementStep {
+): Step {
   const commands = from.map(({ sku, location, quantity }) => {
     const key = { sku, location };
-    return issued(operationId, stockStream(key), { type, ...key, reservationId, operationId, quantity } as const);
+    const command = { type, ...key, reservationId, operationId, quantity } as const;
+    return issued(operationId, stockItem, stockStream(key), command);
   });
-  return { aggregate: 'stock', commands };
+  return { commands };
 }
 
 /**
  * At first the units are reserved elsewhere; the order is told what came of it, and decides. Then they are committed there and let
  * go here, or let go there. The reservation is called after the operation, which is called after the order.
  */
-function reallocate({ reservationId }: Order, { operationId, from, to, phase }: Of<'reallocation'>): SettlementStep {
+function reallocate({ reservationId }: Order, { operationId, from, to, phase }: Of<'reallocation'>): Step {
   const there = to.flatMap(({ sku, location, quantity }) => {
     const id = { sku, location, reservationId: operationId };
     const command: StockCommand =
@@ -103,22 +101,19 @@ function reallocate({ reservationId }: Order, { operationId, from, to, phase }: 
         : phase === 'moved'
           ? { type: 'CommitReservation', ...id, moved: true }
           : { type: 'ReleaseReservation', ...id };
-    return issued(operationId, stockStream(id), command);
+    return issued(operationId, stockItem, stockStream(id), command);
   });
   const { quantity, ...place } = from;
   const here: StockCommand = { type: 'ReleaseReservation', ...place, reservationId, operationId, quantity };
-  return {
-    aggregate: 'stock',
-    commands: phase === 'moved' ? [...there, issued(operationId, stockStream(place), here)] : there,
-  };
+  return { commands: phase === 'moved' ? [...there, issued(operationId, stockItem, stockStream(place), here)] : there };
 }
 
-function dispatch({ operationId }: Of<'fulfilment'>): SettlementStep {
-  return { aggregate: 'shipment', commands: [issued(operationId, streamOf(operationId), { type: 'RecordDispatch' })] };
+function dispatch({ operationId }: Of<'fulfilment'>): Step {
+  return { commands: [issued(operationId, shipment, streamOf(operationId), { type: 'RecordDispatch' })] };
 }
 
 /** The share of what was sent; of an order that costs nothing, nothing. What could not be had before stays held, too. */
-function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, payment: Payment): SettlementStep {
+function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, payment: Payment): Step {
   const owesNothing = amount === 0 && payment.authorisation?.amount !== 0;
   const owedBefore = Math.max(0, owedOf(order, payment, operationId) - amount);
   const rest = open + owedBefore;
@@ -128,7 +123,7 @@ function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, 
 }
 
 /** What the customer keeps and has not paid, with what will have to be captured later on; if neither, what is held is let go. */
-function collect(order: Order, operation: Of<'collection'>, payment: Payment): SettlementStep {
+function collect(order: Order, operation: Of<'collection'>, payment: Payment): Step {
   const { operationId } = operation;
   const id = captureId(operationId);
   const asked = payment.captures.some((one) => one.operationId === id);
@@ -159,7 +154,7 @@ function excessOf(order: Order, payment: Payment, operationId?: string): number 
  * What was captured ahead is refunded; what is still held and nobody will owe any more is let go. What could not be had for
  * what was sent is owed, and may be collected yet.
  */
-function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): SettlementStep {
+function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
   // Where there was nothing to pay, nothing owed does not mean nothing to send.
@@ -179,7 +174,7 @@ export function isHeldInVain(order: Order, payment: Payment, operationId?: strin
   return owedOf(order, payment, operationId) === 0;
 }
 
-function letGo(operationId: string, payment: Payment): SettlementStep {
+function letGo(operationId: string, payment: Payment): Step {
   const { paymentId, orderId } = payment;
   return toPayment(operationId, payment, [
     { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId },
@@ -191,7 +186,7 @@ function letGo(operationId: string, payment: Payment): SettlementStep {
  * be refunded: somebody may have given some of it back before. A dispute has to be decided first. Money that somebody else
  * moves is back already: asked for and answered in one commit.
  */
-function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment: Payment): SettlementStep {
+function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment: Payment): Step {
   const { operationId, kind, amount } = operation;
   const id = refundId(operationId);
   const asked = partsOf(payment, id).length > 0;
@@ -203,57 +198,57 @@ function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment:
   return toPayment(operationId, payment, asked || due === 0 ? [] : isDone ? [command, done] : [command]);
 }
 
-function restock({ operationId, back }: Of<'return'>): SettlementStep {
+function restock({ operationId, back }: Of<'return'>): Step {
   const commands = back.map(({ sku, location, quantity, writtenOff }) => {
     const key = { sku, location };
     const movementId = writtenOff ? `${operationId}/written-off` : operationId;
-    return issued(movementId, stockStream(key), {
-      type: 'ReturnStock',
-      ...key,
-      movementId,
-      quantity,
-      writtenOff,
-    } as const);
+    const command = { type: 'ReturnStock', ...key, movementId, quantity, writtenOff } as const;
+    return issued(movementId, stockItem, stockStream(key), command);
   });
-  return { aggregate: 'stock', commands };
+  return { commands };
 }
 
 /** Also issued by whoever asks for the return, so that it is there when they are answered. */
 export function requestReturn(
   { orderId, customerId }: Pick<Order, 'orderId' | 'customerId'>,
   { operationId, returnId, lines }: Pick<Of<'return_request'>, 'operationId' | 'returnId' | 'lines'>,
-): Issued<ReturnCommand> {
+): Issued<ReturnCommand, Return | null> {
   const command: ReturnCommand = { type: 'RequestReturn', returnId, orderId, customerId, lines: [...lines] };
-  return issued(operationId, streamOf(returnId), command);
+  return issued(operationId, returns, streamOf(returnId), command);
 }
 
-function receive({ operationId, lines, location, amount }: Of<'return'>): SettlementStep {
+function receive({ operationId, lines, location, amount }: Of<'return'>): Step {
   const command: ReturnCommand = { type: 'RecordReceived', lines: [...lines], location, amount };
-  return { aggregate: 'return', commands: [issued(operationId, streamOf(operationId), command)] };
+  return { commands: [issued(operationId, returns, streamOf(operationId), command)] };
 }
 
-function releaseCoupons(order: Order, { operationId }: Operation): SettlementStep {
+function releaseCoupons(order: Order, { operationId }: Operation): Step {
   const commands = order.coupons.flatMap((coupon) =>
     countsOf(coupon, order).map(({ code, redeemer }) => {
       const redemption = { code, ...(redeemer !== undefined && { redeemer }), orderId: order.orderId };
       const command = { type: 'ReleaseRedemption', ...redemption, confirmed: true } as const;
-      return issued(operationId, couponStream(redemption), command);
+      return issued(operationId, couponDecider, couponStream(redemption), command);
     }),
   );
-  return { aggregate: 'coupon', commands };
+  return { commands };
 }
 
-function toPayment(operationId: string, { paymentId }: Payment, commands: readonly PaymentCommand[]): SettlementStep {
+function toPayment(operationId: string, { paymentId }: Payment, commands: readonly PaymentCommand[]): Step {
   return {
-    aggregate: 'payment',
-    commands: commands.map((command) => issued(operationId, streamOf(paymentId), command)),
+    commands: commands.map((command) => issued(operationId, paymentDecider, streamOf(paymentId), command)),
+    provider: { call: 'ask', paymentId },
   };
 }
 
-function toOrder({ orderId }: Order, operationId: string, command: OrderCommand): Issued<OrderCommand> {
-  return issued(operationId, streamOf(orderId), command);
+function toOrder({ orderId }: Order, operationId: string, command: OrderCommand): Issued<OrderCommand, Order | null> {
+  return issued(operationId, orderDecider, streamOf(orderId), command);
 }
 
-function issued<C extends { type: string }>(operationId: string, stream: StreamId, command: C): Issued<C> {
-  return { id: `${operationId}/${command.type}/${keyOfStream(stream)}`, stream, command };
+function issued<C extends { type: string }, S>(
+  operationId: string,
+  decider: Decider<C, S, DomainEvent>,
+  stream: StreamId,
+  command: C,
+): Issued<C, S> {
+  return { id: `${operationId}/${command.type}/${keyOfStream(stream)}`, stream, decider, command };
 }

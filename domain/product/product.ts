@@ -1,7 +1,7 @@
 // A product: draft → published ⇄ unpublished → discontinued. Whoever adds a variant claims its SKU first (sku-claim.ts).
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type ProductDetails, type ProductEvent, type ProductRevision, productEvents, type Variant } from './events.js';
 
 /** As many as one commit holds with room to spare, those that are retired counted in. */

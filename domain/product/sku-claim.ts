@@ -1,7 +1,7 @@
 // The claim on a SKU: it belongs to the product that claims it first, for ever. The claim also knows where its stock can be.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { DEFAULT_LOCATION } from '../kernel/id.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { type SkuClaimEvent, skuClaimEvents } from './events.js';
 

@@ -3,9 +3,9 @@
 // id acts once, and every operation once on each reservation. What is committed belongs to orders, which know of which units
 // and say when they leave: the item keeps their sum, and ids for as long as they can be repeated.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { ownEntry } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
 import {

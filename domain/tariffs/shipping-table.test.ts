@@ -54,6 +54,7 @@ describe('The shipping table', () => {
     const full = fold(shippingTable, shippingTable.initialState, others, TEST_NOW);
     const add = { type: 'SetShippingMethod', method: express } as const;
     expect(shippingTable.decide(add, full, TEST_NOW)).to.deep.equal({
+      facts: {},
       rejected: 'rule_violated',
       detail: 'There are at most 50 shipping methods.',
     });

@@ -1,7 +1,7 @@
 // How orders can be sent, and what that costs: zones by place and currency, rates flat, by weight or by value.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { streamId } from '../kernel/stream.js';
 import { type ShippingMethod, type ShippingTableEvent, type ShippingZone, shippingTableEvents } from './events.js';
 import { type Place, sameRegion } from './place.js';

@@ -54,10 +54,12 @@ describe('The tax table', () => {
     const refusal = (history: TaxTableEvent[], rate: TaxRate) =>
       taxTable.decide({ type: 'SetTaxRate', rate }, given(history).state, TEST_NOW);
     expect(refusal([set(uk)], excluded)).to.deep.equal({
+      facts: {},
       rejected: 'rule_violated',
       detail: 'Prices in GB contain the tax, says gb: send `included: true`, or remove the other rates of GB first.',
     });
     expect(refusal([set(us)], { ...newYork, included: true })).to.deep.equal({
+      facts: {},
       rejected: 'rule_violated',
       detail:
         'Prices in US do not contain the tax, says us: leave out `included: true`, or remove the other rates of US first.',
@@ -74,6 +76,7 @@ describe('The tax table', () => {
   it('has so many rates at most', () => {
     const full = Array.from({ length: MAX_TAX_RATES }, (_, n) => ({ ...uk, id: `r${n}`, category: `c${n}` }));
     expect(taxTable.decide({ type: 'SetTaxRate', rate: us }, full, TEST_NOW)).to.deep.equal({
+      facts: {},
       rejected: 'rule_violated',
       detail: 'There are at most 1000 tax rates.',
     });

@@ -1,7 +1,7 @@
 // The tax rates of the shop, at most one for a place and category; the most specific one counts.
 import type { Decider } from '../kernel/decider.js';
-import { type Rejection, reject } from '../kernel/errors.js';
 import { sameJson } from '../kernel/json.js';
+import { type Rejection, reject } from '../kernel/rejection.js';
 import { streamId } from '../kernel/stream.js';
 import { type TaxRate, type TaxTableEvent, taxTableEvents } from './events.js';
 import { type Place, sameRegion } from './place.js';

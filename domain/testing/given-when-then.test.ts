@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import type { Decider } from '../kernel/decider.js';
-import { reject } from '../kernel/errors.js';
 import type { DomainEvent } from '../kernel/event.js';
+import { reject } from '../kernel/rejection.js';
 import { decider, issuedTwiceChangesNothing } from './given-when-then.js';
 
 type Counted = DomainEvent<'Counted', { to: number }>;
@@ -13,7 +13,7 @@ const counter: Decider<Count, { to: number }, Counted> = {
   events: { Counted: { version: 1, data: z.strictObject({ to: z.int() }) } },
   initialState: { to: 0 },
   decide: ({ to }, state) => {
-    if (to < 0) return reject('rule_violated', 'Counts are not negative.', { to });
+    if (to < 0) return reject('rule_violated', 'Counts are not negative.', { refundable: to });
     return to === state.to ? [] : [{ type: 'Counted', data: { to } }];
   },
   evolve: (_, { data }) => data,
@@ -42,9 +42,11 @@ describe('The test kit for deciders', () => {
   });
 
   it('holds a rejection against its code and what it carries', () => {
-    given([]).when(count(-1)).thenRejected('rule_violated', { to: -1 });
-    expect(() => given([]).when(count(-1)).thenRejected('conflict', { to: -1 })).to.throw('another rejection');
-    expect(() => given([]).when(count(-1)).thenRejected('rule_violated', { to: 1 })).to.throw('another rejection');
+    given([]).when(count(-1)).thenRejected('rule_violated', { refundable: -1 });
+    expect(() => given([]).when(count(-1)).thenRejected('conflict')).to.throw('another rejection');
+    expect(() => given([]).when(count(-1)).thenRejected('rule_violated', { refundable: 1 })).to.throw(
+      'another rejection',
+    );
     expect(() => given([]).when(count(1)).thenRejected('rule_violated')).to.throw('not rejected');
   });
 

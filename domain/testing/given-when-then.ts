@@ -1,9 +1,9 @@
 // Tests of deciders read as sentences: given([…]).when(command).then([…]). Also checks that events fit their schemas
 // and that states are JSON values, without which the log and the snapshots would not keep them.
 import type { Decider } from '../kernel/decider.js';
-import { isRejection, type ProblemCode, type Rejection } from '../kernel/errors.js';
 import { type DomainEvent, eventCatalogue } from '../kernel/event.js';
 import { canonicalJson } from '../kernel/json.js';
+import { isRejection, type RejectionCode, type RejectionFacts } from '../kernel/rejection.js';
 
 /** Ms of the log's clock at which everything happens unless a test says otherwise. */
 export const TEST_NOW = Date.UTC(2026, 0, 1);
@@ -26,9 +26,13 @@ export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) 
               expectSame(decision, expected, 'other events than expected');
               fold(subject, before, decision, now);
             },
-            thenRejected(code: ProblemCode, extra?: Rejection['extra']) {
+            thenRejected<R extends RejectionCode>(code: R, facts?: RejectionFacts[R]) {
               if (!isRejection(decision)) throw different('not rejected', decision, code);
-              expectSame({ code: decision.rejected, extra: decision.extra }, { code, extra }, 'another rejection');
+              expectSame(
+                { code: decision.rejected, facts: decision.facts },
+                { code, facts: facts ?? {} },
+                'another rejection',
+              );
               if (!SENTENCE.test(decision.detail))
                 throw different('no sentence', decision.detail, 'words and a full stop');
             },

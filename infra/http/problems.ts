@@ -12,6 +12,10 @@ import { MAX_DETAIL_CHARS, MAX_POINTER_CHARS, MAX_SUMMARY_CHARS, MAX_WAIT_MS } f
 /** The codes of the API and those of HTTP itself. */
 export type HttpProblemCode =
   | ProblemCode
+  | 'request_in_progress'
+  | 'idempotency_key_reused'
+  | 'unsupported_media_type'
+  | 'rate_limited'
   | 'method_not_allowed'
   | 'request_timeout'
   | 'headers_too_large'
@@ -87,7 +91,7 @@ export function toHttpProblem(error: unknown): HttpProblem {
         : `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
     return new HttpProblem('unavailable', detail, { 'Retry-After': String(error.retryAfter) });
   }
-  if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, error.extra, error.seen);
+  if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, { ...error.facts }, error.seen);
   const status = clientErrorStatus(error);
   if (status && error instanceof URIError)
     return invalidRequest([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);

@@ -8,6 +8,7 @@ import { createStockQueue } from '../../commands/checkout/stock-queue.js';
 import { createSettlement } from '../../commands/order/settlement.js';
 import { createSkuOwners } from '../../commands/product/sku-owners.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
+import { createStepRunner } from '../../commands/runtime/steps.js';
 import { createStockAllocator } from '../../commands/stock/allocator.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
@@ -54,6 +55,7 @@ import {
   SKU_OWNERS,
   SNAPSHOT_TEXTS,
   SNAPSHOTS,
+  STEPS,
   STOCK_ALLOCATOR,
   SUBJECT_KEYS,
   TOKENS,
@@ -127,22 +129,27 @@ export const shopModule = new ContainerModule(({ bind }) => {
     [RUNNER, SKU_OWNERS],
   );
 
+  bind(STEPS).toResolvedValue(
+    (runner, clock, payments) => createStepRunner({ runner, clock, payments }),
+    [RUNNER, CLOCK, PAYMENTS],
+  );
+
   bind(CHECKOUT).toResolvedValue(
-    (runner, clock, payments, stock) => {
+    (runner, clock, steps, stock) => {
       const queue = createStockQueue({ runner, allocator: stock, clock });
-      return createCheckoutProcess({ runner, clock, payments, stock, queue });
+      return createCheckoutProcess({ runner, clock, steps, stock, queue });
     },
-    [RUNNER, CLOCK, PAYMENTS, STOCK_ALLOCATOR],
+    [RUNNER, CLOCK, STEPS, STOCK_ALLOCATOR],
   );
 
   bind(SETTLEMENT).toResolvedValue(
-    (runner, payments, log) =>
+    (runner, steps, log) =>
       createSettlement({
         runner,
-        payments,
+        steps,
         onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
       }),
-    [RUNNER, PAYMENTS, LOG],
+    [RUNNER, STEPS, LOG],
   );
 
   bind(AGENDA_HANDLERS).toResolvedValue(

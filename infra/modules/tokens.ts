@@ -19,6 +19,7 @@ import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/pa
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
+import type { StepRunner } from '../../commands/runtime/steps.js';
 import type { StockAllocator } from '../../commands/stock/allocator.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
@@ -172,6 +173,7 @@ export const PAYMENT_SERVICE = token<PaymentService>('PaymentService');
 export const PAYMENT_ENDPOINTS = token<readonly Endpoint[]>('PaymentEndpoints');
 export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
 export const SETTLEMENT = token<Settlement>('Settlement');
+export const STEPS = token<StepRunner>('StepRunner');
 export const STOCK_ALLOCATOR = token<StockAllocator>('StockAllocator');
 export const SKU_OWNERS = token<SkuOwners>('SkuOwners');
 export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');

@@ -16,7 +16,7 @@ describe("What is sent as Stripe's news", () => {
     try {
       attempt();
     } catch (error) {
-      return error instanceof Problem ? [error.code, error.extra] : error;
+      return error instanceof Problem ? [error.code, error.facts] : error;
     }
     return 'taken';
   }

@@ -2,7 +2,7 @@
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { customer } from '../../domain/customer/customer.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { toldDeclineCode } from '../../domain/payment/ledger.js';
 import { DECLINES, isTestMethod } from './test-provider.js';
@@ -22,13 +22,13 @@ export function createTestMethods({ runner }: { runner: CommandRunner }): SavedM
         });
       }
       const command = { type: 'SavePaymentMethod', customerId, method } as const;
-      await runner.execute(customer, streamOf(customerId), command, meta);
+      orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
       return { id: method };
     },
     async remove(customerId, method, meta) {
       if (!(await methodsOf(customerId)).includes(method)) throw new Problem('not_found', `There is no ${method}.`);
       const command = { type: 'RemovePaymentMethod', customerId, method } as const;
-      await runner.execute(customer, streamOf(customerId), command, meta);
+      orThrow(await runner.execute(customer, streamOf(customerId), command, meta));
     },
   };
 }

@@ -180,8 +180,8 @@ describe('The query endpoints', () => {
     const searchCursor = (await call('get /v1/search', { query: { limit: '1' } })).body.page.next;
     const bad = ['x', Buffer.from('["id",1]').toString('base64url'), Buffer.from('{}').toString('base64url')];
     for (const after of [...bad, searchCursor]) {
-      const { extra } = await problemOf(call('get /v1/products', { query: { after } }), 'invalid_request');
-      expect(extra.errors).to.have.nested.property('[0].pointer', '?after');
+      const { facts } = await problemOf(call('get /v1/products', { query: { after } }), 'invalid_request');
+      expect(facts.errors).to.have.nested.property('[0].pointer', '?after');
     }
     await problemOf(call('get /v1/search', { query: { after: searchCursor, sort: 'title' } }), 'invalid_request');
   });

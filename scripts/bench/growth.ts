@@ -6,8 +6,9 @@ import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { type Coupon, type CouponCommand, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isRejection, problemOf } from '../../domain/kernel/errors.js';
+import { orThrow, problemOf } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import { MAX_QUANTITY, type StockEvent } from '../../domain/stock/events.js';
@@ -191,7 +192,7 @@ async function onEngine<C, S, E extends DomainEvent>(
     });
     const next = async (runner: CommandRunner) => {
       const startedAt = performance.now();
-      await runner.execute(decider, stream, open(orderId()), meta());
+      orThrow(await runner.execute(decider, stream, open(orderId()), meta()));
       return performance.now() - startedAt;
     };
     const runner = runnerOn(store, snapshots);
@@ -215,15 +216,15 @@ async function fill<C, S, E extends DomainEvent>(
   runner: CommandRunner,
   { signal, onCame }: Progress,
 ): Promise<void> {
-  await runner.execute(decider, stream, begin, meta());
+  orThrow(await runner.execute(decider, stream, begin, meta()));
   const opened: string[] = [];
   for (let n = 0; n < onPostgres.came; n += CALLERS) {
     signal.throwIfAborted();
     const ids = Array.from({ length: CALLERS }, orderId);
-    await Promise.all(ids.map((id) => runner.execute(decider, stream, open(id), meta())));
+    await Promise.all(ids.map((id) => runner.execute(decider, stream, open(id), meta()).then(orThrow)));
     opened.push(...ids);
     const over = opened.splice(0, Math.max(0, opened.length - onPostgres.open));
-    await Promise.all(over.map((id) => runner.execute(decider, stream, close(id), meta())));
+    await Promise.all(over.map((id) => runner.execute(decider, stream, close(id), meta()).then(orThrow)));
     onCame(CALLERS);
   }
 }

@@ -4,6 +4,7 @@ import { type CommandRunner, createCommandRunner } from '../../commands/runtime/
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -40,7 +41,9 @@ export function placeOrder(): Command {
     cartId: `cart_${key}`,
   } as const;
   return (runner) =>
-    runner.execute(order, streamOf(contents.orderId), { type: 'PlaceOrder', contents }, meta({ newStream: true }));
+    runner
+      .execute(order, streamOf(contents.orderId), { type: 'PlaceOrder', contents }, meta({ newStream: true }))
+      .then(orThrow);
 }
 
 /** Deliveries of a SKU that has not been in stock before. */
@@ -49,7 +52,9 @@ export function deliveries(count: number): Command[] {
   return Array.from({ length: count }, (_, n) => {
     const delivery = { movementId: `delivery-${n}`, productId: `product_${item.sku}`, quantity: 10 };
     return (runner) =>
-      runner.execute(stockItem, stockStream(item), { type: 'ReceiveStock', ...item, ...delivery }, meta());
+      runner
+        .execute(stockItem, stockStream(item), { type: 'ReceiveStock', ...item, ...delivery }, meta())
+        .then(orThrow);
   });
 }
 

@@ -7,7 +7,7 @@ import { type CommandRunner, createCommandRunner } from '../../commands/runtime/
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -180,12 +180,14 @@ class Shop {
     const receive = this.skus.map((sku, index) => {
       const item = { sku, location: 'main' };
       const movement = { movementId: 'delivery', productId: 'product_p', quantity: inStock[index]! };
-      return runner.execute(
-        stockItem,
-        stockStream(item),
-        { type: 'ReceiveStock', ...item, ...movement },
-        this.meta(`receive ${sku}`),
-      );
+      return runner
+        .execute(
+          stockItem,
+          stockStream(item),
+          { type: 'ReceiveStock', ...item, ...movement },
+          this.meta(`receive ${sku}`),
+        )
+        .then(orThrow);
     });
     await Promise.all(receive);
     const fill: CartCommand[] = [
@@ -208,7 +210,9 @@ class Shop {
       },
     ];
     await Promise.all(
-      fill.map((command, n) => runner.execute(cart, streamOf(this.cartId), command, this.meta(`fill ${n}`))),
+      fill.map((command, n) =>
+        runner.execute(cart, streamOf(this.cartId), command, this.meta(`fill ${n}`)).then(orThrow),
+      ),
     );
     const { state } = await runner.load(cart, streamOf(this.cartId));
     expect(checkoutOfCart(state!).order.orderId).to.equal(this.orderId);

@@ -6,9 +6,10 @@ import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
-import { isRejection } from '../../domain/kernel/errors.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderLine } from '../../domain/order/events.js';
 import { order } from '../../domain/order/order.js';
@@ -184,7 +185,7 @@ function settlingFirst(runner: CommandRunner): CommandRunner {
       if (operationId) {
         const orderId = reservationId!.split('/')[0]!;
         const settle = { type: 'SettleOperation', operationId } as const;
-        await runner.execute(order, streamOf(orderId), settle, { ...meta, id: `${operationId}/early` });
+        orThrow(await runner.execute(order, streamOf(orderId), settle, { ...meta, id: `${operationId}/early` }));
       }
       return go(command);
     });

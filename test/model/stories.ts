@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { isProblem, type Problem } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { categoryOf } from '../../domain/kernel/stream.js';
@@ -278,7 +279,7 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
     };
     const reply = await pay(card, agree(shown.answer.body.total));
     if (!('problem' in reply && reply.problem.code === 'price_changed')) return reply;
-    return pay(card, { ...agree((reply.problem.extra!.total as { now: Money }).now), acceptPrices: true });
+    return pay(card, { ...agree((reply.problem as Problem<'price_changed'>).facts.total.now), acceptPrices: true });
   };
 
   const payAnything = (card: Card): Promise<Reply> => {
@@ -327,7 +328,9 @@ async function send(story: StoryOf<'send'>, world: World): Promise<void> {
   const body = units ? { lines: units } : {};
   const plan = (body: object) => world.ask(`post /v1/orders/${found.orderId}/shipments`, { caller: SUPPORT, body });
   let planned = await plan(body);
-  if ('problem' in planned && planned.problem.extra?.locations) planned = await plan({ ...body, location: story.from });
+  const refusal = 'problem' in planned && planned.problem;
+  if (isProblem(refusal, 'rule_violated') && refusal.facts.locations)
+    planned = await plan({ ...body, location: story.from });
   const shipmentId = idIn(planned);
   if (!shipmentId) return;
   const clicks = Array.from({ length: story.clicks }, () =>

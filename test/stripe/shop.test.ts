@@ -10,7 +10,7 @@ import { type Difference, reconcile } from '../../commands/payment/reconcile.js'
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { order } from '../../domain/order/order.js';
@@ -417,8 +417,8 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       ] as const;
       for (const [type, object, pointer] of broken) {
         const event = signed(shop.stripe, shop.secret, { id: 'evt_1', type, data: { object } });
-        const { extra } = await problemOf(shop.receive(event), 'invalid_request');
-        expect(extra.errors, type).to.have.nested.property('[0].pointer', pointer);
+        const { facts } = await problemOf(shop.receive(event), 'invalid_request');
+        expect(facts.errors, type).to.have.nested.property('[0].pointer', pointer);
       }
       expect(shop.told).to.deep.equal([]);
     });
@@ -631,7 +631,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const { authorisation } = await shop.ledger(orderId);
       const { operationId } = authorisation!;
       const stream = streamOf(siblingId('payment', orderId));
-      await shop.runner.execute(payment, stream, { type: 'RecordLapsed', operationId }, metaOf('by hand'));
+      orThrow(await shop.runner.execute(payment, stream, { type: 'RecordLapsed', operationId }, metaOf('by hand')));
       ahead += 2 * 60_000;
       const difference = { kind: 'status', here: 'lapsed', there: 'authorised' };
       expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
@@ -662,7 +662,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
 
       const of = { paymentId: `payment_${mark}_lost`, operationId: 'checkout_lost/authorise' };
       const ledger = (id: string, command: PaymentCommand) =>
-        shop.runner.execute(payment, streamOf(of.paymentId), command, metaOf(id));
+        shop.runner.execute(payment, streamOf(of.paymentId), command, metaOf(id)).then(orThrow);
       const asked = { orderId: 'order_lost', amount: 500, currency: 'GBP', provider: 'test', method: 'pm_x' } as const;
       await ledger('asked', { type: 'RequestAuthorisation', ...of, ...asked });
       await ledger('told', { type: 'RecordAuthorised', ...of, amount: 500, providerRef: 'pi_lost' });

@@ -1,4 +1,5 @@
 // Opens the books in the shop: each code becomes a product with a claimed SKU and an item of stock.
+import { orThrow } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION, streamOf } from '../../../domain/kernel/id.js';
 import { type ProductCommand, product } from '../../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../../domain/product/sku-claim.js';
@@ -25,12 +26,12 @@ async function openProduct({ runner, store, clock }: ImportPorts, book: ProductB
   const newStream = entries.version === 0 && { newStream: true as const };
   if (entries.titles.size === 0) {
     const claim = importMeta(clock, `online-retail/claim/${sku}`, { ...newStream });
-    await runner.execute(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }, claim);
+    orThrow(await runner.execute(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }, claim));
   }
   // Issued together, they are one commit.
   const commands = missingProductCommands(book, entries).map((command) => {
     const id = `online-retail/${productId}/${entries.version}/${command.type}`;
-    return runner.execute(product, stream, command, importMeta(clock, id, { ...newStream }));
+    return runner.execute(product, stream, command, importMeta(clock, id, { ...newStream })).then(orThrow);
   });
   await Promise.all(commands);
 }
@@ -63,11 +64,13 @@ async function openStock(
   const { isNew, unadjusted } = await stockEntries(store, stream, adjustments);
   if (isNew) {
     const command: StockCommand = { type: 'OpenStockItem', ...key, productId: productIdOf(sku) };
-    await runner.execute(
-      stockItem,
-      stream,
-      command,
-      importMeta(clock, `online-retail/open/${sku}`, { newStream: true }),
+    orThrow(
+      await runner.execute(
+        stockItem,
+        stream,
+        command,
+        importMeta(clock, `online-retail/open/${sku}`, { newStream: true }),
+      ),
     );
   }
   return unadjusted;

@@ -1,6 +1,7 @@
 // What an invoice brings back becomes a return of each order that it was bought with: asked for, agreed to, received,
 // restocked and refunded at the price paid.
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
+import { orThrow } from '../../../domain/kernel/errors.js';
 import { streamOf } from '../../../domain/kernel/id.js';
 import { type Order, operationCommandId, order } from '../../../domain/order/order.js';
 import type { Invoice } from './invoices.js';
@@ -63,12 +64,14 @@ async function receive(
   ];
   // Issued together, they are one commit.
   const issued = commands.map((command) =>
-    runner.execute(returns, streamOf(returnId), command, {
-      ...meta(`${returnId}/${command.type}`),
-      newStream: true,
-    }),
+    runner
+      .execute(returns, streamOf(returnId), command, {
+        ...meta(`${returnId}/${command.type}`),
+        newStream: true,
+      })
+      .then(orThrow),
   );
   await Promise.all(issued);
   const received = { type: 'ReceiveReturn', returnId, lines, occurredAt } as const;
-  await runner.execute(order, streamOf(orderId), received, meta(operationCommandId(returnId)));
+  orThrow(await runner.execute(order, streamOf(orderId), received, meta(operationCommandId(returnId))));
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
-import { Unavailable } from '../../../domain/kernel/errors.js';
+import { orThrow, Unavailable } from '../../../domain/kernel/errors.js';
 import { streamId } from '../../../domain/kernel/stream.js';
 import { customerIdSchema } from '../../../domain/order/events.js';
 import { order } from '../../../domain/order/order.js';
@@ -174,10 +174,12 @@ describe('An import of invoices', () => {
         { type: 'ApproveReturn' },
       ] as const;
       for (const one of asked) {
-        await runner.execute(returns, streamId('return', '1'), one as ReturnCommand, importMeta(clock, one.type));
+        orThrow(
+          await runner.execute(returns, streamId('return', '1'), one as ReturnCommand, importMeta(clock, one.type)),
+        );
       }
       const command = { type: 'ReceiveReturn', returnId: 'return_1', lines } as const;
-      await runner.execute(order, streamId('order', '536365'), command, importMeta(clock, 'by hand'));
+      orThrow(await runner.execute(order, streamId('order', '536365'), command, importMeta(clock, 'by hand')));
     };
     const world = createImportWorld();
     await world.run(FIXTURE, { limit: 4 });
@@ -302,7 +304,7 @@ describe('An import of invoices', () => {
       { type: 'ReserveStock', ...key, reservationId: 'order_of_the_shop', quantity: 2 },
     ] as const;
     for (const command of stocked)
-      await runner.execute(stockItem, stockStream(key), command, importMeta(clock, command.type));
+      orThrow(await runner.execute(stockItem, stockStream(key), command, importMeta(clock, command.type)));
     await world.run(later);
     expect((await runner.load(stockItem, stockStream(key))).state).to.include({ onHand: 2, reserved: 2, committed: 0 });
     expect(await world.run(first)).to.equal(0);

@@ -1,7 +1,7 @@
 // Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
 // Every id derives from the file, so a run that is killed at any moment and started again ends the same.
 import { setTimeout } from 'node:timers/promises';
-import { isProblem, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
+import { isProblem, orThrow, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
 import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
@@ -140,7 +140,7 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
   const issued = commands.map((command) => {
     // Long ago the first of them may have been written without the second, as the process was killed in between.
     const meta = { ...importMeta(clock, command.movementId, { occurredAt: at }), issuedAt: 0, late: 'search' as const };
-    return runner.execute(stockItem, stockStream(item), command, meta);
+    return runner.execute(stockItem, stockStream(item), command, meta).then(orThrow);
   });
   await Promise.all(issued);
 }

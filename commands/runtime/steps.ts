@@ -1,0 +1,102 @@
+// Takes the steps of processes: issues their commands, and asks the payment provider where a step says so. Command ids derive
+// from process and step, so any number of workers may take one step, at once or again.
+import type { Clock, Hlc } from '../../domain/kernel/clock.js';
+import type { CommandMeta } from '../../domain/kernel/command.js';
+import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
+import type { Payment } from '../../domain/payment/ledger.js';
+import type { Issued, Step } from '../../domain/processes/step.js';
+import type { CommandRunner, Loaded } from './command-runner.js';
+import type { Origin } from './origin.js';
+
+/** What the commands of a process have in common. */
+export interface Because {
+  origin: Origin;
+  /** The event that the process follows, and its commit time. */
+  cause: { eventId: string; at: Hlc };
+  /** When that was asked for, in ms of the log's clock. */
+  issuedAt: number;
+  /** RFC 3339, if it all happened in the past. */
+  occurredAt?: string | undefined;
+  /** The last commit of each stream that was written or seen; the steps add theirs. */
+  seen: Map<StreamId, number>;
+}
+
+export interface StepRunner {
+  /** A rejection keeps the provider from being asked; any other error is thrown once all commands have ended. */
+  take(step: Step, because: Because): Promise<Taken>;
+  /** One command; what came of it. */
+  issue<S>(issued: Issued<unknown, S>, because: Because): Promise<Loaded<S> | Rejection>;
+}
+
+export interface Taken {
+  rejections: readonly Rejection[];
+  /** The ledger, where the provider was asked. */
+  payment?: Payment | undefined;
+}
+
+export interface StepRunnerDeps {
+  clock: Clock;
+  runner: Pick<CommandRunner, 'execute'>;
+  payments: Record<'ask' | 'refresh', AskProvider>;
+}
+
+type AskProvider = (
+  paymentId: string,
+  asking: { known?: Payment; metaOf: (commandId: string) => CommandMeta },
+) => Promise<{ state: Payment | null; seen: Iterable<readonly [StreamId, number]> }>;
+
+export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): StepRunner {
+  async function issue<S>(issued: Issued<unknown, S>, because: Because, meta: Partial<CommandMeta> = {}) {
+    const { id, stream, decider, command } = issued;
+    const outcome = await runner.execute(decider, stream, command, { ...metaOf(because, id), ...meta });
+    if (!isRejection(outcome)) because.seen.set(stream, outcome.position.commitNo);
+    return outcome;
+  }
+
+  async function issueAll<S>(commands: readonly Issued<unknown, S>[], because: Because, meta: Partial<CommandMeta>) {
+    const ended = await Promise.allSettled(commands.map((issued) => issue(issued, because, meta)));
+    return ended.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  async function take(step: Step, because: Because): Promise<Taken> {
+    const meta: Partial<CommandMeta> = {
+      ...(step.newStreams && { newStream: true }),
+      ...(step.repeatable && { issuedAt: clock() }),
+    };
+    if (!step.provider) return { rejections: (await issueAll(step.commands, because, meta)).filter(isRejected) };
+    const outcomes = await issueAll(step.commands, because, meta);
+    const rejections = outcomes.filter(isRejected);
+    if (rejections.length > 0) return { rejections };
+    const { call, paymentId } = step.provider;
+    const last = outcomes.at(-1);
+    const known = last && !isRejection(last) ? last.state : undefined;
+    const asked = await payments[call](paymentId, {
+      ...(known && { known }),
+      metaOf: (id) => metaOf(because, id),
+    });
+    for (const [stream, commitNo] of asked.seen) because.seen.set(stream, commitNo);
+    return { rejections, payment: asked.state ?? known ?? undefined };
+  }
+
+  return { take, issue };
+}
+
+/** Metadata of a command that a process issues. */
+export function metaOf({ origin, cause, issuedAt, occurredAt }: Because, id: string): CommandMeta {
+  return {
+    id,
+    issuedAt,
+    late: 'search',
+    cause,
+    ...origin,
+    ...(occurredAt !== undefined && { occurredAt }),
+  };
+}
+
+function isRejected(result: object): result is Rejection {
+  return isRejection(result);
+}
