@@ -4,7 +4,6 @@ import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
 import { openShop, type Shop } from '../infra/modules/open-shop.js';
 import type { ReadModels } from '../infra/modules/read-models.js';
-import { CHECKOUT, CLOCK, EVENT_STORE, QUERIES, READ_MODELS, RUNNER, SETTLEMENT } from '../infra/modules/tokens.js';
 import { orders, type SealedOrderView } from '../projections/models/orders.js';
 import type { Page } from '../projections/models/page.js';
 import { physicalName } from '../projections/runtime/projection.js';
@@ -29,13 +28,13 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
     },
   });
   try {
-    const readModels = await shop.get(READ_MODELS);
+    const readModels = await shop.get('readModels');
     return {
-      runner: await shop.get(RUNNER),
-      store: await shop.get(EVENT_STORE),
-      checkout: await shop.get(CHECKOUT),
-      settlement: await shop.get(SETTLEMENT),
-      clock: await shop.get(CLOCK),
+      runner: await shop.get('runner'),
+      store: await shop.get('eventStore'),
+      checkout: await shop.get('checkout'),
+      settlement: await shop.get('settlement'),
+      clock: await shop.get('clock'),
       ordersOf: await ordersOf(shop),
       commits: () => commits,
       hostProjectors: (signal) => runBackground(shop, signal),
@@ -61,8 +60,8 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
 
 /** From the read model, once it shows what earlier imports have left in the log. */
 async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
-  const { projectors } = await shop.get(READ_MODELS);
-  const queries = await shop.get(QUERIES);
+  const { projectors } = await shop.get('readModels');
+  const queries = await shop.get('queries');
   const projector = projectors.find(({ name }) => name === physicalName(orders))!;
   let swept: Promise<void> | undefined;
   return async (customerId) => {

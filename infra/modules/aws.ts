@@ -3,7 +3,6 @@
 import { type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
 import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
-import { ContainerModule } from 'inversify';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import type { Logger } from 'pino';
@@ -42,139 +41,124 @@ import { dynamoLog, STREAM, TABLES } from '../stores/dynamodb.js';
 import { postgresReadModels } from '../stores/postgres.js';
 import { named, type Stores } from '../stores/store.js';
 import type { Lifecycle } from './lifecycle.js';
-import { addressOf, type Engine } from './reachable.js';
 import {
-  AWS,
-  AWS_SERVICES,
   type AwsClients,
-  CLAIMED,
-  CLOCK,
-  CODEC,
-  CONFIG,
-  DOCUMENT_SERVERS,
-  DOCUMENT_STORES,
+  type AwsParts,
   type DocumentStores,
-  ENGINES,
-  EVENT_STORE,
-  FEED,
-  IDEMPOTENCY,
-  LIFECYCLE,
-  LOG,
-  POSTGRES,
-  POSTGRES_SERVER,
+  type Parts,
   type PostgresServer,
-  QUERIES,
-  RATE_LIMITER,
-  SESSIONS,
-  SINKS,
-  SNAPSHOT_TEXTS,
-  STORES,
-  SUBJECT_KEYS,
-  UNTIL_REACHABLE,
+  type Recipe,
+  type Recipes,
+  recipesOver,
   type UntilReachable,
-} from './tokens.js';
+} from './parts.js';
+import { addressOf, type Engine } from './reachable.js';
 
 /** Of the local stream; the stack decides in AWS. */
 const LOCAL_SHARDS = 2;
 
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
 
-export const awsModule = new ContainerModule(({ bind }) => {
-  bind(AWS_SERVICES).toResolvedValue(openAws, [CONFIG, LIFECYCLE, UNTIL_REACHABLE]);
-  bind(DOCUMENT_SERVERS).toResolvedValue(openDocumentStores, [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE]);
-  bind(ENGINES).toResolvedValue(
-    (postgres, aws, stores) => [postgres.engine, ...aws.engines, ...stores.engines],
-    [POSTGRES_SERVER, AWS_SERVICES, DOCUMENT_SERVERS],
-  );
-  bind(STORES).toResolvedValue(storesOf, [CONFIG, POSTGRES_SERVER, AWS_SERVICES, DOCUMENT_SERVERS]);
-  bind(AWS).toResolvedValue((services, _mark) => services, [AWS_SERVICES, CLAIMED]);
-  bind(DOCUMENT_STORES).toResolvedValue((servers, _mark) => servers, [DOCUMENT_SERVERS, CLAIMED]);
+type AwsRecipes = { [K in keyof AwsParts]: Recipe<AwsParts[K]> };
 
-  bind(EVENT_STORE).toResolvedValue(
-    async ({ dynamodb, streamArn, name, isLocal }, codec, clock) => {
-      const table = name(TABLES.events);
-      if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
-      return createDynamoEventStore({ client: dynamodb, table, codec, clock });
-    },
-    [AWS, CODEC, CLOCK],
-  );
+const of = recipesOver<Parts & AwsParts>();
 
-  bind(SNAPSHOT_TEXTS).toResolvedValue(
-    async ({ dynamodb, name, isLocal }, clock) => {
-      const table = name(TABLES.snapshots);
-      if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
-      return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
-    },
-    [AWS, CLOCK],
-  );
+export const awsParts = {
+  awsServices: of(['config', 'lifecycle', 'untilReachable'], ({ config, lifecycle, untilReachable }) =>
+    openAws(config, lifecycle, untilReachable),
+  ),
 
-  bind(FEED).toResolvedValue(
-    async ({ dynamodb, kinesis, streamArn, name, isLocal }, codec, log) => {
-      const table = name(TABLES.feedCheckpoints);
-      if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
-      const alarm = (stream: StreamId, commitNo: number, what: string) =>
-        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
-      return createKinesisFeed({
-        client: kinesis,
-        streamName: name(STREAM),
-        table: name(TABLES.events),
-        checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
-        codec,
-        alarm,
-        log,
-      });
-    },
-    [AWS, CODEC, LOG],
-  );
+  documentServers: of(['config', 'lifecycle', 'log', 'untilReachable'], ({ config, lifecycle, log, untilReachable }) =>
+    openDocumentStores(config, lifecycle, log, untilReachable),
+  ),
 
-  bind(SUBJECT_KEYS).toResolvedValue(
-    async ({ dynamodb, name, isLocal }) => {
-      const table = name(TABLES.subjectKeys);
-      if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
-      return createDynamoSubjectKeys({ client: dynamodb, table });
-    },
-    [AWS],
-  );
+  engines: of(
+    ['postgresServer', 'awsServices', 'documentServers'],
+    ({ postgresServer: postgres, awsServices: aws, documentServers: stores }) => [
+      postgres.engine,
+      ...aws.engines,
+      ...stores.engines,
+    ],
+  ),
 
-  bind(SESSIONS).toResolvedValue(
-    async ({ dynamodb, name, isLocal }) => {
-      const table = name(TABLES.sessions);
-      if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
-      return createDynamoSessions({ client: dynamodb, table });
-    },
-    [AWS],
-  );
+  stores: of(
+    ['config', 'postgresServer', 'awsServices', 'documentServers'],
+    ({ config, postgresServer, awsServices, documentServers }) =>
+      storesOf(config, postgresServer, awsServices, documentServers),
+  ),
 
-  bind(IDEMPOTENCY).toResolvedValue(
-    async ({ dynamodb, name, isLocal }) => {
-      const table = name(TABLES.idempotency);
-      if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
-      return createDynamoIdempotency({ client: dynamodb, table });
-    },
-    [AWS],
-  );
+  aws: of(['awsServices', 'claimed'], ({ awsServices: services }) => services),
 
-  bind(RATE_LIMITER).toResolvedValue(
-    ({ redis }, { quotas }, lifecycle) => {
+  documentStores: of(['documentServers', 'claimed'], ({ documentServers: servers }) => servers),
+
+  eventStore: of(['aws', 'codec', 'clock'], async ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) => {
+    const table = name(TABLES.events);
+    if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
+    return createDynamoEventStore({ client: dynamodb, table, codec, clock });
+  }),
+
+  snapshotTexts: of(['aws', 'clock'], async ({ aws: { dynamodb, name, isLocal }, clock }) => {
+    const table = name(TABLES.snapshots);
+    if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
+    return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
+  }),
+
+  feed: of(['aws', 'codec', 'log'], async ({ aws: { dynamodb, kinesis, streamArn, name, isLocal }, codec, log }) => {
+    const table = name(TABLES.feedCheckpoints);
+    if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
+    const alarm = (stream: StreamId, commitNo: number, what: string) =>
+      log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+    return createKinesisFeed({
+      client: kinesis,
+      streamName: name(STREAM),
+      table: name(TABLES.events),
+      checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
+      codec,
+      alarm,
+      log,
+    });
+  }),
+
+  subjectKeys: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+    const table = name(TABLES.subjectKeys);
+    if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
+    return createDynamoSubjectKeys({ client: dynamodb, table });
+  }),
+
+  sessions: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+    const table = name(TABLES.sessions);
+    if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
+    return createDynamoSessions({ client: dynamodb, table });
+  }),
+
+  idempotency: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+    const table = name(TABLES.idempotency);
+    if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
+    return createDynamoIdempotency({ client: dynamodb, table });
+  }),
+
+  rateLimiter: of(
+    ['documentStores', 'config', 'lifecycle'],
+    ({ documentStores: { redis }, config: { quotas }, lifecycle }) => {
       const limiter = createRedisRateLimiter(redis, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
     },
-    [DOCUMENT_STORES, CONFIG, LIFECYCLE],
-  );
+  ),
 
-  bind(SINKS).toResolvedValue(
-    ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
+  sinks: of(
+    ['postgres', 'documentStores', 'config'],
+    ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
       relational: createPostgresSink(pool),
       documents: createMongoSink(mongo),
       search: inNamespaceOf(createOpenSearchSink(opensearch), namespace),
       cache: createRedisSink(redis),
     }),
-    [POSTGRES, DOCUMENT_STORES, CONFIG],
-  );
+  ),
 
-  bind(QUERIES).toResolvedValue(
-    ({ pool }, { mongo, opensearch, redis }, { namespace }) => ({
+  queries: of(
+    ['postgres', 'documentStores', 'config'],
+    ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
       orders: createPostgresOrders(pool),
       workLists: createPostgresWorkLists(pool),
       stock: stockQueries(postgresTable(pool, stock)),
@@ -184,9 +168,8 @@ export const awsModule = new ContainerModule(({ bind }) => {
       productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
       productPage: productPageQueries(redisDocuments(redis, productPage)),
     }),
-    [POSTGRES, DOCUMENT_STORES, CONFIG],
-  );
-});
+  ),
+} satisfies AwsRecipes & Partial<Recipes>;
 
 /** OpenSearch has neither databases nor key prefixes: the namespace goes into the names of its indices. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {

@@ -5,7 +5,6 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import { runBackground } from './background.js';
 import type { Shop } from './open-shop.js';
-import { AGENDA_HANDLERS, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
 
 describe('The background of a shop', () => {
   it('tells which projections stand still for as long as this process hosts them', async () => {
@@ -23,14 +22,14 @@ describe('The background of a shop', () => {
       },
     };
     const parts = new Map<unknown, unknown>([
-      [POSTGRES, { pool: { connect: async () => freeLock() } }],
-      [FEED, { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
-      [READ_MODELS, { projectors: [projector] }],
-      [PROJECTOR_HOSTS, hosts],
-      [QUERIES, { agenda: { due: async () => [] } }],
-      [AGENDA_HANDLERS, {}],
-      [CLOCK, Date.now],
-      [LOG, { info() {}, warn() {}, error() {} }],
+      ['postgres', { pool: { connect: async () => freeLock() } }],
+      ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
+      ['readModels', { projectors: [projector] }],
+      ['projectorHosts', hosts],
+      ['queries', { agenda: { due: async () => [] } }],
+      ['agendaHandlers', {}],
+      ['clock', Date.now],
+      ['log', { info() {}, warn() {}, error() {} }],
     ]);
     const shop = { get: async (token: unknown) => parts.get(token) } as unknown as Shop;
 

@@ -5,20 +5,19 @@ import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
 import { leadWhenFree, PROJECTORS_LOCK } from '../leadership.js';
 import type { Shop } from './open-shop.js';
-import { AGENDA_HANDLERS, CLOCK, FEED, LOG, POSTGRES, PROJECTOR_HOSTS, QUERIES, READ_MODELS } from './tokens.js';
 
 const CONSUMER = 'projectors';
 
 /** Hosts them whenever no other process does, until aborted; resolves at rest. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
-  const { pool } = await shop.get(POSTGRES);
-  const feed = await shop.get(FEED);
-  const { projectors } = await shop.get(READ_MODELS);
-  const hosts = await shop.get(PROJECTOR_HOSTS);
-  const { agenda } = await shop.get(QUERIES);
-  const handlers = await shop.get(AGENDA_HANDLERS);
-  const clock = await shop.get(CLOCK);
-  const log = await shop.get(LOG);
+  const { pool } = await shop.get('postgres');
+  const feed = await shop.get('feed');
+  const { projectors } = await shop.get('readModels');
+  const hosts = await shop.get('projectorHosts');
+  const { agenda } = await shop.get('queries');
+  const handlers = await shop.get('agendaHandlers');
+  const clock = await shop.get('clock');
+  const log = await shop.get('log');
   const onError = (item: AgendaItem | undefined, error: unknown) =>
     log.warn({ ...item, err: error }, 'work that is due could not be done yet; it will be tried again');
 

@@ -1,16 +1,16 @@
 // Before anything of a shop is read or written: this process is seen to use it, and its stores are found to be its own.
-import { ContainerModule } from 'inversify';
 import type { Pool } from 'pg';
 import { type Config, ConfigError } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
 import { holdPresence } from '../presence.js';
 import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
 import { createSchema } from '../stores/postgres.js';
-import { CLAIMED, CONFIG, LIFECYCLE, POSTGRES, POSTGRES_SERVER, STORES } from './tokens.js';
+import { of, type Recipes } from './parts.js';
 
-export const claimModule = new ContainerModule(({ bind }) => {
-  bind(CLAIMED).toResolvedValue(
-    async ({ pool, schema }, { log, readModels }, config, lifecycle) => {
+export const claimParts = {
+  claimed: of(
+    ['postgresServer', 'stores', 'config', 'lifecycle'],
+    async ({ postgresServer: { pool, schema }, stores: { log, readModels }, config, lifecycle }) => {
       const presence = await holdPresence(pool, presenceOf(config, schema));
       lifecycle.onClose(() => presence.release());
       await createSchema(pool, schema);
@@ -20,11 +20,10 @@ export const claimModule = new ContainerModule(({ bind }) => {
       await Promise.all(readModels.map((store) => claimReadModels(store, { mark, name: log.name }, claimant)));
       return mark;
     },
-    [POSTGRES_SERVER, STORES, CONFIG, LIFECYCLE],
-  );
+  ),
 
-  bind(POSTGRES).toResolvedValue(({ pool, engine }, _mark) => ({ pool, engine }), [POSTGRES_SERVER, CLAIMED]);
-});
+  postgres: of(['postgresServer', 'claimed'], ({ postgresServer: { pool, engine } }) => ({ pool, engine })),
+} satisfies Partial<Recipes>;
 
 /** The log of `embedded` is one for all namespaces of a database. */
 export function presenceOf({ profile }: Pick<Config, 'profile'>, schema: string): string {

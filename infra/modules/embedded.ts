@@ -1,5 +1,4 @@
 // The profile `embedded`: every port on one Postgres.
-import { ContainerModule } from 'inversify';
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
@@ -20,118 +19,81 @@ import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { postgresLog, postgresReadModels } from '../stores/postgres.js';
 import { named } from '../stores/store.js';
-import {
-  CLOCK,
-  CODEC,
-  CONFIG,
-  ENGINES,
-  EVENT_STORE,
-  FEED,
-  IDEMPOTENCY,
-  LIFECYCLE,
-  LOG,
-  POSTGRES,
-  POSTGRES_SERVER,
-  QUERIES,
-  RATE_LIMITER,
-  SESSIONS,
-  SINKS,
-  SNAPSHOT_TEXTS,
-  STORES,
-  SUBJECT_KEYS,
-} from './tokens.js';
+import { of, type Recipes } from './parts.js';
 
 /** Expired sessions and idempotency records are deleted this often. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
-export const embeddedModule = new ContainerModule(({ bind }) => {
-  bind(ENGINES).toResolvedValue(({ engine }) => [engine], [POSTGRES_SERVER]);
+export const embeddedParts = {
+  engines: of(['postgresServer'], ({ postgresServer: { engine } }) => [engine]),
 
-  bind(STORES).toResolvedValue(
-    ({ pool, engine: { address }, schema }) => ({
+  stores: of(
+    ['postgresServer'],
+    ({
+      postgresServer: {
+        pool,
+        engine: { address },
+        schema,
+      },
+    }) => ({
       log: named(postgresLog(pool, address)),
       readModels: [named(postgresReadModels(pool, address, schema))],
     }),
-    [POSTGRES_SERVER],
-  );
+  ),
 
-  bind(EVENT_STORE).toResolvedValue(
-    async ({ pool }, codec, clock) => {
-      await createEventsTable(pool);
-      return createPostgresEventStore({ pool, codec, clock });
-    },
-    [POSTGRES, CODEC, CLOCK],
-  );
+  eventStore: of(['postgres', 'codec', 'clock'], async ({ postgres: { pool }, codec, clock }) => {
+    await createEventsTable(pool);
+    return createPostgresEventStore({ pool, codec, clock });
+  }),
 
-  bind(SNAPSHOT_TEXTS).toResolvedValue(
-    async ({ pool }) => {
-      await createSnapshotsTable(pool);
-      return createPostgresSnapshotTexts(pool);
-    },
-    [POSTGRES],
-  );
+  snapshotTexts: of(['postgres'], async ({ postgres: { pool } }) => {
+    await createSnapshotsTable(pool);
+    return createPostgresSnapshotTexts(pool);
+  }),
 
-  bind(FEED).toResolvedValue(
-    async ({ pool }, codec, log) => {
-      await createEventsTable(pool);
-      await createCheckpointsTable(pool);
-      return createPostgresFeed({ pool, codec, log });
-    },
-    [POSTGRES, CODEC, LOG],
-  );
+  feed: of(['postgres', 'codec', 'log'], async ({ postgres: { pool }, codec, log }) => {
+    await createEventsTable(pool);
+    await createCheckpointsTable(pool);
+    return createPostgresFeed({ pool, codec, log });
+  }),
 
-  bind(SUBJECT_KEYS).toResolvedValue(
-    async ({ pool }) => {
-      await createSubjectKeysTable(pool);
-      return createPostgresSubjectKeys(pool);
-    },
-    [POSTGRES],
-  );
+  subjectKeys: of(['postgres'], async ({ postgres: { pool } }) => {
+    await createSubjectKeysTable(pool);
+    return createPostgresSubjectKeys(pool);
+  }),
 
-  bind(SESSIONS).toResolvedValue(
-    async ({ pool }, clock, lifecycle) => {
-      await prepareSessions(pool);
-      const sessions = createPostgresSessions(pool);
-      purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
-      return sessions;
-    },
-    [POSTGRES, CLOCK, LIFECYCLE],
-  );
+  sessions: of(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
+    await prepareSessions(pool);
+    const sessions = createPostgresSessions(pool);
+    purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
+    return sessions;
+  }),
 
-  bind(IDEMPOTENCY).toResolvedValue(
-    async ({ pool }, clock, lifecycle) => {
-      await prepareIdempotency(pool);
-      const records = createPostgresIdempotency(pool);
-      purgeNowAndThen(() => records.purge(clock()), lifecycle);
-      return records;
-    },
-    [POSTGRES, CLOCK, LIFECYCLE],
-  );
+  idempotency: of(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
+    await prepareIdempotency(pool);
+    const records = createPostgresIdempotency(pool);
+    purgeNowAndThen(() => records.purge(clock()), lifecycle);
+    return records;
+  }),
 
-  bind(RATE_LIMITER).toResolvedValue(({ quotas }) => createMemoryRateLimiter(quotas), [CONFIG]);
+  rateLimiter: of(['config'], ({ config: { quotas } }) => createMemoryRateLimiter(quotas)),
 
-  bind(SINKS).toResolvedValue(
-    ({ pool }) => {
-      const sink = createPostgresSink(pool);
-      return { relational: sink, documents: sink, search: sink, cache: sink };
-    },
-    [POSTGRES],
-  );
+  sinks: of(['postgres'], ({ postgres: { pool } }) => {
+    const sink = createPostgresSink(pool);
+    return { relational: sink, documents: sink, search: sink, cache: sink };
+  }),
 
-  bind(QUERIES).toResolvedValue(
-    ({ pool }) => ({
-      orders: createPostgresOrders(pool),
-      workLists: createPostgresWorkLists(pool),
-      stock: stockQueries(postgresTable(pool, stock)),
-      currentCarts: createPostgresCurrentCarts(pool),
-      agenda: createPostgresAgenda(pool),
-      catalogue: createPostgresCatalogue(pool),
-      productSearch: createPostgresProductSearch(pool),
-      productPage: productPageQueries(postgresTable(pool, productPage)),
-    }),
-    [POSTGRES],
-  );
-});
+  queries: of(['postgres'], ({ postgres: { pool } }) => ({
+    orders: createPostgresOrders(pool),
+    workLists: createPostgresWorkLists(pool),
+    stock: stockQueries(postgresTable(pool, stock)),
+    currentCarts: createPostgresCurrentCarts(pool),
+    agenda: createPostgresAgenda(pool),
+    catalogue: createPostgresCatalogue(pool),
+    productSearch: createPostgresProductSearch(pool),
+    productPage: productPageQueries(postgresTable(pool, productPage)),
+  })),
+} satisfies Partial<Recipes>;
 
 /** What could not be purged now is purged the next time; readers compare the time anyway. */
 function purgeNowAndThen(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {

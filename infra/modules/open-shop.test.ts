@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { readConfig } from '../config.js';
 import { openShop } from './open-shop.js';
-import { POSTGRES } from './tokens.js';
 
 describe('A shop that is closed', () => {
   const { DATABASE_URL } = process.env;
@@ -17,7 +16,7 @@ describe('A shop that is closed', () => {
       tell = resolve;
     });
     const shop = await openShop(readConfig({ profile: 'embedded' }), { tell });
-    const opening = shop.get(POSTGRES).catch((error: unknown) => error);
+    const opening = shop.get('postgres').catch((error: unknown) => error);
     expect(await told).to.contain('does not answer');
     await shop.close();
     expect(await opening).to.have.property('message', 'The shop is closed.');

@@ -1,21 +1,21 @@
 // Opens the product on the engines of a profile. Nothing is made before it is asked for, and everything is closed in order.
 import 'reflect-metadata';
-import { Container, type ServiceIdentifier } from 'inversify';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
-import { apiModule } from './api.js';
-import { claimModule } from './claims.js';
+import { apiParts } from './api.js';
+import { claimParts } from './claims.js';
+import { containerOf } from './container.js';
 import { createLifecycle } from './lifecycle.js';
-import { paymentModule } from './payments.js';
-import { postgresModule } from './postgres.js';
+import { constant, type Parts, type Recipes } from './parts.js';
+import { paymentParts } from './payments.js';
+import { postgresParts } from './postgres.js';
 import { untilReachable } from './reachable.js';
-import { shopModule } from './shop.js';
-import { CONFIG, EVENT_STORE, LIFECYCLE, UNTIL_REACHABLE } from './tokens.js';
+import { shopParts } from './shop.js';
 
 export interface Shop {
   config: Config;
-  get<T>(token: ServiceIdentifier<T>): Promise<T>;
+  get<K extends keyof Parts>(part: K): Promise<Parts[K]>;
   close(): Promise<void>;
 }
 
@@ -33,22 +33,24 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   // One part that cannot be opened closes the shop while others still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
-  const container = new Container({ defaultScope: 'Singleton' });
-  container.bind(CONFIG).toConstantValue(config);
-  container.bind(LIFECYCLE).toConstantValue(lifecycle);
-  container.bind(UNTIL_REACHABLE).toConstantValue((engine) => untilReachable(engine, tell, ended));
-  container.load(
-    shopModule,
-    paymentModule,
-    apiModule,
-    postgresModule,
-    claimModule,
-    await profileModule(config.profile),
-  );
-  if (onAppend) container.onActivation(EVENT_STORE, (_, store) => telling(store, onAppend));
+  const recipes: Recipes = {
+    config: constant(config),
+    lifecycle: constant(lifecycle),
+    untilReachable: constant((engine) => untilReachable(engine, tell, ended)),
+    ...shopParts,
+    ...paymentParts,
+    ...apiParts,
+    ...postgresParts,
+    ...claimParts,
+    ...(await profileParts(config.profile)),
+  };
+  const container = containerOf(recipes);
+  if (onAppend) {
+    container.onActivation('eventStore', (_, store: Parts['eventStore']) => telling(store, onAppend));
+  }
   return {
     config,
-    get: (token) => container.getAsync(token),
+    get: (part) => container.getAsync(part),
     close() {
       closing.abort(new Error('The shop is closed.'));
       return lifecycle.close();
@@ -68,7 +70,7 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
 }
 
 /** Loaded when used: the embedded profile never loads a client of AWS. */
-async function profileModule(profile: Config['profile']) {
-  if (profile === 'aws') return (await import('./aws.js')).awsModule;
-  return (await import('./embedded.js')).embeddedModule;
+async function profileParts(profile: Config['profile']) {
+  if (profile === 'aws') return (await import('./aws.js')).awsParts;
+  return (await import('./embedded.js')).embeddedParts;
 }

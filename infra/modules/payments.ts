@@ -1,5 +1,4 @@
 // Who moves the money: Stripe where a key of it is configured, else the built-in test provider, and what comes with either.
-import { ContainerModule } from 'inversify';
 import { Counter, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
@@ -11,40 +10,34 @@ import { siblingId } from '../../domain/kernel/id.js';
 import type { StripeConfig } from '../config.js';
 import { createTestMethods } from '../payments/test-methods.js';
 import { createTestProvider } from '../payments/test-provider.js';
-import {
-  CHECKOUT,
-  CLOCK,
-  CONFIG,
-  LOG,
-  METRICS,
-  PAYMENT_ENDPOINTS,
-  PAYMENT_SERVICE,
-  PAYMENTS,
-  type PaymentService,
-  RUNNER,
-  SETTLEMENT,
-} from './tokens.js';
+import { of, type PaymentService, type Recipes } from './parts.js';
 
-export const paymentModule = new ContainerModule(({ bind }) => {
-  bind(PAYMENT_SERVICE).toResolvedValue(
-    async ({ stripe }, runner) => (stripe ? stripeService(stripe, runner) : testService(runner)),
-    [CONFIG, RUNNER],
-  );
+export const paymentParts = {
+  paymentService: of(['config', 'runner'], async ({ config: { stripe }, runner }) =>
+    stripe ? stripeService(stripe, runner) : testService(runner),
+  ),
 
-  bind(PAYMENTS).toResolvedValue(
-    (runner, clock, { providers }, log) =>
-      createPaymentOperations({
-        runner,
-        clock,
-        providers,
-        onUnknown: (paymentId, error) =>
-          log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
-      }),
-    [RUNNER, CLOCK, PAYMENT_SERVICE, LOG],
-  );
+  payments: of(['runner', 'clock', 'paymentService', 'log'], ({ runner, clock, paymentService: { providers }, log }) =>
+    createPaymentOperations({
+      runner,
+      clock,
+      providers,
+      onUnknown: (paymentId, error) =>
+        log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
+    }),
+  ),
 
-  bind(PAYMENT_ENDPOINTS).toResolvedValue(
-    ({ name, methods, books, webhook }, runner, payments, checkout, settlement, registry, log) => {
+  paymentEndpoints: of(
+    ['paymentService', 'runner', 'payments', 'checkout', 'settlement', 'metrics', 'log'],
+    ({
+      paymentService: { name, methods, books, webhook },
+      runner,
+      payments,
+      checkout,
+      settlement,
+      metrics: registry,
+      log,
+    }) => {
       const news = newsMetric(registry);
       const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
         news.inc({ type, outcome });
@@ -66,9 +59,8 @@ export const paymentModule = new ContainerModule(({ bind }) => {
           : []),
       ];
     },
-    [PAYMENT_SERVICE, RUNNER, PAYMENTS, CHECKOUT, SETTLEMENT, METRICS, LOG],
-  );
-});
+  ),
+} satisfies Partial<Recipes>;
 
 function testService(runner: CommandRunner): PaymentService {
   return { name: 'test', providers: { test: createTestProvider() }, methods: createTestMethods({ runner }) };

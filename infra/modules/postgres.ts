@@ -1,20 +1,20 @@
 // Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and what is kept there.
 import { join } from 'node:path';
-import { ContainerModule } from 'inversify';
 import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
 import { schemaOf } from '../stores/postgres.js';
+import { of, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
-import { CONFIG, LIFECYCLE, LOG, POSTGRES_SERVER, UNTIL_REACHABLE } from './tokens.js';
 
 /** Appends, the feed, projections and queries share them; the server takes 100. */
 const CONNECTIONS = 32;
 
-export const postgresModule = new ContainerModule(({ bind }) => {
-  bind(POSTGRES_SERVER).toResolvedValue(
-    async (config, lifecycle, log, untilReachable) => {
+export const postgresParts = {
+  postgresServer: of(
+    ['config', 'lifecycle', 'log', 'untilReachable'],
+    async ({ config, lifecycle, log, untilReachable }) => {
       const { databaseUrl } = await engineAddresses();
       let url = databaseUrl;
       if (url === undefined) {
@@ -33,9 +33,8 @@ export const postgresModule = new ContainerModule(({ bind }) => {
       await untilReachable(engine);
       return { pool, engine, schema, isOwn: databaseUrl === undefined };
     },
-    [CONFIG, LIFECYCLE, LOG, UNTIL_REACHABLE],
-  );
-});
+  ),
+} satisfies Partial<Recipes>;
 
 function postgresEngine(pool: pg.Pool, url: string): Engine {
   // Given up by itself: a ping that hangs would keep its connection from the rest.

@@ -1,5 +1,4 @@
 // What is the same on every profile: the command path, identity, read models and what keeps them up to date.
-import { ContainerModule } from 'inversify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
@@ -9,6 +8,7 @@ import { createSettlement } from '../../commands/order/settlement.js';
 import { createSkuOwners } from '../../commands/product/sku-owners.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createStepRunner } from '../../commands/runtime/steps.js';
+import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockAllocator } from '../../commands/stock/allocator.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
@@ -25,92 +25,60 @@ import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
+import { constant, of, type Parts, type Recipes } from './parts.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
-import {
-  AGENDA_HANDLERS,
-  CHECKOUT,
-  CLAIMED,
-  CLOCK,
-  CODEC,
-  CONFIG,
-  COUNTED_LOG,
-  EMAIL_KEY_OF,
-  EVENT_STORE,
-  FIRST_LOOK,
-  KEYED_HASH,
-  LOG,
-  MASTER_KEY,
-  METRICS,
-  OWN_STORE,
-  PAYMENT_SERVICE,
-  PAYMENTS,
-  PERSONAL_DATA,
-  PROJECTOR_HOSTS,
-  READ_MODELS,
-  RUNNER,
-  SEALS,
-  SETTLEMENT,
-  SINKS,
-  SKU_OWNERS,
-  SNAPSHOT_TEXTS,
-  SNAPSHOTS,
-  STEPS,
-  STOCK_ALLOCATOR,
-  SUBJECT_KEYS,
-  TOKENS,
-} from './tokens.js';
 
-export const shopModule = new ContainerModule(({ bind }) => {
-  bind(CLOCK).toConstantValue(Date.now);
-  bind(METRICS).toConstantValue(new Registry());
-  bind(PROJECTOR_HOSTS).toConstantValue(new Set());
-  bind(FIRST_LOOK).toConstantValue(createFirstLook());
-  bind(CODEC).toConstantValue(createCommitCodec(catalogue));
-  bind(LOG).toResolvedValue(
-    ({ logLevel }) => pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
-    [CONFIG],
-  );
-  bind(COUNTED_LOG).toResolvedValue((log, clock) => createCountedLog({ log, clock }), [LOG, CLOCK]);
+export const shopParts = {
+  clock: constant(Date.now),
 
-  bind(MASTER_KEY).toResolvedValue(
-    // Not before the stores are found to fit: a lost key is told, not replaced.
-    ({ dataDir, masterKey }, _mark) => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
-    [CONFIG, CLAIMED],
-  );
+  metrics: of([], () => new Registry()),
 
-  bind(KEYED_HASH).toResolvedValue(createKeyedHash, [MASTER_KEY]);
-  bind(SEALS).toResolvedValue(createSeals, [MASTER_KEY]);
-  bind(EMAIL_KEY_OF).toResolvedValue(createEmailKey, [KEYED_HASH]);
+  projectorHosts: of([], (): Parts['projectorHosts'] => new Set()),
 
-  bind(PERSONAL_DATA).toResolvedValue(
-    (key, keys) => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
-    [MASTER_KEY, SUBJECT_KEYS],
-  );
+  firstLook: of([], () => createFirstLook()),
 
-  bind(TOKENS).toResolvedValue(
-    async ({ dataDir, tokenKey }, clock, _mark) => {
-      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
-      return createTokens({ key, clock });
-    },
-    [CONFIG, CLOCK, CLAIMED],
-  );
+  codec: constant(createCommitCodec(catalogue)),
 
-  bind(OWN_STORE).toResolvedValue(rememberOwnCommits, [EVENT_STORE]);
+  log: of(['config'], ({ config: { logLevel } }) =>
+    pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
+  ),
 
-  bind(SNAPSHOTS).toResolvedValue(
-    (texts, keyedHash, log) =>
-      createAuthenticSnapshots({
-        texts,
-        keyedHash,
-        onDropped: (stream, foldVersion) =>
-          log.warn({ stream, foldVersion }, 'a snapshot was not made by this shop, or changed since; it is dropped'),
-      }),
-    [SNAPSHOT_TEXTS, KEYED_HASH, COUNTED_LOG],
-  );
+  countedLog: of(['log', 'clock'], ({ log, clock }) => createCountedLog({ log, clock })),
 
-  bind(RUNNER).toResolvedValue(
-    ({ store }, snapshots, personal, clock, log) =>
+  masterKey: of(['config', 'claimed'], ({ config: { dataDir, masterKey } }) =>
+    loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
+  ),
+
+  keyedHash: of(['masterKey'], ({ masterKey }) => createKeyedHash(masterKey)),
+
+  seals: of(['masterKey'], ({ masterKey }) => createSeals(masterKey)),
+
+  emailKeyOf: of(['keyedHash'], ({ keyedHash }) => createEmailKey(keyedHash)),
+
+  personal: of(['masterKey', 'subjectKeys'], ({ masterKey: key, subjectKeys: keys }) =>
+    createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
+  ),
+
+  tokens: of(['config', 'clock', 'claimed'], async ({ config: { dataDir, tokenKey }, clock }) => {
+    const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+    return createTokens({ key, clock });
+  }),
+
+  ownStore: of(['eventStore'], ({ eventStore }) => rememberOwnCommits(eventStore)),
+
+  snapshots: of(['snapshotTexts', 'keyedHash', 'countedLog'], ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
+    createAuthenticSnapshots({
+      texts,
+      keyedHash,
+      onDropped: (stream, foldVersion) =>
+        log.warn({ stream, foldVersion }, 'a snapshot was not made by this shop, or changed since; it is dropped'),
+    }),
+  ),
+
+  runner: of(
+    ['ownStore', 'snapshots', 'personal', 'clock', 'countedLog'],
+    ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
       createCommandRunner({
         store,
         snapshots,
@@ -119,41 +87,43 @@ export const shopModule = new ContainerModule(({ bind }) => {
         catalogue,
         onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
       }),
-    [OWN_STORE, SNAPSHOTS, PERSONAL_DATA, CLOCK, COUNTED_LOG],
-  );
+  ),
 
-  bind(SKU_OWNERS).toResolvedValue((runner) => createSkuOwners({ runner }), [RUNNER]);
+  settings: of(['runner', 'clock'], createCurrentSettings),
 
-  bind(STOCK_ALLOCATOR).toResolvedValue(
-    (runner, skuOwners) => createStockAllocator({ runner, skuOwners }),
-    [RUNNER, SKU_OWNERS],
-  );
+  skuOwners: of(['runner'], ({ runner }) => createSkuOwners({ runner })),
 
-  bind(STEPS).toResolvedValue(
-    (runner, clock, payments) => createStepRunner({ runner, clock, payments }),
-    [RUNNER, CLOCK, PAYMENTS],
-  );
+  allocator: of(['runner', 'skuOwners'], ({ runner, skuOwners }) => createStockAllocator({ runner, skuOwners })),
 
-  bind(CHECKOUT).toResolvedValue(
-    (runner, clock, steps, stock) => {
-      const queue = createStockQueue({ runner, allocator: stock, clock });
-      return createCheckoutProcess({ runner, clock, steps, stock, queue });
-    },
-    [RUNNER, CLOCK, STEPS, STOCK_ALLOCATOR],
-  );
+  steps: of(['runner', 'clock', 'payments'], ({ runner, clock, payments }) =>
+    createStepRunner({ runner, clock, payments }),
+  ),
 
-  bind(SETTLEMENT).toResolvedValue(
-    (runner, steps, log) =>
-      createSettlement({
-        runner,
-        steps,
-        onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
-      }),
-    [RUNNER, STEPS, LOG],
-  );
+  checkout: of(['runner', 'clock', 'steps', 'allocator'], ({ runner, clock, steps, allocator: stock }) => {
+    const queue = createStockQueue({ runner, allocator: stock, clock });
+    return createCheckoutProcess({ runner, clock, steps, stock, queue });
+  }),
 
-  bind(AGENDA_HANDLERS).toResolvedValue(
-    (runner, checkout, settlement, payments, { methods }, stock, { store }, clock) =>
+  settlement: of(['runner', 'steps', 'log'], ({ runner, steps, log }) =>
+    createSettlement({
+      runner,
+      steps,
+      onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
+    }),
+  ),
+
+  agendaHandlers: of(
+    ['runner', 'checkout', 'settlement', 'payments', 'paymentService', 'allocator', 'ownStore', 'clock'],
+    ({
+      runner,
+      checkout,
+      settlement,
+      payments,
+      paymentService: { methods },
+      allocator: stock,
+      ownStore: { store },
+      clock,
+    }) =>
       createAgendaHandlers({
         runner,
         checkout,
@@ -170,15 +140,14 @@ export const shopModule = new ContainerModule(({ bind }) => {
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
         clock,
       }),
-    [RUNNER, CHECKOUT, SETTLEMENT, PAYMENTS, PAYMENT_SERVICE, STOCK_ALLOCATOR, OWN_STORE, CLOCK],
-  );
+  ),
 
-  bind(READ_MODELS).toResolvedValue(
-    (sinks, store, clock, log, registry) =>
+  readModels: of(
+    ['sinks', 'eventStore', 'clock', 'log', 'metrics'],
+    ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
       openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
-    [SINKS, EVENT_STORE, CLOCK, LOG, METRICS],
-  );
-});
+  ),
+} satisfies Partial<Recipes>;
 
 /** Where nobody reads any more, or the disk is full, lines are lost; the shop goes on. */
 function standardError() {

@@ -11,7 +11,7 @@ const shopAnswer = z
 
 export interface ConfigQueryDeps {
   settings(): Promise<ShopSettings>;
-  stripePublishableKey?: string;
+  stripePublishableKey?: string | undefined;
 }
 
 export function configQuery({ settings, stripePublishableKey }: ConfigQueryDeps): Endpoint {

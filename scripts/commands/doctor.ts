@@ -9,7 +9,6 @@ import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
 import { openPostgres } from '../../infra/engines/postgres.js';
 import { PortUnavailable, requireFreePort } from '../../infra/http/server.js';
 import { claimantOf } from '../../infra/modules/claims.js';
-import { STORES } from '../../infra/modules/tokens.js';
 import { examine as examineStores } from '../../infra/stores/claim.js';
 import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
@@ -133,7 +132,7 @@ async function engines(): Promise<string> {
 async function data(passing: Config, config: Config): Promise<string> {
   const shop = await openEngines(passing);
   try {
-    const isUsed = await examineStores(await shop.get(STORES), claimantOf(config));
+    const isUsed = await examineStores(await shop.get('stores'), claimantOf(config));
     return isUsed ? 'fits this build and the master key' : 'none yet';
   } finally {
     await shop.close();

@@ -3,7 +3,6 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/payment/reconcile.js';
 import { ConfigError } from '../../infra/config.js';
 import { openShop } from '../../infra/modules/open-shop.js';
-import { CLOCK, EVENT_STORE, PAYMENT_SERVICE, PAYMENTS, RUNNER, SETTLEMENT } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { table } from '../table.js';
 
@@ -23,21 +22,21 @@ export function reconcileCommand(): Command {
     .action(async (options: Options) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
-        const { name, books } = await shop.get(PAYMENT_SERVICE);
+        const { name, books } = await shop.get('paymentService');
         if (!books) {
           const nothingToCompare = 'payments are with the built-in test provider, which keeps no books.';
           throw new ConfigError(`STRIPE_SECRET_KEY: is not set; ${nothingToCompare}`);
         }
-        const clock = await shop.get(CLOCK);
+        const clock = await shop.get('clock');
         const found = await reconcile(
           {
             provider: name,
             books,
             clock,
-            store: await shop.get(EVENT_STORE),
-            runner: await shop.get(RUNNER),
-            payments: await shop.get(PAYMENTS),
-            settlement: await shop.get(SETTLEMENT),
+            store: await shop.get('eventStore'),
+            runner: await shop.get('runner'),
+            payments: await shop.get('payments'),
+            settlement: await shop.get('settlement'),
           },
           { from: clock() - options.days * DAY_MS, repair: options.repair === true },
         );

@@ -11,7 +11,7 @@ import { engineAddresses } from '../../infra/engines/addresses.js';
 import { stopLeftoverPostgres, whileNobodyOpens } from '../../infra/engines/postgres.js';
 import { presenceOf } from '../../infra/modules/claims.js';
 import type { Shop } from '../../infra/modules/open-shop.js';
-import { POSTGRES_SERVER, type PostgresServer, STORES } from '../../infra/modules/tokens.js';
+import type { PostgresServer } from '../../infra/modules/parts.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { isSealedWith } from '../../infra/stores/claim.js';
 import { marksIn } from '../../infra/stores/postgres.js';
@@ -88,7 +88,7 @@ async function reset(config: Config, entries: FolderEntries, ask: (plan: Plan) =
 /** Undefined if the server on the data folder cannot run: its files can go all the same. */
 async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
   try {
-    return await shop.get(POSTGRES_SERVER);
+    return await shop.get('postgresServer');
   } catch (error) {
     const { databaseUrl } = await engineAddresses();
     if (shop.config.profile === 'aws' || databaseUrl !== undefined) throw error;
@@ -99,7 +99,7 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
 
 /** Files that another shop needs stay: its keys, and the Postgres of the folder if there is something of it. */
 async function planOf(shop: Shop, server: PostgresServer, config: Config, own: readonly string[]): Promise<Plan> {
-  const { log, readModels } = await shop.get(STORES);
+  const { log, readModels } = await shop.get('stores');
   const isMine = (schema: string) =>
     config.profile === 'aws' ? schema === server.schema : schema === 'public' || schema.endsWith('_embedded');
   const others = [...(await marksIn(server.pool))].filter(([schema]) => !isMine(schema));

@@ -5,7 +5,6 @@ import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { APP, EVENT_STORE, FIRST_LOOK, READ_MODELS, RUNNER } from '../../infra/modules/tokens.js';
 import { type CommonOptions, configOf, withPort, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
@@ -32,7 +31,7 @@ async function start(options: StartOptions): Promise<void> {
   const config = configOf(options);
   await requireFreePort(options);
   const shop = await openShop(config, { tell: console.log, signal: stop });
-  const opened = await Promise.race([shop.get(APP), aborted(stop)]).catch((error: unknown) => error);
+  const opened = await Promise.race([shop.get('app'), aborted(stop)]).catch((error: unknown) => error);
   if (stop.aborted) return endBeforeReady();
   try {
     if (opened instanceof Error) throw opened;
@@ -53,9 +52,9 @@ async function endBeforeReady(): Promise<never> {
 }
 
 async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Promise<void> {
-  const firstLook = await shop.get(FIRST_LOOK);
+  const firstLook = await shop.get('firstLook');
   firstLook.begin();
-  const server = await startServer(await shop.get(APP), { ...options, trustedProxies: shop.config.trustedProxies });
+  const server = await startServer(await shop.get('app'), { ...options, trustedProxies: shop.config.trustedProxies });
   const background = new AbortController();
   const running = runBackground(shop, background.signal);
   running.catch(() => {}); // awaited below; until then a failure must not be unhandled
@@ -75,9 +74,13 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
 
 /** What the welcome invites to is to be seen then, if the read models are in time. True if the sample shop was put there. */
 async function fillAndShow(shop: Shop, empty: boolean, stop: AbortSignal): Promise<boolean> {
-  const [runner, store, firstLook] = await Promise.all([shop.get(RUNNER), shop.get(EVENT_STORE), shop.get(FIRST_LOOK)]);
+  const [runner, store, firstLook] = await Promise.all([
+    shop.get('runner'),
+    shop.get('eventStore'),
+    shop.get('firstLook'),
+  ]);
   const written = empty ? undefined : await fillEmptyShop({ runner, store }, stop);
-  const readModels = await shop.get(READ_MODELS);
+  const readModels = await shop.get('readModels');
   const seen = firstLook.follow({ readModels, store, written: written ?? new Map() }, stop);
   await Promise.race([aborted(stop), seen, delay(SHOW_MS, undefined, { ref: false })]);
   return written !== undefined;

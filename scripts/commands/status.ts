@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import { openShop } from '../../infra/modules/open-shop.js';
-import { READ_MODELS } from '../../infra/modules/tokens.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
@@ -26,7 +25,7 @@ export function statusCommand(): Command {
     .action(async (options: CommonOptions & { watch?: boolean }) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
-        const { projectors } = await shop.get(READ_MODELS);
+        const { projectors } = await shop.get('readModels');
         const stop = options.watch ? stopSignal() : undefined;
         do {
           const statuses = await Promise.all(projectors.map((projector) => projector.status()));

@@ -1,9 +1,9 @@
-// What the product is put together from: one token per port, bound by the module of a profile or by the shop's own.
+// The parts that the product is put together from, by name, and how a recipe says what makes one of them. The compiler sees
+// that every part has a recipe, and that a recipe gets the parts that it needs.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Application } from 'express';
-import type { ServiceIdentifier } from 'inversify';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import type { Pool } from 'pg';
@@ -20,6 +20,7 @@ import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import type { StepRunner } from '../../commands/runtime/steps.js';
+import type { CurrentSettings } from '../../commands/shop/settings.js';
 import type { StockAllocator } from '../../commands/stock/allocator.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
@@ -110,73 +111,91 @@ export interface PaymentService {
   webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
 }
 
-function token<T>(name: string): ServiceIdentifier<T> {
-  return Symbol.for(name);
+export interface Parts {
+  config: Config;
+  untilReachable: UntilReachable;
+  clock: Clock;
+  log: Logger;
+  /** For what requests can cause again and again. */
+  countedLog: CountedLog;
+  metrics: Registry;
+  lifecycle: Lifecycle;
+  /** Engines as they answer; whether what they hold is this shop's has not been looked at. */
+  postgresServer: PostgresServer;
+  stores: Stores;
+  /** The log's mark, once all stores are found to be this shop's. */
+  claimed: Mark;
+  /** The same engines, with this shop's data. */
+  postgres: Pick<PostgresServer, 'pool' | 'engine'>;
+  /** All engines of the profile. */
+  engines: readonly Engine[];
+  codec: CommitCodec;
+  eventStore: EventStore;
+  /** The same, and what this process has written through it. */
+  ownStore: ReturnType<typeof rememberOwnCommits>;
+  snapshotTexts: SnapshotTexts;
+  snapshots: SnapshotStore;
+  feed: ChangeFeed;
+  subjectKeys: SubjectKeys;
+  masterKey: Buffer;
+  keyedHash: KeyedHash;
+  seals: Seals;
+  emailKeyOf: EmailKeyOf;
+  personal: PersonalData;
+  sessions: Sessions;
+  idempotency: IdempotencyStore;
+  rateLimiter: RateLimiter;
+  tokens: Tokens;
+  /** By what a read model needs of its store. */
+  sinks: Sinks;
+  readModels: ReadModels;
+  /** Those that run in this process: one while it leads, else none. */
+  projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
+  /** Whether what was there at the start can be seen. */
+  firstLook: FirstLook;
+  /** How each read model is read in the stores of the profile. */
+  queries: Queries;
+  runner: CommandRunner;
+  agendaHandlers: AgendaHandlers;
+  paymentService: PaymentService;
+  paymentEndpoints: readonly Endpoint[];
+  payments: PaymentOperations;
+  settlement: Settlement;
+  steps: StepRunner;
+  allocator: StockAllocator;
+  settings: CurrentSettings;
+  skuOwners: SkuOwners;
+  checkout: CheckoutProcess;
+  endpoints: readonly Endpoint[];
+  app: Application;
 }
 
-export const CONFIG = token<Config>('Config');
-export const UNTIL_REACHABLE = token<UntilReachable>('UntilReachable');
-export const CLOCK = token<Clock>('Clock');
-export const LOG = token<Logger>('Logger');
-/** For what requests can cause again and again. */
-export const COUNTED_LOG = token<CountedLog>('CountedLog');
-export const METRICS = token<Registry>('Registry');
-export const LIFECYCLE = token<Lifecycle>('Lifecycle');
+/** Engines that the profile `aws` alone has: as they answer, and with this shop's data. */
+export interface AwsParts {
+  awsServices: AwsClients;
+  documentServers: DocumentStores;
+  aws: AwsClients;
+  documentStores: DocumentStores;
+}
 
-/** Engines as they answer; whether what they hold is this shop's has not been looked at. */
-export const POSTGRES_SERVER = token<PostgresServer>('PostgresServer');
-export const AWS_SERVICES = token<AwsClients>('AwsServices');
-export const DOCUMENT_SERVERS = token<DocumentStores>('DocumentServers');
-export const STORES = token<Stores>('Stores');
-/** The log's mark, once all stores are found to be this shop's. */
-export const CLAIMED = token<Mark>('Claimed');
+/** How a part is made of others. */
+export interface Recipe<T> {
+  needs: readonly string[];
+  make(parts: never): T | Promise<T>;
+}
 
-/** The same engines, with this shop's data. */
-export const POSTGRES = token<Pick<PostgresServer, 'pool' | 'engine'>>('Postgres');
-export const AWS = token<AwsClients>('Aws');
-export const DOCUMENT_STORES = token<DocumentStores>('DocumentStores');
-/** All engines of the profile. */
-export const ENGINES = token<readonly Engine[]>('Engines');
+export type Recipes = { [K in keyof Parts]: Recipe<Parts[K]> };
 
-export const CODEC = token<CommitCodec>('CommitCodec');
-export const EVENT_STORE = token<EventStore>('EventStore');
-/** The same, and what this process has written through it. */
-export const OWN_STORE = token<ReturnType<typeof rememberOwnCommits>>('OwnStore');
-export const SNAPSHOT_TEXTS = token<SnapshotTexts>('SnapshotTexts');
-export const SNAPSHOTS = token<SnapshotStore>('SnapshotStore');
-export const FEED = token<ChangeFeed>('ChangeFeed');
-export const SUBJECT_KEYS = token<SubjectKeys>('SubjectKeys');
-export const MASTER_KEY = token<Buffer>('MasterKey');
-export const KEYED_HASH = token<KeyedHash>('KeyedHash');
-export const SEALS = token<Seals>('Seals');
-export const EMAIL_KEY_OF = token<EmailKeyOf>('EmailKeyOf');
-export const PERSONAL_DATA = token<PersonalData>('PersonalData');
-export const SESSIONS = token<Sessions>('Sessions');
-export const IDEMPOTENCY = token<IdempotencyStore>('IdempotencyStore');
-export const RATE_LIMITER = token<RateLimiter>('RateLimiter');
-export const TOKENS = token<Tokens>('Tokens');
-/** By what a read model needs of its store. */
-export const SINKS = token<Sinks>('Sinks');
-export const READ_MODELS = token<ReadModels>('ReadModels');
-/** Those that run in this process: one while it leads, else none. */
-export const PROJECTOR_HOSTS = token<Set<Pick<ProjectorHost, 'readiness'>>>('ProjectorHosts');
+/** Recipes over the parts `P`. */
+export function recipesOver<P>() {
+  return <N extends keyof P & string, T>(
+    needs: readonly N[],
+    make: (parts: Pick<P, N>) => T | Promise<T>,
+  ): Recipe<T> => ({ needs, make });
+}
 
-/** Whether what was there at the start can be seen. */
-export const FIRST_LOOK = token<FirstLook>('FirstLook');
+export const of = recipesOver<Parts>();
 
-/** How each read model is read in the stores of the profile. */
-export const QUERIES = token<Queries>('Queries');
-
-export const RUNNER = token<CommandRunner>('CommandRunner');
-export const AGENDA_HANDLERS = token<AgendaHandlers>('AgendaHandlers');
-export const PAYMENT_SERVICE = token<PaymentService>('PaymentService');
-export const PAYMENT_ENDPOINTS = token<readonly Endpoint[]>('PaymentEndpoints');
-export const PAYMENTS = token<PaymentOperations>('PaymentOperations');
-export const SETTLEMENT = token<Settlement>('Settlement');
-export const STEPS = token<StepRunner>('StepRunner');
-export const STOCK_ALLOCATOR = token<StockAllocator>('StockAllocator');
-export const SKU_OWNERS = token<SkuOwners>('SkuOwners');
-export const CHECKOUT = token<CheckoutProcess>('CheckoutProcess');
-
-export const ENDPOINTS = token<readonly Endpoint[]>('Endpoints');
-export const APP = token<Application>('Application');
+export function constant<T>(value: T): Recipe<T> {
+  return { needs: [], make: () => value };
+}
