@@ -7,7 +7,7 @@ import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/me
 import * as postgres from '../infra/event-store/postgres.js';
 import { createPool } from '../infra/postgres.js';
 import { describeOnAws } from './aws.js';
-import { checkoutContract } from './contracts/checkout.contract.js';
+import { CASES_OF_ENGINES, checkoutContract } from './contracts/checkout.contract.js';
 import { describeWith, freshName } from './engines.js';
 
 const codec = createCommitCodec(catalogue);
@@ -22,11 +22,12 @@ describeWith('postgres', 'On Postgres', (engines) => {
     await postgres.createEventsTable(pool);
   });
   after(() => pool.end());
-  checkoutContract('Postgres', () => postgres.createPostgresEventStore({ pool, codec }), 20);
+  checkoutContract('Postgres', () => postgres.createPostgresEventStore({ pool, codec }), 20, CASES_OF_ENGINES);
 });
 
 describeOnAws('On DynamoDB', (aws) => {
   const table = freshName('events');
   before(() => dynamodb.createEventsTable({ client: aws.dynamodb(), table }));
-  checkoutContract('DynamoDB', () => dynamodb.createDynamoEventStore({ client: aws.dynamodb(), table, codec }), 10);
+  const openStore = () => dynamodb.createDynamoEventStore({ client: aws.dynamodb(), table, codec });
+  checkoutContract('DynamoDB', openStore, 10, CASES_OF_ENGINES);
 });

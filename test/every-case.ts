@@ -1,2 +1,12 @@
-// Cases that cost seconds each: a daily run plays a few that differ in kind, `EVERY_CASE=1` plays all.
-export const everyOr = <T>(all: readonly T[], few: readonly T[]): readonly T[] => (process.env.EVERY_CASE ? all : few);
+// Tests that cost seconds: a normal run plays a part of them, `npm run test:long` (`EVERY_CASE=1`) plays all.
+
+const isLong = Boolean(process.env.EVERY_CASE);
+
+/** All cases, or a few that differ in kind. */
+export const everyOr = <T>(all: readonly T[], few: readonly T[]): readonly T[] => (isLong ? all : few);
+
+/** A normal run of a long property tries one history of so many. */
+const SHARE = 5;
+
+/** How often a long property is tried. */
+export const runsOf = (all: number): number => (isLong ? all : Math.ceil(all / SHARE));

@@ -34,7 +34,11 @@ function awsOf(engines: TestEngines) {
 }
 
 /** Sells two mugs, and finds so many orders and mugs then. */
-async function sellTwoMugs(environment: Environment, expected: { orders: number; onHand: number }): Promise<void> {
+async function sellTwoMugs(
+  environment: Environment,
+  expected: { orders: number; onHand: number },
+  beforeItStops = async () => {},
+): Promise<void> {
   const shop = await startShop(environment);
   const guest = await shop.guest();
   const { body: cart } = await guest.post('/v1/carts', { currency: 'GBP' });
@@ -50,6 +54,7 @@ async function sellTwoMugs(environment: Environment, expected: { orders: number;
   const tokens = createTokens({ key: await loadTokenKey({ dataDir: environment.COMMERCE_DATA! }), clock: Date.now });
   const [support, keeper] = await Promise.all([tokens.mintToken('support'), tokens.mintToken('catalogue')]);
   await expectSold(callerAt(shop.url, support), callerAt(shop.url, keeper), expected);
+  await beforeItStops();
   await shop.stop();
 }
 
@@ -191,7 +196,7 @@ describeWith(
       });
     }
 
-    it('are opened with the master key that they were made with alone, and with the engines that belong together', async () => {
+    it('are opened with the master key that they were made with alone, with the engines that belong together, and are not reset in AWS itself', async () => {
       const data = await freshFolder();
       const environment = { ...awsOf(engines), COMMERCE_DATA: data, COMMERCE_PROFILE: 'aws' };
       await sellTwoMugs(environment, { orders: 1, onHand: 38 });
@@ -209,31 +214,6 @@ describeWith(
         elsewhere,
         /schema \S+ holds read models that were made from another log/,
       );
-    });
-
-    it('keep apart what they and two namespaces have sold, and are reset one by one', async () => {
-      const data = await freshFolder();
-      const environment = { ...awsOf(engines), COMMERCE_DATA: data };
-      const aws = { ...environment, COMMERCE_PROFILE: 'aws' };
-      const other = { ...aws, COMMERCE_NAMESPACE: `${aws.COMMERCE_NAMESPACE}-b` };
-      for (const one of [aws, environment, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
-      await sellTwoMugs(aws, { orders: 2, onHand: 36 });
-      const running = await startShop(aws);
-      await refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/);
-      await running.stop();
-      const reset = await commerce(['reset', '--yes', '--json'], aws);
-      expect(reset.code, reset.stderr).to.equal(0);
-      expect(JSON.parse(reset.stdout).deleted.join()).to.match(/DynamoDB.*Postgres.*MongoDB.*OpenSearch.*Redis/);
-      expect(JSON.parse(reset.stdout).kept).to.include('master.key');
-      for (const one of [environment, other]) await sellTwoMugs(one, { orders: 2, onHand: 36 });
-      await sellTwoMugs(aws, { orders: 1, onHand: 38 });
-      for (const one of [aws, environment, other]) expect((await commerce(['reset', '--yes'], one)).code).to.equal(0);
-      expect(await readdir(data).catch(() => [])).to.deep.equal([]);
-    });
-
-    it('are not reset in AWS itself', async () => {
-      const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder(), COMMERCE_PROFILE: 'aws' };
-      await (await startShop(environment)).stop();
       const { AWS_ENDPOINT_URL: _, ...inAws } = environment;
       const real = {
         ...inAws,
@@ -242,6 +222,25 @@ describeWith(
         AWS_SECRET_ACCESS_KEY: 'x',
       };
       await refused(['reset', '--yes'], real, /what is in AWS belongs to its stack/);
+    });
+
+    it('keep apart what they and two namespaces have sold, and are reset one by one', async () => {
+      const data = await freshFolder();
+      const environment = { ...awsOf(engines), COMMERCE_DATA: data };
+      const aws = { ...environment, COMMERCE_PROFILE: 'aws' };
+      const other = { ...aws, COMMERCE_NAMESPACE: `${aws.COMMERCE_NAMESPACE}-b` };
+      for (const one of [aws, environment, other]) await sellTwoMugs(one, { orders: 1, onHand: 38 });
+      await sellTwoMugs(aws, { orders: 2, onHand: 36 }, () =>
+        refused(['reset', '--yes'], aws, /is in use by a running commerce; stop it first/),
+      );
+      const reset = await commerce(['reset', '--yes', '--json'], aws);
+      expect(reset.code, reset.stderr).to.equal(0);
+      expect(JSON.parse(reset.stdout).deleted.join()).to.match(/DynamoDB.*Postgres.*MongoDB.*OpenSearch.*Redis/);
+      expect(JSON.parse(reset.stdout).kept).to.include('master.key');
+      for (const one of [environment, other]) await sellTwoMugs(one, { orders: 2, onHand: 36 });
+      await sellTwoMugs(aws, { orders: 1, onHand: 38 });
+      for (const one of [aws, environment, other]) expect((await commerce(['reset', '--yes'], one)).code).to.equal(0);
+      expect(await readdir(data).catch(() => [])).to.deep.equal([]);
     });
   },
 );

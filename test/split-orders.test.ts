@@ -7,6 +7,7 @@ import { order as orders } from '../domain/order/order.js';
 import { unitsAt } from '../domain/order/parcels.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { problemOf } from './call-endpoint.js';
+import { runsOf } from './every-case.js';
 import { ADA, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from './shop.js';
 
 const LOCATIONS = ['hull', 'leeds', 'york'];
@@ -111,7 +112,9 @@ describe('The stock of each place', () => {
 
   it('is what was received and came back there, less what has left there, after any mixture', async () => {
     const start = fc.tuple(...LOCATIONS.map(() => fc.record({ cups: fc.nat(4), mugs: fc.nat(4) })));
-    await fc.assert(fc.asyncProperty(start, fc.array(step, { maxLength: 25, size: 'max' }), play), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(start, fc.array(step, { maxLength: 25, size: 'max' }), play), {
+      numRuns: runsOf(60),
+    });
   }).timeout(120_000);
 
   async function play(start: readonly { cups: number; mugs: number }[], steps: readonly Step[]): Promise<void> {

@@ -10,6 +10,7 @@ import { planAllocation } from '../domain/stock/allocation.js';
 import { type StockItem, stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createMemoryLog } from '../infra/event-store/memory.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
+import { runsOf } from './every-case.js';
 import { createShop, fill, KEEPER, type Shop, type ShopOptions, sell } from './shop.js';
 
 const LOCATIONS = ['main', 'leeds'];
@@ -105,7 +106,7 @@ describe('Buyers of scarce stock', () => {
           await haveAllBeenServed(shops, asked, skus);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runsOf(60) },
     );
   }).timeout(120_000);
 

@@ -15,6 +15,7 @@ import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/me
 import { createEventsTable, createPostgresEventStore } from '../infra/event-store/postgres.js';
 import { createPool } from '../infra/postgres.js';
 import { describeWith, freshName } from './engines.js';
+import { runsOf } from './every-case.js';
 import { ADDRESS, createShop, type Shop, sell } from './shop.js';
 
 const codec = createCommitCodec(catalogue);
@@ -65,7 +66,7 @@ function isTakenOnce(openStore: () => EventStore, rounds: number): void {
     for (const sold of [sku, other]) await sell(keeper, sold, 500, 100_000);
     await fc.assert(
       fc.asyncProperty(anyRound, (round) => play(round, keeper, openStore, [sku, other])),
-      { numRuns: rounds },
+      { numRuns: runsOf(rounds) },
     );
   }).timeout(300_000);
 }

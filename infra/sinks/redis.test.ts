@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { isProblem } from '../../domain/kernel/errors.js';
 import { sinkContract } from '../../test/contracts/sink.contract.js';
 import { describeWith } from '../../test/engines.js';
+import { runsOf } from '../../test/every-case.js';
 import { createRedisSink, documentKey, REDIS_OPTIONS } from './redis.js';
 
 describeWith('redis', 'The Redis sink', (engines) => {
@@ -14,7 +15,7 @@ describeWith('redis', 'The Redis sink', (engines) => {
   });
   after(() => redis?.disconnect());
 
-  sinkContract(() => createRedisSink(redis), { runs: 100 });
+  sinkContract(() => createRedisSink(redis), { runs: runsOf(100) });
 
   it('shows a document to who reads its key', async () => {
     const table = await createRedisSink(redis).open(pages);

@@ -9,6 +9,7 @@ import { MAX_CLOCK_SKEW_MS, MAX_COMMIT_BYTES } from '../../domain/kernel/limits.
 import { type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { hashOf, partitionOf } from '../../infra/event-store/codec.js';
 import { freshName } from '../engines.js';
+import { runsOf } from '../every-case.js';
 import { anyNote, noteCommit } from './notes.js';
 
 /** One log, which several processes write. */
@@ -289,7 +290,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
     });
 
     it('agrees with a model in which each place of a stream is taken once', async () => {
-      await fc.assert(fc.asyncProperty(anyHistory, playHistory), { numRuns: 15 });
+      await fc.assert(fc.asyncProperty(anyHistory, playHistory), { numRuns: runsOf(15) });
     });
 
     /** Rounds of appends at once: which process writes to which stream, and whether its reply is lost. */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Projection } from '../../projections/runtime/projection.js';
 import type { DocumentWrite, Sink, SinkTable, StoredDocument } from '../../projections/runtime/sink.js';
+import { runsOf } from '../every-case.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
 
 /** A history makes tables of its own, which is slow in some engines. */
@@ -13,7 +14,7 @@ const ORDER: StreamId = 'order#1';
 const STOCK: StreamId = 'stock#A.B%24@main';
 
 /** Describe it around with the engine's name; `makeSink` is called inside tests. */
-export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = { runs: 25 }): void {
+export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = { runs: runsOf(25) }): void {
   let projection: Projection<never, never>;
   let table: SinkTable;
   beforeEach(async () => {

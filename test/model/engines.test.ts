@@ -8,10 +8,11 @@ import * as postgres from '../../infra/event-store/postgres.js';
 import { createPool } from '../../infra/postgres.js';
 import { describeOnAws } from '../aws.js';
 import { describeWith, freshName } from '../engines.js';
+import { runsOf } from '../every-case.js';
 import { codec, histories, playOn } from './history.js';
 
-const ON_POSTGRES = 20;
-const ON_DYNAMODB = 10;
+const ON_POSTGRES = runsOf(20);
+const ON_DYNAMODB = runsOf(10);
 const SEED = 2026;
 const TIMEOUT_MS = 10 * 60_000;
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { everyOr } from '../../../test/every-case.js';
 import { FIXTURE, FIXTURE_COUNTS } from '../../../test/fixtures/online-retail.js';
 import { booksOf as readBooks } from '../../../test/import-world.js';
 import { realData } from '../../../test/real-data.js';
@@ -178,7 +179,8 @@ describe('The books of a file', () => {
   });
 
   it('of the real year are what the shop sold', async function () {
-    const file = realData('online-retail-2010-12-to-2011-10.csv.gz');
+    const [name] = everyOr(['online-retail-2010-12-to-2011-10.csv.gz'], []);
+    const file = name && realData(name);
     if (!file) return this.skip();
     const { counts } = await readBooks(file);
     expect(counts).to.deep.equal({

@@ -10,6 +10,7 @@ import { streamId } from '../../../domain/kernel/stream.js';
 import { customerIdSchema } from '../../../domain/order/events.js';
 import { order } from '../../../domain/order/order.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
+import { runsOf } from '../../../test/every-case.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { booksOf, createImportWorld, type ImportWorld } from '../../../test/import-world.js';
 import { ImportError } from './import-error.js';
@@ -279,7 +280,7 @@ describe('An import of invoices', () => {
         await twice.run(file);
         expect(await whatReturns(twice)).to.have.deep.members(await whatReturns(once));
       }),
-      { numRuns: 40 },
+      { numRuns: runsOf(40) },
     );
     await rm(dirname(file), { recursive: true });
   });
@@ -360,7 +361,7 @@ describe('An import of invoices', () => {
           expect(parts.differing()).to.deep.equal([]);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: runsOf(30) },
     );
     await rm(folder, { recursive: true });
   });
@@ -428,7 +429,7 @@ describe('An import of invoices', () => {
         expect(await shopAfter(world)).to.deep.equal(expected);
         expect(await world.run(FIXTURE)).to.equal(0);
       }),
-      { numRuns: 40 },
+      { numRuns: runsOf(40) },
     );
   });
 });
