@@ -15,8 +15,8 @@ import { MAX_BODY_BYTES, MAX_BODY_VALUES, MAX_VALUES_AT_ONCE } from '../infra/ht
 import { HttpProblem } from '../infra/http/problems.js';
 import { type RunningServer, startServer } from '../infra/http/server.js';
 import { schemasOf, validatorOf, type Work } from '../infra/http/validation.js';
-import { createMemoryIdempotency } from '../infra/idempotency/memory.js';
 import { allEndpoints } from './endpoints.js';
+import { createMemoryIdempotency } from './memory-idempotency.js';
 import { ADA, createShop, KEEPER, SUPPORT } from './shop.js';
 import { unlimited } from './unlimited.js';
 

@@ -13,7 +13,7 @@ import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
 import { createApp } from '../infra/http/app.js';
 import { type RunningServer, startServer } from '../infra/http/server.js';
-import { createMemoryIdempotency } from '../infra/idempotency/memory.js';
+import { createMemoryIdempotency } from './memory-idempotency.js';
 import { ADA, ADDRESS, BOB, createShop, fill, GUEST, KEEPER, type Shop, SUPPORT, sell } from './shop.js';
 import { unlimited } from './unlimited.js';
 

@@ -9,7 +9,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore } from '../../infra/event-store/memory.js';
 import { type Note, noteCommit, notes } from '../../test/contracts/notes.js';
-import { createMemorySink } from './memory-sink.js';
+import { createMemorySink } from '../../test/memory-sink.js';
 import type { Projection } from './projection.js';
 import { createProjector, type ProjectorDeps } from './projector.js';
 import type { SinkTable } from './sink.js';

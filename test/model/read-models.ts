@@ -6,9 +6,9 @@ import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
-import { createMemorySink } from '../../projections/runtime/memory-sink.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
+import { createMemorySink } from '../memory-sink.js';
 import { createModel } from './fold.js';
 import type { World } from './world.js';
 

@@ -1,13 +1,14 @@
 // The in-memory sink keeps the sink's contract, and the law of delivery finds the faults that would break it.
 import { expect } from 'chai';
-import { deliveryProperty } from '../../test/contracts/delivery.property.js';
-import { sinkContract } from '../../test/contracts/sink.contract.js';
+import type { SinkTable } from '../projections/runtime/sink.js';
+import { deliveryProperty } from './contracts/delivery.property.js';
+import { sinkContract } from './contracts/sink.contract.js';
+import { runsOf } from './every-case.js';
 import { createMemorySink } from './memory-sink.js';
-import type { SinkTable } from './sink.js';
 
 describe('The in-memory sink', () => {
   const sink = createMemorySink();
-  sinkContract(() => sink, { runs: 2_000, shrink: true });
+  sinkContract(() => sink, { runs: runsOf(2_000), shrink: true });
 });
 
 describe('The law of delivery', () => {

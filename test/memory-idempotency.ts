@@ -1,6 +1,6 @@
 // Idempotency records in the memory of one process, for tests: what the real stores promise, without an engine.
 import { randomUUID } from 'node:crypto';
-import { type IdempotencyStore, RECORD_TTL_MS, RUN_LEASE_MS } from './port.js';
+import { type IdempotencyStore, RECORD_TTL_MS, RUN_LEASE_MS } from '../infra/idempotency/port.js';
 
 interface Kept {
   request: string;

@@ -1,6 +1,6 @@
 // A sink in memory, as honest as a real one: for tests and simulations.
-import type { StreamId } from '../../domain/kernel/stream.js';
-import { physicalName } from './projection.js';
+import type { StreamId } from '../domain/kernel/stream.js';
+import { physicalName } from '../projections/runtime/projection.js';
 import type {
   DocumentWrite,
   Quarantine,
@@ -9,7 +9,7 @@ import type {
   StoredDocument,
   StreamProgress,
   WriteOutcome,
-} from './sink.js';
+} from '../projections/runtime/sink.js';
 
 /** Tables are shared by everyone who opens the same projection from this sink, as processes share a database. */
 export function createMemorySink(): Sink {
