@@ -146,7 +146,7 @@ function eventsPage(): string {
 
 Every event of the shop, by the category of its streams. Made from the catalogue by \`test/docs.test.ts\`, which also
 keeps it true. \`?\`: optional. **Bold**: personal, sealed before it is stored. An example and the schema of every
-version ever written are in [domain/testing/golden/](../domain/testing/golden/); the envelope around the data is in
+version ever written are in [test/domain/golden/](../test/domain/golden/); the envelope around the data is in
 [log-format.md](log-format.md).
 
 ${sections.join('\n')}`;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { type Cart, type CartCommand, type CartLine, cart } from './cart.js';
 import {
   CART_IDLE_MS,

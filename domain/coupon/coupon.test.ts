@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { couponCodeSchema } from '../order/events.js';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
-import { undescribedFields } from '../testing/undescribed.js';
 import { type Coupon, type CouponCommand, countsOf, coupon, couponStream, limitsOf } from './coupon.js';
 import { type CouponEvent, type CouponTerms, couponTermsSchema } from './events.js';
 

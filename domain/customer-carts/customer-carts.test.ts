@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { CART_IDLE_MS } from '../cart/events.js';
-import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { type CustomerCartsCommand, customerCarts } from './customer-carts.js';
 import type { CustomerCartsEvent } from './events.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { ShipmentEvent } from './events.js';
 import { type Shipment, shipment, shipmentStatusOf } from './shipment.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
+import { decider, issuedTwiceChangesNothing } from '../../test/domain/given-when-then.js';
 import type { OrderNumberEvent } from './events.js';
 import { FIRST_ORDER_NUMBER, orderNumbers } from './order-numbers.js';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import type { OrderEvent, OrderLine } from './events.js';
 import {
   consignmentOf,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { decider, fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { isRejection } from '../kernel/rejection.js';
-import { decider, fold, TEST_NOW } from '../testing/given-when-then.js';
 import type { PaymentEvent } from './events.js';
 import { capturedOf, type Payment, refundedOf } from './ledger.js';
 import { type PaymentCommand, payment } from './payment.js';

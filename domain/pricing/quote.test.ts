@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { CouponTerms } from '../coupon/events.js';
 import { sum } from '../kernel/money.js';
 import { orderLineSchema, shippingSchema } from '../order/events.js';
 import type { ShippingMethod, ShippingZone, TaxRate } from '../tariffs/events.js';
 import { shippingTable } from '../tariffs/shipping-table.js';
-import { TEST_NOW } from '../testing/given-when-then.js';
 import { type QuoteLine, type QuoteRequest, quoteOf, shippingOptions } from './quote.js';
 
 const line = (id: string, unitPrice: number, quantity = 1, more: Partial<QuoteLine> = {}): QuoteLine => ({

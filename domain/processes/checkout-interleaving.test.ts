@@ -2,6 +2,7 @@
 // is either sold and paid for or undone without a trace. The world here is a map of states and a set of command ids.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { TEST_NOW } from '../../test/domain/given-when-then.js';
 import { cart } from '../cart/cart.js';
 import { type Coupon, countsOf, coupon, couponStream, limitsOf } from '../coupon/coupon.js';
 import type { CouponTerms } from '../coupon/events.js';
@@ -16,7 +17,6 @@ import { stockNeeds } from '../order/parcels.js';
 import { payment } from '../payment/payment.js';
 import { dueCall } from '../payment/provider-calls.js';
 import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
-import { TEST_NOW } from '../testing/given-when-then.js';
 import {
   checkout,
   checkoutIdOf,

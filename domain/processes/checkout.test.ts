@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { decider, decider, issuedTwiceChangesNothing, issuedTwiceChangesNothing, TEST_NOW, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
@@ -7,7 +8,6 @@ import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/ledger.js';
 import { stockItem } from '../stock/stock-item.js';
-import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import {
   CHECKOUT_MS,
   type Checkout,

@@ -6,7 +6,6 @@ import type { OrderEvent, OrderLine } from '../order/events.js';
 import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
 import { capturedOf, isPaidAhead, type Payment, refundableOf, refundedOf } from '../payment/ledger.js';
 import { type PaymentCommand, payment } from '../payment/payment.js';
-import { TEST_NOW } from '../testing/given-when-then.js';
 import { neededOf, settlementEnd, settlementSteps } from './settlement.js';
 
 const CUSTOMER = 'customer_1';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
+import { decider, issuedTwiceChangesNothing } from '../../test/domain/given-when-then.js';
 import { type ProductEvent, pricesSchema, weightSchema } from './events.js';
 import { MAX_VARIANTS, type ProductCommand, product } from './product.js';
 

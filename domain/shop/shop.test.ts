@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { decider, issuedTwiceChangesNothing } from '../testing/given-when-then.js';
-import { undescribedFields } from '../testing/undescribed.js';
+import { decider, issuedTwiceChangesNothing } from '../../test/domain/given-when-then.js';
+import { undescribedFields } from '../../test/domain/undescribed.js';
 import { type ShopSettings, shopSettingsSchema } from './events.js';
 import { shop } from './shop.js';
 

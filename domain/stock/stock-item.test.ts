@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
 import { MAX_QUANTITY, type StockEvent } from './events.js';
 import {
   availableOf,

@@ -1,9 +1,9 @@
 // What stock promises under any sequence of commands, repeated, late and in any order, against a model that knows the books only.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
-import { fold, TEST_NOW } from '../testing/given-when-then.js';
 import type { StockEvent } from './events.js';
 import { availableOf, promisableOf, type StockCommand, type StockItem, stockItem } from './stock-item.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
-import { undescribedFields } from '../testing/undescribed.js';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { undescribedFields } from '../../test/domain/undescribed.js';
 import {
   type ShippingMethod,
   type ShippingTableEvent,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../testing/given-when-then.js';
-import { undescribedFields } from '../testing/undescribed.js';
+import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { undescribedFields } from '../../test/domain/undescribed.js';
 import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
 import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
 

@@ -3,18 +3,22 @@
 const REPORTS = 'coverage/mutation';
 
 export default {
-  mutate: ['domain/**/!(*.test).ts', '!domain/testing/**'],
+  mutate: ['domain/**/!(*.test).ts'],
   ignorePatterns: [
     '*',
     '!domain',
     '!domain/**',
     '!test',
     'test/*',
+    '!test/address-data.ts',
+    '!test/domain',
+    '!test/domain/**',
     '!test/mutation',
     '!test/mutation/setup.mjs',
     '!package.json',
   ],
-  buildCommand: 'esbuild domain/**/*.ts --outdir=domain --outbase=domain --platform=node --log-level=warning',
+  buildCommand:
+    'esbuild domain/**/*.ts test/domain/*.ts test/address-data.ts --outdir=. --outbase=. --platform=node --log-level=warning',
   plugins: ['@stryker-mutator/mocha-runner'],
   testRunner: 'mocha',
   mochaOptions: {
@@ -22,7 +26,7 @@ export default {
     'no-package': true,
     require: ['./test/mutation/setup.mjs'],
     // The golden files first: they kill the mutants of schemas at once.
-    spec: ['domain/testing/golden.test.js', 'domain/**/*.test.js'],
+    spec: ['test/domain/golden.test.js', 'test/domain/*.test.js', 'domain/**/*.test.js'],
   },
   coverageAnalysis: 'perTest',
   concurrency: 1,

@@ -1,9 +1,9 @@
 // Tests of deciders read as sentences: given([…]).when(command).then([…]). Also checks that events fit their schemas
 // and that states are JSON values, without which the log and the snapshots would not keep them.
-import type { Decider } from '../kernel/decider.js';
-import { type DomainEvent, eventCatalogue } from '../kernel/event.js';
-import { canonicalJson } from '../kernel/json.js';
-import { isRejection, type RejectionCode, type RejectionFacts } from '../kernel/rejection.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import { type DomainEvent, eventCatalogue } from '../../domain/kernel/event.js';
+import { canonicalJson } from '../../domain/kernel/json.js';
+import { isRejection, type RejectionCode, type RejectionFacts } from '../../domain/kernel/rejection.js';
 
 /** Ms of the log's clock at which everything happens unless a test says otherwise. */
 export const TEST_NOW = Date.UTC(2026, 0, 1);

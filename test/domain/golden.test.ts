@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { catalogue, shopEvents } from '../events.js';
+import { catalogue, shopEvents } from '../../domain/events.js';
 
 const folder = new URL('./golden/', import.meta.url);
 

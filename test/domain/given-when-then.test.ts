@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import type { Decider } from '../kernel/decider.js';
-import type { DomainEvent } from '../kernel/event.js';
-import { reject } from '../kernel/rejection.js';
+import type { Decider } from '../../domain/kernel/decider.js';
+import type { DomainEvent } from '../../domain/kernel/event.js';
+import { reject } from '../../domain/kernel/rejection.js';
 import { decider, issuedTwiceChangesNothing } from './given-when-then.js';
 
 type Counted = DomainEvent<'Counted', { to: number }>;
