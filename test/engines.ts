@@ -1,9 +1,10 @@
-// The real engines for the tests: brought up when the first suite asks for one, shared by the whole mocha run,
+// The real engines for the tests: brought up when the first suite asks for one, shared by all processes of a mocha run,
 // with data of that run alone.
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/catalogue.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
@@ -16,6 +17,14 @@ import { commandLine } from '../infra/engines/processes.js';
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
 /** Their data goes with them. */
 const NO_GRACE_MS = 0;
+const LONGEST_END_MS = 10_000;
+const POLL_MS = 50;
+
+/** `mocha --parallel` runs the files in processes below the one that the run is named by. */
+export const IS_WORKER = process.env.MOCHA_WORKER_ID !== undefined;
+const RUN = IS_WORKER ? process.ppid : process.pid;
+
+export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
 
@@ -28,19 +37,23 @@ export interface TestEngines {
   mongodb(): string;
   opensearch(): string;
   redis(): string;
+  /** Address of a Redis of one's own, to hold it up. */
+  freshRedis(): Promise<string>;
   /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
 }
 
 /**
- * A `describe` whose tests run against real engines. Where this machine cannot have one, its tests are skipped with one
- * line that says why; with REQUIRE_ENGINES=1 they fail.
+ * A `describe` whose tests run against real engines, or (no names) start programs of their own. Where this machine cannot
+ * have an engine, its tests are skipped with a line that says why; with REQUIRE_ENGINES=1 they fail. With NO_ENGINES=1
+ * they are left out.
  */
 export function describeWith(
   names: EngineName | readonly EngineName[],
   title: string,
   define: (this: Mocha.Suite, engines: TestEngines) => void,
 ): void {
+  if (process.env.NO_ENGINES) return;
   const wanted = [names].flat() as EngineName[];
   describe(title, function () {
     before(async function () {
@@ -49,7 +62,7 @@ export function describeWith(
         await Promise.all(wanted.map(async (name) => addresses.set(name, await bringUp(name))));
       } catch (error) {
         if (!(error instanceof EngineUnavailable) || process.env.REQUIRE_ENGINES === '1') throw error;
-        report(error.message);
+        await report(error);
         this.skip();
       }
     });
@@ -68,29 +81,42 @@ const engines: TestEngines = {
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
+  freshRedis: () => startLocal('redis', freshName('redis')),
   async freshDatabase() {
     const name = freshName('test');
     await administer(`create database ${name}`);
-    if (process.env.DATABASE_URL) stops.push(() => administer(`drop database if exists ${name} with (force)`));
+    databases.push(name);
     const url = new URL(addressOf('postgres'));
     url.pathname = `/${name}`;
     return url.href;
   },
 };
 
-/** Stops whatever this run started. */
+/** For the main process of a run: its engines end with it, also when it is interrupted. */
+export function endEnginesOnSignals(): void {
+  for (const signal of SIGNALS) process.on(signal, () => void endBy(signal));
+}
+
+/** Stops what the processes of this run started; the others have ended. */
 export async function stopEngines(): Promise<void> {
   await Promise.allSettled(underway.values());
-  await Promise.all(stops.splice(0).map((stop) => stop()));
-  await rm(runFolder(process.pid), { recursive: true, force: true });
+  await leavePostgres();
+  await sweepRun(RUN);
+}
+
+/** After the tests of this process that are under way: a server that is not ours would keep their databases. */
+export async function dropDatabases(): Promise<void> {
+  const made = databases.splice(0);
+  if (!process.env.DATABASE_URL) return;
+  for (const name of made) await administer(`drop database if exists ${name} with (force)`);
 }
 
 const addresses = new Map<EngineName, string>();
 const underway = new Map<LocalEngineName | 'postgres', Promise<string>>();
-const stops: (() => Promise<unknown>)[] = [];
-const reported = new Set<string>();
+const databases: string[] = [];
+let leavePostgres = async (): Promise<void> => {};
 
-/** One folder per run, named by its process. */
+/** One folder per run, named by its main process. */
 const runsFolder = join(tmpdir(), `commerce-tests-${userInfo().username}`);
 const runFolder = (pid: number): string => join(runsFolder, String(pid));
 
@@ -119,18 +145,16 @@ function bringUp(name: EngineName): Promise<string> {
 
 async function startPostgres(): Promise<string> {
   if (process.env.DATABASE_URL) return process.env.DATABASE_URL;
-  const { url, stop } = await openPostgres({ dataDir: join(runFolder(process.pid), 'postgres') });
-  stops.push(stop);
+  const { url, stop } = await openPostgres({ dataDir: join(runFolder(RUN), 'postgres') });
+  leavePostgres = stop;
   return url;
 }
 
-async function startLocal(name: LocalEngineName): Promise<string> {
+async function startLocal(name: LocalEngineName, folder: string = name): Promise<string> {
   const engine = ENGINES.find((candidate) => candidate.name === name) as EngineDefinition;
   const given = process.env[engine.variable];
   if (given) return given;
-  const folder = join(runFolder(process.pid), name);
-  stops.push(() => stopEngine(folder, NO_GRACE_MS));
-  return (await startEngine(engine, folder)).address;
+  return (await startEngine(engine, join(runFolder(RUN), folder))).address;
 }
 
 async function administer(statement: string): Promise<void> {
@@ -145,10 +169,9 @@ async function administer(statement: string): Promise<void> {
 
 let ready: Promise<void> | undefined;
 
-/** Before the first engine of this run. */
+/** Before the first engine of this process. */
 function prepare(): Promise<void> {
   ready ??= (async () => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void endBy(signal));
     await mkdir(runsFolder, { recursive: true });
     await withLock(join(runsFolder, 'lock'), sweepKilledRuns);
   })();
@@ -170,14 +193,26 @@ async function endBy(signal: NodeJS.Signals): Promise<void> {
 async function sweepKilledRuns(): Promise<void> {
   for (const entry of await readdir(runsFolder)) {
     const pid = Number(entry);
-    if (!pid || pid === process.pid || (await commandLine(pid))) continue;
-    await stopLeftoverPostgres(join(runFolder(pid), 'postgres'));
-    for (const { name } of ENGINES) await stopEngine(join(runFolder(pid), name), NO_GRACE_MS);
-    await rm(runFolder(pid), { recursive: true, force: true });
+    if (pid && pid !== RUN && !(await commandLine(pid))) await sweepRun(pid);
   }
 }
 
-function report(line: string): void {
-  if (!reported.has(line)) console.error(`\n${line}; its tests are skipped`);
-  reported.add(line);
+async function sweepRun(pid: number): Promise<void> {
+  const folder = runFolder(pid);
+  // Postgres may take a moment to notice that those who used it have ended.
+  const deadline = Date.now() + LONGEST_END_MS;
+  while (!(await stopLeftoverPostgres(join(folder, 'postgres'))) && Date.now() < deadline) await delay(POLL_MS);
+  const engineFolders = await readdir(folder).catch(() => []);
+  await Promise.all(engineFolders.map((name) => stopEngine(join(folder, name), NO_GRACE_MS)));
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Once in a run, by whichever of its processes is the first. */
+async function report({ engine, message }: EngineUnavailable): Promise<void> {
+  await mkdir(runFolder(RUN), { recursive: true });
+  const isFirst = writeFile(join(runFolder(RUN), `${engine}.skipped`), message, { flag: 'wx' }).then(
+    () => true,
+    () => false,
+  );
+  if (await isFirst) console.error(`\n${message}; its tests are skipped`);
 }

@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { describeWith } from './engines.js';
 import { everyOr } from './every-case.js';
 import { commerce, endPrograms, eventually, freshFolder, startShop } from './running-shop.js';
 
@@ -69,8 +70,11 @@ async function processesOf(folder: string): Promise<string[]> {
 
 const isLinux = process.platform === 'linux';
 
-(isLinux ? describe : describe.skip)('A program that is stopped', function () {
+describeWith([], 'A program that is stopped', function () {
   this.timeout(TEST_TIMEOUT_MS);
+  before(function () {
+    if (!isLinux) this.skip();
+  });
   before(() => commerce(['--help'])); // built
   afterEach(endPrograms);
 

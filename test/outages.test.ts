@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openPostgres, type RunningPostgres } from '../infra/engines/postgres.js';
-import { freePort } from '../infra/engines/processes.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
@@ -16,6 +15,7 @@ import {
   endPrograms,
   eventually,
   freshFolder,
+  freshPort,
   type Guest,
   PROFILES,
   type RunningShop,
@@ -41,7 +41,7 @@ const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'L
 
 const SECRET = /:[^:@/]+@/;
 
-describe('A shop whose Postgres goes away', function () {
+describeWith([], 'A shop whose Postgres goes away', function () {
   this.timeout(TEST_TIMEOUT_MS);
   let postgres: RunningPostgres;
   let dataDir: string;
@@ -55,7 +55,7 @@ describe('A shop whose Postgres goes away', function () {
   before(async () => {
     const folder = await freshFolder();
     dataDir = join(folder, 'postgres');
-    port = await freePort();
+    port = await freshPort();
     await bringUp();
     environment = {
       COMMERCE_PROFILE: 'embedded',

@@ -1,9 +1,8 @@
 // From the first 200 of /readyz on a first look finds what is there: the sample shop of a first start, and all of it after a restart.
 import { expect } from 'chai';
-import { freePort } from '../infra/engines/processes.js';
 import { createFirstLook } from '../infra/modules/first-look.js';
 import { describeWith } from './engines.js';
-import { callerAt, endPrograms, eventually, PROFILES, startProgram, stopInOrder } from './running-shop.js';
+import { callerAt, endPrograms, eventually, freshPort, PROFILES, startProgram, stopInOrder } from './running-shop.js';
 
 for (const profile of PROFILES) {
   describeWith(profile.engines, `Readiness on ${profile.name}`, function (engines) {
@@ -13,7 +12,7 @@ for (const profile of PROFILES) {
     it('waits until the sample shop can be seen, at a first start and at every other', async () => {
       const environment = await profile.freshEnvironment(engines);
       for (const start of ['first', 'second']) {
-        const port = await freePort();
+        const port = await freshPort();
         const url = `http://127.0.0.1:${port}`;
         const program = await startProgram(['start', '--port', `${port}`], environment);
         const { body } = await eventually('it is ready', async () => {

@@ -1,11 +1,13 @@
 // The product as its users run it: the built program in a process of its own, and callers that talk to it over HTTP.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { freePort } from '../infra/engines/processes.js';
 import { type EngineName, freshName, type TestEngines } from './engines.js';
 
 /** On a machine that does much else: a start with engines, the end of a program, whatever is polled for. */
@@ -64,6 +66,11 @@ export async function freshFolder(): Promise<string> {
 
 const folders: string[] = [];
 
+/** A free port that stays so until it is listened on: below those that systems give to whoever asks for any. */
+export function freshPort(): Promise<number> {
+  return freePort(randomInt(20_000, 32_000));
+}
+
 // ── The program ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 let built: Promise<unknown> | undefined;
@@ -104,6 +111,7 @@ export async function startProgram(
   environment: Environment,
   within?: Surroundings,
 ): Promise<Program> {
+  if (process.env.NO_ENGINES) throw new Error('This starts a program: describe it with describeWith.');
   await build();
   const command = [process.execPath, '--enable-source-maps', 'dist/commerce.js', ...args] as const;
   const [program, ...rest] = within ? [...within.shell, `${within.before}; exec "$@"`, 'sh', ...command] : command;

@@ -35,7 +35,7 @@ for (const profile of PROFILES) {
   });
 }
 
-describe('commerce demo', function () {
+describeWith([], 'commerce demo', function () {
   this.timeout(TEST_TIMEOUT_MS);
   after(endPrograms);
 

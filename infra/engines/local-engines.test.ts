@@ -3,13 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { describeWith } from '../../test/engines.js';
 import type { EngineDefinition } from './catalogue.js';
 import { ENGINES } from './catalogue.js';
 import { EngineUnavailable } from './errors.js';
 import { runningEngine, startEngine, stopEngine } from './local-engines.js';
 import { freePort } from './processes.js';
 
-describe('A local engine', () => {
+describeWith([], 'A local engine', () => {
   let folder: string;
 
   beforeEach(async () => {

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
+import { describeWith } from '../../test/engines.js';
 import { ClosedFolder } from './errors.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from './postgres.js';
 
-describe('The embedded Postgres', () => {
+describeWith([], 'The embedded Postgres', () => {
   let folder: string;
   let dataDir: string;
   const opened: RunningPostgres[] = [];
