@@ -11,10 +11,14 @@ const COUNT_TIMEOUT_MS = 100;
 /** So long it is not asked again. */
 const AWAY_MS = 5_000;
 
-export function createRedisRateLimiter(redis: Redis, quotas: Quotas): RateLimiter & { close(): void } {
+export function createRedisRateLimiter(
+  redis: Pick<Redis, 'duplicate'>,
+  quotas: Quotas,
+  countTimeoutMs = COUNT_TIMEOUT_MS,
+): RateLimiter & { close(): void } {
   // The counts of one request go in one write.
   const storeClient = redis.duplicate({
-    commandTimeout: COUNT_TIMEOUT_MS,
+    commandTimeout: countTimeoutMs,
     enableAutoPipelining: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
