@@ -5,9 +5,22 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { commerce, endPrograms, eventually, freshFolder, startProgram, startShop } from '../test/running-shop.js';
+import { describeWith } from '../test/engines.js';
+import { everyOr } from '../test/every-case.js';
+import {
+  commerce,
+  endPrograms,
+  eventually,
+  freshFolder,
+  type RunningShop,
+  startProgram,
+  startShop,
+} from '../test/running-shop.js';
 
 const TEST_TIMEOUT_MS = 120_000;
+
+/** Members of every object. */
+const NO_COMMANDS = everyOr(['constructor', 'toString', '__proto__'], ['constructor']);
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** Fresh, with these files; a path of folders is made. */
@@ -38,7 +51,72 @@ const isThere = (path: string) =>
     () => false,
   );
 
-describe('The program', function () {
+describeWith([], 'The program beside a running shop', function () {
+  this.timeout(TEST_TIMEOUT_MS);
+  let data: string;
+  let shop: RunningShop;
+  before(async () => {
+    data = await freshFolder();
+    shop = await startShop({}, ['--data', data]);
+  });
+  after(endPrograms);
+
+  it('ends in order when nobody reads its output any more', async () => {
+    const watch = await startProgram(['status', '--watch', '--data', data], {});
+    await eventually('a table is shown', () => expect(watch.stdout()).to.include('orders'));
+    watch.hangUp();
+    expect(await watch.exited).to.deep.equal({ code: 0, signal: null });
+    expect(watch.stderr()).to.equal('');
+  });
+
+  it('says in the columns of `status` what is waiting and what a time is', async () => {
+    await eventually('all is applied', async () => {
+      const { stdout } = await commerce(['status', '--data', data]);
+      const lines = stdout.split('\n');
+      const heads = lines
+        .slice(
+          1,
+          lines.findIndex((line) => line.startsWith('├')),
+        )
+        .map(cellsOf);
+      expect(
+        heads[0]!.map((_, at) =>
+          heads
+            .map((line) => line[at])
+            .join(' ')
+            .trim(),
+        ),
+      ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine']);
+      const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
+      expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
+      expect(sweep).to.match(/^\d+ s ago$/);
+      expect(stdout).to.include('0 to apply is up to date').and.include('its age is no lag');
+      for (const line of lines) expect([...line].length).to.be.at.most(80);
+    });
+  });
+
+  it('examines the port that it is asked about', async () => {
+    const portOf = async (args: readonly string[]) => {
+      const { code, stdout } = await commerce(['doctor', '--json', ...args]);
+      const findings = JSON.parse(stdout).findings as { check: string; ok: boolean; detail: string }[];
+      const { ok, detail } = findings.find(({ check }) => check === 'port')!;
+      return { code, ok, detail };
+    };
+    const port = new URL(shop.url).port;
+    const detail = `${port} is used by the running start of this data folder`;
+    expect(await portOf(['--data', data, '--port', port])).to.deep.equal({ code: 0, ok: true, detail });
+
+    const ofAnother = await portOf(['--data', await freshFolder(), '--port', port]);
+    expect(ofAnother).to.include({ code: 1, ok: false });
+    expect(ofAnother.detail).to.match(/^Port \d+ on 127\.0\.0\.1 is in use; stop what listens there, or .* --port/);
+    await shop.stop();
+    expect(await portOf(['--data', data, '--port', port])).to.include({ code: 0, detail: `${port} is free` });
+    expect(await portOf(['--data', data, '--port', '0'])).to.include({ code: 0, detail: 'any free one' });
+    await refused(['doctor', '--port', '65536'], 2, /It is 0 to 65535/);
+  });
+});
+
+describeWith([], 'The program', function () {
   this.timeout(TEST_TIMEOUT_MS);
   afterEach(endPrograms);
 
@@ -65,17 +143,6 @@ describe('The program', function () {
     expect(await readdir(data)).to.deep.equal(['notes.txt']);
   });
 
-  it('ends in order when nobody reads its output any more', async () => {
-    const data = await freshFolder();
-    const shop = await startShop({}, ['--data', data]);
-    const watch = await startProgram(['status', '--watch', '--data', data], {});
-    await eventually('a table is shown', () => expect(watch.stdout()).to.include('orders'));
-    watch.hangUp();
-    expect(await watch.exited).to.deep.equal({ code: 0, signal: null });
-    expect(watch.stderr()).to.equal('');
-    await shop.stop();
-  });
-
   it('deletes no folder that is not its own', async () => {
     for (const file of ['notes.txt', 'postgres/cluster/PG_VERSION', '.git/HEAD']) {
       const folder = await folderWith(file);
@@ -100,10 +167,12 @@ describe('The program', function () {
   it('only reads where it only reads: a folder that is not there is named, not made', async () => {
     const parent = await freshFolder();
     const typo = join(parent, 'typo');
-    await refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/);
-    await refused(['reconcile', '--data', typo], 2, /--data: there is no folder .*typo/);
-    await refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/);
-    await refused(['status'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo });
+    await Promise.all([
+      refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/),
+      refused(['reconcile', '--data', typo], 2, /--data: there is no folder .*typo/),
+      refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/),
+      refused(['status'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo }),
+    ]);
     const { stdout } = await commerce(['doctor', '--json', '--data', typo]);
     const findings = JSON.parse(stdout).findings as { check: string; detail: string; ok: boolean }[];
     expect(findings.find(({ check }) => check === 'data folder')?.detail).to.match(/is not there yet/);
@@ -112,17 +181,24 @@ describe('The program', function () {
 
   it('tells wrong usage from failure', async () => {
     const file = join(await folderWith('file'), 'file');
-    await refused(['status', '--profile', 'xx'], 2, /--profile: /);
-    await refused(['doctor', '--profile', 'xx'], 2, /--profile: /);
-    for (const name of ['constructor', 'toString', '__proto__']) await refused([name], 2, /unknown command/);
-    await refused(['status'], 1, /COMMERCE_PROFILE: /, { COMMERCE_PROFILE: 'xx' });
-    await refused(['start'], 1, /COMMERCE_RATE_LIMIT_LOGINS: must be a whole number/, {
-      COMMERCE_RATE_LIMIT_LOGINS: '0',
-    });
-    await refused(['status', '--data', ''], 2, /--data: must name a folder/);
-    for (const command of ['start', 'status', 'doctor', 'reset']) {
-      await refused([command, '--data', file], 2, /--data: .*file is no folder/);
-      await refused([command, '--data', join(file, 'below')], 2, /--data: .*file is no folder/);
+    await Promise.all([
+      refused(['status', '--profile', 'xx'], 2, /--profile: /),
+      refused(['doctor', '--profile', 'xx'], 2, /--profile: /),
+      ...NO_COMMANDS.map((name) => refused([name], 2, /unknown command/)),
+      refused(['status'], 1, /COMMERCE_PROFILE: /, { COMMERCE_PROFILE: 'xx' }),
+      refused(['start'], 1, /COMMERCE_RATE_LIMIT_LOGINS: must be a whole number/, { COMMERCE_RATE_LIMIT_LOGINS: '0' }),
+      refused(['status', '--data', ''], 2, /--data: must name a folder/),
+    ]);
+    const below = join(file, 'below');
+    const all = ['start', 'status', 'doctor', 'reset'].flatMap((name) => [
+      [name, file] as const,
+      [name, below] as const,
+    ]);
+    for (const [name, path] of everyOr(all, [
+      ['start', file],
+      ['reset', below],
+    ])) {
+      await refused([name, '--data', path], 2, /--data: .*file is no folder/);
     }
   });
 
@@ -140,32 +216,10 @@ describe('The program', function () {
     }
   });
 
-  it('examines the port that it is asked about', async () => {
-    const data = await freshFolder();
-    const portOf = async (args: readonly string[]) => {
-      const { code, stdout } = await commerce(['doctor', '--json', ...args]);
-      const findings = JSON.parse(stdout).findings as { check: string; ok: boolean; detail: string }[];
-      const { ok, detail } = findings.find(({ check }) => check === 'port')!;
-      return { code, ok, detail };
-    };
-    const shop = await startShop({}, ['--data', data]);
-    const port = new URL(shop.url).port;
-    const detail = `${port} is used by the running start of this data folder`;
-    expect(await portOf(['--data', data, '--port', port])).to.deep.equal({ code: 0, ok: true, detail });
-
-    const ofAnother = await portOf(['--data', await freshFolder(), '--port', port]);
-    expect(ofAnother).to.include({ code: 1, ok: false });
-    expect(ofAnother.detail).to.match(/^Port \d+ on 127\.0\.0\.1 is in use; stop what listens there, or .* --port/);
-    await shop.stop();
-    expect(await portOf(['--data', data, '--port', port])).to.include({ code: 0, detail: `${port} is free` });
-    expect(await portOf(['--data', data, '--port', '0'])).to.include({ code: 0, detail: 'any free one' });
-    await refused(['doctor', '--port', '65536'], 2, /It is 0 to 65535/);
-  });
-
   it('takes no other program on the port for its own, whatever it answers', async () => {
     const data = await freshFolder();
     expect((await commerce(['token', '--role', 'ops', '--data', data])).code).to.equal(0); // the folder has a key
-    for (const status of [200, 401, 404]) {
+    for (const status of everyOr([200, 401, 404], [200])) {
       const other = createHttpServer((_, answer) => answer.writeHead(status).end('{"data":[]}')).listen(0, '127.0.0.1');
       try {
         await once(other, 'listening');
@@ -178,35 +232,6 @@ describe('The program', function () {
         other.close();
       }
     }
-  });
-
-  it('says in the columns of `status` what is waiting and what a time is', async () => {
-    const data = await freshFolder();
-    const shop = await startShop({}, ['--data', data]);
-    await eventually('all is applied', async () => {
-      const { stdout } = await commerce(['status', '--data', data]);
-      const lines = stdout.split('\n');
-      const heads = lines
-        .slice(
-          1,
-          lines.findIndex((line) => line.startsWith('├')),
-        )
-        .map(cellsOf);
-      expect(
-        heads[0]!.map((_, at) =>
-          heads
-            .map((line) => line[at])
-            .join(' ')
-            .trim(),
-        ),
-      ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine']);
-      const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
-      expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
-      expect(sweep).to.match(/^\d+ s ago$/);
-      expect(stdout).to.include('0 to apply is up to date').and.include('its age is no lag');
-      for (const line of lines) expect([...line].length).to.be.at.most(80);
-    });
-    await shop.stop();
   });
 
   it('makes tokens of customers, named or new, and refuses ids that are none', async () => {
@@ -223,13 +248,9 @@ describe('The program', function () {
       .to.match(/^customer_\w{26}$/)
       .and.not.equal(bob.customerId);
     expect(ada.token).to.match(/^[\w-]+\.[\w-]+\.[\w-]+$/);
-    for (const id of ['zz', '', 'customer_', 'customer_ü', 'customer_a b', `${longest}a`]) {
-      await refused(
-        ['token', '--role', 'customer', '--customer', id, '--data', data],
-        2,
-        /It looks like customer_17850/,
-      );
-    }
+    const ids = everyOr(['zz', '', 'customer_', 'customer_ü', 'customer_a b', `${longest}a`], ['', `${longest}a`]);
+    const asked = (id: string) => ['token', '--role', 'customer', '--customer', id, '--data', data];
+    await Promise.all(ids.map((id) => refused(asked(id), 2, /It looks like customer_17850/)));
     await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /goes with --role customer/);
   });
 });

@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import { describeWith } from '../test/engines.js';
 import { everyOr } from '../test/every-case.js';
 import {
+  callerAt,
   commerce,
   endPrograms,
   eventually,
@@ -88,8 +89,7 @@ describeWith([], 'A disk', function () {
       const program = await startProgram(start(), { COMMERCE_LOG: 'warn' }, within(before));
       await eventually('it runs', () => expect(program.stdout()).to.include('Ctrl-C stops it.'));
       const [url] = /http:\/\/[^/\s]+/.exec(program.stdout())!;
-      const session = () =>
-        fetch(`${url}/v1/sessions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+      const session = () => callerAt(url).post('/v1/sessions', {});
       await writeFile(go, '');
       await eventually('what is asked for is refused', async () => expect((await session()).status).to.equal(503));
       await eventually('the log says so', () =>

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { startServer } from '../infra/http/server.js';
+import { describeWith } from '../test/engines.js';
 import { commerce, endPrograms, freshFolder } from '../test/running-shop.js';
 import { explain } from './errors.js';
 
@@ -56,17 +57,19 @@ describe('What the operating system refuses', function () {
     }
   });
 
-  it('is told by every command', async () => {
-    const belowProc = '/proc/commerce/data';
-    for (const command of [['start', '--port', '0'], ['status'], ['token', '--role', 'ops']]) {
-      const { code, stderr } = await commerce([...command, '--data', belowProc]);
-      expect(code, command[0]).to.be.within(1, 2);
-      expectOneLine(stderr.trim());
-    }
-    const folder = await freshFolder();
-    const start = await commerce(['start', '--port', '0', '--host', '203.0.113.7', '--data', folder]);
-    expect(start).to.include({ code: 1, stdout: '' });
-    expectOneLine(start.stderr.trim());
-    expect(await readdir(folder)).to.deep.equal([]);
+  describeWith([], 'a program', () => {
+    it('is told by every command', async () => {
+      const belowProc = '/proc/commerce/data';
+      for (const command of [['start', '--port', '0'], ['status'], ['token', '--role', 'ops']]) {
+        const { code, stderr } = await commerce([...command, '--data', belowProc]);
+        expect(code, command[0]).to.be.within(1, 2);
+        expectOneLine(stderr.trim());
+      }
+      const folder = await freshFolder();
+      const start = await commerce(['start', '--port', '0', '--host', '203.0.113.7', '--data', folder]);
+      expect(start).to.include({ code: 1, stdout: '' });
+      expectOneLine(start.stderr.trim());
+      expect(await readdir(folder)).to.deep.equal([]);
+    });
   });
 });

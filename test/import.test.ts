@@ -174,7 +174,13 @@ describeWith([], 'An import of what cannot be imported', function () {
     ['a row with a field too few', `${header}${row}536366,71053\n`, /row 2/],
   ];
 
-  for (const [title, content, complaint] of files) {
+  const few = ['a path that leads nowhere', 'a gzip file that was cut off', 'a row with a field too few'];
+  const tried = everyOr(
+    files,
+    files.filter(([title]) => few.includes(title)),
+  );
+
+  for (const [title, content, complaint] of tried) {
     it(`says in one line what is wrong with ${title}`, async () => {
       const path = join(await freshFolder(), 'invoices.csv');
       if (content === 'folder') await mkdir(path);
@@ -188,13 +194,15 @@ describeWith([], 'An import of what cannot be imported', function () {
     });
   }
 
-  for (const args of [
+  const wrong = [
     ['online-retail'],
     ['online-retail', FIXTURE, '--limit', '0'],
     ['online-retail', FIXTURE, '--limit', 'all'],
     ['online-retail', FIXTURE, '--fast'],
     ['offline-retail', FIXTURE],
-  ]) {
+  ];
+
+  for (const args of everyOr(wrong, wrong.slice(0, 2))) {
     it(`exits with 2 for the wrong usage \`import ${args.join(' ').replace(FIXTURE, 'FILE')}\``, async () => {
       const { code, stdout, stderr } = await commerce(['import', ...args], environment);
       expect({ code, stdout }, stderr).to.deep.equal({ code: 2, stdout: '' });
