@@ -62,6 +62,14 @@ describe("The store's clock", () => {
     expect(clock.assertInStep).to.throw(ClockSkew, /synchronise/);
   });
 
+  it('is known by a quick answer better than by a slow one after it', () => {
+    const { clock, world } = hearing({ askedAt: 0, roundTrip: 10, skew: 0 });
+    world.elapsed += 6_000;
+    clock.observe(10, new Date(MIDNIGHT).toUTCString());
+    clock.assertInStep();
+    expect(clock.earliest()).to.be.at.least(MIDNIGHT + 5_000);
+  });
+
   it('learns nothing from an answer without a date', () => {
     const clock = createStoreClock('Store', Date.now, () => 0);
     clock.observe(0, undefined);

@@ -6,6 +6,9 @@ import { MAX_CLOCK_SKEW_MS } from '../../domain/kernel/limits.js';
 /** After this long without an answer we no longer know the store's clock. */
 const FRESH_FOR_MS = 60_000;
 
+/** Nearly every answer is here sooner, also on a busy machine. */
+const SLOW_ANSWER_MS = 1_000;
+
 /** A header says 12:00:05 from 12:00:05.000 to 12:00:05.999. */
 const DATE_RESOLUTION_MS = 1_000;
 
@@ -23,17 +26,20 @@ export interface StoreClock {
 /** `monotonic` counts ms from any moment on and is never set; the difference from `clock` shows when that one is. */
 export function createStoreClock(engine: string, clock: Clock, monotonic: () => number): StoreClock {
   let last: { receivedAt: number; date: number; probable: number } | undefined;
+  const isKnown = () => last !== undefined && monotonic() - last.receivedAt < FRESH_FOR_MS;
 
   return {
     observe(askedAt, dateHeader) {
       const date = Date.parse(dateHeader ?? '');
       if (Number.isNaN(date)) return;
       const receivedAt = monotonic();
+      // An answer that took so long says less than what is known already.
+      if (isKnown() && receivedAt - askedAt > SLOW_ANSWER_MS) return;
       // The middle of what is possible: off by half a second and half a round trip at most, for which the watermark leaves room.
       const probable = date + DATE_RESOLUTION_MS / 2 + (receivedAt - askedAt) / 2;
       last = { receivedAt, date, probable };
     },
-    isKnown: () => last !== undefined && monotonic() - last.receivedAt < FRESH_FOR_MS,
+    isKnown,
     earliest: () => (last ? Math.floor(last.date + monotonic() - last.receivedAt) : 0),
     assertInStep() {
       if (!last) return;
