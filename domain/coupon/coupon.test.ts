@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { undescribedFields } from '../../test/domain/undescribed.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { couponCodeSchema } from '../order/events.js';

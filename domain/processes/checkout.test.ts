@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decider, decider, issuedTwiceChangesNothing, issuedTwiceChangesNothing, TEST_NOW, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { TEST_NOW } from '../../test/domain/given-when-then.js';
 import { isRejection } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
