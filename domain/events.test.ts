@@ -13,12 +13,13 @@ import { checkout } from './processes/checkout.js';
 import { product } from './product/product.js';
 import { skuClaim } from './product/sku-claim.js';
 import { SHOP, shop } from './shop/shop.js';
+import { STAFF, staff } from './staff/staff.js';
 import { stockItem } from './stock/stock-item.js';
 import { SHIPPING_TABLE, shippingTable } from './tariffs/shipping-table.js';
 import { TAX_TABLE, taxTable } from './tariffs/tax-table.js';
 
 describe('The events of the shop', () => {
-  it('hold personal data in these fields, which are the customer’s, or the payment’s where no customer is known', () => {
+  it('hold personal data in these fields, which are the customer’s, the payment’s where no customer is known, or a member’s of the staff', () => {
     const kept = Object.entries(shopEvents).flatMap(([type, { personal }]) =>
       personal ? [{ type, ...personal }] : [],
     );
@@ -29,9 +30,13 @@ describe('The events of the shop', () => {
       OrderAddressChanged: ['shippingAddress'],
       PaymentActionRequired: ['clientSecret'],
       CheckoutStarted: ['email', 'shippingAddress'],
+      StaffAdded: ['name'],
     });
     const ids = { customerId: 'customer_1', paymentId: 'payment_1' };
-    for (const { type, subject } of kept) expect(subject(ids as never), type).to.equal('customer_1');
+    for (const { type, subject } of kept) {
+      const whose = type === 'StaffAdded' ? 'staff_1' : 'customer_1';
+      expect(subject({ ...ids, staffId: 'staff_1' } as never), type).to.equal(whose);
+    }
     const { subject } = kept.find(({ type }) => type === 'PaymentActionRequired')!;
     expect(subject({ paymentId: 'payment_1' } as never)).to.equal('payment_1');
   });
@@ -53,6 +58,7 @@ describe('The streams of the shop', () => {
     shippingTable,
     shop,
     skuClaim,
+    staff,
     stockItem,
     taxTable,
   ];
@@ -73,13 +79,15 @@ describe('The streams of the shop', () => {
       'shipping-table',
       'shop',
       'sku',
+      'staff',
       'stock',
       'tax-table',
     ]);
-    expect([ORDER_NUMBERS, SHIPPING_TABLE, SHOP, TAX_TABLE]).to.deep.equal([
+    expect([ORDER_NUMBERS, SHIPPING_TABLE, SHOP, STAFF, TAX_TABLE]).to.deep.equal([
       'order-numbers#shop',
       'shipping-table#shop',
       'shop#main',
+      'staff#shop',
       'tax-table#shop',
     ]);
   });
@@ -95,6 +103,7 @@ describe('The streams of the shop', () => {
       'order-numbers': { next: 1_000_000 },
       'shipping-table': [{ id: 'standard', title: 'Standard delivery', zones: [] }],
       shop: { currencies: ['GBP', 'EUR', 'USD'], countries: ['GB', 'IE', 'FR', 'DE', 'US'] },
+      staff: [],
       stock: {
         productId: null,
         onHand: 0,
@@ -128,6 +137,7 @@ describe('The streams of the shop', () => {
       shop: [1, 100],
       // A claim, and a location at a time, of which there are 50.
       sku: undefined,
+      staff: [1, 100],
       stock: [4, 200],
       'tax-table': [1, 100],
     });

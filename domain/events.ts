@@ -11,6 +11,7 @@ import { type PaymentEvent, paymentEvents } from './payment/events.js';
 import { type CheckoutEvent, checkoutEvents } from './processes/checkout-events.js';
 import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
 import { type SettingsEvent, settingsEvents } from './shop/events.js';
+import { type StaffEvent, staffEvents } from './staff/events.js';
 import { type StockEvent, stockEvents } from './stock/events.js';
 import { type ShippingTableEvent, shippingTableEvents, type TaxTableEvent, taxTableEvents } from './tariffs/events.js';
 
@@ -31,6 +32,7 @@ const parts = [
   orderNumberEvents,
   customerEvents,
   customerCartsEvents,
+  staffEvents,
 ];
 
 export const catalogue = eventCatalogue(...parts);
@@ -53,4 +55,5 @@ export type ShopEvent =
   | SettingsEvent
   | OrderNumberEvent
   | CustomerEvent
-  | CustomerCartsEvent;
+  | CustomerCartsEvent
+  | StaffEvent;

@@ -8,10 +8,12 @@ import { expect } from 'chai';
 import { describeWith } from '../test/engines.js';
 import { everyOr } from '../test/every-case.js';
 import {
+  callerAt,
   commerce,
   endPrograms,
   eventually,
   freshFolder,
+  once as keyed,
   type RunningShop,
   startProgram,
   startShop,
@@ -218,7 +220,7 @@ describeWith([], 'The program', function () {
 
   it('takes no other program on the port for its own, whatever it answers', async () => {
     const data = await freshFolder();
-    expect((await commerce(['token', '--role', 'ops', '--data', data])).code).to.equal(0); // the folder has a key
+    expect((await commerce(['token', '--role', 'customer', '--data', data])).code).to.equal(0); // the folder has a key
     for (const status of everyOr([200, 401, 404], [200])) {
       const other = createHttpServer((_, answer) => answer.writeHead(status).end('{"data":[]}')).listen(0, '127.0.0.1');
       try {
@@ -252,5 +254,63 @@ describeWith([], 'The program', function () {
     const asked = (id: string) => ['token', '--role', 'customer', '--customer', id, '--data', data];
     await Promise.all(ids.map((id) => refused(asked(id), 2, /It looks like customer_17850/)));
     await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /goes with --role customer/);
+  });
+
+  it('keeps staff as people, who are the actors of what they do until they are removed', async () => {
+    const data = await freshFolder();
+    const shop = await startShop({}, ['--data', data]);
+    const said = async (...args: string[]) => {
+      const result = await commerce([...args, '--data', data]);
+      expect(result, args.join(' ')).to.include({ code: 0, stderr: '' });
+      return result.stdout;
+    };
+    expect(await said('staff', 'list')).to.match(/no staff yet; `commerce staff add NAME --role ROLE`/);
+    const added = await said('staff', 'add', ' Jo Smith', '--role', 'support');
+    const [, id = ''] = /^Added Jo Smith \((staff_\w{26})\) with the role support\. .*--staff \1\n$/.exec(added) ?? [];
+    expect(await said('staff', 'change', id, '--role', 'catalogue')).to.include('has the role catalogue now');
+    const jo = callerAt(shop.url, (await said('token', '--staff', id, '--role', 'catalogue')).trim());
+
+    const received = await jo.post('/v1/stock/MUG-BLUE/receipts', { quantity: 1 }, keyed());
+    expect(received.status, JSON.stringify(received.body)).to.equal(201);
+    const { body } = await jo.get('/v1/stock/MUG-BLUE/movements');
+    expect(body.data.at(-1).actor).to.deep.equal({ type: 'staff', id, role: 'catalogue' });
+
+    const anybody = JSON.parse(await said('token', '--role', 'catalogue', '--json'));
+    expect(anybody).to.include({ role: 'catalogue', staffId: 'staff_catalogue' });
+    expect((await callerAt(shop.url, anybody.token).get('/v1/stock/MUG-BLUE')).status).to.equal(200);
+
+    expect(await said('staff', 'remove', id)).to.equal(`Removed Jo Smith (${id}).\n`);
+    await eventually('the token of who was removed is refused', async () => {
+      expect((await jo.get('/v1/stock/MUG-BLUE')).status).to.equal(401);
+    });
+    const list = JSON.parse(await said('staff', 'list', '--json')).data;
+    expect(list.map(({ name, role, status }: Record<string, string>) => [name, role, status])).to.deep.equal([
+      ['Jo Smith', 'catalogue', 'removed'],
+      ['Anybody (catalogue)', 'catalogue', 'active'],
+    ]);
+
+    const inData = ['--data', data];
+    await refused(['token', '--staff', id, ...inData], 1, /was removed .*`commerce staff list` shows who there is/);
+    await refused(['staff', 'remove', 'staff_nobody', ...inData], 1, /no staff_nobody .*`commerce staff list`/);
+    await refused(
+      ['token', '--staff', 'staff_catalogue', '--role', 'ops', ...inData],
+      1,
+      /--role: .* leave --role out/,
+    );
+    await shop.stop();
+  });
+
+  it('names what is wrong in a command about staff', async () => {
+    await refused(['staff', 'add', 'Jo', '--role', 'king'], 2, /Allowed choices are support, catalogue, ops, auditor/);
+    await refused(
+      ['staff', 'add', 'Jo', '--role', 'customer'],
+      2,
+      /Allowed choices are support, catalogue, ops, auditor/,
+    );
+    await refused(['staff', 'add', 'Jo'], 2, /required option '--role/);
+    await refused(['staff', 'add', '  ', '--role', 'ops'], 2, /argument 'name'\. The name must /);
+    await refused(['staff', 'remove', 'Jo'], 2, /argument 'id'\. It looks like staff_/);
+    await refused(['token'], 2, /say --role ROLE or --staff ID/);
+    await refused(['token', '--role', 'customer', '--staff', 'staff_1'], 2, /goes with the roles of staff only/);
   });
 });

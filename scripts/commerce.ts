@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   status: async () => (await import('./commands/status.js')).statusCommand(),
   reconcile: async () => (await import('./commands/reconcile.js')).reconcileCommand(),
   token: async () => (await import('./commands/token.js')).tokenCommand(),
+  staff: async () => (await import('./commands/staff.js')).staffCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   reset: async () => (await import('./commands/reset.js')).resetCommand(),

@@ -20,6 +20,7 @@ import { checkout } from '../domain/processes/checkout.js';
 import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
 import { shop } from '../domain/shop/shop.js';
+import { staff } from '../domain/staff/staff.js';
 import { stockItem } from '../domain/stock/stock-item.js';
 import { shippingTable } from '../domain/tariffs/shipping-table.js';
 import { taxTable } from '../domain/tariffs/tax-table.js';
@@ -45,6 +46,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   orderNumbers,
   customer,
   customerCarts,
+  staff,
 ];
 
 describe('The documentation', () => {

@@ -4,13 +4,10 @@ import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { loadTokenKey } from '../infra/identity/token-key.js';
-import { createTokens } from '../infra/identity/tokens.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
 import { everyOr } from './every-case.js';
 import {
   type Caller,
-  callerAt,
   commerce,
   type Environment,
   endPrograms,
@@ -50,20 +47,13 @@ async function sellTwoMugs(
   const checkout = { paymentMethod: 'pm_card_visa', email: 'ada@example.com', total };
   const ordered = await guest.post(`/v1/carts/${cart.id}/checkout`, checkout, { 'Idempotency-Key': cart.id });
   expect(ordered.status, JSON.stringify(ordered.body)).to.be.within(200, 201);
-  // Not by `commerce token`: a program for each of so many shops costs more time than all else here.
-  const tokens = createTokens({ key: await loadTokenKey({ dataDir: environment.COMMERCE_DATA! }), clock: Date.now });
-  const [support, keeper] = await Promise.all([tokens.mintToken('support'), tokens.mintToken('catalogue')]);
-  await expectSold(callerAt(shop.url, support), callerAt(shop.url, keeper), expected);
+  await expectSold(await shop.staff('support'), expected);
   await beforeItStops();
   await shop.stop();
 }
 
 /** All orders can be opened, and the stock shows the sales of this shop alone. */
-async function expectSold(
-  support: Caller,
-  keeper: Caller,
-  { orders, onHand }: { orders: number; onHand: number },
-): Promise<void> {
+async function expectSold(support: Caller, { orders, onHand }: { orders: number; onHand: number }): Promise<void> {
   await eventually('the read models show what was sold', async () => {
     const listed = await support.get('/v1/orders');
     expect(listed.status).to.equal(200);
@@ -72,7 +62,7 @@ async function expectSold(
       const { status, body } = await support.get(`/v1/orders/${order.id}`);
       expect({ status, name: body.shippingAddress?.name }).to.deep.equal({ status: 200, name: 'Ada Lovelace' });
     }
-    const { body } = await keeper.get('/v1/stock/MUG-BLUE');
+    const { body } = await support.get('/v1/stock/MUG-BLUE');
     expect(JSON.stringify(body)).to.include(`"available":${onHand}`);
   });
 }

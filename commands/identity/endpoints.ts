@@ -1,8 +1,9 @@
 // Sessions: a guest's begins with nothing; refreshing rotates its token; logging out ends this one or all of them.
 import { z } from 'zod';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { type Endpoint, type EndpointRequest, endpoint, type Reply, ROLES } from '../../domain/kernel/endpoint.js';
+import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
+import { ROLES } from '../../domain/kernel/role.js';
 import type { KeyedHash, SealFor } from '../../domain/kernel/seal.js';
 import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from './limits.js';
 import type { Session, Sessions, TokenIssuer } from './ports.js';

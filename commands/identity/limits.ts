@@ -11,3 +11,9 @@ export const REFRESH_GRACE_MS = 30_000;
 
 /** A session ends when its refresh token has not been used for this long. In ms. */
 export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
+
+/**
+ * Staff are looked up for each request with their token, in memory that is so old at most: so long after a change by another
+ * process they have their old role, and a removed member's token still works. In ms.
+ */
+export const STAFF_TTL_MS = 5_000;

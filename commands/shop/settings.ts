@@ -1,6 +1,5 @@
 // What the shop sells in and where it sends to, as it is now. Settings that refuse something are read again first: another
 // process may have changed them a moment ago.
-import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type FieldError, invalidField, invalidFields, type Problem } from '../../domain/kernel/errors.js';
 import { type Rejection, reject } from '../../domain/kernel/rejection.js';
@@ -11,9 +10,6 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 
 /** So long after a change another process may still go by the old settings. */
 const SETTINGS_TTL_MS = 5_000;
-
-/** So long a query waits for settings that it knows from before. */
-const PATIENCE_MS = 200;
 
 export interface CurrentSettings extends BriefMemory<ShopSettings> {
   /** Throws `invalid_request` for every `currency` in a request's body that the shop does not sell in. */
@@ -51,14 +47,6 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
     if (problem) throw problem;
   }
 
-  /** As they were last, where the event store does not answer: a query goes on without it. */
-  async function lately(): Promise<ShopSettings> {
-    const last = memory.last();
-    if (!last) return memory.current();
-    const patience = setTimeout(PATIENCE_MS, last, { ref: false });
-    return Promise.race([memory.current().catch(() => last), patience]);
-  }
-
   return {
     ...memory,
     refuseForeignMoney(body) {
@@ -74,7 +62,7 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
       });
     },
     async currencyOf(asked) {
-      const { currencies } = await lately();
+      const { currencies } = await memory.lately(); // a query goes on without the event store
       if (asked === undefined) return currencies[0]!;
       if (currencies.includes(asked)) return asked;
       await refuse((now) =>

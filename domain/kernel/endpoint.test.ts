@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { customerOf, endpoint, ROLES } from './endpoint.js';
+import { customerOf, endpoint } from './endpoint.js';
 import { isProblem } from './errors.js';
+import { ROLES } from './role.js';
 
 describe('The caller of an endpoint', () => {
   it('has one of five roles, whose names stand in tokens', () => {

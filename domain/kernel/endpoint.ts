@@ -3,10 +3,8 @@ import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
 import { Problem, type ProblemCode } from './errors.js';
+import type { Role } from './role.js';
 import type { Seal } from './seal.js';
-
-export const ROLES = ['customer', 'support', 'catalogue', 'ops', 'auditor'] as const;
-export type Role = (typeof ROLES)[number];
 
 export interface Caller {
   role: Role | 'public';

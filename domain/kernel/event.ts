@@ -1,6 +1,7 @@
 // The language of events: what a decider returns, what the log records, and how old versions are read.
 import type { z } from 'zod';
 import { InvalidEvent } from './errors.js';
+import type { StaffRole } from './role.js';
 
 /** What a decider returns: a past-tense fact, before the log has recorded it. */
 export interface DomainEvent<T extends string = string, D = unknown> {
@@ -11,6 +12,8 @@ export interface DomainEvent<T extends string = string, D = unknown> {
 export interface Actor {
   type: 'customer' | 'staff' | 'process' | 'import';
   id: string;
+  /** Of staff: the role in which they did it. */
+  role?: StaffRole;
 }
 
 /** What the log keeps around an event. Key order here is the key order of the stored JSON. */

@@ -22,7 +22,7 @@ const golden: StoredCommit = {
   lv: 5,
   ev:
     '[{"id":"cmd-1:0","type":"NoteWritten","schemaVersion":2,"version":4,"occurredAt":"2026-01-02T03:04:05.678Z",' +
-    '"commandId":"cmd-1","correlationId":"req-1","causationId":"cmd-1","actor":{"type":"staff","id":"ann"},' +
+    '"commandId":"cmd-1","correlationId":"req-1","causationId":"cmd-1","actor":{"type":"staff","id":"ann","role":"support"},' +
     '"data":{"text":"Grüße ☕ \\"now\\"","stars":5}},' +
     '{"id":"cmd-2:0","type":"NoteWritten","schemaVersion":2,"version":5,"occurredAt":"2026-01-02T03:04:05.678Z",' +
     '"commandId":"cmd-2","correlationId":"req-2","causationId":"note#a:3","actor":{"type":"process","id":"p"},' +
@@ -30,7 +30,7 @@ const golden: StoredCommit = {
   at: 1767323045678001,
   cs: ['cmd-1', 'cmd-2'],
   ph: 'bc1b76ae1c6fce94aba60be1f82cabe2cd71c48dcf0d2860162d0e1a1717e3b3',
-  h: '40673b890f1fe62b7826395664c1bea8c410fd1283644082b873fc4646926689',
+  h: 'a6c8520da658f63088ba97d0d897fcd7e5845d3aedff22e541d4da39eae2e63f',
   lp: 24,
 };
 
@@ -45,7 +45,7 @@ describe('The commit codec', () => {
         events: [
           {
             data: { text: 'Grüße ☕ "now"', stars: 5 },
-            actor: { id: 'ann', type: 'staff' },
+            actor: { role: 'support', id: 'ann', type: 'staff' },
             version: 4,
             schemaVersion: 2,
             occurredAt: '2026-01-02T03:04:05.678Z',

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { type Commit, FORMAT, headerOf, type Position, type StoredCommit } from '../../domain/kernel/commit.js';
 import { CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
-import type { EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { Actor, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
 import type { NewCommit } from '../../domain/kernel/event-store.js';
 import { LOG_PARTITIONS, MAX_COMMIT_BYTES } from '../../domain/kernel/limits.js';
 import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
@@ -87,6 +87,10 @@ function sizeOf({ pk, cs, ev }: Pick<StoredCommit, 'pk' | 'cs' | 'ev'>): number 
   return FIXED_BYTES + Buffer.byteLength(pk) + Buffer.byteLength(JSON.stringify(cs)) + Buffer.byteLength(ev);
 }
 
+function actorInStoredOrder({ type, id, role }: Actor): Actor {
+  return role === undefined ? { type, id } : { type, id, role };
+}
+
 /** Key order is part of the format: the envelope's, the data last. */
 function inStoredOrder({
   id,
@@ -109,7 +113,7 @@ function inStoredOrder({
     commandId,
     correlationId,
     causationId,
-    actor: { type: actor.type, id: actor.id },
+    actor: actorInStoredOrder(actor),
     data,
   };
 }

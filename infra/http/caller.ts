@@ -18,7 +18,9 @@ export function authorise({ roles }: Pick<Endpoint, 'roles'>, caller: Caller): v
 
 /** How the log names the caller. */
 export function actorOf({ role, id, customerId }: Caller): Actor {
-  return role === 'customer' || role === 'public' ? { type: 'customer', id: customerId ?? id } : { type: 'staff', id };
+  return role === 'customer' || role === 'public'
+    ? { type: 'customer', id: customerId ?? id }
+    : { type: 'staff', id, role };
 }
 
 export function unauthenticated(detail: string, reason = ''): HttpProblem {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { TokenIssuer, TokenReader } from '../../commands/identity/ports.js';
 import type { Clock } from '../../domain/kernel/clock.js';
-import { type Caller, ROLES, type Role } from '../../domain/kernel/endpoint.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
+import { ROLES } from '../../domain/kernel/role.js';
 import { customerIdSchema } from '../../domain/order/events.js';
 import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
 
@@ -36,8 +37,8 @@ interface Verified {
 }
 
 export interface Tokens extends TokenIssuer, TokenReader {
-  /** A long-lived token for `commerce token`; for local profiles only. Staff are named after their role. */
-  mintToken(role: Role, customerId?: string): Promise<string>;
+  /** A long-lived token for `commerce token`; for local profiles only. */
+  mint(caller: Caller): Promise<string>;
 }
 
 export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): Tokens {
@@ -86,11 +87,6 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
       verified.set(token, found);
       return found.caller;
     },
-    async mintToken(role, customerId) {
-      if (role === 'customer' && !customerId) throw new Error('A token with the role customer needs a customer id.');
-      return role === 'customer'
-        ? sign({ role, id: customerId!, customerId: customerId! }, MINTED_TTL_S)
-        : sign({ role, id: role }, MINTED_TTL_S);
-    },
+    mint: (caller) => sign(caller, MINTED_TTL_S),
   };
 }

@@ -52,6 +52,7 @@ export const apiParts = {
     [
       'endpoints',
       'tokens',
+      'staff',
       'rateLimiter',
       'config',
       'idempotency',
@@ -66,6 +67,7 @@ export const apiParts = {
     ({
       endpoints,
       tokens,
+      staff,
       rateLimiter,
       config: { trustedProxies, quotas, corsOrigins },
       idempotency,
@@ -80,7 +82,10 @@ export const apiParts = {
       createApp({
         endpoints,
         admission: {
-          authenticate: (token) => tokens.authenticate(token),
+          async authenticate(token) {
+            const caller = await tokens.authenticate(token);
+            return caller && staff.admit(caller);
+          },
           rateLimiter,
           ownRateLimiter: createMemoryRateLimiter(quotas),
           trustedProxies,

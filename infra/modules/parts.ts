@@ -12,6 +12,7 @@ import type { Registry } from 'prom-client';
 import type { AgendaHandlers } from '../../commands/agenda/agenda.js';
 import type { PaymentWebhookDeps } from '../../commands/checkout/payment-webhooks.js';
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
+import type { CurrentStaff } from '../../commands/identity/current-staff.js';
 import type { Sessions } from '../../commands/identity/ports.js';
 import type { Settlement } from '../../commands/order/settlement.js';
 import type { PaymentBooks } from '../../commands/payment/books.js';
@@ -164,6 +165,7 @@ export interface Parts {
   steps: StepRunner;
   allocator: StockAllocator;
   settings: CurrentSettings;
+  staff: CurrentStaff;
   skuOwners: SkuOwners;
   checkout: CheckoutProcess;
   endpoints: readonly Endpoint[];

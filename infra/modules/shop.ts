@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { createCheckoutProcess } from '../../commands/checkout/process.js';
 import { createStockQueue } from '../../commands/checkout/stock-queue.js';
+import { createCurrentStaff } from '../../commands/identity/current-staff.js';
 import { createSettlement } from '../../commands/order/settlement.js';
 import { createSkuOwners } from '../../commands/product/sku-owners.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
@@ -90,6 +91,8 @@ export const shopParts = {
   ),
 
   settings: of(['runner', 'clock'], createCurrentSettings),
+
+  staff: of(['runner', 'clock'], createCurrentStaff),
 
   skuOwners: of(['runner'], ({ runner }) => createSkuOwners({ runner })),
 

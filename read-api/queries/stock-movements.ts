@@ -5,6 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
+import { STAFF_ROLES } from '../../domain/kernel/role.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { stockStream } from '../../domain/stock/stock-item.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
@@ -55,6 +56,7 @@ const entryAnswer = z
     actor: z.strictObject({
       type: z.enum(['customer', 'staff', 'process', 'import']),
       id: z.string().optional().meta({ description: 'Of what belongs to an order: for support alone' }),
+      role: z.enum(STAFF_ROLES).optional().meta({ description: 'Of staff: the role in which they did it' }),
     }),
   })
   .meta({ id: 'StockMovement' });

@@ -5,6 +5,7 @@ import { createCast, DemoFailed, requireReady } from '../demo-caller.js';
 import { type Teller, tellerForMachines, tellerForPeople } from '../demo-print.js';
 import { type DemoEnd, playStory } from '../demo-story.js';
 import { NOT_LOCAL, openLocalTokens } from '../local-tokens.js';
+import { withStaff } from '../open-staff.js';
 import { type CommonOptions, DEFAULT_PORT, withJson, withProfile } from '../options.js';
 
 interface DemoCommandOptions extends CommonOptions {
@@ -21,7 +22,11 @@ export function demoCommand(): Command {
       await requireReady(url);
       const tokens = await openLocalTokens(options);
       if (!tokens) return command.error(NOT_LOCAL);
-      const [catalogue, support] = await Promise.all([tokens.mintToken('catalogue'), tokens.mintToken('support')]);
+      const members = await withStaff(options, async (staff) => ({
+        catalogue: await staff.ofRole('catalogue'),
+        support: await staff.ofRole('support'),
+      }));
+      const [catalogue, support] = await Promise.all([tokens.mint(members.catalogue), tokens.mint(members.support)]);
       const tell = options.json ? tellerForMachines(console.log) : tellerForPeople(console.log);
       await play(url, { catalogue, support }, tell);
     });

@@ -1,33 +1,63 @@
 // `commerce token --role R`: a bearer token for trying things out on this machine.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ROLES, type Role } from '../../domain/kernel/endpoint.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
+import { ROLES, type Role } from '../../domain/kernel/role.js';
 import { customerIdSchema } from '../../domain/order/events.js';
 import { randomId } from '../../infra/ids.js';
+import { CommandFailed } from '../errors.js';
 import { NOT_LOCAL, openLocalTokens } from '../local-tokens.js';
+import { withStaff } from '../open-staff.js';
 import { type CommonOptions, withJson, withProfile } from '../options.js';
+import { staffId } from './staff.js';
 
 interface TokenOptions extends CommonOptions {
-  role: Role;
+  role?: Role;
   customer?: string;
+  staff?: string;
 }
 
 export function tokenCommand(): Command {
   return withJson(withProfile(new Command('token')))
     .description('print a bearer token and nothing else; local profiles only')
-    .addOption(new Option('--role <role>', 'what the bearer may do (required)').choices(ROLES).makeOptionMandatory())
+    .addOption(new Option('--role <role>', 'what the bearer may do; required without --staff').choices(ROLES))
     .option(
       '--customer <id>',
       'whose data a customer sees, for example customer_17850 (default: a new one)',
       customerId,
     )
-    .action(async ({ role, customer, ...options }: TokenOptions, command: Command) => {
+    .option('--staff <id>', 'who the bearer is, of `staff list` (default: one who stands for the role)', staffId)
+    .action(async (options: TokenOptions, command: Command) => {
+      const { role, customer, staff } = options;
       if (role !== 'customer' && customer !== undefined) command.error('--customer goes with --role customer only');
+      if (role === 'customer' && staff !== undefined) command.error('--staff goes with the roles of staff only');
+      const find = finderOf(options, command);
       const tokens = await openLocalTokens(options);
       if (!tokens) return command.error(NOT_LOCAL);
-      const of = role === 'customer' ? { customerId: customer ?? `customer_${randomId(Date.now())}` } : {};
-      const token = await tokens.mintToken(role, of.customerId);
-      console.log(options.json ? JSON.stringify({ token, role, ...of }) : token);
+      const caller = await find();
+      const token = await tokens.mint(caller);
+      console.log(options.json ? JSON.stringify({ token, ...shown(caller) }) : token);
     });
+}
+
+/** Finds who the bearer is. Ends the command where it says neither a role nor a member. */
+function finderOf({ role, customer, staff: id, ...options }: TokenOptions, command: Command): () => Promise<Caller> {
+  if (id !== undefined) return () => withStaff(options, async (staff) => inRole(await staff.caller(id), role));
+  if (role === undefined) return command.error('say --role ROLE or --staff ID');
+  if (role === 'customer') return async () => customerCaller(customer);
+  return () => withStaff(options, (staff) => staff.ofRole(role));
+}
+
+function customerCaller(id = `customer_${randomId(Date.now())}`): Caller {
+  return { role: 'customer', id, customerId: id };
+}
+
+function inRole(caller: Caller, role = caller.role): Caller {
+  if (caller.role === role) return caller;
+  throw new CommandFailed(`--role: ${caller.id} has the role ${caller.role}, not ${role}; leave --role out.`);
+}
+
+function shown({ role, id, customerId }: Caller) {
+  return customerId === undefined ? { role, staffId: id } : { role, customerId };
 }
 
 function customerId(text: string): string {

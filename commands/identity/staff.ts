@@ -1,0 +1,78 @@
+// Keeping the staff of the shop, for whoever runs the program on its machine.
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../domain/kernel/clock.js';
+import type { Caller } from '../../domain/kernel/endpoint.js';
+import { orThrow, Problem } from '../../domain/kernel/errors.js';
+import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
+import type { StaffRole } from '../../domain/kernel/role.js';
+import { isRemoved, type Member, memberOf, STAFF, type StaffCommand, staff } from '../../domain/staff/staff.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
+
+export interface StaffView {
+  id: string;
+  /** Absent once the person is forgotten. */
+  name?: string;
+  role: StaffRole;
+  status: 'active' | 'removed';
+  /** RFC 3339. */
+  addedAt: string;
+  removedAt?: string;
+}
+
+export interface Staff {
+  add(name: string, role: StaffRole): Promise<StaffView>;
+  changeRole(staffId: string, role: StaffRole): Promise<StaffView>;
+  remove(staffId: string): Promise<StaffView>;
+  /** Oldest first, those who were removed as well. */
+  list(): Promise<StaffView[]>;
+  /** As whom a member calls. Throws `not_found`, or `conflict` for one who was removed. */
+  caller(staffId: string): Promise<Caller>;
+  /** The member who stands for a role where nobody is named, made if need be. */
+  ofRole(role: StaffRole): Promise<Caller>;
+}
+
+export interface StaffDeps {
+  runner: CommandRunner;
+  personal: Pick<PersonalData, 'open'>;
+  clock: Clock;
+  newId(): string;
+}
+
+export function createStaff({ runner, personal, clock, newId }: StaffDeps): Staff {
+  async function tell(command: StaffCommand): Promise<Member> {
+    const id = randomUUID();
+    const meta = { id, issuedAt: clock(), correlationId: id, actor: { type: 'process', id: 'command-line' } } as const;
+    const { state } = orThrow(await runner.execute(staff, STAFF, command, meta));
+    return known(state, command.staffId);
+  }
+
+  async function viewOf({ staffId: id, name: sealed, role, addedAt, removedAt }: Member): Promise<StaffView> {
+    const view: StaffView = { id, role, status: 'active', addedAt: new Date(addedAt).toISOString() };
+    const name = await personal.open(sealed);
+    if (!isForgotten(name)) view.name = name;
+    if (removedAt === undefined) return view;
+    return { ...view, status: 'removed', removedAt: new Date(removedAt).toISOString() };
+  }
+
+  return {
+    add: async (name, role) => viewOf(await tell({ type: 'AddStaff', staffId: newId(), name, role })),
+    changeRole: async (staffId, role) => viewOf(await tell({ type: 'ChangeStaffRole', staffId, role })),
+    remove: async (staffId) => viewOf(await tell({ type: 'RemoveStaff', staffId })),
+    list: async () => Promise.all((await runner.load(staff, STAFF)).state.map(viewOf)),
+    async caller(staffId) {
+      const member = known((await runner.load(staff, STAFF)).state, staffId);
+      if (isRemoved(member)) throw new Problem('conflict', `${staffId} was removed from the staff.`);
+      return { role: member.role, id: staffId };
+    },
+    async ofRole(role) {
+      const { staffId } = await tell({ type: 'AddStaff', staffId: `staff_${role}`, name: `Anybody (${role})`, role });
+      return { role, id: staffId };
+    },
+  };
+}
+
+function known(members: readonly Member[], staffId: string): Member {
+  const member = memberOf(members, staffId);
+  if (member) return member;
+  throw new Problem('not_found', `There is no ${staffId} among the staff.`);
+}

@@ -1,0 +1,26 @@
+// What can happen to the staff of the shop. All of it is in one stream, so that one read says who works here.
+import { z } from 'zod';
+import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { idSchema } from '../kernel/id.js';
+import { personal } from '../kernel/personal.js';
+import { STAFF_ROLES } from '../kernel/role.js';
+import { shortText } from '../kernel/text.js';
+
+export const staffIdSchema = idSchema('staff');
+export const staffNameSchema = shortText(100);
+
+const member = { staffId: staffIdSchema };
+const role = z.enum(STAFF_ROLES);
+
+export const staffEvents = {
+  StaffAdded: {
+    version: 1,
+    data: z.strictObject({ ...member, name: personal(staffNameSchema), role }),
+    personal: { subject: ({ staffId }: { staffId: string }) => staffId, fields: ['name'] },
+  },
+  StaffRoleChanged: { version: 1, data: z.strictObject({ ...member, role }) },
+  /** Their tokens are good for nothing from now on, and their id belongs to nobody else. */
+  StaffRemoved: { version: 1, data: z.strictObject(member) },
+} satisfies EventDefinitions;
+
+export type StaffEvent = EventOf<typeof staffEvents>;

@@ -1,0 +1,86 @@
+// `commerce staff`: the people who work for the shop. Each is the actor of what they do with a token of theirs.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Staff, StaffView } from '../../commands/identity/staff.js';
+import { STAFF_ROLES, type StaffRole } from '../../domain/kernel/role.js';
+import { staffIdSchema, staffNameSchema } from '../../domain/staff/events.js';
+import { withStaff } from '../open-staff.js';
+import { type CommonOptions, withJson, withProfile } from '../options.js';
+import { table } from '../table.js';
+
+interface RoleOptions extends CommonOptions {
+  role: StaffRole;
+}
+
+export function staffCommand(): Command {
+  return new Command('staff')
+    .description('the people who work for the shop: add one, change a role, remove one, list them')
+    .addCommand(
+      command('add')
+        .description('add a person; `token --staff ID` then makes a token for them')
+        .argument('<name>', 'the name of the person', nameOf)
+        .addOption(roleOption())
+        .action((name: string, { role, ...options }: RoleOptions) =>
+          act(options, (staff) => staff.add(name, role), added),
+        ),
+    )
+    .addCommand(
+      command('change')
+        .description('give a person another role; their tokens have it within seconds')
+        .argument('<id>', 'as `staff list` shows it', staffId)
+        .addOption(roleOption())
+        .action((id: string, { role, ...options }: RoleOptions) =>
+          act(options, (staff) => staff.changeRole(id, role), changed),
+        ),
+    )
+    .addCommand(
+      command('remove')
+        .description('remove a person; their tokens stop working within seconds')
+        .argument('<id>', 'as `staff list` shows it', staffId)
+        .action((id: string, options: CommonOptions) => act(options, (staff) => staff.remove(id), removed)),
+    )
+    .addCommand(
+      command('list')
+        .description('list everybody, those who were removed as well')
+        .action((options: CommonOptions) => act(options, (staff) => staff.list(), listed)),
+    );
+}
+
+const command = (name: string) => withJson(withProfile(new Command(name)));
+
+const roleOption = () =>
+  new Option('--role <role>', 'what the person may do (required)').choices(STAFF_ROLES).makeOptionMandatory();
+
+async function act<T>(
+  options: CommonOptions,
+  what: (staff: Staff) => Promise<T>,
+  told: (done: T) => string,
+): Promise<void> {
+  const done = await withStaff(options, what);
+  console.log(options.json ? JSON.stringify(Array.isArray(done) ? { data: done } : done) : told(done));
+}
+
+const calledOf = ({ name, id }: StaffView): string => (name === undefined ? id : `${name} (${id})`);
+
+const added = (one: StaffView): string =>
+  `Added ${calledOf(one)} with the role ${one.role}. For a token: commerce token --staff ${one.id}`;
+const changed = (one: StaffView): string => `${calledOf(one)} has the role ${one.role} now.`;
+const removed = (one: StaffView): string => `Removed ${calledOf(one)}.`;
+
+function listed(members: readonly StaffView[]): string {
+  if (members.length === 0) return 'There are no staff yet; `commerce staff add NAME --role ROLE` adds a person.';
+  return table({
+    head: ['id', 'name', 'role', 'status', 'added'],
+    rows: members.map(({ id, name = '(forgotten)', role, status, addedAt }) => [id, name, role, status, addedAt]),
+  });
+}
+
+function nameOf(text: string): string {
+  const name = staffNameSchema.safeParse(text);
+  if (name.success) return name.data;
+  throw new InvalidArgumentError(`The name ${name.error.issues.map(({ message }) => message).join('; ')}.`);
+}
+
+export function staffId(text: string): string {
+  if (staffIdSchema.safeParse(text).success) return text;
+  throw new InvalidArgumentError('It looks like staff_01KC…; `commerce staff list` shows the ids.');
+}
