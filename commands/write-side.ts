@@ -84,6 +84,6 @@ export function writeSide(deps: WriteSideDeps): Endpoint[] {
     ...orderEndpoints({ runner, checkout, settlement, orders, personal, addresses, moved }),
     ...shipmentEndpoints({ runner, settlement }),
     ...returnEndpoints({ runner, settlement, places: createStockPlaces({ runner, skuOwners }) }),
-    ...paymentEndpoints({ runner, payments }),
+    ...paymentEndpoints({ runner, payments, personal }),
   ];
 }

@@ -29,6 +29,7 @@ describe('The events of the shop', () => {
       OrderPlaced: ['email', 'shippingAddress'],
       OrderAddressChanged: ['shippingAddress'],
       PaymentActionRequired: ['clientSecret'],
+      PaymentAuthorised: ['last4'],
       CheckoutStarted: ['email', 'shippingAddress'],
       StaffAdded: ['name'],
     });

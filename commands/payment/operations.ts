@@ -183,9 +183,9 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
       case 'capture': {
         const { amount, final } = call;
         const answer = await provider.capture({ ...operation, amount: { amount, currency }, final }).catch(failed);
-        return answer.status === 'captured'
-          ? { type: 'RecordCaptured', operationId, amount }
-          : { type: 'RecordCaptureFailed', operationId, reason: answer.reason };
+        if (answer.status === 'failed') return { type: 'RecordCaptureFailed', operationId, reason: answer.reason };
+        const { status, ...details } = answer;
+        return { type: 'RecordCaptured', operationId, amount, ...details };
       }
       case 'void':
         for (const [index, one] of call.authorisations.entries()) {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { catalogue } from '../../domain/events.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import type { PersonalData } from '../../domain/kernel/personal.js';
+import { FORGOTTEN, type PersonalData } from '../../domain/kernel/personal.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
@@ -23,7 +23,7 @@ const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-function createWorld() {
+function createWorld(personal = unsealed) {
   const codec = createCommitCodec(catalogue);
   const store = createMemoryEventStore({ codec, log: createMemoryLog(), watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
@@ -35,7 +35,7 @@ function createWorld() {
     return { seen: new Map([[streamOf('checkout_1'), 3]]) };
   };
   const call = callerOf([
-    ...paymentEndpoints({ runner, payments }),
+    ...paymentEndpoints({ runner, payments, personal }),
     ...testPaymentEndpoints({ runner, bank, onChange }),
   ]);
 
@@ -78,8 +78,25 @@ describe('Payments', () => {
       refunded: GBP(0),
       refundable: GBP(400),
     });
-    expect(body.captures[0]).to.deep.include({ id: 'shipment_1/capture', amount: GBP(400), status: 'captured' });
+    expect(body.authorisations[0]).to.deep.include({
+      card: { brand: 'visa', last4: '4242' },
+      risk: { level: 'normal' },
+    });
+    const providerRef = 'test_shipment_1/capture';
+    expect(body.captures[0]).to.deep.include({
+      id: 'shipment_1/capture',
+      amount: GBP(400),
+      status: 'captured',
+      providerRef,
+    });
     await problemOf(call('get /v1/payments/payment_2', { caller: SUPPORT }), 'not_found');
+  });
+
+  it('show no digits of a card once its customer is forgotten', async () => {
+    const { call, pay } = createWorld({ ...unsealed, open: async () => FORGOTTEN });
+    await pay('pm_card_visa');
+    const { body } = await call('get /v1/payments/payment_1', { caller: SUPPORT });
+    expect(body.authorisations[0].card).to.deep.equal({ brand: 'visa' });
   });
 
   it('are refunded up to what is captured and not refunded', async () => {

@@ -4,10 +4,14 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
+import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
+import { cardSchema, last4Schema, riskSchema } from '../../domain/payment/events.js';
 import {
+  type Authorisation,
   authorisationsOf,
   capturedOf,
   heldOf,
@@ -58,6 +62,13 @@ const paymentAnswer = z
         providerRef: text.optional(),
         declineCode: text.optional(),
         captureBefore: time.optional(),
+        card: cardSchema
+          .extend({ last4: last4Schema.optional() })
+          .optional()
+          .meta({ description: 'The card and what 3-D Secure came to, as far as the provider tells' }),
+        risk: riskSchema
+          .optional()
+          .meta({ description: 'The risk of fraud as the provider sees it; a score goes from 0 (least) to 100' }),
       }),
     ),
     captures: z.array(
@@ -66,6 +77,8 @@ const paymentAnswer = z
         amount: moneySchema,
         status: z.enum(['requested', 'captured', 'failed']),
         requestedAt: time,
+        providerRef: text.optional().meta({ description: "The provider's name for the charge" }),
+        fee: moneySchema.optional().meta({ description: 'What the provider keeps, where it tells' }),
         failure: text.optional(),
       }),
     ),
@@ -79,9 +92,10 @@ const paymentAnswer = z
 export interface PaymentEndpointsDeps {
   runner: CommandRunner;
   payments: PaymentOperations;
+  personal: Pick<PersonalData, 'open'>;
 }
 
-export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): Endpoint[] {
+export function paymentEndpoints({ runner, payments, personal }: PaymentEndpointsDeps): Endpoint[] {
   async function load(id: string) {
     const stream = streamOf(askedId(paymentIdSchema, id));
     const { state, position } = await runner.load(payment, stream);
@@ -100,7 +114,7 @@ export function paymentEndpoints({ runner, payments }: PaymentEndpointsDeps): En
       answers: { 200: paymentAnswer },
       async handle({ params }) {
         const { stream, ...loaded } = await load(params.id);
-        return shows(200, viewOf(loaded.state, params.id), stream, loaded);
+        return shows(200, await viewOf(loaded.state, params.id, personal), stream, loaded);
       },
     }),
     endpoint({
@@ -133,8 +147,11 @@ function originOf({ correlationId, actor }: CommandMeta) {
   return { correlationId, actor };
 }
 
-function viewOf(state: Payment, id: string): z.output<typeof paymentAnswer> {
+type PaymentView = z.output<typeof paymentAnswer>;
+
+async function viewOf(state: Payment, id: string, personal: Pick<PersonalData, 'open'>): Promise<PaymentView> {
   const money = moneyOf(state);
+  const cards = await Promise.all(authorisationsOf(state).map((one) => cardOf(one, personal)));
   return {
     id,
     orderId: state.orderId,
@@ -143,23 +160,27 @@ function viewOf(state: Payment, id: string): z.output<typeof paymentAnswer> {
     captured: money(capturedOf(state)),
     refunded: money(refundedOf(state)),
     refundable: money(refundableOf(state)),
-    authorisations: authorisationsOf(state).map((one) => ({
+    authorisations: authorisationsOf(state).map((one, index) => ({
       id: one.operationId,
       provider: one.provider,
       method: one.method,
       amount: money(one.amount),
       status: one.status,
       requestedAt: timeOf(one.requestedAt),
-      ...(one.providerRef !== undefined && { providerRef: one.providerRef }),
-      ...(one.declineCode !== undefined && { declineCode: one.declineCode }),
-      ...(one.captureBefore !== undefined && { captureBefore: one.captureBefore }),
+      ...defined({
+        providerRef: one.providerRef,
+        declineCode: one.declineCode,
+        captureBefore: one.captureBefore,
+        card: cards[index],
+        risk: one.risk,
+      }),
     })),
-    captures: state.captures.map(({ operationId, amount, status, requestedAt, reason }) => ({
+    captures: state.captures.map(({ operationId, amount, status, requestedAt, providerRef, fee, reason }) => ({
       id: operationId,
       amount: money(amount),
       status,
       requestedAt: timeOf(requestedAt),
-      ...(reason !== undefined && { failure: reason }),
+      ...defined({ providerRef, fee, failure: reason }),
     })),
     refunds: state.refunds.map((refund) => refundView(state, [refund])),
     disputes: state.disputes.map(({ disputeId, amount, reason, status }) => ({
@@ -169,6 +190,13 @@ function viewOf(state: Payment, id: string): z.output<typeof paymentAnswer> {
       status,
     })),
   };
+}
+
+/** Once the customer is forgotten, the digits are as well. */
+async function cardOf({ card, last4: sealed }: Authorisation, personal: Pick<PersonalData, 'open'>) {
+  if (sealed === undefined) return card;
+  const last4 = await personal.open(sealed);
+  return isForgotten(last4) ? card : { ...card, last4 };
 }
 
 /** A payment that was voided before anything was asked has no currency, and no amounts but 0. */

@@ -1,6 +1,7 @@
 // The payment port: someone who moves money when asked. Every operation is asked for under a key that was stored before
 // the first call; asking again under the same key is the same operation and gets the same answer.
 import type { Money } from '../../domain/kernel/money.js';
+import type { CaptureDetails } from '../../domain/payment/events.js';
 import type { AuthorisationAnswer, Held } from '../../domain/payment/provider-calls.js';
 
 export interface PaymentOperation {
@@ -26,7 +27,7 @@ export interface OperationOn extends PaymentOperation {
   of: AuthorisationRequest;
 }
 
-export type CaptureAnswer = { status: 'captured' } | { status: 'failed'; reason: string };
+export type CaptureAnswer = ({ status: 'captured' } & CaptureDetails) | { status: 'failed'; reason: string };
 export type RefundAnswer = { status: 'refunded'; providerRef?: string } | { status: 'failed'; reason: string };
 
 /**

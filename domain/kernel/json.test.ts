@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { canonicalJson, ownEntry, sameJson } from './json.js';
+import { canonicalJson, defined, ownEntry, sameJson } from './json.js';
 
 describe('JSON values', () => {
   it('are the same whatever the order of their keys, and with or without members that are undefined', () => {
@@ -27,6 +27,14 @@ describe('JSON values', () => {
   it('that are missing have no text', () => {
     expect(canonicalJson(undefined)).to.equal('');
     expect(sameJson(undefined, undefined)).to.equal(true);
+  });
+
+  it('lose the members that are undefined, and no other', () => {
+    expect(Object.entries(defined({ a: undefined, b: null, c: 0, d: '' }))).to.deep.equal([
+      ['b', null],
+      ['c', 0],
+      ['d', ''],
+    ]);
   });
 
   it('have the entries that somebody has put there, whatever they are called', () => {

@@ -1,4 +1,4 @@
-// JSON values: their equality, by which repeats of commands and of requests are recognised, and their entries.
+// JSON values: their equality, by which repeats of commands and of requests are recognised, and their members.
 
 /** True if both have the same JSON text once keys are sorted and undefined members are dropped. */
 export function sameJson(a: unknown, b: unknown): boolean {
@@ -18,4 +18,12 @@ export function canonicalJson(value: unknown): string {
 /** The entry of that name, where the name may be any: `constructor` is an entry only if somebody has put it there. */
 export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+type OptionalKeys<T> = { [K in keyof T]: undefined extends T[K] ? K : never }[keyof T];
+type Defined<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> };
+
+/** Without the members that are undefined. */
+export function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 }

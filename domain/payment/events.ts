@@ -1,7 +1,7 @@
 // The ledger of a payment: what was asked of the provider, and what came of it. Amounts in minor units of the payment's currency.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { amountSchema, currencySchema } from '../kernel/money.js';
+import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
 import { customerIdSchema, orderIdSchema, paymentIdSchema } from '../order/events.js';
 
@@ -19,6 +19,23 @@ const reference = z.string().min(1).max(200);
 const authorisationId = z.string().min(1).max(200).optional();
 /** Why it was done, or why the provider would not. */
 export const reasonSchema = z.string().min(1).max(200);
+
+/** A word of the provider's, such as `visa` or `authenticated`. */
+const word = z.string().min(1).max(50);
+export const cardSchema = z.strictObject({
+  brand: word.optional(),
+  /** What 3-D Secure has come to. */
+  threeDSecure: word.optional(),
+});
+/** The last four digits of a card's number. */
+export const last4Schema = z.string().regex(/^\d{4}$/);
+/** How likely the provider takes it to be fraud; a score goes from 0 (least) to 100. */
+export const riskSchema = z.strictObject({ level: word.optional(), score: z.int().min(0).max(100).optional() });
+
+/** Where a provider tells secrets, whose they are. */
+const payer = {
+  subject: (data: { customerId?: string; paymentId: string }) => data.customerId ?? data.paymentId,
+};
 
 export const paymentEvents = {
   AuthorisationRequested: {
@@ -44,12 +61,12 @@ export const paymentEvents = {
       providerRef: reference,
       clientSecret: personal(z.string().min(1).max(500)),
     }),
-    personal: {
-      subject: (data: { customerId?: string; paymentId: string }) => data.customerId ?? data.paymentId,
-      fields: ['clientSecret'],
-    },
+    personal: { ...payer, fields: ['clientSecret'] },
   },
-  /** `captureBefore`: when what is held lapses. `multicapture`: it may be captured in several parts. */
+  /**
+   * `captureBefore`: when what is held lapses. `multicapture`: it may be captured in several parts. `card`, `last4` and `risk`:
+   * as far as the provider tells.
+   */
   PaymentAuthorised: {
     version: 1,
     data: z.strictObject({
@@ -58,7 +75,12 @@ export const paymentEvents = {
       providerRef: reference,
       captureBefore: z.iso.datetime().optional(),
       multicapture: z.literal(true).optional(),
+      customerId: customerIdSchema.optional(),
+      card: cardSchema.optional(),
+      last4: personal(last4Schema).optional(),
+      risk: riskSchema.optional(),
     }),
+    personal: { ...payer, fields: ['last4'] },
   },
   AuthorisationDeclined: {
     version: 1,
@@ -73,7 +95,16 @@ export const paymentEvents = {
     version: 1,
     data: z.strictObject({ ...operation, authorisationId, amount: amountSchema, final: z.literal(true).optional() }),
   },
-  PaymentCaptured: { version: 1, data: z.strictObject({ ...operation, amount: amountSchema }) },
+  /** `providerRef`: what the provider calls what it took. `fee`: what it keeps for that, in the currency that it pays out in. */
+  PaymentCaptured: {
+    version: 1,
+    data: z.strictObject({
+      ...operation,
+      amount: amountSchema,
+      providerRef: reference.optional(),
+      fee: moneySchema.optional(),
+    }),
+  },
   CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: reasonSchema }) },
   VoidRequested: { version: 1, data: z.strictObject(operation) },
   /** Nothing is held and nothing can be authorised any more, even if nothing ever was. */
@@ -102,6 +133,17 @@ export const paymentEvents = {
     data: z.strictObject({ ...payment, disputeId: reference, outcome: z.enum(['won', 'lost']) }),
   },
 } satisfies EventDefinitions;
+
+/** What a provider may tell beside what it has authorised or captured. */
+export interface AuthorisationDetails {
+  card?: z.output<typeof cardSchema>;
+  last4?: string;
+  risk?: z.output<typeof riskSchema>;
+}
+export interface CaptureDetails {
+  providerRef?: string;
+  fee?: Money;
+}
 
 export type PaymentProviderName = z.output<typeof providerSchema>;
 export type PaymentEvent = EventOf<typeof paymentEvents>;

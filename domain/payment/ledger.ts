@@ -1,8 +1,8 @@
 // What the ledger of a payment says: its fold, and the sums that follow. An authorisation may be renewed by another;
 // each capture and refund is of one of them. Amounts in minor units, times in ms of the log's clock.
-import { sum } from '../kernel/money.js';
+import { type Money, sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
-import type { PaymentEvent, PaymentProviderName } from './events.js';
+import type { AuthorisationDetails, PaymentEvent, PaymentProviderName } from './events.js';
 
 export interface PaymentKey {
   paymentId: string;
@@ -33,6 +33,9 @@ export interface Authorisation extends Operation, AuthorisationTerms {
   /** RFC 3339. */
   captureBefore?: string | undefined;
   multicapture?: true | undefined;
+  card?: AuthorisationDetails['card'] | undefined;
+  last4?: Personal<string> | undefined;
+  risk?: AuthorisationDetails['risk'] | undefined;
 }
 
 export interface Capture extends Operation {
@@ -42,6 +45,9 @@ export interface Capture extends Operation {
   /** Nothing is held behind it. */
   final: boolean;
   status: 'requested' | 'captured' | 'failed';
+  /** What the provider calls it, and keeps of it. */
+  providerRef?: string | undefined;
+  fee?: Money | undefined;
   reason?: string;
 }
 
@@ -100,8 +106,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
       return authorisationWith(known, operationId, { status: 'action_required', providerRef, clientSecret });
     }
     case 'PaymentAuthorised': {
-      const { operationId, providerRef, captureBefore, multicapture } = event.data;
-      const terms = { providerRef, captureBefore, multicapture };
+      const { operationId, providerRef, captureBefore, multicapture, card, last4, risk } = event.data;
+      const terms = { providerRef, captureBefore, multicapture, card, last4, risk };
       return authorisationWith(known, operationId, { status: 'authorised', hasHeld: true, ...terms });
     }
     case 'AuthorisationDeclined': {
@@ -117,8 +123,10 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
       const capture: Capture = { operationId, authorisationId, amount, final, requestedAt: at, status: 'requested' };
       return { ...known, captures: [...known.captures, capture] };
     }
-    case 'PaymentCaptured':
-      return { ...known, captures: changed(known.captures, event.data.operationId, { status: 'captured' }) };
+    case 'PaymentCaptured': {
+      const { operationId, providerRef, fee } = event.data;
+      return { ...known, captures: changed(known.captures, operationId, { status: 'captured', providerRef, fee }) };
+    }
     case 'CaptureFailed': {
       const { operationId, reason } = event.data;
       return { ...known, captures: changed(known.captures, operationId, { status: 'failed', reason }) };

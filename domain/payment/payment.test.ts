@@ -169,6 +169,35 @@ describe('A payment', () => {
       .then([authorisedForAWhile]);
   });
 
+  it('keeps what the provider tells of the card and the risk, the digits as a secret of its customer', () => {
+    const told = { card: { brand: 'visa', threeDSecure: 'authenticated' }, risk: { level: 'normal', score: 7 } };
+    const answer = { type: 'RecordAuthorised', operationId: 'auth', ...held, ...told } as const;
+    given([requested])
+      .when(answer)
+      .then([{ type: 'PaymentAuthorised', data: { ...auth, ...held, ...told } }]);
+    const customerId = 'customer_ada';
+    const withDigits: PaymentEvent = {
+      type: 'PaymentAuthorised',
+      data: { ...auth, customerId, ...held, ...told, last4: '4242' },
+    };
+    given([{ type: 'AuthorisationRequested', data: { ...auth, ...terms, customerId } }])
+      .when({ ...answer, last4: '4242' })
+      .then([withDigits]);
+    expect(given([requested, withDigits]).state!.authorisation).to.deep.include({ ...told, last4: '4242' });
+  });
+
+  it('keeps what the provider calls a capture, and its fee', () => {
+    const details = { providerRef: 'ch_1', fee: { amount: 26, currency: 'GBP' } };
+    const done: PaymentEvent = {
+      type: 'PaymentCaptured',
+      data: { ...ids, operationId: 'c1', amount: 400, ...details },
+    };
+    given([requested, authorised, captureRequested])
+      .when({ type: 'RecordCaptured', operationId: 'c1', ...details })
+      .then([done]);
+    expect(given([requested, authorised, captureRequested, done]).state!.captures[0]).to.deep.include(details);
+  });
+
   it('has one authorisation at a time', () => {
     for (const history of [[requested], [requested, declined], [requested, authorised]]) {
       given(history)

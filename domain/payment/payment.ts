@@ -3,7 +3,7 @@
 import type { Decider } from '../kernel/decider.js';
 import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
-import { type PaymentEvent, paymentEvents } from './events.js';
+import { type AuthorisationDetails, type CaptureDetails, type PaymentEvent, paymentEvents } from './events.js';
 import {
   type Authorisation,
   type AuthorisationTerms,
@@ -42,7 +42,7 @@ export type PaymentCommand =
        * as well, and later ones do nothing. `final`: the rest of what is held is let go. It fails if not as much is held.
        */
       | { type: 'RequestCapture'; amount: number; rest?: number; final?: boolean }
-      | { type: 'RecordCaptured'; amount?: number }
+      | ({ type: 'RecordCaptured'; amount?: number } & CaptureDetails)
       | { type: 'RecordCaptureFailed'; reason: string }
       | ({ type: 'RequestVoid' } & PaymentKey)
       | { type: 'RecordVoided' }
@@ -56,14 +56,14 @@ export type PaymentCommand =
 type AuthorisationFact =
   | { type: 'RecordIntentOpened'; providerRef: string }
   | { type: 'RecordActionRequired'; providerRef: string; clientSecret: string }
-  | {
+  | ({
       type: 'RecordAuthorised';
       amount: number;
       currency?: string;
       providerRef: string;
       captureBefore?: string;
       multicapture?: true;
-    }
+    } & AuthorisationDetails)
   | { type: 'RecordDeclined'; declineCode: string }
   | { type: 'RecordUnknown' }
   | { type: 'RecordLapsed' };
@@ -179,15 +179,15 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
     case 'RecordActionRequired': {
       if (!isOpen || known.status === 'action_required') return [];
       const { providerRef, clientSecret } = command;
-      const subject = known.customerId === undefined ? {} : { customerId: known.customerId };
-      return [{ type: 'PaymentActionRequired', data: { ...ids, ...subject, providerRef, clientSecret } }];
+      return [{ type: 'PaymentActionRequired', data: { ...ids, ...payerOf(known), providerRef, clientSecret } }];
     }
     case 'RecordDeclined':
       return isOpen ? [{ type: 'AuthorisationDeclined', data: { ...ids, declineCode: command.declineCode } }] : [];
     case 'RecordLapsed':
       return isOpen || known.status === 'authorised' ? [{ type: 'AuthorisationLapsed', data: ids }] : [];
     case 'RecordAuthorised': {
-      const { amount, currency = known.currency, providerRef, captureBefore, multicapture } = command;
+      const { type, operationId: _, currency = known.currency, ...terms } = command;
+      const { amount } = terms;
       if (amount !== known.amount || currency !== known.currency) {
         const asked = `${known.amount} ${known.currency}`;
         return reject('conflict', `${paymentId} asked for ${asked}, the provider holds ${amount} ${currency}.`);
@@ -196,10 +196,15 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
         return reject('conflict', `${paymentId} was declined before.`);
       }
       if (!isOpen && known.status !== 'declined') return [];
-      const terms = { ...(captureBefore && { captureBefore }), ...(multicapture && { multicapture }) };
-      return [{ type: 'PaymentAuthorised', data: { ...ids, amount, providerRef, ...terms } }];
+      const subject = terms.last4 === undefined ? {} : payerOf(known);
+      return [{ type: 'PaymentAuthorised', data: { ...ids, ...subject, ...terms } }];
     }
   }
+}
+
+/** Whose secrets the provider tells. */
+function payerOf({ customerId }: Authorisation): { customerId?: string } {
+  return customerId === undefined ? {} : { customerId };
 }
 
 function requestCapture(command: Command<'RequestCapture'>, state: Payment): Decision {
@@ -251,9 +256,10 @@ function recordCapture(command: Command<'RecordCaptured' | 'RecordCaptureFailed'
   if (command.type === 'RecordCaptureFailed') {
     return known.status === 'requested' ? [{ type: 'CaptureFailed', data: { ...ids, reason: command.reason } }] : [];
   }
-  if (command.amount !== undefined && command.amount !== known.amount) return otherAmount(operationId);
+  const { type, operationId: _, amount = known.amount, ...details } = command;
+  if (amount !== known.amount) return otherAmount(operationId);
   if (known.status === 'failed') return reject('conflict', `${operationId} has failed before.`);
-  return known.status === 'requested' ? [{ type: 'PaymentCaptured', data: { ...ids, amount: known.amount } }] : [];
+  return known.status === 'requested' ? [{ type: 'PaymentCaptured', data: { ...ids, amount, ...details } }] : [];
 }
 
 /** A decline needs no void, unless there is an intent that the customer may still pay. */

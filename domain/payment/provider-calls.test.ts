@@ -257,6 +257,16 @@ describe('What a provider says that it holds', () => {
     expect(factsIn(state!, 'auth2', { ...nothing, captured: 500 })).to.deep.equal([second]);
   });
 
+  it('says what the provider calls a capture, and its fee where it is the only one', () => {
+    const details = { providerRef: 'ch_1', fee: { amount: 26, currency: 'GBP' } };
+    const history = [requested, authorised, captureRequested('c1', 400)];
+    const first = { type: 'RecordCaptured', operationId: 'c1', amount: 400 };
+    expect(facts(history, { captured: 400, details })).to.deep.equal([{ ...first, ...details }]);
+    const several = facts([...history, captureRequested('c2', 500)], { captured: 900, details });
+    expect(several.map((fact) => 'providerRef' in fact && fact.providerRef)).to.deep.equal(['ch_1', 'ch_1']);
+    expect(several.filter((fact) => 'fee' in fact)).to.deep.equal([]);
+  });
+
   it('tells of refunds by their key, and of others nothing', () => {
     const history = [
       requested,

@@ -1,6 +1,7 @@
 // Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
 // already, and which facts of the ledger follow from what the provider says it holds.
 import { sum } from '../kernel/money.js';
+import type { AuthorisationDetails, CaptureDetails } from './events.js';
 import {
   type Authorisation,
   authorisationsOf,
@@ -86,7 +87,7 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
 
 /** What a provider answers to an authorisation, now or when it is asked again. */
 export type AuthorisationAnswer =
-  | {
+  | ({
       status: 'authorised';
       /** Minor units. */
       amount: number;
@@ -96,7 +97,7 @@ export type AuthorisationAnswer =
       captureBefore?: string;
       /** It may be captured in several parts. */
       multicapture?: true;
-    }
+    } & AuthorisationDetails)
   /** The customer has to do something; the secret lets their browser do it. */
   | { status: 'action_required'; providerRef: string; clientSecret: string }
   | { status: 'declined'; declineCode: string };
@@ -110,6 +111,8 @@ export interface Held {
   authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'let_go' };
   /** Captured so far, minor units. */
   captured: number;
+  /** Of what was captured; the fee is that of the capture, where there was only one. */
+  details?: CaptureDetails;
   /** Could still be captured now, minor units. */
   capturable: number;
   /** Those that were asked for under an operation of ours. */
@@ -122,7 +125,7 @@ export function factsIn(state: Payment, operationId: string, held: Held): readon
   if (!authorisation) return [];
   return [
     ...factOfAuthorisation(state, authorisation, held),
-    ...factsOfCaptures(state, authorisation, held.captured),
+    ...factsOfCaptures(state, authorisation, held),
     ...held.refunds.flatMap((refund) => factOfRefund(state, refund)),
   ];
 }
@@ -182,14 +185,20 @@ export function recordOf(operationId: string, answer: AuthorisationAnswer): Paym
   }
 }
 
-/** Captures are asked for one after the other, so a sum says which of them were made. */
-function factsOfCaptures(state: Payment, authorisation: Authorisation, captured: number): readonly PaymentCommand[] {
+/** Captures are asked for one after the other, so a sum says which of them were made. A fee belongs to a capture that was the only one. */
+function factsOfCaptures(
+  state: Payment,
+  authorisation: Authorisation,
+  { captured, details: { fee, ...details } = {} }: Held,
+): readonly PaymentCommand[] {
   const facts: PaymentCommand[] = [];
   let left = captured;
   for (const { operationId, amount, status } of capturesBy(state, authorisation)) {
     left -= amount;
     if (left < 0) break;
-    if (status === 'requested') facts.push({ type: 'RecordCaptured', operationId, amount });
+    if (status !== 'requested') continue;
+    const own = fee !== undefined && amount === captured ? { ...details, fee } : details;
+    facts.push({ type: 'RecordCaptured', operationId, amount, ...own });
   }
   return facts;
 }

@@ -1,17 +1,30 @@
 // What Stripe holds, read back: of one PaymentIntent, or of all that were opened or disputed in some time.
 import Stripe from 'stripe';
+import type { z } from 'zod';
 import type { BookEntry, PaymentBooks } from '../../commands/payment/books.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
+import { moneySchema } from '../../domain/kernel/money.js';
 import { paymentIdSchema } from '../../domain/order/events.js';
+import {
+  type AuthorisationDetails,
+  type CaptureDetails,
+  cardSchema,
+  last4Schema,
+  riskSchema,
+} from '../../domain/payment/events.js';
 import type { DisputeFact } from '../../domain/payment/payment.js';
 import type { Held } from '../../domain/payment/provider-calls.js';
 
 const PAGE_INTENTS = 100;
 const MAX_CODE_LENGTH = 100;
 
-/** An intent with its latest charge, and what follows from it. */
+/** What is wanted with an intent: its latest charge, and what Stripe keeps of that. */
+export const WITH_CHARGE = ['latest_charge.balance_transaction'];
+
+/** An intent, and what follows from it. */
 export async function readIntent(stripe: Stripe, id: string): Promise<{ intent: Stripe.PaymentIntent; held: Held }> {
-  const intent = await stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] });
+  const intent = await stripe.paymentIntents.retrieve(id, { expand: WITH_CHARGE });
   return { intent, held: heldIn(intent, await refundsOf(stripe, intent)) };
 }
 
@@ -27,6 +40,7 @@ function heldIn(intent: Stripe.PaymentIntent, refunds: readonly Stripe.Refund[])
   return {
     authorisation: authorisationIn(intent),
     captured: intent.amount_received,
+    ...(intent.amount_received > 0 && { details: captureIn(intent) }),
     capturable: intent.amount_capturable,
     refunds: refunds.flatMap(({ id, amount, status, metadata }) => {
       const operationId = metadata?.operationId;
@@ -47,7 +61,8 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
   switch (status) {
     case 'requires_capture':
     case 'succeeded': {
-      const card = typeof latest_charge === 'object' ? latest_charge?.payment_method_details?.card : undefined;
+      const charge = typeof latest_charge === 'object' ? latest_charge : null;
+      const card = charge?.payment_method_details?.card;
       return {
         status: 'authorised',
         amount,
@@ -55,6 +70,7 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
         providerRef: id,
         ...(card?.capture_before && { captureBefore: new Date(card.capture_before * 1000).toISOString() }),
         ...(card?.multicapture?.status === 'available' && { multicapture: true as const }),
+        ...(charge && detailsIn(charge)),
       };
     }
     case 'requires_action':
@@ -74,6 +90,34 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
     default:
       throw new Error(`${id} is ${status}, which this program does not know.`);
   }
+}
+
+function detailsIn({ payment_method_details, outcome }: Stripe.Charge): AuthorisationDetails {
+  const { brand, last4, three_d_secure } = payment_method_details?.card ?? {};
+  return defined({
+    card: told(cardSchema, { brand: brand ?? undefined, threeDSecure: three_d_secure?.result ?? undefined }),
+    last4: told(last4Schema, last4),
+    risk: told(riskSchema, { level: outcome?.risk_level, score: outcome?.risk_score }),
+  });
+}
+
+/**
+ * The charge, and what Stripe keeps of it, once that is settled. Stripe names one balance transaction for a charge: if there were
+ * several captures, it does not say which of them this is of. `latest_charge` has to be expanded.
+ */
+export function captureIn({ latest_charge: charge }: Stripe.PaymentIntent): CaptureDetails {
+  if (typeof charge === 'string' || !charge) return {};
+  const { id: providerRef, balance_transaction: balance } = charge;
+  if (typeof balance === 'string' || !balance) return { providerRef };
+  const fee = told(moneySchema, { amount: balance.fee, currency: balance.currency.toUpperCase() });
+  return defined({ providerRef, fee });
+}
+
+/** These are good to have: one that our schema does not know, or that says nothing, is left out and keeps no money from being recorded. */
+function told<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+  const whole = typeof value === 'object' && value !== null ? defined(value) : value;
+  const isEmpty = typeof whole === 'object' && whole !== null && Object.keys(whole).length === 0;
+  return isEmpty ? undefined : schema.safeParse(whole).data;
 }
 
 /** What is read of a dispute. */
@@ -117,7 +161,7 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
   return {
     async find(providerRef) {
       try {
-        return await entryOf(await stripe.paymentIntents.retrieve(providerRef, { expand: ['latest_charge'] }));
+        return await entryOf(await stripe.paymentIntents.retrieve(providerRef, { expand: WITH_CHARGE }));
       } catch (error) {
         if (error instanceof Stripe.errors.StripeInvalidRequestError && error.statusCode === 404) return undefined;
         throw away(error);
@@ -125,7 +169,11 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
     },
 
     async *opened({ from, upTo }) {
-      const params = { created: createdIn(from, upTo), limit: PAGE_INTENTS, expand: ['data.latest_charge'] };
+      const params = {
+        created: createdIn(from, upTo),
+        limit: PAGE_INTENTS,
+        expand: WITH_CHARGE.map((path) => `data.${path}`),
+      };
       try {
         for await (const intent of stripe.paymentIntents.list(params)) yield await entryOf(intent);
       } catch (error) {

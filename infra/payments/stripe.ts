@@ -8,7 +8,7 @@ import type {
   PaymentProvider,
   RefundAnswer,
 } from '../../commands/payment/provider.js';
-import { authorisationIn, readIntent } from './stripe-books.js';
+import { authorisationIn, captureIn, readIntent, WITH_CHARGE } from './stripe-books.js';
 
 /** The shop asks again by itself, and by then knows more. */
 const CALL_TIMEOUT_MS = 20_000;
@@ -109,9 +109,11 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     async capture({ key, of, amount, final }): Promise<CaptureAnswer> {
       const several = !final && { final_capture: false };
       try {
-        const params = { amount_to_capture: amount.amount, ...several };
-        await paymentIntents.capture(intentOf(of.providerRef), params, { idempotencyKey: key });
-        return { status: 'captured' };
+        const params = { amount_to_capture: amount.amount, expand: WITH_CHARGE, ...several };
+        const intent = await paymentIntents.capture(intentOf(of.providerRef), params, { idempotencyKey: key });
+        const { fee, ...details } = captureIn(intent);
+        const isOnly = intent.amount_received === amount.amount;
+        return { status: 'captured', ...details, ...(isOnly && fee && { fee }) };
       } catch (error) {
         return failed(refusalIn(error));
       }

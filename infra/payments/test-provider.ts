@@ -18,6 +18,17 @@ const SINGLE_CAPTURE = /^pm_card_mastercard$/;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const REFUND_FAILS = 'pm_card_refundFail';
 
+/** Brand and last digits of the cards, as Stripe's cards have them. */
+const FACES: readonly (readonly [method: RegExp, brand: string, last4: string])[] = [
+  [/^pm_card_mastercard$/, 'mastercard', '4444'],
+  [/^pm_card_amex$/, 'amex', '0005'],
+  [/^pm_card_visa_debit$/, 'visa', '5556'],
+  [/^pm_card_gb$/, 'visa', '0008'],
+  [/^pm_card_authenticationRequired$/, 'visa', '3184'],
+  [/^pm_card_refundFail$/, 'visa', '5126'],
+];
+const VISA = ['visa', '4242'] as const;
+
 /** Whether there is such a card, be it one that is declined. */
 export function isTestMethod(method: string): boolean {
   return DECLINES.has(method) || MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method);
@@ -33,12 +44,12 @@ export function createTestProvider(): PaymentProvider & TestBank {
       if (MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method)) return authorised(paymentId, amount, method);
       return { status: 'declined', declineCode: DECLINES.get(method) ?? 'no_such_test_method' };
     },
-    capture: async () => ({ status: 'captured' }),
+    capture: async ({ key }) => ({ status: 'captured', providerRef: named(key) }),
     async void() {},
     refund: async ({ key, of }) =>
       of.method === REFUND_FAILS
         ? { status: 'failed', reason: 'expired_or_canceled_card' }
-        : { status: 'refunded', providerRef: `test_${key}`.slice(0, 200) },
+        : { status: 'refunded', providerRef: named(key) },
 
     authenticated({ paymentId, amount, method, succeed }) {
       if (succeed) return authorised(paymentId, amount, method);
@@ -48,8 +59,20 @@ export function createTestProvider(): PaymentProvider & TestBank {
 }
 
 function authorised(paymentId: string, amount: Money, method: string): AuthorisationAnswer {
-  const multicapture = MULTICAPTURE.test(method) && { multicapture: true as const };
-  return { status: 'authorised', ...amount, providerRef: referenceOf(paymentId), ...multicapture };
+  const [, brand, last4] = FACES.find(([face]) => face.test(method)) ?? ['', ...VISA];
+  return {
+    status: 'authorised',
+    ...amount,
+    providerRef: referenceOf(paymentId),
+    ...(MULTICAPTURE.test(method) && { multicapture: true as const }),
+    card: method === NEEDS_CUSTOMER ? { brand, threeDSecure: 'authenticated' } : { brand },
+    last4,
+    risk: { level: 'normal' },
+  };
+}
+
+function named(key: string): string {
+  return `test_${key}`.slice(0, 200);
 }
 
 function referenceOf(paymentId: string): string {

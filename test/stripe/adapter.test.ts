@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type Stripe from 'stripe';
 import type { AuthorisationRequest, PaymentProvider } from '../../commands/payment/provider.js';
 import { createStripeProvider } from '../../infra/payments/stripe.js';
-import { createStripeBooks } from '../../infra/payments/stripe-books.js';
+import { authorisationIn, createStripeBooks } from '../../infra/payments/stripe-books.js';
 import { describeOnStripe, skip, standInOf, type World } from './worlds.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -82,6 +82,23 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await held(request)).to.deep.equal({ authorisation: answer, captured: 0, capturable: 5000, refunds: [] });
     });
 
+    it('and says which card it is, and how Stripe sees the risk', async () => {
+      const { answer } = await authorised();
+      expect(answer).to.deep.include({ card: { brand: 'visa' }, last4: '4242' });
+      expect(answer.risk).to.include({ level: 'normal' });
+    });
+
+    it('also where Stripe tells of the card what nobody foresees, or nothing', () => {
+      const intent = { id: 'pi_1', amount: 5000, currency: 'gbp', status: 'requires_capture' };
+      const card = { brand: 'b'.repeat(51), last4: null, three_d_secure: { result: null } };
+      const outcome = { risk_level: 'not_assessed', risk_score: 101 };
+      for (const latest_charge of [null, 'ch_1', { payment_method_details: { card }, outcome }, { outcome: null }]) {
+        const answer = authorisationIn({ ...intent, latest_charge } as unknown as Stripe.PaymentIntent);
+        const terms = { amount: 5000, currency: 'GBP', providerRef: 'pi_1' };
+        expect(answer).to.deep.equal({ status: 'authorised', ...terms });
+      }
+    });
+
     it('and names payment, order and operation at Stripe, for webhooks and the reconciliation', async () => {
       const { request } = await authorised();
       const { paymentId, key: operationId, orderId, providerRef } = request;
@@ -132,7 +149,12 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect((await held(request)).authorisation).to.deep.equal(answer);
       const standIn = standInOf(world, this);
       standIn.authenticate(request.providerRef!, 'succeed');
-      expect((await held(request)).authorisation).to.include({ status: 'authorised', amount: 5000 });
+      expect((await held(request)).authorisation).to.deep.include({
+        status: 'authorised',
+        amount: 5000,
+        card: { brand: 'visa', threeDSecure: 'authenticated' },
+        last4: '3184',
+      });
     });
 
     it('nothing when the customer fails 3-D Secure', async function () {
@@ -174,10 +196,12 @@ describeOnStripe('The Stripe adapter', (open) => {
       const { request, answer } = await authorised();
       if (!answer.multicapture) skip(this, 'needs an account that captures several times');
       const part = { ...operation(request, 'c1'), amount: money(2000), final: false };
-      expect(await provider.capture(part)).to.deep.equal({ status: 'captured' });
-      expect(await provider.capture(part), 'asked again').to.deep.equal({ status: 'captured' });
+      const first = await provider.capture(part);
+      expect(first).to.include({ status: 'captured' });
+      expect(await provider.capture(part), 'asked again').to.deep.equal(first);
       expect((await held(request)).captured).to.equal(2000);
-      await provider.capture({ ...operation(request, 'c2'), amount: money(1000), final: true });
+      const last = await provider.capture({ ...operation(request, 'c2'), amount: money(1000), final: true });
+      expect(last, 'nobody can say which of them the fee is of').to.not.have.property('fee');
       const after = await held(request);
       expect(after.captured).to.equal(3000);
       expect(after.authorisation.status).to.equal('authorised');
@@ -188,8 +212,20 @@ describeOnStripe('The Stripe adapter', (open) => {
       const { request, answer } = await authorised({ method: 'pm_card_credit_disableEnterpriseCardFeatures' });
       expect(answer).not.to.have.property('multicapture');
       const capture = { ...operation(request, 'c1'), amount: money(3000), final: true };
-      expect(await provider.capture(capture)).to.deep.equal({ status: 'captured' });
+      expect(await provider.capture(capture)).to.include({ status: 'captured' });
       expect((await held(request)).captured).to.equal(3000);
+    });
+
+    it('and says what Stripe calls the charge and keeps of it, also when it is read back', async () => {
+      const { request } = await authorised();
+      const answer = await provider.capture({ ...operation(request, 'c1'), amount: money(5000), final: true });
+      if (answer.status !== 'captured') return expect.fail(answer.reason);
+      const { status, ...details } = answer;
+      expect(details.providerRef).to.match(/^ch_/);
+      expect((await held(request)).details).to.deep.include({ providerRef: details.providerRef });
+      if (!world.standIn) return; // Stripe may take its time to settle the fee, in the currency of the account
+      expect(details.fee).to.deep.equal(money(95));
+      expect((await held(request)).details).to.deep.equal(details);
     });
 
     it('once for an account that is refused whatever asks for several captures, which it asks for once', async function () {
@@ -207,7 +243,7 @@ describeOnStripe('The Stripe adapter', (open) => {
           answer,
         );
         const capture = { ...operation(request, 'c1'), amount: money(3000), final: true };
-        expect(await provider.capture(capture)).to.deep.equal({ status: 'captured' });
+        expect(await provider.capture(capture)).to.include({ status: 'captured' });
       }
     });
 

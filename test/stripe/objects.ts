@@ -57,7 +57,13 @@ export interface Charge extends Common<'charge'> {
   failure_message: string | null;
   livemode: false;
   metadata: Record<string, string>;
-  outcome: { network_status: string; reason: string | null; type: string } & Record<string, unknown>;
+  outcome: {
+    network_status: string;
+    reason: string | null;
+    risk_level: string;
+    risk_score: number;
+    type: string;
+  };
   paid: boolean;
   payment_intent: string;
   payment_method: string;
@@ -71,6 +77,7 @@ interface ChargedCard extends CardFace {
   /** Unix seconds until which the authorisation can be captured. */
   capture_before?: number;
   multicapture: { status: 'available' | 'unavailable' };
+  three_d_secure: { result: string } | null;
 }
 
 export interface CardFace {
@@ -100,6 +107,24 @@ export interface Refund extends Common<'refund'> {
   payment_intent: string;
   reason: string | null;
   status: 'failed' | 'pending' | 'succeeded';
+}
+
+/** What a charge has brought the shop, and what Stripe keeps of it. */
+export interface BalanceTransaction extends Common<'balance_transaction'> {
+  amount: number;
+  /** Unix seconds. */
+  available_on: number;
+  balance_type: 'payments';
+  currency: string;
+  description: null;
+  exchange_rate: null;
+  fee: number;
+  fee_details: [];
+  net: number;
+  reporting_category: 'charge';
+  source: string;
+  status: 'pending';
+  type: 'charge';
 }
 
 export interface Dispute extends Common<'dispute'> {
@@ -144,7 +169,15 @@ export interface StripeEvent extends Common<'event'> {
   type: string;
 }
 
-export type StripeObject = PaymentIntent | Charge | Refund | Dispute | Customer | PaymentMethod | StripeEvent;
+export type StripeObject =
+  | PaymentIntent
+  | Charge
+  | BalanceTransaction
+  | Refund
+  | Dispute
+  | Customer
+  | PaymentMethod
+  | StripeEvent;
 /** Tells of what happened to an object; `previous` holds the fields that changed as they were before. */
 export type Emit = (type: string, object: StripeObject, previous?: object) => void;
 
