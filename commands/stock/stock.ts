@@ -5,7 +5,13 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
-import { MAX_QUANTITY, quantitySchema, stockPolicySchema, stockReasonSchema } from '../../domain/stock/events.js';
+import {
+  MAX_QUANTITY,
+  quantitySchema,
+  receiptDetailsSchema,
+  stockPolicySchema,
+  stockReasonSchema,
+} from '../../domain/stock/events.js';
 import {
   availableOf,
   type StockCommand,
@@ -33,6 +39,19 @@ const levelAnswer = z
     available: z.int().meta({ description: 'onHand − reserved − committed' }),
   })
   .meta({ id: 'StockLevel' });
+
+const receiptDetails = receiptDetailsSchema.shape;
+const receiptBody = z.strictObject({
+  location,
+  quantity: quantitySchema,
+  reason: receiptDetails.reason,
+  cost: receiptDetails.cost.meta({
+    description: 'What one unit costs the shop, in any currency',
+    example: { amount: 350, currency: 'EUR' },
+  }),
+  supplier: receiptDetails.supplier.meta({ description: 'Who delivered the units', example: 'Hearth Ceramics Ltd' }),
+  lot: receiptDetails.lot.meta({ description: 'The lot or batch number of the maker', example: 'L2026-11-A' }),
+});
 
 const transferBody = z
   .strictObject({ from: location, to: location, quantity: quantitySchema })
@@ -140,12 +159,11 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
   }
 
   return [
-    movement(
-      'receipts',
-      'Receive units of a SKU',
-      z.strictObject({ location, quantity: quantitySchema, reason: stockReasonSchema.optional() }),
-      (movement, { quantity, reason }) => ({ type: 'ReceiveStock', ...movement, quantity, ...(reason && { reason }) }),
-    ),
+    movement('receipts', 'Receive units of a SKU', receiptBody, (movement, { location: _, ...receipt }) => ({
+      type: 'ReceiveStock',
+      ...movement,
+      ...receipt,
+    })),
     movement(
       'adjustments',
       'Adjust the units on hand of a SKU',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema, skuSchema } from '../kernel/id.js';
+import { priceSchema } from '../kernel/money.js';
 import { shortText } from '../kernel/text.js';
 import { productIdSchema } from '../product/events.js';
 
@@ -12,6 +13,16 @@ export const quantitySchema = z.int().min(1).max(MAX_QUANTITY);
 export const stockReasonSchema = shortText(200);
 /** Ids by which a repeated movement or reservation is recognised. */
 export const operationIdSchema = z.string().min(1).max(200);
+
+/** What is known of a delivery; each where it is given. */
+export const receiptDetailsSchema = z.strictObject({
+  reason: stockReasonSchema.optional(),
+  /** Of one unit, in whatever currency the supplier is paid. */
+  cost: priceSchema.optional(),
+  supplier: shortText(100).optional(),
+  /** What the maker calls the batch. */
+  lot: shortText(100).optional(),
+});
 
 const item = { sku: skuSchema, location: locationSchema };
 const movement = { ...item, movementId: operationIdSchema };
@@ -36,7 +47,7 @@ export const stockEvents = {
   StockItemOpened: { version: 1, data: availability },
   StockReceived: {
     version: 1,
-    data: z.strictObject({ ...movement, quantity: quantitySchema, reason: stockReasonSchema.optional() }),
+    data: z.strictObject({ ...movement, quantity: quantitySchema, ...receiptDetailsSchema.shape }),
   },
   /** Version 1 gave no reason. */
   StockAdjusted: {
@@ -97,5 +108,6 @@ export const stockEvents = {
   StockReplenished: { version: 1, data: availability },
 } satisfies EventDefinitions;
 
+export type ReceiptDetails = z.output<typeof receiptDetailsSchema>;
 export type StockPolicy = z.output<typeof stockPolicySchema>;
 export type StockEvent = EventOf<typeof stockEvents>;

@@ -17,6 +17,7 @@ const item = { ...key, productId: 'product_mug' };
 const id = { ...key, reservationId: 'order_1' };
 
 const opened: StockEvent = { type: 'StockItemOpened', data: item };
+const delivery = { reason: 'found', cost: { amount: 350, currency: 'EUR' }, supplier: 'Hearth', lot: 'L7' };
 const received: StockEvent = { type: 'StockReceived', data: { ...key, movementId: 'receipt', quantity: 5 } };
 const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity: 3 } };
 const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity: 3 } };
@@ -43,9 +44,9 @@ describe('Stock', () => {
   it('is opened by its first movement, whatever that is', () => {
     given([]).when(receive).then([opened, received, replenished]);
     given([opened])
-      .when({ ...receive, type: 'ReceiveStock', quantity: 1, reason: 'found' })
+      .when({ ...receive, type: 'ReceiveStock', quantity: 1, ...delivery })
       .then([
-        { type: 'StockReceived', data: { ...key, movementId: 'receipt', quantity: 1, reason: 'found' } },
+        { type: 'StockReceived', data: { ...key, movementId: 'receipt', quantity: 1, ...delivery } },
         replenished,
       ]);
     given([])

@@ -3,11 +3,11 @@
 // id acts once, and every operation once on each reservation. What is committed belongs to orders, which know of which units
 // and say when they leave: the item keeps their sum, and ids for as long as they can be repeated.
 import type { Decider } from '../kernel/decider.js';
-import { ownEntry } from '../kernel/json.js';
+import { defined, ownEntry } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
-import { MAX_QUANTITY, type StockEvent, type StockPolicy, stockEvents } from './events.js';
+import { MAX_QUANTITY, type ReceiptDetails, type StockEvent, type StockPolicy, stockEvents } from './events.js';
 import {
   type Reservation,
   type Reservations,
@@ -32,7 +32,7 @@ type Movement = Opening & { movementId: string };
 export type StockCommand =
   /** Before anything is known to lie there, so that something can come back to it. */
   | ({ type: 'OpenStockItem' } & Opening)
-  | ({ type: 'ReceiveStock'; quantity: number; reason?: string } & Movement)
+  | ({ type: 'ReceiveStock'; quantity: number } & ReceiptDetails & Movement)
   | ({ type: 'AdjustStock'; delta: number; reason: string } & Movement)
   | ({ type: 'CountStock'; quantity: number; expected?: number } & Movement)
   | ({ type: 'TransferOut'; quantity: number; to: string } & Movement)
@@ -129,9 +129,9 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     case 'OpenStockItem':
       return opening(command, item).opened;
     case 'ReceiveStock': {
-      const { movementId, quantity, reason } = command;
-      const why = reason === undefined ? {} : { reason };
-      return move(command, item, quantity, { type: 'StockReceived', data: { ...key, movementId, quantity, ...why } });
+      const { movementId, quantity, reason, cost, supplier, lot } = command;
+      const data = { ...key, movementId, quantity, ...defined({ reason, cost, supplier, lot }) };
+      return move(command, item, quantity, { type: 'StockReceived', data });
     }
     case 'AdjustStock': {
       const { movementId, delta, reason } = command;

@@ -3,6 +3,13 @@ import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
 import { stockMovementsQuery } from './stock-movements.js';
 
+const DELIVERY = {
+  reason: 'delivery 7',
+  cost: { amount: 350, currency: 'EUR' },
+  supplier: 'Hearth Ceramics Ltd',
+  lot: 'L2026-11-A',
+};
+
 describe('The ledger of stock', () => {
   let shop: Shop;
   const read = (query: Record<string, string> = {}, sku = 'MUG', caller = SUPPORT) =>
@@ -13,7 +20,7 @@ describe('The ledger of stock', () => {
   beforeEach(async () => {
     shop = createShop();
     await sell(shop, 'MUG', 500, 0);
-    await post('receipts', { quantity: 10, reason: 'delivery 7' }, 'a');
+    await post('receipts', { quantity: 10, ...DELIVERY }, 'a');
     await shop.ship('MUG', 2);
     await post('counts', { quantity: 7 }, 'b');
     await post('transfers', { from: 'main', to: 'leeds', quantity: 3 }, 'c');
@@ -33,7 +40,7 @@ describe('The ledger of stock', () => {
     const { at, ...receipt } = data[0];
     expect(Number.isFinite(Date.parse(at))).to.equal(true);
     const actor = { type: 'customer', id: 'keeper' };
-    expect(receipt).to.deep.equal({ what: 'received', by: 'a ', quantity: 10, reason: 'delivery 7', actor });
+    expect(receipt).to.deep.equal({ what: 'received', by: 'a ', quantity: 10, ...DELIVERY, actor });
     expect(data[3]).to.include({ what: 'shipped', quantity: 2 });
     expect(data[4]).to.include({ what: 'counted', quantity: 7, delta: -1 });
     expect((await read({ location: 'leeds' })).body.data[0]).to.include({ what: 'transferred_in', from: 'main' });

@@ -5,6 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
+import { priceSchema } from '../../domain/kernel/money.js';
 import { STAFF_ROLES } from '../../domain/kernel/role.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { stockStream } from '../../domain/stock/stock-item.js';
@@ -51,6 +52,9 @@ const entryAnswer = z
     quantity: z.int().optional().meta({ description: 'Units; of a count, the units that were counted' }),
     delta: z.int().optional().meta({ description: 'By how much a count or an adjustment changed the units on hand' }),
     reason: z.string().optional(),
+    cost: priceSchema.optional().meta({ description: 'Of a receipt: what one unit cost the shop' }),
+    supplier: z.string().optional(),
+    lot: z.string().optional(),
     from: z.string().optional().meta({ description: 'The location that it came from' }),
     to: z.string().optional().meta({ description: 'The location that it went to' }),
     actor: z.strictObject({
@@ -115,6 +119,9 @@ function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>, { ro
     ...('quantity' in data && { quantity: data.quantity }),
     ...('delta' in data && { delta: data.delta }),
     ...('reason' in data && { reason: data.reason }),
+    ...('cost' in data && { cost: data.cost }),
+    ...('supplier' in data && { supplier: data.supplier }),
+    ...('lot' in data && { lot: data.lot }),
     ...('from' in data && { from: data.from }),
     ...('to' in data && { to: data.to }),
     actor: showsWhose ? actor : { type: actor.type },
