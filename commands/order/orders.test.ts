@@ -1,7 +1,5 @@
 import { expect } from 'chai';
-import { mergeSeen } from '../../domain/kernel/consistency.js';
-import { orThrow } from '../../domain/kernel/errors.js';
-import { streamOf } from '../../domain/kernel/id.js';
+import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
@@ -192,6 +190,26 @@ describe('What becomes of an order', () => {
       const delivered = (await step(body.id, 'deliver')).body;
       expect(delivered).to.include({ status: 'delivered', tracking: 'RM1' });
       expect((await shop.call(`get /v1/shipments/${body.id}`, { caller: SUPPORT })).body).to.deep.equal(delivered);
+    });
+
+    it('records that its delivery has failed, and that it is lost, which changes nothing else', async () => {
+      const { body } = await plan({ tracking: 'RM1' });
+      await problemOf(step(body.id, 'lose'), 'conflict');
+      await step(body.id, 'dispatch');
+      const tell = (word: string, reason?: string) =>
+        shop.call(`post /v1/shipments/${body.id}/${word}`, { caller: SUPPORT, body: reason ? { reason } : {} });
+      const failed = (await tell('fail', 'nobody at home')).body;
+      expect(failed).to.include({ status: 'failed', reason: 'nobody at home' });
+      expect(failed.failedAt).to.equal(new Date(failed.failedAt).toISOString());
+      const before = (await shop.call(`get /v1/payments/${siblingId('payment', orderId)}`, { caller: SUPPORT })).body;
+      const lost = (await tell('lose')).body;
+      expect(lost).to.include({ status: 'lost', failedAt: failed.failedAt }).and.not.to.have.property('reason');
+      expect(await stockOf('MUG')).to.deep.equal([8, 0, 0]);
+      const after = (await shop.call(`get /v1/payments/${siblingId('payment', orderId)}`, { caller: SUPPORT })).body;
+      expect(after).to.deep.equal(before);
+      expect((await step(body.id, 'deliver')).body).to.include({ status: 'delivered', lostAt: lost.lostAt });
+      await problemOf(tell('fail'), 'conflict');
+      await problemOf(shop.call('post /v1/shipments/shipment_none/lose', { caller: SUPPORT }), 'not_found');
     });
 
     it('is tracked from its dispatch on, or later: what is not named stays, and null clears it', async () => {

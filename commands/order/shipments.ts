@@ -1,6 +1,11 @@
-// Sending orders: a shipment is planned, dispatched and delivered. Dispatch takes its units out of stock and its share of the money.
+// Sending orders: a shipment is planned, dispatched and delivered, unless its delivery fails or it is lost. Dispatch takes its units out of stock and its share of the money.
 import { z } from 'zod';
-import { carrierSchema, shipmentIdSchema, trackingSchema } from '../../domain/fulfilment/events.js';
+import {
+  carrierSchema,
+  problemReasonSchema,
+  shipmentIdSchema,
+  trackingSchema,
+} from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
 import { beside } from '../../domain/kernel/command.js';
@@ -48,6 +53,15 @@ const planBody = z
     carrier: transport.carrier.optional(),
   })
   .prefault({});
+
+const problemBody = z
+  .strictObject({ reason: problemReasonSchema.meta({ example: 'nobody at home' }) })
+  .partial()
+  .prefault({});
+
+/** What follows is for people to decide. */
+const RECORDED_ONLY =
+  'Order, stock and payment stay as they are: support decides what follows, such as a refund. Units that come back are received as a return.';
 
 export interface ShipmentEndpointsDeps {
   runner: CommandRunner;
@@ -141,10 +155,9 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return shown(200, outcome, await orderOf(outcome));
   }
 
-  async function deliver({ params, command }: ShipmentRequest): Promise<Reply> {
-    const delivered: ShipmentCommand = { type: 'RecordDelivery' };
+  async function record({ params, command }: ShipmentRequest, fact: ShipmentCommand): Promise<Reply> {
     const stream = streamOf(askedId(shipmentIdSchema, params.id));
-    const outcome = orThrow(await runner.execute(shipment, stream, delivered, command()));
+    const outcome = orThrow(await runner.execute(shipment, stream, fact, command()));
     return shown(200, outcome, await orderOf(outcome));
   }
 
@@ -200,7 +213,33 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       idempotency: 'accepted',
       params,
       answers: { 200: shipmentViewSchema },
-      handle: deliver,
+      handle: (request) => record(request, { type: 'RecordDelivery' }),
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/fail',
+      summary: 'Record a failed delivery of a shipment',
+      description: `The carrier could not hand it over. ${RECORDED_ONLY} It can still be delivered or lost.`,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params }) => load(params.id),
+      body: problemBody,
+      answers: { 200: shipmentViewSchema },
+      handle: (request) => record(request, { type: 'RecordFailedDelivery', ...request.body }),
+    }),
+    endpoint({
+      method: 'post',
+      path: '/v1/shipments/{id}/lose',
+      summary: 'Record the loss of a shipment',
+      description: `Nobody knows where it is, whether or not it was said to be delivered. ${RECORDED_ONLY} If it is found, it can be delivered.`,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params }) => load(params.id),
+      body: problemBody,
+      answers: { 200: shipmentViewSchema },
+      handle: (request) => record(request, { type: 'RecordLoss', ...request.body }),
     }),
     endpoint({
       method: 'patch',

@@ -88,6 +88,7 @@ describe('The endpoints of the catalogue', () => {
     expect(weighed.body.variants[0]).to.deep.equal({ ...small, prices: GBP(450), weight: 310 });
     expect((await put('MUG-S', { prices: GBP(450), weight: 310 }, 'k')).version).to.equal(weighed.version);
     expect((await put('MUG-S', { prices: GBP(440) })).body.variants[0].weight).to.equal(310);
+    expect((await put('MUG-S', { prices: GBP(440), weight: null })).body.variants[0]).not.to.have.property('weight');
     const added = await put('MUG-XL', { prices: [], weight: 0 });
     expect(added.body.variants[2]).to.deep.equal({ sku: 'MUG-XL', prices: [], weight: 0 });
     const other = await shop.call('patch /v1/products/product_mug', { caller: KEEPER, body: { taxCategory: 'gifts' } });

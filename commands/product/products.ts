@@ -5,7 +5,7 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
-import { sameJson } from '../../domain/kernel/json.js';
+import { defined, sameJson } from '../../domain/kernel/json.js';
 import {
   optionsSchema,
   pricesSchema,
@@ -87,10 +87,10 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     const known = state.variants.find((variant) => variant.sku === sku);
     if (known && (options === undefined || sameJson(options, known.options))) {
       const priced = await execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
-      if (weight === undefined || weight === known.weight) return priced;
+      if (weight === undefined || weight === (known.weight ?? null)) return priced;
       return execute(productId, { type: 'WeighVariant', sku, weight }, beside(command('weigh')));
     }
-    const variant = { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
+    const variant = { sku, prices, ...defined({ options, weight: weight ?? undefined }) };
     if (!known && state.status !== 'discontinued') await claim([variant], productId, command);
     return execute(productId, { type: 'AddVariant', variant }, command());
   }
@@ -137,7 +137,10 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
   const variantBody = z.strictObject({
     options: optionsSchema.optional(),
     prices: pricesSchema,
-    weight: weightSchema.optional(),
+    weight: weightSchema.nullable().optional().meta({
+      description: 'The weight of one unit, in grams. It stays if it is left out; `null` removes it',
+      example: 350,
+    }),
   });
 
   return [

@@ -13,9 +13,12 @@ export const returnIdSchema = idSchema('return');
 export const trackingSchema = shortText(100);
 export const carrierSchema = shortText(50);
 export const returnReasonSchema = shortText(200);
+/** Why a delivery failed or a shipment is taken for lost, in the words of staff or the carrier. */
+export const problemReasonSchema = shortText(200);
 
 const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
 const transport = { tracking: trackingSchema.optional(), carrier: carrierSchema.optional() };
+const problem = { reason: problemReasonSchema.optional() };
 const aReturn = { returnId: returnIdSchema, orderId: orderIdSchema };
 
 export const shipmentEvents = {
@@ -29,9 +32,20 @@ export const shipmentEvents = {
       ...transport,
     }),
   },
-  /** What holds from now on; a field that is absent is not known any more. */
-  ShipmentTrackingChanged: { version: 1, data: z.strictObject({ ...shipment, ...transport }) },
+  /** The fields that change; `null`: it is removed. */
+  ShipmentTrackingChanged: {
+    version: 1,
+    data: z.strictObject({
+      ...shipment,
+      tracking: transport.tracking.nullable(),
+      carrier: transport.carrier.nullable(),
+    }),
+  },
   ShipmentDispatched: { version: 1, data: z.strictObject(shipment) },
+  /** The carrier could not hand it over. It may try again, bring it back or lose it. */
+  ShipmentDeliveryFailed: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
+  /** Nobody knows where it is. It may still be found. */
+  ShipmentLost: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
   ShipmentDelivered: { version: 1, data: z.strictObject(shipment) },
 } satisfies EventDefinitions;
 

@@ -2,7 +2,9 @@
 // Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
 import { locationSchema } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { lineUnitsSchema } from '../order/events.js';
+import { problemReasonSchema } from './events.js';
 import { type Arbiter, SHIPMENT_STATUSES, type Shipment, shipmentStatusOf } from './shipment.js';
 
 const time = z.iso.datetime();
@@ -17,23 +19,37 @@ export const shipmentViewSchema = z
     tracking: z.string().optional(),
     carrier: z.string().optional(),
     dispatchedAt: time.optional(),
+    failedAt: time.optional().meta({ description: 'The last time that a delivery failed' }),
+    lostAt: time.optional(),
     deliveredAt: time.optional(),
+    reason: problemReasonSchema
+      .optional()
+      .meta({ description: 'For support alone: why the delivery failed, or why the shipment is taken for lost' }),
   })
   .meta({ id: 'Shipment' });
 
 export type ShipmentView = z.output<typeof shipmentViewSchema>;
 
 export function shipmentView(shipment: Shipment, order: Arbiter): ShipmentView {
-  const { shipmentId, orderId, location, lines, tracking, carrier, dispatchedAt, deliveredAt } = shipment;
+  const { shipmentId, orderId, location, lines, tracking, carrier, reason } = shipment;
   return {
     id: shipmentId,
     orderId,
     status: shipmentStatusOf(shipment, order),
     location,
     lines: [...lines],
-    ...(tracking !== undefined && { tracking }),
-    ...(carrier !== undefined && { carrier }),
-    ...(dispatchedAt !== undefined && { dispatchedAt: new Date(dispatchedAt).toISOString() }),
-    ...(deliveredAt !== undefined && { deliveredAt: new Date(deliveredAt).toISOString() }),
+    ...defined({
+      tracking,
+      carrier,
+      dispatchedAt: timeOf(shipment.dispatchedAt),
+      failedAt: timeOf(shipment.failedAt),
+      lostAt: timeOf(shipment.lostAt),
+      deliveredAt: timeOf(shipment.deliveredAt),
+      reason,
+    }),
   };
+}
+
+function timeOf(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }

@@ -10,6 +10,9 @@ const plan = { type: 'PlanShipment', ...ids, location, lines, tracking: 'RM123' 
 const planned: ShipmentEvent = { type: 'ShipmentPlanned', data: { ...ids, location, lines, tracking: 'RM123' } };
 const dispatched: ShipmentEvent = { type: 'ShipmentDispatched', data: ids };
 const delivered: ShipmentEvent = { type: 'ShipmentDelivered', data: ids };
+const reason = 'nobody at home';
+const failed: ShipmentEvent = { type: 'ShipmentDeliveryFailed', data: { ...ids, reason } };
+const lost: ShipmentEvent = { type: 'ShipmentLost', data: ids };
 
 describe('A shipment', () => {
   const { given } = decider(shipment);
@@ -42,16 +45,16 @@ describe('A shipment', () => {
     const change = { type: 'ChangeTracking', carrier: 'Royal Mail' } as const;
     const changed: ShipmentEvent = {
       type: 'ShipmentTrackingChanged',
-      data: { ...ids, tracking: 'RM123', carrier: 'Royal Mail' },
+      data: { ...ids, carrier: 'Royal Mail' },
     };
     for (const history of [[planned], [planned, dispatched], [planned, dispatched, delivered]]) {
       given(history).when(change).then([changed]);
     }
     given([planned, changed])
       .when({ type: 'ChangeTracking', tracking: null })
-      .then([{ type: 'ShipmentTrackingChanged', data: { ...ids, carrier: 'Royal Mail' } }]);
+      .then([{ type: 'ShipmentTrackingChanged', data: { ...ids, tracking: null } }]);
     expect(given([planned, changed]).state).to.include({ tracking: 'RM123', carrier: 'Royal Mail' });
-    const cleared: ShipmentEvent = { type: 'ShipmentTrackingChanged', data: ids };
+    const cleared: ShipmentEvent = { type: 'ShipmentTrackingChanged', data: { ...ids, tracking: null, carrier: null } };
     expect(given([planned, changed, cleared]).state).to.deep.equal({ ...ids, location, lines, status: 'planned' });
     for (const same of [{}, { tracking: 'RM123' }, { carrier: null }]) {
       given([planned])
@@ -60,8 +63,49 @@ describe('A shipment', () => {
     }
   });
 
-  it('is not delivered before it is dispatched', () => {
-    given([planned]).when({ type: 'RecordDelivery' }).thenRejected('conflict');
+  it('is not delivered before it is dispatched, nor does its delivery fail, nor is it lost', () => {
+    for (const type of ['RecordDelivery', 'RecordFailedDelivery', 'RecordLoss'] as const) {
+      given([planned]).when({ type }).thenRejected('conflict');
+    }
+  });
+
+  it('may fail to be delivered, again for another reason, and be delivered or lost then', () => {
+    const fail = { type: 'RecordFailedDelivery', reason } as const;
+    const refused: ShipmentEvent = { type: 'ShipmentDeliveryFailed', data: { ...ids, reason: 'refused' } };
+    const left = [planned, dispatched];
+    given(left).when(fail).then([failed]);
+    given([...left, failed])
+      .when({ ...fail, reason: 'refused' })
+      .then([refused]);
+    given([...left, failed])
+      .when({ type: 'RecordDelivery' })
+      .then([delivered]);
+    given([...left, failed])
+      .when({ type: 'RecordLoss' })
+      .then([lost]);
+    given([...left, delivered])
+      .when(fail)
+      .thenRejected('conflict');
+    expect(given([...left, failed]).state).to.include({ status: 'failed', failedAt: TEST_NOW, reason });
+  });
+
+  it('may be lost, also after it was said to be delivered, and be found again', () => {
+    const left = [planned, dispatched];
+    given(left).when({ type: 'RecordLoss' }).then([lost]);
+    given(left)
+      .when({ type: 'RecordLoss', reason: 'depot burnt' })
+      .then([{ type: 'ShipmentLost', data: { ...ids, reason: 'depot burnt' } }]);
+    given([...left, delivered])
+      .when({ type: 'RecordLoss' })
+      .then([lost]);
+    given([...left, lost])
+      .when({ type: 'RecordDelivery' })
+      .then([delivered]);
+    given([...left, lost])
+      .when({ type: 'RecordFailedDelivery', reason })
+      .then([failed]);
+    const { state } = given([...left, failed, lost]);
+    expect(state).to.include({ status: 'lost', failedAt: TEST_NOW, lostAt: TEST_NOW, reason: undefined });
   });
 
   it('is cancelled if its order has given up any of its units before it left, or sent them otherwise', () => {
@@ -85,13 +129,15 @@ describe('A shipment', () => {
     expect(shown({ lines: gone })).to.equal('cancelled');
     expect(shown({ parcels: parcels.slice(1) })).to.equal('cancelled', 'its cup is sent from elsewhere');
     expect(shown({ lines: gone, operationIds: ['shipment_1'] })).to.equal('planned', 'it has left with them');
-    for (const status of ['dispatched', 'delivered'] as const) expect(shown({ lines: gone }, status)).to.equal(status);
+    for (const status of ['dispatched', 'failed', 'lost', 'delivered'] as const)
+      expect(shown({ lines: gone }, status)).to.equal(status);
   });
 
   it('that was never planned can do nothing', () => {
     given([]).when({ type: 'ChangeTracking', carrier: 'Royal Mail' }).thenRejected('not_found');
     given([]).when({ type: 'RecordDispatch' }).thenRejected('not_found');
     given([]).when({ type: 'RecordDelivery' }).thenRejected('not_found');
+    given([]).when({ type: 'RecordLoss' }).thenRejected('not_found');
   });
 
   it('is not changed by a command that is issued again', () => {
@@ -100,6 +146,8 @@ describe('A shipment', () => {
       ChangeTracking: { given: [planned], when: { type: 'ChangeTracking', tracking: 'RM456' } },
       RecordDispatch: { given: [planned], when: { type: 'RecordDispatch' } },
       RecordDelivery: { given: [planned, dispatched], when: { type: 'RecordDelivery' } },
+      RecordFailedDelivery: { given: [planned, dispatched], when: { type: 'RecordFailedDelivery', reason } },
+      RecordLoss: { given: [planned, dispatched], when: { type: 'RecordLoss' } },
     });
   });
 });

@@ -1,7 +1,7 @@
-// A shipment: planned → dispatched → delivered. Whether its units may leave is for the order to say, when it is dispatched;
+// A shipment: planned → dispatched → delivered; on its way its delivery may fail, or it may be lost. Whether its units may leave is for the order to say, when it is dispatched;
 // a planned one whose units the order has given up, or sent otherwise, is cancelled.
 import type { Decider } from '../kernel/decider.js';
-import { sameJson } from '../kernel/json.js';
+import { changed, changes, defined, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits } from '../order/events.js';
 import { type Parcel, type StockNeed, stockNeeds, unitsAt } from '../order/parcels.js';
@@ -13,7 +13,9 @@ export type ShipmentCommand =
   | { type: 'ChangeTracking'; tracking?: string | null | undefined; carrier?: string | null | undefined }
   /** The order has let the units go. */
   | { type: 'RecordDispatch' }
-  | { type: 'RecordDelivery' };
+  | { type: 'RecordDelivery' }
+  | ({ type: 'RecordFailedDelivery' } & Mishap)
+  | ({ type: 'RecordLoss' } & Mishap);
 
 /** Who carries the shipment, and what they call it. */
 export interface Transport {
@@ -21,19 +23,28 @@ export interface Transport {
   carrier?: string | undefined;
 }
 
-export interface Shipment extends Transport {
+/** What went wrong on its way. */
+interface Mishap {
+  reason?: string | undefined;
+}
+
+export interface Shipment extends Transport, Mishap {
   shipmentId: string;
   orderId: string;
-  status: 'planned' | 'dispatched' | 'delivered';
+  status: 'planned' | 'dispatched' | 'failed' | 'lost' | 'delivered';
   /** Where it leaves from. */
   location: string;
   lines: readonly LineUnits[];
   /** Times in ms of the log's clock. */
   dispatchedAt?: number;
+  /** The last time that a delivery failed. */
+  failedAt?: number;
+  lostAt?: number;
   deliveredAt?: number;
 }
 
-export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'delivered', 'cancelled'] as const;
+/** `failed`: its delivery. */
+export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'failed', 'lost', 'delivered', 'cancelled'] as const;
 
 /** What a shipment's order says of it. `operationIds`: at least those of fulfilments. */
 export interface Arbiter {
@@ -69,41 +80,53 @@ export const shipment: Decider<ShipmentCommand, Shipment | null, ShipmentEvent> 
 function decide(command: ShipmentCommand, state: Shipment | null): readonly ShipmentEvent[] | Rejection {
   if (command.type === 'PlanShipment') {
     const { type, tracking, carrier, ...planned } = command;
-    return state ? [] : [{ type: 'ShipmentPlanned', data: { ...planned, ...transportOf({ tracking, carrier }) } }];
+    return state ? [] : [{ type: 'ShipmentPlanned', data: { ...planned, ...defined({ tracking, carrier }) } }];
   }
   if (!state) return reject('not_found', 'There is no such shipment.');
   const { shipmentId, orderId, status } = state;
   const data = { shipmentId, orderId };
   if (command.type === 'ChangeTracking') {
-    const { tracking = state.tracking, carrier = state.carrier } = command;
-    const changed = transportOf({ tracking, carrier });
-    return sameJson(changed, transportOf(state))
-      ? []
-      : [{ type: 'ShipmentTrackingChanged', data: { ...data, ...changed } }];
+    const { tracking, carrier } = command;
+    const changed = changes({ tracking, carrier }, { tracking: state.tracking, carrier: state.carrier });
+    return sameJson(changed, {}) ? [] : [{ type: 'ShipmentTrackingChanged', data: { ...data, ...changed } }];
   }
   if (command.type === 'RecordDispatch') return status === 'planned' ? [{ type: 'ShipmentDispatched', data }] : [];
-  if (status === 'planned') return reject('conflict', `${shipmentId} is not dispatched, so it cannot be delivered.`);
-  return status === 'dispatched' ? [{ type: 'ShipmentDelivered', data }] : [];
+  if (status === 'planned')
+    return reject('conflict', `${shipmentId} is not dispatched, so nothing can happen to it on its way.`);
+  return onItsWay(command, state);
 }
 
-/** What is known of it. */
-function transportOf(told: { [K in keyof Transport]: Transport[K] | null }): Transport {
-  return {
-    ...(told.tracking != null && { tracking: told.tracking }),
-    ...(told.carrier != null && { carrier: told.carrier }),
-  };
+/**
+ * What the carrier tells is never refused where it may be true: what failed or was lost may arrive, and what was delivered by its
+ * word may turn out to be lost.
+ */
+function onItsWay(
+  command: Extract<ShipmentCommand, { type: 'RecordDelivery' | 'RecordFailedDelivery' | 'RecordLoss' }>,
+  { shipmentId, orderId, status, reason: known }: Shipment,
+): readonly ShipmentEvent[] | Rejection {
+  const data = { shipmentId, orderId };
+  if (command.type === 'RecordDelivery') return status === 'delivered' ? [] : [{ type: 'ShipmentDelivered', data }];
+  const { reason } = command;
+  const told = { ...data, ...defined({ reason }) };
+  if (command.type === 'RecordLoss') {
+    return status === 'lost' && reason === known ? [] : [{ type: 'ShipmentLost', data: told }];
+  }
+  if (status === 'delivered') return reject('conflict', `${shipmentId} is delivered already.`);
+  return status === 'failed' && reason === known ? [] : [{ type: 'ShipmentDeliveryFailed', data: told }];
 }
 
 function evolve(state: Shipment | null, { type, data }: ShipmentEvent, at: number): Shipment {
   switch (type) {
     case 'ShipmentPlanned':
       return { ...data, status: 'planned' };
-    case 'ShipmentTrackingChanged': {
-      const { tracking, carrier, ...known } = state!;
-      return { ...known, ...transportOf(data) };
-    }
+    case 'ShipmentTrackingChanged':
+      return changed(state!, data);
     case 'ShipmentDispatched':
       return { ...state!, status: 'dispatched', dispatchedAt: at };
+    case 'ShipmentDeliveryFailed':
+      return { ...state!, status: 'failed', failedAt: at, reason: data.reason };
+    case 'ShipmentLost':
+      return { ...state!, status: 'lost', lostAt: at, reason: data.reason };
     case 'ShipmentDelivered':
       return { ...state!, status: 'delivered', deliveredAt: at };
   }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { canonicalJson, defined, ownEntry, sameJson } from './json.js';
+import fc from 'fast-check';
+import { canonicalJson, changed, changes, defined, ownEntry, sameJson } from './json.js';
 
 describe('JSON values', () => {
   it('are the same whatever the order of their keys, and with or without members that are undefined', () => {
@@ -35,6 +36,25 @@ describe('JSON values', () => {
       ['c', 0],
       ['d', ''],
     ]);
+  });
+
+  it('change by what differs alone: null removes a member, undefined leaves it', () => {
+    const before: { a: number; b?: string; c?: string } = { a: 1, b: 'x' };
+    const change = changes({ a: 1, b: null, c: null, d: undefined }, before);
+    expect(change).to.deep.equal({ b: null });
+    expect(changed(before, change)).to.deep.equal({ a: 1 });
+    const member = fc.option(fc.integer(), { nil: undefined });
+    const wanted = fc.record({ a: fc.option(member), b: fc.option(member), c: fc.option(member) });
+    fc.assert(
+      fc.property(fc.record({ a: member, b: member, c: member }), wanted, (state, wish) => {
+        const after = changed(state, changes(wish, state));
+        for (const name of ['a', 'b', 'c'] as const) {
+          const expected = wish[name] === undefined ? state[name] : (wish[name] ?? undefined);
+          expect(after[name]).to.equal(expected);
+        }
+        expect(changes(wish, after), 'nothing is left to change').to.deep.equal({});
+      }),
+    );
   });
 
   it('have the entries that somebody has put there, whatever they are called', () => {

@@ -27,3 +27,22 @@ type Defined<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<
 export function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 }
+
+/**
+ * Those of the wanted changes that make a difference: a value sets a field, `null` removes it, `undefined` leaves it. Events say
+ * so what changes, and a state is `changed` by it.
+ */
+export function changes<W extends object>(
+  wanted: W,
+  before: { readonly [K in keyof W]?: unknown },
+): Partial<Defined<W>> {
+  const entries = Object.entries(wanted).filter(
+    ([field, value]) => value !== undefined && !sameJson(value, before[field as keyof W] ?? null),
+  );
+  return Object.fromEntries(entries) as Partial<Defined<W>>;
+}
+
+export function changed<T extends object>(before: T, change: { [K in keyof T]?: T[K] | null | undefined }): T {
+  const after = Object.entries({ ...before, ...change }).filter(([, value]) => value !== null);
+  return Object.fromEntries(after) as T;
+}

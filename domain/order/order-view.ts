@@ -26,6 +26,8 @@ export const ORDER_STEPS = [
   'payment_captured',
   'payment_failed',
   'shipped',
+  'delivery_failed',
+  'shipment_lost',
   'delivered',
   'lines_cancelled',
   'completed',
@@ -143,7 +145,12 @@ export const orderViewSchema = z
         tracking: z.string().optional(),
         carrier: z.string().optional(),
         dispatchedAt: time.optional(),
+        failedAt: time.optional().meta({ description: 'The last time that a delivery failed' }),
+        lostAt: time.optional(),
         deliveredAt: time.optional(),
+        reason: z.string().optional().meta({
+          description: 'For support alone: why the delivery failed, or why the shipment is taken for lost',
+        }),
       }),
     ),
     returns: z.array(

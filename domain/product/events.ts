@@ -36,7 +36,7 @@ export const productDetailsSchema = z.strictObject({
 
 const { description, brand, categories, attributes, taxCategory } = productDetailsSchema.shape;
 
-/** The fields that change; `null` clears one. */
+/** The fields that change; `null` removes one. */
 export const productRevisionSchema = productDetailsSchema.partial().extend({
   description: description.nullable(),
   brand: brand.nullable(),
@@ -71,7 +71,8 @@ export const productEvents = {
   ProductDrafted: { version: 1, data: productDetailsSchema.extend(product) },
   VariantAdded: { version: 1, data: variantSchema.extend(product) },
   VariantPricesSet: { version: 1, data: z.strictObject({ ...pricedSku, ...product }) },
-  VariantWeighed: { version: 1, data: z.strictObject({ ...product, sku: skuSchema, weight: weightSchema }) },
+  /** `null`: its weight is removed. */
+  VariantWeighed: { version: 1, data: z.strictObject({ ...product, sku: skuSchema, weight: weightSchema.nullable() }) },
   /** Not sold any more, nor shown. Its SKU stays the product's; a `VariantAdded` brings it back, as it then is. */
   VariantRetired: { version: 1, data: z.strictObject({ ...product, sku: skuSchema }) },
   ProductRevised: { version: 1, data: productRevisionSchema.extend(product) },

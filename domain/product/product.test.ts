@@ -127,6 +127,11 @@ describe('A product', () => {
       unpriced,
     ]);
     given([drafted, added]).when({ type: 'WeighVariant', sku: unpriced.sku, weight: 1 }).thenRejected('not_found');
+    const unweighed: ProductEvent = { type: 'VariantWeighed', data: { productId, sku: mug.sku, weight: null } };
+    const unweigh = { type: 'WeighVariant', sku: mug.sku, weight: null } as const;
+    given([drafted, added, weighed]).when(unweigh).then([unweighed]);
+    given([drafted, added]).when(unweigh).then([]);
+    expect(given([drafted, added, weighed, unweighed]).state?.variants).to.deep.equal([mug]);
     expect(weightSchema.meta()?.description).to.equal('The weight of one unit, in grams');
   });
 

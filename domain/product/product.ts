@@ -1,6 +1,6 @@
 // A product: draft → published ⇄ unpublished → discontinued. Whoever adds a variant claims its SKU first (sku-claim.ts).
 import type { Decider } from '../kernel/decider.js';
-import { sameJson } from '../kernel/json.js';
+import { changed, changes, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type ProductDetails, type ProductEvent, type ProductRevision, productEvents, type Variant } from './events.js';
 
@@ -12,7 +12,8 @@ export type ProductCommand =
   | { type: 'ReviseProduct'; changes: ProductRevision }
   | { type: 'AddVariant'; variant: Variant }
   | { type: 'SetVariantPrices'; variant: Pick<Variant, 'sku' | 'prices'> }
-  | { type: 'WeighVariant'; sku: string; weight: number }
+  /** `null` removes the weight. */
+  | { type: 'WeighVariant'; sku: string; weight: number | null }
   /** `AddVariant` brings it back. */
   | { type: 'RetireVariant'; sku: string }
   | { type: 'PublishProduct' }
@@ -50,8 +51,8 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
 
   switch (command.type) {
     case 'ReviseProduct': {
-      const changes = changedOnly(command.changes, state.details);
-      return Object.keys(changes).length === 0 ? [] : [{ type: 'ProductRevised', data: { ...changes, productId } }];
+      const revision = changes(command.changes, state.details);
+      return sameJson(revision, {}) ? [] : [{ type: 'ProductRevised', data: { ...revision, productId } }];
     }
     case 'AddVariant':
       return addVariant(command.variant, state);
@@ -69,7 +70,7 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
       const { sku, weight } = command;
       const known = state.variants.find((variant) => variant.sku === sku);
       if (!known) return noVariant(sku, state);
-      return known.weight === weight ? [] : [{ type: 'VariantWeighed', data: { productId, sku, weight } }];
+      return (known.weight ?? null) === weight ? [] : [{ type: 'VariantWeighed', data: { productId, sku, weight } }];
     }
     case 'RetireVariant': {
       const { sku } = command;
@@ -151,8 +152,8 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
     case 'VariantWeighed':
       return withVariant(known, data.sku, { weight: data.weight });
     case 'ProductRevised': {
-      const { productId, ...changes } = data;
-      return { ...known, details: revised(known.details, changes) };
+      const { productId, ...revision } = data;
+      return { ...known, details: changed(known.details, revision) };
     }
     case 'ProductPublished':
       return { ...known, status: 'published' };
@@ -167,26 +168,13 @@ function variantOf({ sku, prices, options, weight }: Variant): Variant {
   return { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
 }
 
-function withVariant(product: Product, sku: string, changes: Partial<Variant>): Product {
+function withVariant(product: Product, sku: string, change: Parameters<typeof changed<Variant>>[1]): Product {
   return {
     ...product,
-    variants: product.variants.map((variant) => (variant.sku === sku ? { ...variant, ...changes } : variant)),
+    variants: product.variants.map((variant) => (variant.sku === sku ? changed(variant, change) : variant)),
   };
 }
 
 function isPriced(variants: readonly Variant[]): boolean {
   return variants.some(({ prices }) => prices.length > 0);
-}
-
-/** A cleared field is one that is not there. */
-function changedOnly(changes: ProductRevision, details: ProductDetails): ProductRevision {
-  const entries = Object.entries(changes) as [keyof ProductDetails, unknown][];
-  return Object.fromEntries(
-    entries.filter(([field, value]) => value !== undefined && !sameJson(value, details[field] ?? null)),
-  );
-}
-
-function revised(details: ProductDetails, changes: ProductRevision): ProductDetails {
-  const after = Object.entries({ ...details, ...changes }).filter(([, value]) => value !== null);
-  return Object.fromEntries(after) as ProductDetails;
 }

@@ -89,6 +89,7 @@ const eventful = () =>
         tracking: 'RM1',
       },
       { type: 'RecordDispatch' },
+      { type: 'RecordFailedDelivery', reason: 'nobody at home' },
       { type: 'RecordDelivery' },
     ],
     [
@@ -161,6 +162,7 @@ describe('The orders read model', () => {
       { what: 'payment_authorised', amount: GBP(TOTAL) },
       { what: 'payment_captured', amount: GBP(4 * 255 + 500) },
       { what: 'shipped', lines: hearts(4), shipmentId: 'shipment_1', tracking: 'RM1' },
+      { what: 'delivery_failed', shipmentId: 'shipment_1', tracking: 'RM1' },
       { what: 'delivered', shipmentId: 'shipment_1', tracking: 'RM1' },
       { what: 'lines_cancelled', lines: [...hearts(2), { lineId: '2', quantity: 2 }], reason: 'x' },
       { what: 'return_requested', returnId: 'return_1', lines: hearts(1) },

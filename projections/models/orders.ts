@@ -85,7 +85,11 @@ interface ShipmentPart {
   state: Shipment;
   plannedAt?: string;
   dispatchedAt?: string;
+  failedAt?: string;
+  lostAt?: string;
   deliveredAt?: string;
+  /** What happened to it on its way. */
+  timeline?: readonly Happened[];
 }
 
 interface ReturnPart {
@@ -150,9 +154,9 @@ export function orderView({
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
     ...(part.status === 'confirmed' && { allocation: [...parcels] }),
     shippingMethod: shipping.method,
-    shipments: sent.map(({ state, dispatchedAt, deliveredAt }) => {
+    shipments: sent.map(({ state, plannedAt, timeline, ...times }) => {
       const { orderId, ...view } = shipmentView(state, arbiterOf(part));
-      return { ...view, ...(dispatchedAt && { dispatchedAt }), ...(deliveredAt && { deliveredAt }) };
+      return { ...view, ...times };
     }),
     returns: sentBack.map(({ state }) => {
       const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency: part.currency });
@@ -161,9 +165,7 @@ export function orderView({
     timeline: [
       ...timeline,
       ...(payment?.timeline ?? []),
-      ...sent.flatMap(({ state: { shipmentId }, deliveredAt }): Happened[] =>
-        deliveredAt ? [{ at: deliveredAt, what: 'delivered', shipmentId }] : [],
-      ),
+      ...sent.flatMap(({ timeline = [] }) => timeline),
       ...sentBack.flatMap((one) => one.timeline),
     ]
       .sort(byTime)
@@ -257,7 +259,7 @@ type OrdersEvent = OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent;
 
 export const orders = projection<OrderDocument, OrdersEvent>({
   name: 'orders',
-  version: 5,
+  version: 6,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time', marks: 'keywords' },
   indexes: [
@@ -346,7 +348,9 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     ShipmentPlanned: shipped('plannedAt'),
     ShipmentTrackingChanged: shipped(),
     ShipmentDispatched: shipped('dispatchedAt'),
-    ShipmentDelivered: shipped('deliveredAt'),
+    ShipmentDeliveryFailed: shipped('failedAt', 'delivery_failed'),
+    ShipmentLost: shipped('lostAt', 'shipment_lost'),
+    ShipmentDelivered: shipped('deliveredAt', 'delivered'),
 
     ReturnRequested: sentBack('return_requested', ({ lines }) => ({ lines: unitsOf(lines) })),
     ReturnApproved: sentBack('return_approved'),
@@ -474,7 +478,8 @@ function paid<E extends PaymentEvent>(
 
 /** The shipment folds itself. */
 function shipped<E extends ShipmentEvent>(
-  time?: 'plannedAt' | 'dispatchedAt' | 'deliveredAt',
+  time?: Exclude<keyof ShipmentPart, 'state' | 'timeline'>,
+  what?: OrderStep,
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
@@ -483,6 +488,7 @@ function shipped<E extends ShipmentEvent>(
       const known = before?.shipments?.[shipmentId];
       const state = shipment.evolve(known?.state ?? null, event, at)!;
       const part: ShipmentPart = { ...known, state, ...(time && { [time]: event.occurredAt }) };
+      if (what) part.timeline = [...(known?.timeline ?? []), { at: event.occurredAt, what, shipmentId }];
       return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
     },
   };

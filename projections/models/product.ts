@@ -1,4 +1,5 @@
 // A product with its availability, as all product read models have it: fed by product# and by the stock# of its SKUs.
+import { changed } from '../../domain/kernel/json.js';
 import type { ProductDetails, ProductEvent, ProductRevision, Variant } from '../../domain/product/events.js';
 import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -169,10 +170,10 @@ function withoutNulls(document: object): ProductDocument {
 function withVariant(
   before: ProductDocument | undefined,
   sku: string,
-  changes: Pick<Partial<StoredVariant>, 'prices' | 'weight'>,
+  change: Parameters<typeof changed<StoredVariant>>[1],
 ): ProductDocument {
   const variants = before?.variants ?? [];
-  return { ...before, variants: variants.map((old) => (old.sku === sku ? { ...old, ...changes } : old)) };
+  return { ...before, variants: variants.map((old) => (old.sku === sku ? changed(old, change) : old)) };
 }
 
 function toEntries<V>(record: Readonly<Record<string, V>>): Entries<V> {

@@ -23,7 +23,7 @@ export async function openedOrder(
   const isSupport = reader?.role === 'support';
   return {
     ...rest,
-    shipments: isSupport ? shipments : shipments.map(({ location, ...shipment }) => shipment),
+    shipments: isSupport ? shipments : shipments.map(({ location, reason, ...shipment }) => shipment),
     ...(address && { shippingAddress: address }),
     ...(mail && { email: mail }),
     ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),

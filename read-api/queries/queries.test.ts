@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 import { type PageRequest, pageOf } from '../../projections/models/page.js';
 import type { ProductView } from '../../projections/models/product.js';
@@ -68,7 +69,7 @@ const order = (name: string, customerId: string): SealedOrderView => ({
   total: GBP(500),
   captured: GBP(0),
   refunded: GBP(0),
-  shipments: [],
+  shipments: [{ id: 'shipment_1', status: 'failed', location: 'leeds', reason: 'rude customer', lines: [] }],
   returns: [],
   shippingMethod: 'standard',
   shippingAddress: sealed('shippingAddress'),
@@ -234,7 +235,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');
   });
 
-  it('tell support why an order is held and where its units are, but not its customer, who is told that it is held', async () => {
+  it('tell support why an order is held, where its units are and why a delivery failed, but not its customer, who is told that it is so', async () => {
     for (const [caller, heldReason] of [
       [ADA, undefined],
       [SUPPORT, 'looks like fraud'],
@@ -245,6 +246,11 @@ describe('The query endpoints', () => {
         expect(shown.held).to.equal(true);
         expect(shown.heldReason).to.equal(heldReason);
         expect(shown.allocation).to.deep.equal(heldReason && orders[0]!.allocation);
+        const [{ location, reason }] = orders[0]!.shipments as [OrderView['shipments'][number]];
+        expect(shown.shipments[0]).to.deep.include({ id: 'shipment_1', status: 'failed' });
+        expect([shown.shipments[0].location, shown.shipments[0].reason]).to.deep.equal(
+          heldReason ? [location, reason] : [undefined, undefined],
+        );
       }
     }
   });

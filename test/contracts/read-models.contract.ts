@@ -3,8 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Money } from '../../domain/kernel/money.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { Agenda } from '../../domain/processes/agenda.js';
-import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import { type Agenda, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
@@ -676,6 +675,8 @@ const DEEDS: Record<string, Deed> = {
   },
   dispatched: (shop, orderId) => sendAll(shop, orderId, ['dispatch']),
   delivered: (shop, orderId) => sendAll(shop, orderId, ['dispatch', 'deliver']),
+  failed: (shop, orderId) => sendAll(shop, orderId, ['dispatch', 'fail']),
+  lost: (shop, orderId) => sendAll(shop, orderId, ['dispatch', 'fail', 'lose']),
   async 'in two parts'(shop, orderId) {
     const half = { lines: [{ lineId: '1', quantity: 1 }] };
     const { body } = await support(shop, `orders/${orderId}/shipments`, half);
@@ -778,7 +779,7 @@ export function staffListsContract(open: Open<StaffLists>): void {
     const payments = await Promise.all([...made.keys()].map((id) => shown('payments', id.replace('order', 'payment'))));
     type Listed = Page<{ id: string; orderId: string; status: string }>;
     const checked: [string, (request: WorkListRequest<never>) => Promise<Listed>, string[]][] = [
-      ['shipments', shipments, ['planned', 'dispatched', 'delivered', 'cancelled']],
+      ['shipments', shipments, ['planned', 'dispatched', 'failed', 'lost', 'delivered', 'cancelled']],
       ['returns', returns, ['requested', 'approved', 'declined', 'received']],
       ['refunds', refunds, ['refunded', 'failed']],
     ];
