@@ -3,15 +3,18 @@ import { expect } from 'chai';
 import { createAgendaWorker } from '../commands/agenda/agenda.js';
 import { createAgendaHandlers } from '../commands/agenda/handlers.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
+import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { CART_IDLE_MS } from '../domain/cart/events.js';
+import { coupon, couponStream } from '../domain/coupon/coupon.js';
 import { orThrow } from '../domain/kernel/errors.js';
 import { streamOf } from '../domain/kernel/id.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import { capturedOf, type Payment } from '../domain/payment/ledger.js';
+import { PAY_WITHIN_MS } from '../domain/payment/method-kinds.js';
 import { payment } from '../domain/payment/payment.js';
 import type { AgendaItem } from '../domain/processes/agenda.js';
-import { CHECKOUT_MS } from '../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
+import { reservationOf } from '../domain/stock/reservations.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { type AgendaDocument, agenda } from '../projections/models/agenda.js';
@@ -21,14 +24,22 @@ import { ADA, createShop, fill, KEEPER, SUPPORT, sell } from './shop.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+const START = Date.parse('2026-03-01T09:00:00Z');
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const never = new AbortController().signal;
 
 /** A shop whose clock stands until it is moved. Its provider holds money for a week, and refuses some first captures. */
-function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; failedCaptures?: number } = {}) {
+interface ShopOptions {
+  savedMethod?: string;
+  failedCaptures?: number;
+  /** Whoever checks out dies before it holds the stock for longer. */
+  diesBeforeExtending?: boolean;
+}
+
+function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false }: ShopOptions = {}) {
   let refusals = failedCaptures;
   let isAway = false;
-  let now = Date.parse('2026-03-01T09:00:00Z');
+  let now = START;
   const clock = () => now;
   const held = new Map<string, number>();
   const test = createTestProvider();
@@ -49,7 +60,14 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
       return { authorisation, captured: 0, capturable: 0, refunds: [] };
     },
   };
-  const shop = createShop({ clock, provider });
+  const through = (runner: CommandRunner): CommandRunner => ({
+    ...runner,
+    async execute(decider, stream, command, meta) {
+      if (diesBeforeExtending && meta.id.includes('ExtendReservation')) throw new Error('dead');
+      return runner.execute(decider, stream, command, meta);
+    },
+  });
+  const shop = createShop({ clock, provider, through });
   const errors: unknown[] = [];
 
   async function itemsDue(before: number): Promise<AgendaItem[]> {
@@ -82,8 +100,9 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
     expect(shop.log.arrivals.length, 'commits of work that was done already').to.equal(commits);
   }
 
-  async function checkOut(paymentMethod: string): Promise<string> {
+  async function checkOut(paymentMethod: string, couponCode?: string): Promise<string> {
     const cart = await fill(shop, { MUG: 2 });
+    if (couponCode) await shop.call(`post /v1/carts/${cart}/coupons/${couponCode}`, { caller: ADA });
     const { body } = await shop.call(`post /v1/carts/${cart}/checkout`, { caller: ADA, body: { paymentMethod } });
     return body.id;
   }
@@ -106,6 +125,19 @@ function openShop({ savedMethod, failedCaptures = 0 }: { savedMethod?: string; f
   };
 }
 
+/** Two mugs with a coupon that can be used once, and a customer who takes their time to pay. */
+async function waitingFor(method: string, options: ShopOptions = {}) {
+  const shop = openShop(options);
+  await sell(shop, 'MUG', 500);
+  await shop.call('put /v1/coupons/ONCE', {
+    caller: KEEPER,
+    body: { kind: 'percentage', basisPoints: 1_000, limit: 1 },
+  });
+  const id = await shop.checkOut(method, 'ONCE');
+  const couponOf = async () => (await shop.runner.load(coupon, couponStream({ code: 'ONCE' }))).state;
+  return { shop, id, couponOf };
+}
+
 /** Four units leave, and whoever sent them dies. */
 async function sendToEast({ runner }: Pick<ReturnType<typeof openShop>, 'runner'>): Promise<void> {
   const key = { sku: 'MUG', location: 'main' };
@@ -126,7 +158,7 @@ describe('As time passes', () => {
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut(NEEDS_CUSTOMER);
     expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
-    await shop.pass(CHECKOUT_MS - 60_000);
+    await shop.pass(PAY_WITHIN_MS.card - 60_000);
     expect(await shop.orderOf(id)).to.include({ status: 'placed', paymentStatus: 'requires_action' });
     expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
     await shop.pass(120_000);
@@ -136,6 +168,47 @@ describe('As time passes', () => {
     expect(cart.body).to.include({ status: 'open' });
     await shop.pass(RESERVATION_MS);
     expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
+  });
+
+  for (const [method, kind] of [
+    ['pm_voucher', 'voucher'],
+    ['pm_bank_transfer', 'bank_transfer'],
+  ] as const) {
+    it(`an order by ${kind} keeps its stock and its coupon for days, and is confirmed when it is paid`, async () => {
+      const { shop, id, couponOf } = await waitingFor(method);
+      for (const ms of [RESERVATION_MS, DAY_MS, PAY_WITHIN_MS[kind] - 2 * DAY_MS]) {
+        await shop.pass(ms);
+        expect(await shop.orderOf(id)).to.include({ status: 'placed', paymentStatus: 'requires_action' });
+        expect(await shop.stockOf('MUG')).to.include({ reserved: 2 });
+        expect(await couponOf()).to.deep.include({ redeemed: 1, inFlight: [id] });
+      }
+      const paid = `post /v1/test-payments/${id.replace('order', 'payment')}/authenticate`;
+      await shop.call(paid, { caller: ADA, body: { succeed: true } });
+      expect(await shop.orderOf(id)).to.include({ status: 'confirmed', paymentStatus: 'authorised' });
+      expect(await shop.stockOf('MUG')).to.include({ reserved: 0, committed: 2 });
+      expect(await couponOf()).to.deep.include({ redeemed: 1, inFlight: [] });
+    });
+
+    it(`an order by ${kind} that nobody pays in its days gives stock, coupon and cart back`, async () => {
+      const { shop, id, couponOf } = await waitingFor(method);
+      await shop.pass(PAY_WITHIN_MS[kind] - MINUTE_MS);
+      expect(await shop.orderOf(id)).to.include({ status: 'placed' });
+      await shop.pass(MINUTE_MS);
+      expect(await shop.orderOf(id)).to.include({ status: 'expired', paymentStatus: 'not_paid' });
+      expect(await shop.stockOf('MUG')).to.include({ reserved: 0, committed: 0, onHand: 10 });
+      expect(await couponOf()).to.deep.include({ redeemed: 0, inFlight: [] });
+      await shop.pass(RESERVATION_MS);
+      expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
+    });
+  }
+
+  it('an order by voucher is looked at once its stock has to be held, if whoever should have held it is dead', async () => {
+    const { shop, id } = await waitingFor('pm_voucher', { diesBeforeExtending: true });
+    await shop.pass(RESERVATION_MS / 2 - 1);
+    const held = async () => reservationOf((await shop.stockOf('MUG')).reservations, id)!.expiresAt!;
+    expect(await held()).to.equal(START + RESERVATION_MS);
+    await shop.pass(1 + MINUTE_MS);
+    expect(await held()).to.be.greaterThan(START + PAY_WITHIN_MS.voucher);
   });
 
   it('a reservation that its checkout never ends runs out', async () => {

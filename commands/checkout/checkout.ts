@@ -123,8 +123,8 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     summary: 'Check out a cart',
     description:
       'This orders the lines of the cart and pays for them. 201: the order is confirmed and its payment is authorised. 202: ' +
-      'the order is pending. If it has a `nextAction`, the customer has to confirm the payment within 15 minutes ' +
-      '(3-D Secure, with `clientSecret`). The order at `Location` then shows whether it is confirmed. If the checkout is ' +
+      'the order is pending. If it has a `nextAction`, the customer has to act with its `clientSecret`: to confirm a card ' +
+      'payment (3-D Secure) within 15 minutes, to pay a voucher within 5 days, or a bank transfer within 7 days. The order at `Location` then shows whether it is confirmed. If the checkout is ' +
       'refused, the cart stays open or is opened again. While the order is pending, the cart is submitted: another checkout ' +
       'of it answers the same order, also if it names another card. To pay with another card, cancel the order ' +
       '(POST /v1/orders/{id}/cancel), which opens the cart again. Then check out with a new `Idempotency-Key`.',

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { mergeSeen } from '../../domain/kernel/consistency.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { operationCommandId, order as orders } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';

@@ -4,9 +4,11 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
 import { customerIdSchema, orderIdSchema, paymentIdSchema } from '../order/events.js';
+import { METHOD_KINDS } from './method-kinds.js';
 
 /** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
 export const providerSchema = z.enum(['external', 'test', 'stripe']);
+export const methodKindSchema = z.enum(METHOD_KINDS);
 export const paymentMethodSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes or underscores');
@@ -52,7 +54,10 @@ export const paymentEvents = {
   },
   /** The provider has a name for the payment before it is asked for any money. */
   PaymentIntentOpened: { version: 1, data: z.strictObject({ ...operation, providerRef: reference }) },
-  /** The customer has to do something, such as a 3-D Secure step; the secret lets their browser do it. */
+  /**
+   * The customer has to do something, such as a 3-D Secure step; the secret lets their browser do it. `kind` says how long they
+   * may take; absent: a card.
+   */
   PaymentActionRequired: {
     version: 1,
     data: z.strictObject({
@@ -60,6 +65,7 @@ export const paymentEvents = {
       customerId: customerIdSchema.optional(),
       providerRef: reference,
       clientSecret: personal(z.string().min(1).max(500)),
+      kind: methodKindSchema.optional(),
     }),
     personal: { ...payer, fields: ['clientSecret'] },
   },

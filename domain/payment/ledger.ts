@@ -3,6 +3,7 @@
 import { type Money, sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import type { AuthorisationDetails, PaymentEvent, PaymentProviderName } from './events.js';
+import type { MethodKind } from './method-kinds.js';
 
 export interface PaymentKey {
   paymentId: string;
@@ -27,6 +28,8 @@ export interface Authorisation extends Operation, AuthorisationTerms {
   /** Money was held, whatever became of it. */
   hasHeld?: true;
   providerRef?: string;
+  /** Of what the customer pays with, where they have to do something; absent: a card. */
+  kind?: MethodKind | undefined;
   /** Lets the customer's browser do what is required. */
   clientSecret?: Personal<string>;
   declineCode?: string;
@@ -102,8 +105,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
     case 'PaymentIntentOpened':
       return authorisationWith(known, event.data.operationId, { providerRef: event.data.providerRef });
     case 'PaymentActionRequired': {
-      const { operationId, providerRef, clientSecret } = event.data;
-      return authorisationWith(known, operationId, { status: 'action_required', providerRef, clientSecret });
+      const { operationId, providerRef, clientSecret, kind } = event.data;
+      return authorisationWith(known, operationId, { status: 'action_required', providerRef, clientSecret, kind });
     }
     case 'PaymentAuthorised': {
       const { operationId, providerRef, captureBefore, multicapture, card, last4, risk } = event.data;

@@ -23,6 +23,7 @@ import {
   refundableBy,
   refundableOf,
 } from './ledger.js';
+import type { MethodKind } from './method-kinds.js';
 
 /** So long before what is held lapses it may be renewed. */
 export const RENEW_WITHIN_MS = 24 * 3_600_000;
@@ -55,7 +56,7 @@ export type PaymentCommand =
 
 type AuthorisationFact =
   | { type: 'RecordIntentOpened'; providerRef: string }
-  | { type: 'RecordActionRequired'; providerRef: string; clientSecret: string }
+  | { type: 'RecordActionRequired'; providerRef: string; clientSecret: string; kind?: MethodKind }
   | ({
       type: 'RecordAuthorised';
       amount: number;
@@ -178,8 +179,8 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
       return known.status === 'requested' ? [{ type: 'AuthorisationUnknown', data: ids }] : [];
     case 'RecordActionRequired': {
       if (!isOpen || known.status === 'action_required') return [];
-      const { providerRef, clientSecret } = command;
-      return [{ type: 'PaymentActionRequired', data: { ...ids, ...payerOf(known), providerRef, clientSecret } }];
+      const { type, operationId: _, ...terms } = command;
+      return [{ type: 'PaymentActionRequired', data: { ...ids, ...payerOf(known), ...terms } }];
     }
     case 'RecordDeclined':
       return isOpen ? [{ type: 'AuthorisationDeclined', data: { ...ids, declineCode: command.declineCode } }] : [];

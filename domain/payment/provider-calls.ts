@@ -11,6 +11,7 @@ import {
   type Payment,
   refundableOf,
 } from './ledger.js';
+import type { MethodKind } from './method-kinds.js';
 import type { PaymentCommand } from './payment.js';
 
 /** A provider forgets its keys after 24 hours; behind this, with room for clocks and slow calls, it is asked what it holds first. */
@@ -98,8 +99,8 @@ export type AuthorisationAnswer =
       /** It may be captured in several parts. */
       multicapture?: true;
     } & AuthorisationDetails)
-  /** The customer has to do something; the secret lets their browser do it. */
-  | { status: 'action_required'; providerRef: string; clientSecret: string }
+  /** The customer has to do something; the secret lets their browser do it. `kind` is of what they pay with; absent: a card. */
+  | { status: 'action_required'; providerRef: string; clientSecret: string; kind?: MethodKind }
   | { status: 'declined'; declineCode: string };
 
 /** What a provider holds of one authorisation at some moment; an older answer says less, but nothing else. */
@@ -177,8 +178,8 @@ export function recordOf(operationId: string, answer: AuthorisationAnswer): Paym
       return { type: 'RecordAuthorised', operationId, ...terms };
     }
     case 'action_required': {
-      const { providerRef, clientSecret } = answer;
-      return { type: 'RecordActionRequired', operationId, providerRef, clientSecret };
+      const { status, ...terms } = answer;
+      return { type: 'RecordActionRequired', operationId, ...terms };
     }
     case 'declined':
       return { type: 'RecordDeclined', operationId, declineCode: answer.declineCode };

@@ -4,7 +4,7 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
 import type { RejectionCode } from '../kernel/rejection.js';
 import { orderContents, orderPersonal, parcelSchema } from '../order/events.js';
-import { paymentMethodSchema, providerSchema } from '../payment/events.js';
+import { methodKindSchema, paymentMethodSchema, providerSchema } from '../payment/events.js';
 
 export const checkoutIdSchema = idSchema('checkout');
 
@@ -38,8 +38,8 @@ export const checkoutOutcomeEvents = {
     version: 1,
     data: z.strictObject({ ...checkout, declineCode: z.string().min(1).max(100) }),
   },
-  /** The customer has to act, such as in a 3-D Secure step, before the time is over. */
-  CheckoutActionRequired: { version: 1, data: z.strictObject(checkout) },
+  /** The customer has to act, such as in a 3-D Secure step, before the time is over that this kind of payment has; absent: a card. */
+  CheckoutActionRequired: { version: 1, data: z.strictObject({ ...checkout, kind: methodKindSchema.optional() }) },
   /** The stock is taken from elsewhere; `round` counts the attempts, the first is 1. */
   CheckoutReallocated: {
     version: 1,

@@ -15,14 +15,18 @@ import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import type { Parcel } from '../order/parcels.js';
 import { totalsOf } from '../order/worth.js';
+import { PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
 import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
 import type { Checkout, Round } from './checkout.js';
 import type { CheckoutOutcome } from './checkout-events.js';
 import type { Issued, Step } from './step.js';
 
-/** How long stock is held for a checkout; counted anew while it waits for an answer. */
+/** How long stock is held for a checkout at first, and so often half as long again while nobody knows how it goes on. */
 export const RESERVATION_MS = 20 * 60_000;
+
+/** Stock is held longer than the customer may take to pay: an answer of the last moment is still on its way then. */
+const GRACE_MS = RESERVATION_MS - PAY_WITHIN_MS.card;
 
 export type CheckoutStep = Step & {
   name: string;
@@ -83,7 +87,7 @@ export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
       return stepsOf(state).confirmRedemptions();
     case 'waiting':
     case 'unknown':
-      return [stepsOf(state).park()];
+      return [stepsOf(state).park(), ...stepsOf(state).extend(state.startedAt)];
     default:
       return [];
   }
@@ -99,7 +103,7 @@ export function endOfRedemption(
 }
 
 /** Every step of the process, as the commands that it consists of. */
-function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired }: Checkout) {
+function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired, kind = 'card' }: Checkout) {
   const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
   const { orderId, customerId, currency, cartId, coupons = [] } = order;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
@@ -184,13 +188,16 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
       return { name: 'park', repeatable: true, commands };
     },
-    /** Twice in the time that stock is held. */
+    /** Up to the time that the customer may take, at once; behind it, twice in the time that stock is held at first. */
     extend(now: number): CheckoutStep[] {
-      const count = Math.floor((2 * (now - startedAt)) / RESERVATION_MS);
-      if (count < 1) return [];
-      const expiresAt = startedAt + (1 + count / 2) * RESERVATION_MS;
-      const commands = toStock(({ quantity, ...id }) => [{ type: 'ExtendReservation', ...id, expiresAt }]);
-      return [{ name: 'extend', optional: true, commands: ofAttempt(count, commands) }];
+      const held = PAY_WITHIN_MS[kind] + GRACE_MS;
+      const halves = Math.max(0, Math.floor((2 * (now - startedAt - held)) / RESERVATION_MS) + 2);
+      const lasts = held + (halves / 2) * RESERVATION_MS;
+      if (lasts === RESERVATION_MS) return [];
+      const expiresAt = startedAt + lasts;
+      const extended = toStock(({ quantity, ...id }) => [{ type: 'ExtendReservation', ...id, expiresAt }]);
+      const commands = extended.map((one) => ({ ...one, id: `${one.id}/${lasts}` }));
+      return [{ name: 'extend', optional: true, repeatable: true, commands }];
     },
     commit: () => stockStep('commit', (reservation) => [{ type: 'CommitReservation', ...reservation }]),
     confirm() {

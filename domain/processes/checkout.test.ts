@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
@@ -7,9 +8,9 @@ import type { OrderEvent } from '../order/events.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/ledger.js';
-import { stockItem } from '../stock/stock-item.js';
+import { METHOD_KINDS, PAY_WITHIN_MS } from '../payment/method-kinds.js';
+import { type StockCommand, stockItem } from '../stock/stock-item.js';
 import {
-  CHECKOUT_MS,
   type Checkout,
   type CheckoutCommand,
   checkout,
@@ -19,7 +20,7 @@ import {
   outcomeOfRejections,
 } from './checkout.js';
 import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
-import { endOfRedemption, nextSteps, RESERVATION_MS, stepsBehind } from './checkout-steps.js';
+import { type CheckoutStep, endOfRedemption, nextSteps, RESERVATION_MS, stepsBehind } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
 const orderId = 'order_7';
@@ -200,20 +201,20 @@ describe('A checkout', () => {
   it('waits for a customer who has to act, and holds the stock, but not for ever', () => {
     const paid = (now: number, status: Payment['status']) =>
       outcomeOfPayment(stateAfter(started, acting), { ...unpaid, status }, now);
-    expect(paid(TEST_NOW + CHECKOUT_MS - 1, 'action_required')).to.deep.equal(acting);
-    expect(paid(TEST_NOW + CHECKOUT_MS, 'action_required')).to.deep.equal(expired);
-    expect(paid(TEST_NOW + CHECKOUT_MS, 'authorised')).to.deep.equal(authorised);
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card - 1, 'action_required')).to.deep.equal(acting);
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'action_required')).to.deep.equal(expired);
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'authorised')).to.deep.equal(authorised);
     expect(due(started, acting)).to.deep.equal({
       steps: { authorise: [['payment#7', requestAuthorisation]] },
       outcome: undefined,
     });
     const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[0]!;
-    expect(later).to.include({ name: 'extend', optional: true });
+    expect(later).to.include({ name: 'extend', optional: true, repeatable: true });
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2 - 1, started, acting)?.steps).to.have.all.keys('authorise');
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys('extend', 'authorise');
     expect(later.commands).to.deep.equal(
       [cups, mugs].map(({ sku, ...id }) => ({
-        id: `checkout_7/ExtendReservation/${sku}@main/2`,
+        id: `checkout_7/ExtendReservation/${sku}@main/${2 * RESERVATION_MS}`,
         stream: `stock#${sku}@main`,
         decider: stockItem,
         command: { type: 'ExtendReservation', sku, ...id, expiresAt: TEST_NOW + 2 * RESERVATION_MS },
@@ -228,7 +229,53 @@ describe('A checkout', () => {
   });
 
   it('leaves the customer a quarter of an hour to pay, and holds the stock five minutes longer', () => {
-    expect([CHECKOUT_MS, RESERVATION_MS]).to.deep.equal([900_000, 1_200_000]);
+    expect([PAY_WITHIN_MS.card, RESERVATION_MS]).to.deep.equal([900_000, 1_200_000]);
+  });
+
+  for (const kind of ['voucher', 'bank_transfer'] as const) {
+    it(`waits for days where the customer pays by ${kind}, and holds the stock that long from the beginning`, () => {
+      const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
+      const payBy = TEST_NOW + PAY_WITHIN_MS[kind];
+      expect(PAY_WITHIN_MS[kind]).to.be.at.least(3 * 24 * 3_600_000);
+      const paid = (now: number) => {
+        const { type, paymentId, orderId: _, ...terms } = requestAuthorisation;
+        const status = 'action_required';
+        const authorisation = { ...terms, requestedAt: TEST_NOW, status, kind } as const;
+        return outcomeOfPayment(stateAfter(started), { ...unpaid, status, authorisation }, now);
+      };
+      expect(paid(payBy - 1)).to.deep.equal(waiting);
+      expect(paid(payBy)).to.deep.equal(expired);
+
+      const heldUntil = (steps: readonly CheckoutStep[]) => {
+        const { commands } = steps.find(({ name }) => name === 'extend')!;
+        return new Set(commands.map(({ command }) => (command as { expiresAt?: number }).expiresAt));
+      };
+      const grace = RESERVATION_MS - PAY_WITHIN_MS.card;
+      const state = stateAfter(started, waiting);
+      expect(heldUntil(stepsBehind(state))).to.deep.equal(new Set([payBy + grace]));
+      for (const now of [TEST_NOW, TEST_NOW + RESERVATION_MS, payBy - RESERVATION_MS]) {
+        expect(heldUntil(nextSteps(state, now)!.steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
+      }
+      const unknownAtLast = stateAfter(started, waiting, unknown);
+      expect(heldUntil(nextSteps(unknownAtLast, payBy + grace)!.steps)).to.deep.equal(
+        new Set([payBy + grace + RESERVATION_MS]),
+      );
+    });
+  }
+
+  it('is paid within the time of its kind and held a little longer, whenever somebody looks', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...METHOD_KINDS), fc.double({ min: 0, max: 1, noNaN: true }), (kind, part) => {
+        const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
+        const now = TEST_NOW + Math.floor(part * PAY_WITHIN_MS[kind]);
+        const steps = nextSteps(stateAfter(started, waiting), now)!.steps;
+        const commands = steps.flatMap((step) => step.commands.map(({ command }) => command as StockCommand));
+        const until = commands.map((command) => (command.type === 'ExtendReservation' ? command.expiresAt : 0));
+        const held = Math.max(TEST_NOW + RESERVATION_MS, ...until);
+        expect(held).to.be.greaterThan(TEST_NOW + PAY_WITHIN_MS[kind]);
+        expect(held - RESERVATION_MS).to.be.at.most(TEST_NOW + PAY_WITHIN_MS[kind]);
+      }),
+    );
   });
 
   it('looks for stock elsewhere under reservations of their own, once the earlier ones are let go', () => {

@@ -10,16 +10,15 @@
 import type { Cart } from '../cart/cart.js';
 import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { refusalOfSize } from '../order/order-lines.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
 import { type Payment, toldDeclineCode } from '../payment/ledger.js';
+import { type MethodKind, PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
 const MAX_NAMED_SKUS = 10;
-
-/** How long a customer has to pay. */
-export const CHECKOUT_MS = 15 * 60_000;
 
 /** How often stock is asked for, each time elsewhere or later, before the customer is told that it is short. */
 export const MAX_ROUNDS = 10;
@@ -37,6 +36,8 @@ export interface Checkout {
   startedAt: number;
   phase: 'started' | 'waiting' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
   order: CheckoutOrder;
+  /** What the customer pays with, once the provider has said that it takes them some time. */
+  kind?: MethodKind;
   /** Where stock was asked for, the last attempt last. */
   rounds: readonly Round[];
   /** Why it is failing or has failed, as the customer is told. */
@@ -135,10 +136,12 @@ export function outcomeOfPayment(
       return { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
     case 'declined':
       return { type: 'CheckoutPaymentDeclined', data: { checkoutId, declineCode: authorisation!.declineCode! } };
-    case 'action_required':
-      return now >= startedAt + CHECKOUT_MS
+    case 'action_required': {
+      const kind = authorisation?.kind;
+      return now >= startedAt + PAY_WITHIN_MS[kind ?? 'card']
         ? { type: 'CheckoutExpired', data: { checkoutId } }
-        : { type: 'CheckoutActionRequired', data: { checkoutId } };
+        : { type: 'CheckoutActionRequired', data: { checkoutId, ...defined({ kind }) } };
+    }
     case 'requested':
     case 'unknown':
       return { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
@@ -211,7 +214,7 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
     case 'CheckoutPaymentUnknown':
       return { ...known, phase: 'unknown' };
     case 'CheckoutActionRequired':
-      return { ...known, phase: 'waiting' };
+      return { ...known, phase: 'waiting', ...defined({ kind: data.kind }) };
     case 'CheckoutReallocated': {
       const { round, allocation } = data;
       const next = { reservationId: `${known.order.orderId}/${round}`, parcels: allocation };

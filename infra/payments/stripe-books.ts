@@ -13,6 +13,7 @@ import {
   last4Schema,
   riskSchema,
 } from '../../domain/payment/events.js';
+import type { MethodKind } from '../../domain/payment/method-kinds.js';
 import type { DisputeFact } from '../../domain/payment/payment.js';
 import type { Held } from '../../domain/payment/provider-calls.js';
 
@@ -57,7 +58,7 @@ function isMade(status: string | null): boolean {
 
 /** `latest_charge` has to be expanded. */
 export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisation'] {
-  const { id, amount, currency, status, latest_charge, client_secret, last_payment_error: error } = intent;
+  const { id, amount, currency, status, latest_charge, client_secret, next_action, last_payment_error: error } = intent;
   switch (status) {
     case 'requires_capture':
     case 'succeeded': {
@@ -74,7 +75,12 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
       };
     }
     case 'requires_action':
-      return { status: 'action_required', providerRef: id, clientSecret: client_secret! };
+      return {
+        status: 'action_required',
+        providerRef: id,
+        clientSecret: client_secret!,
+        ...defined({ kind: KINDS[next_action?.type ?? ''] }),
+      };
     case 'requires_payment_method':
       if (!error) return { status: 'none' };
       return {
@@ -91,6 +97,15 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
       throw new Error(`${id} is ${status}, which this program does not know.`);
   }
 }
+
+/** What the customer is shown says what they pay with; all else is done at the screen. */
+const KINDS: Readonly<Partial<Record<string, MethodKind>>> = {
+  boleto_display_details: 'voucher',
+  konbini_display_details: 'voucher',
+  multibanco_display_details: 'voucher',
+  oxxo_display_details: 'voucher',
+  display_bank_transfer_instructions: 'bank_transfer',
+};
 
 function detailsIn({ payment_method_details, outcome }: Stripe.Charge): AuthorisationDetails {
   const { brand, last4, three_d_secure } = payment_method_details?.card ?? {};

@@ -4,6 +4,7 @@
 import type { TestBank } from '../../commands/checkout/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import type { Money } from '../../domain/kernel/money.js';
+import type { MethodKind } from '../../domain/payment/method-kinds.js';
 
 export const DECLINES: ReadonlyMap<string, string> = new Map([
   ['pm_card_visa_chargeDeclined', 'generic_decline'],
@@ -16,6 +17,12 @@ export const DECLINES: ReadonlyMap<string, string> = new Map([
 const MULTICAPTURE = /^pm_card_(visa|visa_debit|amex|us|gb|authenticationRequired|refundFail)$/;
 const SINGLE_CAPTURE = /^pm_card_mastercard$/;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
+/** What their customers need time for. */
+const WAITED_FOR: ReadonlyMap<string, MethodKind> = new Map([
+  [NEEDS_CUSTOMER, 'card'],
+  ['pm_voucher', 'voucher'],
+  ['pm_bank_transfer', 'bank_transfer'],
+]);
 const REFUND_FAILS = 'pm_card_refundFail';
 
 /** Brand and last digits of the cards, as Stripe's cards have them. */
@@ -37,9 +44,10 @@ export function isTestMethod(method: string): boolean {
 export function createTestProvider(): PaymentProvider & TestBank {
   return {
     async authorise({ paymentId, key, amount, method, offSession }): Promise<AuthorisationAnswer> {
-      if (method === NEEDS_CUSTOMER) {
+      const kind = WAITED_FOR.get(method);
+      if (kind) {
         if (offSession) return { status: 'declined', declineCode: 'authentication_required' };
-        return { status: 'action_required', providerRef: referenceOf(paymentId), clientSecret: `${key}_secret` };
+        return { status: 'action_required', providerRef: referenceOf(paymentId), clientSecret: `${key}_secret`, kind };
       }
       if (MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method)) return authorised(paymentId, amount, method);
       return { status: 'declined', declineCode: DECLINES.get(method) ?? 'no_such_test_method' };
@@ -59,11 +67,11 @@ export function createTestProvider(): PaymentProvider & TestBank {
 }
 
 function authorised(paymentId: string, amount: Money, method: string): AuthorisationAnswer {
+  const answer = { status: 'authorised' as const, ...amount, providerRef: referenceOf(paymentId) };
+  if ((WAITED_FOR.get(method) ?? 'card') !== 'card') return answer;
   const [, brand, last4] = FACES.find(([face]) => face.test(method)) ?? ['', ...VISA];
   return {
-    status: 'authorised',
-    ...amount,
-    providerRef: referenceOf(paymentId),
+    ...answer,
     ...(MULTICAPTURE.test(method) && { multicapture: true as const }),
     card: method === NEEDS_CUSTOMER ? { brand, threeDSecure: 'authenticated' } : { brand },
     last4,

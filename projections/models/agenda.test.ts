@@ -63,6 +63,19 @@ describe('The agenda', () => {
     expect(agendaAfter(collected, settled('d')).get(orderId)).to.equal(null);
   });
 
+  it('looks at a checkout whose customer needs days in time to hold its stock, and at any other at once', () => {
+    const of = (type: string, more = {}): [string, object] => [type, { checkoutId, ...more }];
+    const waits = (kind?: string) => of('CheckoutActionRequired', kind === undefined ? {} : { kind });
+    for (const kind of [undefined, 'card']) {
+      expect(agendaAfter(waits(kind)).get(checkoutId)).to.include({ dueAt: due(1) });
+    }
+    for (const kind of ['voucher', 'bank_transfer']) {
+      expect(agendaAfter(waits(kind)).get(checkoutId)).to.include({ dueAt: due(1, RESERVATION_MS / 2) });
+      const after = agendaAfter(waits(kind), of('CheckoutPaymentAuthorised'));
+      expect(after.get(checkoutId), 'it goes on at once').to.include({ dueAt: due(2) });
+    }
+  });
+
   it('holds a payment until its provider has answered, and looks after it before what is held lapses', () => {
     const of = (type: string, operationId: string, more = {}): [string, object] => [
       type,

@@ -8,6 +8,7 @@ import { ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
+import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
 import { type AgendaItem, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
@@ -15,6 +16,9 @@ import type { CheckoutEvent } from '../../domain/processes/checkout-events.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type Handler, projection } from '../runtime/projection.js';
+
+/** In time to extend its reservations, if the worker has died that should have. */
+const LOOK_AGAIN_MS = RESERVATION_MS / 2;
 
 /** Times are of the log's clock: imports give `occurredAt` the past. */
 export interface AgendaDocument {
@@ -24,6 +28,8 @@ export interface AgendaDocument {
   dueAt?: string;
   /** Of a checkout, by the stream that tells: when it last moved, ms. */
   moved?: { cart?: number; checkout?: number };
+  /** Of a checkout whose customer needs days: it is looked at later. */
+  isLong?: true;
   /** Of a checkout or transfer: it is over, whatever is heard of it later. */
   ended?: true;
   /** Of an order: operations that are not settled; of a payment: what its provider was asked. Each with its time, ms. */
@@ -64,13 +70,23 @@ const submitted: Handler<AgendaDocument, Submission> = {
 
 const moves: Handler<AgendaDocument, CheckoutEvent> = {
   keys: checkoutOf,
-  evolve: (before, { data }, _, at) =>
-    checkoutDocument({
-      ...before,
-      item: itemOf(before, siblingId('order', data.checkoutId)),
-      moved: { ...before?.moved, checkout: at },
-    }),
+  evolve: (before, event, _, at) => checkoutDocument(movedBy(event, before, at)),
 };
+
+/** Payments that take days: the provider tells how they went, and the agenda makes sure. */
+const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutEvent, { type: 'CheckoutActionRequired' }>> = {
+  keys: checkoutOf,
+  evolve(before, event, _, at) {
+    const isLong = PAY_WITHIN_MS[event.data.kind ?? 'card'] > RESERVATION_MS;
+    return checkoutDocument({ ...movedBy(event, before, at), ...(isLong && { isLong }) });
+  },
+};
+
+function movedBy({ data }: CheckoutEvent, before: AgendaDocument | undefined, at: number): AgendaDocument {
+  const { isLong, ...rest } = before ?? {};
+  const item = itemOf(before, siblingId('order', data.checkoutId));
+  return { ...rest, item, moved: { ...before?.moved, checkout: at } };
+}
 
 const ends: Handler<AgendaDocument, CheckoutEvent> = {
   keys: checkoutOf,
@@ -80,7 +96,9 @@ const ends: Handler<AgendaDocument, CheckoutEvent> = {
 
 function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocument {
   const { cart = 0, checkout = 0 } = parts.moved ?? {};
-  return parts.ended ? parts : { ...parts, dueAt: timeOf(Math.max(cart, checkout) + RECOVER_AFTER_MS) };
+  if (parts.ended) return parts;
+  const after = parts.isLong ? LOOK_AGAIN_MS : RECOVER_AFTER_MS;
+  return { ...parts, dueAt: timeOf(Math.max(cart, checkout) + after) };
 }
 
 // ── Orders: operations that stock and payment have not followed ─────────────────────────────────────────────────────
@@ -340,7 +358,7 @@ const left: Handler<AgendaDocument, Left> = {
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 3,
+  version: 4,
   categories: ['cart', 'checkout', 'coupon', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
@@ -356,7 +374,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     CheckoutPaymentAuthorised: moves,
     CheckoutPaymentDeclined: moves,
     CheckoutPaymentUnknown: moves,
-    CheckoutActionRequired: moves,
+    CheckoutActionRequired: waitsForCustomer,
     CheckoutExpired: moves,
     CheckoutRefused: moves,
     CheckoutCompleted: ends,

@@ -157,6 +157,23 @@ describeOnStripe('The Stripe adapter', (open) => {
       });
     });
 
+    it('nothing before the customer has paid, and says what takes them days', () => {
+      for (const [type, kind] of [
+        ['oxxo_display_details', 'voucher'],
+        ['boleto_display_details', 'voucher'],
+        ['konbini_display_details', 'voucher'],
+        ['multibanco_display_details', 'voucher'],
+        ['display_bank_transfer_instructions', 'bank_transfer'],
+        ['use_stripe_sdk', undefined],
+        ['redirect_to_url', undefined],
+      ] as const) {
+        const intent = { id: 'pi_1', status: 'requires_action', client_secret: 's', currency: 'mxn' };
+        const answer = authorisationIn({ ...intent, next_action: { type } } as unknown as Stripe.PaymentIntent);
+        const terms = { status: 'action_required', providerRef: 'pi_1', clientSecret: 's' };
+        expect(answer, type).to.deep.equal(kind ? { ...terms, kind } : terms);
+      }
+    });
+
     it('nothing when the customer fails 3-D Secure', async function () {
       const standIn = standInOf(world, this);
       const request = await opened({ method: 'pm_card_authenticationRequired' });
