@@ -1,6 +1,7 @@
 // The ledger of one payment. The provider is asked outside; what is asked is recorded before, what it said after.
 // captured ≤ authorised, refunded ≤ captured, and a payment that is voided can never be authorised again.
 import type { Decider } from '../kernel/decider.js';
+import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type AuthorisationDetails, type CaptureDetails, type PaymentEvent, paymentEvents } from './events.js';
@@ -179,7 +180,8 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
       return known.status === 'requested' ? [{ type: 'AuthorisationUnknown', data: ids }] : [];
     case 'RecordActionRequired': {
       if (!isOpen || known.status === 'action_required') return [];
-      const { type, operationId: _, ...terms } = command;
+      const { providerRef, clientSecret, kind } = command;
+      const terms = { providerRef, clientSecret, ...defined({ kind }) };
       return [{ type: 'PaymentActionRequired', data: { ...ids, ...payerOf(known), ...terms } }];
     }
     case 'RecordDeclined':
@@ -187,8 +189,8 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
     case 'RecordLapsed':
       return isOpen || known.status === 'authorised' ? [{ type: 'AuthorisationLapsed', data: ids }] : [];
     case 'RecordAuthorised': {
-      const { type, operationId: _, currency = known.currency, ...terms } = command;
-      const { amount } = terms;
+      const { amount, currency = known.currency, providerRef, captureBefore, multicapture } = command;
+      const { card, last4, risk } = command;
       if (amount !== known.amount || currency !== known.currency) {
         const asked = `${known.amount} ${known.currency}`;
         return reject('conflict', `${paymentId} asked for ${asked}, the provider holds ${amount} ${currency}.`);
@@ -197,8 +199,9 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
         return reject('conflict', `${paymentId} was declined before.`);
       }
       if (!isOpen && known.status !== 'declined') return [];
-      const subject = terms.last4 === undefined ? {} : payerOf(known);
-      return [{ type: 'PaymentAuthorised', data: { ...ids, ...subject, ...terms } }];
+      const subject = last4 === undefined ? {} : payerOf(known);
+      const terms = defined({ captureBefore, multicapture, card, last4, risk });
+      return [{ type: 'PaymentAuthorised', data: { ...ids, ...subject, amount, providerRef, ...terms } }];
     }
   }
 }
@@ -257,10 +260,12 @@ function recordCapture(command: Command<'RecordCaptured' | 'RecordCaptureFailed'
   if (command.type === 'RecordCaptureFailed') {
     return known.status === 'requested' ? [{ type: 'CaptureFailed', data: { ...ids, reason: command.reason } }] : [];
   }
-  const { type, operationId: _, amount = known.amount, ...details } = command;
+  const { amount = known.amount, providerRef, fee } = command;
   if (amount !== known.amount) return otherAmount(operationId);
   if (known.status === 'failed') return reject('conflict', `${operationId} has failed before.`);
-  return known.status === 'requested' ? [{ type: 'PaymentCaptured', data: { ...ids, amount, ...details } }] : [];
+  return known.status === 'requested'
+    ? [{ type: 'PaymentCaptured', data: { ...ids, amount, ...defined({ providerRef, fee }) } }]
+    : [];
 }
 
 /** A decline needs no void, unless there is an intent that the customer may still pay. */
