@@ -4,7 +4,7 @@ import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import type { OrderView } from '../domain/order/order-view.js';
-import { shareOf, worthOf } from '../domain/order/worth.js';
+import { chargeOf, roundedDown } from '../domain/order/worth.js';
 import type { TaxRate } from '../domain/tariffs/events.js';
 import { type Ask, DemoFailed } from './demo-caller.js';
 
@@ -244,9 +244,9 @@ function moneyOf({ status, held, captured, refunded }: Payment) {
 function endOf({ lines, shipping, currency, includedTax }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
   if (held.amount > 0) throw new DemoFailed('The story ends with money that is held for nothing; please report it.');
   const goods = lines.map(({ quantity, fulfilled, returned, total, discount, tax }) => {
-    const added = includedTax ? 0 : tax?.amount;
-    const worth = worthOf({ amount: total.amount, discount: discount?.amount, tax: added });
-    return shareOf(worth, fulfilled, quantity) - shareOf(worth, returned, quantity);
+    const priced = { discounts: [discount?.amount ?? 0], tax: tax?.amount };
+    const { amount } = chargeOf(total.amount, priced, includedTax && true);
+    return roundedDown(amount, fulfilled, quantity) - roundedDown(amount, returned, quantity);
   });
   return {
     paid: { amount: captured.amount - refunded.amount, currency },

@@ -151,7 +151,11 @@ export function createShop({
   /** A cart whose checkout nobody starts. */
   async function submit(cartId: string): Promise<void> {
     const { state } = await runner.load(cart, streamOf(cartId));
-    const priced = { number: '1', lines: orderLines(state!.lines), shipping: { method: 'standard', amount: 0 } };
+    const priced = {
+      number: '1',
+      lines: orderLines(state!.lines),
+      shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
+    };
     const command = { type: 'SubmitCart', ...priced, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
     orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }

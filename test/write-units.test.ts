@@ -43,7 +43,7 @@ const ADDRESS = {
   postcode: 'SW1Y 4JH',
   country: 'GB',
 };
-const SHIPPING = { method: 'standard', amount: 395 };
+const SHIPPING = { method: 'standard', title: 'Standard delivery', amount: 395 };
 
 describeOnAws('The log on DynamoDB', (aws) => {
   const table = freshName('events');

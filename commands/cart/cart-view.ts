@@ -4,7 +4,7 @@ import { CART_STATUSES, type Cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
-import { currencySchema, type Money, moneySchema } from '../../domain/kernel/money.js';
+import { currencySchema, type Money, moneySchema, sum } from '../../domain/kernel/money.js';
 import { couponCodeSchema, type OrderLine, orderIdSchema } from '../../domain/order/events.js';
 import { totalsOf } from '../../domain/order/worth.js';
 import { COUPON_OBSTACLES } from '../../domain/pricing/quote.js';
@@ -126,7 +126,7 @@ export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Pr
 
 function viewOfLine(
   { id, sku, title, quantity, unitPrice, was, unavailable }: PresentLine,
-  { total, discount, tax }: Pick<OrderLine, 'total' | 'discount' | 'tax'> = { total: 0 },
+  { total, discounts, tax }: Pick<OrderLine, 'total' | 'discounts' | 'tax'> = { total: 0 },
   money: (amount: number) => Money,
 ) {
   return {
@@ -138,7 +138,7 @@ function viewOfLine(
     ...(was !== undefined && { was: money(was) }),
     ...(unavailable && { unavailable }),
     total: money(total),
-    ...(discount !== undefined && { discount: money(discount) }),
+    ...(discounts && { discount: money(sum(discounts)) }),
     ...(tax !== undefined && { tax: money(tax) }),
   };
 }

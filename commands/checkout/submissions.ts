@@ -71,6 +71,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
         ...(quote.shipping && { shipping: { ...quote.shipping, ...(await refundable(address)) } }),
         ...(redeemed.length > 0 && { coupons: redeemed }),
         ...(quote.taxIncluded && { taxIncluded: true }),
+        ...(quote.taxRates && { taxRates: quote.taxRates }),
         ...(quote.taxed === false && { taxed: false }),
         ...(allocation && { allocation }),
       };

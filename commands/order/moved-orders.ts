@@ -56,8 +56,8 @@ function priceOf(line: { unitPrice: number } | undefined): { unitPrice?: number 
   return line ? { unitPrice: line.unitPrice } : {};
 }
 
-/** All that a customer pays for, as text. */
-function amountsOf({ lines, shipping, taxIncluded, total }: Quote): string {
+/** All that a customer pays for, and whose tax is in it, as text. */
+function amountsOf({ lines, shipping, taxIncluded, taxRates, total }: Quote): string {
   const taxes = lines.map(({ tax = 0 }) => tax);
-  return JSON.stringify([total, taxIncluded === true, taxes, shipping?.amount, shipping?.discount, shipping?.tax]);
+  return JSON.stringify([total, taxIncluded === true, taxRates, taxes, shipping]);
 }

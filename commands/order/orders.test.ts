@@ -147,14 +147,16 @@ describe('What becomes of an order', () => {
       }
       await keep('shipping-methods/standard', { title: 'Standard', zones: everywhere });
       orderId = await order();
-      const { message } = await problemOf(move({ country: 'FR', postcode: '75001' }), 'rule_violated');
-      expect(message).to.match(/tax .* would change/);
-      await keep('tax-rates/fr', { country: 'FR', basisPoints: 2_000 });
-      await move({ country: 'FR', postcode: '75001' });
-      await keep('shipping-methods/standard', { title: 'Standard', zones: [{ ...everywhere[0], countries: ['FR'] }] });
-      const { facts } = await problemOf(move({ country: 'GB', postcode: ADDRESS.postcode }), 'rule_violated');
+      // The second is as much tax, but that of another country.
+      for (const basisPoints of [1_000, 2_000]) {
+        await keep('tax-rates/fr', { country: 'FR', basisPoints });
+        const { message } = await problemOf(move({ country: 'FR', postcode: '75001' }), 'rule_violated');
+        expect(message).to.match(/tax .* would change/);
+      }
+      await keep('shipping-methods/standard', { title: 'Standard', zones: [{ ...everywhere[0], countries: ['GB'] }] });
+      const { facts } = await problemOf(move({ country: 'FR', postcode: '75001' }), 'rule_violated');
       expect(facts).to.have.property('shippingMethods');
-      await move({ city: 'Lyon' });
+      await move({ city: 'Leeds' });
     });
 
     it('no more once some of it was sent, or all of it cancelled', async () => {
@@ -286,9 +288,15 @@ describe('What becomes of an order', () => {
         shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, ...call });
       const held = await change('hold', { body: { reason: 'address' } });
       expect(held.body).to.include({ held: true, heldReason: 'address' });
+      expect(held.body.holds).to.deep.equal([{ code: 'other', note: 'address' }]);
+      const reason = { code: 'fraud', reason: 'a stolen card?' };
+      expect((await change('hold', { body: reason })).body.holds[1]).to.deep.equal({
+        code: 'fraud',
+        note: reason.reason,
+      });
       const { body, version } = await cancel({ lines: [{ lineId: '2', quantity: 1 }] });
       expect(body.held).to.equal(true);
-      expect(body).not.to.have.property('heldReason');
+      expect(body).not.to.have.any.keys('heldReason', 'holds');
       await problemOf(send(), 'conflict');
       await problemOf(change('resume', { expectedVersion: held.version }), 'version_mismatch');
       expect((await change('resume', { expectedVersion: version })).body.held).to.equal(undefined);
@@ -310,6 +318,24 @@ describe('What becomes of an order', () => {
       ]);
       expect((await payment()).refunded).to.deep.equal(GBP(1200));
       await problemOf(sendBack([{ lineId: '1', quantity: 1 }]), 'rule_violated');
+    });
+
+    it('tells of each refund how much tax of which rate is in it, and where the goods are', async () => {
+      const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
+      await keep('tax-rates/gb', { country: 'GB', basisPoints: 2_000, included: true });
+      orderId = await order();
+      await send();
+      const { body } = await shop.call(`post /v1/orders/${orderId}/resume`, { caller: SUPPORT });
+      const rate = (net: number, tax: number) => [{ country: 'GB', basisPoints: 2_000, net: GBP(net), tax: GBP(tax) }];
+      expect(body.taxes).to.deep.equal(rate(1_000, 200));
+      await sendBack([{ lineId: '1', quantity: 1 }]);
+      const { refunds } = await payment();
+      expect(refunds[0]).to.deep.include({ amount: GBP(500), taxes: rate(417, 83), location: 'main' });
+      const goodwill = { amount: 60, reason: 'goodwill' };
+      const refund = `post /v1/payments/payment_${orderId.slice(6)}/refunds`;
+      const { body: given } = await shop.call(refund, { caller: SUPPORT, body: goodwill });
+      expect(given).to.deep.include({ taxes: rate(50, 10) });
+      expect(given).not.to.have.property('location');
     });
 
     it('gives back the shipping, too, with the last of it, where the shop says so of the country', async () => {

@@ -16,7 +16,7 @@ import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js'
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { shortText } from '../../domain/kernel/text.js';
-import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
+import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, STAFF_HOLD_CODES } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { heldOf } from '../../domain/payment/ledger.js';
@@ -202,8 +202,11 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     change(
       'hold',
       'Hold an order: nothing is sent until it is resumed',
-      z.strictObject({ reason: reason.meta({ description: 'Only support sees it' }) }),
-      ({ reason }) => ({ type: 'HoldOrder', reason }),
+      z.strictObject({
+        reason: reason.meta({ description: 'Only support sees it' }),
+        code: z.enum(STAFF_HOLD_CODES).default('other').meta({ description: 'What kind of reason it is' }),
+      }),
+      ({ reason, code }) => ({ type: 'HoldOrder', code, note: reason }),
     ),
     change('resume', 'Resume an order that is held', undefined, () => ({ type: 'ResumeOrder' })),
     endpoint({

@@ -214,7 +214,7 @@ describe('The settlement of an order', () => {
     const orderId = await orderOfTwo(shop);
     await stories['a shipment'].play(shop, orderId);
     const { state } = await shop.runner.load(order, streamOf(orderId));
-    expect(state).to.deep.include({ holds: ['payment_failed'], unsettled: [] });
+    expect(state).to.deep.include({ holds: [{ code: 'payment_failed' }], unsettled: [] });
   });
 
   describe('of several parts', () => {
@@ -277,7 +277,7 @@ describe('The settlement of an order', () => {
       );
       await send(shop, id);
       expect((await shop.runner.load(order, streamOf(id))).state).to.deep.include({
-        holds: ['authorisation_lapsed', 'payment_failed'],
+        holds: [{ code: 'authorisation_lapsed' }, { code: 'payment_failed' }],
         unsettled: [],
       });
       await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });

@@ -103,7 +103,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     const lapsed = run.state && lapsedOf(run.state);
     if (!lapsed) return;
     const id = `${lapsed.operationId}/hold`;
-    await tellOrder(run, id, lapsed.requestedAt, { type: 'HoldOrder', reason: 'authorisation_lapsed' });
+    await tellOrder(run, id, lapsed.requestedAt, { type: 'HoldOrder', code: 'authorisation_lapsed' });
   }
 
   /**

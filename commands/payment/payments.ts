@@ -3,12 +3,14 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
-import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, pathId, siblingId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { shortText } from '../../domain/kernel/text.js';
-import { paymentIdSchema } from '../../domain/order/events.js';
+import { paymentIdSchema, type TaxAmount } from '../../domain/order/events.js';
+import { chargedOf, order } from '../../domain/order/order.js';
+import { taxesOfPart } from '../../domain/order/taxes.js';
 import { cardSchema, last4Schema, riskSchema } from '../../domain/payment/events.js';
 import {
   type Authorisation,
@@ -103,6 +105,14 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
     return { stream, state, position };
   }
 
+  /** It is for no units in particular, so it is a part of everything. */
+  async function taxesOf(paymentId: string, amount: number): Promise<TaxAmount[]> {
+    const { state } = await runner.load(order, streamOf(siblingId('order', paymentId)));
+    if (!state) return [];
+    const charged = chargedOf(state);
+    return taxesOfPart(charged.taxes, amount, charged.amount);
+  }
+
   return [
     endpoint({
       method: 'get',
@@ -135,7 +145,9 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
         const meta = command();
         const { amount, reason } = body;
         const money = typeof amount === 'number' ? { amount } : amount;
-        orThrow(await runner.execute(payment, stream, { type: 'RequestRefund', operationId, ...money, reason }, meta));
+        const taxes = await taxesOf(paymentId, money.amount);
+        const requested = { type: 'RequestRefund', operationId, ...money, reason, taxes } as const;
+        orThrow(await runner.execute(payment, stream, requested, meta));
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
         return { status: 201, body: refundView(state!, partsOf(state!, operationId)), seen };
       },

@@ -3,15 +3,9 @@ import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
+import { MAX_COUPONS } from '../order/events.js';
 import { type Cart, type CartCommand, type CartLine, cart } from './cart.js';
-import {
-  CART_IDLE_MS,
-  type CartEvent,
-  MAX_CART_COUPONS,
-  MAX_CART_LINES,
-  MAX_LINE_QUANTITY,
-  MAX_MERGED_LINES,
-} from './events.js';
+import { CART_IDLE_MS, type CartEvent, MAX_CART_LINES, MAX_LINE_QUANTITY, MAX_MERGED_LINES } from './events.js';
 
 const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const customerId = 'customer_1';
@@ -22,7 +16,7 @@ const mugLine = { lineId: 'line_1', sku: 'MUG-1', title: 'Mug', quantity: 2, uni
 const added: CartEvent = { type: 'CartLineAdded', data: mugLine };
 const addressSet: CartEvent = { type: 'ShippingAddressSet', data: { customerId, address } };
 const methodChosen: CartEvent = { type: 'ShippingMethodChosen', data: { method: 'standard' } };
-const shipping = { method: 'standard', amount: 399, tax: 80 };
+const shipping = { method: 'standard', title: 'Standard delivery', amount: 399, tax: 80 };
 const priced: Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type'> = {
   number: '1000000',
   lines: [{ id: '1', sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 650, total: 1300, tax: 260 }],
@@ -326,7 +320,7 @@ describe('A cart', () => {
       .when({ type: 'RemoveCoupon', code: 'SPRING' })
       .then([{ type: 'CartCouponRemoved', data: { code: 'SPRING' } }]);
     given([created]).when({ type: 'RemoveCoupon', code: 'SPRING' }).then([]);
-    const full = Array.from({ length: MAX_CART_COUPONS }, (_, n): CartEvent => {
+    const full = Array.from({ length: MAX_COUPONS }, (_, n): CartEvent => {
       return { type: 'CartCouponApplied', data: { code: `C${n}`, terms: better } };
     });
     given([created, ...full])
@@ -433,7 +427,7 @@ describe('A cart that another is merged into', () => {
   });
 
   it('gets the other’s coupons behind its own, each once, as many as it has room for', () => {
-    const guests = Array.from({ length: MAX_CART_COUPONS }, (_, n) => ({ code: `G${n}`, terms }));
+    const guests = Array.from({ length: MAX_COUPONS }, (_, n) => ({ code: `G${n}`, terms }));
     const bring = { ...mergeGuest, coupons: [apply, ...guests].map(({ code }) => ({ code, terms })) };
     const appliedOf = (some: readonly { code: string }[]) =>
       some.map(({ code }): CartEvent => ({ type: 'CartCouponApplied', data: { code, terms } }));

@@ -7,14 +7,13 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
-import type { Shipping } from '../order/events.js';
+import { MAX_COUPONS, type Shipping } from '../order/events.js';
 import { refusalOfSize } from '../order/order-lines.js';
 import {
   CART_IDLE_MS,
   type CartEvent,
   type CartLineData,
   cartEvents,
-  MAX_CART_COUPONS,
   MAX_CART_LINES,
   MAX_LINE_QUANTITY,
   MAX_MERGED_LINES,
@@ -148,8 +147,8 @@ function change(command: Change, state: Cart): readonly CartEvent[] | Rejection 
       const { code, terms } = command;
       const known = coupons.find((coupon) => coupon.code === code);
       if (known && sameJson(known.terms, terms)) return [];
-      if (known || coupons.length < MAX_CART_COUPONS) return [{ type: 'CartCouponApplied', data: { code, terms } }];
-      return reject('rule_violated', `A cart has at most ${MAX_CART_COUPONS} coupons.`);
+      if (known || coupons.length < MAX_COUPONS) return [{ type: 'CartCouponApplied', data: { code, terms } }];
+      return reject('rule_violated', `A cart has at most ${MAX_COUPONS} coupons.`);
     }
     case 'RemoveCoupon': {
       const { code } = command;
@@ -274,7 +273,7 @@ function merge(
 function missingCoupons(coupons: readonly CartCoupon[], applied: readonly CartCoupon[]): readonly CartEvent[] {
   return coupons
     .filter(({ code }) => !applied.some((other) => other.code === code))
-    .slice(0, MAX_CART_COUPONS - applied.length)
+    .slice(0, MAX_COUPONS - applied.length)
     .map((data) => ({ type: 'CartCouponApplied', data }));
 }
 

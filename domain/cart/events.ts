@@ -11,6 +11,8 @@ import {
   appliedCouponSchema,
   couponCodeSchema,
   customerIdSchema,
+  MAX_COUPONS,
+  orderContents,
   orderIdSchema,
   orderLineSchema,
   parcelSchema,
@@ -26,7 +28,6 @@ export const MAX_MERGED_LINES = 2 * MAX_CART_LINES;
 /** Most units on one line of a cart. */
 export const MAX_LINE_QUANTITY = 10_000;
 
-export const MAX_CART_COUPONS = 10;
 /** A cart that nobody has touched for so long counts as abandoned. */
 export const CART_IDLE_MS = 24 * 60 * 60_000;
 
@@ -89,10 +90,11 @@ export const cartEvents = {
       /** At the prices of this moment; in the sequence of the cart's lines. */
       lines: z.array(orderLineSchema).min(1),
       shipping: shippingSchema,
-      coupons: z.array(appliedCouponSchema).max(MAX_CART_COUPONS).optional(),
+      coupons: z.array(appliedCouponSchema).max(MAX_COUPONS).optional(),
       taxIncluded: z.literal(true).optional(),
       /** No tax rate applied to where it goes. */
       taxed: z.literal(false).optional(),
+      taxRates: orderContents.taxRates,
       allocation: z.array(parcelSchema).optional(),
       provider: providerSchema,
       paymentMethod: paymentMethodSchema,

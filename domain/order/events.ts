@@ -7,10 +7,37 @@ import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
 import { MAX_QUANTITY, quantitySchema } from '../stock/events.js';
+import { shippingMethodSchema, taxCategorySchema, taxRateSchema } from '../tariffs/events.js';
 
 export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
 export const paymentIdSchema = idSchema('payment');
+
+/** Most coupons of a cart, and of its order. */
+export const MAX_COUPONS = 10;
+
+/** What is taken off the price of a line or of the shipping, and the tax on it or in it. */
+const priced = {
+  /** What each coupon of the order takes off, in the sequence of `coupons`. */
+  discounts: z.array(amountSchema).min(1).max(MAX_COUPONS).optional(),
+  /** Of what the discounts leave: added to it, or contained in it where prices include tax. */
+  tax: amountSchema.optional(),
+  /** The position of its rate in `taxRates`; without it no rate applies. */
+  taxRate: z.int().min(0).optional(),
+};
+
+const { country, region, basisPoints } = taxRateSchema.shape;
+
+/** How goods of a category are taxed where the order goes; `shipping` is the category of the shipping. */
+const appliedTaxRateSchema = z.strictObject({ category: taxCategorySchema.optional(), country, region, basisPoints });
+
+/** What of an amount is taxed by one rate: `net` without, `tax` is the tax. What no rate names is not taxed. */
+export const taxAmountSchema = z.strictObject({ country, region, basisPoints, net: amountSchema, tax: amountSchema });
+/** Of each rate at most one. */
+export const taxAmountsSchema = z.array(taxAmountSchema).min(1);
+
+/** What a customer pays: the discount is off it, the tax is in it. */
+const charge = { amount: amountSchema, discount: amountSchema.optional(), tax: amountSchema.optional() };
 
 const orderLineIdSchema = z.string().regex(/^[A-Za-z0-9]{1,5}$/, 'must be the id of a line of the order');
 
@@ -22,17 +49,17 @@ export const orderLineSchema = z.strictObject({
   quantity: quantitySchema,
   unitPrice: unitPriceSchema,
   total: amountSchema,
-  /** Of the line's total. */
-  discount: amountSchema.optional(),
-  /** Added to the total, or contained in it where prices include tax. */
-  tax: amountSchema.optional(),
+  ...priced,
 });
 
 export const shippingSchema = z.strictObject({
   method: z.string().min(1).max(50),
+  /** As the customer has read it. */
+  title: shippingMethodSchema.shape.title,
+  /** Who brings it, where the method says so. */
+  carrier: shippingMethodSchema.shape.carrier,
   amount: amountSchema,
-  discount: amountSchema.optional(),
-  tax: amountSchema.optional(),
+  ...priced,
   /** Whoever sends back all that was sent gets it back. */
   refundable: z.literal(true).optional(),
 });
@@ -43,7 +70,7 @@ export const parcelSchema = z.strictObject({ sku: skuSchema, location: locationS
 export const couponCodeSchema = z
   .string()
   .regex(/^[A-Z0-9_-]{2,40}$/, 'must be 2 to 40 capital letters, digits, dashes or underscores');
-/** Its limits are those of when the cart was submitted: what the order counts against, and gives back. */
+/** `amount`: all that it takes off. Its limits are those of when the cart was submitted: what the order counts against, and gives back. */
 export const appliedCouponSchema = z.strictObject({
   code: couponCodeSchema,
   amount: amountSchema,
@@ -63,7 +90,9 @@ export const orderContents = {
   taxIncluded: z.literal(true).optional(),
   /** No tax rate applied to where it goes. */
   taxed: z.literal(false).optional(),
-  coupons: z.array(appliedCouponSchema).max(10).optional(),
+  /** The rates that its lines and its shipping name. */
+  taxRates: z.array(appliedTaxRateSchema).min(1).optional(),
+  coupons: z.array(appliedCouponSchema).max(MAX_COUPONS).optional(),
   /** What people call the order; without it the number follows from the id. */
   number: z.string().min(1).max(100).optional(),
   /** Where each SKU is taken from; without it everything from the default location. */
@@ -91,8 +120,23 @@ export const lineUnitsSchema = z.strictObject({ lineId: orderLineIdSchema, quant
 /** Most entries in a list of units of an order; the same line may stand there more than once. */
 export const MAX_UNITS_ENTRIES = 2_000;
 export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
-const someLines = z.array(lineUnitsSchema).min(1);
+/**
+ * The share of an operation in what the order costs, decided once, by the command that made it: each line's, the shipping's if it
+ * is part of it, and both by tax rate. `amount` is all of it.
+ */
+const shareOf = <L extends z.ZodType>(line: L) => ({
+  lines: z.array(line).min(1),
+  shipping: z.strictObject(charge).optional(),
+  taxes: taxAmountsSchema.optional(),
+  amount: amountSchema,
+});
+const chargedUnits = shareOf(lineUnitsSchema.extend(charge));
 const parcels = z.array(parcelSchema);
+/** Why staff hold an order; the note says more. */
+export const STAFF_HOLD_CODES = ['address', 'customer_request', 'fraud', 'payment', 'other'] as const;
+/** Why nothing of an order is sent; the first are found by the shop itself: units or money are not there. */
+export const HOLD_CODES = ['stock_shortfall', 'payment_failed', 'authorisation_lapsed', ...STAFF_HOLD_CODES] as const;
+const hold = { code: z.enum(HOLD_CODES), note: z.string().min(1).max(200).optional() };
 const reallocation = z.strictObject({
   ...order,
   reallocationId: operationId,
@@ -126,30 +170,28 @@ export const orderEvents = {
     version: 1,
     data: z.strictObject({ ...order, reason: z.string().min(1).max(50), detail: z.string().max(1_000) }),
   },
-  OrderCancelled: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
+  /** Given up before it was confirmed: its checkout undoes what was done. */
+  OrderWithdrawn: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
   /** Nobody paid in time. */
   OrderExpired: { version: 1, data: z.strictObject({ ...order, detail: z.string().max(1_000) }) },
-  /** `amount`: what these units are worth; the customer does not pay it, or gets it back. */
+  /** The customer does not pay the amount, or gets it back. The shipping is part of it if nothing is sent any more. */
   OrderLinesCancelled: {
     version: 1,
     data: z.strictObject({
       ...order,
       cancellationId: operationId,
       reason: z.string().min(1).max(200),
-      lines: someLines,
+      ...chargedUnits,
       from: parcels,
-      amount: amountSchema,
     }),
   },
+  /** The customer owes the amount. The first units bring the shipping with them. */
   OrderFulfilled: {
     version: 1,
     data: z.strictObject({
       ...order,
       fulfilmentId: operationId,
-      lines: someLines,
-      /** What these units are worth, with the shipping if they are the first; and what is still open is worth. */
-      amount: amountSchema,
-      open: amountSchema,
+      ...chargedUnits,
       /** What leaves which location; absent where the goods have left and the money is in already. */
       from: parcels.optional(),
     }),
@@ -166,18 +208,15 @@ export const orderEvents = {
   },
   /** Nothing comes of it. */
   ReturnClosed: { version: 1, data: z.strictObject({ ...order, returnId: operationId }) },
-  /** Units came back; `amount` is what the customer gets for them. */
+  /** Units came back; the amount is what the customer gets for them, with the shipping if that is given back. */
   OrderReturned: {
     version: 1,
     data: z.strictObject({
       ...order,
       returnId: operationId,
-      lines: z.array(returnedUnitsSchema).min(1),
+      ...shareOf(returnedUnitsSchema.extend(charge)),
       /** Where the goods have arrived. */
       location: locationSchema,
-      amount: amountSchema,
-      /** The part of the amount that is for the shipping to the customer. */
-      shipping: amountSchema.optional(),
       /** When it happened in the world, if in the past: all that follows from it did then, too. */
       occurredAt: z.iso.datetime().optional(),
     }),
@@ -193,9 +232,9 @@ export const orderEvents = {
   /** Stock and payment have followed this fulfilment, cancellation, return or collection. */
   OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
   /** Nothing is sent until it is resumed. */
-  OrderHeld: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
-  /** `reason`: that of a hold that is over; without it every hold is. */
-  OrderResumed: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200).optional() }) },
+  OrderHeld: { version: 1, data: z.strictObject({ ...order, ...hold }) },
+  /** `code`: that of the holds that are over; without it every hold is. */
+  OrderResumed: { version: 1, data: z.strictObject({ ...order, code: hold.code.optional() }) },
   /** So many of the units that are held for it at a location are not there; 0 if all are again. */
   OrderUnitsMissing: {
     version: 1,
@@ -211,6 +250,8 @@ export const orderEvents = {
   /** They are. */
   OrderReallocated: { version: 1, data: reallocation },
   ReallocationAbandoned: { version: 1, data: z.strictObject({ ...order, reallocationId: operationId }) },
+  /** Everything that was ordered is cancelled, by `OrderLinesCancelled`: nothing was sent. */
+  OrderCancelled: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
   /** Everything that was ordered is fulfilled or cancelled, and something was fulfilled. */
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
@@ -219,5 +260,8 @@ export type LineUnits = z.output<typeof lineUnitsSchema>;
 export type ReturnedUnits = z.output<typeof returnedUnitsSchema>;
 export type OrderLine = z.output<typeof orderLineSchema>;
 export type Shipping = z.output<typeof shippingSchema>;
+export type Hold = z.output<z.ZodObject<typeof hold>>;
+export type AppliedTaxRate = z.output<typeof appliedTaxRateSchema>;
+export type TaxAmount = z.output<typeof taxAmountSchema>;
 export type AppliedCoupon = z.output<typeof appliedCouponSchema>;
 export type OrderEvent = EventOf<typeof orderEvents>;

@@ -9,15 +9,16 @@ import type { OrderLine } from './events.js';
 export const MAX_ORDER_BYTES = 240 * 1024;
 
 export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): OrderLine[] {
-  return items.map(({ sku, title, quantity, unitPrice, discount, tax }, index) => ({
+  return items.map(({ sku, title, quantity, unitPrice, discounts, tax, taxRate }, index) => ({
     id: `${index + 1}`,
     sku,
     title,
     quantity,
     unitPrice,
     total: quantity * unitPrice,
-    ...(discount !== undefined && { discount }),
+    ...(discounts !== undefined && { discounts }),
     ...(tax !== undefined && { tax }),
+    ...(taxRate !== undefined && { taxRate }),
   }));
 }
 

@@ -6,8 +6,9 @@ import { SHIPMENT_STATUSES } from '../fulfilment/shipment.js';
 import { addressSchema } from '../kernel/address.js';
 import { currencySchema, moneySchema } from '../kernel/money.js';
 import { PAYMENT_STATUSES } from '../payment/ledger.js';
-import { lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
+import { HOLD_CODES, lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
 import { FULFILMENT_STATUSES, ORDER_STATUSES } from './order.js';
+import { taxesViewSchema } from './taxes.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
@@ -47,6 +48,8 @@ export const ORDER_STEPS = [
 
 export type OrderStep = (typeof ORDER_STEPS)[number];
 
+const rateView = z.number().meta({ example: 2000 });
+
 /** What is not known of a step, or does not concern it, is absent. */
 const timelineEntrySchema = z.strictObject({
   at: time,
@@ -85,6 +88,10 @@ export const orderViewSchema = z
     }),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until the order is resumed' }),
     heldReason: z.string().optional().meta({ description: 'For support alone: free text from staff, or a code' }),
+    holds: z
+      .array(z.strictObject({ code: z.enum(HOLD_CODES), note: z.string().optional() }))
+      .optional()
+      .meta({ description: 'For support alone: why the order is held' }),
     missing: z.array(parcelSchema).optional().meta({
       description: 'For support alone: units that are held for the order but are missing, also at other locations',
     }),
@@ -114,14 +121,21 @@ export const orderViewSchema = z
         total: moneySchema,
         discount: moneySchema.optional().meta({ description: 'The discount on the total' }),
         tax: moneySchema.optional().meta({ description: 'Added to the total, or contained in it' }),
+        taxRate: rateView.optional().meta({ description: 'The rate of the tax, in hundredths of a per cent' }),
       }),
     ),
     subtotal: moneySchema,
     discount: moneySchema,
     coupons: z.array(z.strictObject({ code: z.string(), amount: moneySchema })).optional(),
     shipping: moneySchema,
+    shippingDiscount: moneySchema.optional().meta({ description: 'The discount on the shipping' }),
+    shippingTax: moneySchema.optional().meta({ description: 'Added to the shipping, or contained in it' }),
+    shippingTaxRate: rateView.optional().meta({ description: 'The rate of that tax, in hundredths of a per cent' }),
     tax: moneySchema.meta({ description: 'Added to the prices' }),
     includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
+    taxes: taxesViewSchema.optional().meta({
+      description: 'What of the total is taxed, by rate, as it was ordered: without the tax (`net`) and the tax in it',
+    }),
     taxed: z.literal(false).optional().meta({ description: 'No tax rate applied at the shipping address' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
     captured: moneySchema.meta({ description: 'What the customer was charged, before refunds' }),
@@ -131,6 +145,8 @@ export const orderViewSchema = z
         'For support alone: the locations of the units that are still to be sent. Each shipment leaves from one location',
     }),
     shippingMethod: z.string(),
+    shippingTitle: z.string().meta({ description: 'The name of the shipping method', example: 'Standard delivery' }),
+    carrier: z.string().optional().meta({ description: 'The carrier of the shipping method' }),
     shippingAddress: addressSchema
       .optional()
       .meta({ description: 'Absent once the personal data of the customer is erased' }),

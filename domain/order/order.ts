@@ -1,6 +1,7 @@
 // An order: placed → confirmed → completed, or rejected, expired or cancelled. It is the arbiter of every unit: per line
-// fulfilled + cancelled ≤ ordered and returned ≤ fulfilled, and what each unit is worth is told once, so that the amounts
-// add up to the total. Stock and payment follow: an operation is unsettled until they have.
+// fulfilled + cancelled ≤ ordered and returned ≤ fulfilled. What the units of an operation are charged is decided once and
+// recorded in its event; the state only adds and subtracts it, so that the amounts add up to the total. Stock and payment
+// follow: an operation is unsettled until they have.
 import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
@@ -11,11 +12,14 @@ import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import {
   type AppliedCoupon,
+  type Hold,
   type LineUnits,
   type OrderEvent,
+  type OrderLine,
   type orderContents,
   orderEvents,
   type ReturnedUnits,
+  type TaxAmount,
 } from './events.js';
 import {
   atDefaultLocation,
@@ -27,10 +31,23 @@ import {
   without,
   withParcels,
 } from './parcels.js';
-import { shareOf, totalsOf, worthOf } from './worth.js';
+import { taxesOf } from './taxes.js';
+import {
+  type Charge,
+  chargeOf,
+  chargeOfUnits,
+  type Division,
+  minus,
+  NO_CHARGE,
+  plus,
+  type RecordedCharge,
+  recordedCharge,
+  roundedDown,
+  totalsOf,
+} from './worth.js';
 
 /** Why an order is held whose units are not there any more. */
-export const STOCK_SHORTFALL = 'stock_shortfall';
+const STOCK_SHORTFALL = 'stock_shortfall';
 
 /** Longest part of an order's id that is a number people read as it is. */
 const MAX_NUMBER_LENGTH = 10;
@@ -51,7 +68,7 @@ export type OrderCommand =
   | { type: 'RecordMissing'; sku: string; location: string; quantity: number }
   /** What came of a reallocation: the units are reserved at the other places, or could not be. */
   | { type: 'RecordReallocation'; reallocationId: string; reserved: boolean }
-  | { type: 'HoldOrder'; reason: string }
+  | ({ type: 'HoldOrder' } & Hold)
   | { type: 'ResumeOrder' }
   /** A return was declined. */
   | { type: 'CloseReturn'; returnId: string }
@@ -78,31 +95,20 @@ type OperationCommand =
 
 export const ORDER_STATUSES = ['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled'] as const;
 
-export interface Order {
-  orderId: string;
-  customerId: string;
-  paymentId: string;
-  currency: string;
+type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
+
+/** With all that was recorded when it was placed. */
+export interface Order extends Omit<Placed, 'lines' | 'coupons'> {
   status: (typeof ORDER_STATUSES)[number];
   /** Why nothing is sent, until it is resumed. */
-  holds: readonly string[];
+  holds: readonly Hold[];
   /** Units that are held for it and are not there. */
   missing: readonly Parcel[];
   lines: readonly LineState[];
-  /** What the shipping is worth, as long as nobody was charged for it: the first fulfilment is. */
-  shippingOpen: number;
-  /** What a return of everything gives back for the shipping, until it has. */
-  shippingRefund: number;
-  /** What returns have given back for it. */
-  shippingRefunded: number;
-  /** What all fulfilments are worth. */
-  fulfilledAmount: number;
+  /** The shipping, as long as nobody is charged for it: the first fulfilment is; and once somebody is, until it is given back. */
+  shippingOpen: Charge;
+  shippingKept: Charge;
   coupons: readonly AppliedCoupon[];
-  /** The keyed hash of the e-mail address: coupons are counted by it. */
-  emailKey?: string;
-  /** The cart that it was made of; an imported order has none. */
-  cartId?: string;
-  shippingAddress?: Personal<Address>;
   reservationId: string;
   /** Units that are still held for it, by where they are; and those that were sent, by where they left. */
   parcels: readonly Parcel[];
@@ -118,27 +124,29 @@ export interface Order {
 /** Units that are to come back, and why. */
 export type AnnouncedUnits = LineUnits & { reason: string };
 
-interface LineState {
-  id: string;
-  sku: string;
-  quantity: number;
-  /** Of all its units. */
-  worth: number;
+interface LineState extends OrderLine {
   fulfilled: number;
   cancelled: number;
   returned: number;
-  /** What the fulfilled units are worth, and what was given back of it. */
-  fulfilledWorth: number;
-  returnedWorth: number;
+  /** What its units are charged that are still open, and those that were sent and have not come back. */
+  open: Charge;
+  kept: Charge;
 }
 
-/** `at`: in ms of the log's clock; `open`: what was still open behind it is worth. */
+/** `at`: in ms of the log's clock; `open`: what was still open behind it is charged; `taxes`: of the amount. */
 export type Operation = { operationId: string; at: number; amount: number } & (
   | { kind: 'fulfilment'; from: readonly Parcel[]; open: number }
   /** `whole`: nothing of the order is left, and nothing was sent. */
-  | { kind: 'cancellation'; from: readonly Parcel[]; open: number; whole: boolean }
+  | {
+      kind: 'cancellation';
+      from: readonly Parcel[];
+      open: number;
+      whole: boolean;
+      taxes?: readonly TaxAmount[] | undefined;
+    }
   | {
       kind: 'return';
+      taxes?: readonly TaxAmount[] | undefined;
       lines: readonly ReturnedUnits[];
       location: string;
       back: readonly (Parcel & { writtenOff: boolean })[];
@@ -153,15 +161,20 @@ export type Operation = { operationId: string; at: number; amount: number } & (
   | { kind: 'reallocation'; from: Parcel; to: readonly Parcel[]; phase: 'requested' | 'moved' | 'abandoned' }
 );
 
-export const order: Decider<OrderCommand, Order | null, OrderEvent> = {
-  category: 'order',
-  events: orderEvents,
-  initialState: null,
-  decide,
-  evolve,
-};
+export const order = createOrder(roundedDown);
 
-function decide(command: OrderCommand, state: Order | null): readonly OrderEvent[] | Rejection {
+/** `divide`: how an operation shares out what a line is charged; what is recorded already does not depend on it. */
+export function createOrder(divide: Division): Decider<OrderCommand, Order | null, OrderEvent> {
+  return {
+    category: 'order',
+    events: orderEvents,
+    initialState: null,
+    decide: (command, state) => decide(command, state, divide),
+    evolve,
+  };
+}
+
+function decide(command: OrderCommand, state: Order | null, divide: Division): readonly OrderEvent[] | Rejection {
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
   const isGivenUp = command.type === 'RejectOrder' || command.type === 'ExpireOrder';
   if (!state) return isGivenUp ? [] : reject('not_found', 'There is no such order.');
@@ -189,10 +202,12 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     case 'CancelOrder':
       if (status === 'cancelled') return [];
       if (status !== 'placed') return refuse('cancelled as a whole; cancel what is open of it');
-      return [{ type: 'OrderCancelled', data: { orderId, reason: command.reason } }];
-    case 'HoldOrder':
+      return [{ type: 'OrderWithdrawn', data: { orderId, reason: command.reason } }];
+    case 'HoldOrder': {
+      const { type, ...hold } = command;
       if (status !== 'confirmed') return refuse('held');
-      return holds.includes(command.reason) ? [] : [{ type: 'OrderHeld', data: { orderId, reason: command.reason } }];
+      return holds.some((one) => sameJson(one, hold)) ? [] : [{ type: 'OrderHeld', data: { orderId, ...hold } }];
+    }
     case 'ResumeOrder':
       return holds.length > 0 ? [{ type: 'OrderResumed', data: { orderId } }] : [];
     case 'RecordMissing':
@@ -215,16 +230,18 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
       if (holds.length > 0) {
         return reject(
           'conflict',
-          `${orderId} is held; resume it before anything is sent. It is held for ${holds.join(' and ')}.`,
+          `${orderId} is held; resume it before anything is sent. It is held for ${holds.map(holdText).join(' and ')}.`,
         );
       }
-      return status === 'confirmed' ? fulfil(command, state) : refuse('fulfilled');
+      return status === 'confirmed' ? fulfil(command, state, divide) : refuse('fulfilled');
     case 'RecordFulfilled':
       if (acted(state, command.fulfilmentId)) return [];
-      return status === 'confirmed' ? fulfilled(state, command.fulfilmentId, allOpen(state)) : refuse('fulfilled');
+      return status === 'confirmed'
+        ? fulfilled(state, command.fulfilmentId, allOpen(state), divide)
+        : refuse('fulfilled');
     case 'CancelLines':
       if (acted(state, command.cancellationId) || (status === 'cancelled' && !command.lines)) return [];
-      return status === 'confirmed' ? cancelLines(command, state) : refuse('cancelled');
+      return status === 'confirmed' ? cancelLines(command, state, divide) : refuse('cancelled');
     case 'OpenReturn':
       return openReturn(command, state);
     case 'CloseReturn': {
@@ -234,7 +251,7 @@ function decide(command: OrderCommand, state: Order | null): readonly OrderEvent
     }
     case 'ReceiveReturn':
       if (acted(state, command.returnId)) return [];
-      return receiveReturn(command, state);
+      return receiveReturn(command, state, divide);
     case 'RequestCollection': {
       const { collectionId } = command;
       if (acted(state, collectionId)) return [];
@@ -261,68 +278,135 @@ export function operationEventId(operationId: string): string {
 }
 
 function place(contents: OrderContents): readonly OrderEvent[] | Rejection {
-  const { orderId, lines, allocation, number = orderNumber(orderId) } = contents;
-  const broken = (rule: string) => reject('rule_violated', `${orderId}: ${rule}.`);
-  for (const { id, quantity, unitPrice, total, discount = 0 } of lines) {
-    if (quantity * unitPrice !== total) return broken(`line ${id} is not its quantity times its price`);
-    if (discount > total) return broken(`line ${id} has more discount than price`);
-  }
-  if ((contents.shipping.discount ?? 0) > contents.shipping.amount)
-    return broken('shipping has more discount than price');
-  if (new Set(lines.map(({ id }) => id)).size < lines.length) return broken('two lines have the same id');
-  if (allocation && !covers(allocation, lines)) return broken('the allocation is not what the lines need');
-  const totals = totalsOf(contents);
-  if (!Number.isSafeInteger(totals.total)) return broken('the total is too large');
+  const { orderId, number = orderNumber(orderId) } = contents;
+  const broken = brokenRule(contents);
+  if (broken) return reject('rule_violated', `${orderId}: ${broken}.`);
   const paymentId = siblingId('payment', orderId);
-  return [{ type: 'OrderPlaced', data: { ...contents, number, paymentId, ...totals } }];
+  return [{ type: 'OrderPlaced', data: { ...contents, number, paymentId, ...totalsOf(contents) } }];
+}
+
+function brokenRule(contents: OrderContents): string | undefined {
+  const { lines, shipping, allocation, taxIncluded, taxRates = [], coupons = [] } = contents;
+  for (const { id, quantity, unitPrice, total } of lines) {
+    if (quantity * unitPrice !== total) return `line ${id} is not its quantity times its price`;
+  }
+  const priced = [
+    ...lines.map((line) => ({ ...line, what: `line ${line.id}`, price: line.total })),
+    { ...shipping, what: 'shipping', price: shipping.amount },
+  ];
+  for (const { what, price, discounts = [], tax = 0, taxRate } of priced) {
+    const left = price - sum(discounts);
+    if (left < 0) return `${what} has more discount than price`;
+    if (discounts.length > coupons.length) return `${what} has a discount of no coupon`;
+    if (taxIncluded && tax > left) return `${what} contains more tax than it costs`;
+    if (tax > 0 ? !taxRates[taxRate ?? -1] : taxRate !== undefined && !taxRates[taxRate])
+      return `${what} is taxed by no rate of the order`;
+  }
+  const uneven = coupons.find(({ amount }, n) => amount !== sum(priced.map(({ discounts }) => discounts?.[n] ?? 0)));
+  if (uneven) return `what ${uneven.code} takes off is not what it takes off its parts`;
+  if (new Set(lines.map(({ id }) => id)).size < lines.length) return 'two lines have the same id';
+  if (allocation && !covers(allocation, lines)) return 'the allocation is not what the lines need';
+  return Number.isSafeInteger(totalsOf(contents).total) ? undefined : 'the total is too large';
 }
 
 function fulfil(
   { fulfilmentId, lines, location }: Extract<OrderCommand, { type: 'FulfilOrder' }>,
   state: Order,
+  divide: Division,
 ): readonly OrderEvent[] | Rejection {
   const consignment = consignmentOf(state, lines, location);
   if (isRejection(consignment)) return consignment;
-  return fulfilled(state, fulfilmentId, consignment.lines, consignment.parcels);
+  return fulfilled(state, fulfilmentId, consignment.lines, divide, consignment.parcels);
 }
 
-function fulfilled(state: Order, fulfilmentId: string, lines: LineUnits[], from?: Parcel[]): readonly OrderEvent[] {
+function fulfilled(
+  state: Order,
+  fulfilmentId: string,
+  units: readonly LineUnits[],
+  divide: Division,
+  from?: Parcel[],
+): readonly OrderEvent[] {
   const { orderId } = state;
-  const after = disposedOf(state, 'fulfilled', lines);
-  const amount = after.fulfilledAmount - state.fulfilledAmount;
-  const data = { orderId, fulfilmentId, lines, amount, open: openWorth(after), ...(from && { from }) };
+  const share = shareIn(state, openUnits(state, units, divide), state.shippingOpen);
+  const event: OrderEvent = {
+    type: 'OrderFulfilled',
+    data: { orderId, fulfilmentId, ...share, ...(from && { from }) },
+  };
   return [
-    { type: 'OrderFulfilled', data },
+    event,
     ...missingAfterSending(state, from ?? []),
-    ...(isOpen(after) ? [] : [{ type: 'OrderCompleted', data: { orderId } } as const]),
+    ...(isOpenBehind(state, units) ? [] : [{ type: 'OrderCompleted', data: { orderId } } as const]),
   ];
 }
 
 function cancelLines(
   { cancellationId, lines, reason }: Extract<OrderCommand, { type: 'CancelLines' }>,
   state: Order,
+  divide: Division,
 ): readonly OrderEvent[] | Rejection {
   const { orderId } = state;
   const units = unitsToDispose(state, lines);
   if (isRejection(units)) return units;
-  const after = disposedOf(state, 'cancelled', units);
+  const isWhole = !isOpenBehind(state, units) && !isFulfilled(state);
+  const share = shareIn(state, openUnits(state, units, divide), isWhole ? state.shippingOpen : NO_CHARGE);
   const from = takenFrom(missingFirst(state), skusOf(state, units));
   const found = missingWithout(state, from);
   const cancelled: OrderEvent = {
     type: 'OrderLinesCancelled',
-    data: {
-      orderId,
-      cancellationId,
-      reason,
-      lines: units,
-      from,
-      amount: openWorth(state) - openWorth(after),
-    },
+    data: { orderId, cancellationId, reason, ...share, from },
   };
-  if (isOpen(after)) return [cancelled, ...found];
-  return isFulfilled(after)
-    ? [cancelled, ...found, { type: 'OrderCompleted', data: { orderId } }]
-    : [cancelled, ...found, { type: 'OrderCancelled', data: { orderId, reason } }];
+  if (isOpenBehind(state, units)) return [cancelled, ...found];
+  return isWhole
+    ? [cancelled, ...found, { type: 'OrderCancelled', data: { orderId, reason } }]
+    : [cancelled, ...found, { type: 'OrderCompleted', data: { orderId } }];
+}
+
+type ChargedUnits<U extends LineUnits = LineUnits> = Omit<U, 'lineId'> & Charge & { line: LineState };
+
+/** Some units that are open, each line once, with what they are charged of what is open. */
+function openUnits(state: Order, units: readonly LineUnits[], divide: Division): ChargedUnits[] {
+  return units.map(({ lineId, quantity }) => {
+    const line = lineOf(state, lineId);
+    const whole = openOf(line);
+    return { line, quantity, ...chargeOfUnits(line.open, { ...termsOf(state, line), part: quantity, whole }, divide) };
+  });
+}
+
+/** Some units that the customer keeps, with what was charged for them. */
+function keptUnits(state: Order, units: readonly ReturnedUnits[], divide: Division): ChargedUnits<ReturnedUnits>[] {
+  let left = state.lines;
+  return units.map(({ lineId, ...unit }) => {
+    const line = lineOf({ lines: left }, lineId);
+    const whole = line.fulfilled - line.returned;
+    const part = unit.quantity;
+    const charged = chargeOfUnits(line.kept, { ...termsOf(state, line), part, whole }, divide);
+    left = withReturned(left, { lineId, quantity: part, ...charged });
+    return { line, ...unit, ...charged };
+  });
+}
+
+function termsOf({ taxIncluded }: Order, { unitPrice }: LineState) {
+  return { unitPrice, taxIncluded };
+}
+
+/** As an event records what an operation is charged. */
+function shareIn<U extends LineUnits>({ shipping, taxRates }: Order, units: ChargedUnits<U>[], shippingShare: Charge) {
+  const charges = [
+    ...units.map((unit) => ({ ...recordedCharge(unit), taxRate: unit.line.taxRate })),
+    { ...recordedCharge(shippingShare), taxRate: shipping.taxRate },
+  ];
+  const taxes = taxesOf(charges, taxRates);
+  const isShippingCharged = shippingShare.amount + shippingShare.discount > 0;
+  return {
+    lines: units.map(({ line, amount, discount, tax, ...unit }) => ({
+      lineId: line.id,
+      ...unit,
+      ...recordedCharge({ amount, discount, tax }),
+    })),
+    ...(isShippingCharged && { shipping: recordedCharge(shippingShare) }),
+    ...(taxes.length > 0 && { taxes }),
+    amount: sum(charges.map(({ amount }) => amount)),
+  };
 }
 
 /** Units that are not there are given up before those that are. */
@@ -342,8 +426,8 @@ function recordMissing(
   if (quantity === before) return [];
   if (quantity < before) return missingNow(state, [{ ...place, quantity }]);
   const recorded: OrderEvent = { type: 'OrderUnitsMissing', data: { orderId, ...place, quantity } };
-  const held: OrderEvent = { type: 'OrderHeld', data: { orderId, reason: STOCK_SHORTFALL } };
-  return holds.includes(STOCK_SHORTFALL) ? [recorded] : [recorded, held];
+  const held: OrderEvent = { type: 'OrderHeld', data: { orderId, code: STOCK_SHORTFALL } };
+  return isShort(holds) ? [recorded] : [recorded, held];
 }
 
 /** What is missing once these were sent: not more than is left at each place. */
@@ -369,8 +453,18 @@ function fewerMissing(state: Order, leftOf: (one: Parcel) => number): OrderEvent
 function missingNow({ orderId, holds, missing }: Order, fewer: readonly Parcel[]): OrderEvent[] {
   const events = fewer.map((one): OrderEvent => ({ type: 'OrderUnitsMissing', data: { orderId, ...one } }));
   const rest = fewer.reduce(withMissing, missing);
-  if (events.length === 0 || rest.length > 0 || !holds.includes(STOCK_SHORTFALL)) return events;
-  return [...events, { type: 'OrderResumed', data: { orderId, reason: STOCK_SHORTFALL } }];
+  if (events.length === 0 || rest.length > 0 || !isShort(holds)) return events;
+  return [...events, { type: 'OrderResumed', data: { orderId, code: STOCK_SHORTFALL } }];
+}
+
+/** Whether it is held for units that are not there. */
+export function isShort(holds: readonly Hold[]): boolean {
+  return holds.some(({ code }) => code === STOCK_SHORTFALL);
+}
+
+/** What people read of it. */
+export function holdText({ code, note }: Hold): string {
+  return note ?? code;
 }
 
 function withMissing(missing: readonly Parcel[], { sku, location, quantity }: Parcel): readonly Parcel[] {
@@ -436,22 +530,22 @@ function openReturn(
 function receiveReturn(
   { returnId, lines, location, occurredAt }: Extract<OrderCommand, { type: 'ReceiveReturn' }>,
   state: Order,
+  divide: Division,
 ): readonly OrderEvent[] | Rejection {
   const units = unitsToReturn(state, lines, returnId);
   if (isRejection(units)) return units;
   const arrived = location ?? arrivalOf(state, units);
   if (typeof arrived !== 'string') return arrived;
-  const goods = sum(units.map(({ lineId, quantity }) => returnShare(lineOf(state, lineId), quantity)));
-  const shipping = isWithdrawn(lines.reduce(withReturned, state.lines)) ? state.shippingRefund : 0;
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
     lineId,
     quantity,
     ...(writtenOff && { writtenOff }),
   }));
+  const back = keptUnits(state, received, divide);
+  const isAllBack = isWithdrawn(lines.reduce(withCounted, state.lines));
+  const share = shareIn(state, back, isAllBack && state.shipping.refundable ? state.shippingKept : NO_CHARGE);
   const past = occurredAt !== undefined && { occurredAt };
-  const amounts = { amount: goods + shipping, ...(shipping > 0 && { shipping }) };
-  const data = { orderId: state.orderId, returnId, lines: received, location: arrived, ...amounts, ...past };
-  return [{ type: 'OrderReturned', data }];
+  return [{ type: 'OrderReturned', data: { orderId: state.orderId, returnId, ...share, location: arrived, ...past } }];
 }
 
 function settle(operationId: string, state: Order): readonly OrderEvent[] | Rejection {
@@ -463,19 +557,30 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
 }
 
 /**
- * What the customer owes for what they keep, and what is still open is worth, once this operation is settled, if any, and as
+ * What the customer owes for what they keep, and what is still open is charged, once this operation is settled, if any, and as
  * long as none of the others is: money follows one operation after the other.
  */
 export function dueWith(state: Order, operationId?: string): { kept: number; open: number } {
-  let kept =
-    state.fulfilledAmount - sum(state.lines.map(({ returnedWorth }) => returnedWorth)) - state.shippingRefunded;
-  let open = openWorth(state);
+  let kept = state.shippingKept.amount + sum(state.lines.map((line) => line.kept.amount));
+  let open = openAmount(state);
   for (const other of state.unsettled) {
     if (other.operationId === operationId) continue;
     if (other.kind !== 'return') open += other.amount;
     if (other.kind !== 'cancellation') kept += other.kind === 'return' ? other.amount : -other.amount;
   }
   return { kept, open };
+}
+
+/** What the customer is charged for all that they keep and may still get, by tax rate: what a refund for no units is a part of. */
+export function chargedOf({ lines, shipping, shippingOpen, shippingKept, taxRates }: Order) {
+  const charges = [
+    ...lines.flatMap(({ open, kept, taxRate }) => [
+      { ...open, taxRate },
+      { ...kept, taxRate },
+    ]),
+    ...[shippingOpen, shippingKept].map((charge) => ({ ...charge, taxRate: shipping.taxRate })),
+  ];
+  return { amount: sum(charges.map(({ amount }) => amount)), taxes: taxesOf(charges, taxRates) };
 }
 
 /** What leaves one location together. */
@@ -577,23 +682,25 @@ function allOpen({ lines }: Order): LineUnits[] {
   return lines.flatMap((line) => (openOf(line) > 0 ? [{ lineId: line.id, quantity: openOf(line) }] : []));
 }
 
-/** The state once these units are sent or cancelled; what the decision says of their worth, and the fold of it, is this. */
-function disposedOf(state: Order, how: 'fulfilled' | 'cancelled', units: readonly LineUnits[]): Order {
-  const quantities = new Map(units.map(({ lineId, quantity }) => [lineId, quantity]));
-  let amount = 0;
+/** What is charged for these units is open no more. */
+function disposedOf(
+  state: Order,
+  how: 'fulfilled' | 'cancelled',
+  {
+    lines: units,
+    shipping = NO_CHARGE,
+  }: { lines: readonly (LineUnits & RecordedCharge)[]; shipping?: RecordedCharge | undefined },
+): Order {
+  const isKept = how === 'fulfilled';
+  const charged = new Map(units.map((unit) => [unit.lineId, unit]));
   const lines = state.lines.map((line) => {
-    const quantity = quantities.get(line.id);
-    if (quantity === undefined) return line;
-    const next = { ...line, [how]: line[how] + quantity };
-    const worth = openWorthOf(line) - openWorthOf(next);
-    amount += worth;
-    return how === 'fulfilled' ? { ...next, fulfilledWorth: line.fulfilledWorth + worth } : next;
+    const unit = charged.get(line.id);
+    if (!unit) return line;
+    const next = { ...line, [how]: line[how] + unit.quantity, open: minus(line.open, unit) };
+    return isKept ? { ...next, kept: plus(line.kept, unit) } : next;
   });
-  const disposed = { ...state, lines };
-  if (how === 'fulfilled') {
-    return { ...disposed, shippingOpen: 0, fulfilledAmount: state.fulfilledAmount + amount + state.shippingOpen };
-  }
-  return isOpen(disposed) ? disposed : { ...disposed, shippingOpen: 0 };
+  const shippingKept = isKept ? plus(state.shippingKept, shipping) : state.shippingKept;
+  return { ...state, lines, shippingOpen: minus(state.shippingOpen, shipping), shippingKept };
 }
 
 function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Order {
@@ -611,12 +718,15 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       return { ...known, status: 'rejected' };
     case 'OrderExpired':
       return { ...known, status: 'expired' };
+    case 'OrderWithdrawn':
     case 'OrderCancelled':
       return { ...known, status: 'cancelled' };
-    case 'OrderHeld':
-      return { ...known, holds: [...known.holds, data.reason] };
+    case 'OrderHeld': {
+      const { orderId, ...hold } = data;
+      return { ...known, holds: [...known.holds, hold] };
+    }
     case 'OrderResumed':
-      return { ...known, holds: data.reason === undefined ? [] : known.holds.filter((one) => one !== data.reason) };
+      return { ...known, holds: data.code === undefined ? [] : known.holds.filter(({ code }) => code !== data.code) };
     case 'OrderAddressChanged':
       return { ...known, shippingAddress: data.shippingAddress };
     case 'OrderUnitsMissing': {
@@ -635,31 +745,35 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
     case 'ReallocationAbandoned':
       return reallocated(known, data.reallocationId, 'abandoned');
     case 'OrderFulfilled': {
-      const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount, open } = data;
+      const { fulfilmentId: operationId, lines, from = parcelsOf(known, lines), amount } = data;
       const moved = { parcels: without(known.parcels, from), sent: withParcels(known.sent, from) };
-      const after = { ...disposedOf(known, 'fulfilled', lines), ...moved };
+      const after = { ...disposedOf(known, 'fulfilled', data), ...moved };
       return data.from
-        ? recorded(after, { kind: 'fulfilment', operationId, at, from, amount, open })
+        ? recorded(after, { kind: 'fulfilment', operationId, at, from, amount, open: openAmount(after) })
         : recorded(after, operationId);
     }
     case 'OrderLinesCancelled': {
-      const { cancellationId: operationId, lines, from, amount } = data;
-      const after = { ...disposedOf(known, 'cancelled', lines), parcels: without(known.parcels, from) };
-      const whole = !isOpen(after) && !isFulfilled(after);
-      return recorded(after, { kind: 'cancellation', operationId, at, from, amount, open: openWorth(after), whole });
+      const { cancellationId: operationId, from, amount, taxes } = data;
+      const after = { ...disposedOf(known, 'cancelled', data), parcels: without(known.parcels, from) };
+      const left = { open: openAmount(after), whole: !isOpen(after) && !isFulfilled(after) };
+      return recorded(after, { kind: 'cancellation', operationId, at, from, amount, taxes, ...left });
     }
     case 'OrderReturned': {
-      const { returnId: operationId, lines, location, amount, shipping = 0, occurredAt } = data;
+      const { returnId: operationId, lines, shipping = NO_CHARGE, location, amount, taxes, occurredAt } = data;
       const back = stockOfReturn(known, lines, location);
-      const paidBack = shipping > 0 && { shippingRefund: 0, shippingRefunded: shipping };
+      const units = lines.map(({ lineId, quantity, writtenOff }) => ({
+        lineId,
+        quantity,
+        ...(writtenOff && { writtenOff }),
+      }));
       return recorded(
         {
           ...known,
-          ...paidBack,
           lines: lines.reduce(withReturned, known.lines),
+          shippingKept: minus(known.shippingKept, shipping),
           openReturns: known.openReturns.filter(({ returnId }) => returnId !== operationId),
         },
-        { kind: 'return', operationId, at, lines, location, back, amount, occurredAt },
+        { kind: 'return', operationId, at, lines: units, location, back, amount, taxes, occurredAt },
       );
     }
     case 'ReturnOpened': {
@@ -681,37 +795,25 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
   }
 }
 
-function placed(data: Extract<OrderEvent, { type: 'OrderPlaced' }>['data']): Order {
-  const { orderId, customerId, paymentId, currency, lines, shipping, taxIncluded, coupons = [], allocation } = data;
-  const { cartId, shippingAddress, emailKey } = data;
+function placed(data: Placed): Order {
+  const { lines, shipping, taxIncluded, coupons = [], allocation } = data;
   return {
-    orderId,
-    customerId,
-    paymentId,
-    currency,
+    ...data,
     status: 'placed',
     holds: [],
     missing: [],
-    lines: lines.map(({ id, sku, quantity, total, discount, tax }) => ({
-      id,
-      sku,
-      quantity,
-      worth: worthOf({ amount: total, discount, tax }, taxIncluded),
+    lines: lines.map((line) => ({
+      ...line,
       fulfilled: 0,
       cancelled: 0,
       returned: 0,
-      fulfilledWorth: 0,
-      returnedWorth: 0,
+      open: chargeOf(line.total, line, taxIncluded),
+      kept: NO_CHARGE,
     })),
-    shippingOpen: worthOf(shipping, taxIncluded),
-    shippingRefund: shipping.refundable ? worthOf(shipping, taxIncluded) : 0,
-    shippingRefunded: 0,
-    fulfilledAmount: 0,
+    shippingOpen: chargeOf(shipping.amount, shipping, taxIncluded),
+    shippingKept: NO_CHARGE,
     coupons,
-    ...(emailKey !== undefined && { emailKey }),
-    ...(cartId !== undefined && { cartId }),
-    ...(shippingAddress && { shippingAddress }),
-    reservationId: orderId,
+    reservationId: data.orderId,
     parcels: allocation ?? atDefaultLocation(lines),
     sent: [],
     openReturns: [],
@@ -737,12 +839,14 @@ function recorded(state: Order, operation: Operation | string): Order {
   };
 }
 
-function withReturned(lines: readonly LineState[], { lineId, quantity }: LineUnits): LineState[] {
-  return lines.map((line) =>
-    line.id === lineId
-      ? { ...line, returned: line.returned + quantity, returnedWorth: line.returnedWorth + returnShare(line, quantity) }
-      : line,
+function withReturned(lines: readonly LineState[], unit: LineUnits & RecordedCharge): LineState[] {
+  return withCounted(lines, unit).map((line) =>
+    line.id === unit.lineId ? { ...line, kept: minus(line.kept, unit) } : line,
   );
+}
+
+function withCounted(lines: readonly LineState[], { lineId, quantity }: LineUnits): LineState[] {
+  return lines.map((line) => (line.id === lineId ? { ...line, returned: line.returned + quantity } : line));
 }
 
 /** What came back, summed by SKU, apart from what cannot be sold again. */
@@ -757,7 +861,7 @@ function acted({ operationIds }: Order, operationId: string): boolean {
   return operationIds.includes(operationId);
 }
 
-function lineOf({ lines }: Order, lineId: string): LineState {
+function lineOf({ lines }: Pick<Order, 'lines'>, lineId: string): LineState {
   return lines.find(({ id }) => id === lineId)!;
 }
 
@@ -774,12 +878,13 @@ function isOpen({ lines }: Order): boolean {
   return lines.some((line) => openOf(line) > 0);
 }
 
-function isFulfilled({ lines }: Order): boolean {
-  return lines.some(({ fulfilled }) => fulfilled > 0);
+/** Whether anything is open once these units are not. */
+function isOpenBehind(state: Order, units: readonly LineUnits[]): boolean {
+  return sum(state.lines.map(openOf)) > sum(units.map(({ quantity }) => quantity));
 }
 
-function openWorthOf(line: LineState): number {
-  return line.worth - shareOf(line.worth, line.quantity - openOf(line), line.quantity);
+function isFulfilled({ lines }: Order): boolean {
+  return lines.some(({ fulfilled }) => fulfilled > 0);
 }
 
 /** Nothing is left to send, and all that was sent is back. */
@@ -787,13 +892,8 @@ function isWithdrawn(lines: readonly LineState[]): boolean {
   return lines.every((line) => openOf(line) === 0 && line.returned === line.fulfilled);
 }
 
-function openWorth({ lines, shippingOpen }: Order): number {
-  return shippingOpen + sum(lines.map(openWorthOf));
-}
-
-/** What so many more units of a line give back; all that were sent give back all that was paid for them. */
-function returnShare({ fulfilledWorth, fulfilled, returned, returnedWorth }: LineState, quantity: number): number {
-  return Math.max(0, shareOf(fulfilledWorth, returned + quantity, fulfilled) - returnedWorth);
+function openAmount({ lines, shippingOpen }: Order): number {
+  return shippingOpen.amount + sum(lines.map(({ open }) => open.amount));
 }
 
 function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quantity: number }[]): boolean {

@@ -1,9 +1,10 @@
 // The ledger of a payment: what was asked of the provider, and what came of it. Amounts in minor units of the payment's currency.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
+import { locationSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
-import { customerIdSchema, orderIdSchema, paymentIdSchema } from '../order/events.js';
+import { customerIdSchema, orderIdSchema, paymentIdSchema, taxAmountsSchema } from '../order/events.js';
 import { METHOD_KINDS } from './method-kinds.js';
 
 /** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
@@ -115,9 +116,17 @@ export const paymentEvents = {
   VoidRequested: { version: 1, data: z.strictObject(operation) },
   /** Nothing is held and nothing can be authorised any more, even if nothing ever was. */
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
+  /** `taxes`: of the amount, by rate. `location`: where the goods have arrived that it is for. */
   RefundRequested: {
     version: 1,
-    data: z.strictObject({ ...operation, authorisationId, amount: amountSchema.min(1), reason: reasonSchema }),
+    data: z.strictObject({
+      ...operation,
+      authorisationId,
+      amount: amountSchema.min(1),
+      reason: reasonSchema,
+      taxes: taxAmountsSchema.optional(),
+      location: locationSchema.optional(),
+    }),
   },
   PaymentRefunded: {
     version: 1,

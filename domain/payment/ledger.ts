@@ -2,6 +2,7 @@
 // each capture and refund is of one of them. Amounts in minor units, times in ms of the log's clock.
 import { type Money, sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
+import type { TaxAmount } from '../order/events.js';
 import type { AuthorisationDetails, PaymentEvent, PaymentProviderName } from './events.js';
 import type { MethodKind } from './method-kinds.js';
 
@@ -59,6 +60,10 @@ export interface Refund extends Operation {
   authorisationId: string;
   amount: number;
   reason: string;
+  /** Of the amount, by rate. */
+  taxes?: readonly TaxAmount[] | undefined;
+  /** Where the goods have arrived that it is for. */
+  location?: string | undefined;
   status: 'requested' | 'refunded' | 'failed';
   providerRef?: string | undefined;
   /** Why it failed. */
@@ -150,8 +155,8 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
       };
     }
     case 'RefundRequested': {
-      const { operationId, amount, reason, authorisationId = firstOf(known).operationId } = event.data;
-      const refund: Refund = { operationId, authorisationId, amount, reason, requestedAt: at, status: 'requested' };
+      const { paymentId, orderId, authorisationId = firstOf(known).operationId, ...asked } = event.data;
+      const refund: Refund = { ...asked, authorisationId, requestedAt: at, status: 'requested' };
       return { ...known, refunds: [...known.refunds, refund] };
     }
     case 'PaymentRefunded': {

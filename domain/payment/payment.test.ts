@@ -631,6 +631,15 @@ describe('A payment', () => {
     given([...taken, ...both])
       .when({ ...refund, amount: 700 })
       .then([]);
+    // Each part says what of it is taxed and how; the parts together what the whole was said to be.
+    const [latest, earliest] = both.map(({ data }) => data) as [object, object];
+    const rate = (net: number, tax: number) => [{ country: 'GB', basisPoints: 2_000, net, tax }];
+    given(taken)
+      .when({ ...refund, amount: 700, taxes: rate(291, 59), location: 'leeds' })
+      .then([
+        { type: 'RefundRequested', data: { ...latest, taxes: rate(249, 51), location: 'leeds' } as never },
+        { type: 'RefundRequested', data: { ...earliest, taxes: rate(42, 8), location: 'leeds' } as never },
+      ]);
     given([...taken, ...both])
       .when({ ...refund, operationId: 'r2' })
       .then([refundOf('r2', 'auth', 300)]);

@@ -4,6 +4,8 @@ import type { Decider } from '../kernel/decider.js';
 import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
+import type { TaxAmount } from '../order/events.js';
+import { taxesOfPart, taxesWithout } from '../order/taxes.js';
 import { type AuthorisationDetails, type CaptureDetails, type PaymentEvent, paymentEvents } from './events.js';
 import {
   type Authorisation,
@@ -48,8 +50,18 @@ export type PaymentCommand =
       | { type: 'RecordCaptureFailed'; reason: string }
       | ({ type: 'RequestVoid' } & PaymentKey)
       | { type: 'RecordVoided' }
-      /** `currency`: refused if the payment has another. */
-      | { type: 'RequestRefund'; amount: number; currency?: string; reason: string }
+      /**
+       * `currency`: refused if the payment has another. `taxes`: of the amount, by rate. `location`: where the goods have arrived
+       * that it is for.
+       */
+      | {
+          type: 'RequestRefund';
+          amount: number;
+          currency?: string;
+          reason: string;
+          taxes?: readonly TaxAmount[];
+          location?: string;
+        }
       | { type: 'RecordRefunded'; amount?: number; providerRef?: string }
       | { type: 'RecordRefundFailed'; reason: string }
     ))
@@ -284,7 +296,7 @@ function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): De
 
 /** Of a payment that was captured in several authorisations the latest is paid back first, each under a key of its own. */
 function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decision {
-  const { operationId, amount, currency, reason } = command;
+  const { operationId, amount, currency, reason, location } = command;
   const { paymentId, authorisation } = state;
   if (authorisation && currency !== undefined && currency !== authorisation.currency) {
     return reject('rule_violated', `${paymentId} is in ${authorisation.currency}, not in ${currency}.`);
@@ -303,13 +315,17 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
 
   const events: PaymentEvent[] = [];
   let missing = amount;
+  let untold = command.taxes ?? [];
   for (const authorisation of authorisationsOf(state).toReversed()) {
     const part = Math.min(missing, refundableBy(state, authorisation));
     if (part === 0) continue;
     const renewed = state.earlier.length > 0 && { authorisationId: authorisation.operationId };
     const ids = { ...idsOf(state, command), operationId: partId(operationId, events.length + 1) };
-    events.push({ type: 'RefundRequested', data: { ...ids, ...renewed, amount: part, reason } });
+    const taxes = taxesOfPart(untold, part, missing);
+    const purpose = { reason, ...(taxes.length > 0 && { taxes }), ...(location !== undefined && { location }) };
+    events.push({ type: 'RefundRequested', data: { ...ids, ...renewed, amount: part, ...purpose } });
     missing -= part;
+    untold = taxesWithout(untold, taxes);
   }
   return events;
 }

@@ -2,6 +2,7 @@
 // Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
 import { moneySchema, sum } from '../kernel/money.js';
+import { addedUp, taxesView, taxesViewSchema } from '../order/taxes.js';
 import type { Payment, Refund } from './ledger.js';
 
 export const REFUND_STATUSES = ['requested', 'refunded', 'failed'] as const;
@@ -14,6 +15,10 @@ export const refundViewSchema = z
     status: z.enum(REFUND_STATUSES),
     requestedAt: z.iso.datetime().meta({ description: 'RFC 3339, UTC' }),
     failure: z.string().optional().meta({ description: 'Why the payment provider refused' }),
+    taxes: taxesViewSchema
+      .optional()
+      .meta({ description: 'The tax in the amount, by rate. Absent if nothing is taxed' }),
+    location: z.string().optional().meta({ description: 'The location to which the refunded goods came back' }),
   })
   .meta({ id: 'Refund' });
 
@@ -21,14 +26,18 @@ export type RefundView = z.output<typeof refundViewSchema>;
 
 /** Of parts: what is not made yet, or failed, says how the whole stands. What is refunded was captured, so it has a currency. */
 export function refundView({ authorisation }: Payment, parts: readonly Refund[]): RefundView {
-  const { operationId, reason, requestedAt } = parts[0]!;
+  const { operationId, reason, requestedAt, location } = parts[0]!;
+  const { currency } = authorisation!;
+  const taxes = addedUp(parts.flatMap((part) => part.taxes ?? []));
   const open = parts.find(({ status }) => status !== 'refunded');
   return {
     id: operationId,
-    amount: { amount: sum(parts.map(({ amount }) => amount)), currency: authorisation!.currency },
+    amount: { amount: sum(parts.map(({ amount }) => amount)), currency },
     reason,
     status: open?.status ?? 'refunded',
     requestedAt: new Date(requestedAt).toISOString(),
     ...(open?.failure !== undefined && { failure: open.failure }),
+    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
+    ...(location !== undefined && { location }),
   };
 }

@@ -6,7 +6,7 @@ import { sum } from '../kernel/money.js';
 import { orderLineSchema, shippingSchema } from '../order/events.js';
 import type { ShippingMethod, ShippingZone, TaxRate } from '../tariffs/events.js';
 import { shippingTable } from '../tariffs/shipping-table.js';
-import { type QuoteLine, type QuoteRequest, quoteOf, shippingOptions } from './quote.js';
+import { type Quote, type QuoteLine, type QuoteRequest, quoteOf, shippingOptions } from './quote.js';
 
 const line = (id: string, unitPrice: number, quantity = 1, more: Partial<QuoteLine> = {}): QuoteLine => ({
   id,
@@ -33,8 +33,8 @@ const quote = (request: Partial<Omit<QuoteRequest, 'coupons'>>, ...coupons: Coup
   });
 const percent = (share: number): CouponTerms => ({ kind: 'percentage', basisPoints: share * 100 });
 const off = (amount: number, currency = 'GBP'): CouponTerms => ({ kind: 'amount', amount, currency });
-const discounts = ({ lines }: { lines: readonly { discount?: number | undefined }[] }) =>
-  lines.map(({ discount = 0 }) => discount);
+const discountOf = ({ discounts = [] }: { discounts?: readonly number[] | undefined }) => sum(discounts);
+const discounts = ({ lines }: Pick<Quote, 'lines'>) => lines.map(discountOf);
 
 describe('A quote', () => {
   it('adds up lines and shipping', () => {
@@ -46,7 +46,7 @@ describe('A quote', () => {
       { id: '1', sku: 'SKU-1', title: 'No. 1', quantity: 2, unitPrice: 250, total: 500 },
       { id: '2', sku: 'SKU-2', title: 'No. 2', quantity: 1, unitPrice: 999, total: 999 },
     ]);
-    expect(shipping).to.deep.equal({ method: 'express', amount: 500 });
+    expect(shipping).to.deep.equal({ method: 'express', title: 'Express', amount: 500 });
     expect({ subtotal, discount, tax, total }).to.deep.equal({ subtotal: 1_499, discount: 0, tax: 0, total: 1_999 });
   });
 
@@ -61,6 +61,17 @@ describe('A quote', () => {
       expect(discounts(thirds)).to.deep.equal([34, 33, 33]);
       expect(thirds.total).to.equal(200);
       expect(thirds.coupons).to.deep.equal([{ code: 'C0', amount: 100 }]);
+    });
+
+    it('tells by line and shipping what each coupon takes that takes anything', () => {
+      const request = { lines: [line('1', 300), line('2', 100)], shippingMethod: 'express' };
+      const { lines, shipping, coupons } = quote(request, off(100, 'EUR'), off(200), { kind: 'free_shipping' });
+      expect(coupons.map(({ amount }) => amount)).to.deep.equal([0, 200, 500]);
+      expect(lines.map((each) => each.discounts)).to.deep.equal([
+        [150, 0],
+        [50, 0],
+      ]);
+      expect(shipping?.discounts).to.deep.equal([0, 500]);
     });
 
     it('applies each to what those before it left over', () => {
@@ -82,7 +93,7 @@ describe('A quote', () => {
     it('pays for the shipping, once', () => {
       const free: CouponTerms = { kind: 'free_shipping' };
       const { shipping, coupons, total } = quote({ lines: [line('1', 300)], shippingMethod: 'express' }, free, free);
-      expect(shipping).to.deep.equal({ method: 'express', amount: 500, discount: 500 });
+      expect(shipping).to.deep.equal({ method: 'express', title: 'Express', amount: 500, discounts: [500] });
       expect(coupons.map(({ amount }) => amount)).to.deep.equal([500, 0]);
       expect(total).to.equal(300);
     });
@@ -165,7 +176,7 @@ describe('A quote', () => {
         { lines: [line('1', 2_000)], shippingMethod: 'express', address, taxTable: [us] },
         percent(50),
       );
-      expect(lines[0]).to.include({ total: 2_000, discount: 1_000, tax: 89 });
+      expect(lines[0]).to.deep.include({ total: 2_000, discounts: [1_000], tax: 89 });
       expect(shipping).to.include({ amount: 500, tax: 44 });
       expect({ tax, includedTax, total, taxIncluded }).to.deep.equal({
         tax: 133,
@@ -204,11 +215,28 @@ describe('A quote', () => {
       expect(lines.map(({ tax }) => tax)).to.deep.equal([10, 20, 89]);
     });
 
+    it('names the rate of each line and of the shipping, as it is that day, and none for what has no price', () => {
+      const { lines, shipping, taxRates } = quote({
+        lines: [line('1', 1_000), line('2', 500, 1, { taxCategory: 'books' }), line('3', 0), line('4', 10)],
+        shippingMethod: 'express',
+        address,
+        taxTable: [us, { ...us, id: 'ny-books', region: 'NY', category: 'books', basisPoints: 0 }],
+      });
+      expect(lines.map(({ taxRate }) => taxRate)).to.deep.equal([0, 1, undefined, 0]);
+      expect(shipping?.taxRate).to.equal(2);
+      expect(taxRates).to.deep.equal([
+        { country: 'US', basisPoints: 887.5 },
+        { category: 'books', country: 'US', region: 'NY', basisPoints: 0 },
+        { category: 'shipping', country: 'US', basisPoints: 887.5 },
+      ]);
+      expect(quote({ lines: [line('1', 1_000)], address })).not.to.have.property('taxRates');
+    });
+
     it('does not tax shipping that a coupon pays for', () => {
       const request = { lines: [line('1', 1_000)], shippingMethod: 'express', address, taxTable: [us] };
       const { shipping, tax } = quote(request, { kind: 'free_shipping' });
       expect({ shipping, tax }).to.deep.equal({
-        shipping: { method: 'express', amount: 500, discount: 500 },
+        shipping: { method: 'express', title: 'Express', amount: 500, discounts: [500], taxRate: 1 },
         tax: 89,
       });
     });
@@ -222,7 +250,12 @@ describe('A quote', () => {
     it('taxes shipping in a category of its own', () => {
       const table = [us, { ...us, id: 'us-shipping', category: 'shipping', basisPoints: 0 }];
       const request = { lines: [line('1', 1_000)], shippingMethod: 'express', address, taxTable: table };
-      expect(quote(request).shipping).to.deep.equal({ method: 'express', amount: 500 });
+      expect(quote(request).shipping).to.deep.equal({
+        method: 'express',
+        title: 'Express',
+        amount: 500,
+        taxRate: 1,
+      });
     });
 
     it('is without tax as long as nobody says where it goes, or where there is none', () => {
@@ -364,7 +397,7 @@ describe('A quote', () => {
           const charges = [...lines, shipping!];
           const tax = sum(charges.map((charge) => charge.tax ?? 0));
           expect(totals.subtotal).to.equal(sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice)));
-          expect(totals.discount).to.equal(sum(charges.map((charge) => charge.discount ?? 0)));
+          expect(totals.discount).to.equal(sum(charges.map(discountOf)));
           expect(totals.discount).to.equal(sum(coupons.map(({ amount }) => amount)));
           expect([totals.tax, totals.includedTax]).to.deep.equal(taxIncluded ? [0, tax] : [tax, undefined]);
           expect(totals.total).to.equal(totals.subtotal + shipping!.amount + totals.tax - totals.discount);
@@ -377,10 +410,10 @@ describe('A quote', () => {
         fc.property(requests, ({ lines, shipping, coupons }) => {
           for (const each of lines) {
             orderLineSchema.parse(each);
-            expect(each.discount ?? 0).to.be.within(0, each.total);
+            expect(discountOf(each)).to.be.within(0, each.total);
           }
           shippingSchema.parse(shipping);
-          expect(shipping!.discount ?? 0).to.be.within(0, shipping!.amount);
+          expect(discountOf(shipping!)).to.be.within(0, shipping!.amount);
           for (const { amount } of coupons) expect(amount).to.be.at.least(0);
         }),
       );
@@ -407,7 +440,7 @@ describe('A quote', () => {
     it('is in whole minor units, so that order and payment provider agree (medusajs/medusa#14818: 34.116425 against 34.12)', () => {
       fc.assert(
         fc.property(requests, ({ lines, shipping, subtotal, discount, tax, includedTax = 0, total }) => {
-          const amounts = [...lines, shipping!].flatMap((charge) => [charge.discount ?? 0, charge.tax ?? 0]);
+          const amounts = [...lines, shipping!].flatMap((charge) => [...(charge.discounts ?? []), charge.tax ?? 0]);
           for (const amount of [...amounts, subtotal, discount, tax, includedTax, total]) {
             expect(Number.isSafeInteger(amount), `${amount}`).to.equal(true);
           }
@@ -417,7 +450,7 @@ describe('A quote', () => {
         { lines: [line('1', 1_137, 3)], address: { country: 'US' }, taxTable: [{ ...us, basisPoints: 725 }] },
         percent(6.75),
       );
-      expect(lines[0]).to.include({ total: 3_411, discount: 230, tax: 231 });
+      expect(lines[0]).to.deep.include({ total: 3_411, discounts: [230], tax: 231 });
       expect(total).to.equal(3_412);
     });
   });

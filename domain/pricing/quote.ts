@@ -2,7 +2,7 @@
 import type { CouponTerms } from '../coupon/events.js';
 import { outOfTime } from '../coupon/validity.js';
 import { roundedShare, sum } from '../kernel/money.js';
-import type { OrderLine, Shipping } from '../order/events.js';
+import type { AppliedTaxRate, OrderLine, Shipping } from '../order/events.js';
 import { type Totals, totalsOf } from '../order/worth.js';
 import { SHIPPING_TAX_CATEGORY, type TaxRate } from '../tariffs/events.js';
 import type { Place } from '../tariffs/place.js';
@@ -45,12 +45,14 @@ export interface QuoteRequest {
 }
 
 export interface Quote extends Totals {
-  /** As an order has them. */
+  /** As an order has them: `discounts` are those of the coupons that take something off. */
   lines: OrderLine[];
   /** Absent if no method was chosen, or if it does not send this there. */
   shipping?: Shipping;
   /** Why the chosen method does not send this. Without an address only a method that is gone can be told. */
   shippingProblem?: ShippingProblem;
+  /** The rates that lines and shipping name. */
+  taxRates?: AppliedTaxRate[];
   /** What each coupon takes off, or why it takes nothing; an order does not redeem such a one. */
   coupons: { code: string; amount: number; reason?: CouponObstacle }[];
   /** Prices contain the tax. */
@@ -92,31 +94,41 @@ export interface ShippingOption {
 export function quoteOf(request: QuoteRequest): Quote {
   const goods = discountedGoods(request);
   const shipping = discountedShipping(request, goods.left);
-  const taxOf = taxation(request);
   const { taxTable, address } = request;
+  const coupons = request.coupons.map(({ code, terms }, index) => {
+    const amount = sum(goods.taken[index]!) + (shipping?.coupon === index ? shipping.discount : 0);
+    if (amount > 0) return { code, amount };
+    return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
+  });
+  /** By those coupons that an order redeems. */
+  const discountsBy = (discountOf: (coupon: number) => number): { discounts?: number[] } => {
+    const discounts = coupons.flatMap(({ amount }, index) => (amount > 0 ? [discountOf(index)] : []));
+    return discounts.some((discount) => discount > 0) ? { discounts } : {};
+  };
+  const tax = taxation(request);
   const shippingProblem = shipping ? undefined : shippingProblemOf(request, goods.left);
 
-  const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded' | 'taxed'> = {
+  const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded' | 'taxed' | 'taxRates'> = {
     lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
       const total = quantity * unitPrice;
-      const left = goods.left[index]!;
-      return { id, sku, title, quantity, unitPrice, total, ...parts(total - left, taxOf(left, taxCategory)) };
+      const discounts = discountsBy((coupon) => goods.taken[coupon]![index]!);
+      const taxed = tax.of(total, goods.left[index]!, taxCategory);
+      return { id, sku, title, quantity, unitPrice, total, ...discounts, ...taxed };
     }),
     ...(shipping && {
       shipping: {
         method: shipping.method,
+        title: shipping.title,
+        ...(shipping.carrier !== undefined && { carrier: shipping.carrier }),
         amount: shipping.amount,
-        ...parts(shipping.discount, taxOf(shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY)),
+        ...discountsBy((coupon) => (shipping.coupon === coupon ? shipping.discount : 0)),
+        ...tax.of(shipping.amount, shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY),
       },
     }),
+    ...(tax.rates.length > 0 && { taxRates: tax.rates }),
     ...(address && isTaxIncluded(taxTable, address.country) && { taxIncluded: true }),
     ...(address && !isTaxed(taxTable, address) && { taxed: false }),
   };
-  const coupons = request.coupons.map(({ code, terms }, index) => {
-    const amount = goods.discounts[index]! + (shipping?.coupon === index ? shipping.discount : 0);
-    if (amount > 0) return { code, amount };
-    return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
-  });
   const needsRegion = address && address.region === undefined && isTaxedByRegion(taxTable, address.country);
   const obstacles = { ...(shippingProblem && { shippingProblem }), ...(needsRegion && { needsRegion }) };
   return { ...priced, ...obstacles, coupons, ...totalsOf(priced) };
@@ -133,34 +145,35 @@ function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOpt
   });
 }
 
-/** What is left of each line, and what each coupon took. */
-function discountedGoods(request: QuoteRequest): { left: number[]; discounts: number[] } {
+/** What is left of each line, and what each coupon took off each. */
+function discountedGoods(request: QuoteRequest): { left: number[]; taken: number[][] } {
   const { lines, coupons } = request;
   let left = lines.map(({ quantity, unitPrice }) => quantity * unitPrice);
-  const discounts = coupons.map(({ terms }) => {
-    if (obstacleTo(terms, request)) return 0;
-    const taken = discountsOf(
+  const taken = coupons.map(({ terms }) => {
+    if (obstacleTo(terms, request)) return lines.map(() => 0);
+    const discounts = discountsOf(
       terms,
       lines.map((line, index) => ({ ...line, left: left[index]! })),
     );
-    left = left.map((amount, index) => amount - taken[index]!);
-    return sum(taken);
+    left = left.map((amount, index) => amount - discounts[index]!);
+    return discounts;
   });
-  return { left, discounts };
+  return { left, taken };
 }
 
 /** `coupon`: the index of the one that pays for it. */
 function discountedShipping(
   request: QuoteRequest,
   left: readonly number[],
-): { method: string; amount: number; discount: number; coupon: number } | undefined {
+): (Pick<Shipping, 'method' | 'title' | 'carrier' | 'amount'> & { discount: number; coupon: number }) | undefined {
   const method = request.shippingTable.find(({ id }) => id === request.shippingMethod);
   const amount = method && shippingPrice(method, consignmentOf(request, left));
   if (amount === undefined) return undefined;
   const coupon = request.coupons.findIndex(
     ({ terms }) => terms.kind === 'free_shipping' && !obstacleTo(terms, request),
   );
-  return { method: method!.id, amount, discount: coupon < 0 ? 0 : amount, coupon };
+  const { id, title, carrier } = method!;
+  return { method: id, title, carrier, amount, discount: coupon < 0 ? 0 : amount, coupon };
 }
 
 /** Of a method that asks nothing for this. */
@@ -201,15 +214,30 @@ function obstacleTo(terms: CouponTerms, { currency, lines, now }: QuoteRequest):
   return terms.kind === 'buy_x_get_y' && groupsIn(terms, lines) === 0 ? 'too_few_units' : undefined;
 }
 
-/** What an amount of a category is taxed where the cart goes. Rates are looked up once per category: tables are long. */
-function taxation({ lines, address, taxTable }: QuoteRequest): (amount: number, category?: string) => number {
-  const categories = new Set([...lines.map(({ taxCategory }) => taxCategory), SHIPPING_TAX_CATEGORY]);
-  const rates = new Map(
-    [...categories].map((category) => [category, address && taxRateFor(taxTable, address, category)]),
-  );
-  return (amount, category) => {
-    const rate = rates.get(category);
-    return rate ? roundedShare(amount, ...fractionOf(rate)) : 0;
+/**
+ * What a price of a category is taxed where the cart goes, `left` of it by its rate; nothing for what has no price. Rates are
+ * looked up once per category: tables are long.
+ */
+function taxation({ address, taxTable }: QuoteRequest) {
+  const rates: AppliedTaxRate[] = [];
+  const known = new Map<string | undefined, { position: number; rate: TaxRate } | undefined>();
+  const look = (category: string | undefined) => {
+    const rate = address && taxRateFor(taxTable, address, category);
+    if (!rate) return undefined;
+    const { country, region, basisPoints } = rate;
+    const place = { country, ...(region !== undefined && { region }), basisPoints };
+    return { position: rates.push({ ...(category !== undefined && { category }), ...place }) - 1, rate };
+  };
+  return {
+    rates,
+    of(price: number, left: number, category: string | undefined): { tax?: number; taxRate?: number } {
+      if (price === 0) return {};
+      if (!known.has(category)) known.set(category, look(category));
+      const found = known.get(category);
+      if (!found) return {};
+      const tax = roundedShare(left, ...fractionOf(found.rate));
+      return { ...(tax > 0 && { tax }), taxRate: found.position };
+    },
   };
 }
 
@@ -218,9 +246,4 @@ function fractionOf({ basisPoints, included }: TaxRate): [part: number, whole: n
   const part = Math.round(basisPoints * TAX_RATE_SCALE);
   const whole = 10_000 * TAX_RATE_SCALE;
   return [part, included ? whole + part : whole];
-}
-
-/** Zeros are left out. */
-function parts(discount: number, tax: number): { discount?: number; tax?: number } {
-  return { ...(discount > 0 && { discount }), ...(tax > 0 && { tax }) };
 }

@@ -306,7 +306,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         type: 'SubmitCart',
         number: `${n}`,
         lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
-        shipping: { method: 'standard', amount: 399 },
+        shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
         coupons: [{ code: CODE, amount: 0, ...limitsOf(terms) }],
         provider: 'test',
         paymentMethod: declines ? 'pm_declined' : 'pm_card_visa',

@@ -35,7 +35,7 @@ const contents = {
   customerId: 'customer_1',
   placedBy: 'customer',
   currency: 'GBP',
-  shipping: { method: 'standard', amount: 399 },
+  shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
   cartId: 'cart_7',
 } as const;
 const choice = { provider: 'test', paymentMethod: 'pm_card_visa' } as const;

@@ -5,6 +5,7 @@ import { isRejection } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
 import { dueWith, type Operation, type Order, type OrderCommand, type OrderContents, order } from '../order/order.js';
+import { NO_CHARGE } from '../order/worth.js';
 import { capturedOf, isPaidAhead, type Payment, refundableOf, refundedOf } from '../payment/ledger.js';
 import { type PaymentCommand, payment } from '../payment/payment.js';
 import { neededOf, settlementEnd, settlementSteps } from './settlement.js';
@@ -22,7 +23,7 @@ const contents: OrderContents = {
   placedBy: 'customer',
   currency: 'GBP',
   lines,
-  shipping: { method: 'standard', amount: 300 },
+  shipping: { method: 'standard', title: 'Standard delivery', amount: 300 },
   coupons: [
     { code: 'TENOFF', amount: 0, limited: true, limitPerCustomer: 1 },
     { code: 'OPEN', amount: 0 },
@@ -115,9 +116,9 @@ const captureOf = (operationId: string, amount: number, rest: number) => [
   'payment#7',
   { type: 'RequestCapture', operationId: `${operationId}/capture`, amount, rest, final: rest === 0 },
 ];
-const refundOf = (operationId: string, amount: number, reason: string) => [
+const refundOf = (operationId: string, amount: number, reason: string, location?: string) => [
   'payment#7',
-  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason },
+  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason, ...(location && { location }) },
 ];
 const voidOf = (operationId: string) => [
   'payment#7',
@@ -188,7 +189,7 @@ describe('The settlement of a fulfilment', () => {
     const failed = { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'lapsed' } as const;
     expect(endOf(capture, failed)).to.deep.equal(['HoldOrder', 'SettleOperation']);
     const [hold] = settlementEnd(made, operation, [capture, failed].reduce(ledgerAfter, ledger));
-    expect(hold?.command).to.deep.equal({ type: 'HoldOrder', reason: 'payment_failed' });
+    expect(hold?.command).to.deep.equal({ type: 'HoldOrder', code: 'payment_failed' });
     const another = { type: 'RequestCapture', operationId: 'shipment_0/capture', amount: 100 } as const;
     const anotherFailed = { ...failed, operationId: 'shipment_0/capture' } as const;
     expect(endOf(capture, another, anotherFailed)).to.deep.equal(['SettleOperation']);
@@ -200,7 +201,7 @@ describe('The settlement of a fulfilment', () => {
 
   it('captures nothing for what costs nothing, but closes the payment of an order that costs nothing', () => {
     const { order: made } = worldOf([sendMug]);
-    const free = { ...made, fulfilledAmount: 0 };
+    const free = { ...made, lines: made.lines.map((line) => ({ ...line, kept: NO_CHARGE })), shippingKept: NO_CHARGE };
     const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
     const capturesOf = (paid: number) => {
       const ledger = ledgerAfter(null, { ...authorised(true)[0]!, amount: paid } as PaymentCommand);
@@ -273,7 +274,7 @@ describe('The settlement of a return', () => {
         { type: 'ReturnStock', sku: 'MUG', location: 'main', movementId: 'return_1', quantity: 1, writtenOff: false },
       ],
       ['return#1', { type: 'RecordReceived', lines: mug, location: 'main', amount: 500 }],
-      refundOf('return_1', 500, 'return'),
+      refundOf('return_1', 500, 'return', 'main'),
     ]);
   });
 
@@ -302,6 +303,7 @@ describe('The settlement of a return', () => {
       operationId: 'return_1/refund',
       amount: 200,
       reason: 'return',
+      location: 'main',
     });
     const all = ledgerAfter(some, { type: 'RequestRefund', operationId: 'kinder', amount: 200, reason: 'x' });
     expect(refunds(all)).to.deep.equal([]);
@@ -318,7 +320,8 @@ describe('The settlement of a return', () => {
     const decision = order.decide({ ...returnMug, returnId: 'return_2' }, made, TEST_NOW);
     const apply = (state: Order | null, event: OrderEvent) => order.evolve(state, event, TEST_NOW);
     const both = (decision as OrderEvent[]).reduce(apply, made)!;
-    const refund = { type: 'RequestRefund', operationId: 'return_1/refund', amount: 500, reason: 'return' } as const;
+    const why = { reason: 'return', location: 'main' };
+    const refund = { type: 'RequestRefund', operationId: 'return_1/refund', amount: 500, ...why } as const;
     for (const state of [ledger, ledgerAfter(ledger, refund)]) {
       const steps = settlementSteps(both, both.unsettled.at(-1)!, state);
       expect(steps.at(-1)!.commands.map(({ command }) => command)).to.deep.equal([

@@ -10,6 +10,7 @@ import type { DomainEvent } from '../kernel/event.js';
 import { streamOf } from '../kernel/id.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand, order as orderDecider } from '../order/order.js';
+import { taxesOfPart } from '../order/taxes.js';
 import {
   captureId,
   heldOf,
@@ -25,9 +26,6 @@ import {
 import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
 import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
 import type { Issued, Step } from './step.js';
-
-/** Why an order is held whose goods have left while the money could not be had. */
-const PAYMENT_FAILED = 'payment_failed';
 
 type Of<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 
@@ -68,7 +66,7 @@ export function settlementEnd(
   { captures }: Payment,
 ): Issued<OrderCommand, Order | null>[] {
   const failed = captures.some((one) => one.operationId === captureId(operationId) && one.status === 'failed');
-  const hold = { type: 'HoldOrder', reason: PAYMENT_FAILED } as const;
+  const hold = { type: 'HoldOrder', code: 'payment_failed' } as const;
   return [
     ...(failed && order.status === 'confirmed' ? [toOrder(order, operationId, hold)] : []),
     toOrder(order, operationId, { type: 'SettleOperation', operationId }),
@@ -192,7 +190,12 @@ function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment:
   const asked = partsOf(payment, id).length > 0;
   const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId) - lostOf(payment)));
   const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
-  const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind } as const;
+  const taxes = taxesOfPart(operation.taxes ?? [], due, amount);
+  const of = {
+    ...(taxes.length > 0 && { taxes }),
+    ...(operation.kind === 'return' && { location: operation.location }),
+  };
+  const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind, ...of } as const;
   const isDone = payment.authorisation?.provider === 'external';
   const done = { type: 'RecordRefunded', operationId: id } as const;
   return toPayment(operationId, payment, asked || due === 0 ? [] : isDone ? [command, done] : [command]);

@@ -93,6 +93,7 @@ export const shippingZoneSchema = z
 export const shippingMethodSchema = z.strictObject({
   id: tariffIdSchema.meta({ description: 'The id by which a cart names the method' }),
   title: shortText(100).meta({ description: 'The title that customers see' }),
+  carrier: shortText(50).optional().meta({ description: 'The carrier, if this method always goes by one' }),
   // None would be free and everywhere, as the built-in `standard` is: too much for what may be a slip.
   zones: z.array(shippingZoneSchema).min(1).max(MAX_ZONES).meta({
     description:

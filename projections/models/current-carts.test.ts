@@ -15,7 +15,7 @@ const submit: CartCommand = {
   type: 'SubmitCart',
   number: '1000000',
   lines: [{ id: '1', ...mug, unitPrice: 500, total: 500 }],
-  shipping: { method: 'standard', amount: 0 },
+  shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
   provider: 'test',
   paymentMethod: 'pm_card_visa',
 };

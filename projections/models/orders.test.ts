@@ -25,7 +25,7 @@ const place: OrderCommand & { type: 'PlaceOrder' } = {
     placedBy: 'staff',
     currency: 'GBP',
     lines: LINES,
-    shipping: { method: 'standard', amount: 500 },
+    shipping: { method: 'standard', title: 'Standard delivery', amount: 500 },
     labels: { country: 'United Kingdom' },
     email: { sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' },
   },
@@ -65,7 +65,7 @@ const eventful = () =>
   outcomeOf(
     [
       { type: 'ConfirmOrder' },
-      { type: 'HoldOrder', reason: 'address' },
+      { type: 'HoldOrder', code: 'other', note: 'address' },
       { type: 'ResumeOrder' },
       { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(4) },
       { type: 'CancelLines', cancellationId: 'cancellation_1', reason: 'x' },
@@ -216,7 +216,8 @@ describe('The orders read model', () => {
     expect(view.lines[0]).to.not.have.any.keys('discount', 'tax');
     const contents = {
       ...place.contents,
-      lines: LINES.map((line) => ({ ...line, discount: 100, tax: 50 })),
+      lines: LINES.map((line) => ({ ...line, discounts: [100], tax: 50, taxRate: 0 })),
+      taxRates: [{ country: 'GB', basisPoints: 2_000 }],
       coupons: [{ code: 'SPRING', amount: 200 }],
       taxIncluded: true as const,
       allocation: LINES.map(({ sku, quantity }) => ({ sku, quantity, location: 'leeds' })),
@@ -231,7 +232,9 @@ describe('The orders read model', () => {
       total: GBP(TOTAL - 200),
       coupons: [{ code: 'SPRING', amount: GBP(200) }],
     });
-    expect(taxed.lines[0]).to.deep.include({ discount: GBP(100), tax: GBP(50) });
+    expect(taxed.lines[0]).to.deep.include({ discount: GBP(100), tax: GBP(50), taxRate: 2_000 });
+    const net = GBP(TOTAL - 500 - 200 - 100);
+    expect(taxed.taxes).to.deep.equal([{ country: 'GB', basisPoints: 2_000, net, tax: GBP(100) }]);
   });
 
   it('shows what the customer has to do for the payment, until it is done', () => {
@@ -313,7 +316,7 @@ describe('The orders read model', () => {
   });
 
   it('tells why an order is held as long as it is', () => {
-    const hold: OrderCommand[] = [{ type: 'ConfirmOrder' }, { type: 'HoldOrder', reason: 'address' }];
+    const hold: OrderCommand[] = [{ type: 'ConfirmOrder' }, { type: 'HoldOrder', code: 'other', note: 'address' }];
     expect(outcomeOf(hold).view).to.include({ held: true, heldReason: 'address' });
     expect(outcomeOf([...hold, { type: 'ResumeOrder' }]).view).not.to.have.any.keys('held', 'heldReason');
   });
@@ -477,7 +480,7 @@ describe('The orders read model', () => {
   it('keeps personal values sealed', () => {
     const [[placed]] = outcomeOf([]).histories as [[ReturnType<typeof recorded>]];
     const document = project(orders, [placed]).get(ID)!;
-    expect(document.email).to.deep.equal({ sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' });
+    expect(document.state!.email).to.deep.equal({ sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' });
   });
 
   it('shows the shape that the API promises', () => {

@@ -2,15 +2,17 @@
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
 import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
 import { type ReturnView, returnView } from '../../domain/fulfilment/return-view.js';
-import { type Arbiter, type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
+import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
 import { type ShipmentView, shipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
+import { sum } from '../../domain/kernel/money.js';
 import type { Personal } from '../../domain/kernel/personal.js';
-import type { LineUnits, OrderEvent, OrderLine, Shipping } from '../../domain/order/events.js';
-import { fulfilmentStatusOf } from '../../domain/order/order.js';
+import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
+import { fulfilmentStatusOf, holdText, type Order, order as orderDecider } from '../../domain/order/order.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
-import { atDefaultLocation, type Parcel, takenFrom, without, withParcels } from '../../domain/order/parcels.js';
+import { taxesOf, taxesView } from '../../domain/order/taxes.js';
+import { chargeOf } from '../../domain/order/worth.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import {
   capturedOf,
@@ -39,46 +41,18 @@ interface Details {
   reason?: string;
 }
 
-/** The part of order#, amounts in minor units of `currency`. Personal values stay sealed. */
+/** The part of order#: what it is found by, and the order, which folds itself. Personal values stay sealed. */
 interface OrderPart {
   id: string;
   number: string;
+  customerId: string;
+  placedAt: string;
   version: number;
-  status: OrderView['status'];
+  state: Order;
   /** Why it was rejected or cancelled, for its customer to read. */
   reason?: string;
-  /** Why it is held, in words that may be of the staff for the staff. */
-  holds?: readonly string[];
-  /** Units that are held for it and are not there. */
-  missing?: readonly Parcel[];
-  paymentId: string;
-  customerId: string;
-  placedBy: 'customer' | 'staff';
-  placedAt: string;
-  currency: string;
-  lines: readonly (OrderLine & Record<Counter, number>)[];
-  subtotal: number;
-  discount: number;
-  coupons?: readonly { code: string; amount: number }[];
-  shipping: Shipping;
-  tax: number;
-  includedTax?: number;
-  taxed?: false;
-  total: number;
-  shippingAddress?: Personal<Address>;
-  email?: Personal<string>;
-  /** To find it by its e-mail address. */
-  emailKey?: string;
-  labels?: Record<string, string>;
-  /** Units that are still held for it, by where they are. */
-  parcels: readonly Parcel[];
-  /** Fulfilments that there were. */
-  operationIds?: readonly string[];
   timeline: readonly Happened[];
 }
-
-/** What became of units of a line. */
-type Counter = 'fulfilled' | 'cancelled' | 'returned';
 
 /** Times as the events say; those of the state are the log's. */
 interface ShipmentPart {
@@ -123,43 +97,84 @@ export function orderView({
   ...part
 }: OrderDocument): SealedOrderView | undefined {
   if (!isPlaced(part)) return undefined;
-  const { holds = [], missing = [], lines, coupons, shipping, includedTax, parcels, timeline, ...rest } = part;
-  const { emailKey, marks, operationIds, ...shown } = rest;
-  const money = (amount: number) => ({ amount, currency: part.currency });
+  const { id, number, customerId, placedAt, version, reason, state, timeline } = part;
+  const { status, paymentId, placedBy, currency, holds, missing, lines, coupons, shipping, parcels, labels } = state;
+  const { taxIncluded, taxRates = [], includedTax, shippingAddress, email } = state;
+  const money = (amount: number) => ({ amount, currency });
+  const rateOf = (taxRate: number | undefined) => (taxRate === undefined ? undefined : taxRates[taxRate]?.basisPoints);
   const clientSecret = secretOf(payment?.ledger);
   const sent = inOrder(shipments, shipmentKey);
   const sentBack = inOrder(returns, returnKey);
-  return {
-    ...shown,
-    ...(holds.length > 0 && { held: true, heldReason: holds.join('; ') }),
+  const taxes = taxesOf(
+    [
+      ...lines.map((line) => ({ ...chargeOf(line.total, line, taxIncluded), taxRate: line.taxRate })),
+      { ...chargeOf(shipping.amount, shipping, taxIncluded), taxRate: shipping.taxRate },
+    ],
+    taxRates,
+  );
+  const pricedView = ({ discounts, tax, taxRate }: Priced) => ({
+    discount: discounts && money(sum(discounts)),
+    tax: tax === undefined ? undefined : money(tax),
+    taxRate: rateOf(taxRate),
+  });
+  const shipped = pricedView(shipping);
+  return known<SealedOrderView>({
+    id,
+    number,
+    version,
+    status,
+    reason,
+    ...(holds.length > 0 && { held: true, heldReason: holds.map(holdText).join('; '), holds: [...holds] }),
     ...(missing.length > 0 && { missing: [...missing] }),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
     ...(clientSecret && { nextAction: { type: 'authenticate', clientSecret } }),
     fulfilmentStatus: fulfilmentStatusOf(lines),
-    lines: lines.map(({ discount, tax, ...line }) => ({
-      ...line,
-      unitPrice: money(line.unitPrice),
-      total: money(line.total),
-      ...(discount !== undefined && { discount: money(discount) }),
-      ...(tax !== undefined && { tax: money(tax) }),
-    })),
-    subtotal: money(part.subtotal),
-    discount: money(part.discount),
-    ...(coupons && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
+    paymentId,
+    customerId,
+    placedBy,
+    placedAt,
+    currency,
+    lines: lines.map(({ sku, title, quantity, fulfilled, cancelled, returned, ...line }) =>
+      known({
+        id: line.id,
+        sku,
+        title,
+        quantity,
+        fulfilled,
+        cancelled,
+        returned,
+        unitPrice: money(line.unitPrice),
+        total: money(line.total),
+        ...pricedView(line),
+      }),
+    ),
+    subtotal: money(state.subtotal),
+    discount: money(state.discount),
+    ...(coupons.length > 0 && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
     shipping: money(shipping.amount),
-    tax: money(part.tax),
+    shippingDiscount: shipped.discount,
+    shippingTax: shipped.tax,
+    shippingTaxRate: shipped.taxRate,
+    tax: money(state.tax),
     ...(includedTax !== undefined && { includedTax: money(includedTax) }),
-    total: money(part.total),
+    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
+    taxed: state.taxed,
+    total: money(state.total),
     captured: money(payment ? capturedOf(payment.ledger) : 0),
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
-    ...(part.status === 'confirmed' && { allocation: [...parcels] }),
+    ...(status === 'confirmed' && { allocation: [...parcels] }),
     shippingMethod: shipping.method,
+    shippingTitle: shipping.title,
+    carrier: shipping.carrier,
+    shippingAddress,
+    email,
+    labels,
     shipments: sent.map(({ state, plannedAt, timeline, ...times }) => {
-      const { orderId, ...view } = shipmentView(state, arbiterOf(part));
+      const { orderId, ...view } = shipmentView(state, part.state);
       return { ...view, ...times };
     }),
     returns: sentBack.map(({ state }) => {
-      const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency: part.currency });
+      const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency });
       return view;
     }),
     timeline: [
@@ -173,7 +188,14 @@ export function orderView({
         const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.state.tracking;
         return { ...step, ...(amount !== undefined && { amount: money(amount) }), ...(tracking && { tracking }) };
       }),
-  };
+  });
+}
+
+type Priced = Pick<Order['shipping'], 'discounts' | 'tax' | 'taxRate'>;
+
+/** Without what is not known. */
+function known<T extends object>(view: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(view).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** A shipment, return or refund of an order; the order has them in the order of these keys. */
@@ -185,16 +207,16 @@ export interface Entry<V> {
 /** None where the order itself is not known yet. */
 export function shipmentsOf(document: OrderDocument): Entry<ShipmentView>[] {
   if (!isPlaced(document)) return [];
-  const arbiter = arbiterOf(document);
   return inOrder(document.shipments, shipmentKey).map((part) => ({
     key: shipmentKey(part),
-    view: shipmentView(part.state, arbiter),
+    view: shipmentView(part.state, document.state),
   }));
 }
 
 export function returnsOf(document: OrderDocument): Entry<ReturnView>[] {
   if (!isPlaced(document)) return [];
-  const { currency, payment } = document;
+  const { payment, state } = document;
+  const { currency } = state;
   return inOrder(document.returns, returnKey).map((part) => ({
     key: returnKey(part),
     view: returnView(part.state, { ledger: payment?.ledger, currency }),
@@ -226,10 +248,6 @@ function returnKey({ timeline, state: { returnId } }: ReturnPart): string {
 
 function inOrder<P>(parts: Readonly<Record<string, P>> | undefined, keyOf: (part: P) => string): P[] {
   return Object.values(parts ?? {}).sort((a, b) => byText(keyOf(a), keyOf(b)));
-}
-
-function arbiterOf({ lines, parcels, operationIds = [] }: OrderPart): Arbiter {
-  return { lines, parcels, operationIds };
 }
 
 export interface OrderQueries {
@@ -268,64 +286,43 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     ['number', 'placedAt', 'id'],
   ],
   on: marked({
-    OrderPlaced: changes<EventOf<'OrderPlaced'>>((_, { occurredAt, data }) => {
-      const { orderId, cartId, allocation, taxIncluded, lines, ...placed } = data;
-      return {
-        ...(placed as Omit<OrderPart, 'id' | 'version' | 'status' | 'placedAt' | 'lines' | 'parcels' | 'timeline'>),
-        id: orderId,
-        status: 'placed',
-        placedAt: occurredAt,
-        lines: lines.map((line) => ({ ...line, fulfilled: 0, cancelled: 0, returned: 0 })),
-        parcels: allocation ?? atDefaultLocation(lines),
-        timeline: [{ at: occurredAt, what: 'placed' }],
-      };
-    }),
-    OrderConfirmed: happens<EventOf<'OrderConfirmed'>>('confirmed', ({ parcels }, { data: { allocation } }) => ({
-      status: 'confirmed',
-      parcels: allocation ?? parcels!,
-    })),
-    OrderRejected: endsFor('rejected'),
-    OrderExpired: becomes('expired'),
-    OrderCancelled: endsFor('cancelled'),
-    OrderCompleted: becomes('completed'),
-    OrderAddressChanged: happens<EventOf<'OrderAddressChanged'>>(
-      'address_changed',
-      (_, { data: { shippingAddress } }) => ({ shippingAddress }),
-    ),
-    OrderHeld: happens<EventOf<'OrderHeld'>>('held', ({ holds = [] }, { data: { reason } }) => ({
-      holds: [...holds, reason],
-    })),
-    OrderResumed: happens<EventOf<'OrderResumed'>>('resumed', ({ holds = [] }, { data: { reason } }) => ({
-      holds: reason === undefined ? [] : holds.filter((one) => one !== reason),
-    })),
-    OrderUnitsMissing: changes<EventOf<'OrderUnitsMissing'>>(({ missing = [] }, { data: { orderId, ...told } }) => {
-      const others = missing.filter(({ sku, location }) => sku !== told.sku || location !== told.location);
-      return { missing: told.quantity > 0 ? [...others, told] : others };
-    }),
-    ReallocationRequested: changes(() => ({})),
-    OrderReallocated: changes<EventOf<'OrderReallocated'>>(({ parcels }, { data: { from, to } }) => ({
-      parcels: withParcels(without(parcels!, [from]), to),
-    })),
-    ReallocationAbandoned: changes(() => ({})),
-    ReturnOpened: changes(() => ({})),
-    ReturnClosed: changes(() => ({})),
-    OrderFulfilled: happens<EventOf<'OrderFulfilled'>>(
-      'shipped',
-      (before, event) => ({
-        ...disposed('fulfilled')(before, event),
-        operationIds: [...(before.operationIds ?? []), event.data.fulfilmentId],
+    OrderPlaced: told<EventOf<'OrderPlaced'>>(
+      'placed',
+      () => ({}),
+      (event) => ({
+        id: event.data.orderId,
+        number: event.data.number,
+        customerId: event.data.customerId,
+        placedAt: event.occurredAt,
       }),
-      // What was sent before it was written down had no shipment.
-      ({ fulfilmentId, lines, from }) => ({ lines, ...(from && { shipmentId: fulfilmentId }) }),
     ),
-    OrderLinesCancelled: happens<EventOf<'OrderLinesCancelled'>>(
-      'lines_cancelled',
-      disposed('cancelled'),
-      ({ lines, reason }) => ({ lines, reason }),
-    ),
-    OrderReturned: changes<EventOf<'OrderReturned'>>(counted('returned')),
-    CollectionRequested: changes(() => ({})),
-    OrderSettled: changes(() => ({})),
+    OrderConfirmed: told('confirmed'),
+    OrderRejected: endsFor('rejected'),
+    OrderExpired: told('expired'),
+    OrderWithdrawn: endsFor('cancelled'),
+    OrderCancelled: endsFor('cancelled'),
+    OrderCompleted: told('completed'),
+    OrderAddressChanged: told('address_changed'),
+    OrderHeld: told('held'),
+    OrderResumed: told('resumed'),
+    OrderUnitsMissing: told(),
+    ReallocationRequested: told(),
+    OrderReallocated: told(),
+    ReallocationAbandoned: told(),
+    ReturnOpened: told(),
+    ReturnClosed: told(),
+    // What was sent before it was written down had no shipment.
+    OrderFulfilled: told<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
+      lines: unitsOf(lines),
+      ...(from && { shipmentId: fulfilmentId }),
+    })),
+    OrderLinesCancelled: told<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
+      lines: unitsOf(lines),
+      reason,
+    })),
+    OrderReturned: told(),
+    CollectionRequested: told(),
+    OrderSettled: told(),
 
     AuthorisationRequested: paid(),
     PaymentIntentOpened: paid(),
@@ -379,7 +376,8 @@ function marked(handlers: Handlers): Handlers {
 }
 
 function marksOf(document: OrderDocument & OrderPart): string[] {
-  const { status, lines, emailKey, payment } = document;
+  const { state, payment } = document;
+  const { status, lines, emailKey } = state;
   const marks = [
     markOf('status', status),
     markOf('paymentStatus', paymentStatusOf(payment?.ledger ?? null)),
@@ -398,59 +396,32 @@ function statusMarks(kind: MarkKind, entries: readonly { view: { status: string 
 
 type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 
-function becomes(status: OrderPart['status'] & OrderStep): Handler<OrderDocument, OrderEvent> {
-  return happens(status, () => ({ status }));
-}
-
 /** The detail of a rejection is not told: it may name what is not the customer's to know. */
 function endsFor(
-  status: 'rejected' | 'cancelled',
-): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderCancelled'>> {
-  return happens(
-    status,
-    (_, { data: { reason } }) => ({ status, reason }),
-    ({ reason }) => ({ reason }),
-  );
+  what: 'rejected' | 'cancelled',
+): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderWithdrawn' | 'OrderCancelled'>> {
+  const reasonOf = ({ reason }: { reason: string }) => ({ reason });
+  return told(what, reasonOf, ({ data }) => reasonOf(data));
 }
 
-/** A change of the order's part that is told to the customer. */
-function happens<E extends OrderEvent>(
-  what: OrderStep,
-  change: (before: OrderDocument, event: E) => Partial<OrderPart>,
+/** The order folds itself; `what` is told to the customer. Every event makes another version of it, even if nothing shows. */
+function told<E extends OrderEvent>(
+  what?: OrderStep,
   detailsOf: (data: E['data']) => Details = () => ({}),
-): Handler<OrderDocument, E> {
-  return changes((before, event) => ({
-    ...change(before, event),
-    timeline: [...before.timeline!, { at: event.occurredAt, what, ...detailsOf(event.data) }],
-  }));
-}
-
-/** Every event of order# makes another version of the order, even one that changes nothing that is shown. */
-function changes<E extends OrderEvent>(
-  change: (before: OrderDocument, event: RecordedEvent<E>) => Partial<OrderPart>,
+  foundBy: (event: RecordedEvent<E>) => Partial<OrderPart> = () => ({}),
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
-    evolve: (before, event) => ({ ...before, ...change(before ?? {}, event), version: event.version }),
-  };
-}
-
-function counted(counter: Counter) {
-  return ({ lines }: OrderDocument, { data }: { data: { lines: readonly LineUnits[] } }): Partial<OrderPart> => {
-    const units = new Map<string, number>();
-    for (const { lineId, quantity } of data.lines) units.set(lineId, (units.get(lineId) ?? 0) + quantity);
-    return { lines: lines!.map((line) => ({ ...line, [counter]: line[counter] + (units.get(line.id) ?? 0) })) };
-  };
-}
-
-/** Units that have left or were given up are not held for it any more. */
-function disposed(counter: 'fulfilled' | 'cancelled') {
-  return (before: OrderDocument, event: EventOf<'OrderFulfilled' | 'OrderLinesCancelled'>): Partial<OrderPart> => {
-    const { from, lines } = event.data;
-    const skus = new Map(before.lines!.map(({ id, sku }) => [id, sku]));
-    const units = lines.map(({ lineId, quantity }) => ({ sku: skus.get(lineId)!, quantity }));
-    const parcels = without(before.parcels!, from ?? takenFrom(before.parcels!, units));
-    return { ...counted(counter)(before, event), parcels };
+    evolve(before, event, _, at) {
+      const timeline = before?.timeline ?? [];
+      return {
+        ...before,
+        ...foundBy(event),
+        version: event.version,
+        state: orderDecider.evolve(before?.state ?? null, event, at)!,
+        timeline: what ? [...timeline, { at: event.occurredAt, what, ...detailsOf(event.data) }] : timeline,
+      };
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import type { OrderView } from '../../domain/order/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(
-  { shippingAddress, email, nextAction, heldReason, missing, allocation, shipments, ...rest }: SealedOrderView,
+  { shippingAddress, email, nextAction, heldReason, holds, missing, allocation, shipments, ...rest }: SealedOrderView,
   personal: Pick<PersonalData, 'open'>,
   reader?: Pick<Caller, 'role'>,
 ): Promise<OrderView> {
@@ -29,6 +29,7 @@ export async function openedOrder(
     ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
     ...(isSupport && {
       ...(heldReason !== undefined && { heldReason }),
+      ...(holds && { holds }),
       ...(missing && { missing }),
       ...(allocation && { allocation }),
     }),

@@ -37,7 +37,7 @@ export function placeOrder(): Command {
       { sku: '85123A', title: 'White hanging heart T-light holder', quantity: 6, unitPrice: 255 },
       { sku: '84406B', title: 'Cream cupid hearts coat hanger', quantity: 8, unitPrice: 275 },
     ]),
-    shipping: { method: 'standard', amount: 395 },
+    shipping: { method: 'standard', title: 'Standard delivery', amount: 395 },
     cartId: `cart_${key}`,
   } as const;
   return (runner) =>

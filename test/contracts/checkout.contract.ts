@@ -214,7 +214,7 @@ class Shop {
         lines: orderLines(
           this.skus.map((sku, index) => ({ sku, title: sku, quantity: QUANTITIES[index]!, unitPrice: UNIT_PRICE })),
         ),
-        shipping: { method: 'standard', amount: SHIPPING },
+        shipping: { method: 'standard', title: 'Standard delivery', amount: SHIPPING },
         provider: 'test',
         paymentMethod: method,
       },

@@ -11,7 +11,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
 import { categoryOf, partsOf, type StreamId } from '../../domain/kernel/stream.js';
 import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
-import { type Order, order, STOCK_SHORTFALL } from '../../domain/order/order.js';
+import { isShort, type Order, order } from '../../domain/order/order.js';
 import { unitsAt } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import { checkReadModels } from './read-models.js';
@@ -319,7 +319,7 @@ function ordersWaitForTheirGoods({ orders, streams }: Books, say: Broken): void 
   for (const { state } of orders) {
     const events = (streams.get(streamOf(state.orderId)) ?? []).flatMap((commit) => commit.events);
     const isResumed = events.some(({ type, data }) => type === 'OrderResumed' && !('reason' in (data as object)));
-    const isHeld = state.holds.includes(STOCK_SHORTFALL);
+    const isHeld = isShort(state.holds);
     if (state.missing.length === 0 && isHeld) say(`${state.orderId} is held for nothing`);
     if (state.missing.length > 0 && !isHeld && !isResumed) {
       say(`${state.orderId} is held while units are missing: ${JSON.stringify(state.missing)}`);
@@ -336,7 +336,7 @@ function ordersAddUp({ orders }: Books, say: Broken): void {
   for (const { state, contents, sent, sentBack, cancelled } of orders) {
     const { orderId, status, lines } = state;
     const { shipping, subtotal, discount, tax, total, taxIncluded } = contents;
-    const discounts = sum([...contents.lines, shipping].map((charge) => charge.discount ?? 0));
+    const discounts = sum([...contents.lines, shipping].flatMap((charge) => charge.discounts ?? []));
     const taxes = sum([...contents.lines, shipping].map((charge) => charge.tax ?? 0));
     const addsUp =
       subtotal === sum(contents.lines.map(({ quantity, unitPrice }) => quantity * unitPrice)) &&

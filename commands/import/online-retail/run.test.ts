@@ -57,7 +57,7 @@ describe('An import of invoices', () => {
       placedBy: 'staff',
       currency: 'GBP',
       labels: { country: 'United Kingdom' },
-      shipping: { method: 'POST', amount: 3600 },
+      shipping: { method: 'POST', title: 'POST', amount: 3600 },
       total: 4074 + 3600,
     });
     expect(hearts.data.lines.map(({ sku, quantity, unitPrice }) => [sku, quantity, unitPrice])).to.deep.equal([
@@ -72,7 +72,7 @@ describe('An import of invoices', () => {
       ['22633', 'HAND WARMER "UNION JACK"'],
       ['22632', 'HAND WARMER RED POLKA DOT'],
     ]);
-    expect(guest.shipping).to.deep.equal({ method: 'DOT+C2', amount: 5010 });
+    expect(guest.shipping).to.deep.equal({ method: 'DOT+C2', title: 'DOT+C2', amount: 5010 });
     expect(byId.get('order_536374')!.data).not.to.have.property('labels');
 
     const types = orders.filter(({ stream }) => stream === 'order#536366').map(({ event }) => event.type);

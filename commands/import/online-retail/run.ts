@@ -147,6 +147,7 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
 
 function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
   const { number, at, customer, lines, charges, country } = invoice;
+  const method = [...charges.codes].join('+') || 'none';
   return {
     type: 'StartCheckout',
     order: {
@@ -155,7 +156,7 @@ function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } 
       placedBy: 'staff',
       currency: CURRENCY,
       lines: orderLines(lines),
-      shipping: { method: [...charges.codes].join('+') || 'none', amount: charges.amount },
+      shipping: { method, title: method, amount: charges.amount },
       ...(country && { labels: { country } }),
       provider: 'external',
       paymentMethod: 'invoice',
