@@ -156,7 +156,7 @@ export function createShop({
       lines: orderLines(state!.lines),
       shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
     };
-    const command = { type: 'SubmitCart', ...priced, provider: 'test', paymentMethod: 'pm_card_visa' } as const;
+    const command = { type: 'SubmitCart', ...priced, payment: { provider: 'test', method: 'pm_card_visa' } } as const;
     orThrow(await runner.execute(cart, streamOf(cartId), command, meta()));
   }
 

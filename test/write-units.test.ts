@@ -18,7 +18,7 @@ import type { StreamId } from '../domain/kernel/stream.js';
 import { type OrderCommand, type OrderContents, order } from '../domain/order/order.js';
 import { orderLines } from '../domain/order/order-lines.js';
 import { type PaymentCommand, payment } from '../domain/payment/payment.js';
-import { checkoutOfCart } from '../domain/processes/checkout.js';
+import { orderOfCart } from '../domain/processes/checkout.js';
 import { type ProductCommand, product } from '../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../domain/product/sku-claim.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -43,6 +43,7 @@ const ADDRESS = {
   postcode: 'SW1Y 4JH',
   country: 'GB',
 };
+const PAYMENT = { provider: 'test', method: 'pm_card_visa' } as const;
 const SHIPPING = { method: 'standard', title: 'Standard delivery', amount: 395 };
 
 describeOnAws('The log on DynamoDB', (aws) => {
@@ -108,7 +109,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
       for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
       const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
       checkOut = ({ runner, store }) =>
-        openProcesses({ runner, store }).checkout.run(checkoutOfCart(state!), {
+        openProcesses({ runner, store }).checkout.run(orderOfCart(state!), {
           correlationId: randomUUID(),
           actor: shop.actor,
         });
@@ -265,7 +266,7 @@ function filling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
       unitPrice: { amount: unitPrice, currency: 'GBP' },
     });
   const priced = { number: '1000000', lines: orderLines([mug, teapot]), shipping: SHIPPING };
-  const payment = { provider: 'test', paymentMethod: 'pm_card_visa', email: 'ada@example.com' } as const;
+  const payment = { payment: PAYMENT, email: 'ada@example.com' } as const;
   return {
     'create a cart': toCart({ type: 'CreateCart', cartId, customerId, currency: 'GBP' }, true),
     'add a cart line': add(mug),
@@ -292,6 +293,7 @@ function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
       currency: 'GBP',
       lines: orderLines([mug, teapot]),
       shipping: SHIPPING,
+      payment: PAYMENT,
     },
     email: 'ada@example.com',
     shippingAddress: ADDRESS,

@@ -1,6 +1,6 @@
 // A cart as its owner sees it, folded from its stream: it is never behind. What it costs is worked out anew until it is submitted.
 import { z } from 'zod';
-import { CART_STATUSES, type Cart } from '../../domain/cart/cart.js';
+import { CART_STATUSES, type Cart, linesOfOrder } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import { skuSchema } from '../../domain/kernel/id.js';
@@ -91,14 +91,15 @@ export const cartAnswer = z
 export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Promise<z.output<typeof cartAnswer>> {
   const { quote, lines, address } = await quotes.of(cart);
   const { submission } = cart;
-  const cost = submission ? { ...submission, ...totalsOf(submission) } : quote;
+  const ordered = linesOfOrder(cart);
+  const cost = submission ? { ...submission, ...totalsOf({ ...submission, lines: ordered }) } : quote;
   const money = (amount: number) => ({ amount, currency: cart.currency });
   return {
     id: cart.cartId,
     status: cart.status,
     currency: cart.currency,
     lines: submission
-      ? cart.lines.map((line, index) => viewOfLine(line, submission.lines[index], money))
+      ? cart.lines.map((line, index) => viewOfLine(line, ordered[index], money))
       : lines.map((line) =>
           viewOfLine(
             line,

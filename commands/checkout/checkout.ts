@@ -10,9 +10,10 @@ import { pathId } from '../../domain/kernel/id.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { paymentMethodSchema } from '../../domain/order/events.js';
 import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
-import { type PaymentProviderName, paymentMethodSchema } from '../../domain/payment/events.js';
-import { checkoutOfCart } from '../../domain/processes/checkout.js';
+import type { PaymentProviderName } from '../../domain/payment/events.js';
+import { orderOfCart } from '../../domain/processes/checkout.js';
 import type { OwnCarts } from '../cart/own-carts.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Availability } from './availability.js';
@@ -60,7 +61,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const { stream } = await ownCarts.find(params.id, caller);
     const { state, commitNo } = await submit(stream, request);
     const { actor } = command();
-    const { checkout, seen } = await process.run(checkoutOfCart(state), { correlationId: requestId, actor });
+    const { checkout, seen } = await process.run(orderOfCart(state), { correlationId: requestId, actor });
     const written = [...seen, [stream, commitNo] as const];
     const { orderId } = checkout.order;
     const { failure } = checkout;
@@ -103,7 +104,8 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
     if (isRejection(priced)) return priced;
     const contact = { ...(email !== undefined && { email }), ...emailKey };
-    const submission = { type: 'SubmitCart', ...priced, provider, paymentMethod, ...contact } as const;
+    const choice = { provider, method: paymentMethod };
+    const submission = { type: 'SubmitCart', ...priced, payment: choice, ...contact } as const;
     // What was priced is what is bought: also an address that changed meanwhile would change the tax.
     const asked = command();
     const { version } = loaded.position;

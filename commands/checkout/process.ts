@@ -2,29 +2,32 @@
 // record until the process is at its end. Every command id derives from process and step, so any number of workers may
 // run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
 import { type Cart, cart } from '../../domain/cart/cart.js';
-import type { Clock } from '../../domain/kernel/clock.js';
+import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import type { Position } from '../../domain/kernel/commit.js';
+import { START } from '../../domain/kernel/commit.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { order } from '../../domain/order/order.js';
+import { type Order, type OrderCommand, order } from '../../domain/order/order.js';
 import { type Parcel, stockNeeds } from '../../domain/order/parcels.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
-  type CheckoutCommand,
+  type CheckoutRecord,
   checkout,
   checkoutIdOf,
-  checkoutOfCart,
+  checkoutOf,
   MAX_ROUNDS,
   MAX_STOCK_WAIT_MS,
+  orderOfCart,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  placingEventId,
+  placingId,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { type CheckoutStep, type Due, nextSteps, stepsBehind } from '../../domain/processes/checkout-steps.js';
@@ -36,10 +39,10 @@ import type { Claim, StockQueue } from './stock-queue.js';
 
 export interface CheckoutProcess {
   /**
-   * Runs a checkout until it has completed or failed, or until only the customer or the provider can say how it goes on;
+   * Places an order and runs its checkout until it has completed or failed, or until only the customer or the provider can say how it goes on;
    * one that was started before goes on. Throws `Unavailable` where an engine is away: the recovery finishes it then.
    */
-  run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult>;
+  run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult>;
   /** Goes on with the checkout of an order that somebody else has begun; undefined if nothing of it was ever recorded. */
   resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
@@ -63,9 +66,10 @@ export interface CheckoutProcessDeps {
 /** One worker's run of one checkout. */
 interface Run {
   stream: StreamId;
+  order: Order;
   state: Checkout;
   payment?: Payment;
-  /** Its cause is the last outcome that was recorded: everything that follows from it is later. */
+  /** Its cause is the last outcome that was recorded, or the order: everything that follows is later. */
   because: Because;
   /** Of the record. */
   version: number;
@@ -80,28 +84,32 @@ interface Run {
 }
 
 export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
-  async function run(start: CheckoutCommand & { type: 'StartCheckout' }, origin: Origin): Promise<CheckoutResult> {
-    const stream = streamOf(checkoutIdOf(start.order.orderId));
-    const { occurredAt } = start.order;
+  async function run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult> {
+    const { orderId, occurredAt } = place.contents;
+    const issuedAt = clock();
     const meta: CommandMeta = {
-      id: `${checkoutIdOf(start.order.orderId)}/start`,
-      issuedAt: clock(),
+      id: placingId(orderId),
+      issuedAt,
       newStream: true,
       ...origin,
       ...(occurredAt !== undefined && { occurredAt }),
     };
-    const { state, position } = orThrow(await runner.execute(checkout, stream, start, meta));
-    return follow(runFrom(stream, origin, state!, position));
+    const { repeated, ...placed } = orThrow(await runner.execute(order, streamOf(orderId), place, meta));
+    // What was placed just now has no record that could be read.
+    const isNew = !repeated && millisOf(placed.position.at) >= issuedAt && placed.position.commitNo === 1;
+    const recorded = isNew ? NOT_RECORDED : await runner.load(checkout, streamOf(checkoutIdOf(orderId)));
+    return follow(runFrom(origin, placed as Loaded<Order>, recorded));
   }
 
   async function resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
     const checkoutId = checkoutIdOf(orderId);
-    const stream = streamOf(checkoutId);
     const origin: Origin = { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
-    const { state, position } = await runner.load(checkout, stream);
-    if (state) return follow(runFrom(stream, origin, state, position));
+    const placed = await runner.load(order, streamOf(orderId));
+    if (placed.state) {
+      return follow(runFrom(origin, placed as Loaded<Order>, await runner.load(checkout, streamOf(checkoutId))));
+    }
     const submitted = cartId && (await runner.load(cart, streamOf(cartId))).state;
-    return submitted && isSubmittedAs(submitted, orderId) ? run(checkoutOfCart(submitted), origin) : undefined;
+    return submitted && isSubmittedAs(submitted, orderId) ? run(orderOfCart(submitted), origin) : undefined;
   }
 
   /** Until nothing is due, or only the customer or the provider can say how it goes on. */
@@ -207,7 +215,8 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
 
   /** False if others have gone on meanwhile: what came of our steps is of no account then, their record is followed. */
   async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
-    const meta = { ...metaOf(run.because, outcomeCommandId(outcome)), expectedVersion: run.version };
+    const isFirst = run.version === 0 && ({ newStream: true } as const);
+    const meta = { ...metaOf(run.because, outcomeCommandId(outcome)), ...isFirst, expectedVersion: run.version };
     const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
     if (isRejection(recorded, 'version_mismatch')) {
       run.isShared = true;
@@ -230,19 +239,32 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   return { run, resume };
 }
 
-function runFrom(stream: StreamId, origin: Origin, state: Checkout, { at, version, commitNo }: Position): Run {
+const NOT_RECORDED: Loaded<CheckoutRecord> = { state: checkout.initialState, position: START };
+
+function runFrom(origin: Origin, placed: Loaded<Order>, { state, position }: Loaded<CheckoutRecord>): Run {
+  const { orderId, placedAt, occurredAt } = placed.state;
   const because = {
     origin,
-    cause: { eventId: `${state.checkoutId}/start:0`, at },
-    issuedAt: state.startedAt,
-    occurredAt: state.order.occurredAt,
-    seen: new Map([[stream, commitNo]]),
+    cause: { eventId: placingEventId(orderId), at: placed.position.at },
+    issuedAt: placedAt,
+    occurredAt,
+    seen: new Map([[streamOf(orderId), placed.position.commitNo]]),
   };
-  return { stream, state, because, version, isShared: false };
+  const stream = streamOf(checkoutIdOf(orderId));
+  const run: Run = {
+    stream,
+    order: placed.state,
+    state: checkoutOf(placed.state, state),
+    because,
+    version: 0,
+    isShared: false,
+  };
+  if (position.commitNo > 0) move(run, { state, position });
+  return run;
 }
 
-function move(run: Run, { state, position }: Loaded<Checkout | null>): void {
-  run.state = state!;
+function move(run: Run, { state, position }: Loaded<CheckoutRecord>): void {
+  run.state = checkoutOf(run.order, state);
   run.because = { ...run.because, cause: { ...run.because.cause, at: position.at } };
   run.version = position.version;
   run.because.seen.set(run.stream, position.commitNo);

@@ -15,10 +15,7 @@ import type { CurrentSettings } from '../shop/settings.js';
 import type { Availability } from './availability.js';
 import type { OrderNumbers } from './order-numbers.js';
 
-export type Priced = Omit<
-  Extract<CartCommand, { type: 'SubmitCart' }>,
-  'type' | 'provider' | 'paymentMethod' | 'email' | 'emailKey'
->;
+export type Priced = Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type' | 'payment' | 'email' | 'emailKey'>;
 
 /** What the customer agrees to. */
 export interface Agreement {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { paymentMethodSchema } from '../../domain/payment/events.js';
+import { paymentMethodSchema } from '../../domain/order/events.js';
 import { wholeList, wholeListAnswer } from '../runtime/answers.js';
 
 export interface SavedMethod {

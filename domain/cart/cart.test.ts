@@ -4,7 +4,7 @@ import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/d
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { MAX_COUPONS } from '../order/events.js';
-import { type Cart, type CartCommand, type CartLine, cart } from './cart.js';
+import { type Cart, type CartCommand, type CartLine, cart, linesOfOrder } from './cart.js';
 import { CART_IDLE_MS, type CartEvent, MAX_CART_LINES, MAX_LINE_QUANTITY, MAX_MERGED_LINES } from './events.js';
 
 const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
@@ -16,18 +16,20 @@ const mugLine = { lineId: 'line_1', sku: 'MUG-1', title: 'Mug', quantity: 2, uni
 const added: CartEvent = { type: 'CartLineAdded', data: mugLine };
 const addressSet: CartEvent = { type: 'ShippingAddressSet', data: { customerId, address } };
 const methodChosen: CartEvent = { type: 'ShippingMethodChosen', data: { method: 'standard' } };
-const shipping = { method: 'standard', title: 'Standard delivery', amount: 399, tax: 80 };
+const shipping = { method: 'standard', title: 'Standard delivery', amount: 399, tax: 80, taxRate: 0 };
 const priced: Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type'> = {
   number: '1000000',
-  lines: [{ id: '1', sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 650, total: 1300, tax: 260 }],
+  lines: [{ id: '1', sku: 'MUG-1', title: 'Mug', quantity: 2, unitPrice: 650, total: 1300, tax: 260, taxRate: 0 }],
   shipping,
-  provider: 'test',
-  paymentMethod: 'pm_card_visa',
+  taxRates: [{ country: 'GB', basisPoints: 2_000 }],
+  payment: { provider: 'test', method: 'pm_card_visa' },
   email: 'a@b.example',
 };
-const submitted: CartEvent = {
+/** The line itself is the cart's. */
+const cost = { unitPrice: 650, tax: 260, taxRate: 0 };
+const submitted: CartEvent & { type: 'CartSubmitted' } = {
   type: 'CartSubmitted',
-  data: { cartId: 'cart_1', customerId, orderId, ...priced, shipping },
+  data: { cartId: 'cart_1', customerId, orderId, ...priced, shipping, lines: [cost] },
 };
 const reopened: CartEvent = {
   type: 'CartReopened',
@@ -205,6 +207,12 @@ describe('A cart', () => {
       .thenRejected('too_large');
   });
 
+  it('is not submitted for what no order could be placed for', () => {
+    given(ready)
+      .when({ ...submit, coupons: [{ code: 'SPRING', amount: 1 }] })
+      .thenRejected('rule_violated');
+  });
+
   it('loses the line that is removed, and no other', () => {
     const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
     expect(given([created, added, cup, removed]).state?.lines.map(({ sku }) => sku)).to.deep.equal(['CUP-1']);
@@ -217,7 +225,9 @@ describe('A cart', () => {
     const history = [...ready, cup];
     given(history)
       .when({ ...submit, lines })
-      .then([{ type: 'CartSubmitted', data: { ...submitted.data, lines } as never }]);
+      .then([{ ...submitted, data: { ...submitted.data, lines: [cost, cost] } }]);
+    const state = given([...history, { ...submitted, data: { ...submitted.data, lines: [cost, cost] } }]).state!;
+    expect(linesOfOrder(state)).to.deep.equal(lines);
     for (const other of [{ sku: 'JUG-1' }, { quantity: 3 }])
       for (const n of [0, 1]) {
         const changed = lines.map((line, at) => (at === n ? { ...line, ...other } : line));
@@ -255,12 +265,12 @@ describe('A cart', () => {
     const { lines, status, submission } = given([...ready, submitted]).state!;
     expect(lines[0]?.unitPrice).to.equal(650);
     expect(status).to.equal('submitted');
-    expect(submission).to.deep.equal({ orderId, ...priced });
+    expect(submission).to.deep.equal({ orderId, ...priced, lines: [cost] });
   });
 
   it('becomes one order, from however many tabs it is submitted (woocommerce#62659, #14541)', () => {
     given([...ready, submitted])
-      .when({ ...submit, paymentMethod: 'pm_other' })
+      .when({ ...submit, payment: { provider: 'test', method: 'pm_other' } })
       .then([]);
   });
 

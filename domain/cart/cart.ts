@@ -7,8 +7,8 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
-import { MAX_COUPONS, type Shipping } from '../order/events.js';
-import { refusalOfSize } from '../order/order-lines.js';
+import { MAX_COUPONS, type OrderLine, type Shipping } from '../order/events.js';
+import { orderLines, refusalOfContents } from '../order/order-lines.js';
 import {
   CART_IDLE_MS,
   type CartEvent,
@@ -31,7 +31,10 @@ export type CartCommand =
   | ({ type: 'ApplyCoupon' } & CartCoupon)
   | { type: 'RemoveCoupon'; code: string }
   /** With what the cart comes to now, its lines in the same sequence; without `shipping` if its method does not go there. */
-  | ({ type: 'SubmitCart'; shipping?: Shipping } & Omit<Submission, 'orderId' | 'shipping'>)
+  | ({ type: 'SubmitCart'; lines: readonly OrderLine[]; shipping?: Shipping } & Omit<
+      Submission,
+      'orderId' | 'lines' | 'shipping'
+    >)
   | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> }
   /** Closes it for the customer who takes it over: the first one. `insteadOf`: the cart that has declined its lines. */
   | { type: 'HandOverCart'; customerId: string; toCartId: string; insteadOf?: string }
@@ -66,7 +69,7 @@ export interface Cart {
   shippingMethod?: string;
   /** How often it was submitted. */
   attempts: number;
-  /** Of a submitted cart: all that its order is made of, but for the address. */
+  /** Of a submitted cart: what its order is made of, beside its lines and its address. */
   submission?: Submission;
   /** The carts whose lines stay out. */
   declined: readonly string[];
@@ -84,7 +87,7 @@ export const cart: Decider<CartCommand, Cart | null, CartEvent> = {
   initialState: null,
   decide,
   evolve,
-  snapshot: { foldVersion: 1, every: 200 },
+  snapshot: { foldVersion: 2, every: 200 },
 };
 
 function decide(command: CartCommand, state: Cart | null, now: number): readonly CartEvent[] | Rejection {
@@ -207,10 +210,17 @@ function submit(
     priced.lines.length === lines.length &&
     priced.lines.every(({ sku, quantity }, index) => sku === lines[index]!.sku && quantity === lines[index]!.quantity);
   if (!fits) return reject('conflict', `${cartId} has changed meanwhile; look into it and check out again.`);
-  const tooLarge = refusalOfSize(priced);
-  if (tooLarge) return tooLarge;
+  const refusal = refusalOfContents({ ...priced, shipping });
+  if (refusal) return refusal;
   const orderId = orderIdOf(cartId, attempts + 1);
-  return [{ type: 'CartSubmitted', data: { cartId, customerId, orderId, ...priced, shipping } }];
+  const costs = priced.lines.map(({ id, sku, title, quantity, total, ...cost }) => cost);
+  return [{ type: 'CartSubmitted', data: { cartId, customerId, orderId, ...priced, lines: costs, shipping } }];
+}
+
+/** The lines of the order that it was submitted for. */
+export function linesOfOrder({ lines, submission }: Pick<Cart, 'lines' | 'submission'>): OrderLine[] {
+  const costs = submission?.lines ?? [];
+  return orderLines(costs.map((cost, index) => ({ ...lines[index]!, ...cost })));
 }
 
 /** `cart_X` becomes `order_X`; if that fails and it is submitted again, `order_X-2`. */

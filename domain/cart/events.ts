@@ -2,23 +2,18 @@
 import { z } from 'zod';
 import { couponTermsSchema } from '../coupon/events.js';
 import { addressSchema } from '../kernel/address.js';
-import { emailKeySchema, emailSchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
 import {
-  appliedCouponSchema,
   couponCodeSchema,
   customerIdSchema,
-  MAX_COUPONS,
-  orderContents,
   orderIdSchema,
-  orderLineSchema,
-  parcelSchema,
+  priced,
   shippingSchema,
+  submissionTerms,
 } from '../order/events.js';
-import { paymentMethodSchema, providerSchema } from '../payment/events.js';
 import { weightSchema } from '../product/events.js';
 import { taxCategorySchema } from '../tariffs/events.js';
 
@@ -79,7 +74,7 @@ export const cartEvents = {
   /** The terms are those of the coupon when it was applied: what the customer was promised. */
   CartCouponApplied: { version: 1, data: z.strictObject({ code: couponCodeSchema, terms: couponTermsSchema }) },
   CartCouponRemoved: { version: 1, data: z.strictObject({ code: couponCodeSchema }) },
-  /** Freezes the cart. With its address it holds all that the checkout needs, so that another worker can start it. */
+  /** Freezes the cart. With its lines and address it holds all that the order is made of, so that another worker can place it. */
   CartSubmitted: {
     version: 1,
     data: z.strictObject({
@@ -87,19 +82,9 @@ export const cartEvents = {
       customerId: customerIdSchema,
       orderId: orderIdSchema,
       number: z.string().min(1).max(100),
-      /** At the prices of this moment; in the sequence of the cart's lines. */
-      lines: z.array(orderLineSchema).min(1),
-      shipping: shippingSchema,
-      coupons: z.array(appliedCouponSchema).max(MAX_COUPONS).optional(),
-      taxIncluded: z.literal(true).optional(),
-      /** No tax rate applied to where it goes. */
-      taxed: z.literal(false).optional(),
-      taxRates: orderContents.taxRates,
-      allocation: z.array(parcelSchema).optional(),
-      provider: providerSchema,
-      paymentMethod: paymentMethodSchema,
-      email: personal(emailSchema).optional(),
-      emailKey: emailKeySchema.optional(),
+      /** What each line of the cart costs at this moment, in their sequence. */
+      lines: z.array(z.strictObject({ unitPrice: unitPriceSchema, ...priced })).min(1),
+      ...submissionTerms,
     }),
     personal: { subject: (data: { customerId: string }) => data.customerId, fields: ['email'] },
   },

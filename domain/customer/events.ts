@@ -1,8 +1,7 @@
 // What is known of a customer beside what they buy: who they are to a payment provider, and what they saved to pay with.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
-import { customerIdSchema } from '../order/events.js';
-import { paymentMethodSchema, providerSchema } from '../payment/events.js';
+import { customerIdSchema, paymentMethodSchema, providerSchema } from '../order/events.js';
 
 const customer = { customerId: customerIdSchema };
 

@@ -13,11 +13,19 @@ export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
 export const paymentIdSchema = idSchema('payment');
 
+/** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
+export const providerSchema = z.enum(['external', 'test', 'stripe']);
+export const paymentMethodSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes or underscores');
+/** Who is asked for the money, and by which method of the customer's. */
+export const paymentChoiceSchema = z.strictObject({ provider: providerSchema, method: paymentMethodSchema });
+
 /** Most coupons of a cart, and of its order. */
 export const MAX_COUPONS = 10;
 
 /** What is taken off the price of a line or of the shipping, and the tax on it or in it. */
-const priced = {
+export const priced = {
   /** What each coupon of the order takes off, in the sequence of `coupons`. */
   discounts: z.array(amountSchema).min(1).max(MAX_COUPONS).optional(),
   /** Of what the discounts leave: added to it, or contained in it where prices include tax. */
@@ -78,13 +86,8 @@ export const appliedCouponSchema = z.strictObject({
   limitPerCustomer: z.int().min(1).optional(),
 });
 
-/** What an order is made of, before it is numbered and added up. */
-export const orderContents = {
-  orderId: orderIdSchema,
-  customerId: customerIdSchema,
-  placedBy: z.enum(['customer', 'staff']),
-  currency: currencySchema,
-  lines: z.array(orderLineSchema).min(1),
+/** What is settled when a cart is submitted, beside what its lines cost. */
+export const submissionTerms = {
   shipping: shippingSchema,
   /** Prices contain the tax; it is not added to the total. */
   taxIncluded: z.literal(true).optional(),
@@ -93,24 +96,35 @@ export const orderContents = {
   /** The rates that its lines and its shipping name. */
   taxRates: z.array(appliedTaxRateSchema).min(1).optional(),
   coupons: z.array(appliedCouponSchema).max(MAX_COUPONS).optional(),
-  /** What people call the order; without it the number follows from the id. */
-  number: z.string().min(1).max(100).optional(),
   /** Where each SKU is taken from; without it everything from the default location. */
   allocation: z.array(parcelSchema).optional(),
+  payment: paymentChoiceSchema,
   email: personal(emailSchema).optional(),
   /** Keyed hash of the e-mail address. */
   emailKey: emailKeySchema.optional(),
+};
+
+/** What an order is made of, before it is numbered and added up: all that its checkout needs, wherever and whenever it runs. */
+export const orderContents = {
+  orderId: orderIdSchema,
+  customerId: customerIdSchema,
+  placedBy: z.enum(['customer', 'staff']),
+  currency: currencySchema,
+  lines: z.array(orderLineSchema).min(1),
+  ...submissionTerms,
+  /** What people call the order; without it the number follows from the id. */
+  number: z.string().min(1).max(100).optional(),
   shippingAddress: personal(addressSchema).optional(),
   /** Free words of the shop, such as the country of an imported invoice. */
   labels: z.record(z.string().min(1).max(50), z.string().max(100)).optional(),
   cartId: idSchema('cart').optional(),
+  /** The goods have left and the money is in: it is only recorded (staff, import). */
+  dispatch: z.literal('at_once').optional(),
+  /** When it all happened in the world, if that is in the past. */
+  occurredAt: z.iso.datetime().optional(),
 };
 
-/** Whose are the personal fields of events that hold an order's contents. */
-export const orderPersonal = {
-  subject: (data: { customerId: string }) => data.customerId,
-  fields: ['email', 'shippingAddress'],
-};
+const subject = (data: { customerId: string }) => data.customerId;
 
 const order = { orderId: orderIdSchema };
 /** Ids under which a repeated fulfilment, cancellation, return or collection is recognised. */
@@ -145,7 +159,10 @@ const reallocation = z.strictObject({
 });
 
 export const orderEvents = {
-  /** The whole snapshot, in minor units of `currency`: Σ lines + shipping + tax − discount = total. */
+  /**
+   * The whole snapshot, in minor units of `currency`: Σ lines + shipping + tax − discount = total. It is the one place where the
+   * lines of an order stand, and the beginning of its checkout.
+   */
   OrderPlaced: {
     version: 1,
     data: z.strictObject({
@@ -158,7 +175,7 @@ export const orderEvents = {
       includedTax: amountSchema.optional(),
       total: amountSchema,
     }),
-    personal: orderPersonal,
+    personal: { subject, fields: ['email', 'shippingAddress'] },
   },
   /** With `allocation` where the stock was found elsewhere than where it was looked for first. */
   OrderConfirmed: {
@@ -225,7 +242,7 @@ export const orderEvents = {
   OrderAddressChanged: {
     version: 1,
     data: z.strictObject({ ...order, customerId: customerIdSchema, shippingAddress: personal(addressSchema) }),
-    personal: { subject: orderPersonal.subject, fields: ['shippingAddress'] },
+    personal: { subject, fields: ['shippingAddress'] },
   },
   /** What was sent and could not be captured is asked for again. */
   CollectionRequested: { version: 1, data: z.strictObject({ ...order, collectionId: operationId }) },

@@ -1,6 +1,9 @@
 // The lines of an order as they are written down: numbered, added up, and no more than one commit holds.
+import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
-import type { OrderLine } from './events.js';
+import type { AppliedCoupon, AppliedTaxRate, OrderLine, Shipping } from './events.js';
+import { covers, type Parcel } from './parcels.js';
+import { totalsOf } from './worth.js';
 
 /**
  * Most bytes of JSON that the lines, coupons and locations of an order may take: with the address and all else they fit one
@@ -22,20 +25,51 @@ export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): O
   }));
 }
 
-/** `too_large` for an order whose commits would be refused half-way through its checkout. */
-export function refusalOfSize({ lines, coupons, allocation }: OrderContents): Rejection | undefined {
-  const bytes = jsonBytes({ lines, coupons, allocation });
-  if (bytes <= MAX_ORDER_BYTES) return undefined;
-  return reject(
-    'too_large',
-    `The order takes ${bytes} bytes, the limit is ${MAX_ORDER_BYTES}; order it in several parts.`,
-  );
-}
-
 interface OrderContents {
   lines: readonly OrderLine[];
-  coupons?: readonly unknown[] | undefined;
-  allocation?: readonly unknown[] | undefined;
+  shipping: Shipping;
+  taxIncluded?: true | undefined;
+  taxRates?: readonly AppliedTaxRate[] | undefined;
+  coupons?: readonly AppliedCoupon[] | undefined;
+  allocation?: readonly Parcel[] | undefined;
+}
+
+/** `too_large` for an order whose commits would be refused, `rule_violated` for one whose parts do not add up. */
+export function refusalOfContents(contents: OrderContents): Rejection | undefined {
+  const { lines, coupons, allocation } = contents;
+  const bytes = jsonBytes({ lines, coupons, allocation });
+  if (bytes > MAX_ORDER_BYTES) {
+    return reject(
+      'too_large',
+      `The order takes ${bytes} bytes, the limit is ${MAX_ORDER_BYTES}; order it in several parts.`,
+    );
+  }
+  const broken = brokenRule(contents);
+  return broken === undefined ? undefined : reject('rule_violated', `The order does not add up: ${broken}.`);
+}
+
+function brokenRule(contents: OrderContents): string | undefined {
+  const { lines, shipping, allocation, taxIncluded, taxRates = [], coupons = [] } = contents;
+  for (const { id, quantity, unitPrice, total } of lines) {
+    if (quantity * unitPrice !== total) return `line ${id} is not its quantity times its price`;
+  }
+  const priced = [
+    ...lines.map((line) => ({ ...line, what: `line ${line.id}`, price: line.total })),
+    { ...shipping, what: 'shipping', price: shipping.amount },
+  ];
+  for (const { what, price, discounts = [], tax = 0, taxRate } of priced) {
+    const left = price - sum(discounts);
+    if (left < 0) return `${what} has more discount than price`;
+    if (discounts.length > coupons.length) return `${what} has a discount of no coupon`;
+    if (taxIncluded && tax > left) return `${what} contains more tax than it costs`;
+    if (tax > 0 && taxRate === undefined) return `${what} is taxed by no rate`;
+    if (taxRate !== undefined && !taxRates[taxRate]) return `${what} names a tax rate that is not there`;
+  }
+  const uneven = coupons.find(({ amount }, n) => amount !== sum(priced.map(({ discounts }) => discounts?.[n] ?? 0)));
+  if (uneven) return `what ${uneven.code} takes off is not what it takes off its parts`;
+  if (new Set(lines.map(({ id }) => id)).size < lines.length) return 'two lines have the same id';
+  if (allocation && !covers(allocation, lines)) return 'the allocation is not what the lines need';
+  return Number.isSafeInteger(totalsOf(contents).total) ? undefined : 'the total is too large';
 }
 
 function jsonBytes(value: unknown): number {

@@ -16,7 +16,7 @@ import {
   order,
   orderNumber,
 } from './order.js';
-import { orderLines, refusalOfSize } from './order-lines.js';
+import { orderLines, refusalOfContents } from './order-lines.js';
 import { totalsOf } from './worth.js';
 
 const orderId = 'order_536365';
@@ -31,6 +31,7 @@ const contents: OrderContents = {
   currency: 'GBP',
   lines,
   shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
+  payment: { provider: 'test', method: 'pm_card_visa' },
 };
 
 const place = { type: 'PlaceOrder', contents } as const;
@@ -176,6 +177,7 @@ describe('An order', () => {
     const untouched = { fulfilled: 0, cancelled: 0, returned: 0, kept: nothing };
     expect(given([placed]).state).to.deep.equal({
       ...placed.data,
+      placedAt: TEST_NOW,
       status: 'placed',
       holds: [],
       missing: [],
@@ -1010,13 +1012,13 @@ describe('An order line', () => {
       tax: 161_990_000,
       taxRate: 0,
     }));
-    expect(refusalOfSize({ lines: orderLines(items) })).to.equal(undefined);
     const made: OrderContents = {
       ...contents,
       lines: orderLines(items),
       coupons: [{ code: 'TENTH', amount: 1_112 * 80_995_000 }],
       taxRates: [{ country: 'GB', basisPoints: 2_000 }],
     };
+    expect(refusalOfContents(made)).to.equal(undefined);
     const decision = order.decide({ ...place, contents: made }, null, TEST_NOW);
     expect(bytes(decision)).to.be.below(MAX_COMMIT_BYTES - 10_000);
   });
@@ -1025,9 +1027,9 @@ describe('An order line', () => {
     const item = { sku: 'x'.repeat(64), title: '\u{1F375}'.repeat(100), quantity: 80_995, unitPrice: 10_000 };
     const most = (size: number) => orderLines(Array.from({ length: size }, () => item));
     const fitting = most(400);
-    expect(refusalOfSize({ lines: fitting })).to.equal(undefined);
+    expect(refusalOfContents({ ...contents, lines: fitting })).to.equal(undefined);
     const decision = order.decide({ ...place, contents: { ...contents, lines: fitting } }, null, TEST_NOW);
     expect(bytes(decision)).to.be.below(MAX_COMMIT_BYTES - 10_000);
-    expect(refusalOfSize({ lines: most(450) })?.rejected).to.equal('too_large');
+    expect(refusalOfContents({ ...contents, lines: most(450) })?.rejected).to.equal('too_large');
   });
 });

@@ -21,6 +21,7 @@ import {
   type ReturnedUnits,
   type TaxAmount,
 } from './events.js';
+import { refusalOfContents } from './order-lines.js';
 import {
   atDefaultLocation,
   locationsOf,
@@ -99,6 +100,8 @@ type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
 
 /** With all that was recorded when it was placed. */
 export interface Order extends Omit<Placed, 'lines' | 'coupons'> {
+  /** In ms of the log's clock. */
+  placedAt: number;
   status: (typeof ORDER_STATUSES)[number];
   /** Why nothing is sent, until it is resumed. */
   holds: readonly Hold[];
@@ -278,35 +281,11 @@ export function operationEventId(operationId: string): string {
 }
 
 function place(contents: OrderContents): readonly OrderEvent[] | Rejection {
+  const refusal = refusalOfContents(contents);
+  if (refusal) return refusal;
   const { orderId, number = orderNumber(orderId) } = contents;
-  const broken = brokenRule(contents);
-  if (broken) return reject('rule_violated', `${orderId}: ${broken}.`);
   const paymentId = siblingId('payment', orderId);
   return [{ type: 'OrderPlaced', data: { ...contents, number, paymentId, ...totalsOf(contents) } }];
-}
-
-function brokenRule(contents: OrderContents): string | undefined {
-  const { lines, shipping, allocation, taxIncluded, taxRates = [], coupons = [] } = contents;
-  for (const { id, quantity, unitPrice, total } of lines) {
-    if (quantity * unitPrice !== total) return `line ${id} is not its quantity times its price`;
-  }
-  const priced = [
-    ...lines.map((line) => ({ ...line, what: `line ${line.id}`, price: line.total })),
-    { ...shipping, what: 'shipping', price: shipping.amount },
-  ];
-  for (const { what, price, discounts = [], tax = 0, taxRate } of priced) {
-    const left = price - sum(discounts);
-    if (left < 0) return `${what} has more discount than price`;
-    if (discounts.length > coupons.length) return `${what} has a discount of no coupon`;
-    if (taxIncluded && tax > left) return `${what} contains more tax than it costs`;
-    if (tax > 0 ? !taxRates[taxRate ?? -1] : taxRate !== undefined && !taxRates[taxRate])
-      return `${what} is taxed by no rate of the order`;
-  }
-  const uneven = coupons.find(({ amount }, n) => amount !== sum(priced.map(({ discounts }) => discounts?.[n] ?? 0)));
-  if (uneven) return `what ${uneven.code} takes off is not what it takes off its parts`;
-  if (new Set(lines.map(({ id }) => id)).size < lines.length) return 'two lines have the same id';
-  if (allocation && !covers(allocation, lines)) return 'the allocation is not what the lines need';
-  return Number.isSafeInteger(totalsOf(contents).total) ? undefined : 'the total is too large';
 }
 
 function fulfil(
@@ -704,7 +683,7 @@ function disposedOf(
 }
 
 function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Order {
-  if (type === 'OrderPlaced') return placed(data);
+  if (type === 'OrderPlaced') return placed(data, at);
   const known = state!;
   switch (type) {
     case 'OrderConfirmed':
@@ -795,10 +774,11 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
   }
 }
 
-function placed(data: Placed): Order {
+function placed(data: Placed, placedAt: number): Order {
   const { lines, shipping, taxIncluded, coupons = [], allocation } = data;
   return {
     ...data,
+    placedAt,
     status: 'placed',
     holds: [],
     missing: [],
@@ -894,14 +874,6 @@ function isWithdrawn(lines: readonly LineState[]): boolean {
 
 function openAmount({ lines, shippingOpen }: Order): number {
   return shippingOpen.amount + sum(lines.map(({ open }) => open.amount));
-}
-
-function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quantity: number }[]): boolean {
-  const [there, needed] = [stockNeeds(parcels), stockNeeds(lines)];
-  return (
-    there.length === needed.length &&
-    there.every(({ sku, quantity }, index) => needed[index]!.sku === sku && needed[index]!.quantity === quantity)
-  );
 }
 
 /** What people call the order: `order_536365` → `536365`; of a long random id the end, with the attempt behind it. */

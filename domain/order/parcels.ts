@@ -64,3 +64,12 @@ export function locationsOf(parcels: readonly Parcel[], needs: readonly { sku: s
   const skus = new Set(needs.map(({ sku }) => sku));
   return [...new Set(parcels.flatMap(({ sku, location }) => (skus.has(sku) ? [location] : [])))].sort();
 }
+
+/** Whether they hold what is needed, and no more. */
+export function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quantity: number }[]): boolean {
+  const [there, needed] = [stockNeeds(parcels), stockNeeds(lines)];
+  return (
+    there.length === needed.length &&
+    there.every(({ sku, quantity }, index) => needed[index]!.sku === sku && needed[index]!.quantity === quantity)
+  );
+}

@@ -86,6 +86,7 @@ const anyContents = fc
       currency: 'GBP',
       lines: orderLines(quote.lines),
       shipping: { ...quote.shipping!, ...(refundable && { refundable: true as const }) },
+      payment: { provider: 'test', method: 'pm_card_visa' },
       ...(redeemed.length > 0 && { coupons: redeemed }),
       ...(quote.taxIncluded && { taxIncluded: true as const }),
       ...(quote.taxRates && { taxRates: quote.taxRates }),
@@ -323,7 +324,8 @@ describe('The tax in a part of an amount', () => {
       { sku: 'BOOK', title: 'Book', quantity: 1, unitPrice: 800, taxRate: 1 },
     ]);
     const shipping = { method: 'post', title: 'By post', amount: 400 };
-    const customer = { customerId: 'customer_1', placedBy: 'customer', currency: 'GBP' } as const;
+    const paid = { provider: 'test', method: 'pm_card_visa' } as const;
+    const customer = { customerId: 'customer_1', placedBy: 'customer', currency: 'GBP', payment: paid } as const;
     const contents: OrderContents = { orderId: ids.orderId, ...customer, lines, shipping, taxIncluded: true, taxRates };
     const { state } = play(contents, [{ what: 'fulfil', units: [{ lineId: '1', quantity: 1 }], divide: 0 }]);
     // A mug and the shipping are left.

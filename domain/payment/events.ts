@@ -4,15 +4,17 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, type Money, moneySchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
-import { customerIdSchema, orderIdSchema, paymentIdSchema, taxAmountsSchema } from '../order/events.js';
+import {
+  customerIdSchema,
+  orderIdSchema,
+  paymentIdSchema,
+  paymentMethodSchema,
+  providerSchema,
+  taxAmountsSchema,
+} from '../order/events.js';
 import { METHOD_KINDS } from './method-kinds.js';
 
-/** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
-export const providerSchema = z.enum(['external', 'test', 'stripe']);
 export const methodKindSchema = z.enum(METHOD_KINDS);
-export const paymentMethodSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes or underscores');
 
 const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
 /** Of one operation; its id is the idempotency key that the provider gets with every attempt. */

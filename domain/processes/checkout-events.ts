@@ -1,10 +1,10 @@
-// The record of a checkout: how it started, and the outcome of each stage, first-come.
+// The record of a checkout: the outcome of each stage, first-come. It has started with its order, which says what is bought.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
 import type { RejectionCode } from '../kernel/rejection.js';
-import { orderContents, orderPersonal, parcelSchema } from '../order/events.js';
-import { methodKindSchema, paymentMethodSchema, providerSchema } from '../payment/events.js';
+import { parcelSchema } from '../order/events.js';
+import { methodKindSchema } from '../payment/events.js';
 
 export const checkoutIdSchema = idSchema('checkout');
 
@@ -18,18 +18,7 @@ const REFUSAL_CODES = [
   'too_large',
 ] as const satisfies readonly RejectionCode[];
 
-/** All that the process needs to run to its end, wherever and whenever. */
-export const checkoutOrderSchema = z.strictObject({
-  ...orderContents,
-  provider: providerSchema,
-  paymentMethod: paymentMethodSchema,
-  /** `at_once`: the goods have left and the money is in; the order is only recorded (staff, import). */
-  dispatch: z.enum(['later', 'at_once']),
-  /** RFC 3339: when it all happened in the world, if that is in the past. */
-  occurredAt: z.iso.datetime().optional(),
-});
-
-export const checkoutOutcomeEvents = {
+export const checkoutEvents = {
   /** `available`: what there was of each SKU that was short. */
   CheckoutStockShort: { version: 1, data: z.strictObject({ ...checkout, available: z.record(skuSchema, z.int()) }) },
   /** Stock is reserved and the payment authorised: from here on the order goes through. */
@@ -63,11 +52,4 @@ export const checkoutOutcomeEvents = {
   CheckoutFailed: { version: 1, data: z.strictObject({ ...checkout, reason: z.string().min(1).max(50) }) },
 } satisfies EventDefinitions;
 
-export const checkoutEvents = {
-  CheckoutStarted: { version: 1, data: checkoutOrderSchema.extend(checkout), personal: orderPersonal },
-  ...checkoutOutcomeEvents,
-} satisfies EventDefinitions;
-
-export type CheckoutOrder = z.output<typeof checkoutOrderSchema>;
-export type CheckoutOutcome = EventOf<typeof checkoutOutcomeEvents>;
-export type CheckoutEvent = EventOf<typeof checkoutEvents>;
+export type CheckoutOutcome = EventOf<typeof checkoutEvents>;

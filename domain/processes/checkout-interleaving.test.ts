@@ -20,10 +20,12 @@ import { availableOf, stockItem, stockStream } from '../stock/stock-item.js';
 import {
   checkout,
   checkoutIdOf,
-  checkoutOfCart,
+  checkoutOf,
+  orderOfCart,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  placingId,
 } from './checkout.js';
 import { endOfRedemption, nextSteps, stepsBehind } from './checkout-steps.js';
 
@@ -120,10 +122,8 @@ function expectSettled(shop: Shop, orderId: string): void {
 }
 
 function expectStockKept(shop: Shop, orders: readonly string[]): void {
-  const sold = orders
-    .map((id) => shop.state(checkout, streamOf(checkoutIdOf(id)))!)
-    .filter(({ phase }) => phase === 'completed');
-  const needed = stockNeeds(sold.flatMap((process) => process.order.lines));
+  const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id))).phase === 'completed');
+  const needed = stockNeeds(sold.flatMap((orderId) => shop.state(order, streamOf(orderId))!.lines));
   for (const sku of SKUS) {
     const item = shop.state(stockItem, stockStream({ sku, location: 'main' }));
     expect(item.reserved).to.equal(0);
@@ -179,9 +179,10 @@ function createShop({ limit, limitPerCustomer }: Limits) {
     const stream = streamOf(checkoutIdOf(orderId));
     const bought = state(cart, streamOf(siblingId('cart', orderId)))!;
     yield;
-    if (!states.has(stream) && bought.submission) execute(checkout, stream, `${stream}/start`, checkoutOfCart(bought));
+    const placed = streamOf(orderId);
+    if (!states.has(placed) && bought.submission) execute(order, placed, placingId(orderId), orderOfCart(bought));
     for (;;) {
-      const process = state(checkout, stream)!;
+      const process = checkoutOf(state(order, placed)!, state(checkout, stream));
       const next = nextSteps(process, TEST_NOW);
       if (!next) {
         for (const step of stepsBehind(process)) {
@@ -308,8 +309,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
         shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
         coupons: [{ code: CODE, amount: 0, ...limitsOf(terms) }],
-        provider: 'test',
-        paymentMethod: declines ? 'pm_declined' : 'pm_card_visa',
+        payment: { provider: 'test', method: declines ? 'pm_declined' : 'pm_card_visa' },
       });
       return state(cart, stream)!.submission!.orderId;
     },

@@ -14,7 +14,6 @@ import { isRejection } from '../kernel/rejection.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import type { Parcel } from '../order/parcels.js';
-import { totalsOf } from '../order/worth.js';
 import { PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
 import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
@@ -54,10 +53,10 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
     case 'started':
       return order.dispatch === 'at_once'
         ? {
-            steps: [step.place(), step.take(), step.recordPayment(), step.settle()],
+            steps: [step.take(), step.recordPayment(), step.settle()],
             outcome: { type: 'CheckoutCompleted', data: { checkoutId } },
           }
-        : { steps: [step.place(), ...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
+        : { steps: [...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
     case 'waiting':
     case 'unknown':
       return { steps: [...step.extend(now), step.authorise()] };
@@ -104,10 +103,9 @@ export function endOfRedemption(
 
 /** Every step of the process, as the commands that it consists of. */
 function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired, kind = 'card' }: Checkout) {
-  const { provider, paymentMethod, dispatch, occurredAt, ...contents } = order;
-  const { orderId, customerId, currency, cartId, coupons = [] } = order;
+  const { orderId, customerId, currency, cartId, coupons, total: amount } = order;
+  const { provider, method } = order.payment;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
-  const amount = totalsOf(order).total;
   const lastRound = rounds.at(-1)!;
   const keyOfOperation = (name: string) => `${checkoutId}/${name}`;
   const authorisationId = keyOfOperation('authorise');
@@ -119,7 +117,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     amount,
     currency,
     provider,
-    method: paymentMethod,
+    method,
   } as const;
 
   const issue = <C extends { type: string }, S>(
@@ -137,10 +135,10 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
   const ofAttempt = (n: number, issued: readonly Issued[]): Issued[] =>
     issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));
 
-  /** In its first phase a checkout has just made up the ids of its order and its payment. */
+  /** In the first phase of a checkout nothing is known of its payment yet. */
   const newStreams = phase === 'started' && ({ newStreams: true } as const);
   const toOrder = (name: string, ...commands: OrderCommand[]): CheckoutStep => {
-    return { name, commands: issue(orderDecider, streamOf(orderId), ...commands), ...newStreams };
+    return { name, commands: issue(orderDecider, streamOf(orderId), ...commands) };
   };
   const toPayment = (name: string, ...commands: PaymentCommand[]) => {
     const { paymentId } = payment;
@@ -174,7 +172,6 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     }));
 
   return {
-    place: () => toOrder('place', { type: 'PlaceOrder', contents }),
     redeem: () => toCoupons('redeem', (count) => ({ type: 'RedeemCoupon', ...count, orderId })),
     releaseEarlier: () => (rounds.length === 1 ? [] : [releaseAll(rounds.slice(0, -1))]),
     reserve(): CheckoutStep {

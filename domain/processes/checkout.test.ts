@@ -1,25 +1,25 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent } from '../order/events.js';
-import { type OrderCommand, order as orderDecider } from '../order/order.js';
+import { type OrderCommand, type OrderContents, order as orderDecider } from '../order/order.js';
 import { totalsOf } from '../order/worth.js';
 import type { Payment } from '../payment/ledger.js';
 import { METHOD_KINDS, PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type StockCommand, stockItem } from '../stock/stock-item.js';
 import {
   type Checkout,
-  type CheckoutCommand,
   checkout,
-  checkoutOfCart,
+  checkoutOf,
+  orderOfCart,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
 } from './checkout.js';
-import type { CheckoutEvent, CheckoutOrder, CheckoutOutcome } from './checkout-events.js';
+import type { CheckoutOutcome } from './checkout-events.js';
 import { type CheckoutStep, endOfRedemption, nextSteps, RESERVATION_MS, stepsBehind } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
@@ -38,24 +38,27 @@ const contents = {
   shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
   cartId: 'cart_7',
 } as const;
-const choice = { provider: 'test', paymentMethod: 'pm_card_visa' } as const;
+const choice = { payment: { provider: 'test', method: 'pm_card_visa' } } as const;
 const lines = [
   { id: '1', ...items[0]!, total: 1198 },
   { id: '2', ...items[1]!, total: 250 },
   { id: '3', ...items[2]!, total: 500 },
 ];
-const order: CheckoutOrder = { ...contents, ...choice, dispatch: 'later', lines };
-const placed: OrderEvent = {
+const order: OrderContents = { ...contents, ...choice, lines };
+type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>;
+const placed: Placed = {
   type: 'OrderPlaced',
-  data: { ...contents, lines, number: '7', paymentId: payment.paymentId, ...totalsOf({ ...contents, lines }) },
+  data: { ...order, number: '7', paymentId: payment.paymentId, ...totalsOf(order) },
 };
 
-const start: CheckoutCommand & { type: 'StartCheckout' } = { type: 'StartCheckout', order };
-const started: CheckoutEvent = { type: 'CheckoutStarted', data: { ...order, checkoutId } };
-const startedAtOnce: CheckoutEvent = {
-  type: 'CheckoutStarted',
-  data: { ...started.data, dispatch: 'at_once', provider: 'external', occurredAt: '2011-12-09T12:50:00.000Z' },
-} as CheckoutEvent;
+/** A checkout has started once its order is placed. */
+const started = placed;
+const startedWith = (more: Partial<Placed['data']>): Placed => ({ ...started, data: { ...started.data, ...more } });
+const startedAtOnce = startedWith({
+  dispatch: 'at_once',
+  payment: { provider: 'external', method: 'pm_card_visa' },
+  occurredAt: '2011-12-09T12:50:00.000Z',
+});
 const short: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available: { 'MUG-1': 1 } } };
 const authorised: CheckoutOutcome = { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
 const declined: CheckoutOutcome = {
@@ -95,12 +98,14 @@ const unpaid: Payment = { ...payment, status: 'requested', earlier: [], captures
 
 const { given } = decider(checkout);
 
+type History = [Placed, ...CheckoutOutcome[]];
+
 /** These events in, these steps and this outcome out; each command as [stream, command]. */
-function due(...history: CheckoutEvent[]) {
+function due(...history: History) {
   return dueAt(TEST_NOW, ...history);
 }
 
-function dueAt(now: number, ...history: CheckoutEvent[]) {
+function dueAt(now: number, ...history: History) {
   const next = nextSteps(stateAfter(...history), now);
   if (!next) return undefined;
   const steps = next.steps.map(({ name, commands }) => [
@@ -110,23 +115,25 @@ function dueAt(now: number, ...history: CheckoutEvent[]) {
   return { steps: Object.fromEntries(steps), outcome: next.outcome };
 }
 
-function stateAfter(...history: CheckoutEvent[]): Checkout {
-  return given(history).state!;
+function stateAfter(start: Placed, ...outcomes: CheckoutOutcome[]): Checkout {
+  return checkoutOf(fold(orderDecider, null, [start], TEST_NOW)!, given(outcomes).state);
 }
 
 describe('A checkout', () => {
-  it('starts with a snapshot of the order', () => {
-    given([]).when(start).then([started]);
-    given([started])
-      .when({ type: 'StartCheckout', order: { ...order, currency: 'EUR' } })
-      .then([]);
-    expect(stateAfter(started).startedAt).to.equal(TEST_NOW);
+  it('starts when its order is placed', () => {
+    expect(stateAfter(started)).to.deep.include({ checkoutId, startedAt: TEST_NOW, phase: 'started' });
+    const parcels = [
+      { sku: 'CUP-1', location: 'main', quantity: 1 },
+      { sku: 'MUG-1', location: 'main', quantity: 3 },
+    ];
+    expect(stateAfter(started).rounds).to.deep.equal([{ reservationId: orderId, parcels }]);
+    const allocation = parcels.map((parcel) => ({ ...parcel, location: 'leeds' }));
+    expect(stateAfter(startedWith({ allocation })).rounds[0]?.parcels).to.deep.equal(allocation);
   });
 
-  it('first places the order, reserves each SKU once, summed and sorted, and asks for the money', () => {
+  it('first reserves each SKU once, summed and sorted, and asks for the money', () => {
     expect(due(started)).to.deep.equal({
       steps: {
-        place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
         reserve: [
           ['stock#CUP-1@main', { type: 'ReserveStock', ...cups, quantity: 1, expiresAt }],
           ['stock#MUG-1@main', { type: 'ReserveStock', ...mugs, quantity: 3, expiresAt }],
@@ -281,7 +288,7 @@ describe('A checkout', () => {
   it('looks for stock elsewhere under reservations of their own, once the earlier ones are let go', () => {
     const east = { sku: 'MUG-1', location: 'east', reservationId: 'order_7/2' };
     const { steps } = due(started, moved)!;
-    expect(Object.keys(steps)).to.deep.equal(['place', 'release', 'reserve', 'authorise']);
+    expect(Object.keys(steps)).to.deep.equal(['release', 'reserve', 'authorise']);
     expect(steps.release).to.deep.equal([
       ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
       ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
@@ -330,14 +337,14 @@ describe('A checkout', () => {
   it('redeems coupons before it asks for anything else, and gives them back when it fails', () => {
     const emailKey = 'e'.repeat(43);
     const coupons = [
-      { code: 'SPRING', amount: 100, limited: true, limitPerCustomer: 2 },
+      { code: 'SPRING', amount: 100, limited: true as const, limitPerCustomer: 2 },
       { code: 'OPEN', amount: 100 },
     ];
-    const withCoupon = { ...started, data: { ...started.data, coupons, emailKey } } as CheckoutEvent;
+    const withCoupon = startedWith({ coupons, emailKey });
     const { steps } = due(withCoupon)!;
     const spring = { code: 'SPRING', orderId };
     const perCustomer = (redeemer: string) => ({ ...spring, redeemer });
-    expect(Object.keys(steps)).to.deep.equal(['place', 'redeem', 'reserve', 'authorise']);
+    expect(Object.keys(steps)).to.deep.equal(['redeem', 'reserve', 'authorise']);
     expect(steps.redeem).to.deep.equal([
       ['coupon#SPRING', { type: 'RedeemCoupon', ...spring }],
       ['coupon#SPRING@customer_1', { type: 'RedeemCoupon', ...perCustomer('customer_1'), limit: 2 }],
@@ -349,25 +356,25 @@ describe('A checkout', () => {
       [`coupon#SPRING@${emailKey}`, { type, ...perCustomer(emailKey) }],
     ];
     expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal(ended('ReleaseRedemption'));
-    const behind = (...history: CheckoutEvent[]) =>
+    const behind = (...history: History) =>
       stepsBehind(stateAfter(...history)).flatMap(({ commands }) =>
         commands.map(({ stream, command }) => [stream, command]),
       );
     expect(behind(withCoupon, authorised, completed)).to.deep.equal(ended('ConfirmRedemption'));
-    for (const history of [[withCoupon], [withCoupon, authorised], [withCoupon, declined, failed]])
-      expect(behind(...history)).to.deep.equal([]);
+    const others: History[] = [[withCoupon], [withCoupon, authorised], [withCoupon, declined, failed]];
+    for (const history of others) expect(behind(...history)).to.deep.equal([]);
   });
 
   it('counts an order against no coupon that has no limit', () => {
-    const withCoupon = { ...started, data: { ...started.data, coupons: [{ code: 'OPEN', amount: 100 }] } };
-    expect(due(withCoupon as CheckoutEvent)!.steps).not.to.have.property('redeem');
-    expect(due(withCoupon as CheckoutEvent, declined)!.steps).not.to.have.property('give back');
-    expect(stepsBehind(stateAfter(withCoupon as CheckoutEvent, authorised, completed))).to.deep.equal([]);
+    const withCoupon = startedWith({ coupons: [{ code: 'OPEN', amount: 100 }] });
+    expect(due(withCoupon)!.steps).not.to.have.property('redeem');
+    expect(due(withCoupon, declined)!.steps).not.to.have.property('give back');
+    expect(stepsBehind(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
   });
 
   it('says what becomes of a redemption that is in flight once it has ended', () => {
     const redemption = { code: 'SPRING', redeemer: 'customer_1', orderId };
-    const endAfter = (...history: CheckoutEvent[]) => endOfRedemption(stateAfter(...history), redemption);
+    const endAfter = (...history: History) => endOfRedemption(stateAfter(...history), redemption);
     expect(endAfter(started)).to.equal(undefined);
     expect(endAfter(started, authorised)).to.equal(undefined);
     expect(endAfter(started, declined)).to.equal(undefined);
@@ -376,8 +383,8 @@ describe('A checkout', () => {
   });
 
   it('of an order that was no cart reopens none', () => {
-    const { cartId, ...data } = started.data as Extract<CheckoutEvent, { type: 'CheckoutStarted' }>['data'];
-    expect(due({ type: 'CheckoutStarted', data }, short)?.steps).to.have.all.keys('release', 'void', 'reject');
+    const { cartId, ...data } = started.data;
+    expect(due({ ...started, data }, short)?.steps).to.have.all.keys('release', 'void', 'reject');
   });
 
   it('ends', () => {
@@ -390,7 +397,6 @@ describe('A checkout', () => {
     const capture = 'checkout_7/capture';
     expect(due(startedAtOnce)).to.deep.equal({
       steps: {
-        place: [['order#7', { type: 'PlaceOrder', contents: { ...contents, lines } }]],
         take: [
           ['stock#CUP-1@main', { type: 'ShipAtOnce', ...cups, quantity: 1 }],
           ['stock#MUG-1@main', { type: 'ShipAtOnce', ...mugs, quantity: 3 }],
@@ -414,16 +420,17 @@ describe('A checkout', () => {
   });
 
   it('sends every command to a stream of its decider', () => {
-    const coupons = [{ code: 'SPRING', amount: 100, limited: true }];
-    const withCoupon = { ...started, data: { ...started.data, coupons } } as CheckoutEvent;
+    const coupons = [{ code: 'SPRING', amount: 100, limited: true as const }];
+    const withCoupon = startedWith({ coupons });
     const later = TEST_NOW + RESERVATION_MS;
-    for (const history of [
+    const histories: History[] = [
       [withCoupon],
       [withCoupon, acting],
       [started, authorised],
       [withCoupon, short],
       [startedAtOnce],
-    ]) {
+    ];
+    for (const history of histories) {
       for (const { commands } of nextSteps(stateAfter(...history), later)!.steps) {
         for (const { stream, decider } of commands) expect(categoryOf(stream)).to.equal(decider.category);
       }
@@ -431,13 +438,18 @@ describe('A checkout', () => {
   });
 
   it('gives each command an id of its own, the same whenever it is due', () => {
-    const ids = [[started], [started, unknown], [started, authorised], [started, short], [startedAtOnce]].map(
-      (history) =>
-        nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
+    const histories: History[] = [
+      [started],
+      [started, unknown],
+      [started, authorised],
+      [started, short],
+      [startedAtOnce],
+    ];
+    const ids = histories.map((history) =>
+      nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
     );
     for (const some of ids) expect(new Set(some).size).to.equal(some.length);
     expect(ids[0]).to.deep.equal([
-      'checkout_7/PlaceOrder',
       'checkout_7/ReserveStock/CUP-1@main',
       'checkout_7/ReserveStock/MUG-1@main',
       'checkout_7/RequestAuthorisation',
@@ -452,15 +464,16 @@ describe('The record of a checkout', () => {
   const outcomes = [moved, short, acting, authorised, declined, unknown, expired, refused, completed, failed];
 
   /** The outcomes that are entered after a history; every other one leaves the record as it is. */
-  const entered = (...history: CheckoutEvent[]) =>
+  const entered = (_: Placed, ...history: CheckoutOutcome[]) =>
     outcomes.filter((outcome) => {
-      const decision = checkout.decide({ type: 'RecordOutcome', outcome }, stateAfter(...history), TEST_NOW);
+      const decision = checkout.decide({ type: 'RecordOutcome', outcome }, given(history).state, TEST_NOW);
       expect(decision).to.be.an('array');
-      return (decision as readonly CheckoutEvent[])[0] === outcome;
+      return (decision as readonly CheckoutOutcome[])[0] === outcome;
     });
 
   it('takes the first outcome of each stage, whoever brings it', () => {
-    expect(entered(started)).to.deep.equal([moved, short, acting, authorised, declined, unknown, expired, refused]);
+    const first = [moved, short, acting, authorised, declined, unknown, expired, refused];
+    expect(entered(started)).to.deep.equal([...first, completed]);
     expect(entered(started, moved)).to.deep.equal(entered(started));
     expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, expired, refused]);
     expect(entered(started, acting)).to.deep.equal([authorised, declined, unknown, expired, refused]);
@@ -470,7 +483,6 @@ describe('The record of a checkout', () => {
     }
     expect(entered(started, authorised, completed)).to.deep.equal([]);
     expect(entered(started, short, failed)).to.deep.equal([]);
-    expect(entered(startedAtOnce)).to.deep.equal([completed]);
     expect(entered(startedAtOnce, completed)).to.deep.equal([]);
   });
 
@@ -492,7 +504,7 @@ describe('The record of a checkout', () => {
   it('says it in so few words that the order can be rejected, however much is short', () => {
     const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
     const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
-    const shortOfMany: CheckoutEvent = { type: 'CheckoutStockShort', data: { checkoutId, available } };
+    const shortOfMany: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available } };
     const { steps } = nextSteps(stateAfter(started, shortOfMany), TEST_NOW)!;
     const step = steps.find(({ name }) => name === 'reject');
     const rejected = step?.commands[0]?.command as Extract<OrderCommand, { type: 'RejectOrder' }>;
@@ -503,19 +515,14 @@ describe('The record of a checkout', () => {
       .then([{ type: 'OrderRejected', data: { orderId, reason, detail } }]);
     expect(detail).to.equal(`There is not enough of ${skus.slice(0, 10).join(', ')} and 190 more.`);
     const shortOfTen = Object.fromEntries(skus.slice(0, 10).map((sku) => [sku, 0]));
-    expect(stateAfter(started, { ...short, data: { checkoutId, available: shortOfTen } } as CheckoutEvent).failure)
+    expect(stateAfter(started, { ...short, data: { checkoutId, available: shortOfTen } }).failure)
       .to.have.property('detail')
       .that.equals(`There is not enough of ${skus.slice(0, 10).join(', ')}.`);
   });
 
-  it('is not there before the start', () => {
-    given([]).when({ type: 'RecordOutcome', outcome: short }).thenRejected('not_found');
-  });
-
   it('is not changed by a command that is issued again', () => {
     issuedTwiceChangesNothing(checkout, {
-      StartCheckout: { given: [], when: start },
-      RecordOutcome: { given: [started], when: { type: 'RecordOutcome', outcome: unknown } },
+      RecordOutcome: { given: [], when: { type: 'RecordOutcome', outcome: unknown } },
     });
   });
 
@@ -568,13 +575,14 @@ describe('The record of a checkout', () => {
 });
 
 describe('The checkout of a cart', () => {
-  const submission = { orderId, number: '1000001', lines, shipping: contents.shipping, ...choice };
+  const costs = items.map(({ unitPrice }) => ({ unitPrice }));
+  const submission = { orderId, number: '1000001', lines: costs, shipping: contents.shipping, ...choice };
   const cart: Cart = {
     cartId: 'cart_7',
     customerId: 'customer_1',
     currency: 'GBP',
     status: 'submitted',
-    lines: [{ id: 'line_1', ...items[0]! }],
+    lines: items.map((item, n) => ({ id: `line_${n}`, ...item })),
     additions: [],
     merged: [],
     declined: [],
@@ -585,15 +593,15 @@ describe('The checkout of a cart', () => {
     activeSince: TEST_NOW,
   };
 
-  it('follows from the submitted cart, whoever starts it', () => {
-    expect(checkoutOfCart(cart)).to.deep.equal({ type: 'StartCheckout', order: { ...order, number: '1000001' } });
+  it('is placed with what follows from the submitted cart, whoever places it', () => {
+    expect(orderOfCart(cart)).to.deep.equal({ type: 'PlaceOrder', contents: { ...order, number: '1000001' } });
     const sealed = { sealed: 'customer_1', at: 'cart#7/3/address', box: 'AAAA' };
     const addressed = { ...cart, shippingAddress: sealed, submission: { ...submission, email: sealed } };
-    expect(checkoutOfCart(addressed).order).to.deep.include({ email: sealed, shippingAddress: sealed });
+    expect(orderOfCart(addressed).contents).to.deep.include({ email: sealed, shippingAddress: sealed });
   });
 
   it('needs a submitted cart', () => {
     const { submission, ...open } = cart;
-    expect(() => checkoutOfCart(open)).to.throw('not submitted');
+    expect(() => orderOfCart(open)).to.throw('not submitted');
   });
 });

@@ -1,22 +1,23 @@
 // The checkout process, pure: the record of what came of its steps, which are in checkout-steps.ts. Whoever runs it issues
 // the commands of `nextSteps` in order, records the outcome first-come, and follows the record, be it its own or another's.
+// What is bought stands in its order alone: that is placed first, and with it the checkout has started.
 //
-//   started ───────► authorised ──► completed     place, redeem, reserve, authorise │ commit, confirm
+//   started ───────► authorised ──► completed     redeem, reserve, authorise │ commit, confirm
 //    │  ├► waiting ──┤   │                        the customer has to act, but not for ever
 //    │  ├► unknown ──┘   │                        the provider is asked again, the stock stays reserved
 //    │  └► started       │                        stock is short here: once more, from other locations or a little later
 //    └───────────────────┴──────► failing ──► failed     reject, void, release, reopen
 //                                    └──────► completed  the order says that another worker has sold it meanwhile
-import type { Cart } from '../cart/cart.js';
+import { type Cart, linesOfOrder } from '../cart/cart.js';
 import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
 import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
-import { refusalOfSize } from '../order/order-lines.js';
+import type { Order, OrderCommand } from '../order/order.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
 import { type Payment, toldDeclineCode } from '../payment/ledger.js';
 import { type MethodKind, PAY_WITHIN_MS } from '../payment/method-kinds.js';
-import { type CheckoutEvent, type CheckoutOrder, type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
+import { type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
 const MAX_NAMED_SKUS = 10;
 
@@ -26,33 +27,70 @@ export const MAX_ROUNDS = 10;
 /** How long a checkout waits for units that other checkouts hold at this moment. */
 export const MAX_STOCK_WAIT_MS = 2_000;
 
-export type CheckoutCommand =
-  | { type: 'StartCheckout'; order: CheckoutOrder }
-  | { type: 'RecordOutcome'; outcome: CheckoutOutcome };
+export interface CheckoutCommand {
+  type: 'RecordOutcome';
+  outcome: CheckoutOutcome;
+}
 
-export interface Checkout {
-  checkoutId: string;
-  /** In ms of the log's clock. */
-  startedAt: number;
+/** What is recorded of a checkout, at first nothing. */
+export interface CheckoutRecord {
   phase: 'started' | 'waiting' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
-  order: CheckoutOrder;
   /** What the customer pays with, once the provider has said that it takes them some time. */
   kind?: MethodKind;
-  /** Where stock was asked for, the last attempt last. */
-  rounds: readonly Round[];
+  /** Where stock was asked for after the first attempt, the last one last. */
+  furtherRounds: readonly Round[];
   /** Why it is failing or has failed, as the customer is told. */
   failure?: Rejection;
   /** It fails because nobody paid in time. */
   expired?: true;
 }
 
-export const checkout: Decider<CheckoutCommand, Checkout | null, CheckoutEvent> = {
+export const checkout: Decider<CheckoutCommand, CheckoutRecord, CheckoutOutcome> = {
   category: 'checkout',
   events: checkoutEvents,
-  initialState: null,
+  initialState: { phase: 'started', furtherRounds: [] },
   decide,
   evolve,
 };
+
+/** An order on its way through its checkout. */
+export interface Checkout extends Omit<CheckoutRecord, 'furtherRounds'> {
+  checkoutId: string;
+  /** In ms of the log's clock. */
+  startedAt: number;
+  /** What of the order does not change. */
+  order: Bought;
+  /** Where stock was asked for, the last attempt last. */
+  rounds: readonly Round[];
+}
+
+type Bought = Pick<
+  Order,
+  | 'orderId'
+  | 'shipping'
+  | 'customerId'
+  | 'currency'
+  | 'lines'
+  | 'total'
+  | 'payment'
+  | 'coupons'
+  | 'emailKey'
+  | 'cartId'
+  | 'dispatch'
+  | 'occurredAt'
+>;
+
+export function checkoutOf(order: Order, { furtherRounds, ...record }: CheckoutRecord): Checkout {
+  const { orderId, placedAt, allocation, lines } = order;
+  const first = { reservationId: orderId, parcels: allocation ?? atDefaultLocation(lines) };
+  return {
+    checkoutId: checkoutIdOf(orderId),
+    startedAt: placedAt,
+    order,
+    rounds: [first, ...furtherRounds],
+    ...record,
+  };
+}
 
 export interface Round {
   reservationId: string;
@@ -65,27 +103,32 @@ export function outcomeCommandId({ type, data }: CheckoutOutcome): string {
   return type === 'CheckoutReallocated' ? `${id}/${data.round}` : id;
 }
 
-/** The checkout of a submitted cart; the same whoever starts it. */
-export function checkoutOfCart({
-  cartId,
-  customerId,
-  currency,
-  shippingAddress,
-  submission,
-}: Cart): CheckoutCommand & { type: 'StartCheckout' } {
+/** What a submitted cart is bought with; the same whoever places the order. */
+export function orderOfCart(submitted: Cart): OrderCommand & { type: 'PlaceOrder' } {
+  const { cartId, customerId, currency, shippingAddress, submission } = submitted;
   if (!submission) throw new Error(`${cartId} is not submitted.`);
   return {
-    type: 'StartCheckout',
-    order: {
+    type: 'PlaceOrder',
+    contents: {
       ...submission,
+      lines: linesOfOrder(submitted),
       customerId,
       placedBy: 'customer',
       currency,
       ...(shippingAddress && { shippingAddress }),
       cartId,
-      dispatch: 'later',
     },
   };
+}
+
+/** The id of the command that places an order, whoever issues it. */
+export function placingId(orderId: string): string {
+  return `${checkoutIdOf(orderId)}/PlaceOrder`;
+}
+
+/** Its event, which all that the checkout does names as its cause. */
+export function placingEventId(orderId: string): string {
+  return `${placingId(orderId)}:0`;
 }
 
 export function checkoutIdOf(orderId: string): string {
@@ -165,6 +208,8 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
     'CheckoutPaymentUnknown',
     'CheckoutExpired',
     'CheckoutRefused',
+    /** Of an order that is only recorded. */
+    'CheckoutCompleted',
   ],
   waiting: [
     'CheckoutPaymentAuthorised',
@@ -187,27 +232,11 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
   failed: [],
 };
 
-function decide(command: CheckoutCommand, state: Checkout | null): readonly CheckoutEvent[] | Rejection {
-  if (command.type === 'StartCheckout') {
-    if (state) return [];
-    const { order } = command;
-    const tooLarge = refusalOfSize(order);
-    if (tooLarge) return tooLarge;
-    const checkoutId = checkoutIdOf(order.orderId);
-    return [{ type: 'CheckoutStarted', data: { ...order, checkoutId } }];
-  }
-  if (!state) return reject('not_found', 'There is no such checkout.');
-  const possible =
-    state.phase === 'started' && state.order.dispatch === 'at_once' ? ['CheckoutCompleted'] : OUTCOMES_OF[state.phase];
-  return possible.includes(command.outcome.type) ? [command.outcome] : [];
+function decide({ outcome }: CheckoutCommand, { phase }: CheckoutRecord): readonly CheckoutOutcome[] {
+  return OUTCOMES_OF[phase].includes(outcome.type) ? [outcome] : [];
 }
 
-function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: number): Checkout {
-  if (type === 'CheckoutStarted') {
-    const { checkoutId, ...order } = data;
-    return { checkoutId, startedAt: at, phase: 'started', order, rounds: [firstRound(order)] };
-  }
-  const known = state!;
+function evolve(known: CheckoutRecord, { type, data }: CheckoutOutcome): CheckoutRecord {
   switch (type) {
     case 'CheckoutPaymentAuthorised':
       return { ...known, phase: 'authorised' };
@@ -216,9 +245,9 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
     case 'CheckoutActionRequired':
       return { ...known, phase: 'waiting', ...defined({ kind: data.kind }) };
     case 'CheckoutReallocated': {
-      const { round, allocation } = data;
-      const next = { reservationId: `${known.order.orderId}/${round}`, parcels: allocation };
-      return { ...known, rounds: [...known.rounds, next] };
+      const { checkoutId, round, allocation } = data;
+      const next = { reservationId: `${siblingId('order', checkoutId)}/${round}`, parcels: allocation };
+      return { ...known, furtherRounds: [...known.furtherRounds, next] };
     }
     case 'CheckoutExpired': {
       const failure = reject('payment_declined', 'The order was not paid in time.', { declineCode: 'expired' });
@@ -243,10 +272,6 @@ function evolve(state: Checkout | null, { type, data }: CheckoutEvent, at: numbe
     case 'CheckoutFailed':
       return { ...known, phase: 'failed' };
   }
-}
-
-function firstRound({ orderId, allocation, lines }: CheckoutOrder): Round {
-  return { reservationId: orderId, parcels: allocation ?? atDefaultLocation(lines) };
 }
 
 /** In a sentence; the first few are enough, and fit what an order keeps of its rejection. */

@@ -24,6 +24,7 @@ const contents: OrderContents = {
   currency: 'GBP',
   lines,
   shipping: { method: 'standard', title: 'Standard delivery', amount: 300 },
+  payment: { provider: 'test', method: 'pm_card_visa' },
   coupons: [
     { code: 'TENOFF', amount: 0, limited: true, limitPerCustomer: 1 },
     { code: 'OPEN', amount: 0 },

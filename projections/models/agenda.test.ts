@@ -20,6 +20,7 @@ const happened = (...events: [type: string, data: object][]) =>
 const agendaAfter = (...events: [type: string, data: object][]) => project(agenda, happened(...events));
 
 const submitted: [string, object] = ['CartSubmitted', { orderId, cartId }];
+const placed: [string, object] = ['OrderPlaced', { orderId, cartId }];
 const checkout = (type: string): [string, object] => [type, { checkoutId }];
 
 describe('The agenda', () => {
@@ -31,12 +32,17 @@ describe('The agenda', () => {
   });
 
   it('looks after a checkout some time after it last moved', () => {
-    const document = agendaAfter(checkout('CheckoutStarted'), checkout('CheckoutPaymentUnknown')).get(checkoutId);
-    expect(document).to.deep.include({ item: { kind: 'checkout', orderId }, dueAt: due(2) });
+    const item = { kind: 'checkout', orderId, cartId } as const;
+    expect(agendaAfter(placed).get(checkoutId)).to.deep.include({ item, dueAt: due(1) });
+    const document = agendaAfter(placed, checkout('CheckoutPaymentUnknown')).get(checkoutId);
+    expect(document).to.deep.include({ item, dueAt: due(2) });
+    const withoutCart = agendaAfter(['OrderPlaced', { orderId }]).get(checkoutId);
+    expect(withoutCart?.item).to.deep.equal({ kind: 'checkout', orderId });
   });
 
   it('has no more to do with a checkout that has ended, even if its cart is heard of later', () => {
-    const histories = [happened(submitted), happened(checkout('CheckoutStarted'), checkout('CheckoutCompleted'))];
+    const moves = [checkout('CheckoutPaymentUnknown'), checkout('CheckoutCompleted')];
+    const histories = [happened(submitted), happened(placed), happened(...moves)];
     const expected = asStored(project(agenda, histories.flat()) as never);
     fc.assert(
       fc.property(interleavingOf(histories), (events) => {

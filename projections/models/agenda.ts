@@ -12,7 +12,7 @@ import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
 import { type AgendaItem, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
-import type { CheckoutEvent } from '../../domain/processes/checkout-events.js';
+import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type Handler, projection } from '../runtime/projection.js';
@@ -27,7 +27,7 @@ export interface AgendaDocument {
   /** RFC 3339. */
   dueAt?: string;
   /** Of a checkout, by the stream that tells: when it last moved, ms. */
-  moved?: { cart?: number; checkout?: number };
+  moved?: { cart?: number; order?: number; checkout?: number };
   /** Of a checkout whose customer needs days: it is looked at later. */
   isLong?: true;
   /** Of a checkout or transfer: it is over, whatever is heard of it later. */
@@ -51,9 +51,9 @@ interface Told {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = CartEvent | CheckoutEvent | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CheckoutOutcome | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
 
-// ── Checkouts: fed by cart#, where each begins, and checkout#, where each goes on ───────────────────────────────────
+// ── Checkouts: fed by cart# and order#, where each begins, and checkout#, where each goes on ───────────────────────────────────
 
 const checkoutOf = ({ data }: { data: { checkoutId: string } }) => [data.checkoutId];
 const itemOf = (before: AgendaDocument | undefined, orderId: string) =>
@@ -68,13 +68,23 @@ const submitted: Handler<AgendaDocument, Submission> = {
   },
 };
 
-const moves: Handler<AgendaDocument, CheckoutEvent> = {
+const starts: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderPlaced' }>> = {
+  keys: ({ data }) => [checkoutIdOf(data.orderId)],
+  evolve: (before, { data: { orderId, cartId } }, _, at) =>
+    checkoutDocument({
+      ...before,
+      item: { kind: 'checkout', orderId, ...(cartId !== undefined && { cartId }) },
+      moved: { ...before?.moved, order: at },
+    }),
+};
+
+const moves: Handler<AgendaDocument, CheckoutOutcome> = {
   keys: checkoutOf,
   evolve: (before, event, _, at) => checkoutDocument(movedBy(event, before, at)),
 };
 
 /** Payments that take days: the provider tells how they went, and the agenda makes sure. */
-const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutEvent, { type: 'CheckoutActionRequired' }>> = {
+const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutOutcome, { type: 'CheckoutActionRequired' }>> = {
   keys: checkoutOf,
   evolve(before, event, _, at) {
     const isLong = PAY_WITHIN_MS[event.data.kind ?? 'card'] > RESERVATION_MS;
@@ -82,23 +92,22 @@ const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutEvent, { type: '
   },
 };
 
-function movedBy({ data }: CheckoutEvent, before: AgendaDocument | undefined, at: number): AgendaDocument {
+function movedBy({ data }: CheckoutOutcome, before: AgendaDocument | undefined, at: number): AgendaDocument {
   const { isLong, ...rest } = before ?? {};
   const item = itemOf(before, siblingId('order', data.checkoutId));
   return { ...rest, item, moved: { ...before?.moved, checkout: at } };
 }
 
-const ends: Handler<AgendaDocument, CheckoutEvent> = {
+const ends: Handler<AgendaDocument, CheckoutOutcome> = {
   keys: checkoutOf,
   evolve: (before, { data }) =>
     checkoutDocument({ ...before, item: itemOf(before, siblingId('order', data.checkoutId)), ended: true }),
 };
 
 function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocument {
-  const { cart = 0, checkout = 0 } = parts.moved ?? {};
   if (parts.ended) return parts;
   const after = parts.isLong ? LOOK_AGAIN_MS : RECOVER_AFTER_MS;
-  return { ...parts, dueAt: timeOf(Math.max(cart, checkout) + after) };
+  return { ...parts, dueAt: timeOf(Math.max(...Object.values(parts.moved ?? {})) + after) };
 }
 
 // ── Orders: operations that stock and payment have not followed ─────────────────────────────────────────────────────
@@ -368,7 +377,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     CartAbandoned: left,
     CartHandedOver: left,
     CartSubmitted: submitted,
-    CheckoutStarted: moves,
+    OrderPlaced: starts,
     CheckoutStockShort: moves,
     CheckoutReallocated: moves,
     CheckoutPaymentAuthorised: moves,

@@ -16,8 +16,7 @@ const submit: CartCommand = {
   number: '1000000',
   lines: [{ id: '1', ...mug, unitPrice: 500, total: 500 }],
   shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
-  provider: 'test',
-  paymentMethod: 'pm_card_visa',
+  payment: { provider: 'test', method: 'pm_card_visa' },
 };
 const time = (version: number) => new Date(EPOCH + version * 1_000).toISOString();
 const shown = (...commands: CartCommand[]) => project(currentCarts, historyOf(cart, commands).events).get('cart_1');

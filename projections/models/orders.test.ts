@@ -26,6 +26,7 @@ const place: OrderCommand & { type: 'PlaceOrder' } = {
     currency: 'GBP',
     lines: LINES,
     shipping: { method: 'standard', title: 'Standard delivery', amount: 500 },
+    payment: { provider: 'external', method: 'invoice' },
     labels: { country: 'United Kingdom' },
     email: { sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' },
   },

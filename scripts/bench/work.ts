@@ -38,6 +38,7 @@ export function placeOrder(): Command {
       { sku: '84406B', title: 'Cream cupid hearts coat hanger', quantity: 8, unitPrice: 275 },
     ]),
     shipping: { method: 'standard', title: 'Standard delivery', amount: 395 },
+    payment: { provider: 'test', method: 'pm_card_visa' },
     cartId: `cart_${key}`,
   } as const;
   return (runner) =>

@@ -13,7 +13,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
-import { checkoutOfCart } from '../../domain/processes/checkout.js';
+import { orderOfCart } from '../../domain/processes/checkout.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { freshName } from '../engines.js';
@@ -215,8 +215,7 @@ class Shop {
           this.skus.map((sku, index) => ({ sku, title: sku, quantity: QUANTITIES[index]!, unitPrice: UNIT_PRICE })),
         ),
         shipping: { method: 'standard', title: 'Standard delivery', amount: SHIPPING },
-        provider: 'test',
-        paymentMethod: method,
+        payment: { provider: 'test', method },
       },
     ];
     await Promise.all(
@@ -225,7 +224,7 @@ class Shop {
       ),
     );
     const { state } = await runner.load(cart, streamOf(this.cartId));
-    expect(checkoutOfCart(state!).order.orderId).to.equal(this.orderId);
+    expect(orderOfCart(state!).contents.orderId).to.equal(this.orderId);
   }
 
   private async check(): Promise<void> {

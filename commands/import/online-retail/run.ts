@@ -3,9 +3,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, orThrow, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
+import type { OrderLine } from '../../../domain/order/events.js';
+import type { OrderCommand, OrderContents } from '../../../domain/order/order.js';
 import { orderLines } from '../../../domain/order/order-lines.js';
-import type { CheckoutCommand } from '../../../domain/processes/checkout.js';
-import type { CheckoutOrder } from '../../../domain/processes/checkout-events.js';
 import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { type Books, CURRENCY, type Pages } from './books.js';
 import { ImportError } from './import-error.js';
@@ -100,14 +100,16 @@ async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySe
   return accepted(number, async () => {
     await Promise.all(missing.map((adjustment) => adjust(ports, adjustment, at)));
     if (lines.length === 0) return true;
-    const start = startOf(invoice);
-    const { checkout } = await ports.checkout.run(start, originOf(number));
-    return isSameOrder(checkout.order, start.order);
+    const place = orderOf(invoice);
+    const { checkout } = await ports.checkout.run(place, originOf(number));
+    return isSameOrder(checkout.order, place.contents);
   });
 }
 
-function isSameOrder(one: CheckoutOrder, other: CheckoutOrder): boolean {
-  const told = ({ customerId, lines, shipping, occurredAt }: CheckoutOrder) =>
+type Told = Pick<OrderContents, 'customerId' | 'shipping' | 'occurredAt'> & { lines: readonly OrderLine[] };
+
+function isSameOrder(one: Told, other: Told): boolean {
+  const told = ({ customerId, lines, shipping, occurredAt }: Told) =>
     JSON.stringify([
       customerId,
       shipping.method,
@@ -145,12 +147,12 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
   await Promise.all(issued);
 }
 
-function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } {
+function orderOf(invoice: Invoice): OrderCommand & { type: 'PlaceOrder' } {
   const { number, at, customer, lines, charges, country } = invoice;
   const method = [...charges.codes].join('+') || 'none';
   return {
-    type: 'StartCheckout',
-    order: {
+    type: 'PlaceOrder',
+    contents: {
       orderId: orderIdOf(number),
       customerId: customer === undefined ? guestIdOf(number) : customerIdOf(customer),
       placedBy: 'staff',
@@ -158,8 +160,7 @@ function startOf(invoice: Invoice): CheckoutCommand & { type: 'StartCheckout' } 
       lines: orderLines(lines),
       shipping: { method, title: method, amount: charges.amount },
       ...(country && { labels: { country } }),
-      provider: 'external',
-      paymentMethod: 'invoice',
+      payment: { provider: 'external', method: 'invoice' },
       dispatch: 'at_once',
       occurredAt: at,
     },
