@@ -239,7 +239,7 @@ describe('An order', () => {
     given([placed, expired]).when(confirm).thenRejected('conflict');
   });
 
-  it('gives back the worth of cancelled lines, with the shipping if nothing is left to send', () => {
+  it('gives back what cancelled lines cost, with the shipping if nothing is left to send', () => {
     const mugCancelled: OrderEvent = {
       type: 'OrderLinesCancelled',
       data: {

@@ -156,7 +156,7 @@ export type Operation = { operationId: string; at: number; amount: number } & (
       /** In the world, if in the past. */
       occurredAt?: string | undefined;
     }
-  /** Moves no units, so none of its worth: 0. */
+  /** Moves no units, so no amount: 0. */
   | { kind: 'collection' }
   /** The return has to be told of it. */
   | { kind: 'return_request'; returnId: string; lines: readonly AnnouncedUnits[] }
