@@ -1003,8 +1003,8 @@ describe('An order line', () => {
   });
 
   it('is small enough that the largest real invoice fits one commit', () => {
-    const items = Array.from({ length: 1_112 }, () => ({
-      sku: 'x'.repeat(12),
+    const items = Array.from({ length: 1_112 }, (_, n) => ({
+      sku: `${n}`.padEnd(12, 'x'),
       title: 'x'.repeat(60),
       quantity: 80_995,
       unitPrice: 10_000,
@@ -1019,8 +1019,18 @@ describe('An order line', () => {
       taxRates: [{ country: 'GB', basisPoints: 2_000 }],
     };
     expect(refusalOfContents(made)).to.equal(undefined);
-    const decision = order.decide({ ...place, contents: made }, null, TEST_NOW);
-    expect(bytes(decision)).to.be.below(MAX_COMMIT_BYTES - 10_000);
+    let state: Order | null = null;
+    const units = orderLines(items).map(({ id, quantity }) => ({ lineId: id, quantity }));
+    for (const command of [
+      { ...place, contents: made },
+      confirm,
+      fulfil,
+      { type: 'ReceiveReturn', returnId: 'return_1', location: 'main', lines: units },
+    ] as const) {
+      const decision = order.decide(command, state, TEST_NOW) as OrderEvent[];
+      expect(bytes(decision), command.type).to.be.below(MAX_COMMIT_BYTES - 10_000);
+      state = fold(order, state, decision, TEST_NOW);
+    }
   });
 
   it('is one of so many that their order fits one commit, or is refused before anything is asked for', () => {

@@ -17,7 +17,7 @@ describe('What a process has written itself', () => {
     own = rememberOwnCommits(inner);
   });
 
-  async function hold(store: EventStore, after: Position, reason = 'address'): Promise<Position> {
+  async function hold(store: EventStore, after: Position, note = 'address'): Promise<Position> {
     const version = after.version + 1;
     const event = {
       id: `hold-${version}:0`,
@@ -29,7 +29,7 @@ describe('What a process has written itself', () => {
       causationId: `hold-${version}`,
       occurredAt: '2026-01-01T00:00:00.000Z',
       actor: { type: 'staff' as const, id: 'support' },
-      data: { orderId: 'order_7', reason },
+      data: { orderId: 'order_7', code: 'other', note },
     };
     const at = Math.max(hlcOf(Date.now()), after.at + 1);
     const result = await store.append(stream, after, { at, commandIds: [event.commandId], events: [event] });
