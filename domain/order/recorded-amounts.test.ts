@@ -6,7 +6,6 @@ import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { invoiceOf, NOTHING, plus, recorded, shareOf, type VatDocument } from '../../test/domain/vat-documents.js';
 import type { CouponTerms } from '../coupon/events.js';
 import { catalogue } from '../events.js';
-import { roundedShare } from '../kernel/money.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { PaymentEvent } from '../payment/events.js';
 import { capturedOf, type Payment, refundedOf } from '../payment/ledger.js';
@@ -24,8 +23,10 @@ const ids = { orderId: 'order_7', paymentId: 'payment_7' };
 
 const roundedUp: Division = (amount, part, whole) =>
   Number((BigInt(amount) * BigInt(part) + BigInt(whole) - 1n) / BigInt(whole));
+const roundedHalfUp: Division = (amount, part, whole) =>
+  Number((2n * BigInt(amount) * BigInt(part) + BigInt(whole)) / (2n * BigInt(whole)));
 /** What a new rule might be, and what old ones may have been. */
-const DIVISIONS = [roundedDown, roundedUp, roundedShare];
+const DIVISIONS = [roundedDown, roundedUp, roundedHalfUp];
 
 const terms: fc.Arbitrary<CouponTerms> = fc.oneof(
   fc.integer({ min: 1, max: 10_000 }).map((basisPoints) => ({ kind: 'percentage' as const, basisPoints })),

@@ -41,7 +41,10 @@ export function recordedCharge({ amount, discount, tax }: Charge): RecordedCharg
   return { amount, ...(discount !== 0 && { discount }), ...(tax !== 0 && { tax }) };
 }
 
-/** How an amount is divided among units: `part` of `whole` of them. All that there are get all of it. */
+/**
+ * How an amount is divided among units: `part` of `whole` of them. All that there are get all of it, more of it gives no less, and
+ * a price that every unit has is added exactly, so that no discount or tax comes of rounding.
+ */
 export type Division = (amount: number, part: number, whole: number) => number;
 
 /** What a division does not share out equally comes with the last units. */
