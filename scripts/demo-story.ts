@@ -3,9 +3,9 @@ import type { z } from 'zod';
 import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { type Money, sum } from '../domain/kernel/money.js';
-import type { OrderView } from '../domain/order/order-view.js';
 import { chargeOf, roundedDown } from '../domain/order/worth.js';
 import type { TaxRate } from '../domain/tariffs/events.js';
+import type { OrderView } from '../projections/models/order-view.js';
 import { type Ask, DemoFailed } from './demo-caller.js';
 
 const GBP = (amount: number): Money => ({ amount, currency: 'GBP' });

@@ -11,10 +11,10 @@ import { moneySchema } from '../../domain/kernel/money.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { paymentMethodSchema } from '../../domain/order/events.js';
-import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import { orderOfCart } from '../../domain/processes/checkout.js';
 import type { OwnCarts } from '../cart/own-carts.js';
+import type { ShownOrders } from '../order/shown-orders.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Availability } from './availability.js';
 import type { CheckoutProcess } from './process.js';
@@ -36,18 +36,13 @@ const checkoutBody = z.strictObject({
   }),
 });
 
-/** Reads an order as its customer sees it, from its streams: never behind. What the caller has just written need not be read. */
-interface OrderReader {
-  byId(orderId: string, written?: ReadonlyMap<StreamId, number>): Promise<OrderView | undefined>;
-}
-
 export interface CheckoutEndpointDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
   submissions: Submissions;
   availability: Pick<Availability, 'ranShort'>;
   process: Pick<CheckoutProcess, 'run'>;
-  orders: OrderReader;
+  orders: ShownOrders;
   /** Who is asked for the money. */
   provider: PaymentProviderName;
   emailKeyOf: EmailKeyOf;
@@ -135,7 +130,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     params: cartParams,
     find: ({ params, caller }) => ownCarts.find(params.id, caller),
     body: checkoutBody,
-    answers: { 201: orderViewSchema, 202: orderViewSchema },
+    answers: { 201: orders.schema, 202: orders.schema },
     problems: ['payment_declined', 'out_of_stock', 'price_changed'],
     handle,
   });

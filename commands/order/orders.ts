@@ -18,7 +18,6 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { shortText } from '../../domain/kernel/text.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, STAFF_HOLD_CODES } from '../../domain/order/events.js';
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
-import { type OrderView, orderViewSchema } from '../../domain/order/order-view.js';
 import { heldOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
@@ -28,6 +27,7 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 import type { MovedOrders } from './moved-orders.js';
 import { findOrder } from './own-orders.js';
 import type { Settlement } from './settlement.js';
+import type { ShownOrders } from './shown-orders.js';
 
 const params = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
 const reason = shortText(200);
@@ -55,16 +55,11 @@ const addressBody = z
   .partial()
   .meta({ description: 'A field that is left out does not change; `null` clears it' });
 
-/** Reads an order as its reader may see it, from its streams: never behind. */
-interface OrderReader {
-  byId(orderId: string, written: undefined, reader: Caller): Promise<OrderView | undefined>;
-}
-
 export interface OrderEndpointsDeps {
   runner: CommandRunner;
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
-  orders: OrderReader;
+  orders: ShownOrders;
   personal: Pick<PersonalData, 'open'>;
   addresses: Addresses;
   moved: MovedOrders;
@@ -149,7 +144,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       ...(body && { body }),
-      answers: { 200: orderViewSchema },
+      answers: { 200: orders.schema },
       async handle({ params, body, caller, command }: OrderRequest<B>) {
         await findOrder({ runner }, params.id, caller);
         const stream = streamOf(params.id);
@@ -196,7 +191,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       body: cancelBody,
-      answers: { 200: orderViewSchema },
+      answers: { 200: orders.schema },
       handle: cancel,
     }),
     change(
@@ -221,7 +216,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       body: addressBody,
-      answers: { 200: orderViewSchema },
+      answers: { 200: orders.schema },
       handle: changeAddress,
     }),
     endpoint({
@@ -232,7 +227,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       roles: ['support'],
       idempotency: 'accepted',
       params,
-      answers: { 200: orderViewSchema },
+      answers: { 200: orders.schema },
       handle: collect,
     }),
   ];

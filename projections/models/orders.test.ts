@@ -5,9 +5,9 @@ import { type ShipmentCommand, shipment } from '../../domain/fulfilment/shipment
 import { orderEvents } from '../../domain/order/events.js';
 import { type OrderCommand, order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
-import { type OrderStep, orderViewSchema } from '../../domain/order/order-view.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { asStored, historyOf, interleavingOf, project, type recorded } from '../../test/read-models.js';
+import { type OrderStep, orderViewSchema } from './order-view.js';
 import { orders, orderView } from './orders.js';
 
 const ID = 'order_536365';

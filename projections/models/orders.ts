@@ -10,7 +10,6 @@ import { sum } from '../../domain/kernel/money.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
 import { fulfilmentStatusOf, holdText, type Order, order as orderDecider } from '../../domain/order/order.js';
-import { ORDER_STEPS, type OrderStep, type OrderView } from '../../domain/order/order-view.js';
 import { taxesOf, taxesView } from '../../domain/order/taxes.js';
 import { chargeOf } from '../../domain/order/worth.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
@@ -25,6 +24,7 @@ import {
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type RefundView, refundView } from '../../domain/payment/refund-view.js';
 import { type Handler, type Projection, projection } from '../runtime/projection.js';
+import { ORDER_STEPS, type OrderStep, type OrderView } from './order-view.js';
 import type { Page, PageRequest } from './page.js';
 
 interface Happened extends Details {

@@ -2,7 +2,7 @@
 // only support may know.
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
-import type { OrderView } from '../../domain/order/order-view.js';
+import type { OrderView } from '../../projections/models/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 
 export async function openedOrder(

@@ -7,8 +7,8 @@ import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderEvent } from '../../domain/order/events.js';
-import type { OrderView } from '../../domain/order/order-view.js';
 import { foldDocument } from '../../projections/models/fold.js';
+import { type OrderView, orderViewSchema } from '../../projections/models/order-view.js';
 import { orders, orderView } from '../../projections/models/orders.js';
 import { openedOrder } from './opened-order.js';
 
@@ -29,6 +29,7 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
   }
 
   return {
+    schema: orderViewSchema,
     /**
      * Streams that the caller has just written, up to that commit, need not be read again. What only support may know is
      * left out unless `reader` is support.

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { OrderView } from '../../domain/order/order-view.js';
+import type { OrderView } from '../../projections/models/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
 import { type PageRequest, pageOf } from '../../projections/models/page.js';
 import type { ProductView } from '../../projections/models/product.js';

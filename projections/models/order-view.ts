@@ -1,14 +1,13 @@
 // An order as callers see it: the shape of every answer that shows one.
-// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
 import { z } from 'zod';
-import { RETURN_STATUSES } from '../fulfilment/return.js';
-import { SHIPMENT_STATUSES } from '../fulfilment/shipment.js';
-import { addressSchema } from '../kernel/address.js';
-import { currencySchema, moneySchema } from '../kernel/money.js';
-import { PAYMENT_STATUSES } from '../payment/ledger.js';
-import { HOLD_CODES, lineUnitsSchema, parcelSchema, returnedUnitsSchema } from './events.js';
-import { FULFILMENT_STATUSES, ORDER_STATUSES } from './order.js';
-import { taxesViewSchema } from './taxes.js';
+import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
+import { SHIPMENT_STATUSES } from '../../domain/fulfilment/shipment.js';
+import { addressSchema } from '../../domain/kernel/address.js';
+import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
+import { HOLD_CODES, lineUnitsSchema, parcelSchema, returnedUnitsSchema } from '../../domain/order/events.js';
+import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js';
+import { taxesViewSchema } from '../../domain/order/taxes.js';
+import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
