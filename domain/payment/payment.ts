@@ -149,7 +149,8 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   if (amount === 0)
     return reject('rule_violated', `Nothing more is needed of ${paymentId}; there is nothing to renew.`);
   const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
-  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon(authorisation, now)) {
+  const lapsesSoon = now >= (renewableAt(authorisation) ?? Number.POSITIVE_INFINITY);
+  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon) {
     return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it need not be renewed.`);
   }
   const { currency, provider, customerId } = authorisation;
@@ -157,13 +158,19 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
 }
 
-/** True while something is held that will lapse soon. */
-export function isRenewalDue(state: Payment, now: number): boolean {
-  return heldOf(state) > 0 && lapsesSoon(holderOf(state)!, now);
+/** From when on what is held may be renewed, in ms of the log's clock; undefined if nothing is held, or it does not lapse. */
+export function renewalAt(state: Payment): number | undefined {
+  const holder = heldOf(state) > 0 ? holderOf(state) : undefined;
+  return holder && renewableAt(holder);
 }
 
-function lapsesSoon({ captureBefore }: Authorisation, now: number): boolean {
-  return captureBefore !== undefined && Date.parse(captureBefore) - now <= RENEW_WITHIN_MS;
+/** True while something is held that will lapse soon. */
+export function isRenewalDue(state: Payment, now: number): boolean {
+  return now >= (renewalAt(state) ?? Number.POSITIVE_INFINITY);
+}
+
+function renewableAt({ captureBefore }: Authorisation): number | undefined {
+  return captureBefore === undefined ? undefined : Date.parse(captureBefore) - RENEW_WITHIN_MS;
 }
 
 /**

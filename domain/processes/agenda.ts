@@ -1,5 +1,7 @@
 // What has to be done some time, whether or not the process that began it is alive: work that stands still, and timers.
 // The feed tells of it; whoever does it asks the streams, which decide by the log's clock whether it is really due.
+import { authorisationsOf, isDisputed, type Payment } from '../payment/ledger.js';
+import { renewalAt } from '../payment/payment.js';
 import type { StockEvent } from '../stock/events.js';
 
 /** Work that has not moved for this long is taken for abandoned; doing it beside somebody who is at it does no harm. */
@@ -28,3 +30,20 @@ export type AgendaItem =
   | { kind: 'shortfall'; sku: string; orders: Readonly<Record<string, readonly string[]>> }
   /** A cart that may have been left: nothing was heard of it since, in ms of the log's clock. */
   | { kind: 'cart'; cartId: string; idleSince: number };
+
+/**
+ * When somebody has to look after a payment, in ms of the log's clock: the provider has not answered, or what it holds lapses
+ * soon. A refund that waits for the end of a dispute is not due. Undefined: nothing is.
+ */
+export function paymentDueAt(ledger: Payment): number | undefined {
+  const { captures, refunds, status } = ledger;
+  const asked = [
+    ...authorisationsOf(ledger).filter((one) => one.status === 'requested' || one.status === 'unknown'),
+    ...[...captures, ...(isDisputed(ledger) ? [] : refunds)].filter((one) => one.status === 'requested'),
+    ...(status === 'void_requested' && ledger.void ? [ledger.void] : []),
+  ];
+  const times = asked.map(({ requestedAt }) => requestedAt + RECOVER_AFTER_MS);
+  const renewal = renewalAt(ledger);
+  if (renewal !== undefined) times.push(renewal);
+  return times.length === 0 ? undefined : Math.min(...times);
+}

@@ -85,33 +85,42 @@ describe('The agenda', () => {
   it('holds a payment until its provider has answered, and looks after it before what is held lapses', () => {
     const of = (type: string, operationId: string, more = {}): [string, object] => [
       type,
-      { paymentId, orderId, operationId, ...more },
+      { paymentId, orderId, operationId, amount: 100, currency: 'GBP', ...more },
     ];
-    const captureBefore = new Date(EPOCH + 7 * RENEW_WITHIN_MS).toISOString();
+    const lapsesIn = (days: number) => ({ captureBefore: new Date(EPOCH + days * RENEW_WITHIN_MS).toISOString() });
+    const lookedAfter = (days: number) => ({ dueAt: new Date(EPOCH + days * RENEW_WITHIN_MS).toISOString() });
     const item = { kind: 'payment', paymentId, orderId };
+    const found = (...events: [string, object][]) => agendaAfter(...events).get(paymentId);
     const asked = of('AuthorisationRequested', 'a');
-    const held = of('PaymentAuthorised', 'a', { captureBefore });
-    expect(agendaAfter(asked).get(paymentId)).to.deep.include({ item, dueAt: due(1) });
-    expect(agendaAfter(asked, of('PaymentAuthorised', 'a')).get(paymentId)).to.equal(null);
-    expect(agendaAfter(asked, held).get(paymentId)).to.include({
-      dueAt: new Date(EPOCH + 6 * RENEW_WITHIN_MS).toISOString(),
-    });
-    const captured = [of('CaptureRequested', 'c', { final: true }), of('PaymentCaptured', 'c')];
-    expect(agendaAfter(asked, held, captured[0]!).get(paymentId)).to.include({ dueAt: due(3) });
-    expect(agendaAfter(asked, held, ...captured).get(paymentId)).to.equal(null);
-    expect(agendaAfter(asked, held, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
-    expect(agendaAfter(asked, of('VoidRequested', 'v'), of('PaymentVoided', 'v')).get(paymentId)).to.equal(null);
+    const held = of('PaymentAuthorised', 'a', lapsesIn(7));
+    expect(found(asked)).to.deep.include({ item, dueAt: due(1) });
+    expect(found(asked, of('AuthorisationUnknown', 'a'))).to.include({ dueAt: due(1) });
+    expect(found(asked, of('PaymentActionRequired', 'a'))).not.to.have.property('dueAt');
+    expect(found(asked, of('PaymentAuthorised', 'a'))).not.to.have.property('dueAt');
+    expect(found(asked, held)).to.include(lookedAfter(6));
+    const whole = { authorisationId: 'a', final: true };
+    const captured = [of('CaptureRequested', 'c', whole), of('PaymentCaptured', 'c')] as const;
+    expect(found(asked, held, captured[0])).to.include({ dueAt: due(3) });
+    expect(found(asked, held, ...captured)).not.to.have.property('dueAt');
+    for (const before of [[asked], [asked, held]]) {
+      expect(found(...before, of('VoidRequested', 'v'))).to.include({ dueAt: due(before.length === 1 ? 1 : 3) });
+      expect(found(...before, of('VoidRequested', 'v'), of('PaymentVoided', 'v'))).not.to.have.property('dueAt');
+    }
     const renewed = [
       of('AuthorisationRequested', 'b'),
-      of('PaymentAuthorised', 'b', { captureBefore: new Date(EPOCH + 9 * RENEW_WITHIN_MS).toISOString() }),
+      of('PaymentAuthorised', 'b', lapsesIn(9)),
       of('AuthorisationLapsed', 'a'),
     ];
-    expect(agendaAfter(asked, held, of('AuthorisationLapsed', 'a')).get(paymentId)).to.equal(null);
-    expect(agendaAfter(asked, held, ...renewed).get(paymentId)).to.include({
-      dueAt: new Date(EPOCH + 8 * RENEW_WITHIN_MS).toISOString(),
-    });
-    const refunds = [of('RefundRequested', 'r1'), of('RefundRequested', 'r2'), of('PaymentRefunded', 'r2')];
-    expect(agendaAfter(asked, held, ...captured, ...refunds).get(paymentId)).to.include({ dueAt: due(5) });
+    expect(found(asked, held, of('AuthorisationLapsed', 'a'))).not.to.have.property('dueAt');
+    expect(found(asked, held, ...renewed)).to.include(lookedAfter(8));
+    const refund = (id: string) => of('RefundRequested', id, { authorisationId: 'a', amount: 10, reason: 'torn' });
+    const refunds = [refund('r1'), refund('r2'), of('PaymentRefunded', 'r2')];
+    expect(found(asked, held, ...captured, ...refunds)).to.include({ dueAt: due(5) });
+    const dispute = { paymentId, orderId, disputeId: 'd', amount: 10, reason: 'fraudulent' };
+    const disputed = [...captured, refund('r1'), ['DisputeOpened', dispute] as [string, object]];
+    expect(found(asked, held, ...disputed), 'a refund waits for its end').not.to.have.property('dueAt');
+    const closed: [string, object] = ['DisputeClosed', { ...dispute, outcome: 'won' }];
+    expect(found(asked, held, ...disputed, closed)).to.include({ dueAt: due(5) });
   });
 
   it('knows of each stock item when the next reservation runs out', () => {

@@ -8,9 +8,10 @@ import { ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
+import type { Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
-import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
-import { type AgendaItem, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
+import { payment } from '../../domain/payment/payment.js';
+import { type AgendaItem, paymentDueAt, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
@@ -32,16 +33,14 @@ export interface AgendaDocument {
   isLong?: true;
   /** Of a checkout or transfer: it is over, whatever is heard of it later. */
   ended?: true;
-  /** Of an order: operations that are not settled; of a payment: what its provider was asked. Each with its time, ms. */
+  /** Of an order: operations that are not settled, each with its time in ms. */
   open?: Readonly<Record<string, number>>;
-  /** Of a payment: which authorisation has to be renewed, and when, ms. */
-  renewal?: { operationId: string; at: number };
+  /** Of a payment. */
+  ledger?: Payment;
   /** Of a SKU, by location: units that are missing, whether any can be promised, and the units of orders that are told so. */
   short?: Readonly<Record<string, Told>>;
   promisable?: Readonly<Record<string, Told>>;
   missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
-  /** Of a payment: the latest of its authorisations. A void answers for it, too. */
-  authorising?: string;
 }
 
 /** So many units, since when in ms. */
@@ -151,72 +150,16 @@ function operationOf(data: Operation['data']): string {
 
 // ── Payments: what the provider was asked, and what it holds not much longer ────────────────────────────────────────
 
-type PaymentOperation = Extract<PaymentEvent, { data: { operationId: string } }>;
-
-const asks: Handler<AgendaDocument, PaymentOperation> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve: (before, event, _, at) => withOpen(paymentBase(before, event), event.data.operationId, at),
-};
-
-const asksToHold: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationRequested' }>> = {
+const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
   evolve(before, event, _, at) {
-    const { operationId } = event.data;
-    return withOpen({ ...paymentBase(before, event), authorising: operationId }, operationId, at);
+    const { paymentId, orderId } = event.data;
+    const ledger = payment.evolve(before?.ledger ?? null, event, at)!;
+    const due = paymentDueAt(ledger);
+    const item = { kind: 'payment', paymentId, orderId } as const;
+    return { item, ledger, ...(due !== undefined && { dueAt: timeOf(due) }) };
   },
 };
-
-const answers: Handler<AgendaDocument, PaymentOperation> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
-};
-
-const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentAuthorised' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, event) {
-    const { operationId, captureBefore } = event.data;
-    const answered = withoutRenewal(paymentBase(before, event));
-    if (captureBefore === undefined) return withoutOpen(answered, operationId);
-    const renewal = { operationId, at: Date.parse(captureBefore) - RENEW_WITHIN_MS };
-    return withoutOpen({ ...answered, renewal }, operationId);
-  },
-};
-
-/** What its renewal holds has a time of its own. */
-const lapses: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationLapsed' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, { data: { operationId } }) {
-    if (!before) return undefined;
-    return withoutOpen(before.renewal?.operationId === operationId ? withoutRenewal(before) : before, operationId);
-  },
-};
-
-const voids: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentVoided' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, { data: { operationId } }) {
-    if (!before) return undefined;
-    const { authorising = operationId, open, ...rest } = withoutRenewal(before);
-    const { [operationId]: _, [authorising]: __, ...others } = open ?? {};
-    return openDocument({ ...rest, open: others });
-  },
-};
-
-const captures: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'CaptureRequested' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, event, _, at) {
-    const known = paymentBase(before, event);
-    return withOpen(event.data.final ? withoutRenewal(known) : known, event.data.operationId, at);
-  },
-};
-
-function paymentBase(before: AgendaDocument | undefined, { data }: PaymentOperation): AgendaDocument {
-  const { paymentId, orderId } = data;
-  return before ?? { item: { kind: 'payment', paymentId, orderId } };
-}
-
-function withoutRenewal({ renewal: _, ...rest }: AgendaDocument): AgendaDocument {
-  return rest;
-}
 
 // ── Coupons: redemptions of which nobody has said what became of them ───────────────────────────────────────────────
 
@@ -367,7 +310,7 @@ const left: Handler<AgendaDocument, Left> = {
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 4,
+  version: 5,
   categories: ['cart', 'checkout', 'coupon', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
@@ -399,19 +342,23 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     ReturnOpened: opens,
     OrderUnitsMissing: misses,
     OrderSettled: settles,
-    AuthorisationRequested: asksToHold,
-    PaymentAuthorised: authorises,
-    PaymentActionRequired: answers,
-    AuthorisationDeclined: answers,
-    AuthorisationLapsed: lapses,
-    CaptureRequested: captures,
-    PaymentCaptured: answers,
-    CaptureFailed: answers,
-    VoidRequested: asks,
-    PaymentVoided: voids,
-    RefundRequested: asks,
-    PaymentRefunded: answers,
-    RefundFailed: answers,
+    AuthorisationRequested: pays,
+    PaymentIntentOpened: pays,
+    PaymentAuthorised: pays,
+    PaymentActionRequired: pays,
+    AuthorisationUnknown: pays,
+    AuthorisationDeclined: pays,
+    AuthorisationLapsed: pays,
+    CaptureRequested: pays,
+    PaymentCaptured: pays,
+    CaptureFailed: pays,
+    VoidRequested: pays,
+    PaymentVoided: pays,
+    RefundRequested: pays,
+    PaymentRefunded: pays,
+    RefundFailed: pays,
+    DisputeOpened: pays,
+    DisputeClosed: pays,
     StockReserved: holds,
     ReservationExtended: holds,
     ReservationCommitted: frees,
@@ -439,7 +386,6 @@ function withoutOpen(document: AgendaDocument, operationId: string): AgendaDocum
 
 function openDocument({ dueAt: _, ...document }: AgendaDocument): AgendaDocument | null {
   const times = Object.values(document.open ?? {}).map((at) => at + RECOVER_AFTER_MS);
-  if (document.renewal) times.push(document.renewal.at);
   return times.length === 0 ? null : { ...document, dueAt: timeOf(Math.min(...times)) };
 }
 
