@@ -129,6 +129,7 @@ function withDecider(runner: CommandRunner, category: string, replace: (decider:
     return known as never;
   };
   return {
+    ...runner,
     execute: (decider, stream, command, meta) => runner.execute(instead(decider), stream, command as never, meta),
     load: (decider, stream) => runner.load(instead(decider), stream),
   } as CommandRunner;
