@@ -1,11 +1,11 @@
-// A postal address, as customers give it and orders keep it (sealed).
+// A postal address, as customers enter it and orders store it (sealed).
 import { z } from 'zod';
 import { countrySchema } from './country.js';
 import { shortText } from './text.js';
 
 const line = shortText(100);
 
-/** Which of the optional fields a country needs, and how it writes them, says domain/address. */
+/** domain/address says which optional fields a country requires and how it writes them. */
 export const addressSchema = z.strictObject({
   name: line,
   line1: line,

@@ -6,7 +6,10 @@ export type Clock = () => number;
 /** Milliseconds × 1000 + counter. */
 export type Hlc = number;
 
-/** The next commit time: the clock's, or just behind the latest of `floors` (the stream's previous commit, the causing event). */
+/**
+ * The next commit time: the clock's time, or one tick after the latest of `floors` (the stream's previous commit, the causing
+ * event).
+ */
 export function nextAt(now: number, ...floors: Hlc[]): Hlc {
   return Math.max(now * 1000, ...floors.map((floor) => floor + 1));
 }

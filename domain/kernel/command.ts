@@ -1,36 +1,41 @@
-// What travels with a command besides its data.
+// Metadata of a command.
 import type { Hlc } from './clock.js';
 import type { Actor } from './event.js';
 import { type Rejection, reject } from './rejection.js';
 
 export interface CommandMeta {
-  /** The same for every repeat of the command; derived from caller and key, or from process and step. */
+  /** The same for every repeat of the command. It is derived from caller and key, or from process and step. */
   id: string;
-  /** When it was first issued, in ms of the log's clock. Older than the retry horizon: refused `command_expired`. */
+  /**
+   * When the command was first issued, in ms of the log's clock. Beyond the retry horizon it is rejected with `command_expired`.
+   */
   issuedAt: number;
-  /** A process manager's recovery: a command beyond the horizon is looked up in the past of its stream instead of refused. */
+  /**
+   * Set when a process manager recovers: a command beyond the retry horizon is looked up in its stream's history instead of
+   * rejected.
+   */
   late?: 'search';
   correlationId: string;
   actor: Actor;
   /** The event that caused it, and that event's commit time. */
   cause?: { eventId: string; at: Hlc };
-  /** RFC 3339; an import says when it happened in the world. Default: the commit time. */
+  /** RFC 3339. An import states when the event really happened. Default: the commit time. */
   occurredAt?: string;
-  /** The stream's id was just made: it is taken to be empty without a look, and the append proves it. */
+  /** The stream's id was just created. The stream is assumed to be empty without a read; the append fails if it is not. */
   newStream?: true;
-  /** Refuse with `version_mismatch` unless the stream is at this event version (`If-Match`). */
+  /** Reject with `version_mismatch` unless the stream is at this event version (`If-Match`). */
   expectedVersion?: ExpectedVersion;
 }
 
-/** An event version, one of several (where the list is empty: none), or any, so long as the stream has events. */
+/** One event version, one of a list (an empty list matches no version), or any version of a stream that has events. */
 export type ExpectedVersion = number | readonly number[] | 'any';
 
-/** For a command on another stream than the one whose version the caller named. */
+/** Metadata for a command on another stream than the one whose version the caller named. */
 export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
   return meta;
 }
 
-/** What is wrong with a stream at `version`; undefined where it is as expected. */
+/** The rejection for a stream at `version`, or undefined if the version is as expected. */
 export function versionMismatch(
   expected: ExpectedVersion | undefined,
   version: number,

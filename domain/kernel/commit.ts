@@ -1,4 +1,4 @@
-// The stored format of the log: one immutable item per commit. It is for ever; change nothing here without a new format number.
+// The stored format of the log: one immutable item per commit. The format is permanent: any change needs a new format number.
 import type { Hlc } from './clock.js';
 import type { RecordedEvent } from './event.js';
 import type { StreamId } from './stream.js';
@@ -8,7 +8,7 @@ export const FORMAT = 1;
 /** The previous hash of a stream's first commit. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-/** A commit as every event store keeps it, byte for byte. DynamoDB charges names too, so they are short. */
+/** A commit as every event store keeps it, byte for byte. The field names are short because DynamoDB charges for them too. */
 export interface StoredCommit {
   /** Stream id. */
   pk: StreamId;
@@ -19,13 +19,13 @@ export interface StoredCommit {
   /** First and last event version. */
   fv: number;
   lv: number;
-  /** The events as one JSON text; its UTF-8 bytes are what is hashed, so it is never re-encoded. */
+  /** The events as one JSON text. The hash covers its UTF-8 bytes, so it is never encoded again. */
   ev: string;
   /** Commit time, a hybrid logical clock. */
   at: Hlc;
-  /** Ids of the commands whose events these are. */
+  /** Ids of the commands that produced these events. */
   cs: string[];
-  /** Hash of the previous commit, and own hash: SHA-256, lower-case hex. */
+  /** Hash of the previous commit, and the commit's own hash: SHA-256, lower-case hex. */
   ph: string;
   h: string;
   /** Log partition: the first byte of SHA-256(pk), modulo 64. */
@@ -42,7 +42,7 @@ export interface Commit {
   events: RecordedEvent[];
 }
 
-/** The end of a stream as someone knows it; the token without which nothing can be appended. */
+/** The known end of a stream. Every append needs one. */
 export interface Position {
   commitNo: number;
   /** Version of the last event. */
@@ -53,10 +53,7 @@ export interface Position {
 
 export const START: Position = { commitNo: 0, version: 0, hash: GENESIS_HASH, at: 0 };
 
-/**
- * The text between the previous hash and the events in what is hashed:
- * h = SHA-256(utf8(ph ‖ header ‖ ev)).
- */
+/** The header is hashed between the previous hash and the events: h = SHA-256(utf8(ph ‖ header ‖ ev)). */
 export function headerOf({ f, pk, sk, fv, lv, at, cs }: Omit<StoredCommit, 'ph' | 'h' | 'ev' | 'lp'>): string {
   return JSON.stringify([f, pk, sk, fv, lv, at, cs]);
 }

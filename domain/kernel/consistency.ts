@@ -1,4 +1,4 @@
-// Consistency tokens: which commits a caller has seen, so that a query shows at least those.
+// Consistency tokens: the commits that a caller has seen. A query then shows at least those.
 import { MAX_TOKEN_PAIRS } from './limits.js';
 import { categoryOf, type StreamId } from './stream.js';
 
@@ -7,7 +7,7 @@ export type SeenCommits = ReadonlyMap<StreamId, number>;
 
 const CATEGORY_RANK = ['order', 'cart', 'payment'];
 
-/** The union, the highest commit of each stream; cut to 32 streams, those that a caller asks for next first. */
+/** The union, with the highest commit of each stream. It is cut to 32 streams: order, cart and payment streams are kept first. */
 export function mergeSeen(...parts: Iterable<readonly [StreamId, number]>[]): SeenCommits {
   const merged = new Map<StreamId, number>();
   for (const part of parts) {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { enforced } from './enforced.js';
 
-/** A code that is withdrawn one day stays here, for the log has it. */
+/** A withdrawn code stays in the list because the log may contain it. */
 const CODES = `
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
 CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO

@@ -1,6 +1,6 @@
-// The currencies that something can be paid in: the codes of ISO 4217 that have a minor unit, by their decimal places.
+// The currencies that can be used for payment: the ISO 4217 codes that have a minor unit, by number of decimal places.
 
-/** A code that is withdrawn one day stays here, for the log has it. */
+/** A withdrawn code stays in the list because the log may contain it. */
 const CODES_BY_EXPONENT: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
   2: `
@@ -25,7 +25,7 @@ export function isCurrency(code: string): boolean {
   return EXPONENTS.has(code);
 }
 
-/** How many decimal places of the major unit the minor unit is: 2 for GBP, 0 for JPY, 3 for BHD. */
+/** The number of decimal places of the currency: 2 for GBP, 0 for JPY, 3 for BHD. */
 export function exponentOf(currency: string): number {
   return EXPONENTS.get(currency) ?? 2;
 }

@@ -1,11 +1,11 @@
-// E-mail addresses as mail servers take them: in ASCII, a name in another script as its domain is registered (`xn--…`). And
-// the key by which one is found without being read: a keyed hash that only this shop can make.
+// E-mail addresses as mail servers accept them: ASCII only, with other scripts in the domain as registered (`xn--…`). Also the
+// key that finds an address without reading it: a keyed hash that only this shop can compute.
 import { z } from 'zod';
 import { enforced } from './enforced.js';
 
 const MAX_EMAIL_LENGTH = 254;
 
-/** Local part of dotted atoms; labels of letters, digits and inner hyphens; the last one is no number. */
+/** The local part is dotted atoms. Domain labels are letters, digits and inner hyphens. The last label is not a number. */
 const EMAIL =
   /^(?!.{65,}@)[A-Za-z0-9_+'-]+(?:\.[A-Za-z0-9_+'-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:[A-Za-z]{2,63}|xn--[A-Za-z0-9-]{0,58}[A-Za-z0-9])$/;
 
@@ -14,5 +14,5 @@ export const emailSchema = z.email({ pattern: EMAIL }).max(MAX_EMAIL_LENGTH).reg
 /** HMAC-SHA-256 as base64url. Unlike the address it is not sealed, so it can be indexed and counted. */
 export const emailKeySchema = z.string().regex(/^[\w-]{43}$/);
 
-/** The same for every spelling that reaches the same mailbox in practice: capitals and the form of the domain do not matter. */
+/** Gives the same key for all spellings of one mailbox: capitals and the form of the domain do not matter. */
 export type EmailKeyOf = (email: string) => string;

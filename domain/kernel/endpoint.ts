@@ -1,4 +1,5 @@
-// Endpoints are data: infra/http mounts them on Express, makes OpenAPI of them, and enforces roles, limits and errors in one place.
+// Endpoints are data: infra/http mounts them on Express, generates OpenAPI from them, and enforces roles, limits and errors in
+// one place.
 import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
@@ -8,17 +9,17 @@ import type { Seal } from './seal.js';
 
 export interface Caller {
   role: Role | 'public';
-  /** Token subject; a request without a token has `anonymous`. */
+  /** Token subject, or `anonymous` for a request without a token. */
   id: string;
-  /** The customer whose data is meant, for role `customer`; a guest is a customer without an account. */
+  /** For role `customer`: the customer whose data the request is about. A guest is a customer without an account. */
   customerId?: string;
   /** The customer has no account. */
   guest?: true;
-  /** The session that the token belongs to; a token from the command line has none. */
+  /** The session that the token belongs to. A token from the command line has no session. */
   sessionId?: string;
 }
 
-/** Whose data a customer's or guest's request is about. Throws `forbidden` for a token that names nobody. */
+/** The customer or guest whose data the request is about. Throws `forbidden` for a token that names no customer. */
 export function customerOf({ customerId }: Caller): string {
   if (customerId) return customerId;
   throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
@@ -33,23 +34,23 @@ export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {
   /** The commits that the caller has seen (`Consistency-Token`), and how long a query may wait for them (`Prefer: wait=N`). */
   seen: SeenCommits;
   waitMs: number;
-  /** Seals where the caller reads on in a list; opens it for the same list with the same filters alone. */
+  /** Seals the position in a list, from which the caller continues. It opens only for the same list with the same filters. */
   cursors: Seal;
   /**
-   * Metadata for a command of this request. The id and `newId` derive from caller and `Idempotency-Key`, so that a
-   * repeat of the request issues the same commands; `step` tells several commands of one request apart.
+   * Metadata for a command of this request. The id and `newId` derive from the caller and `Idempotency-Key`, so a repeated
+   * request issues the same commands. `step` distinguishes several commands of one request.
    */
   command(step?: string): CommandMeta;
   newId(prefix: string): string;
-  /** The body as it came, and the header that signs it: of endpoints that say `signedBy`. */
+  /** The raw body and its signature header, for endpoints with `signedBy`. */
   signed?: { body: Uint8Array; signature: string };
 }
 
 export interface Reply<R = unknown> {
-  /** One of the endpoint's answers. */
+  /** One of the statuses in the endpoint's `answers`. */
   status: number;
   body?: R;
-  /** Commits that this request made; they go into the answer's `Consistency-Token`. */
+  /** Commits that this request made. They go into the `Consistency-Token` of the answer. */
   seen?: Iterable<readonly [`${string}#${string}`, number]>;
   /** Version of the stream behind the answer (`ETag`). */
   version?: number;
@@ -61,27 +62,30 @@ export interface Endpoint<P = unknown, Q = unknown, B = unknown> {
   /** OpenAPI style: `/v1/carts/{id}/lines`. */
   path: string;
   summary: string;
-  /** What the summary has no room for, in whole sentences. */
+  /** Details that do not fit the summary, in whole sentences. */
   description?: string;
-  /** Who may call; `public` needs no token. */
+  /** The roles that may call the endpoint. `public` needs no token. */
   roles: readonly (Role | 'public')[];
-  /** Commands take an `Idempotency-Key`: `required` where money or stock moves, `ignored` where a token is minted. Queries leave it out. */
+  /**
+   * How a command treats an `Idempotency-Key`: `required` where money or stock moves, `ignored` where a token is issued. Queries
+   * leave it out.
+   */
   idempotency?: 'required' | 'accepted' | 'ignored';
   params?: z.ZodType<P>;
   /**
-   * Throws `not_found` if what the path names does not exist or is not the caller's. It is asked before a body is refused,
-   * so that nobody learns from a refusal what exists; a body that is right goes to the handler, which looks itself.
+   * Throws `not_found` if the resource in the path does not exist or is not the caller's. It runs before an invalid body is
+   * refused, so a refusal does not reveal what exists. A valid body goes to the handler, which looks up the resource itself.
    */
   find?(request: Pick<EndpointRequest<NoInfer<P>>, 'params' | 'caller'>): Promise<unknown>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
-  /** What its requests are counted as by address, beside the requests of each caller. */
+  /** The limit that counts these requests by address, in addition to the limit on each caller. */
   limit?: 'session' | 'login' | 'coupon' | 'webhook';
-  /** The header that signs the body, which is then handed over as it came, whatever it holds. */
+  /** The header that signs the body. The body is then passed on raw, whatever it contains. */
   signedBy?: string;
   /** Schema per status. */
   answers: Record<number, z.ZodType>;
-  /** Its own refusals; those that any endpoint may answer go without saying. */
+  /** Problems specific to this endpoint. Those that every endpoint may answer are not listed. */
   problems?: readonly ProblemCode[];
   handle(request: EndpointRequest<P, Q, B>): Promise<Reply>;
 }

@@ -1,9 +1,9 @@
-// What a schema enforces by a function, in the words of JSON Schema: the OpenAPI document says it.
+// Rules that a schema enforces by a function, in the words of JSON Schema. The OpenAPI document states them.
 import { z } from 'zod';
 
 export const enforced = z.registry<{
   pattern?: string;
-  /** Taken away: the pattern is the rule, and what others mean by the name of a format is not. */
+  /** Removes the format: the pattern is the rule, and others give the format's name another meaning. */
   format?: undefined;
   uniqueItems?: true;
   enum?: readonly string[];

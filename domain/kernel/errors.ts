@@ -1,5 +1,5 @@
-// Errors that are thrown: what ends a request or a process early. Each carries what its receiver needs to act; HTTP turns them
-// into problem documents.
+// Thrown errors, which end a request or a process early. Each has what its receiver needs to act; HTTP turns them into problem
+// documents.
 import {
   isRejection,
   type NoFacts,
@@ -10,7 +10,7 @@ import {
 } from './rejection.js';
 import type { StreamId } from './stream.js';
 
-/** Clients tell problems apart by these codes, so they never change. */
+/** Clients tell problems apart by these codes, so the codes never change. */
 export type ProblemCode = keyof ProblemFacts;
 
 interface ProblemFacts extends RejectionFacts {
@@ -20,12 +20,12 @@ interface ProblemFacts extends RejectionFacts {
   unavailable: NoFacts;
 }
 
-/** Something the caller is told, with a stable code. */
+/** An error to report to the caller, with a stable code. */
 export class Problem<C extends ProblemCode = ProblemCode> extends Error {
   override name = 'Problem';
   /** Members of the problem document beside the standard ones, such as `available`. */
   readonly facts: ProblemFacts[C];
-  /** Commits that the request has made all the same. */
+  /** Commits that the request made before it failed. */
   readonly seen: Iterable<readonly [StreamId, number]>;
   constructor(
     readonly code: C,
@@ -38,32 +38,35 @@ export class Problem<C extends ProblemCode = ProblemCode> extends Error {
   }
 }
 
-/** A rejection as the caller is told. */
+/** Turns a rejection into the problem that the caller receives. */
 export function problemOf(rejection: Rejection, seen?: Problem['seen']): Problem<RejectionCode> {
   const { rejected, detail, facts } = rejection;
   return new Problem(rejected, detail, facts, seen);
 }
 
-/** The result of a command, or of anything else that may be rejected. Throws the rejection as a `Problem`. */
+/** Returns the result of a command, or of anything else that may be rejected. Throws a rejection as a `Problem`. */
 export function orThrow<T extends object>(result: T | Rejection): Exclude<T, Rejection> {
   if (isRejection(result)) throw problemOf(result);
   return result as Exclude<T, Rejection>;
 }
 
-/** A part of a request that is wrong: `pointer` as in the `errors` of a problem, `/total/currency` or `?after`; '' is the whole body. */
+/**
+ * An invalid part of a request. `pointer` is that of the problem's `errors`: `/total/currency`, `?after`, or '' for the whole
+ * body.
+ */
 export interface FieldError {
   pointer: string;
   detail: string;
 }
 
-/** Most parts of a request that one refusal names. */
+/** Most invalid parts of a request that one problem names. */
 export const MAX_NAMED_FIELDS = 20;
 
 export function invalidField(pointer: string, detail: string): Problem<'invalid_request'> {
   return invalidFields([{ pointer, detail }]);
 }
 
-/** Takes one error at least; the first few are named. */
+/** Needs at least one error. Names the first few. */
 export function invalidFields(fields: readonly FieldError[]): Problem<'invalid_request'> {
   const errors = fields.slice(0, MAX_NAMED_FIELDS);
   const told = errors.map(({ pointer, detail }) => (pointer ? `${pointer}: ${detail}` : detail));
@@ -74,7 +77,7 @@ export function isProblem<C extends ProblemCode = ProblemCode>(error: unknown, c
   return error instanceof Problem && (code === undefined || error.code === code);
 }
 
-/** An engine did not answer within its budget. What was under way may have happened: repeat it with the same ids. */
+/** An engine did not answer within its time budget. Pending work may have been done: repeat it with the same ids. */
 export class Unavailable extends Problem<'unavailable'> {
   override name = 'Unavailable';
   constructor(
@@ -87,7 +90,7 @@ export class Unavailable extends Problem<'unavailable'> {
   }
 }
 
-/** Others changed the stream again and again before this command's turn came. Which stream, is for the log alone. */
+/** Other commands changed the stream too often before this one could be appended. The stream's name is only for the log. */
 export class StreamBusy extends Problem<'conflict'> {
   override name = 'StreamBusy';
   constructor(readonly stream: StreamId) {
@@ -106,7 +109,7 @@ export class CommitTooLarge extends Problem<'too_large'> {
   }
 }
 
-/** A read model does not show in time what the caller has seen; it catches up by itself. */
+/** A read model does not yet show the commits that the caller has seen. It catches up by itself. */
 export class NotYetVisible extends Unavailable {
   override name = 'NotYetVisible';
   constructor(model: string) {
@@ -121,12 +124,12 @@ export class ClockSkew extends Unavailable {
   }
 }
 
-/** What whoever runs the program can mend; the message says all that they need: what is wrong, and what to do. */
+/** A problem that the operator of the program can fix. The message says what is wrong and what to do. */
 export class OperatorError extends Error {
   override name = 'OperatorError';
 }
 
-/** An event that does not fit its definition: a bug, or a log written by a newer program. */
+/** An event that does not match its definition: a bug, or a log written by a newer program. */
 export class InvalidEvent extends Error {
   override name = 'InvalidEvent';
   constructor(type: string, problem: string) {

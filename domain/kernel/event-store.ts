@@ -5,19 +5,19 @@ import type { RecordedEvent } from './event.js';
 import type { StreamId } from './stream.js';
 
 export interface NewCommit {
-  /** Greater than the position's `at` and than that of every causing event. */
+  /** Greater than the `at` of the position and of every causing event. */
   at: Hlc;
   commandIds: string[];
-  /** At least one; versions count on from the position. */
+  /** At least one. Their versions continue from the position. */
   events: RecordedEvent[];
 }
 
 export type AppendResult =
   | { appended: true; position: Position }
-  /** Somebody else wrote that commit first: read on from the position you had, and decide again. */
+  /** Another writer appended that commit first: read on from your position, and decide again. */
   | { appended: false };
 
-/** One line of the log's index. */
+/** One entry of the log's index. */
 export interface LogEntry {
   at: Hlc;
   stream: StreamId;
@@ -33,25 +33,26 @@ export function compareLogEntries(a: LogEntry, b: LogEntry): number {
 
 export interface EventStore {
   /**
-   * Appends one commit behind `after`, which must come from a read or an acknowledged append. An append whose
-   * acknowledgement was lost is recognised by its hash when it is retried.
-   * Throws `Unavailable`, `CommitTooLarge`, `ClockSkew`.
+   * Appends one commit after `after`, which must come from a read or an acknowledged append. A retried append whose
+   * acknowledgement was lost is recognised by its hash. Throws `Unavailable`, `CommitTooLarge`, `ClockSkew`.
    */
   append(stream: StreamId, after: Position, commit: NewCommit): Promise<AppendResult>;
-  /** The commits behind `after` (a commit number, default 0), in order, as strongly consistent as the engine can. */
+  /**
+   * The commits after `after` (a commit number, default 0), in order. The read is as strongly consistent as the engine allows.
+   */
   read(stream: StreamId, after?: number): AsyncIterable<Commit>;
-  /** The log's index for `after` < at ≤ `upTo`, in total order; never beyond the watermark. */
+  /** The log's index for `after` < at ≤ `upTo`, in total order. It never goes beyond the watermark. */
   log(after: Hlc, upTo?: Hlc): AsyncIterable<LogEntry>;
-  /** What can be seen behind `after` now, even beyond the watermark: more may still appear there. */
+  /** All entries after `after` that are visible now, even beyond the watermark. More may still appear there. */
   newest(after: Hlc): AsyncIterable<LogEntry>;
-  /** No commit can still appear at or below this time. */
+  /** No new commit can appear at or below this time. */
   watermark(): Promise<Hlc>;
 }
 
-/** Snapshots live apart from the log and may be lost at any time. */
+/** Snapshots are stored apart from the log and may be lost at any time. */
 export interface SnapshotStore {
   load(stream: StreamId, foldVersion: number): Promise<(Snapshot & { size: number }) | undefined>;
-  /** Answers its size, in characters. */
+  /** Returns the size of the snapshot, in characters. */
   save(stream: StreamId, foldVersion: number, snapshot: Snapshot): Promise<number>;
 }
 

@@ -1,9 +1,9 @@
-// The language of events: what a decider returns, what the log records, and how old versions are read.
+// The types of events: what a decider returns, what the log records, and how old versions are read.
 import type { z } from 'zod';
 import { InvalidEvent } from './errors.js';
 import type { StaffRole } from './role.js';
 
-/** What a decider returns: a past-tense fact, before the log has recorded it. */
+/** A fact in the past tense, as a decider returns it. The log has not recorded it yet. */
 export interface DomainEvent<T extends string = string, D = unknown> {
   type: T;
   data: D;
@@ -12,21 +12,21 @@ export interface DomainEvent<T extends string = string, D = unknown> {
 export interface Actor {
   type: 'customer' | 'staff' | 'process' | 'import';
   id: string;
-  /** Of staff: the role in which they did it. */
+  /** For staff: the role in which they acted. */
   role?: StaffRole;
 }
 
-/** What the log keeps around an event. Key order here is the key order of the stored JSON. */
+/** What the log stores around the data of an event. The key order here is the key order of the stored JSON. */
 export interface Envelope {
-  /** `<commandId>:<n>`, n counting the events of that command from 0. */
+  /** `<commandId>:<n>`, where n counts the events of that command from 0. */
   id: string;
   schemaVersion: number;
   /** Position of the event in its stream: 1, 2, 3 … */
   version: number;
-  /** RFC 3339, UTC, milliseconds: when it happened in the world. An import says the past here; order and timers go by `at`. */
+  /** When the event happened: RFC 3339, UTC, milliseconds. An import states a past time. Order and timers use `at` instead. */
   occurredAt: string;
   commandId: string;
-  /** The request that started it all (`X-Request-Id`). */
+  /** The request that started the chain of commands (`X-Request-Id`). */
   correlationId: string;
   /** The event that caused the command, or the command itself. */
   causationId: string;
@@ -35,15 +35,15 @@ export interface Envelope {
 
 export type RecordedEvent<E extends DomainEvent = DomainEvent> = E & Envelope;
 
-/** How one type of event is written, read, and kept private. */
+/** How one type of event is written, read and kept private. */
 export interface EventDefinition {
-  /** Schema version that is written today. */
+  /** The schema version of new events. */
   version: number;
   /** The data of that version. Personal fields are wrapped in `personal(…)`. */
   data: z.ZodType;
-  /** For each older version n: its data turned into that of n + 1. */
+  /** For each older version n: turns its data into that of version n + 1. */
   upcast?: Record<number, (data: never) => unknown>;
-  /** Whose personal data the event holds, and in which top-level fields; these are sealed before they are stored. */
+  /** The data subject of the event, and the top-level fields that are personal. These are sealed before they are stored. */
   personal?: { subject: (data: never) => string; fields: readonly string[] };
 }
 
@@ -54,12 +54,12 @@ export type EventOf<T extends EventDefinitions> = {
   [K in keyof T & string]: DomainEvent<K, z.output<T[K]['data']>>;
 }[keyof T & string];
 
-/** All events of the product; the codec of every event store works from it. */
+/** All events of the product. The codec of every event store uses it. */
 export interface EventCatalogue {
   definition(type: string): EventDefinition;
   /** Checks the data of a new event. Throws `InvalidEvent`. */
   check(event: DomainEvent): void;
-  /** Data as stored → data of today's version. Throws `InvalidEvent`. */
+  /** Turns stored data into data of the current version. Throws `InvalidEvent`. */
   read(type: string, schemaVersion: number, data: unknown): unknown;
 }
 

@@ -1,22 +1,22 @@
-// Ids as the outside world sees them: `order_536365` is the stream `order#536365`.
+// Public ids: `order_536365` is the stream `order#536365`.
 import { z } from 'zod';
 import { Problem } from './errors.js';
 import { type StreamId, streamId } from './stream.js';
 
-/** Longest part behind the prefix, in characters; leaves room in command ids, which name a process, a step and a target. */
+/** Longest part after the prefix, in characters. It leaves room in command ids, which name a process, a step and a target. */
 export const MAX_KEY_LENGTH = 50;
 
 export function idSchema(prefix: string) {
   return z.string().regex(new RegExp(`^${prefix}_[A-Za-z0-9._-]{1,${MAX_KEY_LENGTH}}$`), `must look like ${prefix}_…`);
 }
 
-/** An id that somebody asks for. Throws `not_found` for what cannot be one, as for any other that does not exist. */
+/** Parses an id that a caller asks for. Throws `not_found` if the text cannot be an id, as for any id that does not exist. */
 export function askedId(schema: z.ZodType<string>, text: string): string {
   if (!schema.safeParse(text).success) throw new Problem('not_found', `There is no ${text}.`);
   return text;
 }
 
-/** An id in a path: documented as what it has to look like, though any text may be asked for and is `not_found`. */
+/** An id in a path. The documentation states its format; a request with any other text gets `not_found`. */
 export function pathId(schema: z.ZodType<string>, example?: string) {
   const { pattern } = z.toJSONSchema(schema);
   return z.string().meta({ pattern, ...(example !== undefined && { example }) });
@@ -27,7 +27,7 @@ export function streamOf(id: string): StreamId {
   return streamId(prefixOf(id), keyOf(id));
 }
 
-/** The id of something that exists once for `id`: (`payment`, `order_536365`) → `payment_536365`. */
+/** The id of the single related resource of `id`: (`payment`, `order_536365`) → `payment_536365`. */
 export function siblingId(prefix: string, id: string): string {
   return `${prefix}_${keyOf(id)}`;
 }
@@ -37,7 +37,7 @@ export function keyOf(id: string): string {
   return id.slice(id.indexOf('_') + 1);
 }
 
-/** What can stand between two slashes of a URL, where `.` and `..` mean something else, and names a member of an object. */
+/** Text that fits between two slashes of a URL (where `.` and `..` have another meaning) and can name a member of an object. */
 function segment(length: number): RegExp {
   return new RegExp(`^(?!\\.{1,2}$|__proto__$)[A-Za-z0-9._-]{1,${length}}$`);
 }

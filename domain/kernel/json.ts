@@ -1,11 +1,11 @@
-// JSON values: their equality, by which repeats of commands and of requests are recognised, and their members.
+// JSON values: equality, which recognises repeated commands and requests, and helpers for members.
 
-/** True if both have the same JSON text once keys are sorted and undefined members are dropped. */
+/** True if both have the same JSON text after keys are sorted and undefined members are dropped. */
 export function sameJson(a: unknown, b: unknown): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
 
-/** JSON text with sorted keys: the same for values that mean the same; empty for undefined, which has none. */
+/** JSON text with sorted keys: equal values give equal text. Gives '' for undefined, which has no JSON text. */
 export function canonicalJson(value: unknown): string {
   const text: string | undefined = JSON.stringify(value, (_, member) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
@@ -15,7 +15,7 @@ export function canonicalJson(value: unknown): string {
   return text ?? '';
 }
 
-/** The entry of that name, where the name may be any: `constructor` is an entry only if somebody has put it there. */
+/** The entry with that name. The name may be any text: `constructor` is found only if it was added as an entry. */
 export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
@@ -23,14 +23,14 @@ export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): 
 type OptionalKeys<T> = { [K in keyof T]: undefined extends T[K] ? K : never }[keyof T];
 type Defined<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> };
 
-/** Without the members that are undefined. */
+/** Removes the members that are undefined. */
 export function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
 }
 
 /**
- * Those of the wanted changes that make a difference: a value sets a field, `null` removes it, `undefined` leaves it. Events say
- * so what changes, and a state is `changed` by it.
+ * Keeps only the wanted changes that make a difference: a value sets a field, `null` removes it, `undefined` leaves it. Events
+ * record changes in this form, and `changed` applies them to a state.
  */
 export function changes<W extends object>(
   wanted: W,

@@ -1,9 +1,12 @@
-// Money is integer minor units of an ISO 4217 currency. No floats; parts always add up to the whole.
+// Money is integer minor units of an ISO 4217 currency. There are no floats, and parts always add up to the whole.
 import { z } from 'zod';
 import { CURRENCIES, isCurrency } from './currency.js';
 import { enforced } from './enforced.js';
 
-/** Highest price of one unit, in minor units. With the limits on quantities and lines every cart total stays a safe integer. */
+/**
+ * Highest price of one unit, in minor units. Together with the limits on quantities and lines it keeps every cart total a safe
+ * integer.
+ */
 export const MAX_PRICE = 1_000_000_000;
 
 const NO_CURRENCY = 'must be an ISO 4217 code such as GBP';
@@ -14,7 +17,7 @@ export const currencySchema = z
   .refine(isCurrency, NO_CURRENCY)
   .register(enforced, { enum: CURRENCIES });
 
-/** An amount in minor units that cannot be negative: a total, a charge, a payment. */
+/** An amount in minor units that cannot be negative: a total, a charge or a payment. */
 export const amountSchema = z.int().min(0);
 
 /** The price of one unit, in minor units. */
@@ -32,8 +35,8 @@ export function sum(amounts: Iterable<number>): number {
 }
 
 /**
- * Splits an amount in proportion to the weights (integers ≥ 0, not all 0), by largest remainder: the parts add up to
- * the amount, each is less than one unit off its exact share, and of equal remainders the first gets the unit.
+ * Splits an amount in proportion to the weights (integers ≥ 0, not all 0), by largest remainder. The parts add up to the amount.
+ * Each part is less than one unit off its exact share. Among equal remainders the first gets the unit.
  */
 export function allocate(amount: number, weights: readonly number[]): number[] {
   const whole = BigInt(sum(weights));
@@ -47,7 +50,10 @@ export function allocate(amount: number, weights: readonly number[]): number[] {
   return shares.map(({ part }) => part);
 }
 
-/** `amount × part / whole` to the nearest minor unit, half to even: the one rounding rule of discounts and taxes. Integers ≥ 0, whole > 0. */
+/**
+ * `amount × part / whole`, rounded to the nearest minor unit, half to even. Discounts and taxes use this one rounding rule.
+ * Integers ≥ 0, whole > 0.
+ */
 export function roundedShare(amount: number, part: number, whole: number): number {
   const exact = BigInt(amount) * BigInt(part);
   const divisor = BigInt(whole);

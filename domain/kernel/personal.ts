@@ -3,9 +3,12 @@ import { z } from 'zod';
 import type { DomainEvent } from './event.js';
 import type { StreamId } from './stream.js';
 
-/** A personal value as events, read models, caches and archives hold it. It says itself what it was bound to when sealed. */
+/**
+ * A personal value as events, read models, caches and archives store it. It states the place that it was bound to when it was
+ * sealed.
+ */
 export interface Sealed {
-  /** Whose it is, for example `customer_01J…`. */
+  /** The data subject, for example `customer_01J…`. */
   sealed: string;
   /** Additional authenticated data: `<stream>/<event version>/<field>`. */
   at: string;
@@ -13,7 +16,7 @@ export interface Sealed {
   box: string;
 }
 
-/** What remains of a sealed value once its subject is forgotten. */
+/** Replaces a sealed value after its subject was forgotten. */
 export interface Forgotten {
   forgotten: true;
 }
@@ -23,7 +26,7 @@ export type Personal<T> = T | Sealed;
 
 const sealedSchema = z.strictObject({ sealed: z.string(), at: z.string(), box: z.string() });
 
-/** A field of event data that is personal: plain where a decider makes it, sealed from the log on. */
+/** A personal field of event data: plain when a decider creates it, sealed once it is in the log. */
 export function personal<T extends z.ZodType>(plain: T) {
   return z.union([sealedSchema, plain]);
 }
@@ -37,10 +40,10 @@ export function isForgotten(value: unknown): value is Forgotten {
 }
 
 export interface PersonalData {
-  /** Seals the personal fields of an event that gets this version in this stream. Fields that are sealed already stay as they are. */
+  /** Seals the personal fields of an event for this version of this stream. Fields that are sealed already stay as they are. */
   seal<E extends DomainEvent>(event: E, stream: StreamId, version: number): Promise<E>;
-  /** Opens a value; a plain one is returned as it is. */
+  /** Opens a sealed value. A plain value is returned as it is. */
   open<T>(value: Personal<T>): Promise<T | Forgotten>;
-  /** Deletes the subject's key for ever and leaves a tombstone, so that none is made again. */
+  /** Deletes the subject's key permanently and leaves a tombstone, so that no new key is made. */
   forget(subject: string): Promise<void>;
 }

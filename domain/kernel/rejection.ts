@@ -1,28 +1,28 @@
-// Rejections: how a decider, or the command path before it, says no. They are values; only faults are thrown.
+// Rejections by a decider or by the command path before it. They are values; only faults are thrown.
 import type { Money } from './money.js';
 
-/** What a caller needs in order to act on a rejection, by its code, beside the sentence in `detail`. */
+/** What a caller needs to act on a rejection, by code. `detail` holds the sentence. */
 export interface RejectionFacts {
   not_found: {
-    /** The coupon that there is not. */
+    /** The coupon that does not exist. */
     coupon?: string;
   };
   conflict: NoFacts;
   rule_violated: {
-    /** Where the units are, if a location has to be chosen. */
+    /** The locations that hold the units, if one has to be chosen. */
     locations?: readonly string[];
-    /** What can still be refunded, in minor units. */
+    /** The amount that can still be refunded, in minor units. */
     refundable?: number;
     /** The methods that ship to the address. */
     shippingMethods?: readonly string[];
     /** The coupon that does not apply. */
     coupon?: string;
   };
-  /** Units that can be had, by SKU. */
+  /** Available units, by SKU. */
   out_of_stock: { available: Readonly<Record<string, number>> };
   payment_declined: { declineCode: string };
   price_changed: { changes: readonly PriceChange[]; total: { was?: Money; now: Money } };
-  /** The version that the stream is at. */
+  /** The current version of the stream. */
   version_mismatch: { version: number };
   command_expired: NoFacts;
   too_large: NoFacts;
@@ -41,13 +41,13 @@ export type RejectionCode = keyof RejectionFacts;
 export type Rejection<C extends RejectionCode = RejectionCode> = {
   [K in C]: {
     rejected: K;
-    /** One sentence that says which rule, with the values that matter. */
+    /** One sentence that states the broken rule and the relevant values. */
     detail: string;
     facts: RejectionFacts[K];
   };
 }[C];
 
-/** Arguments of which the first, the facts, may be left out where none is required. */
+/** Arguments whose first one, the facts, may be omitted if no fact is required. */
 export type OptionalIfEmpty<F, Next = never> = NoFacts extends F ? [facts?: F, next?: Next] : [facts: F, next?: Next];
 
 export function reject<C extends RejectionCode>(

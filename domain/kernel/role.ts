@@ -1,5 +1,5 @@
-// What a caller may do: one role per token.
-/** The roles of people who work for the shop. */
+// Roles: what a caller may do. A token has one role.
+/** The roles of staff. */
 export const STAFF_ROLES = ['support', 'catalogue', 'ops', 'auditor'] as const;
 export type StaffRole = (typeof STAFF_ROLES)[number];
 

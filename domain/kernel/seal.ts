@@ -1,17 +1,17 @@
-// What callers keep for us and send back, such as cursors and consistency tokens, is sealed: they can neither read nor make
-// it. What they may read but not make is hashed with a key.
+// Cursors and consistency tokens, which callers store and send back, are sealed: callers can neither read nor forge them. Values
+// that callers may read but not forge are hashed with a key.
 
-/** How sealed text looks: base64url. */
+/** The format of sealed text: base64url. */
 export const SEALED_TEXT = /^[\w-]+$/;
 
 export interface Seal {
   seal(text: string): string;
-  /** Undefined unless this is, to the letter, what `seal` gave. */
+  /** Undefined unless the text is exactly what `seal` returned. */
   open(sealed: string): string | undefined;
 }
 
-/** A seal for each text that it is bound to: what was sealed for one is not opened for another. */
+/** Creates a seal bound to a text. What was sealed for one text does not open for another. */
 export type SealFor = (boundTo: string) => Seal;
 
-/** The same text gives the same hash for the same purpose only, to whoever has the key: 43 characters of base64url. */
+/** A keyed hash: 43 characters of base64url. The same text and purpose give the same hash; another purpose gives another hash. */
 export type KeyedHash = (purpose: string, text: string) => string;

@@ -1,4 +1,4 @@
-// Stream ids: `<category>#<id>`, where an id may have parts joined by `@` (`stock#85123A@main`); parts are percent-encoded.
+// Stream ids: `<category>#<id>`. An id may have several parts joined by `@` (`stock#85123A@main`); the parts are percent-encoded.
 
 export type StreamId = `${string}#${string}`;
 
@@ -10,12 +10,12 @@ export function categoryOf(stream: StreamId): string {
   return stream.slice(0, stream.indexOf('#'));
 }
 
-/** What stands behind the category, as it stands there. */
+/** The part after the category, still encoded. */
 export function keyOfStream(stream: StreamId): string {
   return stream.slice(stream.indexOf('#') + 1);
 }
 
-/** The decoded parts behind the category: `stock#85123A@main` → `['85123A', 'main']`. */
+/** The decoded parts after the category: `stock#85123A@main` → `['85123A', 'main']`. */
 export function partsOf(stream: StreamId): string[] {
   return keyOfStream(stream).split('@').map(decodeURIComponent);
 }

@@ -1,9 +1,9 @@
 // The rules for text that people write: one for short text, such as a name or a reason, and one for long text of several lines.
-// Both refuse what cannot be seen: control characters, marks that turn the direction of text, and text of blanks alone.
+// Both refuse invisible text: control characters, marks that change the text direction, and text that is only blanks.
 import { z } from 'zod';
 import { enforced } from './enforced.js';
 
-/** Schemas that follow one of the rules, with the rule as regular expressions for documents. */
+/** Schemas that follow one of the rules, with the rule as regular expressions for documentation. */
 export const textRules = z.registry<{ pattern: string; not: { pattern: string } }>();
 
 type Range = readonly [from: number, to?: number];
@@ -17,8 +17,8 @@ const CONTROLS: readonly Range[] = [
   [0x2028, 0x2029],
 ];
 /**
- * Format characters (Unicode's Cf) but those that are seen or that scripts need: the joiners U+200C and U+200D, the number
- * signs of Arabic and Syriac, the controls of hieroglyphs, the tags of flags. With what no text holds: non-characters.
+ * Format characters (Unicode's Cf) except those that are visible or needed by scripts: the joiners U+200C and U+200D, the number
+ * signs of Arabic and Syriac, the controls of hieroglyphs, the tags of flags. Non-characters are included.
  */
 const FORMATS: readonly Range[] = [
   ...([[0xad], [0x61c], [0x180e], [0x200b], [0x200e, 0x200f], [0x202a, 0x202e], [0x2060, 0x206f]] as const),
@@ -34,7 +34,7 @@ const FORMATS: readonly Range[] = [
   ] as const),
   ...Array.from({ length: 16 }, (_, plane): Range => [(plane + 1) * 0x10000 + 0xfffe, (plane + 1) * 0x10000 + 0xffff]),
 ];
-/** What may stand in text and is not seen by itself: blanks, joiners, fillers, selectors, marks that go over another character. */
+/** Characters that are allowed in text but invisible alone: blanks, joiners, fillers, selectors, combining marks. */
 const BLANKS: readonly Range[] = [
   ...([[0x20], [0xa0], [0x1680], [0x2000, 0x200a], [0x200c, 0x200d], [0x202f], [0x205f], [0x3000]] as const),
   ...([[0x115f, 0x1160], [0x17b4, 0x17b5], [0x180b, 0x180d], [0x180f], [0x2800], [0x3164], [0xffa0]] as const),
@@ -48,7 +48,7 @@ const BLANKS: readonly Range[] = [
   ] as const),
   ...([[0x13430, 0x1343f], [0x1d159], [0xe0100, 0xe01ef]] as const),
 ];
-/** Flags such as England's are a black flag, tags that spell a region, and a tag that ends them. */
+/** A flag such as England's is a black flag, tags that spell a region, and an end tag. */
 const BLACK_FLAG = '\u{1f3f4}';
 const TAGS = characters([
   [0xe0030, 0xe0039],
@@ -56,7 +56,7 @@ const TAGS = characters([
 ]);
 const END_TAG = '\u{e007f}';
 const FLAG = `${BLACK_FLAG}[${TAGS}]+${END_TAG}`;
-/** A tag that follows neither a black flag nor a tag, an end without tags, or tags without an end. */
+/** A tag that follows neither a black flag nor a tag, an end tag without tags, or tags without an end tag. */
 const STRAY_TAG = new RegExp(
   `(?:^|[^${BLACK_FLAG}${TAGS}])[${TAGS}]|(?:^|[^${TAGS}])${END_TAG}|[${TAGS}](?:$|[^${TAGS}${END_TAG}])`,
   'u',
@@ -71,40 +71,43 @@ const SEARCHED: Rule = {
   whole: new RegExp(`^[^${characters([...CONTROLS, ...FORMATS, ...TAB_AND_LINES])}]*$`, 'u'),
 };
 
-/** One line: a name, a title, a reason. At most `max` characters (code points); comes out trimmed and in NFC. */
+/** One line: a name, a title, a reason. It has at most `max` characters (code points) and is returned trimmed and in NFC. */
 export function shortText(max: number) {
   return textOf(max, SHORT, 'a line break, a control character or an invisible character', oneForm);
 }
 
-/** Several lines: a description, a note. Lines end with a line feed. */
+/** Several lines: a description, a note. Line ends become line feeds. */
 export function longText(max: number) {
   return textOf(max, LONG, 'a control character or an invisible character', (text) =>
     oneForm(text.replaceAll(/\r\n?/g, '\n')),
   );
 }
 
-/** One line as somebody types it into a search box: blank, too. */
+/** One line as typed into a search box. It may be blank. */
 export function searchText(max: number) {
   return textOf(max, SEARCHED, 'a line break, a control character or an invisible character', oneForm);
 }
 
-/** As a whole number stands in a query or a header: digits alone, with no zero before them. */
+/** A whole number in a query or a header: digits only, without leading zeros. */
 export const PLAIN_DIGITS = '(?:0|[1-9][0-9]*)';
 const PLAIN_NUMBER = new RegExp(`^${PLAIN_DIGITS}$`);
 
-/** A number in a query, which comes as text. What else programs take for a number (`1e1`, `0x10`, `+5`) is none here. */
+/** A number in a query, which arrives as text. Other number formats (`1e1`, `0x10`, `+5`) are not accepted. */
 export function wholeNumber<T extends z.ZodType>(schema: T) {
   return z.preprocess((text) => (typeof text === 'string' && PLAIN_NUMBER.test(text) ? Number(text) : text), schema);
 }
 
-/** Text of elsewhere made to fit `shortText(max)`: what it does not allow becomes a blank, what is too long is cut. Undefined if nothing is left. */
+/**
+ * Makes foreign text fit `shortText(max)`: characters that are not allowed become blanks, and long text is cut. Undefined if
+ * nothing is left.
+ */
 export function asShortText(text: string, max: number): string | undefined {
   const seen = oneForm(text.replaceAll(SHORT.flagOrUnfit, (found, unfit) => (unfit ? ' ' : found)));
   const cut = [...seen].slice(0, max).join('').trim();
   return fits(cut, SHORT) ? cut : undefined;
 }
 
-/** A record of at most `max` entries, whose names stay apart in the form that they come out in. */
+/** A record of at most `max` entries. Two names that become equal once they are normalised are refused. */
 export function recordOf<V extends z.ZodType>(name: ReturnType<typeof shortText>, value: V, max: number) {
   const named = name.refine((text) => text !== '__proto__', 'is no name for a field');
   const record = z
@@ -126,13 +129,16 @@ function repeatedName(names: readonly string[], schema: z.ZodType<string>): stri
 
 interface Rule {
   minLength: 0 | 1;
-  /** But for tags, which it takes anywhere: a class of characters for each place is what makers of text from patterns can do. */
+  /**
+   * The rule without the order of tags, which it allows anywhere: programs that generate text from a pattern can handle only one
+   * character class per place.
+   */
   whole: RegExp;
-  /** A flag, or (the group) a character that may not stand there. */
+  /** A flag, or (in the group) a character that is not allowed. */
   flagOrUnfit: RegExp;
 }
 
-/** Blanks, the first character that is seen, and then anything that may stand there: no text is gone through twice. */
+/** Blanks, the first visible character, and then any allowed characters. The expression never scans a text twice. */
 function ruleOf(refused: readonly Range[], blanks: readonly Range[]): Rule {
   const none = characters(refused);
   const blank = characters(blanks);
@@ -176,7 +182,7 @@ function complaintAbout(found: string | undefined, refused: string): string {
   return `holds U+${code}, which is ${refused}`;
 }
 
-/** Composed, without blanks around it; a joiner in front joins nothing. */
+/** NFC, without surrounding blanks. A leading joiner is removed, since it joins nothing. */
 function oneForm(text: string): string {
   return text
     .normalize('NFC')
