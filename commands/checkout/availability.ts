@@ -1,6 +1,6 @@
-// Where the goods of a cart are taken from, looked up before it is submitted. Stock is only promised by the reservation
-// later on; so what is kept at one place and was not short lately is not looked at, and costs no read. What other checkouts
-// hold at this moment counts as there: the reservation waits for it.
+// Plans from which locations the goods of a cart are taken, before the cart is submitted. The plan promises nothing; only the
+// later reservation does. So a SKU with a single location and no recent shortage is not looked up, which saves a read. Units that
+// other checkouts hold at this moment count as available: the reservation waits for them.
 import { LRUCache } from 'lru-cache';
 import { DEFAULT_LOCATION } from '../../domain/kernel/id.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
@@ -11,9 +11,9 @@ import type { StockAllocator } from '../stock/allocator.js';
 const REMEMBERED_SHORTAGES = 10_000;
 
 export interface Availability {
-  /** Undefined: everything from the default location. */
+  /** Undefined if everything comes from the default location. */
   allocationOf(lines: readonly StockNeed[]): Promise<Allocation | undefined>;
-  /** A checkout found too little of these: the next one looks first. */
+  /** Records that a checkout ran short of these SKUs, so the next checkout looks them up first. */
   ranShort(skus: readonly string[]): void;
 }
 
@@ -22,7 +22,7 @@ type Allocation = Parcel[] | Rejection<'out_of_stock'>;
 export interface AvailabilityDeps {
   skuOwners: Pick<SkuOwners, 'of'>;
   allocator: StockAllocator;
-  /** Shortages that are remembered. */
+  /** Number of shortages to remember. */
   cacheSize?: number;
 }
 

@@ -1,4 +1,4 @@
-// Turning a cart into an order, at the prices of this moment.
+// Checks out a cart: turns it into an order at the current prices.
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
@@ -43,7 +43,7 @@ export interface CheckoutEndpointDeps {
   availability: Pick<Availability, 'ranShort'>;
   process: Pick<CheckoutProcess, 'run'>;
   orders: ShownOrders;
-  /** Who is asked for the money. */
+  /** The provider that charges the customer. */
   provider: PaymentProviderName;
   emailKeyOf: EmailKeyOf;
 }
@@ -75,8 +75,8 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
   }
 
   /**
-   * First the cart as it was last known here: the append proves it, which saves a read. A refusal is proven by nothing, so
-   * it is decided again on the cart as it is.
+   * First tries the cart as this process last knew it: the append proves that it is current, which saves a read. A rejection
+   * proves nothing, so the command is then decided again on the cart as stored.
    */
   async function submit(stream: StreamId, request: CheckoutRequest): Promise<Submitted> {
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
@@ -87,7 +87,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     return orThrow(await submitAs(await runner.load(cart, stream), stream, request));
   }
 
-  /** A cart that is submitted already stays as it is: its checkout is only run to its end. */
+  /** A cart that is already submitted stays as it is. Only its checkout is run to its end. */
   async function submitAs(
     loaded: Loaded<Cart | null>,
     stream: StreamId,
@@ -101,13 +101,13 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const contact = { ...(email !== undefined && { email }), ...emailKey };
     const choice = { provider, method: paymentMethod };
     const submission = { type: 'SubmitCart', ...priced, payment: choice, ...contact } as const;
-    // What was priced is what is bought: also an address that changed meanwhile would change the tax.
+    // The order must match what was priced. Even a changed address would change the tax.
     const asked = command();
     const { version } = loaded.position;
     const mismatch = versionMismatch(asked.expectedVersion, version);
     if (mismatch) return mismatch;
     const outcome = await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version });
-    // The caller named no version: what another has submitted meanwhile is gone on with.
+    // The caller named no version, so it continues with the cart that another request has submitted meanwhile.
     if (isRejection(outcome, 'version_mismatch') && asked.expectedVersion === undefined) {
       return submitted(await runner.load(cart, stream));
     }
@@ -145,6 +145,6 @@ interface Submitted {
 
 function submitted({ state, position }: Loaded<Cart | null>): Submitted | Rejection {
   if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
-  // Somebody changed it in between, or this is a repeat of a request whose checkout has failed since.
+  // Another request changed the cart in between, or this repeats a request whose checkout has failed since.
   return reject('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
 }

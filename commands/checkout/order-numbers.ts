@@ -1,5 +1,5 @@
-// Hands out order numbers. They are leased in blocks, so that an order need not wait for the one before it; what a
-// process has left when it ends is wasted, and no number is given twice.
+// Hands out order numbers. They are leased in blocks, so that an order need not wait for the one before it. When a process ends,
+// the rest of its block is wasted. No number is given twice.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { orThrow } from '../../domain/kernel/errors.js';
@@ -35,7 +35,7 @@ export function createOrderNumbers({ runner, clock }: OrderNumbersDeps): OrderNu
       const actor = { type: 'process', id: 'order-numbers' } as const;
       const meta = { id, issuedAt: clock(), correlationId: id, actor };
       const { last: leased } = orThrow(await runner.execute(orderNumbers, ORDER_NUMBERS, command, meta)).state;
-      // Somebody else's may have come behind it in the same commit: then these numbers are wasted.
+      // Another lease may follow ours in the same commit. Then our numbers are wasted.
       if (leased?.leaseId === id) return leased;
     }
   }

@@ -1,5 +1,5 @@
-// What a payment provider tells by itself. News is a hint: what is recorded is what the provider holds when it is asked
-// then, so that news may come in any order, twice, or before our own call has returned.
+// Receives webhooks of a payment provider. A webhook is only a hint: the shop asks the provider for the current state and records
+// that. So webhooks may arrive in any order, twice, or before our own call has returned.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
@@ -16,25 +16,25 @@ import type { CheckoutProcess } from './process.js';
 export interface PaymentNews {
   id: string;
   type: string;
-  /** What it is about; absent for types that this shop does nothing with. */
+  /** The payment that the news is about. Absent for types that this shop ignores. */
   about?: { providerRef: string; dispute?: DisputeFact };
 }
 
-/** `conflict`: it contradicts the ledger, which a repeat would not mend; the reconciliation shows it. */
+/** `conflict`: the news contradicts the ledger. A retry would not help; the reconciliation shows the difference. */
 export type NewsOutcome = 'recorded' | 'unknown_type' | 'not_ours' | 'conflict';
 
 export interface PaymentWebhookDeps {
   /** `/v1/webhooks/<provider>`. */
   provider: string;
   signedBy: string;
-  /** Throws `invalid_request` unless the provider itself has signed it, lately. */
+  /** Throws `invalid_request` unless the provider has signed the body recently. */
   read: (body: Uint8Array, signature: string) => PaymentNews;
   books: Pick<PaymentBooks, 'find'>;
   runner: CommandRunner;
   payments: Pick<PaymentOperations, 'ask' | 'record'>;
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'run'>;
-  /** Told of each piece of news once it is recorded; `error`: of what came behind it. */
+  /** Called for each piece of news once it is recorded. `error` is what failed in the follow-up work. */
   onNews: (news: PaymentNews, outcome: NewsOutcome, error?: unknown) => void;
 }
 
@@ -60,7 +60,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
     return { outcome: 'recorded', orderId: state.orderId };
   }
 
-  /** A checkout waits for its authorisation, a refund of a return or a cancellation for the end of a dispute. */
+  /** A checkout waits for its authorisation. The refund of a return or cancellation waits for the end of a dispute. */
   async function goOn({ about }: PaymentNews, orderId: string): Promise<void> {
     if (about?.dispute?.type === 'RecordDisputeClosed') await settlement.run(orderId);
     else await checkout.resume(orderId);
@@ -77,7 +77,7 @@ export function paymentWebhook(deps: PaymentWebhookDeps): Endpoint {
     async handle({ signed }) {
       const news = read(signed!.body, signed!.signature);
       const { outcome, orderId } = await take(news);
-      // What is recorded is acknowledged: what waits for it is on the agenda as well.
+      // Recorded news is acknowledged even if the follow-up fails, because the follow-up is on the agenda too.
       const error = orderId && (await goOn(news, orderId).then(noError, (thrown: unknown) => thrown));
       onNews(news, outcome, error);
       return { status: 200, body: { received: true as const } };

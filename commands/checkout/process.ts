@@ -1,6 +1,6 @@
-// Runs checkouts: issues the steps that are due, asks the payment provider, records what came of it, and follows the
-// record until the process is at its end. Every command id derives from process and step, so any number of workers may
-// run one checkout at once or one after the other; a crash anywhere is finished by whoever runs it next.
+// Runs checkouts: issues the due steps, asks the payment provider, records the outcome, and follows the record until the process
+// ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one after the
+// other. After a crash the next worker finishes it.
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -39,17 +39,18 @@ import type { Claim, StockQueue } from './stock-queue.js';
 
 export interface CheckoutProcess {
   /**
-   * Places an order and runs its checkout until it has completed or failed, or until only the customer or the provider can say how it goes on;
-   * one that was started before goes on. Throws `Unavailable` where an engine is away: the recovery finishes it then.
+   * Places an order and runs its checkout until it has completed or failed, or until it waits for the customer or the provider. A
+   * checkout that has already started is continued. Throws `Unavailable` if an engine is down; the recovery then finishes the
+   * checkout.
    */
   run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult>;
-  /** Goes on with the checkout of an order that somebody else has begun; undefined if nothing of it was ever recorded. */
+  /** Continues the checkout of an order that another worker has begun. Returns undefined if nothing of it was recorded. */
   resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
 
 export interface CheckoutResult {
   checkout: Checkout;
-  /** The ledger, where the provider was asked in this run. */
+  /** The ledger, if the provider was asked in this run. */
   payment?: Payment;
   /** The last commit of every stream that was written or seen, for a consistency token. */
   seen: Map<StreamId, number>;
@@ -69,17 +70,17 @@ interface Run {
   order: Order;
   state: Checkout;
   payment?: Payment;
-  /** Its cause is the last outcome that was recorded, or the order: everything that follows is later. */
+  /** The cause is the last recorded outcome, or the order: every later commit comes after it. */
   because: Because;
-  /** Of the record. */
+  /** Version of the checkout record. */
   version: number;
-  /** Somebody else has recorded outcomes, too. */
+  /** Another worker has recorded outcomes as well. */
   isShared: boolean;
-  /** Until when it waits for stock, in ms; set once it was short for the first time. */
+  /** The deadline of the wait for stock, in ms. It is set at the first shortage. */
   waitsUntil?: number;
-  /** The units that it was told to take. */
+  /** The units that the queue has assigned to this checkout. */
   claim?: Claim;
-  /** Says that this process holds the stock of its last round no more. */
+  /** Tells the queue that this process no longer holds the stock of its last round. */
   letGo?: () => void;
 }
 
@@ -95,7 +96,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       ...(occurredAt !== undefined && { occurredAt }),
     };
     const { repeated, ...placed } = orThrow(await runner.execute(order, streamOf(orderId), place, meta));
-    // What was placed just now has no record that could be read.
+    // An order placed just now has no checkout record to read.
     const isNew = !repeated && millisOf(placed.position.at) >= issuedAt && placed.position.commitNo === 1;
     const recorded = isNew ? NOT_RECORDED : await runner.load(checkout, streamOf(checkoutIdOf(orderId)));
     return follow(runFrom(origin, placed as Loaded<Order>, recorded));
@@ -112,10 +113,10 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     return submitted && isSubmittedAs(submitted, orderId) ? run(orderOfCart(submitted), origin) : undefined;
   }
 
-  /** Until nothing is due, or only the customer or the provider can say how it goes on. */
+  /** Runs until nothing is due, or until only the customer or the provider can continue. */
   async function follow(run: Run): Promise<CheckoutResult> {
     const due = nextSteps(run.state, clock());
-    // Of one that is at its end when we come, somebody else has taken all steps.
+    // The checkout had already ended, so other workers took all its steps.
     run.isShared = !due;
     if (due) {
       await takeAll(run, due).finally(() => {
@@ -141,13 +142,13 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     }
   }
 
-  /** Nobody waits for it. What fails is on the agenda, which logs it if it fails again. */
+  /** The answer does not wait for these steps. A failure is left to the agenda, which logs it if it fails again. */
   async function followUp(run: Run): Promise<void> {
     const behind = { ...run.because, seen: new Map() };
     await Promise.all(stepsBehind(run.state).map((step) => steps.take(step, behind))).catch(() => {});
   }
 
-  /** Takes the steps one after the other, up to one whose outcome decides how the process goes on. */
+  /** Takes the steps one after the other, until the outcome of one decides how the process continues. */
   async function take(run: Run, due: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
     for (const step of due) {
       const outcome = await (step.waitsForStock ? reserve(run, step) : takeOne(run, step));
@@ -164,7 +165,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     return step.decidesByPayment ? outcomeOfPayment(run.state, payment, clock()) : undefined;
   }
 
-  /** Throws where a step is rejected that has to succeed some time. */
+  /** Throws if a step that must succeed eventually is rejected. */
   function outcomeOf(run: Run, { name }: CheckoutStep, rejections: readonly Rejection[]): CheckoutOutcome {
     const outcome = outcomeOfRejections(run.state, name, rejections);
     if (!outcome) throw problemOf(rejections[0]!);
@@ -172,8 +173,8 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   }
 
   /**
-   * Reserves the stock. If it is short, the checkout takes it from other locations, or waits for running checkouts that may give
-   * it back. A waiting checkout holds nothing: two that each hold what the other needs would wait in vain.
+   * Reserves the stock. If it is short, the checkout takes it from other locations, or waits for running checkouts that may
+   * release it. A waiting checkout holds nothing, so that two checkouts never wait for each other.
    */
   async function reserve(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
     const { checkoutId, order, rounds } = run.state;
@@ -213,7 +214,9 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     }
   }
 
-  /** False if others have gone on meanwhile: what came of our steps is of no account then, their record is followed. */
+  /**
+   * Returns false if another worker has recorded first. Then our outcome is dropped and the other worker's record is followed.
+   */
   async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
     const isFirst = run.version === 0 && ({ newStream: true } as const);
     const meta = { ...metaOf(run.because, outcomeCommandId(outcome)), ...isFirst, expectedVersion: run.version };
@@ -229,7 +232,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     return true;
   }
 
-  /** Who asked hears how it ended, whoever ended it: the order and the payment are seen as they are now. */
+  /** Another worker finished the checkout. Reload the order and the payment, so that the answer shows the result. */
   async function seeOthersWork({ state, because: { seen } }: Run): Promise<void> {
     const streams = [streamOf(state.order.orderId), streamOf(siblingId('payment', state.order.orderId))] as const;
     const [ordered, paid] = await Promise.all([runner.load(order, streams[0]), runner.load(payment, streams[1])]);

@@ -1,6 +1,6 @@
-// Checkouts that wait for units which other checkouts hold at this moment, in the order in which they came. The next one gets a
-// claim on the units, so that no more are woken than can be served. The queue hears of what this process appends to a stock
-// stream at once; it reads the stream only for units that a checkout of another process holds.
+// A queue of checkouts that wait for units which other checkouts hold at this moment, in order of arrival. The next one gets a
+// claim on the units, so that no more are woken than can be served. The queue learns at once what this process appends to a stock
+// stream. It polls the stream only for units that a checkout of another process holds.
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -10,23 +10,23 @@ import { type StockItem, type StockKey, stockItem, stockStream } from '../../dom
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import { levelOf, type StockAllocator } from '../stock/allocator.js';
 
-/** How often a stream is read whose units another process holds. */
+/** Interval between reads of a stream whose units another process holds. */
 const READ_EVERY_MS = 200;
 
-/** Checkouts of one process that wait at a time; a further one is short at once. */
+/** Most checkouts of one process that wait at the same time. A further one is short at once. */
 const MAX_WAITING = 1_000;
 
 export interface StockQueue {
   /**
-   * Resolves with a claim as soon as the units are available. Resolves with a shortage at the time `until`, in ms, or at once
-   * if the running checkouts could not give back enough. Throws `unavailable`.
+   * Resolves with a claim as soon as the units are available. Resolves with a shortage at the time `until`, in ms, or at once if
+   * the running checkouts could not release enough. Throws `unavailable`.
    */
   claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage>;
-  /** A checkout of this process holds these units, until the returned function is called. */
+  /** Records that a checkout of this process holds these units, until the returned function is called. */
   hold(parcels: readonly Parcel[]): () => void;
 }
 
-/** Units that no other waiting checkout of this process gets until the claim is settled. */
+/** Units reserved for one waiting checkout of this process. No other one gets them until the claim is settled. */
 export interface Claim {
   allocation: Parcel[];
   settle(): void;
@@ -41,14 +41,14 @@ export interface StockQueueDeps {
 
 interface Waiter {
   needs: readonly StockNeed[];
-  /** The same for all who need the same from the same places. */
+  /** Equal for all waiters that need the same units from the same places. */
   kind: string;
   places: readonly Place[];
   answer?: Claim | Shortage;
   wake(): void;
 }
 
-/** A stock item that somebody waits for. */
+/** A stock item that at least one checkout waits for. */
 interface Place {
   key: StockKey;
   stream: StreamId;
@@ -61,7 +61,7 @@ interface Place {
 export function createStockQueue({ runner, allocator, clock, pause = sleep }: StockQueueDeps): StockQueue {
   const waiting = new Set<Waiter>();
   const places = new Map<StreamId, Place>();
-  /** Units by stock stream: claimed and not reserved yet, and held by checkouts of this process. */
+  /** Units by stock stream: those claimed but not yet reserved, and those held by checkouts of this process. */
   const claimed = createTally();
   const held = createTally();
 
@@ -87,7 +87,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
       }
       return waiter.answer ?? answerOf(planOf(waiter));
     } catch (error) {
-      // A claim that was given while a read failed.
+      // The waiter got a claim while a read failed.
       if (waiter.answer && 'settle' in waiter.answer) waiter.answer.settle();
       throw error;
     } finally {
@@ -97,8 +97,8 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
   }
 
   /**
-   * Gives a claim to each waiter whose units are available, and a shortage to each who would wait in vain. A thousand may need the
-   * same: if one of them has to wait, the others have to wait, too, and are not planned for.
+   * Gives a claim to each waiter whose units are available, and a shortage to each that would wait in vain. A thousand waiters
+   * may need the same units: if one of them has to wait, the others wait too and are not planned for.
    */
   function serve(): void {
     const waitOn = new Set<string>();
@@ -170,7 +170,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     see(place, await runner.load(stockItem, place.stream));
   }
 
-  /** A read that was slow does not set it back. */
+  /** A slow read must not replace a newer state. */
   function see(place: Place, { state, position }: Loaded<StockItem>): void {
     if (position.commitNo <= place.commitNo) return;
     place.item = state;
@@ -194,7 +194,7 @@ function createTally() {
   };
   return {
     of: (stream: StreamId) => tally.get(stream) ?? 0,
-    /** Adds them, until the returned function is called for the first time. */
+    /** Adds the units. The returned function removes them once; further calls do nothing. */
     add(parcels: readonly Parcel[]): () => void {
       let isIn = true;
       for (const parcel of parcels) add(stockStream(parcel), parcel.quantity);

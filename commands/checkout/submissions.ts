@@ -1,5 +1,5 @@
-// What a cart is submitted with: prices, discounts, tax and shipping of this moment, and a number. Nothing is agreed to
-// that the customer has not seen: a unit price that differs is told first, and a total above the one in the request always.
+// Prices a cart for submission: current prices, discounts, tax and shipping, and an order number. The customer agrees to nothing
+// unseen: a changed unit price is reported first, and a total above the one in the request is always reported.
 import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { limitsOf } from '../../domain/coupon/coupon.js';
 import type { Address } from '../../domain/kernel/address.js';
@@ -17,18 +17,18 @@ import type { OrderNumbers } from './order-numbers.js';
 
 export type Priced = Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type' | 'payment' | 'email' | 'emailKey'>;
 
-/** What the customer agrees to. */
+/** The prices that the customer agrees to. */
 export interface Agreement {
-  /** Also where they are not those of the cart. */
+  /** Accept the current unit prices even if they differ from those of the cart. */
   acceptPrices: boolean;
-  /** What the customer was told that it costs, and will pay at most. */
+  /** The total that the customer was shown, and the most that they will pay. */
   total?: Money | undefined;
-  /** Of the e-mail address that the order will have: a coupon may be limited by it. */
+  /** The key of the order's e-mail address. A coupon may be limited per address. */
   emailKey?: string;
 }
 
 export interface Submissions {
-  /** A rejection is `price_changed`, `out_of_stock` or `rule_violated`. */
+  /** Rejects with `price_changed`, `out_of_stock` or `rule_violated`. */
   of(cart: Cart, agreement: Agreement): Promise<Priced | Rejection>;
 }
 
@@ -81,7 +81,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
   }
 }
 
-/** Each with the limits that it was checked against. */
+/** Each coupon with the limits that it was checked against. */
 function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
   return cart.coupons.flatMap(({ code, terms }) => {
     const amount = coupons.find((applied) => applied.code === code)?.amount ?? 0;
@@ -89,20 +89,20 @@ function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
   });
 }
 
-/** Why the lines cannot be sold now. */
+/** Rejects lines that cannot be sold at the moment. */
 function unavailable(lines: readonly PresentLine[], currency: string): Rejection | undefined {
   const gone = lines.find(({ unavailable }) => unavailable);
   if (!gone) return undefined;
   return reject('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
 }
 
-/** The tax goes by a region that the address does not name: the rates are newer than the address. */
+/** The tax depends on the region, and the address names none. This happens when the rates are newer than the address. */
 function untaxable({ needsRegion }: Quote, address: Address | undefined): Rejection | undefined {
   if (!needsRegion) return undefined;
   return reject('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
 }
 
-/** Prices that the customer has not seen. A lower total needs no agreement. */
+/** Rejects prices that the customer has not seen. A lower total needs no agreement. */
 function unseen(
   lines: readonly PresentLine[],
   now: Money,

@@ -1,4 +1,4 @@
-// Plays the customer's bank to the built-in test provider: what a 3-D Secure step comes to. Not mounted with a real provider.
+// Plays the customer's bank for the built-in test provider: it ends a 3-D Secure step. It is not mounted with a real provider.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
@@ -19,7 +19,7 @@ export interface TestBank {
 export interface TestPaymentsDeps {
   runner: CommandRunner;
   bank: TestBank;
-  /** Goes on with the checkout that waited for the payment. */
+  /** Continues the checkout that waited for the payment. */
   onChange: (paymentId: string) => Promise<Pick<CheckoutResult, 'seen'> | undefined>;
 }
 

@@ -1,12 +1,12 @@
-// What command endpoints have in common: answers from an outcome, and lists that are answered whole.
+// Helpers of command endpoints: answers from an outcome, and lists that are never paged.
 import { z } from 'zod';
 import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Loaded } from './command-runner.js';
 
 /**
- * An answer that shows the state of a stream. The stream's version is the `ETag`. The caller has seen its last commit, and the
- * `beside` that the answer was made of, too: a read model shows it once it shows all of them.
+ * An answer that shows the state of a stream. The stream's version is the `ETag`. The caller has seen the stream's last commit
+ * and the commits in `beside`, from which the answer was also built. A read model shows the answer once it shows all of these.
  */
 export function shows(
   status: number,
@@ -18,7 +18,7 @@ export function shows(
   return { status, body, version: position.version, seen: [[stream, position.commitNo], ...beside] };
 }
 
-/** A list that is short and therefore never paged, in the shape of those that are. */
+/** A list that is short and therefore never paged, in the format of paged lists. */
 export function wholeListAnswer<T extends z.ZodType>(entry: T) {
   return z.strictObject({
     data: z.array(entry),

@@ -1,15 +1,16 @@
-// What everybody needs and hardly ever changes, such as a table of the shop: read once for all who ask within a short time.
+// Caches a value that is read often and hardly ever changes, such as a table of the shop. One read serves all callers for a short
+// time.
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 
-/** So long someone waits for what they know from before. */
+/** How long a caller that has an old value waits for a new one. */
 const PATIENCE_MS = 200;
 
 export interface BriefMemory<T> {
   current(): Promise<T>;
-  /** The same, or the value that was read last where the store does not answer: for those who can go on with it. */
+  /** The current value, or the last known one if the store does not answer. For callers that can work with an old value. */
   lately(): Promise<T>;
-  /** It was changed here: the next look reads it again. */
+  /** Call this after a change in this process: the next call reads the value again. */
   changed(): void;
 }
 
@@ -28,7 +29,7 @@ export function createBriefMemory<T>({ load, ttlMs, clock }: BriefMemoryDeps<T>)
     if (known && now - known.since < ttlMs) return known.value;
     const look = { since: now, value: load() };
     known = look;
-    // What failed is asked again by whoever comes next.
+    // A failed read is not cached; the next caller reads again.
     look.value.then(
       (value) => {
         if (known === look) last = value;

@@ -1,5 +1,5 @@
-// The command path: load → decide → append, one writer at a time per stream. Commands on one stream that meet in this
-// process are decided one after the other in memory and committed together, so a hot stream costs one write for many.
+// The command path: load → decide → append, with one writer at a time per stream. Concurrent commands on one stream in this
+// process are decided one after the other in memory and committed together. So a hot stream needs one write for many commands.
 import { LRUCache } from 'lru-cache';
 import { type Clock, type Hlc, hlcOf, millisOf, nextAt } from '../../domain/kernel/clock.js';
 import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.js';
@@ -19,32 +19,35 @@ import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
-/** Between issuing a command and asking for it again up to four clocks have a say, each off by the skew at most. */
+/** Up to four clocks are involved between the first issue of a command and its repeat. Each is off by at most the skew. */
 const MAX_CLOCK_DIFFERENCE_MS = 4 * MAX_CLOCK_SKEW_MS;
 
 const CACHED_STREAMS = 5_000;
 
-/** A snapshot of a large state is taken more rarely: it costs a write unit of DynamoDB for so much, and each commit costs one. */
+/**
+ * State size, in characters, per commit between two snapshots. A snapshot costs one DynamoDB write unit per 1,024 characters, and
+ * a commit costs one, so a large state is saved less often.
+ */
 const SNAPSHOT_CHARS_PER_COMMIT = 1_024;
 
-/** Commits of the first look into the past of a stream; each further one goes twice as far back. */
+/** Commits in the first read of a stream's history. Each further read goes twice as far back. */
 const FIRST_LOOK_COMMITS = 256;
 
 export interface Loaded<S> {
   state: S;
-  /** The end of the stream that the state was folded from; `commitNo` 0 where there is no such stream. */
+  /** The end of the stream that the state was folded from. `commitNo` is 0 if the stream does not exist. */
   position: Position;
 }
 
 export interface Outcome<S> extends Loaded<S> {
-  /** The command was executed before; nothing happened now. */
+  /** True if the command was executed before. Then nothing happened now. */
   repeated: boolean;
 }
 
 export interface CommandRunner {
   /**
-   * Executes a command and returns the state behind it. Repeating it with the same `meta.id` does nothing. A command that the
-   * decider, its age, its size or its expected version forbids is returned as a rejection. Throws `StreamBusy`, `Unavailable`.
+   * Executes a command and returns the resulting state. Repeating it with the same `meta.id` does nothing. Returns a rejection if
+   * the decider, the command's age, its size or its expected version forbids it. Throws `StreamBusy`, `Unavailable`.
    */
   execute<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
@@ -52,13 +55,16 @@ export interface CommandRunner {
     command: C,
     meta: CommandMeta,
   ): Promise<Outcome<S> | Rejection>;
-  /** The state as of now, read from the store, or as it was known to be not longer than `maxAgeMs` ago. */
+  /** The current state, read from the store, or a cached state that was proven current at most `maxAgeMs` ago. */
   load<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
     stream: StreamId,
     options?: { maxAgeMs?: number },
   ): Promise<Loaded<S>>;
-  /** Tells the state behind each commit that this process appends to the stream from now on, until the returned function is called. */
+  /**
+   * Calls back with the new state after each commit that this process appends to the stream, until the returned function is
+   * called.
+   */
   watch<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
     stream: StreamId,
@@ -72,9 +78,9 @@ export interface CommandRunnerDeps {
   personal: PersonalData;
   clock: Clock;
   snapshots?: SnapshotStore;
-  /** Streams whose state is kept in memory. */
+  /** Number of streams whose state is kept in memory. */
   cacheSize?: number;
-  /** Told when a snapshot could not be saved or loaded; nothing else depends on it. */
+  /** Called when a snapshot could not be saved or loaded. Nothing else depends on it. */
   onSnapshotError?: (error: unknown) => undefined;
 }
 
@@ -86,32 +92,32 @@ interface Known {
   state: unknown;
   /** Ids of the commands of at least the last `REMEMBERED_MS`, oldest first. */
   recent: Map<string, Hlc>;
-  /** The commit of the last snapshot, and how many characters it has. */
+  /** The commit of the last snapshot, and the size of that snapshot in characters. */
   snapshotAt: number;
   snapshotSize: number;
-  /** When this was the whole stream, in ms: the store was read or appended to. */
+  /** When this was last known to be the whole stream, in ms: the time of the last read or append. */
   provenAt: number;
 }
 
 interface Job {
   decider: AnyDecider;
-  /** When it was asked for, in ms. */
+  /** When the job was queued, in ms. */
   since: number;
-  /** Absent: only the state is wanted, and it may have been proven so long before `since`. */
+  /** Absent if only the state is wanted. The state may then have been proven current up to `maxAgeMs` before `since`. */
   request?: { command: unknown; meta: CommandMeta };
   maxAgeMs?: number;
   resolve(result: Outcome<unknown> | Rejection): void;
   reject(error: unknown): void;
 }
 
-/** What a batch of jobs comes to, decided in memory on what is known of the stream. */
+/** The result of a batch of jobs, decided in memory on the known state. */
 interface Draft {
   state: unknown;
   version: number;
   events: RecordedEvent[];
   commandIds: string[];
   answers: Answer[];
-  /** An answer rests on the state alone, with no append that would prove the state current. */
+  /** Some answer rests on the cached state alone, with no append that proves the state current. */
   unproven: boolean;
 }
 
@@ -143,7 +149,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     });
   }
 
-  /** A job without a command is not rejected. */
+  /** A job without a command is never rejected. */
   function known(
     decider: AnyDecider,
     stream: StreamId,
@@ -171,7 +177,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
           else reject(error);
         }
       } else {
-        // One command's fault is not its neighbours': it is found by halves.
+        // A failing command must not fail the others in its batch. Halving the batch isolates it.
         const half = Math.ceil(jobs.length / 2);
         await run(stream, jobs.slice(0, half));
         await run(stream, jobs.slice(half));
@@ -179,12 +185,13 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     }
   }
 
-  /** Decides and appends until the answers are certain, then gives them. */
+  /** Decides and appends until the answers are certain, then sends them. */
   async function settle(stream: StreamId, jobs: Job[]): Promise<void> {
     const { decider, request, since } = jobs[0]!;
     const cached = cache.get(stream) ?? (request?.meta.newStream && unwritten(decider));
     const known = cached ?? (await load(decider, stream));
-    // Only here, and by the job that has waited longest: whoever waits still finds what was remembered when it came.
+    // Ids are dropped only here, by the age of the longest waiting job. So every waiting job still finds the ids that were
+    // remembered when it was queued.
     dropOldIds(known, since - REMEMBERED_MS);
     let current = cached === undefined;
 
@@ -301,7 +308,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     return known;
   }
 
-  /** Most streams are short, and cost one read. Only one that is long enough to have a snapshot is asked for it. */
+  /** Most streams are short and need one read. A snapshot is loaded only for a stream that is long enough to have one. */
   async function readFromSnapshot(decider: AnyDecider, stream: StreamId): Promise<Known> {
     const known = unwritten(decider);
     known.provenAt = clock();
@@ -314,7 +321,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     return known;
   }
 
-  /** A snapshot with what was committed behind it; undefined where there is none, or it is not of this stream's past. */
+  /** A snapshot plus the commits after it. Undefined if there is none, or if it does not belong to this stream's history. */
   async function loadSnapshot(decider: AnyDecider, stream: StreamId): Promise<Known | undefined> {
     const foldVersion = decider.snapshot?.foldVersion;
     if (foldVersion === undefined || !snapshots) return undefined;
@@ -366,7 +373,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     known.snapshotSize = size ?? known.snapshotSize;
   }
 
-  /** True for a command that was executed longer before `now` than memory reaches: its stream's past says. */
+  /** True if the command was executed longer ago than memory reaches. Then the stream's history is read. */
   async function wasExecuted(
     decider: AnyDecider,
     stream: StreamId,
@@ -377,7 +384,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     return (await pastSince(decider, stream, issuedAt - MAX_CLOCK_DIFFERENCE_MS)).has(id);
   }
 
-  /** One read serves all who ask meanwhile for what is no older, and all go on in the order in which they asked. */
+  /** Jobs that arrive during a read share it if it goes back far enough. All continue in the order in which they asked. */
   function pastSince(decider: AnyDecider, stream: StreamId, since: number): Promise<ReadonlySet<string>> {
     const known = pasts.get(stream);
     if (known && known.since <= since) return known.ids;
@@ -391,7 +398,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     return ids;
   }
 
-  /** Backwards from the end of the stream, which may be long: a command is never executed before it was first issued. */
+  /** Reads backwards from the end, because the stream may be long. A command is never executed before it was first issued. */
   async function commandIdsSince(decider: AnyDecider, stream: StreamId, since: number): Promise<ReadonlySet<string>> {
     const { position } = await known(decider, stream, clock(), { maxAgeMs: Number.POSITIVE_INFINITY });
     const ids = new Set<string>();
@@ -433,7 +440,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
   };
 }
 
-/** No repeat would make the command smaller. */
+/** A rejection rather than a fault: a retry would not make the command smaller. */
 function rejectionOf({ message }: CommitTooLarge): Rejection {
   return reject('too_large', message);
 }
@@ -447,7 +454,7 @@ const EXPIRED = reject(
   `The command was first issued over ${RETRY_HORIZON_MS / 60_000} minutes ago; issue a new one.`,
 );
 
-/** Ids of the commands that a stream has executed, at least those since then, in ms. */
+/** Ids of the commands that a stream has executed, at least those since `since`, in ms. */
 interface Past {
   since: number;
   ids: Promise<ReadonlySet<string>>;
@@ -483,7 +490,7 @@ function causes(jobs: Job[]): Hlc[] {
   return jobs.flatMap(({ request }) => request?.meta.cause?.at ?? []);
 }
 
-/** Every job sees the state behind all of them: that is what the position names. */
+/** Every job gets the state after the whole batch, because the position names that state. */
 function answer(jobs: Job[], { answers, state }: Draft, position: Position): void {
   for (const [index, job] of jobs.entries()) {
     const given = answers[index]!;

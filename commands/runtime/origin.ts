@@ -1,4 +1,4 @@
-// Who asked for what a process does, and in which request.
+// The actor and the request on whose behalf a process acts.
 import type { Actor } from '../../domain/kernel/event.js';
 
 export interface Origin {

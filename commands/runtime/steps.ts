@@ -1,4 +1,4 @@
-// Takes the steps of processes: issues their commands, and asks the payment provider where a step says so. Command ids derive
+// Takes the steps of processes: issues their commands, and asks the payment provider if the step requires it. Command ids derive
 // from process and step, so any number of workers may take one step, at once or again.
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -9,29 +9,29 @@ import type { Issued, Step } from '../../domain/processes/step.js';
 import type { CommandRunner, Loaded } from './command-runner.js';
 import type { Origin } from './origin.js';
 
-/** What the commands of a process have in common. */
+/** Metadata that the commands of a process share. */
 export interface Because {
   origin: Origin;
   /** The event that the process follows, and its commit time. */
   cause: { eventId: string; at: Hlc };
-  /** When that was asked for, in ms of the log's clock. */
+  /** When the process was requested, in ms of the log's clock. */
   issuedAt: number;
-  /** RFC 3339, if it all happened in the past. */
+  /** RFC 3339. Set if the process took place in the past (an import). */
   occurredAt?: string | undefined;
-  /** The last commit of each stream that was written or seen; the steps add theirs. */
+  /** The last commit of each stream that was written or seen. The steps add theirs. */
   seen: Map<StreamId, number>;
 }
 
 export interface StepRunner {
-  /** A rejection keeps the provider from being asked; any other error is thrown once all commands have ended. */
+  /** If a command is rejected, the provider is not asked. Any other error is thrown once all commands have ended. */
   take(step: Step, because: Because): Promise<Taken>;
-  /** One command; what came of it. */
+  /** Issues one command and returns its result. */
   issue<S>(issued: Issued<unknown, S>, because: Because): Promise<Loaded<S> | Rejection>;
 }
 
 export interface Taken {
   rejections: readonly Rejection[];
-  /** The ledger, where the provider was asked. */
+  /** The ledger, if the provider was asked. */
   payment?: Payment | undefined;
 }
 

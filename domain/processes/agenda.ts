@@ -1,34 +1,34 @@
-// What has to be done some time, whether or not the process that began it is alive: work that stands still, and timers.
-// The feed tells of it; whoever does it asks the streams, which decide by the log's clock whether it is really due.
+// Work that must be done at some time, even if the process that began it is gone: stalled work, and timers. The feed reports it.
+// The worker then asks the streams, which decide by the log's clock whether it is really due.
 import { authorisationsOf, isDisputed, type Payment } from '../payment/ledger.js';
 import { renewalAt } from '../payment/payment.js';
 import type { StockEvent } from '../stock/events.js';
 
-/** Work that has not moved for this long is taken for abandoned; doing it beside somebody who is at it does no harm. */
+/** Work that has not moved for this long counts as abandoned. Taking it over while another worker still runs it does no harm. */
 export const RECOVER_AFTER_MS = 15_000;
 
-/** What the feed tells of work that is due; a hint, the streams decide. */
+/** Due work as reported by the feed. It is a hint; the streams decide. */
 export interface Agenda {
-  /** What was due before this time (ms of the log's clock), the longest due first. */
+  /** Work that was due before this time (ms of the log's clock), the longest overdue first. */
   due(before: number, limit: number): Promise<AgendaItem[]>;
 }
 
 export type AgendaItem =
-  /** A checkout that has not ended; `cartId` where its cart was submitted. */
+  /** A checkout that has not ended. `cartId` is set if its cart was submitted. */
   | { kind: 'checkout'; orderId: string; cartId?: string }
-  /** A fulfilment, cancellation, return, collection or reallocation that stock and payment have not followed. */
+  /** A fulfilment, cancellation, return, collection or reallocation that is not yet settled in stock and payment. */
   | { kind: 'settlement'; orderId: string }
-  /** A provider that has not answered, or money that will not be held much longer. */
+  /** A provider that has not answered, or an authorisation that will soon lapse. */
   | { kind: 'payment'; paymentId: string; orderId: string }
-  /** An order counts against the limit of a coupon, and nobody has said what became of its checkout. */
+  /** An order that counts against the limit of a coupon, while the outcome of its checkout is not yet known. */
   | { kind: 'redemption'; orderId: string; code: string; redeemer?: string }
-  /** Reservations that run out: each id, and when in ms of the log's clock. */
+  /** Reservations that expire: each id with its expiry, in ms of the log's clock. */
   | { kind: 'reservations'; sku: string; location: string; expiries: Readonly<Record<string, number>> }
-  /** Units that have left one location, `leftAt` in ms of the log's clock, and have not arrived at the other. */
+  /** Units that have left one location (`leftAt`, in ms of the log's clock) and have not arrived at the other. */
   | ({ kind: 'transfer'; leftAt: number } & Extract<StockEvent, { type: 'StockTransferredOut' }>['data'])
-  /** Units that are committed and not there; by location the orders that are told so. */
+  /** Committed units that are missing. `orders` lists, by location, the orders that have to be informed. */
   | { kind: 'shortfall'; sku: string; orders: Readonly<Record<string, readonly string[]>> }
-  /** A cart that may have been left: nothing was heard of it since, in ms of the log's clock. */
+  /** A cart that may be abandoned. `idleSince` is its last activity, in ms of the log's clock. */
   | { kind: 'cart'; cartId: string; idleSince: number };
 
 /**

@@ -1,4 +1,5 @@
-// The record of a checkout: the outcome of each stage, first-come. It has started with its order, which says what is bought.
+// The record of a checkout: the outcome of each stage. The first recorded outcome wins. The checkout starts with its order, which
+// lists what is bought.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, skuSchema } from '../kernel/id.js';
@@ -10,7 +11,7 @@ export const checkoutIdSchema = idSchema('checkout');
 
 const checkout = { checkoutId: checkoutIdSchema };
 
-/** What an aggregate may refuse a step with, beside stock that is short. */
+/** Codes with which an aggregate may reject a step, apart from a stock shortage. */
 const REFUSAL_CODES = [
   'not_found',
   'conflict',
@@ -19,25 +20,28 @@ const REFUSAL_CODES = [
 ] as const satisfies readonly RejectionCode[];
 
 export const checkoutEvents = {
-  /** `available`: what there was of each SKU that was short. */
+  /** `available`: the available units of each SKU that was short. */
   CheckoutStockShort: { version: 1, data: z.strictObject({ ...checkout, available: z.record(skuSchema, z.int()) }) },
-  /** Stock is reserved and the payment authorised: from here on the order goes through. */
+  /** Stock is reserved and the payment is authorised. From here on the order goes through. */
   CheckoutPaymentAuthorised: { version: 1, data: z.strictObject(checkout) },
   CheckoutPaymentDeclined: {
     version: 1,
     data: z.strictObject({ ...checkout, declineCode: z.string().min(1).max(100) }),
   },
-  /** The customer has to act, such as in a 3-D Secure step, before the time is over that this kind of payment has; absent: a card. */
+  /**
+   * The customer has to act, such as in a 3-D Secure step, within the time that this kind of payment allows. If `kind` is absent,
+   * it is a card.
+   */
   CheckoutActionRequired: { version: 1, data: z.strictObject({ ...checkout, kind: methodKindSchema.optional() }) },
-  /** The stock is taken from elsewhere; `round` counts the attempts, the first is 1. */
+  /** The stock is taken from other locations. `round` counts the attempts; the first attempt is 1. */
   CheckoutReallocated: {
     version: 1,
     data: z.strictObject({ ...checkout, round: z.int().min(2), allocation: z.array(parcelSchema).min(1) }),
   },
-  /** Nobody paid in time. */
+  /** The order was not paid in time. */
   CheckoutExpired: { version: 1, data: z.strictObject(checkout) },
   CheckoutPaymentUnknown: { version: 1, data: z.strictObject(checkout) },
-  /** A step was rejected for a reason that is neither stock nor payment, such as an order that was cancelled meanwhile. */
+  /** A step was rejected for a reason other than stock or payment, such as an order that was cancelled meanwhile. */
   CheckoutRefused: {
     version: 1,
     data: z.strictObject({
@@ -48,7 +52,7 @@ export const checkoutEvents = {
     }),
   },
   CheckoutCompleted: { version: 1, data: z.strictObject(checkout) },
-  /** Everything that had been done is undone. */
+  /** All completed steps have been undone. */
   CheckoutFailed: { version: 1, data: z.strictObject({ ...checkout, reason: z.string().min(1).max(50) }) },
 } satisfies EventDefinitions;
 

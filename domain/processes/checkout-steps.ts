@@ -1,4 +1,4 @@
-// The steps of the checkout process: what is due in each phase, as the commands that each step consists of.
+// The steps of the checkout process: the due steps of each phase, and the commands of each step.
 import { type CartCommand, cart } from '../cart/cart.js';
 import {
   type CouponCommand,
@@ -21,19 +21,22 @@ import type { Checkout, Round } from './checkout.js';
 import type { CheckoutOutcome } from './checkout-events.js';
 import type { Issued, Step } from './step.js';
 
-/** How long stock is held for a checkout at first, and so often half as long again while nobody knows how it goes on. */
+/**
+ * How long stock is reserved for a checkout at first. While the outcome is unknown, the reservation is extended by half of this
+ * time, again and again.
+ */
 export const RESERVATION_MS = 20 * 60_000;
 
-/** Stock is held longer than the customer may take to pay: an answer of the last moment is still on its way then. */
+/** Stock is held longer than the customer has to pay, because an answer at the last moment takes time to arrive. */
 const GRACE_MS = RESERVATION_MS - PAY_WITHIN_MS.card;
 
 export type CheckoutStep = Step & {
   name: string;
-  /** A rejection of it changes nothing. */
+  /** A rejection of this step changes nothing. */
   optional?: true;
-  /** Stock that is short may be had from other locations, or a little later. */
+  /** If stock is short, it may come from other locations or become available a little later. */
   waitsForStock?: true;
-  /** What comes of the payment decides how the process goes on. */
+  /** The outcome of the payment decides how the process continues. */
   decidesByPayment?: true;
 };
 
@@ -43,8 +46,8 @@ export interface Due {
 }
 
 /**
- * The steps up to the next outcome, and that outcome where it is sure; nothing if the process is at its end.
- * `now` in ms of the log's clock.
+ * The steps up to the next outcome, and that outcome if it is certain. Undefined if the process has ended. `now` is in ms of the
+ * log's clock.
  */
 export function nextSteps(state: Checkout, now: number): Due | undefined {
   const { checkoutId, phase, order, failure, expired } = state;
@@ -77,8 +80,8 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
 }
 
 /**
- * The steps that follow the answer to the customer. If a crash leaves them out, `endOfRedemption` and the next run of a checkout
- * that waits make up for it.
+ * The steps that run after the customer got the answer. If a crash skips them, `endOfRedemption` and the next run of a waiting
+ * checkout make up for it.
  */
 export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
   switch (state.phase) {
@@ -92,7 +95,7 @@ export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
   }
 }
 
-/** What becomes of a redemption that is still in flight; nothing as long as its checkout has not ended. */
+/** The command that ends an open redemption. Undefined as long as its checkout has not ended. */
 export function endOfRedemption(
   { phase }: Pick<Checkout, 'phase'>,
   redemption: CouponKey & { orderId: string },
@@ -101,7 +104,7 @@ export function endOfRedemption(
   return phase === 'failed' ? { type: 'ReleaseRedemption', ...redemption } : undefined;
 }
 
-/** Every step of the process, as the commands that it consists of. */
+/** All steps of the process, with their commands. */
 function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired, kind = 'card' }: Checkout) {
   const { orderId, customerId, currency, cartId, coupons, total: amount } = order;
   const { provider, method } = order.payment;
@@ -128,21 +131,24 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     commands.map((command) => {
       return { id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, decider, command };
     });
-  /** Left out for its own order and payment, of which there is one each: their first events fit one write unit more easily. */
+  /**
+   * The target is left out of the id for the order and payment of this checkout, since there is one of each. Their first events
+   * then fit one write unit more easily.
+   */
   const targetOf = (stream: StreamId): string[] =>
     keyOfStream(stream) === keyOfStream(streamOf(checkoutId)) ? [] : [keyOfStream(stream)];
-  /** Commands that are issued again are others than those of the first attempt. */
+  /** A further attempt needs new command ids. */
   const ofAttempt = (n: number, issued: readonly Issued[]): Issued[] =>
     issued.map((one) => (n === 1 ? one : { ...one, id: `${one.id}/${n}` }));
 
-  /** In the first phase of a checkout nothing is known of its payment yet. */
+  /** In the first phase of a checkout its payment stream does not exist yet. */
   const newStreams = phase === 'started' && ({ newStreams: true } as const);
   const toOrder = (name: string, ...commands: OrderCommand[]): CheckoutStep => {
     return { name, commands: issue(orderDecider, streamOf(orderId), ...commands) };
   };
   const toPayment = (name: string, ...commands: PaymentCommand[]) => {
     const { paymentId } = payment;
-    // While the customer has to act, nothing is due with the provider, which may know already that it is done.
+    // While the customer has to act, no call to the provider is due. The provider may already know that the customer has acted.
     const provider = { call: phase === 'waiting' ? 'refresh' : 'ask', paymentId } as const;
     return { name, commands: issue(paymentDecider, streamOf(paymentId), ...commands), provider, ...newStreams };
   };
@@ -164,7 +170,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     const commands = counts.flatMap((count) => issue(couponDecider, couponStream(count), commandFor(count)));
     return commands.length === 0 ? [] : [{ name, commands }];
   };
-  /** These find what is in flight by the id of the order, and nothing once it has ended. */
+  /** These commands find the open redemption by order id and do nothing once it has ended, so they are repeatable. */
   const endRedemptions = (name: string, type: 'ConfirmRedemption' | 'ReleaseRedemption') =>
     toCoupons(name, ({ limit, ...count }) => ({ type, ...count, orderId })).map((step) => ({
       ...step,
@@ -180,12 +186,12 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       return { ...step, waitsForStock: true };
     },
     authorise: (): CheckoutStep => ({ ...toPayment('authorise', requestAuthorisation), decidesByPayment: true }),
-    /** Nobody else waits for these units: it may be long until it is known whether they are sold. */
+    /** Tells stock that no other checkout should wait for these units, because it may take long until the sale is decided. */
     park(): CheckoutStep {
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);
       return { name: 'park', repeatable: true, commands };
     },
-    /** Up to the time that the customer may take, at once; behind it, twice in the time that stock is held at first. */
+    /** Extends at once to the time that the customer has to pay, and after that twice per `RESERVATION_MS`. */
     extend(now: number): CheckoutStep[] {
       const held = PAY_WITHIN_MS[kind] + GRACE_MS;
       const halves = Math.max(0, Math.floor((2 * (now - startedAt - held)) / RESERVATION_MS) + 2);
@@ -203,9 +209,9 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       return toOrder('confirm', { type: 'ConfirmOrder', ...moved });
     },
 
-    /** What has left already is there to be written down: stock cannot refuse it. */
+    /** Goods that have already left are only recorded: stock cannot reject it. */
     take: () => stockStep('take', (reservation) => [{ type: 'ShipAtOnce', ...reservation }]),
-    /** Money that is in already: asked for and answered in one commit. */
+    /** Money that was already received: requested and recorded in one commit. */
     recordPayment: (): CheckoutStep =>
       toPayment(
         'pay',
@@ -221,12 +227,12 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
         { type: 'RecordFulfilled', fulfilmentId: keyOfOperation('dispatch') },
       ),
 
-    /** First: it is the order that says whether it is given up, or another worker has confirmed it meanwhile. */
+    /** This step is first, because the order decides whether it is given up or was confirmed by another worker meanwhile. */
     reject() {
       const { rejected: reason, detail } = failure!;
       return toOrder('reject', expired ? { type: 'ExpireOrder', detail } : { type: 'RejectOrder', reason, detail });
     },
-    /** Before the stock is let go: as long as money may be held, it is. */
+    /** Before the stock is released: the stock is held as long as money may be held. */
     void: (): CheckoutStep =>
       toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
     release: () => releaseAll(rounds),

@@ -1,13 +1,13 @@
-// The checkout process, pure: the record of what came of its steps, which are in checkout-steps.ts. Whoever runs it issues
-// the commands of `nextSteps` in order, records the outcome first-come, and follows the record, be it its own or another's.
-// What is bought stands in its order alone: that is placed first, and with it the checkout has started.
+// The checkout process, pure: the record of the outcomes of its steps, which are in checkout-steps.ts. A worker issues the
+// commands of `nextSteps` in order, records the outcome unless another worker has recorded one first, and follows the record.
+// Only the order states what is bought. It is placed first, and that starts the checkout.
 //
 //   started ───────► authorised ──► completed     redeem, reserve, authorise │ commit, confirm
-//    │  ├► waiting ──┤   │                        the customer has to act, but not for ever
-//    │  ├► unknown ──┘   │                        the provider is asked again, the stock stays reserved
-//    │  └► started       │                        stock is short here: once more, from other locations or a little later
+//    │  ├► waiting ──┤   │                        the customer has to act within a time limit
+//    │  ├► unknown ──┘   │                        the provider is asked again; the stock stays reserved
+//    │  └► started       │                        stock is short here: try again, from other locations or a little later
 //    └───────────────────┴──────► failing ──► failed     reject, void, release, reopen
-//                                    └──────► completed  the order says that another worker has sold it meanwhile
+//                                    └──────► completed  the order says that another worker has confirmed it meanwhile
 import { type Cart, linesOfOrder } from '../cart/cart.js';
 import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
@@ -21,7 +21,9 @@ import { type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
 const MAX_NAMED_SKUS = 10;
 
-/** How often stock is asked for, each time elsewhere or later, before the customer is told that it is short. */
+/**
+ * How many times a checkout tries to reserve stock, each time elsewhere or later, before the customer is told that it is short.
+ */
 export const MAX_ROUNDS = 10;
 
 /** How long a checkout waits for units that other checkouts hold at this moment. */
@@ -32,16 +34,16 @@ export interface CheckoutCommand {
   outcome: CheckoutOutcome;
 }
 
-/** What is recorded of a checkout, at first nothing. */
+/** The recorded state of a checkout. At first nothing is recorded. */
 export interface CheckoutRecord {
   phase: 'started' | 'waiting' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
-  /** What the customer pays with, once the provider has said that it takes them some time. */
+  /** The kind of payment, set once the provider has said that it takes time. */
   kind?: MethodKind;
-  /** Where stock was asked for after the first attempt, the last one last. */
+  /** The attempts to reserve stock after the first one, in order. */
   furtherRounds: readonly Round[];
-  /** Why it is failing or has failed, as the customer is told. */
+  /** Why the checkout is failing or has failed, as the customer is told. */
   failure?: Rejection;
-  /** It fails because nobody paid in time. */
+  /** The checkout fails because it was not paid in time. */
   expired?: true;
 }
 
@@ -53,14 +55,14 @@ export const checkout: Decider<CheckoutCommand, CheckoutRecord, CheckoutOutcome>
   evolve,
 };
 
-/** An order on its way through its checkout. */
+/** An order together with the state of its checkout. */
 export interface Checkout extends Omit<CheckoutRecord, 'furtherRounds'> {
   checkoutId: string;
   /** In ms of the log's clock. */
   startedAt: number;
-  /** What of the order does not change. */
+  /** The parts of the order that do not change. */
   order: Bought;
-  /** Where stock was asked for, the last attempt last. */
+  /** All attempts to reserve stock, in order. */
   rounds: readonly Round[];
 }
 
@@ -97,13 +99,13 @@ export interface Round {
   parcels: readonly Parcel[];
 }
 
-/** The id under which the outcome of a process is recorded; one of each kind is enough, but for each further round. */
+/** The command id that records an outcome. There is one per type of outcome, and one per further round of reallocation. */
 export function outcomeCommandId({ type, data }: CheckoutOutcome): string {
   const id = `${data.checkoutId}/record/${type}`;
   return type === 'CheckoutReallocated' ? `${id}/${data.round}` : id;
 }
 
-/** What a submitted cart is bought with; the same whoever places the order. */
+/** The order that a submitted cart becomes. It is the same for every worker that places it. */
 export function orderOfCart(submitted: Cart): OrderCommand & { type: 'PlaceOrder' } {
   const { cartId, customerId, currency, shippingAddress, submission } = submitted;
   if (!submission) throw new Error(`${cartId} is not submitted.`);
@@ -121,12 +123,12 @@ export function orderOfCart(submitted: Cart): OrderCommand & { type: 'PlaceOrder
   };
 }
 
-/** The id of the command that places an order, whoever issues it. */
+/** The id of the command that places an order. It is the same for every worker. */
 export function placingId(orderId: string): string {
   return `${checkoutIdOf(orderId)}/PlaceOrder`;
 }
 
-/** Its event, which all that the checkout does names as its cause. */
+/** The id of the event that places an order. All later events of the checkout name it as their cause. */
 export function placingEventId(orderId: string): string {
   return `${placingId(orderId)}:0`;
 }
@@ -136,9 +138,10 @@ export function checkoutIdOf(orderId: string): string {
 }
 
 /**
- * What to record when commands of a step were rejected. An order that cannot be rejected was confirmed by another worker, so
- * the checkout has completed. Nothing for a code that no aggregate refuses a step with, for an undoing, which has to succeed some time, and for an order dispatched at once:
- * the goods are gone, so the books have to be mended and the process run again.
+ * The outcome to record when commands of a step were rejected. If the order rejects its own rejection, another worker has
+ * confirmed it, so the checkout has completed. Undefined in three cases: a code that no aggregate rejects a step with; an undoing
+ * step, which must succeed eventually; and an order dispatched at once, whose goods are gone, so that the records have to be
+ * corrected and the process run again.
  */
 export function outcomeOfRejections(
   { checkoutId, phase, order }: Checkout,
@@ -168,7 +171,10 @@ export function outcomeOfRejections(
   return { type: 'CheckoutStockShort', data: { checkoutId, available } };
 }
 
-/** What to record when the provider has been asked. A payment that is being voided was given up by somebody: the record says why. */
+/**
+ * The outcome to record after the provider was asked. If the payment is being voided, another worker gave it up, and the record
+ * says why.
+ */
 export function outcomeOfPayment(
   { checkoutId, startedAt }: Checkout,
   { paymentId, status, authorisation }: Payment,
@@ -197,7 +203,9 @@ export function outcomeOfPayment(
   }
 }
 
-/** Stock is not recorded apart from payment: that saves a commit, and costs a void of a payment that may never have been. */
+/**
+ * Stock is not recorded separately from payment. That saves a commit, and costs a void of a payment that may never have existed.
+ */
 const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]> = {
   started: [
     'CheckoutReallocated',
@@ -208,7 +216,7 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
     'CheckoutPaymentUnknown',
     'CheckoutExpired',
     'CheckoutRefused',
-    /** Of an order that is only recorded. */
+    /** Only for an order that is recorded after the fact. */
     'CheckoutCompleted',
   ],
   waiting: [
@@ -225,7 +233,7 @@ const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]>
     'CheckoutExpired',
     'CheckoutRefused',
   ],
-  /** What was held may have expired and been sold. */
+  /** The reservation may have expired and the units been sold. */
   authorised: ['CheckoutCompleted', 'CheckoutStockShort', 'CheckoutRefused'],
   failing: ['CheckoutFailed', 'CheckoutCompleted'],
   completed: [],
@@ -274,7 +282,7 @@ function evolve(known: CheckoutRecord, { type, data }: CheckoutOutcome): Checkou
   }
 }
 
-/** In a sentence; the first few are enough, and fit what an order keeps of its rejection. */
+/** The SKUs as part of a sentence. Only the first few are named, so that the text fits the rejection that an order stores. */
 function named(skus: readonly string[]): string {
   const more = skus.length - MAX_NAMED_SKUS;
   return more > 0 ? `${skus.slice(0, MAX_NAMED_SKUS).join(', ')} and ${more} more` : skus.join(', ');

@@ -1,6 +1,6 @@
-// Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order, be it a fulfilment,
-// a cancellation, a return, a collection or a reallocation. Whoever runs it takes the steps in order, and any number of times: every id
-// derives from the operation. Operations are settled one after the other, so each finds the money where the one before it
+// Settlement, pure: how stock, payment, coupons, shipment or return follow one operation of an order: a fulfilment, a
+// cancellation, a return, a collection or a reallocation. A worker takes the steps in order and may repeat them: every id
+// derives from the operation. Operations are settled one after the other, so each starts with the money as the previous one
 // left it.
 import { countsOf, coupon as couponDecider, couponStream } from '../coupon/coupon.js';
 import { type Return, type ReturnCommand, returns } from '../fulfilment/return.js';
@@ -59,7 +59,9 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
   }
 }
 
-/** What the order is told once the steps are taken. Nothing more is sent while the money for what was sent is not to be had. */
+/**
+ * The command that the order gets after the steps. Nothing more is sent while the money for dispatched goods cannot be captured.
+ */
 export function settlementEnd(
   order: Order,
   { operationId }: Operation,
@@ -87,8 +89,8 @@ function takeParcels(
 }
 
 /**
- * At first the units are reserved elsewhere; the order is told what came of it, and decides. Then they are committed there and let
- * go here, or let go there. The reservation is called after the operation, which is called after the order.
+ * First the units are reserved at the new location, and the order decides with the result. Then they are either committed there
+ * and released here, or released there. The id of the reservation is that of the operation, which contains the order's id.
  */
 function reallocate({ reservationId }: Order, { operationId, from, to, phase }: Of<'reallocation'>): Step {
   const there = to.flatMap(({ sku, location, quantity }) => {
@@ -110,7 +112,10 @@ function dispatch({ operationId }: Of<'fulfilment'>): Step {
   return { commands: [issued(operationId, shipment, streamOf(operationId), { type: 'RecordDispatch' })] };
 }
 
-/** The share of what was sent; of an order that costs nothing, nothing. What could not be had before stays held, too. */
+/**
+ * Captures the share of what was sent. An order that costs nothing captures nothing. Amounts that could not be captured earlier
+ * stay authorised too.
+ */
 function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, payment: Payment): Step {
   const owesNothing = amount === 0 && payment.authorisation?.amount !== 0;
   const owedBefore = Math.max(0, owedOf(order, payment, operationId) - amount);
@@ -120,7 +125,10 @@ function capture(order: Order, { operationId, amount, open }: Of<'fulfilment'>, 
   return toPayment(operationId, payment, owesNothing ? [] : [command]);
 }
 
-/** What the customer keeps and has not paid, with what will have to be captured later on; if neither, what is held is let go. */
+/**
+ * Captures the unpaid amount for goods that the customer keeps, and keeps the authorisation for what is still to be captured. If
+ * both are zero, the authorisation is voided.
+ */
 function collect(order: Order, operation: Of<'collection'>, payment: Payment): Step {
   const { operationId } = operation;
   const id = captureId(operationId);
@@ -133,14 +141,17 @@ function collect(order: Order, operation: Of<'collection'>, payment: Payment): S
   return toPayment(operationId, payment, asked || amount === 0 ? [] : [command]);
 }
 
-/** What could not be had for what was sent and is kept, as of an operation that is to be settled, or of now. */
+/**
+ * The unpaid amount for goods that were sent and are kept. It is computed as of the operation that is to be settled, or as of
+ * now.
+ */
 export function owedOf(order: Order, payment: Payment, operationId?: string): number {
   return Math.max(0, -excessOf(order, payment, operationId));
 }
 
 /**
- * What is paid beyond what the customer keeps, and what is still open if it is paid ahead. The others that are unsettled
- * count on neither side, though another worker may have moved their money already.
+ * The amount paid beyond what the customer keeps and, if paid ahead, beyond what is still open. Other unsettled operations count
+ * on neither side, although another worker may already have moved their money.
  */
 function excessOf(order: Order, payment: Payment, operationId?: string): number {
   const { kept, open } = dueWith(order, operationId);
@@ -149,24 +160,24 @@ function excessOf(order: Order, payment: Payment, operationId?: string): number 
 }
 
 /**
- * What was captured ahead is refunded; what is still held and nobody will owe any more is let go. What could not be had for
- * what was sent is owed, and may be collected yet.
+ * A payment captured ahead is refunded. An authorisation that nothing will use any more is voided. An unpaid amount for goods
+ * that were sent is still owed and may be collected later.
  */
 function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
-  // Where there was nothing to pay, nothing owed does not mean nothing to send.
+  // If there was nothing to pay, owing nothing does not mean that there is nothing left to send.
   const hasNoUse = open === 0 && (whole || payment.authorisation?.amount !== 0);
   const isOwed = owedOf(order, payment, operationId) > 0;
   return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
 }
 
-/** What may still be captured for it, now or later on. */
+/** The amount that may still be captured for the order, now or later. */
 export function neededOf(order: Order, payment: Payment): number {
   return owedOf(order, payment) + (isPaidAhead(payment) ? 0 : dueWith(order).open);
 }
 
-/** Money that could not be had, and that nobody owes any more: what it was for is back, or was given as a favour. */
+/** Authorised money that is no longer owed: the goods came back, or the customer may keep them for free. */
 export function isHeldInVain(order: Order, payment: Payment, operationId?: string): boolean {
   if (heldOf(payment) === 0 || dueWith(order, operationId).open > 0) return false;
   return owedOf(order, payment, operationId) === 0;
@@ -180,9 +191,9 @@ function letGo(operationId: string, payment: Payment): Step {
 }
 
 /**
- * Only what was paid: not what could not be captured, nor what a bank has given back for the same goods. Never above what can
- * be refunded: somebody may have given some of it back before. A dispute has to be decided first. Money that somebody else
- * moves is back already: asked for and answered in one commit.
+ * Refunds only what was paid: not what could not be captured, nor what a bank has already returned for the same goods. It never
+ * exceeds the refundable amount, because some of it may have been refunded before. An open dispute has to be decided first. With
+ * an external provider the money is already back: the refund is requested and recorded in one commit.
  */
 function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment: Payment): Step {
   const { operationId, kind, amount } = operation;
@@ -211,7 +222,7 @@ function restock({ operationId, back }: Of<'return'>): Step {
   return { commands };
 }
 
-/** Also issued by whoever asks for the return, so that it is there when they are answered. */
+/** Also issued by the endpoint that requests the return, so that the return exists when it answers. */
 export function requestReturn(
   { orderId, customerId }: Pick<Order, 'orderId' | 'customerId'>,
   { operationId, returnId, lines }: Pick<Of<'return_request'>, 'operationId' | 'returnId' | 'lines'>,

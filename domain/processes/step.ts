@@ -1,4 +1,4 @@
-// A step of a process: commands to aggregates, issued at once, and whether the payment provider is asked behind them.
+// A step of a process: commands to aggregates, issued at once, and an optional call to the payment provider after them.
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import type { StreamId } from '../kernel/stream.js';
@@ -8,8 +8,8 @@ import type { PaymentCommand } from '../payment/payment.js';
 /** A command as a process issues it, with the decider of its stream. */
 export interface Issued<C = unknown, S = unknown> {
   /**
-   * Command id: `<process>/<command>[/<target>]`, the same whoever issues it, where the process is a checkout or an operation
-   * of an order; each sends a command to a target once.
+   * Command id: `<process>/<command>[/<target>]`, the same for every worker. The process is a checkout or an operation of an
+   * order. Each process sends a command to a target only once.
    */
   id: string;
   stream: StreamId;
@@ -17,18 +17,21 @@ export interface Issued<C = unknown, S = unknown> {
   command: C;
 }
 
-/** The commands of one stream are in order; the streams do not depend on each other. */
+/** The commands of one stream are in order. Streams do not depend on each other. */
 export type Step = {
-  /** Taking it twice changes nothing, however much later: its commands need not be looked for in the past of their streams. */
+  /**
+   * Taking the step again changes nothing, however much later. So its commands need not be looked up in the history of their
+   * streams.
+   */
   repeatable?: true;
-  /** Nobody has written to its streams unless somebody has taken the step before. */
+  /** Its streams are new unless another worker has already taken the step. */
   newStreams?: true;
 } & (
   | { commands: readonly Issued[]; provider?: never }
   | {
       commands: readonly Issued<PaymentCommand, Payment | null>[];
       /**
-       * Behind the commands: `ask` asks the provider whatever `dueCall` of the payment says, `refresh` what it holds,
+       * Runs after the commands. `ask` makes the call that `dueCall` of the payment names; `refresh` asks for the current state,
        * whatever is due.
        */
       provider: { call: 'ask' | 'refresh'; paymentId: string };
