@@ -1,4 +1,4 @@
-// Whether an order would cost the same at another address. Its amounts are recorded and do not move with it.
+// Checks whether an order would cost the same at another address. Its recorded amounts do not change with the address.
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -11,7 +11,7 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Tariffs } from '../tariffs/current-tariffs.js';
 
 export interface MovedOrders {
-  /** Why the order cannot go there for what was paid; undefined if it can. */
+  /** The reason why the order cannot go to the other address for the amount that was charged. Undefined if it can. */
   refusal(order: Order, from: Address, to: Address): Promise<Rejection | undefined>;
 }
 
@@ -42,7 +42,7 @@ export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): 
     },
   };
 
-  /** By the tables of today, so that only the place makes a difference; at the prices that were agreed to. */
+  /** Both quotes use the current tables, so that only the address makes a difference, and the prices that were agreed. */
   async function quotesAt(state: Cart, addresses: readonly Address[]): Promise<Quote[]> {
     const { currency, coupons, shippingMethod, submission } = state;
     const lines = state.lines.map((line, index) => ({ ...line, ...priceOf(submission?.lines[index]) }));
@@ -56,7 +56,7 @@ function priceOf(line: { unitPrice: number } | undefined): { unitPrice?: number 
   return line ? { unitPrice: line.unitPrice } : {};
 }
 
-/** All that a customer pays for, and whose tax is in it, as text. */
+/** All charges that a customer pays, and their taxes, as text. */
 function amountsOf({ lines, shipping, taxIncluded, taxRates, total }: Quote): string {
   const taxes = lines.map(({ tax = 0 }) => tax);
   return JSON.stringify([total, taxIncluded === true, taxRates, taxes, shipping]);

@@ -1,5 +1,5 @@
-// What becomes of an order once it is placed, short of sending it: it is cancelled as a whole or in part, held and resumed;
-// and what could not be had for what was sent is asked for again.
+// Changes to an order after it is placed, apart from shipping: it is cancelled in whole or in part, held and resumed, and unpaid
+// amounts for sent goods are captured again.
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
 import { beside } from '../../domain/kernel/command.js';
@@ -89,7 +89,10 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     );
   }
 
-  /** Its checkout finds the payment void and undoes the rest. Undefined if the order was confirmed first: then it is cancelled like any other. */
+  /**
+   * The checkout finds the payment voided and undoes the rest. Undefined if the order was confirmed first: then it is cancelled
+   * like any other.
+   */
   async function cancelBeforeConfirmed(
     { orderId, paymentId }: Order,
     reason: string,
@@ -105,7 +108,10 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     return new Map([...(undone?.seen ?? []), [stream, position.commitNo]]);
   }
 
-  /** Its settlement asks for what is owed then, or lets go of what is not, however often this is asked for, and by whomever. */
+  /**
+   * The settlement captures the amount that is owed at that time, or voids the authorisation if nothing is owed. Repeated
+   * requests do no harm.
+   */
   async function collect({ params, caller, requestId, command, newId }: OrderRequest): Promise<Reply> {
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId, operationIds } = known;
@@ -162,7 +168,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     if (!before || isForgotten(before))
       throw new Problem('conflict', `${orderId} has no address that could be changed.`);
     const asked = changed(before, body);
-    // An order whose address can no longer change is refused for that reason, before the new address is judged.
+    // An order whose address can no longer change is rejected for that reason, before the new address is checked.
     const decision = order.decide({ type: 'ChangeShippingAddress', shippingAddress: asked }, known, 0);
     if (isRejection(decision)) throw problemOf(decision);
     const address = await addresses.accept(asked);
@@ -233,7 +239,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
   ];
 }
 
-/** Throws `invalid_request` for what is no address any more. */
+/** Throws `invalid_request` if the changed address is no longer valid. */
 function changed(address: Address, changes: { [K in keyof Address]?: Address[K] | null | undefined }): Address {
   const left = Object.entries({ ...address, ...changes }).filter(([, value]) => value != null);
   const result = addressSchema.safeParse(Object.fromEntries(left));

@@ -1,4 +1,5 @@
-// Orders for those who may act on them: support, and customers for their own. What belongs to somebody else is not there.
+// Loads orders for callers who may act on them: support, and customers for their own orders. An order of another customer is
+// `not_found`.
 import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
@@ -6,7 +7,7 @@ import { orderIdSchema } from '../../domain/order/events.js';
 import { type Order, order } from '../../domain/order/order.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 
-/** Throws `not_found` unless the caller may see it. */
+/** Throws `not_found` unless the caller may see the order. */
 export async function findOrder(
   { runner }: { runner: Pick<CommandRunner, 'load'> },
   id: string,
@@ -15,7 +16,7 @@ export async function findOrder(
   return (await loadOrder({ runner }, id, caller)).state;
 }
 
-/** As `findOrder`, with the commit that the order is shown as of. */
+/** Like `findOrder`, with the commit that the order's state is as of. */
 export async function loadOrder(
   { runner }: { runner: Pick<CommandRunner, 'load'> },
   id: string,

@@ -1,4 +1,4 @@
-// Sending back: a return is requested, approved or declined, and received; what was paid for what came back is refunded.
+// Returns: a return is requested, approved or declined, and received. The price of the received units is refunded.
 import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
@@ -71,7 +71,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const opening = { type: 'OpenReturn', returnId, lines } as const;
     const open = () =>
       runner.execute(order, streamOf(orderId), opening, { ...meta, id: operationCommandId(operationId) });
-    // The order decides, so that no unit is asked for twice, however many ask at once.
+    // The order decides, so that no unit is requested twice, however many requests arrive at once.
     let opened = await open();
     if (isRejection(opened, 'rule_violated') && (await closeDeclined(orderId, meta))) opened = await open();
     const { state, position } = orThrow(opened);
@@ -82,7 +82,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     return { ...reply, seen: [...reply.seen!, ...seen], headers: { Location: `/v1/returns/${returnId}` } };
   }
 
-  /** Those whose order was not told that they were declined: somebody died in between. True if there were any. */
+  /** Closes declined returns that the order was not told about because a worker crashed in between. True if there were any. */
   async function closeDeclined(orderId: string, meta: CommandMeta): Promise<boolean> {
     const { state } = await runner.load(order, streamOf(orderId));
     const open = await Promise.all(state!.openReturns.map(({ returnId }) => runner.load(returns, streamOf(returnId))));
@@ -111,7 +111,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const { state } = orThrow(await runner.execute(order, streamOf(orderId), received, meta));
     const arrived = await arrivedWith(returnId, state!, caller);
     const told = unitsAsText(arrived.lines);
-    // Other units are no second parcel: without a key a parcel cannot be told from a request that is repeated.
+    // Other units do not make a second parcel. Without a key, a second parcel cannot be distinguished from a repeated request.
     if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {
       const detail = `${returnId} was received at ${arrived.location}, with ${told}; request another return for what came later.`;
       throw new Problem('conflict', detail);
@@ -121,7 +121,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     return { ...reply, seen: [...reply.seen!, ...seen] };
   }
 
-  /** What the order took back. The return knows once the order has it settled. */
+  /** The units that the order took back. The return itself knows them once the order has settled the operation. */
   async function arrivedWith(
     returnId: string,
     { unsettled }: Order,
@@ -131,7 +131,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     return operation?.kind === 'return' ? operation : (await load(returnId, caller)).received!;
   }
 
-  /** Goods may come back to a place where there was never any of them. */
+  /** Goods may be returned to a location that never had this SKU. */
   async function openAt(
     location: string,
     orderId: string,
@@ -226,7 +226,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
   ];
 }
 
-/** All that was announced, or as much of it as did arrive. */
+/** All announced units, or as many of them as arrived. */
 function receivedLines(
   { returnId, lines: announced }: Return,
   arrived: z.output<typeof receiveBody>['lines'],
@@ -244,7 +244,7 @@ function receivedLines(
   });
 }
 
-/** The same for the same units, in whatever order and parts they are listed. */
+/** The same text for the same units, in any sequence and split. */
 function unitsAsText(lines: readonly ReturnedUnits[]): string {
   const units = new Map<string, number>();
   for (const { lineId, quantity, writtenOff } of lines) {

@@ -1,6 +1,6 @@
-// Runs the settlement of orders: what was sent, cancelled or returned is followed by stock, payment and the rest, and then
-// recorded as settled. Command ids derive from the operation, so any number of workers may settle one order, at once or
-// one after the other; a crash anywhere is finished by whoever runs it next.
+// Runs the settlement of orders: stock, payment and the rest follow each shipment, cancellation or return, which is then recorded
+// as settled. Command ids derive from the operation, so any number of workers may settle one order, at once or one after the
+// other. After a crash the next worker finishes the settlement.
 import type { Position } from '../../domain/kernel/commit.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
@@ -14,22 +14,25 @@ import type { Origin } from '../runtime/origin.js';
 import type { Because, StepRunner } from '../runtime/steps.js';
 
 export interface Settlement {
-  /** Settles what is unsettled of an order, oldest first; throws what keeps the rest from being settled. */
+  /** Settles the unsettled operations of an order, oldest first. Throws the error that stops the rest. */
   run(orderId: string, origin?: Origin): Promise<Map<StreamId, number>>;
-  /** As far as it goes now: what is left is told to `onUnsettled` and settled later. Resolves with the last commits written. */
+  /**
+   * Settles as much as possible now. An error is reported to `onUnsettled`, and the rest is settled later. Resolves with the last
+   * commits written.
+   */
   attempt(orderId: string, origin: Origin): Promise<Map<StreamId, number>>;
 }
 
 export interface SettlementDeps {
   runner: CommandRunner;
   steps: StepRunner;
-  /** Told of an order that could not be settled yet, and why. */
+  /** Called with an order that could not be settled yet, and the error. */
   onUnsettled?: (orderId: string, error: unknown) => void;
 }
 
 export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
-    /** What cannot be settled now, by operation id, and why. */
+    /** Operations that cannot be settled now, by id, with the error. */
     const hindered = new Map<string, unknown>();
     const nextOf = ({ unsettled }: Order) =>
       unsettled.find((operation, index) => canGoOn(operation, unsettled.slice(0, index), hindered));
@@ -46,7 +49,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
         const settled = await settle(state, operation, ledger, becauseOf(operation, position, origin, seen));
         if (!nextOf(settled)) break;
       } catch (error) {
-        // What is sent has to find the money where it was left by what was sent before; what is given back can wait.
+        // A shipment needs the money as the previous shipment left it, so it stops the settlement. A refund can wait.
         if (operation.kind === 'fulfilment') throw error;
         hindered.set(operation.operationId, error);
       }
@@ -55,14 +58,14 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
   }
 
   /**
-   * What has to be given back is the difference between order and payment. Only if the order is still what it was before
-   * the payment was read do the two belong together, whatever others settle meanwhile.
+   * A refund is the difference between order and payment. The two match only if the order has not changed since before the
+   * payment was read, whatever other workers settle meanwhile.
    */
   async function isUnchanged(orderId: string, { commitNo }: Position): Promise<boolean> {
     return (await runner.load(order, streamOf(orderId))).position.commitNo === commitNo;
   }
 
-  /** The order behind it. */
+  /** Returns the order after the settlement. */
   async function settle(state: Order, operation: Operation, before: Payment, because: Because): Promise<Order> {
     if (operation.kind === 'reallocation' && operation.phase === 'requested') {
       return reserveElsewhere(state, operation, before, because);
@@ -80,7 +83,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
     return after;
   }
 
-  /** The order decides what comes of it, and is settled with that next. */
+  /** The order decides with the result. The next iteration settles the operation. */
   async function reserveElsewhere(
     state: Order,
     operation: Operation,
@@ -116,9 +119,8 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
 }
 
 /**
- * What is collected depends on what was given back before, and what is given back on what was collected: nothing passes a
- * collection, even one that only waits, for another worker may be collecting. Else an operation that waits, as for a
- * dispute, holds up no other.
+ * A collection depends on earlier refunds, and a refund on earlier collections. So nothing overtakes a collection, not even a
+ * waiting one, since another worker may be collecting. Any other waiting operation, such as one with a dispute, delays no other.
  */
 function canGoOn(
   { operationId, kind }: Operation,
@@ -126,13 +128,13 @@ function canGoOn(
   hindered: ReadonlyMap<string, unknown>,
 ): boolean {
   if (kind === 'fulfilment') return true;
-  // These move no money.
+  // These operations move no money.
   if (kind === 'return_request' || kind === 'reallocation') return !hindered.has(operationId);
   if (kind === 'collection') return hindered.size === 0;
   return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
 }
 
-/** What follows from something in the past did so then, whoever settles it. The order's commit is its cause. */
+/** Follow-ups of an operation in the past have the same past time, whoever settles it. Their cause is the order's commit. */
 function becauseOf(operation: Operation, { at }: Position, origin: Origin, seen: Map<StreamId, number>): Because {
   const { operationId, at: issuedAt } = operation;
   const occurredAt = operation.kind === 'return' ? operation.occurredAt : undefined;

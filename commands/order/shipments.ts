@@ -1,4 +1,5 @@
-// Sending orders: a shipment is planned, dispatched and delivered, unless its delivery fails or it is lost. Dispatch takes its units out of stock and its share of the money.
+// Shipments: a shipment is planned, dispatched and delivered, or its delivery fails, or it is lost. Dispatch takes its units out
+// of stock and captures its share of the money.
 import { z } from 'zod';
 import {
   carrierSchema,
@@ -59,7 +60,7 @@ const problemBody = z
   .partial()
   .prefault({});
 
-/** What follows is for people to decide. */
+/** People decide about the consequences. */
 const RECORDED_ONLY =
   'Order, stock and payment stay as they are: support decides what follows, such as a refund. Units that come back are received as a return.';
 
@@ -92,7 +93,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return { ...shown(201, outcome, loaded), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
-  /** The tracking is changed last, so that a repeat after a crash finds what is missing. */
+  /** The tracking is changed last, so that a repeat after a crash does the missing steps. */
   async function dispatch(request: ShipmentRequest<z.output<typeof dispatchBody>>): Promise<Reply> {
     const { params, body, command } = request;
     const planned = await load(params.id);
@@ -108,7 +109,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return shown(200, after, sent, ...seen);
   }
 
-  /** The order behind it, and what has followed. */
+  /** Returns the order after the dispatch, and the commits of its settlement. */
   async function send(planned: Shipment, known: Order, request: ShipmentRequest) {
     const { requestId, command } = request;
     const { shipmentId, orderId, location, lines } = planned;
@@ -128,8 +129,8 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
   }
 
   /**
-   * What is promised beyond what is there cannot leave before it has come. It is looked at, not locked: of two dispatches in
-   * one moment both may find the last unit, and then the stock tells that one is missing.
+   * Backordered units cannot be dispatched before they arrive. This check takes no lock: two dispatches at the same moment may
+   * both find the last unit. Stock then reports one unit as missing.
    */
   async function checkThere(parcels: readonly Parcel[]): Promise<void> {
     const missing: string[] = [];

@@ -1,20 +1,20 @@
-// What a payment provider has in its own books, as far as this shop is concerned: what webhooks and the reconciliation read.
+// The payment provider's own records of this shop's payments. Webhooks and the reconciliation read them.
 import type { DisputeFact } from '../../domain/payment/payment.js';
 import type { Held } from '../../domain/payment/provider-calls.js';
 
 export interface BookEntry {
   providerRef: string;
-  /** Whose it is; absent where this shop did not make it. */
+  /** The payment of the entry. Absent if this shop did not make it. */
   of?: { paymentId: string; operationId: string };
   /** Minor units. */
   amount: number;
   currency: string;
   held: Held;
-  /** Whoever asked for it, minor units. */
+  /** Refunded by anyone, minor units. */
   refunded: number;
 }
 
-/** What a customer's bank wants back, as it stands now. */
+/** The current state of a dispute: the amount that a customer's bank wants back. */
 export interface BookDispute {
   providerRef: string;
   dispute: DisputeFact;
@@ -23,10 +23,10 @@ export interface BookDispute {
 export interface PaymentBooks {
   /** Throws `Unavailable`. */
   find(providerRef: string): Promise<BookEntry | undefined>;
-  /** Opened in `from` ≤ time < `upTo`, in ms. Throws `Unavailable`. */
+  /** Entries opened in `from` ≤ time < `upTo`, in ms. Throws `Unavailable`. */
   opened(window: { from: number; upTo: number }): AsyncIterable<BookEntry>;
-  /** Disputes that began in such a time, of payments opened whenever. Throws `Unavailable`. */
+  /** Disputes that began in this window. Their payments may have been opened at any time. Throws `Unavailable`. */
   disputed(window: { from: number; upTo: number }): AsyncIterable<BookDispute>;
-  /** Lets go of what is held; succeeds where nothing is. */
+  /** Releases the authorised money. Succeeds if there is none. */
   letGo(entry: BookEntry): Promise<void>;
 }

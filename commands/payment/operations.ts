@@ -1,5 +1,5 @@
-// Asks the payment provider for whatever the ledger says is due, and records what came of it. Keys and command ids
-// derive from operations that are recorded already, so that any number of workers may ask, at once or again.
+// Calls the payment provider for whatever the ledger says is due, and records the outcome. Keys and command ids derive from
+// recorded operations, so any number of workers may ask, at once or again.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
@@ -17,25 +17,24 @@ import type { AuthorisationRequest, PaymentProvider } from './provider.js';
 
 export interface PaymentOperations {
   /**
-   * Carries out what is due until nothing is, or until the outcome of an authorisation is not known. Throws `Unavailable`
-   * if the provider does not answer another operation; it stays due.
+   * Makes due calls until none is left, or until the outcome of an authorisation is unknown. Throws `Unavailable` if the provider
+   * does not answer another operation, which then stays due.
    */
   ask(paymentId: string, asking: Asking): Promise<Asked>;
-  /** Asks the provider what it holds, whatever is due, records it, and carries out what is due then. */
+  /** Reads the provider's state, whatever is due, records it, and then makes the due calls. */
   refresh(paymentId: string, asking: Asking): Promise<Asked>;
   /**
-   * Records what the provider has said that it holds of an authorisation, such as in a webhook. A rejection if that contradicts
-   * the ledger.
+   * Records a provider's state of an authorisation, for example from a webhook. Returns a rejection if it contradicts the ledger.
    */
   record(paymentId: string, operationId: string, held: Held, asking: Asking): Promise<Asked | Rejection>;
 }
 
 export type Asking = {
-  /** The ledger, if it has just been read or written. */
+  /** The ledger, if the caller has just read or written it. */
   known?: Payment;
 } & (
   | { origin: Origin }
-  /** For a process, which stamps its commands itself. */
+  /** For a process, which creates the metadata of its commands itself. */
   | { metaOf: (commandId: string) => CommandMeta }
 );
 
@@ -48,13 +47,13 @@ export interface Asked {
 export interface PaymentOperationsDeps {
   runner: CommandRunner;
   clock: Clock;
-  /** Who moves the money, by the name in the ledger. */
+  /** The providers, by their name in the ledger. */
   providers: Partial<Record<PaymentProviderName, PaymentProvider>>;
-  /** Told of an authorisation whose outcome is not known, and why; it will be asked for again. */
+  /** Called with a payment whose authorisation has an unknown outcome, and the error. The provider will be asked again. */
   onUnknown?: (paymentId: string, error: unknown) => void;
 }
 
-/** Money that somebody else moves: what is recorded has been done. */
+/** Money that moves outside the shop: a recorded request counts as done. */
 const EXTERNAL: PaymentProvider = {
   authorise: async ({ paymentId, amount }) => ({ status: 'authorised', providerRef: paymentId, ...amount }),
   capture: async () => ({ status: 'captured' }),
@@ -62,7 +61,7 @@ const EXTERNAL: PaymentProvider = {
   refund: async () => ({ status: 'refunded' }),
 };
 
-/** One worker's look at one payment. */
+/** One worker's run on one payment. */
 interface Run {
   paymentId: string;
   stream: StreamId;
@@ -86,7 +85,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     return run;
   }
 
-  /** Asks, records, and looks again, for others may have gone on with the payment meanwhile. */
+  /** Calls the provider, records the answer, and checks again, because another worker may have changed the payment meanwhile. */
   async function follow(run: Run): Promise<Asked> {
     for (let call = dueCall(run.state, clock()); call; call = dueCall(run.state, clock())) {
       if (call.retrieve && (await look(run, call))) continue;
@@ -98,7 +97,10 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     return { state: run.state, seen: run.seen };
   }
 
-  /** Nothing more is sent of an order whose money has lapsed, whoever learns of it; once, for people may resume it. */
+  /**
+   * Holds an order whose authorisation has lapsed, so that nothing more is sent. It does so once, because staff may resume the
+   * order.
+   */
   async function holdIfLapsed(run: Run): Promise<void> {
     const lapsed = run.state && lapsedOf(run.state);
     if (!lapsed) return;
@@ -107,10 +109,10 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /**
-   * What an authorisation could not give for what was sent is asked of the one that replaces it; and where all was captured
-   * while that one was under way, it is let go. The order is told before the payment says so, so that nobody has to remember
-   * it. It is told of the renewal and of each no, for neither may see that the other is being recorded, and the first may
-   * still find no money.
+   * A renewal captures the amount for sent goods that the old authorisation could not give. If everything was captured while the
+   * renewal was under way, the renewal is released. The order is told before the outcome is recorded in the payment, so that a
+   * crash in between loses nothing. It is told of the renewal and of each failed capture, because the two may be recorded at the
+   * same time without seeing each other, and the first collection may still find no money.
    */
   async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
     const { authorisation, earlier } = run.state!;
@@ -122,7 +124,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
   }
 
-  /** It may reject: nothing is sent of an order that is not confirmed, and nothing is owed if none of its units were sent. */
+  /** The order may reject this: an unconfirmed order is not sent, and an order that sent nothing owes nothing. */
   async function tellOrder({ state, asking, seen }: Run, id: string, issuedAt: number, command: OrderCommand) {
     const stream = streamOf(state!.orderId);
     const outcome = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
@@ -130,7 +132,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     seen.set(stream, orThrow(outcome).position.commitNo);
   }
 
-  /** True if it is not the same call any more that is due. */
+  /** Returns true if this call is no longer the one that is due. */
   async function look(run: Run, call: ProviderCall): Promise<boolean> {
     const provider = providerOf(call.authorisation, call.paymentId);
     const held = await provider.retrieve?.(requestOf(call, call.authorisation)).catch(unanswered(call.authorisation));
@@ -139,7 +141,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     return next?.operationId !== call.operationId || next.call !== call.call;
   }
 
-  /** The facts up to the first that the ledger rejects. */
+  /** Records the facts in turn and stops at the first that the ledger rejects. */
   async function enterHeld(run: Run, operationId: string, held: Held): Promise<Run | Rejection> {
     const { requestedAt } = run.state!.authorisation!;
     for (const fact of factsIn(run.state!, operationId, held)) {

@@ -1,4 +1,5 @@
-// What customers saved to pay with. The payment provider keeps it; no card ever comes here, only the provider's name for it.
+// Saved payment methods of customers. The payment provider stores them; the shop never sees a card, only the provider's name for
+// it.
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
@@ -6,7 +7,7 @@ import { paymentMethodSchema } from '../../domain/order/events.js';
 import { wholeList, wholeListAnswer } from '../runtime/answers.js';
 
 export interface SavedMethod {
-  /** Pays at a checkout. */
+  /** The id to pay with at a checkout. */
   id: string;
   brand?: string;
   last4?: string;
@@ -14,7 +15,10 @@ export interface SavedMethod {
   expiresYear?: number;
 }
 
-/** Port: who keeps them. What is not there throws `not_found`; a method that the bank will not have, `payment_declined`. */
+/**
+ * Port: the store of saved methods. Throws `not_found` for a method that does not exist, `payment_declined` for one that the bank
+ * refuses.
+ */
 export interface SavedMethods {
   of(customerId: string): Promise<SavedMethod[]>;
   save(customerId: string, method: string, meta: CommandMeta): Promise<SavedMethod>;

@@ -1,4 +1,4 @@
-// The ledger of a payment, for support: what happened to the money, and giving some of it back.
+// The ledger of a payment, for support: shows the money movements, and makes refunds.
 import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
@@ -40,7 +40,7 @@ const refundAmount = z.union([someAmount, moneySchema.extend({ amount: someAmoun
   example: 500,
 });
 
-/** ISO 4217's code for no currency: of a payment for which nothing was ever asked. */
+/** ISO 4217's code for no currency. Used if nothing was ever requested for a payment. */
 const NO_CURRENCY = 'XXX';
 const paidSchema = moneySchema.extend({ currency: z.union([currencySchema, z.literal(NO_CURRENCY)]) });
 
@@ -105,7 +105,7 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
     return { stream, state, position };
   }
 
-  /** It is for no units in particular, so it is a part of everything. */
+  /** The refund is for no particular units, so it takes its share of all taxes. */
   async function taxesOf(paymentId: string, amount: number): Promise<TaxAmount[]> {
     const { state } = await runner.load(order, streamOf(siblingId('order', paymentId)));
     if (!state) return [];
@@ -204,14 +204,14 @@ async function viewOf(state: Payment, id: string, personal: Pick<PersonalData, '
   };
 }
 
-/** Once the customer is forgotten, the digits are as well. */
+/** Once the customer is forgotten, the digits are forgotten too. */
 async function cardOf({ card, last4: sealed }: Authorisation, personal: Pick<PersonalData, 'open'>) {
   if (sealed === undefined) return card;
   const last4 = await personal.open(sealed);
   return isForgotten(last4) ? card : { ...card, last4 };
 }
 
-/** A payment that was voided before anything was asked has no currency, and no amounts but 0. */
+/** A payment that was voided before any request has no currency, and all its amounts are 0. */
 function moneyOf({ authorisation }: Payment) {
   const currency = authorisation?.currency ?? NO_CURRENCY;
   return (amount: number) => ({ amount, currency });

@@ -1,4 +1,4 @@
-// Which name a payment provider has for a customer. A link is made once and never changes, so it is remembered.
+// The payment provider's name for a customer. A link is made once and never changes, so it is cached.
 import { LRUCache } from 'lru-cache';
 import { customer } from '../../domain/customer/customer.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -11,7 +11,7 @@ const REMEMBERED_CUSTOMERS = 20_000;
 
 export interface ProviderCustomers {
   refOf(customerId: string): Promise<string | undefined>;
-  /** The link that holds: an earlier one stays. */
+  /** Returns the link that counts: an earlier one stays. */
   link(customerId: string, providerRef: string, meta: CommandMeta): Promise<string>;
 }
 

@@ -1,5 +1,5 @@
-// The payment port: someone who moves money when asked. Every operation is asked for under a key that was stored before
-// the first call; asking again under the same key is the same operation and gets the same answer.
+// The payment port: a provider that moves money. Every operation has a key that is stored before the first call. Another call
+// with the same key is the same operation and gets the same answer.
 import type { Money } from '../../domain/kernel/money.js';
 import type { CaptureDetails } from '../../domain/payment/events.js';
 import type { AuthorisationAnswer, Held } from '../../domain/payment/provider-calls.js';
@@ -14,15 +14,15 @@ export interface AuthorisationRequest extends PaymentOperation {
   orderId: string;
   amount: Money;
   method: string;
-  /** Whose saved method it may be. */
+  /** The customer who may own the saved method. */
   customerId?: string;
-  /** Where the provider has opened an intent already. */
+  /** Set if the provider has already opened an intent. */
   providerRef?: string;
-  /** The customer is not there: what needs them is declined. */
+  /** The customer is not present: a payment that needs them is declined. */
   offSession: boolean;
 }
 
-/** An operation on what was authorised before, by all that it was asked for with. */
+/** An operation on an earlier authorisation, with everything that it was requested with. */
 export interface OperationOn extends PaymentOperation {
   of: AuthorisationRequest;
 }
@@ -31,23 +31,23 @@ export type CaptureAnswer = ({ status: 'captured' } & CaptureDetails) | { status
 export type RefundAnswer = { status: 'refunded'; providerRef?: string } | { status: 'failed'; reason: string };
 
 /**
- * A definite no is an answer. An error from any of these means that the outcome is not known: it may have happened. Ask
- * again under the same key.
+ * A definite refusal is an answer. An error from any of these calls means that the outcome is unknown: the operation may have
+ * happened. Call again with the same key.
  */
 export interface PaymentProvider {
   /**
-   * Names the payment before it is asked for money; only for providers that work so. `authorise` gets the name. What can
-   * never be asked for, such as too small an amount, is declined at once.
+   * Names the payment before any money is requested, for providers that need this. `authorise` gets the name. A request that can
+   * never succeed, such as one for too small an amount, is declined at once.
    */
   open?(
     request: AuthorisationRequest,
   ): Promise<{ providerRef: string } | (AuthorisationAnswer & { status: 'declined' })>;
   authorise(request: AuthorisationRequest): Promise<AuthorisationAnswer>;
-  /** What is held now; a provider without it remembers its keys for ever. */
+  /** The provider's current state. A provider without this method remembers its keys forever. */
   retrieve?(request: AuthorisationRequest): Promise<Held>;
-  /** `final`: nothing has to be held behind it. */
+  /** `final`: nothing has to stay authorised afterwards. */
   capture(operation: OperationOn & { amount: Money; final: boolean }): Promise<CaptureAnswer>;
-  /** Lets go of what is held of `of`, keeps what is captured; succeeds where nothing is held or ever was. */
+  /** Releases the authorised money of `of` and keeps what is captured. Succeeds if nothing is or ever was authorised. */
   void(operation: OperationOn): Promise<void>;
   refund(operation: OperationOn & { amount: Money; reason: string }): Promise<RefundAnswer>;
 }

@@ -1,5 +1,5 @@
-// Holds our ledgers against the provider's own books: every difference is named, and the safe ones are mended. Safe is to
-// record what the provider says has happened, and to let go of money that we hold for nothing.
+// Compares our ledgers with the provider's records. It reports every difference and repairs the safe ones. It is safe to record
+// what the provider says has happened, and to release money that no order needs.
 import { type Clock, hlcOf, millisOf } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow } from '../../domain/kernel/errors.js';
@@ -17,10 +17,10 @@ import type { Origin } from '../runtime/origin.js';
 import type { BookEntry, PaymentBooks } from './books.js';
 import type { PaymentOperations } from './operations.js';
 
-/** What has just happened on one side may be on its way to the other. */
+/** A recent change on one side may not have reached the other yet. */
 const SETTLED_AFTER_MS = 60_000;
 
-/** `missing_here`: the provider has it under our name, the ledger does not know it. `missing_there`: the other way round. */
+/** `missing_here`: the provider has it under our name, but the ledger does not know it. `missing_there`: the other way round. */
 export type DifferenceKind =
   | 'missing_here'
   | 'missing_there'
@@ -42,11 +42,11 @@ export interface Difference {
 }
 
 export interface Reconciliation {
-  /** Authorisations that were held against each other. */
+  /** Number of compared authorisations. */
   compared: number;
-  /** In the provider's books, but not made by this shop. */
+  /** In the provider's records, but not made by this shop. */
   notOurs: number;
-  /** Changed in the last minute, to be compared the next time. */
+  /** Changed in the last minute. They are compared next time. */
   underWay: number;
   differences: readonly Difference[];
 }
@@ -62,7 +62,7 @@ export interface ReconcileDeps {
 }
 
 export interface ReconcileOptions {
-  /** In ms: what was opened since then. */
+  /** Compare what was opened since then, in ms. */
   from: number;
   repair: boolean;
 }
@@ -99,7 +99,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     differences.push(...found.map((one) => ({ ...one, repaired: !isLeft(one) })));
   }
 
-  /** Records what the provider knows, lets go of what nobody should hold, and looks at both sides again. */
+  /** Records what the provider knows, releases what is not needed, and compares again. */
   async function mended(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
     const { paymentId, operationId } = entry.of!;
     if (state?.authorisation) {
@@ -132,7 +132,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     for (const one of authorisationsOf(state)) {
       const { amount, providerRef, requestedAt } = one;
       if (one.provider !== provider || providerRef === undefined || seen.has(providerRef)) continue;
-      if (amount === 0) continue; // nobody was asked
+      if (amount === 0) continue; // zero amounts skip the provider
       if (requestedAt < from || requestedAt > upTo - SETTLED_AFTER_MS) continue;
       const entry = await books.find(providerRef);
       if (entry) await compare(entry);
@@ -142,7 +142,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
   return { ...counts, differences };
 }
 
-/** By what they are about. */
+/** The disputes by provider reference. */
 async function disputesOf(books: PaymentBooks, from: number, upTo: number): Promise<Map<string, DisputeFact[]>> {
   const found = new Map<string, DisputeFact[]>();
   for await (const { providerRef, dispute } of books.disputed({ from, upTo })) {
@@ -151,12 +151,12 @@ async function disputesOf(books: PaymentBooks, from: number, upTo: number): Prom
   return found;
 }
 
-/** What contradicts the ledger is not recorded. */
+/** A fact that contradicts the ledger is not recorded. The report shows it. */
 function leaveToPeople(result: object | Rejection): void {
   if (!isRejection(result, 'conflict')) orThrow(result);
 }
 
-/** In the order of the log. */
+/** In log order. */
 async function paymentStreams(store: Pick<EventStore, 'log'>, from: number, upTo: number): Promise<Set<StreamId>> {
   const streams = new Set<StreamId>();
   for await (const { stream } of store.log(hlcOf(from), hlcOf(upTo))) {
@@ -174,7 +174,7 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   const ids = { providerRef, ...of!, repaired: false };
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
   const there = here && hasLapsedInPart(state, here, held) ? 'let_go' : held.authorisation.status;
-  // One that was opened in vain holds nothing, and is forgotten on both sides.
+  // An unused authorisation holds nothing, and both sides have dropped it.
   const isIdle = there === 'none' || (there === 'let_go' && held.captured === 0);
   if (!here || (here.providerRef !== providerRef && here.providerRef !== undefined)) {
     return isIdle ? [] : [{ kind: 'missing_here', here: 'nothing', there, ...ids }];
@@ -204,7 +204,7 @@ function disputesApart(state: Payment | null, entry: BookEntry, told: readonly D
   });
 }
 
-/** What the ledger may say where the provider says this. */
+/** The statuses of the ledger that match each status at the provider. */
 const STATUSES_HERE: Readonly<
   Record<BookEntry['held']['authorisation']['status'], readonly Authorisation['status'][]>
 > = {
@@ -220,7 +220,7 @@ function isEnded({ status }: Authorisation): boolean {
   return status === 'voided' || status === 'lapsed' || status === 'declined';
 }
 
-/** Money, or a way to pay, that no order will ever need. */
+/** Authorised money, or an open intent, that no order will need. */
 function isHeldForNothing(state: Payment | null, { of, held }: BookEntry): boolean {
   const isOpen = held.capturable > 0 || held.authorisation.status === 'action_required';
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of?.operationId);

@@ -1,4 +1,4 @@
-// A cart: one currency, frozen once submitted, and at most one order: its id follows from the cart and the attempt.
+// A cart: one currency, frozen once submitted, at most one order. The order's id follows from the cart and the attempt.
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
@@ -21,28 +21,31 @@ import {
 
 export type CartCommand =
   | { type: 'CreateCart'; cartId: string; customerId: string; currency: string }
-  /** All but the quantity comes from the catalogue. A SKU that is in the cart already is added to its line. */
+  /** Everything but the quantity comes from the catalogue. A SKU that is already in the cart is added to its line. */
   | ({ type: 'AddCartLine'; unitPrice: Money } & Omit<CartLineData, 'unitPrice'>)
-  /** With today's price, in minor units, which the customer takes by the change; without it where it is not sold now. */
+  /**
+   * `unitPrice` is the current price, in minor units, which the customer accepts by this change. Absent if the SKU is not sold
+   * now.
+   */
   | { type: 'ChangeCartLineQuantity'; lineId: string; quantity: number; unitPrice?: number | undefined }
   | { type: 'RemoveCartLine'; lineId: string }
   | { type: 'SetShippingAddress'; address: Personal<Address> }
   | { type: 'ChooseShippingMethod'; method: string }
   | ({ type: 'ApplyCoupon' } & CartCoupon)
   | { type: 'RemoveCoupon'; code: string }
-  /** With what the cart comes to now, its lines in the same sequence; without `shipping` if its method does not go there. */
+  /** With the current prices, the lines in the same sequence. Without `shipping` if the method does not ship to the address. */
   | ({ type: 'SubmitCart'; lines: readonly OrderLine[]; shipping?: Shipping } & Omit<
       Submission,
       'orderId' | 'lines' | 'shipping'
     >)
   | { type: 'ReopenCart'; orderId: string; reason: string; available?: Readonly<Record<string, number>> }
-  /** Closes it for the customer who takes it over: the first one. `insteadOf`: the cart that has declined its lines. */
+  /** Closes the cart for the first customer who takes it over. `insteadOf`: the cart that has declined its lines. */
   | { type: 'HandOverCart'; customerId: string; toCartId: string; insteadOf?: string }
-  /** Takes what is in a cart that was handed over, and no unit of it twice. */
+  /** Takes the contents of a cart that was handed over, and no unit twice. */
   | ({ type: 'MergeCart'; fromCartId: string } & Pick<Cart, 'currency' | 'lines' | 'coupons'>)
-  /** Where that was refused: settles that it stays refused, unless the lines have come in after all. */
+  /** Makes the rejection of a merge final, unless the lines have come in after all. */
   | { type: 'DeclineMerge'; fromCartId: string }
-  /** Asked by a timer; only the cart knows whether it has been idle. */
+  /** Sent by a timer. Only the cart knows whether it has been idle. */
   | { type: 'AbandonCart' };
 
 export type CartCoupon = Extract<CartEvent, { type: 'CartCouponApplied' }>['data'];
@@ -58,25 +61,25 @@ export interface Cart {
   customerId: string;
   currency: string;
   status: (typeof CART_STATUSES)[number];
-  /** Unit prices in minor units of the cart's currency, as the customer has taken them: today's may be others. */
+  /** Unit prices are in minor units of the cart's currency, as the customer accepted them. Current prices may differ. */
   lines: readonly CartLine[];
-  /** Ids under which something was added in the retry horizon, and when, in ms; each adds once. */
+  /** Ids of additions within the retry horizon, with their time in ms. Each id adds once. */
   additions: readonly { id: string; at: number }[];
-  /** How much of each SKU has come from other carts. */
+  /** Quantity of each SKU taken from other carts. */
   merged: readonly { cartId: string; taken: readonly { sku: string; quantity: number }[] }[];
   coupons: readonly CartCoupon[];
   shippingAddress?: Personal<Address>;
   shippingMethod?: string;
-  /** How often it was submitted. */
+  /** How many times the cart was submitted. */
   attempts: number;
-  /** Of a submitted cart: what its order is made of, beside its lines and its address. */
+  /** Set on a submitted cart: the contents of its order apart from lines and address. */
   submission?: Submission;
-  /** The carts whose lines stay out. */
+  /** The carts whose lines this cart has declined. */
   declined: readonly string[];
-  /** Of a merged cart: where its lines go, and who has taken it over. */
+  /** Set on a merged cart: the cart that gets its lines, and the customer who took it over. */
   mergedInto?: string;
   takenBy?: string;
-  /** In ms of the log's clock: its last change, and since when the log says that it is in use. */
+  /** In ms of the log's clock: the last change, and the time since which the log counts the cart as in use. */
   changedAt: number;
   activeSince: number;
 }
@@ -217,13 +220,13 @@ function submit(
   return [{ type: 'CartSubmitted', data: { cartId, customerId, orderId, ...priced, lines: costs, shipping } }];
 }
 
-/** The lines of the order that it was submitted for. */
+/** The lines of the order that the cart was submitted for. */
 export function linesOfOrder({ lines, submission }: Pick<Cart, 'lines' | 'submission'>): OrderLine[] {
   const costs = submission?.lines ?? [];
   return orderLines(costs.map((cost, index) => ({ ...lines[index]!, ...cost })));
 }
 
-/** `cart_X` becomes `order_X`; if that fails and it is submitted again, `order_X-2`. */
+/** `cart_X` becomes `order_X`. If that order fails and the cart is submitted again, it becomes `order_X-2`. */
 function orderIdOf(cartId: string, attempt: number): string {
   const first = siblingId('order', cartId);
   return attempt === 1 ? first : `${first}-${attempt}`;
@@ -244,7 +247,7 @@ function handOver(
   return [{ type: 'CartHandedOver', data: { cartId, toCartId, customerId } }];
 }
 
-/** For the same customer nothing but the cart that gets the lines may change, and that by whoever saw it declined first. */
+/** For the same customer only the receiving cart may change, and only to replace the cart that the caller saw decline. */
 function redirect(command: Extract<CartCommand, { type: 'HandOverCart' }>, state: Cart): readonly CartEvent[] {
   const { toCartId, insteadOf } = command;
   return insteadOf === state.mergedInto && toCartId !== insteadOf ? handOver(command, state) : [];
@@ -258,7 +261,7 @@ function decline(
   return isSettled ? [] : [{ type: 'CartMergeDeclined', data: { cartId, fromCartId } }];
 }
 
-/** What has come from that cart before stays out, so that it may be asked for again with more in it. */
+/** Units taken from that cart before are left out, so the merge may be repeated after more was added to that cart. */
 function merge(
   { fromCartId, currency, lines, coupons }: Extract<CartCommand, { type: 'MergeCart' }>,
   { cartId, currency: own, lines: before, coupons: applied, merged, declined }: Cart,
@@ -279,7 +282,7 @@ function merge(
   return [{ type: 'CartMerged', data: { cartId, fromCartId, lines: fresh } }, ...promised];
 }
 
-/** With the terms that the guest was promised, behind those of the cart, as many as it has room for. */
+/** The coupons keep the terms promised to the guest. They are appended to those of the cart, as many as fit. */
 function missingCoupons(coupons: readonly CartCoupon[], applied: readonly CartCoupon[]): readonly CartEvent[] {
   return coupons
     .filter(({ code }) => !applied.some((other) => other.code === code))

@@ -1,5 +1,5 @@
 // A return as callers see it: the shape of every answer that shows one.
-// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
+// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
 import { moneySchema } from '../kernel/money.js';
 import { lineUnitsSchema, returnedUnitsSchema } from '../order/events.js';

@@ -1,5 +1,5 @@
 // A shipment as support sees it: the shape of every answer that shows one.
-// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
+// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
 import { locationSchema } from '../kernel/id.js';
 import { defined } from '../kernel/json.js';

@@ -1,4 +1,4 @@
-// What can happen to an order. Every event names the order: read models do not see the stream.
+// The events of an order. Every event names the order, because read models do not see the stream.
 import { z } from 'zod';
 import { addressSchema } from '../kernel/address.js';
 import { emailKeySchema, emailSchema } from '../kernel/email.js';
@@ -13,38 +13,40 @@ export const orderIdSchema = idSchema('order');
 export const customerIdSchema = idSchema('customer');
 export const paymentIdSchema = idSchema('payment');
 
-/** Who moves the money: `external` is money that somebody else moves and that is only recorded here. */
+/** The payment provider. `external` is money that moves outside the shop and is only recorded here. */
 export const providerSchema = z.enum(['external', 'test', 'stripe']);
 export const paymentMethodSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes or underscores');
-/** Who is asked for the money, and by which method of the customer's. */
+/** The payment provider, and the customer's payment method. */
 export const paymentChoiceSchema = z.strictObject({ provider: providerSchema, method: paymentMethodSchema });
 
 /** Most coupons of a cart, and of its order. */
 export const MAX_COUPONS = 10;
 
-/** What is taken off the price of a line or of the shipping, and the tax on it or in it. */
+/** The discounts on the price of a line or of the shipping, and the tax on it or in it. */
 export const priced = {
-  /** What each coupon of the order takes off, in the sequence of `coupons`. */
+  /** The discount of each coupon of the order, in the sequence of `coupons`. */
   discounts: z.array(amountSchema).min(1).max(MAX_COUPONS).optional(),
-  /** Of what the discounts leave: added to it, or contained in it where prices include tax. */
+  /** Tax on the price after discounts: added to it, or contained in it if prices include tax. */
   tax: amountSchema.optional(),
-  /** The position of its rate in `taxRates`; without it no rate applies. */
+  /** The position of the rate in `taxRates`. Absent if no rate applies. */
   taxRate: z.int().min(0).optional(),
 };
 
 const { country, region, basisPoints } = taxRateSchema.shape;
 
-/** How goods of a category are taxed where the order goes; `shipping` is the category of the shipping. */
+/** The tax rate of a category at the order's destination. `shipping` is the category of the shipping. */
 const appliedTaxRateSchema = z.strictObject({ category: taxCategorySchema.optional(), country, region, basisPoints });
 
-/** What of an amount is taxed by one rate: `net` without, `tax` is the tax. What no rate names is not taxed. */
+/**
+ * The part of an amount that is taxed by one rate: `net` is without tax, `tax` is the tax. Amounts without a rate are untaxed.
+ */
 export const taxAmountSchema = z.strictObject({ country, region, basisPoints, net: amountSchema, tax: amountSchema });
-/** Of each rate at most one. */
+/** At most one entry per rate. */
 export const taxAmountsSchema = z.array(taxAmountSchema).min(1);
 
-/** What a customer pays: the discount is off it, the tax is in it. */
+/** The charge to a customer: the discount is subtracted, the tax is included. */
 const charge = { amount: amountSchema, discount: amountSchema.optional(), tax: amountSchema.optional() };
 
 const orderLineIdSchema = z.string().regex(/^[A-Za-z0-9]{1,5}$/, 'must be the id of a line of the order');
@@ -62,13 +64,13 @@ export const orderLineSchema = z.strictObject({
 
 export const shippingSchema = z.strictObject({
   method: z.string().min(1).max(50),
-  /** As the customer has read it. */
+  /** The title as the customer read it. */
   title: shippingMethodSchema.shape.title,
-  /** Who brings it, where the method says so. */
+  /** The carrier, if the method names one. */
   carrier: shippingMethodSchema.shape.carrier,
   amount: amountSchema,
   ...priced,
-  /** Whoever sends back all that was sent gets it back. */
+  /** Shipping is refunded to a customer who returns everything that was sent. */
   refundable: z.literal(true).optional(),
 });
 
@@ -78,7 +80,7 @@ export const parcelSchema = z.strictObject({ sku: skuSchema, location: locationS
 export const couponCodeSchema = z
   .string()
   .regex(/^[A-Z0-9_-]{2,40}$/, 'must be 2 to 40 capital letters, digits, dashes or underscores');
-/** `amount`: all that it takes off. Its limits are those of when the cart was submitted: what the order counts against, and gives back. */
+/** `amount`: its whole discount. The limits are those at submission; the order counts against them and returns to them. */
 export const appliedCouponSchema = z.strictObject({
   code: couponCodeSchema,
   amount: amountSchema,
@@ -86,17 +88,17 @@ export const appliedCouponSchema = z.strictObject({
   limitPerCustomer: z.int().min(1).optional(),
 });
 
-/** What is settled when a cart is submitted, beside what its lines cost. */
+/** The terms fixed when a cart is submitted, apart from line prices. */
 export const submissionTerms = {
   shipping: shippingSchema,
-  /** Prices contain the tax; it is not added to the total. */
+  /** Prices include the tax. It is not added to the total. */
   taxIncluded: z.literal(true).optional(),
-  /** No tax rate applied to where it goes. */
+  /** No tax rate applied at the destination. */
   taxed: z.literal(false).optional(),
-  /** The rates that its lines and its shipping name. */
+  /** The rates that the lines and the shipping refer to. */
   taxRates: z.array(appliedTaxRateSchema).min(1).optional(),
   coupons: z.array(appliedCouponSchema).max(MAX_COUPONS).optional(),
-  /** Where each SKU is taken from; without it everything from the default location. */
+  /** The location of each SKU. Absent if everything comes from the default location. */
   allocation: z.array(parcelSchema).optional(),
   payment: paymentChoiceSchema,
   email: personal(emailSchema).optional(),
@@ -104,7 +106,9 @@ export const submissionTerms = {
   emailKey: emailKeySchema.optional(),
 };
 
-/** What an order is made of, before it is numbered and added up: all that its checkout needs, wherever and whenever it runs. */
+/**
+ * The contents of an order before it is numbered and added up. The checkout needs nothing else, wherever and whenever it runs.
+ */
 export const orderContents = {
   orderId: orderIdSchema,
   customerId: customerIdSchema,
@@ -112,31 +116,31 @@ export const orderContents = {
   currency: currencySchema,
   lines: z.array(orderLineSchema).min(1),
   ...submissionTerms,
-  /** What people call the order; without it the number follows from the id. */
+  /** The number that people use for the order. If absent, it is derived from the id. */
   number: z.string().min(1).max(100).optional(),
   shippingAddress: personal(addressSchema).optional(),
-  /** Free words of the shop, such as the country of an imported invoice. */
+  /** Free labels of the shop, such as the country of an imported invoice. */
   labels: z.record(z.string().min(1).max(50), z.string().max(100)).optional(),
   cartId: idSchema('cart').optional(),
-  /** The goods have left and the money is in: it is only recorded (staff, import). */
+  /** The goods have left and the money was received: the order is only recorded (staff, import). */
   dispatch: z.literal('at_once').optional(),
-  /** When it all happened in the world, if that is in the past. */
+  /** When the order really took place, if in the past. */
   occurredAt: z.iso.datetime().optional(),
 };
 
 const subject = (data: { customerId: string }) => data.customerId;
 
 const order = { orderId: orderIdSchema };
-/** Ids under which a repeated fulfilment, cancellation, return or collection is recognised. */
+/** The id that recognises a repeated fulfilment, cancellation, return or collection. */
 const operationId = z.string().min(1).max(200);
-/** Some units of a line, and units of one that came back. */
+/** Units of a line, and units that came back. */
 export const lineUnitsSchema = z.strictObject({ lineId: orderLineIdSchema, quantity: quantitySchema });
-/** Most entries in a list of units of an order; the same line may stand there more than once. */
+/** Most entries in a list of units of an order. A line may appear more than once. */
 export const MAX_UNITS_ENTRIES = 2_000;
 export const returnedUnitsSchema = lineUnitsSchema.extend({ writtenOff: z.literal(true).optional() });
 /**
- * The share of an operation in what the order costs, decided once, by the command that made it: each line's, the shipping's if it
- * is part of it, and both by tax rate. `amount` is all of it.
+ * The share of an operation in the order's charges, decided once by the command that caused it: per line, for shipping if
+ * included, and for both by tax rate. `amount` is the sum.
  */
 const shareOf = <L extends z.ZodType>(line: L) => ({
   lines: z.array(line).min(1),
@@ -146,9 +150,9 @@ const shareOf = <L extends z.ZodType>(line: L) => ({
 });
 const chargedUnits = shareOf(lineUnitsSchema.extend(charge));
 const parcels = z.array(parcelSchema);
-/** Why staff hold an order; the note says more. */
+/** Reasons why staff hold an order. The note has the details. */
 export const STAFF_HOLD_CODES = ['address', 'customer_request', 'fraud', 'payment', 'other'] as const;
-/** Why nothing of an order is sent; the first are found by the shop itself: units or money are not there. */
+/** Reasons why an order is not sent. The first ones are set by the shop itself when units or money are missing. */
 export const HOLD_CODES = ['stock_shortfall', 'payment_failed', 'authorisation_lapsed', ...STAFF_HOLD_CODES] as const;
 const hold = { code: z.enum(HOLD_CODES), note: z.string().min(1).max(200).optional() };
 const reallocation = z.strictObject({
@@ -160,8 +164,8 @@ const reallocation = z.strictObject({
 
 export const orderEvents = {
   /**
-   * The whole snapshot, in minor units of `currency`: Σ lines + shipping + tax − discount = total. It is the one place where the
-   * lines of an order stand, and the beginning of its checkout.
+   * The complete order, in minor units of `currency`: Σ lines + shipping + tax − discount = total. Only this event lists the
+   * order's lines. It also starts the checkout.
    */
   OrderPlaced: {
     version: 1,
@@ -177,7 +181,7 @@ export const orderEvents = {
     }),
     personal: { subject, fields: ['email', 'shippingAddress'] },
   },
-  /** With `allocation` where the stock was found elsewhere than where it was looked for first. */
+  /** `allocation` is set if the stock was found at other locations than first planned. */
   OrderConfirmed: {
     version: 1,
     data: z.strictObject({ ...order, reservationId: operationId.optional(), allocation: parcels.optional() }),
@@ -187,11 +191,11 @@ export const orderEvents = {
     version: 1,
     data: z.strictObject({ ...order, reason: z.string().min(1).max(50), detail: z.string().max(1_000) }),
   },
-  /** Given up before it was confirmed: its checkout undoes what was done. */
+  /** The order was given up before it was confirmed. Its checkout undoes the completed steps. */
   OrderWithdrawn: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
-  /** Nobody paid in time. */
+  /** The order was not paid in time. */
   OrderExpired: { version: 1, data: z.strictObject({ ...order, detail: z.string().max(1_000) }) },
-  /** The customer does not pay the amount, or gets it back. The shipping is part of it if nothing is sent any more. */
+  /** The customer does not pay the amount, or gets it back. It includes the shipping if nothing more will be sent. */
   OrderLinesCancelled: {
     version: 1,
     data: z.strictObject({
@@ -202,18 +206,18 @@ export const orderEvents = {
       from: parcels,
     }),
   },
-  /** The customer owes the amount. The first units bring the shipping with them. */
+  /** The customer owes the amount. The first fulfilment includes the shipping. */
   OrderFulfilled: {
     version: 1,
     data: z.strictObject({
       ...order,
       fulfilmentId: operationId,
       ...chargedUnits,
-      /** What leaves which location; absent where the goods have left and the money is in already. */
+      /** The units that leave, by location. Absent if the goods had already left and the money was received. */
       from: parcels.optional(),
     }),
   },
-  /** Units are asked to be sent back: nobody can ask for them again until they have come or the return is closed. */
+  /** A return was requested. The units cannot be requested again until they have arrived or the return is closed. */
   ReturnOpened: {
     version: 1,
     data: z.strictObject({
@@ -223,36 +227,36 @@ export const orderEvents = {
       lines: z.array(lineUnitsSchema.extend({ reason: z.string().min(1).max(200) })).min(1),
     }),
   },
-  /** Nothing comes of it. */
+  /** The return was closed without any units. */
   ReturnClosed: { version: 1, data: z.strictObject({ ...order, returnId: operationId }) },
-  /** Units came back; the amount is what the customer gets for them, with the shipping if that is given back. */
+  /** Units came back. The amount is the refund for them, including the shipping if that is refunded. */
   OrderReturned: {
     version: 1,
     data: z.strictObject({
       ...order,
       returnId: operationId,
       ...shareOf(returnedUnitsSchema.extend(charge)),
-      /** Where the goods have arrived. */
+      /** The location where the goods arrived. */
       location: locationSchema,
-      /** When it happened in the world, if in the past: all that follows from it did then, too. */
+      /** When the return really took place, if in the past. Everything that follows from it has the same time. */
       occurredAt: z.iso.datetime().optional(),
     }),
   },
-  /** It is sent to this address instead. Its amounts stay as they are. */
+  /** The order ships to this address instead. Its amounts do not change. */
   OrderAddressChanged: {
     version: 1,
     data: z.strictObject({ ...order, customerId: customerIdSchema, shippingAddress: personal(addressSchema) }),
     personal: { subject, fields: ['shippingAddress'] },
   },
-  /** What was sent and could not be captured is asked for again. */
+  /** Capture the amounts again that could not be captured for goods that were sent. */
   CollectionRequested: { version: 1, data: z.strictObject({ ...order, collectionId: operationId }) },
-  /** Stock and payment have followed this fulfilment, cancellation, return or collection. */
+  /** Stock and payment are settled for this fulfilment, cancellation, return or collection. */
   OrderSettled: { version: 1, data: z.strictObject({ ...order, operationId }) },
-  /** Nothing is sent until it is resumed. */
+  /** Nothing is sent until the order is resumed. */
   OrderHeld: { version: 1, data: z.strictObject({ ...order, ...hold }) },
-  /** `code`: that of the holds that are over; without it every hold is. */
+  /** `code`: the holds that end. If absent, every hold ends. */
   OrderResumed: { version: 1, data: z.strictObject({ ...order, code: hold.code.optional() }) },
-  /** So many of the units that are held for it at a location are not there; 0 if all are again. */
+  /** The number of units at a location that are held for the order but missing. 0 once none are missing. */
   OrderUnitsMissing: {
     version: 1,
     data: z.strictObject({
@@ -262,14 +266,14 @@ export const orderEvents = {
       quantity: z.int().min(0).max(MAX_QUANTITY),
     }),
   },
-  /** Units are to be sent from elsewhere, if there is stock. */
+  /** Units are to be sent from another location, if there is stock. */
   ReallocationRequested: { version: 1, data: reallocation },
-  /** They are. */
+  /** The units will be sent from the other location. */
   OrderReallocated: { version: 1, data: reallocation },
   ReallocationAbandoned: { version: 1, data: z.strictObject({ ...order, reallocationId: operationId }) },
-  /** Everything that was ordered is cancelled, by `OrderLinesCancelled`: nothing was sent. */
+  /** All units are cancelled (by `OrderLinesCancelled`) and none was sent. */
   OrderCancelled: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
-  /** Everything that was ordered is fulfilled or cancelled, and something was fulfilled. */
+  /** All units are fulfilled or cancelled, and at least one was fulfilled. */
   OrderCompleted: { version: 1, data: z.strictObject(order) },
 } satisfies EventDefinitions;
 

@@ -1,4 +1,4 @@
-// The lines of an order as they are written down: numbered, added up, and no more than one commit holds.
+// The recorded lines of an order: numbered, added up, and small enough for one commit.
 import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { AppliedCoupon, AppliedTaxRate, OrderLine, Shipping } from './events.js';
@@ -6,8 +6,8 @@ import { covers, type Parcel } from './parcels.js';
 import { totalsOf } from './worth.js';
 
 /**
- * Most bytes of JSON that the lines, coupons and locations of an order may take: with the address and all else they fit one
- * commit (`MAX_COMMIT_BYTES`). The largest real invoice, of 1,112 lines, takes two thirds of it.
+ * Most bytes of JSON for the lines, coupons and locations of an order. Together with the address and the rest they fit one commit
+ * (`MAX_COMMIT_BYTES`). The largest real invoice, of 1,112 lines, takes two thirds of this limit.
  */
 export const MAX_ORDER_BYTES = 240 * 1024;
 
@@ -34,7 +34,7 @@ interface OrderContents {
   allocation?: readonly Parcel[] | undefined;
 }
 
-/** `too_large` for an order whose commits would be refused, `rule_violated` for one whose parts do not add up. */
+/** Rejects with `too_large` if the order's commits would be refused, with `rule_violated` if its parts do not add up. */
 export function refusalOfContents(contents: OrderContents): Rejection | undefined {
   const { lines, coupons, allocation } = contents;
   const bytes = jsonBytes({ lines, coupons, allocation });

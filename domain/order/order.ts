@@ -1,7 +1,7 @@
-// An order: placed → confirmed → completed, or rejected, expired or cancelled. It is the arbiter of every unit: per line
-// fulfilled + cancelled ≤ ordered and returned ≤ fulfilled. What the units of an operation are charged is decided once and
-// recorded in its event; the state only adds and subtracts it, so that the amounts add up to the total. Stock and payment
-// follow: an operation is unsettled until they have.
+// An order: placed → confirmed → completed, or rejected, expired or cancelled. It decides about every unit: per line fulfilled +
+// cancelled ≤ ordered and returned ≤ fulfilled. The charge for the units of an operation is decided once and recorded in its
+// event. The state only adds and subtracts it, so that the amounts add up to the total. An operation is unsettled until stock and
+// payment have followed.
 import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
@@ -47,96 +47,96 @@ import {
   totalsOf,
 } from './worth.js';
 
-/** Why an order is held whose units are not there any more. */
+/** The hold of an order whose units are missing. */
 const STOCK_SHORTFALL = 'stock_shortfall';
 
-/** Longest part of an order's id that is a number people read as it is. */
+/** Longest id that is used as the order number unchanged. */
 const MAX_NUMBER_LENGTH = 10;
 
 export type OrderContents = z.output<z.ZodObject<typeof orderContents>>;
 
 export type OrderCommand =
   | { type: 'PlaceOrder'; contents: OrderContents }
-  /** With where its stock was found, if not where and as it was first looked for. */
+  /** With the location of the stock, if it differs from the first plan. */
   | { type: 'ConfirmOrder'; allocation?: readonly Parcel[]; reservationId?: string }
-  /** `reason` is a problem code; it means nothing if the order was never placed. */
+  /** `reason` is a problem code. Does nothing if the order was never placed. */
   | { type: 'RejectOrder'; reason: string; detail: string }
-  /** Nobody paid in time. */
+  /** The order was not paid in time. */
   | { type: 'ExpireOrder'; detail: string }
-  /** Before it is confirmed; its checkout undoes what was done. */
+  /** Only before the order is confirmed. Its checkout undoes the completed steps. */
   | { type: 'CancelOrder'; reason: string }
-  /** So many of the units at a place are not there: it is held until they are, or are elsewhere. */
+  /** This number of units at a location is missing. The order is held until they are back or are taken from elsewhere. */
   | { type: 'RecordMissing'; sku: string; location: string; quantity: number }
-  /** What came of a reallocation: the units are reserved at the other places, or could not be. */
+  /** The result of a reallocation: whether the units could be reserved at the other locations. */
   | { type: 'RecordReallocation'; reallocationId: string; reserved: boolean }
   | ({ type: 'HoldOrder' } & Hold)
   | { type: 'ResumeOrder' }
   /** A return was declined. */
   | { type: 'CloseReturn'; returnId: string }
-  /** For as long as nothing was sent. */
+  /** Allowed until something was sent. */
   | { type: 'ChangeShippingAddress'; shippingAddress: Personal<Address> }
   | OperationCommand
   | { type: 'SettleOperation'; operationId: string };
 
-/** Each acts once per id. Without lines: all that is still open. */
+/** Each id acts once. Without lines the command applies to all open units. */
 type OperationCommand =
-  /** `location`: where the units leave; needed where they lie at several. */
+  /** `location`: where the units leave. Required if they are at several locations. */
   | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; location?: string }
-  /** All of it: the goods have left and the money is in, nothing has to follow. */
+  /** Fulfils everything. The goods have left and the money was received, so no settlement follows. */
   | { type: 'RecordFulfilled'; fulfilmentId: string }
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
-  /** `location`: where the goods arrive; needed where they were sent from several. */
+  /** `location`: where the goods arrive. Required if they were sent from several locations. */
   | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
-  /** Sent units are asked to be sent back. */
+  /** Requests the return of sent units. */
   | { type: 'OpenReturn'; returnId: string; lines: readonly AnnouncedUnits[] }
-  /** Units are to be sent from other places than where they lie. */
+  /** Moves units of the order to other locations before they are sent. */
   | { type: 'Reallocate'; reallocationId: string; from: Parcel; to: readonly Parcel[] }
-  /** Of money that could not be had for what was sent. */
+  /** Captures the amount that is still unpaid for sent goods. */
   | { type: 'RequestCollection'; collectionId: string };
 
 export const ORDER_STATUSES = ['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled'] as const;
 
 type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
 
-/** With all that was recorded when it was placed. */
+/** An order with everything that was recorded when it was placed. */
 export interface Order extends Omit<Placed, 'lines' | 'coupons'> {
   /** In ms of the log's clock. */
   placedAt: number;
   status: (typeof ORDER_STATUSES)[number];
-  /** Why nothing is sent, until it is resumed. */
+  /** Why nothing is sent, until the order is resumed. */
   holds: readonly Hold[];
-  /** Units that are held for it and are not there. */
+  /** Units that are held for the order but missing. */
   missing: readonly Parcel[];
   lines: readonly LineState[];
-  /** The shipping, as long as nobody is charged for it: the first fulfilment is; and once somebody is, until it is given back. */
+  /** The shipping charge. It is open until the first fulfilment charges it, and then kept until it is refunded. */
   shippingOpen: Charge;
   shippingKept: Charge;
   coupons: readonly AppliedCoupon[];
   reservationId: string;
-  /** Units that are still held for it, by where they are; and those that were sent, by where they left. */
+  /** Units still held for the order, by location, and units that were sent, by the location they left. */
   parcels: readonly Parcel[];
   sent: readonly Parcel[];
-  /** What was asked to be sent back, and neither has come nor was declined. */
+  /** Returns that were requested and have neither arrived nor been declined. */
   openReturns: readonly { returnId: string; lines: readonly LineUnits[] }[];
-  /** Fulfilments, cancellations, returns and collections that there were. */
+  /** Ids of all fulfilments, cancellations, returns and collections. */
   operationIds: readonly string[];
-  /** What stock and payment have to follow yet, in the order in which it was recorded. */
+  /** Operations that stock and payment have not followed yet, in the order in which they were recorded. */
   unsettled: readonly Operation[];
 }
 
-/** Units that are to come back, and why. */
+/** Units announced for a return, with the reason. */
 export type AnnouncedUnits = LineUnits & { reason: string };
 
 interface LineState extends OrderLine {
   fulfilled: number;
   cancelled: number;
   returned: number;
-  /** What its units are charged that are still open, and those that were sent and have not come back. */
+  /** The charge for the open units, and for the units that were sent and not returned. */
   open: Charge;
   kept: Charge;
 }
 
-/** `at`: in ms of the log's clock; `open`: what was still open behind it is charged; `taxes`: of the amount. */
+/** `at`: in ms of the log's clock. `open`: the charge that was still open afterwards. `taxes`: the taxes in the amount. */
 export type Operation = { operationId: string; at: number; amount: number } & (
   | { kind: 'fulfilment'; from: readonly Parcel[]; open: number }
   /** `whole`: nothing of the order is left, and nothing was sent. */
@@ -153,20 +153,20 @@ export type Operation = { operationId: string; at: number; amount: number } & (
       lines: readonly ReturnedUnits[];
       location: string;
       back: readonly (Parcel & { writtenOff: boolean })[];
-      /** In the world, if in the past. */
+      /** When it really happened, if in the past. */
       occurredAt?: string | undefined;
     }
-  /** Moves no units, so no amount: 0. */
+  /** Moves no units, so its amount is 0. */
   | { kind: 'collection' }
-  /** The return has to be told of it. */
+  /** The return has to be notified. */
   | { kind: 'return_request'; returnId: string; lines: readonly AnnouncedUnits[] }
-  /** Of units that stay the order's. */
+  /** The units stay with the order. */
   | { kind: 'reallocation'; from: Parcel; to: readonly Parcel[]; phase: 'requested' | 'moved' | 'abandoned' }
 );
 
 export const order = createOrder(roundedDown);
 
-/** `divide`: how an operation shares out what a line is charged; what is recorded already does not depend on it. */
+/** `divide`: how an operation shares out the charge of a line. Charges that are already recorded do not depend on it. */
 export function createOrder(divide: Division): Decider<OrderCommand, Order | null, OrderEvent> {
   return {
     category: 'order',
@@ -266,12 +266,12 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
   }
 }
 
-/** The operation by which a return is asked for. */
+/** The id of the operation that requests a return. */
 export function returnRequestId(returnId: string): string {
   return `${returnId}/request`;
 }
 
-/** The id of the command that records an operation, whoever issues it; its event, which all that follows names as its cause. */
+/** The id of the command that records an operation, the same for every worker. All that follows names its event as the cause. */
 export function operationCommandId(operationId: string): string {
   return `${operationId}/record`;
 }
@@ -342,7 +342,7 @@ function cancelLines(
 
 type ChargedUnits<U extends LineUnits = LineUnits> = Omit<U, 'lineId'> & Charge & { line: LineState };
 
-/** Some units that are open, each line once, with what they are charged of what is open. */
+/** Open units, each line once, with their part of the open charge. */
 function openUnits(state: Order, units: readonly LineUnits[], divide: Division): ChargedUnits[] {
   return units.map(({ lineId, quantity }) => {
     const line = lineOf(state, lineId);
@@ -351,7 +351,7 @@ function openUnits(state: Order, units: readonly LineUnits[], divide: Division):
   });
 }
 
-/** Some units that the customer keeps, with what was charged for them. */
+/** Units that the customer keeps, with the charge for them. */
 function keptUnits(state: Order, units: readonly ReturnedUnits[], divide: Division): ChargedUnits<ReturnedUnits>[] {
   let left = state.lines;
   return units.map(({ lineId, ...unit }) => {
@@ -368,7 +368,7 @@ function termsOf({ taxIncluded }: Order, { unitPrice }: LineState) {
   return { unitPrice, taxIncluded };
 }
 
-/** As an event records what an operation is charged. */
+/** The charge of an operation in the format of events. */
 function shareIn<U extends LineUnits>({ shipping, taxRates }: Order, units: ChargedUnits<U>[], shippingShare: Charge) {
   const charges = [
     ...units.map((unit) => ({ ...recordedCharge(unit), taxRate: unit.line.taxRate })),
@@ -388,7 +388,7 @@ function shareIn<U extends LineUnits>({ shipping, taxRates }: Order, units: Char
   };
 }
 
-/** Units that are not there are given up before those that are. */
+/** Missing units are given up before available ones. */
 function missingFirst({ parcels, missing }: Order): Parcel[] {
   const isMissing = (parcel: Parcel) => unitsAt(missing, parcel) > 0;
   return [...parcels.filter(isMissing), ...parcels.filter((parcel) => !isMissing(parcel))];
@@ -409,13 +409,13 @@ function recordMissing(
   return isShort(holds) ? [recorded] : [recorded, held];
 }
 
-/** What is missing once these were sent: not more than is left at each place. */
+/** The missing units after a shipment: at each location at most as many as are left. */
 function missingAfterSending(state: Order, sent: readonly Parcel[]): OrderEvent[] {
   const left = without(state.parcels, sent);
   return fewerMissing(state, (one) => unitsAt(left, one));
 }
 
-/** What is missing once these were given up, or are sent from elsewhere: they are those that are not there. */
+/** The missing units after some were cancelled or reallocated: missing units are cancelled or reallocated first. */
 function missingWithout(state: Order, gone: readonly Parcel[]): OrderEvent[] {
   return fewerMissing(state, (one) => one.quantity - unitsAt(gone, one));
 }
@@ -428,7 +428,7 @@ function fewerMissing(state: Order, leftOf: (one: Parcel) => number): OrderEvent
   return missingNow(state, fewer);
 }
 
-/** When nothing is missing any more, the hold for it is over. */
+/** Once nothing is missing, the hold ends. */
 function missingNow({ orderId, holds, missing }: Order, fewer: readonly Parcel[]): OrderEvent[] {
   const events = fewer.map((one): OrderEvent => ({ type: 'OrderUnitsMissing', data: { orderId, ...one } }));
   const rest = fewer.reduce(withMissing, missing);
@@ -436,12 +436,12 @@ function missingNow({ orderId, holds, missing }: Order, fewer: readonly Parcel[]
   return [...events, { type: 'OrderResumed', data: { orderId, code: STOCK_SHORTFALL } }];
 }
 
-/** Whether it is held for units that are not there. */
+/** True if the order is held for missing units. */
 export function isShort(holds: readonly Hold[]): boolean {
   return holds.some(({ code }) => code === STOCK_SHORTFALL);
 }
 
-/** What people read of it. */
+/** The text of a hold for people. */
 export function holdText({ code, note }: Hold): string {
   return note ?? code;
 }
@@ -451,7 +451,7 @@ function withMissing(missing: readonly Parcel[], { sku, location, quantity }: Pa
   return quantity > 0 ? [...others, { sku, location, quantity }] : others;
 }
 
-/** Units at a place that are not about to be sent from elsewhere. */
+/** Units at a location that are not about to be sent from elsewhere. */
 export function unmovedAt({ parcels, unsettled }: Order, place: { sku: string; location: string }): number {
   const moving = unsettled.flatMap((one) =>
     one.kind === 'reallocation' && one.phase === 'requested' ? [one.from] : [],
@@ -474,7 +474,7 @@ function reallocate(
   return [{ type: 'ReallocationRequested', data: { orderId, reallocationId, from, to: [...to] } }];
 }
 
-/** The order decides: units that were sent or given up meanwhile are not sent from elsewhere. */
+/** The order decides. Units that were sent or given up meanwhile are not reallocated. */
 function recordReallocation(
   { reallocationId, reserved }: Extract<OrderCommand, { type: 'RecordReallocation' }>,
   state: Order,
@@ -536,8 +536,8 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
 }
 
 /**
- * What the customer owes for what they keep, and what is still open is charged, once this operation is settled, if any, and as
- * long as none of the others is: money follows one operation after the other.
+ * What the customer owes for the units they keep, and the charge of the open units. Both are as of the point where this operation
+ * (if any) is settled and no other unsettled one is, because money follows the operations one by one.
  */
 export function dueWith(state: Order, operationId?: string): { kept: number; open: number } {
   let kept = state.shippingKept.amount + sum(state.lines.map((line) => line.kept.amount));
@@ -550,7 +550,7 @@ export function dueWith(state: Order, operationId?: string): { kept: number; ope
   return { kept, open };
 }
 
-/** What the customer is charged for all that they keep and may still get, by tax rate: what a refund for no units is a part of. */
+/** The total charge for kept and open units, by tax rate. A refund that is for no particular units takes its share of this. */
 export function chargedOf({ lines, shipping, shippingOpen, shippingKept, taxRates }: Order) {
   const charges = [
     ...lines.flatMap(({ open, kept, taxRate }) => [
@@ -562,7 +562,7 @@ export function chargedOf({ lines, shipping, shippingOpen, shippingKept, taxRate
   return { amount: sum(charges.map(({ amount }) => amount)), taxes: taxesOf(charges, taxRates) };
 }
 
-/** What leaves one location together. */
+/** Units that leave one location together. */
 export interface Consignment {
   location: string;
   lines: LineUnits[];
@@ -570,8 +570,8 @@ export interface Consignment {
 }
 
 /**
- * What a shipment from a location consists of: the lines that are asked for, or all that is open and lies there. Without a
- * location the one where everything lies that is asked for; staff have to say which where that are several.
+ * The contents of a shipment from a location: the requested lines, or all open units at that location. Without a location, the
+ * only one that holds the requested units is used; if there are several, staff have to choose one.
  */
 export function consignmentOf(state: Order, asked?: readonly LineUnits[], location?: string): Consignment | Rejection {
   const units = unitsToDispose(state, asked);
@@ -598,7 +598,7 @@ export function consignmentOf(state: Order, asked?: readonly LineUnits[], locati
   return { location: from, lines, parcels };
 }
 
-/** As many units of each line as the location has, the first lines first. */
+/** As many units of each line as the location has. The first lines come first. */
 function unitsLyingAt(state: Order, units: readonly LineUnits[], location: string): LineUnits[] {
   const left = new Map(state.parcels.flatMap((one) => (one.location === location ? [[one.sku, one.quantity]] : [])));
   return units.flatMap(({ lineId, quantity: open }) => {
@@ -610,7 +610,7 @@ function unitsLyingAt(state: Order, units: readonly LineUnits[], location: strin
   });
 }
 
-/** Where goods are taken to have arrived if nobody says so: where they left, if that was one place. */
+/** The default location where goods arrive: the one that they left, if there is only one. */
 function arrivalOf(state: Order, units: readonly LineUnits[]): string | Rejection {
   const places = locationsOf(state.sent, skusOf(state, units));
   if (places.length === 1) return places[0]!;
@@ -618,17 +618,17 @@ function arrivalOf(state: Order, units: readonly LineUnits[]): string | Rejectio
   return reject('rule_violated', detail, { locations: places });
 }
 
-/** Those asked for, or all that are open: they can be sent or cancelled. */
+/** The requested units, or all open ones. They can be sent or cancelled. */
 function unitsToDispose(state: Order, asked?: readonly LineUnits[]): LineUnits[] | Rejection {
   return asked ? unitsAsked(state, asked, openOf, 'open') : allOpen(state);
 }
 
-/** Where these units would be taken from now. */
+/** The locations from which these units would be taken now. */
 function parcelsOf(state: Order, units: readonly LineUnits[]): Parcel[] {
   return takenFrom(state.parcels, skusOf(state, units));
 }
 
-/** Units that are with the customer and in no open return, but for `returnId`. */
+/** Units that the customer has and that are in no open return other than `returnId`. */
 function unitsToReturn(state: Order, asked: readonly LineUnits[], returnId?: string): LineUnits[] | Rejection {
   const others = state.openReturns.filter((one) => one.returnId !== returnId).flatMap(({ lines }) => lines);
   const announced = (line: LineState) => sum(others.map((one) => (one.lineId === line.id ? one.quantity : 0)));
@@ -636,7 +636,7 @@ function unitsToReturn(state: Order, asked: readonly LineUnits[], returnId?: str
   return unitsAsked(state, asked, roomOf, 'with the customer and in no other open return');
 }
 
-/** Summed by line, if there are so many of each. */
+/** The requested units summed by line. Rejected if a line has fewer. */
 function unitsAsked(
   state: Order,
   asked: readonly LineUnits[],
@@ -661,7 +661,7 @@ function allOpen({ lines }: Order): LineUnits[] {
   return lines.flatMap((line) => (openOf(line) > 0 ? [{ lineId: line.id, quantity: openOf(line) }] : []));
 }
 
-/** What is charged for these units is open no more. */
+/** Moves the charge for these units out of the open charge. */
 function disposedOf(
   state: Order,
   how: 'fulfilled' | 'cancelled',
@@ -809,7 +809,7 @@ function reallocated(state: Order, reallocationId: string, phase: 'moved' | 'aba
   return { ...state, unsettled };
 }
 
-/** Without an operation nothing has to follow. */
+/** Given only an id, no settlement follows. */
 function recorded(state: Order, operation: Operation | string): Order {
   const operationId = typeof operation === 'string' ? operation : operation.operationId;
   return {
@@ -829,7 +829,7 @@ function withCounted(lines: readonly LineState[], { lineId, quantity }: LineUnit
   return lines.map((line) => (line.id === lineId ? { ...line, returned: line.returned + quantity } : line));
 }
 
-/** What came back, summed by SKU, apart from what cannot be sold again. */
+/** Returned units, summed by SKU. Units that cannot be sold again are listed separately. */
 function stockOfReturn(state: Order, lines: readonly ReturnedUnits[], location: string) {
   return [false, true].flatMap((writtenOff) => {
     const units = lines.filter((line) => (line.writtenOff ?? false) === writtenOff);
@@ -858,7 +858,7 @@ function isOpen({ lines }: Order): boolean {
   return lines.some((line) => openOf(line) > 0);
 }
 
-/** Whether anything is open once these units are not. */
+/** True if units remain open after these. */
 function isOpenBehind(state: Order, units: readonly LineUnits[]): boolean {
   return sum(state.lines.map(openOf)) > sum(units.map(({ quantity }) => quantity));
 }
@@ -867,7 +867,7 @@ function isFulfilled({ lines }: Order): boolean {
   return lines.some(({ fulfilled }) => fulfilled > 0);
 }
 
-/** Nothing is left to send, and all that was sent is back. */
+/** True if nothing is left to send and everything that was sent is back. */
 function isWithdrawn(lines: readonly LineState[]): boolean {
   return lines.every((line) => openOf(line) === 0 && line.returned === line.fulfilled);
 }
@@ -876,7 +876,7 @@ function openAmount({ lines, shippingOpen }: Order): number {
   return shippingOpen.amount + sum(lines.map(({ open }) => open.amount));
 }
 
-/** What people call the order: `order_536365` → `536365`; of a long random id the end, with the attempt behind it. */
+/** The number that people use: `order_536365` → `536365`. Of a long random id it is the end, followed by the attempt. */
 export function orderNumber(orderId: string): string {
   const key = keyOf(orderId);
   const [attempt = ''] = /-\d+$/.exec(key) ?? [];
@@ -887,7 +887,7 @@ export function orderNumber(orderId: string): string {
 export const FULFILMENT_STATUSES = ['not_fulfilled', 'partially_fulfilled', 'fulfilled'] as const;
 export type FulfilmentStatus = (typeof FULFILMENT_STATUSES)[number];
 
-/** Of what is not cancelled. */
+/** Based on the units that are not cancelled. */
 export function fulfilmentStatusOf(
   lines: readonly { quantity: number; fulfilled: number; cancelled: number }[],
 ): FulfilmentStatus {

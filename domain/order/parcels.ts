@@ -1,4 +1,5 @@
-// Where an order's units come from: summed per SKU and location, because a reservation is one per order, SKU and location.
+// The locations of an order's units. They are summed per SKU and location, because an order has one reservation per SKU and
+// location.
 import { DEFAULT_LOCATION } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
 
@@ -11,7 +12,10 @@ export interface Parcel extends StockNeed {
   location: string;
 }
 
-/** What is needed of each SKU: summed, because a reservation acts once, and sorted, so that all orders ask in one sequence. */
+/**
+ * The quantity needed of each SKU. It is summed, because a reservation acts once, and sorted, so that all orders ask in the same
+ * sequence.
+ */
 export function stockNeeds(lines: readonly StockNeed[]): StockNeed[] {
   const needs = new Map<string, number>();
   for (const { sku, quantity } of lines) needs.set(sku, (needs.get(sku) ?? 0) + quantity);
@@ -23,7 +27,7 @@ export function atDefaultLocation(lines: readonly StockNeed[]): Parcel[] {
   return stockNeeds(lines).map(({ sku, quantity }) => ({ sku, location: DEFAULT_LOCATION, quantity }));
 }
 
-/** Some of what is there: of each SKU from the first location that has any left. */
+/** Takes the needed units: of each SKU from the first location that has any left. */
 export function takenFrom(parcels: readonly Parcel[], lines: readonly StockNeed[]): Parcel[] {
   const needs = new Map(stockNeeds(lines).map(({ sku, quantity }) => [sku, quantity]));
   return parcels.flatMap(({ sku, location, quantity: there }) => {
@@ -34,7 +38,7 @@ export function takenFrom(parcels: readonly Parcel[], lines: readonly StockNeed[
   });
 }
 
-/** What is left of them. */
+/** The parcels without the taken units. */
 export function without(parcels: readonly Parcel[], taken: readonly Parcel[]): Parcel[] {
   const gone = new Map(taken.map(({ sku, location, quantity }) => [`${sku}@${location}`, quantity]));
   return parcels.flatMap(({ sku, location, quantity }) => {
@@ -43,7 +47,7 @@ export function without(parcels: readonly Parcel[], taken: readonly Parcel[]): P
   });
 }
 
-/** These and those, summed for each SKU and location. */
+/** All parcels together, summed for each SKU and location. */
 export function withParcels(parcels: readonly Parcel[], more: readonly Parcel[]): Parcel[] {
   const all = parcels.map((parcel) => ({ ...parcel }));
   for (const parcel of more) {
@@ -59,13 +63,13 @@ export function unitsAt(parcels: readonly Parcel[], { sku, location }: { sku: st
   return sum(parcels.map((one) => (one.sku === sku && one.location === location ? one.quantity : 0)));
 }
 
-/** The locations that hold any of these SKUs, by name. */
+/** The locations that hold any of these SKUs, sorted by name. */
 export function locationsOf(parcels: readonly Parcel[], needs: readonly { sku: string }[]): string[] {
   const skus = new Set(needs.map(({ sku }) => sku));
   return [...new Set(parcels.flatMap(({ sku, location }) => (skus.has(sku) ? [location] : [])))].sort();
 }
 
-/** Whether they hold what is needed, and no more. */
+/** True if the parcels hold exactly what is needed. */
 export function covers(parcels: readonly Parcel[], lines: readonly { sku: string; quantity: number }[]): boolean {
   const [there, needed] = [stockNeeds(parcels), stockNeeds(lines)];
   return (

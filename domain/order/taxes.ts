@@ -1,15 +1,15 @@
-// Amounts by tax rate. What of an amount no rate names is not taxed.
+// Amounts by tax rate. An amount without a rate is untaxed.
 import { z } from 'zod';
 import { allocate, moneySchema, roundedShare, sum } from '../kernel/money.js';
 import { type AppliedTaxRate, type TaxAmount, taxAmountSchema } from './events.js';
 import type { RecordedCharge } from './worth.js';
 
-/** What is charged at the rate with this position, if any. */
+/** A charge, with the position of its tax rate if it has one. */
 export interface RatedCharge extends RecordedCharge {
   taxRate?: number | undefined;
 }
 
-/** What these charges come to at each rate. */
+/** The charges summed by tax rate. */
 export function taxesOf(charges: readonly RatedCharge[], rates: readonly AppliedTaxRate[] = []): TaxAmount[] {
   return addedUp(
     charges.flatMap(({ taxRate, amount, tax = 0 }) => {
@@ -21,7 +21,7 @@ export function taxesOf(charges: readonly RatedCharge[], rates: readonly Applied
   );
 }
 
-/** One entry for each rate. */
+/** Sums the amounts: one entry for each rate. */
 export function addedUp(amounts: readonly TaxAmount[]): TaxAmount[] {
   const byRate = new Map<string, TaxAmount>();
   for (const one of amounts) {
@@ -32,8 +32,8 @@ export function addedUp(amounts: readonly TaxAmount[]): TaxAmount[] {
 }
 
 /**
- * What of these is in a part of the amount: decided in proportion, in parts that add up. Whoever records the part takes the rest
- * from `without`.
+ * The taxes in a part of the amount, in proportion and rounded so that the parts add up. The caller who records the part gets the
+ * rest from `taxesWithout`.
  */
 export function taxesOfPart(taxes: readonly TaxAmount[], part: number, whole: number): TaxAmount[] {
   if (part === whole) return [...taxes];
@@ -52,14 +52,14 @@ export function taxesWithout(taxes: readonly TaxAmount[], taken: readonly TaxAmo
   return left.filter((one) => grossOf(one) !== 0);
 }
 
-/** As callers see them. */
+/** The taxes as callers see them. */
 export const taxesViewSchema = z.array(taxAmountSchema.extend({ net: moneySchema, tax: moneySchema }));
 
 export function taxesView(taxes: readonly TaxAmount[], currency: string): z.output<typeof taxesViewSchema> {
   return taxes.map((one) => ({ ...one, net: { amount: one.net, currency }, tax: { amount: one.tax, currency } }));
 }
 
-/** What is paid. */
+/** The amount including tax. */
 export function grossOf({ net, tax }: TaxAmount): number {
   return net + tax;
 }

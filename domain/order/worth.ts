@@ -1,22 +1,22 @@
-// What a customer pays: for the lines of an order, for its shipping, and for some units of a line. A share of a charge is
-// decided once and recorded in the event of whoever decides it; from then on charges are only added and subtracted.
+// Charges: what a customer pays for the lines of an order, for its shipping, and for some units of a line. A share of a charge is
+// decided once and recorded in the event of that decision. From then on charges are only added and subtracted.
 import { sum } from '../kernel/money.js';
 
-/** What a customer pays, in minor units: the discount is off the amount, the tax is in it. */
+/** A charge in minor units: the discount is subtracted from the amount, the tax is included. */
 export interface Charge {
   amount: number;
   discount: number;
   tax: number;
 }
 
-/** As an event has it: zeros are left out. */
+/** A charge as events store it: zeros are left out. */
 export interface RecordedCharge {
   amount: number;
   discount?: number | undefined;
   tax?: number | undefined;
 }
 
-/** What is taken off a price, and the tax on it or in it. */
+/** The discounts on a price, and the tax on it or in it. */
 interface Priced {
   discounts?: readonly number[] | undefined;
   tax?: number | undefined;
@@ -42,15 +42,19 @@ export function recordedCharge({ amount, discount, tax }: Charge): RecordedCharg
 }
 
 /**
- * How an amount is divided among units: `part` of `whole` of them. All that there are get all of it, more of it gives no less, and
- * a price that every unit has is added exactly, so that no discount or tax comes of rounding.
+ * Divides an amount among units: the share of `part` out of `whole` units. All units together get the whole amount. A larger
+ * amount gives no smaller share. The price that all units have in common is added exactly, so rounding creates no discount or
+ * tax.
  */
 export type Division = (amount: number, part: number, whole: number) => number;
 
-/** What a division does not share out equally comes with the last units. */
+/** Rounds down. The last units get the remainder. */
 export const roundedDown: Division = (amount, part, whole) => Number((BigInt(amount) * BigInt(part)) / BigInt(whole));
 
-/** What `part` of `whole` units of one price are charged, if all of them are charged `charge`. Of the price itself it is exact. */
+/**
+ * The charge for `part` of `whole` units of one price, if all of them together are charged `charge`. The price itself is divided
+ * exactly.
+ */
 export function chargeOfUnits(
   charge: Charge,
   {
@@ -66,7 +70,7 @@ export function chargeOfUnits(
   return { amount, discount: part * unitPrice + (taxIncluded ? 0 : tax) - amount, tax };
 }
 
-/** All in minor units. `includedTax` is what prices contain; it is not added. */
+/** All in minor units. `includedTax` is the tax contained in the prices; it is not added. */
 export interface Totals {
   subtotal: number;
   discount: number;
@@ -75,7 +79,7 @@ export interface Totals {
   total: number;
 }
 
-/** The one rule by which a cart and an order add up: Σ lines + shipping + tax − discount = total. */
+/** Adds up a cart and an order by the same rule: Σ lines + shipping + tax − discount = total. */
 export function totalsOf({
   lines,
   shipping,

@@ -1,4 +1,4 @@
-// The ledger of a payment: what was asked of the provider, and what came of it. Amounts in minor units of the payment's currency.
+// The ledger of a payment: the requests to the provider and their outcomes. Amounts are in minor units of the payment's currency.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { locationSchema } from '../kernel/id.js';
@@ -17,27 +17,27 @@ import { METHOD_KINDS } from './method-kinds.js';
 export const methodKindSchema = z.enum(METHOD_KINDS);
 
 const payment = { paymentId: paymentIdSchema, orderId: orderIdSchema };
-/** Of one operation; its id is the idempotency key that the provider gets with every attempt. */
+/** The id of an operation is the idempotency key that the provider gets with every attempt. */
 const operation = { ...payment, operationId: z.string().min(1).max(200) };
 const reference = z.string().min(1).max(200);
-/** The operation id of the authorisation that is captured or refunded; absent: the first. */
+/** The operation id of the authorisation that is captured or refunded. Absent for the first one. */
 const authorisationId = z.string().min(1).max(200).optional();
-/** Why it was done, or why the provider would not. */
+/** The reason of the operation, or of the provider's refusal. */
 export const reasonSchema = z.string().min(1).max(200);
 
-/** A word of the provider's, such as `visa` or `authenticated`. */
+/** A term of the provider, such as `visa` or `authenticated`. */
 const word = z.string().min(1).max(50);
 export const cardSchema = z.strictObject({
   brand: word.optional(),
-  /** What 3-D Secure has come to. */
+  /** The result of 3-D Secure. */
   threeDSecure: word.optional(),
 });
 /** The last four digits of a card's number. */
 export const last4Schema = z.string().regex(/^\d{4}$/);
-/** How likely the provider takes it to be fraud; a score goes from 0 (least) to 100. */
+/** The provider's estimate of the risk of fraud. The score goes from 0 (least) to 100. */
 export const riskSchema = z.strictObject({ level: word.optional(), score: z.int().min(0).max(100).optional() });
 
-/** Where a provider tells secrets, whose they are. */
+/** The data subject of secrets that the provider tells. */
 const payer = {
   subject: (data: { customerId?: string; paymentId: string }) => data.customerId ?? data.paymentId,
 };
@@ -51,15 +51,15 @@ export const paymentEvents = {
       currency: currencySchema,
       provider: providerSchema,
       method: paymentMethodSchema,
-      /** Whose saved method it is. */
+      /** The owner of the saved payment method. */
       customerId: customerIdSchema.optional(),
     }),
   },
-  /** The provider has a name for the payment before it is asked for any money. */
+  /** The provider has named the payment before any money is requested. */
   PaymentIntentOpened: { version: 1, data: z.strictObject({ ...operation, providerRef: reference }) },
   /**
-   * The customer has to do something, such as a 3-D Secure step; the secret lets their browser do it. `kind` says how long they
-   * may take; absent: a card.
+   * The customer has to act, such as in a 3-D Secure step. The secret lets their browser do it. `kind` says how long they may
+   * take; absent: a card.
    */
   PaymentActionRequired: {
     version: 1,
@@ -73,8 +73,8 @@ export const paymentEvents = {
     personal: { ...payer, fields: ['clientSecret'] },
   },
   /**
-   * `captureBefore`: when what is held lapses. `multicapture`: it may be captured in several parts. `card`, `last4` and `risk`:
-   * as far as the provider tells.
+   * `captureBefore`: when the authorisation lapses. `multicapture`: it may be captured in several parts. `card`, `last4` and
+   * `risk`: as far as the provider tells.
    */
   PaymentAuthorised: {
     version: 1,
@@ -95,16 +95,16 @@ export const paymentEvents = {
     version: 1,
     data: z.strictObject({ ...operation, declineCode: z.string().min(1).max(100) }),
   },
-  /** The provider was asked and did not say; it has to be asked again under the same key. */
+  /** The outcome is unknown. The provider has to be asked again under the same key. */
   AuthorisationUnknown: { version: 1, data: z.strictObject(operation) },
-  /** What was held, and not captured, is the customer's again. */
+  /** The authorised and uncaptured money was released to the customer. */
   AuthorisationLapsed: { version: 1, data: z.strictObject(operation) },
-  /** `final`: nothing is held behind it, a rest is let go. */
+  /** `final`: the rest of the authorisation is released. */
   CaptureRequested: {
     version: 1,
     data: z.strictObject({ ...operation, authorisationId, amount: amountSchema, final: z.literal(true).optional() }),
   },
-  /** `providerRef`: what the provider calls what it took. `fee`: what it keeps for that, in the currency that it pays out in. */
+  /** `providerRef`: the provider's name for the capture. `fee`: the provider's fee for it, in the currency of its payouts. */
   PaymentCaptured: {
     version: 1,
     data: z.strictObject({
@@ -116,9 +116,9 @@ export const paymentEvents = {
   },
   CaptureFailed: { version: 1, data: z.strictObject({ ...operation, reason: reasonSchema }) },
   VoidRequested: { version: 1, data: z.strictObject(operation) },
-  /** Nothing is held and nothing can be authorised any more, even if nothing ever was. */
+  /** Nothing is authorised and nothing can be authorised any more, even if nothing ever was. */
   PaymentVoided: { version: 1, data: z.strictObject(operation) },
-  /** `taxes`: of the amount, by rate. `location`: where the goods have arrived that it is for. */
+  /** `taxes`: the taxes in the amount, by rate. `location`: where the returned goods arrived. */
   RefundRequested: {
     version: 1,
     data: z.strictObject({
@@ -151,7 +151,7 @@ export const paymentEvents = {
   },
 } satisfies EventDefinitions;
 
-/** What a provider may tell beside what it has authorised or captured. */
+/** Optional details that a provider adds to an authorisation or capture. */
 export interface AuthorisationDetails {
   card?: z.output<typeof cardSchema>;
   last4?: string;

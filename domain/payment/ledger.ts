@@ -1,5 +1,5 @@
-// What the ledger of a payment says: its fold, and the sums that follow. An authorisation may be renewed by another;
-// each capture and refund is of one of them. Amounts in minor units, times in ms of the log's clock.
+// The state of a payment's ledger, and the sums derived from it. An authorisation may be renewed by another; each capture and
+// refund belongs to one authorisation. Amounts are in minor units, times in ms of the log's clock.
 import { type Money, sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import type { TaxAmount } from '../order/events.js';
@@ -26,12 +26,12 @@ interface Operation {
 
 export interface Authorisation extends Operation, AuthorisationTerms {
   status: 'requested' | 'unknown' | 'action_required' | 'declined' | 'authorised' | 'lapsed' | 'voided';
-  /** Money was held, whatever became of it. */
+  /** Money was authorised at some time, whatever happened later. */
   hasHeld?: true;
   providerRef?: string;
-  /** Of what the customer pays with, where they have to do something; absent: a card. */
+  /** The kind of payment, if the customer has to act. Absent: a card. */
   kind?: MethodKind | undefined;
-  /** Lets the customer's browser do what is required. */
+  /** Lets the customer's browser carry out the required action. */
   clientSecret?: Personal<string>;
   declineCode?: string;
   /** RFC 3339. */
@@ -46,10 +46,10 @@ export interface Capture extends Operation {
   /** The operation id of its authorisation. */
   authorisationId: string;
   amount: number;
-  /** Nothing is held behind it. */
+  /** Nothing stays authorised after this capture. */
   final: boolean;
   status: 'requested' | 'captured' | 'failed';
-  /** What the provider calls it, and keeps of it. */
+  /** The provider's name for the capture, and its fee. */
   providerRef?: string | undefined;
   fee?: Money | undefined;
   reason?: string;
@@ -60,9 +60,9 @@ export interface Refund extends Operation {
   authorisationId: string;
   amount: number;
   reason: string;
-  /** Of the amount, by rate. */
+  /** The taxes in the amount, by rate. */
   taxes?: readonly TaxAmount[] | undefined;
-  /** Where the goods have arrived that it is for. */
+  /** Where the returned goods arrived. */
   location?: string | undefined;
   status: 'requested' | 'refunded' | 'failed';
   providerRef?: string | undefined;
@@ -78,11 +78,11 @@ interface Dispute {
 }
 
 export interface Payment extends PaymentKey {
-  /** Of the latest authorisation, until somebody asks for the void. */
+  /** The status of the latest authorisation, until a void is requested. */
   status: Authorisation['status'] | 'void_requested';
-  /** The latest; missing if the payment was voided before anything was asked. */
+  /** The latest authorisation. Absent if the payment was voided before any was requested. */
   authorisation?: Authorisation;
-  /** Those that it renews, oldest first. */
+  /** The authorisations that it renews, oldest first. */
   earlier: readonly Authorisation[];
   captures: readonly Capture[];
   refunds: readonly Refund[];
@@ -201,62 +201,62 @@ function firstOf(state: Payment): Authorisation {
   return authorisationsOf(state)[0]!;
 }
 
-/** The authorisation that a capture is made of; undefined if no money is held. A renewal counts from when it is authorised. */
+/** The authorisation to capture from. Undefined if no money is authorised. A renewal counts once it is authorised. */
 export function holderOf(state: Payment): Authorisation | undefined {
   return state.void ? undefined : authorisationsOf(state).findLast(({ status }) => status === 'authorised');
 }
 
-/** An authorisation that has lapsed, where nothing is held instead of it. */
+/** A lapsed authorisation, if no other one replaces it. */
 export function lapsedOf(state: Payment): Authorisation | undefined {
   if (state.void || holderOf(state)) return undefined;
   return authorisationsOf(state).findLast(({ status }) => status === 'lapsed');
 }
 
-/** What the customer is to pay and nobody has asked to capture, whether or not it is held. */
+/** The amount for which no capture was requested yet, whether or not it is authorised. */
 export function notCapturedOf(state: Payment): number {
   return firstOf(state).amount - sum(amountsOf(state.captures.filter(stands)));
 }
 
-/** The captures of one authorisation, asked for or made. */
+/** The captures of one authorisation, requested or made. */
 export function capturesBy({ captures }: Payment, { operationId }: Authorisation): readonly Capture[] {
   return captures.filter((capture) => capture.authorisationId === operationId && stands(capture));
 }
 
-/** What one authorisation still holds that nobody has asked to capture. */
+/** The authorised amount of one authorisation for which no capture was requested. */
 export function heldBy(state: Payment, authorisation: Authorisation): number {
   const { amount } = authorisation;
   const own = capturesBy(state, authorisation);
   return own.some(({ final }) => final) ? 0 : amount - sum(amountsOf(own));
 }
 
-/** What is held and can still be captured. */
+/** The amount that is authorised and can still be captured. */
 export function heldOf(state: Payment): number {
   const holder = holderOf(state);
   return holder ? Math.min(heldBy(state, holder), notCapturedOf(state)) : 0;
 }
 
-/** What the customer has paid, whatever they got back. */
+/** The amount that the customer has paid, before refunds. */
 export function capturedOf({ captures }: Payment): number {
   return sum(amountsOf(captures.filter(({ status }) => status === 'captured')));
 }
 
-/** What the customer has got back. */
+/** The amount that was refunded to the customer. */
 export function refundedOf({ refunds }: Payment): number {
   return sum(amountsOf(refunds.filter(({ status }) => status === 'refunded')));
 }
 
-/** What can still be refunded: captured, less what is refunded or asked to be, less what a bank has taken back or may take. */
+/** The refundable amount: captured, less refunds made or requested, less amounts that a bank has taken back or may take. */
 export function refundableOf(state: Payment): number {
   const disputed = sum(amountsOf(state.disputes.filter(({ status }) => status !== 'won')));
   return Math.max(0, capturedOf(state) - sum(amountsOf(state.refunds.filter(stands))) - disputed);
 }
 
-/** What a bank has given the customer back, for good. */
+/** The amount that banks have returned to the customer for good. */
 export function lostOf({ disputes }: Payment): number {
   return sum(amountsOf(disputes.filter(({ status }) => status === 'lost')));
 }
 
-/** What was captured of one authorisation and nobody has asked to refund. */
+/** The captured amount of one authorisation for which no refund was requested. */
 export function refundableBy(state: Payment, authorisation: Authorisation): number {
   const captured = capturesBy(state, authorisation).filter(({ status }) => status === 'captured');
   const { operationId } = authorisation;
@@ -264,15 +264,15 @@ export function refundableBy(state: Payment, authorisation: Authorisation): numb
   return sum(amountsOf(captured)) - sum(amountsOf(refunded));
 }
 
-/** Whether what is still open is paid, too: money that can be captured only once is captured with the first that is sent. */
+/** True if the open units are paid too. A payment that can be captured only once is captured in full with the first shipment. */
 export function isPaidAhead(state: Payment): boolean {
   const once = authorisationsOf(state).filter(({ multicapture }) => !multicapture);
   return once.some((authorisation) => capturesBy(state, authorisation).length > 0);
 }
 
 /**
- * What the customer pays, less what they get back for one of these operations, but for what `pending` ones have moved; a
- * refund for any other reason is beside it.
+ * The captured amount, less the refunds for these operations. Money moved by `pending` operations is not counted, nor is a refund
+ * for any other reason.
  */
 export function paidFor(state: Payment, operationIds: readonly string[], pending: readonly string[] = []): number {
   const given = operationIds.filter((operationId) => !pending.includes(operationId));
@@ -281,28 +281,28 @@ export function paidFor(state: Payment, operationIds: readonly string[], pending
   return sum(amountsOf(taken)) - sum(given.map((operationId) => givenFor(state, operationId) ?? 0));
 }
 
-/** What the customer gets back for an operation of the order; undefined as long as nobody has asked for it. */
+/** The amount refunded for an operation of the order. Undefined until a refund is requested. */
 export function givenFor(state: Payment, operationId: string): number | undefined {
   const parts = partsOf(state, refundId(operationId));
   return parts.length === 0 ? undefined : sum(amountsOf(parts.filter(stands)));
 }
 
-/** The capture of what an operation of the order takes. */
+/** The id of the capture for an operation of the order. */
 export function captureId(operationId: string): string {
   return `${operationId}/capture`;
 }
 
-/** The refund of what an operation of the order gives back. */
+/** The id of the refund for an operation of the order. */
 export function refundId(operationId: string): string {
   return `${operationId}/refund`;
 }
 
-/** A refund may be made in parts, of several authorisations; the first has the id of the whole. */
+/** A refund may be split into parts, one per authorisation. The first part has the id of the whole. */
 export function partsOf({ refunds }: Payment, operationId: string): readonly Refund[] {
   return refunds.filter((one) => one.operationId === operationId || one.operationId.startsWith(`${operationId}#`));
 }
 
-/** Whether money was ever held. */
+/** True if money was ever authorised. */
 export function hasHeld(state: Payment): boolean {
   return authorisationsOf(state).some((one) => one.hasHeld);
 }
@@ -311,7 +311,7 @@ export function isDisputed({ disputes }: Payment): boolean {
   return disputes.some(({ status }) => status === 'open');
 }
 
-/** Asked for or done. */
+/** Requested or done. */
 function stands({ status }: Capture | Refund): boolean {
   return status !== 'failed';
 }
@@ -320,7 +320,7 @@ function amountsOf(entries: readonly { amount: number }[]): number[] {
   return entries.map(({ amount }) => amount);
 }
 
-/** A bank that knows of a theft tells the shop, and nobody who may be the thief. */
+/** Decline codes that stay hidden: a bank that knows of a theft tells the shop, but the customer may be the thief. */
 const UNTOLD_DECLINES: readonly string[] = [
   'fraudulent',
   'lost_card',
@@ -329,12 +329,12 @@ const UNTOLD_DECLINES: readonly string[] = [
   'merchant_blacklist',
 ];
 
-/** Why a payment was declined, as its customer may know. */
+/** The decline code that the customer may see. */
 export function toldDeclineCode(declineCode: string): string {
   return UNTOLD_DECLINES.includes(declineCode) ? 'generic_decline' : declineCode;
 }
 
-/** What callers are told of a payment. */
+/** The payment statuses that callers see. */
 export const PAYMENT_STATUSES = [
   'not_paid',
   'pending',
@@ -365,7 +365,7 @@ export function paymentStatusOf(state: Payment | null): PaymentStatus {
   return holderOf(state) ? 'authorised' : STATUS_BEFORE_CAPTURE[state.status];
 }
 
-/** Where nothing was ever held the void let nothing go. */
+/** If nothing was ever authorised, the void released nothing. */
 function statusOnceVoided(state: Payment): PaymentStatus {
   if (hasHeld(state)) return 'voided';
   return state.authorisation?.declineCode === undefined ? 'not_paid' : 'declined';

@@ -1,5 +1,5 @@
-// The ledger of one payment. The provider is asked outside; what is asked is recorded before, what it said after.
-// captured ≤ authorised, refunded ≤ captured, and a payment that is voided can never be authorised again.
+// The decisions of a payment's ledger. The provider is called outside; requests are recorded before the call, outcomes after it.
+// captured ≤ authorised, refunded ≤ captured, and a voided payment can never be authorised again.
 import type { Decider } from '../kernel/decider.js';
 import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
@@ -28,22 +28,22 @@ import {
 } from './ledger.js';
 import type { MethodKind } from './method-kinds.js';
 
-/** So long before what is held lapses it may be renewed. */
+/** An authorisation may be renewed from this long before it lapses. */
 export const RENEW_WITHIN_MS = 24 * 3_600_000;
 
 /**
- * `operationId` is the provider's idempotency key. Reply, webhook and poll of an operation are the same fact: recording
- * it again, or what was true before it, changes nothing.
+ * `operationId` is the provider's idempotency key. Reply, webhook and poll of an operation are the same fact: recording it again,
+ * or recording an earlier state, changes nothing.
  */
 export type PaymentCommand =
   | ({ operationId: string } & (
       | ({ type: 'RequestAuthorisation' } & PaymentKey & AuthorisationTerms)
-      /** Once what is held has lapsed, or soon will; for what is not captured yet, but for no more than `amount`. */
+      /** Allowed once the authorisation has lapsed or soon will. It is for the uncaptured amount, but at most `amount`. */
       | { type: 'RenewAuthorisation'; method: string; amount?: number }
       | AuthorisationFact
       /**
-       * `rest`: what will have to be captured later on. If the authorisation can be captured only once this capture takes it
-       * as well, and later ones do nothing. `final`: the rest of what is held is let go. It fails if not as much is held.
+       * `rest`: the amount to capture later. If the authorisation can be captured only once, this capture takes the rest as well,
+       * and later ones do nothing. `final`: the remaining authorised amount is released. The capture fails if less is authorised.
        */
       | { type: 'RequestCapture'; amount: number; rest?: number; final?: boolean }
       | ({ type: 'RecordCaptured'; amount?: number } & CaptureDetails)
@@ -51,8 +51,8 @@ export type PaymentCommand =
       | ({ type: 'RequestVoid' } & PaymentKey)
       | { type: 'RecordVoided' }
       /**
-       * `currency`: refused if the payment has another. `taxes`: of the amount, by rate. `location`: where the goods have arrived
-       * that it is for.
+       * `currency`: rejected if the payment has another. `taxes`: the taxes in the amount, by rate. `location`: where the
+       * returned goods arrived.
        */
       | {
           type: 'RequestRefund';
@@ -82,7 +82,7 @@ type AuthorisationFact =
   | { type: 'RecordUnknown' }
   | { type: 'RecordLapsed' };
 
-/** The end of a dispute may be heard of before its beginning, and so it tells all of it. */
+/** The end of a dispute may arrive before its beginning, so it contains everything. */
 export type DisputeFact =
   | { type: 'RecordDisputeOpened'; disputeId: string; amount: number; reason: string }
   | { type: 'RecordDisputeClosed'; disputeId: string; amount: number; reason: string; outcome: 'won' | 'lost' };
@@ -126,7 +126,7 @@ function decide(command: PaymentCommand, state: Payment | null, now: number): De
   }
 }
 
-/** Nobody is asked for nothing: a payment of 0 is authorised, captured and voided by asking for it. */
+/** A zero amount skips the provider: the request itself authorises, captures or voids it. */
 function requestAuthorisation(command: Command<'RequestAuthorisation'>, state: Payment | null): Decision {
   const { type, ...data } = command;
   const { paymentId, orderId, operationId, amount } = command;
@@ -158,13 +158,13 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
 }
 
-/** From when on what is held may be renewed, in ms of the log's clock; undefined if nothing is held, or it does not lapse. */
+/** When authorised money may be renewed, in ms of the log's clock. Undefined if no money is held, or it does not lapse. */
 export function renewalAt(state: Payment): number | undefined {
   const holder = heldOf(state) > 0 ? holderOf(state) : undefined;
   return holder && renewableAt(holder);
 }
 
-/** True while something is held that will lapse soon. */
+/** True if money is authorised and the authorisation lapses soon. */
 export function isRenewalDue(state: Payment, now: number): boolean {
   return now >= (renewalAt(state) ?? Number.POSITIVE_INFINITY);
 }
@@ -174,8 +174,8 @@ function renewableAt({ captureBefore }: Authorisation): number | undefined {
 }
 
 /**
- * What was authorised stays so: an older answer that comes later changes nothing. A decline is final unless there is an
- * intent, which the customer may still pay. Once the payment is being voided no answer matters: the void covers them all.
+ * An authorisation stays authorised: an older answer that arrives later changes nothing. A decline is final unless there is an
+ * intent, which the customer may still pay. Once a void is requested no answer matters: the void covers them all.
  */
 function recordAuthorisation(command: { operationId: string } & AuthorisationFact, state: Payment): Decision {
   const { paymentId } = state;
@@ -225,7 +225,7 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
   }
 }
 
-/** Whose secrets the provider tells. */
+/** The data subject of the secrets that the provider tells. */
 function payerOf({ customerId }: Authorisation): { customerId?: string } {
   return customerId === undefined ? {} : { customerId };
 }
@@ -262,7 +262,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   return [requested, { type: 'PaymentCaptured', data: { ...idsOf(state, command), amount } }];
 }
 
-/** Nobody has to be asked: it is known that the money is not to be had. What was sent for it stays unpaid. */
+/** The capture must fail, so the provider is not called. The sent goods stay unpaid. */
 function captureInVain({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
   const ids = idsOf(state, { operationId });
   return [
@@ -287,7 +287,7 @@ function recordCapture(command: Command<'RecordCaptured' | 'RecordCaptureFailed'
     : [];
 }
 
-/** A decline needs no void, unless there is an intent that the customer may still pay. */
+/** A declined authorisation needs no void, unless there is an intent that the customer may still pay. */
 function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): Decision {
   const { paymentId, orderId, operationId } = command;
   const data = { paymentId, orderId, operationId };
@@ -301,7 +301,7 @@ function requestVoid(command: Command<'RequestVoid'>, state: Payment | null): De
   return mayHold ? [{ type: 'VoidRequested', data }] : [];
 }
 
-/** Of a payment that was captured in several authorisations the latest is paid back first, each under a key of its own. */
+/** If several authorisations were captured, the latest is refunded first. Each part has its own key. */
 function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decision {
   const { operationId, amount, currency, reason, location } = command;
   const { paymentId, authorisation } = state;
@@ -341,7 +341,7 @@ function partId(operationId: string, part: number): string {
   return part === 1 ? operationId : `${operationId}#${part}`;
 }
 
-/** A refund that was made can still come back from the customer's bank as failed. */
+/** A refund that was made can still be returned as failed by the customer's bank. */
 function recordRefund(command: Command<'RecordRefunded' | 'RecordRefundFailed'>, state: Payment): Decision {
   const { operationId } = command;
   const known = state.refunds.find((refund) => refund.operationId === operationId);

@@ -1,5 +1,5 @@
-// Between the ledger and the provider: what the provider still has to be asked, always under a key that is recorded
-// already, and which facts of the ledger follow from what the provider says it holds.
+// Between the ledger and the provider: the calls that are due, always under a key that is already recorded, and the facts that
+// the ledger derives from the provider's state.
 import { sum } from '../kernel/money.js';
 import type { AuthorisationDetails, CaptureDetails } from './events.js';
 import {
@@ -14,7 +14,10 @@ import {
 import type { MethodKind } from './method-kinds.js';
 import type { PaymentCommand } from './payment.js';
 
-/** A provider forgets its keys after 24 hours; behind this, with room for clocks and slow calls, it is asked what it holds first. */
+/**
+ * A provider forgets its keys after 24 hours. After this time (which allows for clocks and slow calls) the provider's state is
+ * read first.
+ */
 export const KEY_LIFETIME_MS = 23 * 3_600_000;
 
 export type ProviderCall = {
@@ -22,24 +25,27 @@ export type ProviderCall = {
   orderId: string;
   /** The idempotency key. */
   operationId: string;
-  /** The authorisation that it is, or is of. */
+  /** The authorisation that the call makes or acts on. */
   authorisation: Authorisation;
-  /** Ask what the provider holds first: it may have forgotten the key, or it knows more than our own doubt. */
+  /** Read the provider's state first: it may have forgotten the key, or may know an outcome that we do not. */
   retrieve: boolean;
-  /** When it was asked for, in ms of the log's clock. */
+  /** When the operation was requested, in ms of the log's clock. */
   requestedAt: number;
-} /** `renewal`: the customer is not there to do anything. */ & (
+} /** `renewal`: the customer is not present. */ & (
   | { call: 'authorise'; again: boolean; renewal: boolean }
   | { call: 'capture'; amount: number; final: boolean }
-  /** None of these may hold any money afterwards, whether or not they reached the provider. The first is `authorisation`. */
+  /**
+   * None of these authorisations may hold money afterwards, whether or not they reached the provider. The first is
+   * `authorisation`.
+   */
   | { call: 'void'; authorisations: readonly Authorisation[] }
-  /** What it holds is held by its renewal, too. */
+  /** The renewal holds the same money, so this authorisation is released. */
   | { call: 'release' }
-  /** `isInVain`: a bank has given so much back that it must not be asked for, unless it was made before. */
+  /** `isInVain`: a bank has returned so much that this refund must not be made. It stands only if it was made before. */
   | { call: 'refund'; amount: number; reason: string; isInVain: boolean }
 );
 
-/** The next call, undefined if the ledger waits for nobody or for the customer. `now` in ms. */
+/** The next call. Undefined if nothing is due, or if the customer has to act. `now` in ms. */
 export function dueCall(state: Payment | null, now: number): ProviderCall | undefined {
   if (!state?.authorisation) return undefined;
   const { paymentId, orderId, status, authorisation, captures, refunds } = state;
@@ -86,7 +92,7 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
   return undefined;
 }
 
-/** What a provider answers to an authorisation, now or when it is asked again. */
+/** A provider's answer to an authorisation, at once or when asked again. */
 export type AuthorisationAnswer =
   | ({
       status: 'authorised';
@@ -94,33 +100,33 @@ export type AuthorisationAnswer =
       amount: number;
       currency: string;
       providerRef: string;
-      /** RFC 3339: when what is held lapses. */
+      /** RFC 3339: when the authorisation lapses. */
       captureBefore?: string;
-      /** It may be captured in several parts. */
+      /** The authorisation may be captured in several parts. */
       multicapture?: true;
     } & AuthorisationDetails)
-  /** The customer has to do something; the secret lets their browser do it. `kind` is of what they pay with; absent: a card. */
+  /** The customer has to act; the secret lets their browser do it. `kind` is the kind of payment; absent: a card. */
   | { status: 'action_required'; providerRef: string; clientSecret: string; kind?: MethodKind }
   | { status: 'declined'; declineCode: string };
 
-/** What a provider holds of one authorisation at some moment; an older answer says less, but nothing else. */
+/** A provider's state of one authorisation at some moment. An older state says less, but never contradicts a newer one. */
 export interface Held {
   /**
-   * `none`: it never got there, or was not confirmed. `pending`: even the provider does not know yet. `let_go`: nothing
-   * is held any more and nothing was captured, or no longer can be.
+   * `none`: the request never arrived, or was not confirmed. `pending`: the provider does not know yet either. `let_go`: nothing
+   * is authorised any more, and nothing was captured or can be captured.
    */
   authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'let_go' };
   /** Captured so far, minor units. */
   captured: number;
-  /** Of what was captured; the fee is that of the capture, where there was only one. */
+  /** Details of the capture. The fee is set only if there was a single capture. */
   details?: CaptureDetails;
-  /** Could still be captured now, minor units. */
+  /** Can still be captured now, minor units. */
   capturable: number;
-  /** Those that were asked for under an operation of ours. */
+  /** The refunds that were requested under an operation id of ours. */
   refunds: readonly { operationId: string; amount: number; status: 'refunded' | 'failed'; providerRef: string }[];
 }
 
-/** What a provider's word means for the ledger: commands to record it, none for what is known or says nothing. */
+/** Translates a provider's state into commands for the ledger. There is none if the state adds nothing. */
 export function factsIn(state: Payment, operationId: string, held: Held): readonly PaymentCommand[] {
   const authorisation = authorisationsOf(state).find((one) => one.operationId === operationId);
   if (!authorisation) return [];
@@ -157,8 +163,8 @@ function factOfAuthorisation(state: Payment, authorisation: Authorisation, held:
 }
 
 /**
- * Of what was captured in part the provider says no more than that nothing is left: it has lapsed if all that we captured is
- * all that was, and nobody has let go of the rest.
+ * After a partial capture the provider only says that nothing is left. The authorisation has lapsed if our captures are all that
+ * was captured and no void or final capture released the rest.
  */
 export function hasLapsedInPart(state: Payment, authorisation: Authorisation, { captured, capturable }: Held): boolean {
   if (state.void || authorisation.status !== 'authorised' || captured === 0 || capturable > 0) return false;
@@ -186,7 +192,10 @@ export function recordOf(operationId: string, answer: AuthorisationAnswer): Paym
   }
 }
 
-/** Captures are asked for one after the other, so a sum says which of them were made. A fee belongs to a capture that was the only one. */
+/**
+ * Captures are requested one after the other, so the sum tells which of them were made. The fee is known only for a single
+ * capture.
+ */
 function factsOfCaptures(
   state: Payment,
   authorisation: Authorisation,

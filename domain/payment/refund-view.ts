@@ -1,5 +1,5 @@
-// A refund as support sees it: the shape of every answer that shows one.
-// Stryker disable all: descriptions decide nothing; the tests of who answers hold the shape.
+// The schema of a refund in answers to support.
+// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
 import { moneySchema, sum } from '../kernel/money.js';
 import { addedUp, taxesView, taxesViewSchema } from '../order/taxes.js';
@@ -24,7 +24,10 @@ export const refundViewSchema = z
 
 export type RefundView = z.output<typeof refundViewSchema>;
 
-/** Of parts: what is not made yet, or failed, says how the whole stands. What is refunded was captured, so it has a currency. */
+/**
+ * A refund with its parts. The status of an unfinished or failed part is the status of the whole. A refunded payment was
+ * captured, so it has a currency.
+ */
 export function refundView({ authorisation }: Payment, parts: readonly Refund[]): RefundView {
   const { operationId, reason, requestedAt, location } = parts[0]!;
   const { currency } = authorisation!;

@@ -1,28 +1,28 @@
-// Which location sends what: from as few locations as can cover the order, then from those that have most, then by name.
+// Chooses the locations that send an order: as few as can cover it, then those with the most stock, then by name.
 import { sum } from '../kernel/money.js';
 import { type Parcel, type StockNeed, stockNeeds } from '../order/parcels.js';
 
-/** Sets of locations that are looked at for a smaller one than the greedy choice finds; few shops have more. */
+/** Most sets of locations to try in the search for a smaller set than the greedy choice. Few shops have more. */
 const MAX_SETS = 5_000;
 
-/** What one location has of a SKU: `backorderLimit` units more than there are can be promised. */
+/** The stock of a SKU at one location. Up to `backorderLimit` units more than that can be promised. */
 export interface StockLevel {
   sku: string;
   location: string;
   available: number;
-  /** Units that checkouts hold which run at this moment: they may be available again in the next. */
+  /** Units held by running checkouts. They may become available again at any moment. */
   passing?: number;
   backorderLimit?: number;
 }
 
-/** By SKU: all that could be promised of it, over all locations. */
+/** By SKU: all units that can be promised, over all locations. */
 export interface Shortage {
   short: Readonly<Record<string, number>>;
-  /** Where all of it could come from if the checkouts that run at this moment took nothing. */
+  /** The allocation that is possible if the running checkouts release everything. */
   hoped?: readonly Parcel[];
 }
 
-/** Pure: the same needs and levels give the same parcels, in whatever order they come. */
+/** Pure: the same needs and levels give the same parcels, in any sequence. */
 export function planAllocation(needed: readonly StockNeed[], levels: readonly StockLevel[]): Parcel[] | Shortage {
   const needs = stockNeeds(needed);
   const short = shortagesOf(needs, levels);
@@ -42,11 +42,11 @@ function hopeOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pic
   return Array.isArray(hoped) ? { hoped } : {};
 }
 
-/** A location, and how much of each SKU it can promise. */
+/** A location, with the promisable units of each SKU. */
 interface Source {
   location: string;
   can: ReadonlyMap<string, number>;
-  /** Units of the needed SKUs that are really there. */
+  /** Units of the needed SKUs that are in stock. */
   stock: number;
 }
 
@@ -59,7 +59,7 @@ function shortagesOf(needs: readonly StockNeed[], levels: readonly StockLevel[])
   });
 }
 
-/** Those that can promise anything, the most useful first. */
+/** The locations that can promise anything, the most useful first. */
 function sourcesOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Source[] {
   const needed = new Set(needs.map(({ sku }) => sku));
   const useful = levels.filter((level) => needed.has(level.sku) && promisable(level) > 0);
@@ -80,7 +80,7 @@ function byUse(needs: readonly StockNeed[], sources: readonly Source[]): Source[
   );
 }
 
-/** Time and again the location that has most of what is still missing. */
+/** Repeatedly picks the location that has the most of what is still missing. */
 function greedyChoice(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
   const [best, ...others] = byUse(needs, sources);
   const missing = needs.flatMap(({ sku, quantity }) => {
@@ -90,7 +90,7 @@ function greedyChoice(needs: readonly StockNeed[], sources: readonly Source[]): 
   return missing.length === 0 ? [best!] : [best!, ...greedyChoice(missing, others)];
 }
 
-/** The smallest set of fewer than `size` locations that covers the needs; the first in order of use where there are several. */
+/** The smallest set of fewer than `size` locations that covers the needs. Among several the first in order of use. */
 function smallerChoice(needs: readonly StockNeed[], sources: readonly Source[], size: number): Source[] | undefined {
   let looked = 0;
   for (let few = 2; few < size; few++) {
@@ -116,7 +116,7 @@ function covers(needs: readonly StockNeed[], sources: readonly Source[]): boolea
   return needs.every(({ sku, quantity }) => sum(sources.map(({ can }) => can.get(sku) ?? 0)) >= quantity);
 }
 
-/** As many of these units as other locations can promise, from as few of them as can be. */
+/** As many of these units as other locations can promise, from as few locations as possible. */
 export function elsewhere({ sku, location, quantity }: Parcel, levels: readonly StockLevel[]): Parcel[] {
   const others = levels.filter((level) => level.sku === sku && level.location !== location);
   const there = sum(others.map(promisable));
@@ -125,7 +125,7 @@ export function elsewhere({ sku, location, quantity }: Parcel, levels: readonly 
   return Array.isArray(plan) ? plan : [];
 }
 
-/** From the location that has most of the SKU first, so that it is split as little as can be. */
+/** Starts with the location that has most of the SKU, so that it is split as little as possible. */
 function parcelsOf({ sku, quantity }: StockNeed, sources: readonly Source[]): Parcel[] {
   const most = sources.map(({ location, can }) => ({ location, can: can.get(sku) ?? 0 })).sort((a, b) => b.can - a.can);
   const parcels: Parcel[] = [];

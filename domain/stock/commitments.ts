@@ -1,8 +1,8 @@
-// Which orders the committed units of a stock item belong to. The item keeps their sum alone; its events tell the rest, to who
-// needs it: a process that has to say whose units are missing.
+// The orders that the committed units of a stock item belong to. The item keeps only their sum. A process that has to know whose
+// units are missing folds the item's events.
 import type { StockEvent } from './events.js';
 
-/** Units by order, in the sequence in which they were committed. */
+/** Units by order, in the sequence of commitment. */
 export type Commitments = ReadonlyMap<string, number>;
 
 export function commitmentsOf(events: Iterable<StockEvent>): Commitments {
@@ -11,7 +11,7 @@ export function commitmentsOf(events: Iterable<StockEvent>): Commitments {
   return units;
 }
 
-/** Changes `units` by what an event tells; an order that gets more is the latest. */
+/** Applies an event to `units`. An order that gets more units becomes the latest. */
 export function follow(units: Map<string, number>, { type, data }: StockEvent): void {
   if (type === 'ReservationCommitted') {
     const orderId = orderOf(data);
@@ -29,7 +29,7 @@ export function follow(units: Map<string, number>, { type, data }: StockEvent): 
   }
 }
 
-/** Whose units a shortfall takes: those that were committed last go without first. */
+/** The orders that a shortfall affects: the last committed units are missing first. */
 export function missingOf(commitments: Commitments, shortfall: number): Map<string, number> {
   const missing = new Map<string, number>();
   let rest = shortfall;
@@ -41,7 +41,7 @@ export function missingOf(commitments: Commitments, shortfall: number): Map<stri
   return missing;
 }
 
-/** Reservations are called after their order: by its id, or with something behind it and a slash between. */
+/** The order of a reservation, whose id is the order's id, or starts with it and a slash. */
 function orderOf({ reservationId }: { reservationId: string }): string {
   return reservationId.split('/')[0]!;
 }

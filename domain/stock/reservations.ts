@@ -1,16 +1,16 @@
-// The reservations of one stock item that have neither ended nor been committed, as a JSON value. They stand in buckets, so that
-// changing one copies few of the others: a hot item is in thousands of checkouts at once.
+// The open reservations of one stock item (neither ended nor committed), as a JSON value. They are kept in buckets, so that a
+// change copies few of them: a hot item is in thousands of checkouts at once.
 import { ownEntry } from '../kernel/json.js';
 
-/** Buckets by a hash of the id: √n is best for n reservations, and 256 are quick to copy. */
+/** Buckets by a hash of the id. √n buckets are best for n reservations, and 256 are quick to copy. */
 const BUCKETS = 256;
 
 export interface Reservation {
   quantity: number;
-  /** It holds nothing any more; it is kept until its process commits it after all, or releases it. */
+  /** It holds no units any more. It is kept until its process commits or releases it. */
   expired?: true;
   expiresAt?: number;
-  /** Its checkout waits for the customer or the provider, not only for the next step. */
+  /** Its checkout waits for the customer or the provider, not just for the next step. */
   parked?: true;
 }
 

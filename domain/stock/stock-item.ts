@@ -1,7 +1,7 @@
 // The stock of one SKU at one location. No promise takes available = onHand − reserved − committed below −backorderLimit.
-// Physical facts may: what is committed and not there any more is then the item's shortfall. Every movement and reservation
-// id acts once, and every operation once on each reservation. What is committed belongs to orders, which know of which units
-// and say when they leave: the item keeps their sum, and ids for as long as they can be repeated.
+// Physical facts may: committed units that are no longer there become the item's shortfall. Every movement id and reservation id
+// acts once, and every operation once on each reservation. Committed units belong to orders, which know whose units they are and
+// when they leave. The item keeps only their sum, and ids for as long as commands can be repeated.
 import type { Decider } from '../kernel/decider.js';
 import { defined, ownEntry } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
@@ -16,31 +16,31 @@ import {
   withReservation,
 } from './reservations.js';
 
-/** Ids that have acted are kept in batches of this size, so that remembering and forgetting one copies little. */
+/** Used ids are kept in batches of this size, so that adding and dropping one copies little. */
 const ACTED_BATCH = 64;
 
-/** Which stock is meant; its events repeat it. */
+/** The key of a stock item. Its events repeat it. */
 export interface StockKey {
   sku: string;
   location: string;
 }
 
-/** `productId` is whose SKU it is: the first movement or policy opens the item with it. */
+/** `productId` is the owner of the SKU. The first movement or policy opens the item with it. */
 type Opening = StockKey & { productId: string };
 type Movement = Opening & { movementId: string };
 
 export type StockCommand =
-  /** Before anything is known to lie there, so that something can come back to it. */
+  /** Opens an item that never had stock, so that goods can be returned to it. */
   | ({ type: 'OpenStockItem' } & Opening)
   | ({ type: 'ReceiveStock'; quantity: number } & ReceiptDetails & Movement)
   | ({ type: 'AdjustStock'; delta: number; reason: string } & Movement)
   | ({ type: 'CountStock'; quantity: number; expected?: number } & Movement)
   | ({ type: 'TransferOut'; quantity: number; to: string } & Movement)
   | ({ type: 'TransferIn'; quantity: number; from: string } & Movement)
-  /** What of one return is restocked and what is written off are two movements. */
+  /** For one return, restocked units and written-off units are two movements. */
   | ({ type: 'ReturnStock'; quantity: number; writtenOff: boolean } & Omit<Movement, 'productId'>)
   | ({ type: 'SetStockPolicy' } & StockPolicy & Opening)
-  /** Units that came and left before they were written down: they need none of what is here, and leave none. */
+  /** Units that came and left before they were recorded. They neither need stock here nor add any. */
   | ({ type: 'ShipAtOnce'; reservationId: string; quantity: number } & StockKey)
   | ReservationCommand;
 
@@ -49,17 +49,23 @@ type ReservationCommand = StockKey & { reservationId: string } & (
     | { type: 'ExtendReservation'; expiresAt: number }
     /** Its checkout waits for the customer or the provider. */
     | { type: 'ParkReservation' }
-    /** One that has run out is made again, if there is stock. `moved`: its order has these units already, whatever was lost since. */
+    /**
+     * An expired reservation is made again, if there is stock. `moved`: the order already has these units, even if stock was lost
+     * since.
+     */
     | { type: 'CommitReservation'; quantity?: number; moved?: true }
     | ({ type: 'ReleaseReservation' } & Part)
     | { type: 'ExpireReservation' }
     | ({ type: 'ShipReservation' } & Part)
   );
 
-/** A part of what is committed names the operation of an order that takes it; otherwise all that is left of the reservation is meant. */
+/**
+ * A command on a part of the committed units names the operation that takes it. Without an operation it takes all that is left of
+ * the reservation.
+ */
 type Part = { operationId?: string; quantity?: never } | { operationId: string; quantity: number };
 
-/** What became of an id that has acted; of a reservation that was committed, how many units are left of it. */
+/** The result of an id that has acted. For a committed reservation: the units left of it. */
 type Acted = 'moved' | 'released' | 'expired' | 'shipped' | number;
 
 export interface StockItem {
@@ -67,15 +73,15 @@ export interface StockItem {
   productId: string | null;
   onHand: number;
   reserved: number;
-  /** Of those reserved: for checkouts that wait for somebody outside. */
+  /** Reserved units whose checkouts wait for the customer or the provider. */
   parked: number;
   committed: number;
-  /** Units that are committed, are not there, and may not be promised beyond what is there. */
+  /** Committed units that are missing and may not be backordered. */
   shortfall: number;
   policy: StockPolicy;
-  /** Those that have neither ended nor been committed. */
+  /** Reservations that have neither ended nor been committed. */
   reservations: Reservations;
-  /** Ids that acted within the retry horizon, oldest batch first; `lastAt` in ms of the log's clock. */
+  /** Ids that acted within the retry horizon, oldest batch first. `lastAt` is in ms of the log's clock. */
   acted: readonly { lastAt: number; ids: Readonly<Record<string, Acted>> }[];
 }
 
@@ -106,17 +112,17 @@ export function availableOf({ onHand, reserved, committed }: Pick<StockItem, 'on
   return onHand - reserved - committed;
 }
 
-/** Units that can still be promised: what is available, and what the policy lets be promised beyond it. */
+/** Units that can still be promised: the available ones and the backorder allowance. */
 export function promisableOf(item: StockItem): number {
   return availableOf(item) + backorderLimitOf(item.policy);
 }
 
-/** Units that are held for checkouts which are running at this moment, and may be free again in the next. */
+/** Units held by running checkouts. They may be released at any moment. */
 export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
   return reserved - parked;
 }
 
-/** Units that a reservation holds which is not committed. */
+/** Units held by a reservation that is not committed. */
 export function heldFor({ reservations }: Pick<StockItem, 'reservations'>, reservationId: string): number {
   const reservation = reservationOf(reservations, reservationId);
   return reservation ? unitsOf(reservation) : 0;
@@ -136,7 +142,7 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     case 'AdjustStock': {
       const { movementId, delta, reason } = command;
       if (-delta > item.onHand && !actedAs(item, movementId)) {
-        // By how much the books were off before the loss, only a count can say.
+        // The loss exceeds the recorded stock, so the records were wrong before it. Only a count can tell by how much.
         const detail = `${sku} at ${location} has ${item.onHand} on hand and cannot lose ${-delta}; count what is left instead.`;
         return reject('rule_violated', detail);
       }
@@ -153,7 +159,7 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     case 'TransferOut': {
       const { movementId, quantity, to, productId } = command;
       const data = { ...key, movementId, quantity, to, productId };
-      // A plan, unlike what is found, lost or counted: it does not take what is promised.
+      // A transfer is planned, unlike a find, a loss or a count. So it must not take promised units.
       const free = Math.max(0, Math.min(item.onHand, promisableOf(item)));
       if (quantity > free && !actedAs(item, movementId)) {
         const rest =
@@ -217,7 +223,7 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   return [...opened, set, ...alerts(key, productId, item, { policy })];
 }
 
-/** What is available stays as it was, so nobody is told of more or less of it. */
+/** The available units do not change, so no alert is raised. */
 function shipAtOnce(
   { sku, location, reservationId, quantity }: StockCommand & { type: 'ShipAtOnce' },
   item: StockItem,
@@ -254,7 +260,7 @@ function decideReservation(
   const held = reservationOf(item.reservations, reservationId);
   const ended = held ? undefined : actedAs(item, reservationId);
   const isCommitted = typeof ended === 'number';
-  /** The customer may be told: not at which location. */
+  /** The customer may see this text, so it does not name the location. */
   const named = `Reservation ${reservationId} of ${sku}`;
   const told = (after: Partial<Levels>) => alerts(key, item.productId, item, after);
   const tooFewCommitted = (quantity: number) =>
@@ -299,7 +305,7 @@ function decideReservation(
       }
       const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity } };
       const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity } };
-      // Those that were committed before have what is there. What was lost since this was reserved may be its units.
+      // Earlier commitments get the units in stock first. Units lost since this reservation may be its own.
       const after = told({
         reserved: item.reserved - unitsOf(held),
         committed: item.committed + quantity,
@@ -322,7 +328,7 @@ function decideReservation(
       };
       const found = Math.max(0, quantity - item.onHand);
       if (found === 0) return [shipped];
-      // They have left, so they were there: the books had fewer.
+      // The units have left, so they must have been there: the records had too few.
       const movementId = `${operationOn(reservationId, operationId ?? 'all')}: found`;
       const adjusted: StockEvent = {
         type: 'StockAdjusted',
@@ -377,14 +383,14 @@ function shortOf(quantity: number, there: number, { sku, location }: StockKey): 
   });
 }
 
-/** Units that can be committed, if nothing of what is reserved is. */
+/** Units that can be committed, if none of the reserved units is. */
 function uncommittedOf({ onHand, committed, policy }: StockItem): number {
   return onHand + backorderLimitOf(policy) - committed;
 }
 
 type Levels = Pick<StockItem, 'onHand' | 'reserved' | 'committed' | 'policy'>;
 
-/** For those who do not follow every movement: whether any can be promised, that it runs low, and what is missing. */
+/** Alerts for consumers that do not follow every movement: whether units can be promised, low stock, and the shortfall. */
 function alerts(key: StockKey, productId: string | null, item: StockItem, change: Partial<Levels>): StockEvent[] {
   if (productId === null) return [];
   const data = { ...key, productId };
@@ -451,7 +457,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     }
     case 'ReservationExpired': {
       const { reservationId, quantity } = data;
-      // One that was never made ends as well: what is remembered is the tombstone.
+      // A reservation that was never made can also end. Its id is remembered as a tombstone.
       if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
       return hold(letGo(item, reservationId), reservationId, { quantity, expired: true });
     }
@@ -478,7 +484,7 @@ function hold(item: StockItem, reservationId: string, reservation: Reservation):
   return { ...item, reservations: withReservation(item.reservations, reservationId, reservation) };
 }
 
-/** What it holds is not reserved for it any more. */
+/** Releases the units of a reservation. */
 function letGo(item: StockItem, reservationId: string): StockItem {
   const held = reservationOf(item.reservations, reservationId);
   const units = held ? unitsOf(held) : 0;
@@ -491,8 +497,8 @@ function letGo(item: StockItem, reservationId: string): StockItem {
 }
 
 /**
- * Some of what is committed, or all that is left where no operation is named: remembered is what took it, and what is left of
- * the reservation if that was known.
+ * Takes some committed units, or all that is left if no operation is named. Remembers the operation, and what is left of the
+ * reservation if it was known.
  */
 function take(
   item: StockItem,
@@ -521,7 +527,7 @@ function remember(item: StockItem, id: string, how: Acted, at: number): StockIte
   return { ...item, acted: [...recent.slice(0, -1), { lastAt: at, ids: { ...last.ids, [id]: how } }] };
 }
 
-/** What was remembered last. */
+/** The last remembered result of an id. */
 function actedAs(item: StockItem, id: string): Acted | undefined {
   for (let batch = item.acted.length - 1; batch >= 0; batch--) {
     const how = ownEntry(item.acted[batch]!.ids, id);

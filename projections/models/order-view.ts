@@ -1,4 +1,4 @@
-// An order as callers see it: the shape of every answer that shows one.
+// The schema of an order in answers.
 import { z } from 'zod';
 import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/shipment.js';
@@ -11,7 +11,7 @@ import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 
-/** What can happen to an order, in words for its customer, in the usual course. */
+/** The usual steps of an order, named for its customer. */
 export const ORDER_STEPS = [
   'placed',
   'payment_action_required',
@@ -49,7 +49,7 @@ export type OrderStep = (typeof ORDER_STEPS)[number];
 
 const rateView = z.number().meta({ example: 2000 });
 
-/** What is not known of a step, or does not concern it, is absent. */
+/** Fields that are unknown or do not apply to the step are absent. */
 const timelineEntrySchema = z.strictObject({
   at: time,
   what: z.enum(ORDER_STEPS),
