@@ -1,4 +1,4 @@
-// The write side over HTTP: every command endpoint of the shop, with the look-ups that they share.
+// The write side over HTTP: every command endpoint of the shop, with the lookups that they share.
 import type { Clock } from '../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../domain/kernel/email.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
@@ -50,11 +50,11 @@ export interface WriteSideDeps {
   checkout: CheckoutProcess;
   settlement: Settlement;
   payments: PaymentOperations;
-  /** Who is asked for the money. */
+  /** The provider that charges customers. */
   provider: PaymentProviderName;
   emailKeyOf: EmailKeyOf;
   settings: CurrentSettings;
-  /** How many carts and SKUs are remembered; each look-up has a number of its own. */
+  /** Number of carts and SKUs to cache. By default each lookup has its own number. */
   cacheSize?: number;
 }
 

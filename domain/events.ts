@@ -1,4 +1,4 @@
-// Every event of the shop. What is not in this catalogue can be neither written nor read.
+// All events of the shop. An event that is not in this catalogue can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
 import { type CustomerEvent, customerEvents } from './customer/events.js';

@@ -1,4 +1,4 @@
-// Addresses that orders can be sent to: in a country of the shop, with all that the post and the tax need there.
+// Addresses that orders can be sent to: in a country of the shop, with all fields that the post and the tax need there.
 import { addressAsKept } from '../../domain/address/rules.js';
 import type { Address } from '../../domain/kernel/address.js';
 import { invalidFields } from '../../domain/kernel/errors.js';
@@ -7,7 +7,7 @@ import type { CurrentSettings } from '../shop/settings.js';
 import type { Tariffs } from '../tariffs/current-tariffs.js';
 
 export interface Addresses {
-  /** As it is kept. Throws `invalid_request` with the fields that are wrong or missing. */
+  /** Returns the address in its stored form. Throws `invalid_request` with the fields that are wrong or missing. */
   accept(address: Address): Promise<Address>;
 }
 

@@ -1,16 +1,16 @@
-// Works off the agenda: finishes what a dead worker has left, and does what has become due.
+// Works through the agenda: finishes what a crashed worker has left, and does work that has become due.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Agenda, AgendaItem } from '../../domain/processes/agenda.js';
 
 const LOOK_EVERY_MS = 5_000;
-/** What did not get done is tried again after as long as it has been tried, within these. */
+/** The pause before a retry doubles each time, between these limits. */
 const FIRST_PAUSE_MS = LOOK_EVERY_MS;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** How many are asked for at first. */
+/** How many items the first query asks for. */
 const BATCH = 50;
 
-/** How each kind of work is done. Doing it once more, too early or too late does no harm. */
+/** How each kind of work is done. Repeating it, or doing it too early or too late, does no harm. */
 export type AgendaHandlers = {
   [K in AgendaItem['kind']]: (item: Extract<AgendaItem, { kind: K }>) => Promise<unknown>;
 };
@@ -22,7 +22,7 @@ export interface AgendaDeps {
   onError: (item: AgendaItem | undefined, error: unknown) => void;
 }
 
-/** Looks again and again until aborted. */
+/** Runs until aborted. */
 export async function runAgenda(deps: AgendaDeps, signal: AbortSignal): Promise<void> {
   const look = createAgendaWorker(deps);
   while (!signal.aborted) {
@@ -31,14 +31,17 @@ export async function runAgenda(deps: AgendaDeps, signal: AbortSignal): Promise<
   }
 }
 
-/** One look at the agenda per call: everything due is done once. What is due unchanged at the next look is given ever more time. */
+/**
+ * Each call handles every due item once. An item that is still due and unchanged at the next call is retried after longer and
+ * longer pauses.
+ */
 export function createAgendaWorker({ agenda, handlers, clock, onError }: AgendaDeps) {
   let pauses = new Map<string, { until: number; wait: number }>();
 
   return async function look(signal: AbortSignal): Promise<void> {
     const now = clock();
     const seen: typeof pauses = new Map();
-    // What cannot be done stays the longest due, so ever more is asked for.
+    // Items that fail stay at the head of the list, so the limit grows to reach the others.
     for (let limit = BATCH; ; limit *= 2) {
       const due = await agenda.due(now, limit);
       for (const item of due) {

@@ -1,4 +1,4 @@
-// How each kind of work on the agenda is done. Command ids derive from what is due, so that doing it twice is once.
+// How each kind of work on the agenda is done. Command ids derive from the item, so a repeat changes nothing.
 import { cart } from '../../domain/cart/cart.js';
 import { coupon, couponStream } from '../../domain/coupon/coupon.js';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -29,7 +29,7 @@ export interface AgendaHandlersDeps {
   settlement: Pick<Settlement, 'run'>;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
   shortfalls: Shortfalls;
-  /** What a customer paid with, if they have saved it: then they can be charged while they are not there. */
+  /** The customer's saved method, if they paid with one. It can be charged while they are not present. */
   savedMethodOf(customerId: string, paidWith: string): Promise<string | undefined>;
   clock: Clock;
 }
@@ -40,7 +40,10 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   const { runner, checkout, settlement, payments, shortfalls, savedMethodOf, clock } = deps;
   const metaOf = (id: string): CommandMeta => ({ id, issuedAt: clock(), ...ORIGIN });
 
-  /** What is held and needed is renewed before it lapses if the customer can be charged; else the provider says when it has. */
+  /**
+   * Money that is authorised and still needed is renewed before it lapses, if the customer can be charged. Otherwise the provider
+   * says when it has lapsed.
+   */
   async function lookAfter(paymentId: string): Promise<void> {
     const { state } = await payments.ask(paymentId, { origin: ORIGIN });
     if (!state || !isRenewalDue(state, clock())) return;
@@ -51,7 +54,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     else await renew(state, method, amount);
   }
 
-  /** A card that has declined the renewal is not asked again. */
+  /** A card that has declined the renewal is not tried again. */
   async function methodToRenew({ status, authorisation }: Payment): Promise<string | undefined> {
     const { customerId, method: paidWith } = authorisation!;
     if (status !== 'authorised' || customerId === undefined) return undefined;
@@ -65,7 +68,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     await payments.ask(paymentId, { origin: ORIGIN, known: state! });
   }
 
-  /** A worker died behind the end of the checkout, or redeemed after another had ended it. */
+  /** A worker crashed after the end of the checkout, or redeemed after another worker had ended it. */
   async function endRedemption({ kind, ...redemption }: Extract<AgendaItem, { kind: 'redemption' }>): Promise<void> {
     const checkoutId = checkoutIdOf(redemption.orderId);
     const { state } = await runner.load(checkoutRecord, streamOf(checkoutId));

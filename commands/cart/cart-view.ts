@@ -1,4 +1,4 @@
-// A cart as its owner sees it, folded from its stream: it is never behind. What it costs is worked out anew until it is submitted.
+// A cart as its owner sees it, folded from its stream, so it is always current. Prices are computed anew until it is submitted.
 import { z } from 'zod';
 import { CART_STATUSES, type Cart, linesOfOrder } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';

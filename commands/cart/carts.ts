@@ -1,4 +1,4 @@
-// Filling a cart: its lines, where it goes and how it is sent.
+// Filling a cart: its lines, its destination and its shipping method.
 import { z } from 'zod';
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
@@ -25,7 +25,7 @@ import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
 
 const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
 const lineParams = cartParams.extend({ lineId: z.string().meta({ pattern: '^[A-Za-z0-9._-]{1,100}$' }) });
-/** As a customer types it. */
+/** A coupon code as a customer types it. */
 const typedCodeSchema = z.string().regex(/^[A-Za-z0-9_-]{2,40}$/);
 const couponParams = cartParams.extend({ code: pathId(typedCodeSchema, 'SPRING') });
 
@@ -74,14 +74,14 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     return answer(200, stream, orThrow(await runner.execute(cart, stream, added, command())));
   }
 
-  /** The line at the price of today, which the customer was shown. */
+  /** Changes the line at the current price, which the customer was shown. */
   async function changeLine(
     request: EndpointRequest<z.output<typeof lineParams>, unknown, z.output<typeof quantityBody>>,
   ): Promise<Reply> {
     const { lineId, id } = request.params;
     const { stream, currency } = await ownCarts.find(id, request.caller);
     const skuIn = ({ state }: Loaded<Cart | null>) => state?.lines.find((line) => line.id === lineId)?.sku;
-    // The SKU of a line never changes: what is known here may be old.
+    // The SKU of a line never changes, so the cached state may be old.
     const known = skuIn(await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY }));
     const sku = known ?? skuIn(await runner.load(cart, stream));
     const unitPrice = sku === undefined ? undefined : (await prices.of([sku], currency)).get(sku)?.unitPrice.amount;
@@ -100,7 +100,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   ): Promise<Reply> {
     const { method } = request.body;
     const { stream } = await ownCarts.find(request.params.id, request.caller);
-    // What is known here may be old: enough to agree, for the checkout looks again, but before a refusal the stream is read.
+    // The cached state may be old. That is good enough to accept, because the checkout checks again. Before a rejection the
+    // stream is read.
     const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
     if (unsent(await quoteWith(method, known))) {
       const rejection = unsent(await quoteWith(method, await runner.load(cart, stream)));
@@ -116,7 +117,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
     await ownCarts.find(request.params.id, request.caller);
     const { code: typed } = request.params;
-    // Some other letters become these when they are made capital.
+    // The check comes before `toUpperCase`, which would turn some other letters into these.
     const code = typedCodeSchema.safeParse(typed).success ? typed.toUpperCase() : typed;
     const terms = orThrow(await coupons.termsOf(code, { customerId: customerOf(request.caller) }));
     return execute(request, { type: 'ApplyCoupon', code, terms });

@@ -1,4 +1,4 @@
-// The cart that a customer fills now, on whatever device; and what becomes of a guest's when the guest logs in.
+// The cart that a customer is filling now, on any device, and the merge of a guest's carts when the guest logs in.
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
@@ -20,9 +20,9 @@ const mergeBody = z.strictObject({
     .meta({ description: "The access token of the guest's session" }),
 });
 
-/** Which cart a customer opened last, from a read model: the cart's stream says what has become of it since. */
+/** The cart that a customer opened last, from a read model. The cart's stream says what has happened to it since. */
 export interface CurrentCarts {
-  /** As new as what the caller has seen. Throws `unavailable`. */
+  /** At least as new as what the caller has seen. Throws `unavailable`. */
   of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<string | undefined>;
 }
 
@@ -75,7 +75,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     throw invalidField('/guestToken', 'is not the token of a guest, or has expired');
   }
 
-  /** Where the customer's read model does not say yet which cart got what was taken over before. */
+  /** For the case that the customer's read model does not yet show which cart got the lines taken over before. */
   async function takenBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
     const cartId = guests.findLast(({ takenBy }) => takenBy === customerId)?.mergedInto;
     const found = cartId === undefined ? undefined : await runner.load(cart, streamOf(cartId));
@@ -127,7 +127,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
   ];
 }
 
-/** Nobody has its lines yet. */
+/** True if no other cart has its lines yet. */
 function isOpen({ status }: Cart): boolean {
   return status === 'open' || status === 'abandoned';
 }

@@ -1,5 +1,5 @@
-// Makes the carts of customers. Each cart is first listed in a stream of its customer. The list bounds the number of carts, and a
-// merge finds all carts of a guest by it, in their current state: the read model may lag behind.
+// Creates the carts of customers. Each cart is first listed in a stream of its customer. The list limits the number of carts. A
+// merge uses it to find all carts of a guest in their current state, because the read model may lag.
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import {
   type CustomerCartsCommand,
@@ -14,28 +14,31 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 
-/** Whose cart it is, and what makes a repeat of the request find it. */
+/** The owner of the cart, and the ids by which a repeated request finds it. */
 type Request = Pick<EndpointRequest, 'caller' | 'command' | 'newId'> & Seen;
 
 type Seen = Pick<EndpointRequest, 'seen' | 'waitMs'>;
 
 export interface CustomerCarts {
   /**
-   * Makes one more: a single append for the first of a guest. A repeat of the request gets the one that it made; `purpose`
-   * tells several of one request apart. Throws `rule_violated` where there are too many.
+   * Creates one more cart; the first one of a guest takes a single append. A repeated request gets the cart that it created.
+   * `purpose` distinguishes several carts of one request. Throws `rule_violated` if there are too many.
    */
   make(request: Request, currency: string, purpose?: string): Promise<Outcome<Cart | null>>;
-  /** The id of one more cart of a customer who is no guest. It counts already and is still to be made. Throws as `make` does. */
+  /**
+   * The id of one more cart of a customer who is not a guest. The cart counts already, and the caller creates it. Throws as
+   * `make` does.
+   */
   count(request: Request): Promise<string>;
-  /** Every one that a guest had before it was asked, the oldest first. */
+  /** All carts that a guest had before the call, the oldest first. */
   ofGuest(guestId: string): Promise<Cart[]>;
 }
 
-/** Which carts are in use, from a read model. */
+/** The carts that are in use, from a read model. */
 export interface CartsInUse {
   /**
-   * Whether each of these is: neither closed nor untouched for a day. One that does not show yet is absent. As new as what
-   * the caller has seen. Throws `unavailable`.
+   * Tells for each cart whether it is in use: neither closed nor untouched for a day. A cart that the read model does not show
+   * yet is absent. At least as new as what the caller has seen. Throws `unavailable`.
    */
   inUse(cartIds: readonly string[], request: Seen): Promise<ReadonlyMap<string, boolean>>;
 }
@@ -70,7 +73,7 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
     return cartId;
   }
 
-  /** Asked only where the list is full, so that no cart waits for a read model, or is refused with it. */
+  /** Called only if the list is full, so that creating a cart does not normally depend on a read model. */
   async function shownOf(customerId: string, request: Seen) {
     const { state } = await runner.load(customerCarts, customerCartsStream(customerId));
     const shown = await currentCarts.inUse(

@@ -1,4 +1,4 @@
-// Carts by their owners: what belongs to somebody else is not there. Owner and currency never change, so they are remembered.
+// Loads carts for their owners. A cart of another customer is `not_found`. Owner and currency never change, so they are cached.
 import { LRUCache } from 'lru-cache';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
@@ -11,9 +11,9 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 const REMEMBERED_CARTS = 20_000;
 
 export interface OwnCarts {
-  /** Throws `not_found` unless it is the caller's. */
+  /** Throws `not_found` unless the cart is the caller's. */
   find(id: string, caller: Caller): Promise<{ stream: StreamId; currency: string }>;
-  /** One that was made here need not be looked for. */
+  /** Adds a new cart to the cache. */
   made(cart: Cart): void;
 }
 
@@ -21,7 +21,7 @@ type Lasting = Pick<Cart, 'customerId' | 'currency'>;
 
 export interface OwnCartsDeps {
   runner: Pick<CommandRunner, 'load'>;
-  /** Carts that are remembered. */
+  /** Number of carts to cache. */
   cacheSize?: number;
 }
 

@@ -1,4 +1,4 @@
-// What a cart costs now: by the prices of today, the tables of the shop, what its products are and where it goes.
+// The current price of a cart, from current prices, the tables of the shop, its products and its destination.
 import type { Cart, CartLine } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
@@ -16,16 +16,16 @@ import type { Tariffs } from '../tariffs/current-tariffs.js';
 
 type Costing = Pick<Cart, 'currency' | 'lines' | 'coupons' | 'shippingAddress' | 'shippingMethod'>;
 
-/** A line of a cart as of today. */
+/** A line of a cart with its current price. */
 export interface PresentLine extends CartLine {
-  /** The unit price that the customer has taken, where today's is another. */
+  /** The unit price that the customer has accepted, if the current one differs. */
   was?: number;
-  /** It is not sold now: it has the price that the customer has taken, and costs nothing. */
+  /** The SKU is not sold now. The line shows the price that the customer accepted, and is not charged. */
   unavailable?: true;
 }
 
 export interface CartQuotes {
-  /** Of the lines that are sold; all lines beside it, and the address as its owner may read it. */
+  /** The quote covers the lines that are sold. Also returned are all lines, and the address as its owner may read it. */
   of(cart: Costing): Promise<{ quote: Quote; lines: readonly PresentLine[]; address?: Address }>;
   shippingOptions(cart: Costing): Promise<ShippingOption[]>;
 }
@@ -74,7 +74,7 @@ export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuote
   };
 }
 
-/** Why the chosen method does not ship the cart. */
+/** The reason why the chosen method does not ship the cart. */
 export function unsent({ shippingProblem }: Pick<Quote, 'shippingProblem'>): Rejection | undefined {
   if (!shippingProblem) return undefined;
   const { detail, methods } = shippingProblem;

@@ -1,4 +1,4 @@
-// How a cart can be sent, as its owner sees it.
+// The ways to ship a cart, as its owner sees them.
 import { z } from 'zod';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { ShippingOption } from '../../domain/pricing/quote.js';

@@ -1,6 +1,6 @@
-// Takes over a guest's cart: its own stream says who was first, and so it is neither taken twice nor taken and bought. Then
-// its lines go into a cart of the taker, whose stream says whether they came in. Each step may be repeated: a take-over that
-// was broken off is finished by asking for it again.
+// Takes over a guest's cart. The cart's own stream decides who was first, so it is neither taken twice nor both taken and bought.
+// Then its lines go into a cart of the taker, whose stream records whether they came in. Each step may be repeated: to finish an
+// interrupted take-over, request it again.
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { beside } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
@@ -10,7 +10,7 @@ import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CustomerCarts } from './customer-carts.js';
 
-/** In how many carts, one after the other, lines are put that the one before declined. */
+/** Number of carts to try, one after the other, if each declines the lines. */
 const MERGE_ROUNDS = 5;
 
 export interface TakeOverDeps {
@@ -19,8 +19,8 @@ export interface TakeOverDeps {
 }
 
 /**
- * The cart that has the guest's lines now: `into`, unless they went elsewhere before. Undefined if somebody else has them.
- * A rejection if they do not fit; the guest's cart stays as it is then.
+ * The cart that now has the guest's lines: `into`, unless they went elsewhere before. Undefined if another customer has them. A
+ * rejection if they do not fit; the guest's cart then stays as it is.
  */
 export type TakeOver = (
   guest: Cart,
@@ -36,7 +36,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     return handOver(guest, { toCartId: isOpen ? into!.cartId : await newCartFor(guest, request) }, request);
   }
 
-  /** Undefined if the cart is another's, or was bought. */
+  /** Undefined if the cart was taken by another customer, or was bought. */
   async function handOver(
     { cartId }: Cart,
     to: { toCartId: string; insteadOf?: string },
@@ -48,7 +48,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     return isRejection(outcome, 'conflict') ? undefined : orThrow(outcome).state!;
   }
 
-  /** True unless that cart has declined the lines. A cart that the take-over has named is made here. */
+  /** True unless that cart has declined the lines. If it does not exist yet, it is created here. */
   async function bring(guest: Cart, toCartId: string, { caller, command }: EndpointRequest): Promise<boolean> {
     const to = streamOf(toCartId);
     const { currency } = guest;
@@ -69,7 +69,10 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     return !state!.declined.includes(guest.cartId);
   }
 
-  /** A guest's cart is made at once; a customer's is named by the take-over before it is made, so that no race leaves one empty. */
+  /**
+   * A guest's cart is created at once. A customer's cart is named by the take-over first and created later, so that no race
+   * leaves an empty one.
+   */
   async function newCartFor({ cartId, currency }: Cart, request: EndpointRequest): Promise<string> {
     const { caller } = request;
     if (!caller.guest) return customerCarts.count(request);

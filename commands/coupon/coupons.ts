@@ -1,4 +1,4 @@
-// Keeping coupons: their terms, and how often those with a limit are redeemed.
+// Coupon administration: their terms, and how often limited coupons are redeemed.
 import { z } from 'zod';
 import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';

@@ -1,5 +1,6 @@
-// Whether a customer can use a coupon now. The streams that count it decide when the order redeems it; this tells before. A coupon
-// costs one read; one that is limited per customer one more for the customer, and for the e-mail address where there is one.
+// Checks whether a customer can use a coupon now. The streams that count the coupon decide later, when the order redeems it. A
+// coupon costs one read. A coupon limited per customer costs one more for the customer, and one for the e-mail address if there
+// is one.
 import type { CartCoupon } from '../../domain/cart/cart.js';
 import {
   coupon as couponDecider,
@@ -19,7 +20,7 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 export interface UsableCoupons {
   /** A rejection says why the customer cannot use it now. */
   termsOf(code: string, redeemer: Redeemer): Promise<CouponTerms | CouponRejection>;
-  /** Why a coupon of a cart cannot be used now, also because its terms are not those that the cart was promised. */
+  /** The reason why a coupon of a cart cannot be used now. Changed terms are one. */
   check(coupons: readonly CartCoupon[], redeemer: Redeemer): Promise<CouponRejection | undefined>;
 }
 

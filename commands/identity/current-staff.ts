@@ -1,5 +1,5 @@
-// Whether staff whom a token proves still work here, and in which role: as the staff's stream says, read once for all who
-// ask within a short time.
+// Checks that the member of staff in a token still works here, and in which role. The staff's stream decides. One read serves all
+// callers for a short time.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isRemoved, type Member, memberOf, STAFF, staff } from '../../domain/staff/staff.js';
@@ -9,8 +9,8 @@ import { STAFF_TTL_MS } from './limits.js';
 
 export interface CurrentStaff {
   /**
-   * The caller with the role that they have now; undefined for staff who were removed, or whom nobody has added. If the event
-   * store does not answer, those who are known from before are admitted as they were.
+   * The caller with their current role. Undefined for staff who were removed or never added. If the event store does not answer,
+   * known members are admitted in their last known role.
    */
   admit(caller: Caller): Promise<Caller | undefined>;
 }
@@ -32,7 +32,7 @@ export function createCurrentStaff({ runner, clock }: CurrentStaffDeps): Current
   return {
     async admit(caller) {
       if (caller.role === 'customer' || caller.role === 'public') return caller;
-      // Somebody who was added a moment ago is looked for again.
+      // A member who was added a moment ago may be missing in the cached list, so the stream is read again.
       const member = present(await memory.lately(), caller.id) ?? present(await load(), caller.id);
       return member && { ...caller, role: member.role };
     },

@@ -1,4 +1,4 @@
-// Sessions: a guest's begins with nothing; refreshing rotates its token; logging out ends this one or all of them.
+// Sessions: a guest's session needs no credentials, a refresh rotates its token, and a log-out ends one session or all.
 import { z } from 'zod';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
@@ -30,7 +30,7 @@ export interface SessionDeps {
   sessions: Sessions;
   tokens: TokenIssuer;
   keyedHash: KeyedHash;
-  /** Access tokens that are kept for whoever repeats a refresh. */
+  /** Seals the access token that is stored for a repeated refresh. */
   accessTokens: SealFor;
   clock: Clock;
 }
@@ -55,12 +55,12 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
       const accessToken = accessTokens(placeOf(session)).open(refreshed.accessToken);
       if (accessToken !== undefined) return { status: 200, body: answer(session, accessToken) };
     }
-    // Used before: it may be stolen, and nobody knows which of the two holders is the thief.
+    // The token was used before, so it may be stolen. Nobody knows which of the two holders is the thief.
     await sessions.end(session);
     throw ended();
   }
 
-  /** The session as this refresh leaves it, or as another one has left it meanwhile. */
+  /** The session after this refresh, or after a concurrent one. */
   async function next(session: Session): Promise<Session | undefined> {
     const now = clock();
     const renewed = { ...session, generation: session.generation + 1, expiresAt: now + SESSION_TTL_MS };
@@ -139,7 +139,7 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
   ];
 }
 
-/** What a sealed access token is bound to. */
+/** The text that a sealed access token is bound to. */
 function placeOf({ customerId, id, generation }: Session): string {
   return `${customerId}.${id}.${generation}`;
 }

@@ -1,11 +1,11 @@
-// How long the proofs of identity are good.
+// How long tokens and sessions are valid.
 
-/** Access tokens are not looked up anywhere: after a log-out one still works for at most this long. In seconds. */
+/** Access tokens are not looked up, so after a log-out one still works for at most this long. In seconds. */
 export const ACCESS_TOKEN_TTL_S = 15 * 60;
 
 /**
- * A refresh whose answer was lost is repeated within this time and gets the same pair. A used refresh token that comes later
- * ends the session. In ms.
+ * Within this time a refresh whose answer was lost may be repeated and gets the same pair of tokens. If a used refresh token
+ * arrives later, the session ends. In ms.
  */
 export const REFRESH_GRACE_MS = 30_000;
 
@@ -13,7 +13,7 @@ export const REFRESH_GRACE_MS = 30_000;
 export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
 
 /**
- * Staff are looked up for each request with their token, in memory that is so old at most: so long after a change by another
- * process they have their old role, and a removed member's token still works. In ms.
+ * Staff are looked up for each request with their token, in a cache of at most this age. So after a change by another process
+ * they keep their old role this long, and a removed member's token still works. In ms.
  */
 export const STAFF_TTL_MS = 5_000;

@@ -1,4 +1,4 @@
-// What sessions need: someone who signs access tokens, and a store of sessions.
+// The ports of sessions: a signer of access tokens, and a store of sessions.
 import type { Caller } from '../../domain/kernel/endpoint.js';
 
 export interface TokenIssuer {
@@ -7,7 +7,7 @@ export interface TokenIssuer {
 }
 
 export interface TokenReader {
-  /** The caller that a token proves now; undefined for one that is malformed, forged or expired. */
+  /** The caller that a token proves. Undefined for a token that is malformed, forged or expired. */
   authenticate(token: string): Promise<Caller | undefined>;
 }
 
@@ -19,19 +19,22 @@ export interface SessionKey {
 export interface Session extends SessionKey {
   /** The customer has no account. */
   guest: boolean;
-  /** How often it was refreshed: the refresh token of this generation is good now. The token itself is kept nowhere. */
+  /** Number of refreshes. The refresh token of this generation is valid now. The token itself is not stored. */
   generation: number;
   /** In ms. */
   expiresAt: number;
-  /** The last refresh, for whoever repeats it: when it was, in ms, and the access token that it gave, sealed. */
+  /** The last refresh, for a repeat of it: its time in ms, and its access token, sealed. */
   refreshed?: { at: number; accessToken: string };
 }
 
 export interface Sessions {
   open(session: Session): Promise<void>;
-  /** Undefined: there is no such session, or it has expired. */
+  /** Undefined if the session does not exist or has expired. */
   find(key: SessionKey, now: number): Promise<Session | undefined>;
-  /** Replaces a session that is of the generation before; one of several at once succeeds. False: another generation, or none. */
+  /**
+   * Replaces a session of the previous generation. Of several concurrent calls one succeeds. False if the session has another
+   * generation or does not exist.
+   */
   refresh(next: Required<Session>): Promise<boolean>;
   end(key: SessionKey): Promise<void>;
   endAll(customerId: string): Promise<void>;

@@ -1,5 +1,5 @@
-// Refresh tokens: `<customer id>.<session id>.<generation>.<keyed hash of these>`. The hash shows that we have issued it, so a
-// token that somebody makes up says nothing about the session; the generation shows whether it was used.
+// Refresh tokens: `<customer id>.<session id>.<generation>.<keyed hash of these>`. The hash proves that we issued the token, so a
+// made-up token reveals nothing about the session. The generation shows whether it was used.
 import { timingSafeEqual } from 'node:crypto';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { SessionKey } from './ports.js';
@@ -8,7 +8,7 @@ export const REFRESH_TOKEN = /^([\w-]{1,80}\.[\w-]{1,80}\.(?:0|[1-9]\d{0,8}))\.(
 
 export interface RefreshTokens {
   of(key: SessionKey, generation: number): string;
-  /** Undefined for what we have not issued. */
+  /** Undefined for a token that we did not issue. */
   read(token: string): { key: SessionKey; generation: number } | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Keeping the staff of the shop, for whoever runs the program on its machine.
+// Staff administration, for the operator of the program on its machine.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
@@ -23,11 +23,11 @@ export interface Staff {
   add(name: string, role: StaffRole): Promise<StaffView>;
   changeRole(staffId: string, role: StaffRole): Promise<StaffView>;
   remove(staffId: string): Promise<StaffView>;
-  /** Oldest first, those who were removed as well. */
+  /** Oldest first, including removed members. */
   list(): Promise<StaffView[]>;
-  /** As whom a member calls. Throws `not_found`, or `conflict` for one who was removed. */
+  /** The caller that a member acts as. Throws `not_found`, or `conflict` for a removed member. */
   caller(staffId: string): Promise<Caller>;
-  /** The member who stands for a role where nobody is named, made if need be. */
+  /** The member that stands for a role if no member is named. It is added if necessary. */
   ofRole(role: StaffRole): Promise<Caller>;
 }
 

@@ -1,4 +1,4 @@
-// What the catalogue asks for SKUs right now: folded from the products' streams, because a read model may be behind.
+// Current prices of SKUs, folded from the products' streams, because a read model may lag.
 import { streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { product } from '../../domain/product/product.js';
@@ -6,22 +6,22 @@ import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwners } from './sku-owners.js';
 
 /**
- * A price that another process sets counts here so much later; one that is set here, at once. However fresh it was read,
- * it may change before the cart that takes it is written: this only bounds by how much.
+ * A price set by another process takes effect here after at most this time; a price set here, at once. A price may always change
+ * between its read and the cart's commit; this only limits the age.
  */
 const PRICES_MAX_AGE_MS = 1_000;
 
-/** What a cart keeps of a product. */
+/** The product data that a cart stores. */
 interface Offer {
   title: string;
   unitPrice: Money;
   taxCategory?: string;
-  /** Of one unit, in grams. */
+  /** Weight of one unit, in grams. */
   weight?: number;
 }
 
 export interface Prices {
-  /** By SKU; one that is not sold in this currency now is absent. */
+  /** By SKU. A SKU that is not sold in this currency now is absent. */
   of(skus: readonly string[], currency: string): Promise<Map<string, Offer>>;
 }
 

@@ -1,4 +1,4 @@
-// Keeping the catalogue: drafting products, revising and publishing them, their variants and prices.
+// Catalogue administration: drafting, revising and publishing products, with their variants and prices.
 import { z } from 'zod';
 import { beside, type CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
@@ -95,7 +95,10 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     return execute(productId, { type: 'AddVariant', variant }, command());
   }
 
-  /** All SKUs or, unless somebody else claims one in this very moment, none; sorted, so that two products do not cross. */
+  /**
+   * Claims all SKUs or none; only a concurrent claim can leave a part claimed. They are sorted, so that two products do not block
+   * each other.
+   */
   async function claim(
     variants: readonly { sku: string }[],
     productId: string,

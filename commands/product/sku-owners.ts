@@ -1,5 +1,5 @@
-// Which product a SKU belongs to, and where its stock can be. A claim is for ever and locations are only added, so what
-// was found once is remembered; a location that another process added is found by `refresh`.
+// The product that owns a SKU, and the possible locations of its stock. A claim is permanent and locations are only added, so
+// results are cached. `refresh` finds a location that another process added.
 import { LRUCache } from 'lru-cache';
 import { type SkuClaim, skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -12,13 +12,13 @@ export type SkuOwner = Pick<SkuClaim, 'productId' | 'locations'>;
 export interface SkuOwners {
   /** Undefined if nobody has claimed the SKU. */
   of(sku: string): Promise<SkuOwner | undefined>;
-  /** The same, read again. */
+  /** The same, read from the stream again. */
   refresh(sku: string): Promise<SkuOwner | undefined>;
 }
 
 export interface SkuOwnersDeps {
   runner: Pick<CommandRunner, 'load'>;
-  /** SKUs that are remembered. */
+  /** Number of SKUs to cache. */
   cacheSize?: number;
 }
 

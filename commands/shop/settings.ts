@@ -1,4 +1,4 @@
-// What the shop sells in and where it sends to, as it is now. Settings that refuse something are read again first: another
+// The current currencies and countries of the shop. Before a request is refused, the settings are read again, because another
 // process may have changed them a moment ago.
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type FieldError, invalidField, invalidFields, type Problem } from '../../domain/kernel/errors.js';
@@ -8,13 +8,16 @@ import { SHOP, shop } from '../../domain/shop/shop.js';
 import { type BriefMemory, createBriefMemory } from '../runtime/brief-memory.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
-/** So long after a change another process may still go by the old settings. */
+/** How long after a change another process may still use the old settings. */
 const SETTINGS_TTL_MS = 5_000;
 
 export interface CurrentSettings extends BriefMemory<ShopSettings> {
   /** Throws `invalid_request` for every `currency` in a request's body that the shop does not sell in. */
   refuseForeignMoney(body: unknown): Promise<void>;
-  /** What a query's `currency` asks for, else the first. Throws `invalid_request` for one that the shop does not sell in. */
+  /**
+   * The `currency` that a query asks for, or the first one of the shop. Throws `invalid_request` for one that the shop does not
+   * sell in.
+   */
   currencyOf(asked: string | undefined): Promise<string>;
   /** Throws `invalid_request` for an address in a country that the shop does not send to. */
   refuseForeignCountry(address: { country: string }): Promise<void>;
@@ -34,14 +37,14 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
     clock,
   });
 
-  /** What the settings of this moment say against something. */
+  /** The objection of the current settings, if any. */
   async function objected<T>(objection: (settings: ShopSettings) => T | undefined): Promise<T | undefined> {
     if (!objection(await memory.current())) return undefined;
     memory.changed();
     return objection(await memory.current());
   }
 
-  /** Throws the objection. */
+  /** Throws the objection, if any. */
   async function refuse(objection: (settings: ShopSettings) => Problem | undefined): Promise<void> {
     const problem = await objected(objection);
     if (problem) throw problem;
@@ -62,7 +65,7 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
       });
     },
     async currencyOf(asked) {
-      const { currencies } = await memory.lately(); // a query goes on without the event store
+      const { currencies } = await memory.lately(); // a query works without the event store
       if (asked === undefined) return currencies[0]!;
       if (currencies.includes(asked)) return asked;
       await refuse((now) =>
@@ -92,7 +95,7 @@ function notSold(currency: string, currencies: readonly string[]): string {
   return `the shop does not sell in ${currency}, but in ${currencies.join(', ')}`;
 }
 
-/** Every `currency` in a body, however deep, and where it stands. */
+/** Every `currency` in a body at any depth, with its pointer. */
 function currenciesIn(value: unknown, pointer = ''): { pointer: string; currency: string }[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => {

@@ -1,4 +1,4 @@
-// Keeping the settings of the shop: what it sells in, and where it sends to.
+// Shop administration: the currencies it sells in, and the countries it sends to.
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
@@ -42,7 +42,7 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
             orThrow(await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command())),
           );
         } finally {
-          // Even if it failed: it may have happened.
+          // Even after a failure, because the change may have happened.
           settings.changed();
         }
       },

@@ -1,4 +1,4 @@
-// Where an order's units can come from right now: read from the stock streams, because a read model may be behind.
+// The locations that an order's units can come from now, read from the stock streams, because a read model may lag.
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
 import {
@@ -14,11 +14,11 @@ import type { SkuOwner, SkuOwners } from '../product/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface StockAllocator {
-  /** What the reservation `heldBy` holds can be had, too: it is given back for what is allocated. */
+  /** Units of the reservation `heldBy` count as available: it is released for the new allocation. */
   allocate(needs: readonly StockNeed[], heldBy?: string): Promise<Parcel[] | Shortage>;
-  /** What there is of a SKU, at every location that it can lie at. */
+  /** The stock of a SKU at every possible location. */
   levels(sku: string): Promise<StockLevel[]>;
-  /** Every location that these can come from. */
+  /** Every location that these units can come from. */
   placesOf(needs: readonly StockNeed[]): Promise<StockKey[]>;
 }
 
@@ -52,13 +52,13 @@ export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps):
     async allocate(needs, heldBy) {
       const plan = planAllocation(needs, await levelsAt(await placesOf(needs), heldBy));
       if (!('short' in plan)) return plan;
-      // What is short may be found at a location that another process has added.
+      // Another process may have added a location that has the missing units.
       return planAllocation(needs, await levelsAt(await placesOf(needs, skuOwners.refresh), heldBy));
     },
   };
 }
 
-/** `held`: units of a reservation that is being made, which it gives back for others. */
+/** `held`: units of a reservation that will be released for this allocation. */
 export function levelOf({ sku, location }: StockKey, item: StockItem, held = 0): StockLevel & { passing: number } {
   const { backorderLimit = 0 } = item.policy;
   return {

@@ -1,5 +1,5 @@
-// Which orders the committed units of a stock item belong to, read from its stream: the state of the item does not know, and
-// nobody asks but for units that are missing.
+// The orders that the committed units of a stock item belong to, read from its stream. The item's state does not contain them,
+// because they are needed only for missing units.
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { type Commitments, follow } from '../../domain/stock/commitments.js';
 import type { StockEvent } from '../../domain/stock/events.js';

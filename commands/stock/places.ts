@@ -1,4 +1,5 @@
-// Places where a SKU can lie. The SKU's claim knows of a place before there can be stock, so whoever looks for stock finds it.
+// Locations where a SKU can have stock. The SKU's claim records a location before stock arrives there, so a search for stock
+// always finds it.
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
@@ -6,15 +7,15 @@ import { type StockKey, stockItem, stockStream } from '../../domain/stock/stock-
 import type { SkuOwner, SkuOwners } from '../product/sku-owners.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
-/** Metadata of a command beside the main one of a request. */
+/** Metadata of a further command of a request. */
 type MetaOf = (part: string) => CommandMeta;
 
 export interface StockPlaces {
   /** Throws `not_found`. */
   ownerOf(sku: string): Promise<SkuOwner>;
-  /** The product that owns the SKU; its claim knows of the location from now on. Throws `not_found`. */
+  /** The product that owns the SKU. Its claim then includes the location. Throws `not_found`. */
   ownerAt(place: StockKey, metaOf: MetaOf): Promise<string>;
-  /** The stock item can take goods back, even if there was never any at this place. */
+  /** Lets the stock item take goods back, even if there never was any stock at this location. */
   open(place: StockKey, metaOf: MetaOf): Promise<void>;
 }
 

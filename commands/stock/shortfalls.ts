@@ -1,6 +1,6 @@
-// Acts on units that are committed and not there any more: they are sent from other locations where there are some, and their
-// orders are held where there are none, until there are. Who was committed last goes without first. Safe to repeat: every
-// look decides by what stock and orders are now, and ids derive from the order's state.
+// Handles committed units that are missing: they are sent from other locations that have some; otherwise their orders are held
+// until the units are back. The latest commitments lose their units first. Safe to repeat: each run decides on the current stock
+// and orders, and ids derive from the order's state.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow } from '../../domain/kernel/errors.js';
@@ -19,7 +19,7 @@ import type { StockAllocator } from './allocator.js';
 import type { StockCommitments } from './commitments.js';
 
 export interface Shortfalls {
-  /** Looks after one SKU at every location where units are missing, or orders believe so. */
+  /** Handles one SKU at every location where units are missing, or where orders still count them as missing. */
   look(item: Extract<AgendaItem, { kind: 'shortfall' }>): Promise<void>;
 }
 
@@ -44,11 +44,11 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
     }
   }
 
-  /** How many of the units will not be missing here: they are given up already, or will leave from elsewhere. */
+  /** The number of units that will not be missing here, because they are cancelled or will be sent from elsewhere. */
   async function sendFromElsewhere(orderId: string, { quantity, ...place }: Parcel): Promise<number> {
     const known = await runner.load(order, streamOf(orderId));
     if (known.state?.status !== 'confirmed') return 0;
-    // More may be given up than is missing.
+    // More units may be cancelled than are missing.
     const leaving = Math.min(quantity, leavingFrom(known.state, place));
     const units = Math.min(quantity - leaving, unmovedAt(known.state, place));
     if (units <= 0) return leaving;
@@ -68,7 +68,7 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
     await tell(known, `missing/${stockStream(place)}/${quantity}`, { type: 'RecordMissing', ...place, quantity });
   }
 
-  /** The same command on the same state is the same, whoever issues it. */
+  /** The command id derives from the state, so any worker issues the same command. */
   function tell({ state, position }: Loaded<Order | null>, what: string, command: OrderCommand) {
     const { orderId } = state!;
     const id = command.type === 'Reallocate' ? `${what}/record` : `${orderId}/${what}/${position.version}`;
@@ -83,7 +83,7 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
   };
 }
 
-/** Units that stock will not hold here for the order, once it has followed. */
+/** Units that stock will no longer hold here for the order once the order is settled. */
 function leavingFrom({ unsettled }: Order, { sku, location }: StockKey): number {
   const parcels = unsettled.flatMap((operation) => {
     if (operation.kind === 'cancellation') return operation.from;

@@ -1,4 +1,4 @@
-// Moving stock: what came in, what was found or lost, what was counted, what goes elsewhere, and what may be promised.
+// Stock movements: received, found, lost, counted or transferred units, and what may be promised.
 import { z } from 'zod';
 import { beside } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
@@ -75,7 +75,7 @@ const policyAnswer = stockPolicySchema
   .required({ backorderLimit: true })
   .meta({ id: 'StockPolicy' });
 
-/** What a movement has besides its kind. */
+/** The fields of a movement other than its kind. */
 interface Movement extends StockKey {
   movementId: string;
   productId: string;

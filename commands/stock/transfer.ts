@@ -1,11 +1,11 @@
-// The second half of a transfer: what has left one location arrives at the other, whoever sees to it.
+// The second half of a transfer: units that left one location arrive at the other. Any worker may run it.
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type StockItem, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner, Outcome } from '../runtime/command-runner.js';
 
-/** As the location that it left has recorded it. */
+/** The transfer as recorded by the location that it left. */
 export type Departure = Extract<StockEvent, { type: 'StockTransferredOut' }>['data'];
 
 /** Safe to repeat: the command id derives from the movement. */

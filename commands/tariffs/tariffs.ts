@@ -1,4 +1,4 @@
-// Keeping the tables that carts are priced by: tax rates and shipping methods.
+// Administration of the tables that price carts: tax rates and shipping methods.
 import { z } from 'zod';
 import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
 import type { Decider } from '../../domain/kernel/decider.js';
@@ -33,7 +33,7 @@ interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
   example: string;
   decider: Decider<C, readonly R[], E>;
   stream: StreamId;
-  /** Throws `invalid_request` for a region that there is not. */
+  /** Throws `invalid_request` for a region that does not exist. */
   row(id: string, body: B): R;
   set(row: R): C;
   remove(id: string): C;
@@ -101,7 +101,7 @@ const SHIPPING_METHODS: Table<
   remove: (id) => ({ type: 'RemoveShippingMethod', id }),
 };
 
-/** By its code, as addresses have it; where there is no list, as it is called. */
+/** Returns the region's code, as addresses store it. Countries without a list of regions keep the given name. */
 function knownRegion(country: string, called: string, pointer: string): string {
   if (!hasRegions(country)) return called;
   const code = regionCode(country, called);
@@ -118,7 +118,7 @@ export interface TariffEndpointsDeps {
 export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDeps): Endpoint[] {
   return [...tableEndpoints(TAX_RATES), ...tableEndpoints(SHIPPING_METHODS)];
 
-  /** A table is kept row by row, and read whole: it is small. */
+  /** A table is changed row by row and read whole, because it is small. */
   function tableEndpoints<R extends { id: string }, B, C, E extends DomainEvent>({
     path,
     one,
@@ -138,7 +138,7 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
       try {
         return orThrow(await runner.execute(decider, stream, changed, command()));
       } finally {
-        // Even if it failed: it may have happened.
+        // Even after a failure, because the change may have happened.
         tariffs.changed();
       }
     }

@@ -1,9 +1,9 @@
-// What an address needs in its country: required fields, how a postcode looks, and the code of a region that is named.
+// The rules for addresses by country: required fields, postcode format, and the code of a named region.
 import type { Address } from '../kernel/address.js';
 import type { FieldError } from '../kernel/errors.js';
 import { COUNTRIES } from './countries.js';
 
-/** Letters that are no other letter with an accent, as they are written without. */
+/** Letters that are not an accented form of another letter, with their usual spelling. */
 const FOLDED_LETTERS: Readonly<Record<string, string>> = {
   ß: 'ss',
   æ: 'ae',
@@ -18,8 +18,8 @@ const FOLDED_LETTERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The address as it is kept: postcodes in capitals, regions by their ISO 3166-2 code without the country's. Or all that is
- * wrong with it. `byRegion`: the tax of its country goes by region, which is needed then whatever the post says.
+ * The address in its stored form, with the postcode in capitals and the region as its ISO 3166-2 code without the country. Or all
+ * its faults. `byRegion`: the country's tax depends on the region, so the region is required even if the post does not need it.
  */
 export function addressAsKept(address: Address, byRegion: boolean): { address: Address } | { faults: FieldError[] } {
   const { country, city } = address;
@@ -33,7 +33,7 @@ export function addressAsKept(address: Address, byRegion: boolean): { address: A
   return { address: { ...address, ...('kept' in postcode && postcode.kept), ...('kept' in region && region.kept) } };
 }
 
-/** The code of a region that is called by its code or by one of its names; undefined where none is called so. */
+/** The code of a region, given its code or one of its names. Undefined if it is unknown. */
 export function regionCode(country: string, called: string): string | undefined {
   const known = regionsOf(country);
   const folded = foldedRegion(called);
@@ -41,18 +41,18 @@ export function regionCode(country: string, called: string): string | undefined 
   return known.get(behindCountry) ?? known.get(folded);
 }
 
-/** Whether there is a list of the country's regions. */
+/** True if the country has a list of regions. */
 export function hasRegions(country: string): boolean {
   return COUNTRIES[country]?.regions !== undefined;
 }
 
-/** For whoever has to name a region: `NY or New York`. */
+/** An example for people who have to name a region: `NY or New York`. */
 export function regionExample(country: string): string {
   const [first = ''] = (COUNTRIES[country]?.regions ?? '').split('\n');
   return first.split(/[=|]/).slice(0, 2).join(' or ');
 }
 
-/** Case, accents and all but letters and digits make no difference: `N.Y.`, `são paulo`. */
+/** Ignores case, accents and everything but letters and digits: `N.Y.`, `são paulo`. */
 export function foldedRegion(name: string): string {
   return name
     .normalize('NFD')
@@ -85,7 +85,7 @@ function regionOf({ country, region }: Address, byRegion: boolean): Part {
   }
   const code = regionCode(country, region);
   if (code) return { kept: { region: code } };
-  // Where the post has no use for it, whatever people write is kept.
+  // If the post does not use regions, any text is kept.
   return byRegion || fields.includes('S') ? fault(`must be a region of ${country}`) : { kept: {} };
 }
 
@@ -99,7 +99,7 @@ function patternOf(pattern: string): RegExp {
 
 const codesByName = new Map<string, ReadonlyMap<string, string>>();
 
-/** Codes before names, so that no name takes the code of another region. */
+/** Codes come before names, so that no name takes the code of another region. */
 function regionsOf(country: string): ReadonlyMap<string, string> {
   const known = codesByName.get(country);
   if (known) return known;

@@ -1,7 +1,7 @@
-// A coupon: its terms, and how many orders redeem it. `limit` is counted by the stream of the code; `limitPerCustomer` by a stream
-// for each customer and each e-mail address that uses the code. Each limit has one stream that decides, so it holds however
-// many check out at once. What is counted is a number: ids are kept while their checkout runs, and for as long as what a
-// confirmed order gave back can be repeated.
+// A coupon: its terms, and how many orders redeem it. The stream of the code counts `limit`; one stream for each customer and
+// each e-mail address counts `limitPerCustomer`. One stream decides each limit, so it holds even under concurrent checkouts. The
+// stream counts with a number. It keeps ids only while their checkout runs, and while the release of a confirmed order can be
+// repeated.
 import type { Decider } from '../kernel/decider.js';
 import { sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
@@ -11,13 +11,13 @@ import type { AppliedCoupon } from '../order/events.js';
 import { type CouponEvent, type CouponTerms, couponEvents } from './events.js';
 import { outOfTime } from './validity.js';
 
-/** Whose order it is: by customer, and by the e-mail address that the order names. */
+/** The owner of an order: the customer, and the e-mail address that the order names. */
 export interface Redeemer {
   customerId: string;
   emailKey?: string | undefined;
 }
 
-/** What is counted: the orders of everybody, or those of one customer or one keyed e-mail address. */
+/** The scope of a count: all orders, or those of one customer or one keyed e-mail address. */
 export interface CouponKey {
   code: string;
   redeemer?: string | undefined;
@@ -27,21 +27,24 @@ type Redemption = CouponKey & { orderId: string };
 
 export type CouponCommand =
   | { type: 'DefineCoupon'; code: string; terms: CouponTerms }
-  /** `limit`: for one redeemer. That for everybody stands in the terms. */
+  /** `limit`: per redeemer. The limit for everybody is in the terms. */
   | ({ type: 'RedeemCoupon'; limit?: number | undefined } & Redemption)
-  /** Its order goes through, so its id need not be kept. */
+  /** The order goes through, so its id need not be kept. */
   | ({ type: 'ConfirmRedemption' } & Redemption)
-  /** `confirmed`: its order went through, and all of it was cancelled. Without it only what is in flight is given back. */
+  /**
+   * `confirmed`: the order went through and was then cancelled whole. Without it only a redemption whose checkout still runs is
+   * released.
+   */
   | ({ type: 'ReleaseRedemption'; confirmed?: true } & Redemption);
 
 export interface Coupon {
-  /** Null until it is defined, and where one redeemer is counted. */
+  /** Null until the coupon is defined, and in the stream of a redeemer. */
   terms: CouponTerms | null;
-  /** How many orders redeem it now. */
+  /** Number of orders that redeem it now. */
   redeemed: number;
-  /** Those of them whose checkout has not ended. */
+  /** The orders among them whose checkout has not ended. */
   inFlight: readonly string[];
-  /** Confirmed orders that gave back within the retry horizon; `at` in ms of the log's clock. */
+  /** Confirmed orders that released it within the retry horizon. `at` is in ms of the log's clock. */
   returned: readonly { orderId: string; at: number }[];
 }
 
@@ -58,12 +61,12 @@ export function couponStream({ code, redeemer }: CouponKey): StreamId {
   return redeemer === undefined ? streamId('coupon', code) : streamId('coupon', code, redeemer);
 }
 
-/** The limits that an order counts against, as of when its cart was submitted. */
+/** The limits that an order counts against, as of its submission. */
 export function limitsOf({ limit, limitPerCustomer }: CouponTerms): Omit<AppliedCoupon, 'code' | 'amount'> {
   return { ...(limit !== undefined && { limited: true }), ...(limitPerCustomer !== undefined && { limitPerCustomer }) };
 }
 
-/** Where the use of a coupon by an order is counted: nowhere, if the coupon has no limit. */
+/** The counters for an order's use of a coupon. There are none if the coupon has no limit. */
 export function countsOf(
   { code, limited, limitPerCustomer: limit }: AppliedCoupon,
   redeemer: Redeemer,
@@ -72,14 +75,14 @@ export function countsOf(
   return [...(limited ? [{ code }] : []), ...each.map((one) => ({ code, redeemer: one, limit: limit! }))];
 }
 
-/** Each by itself: neither a customer nor an address gets past a limit by way of the other. */
+/** Customer and address are counted separately, so that neither gets past a limit by changing the other. */
 export function redeemersOf({ customerId, emailKey }: Redeemer): string[] {
   return emailKey === undefined ? [customerId] : [customerId, emailKey];
 }
 
 type CouponRejection = Rejection<'not_found' | 'rule_violated'>;
 
-/** Why nobody can redeem the coupon now; undefined if nothing is in the way. */
+/** Why nobody can redeem the coupon now. Undefined if it can be redeemed. */
 export function couponRefusal(code: string, { terms, redeemed }: Coupon, now: number): CouponRejection | undefined {
   if (!terms) return reject('not_found', `There is no coupon ${code}.`, { coupon: code });
   const untimely = outOfTime(terms, now);
@@ -87,7 +90,7 @@ export function couponRefusal(code: string, { terms, redeemed }: Coupon, now: nu
   return terms.limit !== undefined && redeemed >= terms.limit ? refuse(code, 'is used up') : undefined;
 }
 
-/** Why one redeemer cannot redeem the coupon once more. */
+/** Why this redeemer cannot redeem the coupon once more. */
 export function redeemerRefusal(
   code: string,
   { redeemed }: Pick<Coupon, 'redeemed'>,

@@ -1,4 +1,4 @@
-// What can happen to a coupon: its terms, and which orders redeemed it.
+// The events of a coupon: its terms, and the orders that redeemed it.
 import { z } from 'zod';
 import { emailKeySchema } from '../kernel/email.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
@@ -6,7 +6,7 @@ import { skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, moneySchema } from '../kernel/money.js';
 import { couponCodeSchema, customerIdSchema, orderIdSchema } from '../order/events.js';
 
-/** Most units that a buy-x-get-y coupon asks for, or gives. */
+/** Most units that a buy-x-get-y coupon requires, or gives. */
 const MAX_GROUP = 100;
 /** Most SKUs that such a coupon counts. */
 const MAX_SKUS = 200;
@@ -80,8 +80,8 @@ export const couponTermsSchema = z
 const redemption = {
   code: couponCodeSchema,
   /**
-   * Whose orders are counted, if not everybody's: a customer's, or those of a keyed e-mail address, because a guest is a new
-   * customer with each session.
+   * The redeemer that is counted, unless all orders are: a customer or a keyed e-mail address. The address matters because a
+   * guest is a new customer in each session.
    */
   redeemer: z.union([customerIdSchema, emailKeySchema]).optional(),
   orderId: orderIdSchema,
@@ -90,9 +90,9 @@ const redemption = {
 export const couponEvents = {
   CouponDefined: { version: 1, data: z.strictObject({ code: couponCodeSchema, terms: couponTermsSchema }) },
   CouponRedeemed: { version: 1, data: z.strictObject(redemption) },
-  /** The order goes through: it counts from now on without being known by its id. */
+  /** The order goes through. From now on it counts without its id. */
   CouponRedemptionConfirmed: { version: 1, data: z.strictObject(redemption) },
-  /** The order counts no more. `confirmed`: it had gone through. */
+  /** The order no longer counts. `confirmed`: it had gone through. */
   CouponReleased: { version: 1, data: z.strictObject({ ...redemption, confirmed: z.literal(true).optional() }) },
 } satisfies EventDefinitions;
 

@@ -1,7 +1,7 @@
-// When a coupon applies, told from its terms alone.
+// The validity of a coupon, from its terms alone.
 import type { CouponTerms } from './events.js';
 
-/** Undefined while it does. `now` in ms of the log's clock. */
+/** Undefined while the coupon is valid. `now` is in ms of the log's clock. */
 export function outOfTime(
   { validFrom, validUntil }: CouponTerms,
   now: number,

@@ -1,4 +1,4 @@
-// The carts of a customer, each listed before it is made: the list bounds them, and finds those of a guest.
+// The carts of a customer. Each is listed before it is created, so the list limits their number and finds a guest's carts.
 import { CART_IDLE_MS } from '../cart/events.js';
 import type { Decider } from '../kernel/decider.js';
 import { keyOf, siblingId } from '../kernel/id.js';
@@ -8,11 +8,11 @@ import { type CustomerCartsEvent, customerCartsEvents, MAX_CARTS } from './event
 
 export type CustomerCartsCommand = { customerId: string; requestId: string } & (
   | { type: 'CountGuestCart' }
-  /** `shown`: which of the carts that count are in use, and which are not, where the list is full without that. */
+  /** `shown`: which of the listed carts are in use and which are not. Needed only if the list is full. */
   | { type: 'CountCart'; cartId: string; shown?: { open: readonly string[]; closed: readonly string[] } }
 );
 
-/** Those that count, the oldest first; `at` in ms. */
+/** The carts that count, the oldest first; `at` in ms. */
 export type CustomerCarts = readonly { cartId: string; requestId: string; at: number }[];
 
 export const customerCarts: Decider<CustomerCartsCommand, CustomerCarts, CustomerCartsEvent> = {
@@ -28,7 +28,7 @@ export function customerCartsStream(customerId: string): StreamId {
   return streamId('customer-carts', keyOf(customerId));
 }
 
-/** It follows from the guest's, so that it is found without a list, and made by a single append. */
+/** The id derives from the guest's, so the cart is found without a list and created by a single append. */
 export function firstCartOf(guestId: string): string {
   return siblingId('cart', guestId);
 }
@@ -44,7 +44,7 @@ function decide(
     const number = state.length + 2;
     if (number > MAX_CARTS)
       return reject('rule_violated', `A guest has at most ${MAX_CARTS} carts; begin a new session.`);
-    // A dash would make `order_X-2` of it, which is `cart_X` submitted again.
+    // A dash would make its order `order_X-2`, which belongs to the second attempt of `cart_X`.
     return [{ type: 'CartCounted', data: { customerId, requestId, cartId: `${firstCartOf(customerId)}.${number}` } }];
   }
   const { cartId, shown } = command;
@@ -58,7 +58,7 @@ function decide(
   return [{ type: 'CartCounted', data: { customerId, requestId, cartId, ...(gone.length > 0 && { closed: gone }) } }];
 }
 
-/** A cart that does not show after a day was counted and never made. */
+/** A cart that the read model does not show after a day was listed but never created. */
 function isGone(
   { cartId, at }: CustomerCarts[number],
   { open, closed }: { open: readonly string[]; closed: readonly string[] },

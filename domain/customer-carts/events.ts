@@ -1,14 +1,17 @@
-// What can happen to the list of a customer's carts.
+// The events of the list of a customer's carts.
 import { z } from 'zod';
 import { cartIdSchema } from '../cart/events.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { customerIdSchema } from '../order/events.js';
 
-/** Of a customer, open at a time; of a guest, in all. */
+/** Most open carts of a customer, and most carts of a guest in all. */
 export const MAX_CARTS = 100;
 
 export const customerCartsEvents = {
-  /** From now on the cart counts, which is made after this; those in `closed` count no more. The request made it, and finds it. */
+  /**
+   * The cart counts from now on and is created after this event. The carts in `closed` no longer count. `requestId` names the
+   * request that creates the cart and can find it again.
+   */
   CartCounted: {
     version: 1,
     data: z.strictObject({

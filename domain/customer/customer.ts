@@ -1,10 +1,10 @@
-// A customer as payment providers know them.
+// A customer in relation to payment providers.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { PaymentProviderName } from '../payment/events.js';
 import { type CustomerEvent, customerEvents } from './events.js';
 
-/** More are of no use to anybody. */
+/** More would be of no use. */
 const MAX_SAVED_METHODS = 20;
 
 export type CustomerCommand = { customerId: string } & (
@@ -14,7 +14,7 @@ export type CustomerCommand = { customerId: string } & (
 );
 
 export interface Customer {
-  /** The name that each provider has for them. */
+  /** The customer's name at each provider. */
   providerRefs: Readonly<Partial<Record<PaymentProviderName, string>>>;
   /** Oldest first. */
   methods: readonly string[];
@@ -29,7 +29,7 @@ export const customer: Decider<CustomerCommand, Customer, CustomerEvent> = {
   snapshot: { foldVersion: 1, every: 100 },
 };
 
-/** The first link stays: whoever comes later uses it. */
+/** The first link stays. Later calls use it. */
 function decide(command: CustomerCommand, state: Customer): readonly CustomerEvent[] | Rejection {
   const { customerId } = command;
   if (command.type === 'LinkProviderCustomer') {

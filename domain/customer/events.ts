@@ -1,4 +1,4 @@
-// What is known of a customer beside what they buy: who they are to a payment provider, and what they saved to pay with.
+// Payment data of a customer: their name at payment providers, and their saved methods.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { customerIdSchema, paymentMethodSchema, providerSchema } from '../order/events.js';
@@ -6,12 +6,12 @@ import { customerIdSchema, paymentMethodSchema, providerSchema } from '../order/
 const customer = { customerId: customerIdSchema };
 
 export const customerEvents = {
-  /** The provider keeps the customer's methods under this name of its own. */
+  /** The provider stores the customer's methods under this name. */
   ProviderCustomerLinked: {
     version: 1,
     data: z.strictObject({ ...customer, provider: providerSchema, providerRef: z.string().min(1).max(200) }),
   },
-  /** Only with a provider that keeps none itself. */
+  /** Only for a provider that does not store methods itself. */
   PaymentMethodSaved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
   PaymentMethodRemoved: { version: 1, data: z.strictObject({ ...customer, method: paymentMethodSchema }) },
 } satisfies EventDefinitions;

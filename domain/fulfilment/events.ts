@@ -1,4 +1,4 @@
-// What can happen to a shipment and to a return. Every event names the order: read models do not see the stream.
+// The events of shipments and returns. Every event names the order, because read models do not see the stream.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema } from '../kernel/id.js';
@@ -9,11 +9,11 @@ import { customerIdSchema, lineUnitsSchema, orderIdSchema, returnedUnitsSchema }
 export const shipmentIdSchema = idSchema('shipment');
 export const returnIdSchema = idSchema('return');
 
-/** What the carrier calls it, and who the carrier is. */
+/** The carrier's tracking number, and the carrier's name. */
 export const trackingSchema = shortText(100);
 export const carrierSchema = shortText(50);
 export const returnReasonSchema = shortText(200);
-/** Why a delivery failed or a shipment is taken for lost, in the words of staff or the carrier. */
+/** Why a delivery failed or a shipment counts as lost, in the words of staff or the carrier. */
 export const problemReasonSchema = shortText(200);
 
 const shipment = { shipmentId: shipmentIdSchema, orderId: orderIdSchema };
@@ -26,13 +26,13 @@ export const shipmentEvents = {
     version: 1,
     data: z.strictObject({
       ...shipment,
-      /** Where it leaves from. */
+      /** The location that sends it. */
       location: locationSchema,
       lines: z.array(lineUnitsSchema).min(1),
       ...transport,
     }),
   },
-  /** The fields that change; `null`: it is removed. */
+  /** The fields that change. `null` removes one. */
   ShipmentTrackingChanged: {
     version: 1,
     data: z.strictObject({
@@ -42,9 +42,9 @@ export const shipmentEvents = {
     }),
   },
   ShipmentDispatched: { version: 1, data: z.strictObject(shipment) },
-  /** The carrier could not hand it over. It may try again, bring it back or lose it. */
+  /** The carrier could not deliver it. It may try again, return it or lose it. */
   ShipmentDeliveryFailed: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
-  /** Nobody knows where it is. It may still be found. */
+  /** The shipment is missing. It may still be found. */
   ShipmentLost: { version: 1, data: z.strictObject({ ...shipment, ...problem }) },
   ShipmentDelivered: { version: 1, data: z.strictObject(shipment) },
 } satisfies EventDefinitions;
@@ -60,7 +60,7 @@ export const returnEvents = {
   },
   ReturnApproved: { version: 1, data: z.strictObject(aReturn) },
   ReturnDeclined: { version: 1, data: z.strictObject({ ...aReturn, reason: returnReasonSchema }) },
-  /** What came back of it and where, and what the customer gets for that. */
+  /** The units that came back, where they arrived, and the refund for them. */
   ReturnReceived: {
     version: 1,
     data: z.strictObject({

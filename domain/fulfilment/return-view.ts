@@ -1,4 +1,4 @@
-// A return as callers see it: the shape of every answer that shows one.
+// The schema of a return in answers.
 // Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
 import { moneySchema } from '../kernel/money.js';
@@ -27,7 +27,7 @@ export const returnViewSchema = z
 
 export type ReturnView = z.output<typeof returnViewSchema>;
 
-/** `ledger`: of the order's payment, whose currency it is; needed only for what was received. */
+/** `ledger`: of the order's payment, for its currency. Needed only for a received return. */
 export function returnView(
   { returnId, orderId, status, lines, declineReason, received }: Return,
   { ledger, currency }: { ledger: Payment | null | undefined; currency: string },

@@ -1,4 +1,4 @@
-// A return: requested → approved → received, or declined. What comes back and what it is worth is for the order to say.
+// A return: requested → approved → received, or declined. The order decides which units come back and what they are worth.
 import type { Decider } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits, ReturnedUnits } from '../order/events.js';
@@ -22,7 +22,7 @@ export interface Return {
   status: (typeof RETURN_STATUSES)[number];
   lines: readonly RequestedUnits[];
   declineReason?: string;
-  /** What came back and where, and what the customer gets for it, in minor units of the order's currency. */
+  /** The units that came back, where they arrived, and the refund for them, in minor units of the order's currency. */
   received?: { lines: readonly ReturnedUnits[]; location: string; amount: number };
 }
 

@@ -1,4 +1,4 @@
-// A shipment as support sees it: the shape of every answer that shows one.
+// The schema of a shipment in answers to support.
 // Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
 import { locationSchema } from '../kernel/id.js';

@@ -1,5 +1,5 @@
-// A shipment: planned → dispatched → delivered; on its way its delivery may fail, or it may be lost. Whether its units may leave is for the order to say, when it is dispatched;
-// a planned one whose units the order has given up, or sent otherwise, is cancelled.
+// A shipment: planned → dispatched → delivered. On its way its delivery may fail, or it may be lost. The order decides at
+// dispatch whether its units may leave. A planned shipment whose units the order has cancelled or sent otherwise is cancelled.
 import type { Decider } from '../kernel/decider.js';
 import { changed, changes, defined, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
@@ -9,21 +9,21 @@ import { type ShipmentEvent, shipmentEvents } from './events.js';
 
 export type ShipmentCommand =
   | ({ type: 'PlanShipment'; shipmentId: string; orderId: string; location: string; lines: LineUnits[] } & Transport)
-  /** A field that is left out stays, `null` clears it. */
+  /** An absent field stays. `null` clears it. */
   | { type: 'ChangeTracking'; tracking?: string | null | undefined; carrier?: string | null | undefined }
-  /** The order has let the units go. */
+  /** The order has released the units. */
   | { type: 'RecordDispatch' }
   | { type: 'RecordDelivery' }
   | ({ type: 'RecordFailedDelivery' } & Mishap)
   | ({ type: 'RecordLoss' } & Mishap);
 
-/** Who carries the shipment, and what they call it. */
+/** The carrier of the shipment, and its tracking number. */
 export interface Transport {
   tracking?: string | undefined;
   carrier?: string | undefined;
 }
 
-/** What went wrong on its way. */
+/** A problem on the way. */
 interface Mishap {
   reason?: string | undefined;
 }
@@ -32,28 +32,28 @@ export interface Shipment extends Transport, Mishap {
   shipmentId: string;
   orderId: string;
   status: 'planned' | 'dispatched' | 'failed' | 'lost' | 'delivered';
-  /** Where it leaves from. */
+  /** The location that sends it. */
   location: string;
   lines: readonly LineUnits[];
   /** Times in ms of the log's clock. */
   dispatchedAt?: number;
-  /** The last time that a delivery failed. */
+  /** The time of the last failed delivery. */
   failedAt?: number;
   lostAt?: number;
   deliveredAt?: number;
 }
 
-/** `failed`: its delivery. */
+/** `failed`: its delivery failed. */
 export const SHIPMENT_STATUSES = ['planned', 'dispatched', 'failed', 'lost', 'delivered', 'cancelled'] as const;
 
-/** What a shipment's order says of it. `operationIds`: at least those of fulfilments. */
+/** The state of a shipment's order. `operationIds` contains at least the fulfilments. */
 export interface Arbiter {
   lines: readonly { id: string; sku: string; quantity: number; fulfilled: number; cancelled: number }[];
   parcels: readonly Parcel[];
   operationIds: readonly string[];
 }
 
-/** Cancelled follows from the order: its units are not open any more, or do not lie where it leaves from. */
+/** `cancelled` is derived from the order: the shipment's units are no longer open, or are not at its location. */
 export function shipmentStatusOf(
   { shipmentId, status, location, lines }: Pick<Shipment, 'shipmentId' | 'status' | 'location' | 'lines'>,
   order: Arbiter,
@@ -97,8 +97,8 @@ function decide(command: ShipmentCommand, state: Shipment | null): readonly Ship
 }
 
 /**
- * What the carrier tells is never refused where it may be true: what failed or was lost may arrive, and what was delivered by its
- * word may turn out to be lost.
+ * Reports of the carrier are accepted whenever they may be true: a failed or lost shipment may arrive, and a delivered one may
+ * turn out to be lost.
  */
 function onItsWay(
   command: Extract<ShipmentCommand, { type: 'RecordDelivery' | 'RecordFailedDelivery' | 'RecordLoss' }>,

@@ -1,9 +1,9 @@
-// What can happen to the numbers of the shop's orders: whole blocks of them are given away.
+// The events of the shop's order numbers. They are leased in blocks.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 
 export const orderNumberEvents = {
-  /** Nobody else gets the numbers `from` … `to`, both included. */
+  /** The numbers `from` … `to`, both included, are leased to one process. */
   NumbersLeased: {
     version: 1,
     data: z.strictObject({ leaseId: z.string().min(1).max(100), from: z.int().min(1), to: z.int().min(1) }),

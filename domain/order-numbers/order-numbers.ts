@@ -1,10 +1,10 @@
-// The numbers by which people call orders. Each is given once; those of a process that ends are wasted.
+// Order numbers. Each is given once. When a process ends, the rest of its block is wasted.
 import type { Decider } from '../kernel/decider.js';
 import type { Rejection } from '../kernel/rejection.js';
 import { streamId } from '../kernel/stream.js';
 import { type OrderNumberEvent, orderNumberEvents } from './events.js';
 
-/** Seven digits: invoices that are imported have six. */
+/** Seven digits, because imported invoices have six. */
 export const FIRST_ORDER_NUMBER = 1_000_000;
 
 export const ORDER_NUMBERS = streamId('order-numbers', 'shop');
@@ -16,9 +16,9 @@ export interface LeaseNumbers {
 }
 
 export interface OrderNumbers {
-  /** The first number that nobody has. */
+  /** The first free number. */
   next: number;
-  /** The last lease, for whoever has just asked for it. */
+  /** The last lease, for the process that has just requested it. */
   last?: Lease;
 }
 

@@ -1,8 +1,8 @@
-// What a coupon takes off the goods of a cart: never more than is left of a line, in parts that add up to the whole.
+// The discount of a coupon on the goods of a cart: never more than a line's remaining price, in parts that add up to the whole.
 import type { CouponTerms } from '../coupon/events.js';
 import { allocate, roundedShare, sum } from '../kernel/money.js';
 
-/** `left`: what the line costs after the coupons before this one, in minor units. */
+/** `left`: the price of the line after the previous coupons, in minor units. */
 export interface DiscountableLine {
   sku: string;
   quantity: number;
@@ -10,7 +10,7 @@ export interface DiscountableLine {
   left: number;
 }
 
-/** What a coupon whose conditions are met takes off each line. */
+/** The discount on each line, for a coupon whose conditions are met. */
 export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine[]): number[] {
   switch (terms.kind) {
     case 'percentage':
@@ -27,7 +27,7 @@ export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine
   }
 }
 
-/** In proportion to what is left of each line, so that no line gets more than that. */
+/** In proportion to the remaining price of each line, so that no discount exceeds it. */
 function spread(amount: number, lines: readonly DiscountableLine[]): number[] {
   if (amount === 0) return lines.map(() => 0);
   return allocate(
@@ -38,13 +38,13 @@ function spread(amount: number, lines: readonly DiscountableLine[]): number[] {
 
 type BuyXGetY = Extract<CouponTerms, { kind: 'buy_x_get_y' }>;
 
-/** How often the units that count make up `buy` + `get`. */
+/** How many times the counted units contain `buy` + `get`. */
 export function groupsIn({ buy, get, skus }: BuyXGetY, lines: readonly { sku: string; quantity: number }[]): number {
   const counted = lines.filter(({ sku }) => counts(sku, skus));
   return Math.floor(sum(counted.map(({ quantity }) => quantity)) / (buy + get));
 }
 
-/** How many units of each line are free: the cheapest of those that count, of equal ones the last of the cart. */
+/** The number of free units of each line. The cheapest counted units are free; among equal ones, the last of the cart. */
 function freeUnits(terms: BuyXGetY, lines: readonly DiscountableLine[]): number[] {
   const counted = lines.map((line, index) => ({ ...line, index })).filter(({ sku }) => counts(sku, terms.skus));
   let open = groupsIn(terms, lines) * terms.get;

@@ -1,4 +1,4 @@
-// What a cart costs: discounts, then shipping, then tax. Pure: the same request makes the same quote, wherever and whenever.
+// The price of a cart: discounts, then shipping, then tax. Pure: the same request always gives the same quote.
 import type { CouponTerms } from '../coupon/events.js';
 import { outOfTime } from '../coupon/validity.js';
 import { roundedShare, sum } from '../kernel/money.js';
@@ -16,7 +16,7 @@ import {
 import { isTaxed, isTaxedByRegion, isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
 import { discountsOf, groupsIn } from './discounts.js';
 
-/** Tax rates are kept to hundredths of a basis point. */
+/** Tax rates are precise to hundredths of a basis point. */
 const TAX_RATE_SCALE = 100;
 
 /** Prices in minor units of the request's currency, weight of one unit in grams. */
@@ -34,36 +34,36 @@ export interface QuoteRequest {
   currency: string;
   lines: readonly QuoteLine[];
   shippingMethod?: string | undefined;
-  /** Without it there is no tax yet, and shipping only where it is the same everywhere. */
+  /** Without an address there is no tax yet, and shipping only if it is the same everywhere. */
   address?: Place | undefined;
-  /** Each applies to what those before it left over. */
+  /** Each coupon applies to the price after the previous ones. */
   coupons: readonly { code: string; terms: CouponTerms }[];
   taxTable: TaxTable;
   shippingTable: ShippingTable;
-  /** Ms of the log's clock: coupons have their time. */
+  /** In ms of the log's clock, for the validity of coupons. */
   now: number;
 }
 
 export interface Quote extends Totals {
-  /** As an order has them: `discounts` are those of the coupons that take something off. */
+  /** In the format of an order. `discounts` has an entry for each coupon that gives a discount. */
   lines: OrderLine[];
-  /** Absent if no method was chosen, or if it does not send this there. */
+  /** Absent if no method was chosen, or if the method does not ship this cart. */
   shipping?: Shipping;
-  /** Why the chosen method does not send this. Without an address only a method that is gone can be told. */
+  /** Why the chosen method does not ship this cart. Without an address, only a removed method is reported. */
   shippingProblem?: ShippingProblem;
-  /** The rates that lines and shipping name. */
+  /** The rates that lines and shipping refer to. */
   taxRates?: AppliedTaxRate[];
-  /** What each coupon takes off, or why it takes nothing; an order does not redeem such a one. */
+  /** The discount of each coupon, or why there is none. An order does not redeem a coupon without a discount. */
   coupons: { code: string; amount: number; reason?: CouponObstacle }[];
-  /** Prices contain the tax. */
+  /** Prices include the tax. */
   taxIncluded?: true;
-  /** No rate applies to the place where it goes. */
+  /** No rate applies at the destination. */
   taxed?: false;
-  /** The tax there goes by region, and the address names none. */
+  /** The tax there depends on the region, and the address names none. */
   needsRegion?: true;
 }
 
-/** `nothing_to_discount`: what it takes something off costs nothing, or is not known yet. */
+/** `nothing_to_discount`: the discounted items cost nothing, or their price is not known yet. */
 export const COUPON_OBSTACLES = [
   'not_yet_valid',
   'no_longer_valid',
@@ -77,13 +77,13 @@ export type CouponObstacle = (typeof COUPON_OBSTACLES)[number];
 
 export interface ShippingProblem {
   reason: 'unknown_method' | ShippingObstacle;
-  /** One sentence, with what to do instead. */
+  /** One sentence, with the alternative. */
   detail: string;
-  /** Those that send it. */
+  /** The methods that ship it. */
   methods: string[];
 }
 
-/** One of the methods that send what is in a cart to its address. */
+/** A method that ships the cart to its address. */
 export interface ShippingOption {
   method: string;
   title: string;
@@ -100,7 +100,7 @@ export function quoteOf(request: QuoteRequest): Quote {
     if (amount > 0) return { code, amount };
     return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
   });
-  /** By those coupons that an order redeems. */
+  /** The discounts of the coupons that an order redeems. */
   const discountsBy = (discountOf: (coupon: number) => number): { discounts?: number[] } => {
     const discounts = coupons.flatMap(({ amount }, index) => (amount > 0 ? [discountOf(index)] : []));
     return discounts.some((discount) => discount > 0) ? { discounts } : {};
@@ -145,7 +145,7 @@ function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOpt
   });
 }
 
-/** What is left of each line, and what each coupon took off each. */
+/** The remaining price of each line, and the discount of each coupon on each line. */
 function discountedGoods(request: QuoteRequest): { left: number[]; taken: number[][] } {
   const { lines, coupons } = request;
   let left = lines.map(({ quantity, unitPrice }) => quantity * unitPrice);
@@ -161,7 +161,7 @@ function discountedGoods(request: QuoteRequest): { left: number[]; taken: number
   return { left, taken };
 }
 
-/** `coupon`: the index of the one that pays for it. */
+/** `coupon`: the index of the coupon that pays for shipping. */
 function discountedShipping(
   request: QuoteRequest,
   left: readonly number[],
@@ -176,7 +176,7 @@ function discountedShipping(
   return { method: id, title, carrier, amount, discount: coupon < 0 ? 0 : amount, coupon };
 }
 
-/** Of a method that asks nothing for this. */
+/** Only for a method that has no price for this cart. */
 function shippingProblemOf(request: QuoteRequest, left: readonly number[]): ShippingProblem | undefined {
   const { shippingMethod: id, shippingTable, address } = request;
   if (id === undefined) return undefined;
@@ -202,7 +202,7 @@ function consignmentOf({ currency, address, lines }: QuoteRequest, left: readonl
   return { currency, place: address, weight, value: sum(left) };
 }
 
-/** Which condition of a coupon the cart does not meet. */
+/** The first condition of a coupon that the cart does not meet. */
 function obstacleTo(terms: CouponTerms, { currency, lines, now }: QuoteRequest): CouponObstacle | undefined {
   const untimely = outOfTime(terms, now);
   if (untimely) return untimely;
@@ -215,8 +215,8 @@ function obstacleTo(terms: CouponTerms, { currency, lines, now }: QuoteRequest):
 }
 
 /**
- * What a price of a category is taxed where the cart goes, `left` of it by its rate; nothing for what has no price. Rates are
- * looked up once per category: tables are long.
+ * The tax on a price of a category at the destination. Only `left`, the price after discounts, is taxed. A zero price has no tax.
+ * Rates are looked up once per category, because tables are long.
  */
 function taxation({ address, taxTable }: QuoteRequest) {
   const rates: AppliedTaxRate[] = [];
@@ -241,7 +241,7 @@ function taxation({ address, taxTable }: QuoteRequest) {
   };
 }
 
-/** Of a price: a tax that it contains is rate / (1 + rate) of it. */
+/** The fraction of a price that is tax. An included tax is rate / (1 + rate) of the price. */
 function fractionOf({ basisPoints, included }: TaxRate): [part: number, whole: number] {
   const part = Math.round(basisPoints * TAX_RATE_SCALE);
   const whole = 10_000 * TAX_RATE_SCALE;

@@ -1,4 +1,4 @@
-// What can happen to a product, and to the claim on a SKU.
+// The events of a product, and of the claim on a SKU.
 import { z } from 'zod';
 import { enforced } from '../kernel/enforced.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
@@ -19,12 +19,12 @@ const MAX_OPTIONS = 20;
 /** Most prices of a variant. */
 const MAX_PRICES = 50;
 
-/** Digits beyond these would be lost: an article number of many digits is a text. */
+/** Numbers beyond these would lose digits. A long article number is a text. */
 const exactNumber = z.number().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER);
 
 export const productIdSchema = idSchema('product');
 
-/** What a product says about itself; every field can be revised. */
+/** The details of a product. Every field can be revised. */
 export const productDetailsSchema = z.strictObject({
   title: shortText(200),
   description: longText(5_000).optional(),
@@ -52,7 +52,7 @@ export const pricesSchema = z
   .refine((prices) => new Set(prices.map(({ currency }) => currency)).size === prices.length, 'one price per currency')
   .register(enforced, { uniqueItems: true });
 
-/** What tells a variant from the others, such as `{"size":"XL"}`. */
+/** The options that distinguish a variant, such as `{"size":"XL"}`. */
 export const optionsSchema = recordOf(shortText(50), shortText(100), MAX_OPTIONS);
 
 export const weightSchema = z.int().min(0).max(MAX_WEIGHT).meta({ description: 'The weight of one unit, in grams' });
@@ -71,9 +71,9 @@ export const productEvents = {
   ProductDrafted: { version: 1, data: productDetailsSchema.extend(product) },
   VariantAdded: { version: 1, data: variantSchema.extend(product) },
   VariantPricesSet: { version: 1, data: z.strictObject({ ...pricedSku, ...product }) },
-  /** `null`: its weight is removed. */
+  /** `null`: the weight is removed. */
   VariantWeighed: { version: 1, data: z.strictObject({ ...product, sku: skuSchema, weight: weightSchema.nullable() }) },
-  /** Not sold any more, nor shown. Its SKU stays the product's; a `VariantAdded` brings it back, as it then is. */
+  /** No longer sold or shown. The SKU stays with the product. A `VariantAdded` brings the variant back with new data. */
   VariantRetired: { version: 1, data: z.strictObject({ ...product, sku: skuSchema }) },
   ProductRevised: { version: 1, data: productRevisionSchema.extend(product) },
   ProductPublished: { version: 1, data: z.strictObject(product) },
@@ -83,7 +83,7 @@ export const productEvents = {
 
 export const skuClaimEvents = {
   SkuClaimed: { version: 1, data: z.strictObject({ sku: skuSchema, productId: productIdSchema }) },
-  /** Stock of it may be found at this location from now on. */
+  /** From now on the SKU may have stock at this location. */
   SkuStockedAt: { version: 1, data: z.strictObject({ sku: skuSchema, location: locationSchema }) },
 } satisfies EventDefinitions;
 

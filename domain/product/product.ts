@@ -1,10 +1,11 @@
-// A product: draft → published ⇄ unpublished → discontinued. Whoever adds a variant claims its SKU first (sku-claim.ts).
+// A product: draft → published ⇄ unpublished → discontinued. The caller claims the SKU of a variant before adding it
+// (sku-claim.ts).
 import type { Decider } from '../kernel/decider.js';
 import { changed, changes, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type ProductDetails, type ProductEvent, type ProductRevision, productEvents, type Variant } from './events.js';
 
-/** As many as one commit holds with room to spare, those that are retired counted in. */
+/** One commit holds this many with room to spare. Retired variants count too. */
 export const MAX_VARIANTS = 400;
 
 export type ProductCommand =
@@ -27,7 +28,7 @@ export interface Product {
   status: (typeof PRODUCT_STATUSES)[number];
   details: ProductDetails;
   variants: readonly Variant[];
-  /** SKUs of variants that are not sold any more. */
+  /** SKUs of variants that are no longer sold. */
   retired: readonly string[];
 }
 

@@ -1,17 +1,18 @@
-// The claim on a SKU: it belongs to the product that claims it first, for ever. The claim also knows where its stock can be.
+// The claim on a SKU: it belongs permanently to the first product that claims it. The claim also lists the possible locations of
+// its stock.
 import type { Decider } from '../kernel/decider.js';
 import { DEFAULT_LOCATION } from '../kernel/id.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { type SkuClaimEvent, skuClaimEvents } from './events.js';
 
-/** Locations of one SKU: as many streams are read to find out where there is some. */
+/** Most locations of one SKU. A search for stock reads one stream per location. */
 export const MAX_LOCATIONS = 50;
 
 export interface SkuClaim {
   sku: string;
   productId: string;
-  /** In the order in which they were first used; the default location is always one of them. */
+  /** In order of first use. The default location is always included. */
   locations: readonly string[];
 }
 
@@ -21,7 +22,7 @@ export function skuClaimStream(sku: string): StreamId {
 
 export type SkuClaimCommand =
   | { type: 'ClaimSku'; sku: string; productId: string }
-  /** Comes before the first movement at a location. */
+  /** Recorded before the first movement at a location. */
   | { type: 'StockSkuAt'; sku: string; location: string };
 
 export const skuClaim: Decider<SkuClaimCommand, SkuClaim | null, SkuClaimEvent> = {

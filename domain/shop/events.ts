@@ -1,4 +1,4 @@
-// What can happen to the settings of the shop.
+// The events of the shop's settings.
 import { z } from 'zod';
 import { countrySchema } from '../kernel/country.js';
 import { enforced } from '../kernel/enforced.js';
@@ -7,7 +7,7 @@ import { currencySchema } from '../kernel/money.js';
 
 /** As many currencies as a variant can have prices in. */
 export const MAX_SHOP_CURRENCIES = 50;
-/** More than there are. */
+/** More than the world has. */
 export const MAX_SHOP_COUNTRIES = 250;
 
 export const shopSettingsSchema = z.strictObject({
@@ -40,7 +40,7 @@ export const shopSettingsSchema = z.strictObject({
 });
 
 export const settingsEvents = {
-  /** All settings as they are from now on. */
+  /** The complete settings from now on. */
   ShopConfigured: { version: 1, data: shopSettingsSchema },
 } satisfies EventDefinitions;
 

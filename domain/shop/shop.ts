@@ -1,4 +1,4 @@
-// The settings of the shop: what it sells in, and where it sends to.
+// The settings of the shop: its currencies, and the countries it sends to.
 import type { Decider } from '../kernel/decider.js';
 import { sameJson } from '../kernel/json.js';
 import { streamId } from '../kernel/stream.js';
@@ -6,7 +6,7 @@ import { type SettingsEvent, type ShopSettings, settingsEvents } from './events.
 
 export const SHOP = streamId('shop', 'main');
 
-/** Of a shop that was never configured. */
+/** The settings of a shop that was never configured. */
 const DEFAULT_SETTINGS: ShopSettings = {
   currencies: ['GBP', 'EUR', 'USD'],
   countries: ['GB', 'IE', 'FR', 'DE', 'US'],

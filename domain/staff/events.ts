@@ -1,4 +1,4 @@
-// What can happen to the staff of the shop. All of it is in one stream, so that one read says who works here.
+// The events of the shop's staff. All are in one stream, so that one read tells who works here.
 import { z } from 'zod';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema } from '../kernel/id.js';
@@ -19,7 +19,7 @@ export const staffEvents = {
     personal: { subject: ({ staffId }: { staffId: string }) => staffId, fields: ['name'] },
   },
   StaffRoleChanged: { version: 1, data: z.strictObject({ ...member, role }) },
-  /** Their tokens are good for nothing from now on, and their id belongs to nobody else. */
+  /** The member's tokens are invalid from now on, and their id is never given to another member. */
   StaffRemoved: { version: 1, data: z.strictObject(member) },
 } satisfies EventDefinitions;
 

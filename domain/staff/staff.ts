@@ -1,4 +1,4 @@
-// The staff of the shop: the people whose tokens have a role other than `customer`, and who are the actors of what they do.
+// The staff of the shop: the people whose tokens have a role other than `customer`, and who are the actors of their commands.
 import type { Decider } from '../kernel/decider.js';
 import type { Personal } from '../kernel/personal.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
@@ -8,7 +8,7 @@ import { type StaffEvent, staffEvents } from './events.js';
 
 export const STAFF = streamId('staff', 'shop');
 
-/** At one time. Every process keeps all of them in memory. */
+/** Most members at a time. Every process keeps all of them in memory. */
 export const MAX_STAFF = 1_000;
 
 export type StaffCommand = { staffId: string } & (
@@ -23,7 +23,7 @@ export interface Member {
   role: StaffRole;
   /** Times in ms of the log's clock. */
   addedAt: number;
-  /** Events name a removed member as their actor, so the member stays known. */
+  /** Events name a removed member as their actor, so the member stays on record. */
   removedAt?: number;
 }
 
@@ -64,7 +64,7 @@ function decide(command: StaffCommand, members: readonly Member[]): readonly Sta
   return member.role === role ? [] : [{ type: 'StaffRoleChanged', data: { staffId, role } }];
 }
 
-/** Otherwise tokens that were taken away would work again. */
+/** A removed id cannot be added again, because its old tokens would then work again. */
 function removed(staffId: string): Rejection {
   return reject('conflict', `${staffId} was removed from the staff; add the person again under a new id.`);
 }

@@ -54,7 +54,7 @@ export const stockEvents = {
     version: 1,
     data: z.strictObject({ ...movement, quantity: quantitySchema, ...receiptDetailsSchema.shape }),
   },
-  /** Version 1 gave no reason. */
+  /** Version 1 had no reason. */
   StockAdjusted: {
     version: 2,
     data: z.strictObject({ ...adjustment, reason: stockReasonSchema }),

@@ -1,15 +1,15 @@
-// What can happen to the tables of the shop: its tax rates and its shipping methods.
+// The events of the shop's tables: tax rates and shipping methods.
 import { z } from 'zod';
 import { countrySchema } from '../kernel/country.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { shortText } from '../kernel/text.js';
 
-/** Most zones of one shipping method: they fit one commit with room to spare. */
+/** Most zones of one shipping method. They fit one commit with room to spare. */
 const MAX_ZONES = 20;
 /** Most rates of one zone. */
 const MAX_STEPS = 50;
-/** Most countries of one zone: more than there are. */
+/** Most countries of one zone: more than the world has. */
 const MAX_COUNTRIES = 250;
 /** Most regions of one zone. */
 const MAX_REGIONS = 100;
@@ -19,14 +19,14 @@ export const tariffIdSchema = z
   .string()
   .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 lower-case letters, digits, dashes or underscores');
 
-/** Requests may name it; it is kept by its ISO 3166-2 code without the country's, where there is a list. */
+/** Requests may use its name. It is stored as its ISO 3166-2 code without the country, if the country has a list of regions. */
 const regionSchema = shortText(50);
 
 export const taxCategorySchema = z
   .string()
   .regex(/^[a-z0-9_-]{1,50}$/, 'must be 1 to 50 lower-case letters, digits, dashes or underscores');
 
-/** What is charged for the shipping itself is taxed as this category. */
+/** Shipping charges are taxed as this category. */
 export const SHIPPING_TAX_CATEGORY = 'shipping';
 
 export const taxRateSchema = z.strictObject({
@@ -43,7 +43,7 @@ export const taxRateSchema = z.strictObject({
     .number()
     .min(0)
     .max(10_000)
-    // Not `multipleOf`: JSON Schema's divides binary fractions, and refuses 1234.57.
+    // Not `multipleOf`: the one of JSON Schema divides binary fractions and refuses 1234.57.
     .refine(hasTwoDecimals, 'must have at most two decimals')
     .meta({
       description:
@@ -94,7 +94,8 @@ export const shippingMethodSchema = z.strictObject({
   id: tariffIdSchema.meta({ description: 'The id by which a cart names the method' }),
   title: shortText(100).meta({ description: 'The title that customers see' }),
   carrier: shortText(50).optional().meta({ description: 'The carrier, if this method always goes by one' }),
-  // None would be free and everywhere, as the built-in `standard` is: too much for what may be a slip.
+  // An empty list would mean free shipping to everywhere, as with the built-in `standard`. That is too risky for a possible
+  // mistake.
   zones: z.array(shippingZoneSchema).min(1).max(MAX_ZONES).meta({
     description:
       'The countries that it sends to, with its prices there. If several zones fit, the most specific is used',

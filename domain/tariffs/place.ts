@@ -1,4 +1,4 @@
-// Where something is sent, as far as tax and shipping care.
+// The destination, as far as tax and shipping need it.
 
 export interface Place {
   country: string;

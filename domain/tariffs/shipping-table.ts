@@ -1,4 +1,4 @@
-// How orders can be sent, and what that costs: zones by place and currency, rates flat, by weight or by value.
+// The shipping methods and their prices: zones by place and currency, with flat rates or rates by weight or value.
 import type { Decider } from '../kernel/decider.js';
 import { sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
@@ -10,7 +10,7 @@ export const MAX_SHIPPING_METHODS = 50;
 
 export const SHIPPING_TABLE = streamId('shipping-table', 'shop');
 
-/** Is always there, and without zones: free and everywhere, in any currency, until it is redefined. */
+/** Always present. It has no zones, so it is free, to everywhere and in any currency, until it is redefined. */
 const STANDARD: ShippingMethod = { id: 'standard', title: 'Standard delivery', zones: [] };
 
 export type ShippingTableCommand =
@@ -19,7 +19,9 @@ export type ShippingTableCommand =
 
 export type ShippingTable = readonly ShippingMethod[];
 
-/** What is sent: `weight` in grams, `value` in minor units of `currency`. Without a place only zones without places fit. */
+/**
+ * The goods to ship: `weight` in grams, `value` in minor units of `currency`. Without a place only zones without places match.
+ */
 export interface Consignment {
   currency: string;
   place?: Place | undefined;
@@ -40,7 +42,10 @@ export const shippingTable: Decider<ShippingTableCommand, ShippingTable, Shippin
   snapshot: { foldVersion: 1, every: 100 },
 };
 
-/** What a method asks for a consignment, in minor units; undefined where it does not send it. The most specific zone counts. */
+/**
+ * The price of a method for a consignment, in minor units. Undefined if the method does not ship it. The most specific zone
+ * counts.
+ */
 export function shippingPrice(method: ShippingMethod, consignment: Consignment): number | undefined {
   if (method.zones.length === 0) return 0;
   const zone = zoneFor(method, consignment);
@@ -49,7 +54,7 @@ export function shippingPrice(method: ShippingMethod, consignment: Consignment):
   return zone.rates.find(({ upTo }) => upTo === undefined || measure <= upTo)?.amount;
 }
 
-/** What is in the way where a method asks nothing for a consignment. */
+/** Why a method has no price for a consignment. */
 export function shippingObstacle(method: ShippingMethod, consignment: Consignment): ShippingObstacle {
   const zone = zoneFor(method, consignment);
   if (zone) return zone.by === 'weight' ? 'too_heavy' : 'too_valuable';
@@ -85,7 +90,7 @@ function decide(command: ShippingTableCommand, table: ShippingTable): readonly S
   return sameJson(known, method) ? [] : [{ type: 'ShippingMethodSet', data: method }];
 }
 
-/** A method that is redefined keeps its place in the list that customers see. */
+/** A redefined method keeps its position in the list that customers see. */
 function evolve(table: ShippingTable, { type, data }: ShippingTableEvent): ShippingTable {
   if (type === 'ShippingMethodRemoved') return table.filter(({ id }) => id !== data.id);
   const known = table.some(({ id }) => id === data.id);

@@ -1,4 +1,4 @@
-// The tax rates of the shop, at most one for a place and category; the most specific one counts.
+// The tax rates of the shop, at most one per place and category. The most specific one counts.
 import type { Decider } from '../kernel/decider.js';
 import { sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
@@ -23,7 +23,7 @@ export const taxTable: Decider<TaxTableCommand, TaxTable, TaxTableEvent> = {
   snapshot: { foldVersion: 1, every: 100 },
 };
 
-/** What taxes this category in this place: a region's rate before its country's, a category's before the general one. */
+/** The rate for this category in this place. A region's rate goes before its country's, a category's before the general one. */
 export function taxRateFor(table: TaxTable, place: Place, category: string | undefined): TaxRate | undefined {
   const fits = ({ country, region, category: of }: TaxRate) =>
     country === place.country &&
@@ -35,19 +35,19 @@ export function taxRateFor(table: TaxTable, place: Place, category: string | und
     .reduce<TaxRate | undefined>((best, rate) => (best && weight(best) >= weight(rate) ? best : rate), undefined);
 }
 
-/** Whether anything is taxed there. */
+/** True if any rate applies in this place. */
 export function isTaxed(table: TaxTable, place: Place): boolean {
   return table.some(({ country, region }) => {
     return country === place.country && (region === undefined || sameRegion(region, place.region));
   });
 }
 
-/** Whether what is taxed in this country depends on the region. */
+/** True if any rate of the country depends on the region. */
 export function isTaxedByRegion(table: TaxTable, country: string): boolean {
   return table.some((rate) => rate.country === country && rate.region !== undefined);
 }
 
-/** Whether prices contain the tax of this country. */
+/** True if prices contain the tax of this country. */
 export function isTaxIncluded(table: TaxTable, country: string): boolean {
   return table.some((rate) => rate.country === country && rate.included === true);
 }

@@ -1,5 +1,5 @@
-// The first pass: the books of the whole file, before anything is written. What each code takes and is called, where
-// each invoice ends, and the numbers that the summary tells. They are closed once the shop has said what it sold before.
+// The first pass: reads the whole file before anything is written. It collects the price and title of each code, the length of
+// each invoice, and the counts of the summary. The books are closed once the shop has reported its earlier sales.
 import type { Money } from '../../../domain/kernel/money.js';
 import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
@@ -10,7 +10,7 @@ import { checksumOf, type Encoding, type Row, readRows } from './rows.js';
 
 export const CURRENCY = 'GBP';
 
-/** Counted from the file; the same for every run over the same invoices. */
+/** Counted from the file. Every run over the same invoices gives the same counts. */
 export interface Counts {
   rows: number;
   orders: number;
@@ -19,12 +19,12 @@ export interface Counts {
   goods: Money;
   shipping: Money;
   products: number;
-  /** Distinct on accepted lines. */
+  /** Distinct customers on accepted lines. */
   customers: number;
   adjustments: RowsOfUnits;
   /**
-   * A row is matched if its customer keeps that many units of its code, by this file and those imported before; only then
-   * does it come to anything.
+   * A row is matched if its customer keeps that many units of its code, according to this file and earlier imports. Only a
+   * matched row becomes a return.
    */
   returns: { rows: number; matched: RowsOfUnits; unmatched: RowsOfUnits; refunded: Money };
   refused: Record<Refusal, number>;
@@ -35,39 +35,39 @@ interface RowsOfUnits {
   units: number;
 }
 
-/** What the books say of one code. */
+/** The summary of one code. */
 export interface ProductBook {
   sku: string;
   title: string;
-  /** A line of the file names it; else its code is its title. */
+  /** A line of the file names the product. Otherwise its code is its title. */
   isNamed: boolean;
-  /** In pence: its first accepted price; none if it was only ever adjusted. */
+  /** The first accepted price, in pence. Absent if the code was only ever adjusted. */
   price?: number;
   /** Movement ids of its adjustments. */
   adjustments: readonly string[];
 }
 
-/** What the second pass has to know of an invoice before it reads it. */
+/** What the second pass needs to know of an invoice before reading it. */
 export interface InvoiceBook {
   number: string;
   /** RFC 3339: the time of its first row. */
   at: string;
   rows: number;
-  /** What it brings back, by the orders that this was bought with. */
+  /** The units that it returns, grouped by the order that they were bought with. */
   returns: readonly ReturnBook[];
 }
 
 export interface ReturnBook {
-  /** The number of the invoice that was the order's. */
+  /** The number of the invoice that became the order. */
   invoice: string;
   lines: { lineId: string; quantity: number }[];
 }
 
-/** What one reading of the file tells. */
+/** The result of one reading of the file. */
 export interface Pages {
   file: string;
   encoding: Encoding;
-  /** But for the returns. */
+  /** Everything but the returns. */
   counts: Counts;
   products: readonly ProductBook[];
   invoices: ReadonlyMap<string, InvoiceTally>;
@@ -81,34 +81,34 @@ export interface Books {
   counts: Counts;
   products: readonly ProductBook[];
   /**
-   * Those that come to an order, to adjustments or to returns, in time order; of one moment, in file order. Nothing is
-   * returned before it is bought.
+   * The invoices with an order, adjustments or returns, in time order; at the same time, in file order. A return comes after its
+   * purchase.
    */
   invoices: readonly InvoiceBook[];
-  /** Of the rows of each invoice, by its number: that they are the same when they are read again. */
+  /** A checksum of the rows of each invoice, by its number. It verifies that a second reading gives the same rows. */
   checksums: ReadonlyMap<string, number>;
-  /** Invoices of which more came back before than this file says. */
+  /** Invoices of which more was returned before than this file says. */
   differing: readonly string[];
-  /** By reason the number of the first row that was refused, to look at. */
+  /** By reason, the number of the first refused row, as an example. */
   firstRefused: ReadonlyMap<Refusal, number>;
 }
 
 export interface ReadingOptions {
   /**
-   * Takes the first so many invoices: distinct texts in the column InvoiceNo, sales, cancellations and malformed ones
-   * alike, in the order in which they first appear. Rows of later ones are not counted anywhere.
+   * Takes only this many invoices, in the order in which they first appear. Each distinct text in the column InvoiceNo counts:
+   * sales, cancellations and malformed ones. Rows of later invoices are not counted anywhere.
    */
   limit?: number | undefined;
   encoding?: Encoding | undefined;
 }
 
-/** Of the JSON of a line without its texts and numbers, with room for its total. */
+/** Size of the JSON of a line without its texts and numbers, with room for its total. */
 const BYTES_OF_A_LINE = 100;
 
 interface CodeTally {
   price?: number;
   adjustments: string[];
-  /** Units in the invoice that it was last seen in. */
+  /** Units in the last invoice that contained the code. */
   latest: { invoice: string; units: number };
   /** Accepted lines by description, in order of first appearance. */
   titles: Map<string, number>;
@@ -116,15 +116,15 @@ interface CodeTally {
 
 interface InvoiceTally {
   at?: string;
-  /** In the file. */
+  /** Row number in the file. */
   firstRow: number;
   rows: number;
   checksum: number;
-  /** Whose order it is: of the first line that names a customer. Until then its lines are nobody's. */
+  /** The customer of the first line that names one. Until then the lines belong to no customer. */
   customer?: string;
   unowned: [sku: string, units: number, purchase: Purchase][];
   lines: number;
-  /** What its lines come to in pence, and take in an order, in bytes. */
+  /** The sum of its lines, in pence, and their size in an order, in bytes. */
   amount: number;
   bytes: number;
   adjustments: number;
@@ -232,7 +232,7 @@ export async function readPages(file: string, { limit, encoding = 'utf8' }: Read
   return { file, encoding, counts, products: [...codes].map(productBook), invoices, purchases, firstRefused };
 }
 
-/** Which codes each customer brings back. */
+/** The codes that each customer returns. */
 export function returningCustomers({ invoices }: Pages): Map<string, Set<string>> {
   const returning = new Map<string, Set<string>>();
   for (const { returned } of invoices.values()) {
@@ -243,7 +243,7 @@ export function returningCustomers({ invoices }: Pages): Map<string, Set<string>
   return returning;
 }
 
-/** Once only. `sales`: what imports have sold to those who bring something back. */
+/** Call it only once. `sales`: what imports sold before to customers who return something. */
 export function closeBooks(pages: Pages, sales: readonly Sale[] = []): Books {
   const { file, encoding, products, invoices, purchases, firstRefused } = pages;
   const counts = { ...pages.counts, returns: nothingCounted().returns };
@@ -259,7 +259,7 @@ export function closeBooks(pages: Pages, sales: readonly Sale[] = []): Books {
   return { file, encoding, counts, products, invoices: inOrder, checksums, differing, firstRefused };
 }
 
-/** What no order and no movement of stock can hold is found before anything is written. */
+/** An order or stock movement that is too large is found before anything is written. */
 function refuseTooLarge(file: string, { number, invoice }: Row, tally: InvoiceTally, units: number): void {
   const isTooLarge =
     units > MAX_QUANTITY || tally.bytes > MAX_ORDER_BYTES || !Number.isSafeInteger(tally.amount + tally.charges.amount);
@@ -269,12 +269,12 @@ function refuseTooLarge(file: string, { number, invoice }: Row, tally: InvoiceTa
   );
 }
 
-/** In an order. */
+/** Size of the line in an order. */
 function bytesOfLine({ description, quantity, price }: Row, sku: string): number {
   return BYTES_OF_A_LINE + Buffer.byteLength(JSON.stringify(description || sku) + sku + quantity + price);
 }
 
-/** The id for ever of a row that moves stock: `ordinal` is its place in the invoice, from 1. */
+/** The permanent id of a row that moves stock. `ordinal` is its place in the invoice, from 1. */
 export function movementId(invoice: string, ordinal: number): string {
   return `online-retail/${invoice}/${ordinal}`;
 }
@@ -302,7 +302,7 @@ function emptyTally(firstRow: number): InvoiceTally {
   };
 }
 
-/** An invoice stands where its first row does: what is bought behind it cannot come back with it. */
+/** The position of an invoice is that of its first row. It cannot return what was bought after it. */
 function matchReturns(
   number: string,
   { firstRow, at = '', returned }: InvoiceTally,
@@ -332,7 +332,7 @@ function productBook([sku, { price, adjustments, titles }]: [string, CodeTally])
   return { sku, title, isNamed: titles.size > 0, adjustments, ...(price !== undefined && { price }) };
 }
 
-/** Of equally common ones, the first. */
+/** The first one wins a tie. */
 function commonest(votes: Map<string, number>): string | undefined {
   let best: string | undefined;
   let most = 0;
@@ -340,7 +340,7 @@ function commonest(votes: Map<string, number>): string | undefined {
   return best;
 }
 
-/** What comes back has its turn when all that it was bought with has had its own. */
+/** An invoice that returns units comes after all invoices that they were bought with. */
 function inTimeOrder(
   invoices: ReadonlyMap<string, InvoiceTally>,
   returns: ReadonlyMap<string, readonly ReturnBook[]>,

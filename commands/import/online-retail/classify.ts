@@ -1,4 +1,4 @@
-// What one row means. The rules are tried in the order in which they stand here; the first that matches wins.
+// The meaning of one row. The rules are tried in the order of this file; the first match wins.
 import { MAX_PRICE } from '../../../domain/kernel/money.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
 import type { Row } from './rows.js';
@@ -8,10 +8,10 @@ export type Refusal = 'malformed' | 'not_a_sale' | 'not_goods' | 'negative_quant
 /** Amounts and prices in pence. */
 export type RowMeaning =
   | { kind: 'line'; sku: string; quantity: number; unitPrice: number }
-  /** The order's shipping charge if the invoice has an accepted line; refused `not_goods` if it has none. */
+  /** The order's shipping charge if the invoice has an accepted line. Otherwise the row is refused as `not_goods`. */
   | { kind: 'shipping'; code: string; amount: number }
   | { kind: 'adjustment'; sku: string; delta: number; reason: string }
-  /** Without a SKU it cannot be matched: it is not of goods, or nothing comes back. */
+  /** Without a SKU the row cannot be matched: it is not for goods, or no units are returned. */
   | { kind: 'return'; sku?: string; units: number }
   | { kind: 'refused'; refusal: Refusal };
 
@@ -20,7 +20,7 @@ type RowText = Pick<Row, 'invoice' | 'code' | 'description' | 'quantity' | 'date
 const INVOICE = /^[AC]?\d{6}$/;
 const INTEGER = /^-?\d+$/;
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
-/** As many letters as leave the code fit for the id of its product. */
+/** The number of letters is limited, so that the code fits into the id of its product. */
 const GOODS = /^\d{5}[A-Z]{0,45}$/;
 const SHIPPING = new Set(['POST', 'DOT', 'C2']);
 const TIME = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
@@ -63,7 +63,7 @@ export function classify(row: RowText): RowMeaning {
   return { kind: 'line', sku: code, quantity, unitPrice: price.pence };
 }
 
-/** Why a row is malformed, and what it should be like. */
+/** Why a row is malformed, and what the correct format is. */
 export function faultOf({ invoice, code, quantity, date, price }: RowText): string {
   if (!INVOICE.test(invoice)) return `InvoiceNo "${shown(invoice)}" is not six digits, with C or A before them or not.`;
   if (code.trim() === '') return 'StockCode is empty.';
@@ -78,11 +78,11 @@ function shown(text: string): string {
 
 interface Price {
   sign: -1 | 0 | 1;
-  /** The absolute value; undefined if it is not whole pence. */
+  /** The absolute value. Undefined if it is not whole pence. */
   pence?: number;
 }
 
-/** A decimal of pounds, by its digits, so that no float comes near it; undefined if it is none, or beyond every price. */
+/** Reads a decimal number of pounds digit by digit, without floats. Undefined if it is not a number, or above every price. */
 function priceOf(text: string): Price | undefined {
   const [, minus, pounds, fraction = ''] = DECIMAL.exec(text) ?? [];
   if (pounds === undefined) return undefined;
@@ -97,12 +97,12 @@ function isZeros(digits: string): boolean {
   return /^0*$/.test(digits);
 }
 
-/** RFC 3339 of a time in the file, or undefined if there is no such moment. */
+/** The RFC 3339 form of a time in the file. Undefined if the time does not exist. */
 export function timeOf(text: string): string | undefined {
   if (!TIME.test(text)) return undefined;
   const time = `${text.slice(0, 10)}T${text.slice(11)}.000Z`;
   const parsed = new Date(time);
-  // The 30th of February parses, as another day.
+  // JavaScript parses the 30th of February as another day.
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString() === time ? time : undefined;
 }
 

@@ -1,8 +1,8 @@
-// Work side by side, so many at once.
+// Concurrent work with a limit.
 
 /**
- * Starts the work of each item as soon as there is room for it. After a failure or an abort nothing more is started, and
- * the error is thrown once all that was under way has ended.
+ * Starts the work of each item as soon as the limit allows. After a failure or an abort nothing more is started, and the error is
+ * thrown once all running work has ended.
  */
 export async function inFlight<T>(
   items: Iterable<T>,

@@ -1,4 +1,4 @@
-// The second pass: invoices, each complete however its rows are spread over the file, in time order.
+// The second pass: complete invoices in time order, even if their rows are spread over the file.
 import { type Books, movementId, type ReturnBook } from './books.js';
 import { classify } from './classify.js';
 import { changedMeanwhile, checksumOf, type Row, readRows } from './rows.js';
@@ -7,7 +7,7 @@ export interface Invoice {
   number: string;
   /** RFC 3339: the time of its first row. */
   at: string;
-  /** As the file names the customer of its first line that has one. */
+  /** The customer of its first line that names one, as in the file. */
   customer?: string;
   country: string;
   lines: InvoiceLine[];
@@ -33,12 +33,12 @@ export interface InvoiceAdjustment {
 }
 
 /**
- * Rows that wait in memory for the rest of their invoice, or for an earlier one: at most some 60 MB. A file in
- * time order needs next to none; one that is so far out of order that it needs more is read once more for the rest.
+ * Most rows in memory that wait for the rest of their invoice, or for an earlier one: about 60 MB. A file in time order needs
+ * almost none. A file that needs more is read once more for the rest.
  */
 const MAX_HELD_ROWS = 150_000;
 
-/** An invoice that is being gathered. */
+/** An invoice that is still being collected. */
 interface Draft extends Invoice {
   rows: number;
   missingRows: number;
@@ -120,7 +120,7 @@ function addRow(draft: Draft, row: Row): void {
   }
 }
 
-/** The place in time from which on half of the held invoices stand; never that of the earliest. */
+/** The median time of the held invoices. It is never the time of the earliest one. */
 function medianOf(held: Map<number, Draft>): number {
   return [...held.keys()].sort((a, b) => a - b)[Math.floor(held.size / 2)]!;
 }

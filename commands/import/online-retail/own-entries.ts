@@ -1,5 +1,5 @@
-// What the importer itself has written to the log so far, read from the log. A run sends only what is missing, so that a
-// repeat, a longer run or a restart is right, whatever others did to products and stock in between.
+// What the importer itself has written to the log so far, read from the log. A run sends only what is missing. So a repeat, a
+// longer run or a restart is correct, even if others changed products and stock in between.
 import type { Actor, RecordedEvent } from '../../../domain/kernel/event.js';
 import type { EventStore } from '../../../domain/kernel/event-store.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
@@ -9,11 +9,11 @@ import type { StockEvent } from '../../../domain/stock/events.js';
 export const IMPORTER: Actor = { type: 'import', id: 'online-retail' };
 
 export interface ProductEntries {
-  /** Of the stream, by whomever; 0 where there is none. */
+  /** Version of the stream, including writes by others. 0 if there is no stream. */
   version: number;
-  /** By whomever: such a product no longer changes. */
+  /** Discontinued by anyone. Such a product no longer changes. */
   discontinued: boolean;
-  /** That the importer has given it; none if it did not draft the product. */
+  /** Titles that the importer has set. Empty if it did not draft the product. */
   titles: Set<string>;
   priced: boolean;
   published: boolean;
@@ -45,13 +45,13 @@ function enterProduct(entries: ProductEntries, { type, data }: ProductEvent): vo
 }
 
 export interface StockEntries {
-  /** The stream has no event, by whomever. */
+  /** The stream has no events, not even from others. */
   isNew: boolean;
-  /** Those of the wanted adjustments that were never made. */
+  /** The wanted adjustments that were never made. */
   unadjusted: Set<string>;
 }
 
-/** Reads no further than until all that is wanted is found. */
+/** Stops reading once everything wanted is found. */
 export async function stockEntries(
   store: EventStore,
   stream: StreamId,

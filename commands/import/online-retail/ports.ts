@@ -1,4 +1,4 @@
-// What the import asks of the shop, how it signs what it does there, and what it calls things.
+// What the import needs from the shop, the actor of its commands, and its ids.
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../../domain/kernel/command.js';
@@ -15,22 +15,22 @@ export interface ImportPorts {
   store: EventStore;
   checkout: Pick<CheckoutProcess, 'run' | 'resume'>;
   settlement: Pick<Settlement, 'run'>;
-  /** Ids of all orders of a customer that were there when the import began. */
+  /** Ids of all orders of a customer that existed when the import began. */
   ordersOf(customerId: string): Promise<readonly string[]>;
   clock: Clock;
 }
 
-/** Hex digits of a hash that tell long keys apart. */
+/** Number of hex digits of a hash that distinguishes long keys. */
 const KEY_HASH_LENGTH = 16;
 
-/** Told how many of the products, then how many of the invoices are done. */
+/** Called with the number of finished products, then of finished invoices. */
 export type OnProgress = (what: 'products' | 'invoices', done: number, total: number) => void;
 
 export function importMeta(clock: Clock, id: string, more: Partial<CommandMeta> = {}): CommandMeta {
   return { id, issuedAt: clock(), correlationId: `import/${IMPORTER.id}`, actor: IMPORTER, ...more };
 }
 
-/** Everything that an invoice comes to hangs together. */
+/** All commands of an invoice share a correlation id. */
 export function originOf(invoice: string): Origin {
   return { correlationId: `import/${IMPORTER.id}/${invoice}`, actor: IMPORTER };
 }
@@ -46,17 +46,17 @@ export function returnIdOf(number: string, orderId: string): string {
   return `return_${number}-${keyOf(orderId)}`;
 }
 
-/** The number of the invoice that brought it back; undefined for what came back in another way. */
+/** The number of the returning invoice. Undefined for a return that was not imported. */
 export function invoiceOfReturn(returnId: string): string | undefined {
   return RETURN_ID.exec(returnId)?.[1];
 }
 
-/** Of a nobody: a guest of this one invoice. */
+/** For an invoice without a customer: a guest with this one invoice. */
 export function guestIdOf(number: string): string {
   return `customer_guest-${number}`;
 }
 
-/** What an id cannot hold is written as its code point; of a long key, a hash ends it. */
+/** A character that an id cannot hold is written as its code point. A long key ends in a hash. */
 export function customerIdOf(customer: string): string {
   const key = customer.replace(/[^A-Za-z0-9_-]/gu, (character) => `.${character.codePointAt(0)!.toString(16)}`);
   if (key.length <= MAX_KEY_LENGTH) return `customer_${key}`;

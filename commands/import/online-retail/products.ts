@@ -1,4 +1,4 @@
-// Opens the books in the shop: each code becomes a product with a claimed SKU and an item of stock.
+// Creates the products in the shop: each code becomes a product with a claimed SKU and a stock item.
 import { orThrow } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION, streamOf } from '../../../domain/kernel/id.js';
 import { type ProductCommand, product } from '../../../domain/product/product.js';
@@ -12,7 +12,7 @@ export function productIdOf(sku: string): string {
   return `product_${sku}`;
 }
 
-/** Safe to call again at any time. Resolves to the movement ids of those adjustments that are still to be made. */
+/** Safe to repeat at any time. Resolves to the movement ids of the adjustments that are still missing. */
 export async function openBook(ports: ImportPorts, book: ProductBook): Promise<Set<string>> {
   await openProduct(ports, book);
   return openStock(ports, book);
@@ -28,7 +28,7 @@ async function openProduct({ runner, store, clock }: ImportPorts, book: ProductB
     const claim = importMeta(clock, `online-retail/claim/${sku}`, { ...newStream });
     orThrow(await runner.execute(skuClaim, skuClaimStream(sku), { type: 'ClaimSku', sku, productId }, claim));
   }
-  // Issued together, they are one commit.
+  // Commands issued together share one commit.
   const commands = missingProductCommands(book, entries).map((command) => {
     const id = `online-retail/${productId}/${entries.version}/${command.type}`;
     return runner.execute(product, stream, command, importMeta(clock, id, { ...newStream })).then(orThrow);
@@ -46,7 +46,8 @@ function missingProductCommands(
   if (entries.titles.size === 0) {
     commands.push({ type: 'DraftProduct', productId: productIdOf(sku), details: { title }, variants: [variant] });
   } else {
-    // A title that it had before is of an earlier file or of fewer rows: a repeat of that does not bring it back.
+    // A title that the importer set before comes from an earlier file or from fewer rows. A repeat of such an import does not
+    // restore it.
     if (isNamed && !entries.titles.has(title)) commands.push({ type: 'ReviseProduct', changes: { title } });
     if (price !== undefined && !entries.priced) commands.push({ type: 'SetVariantPrices', variant });
   }
@@ -54,7 +55,7 @@ function missingProductCommands(
   return commands;
 }
 
-/** Every sale brings its own units along, so there is nothing to receive for it: the item only has to be there. */
+/** Every sale brings its own units, so nothing is received for it. The item only has to exist. */
 async function openStock(
   { runner, store, clock }: ImportPorts,
   { sku, adjustments }: ProductBook,

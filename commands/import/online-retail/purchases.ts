@@ -1,4 +1,4 @@
-// What each customer keeps of each code, by this file and by what was imported before: what comes back is matched with that.
+// The units of each code that each customer keeps, according to this file and earlier imports. Returns are matched with them.
 
 export interface Purchase {
   /** The number of its invoice. */
@@ -7,35 +7,35 @@ export interface Purchase {
   at: string;
   /** The id of its line in the invoice's order. */
   lineId: string;
-  /** Its row in the file; none for what another file brought. */
+  /** Its row in the file. Absent for a purchase from another file. */
   row?: number;
   /** In pence. */
   unitPrice: number;
 }
 
-/** Units that come back of one purchase. */
+/** Returned units of one purchase. */
 interface Taken {
   purchase: Purchase;
   units: number;
 }
 
-/** Who brings something back: what was bought behind its first row, or in another file later than it, cannot come back with it. */
+/** An invoice that returns something. It cannot return what was bought after its first row, or later in another file. */
 export interface Bringer {
-  /** The number of its invoice. */
+  /** The number of the invoice. */
   number: string;
   firstRow: number;
   /** RFC 3339. */
   at: string;
 }
 
-/** An order that an import has made before, as it stands in the shop. */
+/** An order of an earlier import, in its current state in the shop. */
 export interface Sale {
   invoice: string;
   customer: string;
   /** RFC 3339. */
   at: string;
   lines: readonly SoldLine[];
-  /** What came back of it, by the number of the invoice that brought it, and by line. */
+  /** Its returned units, by the number of the returning invoice, and by line. */
   returned: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
@@ -43,24 +43,24 @@ export interface SoldLine {
   lineId: string;
   sku: string;
   unitPrice: number;
-  /** Units that did not come back. */
+  /** Units that were not returned. */
   kept: number;
 }
 
 export interface Purchases {
   add(customer: string, sku: string, units: number, purchase: Purchase): void;
-  /** An order that is there already stands as it is, whatever this file says of its invoice. */
+  /** An existing order stays as it is, whatever this file says of its invoice. */
   correct(sales: readonly Sale[], isInFile: (invoice: string) => boolean): void;
   /**
-   * So many units of what the customer bought before and still keeps, of the latest purchase first; undefined, and nothing
-   * is taken, if there are fewer. An order that something of this invoice came back of already gives exactly that again.
+   * Takes units that the customer bought before and still keeps, the latest purchase first. Undefined, and nothing is taken, if
+   * there are fewer. If this invoice has already returned units of an order, exactly those are returned again.
    */
   takeBack(customer: string, sku: string, units: number, by: Bringer): Taken[] | undefined;
-  /** Units that came back with this invoice before, and that it does not bring in this file. */
+  /** Units that this invoice returned before, and that it does not return in this file. */
   leftOf(number: string): number;
 }
 
-/** A chain per customer and code: hundreds of thousands of them have one purchase or two. */
+/** A linked list per customer and code, because hundreds of thousands of them have only one or two purchases. */
 interface Kept {
   purchase: Purchase;
   units: number;
@@ -70,7 +70,7 @@ interface Kept {
 export function createPurchases(): Purchases {
   const chains = new Map<string, Kept>();
   const sorted = new Set<string>();
-  /** By returning invoice, then by order and line: what is not taken again yet. */
+  /** Returned units that were not matched again yet, by returning invoice, then by order and line. */
   const returned = new Map<string, Map<string, Map<string, number>>>();
 
   function add(customer: string, sku: string, units: number, purchase: Purchase): void {
@@ -169,7 +169,7 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** A SKU has no blank. */
+/** The separator is safe: a SKU has no blank. */
 function keyOf(customer: string, sku: string): string {
   return `${sku} ${customer}`;
 }

@@ -1,5 +1,5 @@
-// What an invoice brings back becomes a return of each order that it was bought with: asked for, agreed to, received,
-// restocked and refunded at the price paid.
+// The returns of an invoice become one return per order that they were bought with: requested, approved, received, restocked and
+// refunded at the price paid.
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
 import { orThrow } from '../../../domain/kernel/errors.js';
 import { streamOf } from '../../../domain/kernel/id.js';
@@ -7,19 +7,19 @@ import { type Order, operationCommandId, order } from '../../../domain/order/ord
 import type { Invoice } from './invoices.js';
 import { type ImportPorts, importMeta, orderIdOf, originOf, returnIdOf } from './ports.js';
 
-/** The file gives none. */
+/** The file gives no reason. */
 const REASON = 'unspecified';
 
-/** Of one order. */
+/** The part of one order. */
 export interface InvoiceReturn {
-  /** The number and time of the invoice that brings it back. */
+  /** The number and time of the returning invoice. */
   number: string;
   at: string;
   orderId: string;
   lines: readonly { lineId: string; quantity: number }[];
 }
 
-/** Those of some invoices, by order: what comes back of one order does so in turn. */
+/** The returns of some invoices, grouped by order, because the returns of one order are made one after the other. */
 export function returnsByOrder(invoices: readonly Invoice[]): InvoiceReturn[][] {
   const byOrder = new Map<string, InvoiceReturn[]>();
   for (const { number, at, returns } of invoices) {
@@ -33,7 +33,7 @@ export function returnsByOrder(invoices: readonly Invoice[]): InvoiceReturn[][] 
   return [...byOrder.values()];
 }
 
-/** Safe to call again at any time, once the order has been sent. */
+/** Safe to repeat at any time, once the order was sent. */
 export async function takeBack(ports: ImportPorts, invoiceReturn: InvoiceReturn): Promise<void> {
   const { number, orderId } = invoiceReturn;
   const known = await completedOrder(ports, orderId);
@@ -42,7 +42,7 @@ export async function takeBack(ports: ImportPorts, invoiceReturn: InvoiceReturn)
   await ports.settlement.run(orderId, originOf(number));
 }
 
-/** One that an earlier import has left unfinished is finished. */
+/** Finishes an order that an earlier import left unfinished. */
 async function completedOrder({ runner, checkout }: ImportPorts, orderId: string): Promise<Order> {
   const { state } = await runner.load(order, streamOf(orderId));
   if (state?.status === 'completed') return state;
@@ -62,7 +62,7 @@ async function receive(
     { type: 'RequestReturn', returnId, orderId, customerId, lines: requested },
     { type: 'ApproveReturn' },
   ];
-  // Issued together, they are one commit.
+  // Commands issued together share one commit.
   const issued = commands.map((command) =>
     runner
       .execute(returns, streamOf(returnId), command, {

@@ -1,4 +1,4 @@
-// The file as a stream of rows: CSV, plain or gzip, in the same memory however long it is.
+// Reads the file as a stream of rows: CSV, plain or gzip. Memory use does not depend on its length.
 import { isUtf8 } from 'node:buffer';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -8,19 +8,19 @@ import { CsvError, type Options, parse } from 'csv-parse';
 import { asShortText } from '../../../domain/kernel/text.js';
 import { ImportError } from './import-error.js';
 
-/** The columns that are read, as they stand in the file. */
+/** The columns that are read, as in the file. */
 export interface Row {
-  /** 1 for the first row behind the header; blank ones do not count. */
+  /** 1 for the first row after the header. Blank rows do not count. */
   number: number;
   invoice: string;
   code: string;
-  /** Trimmed, and no longer than the shop takes it; may be empty. */
+  /** Trimmed, and cut to the length that the shop accepts. May be empty. */
   description: string;
   quantity: string;
   /** `YYYY-MM-DD HH:MM:SS`, UTC. */
   date: string;
   price: string;
-  /** `17850`; empty where nobody is named. */
+  /** `17850`. Empty if no customer is named. */
   customer: string;
   /** Trimmed; may be empty. */
   country: string;
@@ -54,16 +54,16 @@ const MAX_COUNTRY_LENGTH = 100;
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
-/** Longest row, in bytes: a quote that is never closed must not pull the rest of the file into memory. */
+/** Longest row, in bytes. It keeps an unclosed quote from pulling the rest of the file into memory. */
 const MAX_ROW_BYTES = 64 * 1024;
 
-/** A character that no text has: it stands where the first bytes are that are not UTF-8. */
+/** A character that no text contains. It marks the first bytes that are not UTF-8. */
 const NOT_UTF8 = '\uffff';
 
-/** How a byte order mark of UTF-8 looks in Latin-1. */
+/** A byte order mark of UTF-8, read as Latin-1. */
 const UTF8_MARK_AS_LATIN1 = '\u00ef\u00bb\u00bf';
 
-/** Throws `ImportError` where there is no such file, and at the row where it is broken or cut off. */
+/** Throws `ImportError` if the file does not exist, and at a row that is broken or cut off. */
 export async function* readRows(file: string, encoding: Encoding = 'utf8'): AsyncGenerator<Row> {
   const { handle, stats } = await openFile(file);
   const reader = createReader(file, encoding);
@@ -77,7 +77,7 @@ export async function* readRows(file: string, encoding: Encoding = 'utf8'): Asyn
   };
   const parser = parse(options as unknown as Options);
   try {
-    // An error anywhere in the pipeline ends the parser, and so comes out of the loop.
+    // An error anywhere in the pipeline ends the parser, and is thrown by the loop.
     const gunzip = (await isGzip(handle)) ? [createGunzip()] : [];
     const bytes = handle.createReadStream({ start: 0, autoClose: false });
     pipeline([bytes, ...gunzip, reader.decoder, parser], () => {});
@@ -96,7 +96,7 @@ export function changedMeanwhile(file: string): ImportError {
   return new ImportError(`${file} was changed while it was read. Run the import again when the file is complete.`);
 }
 
-/** Of one more row behind those of `before`; 0 before the first. */
+/** Adds one row to the checksum `before` of the previous rows; 0 before the first. */
 export function checksumOf(before: number, { number: _, ...fields }: Row): number {
   let sum = before;
   for (const text of Object.values(fields)) {
@@ -106,7 +106,7 @@ export function checksumOf(before: number, { number: _, ...fields }: Row): numbe
   return sum;
 }
 
-/** Turns bytes into text, and the records of that text into rows. */
+/** Decodes bytes into text, and turns its records into rows. */
 function createReader(file: string, encoding: Encoding) {
   let places: Record<Column, number> | undefined;
   let width = 0;
@@ -181,13 +181,13 @@ function words(text: string, maxLength: number): string {
 }
 
 interface Decoder {
-  /** Passes on UTF-8. */
+  /** Emits UTF-8. */
   decoder: Transform;
-  /** Something has been passed on as `NOT_UTF8`. */
+  /** True if `NOT_UTF8` was emitted. */
   isBroken(): boolean;
 }
 
-/** What is called Latin-1 is Windows-1252, which has the quotes and dashes of Windows where Latin-1 has nothing. */
+/** Decodes Latin-1 as Windows-1252, which has quotes and dashes where Latin-1 has no characters. */
 function latin1Decoder(): Decoder {
   const text = new TextDecoder('windows-1252');
   const decoder = new Transform({
@@ -225,7 +225,7 @@ function utf8Decoder(): Decoder {
   return { decoder, isBroken: () => broken };
 }
 
-/** Bytes at the end that begin a character which is not complete: at most 3. */
+/** Number of bytes at the end that begin an incomplete character: at most 3. */
 function startedAtEnd(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!;
@@ -253,7 +253,7 @@ async function isGzip(handle: FileHandle): Promise<boolean> {
   return start.equals(GZIP_MAGIC);
 }
 
-/** Twice read, so nothing but a regular file will do. */
+/** The file is read twice, so it must be a regular file. */
 async function openFile(file: string): Promise<{ handle: FileHandle; stats: Stats }> {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new ImportError(`There is no file ${file}.`);
@@ -277,7 +277,7 @@ const REMEDIES: Record<string, string> = {
   CSV_INVALID_CLOSING_QUOTE: 'a quoted text goes on behind its quote. Double the quotes that stand within a text',
 };
 
-/** `rows`: that were read before; none where it is not behind the header yet. */
+/** `rows`: the number of rows read before. Undefined before the end of the header. */
 function brokenAt(file: string, rows: number | undefined, error: unknown): unknown {
   if (error instanceof CsvError) {
     const where = rows === undefined ? 'in its header' : `at row ${rows + 1} (line ${Number(error.lines)})`;

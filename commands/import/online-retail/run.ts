@@ -1,5 +1,5 @@
-// Sends what a file holds through the command handlers of the shop: the books first, then its invoices in time order.
-// Every id derives from the file, so a run that is killed at any moment and started again ends the same.
+// Sends the contents of a file through the command handlers of the shop: first the products, then the invoices in time order.
+// Every id derives from the file, so a run that is killed at any moment and started again has the same result.
 import { setTimeout } from 'node:timers/promises';
 import { isProblem, orThrow, StreamBusy, Unavailable } from '../../../domain/kernel/errors.js';
 import { DEFAULT_LOCATION } from '../../../domain/kernel/id.js';
@@ -28,24 +28,24 @@ import { salesBefore } from './sales.js';
 const PRODUCTS_IN_FLIGHT = 64;
 
 /**
- * Invoices are sent in rounds of about so many rows: their commands meet on the stock streams and share commits. What a
- * round brings back comes last, when all that was bought in it is sold. The larger a round the fewer the commits, but it
- * is decided in one go: seconds without a turn of the event loop would time out whatever waits for an engine.
+ * Invoices are sent in rounds of about this many rows, so that their commands meet on the stock streams and share commits.
+ * Returns come last in a round, after everything bought in it is sold. A larger round needs fewer commits, but it is decided in
+ * one go. It would block the event loop for seconds, and pending calls to engines would time out.
  */
 const ROWS_PER_ROUND = 2_000;
 
-/** How long an engine may be away before the import gives up. */
+/** How long an engine may be down before the import gives up. */
 const PATIENCE_MS = 2 * 60_000;
 const RETRY_EVERY_MS = 1_000;
 
-/** What the shop sold before that the file's returns may be of. */
+/** Earlier sales of the shop that the file's returns may belong to. */
 export function askSalesBefore(ports: ImportPorts, pages: Pages, signal: AbortSignal): Promise<Sale[]> {
   return patiently(ports, signal, () => salesBefore(ports, pages, signal));
 }
 
 /**
- * Resolves to the numbers of those invoices that an earlier import has brought otherwise: they stay as they are. Throws
- * whatever stopped it, be it the signal's reason; run it again to go on.
+ * Resolves to the numbers of the invoices that an earlier import brought with other contents; they stay as they are. Throws
+ * whatever stopped the import, such as the signal's reason. Run it again to continue.
  */
 export async function importInvoices(
   ports: ImportPorts,
@@ -93,7 +93,7 @@ async function* roundsOf(invoices: AsyncIterable<Invoice>): AsyncGenerator<Invoi
   yield round;
 }
 
-/** False if the order is there already, with other contents. */
+/** False if the order exists with other contents. */
 async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySet<string>): Promise<boolean> {
   const { number, at, lines, adjustments } = invoice;
   const missing = adjustments.filter(({ movementId }) => unadjusted.has(movementId));
@@ -131,7 +131,7 @@ async function accepted<T>(invoice: string, work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** What is lost had been there: it is received in the commit that writes the loss down. */
+/** Lost units had been there, so the same commit first receives them. */
 async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustment, at: string): Promise<void> {
   const { sku, movementId, delta, reason } = adjustment;
   const item = { sku, location: DEFAULT_LOCATION, productId: productIdOf(sku) };
@@ -140,7 +140,7 @@ async function adjust({ runner, clock }: ImportPorts, adjustment: InvoiceAdjustm
     { type: 'AdjustStock', ...item, movementId, delta, reason },
   ] as const;
   const issued = commands.map((command) => {
-    // Long ago the first of them may have been written without the second, as the process was killed in between.
+    // An earlier run may have been killed between the two commands, any time ago, so the first may exist without the second.
     const meta = { ...importMeta(clock, command.movementId, { occurredAt: at }), issuedAt: 0, late: 'search' as const };
     return runner.execute(stockItem, stockStream(item), command, meta).then(orThrow);
   });
@@ -167,7 +167,7 @@ function orderOf(invoice: Invoice): OrderCommand & { type: 'PlaceOrder' } {
   };
 }
 
-/** Tries again until the engines answer: whatever was done already is recognised. */
+/** Retries until the engines answer. Work that was already done is recognised. */
 async function patiently<T>({ clock }: ImportPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const deadline = clock() + PATIENCE_MS;
   for (;;) {

@@ -1,4 +1,4 @@
-// What imports have sold before to those who bring something back, read from the log.
+// Earlier imported sales to customers who return something, read from the log.
 import type { RecordedEvent } from '../../../domain/kernel/event.js';
 import { keyOf, streamOf } from '../../../domain/kernel/id.js';
 import type { OrderEvent } from '../../../domain/order/events.js';
@@ -25,7 +25,7 @@ export async function salesBefore(
   return sales;
 }
 
-/** Undefined for an order that no import has made. */
+/** Undefined for an order that no import created. */
 async function saleOf(
   { store }: Pick<ImportPorts, 'store'>,
   orderId: string,
