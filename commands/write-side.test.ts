@@ -7,7 +7,7 @@ interface ObjectSchema {
   required?: string[];
 }
 
-/** A named schema stands among its definitions. */
+/** A named schema is among its definitions. */
 function partsOf(schema: z.ZodType): ObjectSchema {
   const { $ref, $defs, ...parts } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return ($ref ? $defs![$ref.slice('#/$defs/'.length)] : parts) as ObjectSchema;
@@ -33,7 +33,7 @@ describe('The write side', () => {
   }
 });
 
-/** The answer, or the part of it that the fields are of, such as the address of an order. */
+/** The answer, or the part of it that has these fields, such as the address of an order. */
 function partThatShows(fields: readonly string[], answer: ObjectSchema): ObjectSchema | undefined {
   const parts = [answer, ...Object.values(answer.properties ?? {})];
   return parts.find(({ properties = {} }) => fields.every((field) => field in properties));

@@ -136,7 +136,7 @@ describe('The streams of the shop', () => {
       shipment: undefined,
       'shipping-table': [1, 100],
       shop: [1, 100],
-      // A claim, and a location at a time, of which there are 50.
+      // A claim, and one event per location, of which there are at most 50.
       sku: undefined,
       staff: [1, 100],
       stock: [4, 200],

@@ -1,4 +1,4 @@
-// The agenda is worked off: everything due is done, nothing keeps it from the rest, and what fails is given time.
+// The agenda worker: it does everything that is due, no failing item blocks the rest, and failed items wait before a retry.
 import { expect } from 'chai';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { type AgendaHandlers, createAgendaWorker } from './agenda.js';
@@ -6,7 +6,7 @@ import { type AgendaHandlers, createAgendaWorker } from './agenda.js';
 const items: AgendaItem[] = Array.from({ length: 300 }, (_, n) => ({ kind: 'settlement', orderId: `order_${n}` }));
 const never = new AbortController().signal;
 
-/** Everything in `due` stays due until it is taken out. */
+/** Everything in `due` stays due until a test removes it. */
 function worker(due: AgendaItem[], done: (item: AgendaItem) => Promise<unknown>) {
   const failed: (AgendaItem | undefined)[] = [];
   const clock = { now: 1_700_000_000_000 };

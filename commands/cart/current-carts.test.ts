@@ -14,7 +14,7 @@ describe('The cart that a customer fills now', () => {
       body: { guestToken: GUEST.id },
       ...(key !== undefined && { key }),
     });
-  /** The process that Ada's merge runs in dies before such a command. */
+  /** The process that runs Ada's merge crashes before a command of this type. */
   async function dyingBefore(type: string): Promise<void> {
     const died = new Error('died');
     const dying = createShop({
@@ -259,7 +259,7 @@ describe('The cart that a customer fills now', () => {
   });
 });
 
-/** Something happens once, before the first command of that type. */
+/** Runs `happens` once, before the first command of that type. */
 function beforeFirst(runner: CommandRunner, type: string, happens: () => Promise<unknown>): CommandRunner {
   let isFirst = true;
   return {

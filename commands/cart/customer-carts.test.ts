@@ -12,7 +12,7 @@ import { problemOf } from '../../test/call-endpoint.js';
 import { ADDRESS, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
 import { type CartsInUse, createCustomerCarts } from './customer-carts.js';
 
-/** At most. */
+/** The maximum. */
 const CARTS = 100;
 
 describe('A guest’s carts', () => {
@@ -80,7 +80,7 @@ describe('A guest’s carts', () => {
     await make();
     const costs = [];
     for (let made = 1; made < CARTS; made++) costs.push(await costOf(make));
-    // The first is there already; the second is listed, and made.
+    // The first cart exists already. The second is listed and created.
     expect(new Set(costs.map((cost) => JSON.stringify(cost)).slice(1))).to.deep.equal(
       new Set([JSON.stringify({ reads: 1, appends: 2 })]),
     );
@@ -180,7 +180,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
   });
 });
 
-/** A store that says how often it was asked and appended to. */
+/** A store that counts reads and appends. */
 function counting() {
   const memory = createMemoryEventStore({
     codec: createCommitCodec(catalogue),

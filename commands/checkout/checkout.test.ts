@@ -32,7 +32,7 @@ describe('The checkout endpoint', () => {
     return shop.runner.execute(coupon, couponStream({ code }), command, meta).then(orThrow);
   };
 
-  /** What was counted where, each with the types of its events. */
+  /** The counters of a coupon, each with the types of its events. */
   const couponEvents = async (code: string) => {
     const streams = [...shop.log.streams.keys()].filter((stream) => stream.startsWith(`coupon#${code}`));
     return Promise.all(
@@ -440,7 +440,7 @@ describe('The checkout endpoint', () => {
   });
 });
 
-/** Nobody waits for what follows a checkout; in memory it is promises. */
+/** The answer does not wait for the steps after a checkout. In memory they are only promises, so this lets them finish. */
 function everythingElse(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -10,7 +10,7 @@ import { createOrderNumbers } from './order-numbers.js';
 describe('Order numbers, as processes hand them out', () => {
   const log = () => createMemoryLog();
 
-  /** A process on the log; what it had leased is gone when it ends. */
+  /** A process on the log. Its lease is lost when it ends. */
   function openProcess(shared: ReturnType<typeof createMemoryLog>) {
     const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log: shared, watermarkLagMs: 0 });
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });

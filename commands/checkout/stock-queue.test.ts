@@ -20,7 +20,7 @@ describe('Checkouts that wait for stock', () => {
     now = 0;
     await sell(shop, 'MUG', 500, 2);
     const { runner, processes } = shop;
-    // Nothing but news ends a pause.
+    // A pause never ends by itself; only news ends the wait.
     const pause = () => new Promise(() => {});
     queue = createStockQueue({ runner, allocator: processes.stock, clock: () => now, pause });
   });
@@ -60,7 +60,7 @@ describe('Checkouts that wait for stock', () => {
     await release('order_2');
     await claims[1];
     expect(told).to.deep.equal(['first', 'second']);
-    // It takes fewer than it was told to, as one does whose order was cancelled meanwhile.
+    // It takes fewer units than it was assigned, as if its order was cancelled meanwhile.
     const second = await claims[1]!;
     if ('allocation' in second) second.settle();
     expect(await claims[2]).to.deep.include({ allocation: parcels(1) });

@@ -147,7 +147,7 @@ describe('What becomes of an order', () => {
       }
       await keep('shipping-methods/standard', { title: 'Standard', zones: everywhere });
       orderId = await order();
-      // The second is as much tax, but that of another country.
+      // The second rate gives the same tax, but in another country.
       for (const basisPoints of [1_000, 2_000]) {
         await keep('tax-rates/fr', { country: 'FR', basisPoints });
         const { message } = await problemOf(move({ country: 'FR', postcode: '75001' }), 'rule_violated');
@@ -304,7 +304,7 @@ describe('What becomes of an order', () => {
     });
   });
 
-  // medusajs/medusa#13433, #13066, #10491: returns that gave back another amount than was paid.
+  // medusajs/medusa#13433, #13066, #10491: returns that refunded another amount than was paid.
   describe('that is sent back (complaint 18)', () => {
     it('gives back what was paid for what came back, and no more', async () => {
       await send();

@@ -15,10 +15,10 @@ import type { PaymentProvider } from '../payment/provider.js';
 
 const ORIGIN = { correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
 
-/** The n-th append or call of the provider, and all after it, do not get there, or their answers get lost. */
+/** From the n-th append or provider call on, requests do not arrive (`before`) or their answers are lost (`after`). */
 type Crash = { at: number; when: 'before' | 'after' };
 
-/** A shop whose process dies at some step, and another on the same log that goes on. */
+/** A shop whose process crashes at some step, and another one on the same log that continues. */
 function dyingShop() {
   const log = createMemoryLog();
   const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
@@ -42,7 +42,7 @@ function dyingShop() {
     capture: (operation) => mortal(() => once('capture', operation.key, () => provider.capture(operation))),
     refund: (operation) => mortal(() => once('refund', operation.key, () => provider.refund(operation))),
   };
-  /** What the provider did, each under its key. */
+  /** The provider's operations, each once per key. */
   function once<T>(call: string, key: string, act: () => Promise<T>): Promise<T> {
     asked.add(`${call} ${key}`);
     return act();
@@ -68,7 +68,7 @@ async function orderOfTwo(shop: Shop, paymentMethod = 'pm_card_visa'): Promise<s
   return body.id;
 }
 
-/** What it all comes to. */
+/** The final state of all streams. */
 async function endOf({ runner }: Shop, orderId: string) {
   const made = (await runner.load(order, streamOf(orderId))).state!;
   const paid = (await runner.load(payment, streamOf(made.paymentId))).state!;
@@ -125,7 +125,7 @@ describe('The settlement of an order', () => {
         const orderId = await orderOfTwo(shop);
         const prepared = 'prepare' in story ? await story.prepare(shop, orderId) : undefined;
         dieAt(crash);
-        await story.play(shop, orderId, prepared).catch(() => {}); // dead
+        await story.play(shop, orderId, prepared).catch(() => {}); // crashed
         const taken = steps();
         dieAt(undefined);
         const heir = next();
@@ -147,7 +147,7 @@ describe('The settlement of an order', () => {
           expect(crashed.asked.length).to.be.at.most(asked.length);
         }
       }
-      // Whoever dies before anything was recorded has done nothing; all others have done all of it.
+      // A process that crashes before anything was recorded has done nothing. All others complete everything.
       const nothing = ends.filter((other) => other !== JSON.stringify(story.end));
       expect(nothing.length).to.be.at.most(3);
       expect(new Set(nothing).size).to.be.at.most(1);
@@ -230,7 +230,7 @@ describe('The settlement of an order', () => {
       await shop.call(`post /v1/returns/${body.id}/receive`, { caller: SUPPORT, body: {} });
     };
     const resume = (shop: Shop, orderId: string) => shop.call(`post /v1/orders/${orderId}/resume`, { caller: SUPPORT });
-    /** Its n-th capture fails for good. */
+    /** The n-th capture fails for good. */
     const shopThatFails = (capture: number, through: ShopOptions['through'] = (runner) => runner) => {
       const provider = createTestProvider();
       let captures = 0;

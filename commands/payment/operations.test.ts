@@ -1,5 +1,5 @@
-// The provider of these tests does what providers do: it loses answers, tells of things by webhook before it answers,
-// and forgets its keys. Numbers of complaints are those that shops on other platforms have.
+// The provider of these tests behaves as real ones do: it loses answers, sends webhooks before it answers, and forgets its keys.
+// The numbers are complaints of shops on other platforms.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { catalogue } from '../../domain/events.js';
@@ -38,7 +38,7 @@ const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-/** What goes wrong with a call: nothing reaches the provider, its answer is lost, or a webhook overtakes the answer. */
+/** Faults of a call: the request does not arrive, the answer is lost, or a webhook overtakes the answer. */
 type Fault = 'request lost' | 'answer lost' | 'webhook first' | 'answer lost, webhook comes';
 
 function createWorld({ answer = {}, opens = false }: { answer?: Partial<AuthorisationAnswer>; opens?: boolean } = {}) {
@@ -61,7 +61,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
     letGo: false,
   };
 
-  /** Everything here happens once for each key. */
+  /** Everything here happens once per key. */
   function once(key: string, act: () => void): void {
     if (!done.has(key)) act();
     done.set(key, (done.get(key) ?? 0) + 1);
@@ -129,7 +129,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
       }),
   };
 
-  /** A process that has just been started. */
+  /** A new process. */
   function worker() {
     const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
     const operations = createPaymentOperations({ runner, clock, providers: { stripe: provider } });
@@ -146,7 +146,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
     return orThrow(await worker().runner.execute(payment, streamOf(ids.paymentId), command, meta)).state;
   }
 
-  /** One process asks after the other, until one is told everything. */
+  /** New processes ask one after the other, until one gets every answer. */
   async function ask(): Promise<Payment> {
     for (let attempt = 0; attempt < 10; attempt++) {
       const asked = await worker()
@@ -170,7 +170,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
     pass: (ms: number) => {
       now += ms;
     },
-    /** Keys that the provider was asked for something under, by call. */
+    /** The keys of the provider's calls of one kind. */
     keysOf: (wanted: string) => new Set(calls.filter(({ call }) => call === wanted).map(({ key }) => key)),
   };
 }

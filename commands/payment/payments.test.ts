@@ -39,7 +39,7 @@ function createWorld(personal = unsealed) {
     ...testPaymentEndpoints({ runner, bank, onChange }),
   ]);
 
-  /** Authorised as far as the method lets it, and captured as far as it is authorised. */
+  /** Authorises as far as the method allows, and captures `captured` if it is authorised. */
   async function pay(method: string, amount = 1000, captured = 0): Promise<void> {
     const ids = { paymentId: 'payment_1', orderId: 'order_1' };
     const request: PaymentCommand = {

@@ -1,4 +1,4 @@
-// What the provider's books hold against ours is tested with the stand-in for Stripe; here, what no provider is asked for.
+// The comparison with the provider's books is tested with the stand-in for Stripe. This file tests payments without a provider.
 import { expect } from 'chai';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';

@@ -1,4 +1,4 @@
-// The command path on an event store in memory: groups, races, repeats, faults.
+// The command path on an event store in memory: groups, conflicts, repeats, faults.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ const purseEvents = {
 type PurseEvent = EventOf<typeof purseEvents>;
 type PurseCommand = { type: 'Fill' | 'Spend'; amount: number; note?: string };
 
-/** Never below zero; filling with nothing is a no-op. */
+/** The balance is never below zero. Filling with zero changes nothing. */
 const purse: Decider<PurseCommand, { left: number }, PurseEvent> = {
   category: 'purse',
   events: purseEvents,
@@ -52,7 +52,7 @@ const stream = streamId('purse', 'a');
 interface World {
   runner: CommandRunner;
   store: EventStore;
-  /** Appends that reached the store. */
+  /** Number of appends that reached the store. */
   appends(): number;
   reads(): number;
   /** Another process on the same log. */
@@ -518,7 +518,7 @@ describe('The command runner', () => {
         const amounts = new Map<number, number>();
         const running: Promise<void>[] = [];
         for (const { id, process, amount, pause } of commands) {
-          const steady = amounts.get(id) ?? amount; // a repeat says the same
+          const steady = amounts.get(id) ?? amount; // a repeat has the same amount
           amounts.set(id, steady);
           const command = steady >= 0 ? fill(steady) : spend(-steady);
           running.push(

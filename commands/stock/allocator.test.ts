@@ -62,7 +62,7 @@ describe('The allocator', () => {
       { sku: 'MUG', location: 'leeds', quantity: 1 },
     ];
     expect(await allocator.allocate(needs, 'order_1')).to.deep.equal(plan);
-    // To others it says what there would be if that reservation were given up.
+    // Other orders see the plan that becomes possible if that reservation is released.
     expect(await allocator.allocate(needs)).to.deep.equal({ short: { MUG: 1 }, hoped: plan });
     expect(await allocator.allocate(needs, 'order_2')).to.deep.equal({ short: { MUG: 1 }, hoped: plan });
   });

@@ -25,7 +25,7 @@ const priced: Omit<Extract<CartCommand, { type: 'SubmitCart' }>, 'type'> = {
   payment: { provider: 'test', method: 'pm_card_visa' },
   email: 'a@b.example',
 };
-/** The line itself is the cart's. */
+/** The line's other fields come from the cart. */
 const cost = { unitPrice: 650, tax: 260, taxRate: 0 };
 const submitted: CartEvent & { type: 'CartSubmitted' } = {
   type: 'CartSubmitted',
@@ -75,7 +75,7 @@ const arrived = (...lines: CartLine[]): CartEvent => {
   return { type: 'CartMerged', data: { cartId: 'cart_1', fromCartId: 'cart_guest', lines: data } };
 };
 
-/** The state after commands, those that are refused left out. */
+/** The state after the commands that are not rejected. */
 function stateAfter(commands: readonly CartCommand[], from: Cart | null = null): Cart {
   return commands.reduce<Cart | null>((state, command) => {
     const decision = cart.decide(command, state, TEST_NOW);

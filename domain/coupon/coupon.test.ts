@@ -200,7 +200,7 @@ describe('A coupon', () => {
       fc.property(fc.array(moves, { maxLength: 150, size: 'max' }), (history) => {
         let state: Coupon = given([defined({ limit })]).state;
         let now = TEST_NOW;
-        /** As the command path remembers them: a command that had an effect has none a second time. */
+        /** As in the command path: an executed command has no effect a second time. */
         const executed = new Set<string>();
         const phases = new Map<string, 'completed' | 'failed'>();
         const standing = new Set<string>();

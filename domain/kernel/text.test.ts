@@ -8,7 +8,7 @@ const short = shortText(MAX);
 const long = longText(MAX);
 const ENGLAND = '\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}';
 
-/** Much of what is seen, and of what is not. */
+/** Many visible characters, and many invisible ones. */
 const character = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
   fc.constantFrom(

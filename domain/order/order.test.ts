@@ -59,7 +59,7 @@ const moveIt = { type: 'ChangeShippingAddress', shippingAddress } as const;
 const moved: OrderEvent = { type: 'OrderAddressChanged', data: { orderId, customerId: 'customer_1', shippingAddress } };
 const mugs = (quantity: number) => ({ sku: 'MUG-1', location: 'main', quantity });
 const cup = { sku: 'CUP-1', location: 'main', quantity: 1 };
-/** One mug, and the shipping; a mug and the cup are left. */
+/** One mug and the shipping are sent. A mug and the cup are left. */
 const oneSent: OrderEvent = {
   type: 'OrderFulfilled',
   data: {
@@ -126,7 +126,7 @@ describe('An order', () => {
     for (const broken of [
       { lines: [{ ...lines[0]!, discounts: [1199] }], coupons: [{ code: 'ALL', amount: 1598 }] },
       { shipping: { ...contents.shipping, discounts: [400] }, coupons: [{ code: 'ALL', amount: 1598 }] },
-      // Neither more nor less than its coupons.
+      // The discounts differ from those of the coupons.
       { coupons: [{ code: 'ALL', amount: 1596 }] },
       { coupons: [] },
       { lines: [{ ...lines[0]!, discounts: [1198, 0] }] },
@@ -839,7 +839,7 @@ describe('An order', () => {
   });
 
   describe('under any sequence of fulfilments, cancellations and returns', () => {
-    /** Lines with discounts and taxes, in prices or on top of them. */
+    /** Lines with discounts, and taxes included in prices or added to them. */
     const anyContents = fc
       .record({
         items: fc.array(
@@ -896,7 +896,7 @@ describe('An order', () => {
     const openUnits = ({ lines: known }: Order) =>
       known.some(({ quantity, fulfilled, cancelled: gone }) => fulfilled + gone < quantity);
 
-    /** What became of an order, and what it said of the money on the way. */
+    /** The order after the sequence, and the amounts of its events on the way. */
     function played(made: OrderContents, sequence: Step[]) {
       const told = { total: 0, fulfilled: 0, goods: 0, cancelled: 0, returned: 0, open: 0 };
       let state: Order | null = null;
@@ -947,7 +947,7 @@ describe('An order', () => {
       );
     });
 
-    // medusajs/medusa#14818, #13091: sub-cent totals that the payment provider does not take.
+    // medusajs/medusa#14818, #13091: sub-cent totals that the payment provider refuses.
     it('every amount is a whole number of minor units (complaint 17: sub-cent totals)', () => {
       fc.assert(
         fc.property(anyContents, steps, (made, sequence) => {
@@ -957,7 +957,7 @@ describe('An order', () => {
       );
     });
 
-    // medusajs/medusa#13433, #13066: returns that give back another amount than was paid.
+    // medusajs/medusa#13433, #13066: returns that refund another amount than was paid.
     it('all that was sent gives back all that was paid for it, and never more (complaint 18: refund totals wrong)', () => {
       fc.assert(
         fc.property(anyContents, steps, (made, sequence) => {
@@ -969,7 +969,7 @@ describe('An order', () => {
             fulfilled > returned ? [{ lineId: id, quantity: fulfilled - returned }] : [],
           );
           play({ type: 'ReceiveReturn', returnId: 'return_all', lines: left });
-          // The shipping comes with the return that leaves nothing.
+          // The shipping is refunded with the return that leaves nothing.
           const wanted = left.length > 0 || told.returned === told.fulfilled ? paid() : goods();
           expect(told.returned).to.equal(wanted);
         }),

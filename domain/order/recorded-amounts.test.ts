@@ -1,5 +1,5 @@
-// What an order costs, what is charged for what is sent, and what is given back, stands in its events: by line and by tax rate,
-// to the minor unit, whatever the rules of rounding are today.
+// The price of an order, the charge of each shipment and each refund are in its events: by line and by tax rate, to the minor
+// unit, whatever the current rounding rules are.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
@@ -25,7 +25,7 @@ const roundedUp: Division = (amount, part, whole) =>
   Number((BigInt(amount) * BigInt(part) + BigInt(whole) - 1n) / BigInt(whole));
 const roundedHalfUp: Division = (amount, part, whole) =>
   Number((2n * BigInt(amount) * BigInt(part) + BigInt(whole)) / (2n * BigInt(whole)));
-/** What a new rule might be, and what old ones may have been. */
+/** Possible new rules, and possible old ones. */
 const DIVISIONS = [roundedDown, roundedUp, roundedHalfUp];
 
 const terms: fc.Arbitrary<CouponTerms> = fc.oneof(
@@ -51,7 +51,7 @@ const taxTables = fc
     }),
   );
 
-/** Carts as they are priced: any coupons and any tables. */
+/** Priced carts with any coupons and any tables. */
 const anyContents = fc
   .record({
     items: fc.array(
@@ -122,7 +122,7 @@ function commandOf({ what, units }: Step, n: number, { lines }: Order): OrderCom
   return { type: 'ReceiveReturn', returnId: `return_${n}`, location: 'main', lines: what === 'return' ? units : kept };
 }
 
-/** An order and its payment: each operation is decided by a rule of its own, and settled at once. */
+/** An order and its payment. Each operation is decided with its own rule, and settled at once. */
 function play(contents: OrderContents, sequence: readonly Step[], multicapture = true) {
   const events: OrderEvent[] = [];
   const paid: PaymentEvent[] = [];
@@ -188,7 +188,7 @@ function placedIn(events: readonly OrderEvent[]) {
   return event.data;
 }
 
-/** Invoices of what was sent, credit notes of what was cancelled and of what came back. */
+/** Invoices for what was sent, credit notes for what was cancelled or returned. */
 function documentsIn(events: readonly OrderEvent[]) {
   const placed = placedIn(events);
   const sum = (type: OrderEvent['type']) =>
@@ -205,7 +205,7 @@ function documentsIn(events: readonly OrderEvent[]) {
   };
 }
 
-/** Without rates that nothing is left of. */
+/** Leaves out rates whose amount is zero. */
 function minus(one: VatDocument, other: VatDocument): VatDocument {
   const negative = Object.entries(other.byRate).map(([rate, { net, tax }]) => [rate, { net: -net, tax: -tax }]);
   const { byRate, ...rest } = plus(one, {

@@ -207,7 +207,7 @@ describe('A payment', () => {
     }
   });
 
-  /** Known not to be had, whoever is asked. */
+  /** The capture must fail, so the provider is not called. */
   const inVain = (operationId: string, amount: number, reason: string): PaymentEvent[] => [
     { type: 'CaptureRequested', data: { ...ids, operationId, amount } },
     { type: 'CaptureFailed', data: { ...ids, operationId, reason } },
@@ -631,7 +631,7 @@ describe('A payment', () => {
     given([...taken, ...both])
       .when({ ...refund, amount: 700 })
       .then([]);
-    // Each part says what of it is taxed and how; the parts together what the whole was said to be.
+    // Each part has its own taxes. Together they are the taxes of the whole.
     const [latest, earliest] = both.map(({ data }) => data) as [object, object];
     const rate = (net: number, tax: number) => [{ country: 'GB', basisPoints: 2_000, net, tax }];
     given(taken)

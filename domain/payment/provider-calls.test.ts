@@ -289,7 +289,7 @@ describe('What a provider says that it holds', () => {
 });
 
 describe('Reply, webhook and poll', () => {
-  /** What a provider tells of one payment, in the order in which it came about; each may come again, late, or early. */
+  /** A provider's messages about one payment, in their true order. Each may arrive again, late or early. */
   const history: PaymentCommand[] = [
     { type: 'RecordUnknown', operationId: 'auth' },
     { type: 'RecordActionRequired', operationId: 'auth', providerRef: 'ref', clientSecret: 'secret' },

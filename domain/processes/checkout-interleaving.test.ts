@@ -1,5 +1,5 @@
-// Workers of several checkouts, interleaved and crashed between any two steps: whatever happens, in the end every order
-// is either sold and paid for or undone without a trace. The world here is a map of states and a set of command ids.
+// Workers of several checkouts, interleaved and crashed between any two steps. In the end every order is either sold and paid
+// for, or undone without a trace. The world here is a map of states and a set of command ids.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
@@ -33,7 +33,7 @@ const SKUS = ['CUP-1', 'MUG-1'];
 const CODE = 'SPRING';
 const CUSTOMER = 'customer_1';
 
-/** What happens next: some more steps of a worker, its crash, or something from outside. */
+/** The next move: some steps of a worker, its crash, or an outside event. */
 type Move =
   | { move: 'steps'; worker: number; steps: number; lost?: 'request' | 'answer' }
   | { move: 'crash'; worker: number }
@@ -79,7 +79,7 @@ describe('Checkouts, interleaved and crashed anywhere', () => {
   });
 });
 
-/** What is sold counts where the coupon is limited, and nothing else does; no id is kept. */
+/** Sold orders count against a limited coupon, no others do, and no id is kept. */
 function expectCouponsKept(shop: Shop, orders: readonly string[], { limit, limitPerCustomer }: Limits): void {
   const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id)))!.phase === 'completed');
   for (const [key, most] of [
@@ -95,7 +95,7 @@ function expectCouponsKept(shop: Shop, orders: readonly string[], { limit, limit
 type Limits = { [K in 'limit' | 'limitPerCustomer']: number | undefined };
 type Shop = ReturnType<typeof createShop>;
 
-/** Two workers for each order; a crashed one is replaced by one that begins anew. */
+/** Two workers for each order. A crashed one is replaced by a new one. */
 function play(shop: Shop, orders: readonly string[], history: readonly Move[]): void {
   const orderOf = (worker: number) => orders[worker % orders.length]!;
   const workers = [0, 1, 2, 3].map((worker) => shop.work(orderOf(worker)));
@@ -135,7 +135,7 @@ function expectStockKept(shop: Shop, orders: readonly string[]): void {
 function createShop({ limit, limitPerCustomer }: Limits) {
   const states = new Map<StreamId, unknown>();
   const executed = new Set<string>();
-  /** The provider's books: what it answered per key, and which keys may hold nothing any more. */
+  /** The provider's books: its answer per key, and the keys that may no longer hold money. */
   const answers = new Map<string, 'authorised' | 'declined'>();
   const voided = new Set<string>();
   let movements = 0;
@@ -174,7 +174,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
     expect(redeemed).to.be.within(0, most ?? 0);
   }
 
-  /** One worker's run; it rests before every command and every call, and may be dropped there. */
+  /** One worker's run. It pauses before every command and every call, and may be dropped there. */
   function* work(orderId: string): Generator<void, void, 'request' | 'answer' | undefined> {
     const stream = streamOf(checkoutIdOf(orderId));
     const bought = state(cart, streamOf(siblingId('cart', orderId)))!;
@@ -270,7 +270,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       const item = { sku, location: 'main', productId: `product_${sku}` };
       execute(stockItem, stockStream(item), movementId, { type: 'ReceiveStock', ...item, movementId, quantity });
     },
-    /** As the agenda does with what a dead worker has left. */
+    /** Does what the agenda does with the leftovers of a crashed worker. */
     endRedemptions() {
       for (const count of countsOf({ code: CODE, amount: 0, ...limitsOf(terms) }, { customerId: CUSTOMER })) {
         const { limit: _, ...key } = count;
@@ -290,7 +290,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       if (state(order, stream)?.status !== 'placed') return;
       execute(order, stream, `${orderId}/cancel`, { type: 'CancelOrder', reason: 'changed my mind' });
     },
-    /** A cart with some of each SKU, submitted; the order that it becomes. */
+    /** Submits a cart with some of each SKU. Returns the order that it becomes. */
     submitCart(n: number, quantities: readonly number[], declines: boolean): string {
       const cartId = `cart_${n}`;
       const stream = streamOf(cartId);

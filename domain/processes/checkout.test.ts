@@ -93,14 +93,14 @@ const requestAuthorisation = {
   method: 'pm_card_visa',
 } as const;
 
-/** Nothing was asked of the provider. */
+/** The provider was asked for nothing. */
 const unpaid: Payment = { ...payment, status: 'requested', earlier: [], captures: [], refunds: [], disputes: [] };
 
 const { given } = decider(checkout);
 
 type History = [Placed, ...CheckoutOutcome[]];
 
-/** These events in, these steps and this outcome out; each command as [stream, command]. */
+/** The steps and the outcome that follow from these events, each command as [stream, command]. */
 function due(...history: History) {
   return dueAt(TEST_NOW, ...history);
 }
@@ -463,7 +463,7 @@ describe('A checkout', () => {
 describe('The record of a checkout', () => {
   const outcomes = [moved, short, acting, authorised, declined, unknown, expired, refused, completed, failed];
 
-  /** The outcomes that are entered after a history; every other one leaves the record as it is. */
+  /** The outcomes that are recorded after a history. Every other one leaves the record as it is. */
   const entered = (_: Placed, ...history: CheckoutOutcome[]) =>
     outcomes.filter((outcome) => {
       const decision = checkout.decide({ type: 'RecordOutcome', outcome }, given(history).state, TEST_NOW);

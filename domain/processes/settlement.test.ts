@@ -65,7 +65,7 @@ function ledgerAfter(state: Payment | null, command: PaymentCommand): Payment {
   return decision.reduce((ledger, event) => payment.evolve(ledger, event, TEST_NOW), state)!;
 }
 
-/** An order and its payment. The commands are decided one after the other, and each operation is settled at once but the last. */
+/** An order and its payment. The commands are decided one after the other, and each operation but the last is settled at once. */
 function worldOf(commands: OrderCommand[], multicapture = true) {
   let made: Order | null = null;
   let ledger: Payment | null = null;
@@ -101,7 +101,7 @@ function worldOf(commands: OrderCommand[], multicapture = true) {
   return { order: made! as Order, payment: ledger! as Payment };
 }
 
-/** The commands that follow the last of these, by stream. */
+/** The commands that follow from the last command, by stream. */
 function followOf(commands: OrderCommand[], multicapture = true) {
   const { order: made, payment: ledger } = worldOf(commands, multicapture);
   return settlementSteps(made, made.unsettled.at(-1)!, ledger).flatMap((step) =>
@@ -453,7 +453,7 @@ describe('The settlement of a collection', () => {
 });
 
 describe('What may still be captured', () => {
-  /** Once all but the last is settled. */
+  /** After all but the last operation are settled. */
   const needed = (commands: OrderCommand[], multicapture = true) => {
     const { order: made, payment: ledger } = worldOf(commands, multicapture);
     return neededOf(made, ledger);
@@ -477,7 +477,10 @@ describe('What may still be captured', () => {
 });
 
 describe('Money', () => {
-  /** How many units of each line; a part of what can be refunded, in percent; captures that fail for good; settled later on. */
+  /**
+   * The units of each line, a percentage of the refundable amount, captures that fail for good, and operations that are settled
+   * later.
+   */
   const turn = fc.oneof(
     fc.record({
       does: fc.constantFrom('send', 'cancel', 'sendBack'),
@@ -508,7 +511,7 @@ describe('Money', () => {
     }
   }
 
-  /** Takes the turns that can be taken, and looks behind each. */
+  /** Plays the turns that are possible, and calls `look` after each. */
   function play(multicapture: boolean, turns: readonly Turn[], look: (made: Order, ledger: Payment) => void) {
     let { order: made, payment: ledger } = worldOf([], multicapture);
     const tell = (command: OrderCommand) => {

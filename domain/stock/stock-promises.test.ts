@@ -1,4 +1,5 @@
-// What stock promises under any sequence of commands, repeated, late and in any order, against a model that knows the books only.
+// Stock promises under any sequence of commands, repeated, late and in any order, compared with a model that knows only the
+// events.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
@@ -9,7 +10,7 @@ import { availableOf, promisableOf, type StockCommand, type StockItem, stockItem
 
 const key = { sku: 'MUG-1', location: 'main' };
 
-/** `after` ms have passed since the command before. */
+/** `after`: ms since the previous command. */
 interface Issued {
   after: number;
   command: StockCommand;
@@ -130,7 +131,7 @@ describe('What stock promises', () => {
       ];
       state = played(state, sold, TEST_NOW + n * 60_000);
     }
-    // Ids of the last half hour, and of what shares a batch with them.
+    // Ids of the last half hour, and ids in the same batches.
     expect(JSON.stringify(state).length).to.be.lessThan(10_000);
   });
 
@@ -177,19 +178,19 @@ function played(from: StockItem, sequence: readonly StockCommand[], now = TEST_N
   }, from);
 }
 
-/** Where a reservation stands by the events alone; `since` ms of the log's clock. */
+/** The state of a reservation by the events alone; `since` in ms of the log's clock. */
 interface Promised {
   quantity: number;
   at: 'reserved' | 'parked' | 'committed' | 'expired' | 'ended';
   since: number;
 }
 
-/** What was found, lost or counted is never refused for what is promised; everything else keeps the promises. */
+/** Facts (found, lost or counted units) are never rejected because of promises. All other commands keep the promises. */
 const FACTS: readonly StockCommand['type'][] = ['AdjustStock', 'CountStock'];
 
 function playAgainstModel(sequence: readonly Issued[]): void {
   const promised = new Map<string, Promised>();
-  /** When ids of movements and operations acted. */
+  /** The times at which ids of movements and operations acted. */
   const acted = new Map<string, number>();
   let state = stockItem.initialState;
   let onHand = 0;
@@ -199,7 +200,7 @@ function playAgainstModel(sequence: readonly Issued[]): void {
   let low = false;
   let now = TEST_NOW;
 
-  /** An id acts once; again at the earliest when the horizon is past, and nobody can repeat it any more. */
+  /** An id acts once. It may act again only after the horizon, when nobody can repeat it any more. */
   const actsOnce = (id: string) => {
     expect(now - (acted.get(id) ?? Number.NEGATIVE_INFINITY), `${id} acted before`).to.be.greaterThan(RETRY_HORIZON_MS);
     acted.set(id, now);
@@ -208,7 +209,7 @@ function playAgainstModel(sequence: readonly Issued[]): void {
   const stand = (reservationId: string, at: Promised['at'], quantity = promised.get(reservationId)?.quantity ?? 0) =>
     promised.set(reservationId, { quantity, at, since: now });
 
-  /** What orders have is theirs to say, as long as it is committed; each of their operations takes once. */
+  /** Orders decide about their committed units. Each of their operations takes units once. */
   const take = ({ data }: { data: { reservationId: string; quantity: number; operationId?: string | undefined } }) => {
     const { reservationId, quantity, operationId } = data;
     if (operationId) actsOnce(`${operationId} of ${reservationId}`);

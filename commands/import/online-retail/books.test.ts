@@ -1,4 +1,4 @@
-// The first pass: what the file comes to.
+// The first pass: the books of a file.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Work side by side: bounded, complete, and at rest when it fails.
+// Concurrent work: limited, complete, and stopped after a failure.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inFlight } from './in-flight.js';

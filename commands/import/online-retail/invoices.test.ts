@@ -1,4 +1,4 @@
-// The second pass: any spread of rows over the file gives the same invoices.
+// The second pass: the invoices do not depend on how rows are spread over the file.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

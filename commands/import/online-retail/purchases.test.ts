@@ -1,4 +1,4 @@
-// What comes back, against a plain account of single units.
+// Matching of returns, compared with a simple model of single units.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createPurchases } from './purchases.js';

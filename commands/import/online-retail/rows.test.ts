@@ -1,4 +1,4 @@
-// Files as they come: plain, packed, cut off, and not at all.
+// Input files: plain, packed, truncated and missing.
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

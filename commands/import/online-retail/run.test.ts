@@ -1,4 +1,4 @@
-// The import as a whole, on an event store in memory: once, twice, longer, and killed anywhere.
+// The whole import on an event store in memory: once, twice, extended, and killed at any moment.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,7 @@ import { importInvoices } from './run.js';
 const HEADER = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
 const DAY_MS = 24 * 60 * 60_000;
 
-/** What was written, without the log's own times and without who was first where the order does not matter. */
+/** The written events, without the log's own times and without the sequence where it does not matter. */
 async function shopAfter(world: ImportWorld): Promise<Record<string, string[]>> {
   const shop: Record<string, string[]> = {};
   for (const category of ['product', 'sku', 'stock', 'order', 'payment', 'checkout', 'return']) {
