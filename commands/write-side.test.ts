@@ -16,12 +16,12 @@ function partsOf(schema: z.ZodType): ObjectSchema {
 describe('The write side', () => {
   const patches = createShop().endpoints.filter(({ method }) => method === 'patch');
 
-  it('has endpoints that change some fields only', () => {
+  it('has endpoints that change only some fields', () => {
     expect(patches.length).to.be.greaterThan(2);
   });
 
   for (const { path, body, answers } of patches) {
-    it(`takes \`null\` for every field that PATCH ${path} may clear`, () => {
+    it(`accepts \`null\` for every field that PATCH ${path} may clear`, () => {
       const given = partsOf(body!);
       const optional = Object.keys(given.properties!).filter((field) => !given.required?.includes(field));
       const shown = partThatShows(optional, partsOf(answers[200]!))!;

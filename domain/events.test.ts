@@ -63,7 +63,7 @@ describe('The streams of the shop', () => {
     taxTable,
   ];
 
-  it('have names that stand in the log for ever', () => {
+  it('have permanent names', () => {
     expect(deciders.map(({ category }) => category)).to.deep.equal([
       'cart',
       'checkout',
@@ -92,7 +92,7 @@ describe('The streams of the shop', () => {
     ]);
   });
 
-  it('begin with nothing, but for what a shop has from the start', () => {
+  it('begin empty, except for what a shop has from the start', () => {
     const beginnings = deciders.flatMap(({ category, initialState }) =>
       initialState === null ? [] : [[category, initialState]],
     );
@@ -120,7 +120,7 @@ describe('The streams of the shop', () => {
     });
   });
 
-  it('have snapshots where they grow long, and none where they end', () => {
+  it('have snapshots if they grow long, and none if they end', () => {
     const folds = deciders.map(({ category, snapshot }) => [category, snapshot && Object.values(snapshot)]);
     expect(Object.fromEntries(folds)).to.deep.equal({
       cart: [2, 200],

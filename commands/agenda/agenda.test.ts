@@ -26,7 +26,7 @@ function worker(due: AgendaItem[], done: (item: AgendaItem) => Promise<unknown>)
 }
 
 describe('The agenda', () => {
-  it('is worked off whole, however much of it cannot be done', async () => {
+  it('handles every due item, even if many others fail', async () => {
     const tried: AgendaItem[] = [];
     const { look, failed } = worker(items, async (item) => {
       tried.push(item);
@@ -37,7 +37,7 @@ describe('The agenda', () => {
     expect(failed).to.deep.equal(items.slice(0, -1));
   });
 
-  it('gives what stays due ever more time, up to five minutes', async () => {
+  it('retries a failing item after longer and longer pauses, up to five minutes', async () => {
     const times: number[] = [];
     const { look, clock } = worker(items.slice(0, 1), async () => void times.push(clock.now));
     const begin = clock.now;
@@ -46,7 +46,7 @@ describe('The agenda', () => {
     expect(pauses).to.deep.equal([5, 10, 20, 40, 80, 160, 300, 300]);
   });
 
-  it('does at once what has changed since it was tried', async () => {
+  it('retries an item at once when it has changed', async () => {
     const expiries = (expiresAt: number): AgendaItem => {
       return { kind: 'reservations', sku: 'MUG', location: 'main', expiries: { order_1: expiresAt } };
     };
@@ -59,7 +59,7 @@ describe('The agenda', () => {
     expect(tried).to.deep.equal([expiries(1), expiries(2)]);
   });
 
-  it('is left between two pieces of work when the worker is told to stop', async () => {
+  it('stops between two items when the worker is told to stop', async () => {
     const stop = new AbortController();
     const tried: AgendaItem[] = [];
     const { look } = worker(items, async (item) => {

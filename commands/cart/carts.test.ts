@@ -66,7 +66,7 @@ describe('The endpoints of carts', () => {
     expect((await call(`delete ${line}`)).body.lines).to.deep.equal([]);
   });
 
-  describe('whose prices change', () => {
+  describe('with changing prices', () => {
     const price = (sku: string, amount: number) =>
       shop.call(`put /v1/products/product_${sku}/variants/${sku}/prices`, {
         caller: KEEPER,
@@ -76,7 +76,7 @@ describe('The endpoints of carts', () => {
       call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa', ...body });
     const shown = async (id: string) => (await call(`get /v1/carts/${id}`)).body;
 
-    it('show the prices of today, and what was taken until the new ones are', async () => {
+    it('show current prices, and the accepted prices until the new ones are accepted', async () => {
       const id = await fill(shop, { MUG: 2, CUP: 1 });
       await price('MUG', 700);
       const changed = await shown(id);
@@ -93,7 +93,7 @@ describe('The endpoints of carts', () => {
       expect((await checkout(id, { acceptPrices: true })).body.total).to.deep.equal(GBP(2100));
     });
 
-    it('are taken by whoever changes the line, to the same number of units too', async () => {
+    it('accept the new price when the customer changes the line, even to the same quantity', async () => {
       for (const take of [
         (id: string, line: string) => call(`patch /v1/carts/${id}/lines/${line}`, { quantity: 3 }),
         (id: string, line: string) => call(`patch /v1/carts/${id}/lines/${line}`, { quantity: 2 }),
@@ -111,7 +111,7 @@ describe('The endpoints of carts', () => {
       }
     });
 
-    it('are taken by a checkout that goes through, though its payment is declined', async () => {
+    it('accept the new prices in a checkout that goes through, even if its payment is declined', async () => {
       const id = await fill(shop, { MUG: 2 });
       await price('MUG', 450);
       const declined = { acceptPrices: true, paymentMethod: 'pm_card_visa_chargeDeclined' };
@@ -120,7 +120,7 @@ describe('The endpoints of carts', () => {
       expect((await checkout(id)).status).to.equal(201);
     });
 
-    it('show what is not sold any more as unavailable, and go on without it', async () => {
+    it('show products that are no longer sold as unavailable, and leave them out of the price', async () => {
       const id = await fill(shop, { MUG: 2, CUP: 1 });
       await shop.call('post /v1/products/product_MUG/discontinue', { caller: KEEPER });
       const { lines, subtotal, total } = await shown(id);
@@ -133,7 +133,7 @@ describe('The endpoints of carts', () => {
       expect((await checkout(id)).body.total).to.deep.equal(GBP(350));
     });
 
-    it('always cost what is shown, and show what was taken last, whatever happens to them', async () => {
+    it('always cost what is shown, and show the last accepted price, whatever happens to them', async () => {
       const skus = ['MUG', 'CUP'] as const;
       const step = fc.oneof(
         fc.record({ what: fc.constant('price' as const), sku: fc.constantFrom(...skus), amount: fc.nat({ max: 3 }) }),
@@ -176,7 +176,7 @@ describe('The endpoints of carts', () => {
     });
   });
 
-  it('show nobody the cart of somebody else', async () => {
+  it('are not shown to other customers', async () => {
     const id = await fill(shop, { MUG: 1 });
     await problemOf(call(`get /v1/carts/${id}`, undefined, BOB), 'not_found');
     await problemOf(call(`post /v1/carts/${id}/lines`, { sku: 'MUG', quantity: 1 }, BOB), 'not_found');
@@ -186,7 +186,7 @@ describe('The endpoints of carts', () => {
     await problemOf(call('get /v1/carts/cart_none'), 'not_found');
   });
 
-  it('sell only what is published, in a currency that it has a price in', async () => {
+  it('accept only published products with a price in the currency of the cart', async () => {
     const id = await fill(shop, {});
     await problemOf(call(`post /v1/carts/${id}/lines`, { sku: 'JUG', quantity: 1 }), 'not_found');
     await shop.call('post /v1/products/product_MUG/unpublish', { caller: KEEPER });
@@ -202,7 +202,7 @@ describe('The endpoints of carts', () => {
     expect(body.page).to.deep.equal({ next: null, hasMore: false });
   });
 
-  it('refuse a method that does not go where they go, and a move to where their method does not go only at the checkout', async () => {
+  it('refuse a method that does not ship to the address; an address change is refused only at the checkout', async () => {
     const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
     await keep('shipping-methods/express', { title: 'Express', zones });
     const id = await fill(shop, { MUG: 1 });
@@ -233,7 +233,7 @@ describe('The endpoints of carts', () => {
     expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method sends this cart there');
   });
 
-  it('say when their method does not send them any more: too heavy, or not there any more', async () => {
+  it('say why their method no longer ships them: too heavy, or removed', async () => {
     const rates = [{ upTo: 2_000, amount: 300 }];
     await keep('shipping-methods/small', { title: 'Small', zones: [{ currency: 'GBP', by: 'weight', rates }] });
     await keep('products/product_MUG/variants/MUG', { prices: [GBP(500)], weight: 900 });
@@ -272,7 +272,7 @@ describe('The endpoints of carts', () => {
     expect((await call(`get /v1/carts/${id}`)).body).not.to.have.property('shippingProblem');
   });
 
-  it('take any method as long as they have no address', async () => {
+  it('accept any method while they have no address', async () => {
     const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
     await keep('shipping-methods/express', { title: 'Express', zones });
     const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
@@ -280,7 +280,7 @@ describe('The endpoints of carts', () => {
     expect(body).to.deep.include({ shippingMethod: 'express', shipping: GBP(0) });
   });
 
-  it('lose no line and no address to edits from several devices at once (vendure#2187, #2041, #3398)', async () => {
+  it('lose no line and no address when several devices edit at once (vendure#2187, #2041, #3398)', async () => {
     const operation = fc.record({
       sku: fc.constantFrom('MUG', 'CUP', 'JUG'),
       quantity: fc.integer({ min: 1, max: 9 }),
@@ -308,7 +308,7 @@ describe('The endpoints of carts', () => {
     );
   });
 
-  it('show what coupons, tax and shipping make of the price', async () => {
+  it('show the price with coupons, tax and shipping', async () => {
     await define('SPRING', { kind: 'percentage', basisPoints: 1_000 });
     await keep('tax-rates/gb', { country: 'GB', basisPoints: 2_000 });
     const zones = [{ currency: 'GBP', by: 'flat', rates: [{ amount: 500 }] }];
@@ -341,12 +341,12 @@ describe('The endpoints of carts', () => {
     await problemOf(call(`put /v1/carts/${id}/shipping-method`, { method: 'pigeon' }), 'rule_violated');
   });
 
-  describe('that go to places with a tax of their own', () => {
+  describe('with regional taxes', () => {
     const US = { ...ADDRESS, city: 'New York', postcode: '10001', country: 'US' };
     const send = (id: string, address: object) => call(`put /v1/carts/${id}/shipping-address`, address);
     const checkout = (id: string) => call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' });
 
-    it('are taxed by the region, whether it is called by its code or by its name', async () => {
+    it('are taxed by the region, given its code or its name', async () => {
       const { body } = await keep('tax-rates/us-ny', { country: 'US', region: 'New York', basisPoints: 1_000 });
       expect(body.region).to.equal('NY');
       const id = await fill(shop, { MUG: 2 });
@@ -360,7 +360,7 @@ describe('The endpoints of carts', () => {
       expect((await checkout(id)).body).to.deep.include({ tax: GBP(0), taxed: false });
     });
 
-    it('need the region where tax goes by it, also where that is so only since they have their address', async () => {
+    it('require a region if the tax depends on it, even if the rates are newer than the address', async () => {
       const german = { ...ADDRESS, city: 'Ulm', postcode: '89073', country: 'DE' };
       const id = await fill(shop, { MUG: 2 });
       await send(id, german);
@@ -376,7 +376,7 @@ describe('The endpoints of carts', () => {
       expect((await checkout(id)).body).to.deep.include({ tax: GBP(100), total: GBP(1100) });
     });
 
-    it('say that nothing is taxed there, and say nothing before they know where that is', async () => {
+    it('say that an address is untaxed, and say nothing before there is an address', async () => {
       const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
       expect((await call(`get /v1/carts/${id}`)).body).to.not.have.property('taxed');
       expect((await send(id, ADDRESS)).body.taxed).to.equal(false);
@@ -386,7 +386,7 @@ describe('The endpoints of carts', () => {
     });
   });
 
-  it('say why a coupon takes nothing off, until it does', async () => {
+  it('say why a coupon gives no discount, until it does', async () => {
     await define('MANY', { kind: 'amount', ...GBP(100), minimum: GBP(1_500) });
     const id = await fill(shop, { MUG: 2 });
     const { body } = await call(`post /v1/carts/${id}/coupons/MANY`);

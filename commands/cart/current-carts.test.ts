@@ -6,7 +6,7 @@ import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
-describe('The cart that a customer fills now', () => {
+describe('The current cart of a customer', () => {
   let shop: Shop;
   const merge = (key?: string, caller = ADA) =>
     shop.call('post /v1/carts/current/merge', {
@@ -55,7 +55,7 @@ describe('The cart that a customer fills now', () => {
     for (const sku of ['MUG', 'CUP', 'JUG']) await sell(shop, sku, 500);
   });
 
-  it('is the one that was opened last, and none once that is submitted', async () => {
+  it('is the one that was opened last, and none once that one is submitted', async () => {
     await problemOf(current(), 'not_found');
     await fillFor(ADA, { MUG: 1 });
     const second = await fillFor(ADA, { CUP: 2 });
@@ -63,7 +63,7 @@ describe('The cart that a customer fills now', () => {
     await problemOf(current(BOB), 'not_found');
   });
 
-  it('gets what is in the guest’s, which is closed', async () => {
+  it('gets the lines of the guest’s cart, which is closed', async () => {
     const own = await fillFor(ADA, { MUG: 2, CUP: 1 });
     const guests = await fillFor(GUEST, { CUP: 3, JUG: 1 });
     const { body } = await merge();
@@ -77,7 +77,7 @@ describe('The cart that a customer fills now', () => {
     );
   });
 
-  it('gets the guest’s coupons, too', async () => {
+  it('gets the guest’s coupons too', async () => {
     const keeper = { role: 'catalogue', id: 'keeper' } as const;
     for (const code of ['OWN', 'GUESTS']) {
       const body = { kind: 'amount', amount: 100, currency: 'GBP' };
@@ -95,14 +95,14 @@ describe('The cart that a customer fills now', () => {
     ]);
   });
 
-  it('is made by the merge where there is none', async () => {
+  it('is created by the merge if there is none', async () => {
     await fillFor(GUEST, { MUG: 2 });
     const [one, other] = await Promise.all([merge(), merge()]);
     expect(one.body.id).to.equal(other.body.id);
     expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 2 });
   });
 
-  it('gets the guest’s lines once, however often they are merged (vendure#4481)', async () => {
+  it('gets the guest’s lines once, even if they are merged repeatedly (vendure#4481)', async () => {
     await fillFor(ADA, { MUG: 1 });
     await fillFor(GUEST, { MUG: 2, CUP: 1 });
     await Promise.all([merge('k'), merge('k'), merge()]);
@@ -110,7 +110,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn((await current()).body)).to.deep.equal({ MUG: 3, CUP: 1 });
   });
 
-  it('gets what is in any of the guest’s carts', async () => {
+  it('gets the lines of all of the guest’s carts', async () => {
     await fillFor(ADA);
     for (const lines of [{ MUG: 1 }, { MUG: 1, CUP: 2 }, {}]) await fillFor(GUEST, lines);
     expect(unitsIn((await merge('k')).body)).to.deep.equal({ MUG: 2, CUP: 2 });
@@ -118,7 +118,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn((await merge('k')).body)).to.deep.equal({ MUG: 2, CUP: 2, JUG: 3 });
   });
 
-  it('gets what the guest has put in a moment ago, though no read model knows of it', async () => {
+  it('gets lines that the guest has just added, even if no read model shows them yet', async () => {
     shop = createShop({ currentCartOf: async () => undefined });
     await sell(shop, 'MUG', 500);
     await sell(shop, 'CUP', 500);
@@ -133,7 +133,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(more.body)).to.deep.equal({ MUG: 3, CUP: 1 });
   });
 
-  it('gets what another guest has who logs in as this one', async () => {
+  it('gets the lines of another guest who logs in as this customer', async () => {
     const visitor = { ...GUEST, id: 'customer_visitor', customerId: 'customer_visitor' };
     shop = createShop({ callers: [ADA, GUEST, visitor] });
     await sell(shop, 'MUG', 500);
@@ -144,7 +144,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(merged.body)).to.deep.equal({ MUG: 1 });
   });
 
-  it('gets nothing of what another customer has taken over', async () => {
+  it('gets no lines that another customer has taken over', async () => {
     await fillFor(GUEST, { MUG: 1 });
     await merge('k', BOB);
     await problemOf(merge(), 'not_found');
@@ -154,7 +154,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
   });
 
-  it('gets nothing of what another customer takes over at that moment', async () => {
+  it('gets no lines that another customer takes over at that moment', async () => {
     const own = await fillFor(ADA, { CUP: 1 });
     await fillFor(GUEST, { MUG: 1 });
     const late = createShop({
@@ -166,7 +166,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
   });
 
-  it('gets nothing of what the guest buys at that moment', async () => {
+  it('gets no lines that the guest buys at that moment', async () => {
     const own = await fillFor(ADA, { CUP: 1 });
     const guests = await fillFor(GUEST, { MUG: 1 });
     await ready(guests, GUEST);
@@ -179,7 +179,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(body)).to.deep.equal({ CUP: 1 });
   });
 
-  it('gets what was taken over before, where the process died before the lines came in', async () => {
+  it('gets lines that were taken over before, if the process crashed before they came in', async () => {
     for (const own of [undefined, await fillFor(ADA, { CUP: 1 })]) {
       const guests = await fillFor(GUEST, { MUG: 1 });
       await dyingBefore('MergeCart');
@@ -192,7 +192,7 @@ describe('The cart that a customer fills now', () => {
     }
   });
 
-  it('is a new one where the one that was to get the lines is bought before they came in', async () => {
+  it('is a new one if the target cart is bought before the lines came in', async () => {
     const own = await fillFor(ADA, { CUP: 1 });
     await fillFor(GUEST, { MUG: 1 });
     await dyingBefore('MergeCart');
@@ -203,7 +203,7 @@ describe('The cart that a customer fills now', () => {
     for (const { body } of [one, other, await current()]) expect(unitsIn(body)).to.deep.equal({ MUG: 1 });
   });
 
-  it('gets the lines that the guest still adds meanwhile', async () => {
+  it('gets the lines that the guest adds during the merge', async () => {
     const own = await fillFor(ADA, { MUG: 1 });
     const guests = await fillFor(GUEST, { CUP: 1 });
     const add = (sku: string) =>
@@ -218,7 +218,7 @@ describe('The cart that a customer fills now', () => {
     expect(unitsIn(state! as never)).to.deep.equal(expected);
   });
 
-  it('stays as it is where the guest’s is in another currency', async () => {
+  it('stays as it is if the guest’s cart is in another currency', async () => {
     const own = await fillFor(ADA, { MUG: 1 });
     await priceInEuro('CUP');
     const guests = await fillFor(GUEST, { CUP: 1 }, 'EUR');
@@ -227,7 +227,7 @@ describe('The cart that a customer fills now', () => {
     expect((await shop.call(`get /v1/carts/${guests}`, { caller: GUEST })).body.status).to.equal('open');
   });
 
-  it('gets what fits of several, the last one first, and the customer is told of the rest', async () => {
+  it('gets the carts that fit, the last one first, and the customer is told about the others', async () => {
     const oldest = await fillFor(GUEST, { CUP: 2 });
     await priceInEuro('CUP');
     const euro = await fillFor(GUEST, { CUP: 1 }, 'EUR');
@@ -238,14 +238,14 @@ describe('The cart that a customer fills now', () => {
     expect((await shop.call(`get /v1/carts/${euro}`, { caller: GUEST })).body.status).to.equal('open');
   });
 
-  it('is shown where the guest has nothing', async () => {
+  it('is shown if the guest has nothing', async () => {
     const own = await fillFor(ADA, { MUG: 1 });
     expect((await merge()).body.id).to.equal(own);
     await fillFor(GUEST);
     expect((await merge()).body.id).to.equal(own);
   });
 
-  it('takes nothing from somebody who has an account, or whose token proves nothing', async () => {
+  it('takes nothing from a customer with an account, or with an invalid token', async () => {
     await fillFor(BOB, { MUG: 1 });
     const { facts } = await problemOf(
       shop.call('post /v1/carts/current/merge', { caller: ADA, body: { guestToken: BOB.id } }),

@@ -27,7 +27,7 @@ describe('A guest’s carts', () => {
     return { shop, make, ids };
   };
 
-  it('are all found, one after the other, by who the guest is', async () => {
+  it('are all found, in order, by the guest’s id', async () => {
     const { shop, make, ids } = open();
     expect(await ids()).to.deep.equal([]);
     const made = [await make(), await make()];
@@ -35,7 +35,7 @@ describe('A guest’s carts', () => {
     expect(await open(shop.log).ids()).to.deep.equal(made);
   });
 
-  it('are each made once, in whatever process the request is repeated, and however many were made since', async () => {
+  it('are each created once, in whatever process the request is repeated, and however many were created since', async () => {
     const { shop, make } = open();
     const other = open(shop.log);
     const [one, same] = await Promise.all([make('k'), other.make('k')]);
@@ -48,7 +48,7 @@ describe('A guest’s carts', () => {
     expect(await other.ids()).to.have.lengthOf(3);
   });
 
-  it('become orders of their own, whichever is submitted again', async () => {
+  it('become separate orders, even if one is submitted again', async () => {
     const { shop, make } = open();
     await sell(shop, 'MUG', 500);
     for (let carts = 0; carts < 2; carts++) {
@@ -65,7 +65,7 @@ describe('A guest’s carts', () => {
     expect(orders).to.deep.equal(['order#guest', 'order#guest-2', 'order#guest.2', 'order#guest.2-2']);
   });
 
-  it('are so many at most', async () => {
+  it('have a maximum number', async () => {
     const { make, ids } = open();
     for (let made = 0; made < CARTS; made++) await make();
     await problemOf(make(), 'rule_violated');
@@ -74,7 +74,7 @@ describe('A guest’s carts', () => {
     expect(cartIdSchema.safeParse(`${longest}.${CARTS}-m`).success, 'the id of what one is merged into').to.equal(true);
   });
 
-  it('cost as much for the last as for the second, to make and to refuse', async () => {
+  it('cost as many reads and appends for the last as for the second, to create and to reject', async () => {
     const { store, costOf } = counting();
     const { make } = open(undefined, store);
     await make();
@@ -91,7 +91,7 @@ describe('A guest’s carts', () => {
     expect((await costOf(many)).reads, 'of 40 at once').to.be.at.most(80);
   });
 
-  it('are so many at most, however many are made at once', async () => {
+  it('keep the maximum under concurrent requests', async () => {
     const { shop, ids } = open();
     const processes = [open(shop.log), open(shop.log), open(shop.log)];
     const made = await Promise.allSettled(Array.from({ length: 150 }, (_, n) => processes[n % 3]!.make()));
@@ -100,7 +100,7 @@ describe('A guest’s carts', () => {
   });
 });
 
-describe('The carts of a customer with an account, or a token that staff minted', () => {
+describe('The carts of a customer with an account, or with a token minted by staff', () => {
   const minted: Caller = {
     role: 'customer',
     id: `customer_${'x'.repeat(50)}`,
@@ -111,7 +111,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
     return shop.call('post /v1/carts', call).then(({ body }) => body.id as string);
   };
 
-  it('are so many at a time, however many are made at once', async () => {
+  it('keep the maximum under concurrent requests', async () => {
     const shop = createShop();
     const processes = [shop, createShop({ log: shop.log }), createShop({ log: shop.log })];
     const made = await Promise.allSettled(Array.from({ length: 140 }, (_, n) => make(processes[n % 3]!)));
@@ -122,7 +122,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
     }
   });
 
-  it('make room for one more when one is bought', async () => {
+  it('make room for another when one is bought', async () => {
     const shop = createShop();
     await sell(shop, 'MUG', 500);
     let last = '';
@@ -137,7 +137,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
     expect(await make(shop, 'k')).to.equal(more);
   });
 
-  it('are not made by a merge either', async () => {
+  it('are limited in a merge too', async () => {
     const shop = createShop();
     await sell(shop, 'MUG', 500);
     for (let carts = 0; carts < CARTS; carts++) await make(shop);
@@ -149,7 +149,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
     expect((await shop.call(`get /v1/carts/${guests}`, { caller: GUEST })).body.status).to.equal('open');
   });
 
-  it('cost the same few reads to refuse as to make, and a read model is asked only where the list is full', async () => {
+  it('cost the same few reads to reject as to create, and a read model is asked only if the list is full', async () => {
     const { store, costOf } = counting();
     const asked: number[] = [];
     const inUse: CartsInUse['inUse'] = async (ids, { seen }) => {
@@ -172,7 +172,7 @@ describe('The carts of a customer with an account, or a token that staff minted'
     expect(asked).to.deep.equal([CARTS]);
   });
 
-  it('are made while the read model is away, unless the list is full', async () => {
+  it('can be created while the read model is down, unless the list is full', async () => {
     const inUse = () => Promise.reject(new Unavailable('Postgres', 'is away'));
     const shop = createShop({ inUse });
     for (let made = 0; made < CARTS; made++) await make(shop);

@@ -50,7 +50,7 @@ describe('The checkout endpoint', () => {
     cartId = await fill(shop, { MUG: 2 });
   });
 
-  it('makes an order of a cart, and answers it', async () => {
+  it('turns a cart into an order, and returns it', async () => {
     const { status, body, headers, seen } = await checkout();
     const orderId = cartId.replace('cart', 'order');
     expect(status).to.equal(201);
@@ -76,7 +76,7 @@ describe('The checkout endpoint', () => {
     });
   });
 
-  it('makes one order of a cart, however often it is asked', async () => {
+  it('makes one order of a cart, even if the request is repeated', async () => {
     const [first, other] = await Promise.all([checkout(), checkout()]);
     const { seen, ...later } = await checkout();
     expect(other.body.id).to.equal(first.body.id);
@@ -84,7 +84,7 @@ describe('The checkout endpoint', () => {
     expect([...shop.log.streams.keys()].filter((stream) => stream.startsWith('order#'))).to.have.length(1);
   });
 
-  it('says what there is of what is short, and lets the customer try again', async () => {
+  it('says how many units are available of a SKU that is short, and lets the customer try again', async () => {
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
     const { facts } = await problemOf(checkout(), 'out_of_stock');
     expect(facts.available).to.deep.equal({ MUG: 1 });
@@ -92,7 +92,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout()).body.id).to.equal(`${cartId.replace('cart', 'order')}-2`);
   });
 
-  it('waits for the customer, whatever card is named meanwhile; another can be used once the order is cancelled', async () => {
+  it('waits for the customer, even if another card is given meanwhile; another can be used once the order is cancelled', async () => {
     const waiting = await checkout({ paymentMethod: 'pm_card_authenticationRequired' });
     expect(waiting.status).to.equal(202);
     expect(waiting.body.nextAction).to.include.keys('type', 'clientSecret');
@@ -106,7 +106,7 @@ describe('The checkout endpoint', () => {
     expect(body.id).to.equal(`${waiting.body.id}-2`);
   });
 
-  it('tells nobody who may be a thief that a card is known to be lost: support alone', async () => {
+  it('tells only support, and not a possible thief, that a card is reported lost', async () => {
     const { message, facts } = await problemOf(
       checkout({ paymentMethod: 'pm_card_visa_chargeDeclinedLostCard' }),
       'payment_declined',
@@ -130,7 +130,7 @@ describe('The checkout endpoint', () => {
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
-  it('declines whatever is no payment method, names of object members too', async () => {
+  it('declines unknown payment methods, even the names of object members', async () => {
     for (const paymentMethod of ['pm_nobody_has', '__proto__', 'constructor']) {
       const { facts } = await problemOf(checkout({ paymentMethod }), 'payment_declined');
       expect(facts.declineCode).to.equal('no_such_test_method');
@@ -138,7 +138,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout()).status).to.equal(201);
   });
 
-  it('tells of changed prices before it takes them', async () => {
+  it('reports changed prices before it accepts them', async () => {
     await shop.call('put /v1/products/product_MUG/variants/MUG/prices', {
       caller: KEEPER,
       body: { prices: [GBP(550)] },
@@ -149,14 +149,14 @@ describe('The checkout endpoint', () => {
     expect((await checkout({ ...VISA, acceptPrices: true })).body.total).to.deep.equal(GBP(1100));
   });
 
-  it('refuses what is not sold any more, and carts that lack something', async () => {
+  it('refuses lines that are no longer sold, and incomplete carts', async () => {
     await shop.call('post /v1/products/product_MUG/unpublish', { caller: KEEPER });
     await problemOf(checkout(), 'rule_violated');
     cartId = (await shop.call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } })).body.id;
     await problemOf(checkout(), 'rule_violated');
   });
 
-  it('answers where to look later while nobody knows what became of the payment', async () => {
+  it('answers with a location to check later while the outcome of the payment is unknown', async () => {
     const provider = createTestProvider();
     provider.authorise = () => Promise.reject(new Error('no answer'));
     shop = createShop({ provider });
@@ -168,7 +168,7 @@ describe('The checkout endpoint', () => {
     expect(headers).to.deep.equal({ Location: `/v1/orders/${body.id}` });
   });
 
-  it('is unavailable while the provider does not let go of the money of a checkout that failed', async () => {
+  it('is unavailable while the provider does not release the money of a failed checkout', async () => {
     const provider = createTestProvider();
     const { authorise, void: letGo } = provider;
     provider.authorise = async (operation) => {
@@ -189,17 +189,17 @@ describe('The checkout endpoint', () => {
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
 
-  it('is for the owner of the cart alone', async () => {
+  it('serves only the owner of the cart', async () => {
     await problemOf(checkout(VISA, { caller: BOB }), 'not_found');
   });
 
-  it('asks to check out again where the repeated request has failed since', async () => {
+  it('asks for a new checkout if the checkout of the repeated request has failed since', async () => {
     const declined = { paymentMethod: 'pm_card_visa_chargeDeclined' };
     await problemOf(checkout(declined, { key: 'k' }), 'payment_declined');
     await problemOf(checkout(declined, { key: 'k' }), 'conflict');
   });
 
-  it('makes one order of a cart that two tabs submit, each asking another process (woocommerce#62659)', async () => {
+  it('makes one order of a cart that two tabs submit to different processes (woocommerce#62659)', async () => {
     const other = createShop({ log: shop.log });
     const [first, second] = await Promise.all([
       checkout(),
@@ -209,7 +209,7 @@ describe('The checkout endpoint', () => {
     expect([...shop.log.streams.keys()].filter((stream) => stream.startsWith('order#'))).to.have.length(1);
   });
 
-  it('orders what is in the cart, whatever this process remembers of it', async () => {
+  it('orders the current contents of the cart, whatever this process has cached', async () => {
     const other = createShop({ log: shop.log });
     const change = (target: string, body: object) => other.call(`${target}`, { caller: ADA, body });
     await sell(shop, 'CUP', 300);
@@ -222,7 +222,7 @@ describe('The checkout endpoint', () => {
     expect(body.shippingAddress.city).to.equal('York');
   });
 
-  it('orders the cart at the version that the customer saw, as it is there, and no other', async () => {
+  it('orders the cart only at the version that the customer saw', async () => {
     const other = createShop({ log: shop.log });
     const cartNow = (at: Shop) => at.call(`get /v1/carts/${cartId}`, { caller: ADA });
     const { version: before, body: seen } = await cartNow(shop);
@@ -237,7 +237,7 @@ describe('The checkout endpoint', () => {
     expect(body.total).to.deep.equal(GBP(1500));
   });
 
-  it('refuses nothing for what this process remembers of a cart', async () => {
+  it('rejects nothing because of a cached cart', async () => {
     const other = createShop({ log: shop.log });
     const unaddressed = await shop.call('post /v1/carts', { caller: ADA, body: { currency: 'GBP' } });
     cartId = unaddressed.body.id;
@@ -257,7 +257,7 @@ describe('The checkout endpoint', () => {
     expect(state).to.include({ onHand: 2, reserved: 0, committed: 2 });
   });
 
-  it('does not begin to order what was short a moment ago', async () => {
+  it('rejects a cart at once if its goods were short a moment ago', async () => {
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
     await problemOf(checkout(), 'out_of_stock');
     const before = [...shop.log.streams.keys()];
@@ -265,7 +265,7 @@ describe('The checkout endpoint', () => {
     expect([...shop.log.streams.keys()]).to.deep.equal(before);
   });
 
-  it('takes the goods from where they are', async () => {
+  it('takes the goods from the locations that have them', async () => {
     await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 5 } });
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 1 } });
     expect((await checkout()).status).to.equal(201);
@@ -273,7 +273,7 @@ describe('The checkout endpoint', () => {
     expect(state).to.include({ onHand: 5, committed: 2 });
   });
 
-  it('tells what there is at all locations together, where others were faster at one of them', async () => {
+  it('reports the total over all locations, if others were faster at one of them', async () => {
     await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 2 } });
     const three = await fill(shop, { MUG: 3 });
     cartId = await fill(shop, { MUG: 3 });
@@ -291,7 +291,7 @@ describe('The checkout endpoint', () => {
     }
   });
 
-  it('numbers orders so that people can read them', async () => {
+  it('numbers orders for people', async () => {
     expect((await checkout()).body.number).to.equal('1000000');
     cartId = await fill(shop, { MUG: 1 });
     expect((await checkout()).body.number).to.equal('1000001');
@@ -317,7 +317,7 @@ describe('The checkout endpoint', () => {
     });
   });
 
-  it('tells of a total above the one that was seen, and takes a lower one silently', async () => {
+  it('reports a total above the one that was seen, and accepts a lower one silently', async () => {
     const { facts } = await problemOf(checkout({ ...VISA, total: GBP(999) }), 'price_changed');
     expect(facts).to.deep.equal({ changes: [], total: { was: GBP(999), now: GBP(1000) } });
     const inEuro = checkout({ ...VISA, total: { amount: 1000, currency: 'EUR' } });
@@ -325,7 +325,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout({ ...VISA, total: GBP(1001) })).body.total).to.deep.equal(GBP(1000));
   });
 
-  it('takes no more than the total that was shown, also from those who accept the prices', async () => {
+  it('never charges more than the total that was shown, even to customers who accept the prices', async () => {
     await shop.call('put /v1/products/product_MUG/variants/MUG/prices', {
       caller: KEEPER,
       body: { prices: [GBP(550)] },
@@ -339,7 +339,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout({ ...accepting, total: total.now })).body.total).to.deep.equal(GBP(1100));
   });
 
-  it('taxes and weighs a product as it is now, not as it was when it came into the cart', async () => {
+  it('taxes and weighs a product by its current data, not by those when it was added', async () => {
     const zones = [
       { countries: ['GB'], currency: 'GBP', by: 'weight', rates: [{ upTo: 1_000, amount: 300 }, { amount: 900 }] },
     ];
@@ -354,7 +354,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout({ ...VISA, total: shown.total })).body.total).to.deep.equal(shown.total);
   });
 
-  it('refuses coupons that have run out or changed since they were applied', async () => {
+  it('refuses coupons that have expired or changed since they were applied', async () => {
     await define('SPRING', { kind: 'percentage', basisPoints: 1_000, limit: 1 });
     await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     await define('SPRING', { kind: 'percentage', basisPoints: 500, limit: 1 });
@@ -368,7 +368,7 @@ describe('The checkout endpoint', () => {
     expect((await checkout()).body.total).to.deep.equal(GBP(1000));
   });
 
-  it('counts the e-mail address against the limit of a coupon per customer, however it is spelt', async () => {
+  it('counts the e-mail address against the limit of a coupon per customer, in any spelling', async () => {
     await define('ONCE', { kind: 'percentage', basisPoints: 1_000, limitPerCustomer: 1 });
     const order = async (caller: Caller, email: string) => {
       const own = await fill(shop, { MUG: 1 }, caller);
@@ -380,7 +380,7 @@ describe('The checkout endpoint', () => {
     expect((await order(BOB, 'bob@example.com')).body.total).to.deep.equal(GBP(450));
   });
 
-  it('counts nothing of a coupon without a limit, which is judged all the same', async () => {
+  it('does not count a coupon without a limit, but checks it all the same', async () => {
     await define('OPEN', { kind: 'percentage', basisPoints: 1_000 });
     await shop.call(`post /v1/carts/${cartId}/coupons/OPEN`, { caller: ADA });
     expect((await checkout({ ...VISA, email: 'ada@example.com' })).body.total).to.deep.equal(GBP(900));
@@ -396,7 +396,7 @@ describe('The checkout endpoint', () => {
     expect(message).to.equal('OPEN is not valid any more. Remove it from the cart.');
   });
 
-  it('counts an order that goes through, and keeps nothing of five that lose the last of a coupon', async () => {
+  it('counts an order that goes through, and keeps no id of five that lose the last redemption of a coupon', async () => {
     await define('LAST', { kind: 'percentage', basisPoints: 1_000, limit: 1 });
     await shop.call('post /v1/stock/MUG/receipts', { caller: KEEPER, body: { quantity: 9 } });
     const carts = await Promise.all(Array.from({ length: 6 }, () => fill(shop, { MUG: 1 })));
@@ -414,7 +414,7 @@ describe('The checkout endpoint', () => {
     expect(state).to.deep.include({ redeemed: 1, inFlight: [], returned: [] });
   });
 
-  it('gives back what a whole cancellation of a confirmed order had used, once', async () => {
+  it('releases the redemptions of a confirmed order that is cancelled whole, once', async () => {
     await define('ONE', { kind: 'percentage', basisPoints: 1_000, limit: 1, limitPerCustomer: 1 });
     const buy = async () => {
       const id = await fill(shop, { MUG: 1 });
@@ -433,7 +433,7 @@ describe('The checkout endpoint', () => {
     expect((await buy()).status).to.equal(201);
   });
 
-  it('refuses a shipping method that does not go there', async () => {
+  it('refuses a shipping method that does not ship to the address', async () => {
     const zones = [{ countries: ['FR'], currency: 'GBP', by: 'flat', rates: [{ amount: 100 }] }];
     await keep('shipping-methods/standard', { title: 'Standard', zones });
     expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/does not send/);

@@ -7,7 +7,7 @@ import { unsealed } from '../../test/shop.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
 import { createOrderNumbers } from './order-numbers.js';
 
-describe('Order numbers, as processes hand them out', () => {
+describe('Order numbers across processes', () => {
   const log = () => createMemoryLog();
 
   /** A process on the log. Its lease is lost when it ends. */
@@ -20,7 +20,7 @@ describe('Order numbers, as processes hand them out', () => {
   const take = (numbers: { next(): Promise<string> }, count: number) =>
     Promise.all(Array.from({ length: count }, () => numbers.next()));
 
-  it('are never the same, however many processes give them out at once', async () => {
+  it('are unique, however many processes hand them out at once', async () => {
     const shared = log();
     const processes = Array.from({ length: 4 }, () => openProcess(shared));
     const given = (await Promise.all(processes.map((numbers) => take(numbers, 250)))).flat();
@@ -28,13 +28,13 @@ describe('Order numbers, as processes hand them out', () => {
     expect(Math.min(...given.map(Number))).to.equal(FIRST_ORDER_NUMBER);
   });
 
-  it('cost one commit for a hundred', async () => {
+  it('cost one commit per hundred', async () => {
     const shared = log();
     await take(openProcess(shared), 100);
     expect(shared.streams.get('order-numbers#shop')).to.have.length(1);
   });
 
-  it('are wasted by a process that ends, and not given again', async () => {
+  it('are wasted when their process ends, and not given again', async () => {
     const shared = log();
     const [last] = (await take(openProcess(shared), 3)).slice(-1);
     expect(last).to.equal(`${FIRST_ORDER_NUMBER + 2}`);

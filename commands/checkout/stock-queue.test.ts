@@ -41,12 +41,12 @@ describe('Checkouts that wait for stock', () => {
   const commit = (reservationId: string) => tell({ type: 'CommitReservation', ...MUG, reservationId });
   const parcels = (quantity: number) => [{ ...MUG, quantity }];
 
-  it('are told at once what there is, and what nobody could give back', async () => {
+  it('learn at once how many units are available, if running checkouts cannot release enough', async () => {
     expect(await queue.claim(needs(3), 1)).to.deep.equal({ short: { MUG: 2 } });
     expect(await queue.claim(needs(2), 1)).to.deep.include({ allocation: parcels(2) });
   });
 
-  it('are told of units that come back in the order in which they came, and of no unit twice', async () => {
+  it('get released units in order of arrival, and no unit twice', async () => {
     await reserve('order_1', 1);
     await reserve('order_2', 1);
     const told: string[] = [];
@@ -66,7 +66,7 @@ describe('Checkouts that wait for stock', () => {
     expect(await claims[2]).to.deep.include({ allocation: parcels(1) });
   });
 
-  it('do not wait for their turn behind one that needs more than comes back', async () => {
+  it('do not queue behind one that needs more than was released', async () => {
     await reserve('order_1', 1);
     await reserve('order_2', 1);
     const both = queue.claim(needs(2), 1);
@@ -78,7 +78,7 @@ describe('Checkouts that wait for stock', () => {
     expect(await both).to.deep.equal({ short: { MUG: 0 } });
   });
 
-  it('are told when what they wait for was sold', async () => {
+  it('learn when the units that they wait for were sold', async () => {
     await reserve('order_1', 2);
     const claim = queue.claim(needs(1), 1);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -86,7 +86,7 @@ describe('Checkouts that wait for stock', () => {
     expect(await claim).to.deep.equal({ short: { MUG: 0 } });
   });
 
-  it('lose no unit to one whose engine goes away at the moment of its turn', async () => {
+  it('lose no unit to one whose engine fails at the moment of its turn', async () => {
     await reserve('order_1', 2);
     const { runner, processes } = shop;
     let fail: (() => void) | undefined;

@@ -20,7 +20,7 @@ describe('The endpoints of coupons', () => {
     shop = createShop();
   });
 
-  it('define a coupon and define it anew', async () => {
+  it('define a coupon and redefine it', async () => {
     const { status, body, seen, version } = await put('SPRING', TENTH);
     expect(status).to.equal(200);
     expect(body).to.deep.equal({ code: 'SPRING', terms: TENTH });
@@ -31,7 +31,7 @@ describe('The endpoints of coupons', () => {
     expect((await get('SPRING')).body).to.deep.equal({ code: 'SPRING', terms: limited, redeemed: 0 });
   });
 
-  it('know no coupon that was never defined', async () => {
+  it('know no undefined coupon', async () => {
     await problemOf(get('SPRING'), 'not_found');
     await problemOf(get('spring time'), 'not_found');
   });

@@ -40,7 +40,7 @@ describe('A token of staff', () => {
     };
   }
 
-  it('works for members, from the moment that they are added', async () => {
+  it('works for members as soon as they are added', async () => {
     const { current, tell } = openStaff();
     expect(await current.admit(JO)).to.equal(undefined);
     await tell(ADD_JO);
@@ -48,7 +48,7 @@ describe('A token of staff', () => {
     expect(await current.admit({ role: 'ops', id: 'staff_al' })).to.equal(undefined);
   });
 
-  it('has the role that its member has now, and stops with the member, at the latest when the memory ends', async () => {
+  it('has its member’s current role, and ends when the member is removed, at the latest when the cache expires', async () => {
     const { current, tell, later } = openStaff();
     await tell(ADD_JO);
     await current.admit(JO);
@@ -60,7 +60,7 @@ describe('A token of staff', () => {
     expect(await current.admit(JO)).to.equal(undefined);
   });
 
-  it('costs one look at the log in five seconds, whoever comes; customers cost none', async () => {
+  it('costs one read of the log in five seconds in all; customers cost none', async () => {
     const { current, tell, later, looks } = openStaff();
     await tell(ADD_JO);
     await tell({ ...ADD_JO, staffId: 'staff_al' });
@@ -75,7 +75,7 @@ describe('A token of staff', () => {
     expect(looks()).to.equal(2);
   });
 
-  it('works on where the event store does not answer, but not for whom nobody knows', async () => {
+  it('works on if the event store does not answer, but not for unknown members', async () => {
     const { current, tell, later, away } = openStaff();
     await tell(ADD_JO);
     await current.admit(JO);

@@ -9,7 +9,7 @@ import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell }
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 
-describe('What becomes of an order', () => {
+describe('A placed order', () => {
   let shop: Shop;
   let orderId: string;
 
@@ -54,7 +54,7 @@ describe('What becomes of an order', () => {
   });
 
   describe('that is cancelled', () => {
-    it('as a whole, gives back stock and money, however often it is asked', async () => {
+    it('as a whole, releases stock and money, even if the request is repeated', async () => {
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 2]);
       const { status, body } = await cancel({ reason: 'found it cheaper' });
       expect(status).to.equal(200);
@@ -83,14 +83,14 @@ describe('What becomes of an order', () => {
       expect((await cancel()).body).to.deep.equal(body);
     });
 
-    it('in part, is paid only for what is sent', async () => {
+    it('in part, is charged only for what is sent', async () => {
       const { body } = await cancel({ lines: [{ lineId: '1', quantity: 1 }], reason: 'too many' });
       expect(body).to.deep.include({ status: 'confirmed', paymentStatus: 'authorised' });
       await send();
       expect((await payment()).captured).to.deep.equal(GBP(700));
     });
 
-    it('behind a first shipment, keeps that and lets the rest go', async () => {
+    it('after a first shipment, keeps that and releases the rest', async () => {
       await send([{ lineId: '2', quantity: 1 }]);
       const { body } = await cancel();
       expect(body).to.deep.include({ status: 'completed', fulfilmentStatus: 'fulfilled', paymentStatus: 'captured' });
@@ -99,7 +99,7 @@ describe('What becomes of an order', () => {
       expect(await stockOf('MUG')).to.deep.equal([10, 0, 0]);
     });
 
-    it('after a card was charged in one piece, is refunded', async () => {
+    it('after its card was charged in full, is refunded', async () => {
       orderId = await order('pm_card_mastercard');
       await send([{ lineId: '2', quantity: 1 }]);
       expect((await payment()).captured).to.deep.equal(GBP(1200));
@@ -107,12 +107,12 @@ describe('What becomes of an order', () => {
       expect(body).to.deep.include({ refunded: GBP(1000), paymentStatus: 'partially_refunded' });
     });
 
-    it('by somebody else, is not there', async () => {
+    it('by another customer, is not found', async () => {
       await problemOf(cancel(undefined, BOB), 'not_found');
       expect((await cancel(undefined, SUPPORT)).body.status).to.equal('cancelled');
     });
 
-    it('beyond what is open of it, is refused', async () => {
+    it('beyond its open units, is rejected', async () => {
       await problemOf(cancel({ lines: [{ lineId: '1', quantity: 3 }] }), 'rule_violated');
       await problemOf(cancel({ lines: [{ lineId: '9', quantity: 1 }] }), 'not_found');
       await send();
@@ -125,7 +125,7 @@ describe('What becomes of an order', () => {
     const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
     const everywhere = [{ countries: ['GB', 'FR'], currency: 'GBP', by: 'flat', rates: [{ amount: 300 }] }];
 
-    it('goes there, with the fields that were named; null clears one', async () => {
+    it('goes to the new address with the named fields; null clears one', async () => {
       const { line2, ...address } = (await move({ line1: '1 New Street', line2: 'Flat 2' })).body.shippingAddress;
       expect({ ...address, line2 }).to.deep.equal({ ...ADDRESS, line1: '1 New Street', line2: 'Flat 2' });
       const { body } = await move({ line2: null });
@@ -133,12 +133,12 @@ describe('What becomes of an order', () => {
       expect(body.timeline.map(({ what }: { what: string }) => what)).to.include('address_changed');
     });
 
-    it('may go to another country where tax and shipping are the same', async () => {
+    it('may go to another country with the same tax and shipping', async () => {
       expect((await move({ country: 'FR', postcode: '75001' })).body.shippingAddress.country).to.equal('FR');
       await problemOf(move({ country: 'JP' }), 'invalid_request');
     });
 
-    it('stays where it is if the tax would be another, or its shipping method does not go there', async () => {
+    it('keeps its address if the tax would differ, or its shipping method does not ship there', async () => {
       for (const [country, basisPoints] of [
         ['gb', 2_000],
         ['fr', 1_000],
@@ -159,7 +159,7 @@ describe('What becomes of an order', () => {
       await move({ city: 'Leeds' });
     });
 
-    it('no more once some of it was sent, or all of it cancelled', async () => {
+    it('keeps its address once some of it was sent, or all of it was cancelled', async () => {
       await send([{ lineId: '1', quantity: 1 }]);
       await problemOf(move({ city: 'Leeds' }), 'conflict');
       orderId = await order();
@@ -167,14 +167,14 @@ describe('What becomes of an order', () => {
       await problemOf(move({ city: 'Leeds' }), 'conflict');
     });
 
-    it('of an order that there is', async () => {
+    it('has to exist', async () => {
       orderId = 'order_none';
       await problemOf(move({ city: 'Leeds' }), 'not_found');
     });
   });
 
   describe('that is sent', () => {
-    it('in parts, is charged part by part, the shipping with the first', async () => {
+    it('in parts, is charged by part, with the shipping in the first', async () => {
       const first = await send([{ lineId: '1', quantity: 1 }]);
       expect(first.body).to.include({ orderId, status: 'dispatched' });
       expect(await stockOf('MUG')).to.deep.equal([9, 0, 1]);
@@ -185,7 +185,7 @@ describe('What becomes of an order', () => {
       expect(await stockOf('CUP')).to.deep.equal([9, 0, 0]);
     });
 
-    it('is dispatched once, however often it is asked, and then delivered', async () => {
+    it('is dispatched once, even if the request is repeated, and then delivered', async () => {
       const { body } = await plan({ tracking: 'RM1' });
       await problemOf(step(body.id, 'deliver'), 'conflict');
       await Promise.all([step(body.id, 'dispatch'), step(body.id, 'dispatch')]);
@@ -196,7 +196,7 @@ describe('What becomes of an order', () => {
       expect((await shop.call(`get /v1/shipments/${body.id}`, { caller: SUPPORT })).body).to.deep.equal(delivered);
     });
 
-    it('records that its delivery has failed, and that it is lost, which changes nothing else', async () => {
+    it('records a failed delivery and a loss, which change nothing else', async () => {
       const { body } = await plan({ tracking: 'RM1' });
       await problemOf(step(body.id, 'lose'), 'conflict');
       await step(body.id, 'dispatch');
@@ -216,7 +216,7 @@ describe('What becomes of an order', () => {
       await problemOf(shop.call('post /v1/shipments/shipment_none/lose', { caller: SUPPORT }), 'not_found');
     });
 
-    it('is tracked from its dispatch on, or later: what is not named stays, and null clears it', async () => {
+    it('is tracked from its dispatch, or later: an absent field stays, and null clears it', async () => {
       const { body } = await plan({ carrier: 'Royal Mail' });
       const path = `/v1/shipments/${body.id}`;
       const ask = (target: string, asked?: object) => shop.call(target, { caller: SUPPORT, body: asked });
@@ -238,7 +238,7 @@ describe('What becomes of an order', () => {
       await problemOf(ask('patch /v1/shipments/shipment_none', { tracking: 'RM3' }), 'not_found');
     });
 
-    it('and cancelled at once, gives each unit to one of them only', async () => {
+    it('and cancelled at the same time, gives each unit to only one of them', async () => {
       const { body } = await plan();
       const results = await Promise.allSettled([step(body.id, 'dispatch'), cancel()]);
       expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
@@ -251,7 +251,7 @@ describe('What becomes of an order', () => {
       ]);
     });
 
-    it('not before all of it is there, if more was promised than there is', async () => {
+    it('is not sent before all its units are there, if more were promised than there are', async () => {
       const policy = { backorderLimit: 5 };
       await shop.call('put /v1/stock/MUG/policy', { caller: KEEPER, body: policy });
       const [cartId, body] = [await fill(shop, { MUG: 12 }), { paymentMethod: 'pm_card_visa' }];
@@ -266,7 +266,7 @@ describe('What becomes of an order', () => {
       expect(await stockOf('MUG')).to.deep.equal([0, 0, 2]);
     });
 
-    it('no more once its units are cancelled, or sent otherwise: then the shipment is cancelled', async () => {
+    it('is no longer sent once its units are cancelled or sent otherwise: the shipment is then cancelled', async () => {
       const read = async (id: string) => (await shop.call(`get /v1/shipments/${id}`, { caller: SUPPORT })).body.status;
       const mug = { lines: [{ lineId: '1', quantity: 1 }] };
       const [one, another, cup] = [
@@ -283,7 +283,7 @@ describe('What becomes of an order', () => {
       expect(await read(cup.body.id)).to.equal('cancelled');
     });
 
-    it('not before it is resumed, if it is held', async () => {
+    it('is not sent while it is held', async () => {
       const change = (word: string, call: object) =>
         shop.call(`post /v1/orders/${orderId}/${word}`, { caller: SUPPORT, ...call });
       const held = await change('hold', { body: { reason: 'address' } });
@@ -305,8 +305,8 @@ describe('What becomes of an order', () => {
   });
 
   // medusajs/medusa#13433, #13066, #10491: returns that refunded another amount than was paid.
-  describe('that is sent back (complaint 18)', () => {
-    it('gives back what was paid for what came back, and no more', async () => {
+  describe('that is returned (complaint 18)', () => {
+    it('refunds what was paid for the returned units, and no more', async () => {
       await send();
       const { body } = await sendBack([{ lineId: '1', quantity: 1 }]);
       expect(body).to.deep.include({ status: 'received', refund: GBP(500), received: [{ lineId: '1', quantity: 1 }] });
@@ -320,7 +320,7 @@ describe('What becomes of an order', () => {
       await problemOf(sendBack([{ lineId: '1', quantity: 1 }]), 'rule_violated');
     });
 
-    it('tells of each refund how much tax of which rate is in it, and where the goods are', async () => {
+    it('shows for each refund the tax by rate, and the location of the goods', async () => {
       const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
       await keep('tax-rates/gb', { country: 'GB', basisPoints: 2_000, included: true });
       orderId = await order();
@@ -338,7 +338,7 @@ describe('What becomes of an order', () => {
       expect(given).not.to.have.property('location');
     });
 
-    it('gives back the shipping, too, with the last of it, where the shop says so of the country', async () => {
+    it('refunds the shipping with the last units, if the shop does so for the country', async () => {
       const zones = [{ countries: ['GB'], currency: 'GBP', by: 'flat', rates: [{ amount: 300 }] }];
       const keep = (target: string, body: unknown) => shop.call(`put /v1/${target}`, { caller: KEEPER, body });
       await keep('shipping-methods/standard', { title: 'Standard', zones });
@@ -358,7 +358,7 @@ describe('What becomes of an order', () => {
       expect((await sendBack(all)).body.refund).to.deep.equal(GBP(1200));
     });
 
-    it('tells what is really given back where some of it was given back before', async () => {
+    it('shows the actual refund if a part was refunded before', async () => {
       await send();
       const refund = { amount: 900, reason: 'goodwill' };
       await shop.call(`post /v1/payments/payment_${orderId.slice(6)}/refunds`, { caller: SUPPORT, body: refund });
@@ -379,7 +379,7 @@ describe('What becomes of an order', () => {
       expect((await payment()).refunded).to.deep.equal(GBP(500));
     });
 
-    it('is received once, approved before, and no more of it than was announced', async () => {
+    it('is received once, after approval, and with no more units than were announced', async () => {
       await send();
       const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
       const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
@@ -397,7 +397,7 @@ describe('What becomes of an order', () => {
       await problemOf(shop.call(`get /v1/returns/${body.id}`, { caller: BOB }), 'not_found');
     });
 
-    it('is received once: the same again changes nothing, and what comes later is asked for anew', async () => {
+    it('is received once: a repeat changes nothing, and a later parcel needs a new request', async () => {
       await send();
       const [good, broken] = [
         { lineId: '1', quantity: 1 },
@@ -421,7 +421,7 @@ describe('What becomes of an order', () => {
       expect((await payment()).refunded).to.deep.equal(GBP(1200));
     });
 
-    it('is received once, also where a crash came before all that follows', async () => {
+    it('is received once, even if a crash came before the steps that follow', async () => {
       await send();
       const mug = { lineId: '1', quantity: 1 };
       const asked = { lines: [{ lineId: '1', quantity: 2, reason: 'broken' }] };
@@ -445,7 +445,7 @@ describe('What becomes of an order', () => {
       expect((await payment()).refunded).to.deep.equal(GBP(1000));
     });
 
-    it('tells one of two who receive other units of it at once that it was received', async () => {
+    it('tells one of two concurrent receipts with different units that it was already received', async () => {
       await send();
       const lines = [{ lineId: '1', quantity: 2, reason: 'broken' }];
       const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: { lines } });
@@ -457,7 +457,7 @@ describe('What becomes of an order', () => {
       expect((await payment()).refunded).to.deep.equal(GBP(500));
     });
 
-    it('is not received once it is declined', async () => {
+    it('is not received once it was declined', async () => {
       await send();
       const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
       const { body } = await shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked });
@@ -465,13 +465,13 @@ describe('What becomes of an order', () => {
       await problemOf(step(body.id, 'receive'), 'conflict');
     });
 
-    it('is not more than was sent', async () => {
+    it('cannot exceed what was sent', async () => {
       const asked = { lines: [{ lineId: '1', quantity: 1, reason: 'broken' }] };
       await problemOf(shop.call(`post /v1/orders/${orderId}/returns`, { caller: ADA, body: asked }), 'rule_violated');
     });
   });
 
-  it('says with every shipment and return which commit of the order it shows', async () => {
+  it('says for every shipment and return which commit of the order it shows', async () => {
     const endOf = async (id: string) => (await shop.runner.load(orders, streamOf(id))).position.commitNo;
     const shipped = await plan();
     const asked = async () => {
@@ -491,7 +491,7 @@ describe('What becomes of an order', () => {
     }
   });
 
-  it('sells again what came back', async () => {
+  it('sells returned units again', async () => {
     await shop.call('post /v1/stock/MUG/counts', { caller: KEEPER, body: { quantity: 2 } });
     await send();
     await sendBack([{ lineId: '1', quantity: 2 }]);

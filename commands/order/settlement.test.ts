@@ -119,7 +119,7 @@ describe('The settlement of an order', () => {
   };
 
   for (const [name, story] of Object.entries(stories)) {
-    it(`of ${name} ends the same wherever its process dies, and does nothing twice`, async () => {
+    it(`of ${name} has the same result wherever its process crashes, and does nothing twice`, async () => {
       const stepsOf = async (crash?: Crash) => {
         const { shop, next, dieAt, steps, asked } = dyingShop();
         const orderId = await orderOfTwo(shop);
@@ -154,7 +154,7 @@ describe('The settlement of an order', () => {
     });
   }
 
-  it('by two workers at once is that by one', async () => {
+  it('by two workers at once is the same as by one', async () => {
     const { shop, next, dieAt } = dyingShop();
     const orderId = await orderOfTwo(shop);
     const { body } = await shop.call(`post /v1/orders/${orderId}/shipments`, { caller: SUPPORT, body: {} });
@@ -174,7 +174,7 @@ describe('The settlement of an order', () => {
     });
   });
 
-  it('goes on later if the payment provider does not answer, and the dispatch is recorded all the same', async () => {
+  it('continues later if the payment provider does not answer, and the dispatch is recorded all the same', async () => {
     const provider = createTestProvider();
     let away = true;
     const capture: PaymentProvider['capture'] = (operation) =>
@@ -190,7 +190,7 @@ describe('The settlement of an order', () => {
     expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 1000 });
   });
 
-  it('refunds what a dispute was about only once the bank has decided', async () => {
+  it('refunds a disputed amount only once the bank has decided', async () => {
     const shop = createShop();
     const orderId = await orderOfTwo(shop);
     const returnId = await stories['a return'].prepare(shop, orderId);
@@ -207,7 +207,7 @@ describe('The settlement of an order', () => {
     expect(await endOf(shop, orderId)).to.include({ unsettled: 0, refunded: 500 });
   });
 
-  it('holds what is left of an order whose money for a shipment could not be had', async () => {
+  it('holds the rest of an order when the money for a shipment cannot be captured', async () => {
     const provider = createTestProvider();
     const capture: PaymentProvider['capture'] = async () => ({ status: 'failed', reason: 'expired' });
     const shop = createShop({ provider: { ...provider, capture } });
@@ -239,7 +239,7 @@ describe('The settlement of an order', () => {
       return createShop({ provider: { ...provider, capture: failing }, through });
     };
 
-    it('gives nothing back for a return of what could not be captured', async () => {
+    it('refunds nothing for returned units whose price could not be captured', async () => {
       const shop = shopThatFails(2);
       const orderId = await orderOfTwo(shop);
       await send(shop, orderId);
@@ -249,7 +249,7 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 0 });
     });
 
-    it('lets go of what could not be captured once all that it was held for is back', async () => {
+    it('releases money that could not be captured once all units that it was for are back', async () => {
       const shop = shopThatFails(2);
       const orderId = await orderOfTwo(shop);
       const held = async () =>
@@ -263,7 +263,7 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
-    it('ends with money that has lapsed: what was sent for it stays unpaid, and the rest can be cancelled', async () => {
+    it('ends when an authorisation lapses: the sent units stay unpaid, and the rest can be cancelled', async () => {
       const shop = createShop();
       await sell(shop, 'MUG', 500);
       const cartId = await fill(shop, { MUG: 3 });
@@ -291,7 +291,7 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, id)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
-    it('asks again for what could not be had once somebody says so, and for no more than that', async () => {
+    it('captures unpaid amounts again on request, and no more than that', async () => {
       const shop = shopThatFails(1);
       const orderId = await orderOfTwo(shop);
       const collect = (key?: string) => {
@@ -311,7 +311,7 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ status: 'completed', captured: 1000 });
     });
 
-    it('collects what is owed though the rest was cancelled meanwhile, and lets go of that', async () => {
+    it('collects the owed amount even if the rest was cancelled meanwhile, and releases that', async () => {
       const shop = shopThatFails(1);
       const orderId = await orderOfTwo(shop);
       await send(shop, orderId);
@@ -321,7 +321,7 @@ describe('The settlement of an order', () => {
       expect([capturedOf(paid), heldOf(paid)]).to.deep.equal([500, 0]);
     });
 
-    it('gives nothing back past a collection that waits: somebody else may be collecting', async () => {
+    it('makes no refund before a waiting collection, since another worker may be collecting', async () => {
       let isAway = true;
       const isLost = (command: { type: string; operationId?: string }) =>
         isAway && command.type === 'SettleOperation' && command.operationId!.startsWith('cancellation');
@@ -343,7 +343,7 @@ describe('The settlement of an order', () => {
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500, refunded: 500 });
     });
 
-    it('takes what could not be had with the next that is sent, where money can be captured only once', async () => {
+    it('captures an unpaid amount with the next shipment, if money can be captured only once', async () => {
       const shop = shopThatFails(1);
       await sell(shop, 'CUP', 200);
       await sell(shop, 'MUG', 500);
@@ -361,7 +361,7 @@ describe('The settlement of an order', () => {
       expect(captured - refunded).to.equal(700);
     });
 
-    it('does not wait with what is sent for a dispute that a refund has to wait for', async () => {
+    it('does not delay a shipment because a refund waits for a dispute', async () => {
       const shop = createShop();
       await sell(shop, 'MUG', 500);
       const cartId = await fill(shop, { MUG: 3 });

@@ -175,7 +175,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
   };
 }
 
-describe('Asking the payment provider', () => {
+describe('Calling the payment provider', () => {
   it('carries out what is due, and nothing twice', async () => {
     const { world, calls, issue, ask } = createWorld();
     await issue(request);
@@ -191,7 +191,7 @@ describe('Asking the payment provider', () => {
     expect(world.captured).to.equal(1000);
   });
 
-  it('refunds nothing that a lost dispute has given back meanwhile, and knows what it had refunded before', async () => {
+  it('makes no refund that a lost dispute has already covered, and knows earlier refunds', async () => {
     for (const fault of ['request lost', 'answer lost'] as const) {
       const { world, calls, faults, issue, ask, worker } = createWorld();
       await issue(request);
@@ -221,7 +221,7 @@ describe('Asking the payment provider', () => {
     expect(calls.map(({ call }) => call)).to.deep.equal(['open', 'authorise']);
   });
 
-  it('waits for the customer, and learns by looking what they did', async () => {
+  it('waits for the customer, and finds out what they did by asking', async () => {
     const answer = { status: 'action_required', providerRef: 'pi', clientSecret: 'secret' } as const;
     const { world, issue, ask, worker } = createWorld({ answer });
     await issue(request);
@@ -231,7 +231,7 @@ describe('Asking the payment provider', () => {
     expect(paymentStatusOf(state)).to.equal('authorised');
   });
 
-  it('records a definite no, and goes on', async () => {
+  it('records a definite refusal, and continues', async () => {
     const { world, issue, ask, worker } = createWorld();
     await issue(request);
     await ask();
@@ -250,7 +250,7 @@ describe('Asking the payment provider', () => {
     expect(world.captured).to.equal(0);
   });
 
-  it('asks first what is held, once the provider may have forgotten the key', async () => {
+  it('reads the provider’s state first, once the provider may have forgotten the key', async () => {
     const { calls, faults, issue, ask, pass, worker, world } = createWorld();
     await issue(request);
     await ask();
@@ -265,7 +265,7 @@ describe('Asking the payment provider', () => {
     expect(world.captured).to.equal(1000);
   });
 
-  it('believes what is recorded of money that somebody else moves', async () => {
+  it('trusts the record of money that moves outside the shop', async () => {
     const { issue, worker } = createWorld();
     await issue({ ...request, provider: 'external' } as PaymentCommand);
     await issue({
@@ -279,7 +279,7 @@ describe('Asking the payment provider', () => {
     expect(paymentStatusOf(state)).to.equal('captured');
   });
 
-  it('lets go of money that is authorised after the order was given up (complaint 4: charged, but no order)', async () => {
+  it('releases money that is authorised after the order was given up (complaint 4: charged, but no order)', async () => {
     for (const fault of ['request lost', 'answer lost', 'webhook first'] as const) {
       const { world, faults, issue, ask, webhook, worker } = createWorld();
       await issue(request);
@@ -323,7 +323,7 @@ describe('Asking the payment provider', () => {
     expect(world.captured).to.equal(400);
   });
 
-  it('moves each amount once, whatever is lost, repeated, overtaken and asked for by several at once', async () => {
+  it('moves each amount once, despite lost, repeated, overtaken and concurrent calls', async () => {
     const fault = fc.constantFrom<(Fault | undefined)[]>(
       undefined,
       'request lost',

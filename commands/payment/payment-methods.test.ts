@@ -7,7 +7,7 @@ import { paymentMethodEndpoints } from './payment-methods.js';
 describe('Saved payment methods of the built-in test provider', () => {
   const PATH = '/v1/me/payment-methods';
 
-  it("are names in the customer's own stream: saved once, shown to nobody else, removed once", async () => {
+  it('are names in the customer’s own stream: saved once, hidden from others, removed once', async () => {
     const { runner } = createShop();
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
     const saved = async (caller = ADA) => (await call(`get ${PATH}`, { caller })).body.data;
@@ -29,7 +29,7 @@ describe('Saved payment methods of the built-in test provider', () => {
     expect(await saved()).to.deep.equal([{ id: 'pm_card_amex' }]);
   });
 
-  it('are cards that there are and that are not declined, as with a bank', async () => {
+  it('have to exist and not be declined, as at a bank', async () => {
     const { runner } = createShop();
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
     const save = (paymentMethod: string) => call(`post ${PATH}`, { caller: ADA, body: { paymentMethod } });
@@ -39,7 +39,7 @@ describe('Saved payment methods of the built-in test provider', () => {
     expect((await call(`get ${PATH}`, { caller: ADA })).body.data).to.deep.equal([]);
   });
 
-  it('are of a customer, whom the token has to name', async () => {
+  it('belong to a customer, whom the token has to name', async () => {
     const { runner } = createShop();
     const call = callerOf(paymentMethodEndpoints(createTestMethods({ runner })));
     await problemOf(call(`get ${PATH}`, { caller: { role: 'customer', id: 'somebody' } }), 'forbidden');

@@ -92,7 +92,7 @@ describe('Payments', () => {
     await problemOf(call('get /v1/payments/payment_2', { caller: SUPPORT }), 'not_found');
   });
 
-  it('show no digits of a card once its customer is forgotten', async () => {
+  it('hide the digits of a card once its customer is forgotten', async () => {
     const { call, pay } = createWorld({ ...unsealed, open: async () => FORGOTTEN });
     await pay('pm_card_visa');
     const { body } = await call('get /v1/payments/payment_1', { caller: SUPPORT });
@@ -114,7 +114,7 @@ describe('Payments', () => {
     expect(ledger).to.deep.include({ status: 'refunded', refunded: GBP(400), refundable: GBP(0) });
   });
 
-  it('are refunded in their own currency, whether it is named or not', async () => {
+  it('are refunded in their own currency, whether or not it is named', async () => {
     const { call, pay } = createWorld();
     await pay('pm_card_visa', 1000, 400);
     const give = (amount: unknown) =>
@@ -138,7 +138,7 @@ describe('A 3-D Secure step with the test provider', () => {
   const authenticate = ({ call }: Pick<ReturnType<typeof createWorld>, 'call'>, succeed: boolean) =>
     call('post /v1/test-payments/payment_1/authenticate', { body: { succeed } });
 
-  it('is passed or failed by the customer, and whoever waited is told', async () => {
+  it('is passed or failed by the customer, and the waiting checkout is told', async () => {
     for (const [succeed, status] of [
       [true, 'authorised'],
       [false, 'declined'],
@@ -153,7 +153,7 @@ describe('A 3-D Secure step with the test provider', () => {
     }
   });
 
-  it('is only there where it was asked for', async () => {
+  it('exists only if it was required', async () => {
     const world = createWorld();
     await problemOf(authenticate(world, true), 'not_found');
     await world.pay('pm_card_visa');

@@ -17,7 +17,7 @@ const emptyBooks: PaymentBooks = {
 };
 
 describe('The reconciliation', () => {
-  it('looks for no payment of nothing in the books of a provider who was never asked', async () => {
+  it('does not look for zero-amount payments in the books of the provider', async () => {
     let now = Date.parse('2026-01-01T00:00:00Z');
     const clock = () => now;
     const { runner, store, processes } = createShop({ clock });

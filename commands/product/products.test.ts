@@ -32,7 +32,7 @@ describe('The endpoints of the catalogue', () => {
     expect([...shop.log.streams.keys()]).to.deep.equal(['sku#MUG-L', 'sku#MUG-S', 'product#mug']);
   });
 
-  it('make up an id, the same for the same key', async () => {
+  it('create an id, the same for the same key', async () => {
     const { id, ...nameless } = MUG;
     const { body } = await post('/v1/products', nameless, 'k');
     const again = await post('/v1/products', nameless, 'k');
@@ -41,7 +41,7 @@ describe('The endpoints of the catalogue', () => {
     expect(shop.log.streams.get(`product#${body.id.slice('product_'.length)}`)).to.have.length(1);
   });
 
-  it('refuse a product that exists, and claim nothing for it', async () => {
+  it('refuse an existing product, and claim nothing for it', async () => {
     await post('/v1/products', MUG);
     const other = { ...MUG, title: 'Cup', variants: [{ sku: 'CUP', prices: GBP(1) }] };
     await problemOf(post('/v1/products', other), 'conflict');
@@ -65,7 +65,7 @@ describe('The endpoints of the catalogue', () => {
     await problemOf(post('/v1/products/product_mug/publish'), 'rule_violated');
   });
 
-  it('put a variant: a new one is added, a known one gets the prices', async () => {
+  it('put a variant: a new one is added, a known one gets the new prices', async () => {
     await post('/v1/products', MUG);
     const put = (path: string, body: unknown) =>
       shop.call(`put /v1/products/product_mug/variants/${path}`, { caller: KEEPER, body });
@@ -78,7 +78,7 @@ describe('The endpoints of the catalogue', () => {
     await problemOf(put('MUG-XL', { prices: GBP(1), options: { size: 'XXL' } }), 'conflict');
   });
 
-  it('keep how a product is taxed and what a variant weighs', async () => {
+  it('store how a product is taxed and what a variant weighs', async () => {
     const [small, large] = MUG.variants;
     const heavy = { ...MUG, taxCategory: 'homeware', variants: [{ ...small, weight: 300 }, large] };
     expect((await post('/v1/products', heavy)).body).to.deep.equal({ ...heavy, status: 'draft' });
@@ -95,7 +95,7 @@ describe('The endpoints of the catalogue', () => {
     expect(other.body.taxCategory).to.equal('gifts');
   });
 
-  it('clear each field that may be missing, and no other', async () => {
+  it('clear each optional field, and no other', async () => {
     const optional = {
       description: 'Holds tea.',
       brand: 'Acme',
@@ -119,7 +119,7 @@ describe('The endpoints of the catalogue', () => {
     expect(fault.path).to.deep.equal(['title']);
   });
 
-  it('retire a variant: nobody buys it, its stock stays, and it comes back when it is put again', async () => {
+  it('retire a variant: it cannot be bought, its stock stays, and it comes back when it is put again', async () => {
     await post('/v1/products', MUG);
     await post('/v1/products/product_mug/publish');
     await shop.call('post /v1/stock/MUG-S/receipts', { caller: KEEPER, body: { quantity: 5 } });
@@ -147,7 +147,7 @@ describe('The endpoints of the catalogue', () => {
     await problemOf(shop.call('delete /v1/products/product_mug/variants/CUP', { caller: KEEPER }), 'not_found');
   });
 
-  it('take the version that the caller knows for the product, not for the SKUs', async () => {
+  it('apply the caller’s version to the product, not to the SKUs', async () => {
     await post('/v1/products', MUG);
     const put = (sku: string, expectedVersion: number) =>
       shop.call(`put /v1/products/product_mug/variants/${sku}`, {
@@ -159,7 +159,7 @@ describe('The endpoints of the catalogue', () => {
     await problemOf(put('MUG-XXL', 3), 'version_mismatch');
   });
 
-  it('know no product by a name that cannot be one', async () => {
+  it('answer not_found for a malformed product id', async () => {
     await problemOf(post('/v1/products/cart_1/publish'), 'not_found');
     await problemOf(post('/v1/products/product_none/publish'), 'not_found');
   });

@@ -116,7 +116,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('The command runner', () => {
-  it('writes one commit for commands that meet on one stream, and answers each by itself', async () => {
+  it('writes one commit for concurrent commands on one stream, and answers each separately', async () => {
     const { runner, appends } = world();
     const outcomes = await Promise.allSettled([
       runner.execute(purse, stream, fill(5), meta()).then(orThrow),
@@ -129,7 +129,7 @@ describe('The command runner', () => {
     expect((await runner.load(purse, stream)).state).to.deep.equal({ left: 0 });
   });
 
-  it('executes a command once however often it is repeated, at once or later, here or in another process', async () => {
+  it('executes a command once even if it is repeated, at once or later, here or in another process', async () => {
     const { runner, another } = world();
     const once = meta();
     await Promise.all([
@@ -141,21 +141,21 @@ describe('The command runner', () => {
     expect((await runner.load(purse, stream)).state.left).to.equal(5);
   });
 
-  it('needs one round trip for a stream known to be new, and one for each command after the first', async () => {
+  it('needs one round trip for a stream known to be new, and one for each further command', async () => {
     const { runner, appends, reads } = world();
     orThrow(await runner.execute(purse, stream, fill(5), meta({ newStream: true })));
     orThrow(await runner.execute(purse, stream, spend(1), meta()));
     expect([appends(), reads()]).to.deep.equal([2, 0]);
   });
 
-  it('finds out that a stream taken for new is not', async () => {
+  it('finds out when a stream that was taken for new is not', async () => {
     const { runner, another } = world();
     orThrow(await runner.execute(purse, stream, fill(5), meta()));
     const { state } = orThrow(await another().runner.execute(purse, stream, fill(2), meta({ newStream: true })));
     expect(state.left).to.equal(7);
   });
 
-  it('never refuses, and never calls done, on what it remembers of a stream that another process has changed', async () => {
+  it('never rejects, and never reports a repeat, from a cached state that another process has changed', async () => {
     const here = world();
     const there = here.another();
     orThrow(await here.runner.execute(purse, stream, fill(1), meta()));
@@ -167,7 +167,7 @@ describe('The command runner', () => {
     expect((await here.runner.load(purse, stream)).state.left).to.equal(5);
   });
 
-  it('reads again only what was proven longer ago than the caller minds, and forgets no change of its own', async () => {
+  it('reads again only if the cached state is older than the caller allows, and knows its own changes', async () => {
     const { runner, reads, another, advance } = world();
     const left = async (options?: { maxAgeMs: number }) => (await runner.load(purse, stream, options)).state.left;
     orThrow(await runner.execute(purse, stream, fill(1), meta({ newStream: true })));
@@ -182,7 +182,7 @@ describe('The command runner', () => {
     expect([await left({ maxAgeMs: Number.POSITIVE_INFINITY }), reads()]).to.deep.equal([7, 2]);
   });
 
-  it('refuses a command for another version than the stream is at', async () => {
+  it('rejects a command for another version than that of the stream', async () => {
     const { runner } = world();
     const { position } = orThrow(await runner.execute(purse, stream, fill(5), meta({ expectedVersion: 0 })));
     const refusal = await runner
@@ -194,7 +194,7 @@ describe('The command runner', () => {
     orThrow(await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version })));
   });
 
-  it('takes a command for one of several versions, or for any that there is', async () => {
+  it('accepts a command for one of several versions, or for any existing version', async () => {
     const { runner } = world();
     const refused = (expectedVersion: 'any' | number[], because: string) =>
       runner
@@ -212,7 +212,7 @@ describe('The command runner', () => {
     orThrow(await runner.execute(purse, stream, fill(1), meta({ expectedVersion: 'any' })));
   });
 
-  it('refuses a command older than the retry horizon, unless a process asks to look for it in the past', async () => {
+  it('rejects a command older than the retry horizon, unless a process asks to search the history', async () => {
     const { runner, advance, another } = world();
     const once = meta();
     orThrow(await runner.execute(purse, stream, fill(5), once));
@@ -227,7 +227,7 @@ describe('The command runner', () => {
     expect(orThrow(await late.execute(purse, stream, fill(2), never)).state.left).to.equal(7);
   });
 
-  it('looks a command up in the log that was issued longer ago than memory reaches, and only such a one', async () => {
+  it('looks a command up in the log only if it was issued longer ago than memory reaches', async () => {
     const { runner, advance, reads } = world();
     const once = meta();
     orThrow(await runner.execute(purse, stream, fill(5), once));
@@ -245,7 +245,7 @@ describe('The command runner', () => {
     expect(reads()).to.be.greaterThan(before);
   });
 
-  it('looks for a command in a long past, and no further back than when it was issued', async () => {
+  it('searches a long history, and no further back than the command was issued', async () => {
     const { runner, advance, store } = world();
     const commits = 3_000;
     const issued: CommandMeta[] = [];
@@ -285,7 +285,7 @@ describe('The command runner', () => {
     expect((await Promise.all(asked)).map(({ repeated }) => repeated)).to.deep.equal([true, true, true]);
   });
 
-  it('knows a repeat that had to wait for its turn longer than memory reaches', async () => {
+  it('recognises a repeat that waited for its turn longer than memory reaches', async () => {
     let hold: Promise<void> | undefined;
     const { runner, advance } = world({ beforeAppend: async () => hold });
     const once = meta();
@@ -304,7 +304,7 @@ describe('The command runner', () => {
     expect(await repeat).to.deep.include({ repeated: true, state: { left: 6 } });
   });
 
-  it('keeps the order of commands that were issued together, also when each has to be looked up', async () => {
+  it('keeps the order of commands that were issued together, even if each has to be looked up', async () => {
     const { store, advance } = world();
     advance(2 * REMEMBERED_MS);
     let reads = 0;
@@ -326,7 +326,7 @@ describe('The command runner', () => {
     expect((await Promise.all(commands)).at(-1)!.state.left).to.equal(0);
   });
 
-  it('answers each command of a group with the state at the position it names', async () => {
+  it('answers each command of a group with the state at the position in its answer', async () => {
     const { runner } = world();
     const [first, last] = await Promise.all([
       runner.execute(purse, stream, fill(5), meta()).then(orThrow),
@@ -336,7 +336,7 @@ describe('The command runner', () => {
     expect(first.state).to.deep.equal(last.state);
   });
 
-  it('gives up with a conflict when others keep winning', async () => {
+  it('gives up with a conflict when other writers keep winning', async () => {
     const here = world({
       beforeAppend: async () => void orThrow(await there.runner.execute(purse, stream, fill(1), meta())),
     });
@@ -345,7 +345,7 @@ describe('The command runner', () => {
     expect(here.appends()).to.equal(MAX_CONFLICT_RETRIES + 1);
   });
 
-  it('does not let a command that cannot be stored spoil those it was grouped with', async () => {
+  it('keeps a command that cannot be stored from failing the others in its group', async () => {
     const { runner } = world();
     const huge: PurseCommand = { type: 'Fill', amount: 1, note: 'x'.repeat(300_000) };
     const outcomes = [fill(1), huge, fill(2)].map((command) =>
@@ -355,7 +355,7 @@ describe('The command runner', () => {
     expect((await runner.load(purse, stream)).state.left).to.equal(3);
   });
 
-  it('forgets what it knew of a stream when an append has an unknown outcome, so that a repeat is safe', async () => {
+  it('drops its cached state when the outcome of an append is unknown, so that a repeat is safe', async () => {
     let away = true;
     const crash = () => {
       if (away) throw new Unavailable('Memory', 'gone');
@@ -370,7 +370,7 @@ describe('The command runner', () => {
     });
   });
 
-  it('records who, why and when beside what', async () => {
+  it('records actor, cause and time with each event', async () => {
     const { runner, store } = world();
     const cause = { eventId: 'other:0', at: 1_700_000_000_000_500 };
     orThrow(
@@ -414,7 +414,7 @@ describe('The command runner', () => {
       };
     }
 
-    it('takes one of a large state more rarely, also after a start', async () => {
+    it('takes one of a large state less often, also after a start', async () => {
       const snapshots = memorySnapshots(35 * 1024);
       const { runner, another } = world({}, snapshots);
       for (let n = 0; n < 60; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
@@ -438,7 +438,7 @@ describe('The command runner', () => {
       });
     });
 
-    it('drops one that is not of this stream, and one of another fold', async () => {
+    it('ignores one of another stream, and one of another fold', async () => {
       const snapshots = memorySnapshots();
       const { runner, another } = world({}, snapshots);
       for (let n = 0; n < 12; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
@@ -456,7 +456,7 @@ describe('The command runner', () => {
     });
   });
 
-  it('never believes a snapshot that was changed where it is kept, whatever was changed', async () => {
+  it('never uses a snapshot that was changed in its store, whatever was changed', async () => {
     const change = fc.record({
       at: fc.nat(),
       cut: fc.nat(40),
@@ -499,7 +499,7 @@ describe('The command runner', () => {
     );
   });
 
-  it('keeps every promise when several processes race, lose replies and crash', async () => {
+  it('keeps every guarantee when several processes race, lose replies and crash', async () => {
     const orders = fc.array(
       fc.record({ id: fc.nat(15), process: fc.nat(2), amount: fc.integer({ min: -4, max: 5 }), pause: fc.boolean() }),
       { maxLength: 40 },

@@ -21,7 +21,7 @@ describe('The endpoints of the shop’s settings', () => {
     shop = createShop({ clock: () => now });
   });
 
-  it('take what they answer', async () => {
+  it('store what they are given, and answer it', async () => {
     const { body, version } = await keep('get /v1/shop');
     expect((await keep('put /v1/shop', body)).version).to.equal(version);
     expect((await configure()).body).to.deep.equal(JAPAN);
@@ -30,7 +30,7 @@ describe('The endpoints of the shop’s settings', () => {
     expect((await keep('put /v1/shop', shown.body)).version).to.equal(shown.version);
   });
 
-  it('say in which currencies something may cost anything', async () => {
+  it('limit the currencies of prices', async () => {
     const rate = { currency: 'JPY', by: 'flat', rates: [{ amount: 1 }] };
     const refused: [target: string, body: unknown, pointers: string[]][] = [
       ['post /v1/products', { title: 'A mug', variants: [variant] }, ['/variants/0/prices/1/currency']],
@@ -52,7 +52,7 @@ describe('The endpoints of the shop’s settings', () => {
     expect((await call('post /v1/carts', { currency: 'JPY' })).status).to.equal(201);
   });
 
-  it('say where carts can be sent', async () => {
+  it('limit the destinations of carts', async () => {
     const id = await fill(shop, {});
     const refused = call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, country: 'NZ' });
     const problem = await problemOf(refused, 'invalid_request');
@@ -60,7 +60,7 @@ describe('The endpoints of the shop’s settings', () => {
     expect(problem.message).to.include('NZ, but to GB, IE, FR, DE, US');
   });
 
-  it('leave carts and prices of a currency that is left out as they are, and let nothing be ordered by them', async () => {
+  it('leave carts and prices in a removed currency as they are, and reject their orders', async () => {
     await sell(shop, 'MUG', 500);
     const id = await fill(shop, { MUG: 1 });
     await configure({ countries: ['GB'] });
@@ -74,7 +74,7 @@ describe('The endpoints of the shop’s settings', () => {
     }
   });
 
-  it('let no cart be ordered to a country that is left out', async () => {
+  it('reject orders to a removed country', async () => {
     await sell(shop, 'MUG', 500);
     const id = await fill(shop, { MUG: 1 });
     await configure({ currencies: ['GBP'] });
@@ -86,7 +86,7 @@ describe('The endpoints of the shop’s settings', () => {
     expect((await checkout()).status).to.equal(201);
   });
 
-  it('refuse nothing that another process has just allowed', async () => {
+  it('reject nothing that another process has just allowed', async () => {
     const log = createMemoryLog();
     const [here, there] = [createShop({ log, clock: () => now }), createShop({ log, clock: () => now })];
     await problemOf(here.call('post /v1/carts', { caller: ADA, body: { currency: 'JPY' } }), 'invalid_request');

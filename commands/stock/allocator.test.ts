@@ -18,7 +18,7 @@ describe('The allocator', () => {
     allocator = createStockAllocator({ runner, skuOwners: createSkuOwners({ runner }) });
   });
 
-  it('finds stock at every location of a SKU, even one that was added meanwhile', async () => {
+  it('finds stock at every location of a SKU, even one that was just added', async () => {
     expect(await allocator.allocate([{ sku: 'MUG', quantity: 3 }])).to.deep.equal({ short: { MUG: 2 } });
     await receive('leeds', 1);
     expect(await allocator.allocate([{ sku: 'MUG', quantity: 3 }])).to.deep.equal([
@@ -36,7 +36,7 @@ describe('The allocator', () => {
     ]);
   });
 
-  it('counts what may be promised beyond what is there', async () => {
+  it('counts units that may be backordered', async () => {
     await shop.call('put /v1/stock/MUG/policy', { caller: KEEPER, body: { backorderLimit: 2 } });
     expect(await allocator.allocate([{ sku: 'MUG', quantity: 4 }])).to.deep.equal([
       { sku: 'MUG', location: 'main', quantity: 4 },
@@ -44,7 +44,7 @@ describe('The allocator', () => {
     expect(await allocator.allocate([{ sku: 'MUG', quantity: 5 }])).to.deep.equal({ short: { MUG: 4 } });
   });
 
-  it('counts what the reservation holds that is given back for it', async () => {
+  it('counts the units of the reservation that will be released', async () => {
     const held = { sku: 'MUG', location: 'main', reservationId: 'order_1' };
     const meta = {
       id: 'hold',
@@ -67,7 +67,7 @@ describe('The allocator', () => {
     expect(await allocator.allocate(needs, 'order_2')).to.deep.equal({ short: { MUG: 1 }, hoped: plan });
   });
 
-  it('has nothing of a SKU that nobody sells', async () => {
+  it('finds no stock of a SKU without a product', async () => {
     expect(await allocator.allocate([{ sku: 'CUP', quantity: 1 }])).to.deep.equal({ short: { CUP: 0 } });
   });
 });

@@ -16,7 +16,7 @@ describe('The endpoints of stock', () => {
     await sell(shop, 'MUG', 500, 0);
   });
 
-  it('receive, adjust and count units, at the main location unless another is named', async () => {
+  it('receive, adjust and count units, at the main location by default', async () => {
     const { status, body, seen } = await post('MUG/receipts', { quantity: 10 });
     expect(status).to.equal(201);
     const level = { sku: 'MUG', location: 'main', onHand: 10, reserved: 0, committed: 0, available: 10 };
@@ -27,23 +27,23 @@ describe('The endpoints of stock', () => {
     expect((await post('MUG/receipts', { location: 'leeds', quantity: 1 })).body.onHand).to.equal(1);
   });
 
-  it('move nothing twice for the same key', async () => {
+  it('move nothing twice under the same key', async () => {
     await post('MUG/receipts', { quantity: 10 }, 'k');
     expect((await post('MUG/receipts', { quantity: 10 }, 'k')).body.onHand).to.equal(10);
   });
 
-  it('keep the reason in the log', async () => {
+  it('store the reason in the log', async () => {
     await post('MUG/receipts', { quantity: 10, reason: 'delivery 7' });
     expect(shop.log.streams.get('stock#MUG@main')![0]!.ev).to.include('delivery 7');
   });
 
-  it('refuse to lose more than there is, and a count of outdated books', async () => {
+  it('reject a loss of more than there is, and a count based on outdated numbers', async () => {
     await post('MUG/receipts', { quantity: 10 });
     await problemOf(post('MUG/adjustments', { quantity: -11 }), 'rule_violated');
     await problemOf(post('MUG/counts', { quantity: 6, expected: 7 }), 'conflict');
   });
 
-  it('know no SKU that no product has', async () => {
+  it('reject a SKU without a product', async () => {
     await problemOf(post('CUP/receipts', { quantity: 1 }), 'not_found');
     await problemOf(post('a%20b/receipts', { quantity: 1 }), 'not_found');
     expect([...shop.log.streams.keys()].filter((stream) => stream.startsWith('stock'))).to.deep.equal([]);
@@ -70,7 +70,7 @@ describe('The endpoints of stock', () => {
     await problemOf(post('CUP/transfers', { from: 'main', to: 'leeds', quantity: 1 }), 'not_found');
   });
 
-  it('finish a transfer that was cut off between the locations, whoever sees to it first', async () => {
+  it('finish a transfer that was interrupted between the locations, whoever continues it', async () => {
     await post('MUG/receipts', { quantity: 10 });
     const { runner } = shop;
     const key = { sku: 'MUG', location: 'main' };
@@ -84,7 +84,7 @@ describe('The endpoints of stock', () => {
     expect((await runner.load(stockItem, stockStream({ ...key, location: 'leeds' }))).state.onHand).to.equal(4);
   });
 
-  it('let the claim of a SKU know a location before there is stock', async () => {
+  it('record a location in the claim of a SKU before there is stock', async () => {
     await post('MUG/receipts', { location: 'leeds', quantity: 1 });
     await put('MUG/policy', { location: 'york', backorderLimit: 1 });
     await post('MUG/receipts', { location: 'leeds', quantity: 1 });
@@ -92,7 +92,7 @@ describe('The endpoints of stock', () => {
     expect(state!.locations).to.deep.equal(['main', 'leeds', 'york']);
   });
 
-  it('set what may be promised beyond what is there, and when stock is low', async () => {
+  it('set the backorder limit, and the level of low stock', async () => {
     const { status, body } = await put('MUG/policy', { backorderLimit: 2, lowStockAt: 3 });
     expect(status).to.equal(200);
     expect(body).to.deep.equal({ sku: 'MUG', location: 'main', backorderLimit: 2, lowStockAt: 3 });
@@ -100,14 +100,14 @@ describe('The endpoints of stock', () => {
     await problemOf(put('CUP/policy', {}), 'not_found');
   });
 
-  it('keep one level for those who count at the same time: the second learns that the books have changed', async () => {
+  it('keep one level under concurrent counts: the second one learns that the number has changed', async () => {
     await post('MUG/receipts', { quantity: 10 });
     const counts = [9, 8].map((quantity) => post('MUG/counts', { quantity, expected: 10 }));
     const told = await Promise.allSettled(counts);
     expect(told.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected']);
   });
 
-  it('vendurehq/vendure#3508: of many buyers at once as many get the goods as there are', async () => {
+  it('vendurehq/vendure#3508: of many concurrent buyers as many get the goods as there are units', async () => {
     await post('MUG/receipts', { quantity: 3 });
     const told = await Promise.allSettled((await buyers(8)).map(buy));
     expect(told.filter(({ status }) => status === 'fulfilled')).to.have.length(3);

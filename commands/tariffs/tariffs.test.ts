@@ -33,7 +33,7 @@ describe('The endpoints of tariffs', () => {
     expect(await list('tax-rates')).to.deep.equal([]);
   });
 
-  it('take it that prices contain no tax where nothing else is said', async () => {
+  it('assume by default that prices exclude tax', async () => {
     const excluded = { country: 'US', basisPoints: 887.5 };
     const { body, version } = await call('put /v1/tax-rates/us', { ...excluded, included: false });
     expect(body).to.deep.equal({ id: 'us', ...excluded });
@@ -55,7 +55,7 @@ describe('The endpoints of tariffs', () => {
     expect(await list('shipping-methods')).to.deep.equal([STANDARD]);
   });
 
-  it('tell of every change, even of one whose outcome is not known', async () => {
+  it('report every change, even one with an unknown outcome', async () => {
     let changes = 0;
     const tariffs = { changed: () => void changes++ };
     const settings = { refuseForeignMoney: async () => {} };
@@ -93,7 +93,7 @@ describe('The current tariffs', () => {
     loads = 0;
   });
 
-  it('are read once for all who ask within five seconds', async () => {
+  it('are read once for all callers within five seconds', async () => {
     const tariffs = open();
     await Promise.all([tariffs.current(), tariffs.current()]);
     now = 4_999;
@@ -106,7 +106,7 @@ describe('The current tariffs', () => {
     expect(loads).to.equal(4);
   });
 
-  it('are read again after a change made here, even while an older look is under way', async () => {
+  it('are read again after a change made here, even during an older read', async () => {
     const tariffs = open();
     const before = tariffs.current();
     await setRate();
@@ -117,7 +117,7 @@ describe('The current tariffs', () => {
     expect((await tariffs.current()).taxTable).to.have.length(1);
   });
 
-  it('are asked for again after a look that failed', async () => {
+  it('are read again after a failed read', async () => {
     let away = true;
     const tariffs = createTariffs({
       runner: {

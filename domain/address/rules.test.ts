@@ -15,11 +15,11 @@ describe('The rules of addresses', () => {
     return 'faults' in checked ? checked.faults : [];
   };
 
-  it('are those of the packages that keep them; `npx tsx test/address-data.ts` writes them anew', () => {
+  it('are those of the packages that maintain them; `npx tsx test/address-data.ts` writes them anew', () => {
     expect(COUNTRIES).to.deep.equal(countriesOfPackages());
   });
 
-  it('know every region by its code, with the country or without, and by its names, however they are written', () => {
+  it('know every region by its code, with or without the country, and by its names in any spelling', () => {
     let known = 0;
     for (const [country, { regions = '' }] of Object.entries(COUNTRIES)) {
       const seen = new Set<string>();
@@ -48,7 +48,7 @@ describe('The rules of addresses', () => {
     expect(regionCode('IE', 'County Cork')).to.equal('CO');
   });
 
-  it('know the postcodes that each country gives as examples, and no others', () => {
+  it('accept the example postcodes of each country, and no others', () => {
     for (const [country, { examples, postcode }] of Object.entries(COUNTRIES)) {
       if (!examples || !postcode) continue;
       const at = (wrong: string) => faults({ country, postcode: wrong }).map(({ pointer }) => pointer);
@@ -75,7 +75,7 @@ describe('The rules of addresses', () => {
     expect('address' in kept({ country: 'HK', city: 'Wan Chai', region: 'Hong Kong Island' })).to.equal(true);
   });
 
-  it('ask for a region where the tax goes by it, and take nothing else for one', () => {
+  it('ask for a region if the tax depends on it, and accept nothing else as one', () => {
     const german = { country: 'DE', city: 'Ulm', postcode: '89073' };
     expect(faults(german)).to.deep.equal([]);
     expect(faults(german, true).map(({ pointer }) => pointer)).to.deep.equal(['/region']);
@@ -90,7 +90,7 @@ describe('The rules of addresses', () => {
     expect(faults(american).map(({ pointer }) => pointer)).to.deep.equal(['/region']);
   });
 
-  it('leave as it is what they have taken once', () => {
+  it('leave an accepted address unchanged', () => {
     const countries = fc.constantFrom(...Object.keys(COUNTRIES));
     const text = fc.option(fc.string({ minLength: 1, maxLength: 20 }), { nil: undefined });
     const regions = Object.values(COUNTRIES).flatMap(({ regions }) => regions?.split(/[\n=|]/) ?? []);

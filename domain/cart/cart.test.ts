@@ -102,7 +102,7 @@ describe('A cart', () => {
       .thenRejected('rule_violated');
   });
 
-  it('is empty at first, and has then what was put into it', () => {
+  it('is empty at first, and then contains what was added', () => {
     const empty = { lines: [], additions: [], merged: [], declined: [], coupons: [], attempts: 0 };
     const times = { changedAt: TEST_NOW, activeSince: TEST_NOW };
     const own = { cartId: 'cart_1', customerId, currency: 'GBP', status: 'open' };
@@ -117,7 +117,7 @@ describe('A cart', () => {
     });
   });
 
-  it('has one line for each SKU, and adds more of it there', () => {
+  it('has one line per SKU, and adds further units to it', () => {
     given([created]).when(add).then([added]);
     given([created, added])
       .when({ ...add, lineId: 'line_2', quantity: 3 })
@@ -137,7 +137,7 @@ describe('A cart', () => {
     given([created, added, removed]).when(add).then([]);
   });
 
-  it('has so many lines, and so many units on each, at most', () => {
+  it('has a maximum of lines, and of units per line', () => {
     const full = Array.from({ length: MAX_CART_LINES }, (_, n): CartEvent => {
       return { type: 'CartLineAdded', data: { ...mugLine, lineId: `l${n}`, sku: `S${n}` } };
     });
@@ -161,7 +161,7 @@ describe('A cart', () => {
       .then([changed(MAX_LINE_QUANTITY)]);
   });
 
-  it('changes and removes its own lines only', () => {
+  it('changes and removes only its own lines', () => {
     given([created, added])
       .when(change)
       .then([changed(5)]);
@@ -175,7 +175,7 @@ describe('A cart', () => {
     given([created, added, removed]).when(change).thenRejected('not_found');
   });
 
-  it('has a line at the price of the day on which the customer changed it', () => {
+  it('prices a line at the price of the day on which the customer changed it', () => {
     const taken = (quantity: number, unitPrice: number, additionId?: string): CartEvent => ({
       type: 'CartLineQuantityChanged',
       data: { lineId: 'line_1', quantity, ...(additionId && { additionId }), unitPrice },
@@ -199,7 +199,7 @@ describe('A cart', () => {
     });
   });
 
-  it('is not submitted for more than one commit holds', () => {
+  it('is not submitted if it exceeds one commit', () => {
     const cart = [created, addressSet, methodChosen];
     const allocation = Array.from({ length: 3_000 }, () => ({ sku: 'x'.repeat(64), location: 'main', quantity: 1 }));
     given([...cart, added])
@@ -207,7 +207,7 @@ describe('A cart', () => {
       .thenRejected('too_large');
   });
 
-  it('is not submitted for what no order could be placed for', () => {
+  it('is not submitted if no order could be placed for it', () => {
     given(ready)
       .when({ ...submit, coupons: [{ code: 'SPRING', amount: 1 }] })
       .thenRejected('rule_violated');
@@ -218,7 +218,7 @@ describe('A cart', () => {
     expect(given([created, added, cup, removed]).state?.lines.map(({ sku }) => sku)).to.deep.equal(['CUP-1']);
   });
 
-  it('is submitted line by line as it is: the same SKUs, in as many units', () => {
+  it('is submitted with exactly its own lines: the same SKUs and quantities', () => {
     const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
     const [mug] = submit.lines;
     const lines = [mug!, { ...mug!, id: '2', sku: 'CUP-1' }];
@@ -249,7 +249,7 @@ describe('A cart', () => {
     given(ready).when(unsent).thenRejected('rule_violated');
   });
 
-  it('is submitted as it is, not as it was when somebody looked', () => {
+  it('is submitted as it is now, not as it was when the customer looked', () => {
     given([...ready, changed(3)])
       .when(submit)
       .thenRejected('conflict');
@@ -261,14 +261,14 @@ describe('A cart', () => {
       .thenRejected('conflict');
   });
 
-  it('keeps what it was submitted for', () => {
+  it('keeps the contents of its submission', () => {
     const { lines, status, submission } = given([...ready, submitted]).state!;
     expect(lines[0]?.unitPrice).to.equal(650);
     expect(status).to.equal('submitted');
     expect(submission).to.deep.equal({ orderId, ...priced, lines: [cost] });
   });
 
-  it('becomes one order, from however many tabs it is submitted (woocommerce#62659, #14541)', () => {
+  it('becomes one order, even if several tabs submit it (woocommerce#62659, #14541)', () => {
     given([...ready, submitted])
       .when({ ...submit, payment: { provider: 'test', method: 'pm_other' } })
       .then([]);
@@ -319,7 +319,7 @@ describe('A cart', () => {
     given(ready).when(reopen).then([]);
   });
 
-  it('keeps each coupon once, with the terms of the day it was applied', () => {
+  it('keeps each coupon once, with its terms when it was applied', () => {
     given([created]).when(apply).then([applied]);
     given([created, applied]).when(apply).then([]);
     const better = { kind: 'percentage', basisPoints: 2_000 } as const;
@@ -347,7 +347,7 @@ describe('A cart', () => {
     given([created, other]).when({ type: 'RemoveCoupon', code: 'SPRING' }).then([]);
   });
 
-  it('remembers what was added as long as a command may be repeated, and no longer', () => {
+  it('remembers an addition only as long as its command may be repeated', () => {
     const history = [created, added, removed];
     const { events, evolve } = cart;
     const later = fold({ events, evolve }, null, history, TEST_NOW);
@@ -357,7 +357,7 @@ describe('A cart', () => {
     expect(then(TEST_NOW + RETRY_HORIZON_MS + 1)).to.deep.equal(['line_2']);
   });
 
-  it('has to be there', () => {
+  it('has to exist', () => {
     for (const command of [add, change, remove, setAddress, choose, apply, submit, reopen, mergeGuest, abandon]) {
       given([]).when(command).thenRejected('not_found');
     }
@@ -385,10 +385,10 @@ describe('A cart', () => {
   });
 });
 
-describe('A cart that another is merged into', () => {
+describe('A cart that another one is merged into', () => {
   const { given } = decider(cart);
 
-  it('gets every line, and more of what it has, up to the most of a line', () => {
+  it('gets every line, and more units of its own lines, up to the maximum', () => {
     given([created, added])
       .when(mergeGuest)
       .then([arrived(...mergeGuest.lines)]);
@@ -402,7 +402,7 @@ describe('A cart that another is merged into', () => {
     expect(plenty.lines[0]?.quantity).to.equal(MAX_LINE_QUANTITY);
   });
 
-  it('gets what the other has got since, and nothing twice', () => {
+  it('gets what was added to the other cart since, and nothing twice', () => {
     const history = [created, added, arrived(...mergeGuest.lines)];
     given(history).when(mergeGuest).then([]);
     given(history)
@@ -413,7 +413,7 @@ describe('A cart that another is merged into', () => {
       .then([]);
   });
 
-  it('counts what has come from each cart by itself', () => {
+  it('counts the units from each cart separately', () => {
     const fromOther: CartEvent = {
       type: 'CartMerged',
       data: { cartId: 'cart_1', fromCartId: 'cart_other', lines: [{ ...mugLine, lineId: 'o1', quantity: 7 }] },
@@ -436,7 +436,7 @@ describe('A cart that another is merged into', () => {
     expect(more.merged[1]).to.deep.equal({ cartId: 'cart_guest', taken: [{ sku: 'MUG-1', quantity: 5 }] });
   });
 
-  it('gets the other’s coupons behind its own, each once, as many as it has room for', () => {
+  it('gets the other cart’s coupons after its own, each once, as many as fit', () => {
     const guests = Array.from({ length: MAX_COUPONS }, (_, n) => ({ code: `G${n}`, terms }));
     const bring = { ...mergeGuest, coupons: [apply, ...guests].map(({ code }) => ({ code, terms })) };
     const appliedOf = (some: readonly { code: string }[]) =>
@@ -455,13 +455,13 @@ describe('A cart that another is merged into', () => {
       .then([]);
   });
 
-  it('adds nothing once more that came in under the same id', () => {
+  it('does not add a line again that came in under the same id', () => {
     given([created, arrived(...mergeGuest.lines)])
       .when({ ...add, lineId: 'g1' })
       .then([]);
   });
 
-  it('takes two full carts, and refuses before anything what it cannot take', () => {
+  it('accepts two full carts, and rejects a larger merge as a whole', () => {
     const full = Array.from({ length: MAX_CART_LINES }, (_, n): CartEvent => {
       return { type: 'CartLineAdded', data: { ...mugLine, lineId: `l${n}`, sku: `S${n}` } };
     });
@@ -479,7 +479,7 @@ describe('A cart that another is merged into', () => {
       .thenRejected('rule_violated');
   });
 
-  it('loses no line and takes none twice, however often and late they are merged (vendure#4481)', () => {
+  it('loses no line and takes none twice, even if merges are repeated or late (vendure#4481)', () => {
     const basket = fc.uniqueArray(
       fc.record({ sku: fc.integer({ min: 0, max: 80 }), quantity: fc.integer({ min: 1, max: 50 }) }),
       {
@@ -517,7 +517,7 @@ describe('A cart that another is merged into', () => {
     );
   });
 
-  it('takes nothing in that it has declined, and declines nothing that has come in', () => {
+  it('does not merge lines that it has declined, nor declines lines that came in', () => {
     const decline: CartCommand = { type: 'DeclineMerge', fromCartId: 'cart_guest' };
     const declined: CartEvent = { type: 'CartMergeDeclined', data: { cartId: 'cart_1', fromCartId: 'cart_guest' } };
     for (const history of [[created], [...ready, submitted], [created, added, handedOver()]]) {
@@ -541,7 +541,7 @@ describe('A cart that another is merged into', () => {
 describe('A cart that is taken over', () => {
   const { given } = decider(cart);
 
-  it('is taken by one customer, and can neither change nor be bought from then on', () => {
+  it('is taken by one customer, and can then neither change nor be bought', () => {
     given([created, added]).when(handOver).then([handedOver()]);
     given([created, added, handedOver()]).when(handOver).then([]);
     const others: CartCommand[] = [add, change, submit, mergeGuest, { ...handOver, customerId: 'customer_bob' }];
@@ -558,7 +558,7 @@ describe('A cart that is taken over', () => {
       .thenRejected('conflict');
   });
 
-  it('goes into another cart only where its taker says that the first has declined it', () => {
+  it('goes into another cart only if its taker says that the first one has declined it', () => {
     const history = [created, added, handedOver()];
     const instead = { ...handOver, toCartId: 'cart_3' };
     given(history).when(instead).then([]);
@@ -577,7 +577,7 @@ describe('A cart that is taken over', () => {
   });
 });
 
-describe('A cart that nobody touches', () => {
+describe('An idle cart', () => {
   const { given } = decider(cart);
   const left: CartEvent = { type: 'CartAbandoned', data: { cartId: 'cart_1' } };
   const active = (since: number): CartEvent => ({ type: 'CartStillActive', data: { cartId: 'cart_1', since } });
@@ -596,7 +596,7 @@ describe('A cart that nobody touches', () => {
       .then([]);
   });
 
-  it('says when it was in use last, so that the timer knows when to ask again', () => {
+  it('says when it was last in use, so that the timer knows when to check again', () => {
     given([created, added])
       .when(abandon, TEST_NOW + CART_IDLE_MS - 1)
       .then([]);

@@ -72,7 +72,7 @@ describe('A coupon', () => {
     }
   });
 
-  it('is refused beyond its limit in total, whether or not the orders have gone through', () => {
+  it('is rejected beyond its total limit, whether or not the orders have gone through', () => {
     const two = [defined({ limit: 2 }), redeemed('order_1'), redeemed('order_2')];
     for (const history of [two, [...two, confirmed('order_1')], [...two, confirmed('order_1'), confirmed('order_2')]])
       given(history).when(redeem('order_3')).thenRejected('rule_violated', { coupon: code });
@@ -81,7 +81,7 @@ describe('A coupon', () => {
       .then([redeemed('order_3')]);
   });
 
-  it('is counted for one redeemer in a stream that knows no terms: the order says how often', () => {
+  it('is counted for one redeemer in a stream without terms: the order states the limit', () => {
     const used: CouponEvent = { type: 'CouponRedeemed', data: { code, redeemer, orderId: 'order_1' } };
     const again = { ...redeem('order_2'), redeemer };
     given([])
@@ -101,7 +101,7 @@ describe('A coupon', () => {
       .then([{ type: 'CouponReleased', data: { code, redeemer, orderId: 'order_1', confirmed: true } }]);
   });
 
-  it('is counted by its code, by customer and by e-mail address, as far as it is limited', () => {
+  it('is counted by its code, by customer and by e-mail address, for the limits that it has', () => {
     const emailKey = 'e'.repeat(43);
     const streams = (terms: Partial<CouponTerms>, by: { customerId: string; emailKey?: string }) =>
       countsOf({ code, amount: 1, ...limitsOf({ ...tenth, ...terms } as CouponTerms) }, by).map((count) => [
@@ -120,7 +120,7 @@ describe('A coupon', () => {
     ]);
   });
 
-  it('can be redeemed again by others once an order gives back', () => {
+  it('can be redeemed by others once an order releases it', () => {
     const one = [defined({ limit: 1 }), redeemed('order_1')];
     for (const history of [
       [...one, released('order_1')],
@@ -133,14 +133,14 @@ describe('A coupon', () => {
     }
   });
 
-  it('drops the id of an order that has gone through, and counts it', () => {
+  it('drops the id of an order that has gone through, but counts it', () => {
     const { state } = given([defined({ limit: 9 }), redeemed('order_1'), redeemed('order_2'), confirmed('order_1')]);
     expect(state).to.deep.include({ redeemed: 2, inFlight: ['order_2'], returned: [] });
     expect(coupon.decide(confirm('order_1'), state, TEST_NOW)).to.deep.equal([]);
     expect(coupon.decide(confirm('order_3'), state, TEST_NOW)).to.deep.equal([]);
   });
 
-  it('keeps nothing of five that lost it, nor of orders that had not redeemed it', () => {
+  it('keeps no id of five orders that lost it, nor of orders that had not redeemed it', () => {
     const { state } = given([defined({ limit: 1 }), redeemed('order_0')]);
     for (const loser of [1, 2, 3, 4, 5].map((n) => `order_${n}`)) {
       expect(coupon.decide(redeem(loser), state, TEST_NOW)).to.include({ rejected: 'rule_violated' });
@@ -148,13 +148,13 @@ describe('A coupon', () => {
     }
   });
 
-  it('does not take one back for an order that has gone through but by the order itself', () => {
+  it('is released by a confirmed order only through that order itself', () => {
     const { state } = given([defined(), redeemed('order_1'), confirmed('order_1')]);
     expect(coupon.decide(release('order_1'), state, TEST_NOW)).to.deep.equal([]);
     expect(coupon.decide(giveBack('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
   });
 
-  it('forgets which confirmed orders gave back once no command that old is taken', () => {
+  it('forgets which confirmed orders released it once no command that old is accepted', () => {
     const orders = ['order_1', 'order_2', 'order_3'];
     const before = given([defined(), ...orders.map(redeemed), ...orders.slice(0, 2).map(returned)]).state;
     const known = (at: number) =>
@@ -163,18 +163,18 @@ describe('A coupon', () => {
     expect(known(TEST_NOW + RETRY_HORIZON_MS + 1)).to.deep.equal(['order_3']);
   });
 
-  it('has terms that can be changed; what was redeemed stays redeemed', () => {
+  it('has terms that can be changed; earlier redemptions stay', () => {
     const history = [defined({ limit: 3 }), redeemed('order_1'), redeemed('order_2'), defined({ limit: 1 })];
     given(history).when(redeem('order_3')).thenRejected('rule_violated', { coupon: code });
     expect(given(history).state.redeemed).to.equal(2);
   });
 
-  it('has no end without a limit', () => {
+  it('has no maximum without a limit', () => {
     const many = { ...given([defined()]).state, redeemed: 10_000_000 };
     expect(coupon.decide(redeem('order_1'), many, TEST_NOW)).to.deep.equal([redeemed('order_1')]);
   });
 
-  it('is as small after 50,000 redemptions as after the first, but for those that are in flight', () => {
+  it('has as small a state after 50,000 redemptions as after the first, except for those in flight', () => {
     const IN_FLIGHT = 100;
     let state = given([defined({ limit: 1_000_000 })]).state;
     for (let n = 0; n < 50_000; n++) {
@@ -189,7 +189,7 @@ describe('A coupon', () => {
     expect(JSON.stringify(state).length).to.be.lessThan(2_000);
   });
 
-  it('counts the orders that stand, whatever is repeated, reordered, late or given back, and remembers what is open or recent', () => {
+  it('counts the orders that stand, despite repeated, reordered, late or released redemptions, and keeps only open and recent ids', () => {
     const limit = 4;
     const moves = fc.record({
       order: fc.nat(9),
@@ -247,7 +247,7 @@ describe('A coupon', () => {
     );
   });
 
-  it('has a code that can be read out', () => {
+  it('has a code that can be read aloud', () => {
     for (const right of ['SPRING-25', 'A_', 'X'.repeat(40)]) expect(couponCodeSchema.parse(right)).to.equal(right);
     for (const wrong of ['A', 'spring', 'A B', 'X'.repeat(41)])
       expect(couponCodeSchema.safeParse(wrong).error?.issues[0]?.message, wrong).to.contain('2 to 40 capital letters');
@@ -257,7 +257,7 @@ describe('A coupon', () => {
     expect(undescribedFields(couponTermsSchema)).to.deep.equal(['minimum.amount', 'minimum.currency']);
   });
 
-  it('has terms that make sense', () => {
+  it('has consistent terms', () => {
     for (const wrong of [
       { kind: 'percentage', basisPoints: 10_001 },
       { kind: 'percentage', basisPoints: 0 },

@@ -19,7 +19,7 @@ const ids = full.map(({ data }) => data.cartId);
 describe('The carts of a customer', () => {
   const { given } = decider(customerCarts);
 
-  it('are a hundred at a time', () => {
+  it('number at most a hundred at a time', () => {
     given(full.slice(1))
       .when(count(100))
       .then([counted(100)]);
@@ -29,7 +29,7 @@ describe('The carts of a customer', () => {
       .thenRejected('rule_violated');
   });
 
-  it('count no more once they are closed', () => {
+  it('no longer count once they are closed', () => {
     const closed = ['cart_7', 'cart_9'];
     given(full)
       .when(count(100, { open: ids.filter((id) => !closed.includes(id)), closed: [...closed, 'cart_elsewhere'] }))
@@ -38,7 +38,7 @@ describe('The carts of a customer', () => {
     after.when(count(101)).then([counted(101)]);
   });
 
-  it('count for a day where they do not show, for they may be made yet', () => {
+  it('count for a day if the read model does not show them, because they may still be created', () => {
     const open = ids.slice(1);
     given(full)
       .when(count(100, { open, closed: [] }), TEST_NOW + CART_IDLE_MS - 1)
@@ -48,7 +48,7 @@ describe('The carts of a customer', () => {
       .then([counted(100, ['cart_0'])]);
   });
 
-  it('of a guest are numbered behind the first, and a hundred in all', () => {
+  it('of a guest are numbered after the first, and at most a hundred in all', () => {
     const guests = Array.from({ length: 99 }, (_, n): CustomerCartsEvent => {
       return { type: 'CartCounted', data: { customerId, cartId: `cart_ada.${n + 2}`, requestId: `r${n}` } };
     });

@@ -16,7 +16,7 @@ const removed: CustomerEvent = { type: 'PaymentMethodRemoved', data: { customerI
 describe('A customer', () => {
   const { given } = decider(customer);
 
-  it('has one name with each provider: the first', () => {
+  it('has one name at each provider: the first', () => {
     given([])
       .when(link)
       .then([linked('cus_1')]);
@@ -49,7 +49,7 @@ describe('A customer', () => {
     expect(given([...methods.map(saved), removed]).state.methods).to.deep.equal(['pm_card_amex']);
   });
 
-  it('saves twenty methods at most', () => {
+  it('saves at most twenty methods', () => {
     const twenty = Array.from({ length: 20 }, (_, n) => saved(`pm_${n}`));
     given(twenty).when(save).thenRejected('rule_violated');
     given(twenty)

@@ -31,7 +31,7 @@ describe('A return', () => {
     given([requested, declined]).when(approve).thenRejected('conflict');
   });
 
-  it('shows its customer what was asked for, why it was declined, and what came back', () => {
+  it('shows its customer what was requested, why it was declined, and what came back', () => {
     expect(given([requested]).state).to.deep.equal({ ...ids, ...asked, status: 'requested' });
     const refused = given([requested, declined]).state;
     expect(refused).to.deep.equal({ ...ids, ...asked, status: 'declined', declineReason: 'worn' });
@@ -44,7 +44,7 @@ describe('A return', () => {
     given([requested, declined]).when(receive).thenRejected('conflict');
   });
 
-  it('that nobody asked for can do nothing', () => {
+  it('that was never requested can do nothing', () => {
     for (const command of [approve, decline, receive]) given([]).when(command).thenRejected('not_found');
   });
 

@@ -26,7 +26,7 @@ describe('A shipment', () => {
     given([planned, dispatched, delivered]).when({ type: 'RecordDispatch' }).then([]);
   });
 
-  it('shows what it holds, and when it left and arrived', () => {
+  it('shows its contents, and when it left and arrived', () => {
     const left = given([planned, dispatched]).state;
     const shown = { ...ids, location, lines, tracking: 'RM123', status: 'dispatched', dispatchedAt: TEST_NOW };
     expect(left).to.deep.equal(shown);
@@ -41,7 +41,7 @@ describe('A shipment', () => {
       .then([untracked]);
   });
 
-  it('gets another tracking number or carrier at any time; what is not named stays, and null clears it', () => {
+  it('gets another tracking number or carrier at any time; an absent field stays, and null clears it', () => {
     const change = { type: 'ChangeTracking', carrier: 'Royal Mail' } as const;
     const changed: ShipmentEvent = {
       type: 'ShipmentTrackingChanged',
@@ -63,13 +63,13 @@ describe('A shipment', () => {
     }
   });
 
-  it('is not delivered before it is dispatched, nor does its delivery fail, nor is it lost', () => {
+  it('is neither delivered, failed nor lost before it is dispatched', () => {
     for (const type of ['RecordDelivery', 'RecordFailedDelivery', 'RecordLoss'] as const) {
       given([planned]).when({ type }).thenRejected('conflict');
     }
   });
 
-  it('may fail to be delivered, again for another reason, and be delivered or lost then', () => {
+  it('may fail to be delivered, again for another reason, and then be delivered or lost', () => {
     const fail = { type: 'RecordFailedDelivery', reason } as const;
     const refused: ShipmentEvent = { type: 'ShipmentDeliveryFailed', data: { ...ids, reason: 'refused' } };
     const left = [planned, dispatched];
@@ -89,7 +89,7 @@ describe('A shipment', () => {
     expect(given([...left, failed]).state).to.include({ status: 'failed', failedAt: TEST_NOW, reason });
   });
 
-  it('may be lost, also after it was said to be delivered, and be found again', () => {
+  it('may be lost, even after it was reported as delivered, and be found again', () => {
     const left = [planned, dispatched];
     given(left).when({ type: 'RecordLoss' }).then([lost]);
     given(left)
@@ -108,7 +108,7 @@ describe('A shipment', () => {
     expect(state).to.include({ status: 'lost', failedAt: TEST_NOW, lostAt: TEST_NOW, reason: undefined });
   });
 
-  it('is cancelled if its order has given up any of its units before it left, or sent them otherwise', () => {
+  it('is cancelled if its order has cancelled any of its units before dispatch, or sent them otherwise', () => {
     const mugs = { id: '1', sku: 'MUG', quantity: 3, fulfilled: 0, cancelled: 0 };
     const cups = { ...mugs, id: '2', sku: 'CUP', quantity: 1 };
     const parcels = [

@@ -11,7 +11,7 @@ describe('An address', () => {
   };
   const complaint = (changed: object) => addressSchema.safeParse({ ...address, ...changed }).error?.issues[0]?.message;
 
-  it('has a name, a street and a country; what else is needed depends on the country', () => {
+  it('has a name, a street and a country; other required fields depend on the country', () => {
     expect(complaint({})).to.equal(undefined);
     expect(complaint({ line2: 'Flat 2', region: 'Greater London' })).to.equal(undefined);
     for (const field of ['name', 'line1', 'country'])
@@ -27,7 +27,7 @@ describe('An address', () => {
     expect(complaint({ line1: 'x'.repeat(100), postcode: 'x'.repeat(20) })).to.equal(undefined);
   });
 
-  it('names its country by the two letters that ISO has for it', () => {
+  it('names its country by the two-letter ISO code', () => {
     for (const country of ['gb', 'GBR', 'G', 'ZZ', 'UK', 'United Kingdom'])
       expect(complaint({ country })).to.contain('ISO 3166-1');
   });

@@ -7,7 +7,7 @@ describe('The format of the log', () => {
     expect(headerOf({ ...commit, cs: [...commit.cs] })).to.equal('[1,"order#1",3,4,5,6000,["c1","c2"]]');
   });
 
-  it('begins a stream behind nothing, with a hash of zeros', () => {
+  it('begins a stream with a previous hash of zeros', () => {
     expect(START).to.deep.equal({ commitNo: 0, version: 0, hash: '0'.repeat(64), at: 0 });
   });
 });

@@ -7,7 +7,7 @@ const seen = (category: string, count: number): [StreamId, number][] =>
   Array.from({ length: count }, (_, n) => [`${category}#${n}`, 1]);
 
 describe('The commits that a caller has seen', () => {
-  it('are the highest of each stream, whoever saw it', () => {
+  it('are the highest of each stream, from any source', () => {
     const merged = mergeSeen([['cart#1', 3]], [['order#1', 1]], [['cart#1', 2]]);
     expect([...merged]).to.deep.equal([
       ['cart#1', 3],
@@ -20,7 +20,7 @@ describe('The commits that a caller has seen', () => {
     expect([...mergeSeen(few, seen('order', 1)).keys()]).to.deep.equal([...few.map(([stream]) => stream), 'order#0']);
   });
 
-  it('are cut to what a token holds, and what a caller asks for next stays: orders, carts, payments, then the rest', () => {
+  it('are cut to the size of a token, with orders, carts and payments kept first', () => {
     const merged = mergeSeen(
       seen('stock', MAX_TOKEN_PAIRS),
       seen('payment', 1),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { countrySchema } from './country.js';
 
 describe('A country', () => {
-  it('is one that ISO knows, in two capital letters; one that is none is told once', () => {
+  it('is an ISO code of two capital letters; an invalid one is reported once', () => {
     for (const code of ['GB', 'AD', 'ZW']) expect(countrySchema.parse(code)).to.equal(code);
     for (const code of ['ZZ', 'gb', 'GBR', '']) {
       const messages = countrySchema.safeParse(code).error!.issues.map(({ message }) => message);

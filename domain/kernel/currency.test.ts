@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { exponentOf, isCurrency } from './currency.js';
 
 describe('Currencies', () => {
-  it('are those of ISO 4217 that something can be paid in', () => {
+  it('are the ISO 4217 currencies that can be used for payment', () => {
     for (const code of ['GBP', 'EUR', 'USD', 'JPY', 'BHD', 'XOF']) expect(isCurrency(code), code).to.equal(true);
     for (const code of ['ZZZ', 'XXX', 'XTS', 'XAU', 'DEM', 'gbp', '']) expect(isCurrency(code), code).to.equal(false);
   });
@@ -12,7 +12,7 @@ describe('Currencies', () => {
     expect(codes.map(exponentOf)).to.deep.equal([2, 2, 0, 0, 0, 3, 3, 4, 4]);
   });
 
-  it('are known to the runtime, too, but for funds, units of account, and what it has not learnt yet', () => {
+  it('are known to the runtime too, except for funds, units of account, and new codes', () => {
     const runtime = Intl.supportedValuesOf('currency');
     const upper = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
     const all = upper.flatMap((a) => upper.flatMap((b) => upper.map((c) => `${a}${b}${c}`)));

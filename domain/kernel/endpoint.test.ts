@@ -4,11 +4,11 @@ import { isProblem } from './errors.js';
 import { ROLES } from './role.js';
 
 describe('The caller of an endpoint', () => {
-  it('has one of five roles, whose names stand in tokens', () => {
+  it('has one of five roles, whose names are in tokens', () => {
     expect(ROLES).to.deep.equal(['customer', 'support', 'catalogue', 'ops', 'auditor']);
   });
 
-  it('is asked for by customer only if the token names one', () => {
+  it('is a customer only if the token names one', () => {
     expect(customerOf({ role: 'customer', id: 'ada', customerId: 'customer_ada' })).to.equal('customer_ada');
     try {
       customerOf({ role: 'customer', id: 'ada' });
@@ -21,7 +21,7 @@ describe('The caller of an endpoint', () => {
 });
 
 describe('An endpoint', () => {
-  it('is what it was said to be', () => {
+  it('is what its definition says', () => {
     const said = {
       method: 'get',
       path: '/v1/ping',

@@ -14,7 +14,7 @@ import {
 import { reject } from './rejection.js';
 
 describe('Errors', () => {
-  it('say in a log who they are, what happened and what to do', () => {
+  it('state in a log their name, what happened and what to do', () => {
     expect(
       [
         new Problem('conflict', 'cart_1 has changed.'),
@@ -36,7 +36,7 @@ describe('Errors', () => {
     ]);
   });
 
-  it('carry the codes of the API, and when to try again', () => {
+  it('have the codes of the API, and the time to try again', () => {
     expect(new StreamBusy('stock#1').code).to.equal('conflict');
     expect(new CommitTooLarge('order#1', 9, 8).code).to.equal('too_large');
     expect(new Unavailable('Redis', 'no answer.')).to.include({ code: 'unavailable', engine: 'Redis', retryAfter: 1 });
@@ -45,14 +45,14 @@ describe('Errors', () => {
     expect({ facts, seen: [...seen] }).to.deep.equal({ facts: {}, seen: [] });
   });
 
-  it('name the stream to the log, and not to the caller', () => {
+  it('name the stream in the log, but not to the caller', () => {
     for (const error of [new StreamBusy('stock#1'), new CommitTooLarge('stock#1', 9, 8)]) {
       expect(error.stream).to.equal('stock#1');
       expect(error.message + JSON.stringify(error.facts)).not.to.include('stock');
     }
   });
 
-  it('are problems if the caller is to be told, of one code or of any', () => {
+  it('are problems if they are for the caller, of one code or of any', () => {
     const busy = new StreamBusy('stock#1');
     expect([isProblem(busy), isProblem(busy, 'conflict'), isProblem(busy, 'too_large')]).to.deep.equal([
       true,
@@ -62,7 +62,7 @@ describe('Errors', () => {
     expect(isProblem(new InvalidEvent('Sold', 'is odd'))).to.equal(false);
   });
 
-  it('are thrown for a rejection where it ends a request, with its code and its facts', () => {
+  it('are thrown for a rejection that ends a request, with its code and facts', () => {
     const facts = { available: { MUG: 2 } };
     const outcome = { state: 'sold' };
     expect(orThrow(outcome)).to.equal(outcome);

@@ -28,14 +28,14 @@ describe('The catalogue of events', () => {
     return expect.fail('no invalid event');
   };
 
-  it('reads every version as today’s, one step after the other', () => {
+  it('upgrades every old version step by step', () => {
     const today = { amount: 200, in: { currency: 'GBP' } };
     expect(catalogue.read('Priced', 1, { pounds: 2 })).to.deep.equal(today);
     expect(catalogue.read('Priced', 2, { pence: 200 })).to.deep.equal(today);
     expect(catalogue.read('Priced', 3, today)).to.deep.equal(today);
   });
 
-  it('reads no event that it cannot understand, and says why', () => {
+  it('refuses to read an event that it does not understand, and says why', () => {
     expect(refusal(() => catalogue.read('Sold', 1, {}))).to.equal(
       'Event Sold is not in the catalogue; is this program older than the log?',
     );
@@ -44,7 +44,7 @@ describe('The catalogue of events', () => {
     expect(refusal(() => catalogue.read('Priced', 2, { pence: 0.5 }))).to.match(/^Event Priced amount: /);
   });
 
-  it('lets no event be written that does not fit, and names each place where', () => {
+  it('refuses to write an invalid event, and names each invalid field', () => {
     catalogue.check({ type: 'Priced', data: { amount: 1, in: { currency: 'GBP' } } });
     expect(refusal(() => catalogue.check({ type: 'Priced', data: { amount: 0.5, in: {} } }))).to.match(
       /^Event Priced amount: .+; in\.currency: /,
@@ -52,7 +52,7 @@ describe('The catalogue of events', () => {
     expect(refusal(() => catalogue.check({ type: 'Sold', data: {} }))).to.contain('not in the catalogue');
   });
 
-  it('knows one definition of each type', () => {
+  it('has one definition of each type', () => {
     expect(catalogue.definition('Priced').data).to.equal(price);
     const sold = { Sold: { version: 1, data: price } };
     expect(refusal(() => eventCatalogue(sold, sold))).to.equal('Event Sold is defined twice');

@@ -3,16 +3,16 @@ import { isProblem } from './errors.js';
 import { askedId, DEFAULT_LOCATION, idSchema, locationSchema, siblingId, skuSchema, streamOf } from './id.js';
 
 describe('An id', () => {
-  it('of the outside world names one stream', () => {
+  it('from outside names one stream', () => {
     expect(streamOf('order_536365')).to.equal('order#536365');
     expect(streamOf('cart_a_b')).to.equal('cart#a_b');
   });
 
-  it('gives the ids of what exists once for it', () => {
+  it('gives the ids of its single related resources', () => {
     expect(siblingId('payment', 'order_536365')).to.equal('payment_536365');
   });
 
-  it('starts with what it is an id of', () => {
+  it('starts with the name of its kind', () => {
     const orderId = idSchema('order');
     expect(orderId.safeParse('order_536365').success).to.equal(true);
     for (const wrong of [
@@ -28,7 +28,7 @@ describe('An id', () => {
     }
   });
 
-  it('that cannot be one is not found, like any other that does not exist', () => {
+  it('that is malformed is not found, like any other that does not exist', () => {
     const orderId = idSchema('order');
     expect(askedId(orderId, 'order_536365')).to.equal('order_536365');
     try {
@@ -52,7 +52,7 @@ describe('An id', () => {
     });
   }
 
-  it('of the wrong kind is told the right one', () => {
+  it('of the wrong kind gets a message with the right one', () => {
     expect(idSchema('order').safeParse('cart_1').error?.issues[0]?.message).to.equal('must look like order_…');
   });
 });

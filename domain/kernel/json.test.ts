@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { canonicalJson, changed, changes, defined, ownEntry, sameJson } from './json.js';
 
 describe('JSON values', () => {
-  it('are the same whatever the order of their keys, and with or without members that are undefined', () => {
+  it('are equal in any order of keys, and with or without undefined members', () => {
     expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null, e: undefined })).to.equal('{"a":null,"b":[{"c":2,"d":1}]}');
     expect(sameJson({ a: 1, b: { c: 2, d: 3 } }, { b: { d: 3, c: 2 }, a: 1 })).to.equal(true);
     expect(sameJson({ a: 1, b: undefined }, { a: 1 })).to.equal(true);
   });
 
-  it('differ by a value, a kind, or the order in a list', () => {
+  it('differ by a value, a type, or the order in a list', () => {
     for (const [a, b] of [
       [{ a: 1 }, { a: 2 }],
       [{ a: 1 }, { a: '1' }],
@@ -25,12 +25,12 @@ describe('JSON values', () => {
     }
   });
 
-  it('that are missing have no text', () => {
+  it('that are undefined have no text', () => {
     expect(canonicalJson(undefined)).to.equal('');
     expect(sameJson(undefined, undefined)).to.equal(true);
   });
 
-  it('lose the members that are undefined, and no other', () => {
+  it('lose only their undefined members', () => {
     expect(Object.entries(defined({ a: undefined, b: null, c: 0, d: '' }))).to.deep.equal([
       ['b', null],
       ['c', 0],
@@ -38,7 +38,7 @@ describe('JSON values', () => {
     ]);
   });
 
-  it('change by what differs alone: null removes a member, undefined leaves it', () => {
+  it('change only where they differ: null removes a member, undefined leaves it', () => {
     const before: { a: number; b?: string; c?: string } = { a: 1, b: 'x' };
     const change = changes({ a: 1, b: null, c: null, d: undefined }, before);
     expect(change).to.deep.equal({ b: null });
@@ -57,7 +57,7 @@ describe('JSON values', () => {
     );
   });
 
-  it('have the entries that somebody has put there, whatever they are called', () => {
+  it('have only the entries that were added, whatever their names', () => {
     const record = JSON.parse('{"toString":1,"__proto__":2,"a":3}') as Record<string, number>;
     const found = ['toString', '__proto__', 'a', 'constructor', 'b'].map((name) => ownEntry(record, name));
     expect(found).to.deep.equal([1, 2, 3, undefined, undefined]);

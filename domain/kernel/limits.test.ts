@@ -9,13 +9,13 @@ import {
 } from './limits.js';
 
 describe('The limits of the log', () => {
-  it('hide a commit from the log’s readers until none can still appear before it', () => {
+  it('hide a commit from the log’s readers until no earlier one can still appear', () => {
     const slowest = APPEND_BUDGET_MS + MAX_CLOCK_SKEW_MS;
     const clockAhead = MAX_CLOCK_SKEW_MS;
     expect(WATERMARK_LAG_MS - slowest - clockAhead, 'room for what is not measured').to.equal(1_000);
   });
 
-  it('remember a command while its sender may still repeat it: half an hour, of which only a moment in memory', () => {
+  it('remember a command as long as its sender may repeat it: half an hour, of which a short time in memory', () => {
     expect(RETRY_HORIZON_MS).to.equal(1_800_000);
     expect(REMEMBERED_MS).to.be.within(APPEND_BUDGET_MS, RETRY_HORIZON_MS / 10);
   });

@@ -23,7 +23,7 @@ describe('Money', () => {
     );
   });
 
-  it('gives the remaining units to the largest remainders, of equal ones to the first', () => {
+  it('gives the remaining units to the largest remainders, and to the first in a tie', () => {
     expect(allocate(100, [1, 1, 1])).to.deep.equal([34, 33, 33]);
     expect(allocate(101, [1, 2, 1])).to.deep.equal([25, 51, 25]);
     expect(allocate(5, [0, 3, 7])).to.deep.equal([0, 2, 3]);
@@ -42,7 +42,7 @@ describe('Money', () => {
     );
   });
 
-  it('is a whole, non-negative number of minor units', () => {
+  it('is a whole number of minor units, and not negative', () => {
     expect(moneySchema.safeParse({ amount: 1999, currency: 'GBP' }).success).to.equal(true);
     for (const wrong of [
       { amount: 19.99, currency: 'GBP' },

@@ -5,7 +5,7 @@ import { FORGOTTEN, isForgotten, isSealed, personal } from './personal.js';
 const sealed = { sealed: 'customer_1', at: 'order#1/1/address', box: 'AAAA' };
 
 describe('A personal value', () => {
-  it('is plain or sealed, and nothing in between', () => {
+  it('is plain or sealed, nothing else', () => {
     const name = personal(z.strictObject({ name: z.string() }));
     expect(name.parse({ name: 'Ada' })).to.deep.equal({ name: 'Ada' });
     expect(name.parse(sealed)).to.deep.equal(sealed);

@@ -15,7 +15,7 @@ describe('A stream', () => {
     );
   });
 
-  it('is told from other texts', () => {
+  it('can be told from other texts', () => {
     expect(['order#1', 'order-numbers#shop', 'stock#85123A@main'].filter((text) => !isStreamId(text))).to.deep.equal(
       [],
     );

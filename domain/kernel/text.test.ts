@@ -21,7 +21,7 @@ const character = fc.oneof(
 const text = fc.array(character, { maxLength: MAX + 5 }).map((parts) => parts.join(''));
 
 describe('A short text', () => {
-  it('is what people write in any script', () => {
+  it('may be in any script', () => {
     for (const written of [
       'Ada',
       'Zoë',
@@ -41,13 +41,13 @@ describe('A short text', () => {
       expect(short.safeParse(written).success, written).to.equal(true);
   });
 
-  it('comes out trimmed and composed', () => {
+  it('is trimmed and composed', () => {
     expect(short.parse('  Ada \u00a0')).to.equal('Ada');
     expect(short.parse('e\u0301')).to.equal('é');
     expect(short.parse('\u200dAda')).to.equal('Ada');
   });
 
-  it('has no line breaks, control characters, turns of direction or invisible characters, and says which it has', () => {
+  it('has no line breaks, control characters, direction marks or invisible characters, and the message names the one found', () => {
     for (const [written, named] of [
       ['a\nb', 'U+000A'],
       ['a\rb', 'U+000D'],
@@ -67,7 +67,7 @@ describe('A short text', () => {
       expect(short.safeParse(written).error?.issues[0]?.message, named).to.include(named);
   });
 
-  it('has something to see', () => {
+  it('has at least one visible character', () => {
     for (const blank of [
       ' ',
       '\u00a0',
@@ -84,13 +84,13 @@ describe('A short text', () => {
     expect(short.safeParse('').error?.issues[0]?.message).to.equal('must have at least 1 character');
   });
 
-  it('has at most so many characters, however many bytes each has', () => {
+  it('has a maximum number of characters, however many bytes each has', () => {
     expect(short.safeParse('😀'.repeat(MAX)).success).to.equal(true);
     expect(short.safeParse('x'.repeat(MAX + 1)).error?.issues[0]?.message).to.equal('must have at most 20 characters');
     expect(short.safeParse(`x${' '.repeat(MAX)}`).success).to.equal(false);
   });
 
-  it('once it is taken is taken as it is, and fits its documented pattern', () => {
+  it('stays unchanged once it is accepted, and fits its documented pattern', () => {
     const { pattern, not } = textRules.get(short)!;
     const [whole, stray] = [pattern, not.pattern].map((source) => new RegExp(source, 'u')) as [RegExp, RegExp];
     fc.assert(
@@ -107,7 +107,7 @@ describe('A short text', () => {
     );
   });
 
-  it('has tags in flags alone', () => {
+  it('has tags only in flags', () => {
     const tags = fc.constantFrom('a', ENGLAND, '\u{1f3f4}', '\u{e0067}', '\u{e0031}', '\u{e007f}');
     fc.assert(
       fc.property(fc.array(tags, { minLength: 1, maxLength: MAX }), (parts) => {
@@ -120,7 +120,7 @@ describe('A short text', () => {
     );
   });
 
-  it('is made of any text of elsewhere', () => {
+  it('can be made of any foreign text', () => {
     expect(asShortText('a\nb', MAX)).to.equal('a b');
     expect(asShortText(`${ENGLAND}\u{e0041} \ud800`, MAX)).to.equal(ENGLAND);
     expect(asShortText('\u200b\n', MAX)).to.equal(undefined);
@@ -134,7 +134,7 @@ describe('A short text', () => {
     );
   });
 
-  it('takes no more time for what is refused at its end', () => {
+  it('is refused in linear time, even for an error at its end', () => {
     const longest = shortText(50_000);
     const started = performance.now();
     for (const piece of ['a', ' ', '\u{1f3f4}', ENGLAND]) longest.safeParse(`${piece.repeat(5_000)}\n`);
@@ -147,7 +147,7 @@ describe('A long text', () => {
     expect(long.parse('a\tb\r\nc\rd\n')).to.equal('a\tb\nc\nd');
   });
 
-  it('has no other control characters, and something to see', () => {
+  it('has no other control characters, and at least one visible one', () => {
     for (const refused of ['', '\n\t', 'a\u0007', 'a\u202eb', 'a\u2028b'])
       expect(long.safeParse(refused).success).to.equal(false);
   });
@@ -162,7 +162,7 @@ describe('A text to search for', () => {
 });
 
 describe('A record', () => {
-  it('has a limit, which is documented', () => {
+  it('has a documented limit', () => {
     const record = recordOf(short, short, 2);
     expect(record.safeParse({ a: 'x', b: 'y' }).success).to.equal(true);
     expect(record.safeParse({ a: 'x', b: 'y', c: 'z' }).success).to.equal(false);

@@ -11,7 +11,7 @@ const first = leased('a', FIRST_ORDER_NUMBER, FIRST_ORDER_NUMBER + 99);
 describe('Order numbers', () => {
   const { given } = decider(orderNumbers);
 
-  it('are leased in blocks, one behind the other', () => {
+  it('are leased in consecutive blocks', () => {
     given([]).when({ type: 'LeaseNumbers', leaseId: 'a', count: 100 }).then([first]);
     given([first])
       .when({ type: 'LeaseNumbers', leaseId: 'b', count: 1 })

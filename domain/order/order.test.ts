@@ -99,7 +99,7 @@ describe('An order', () => {
     given([]).when(place).then([placed]);
   });
 
-  it('is placed only if its parts add up', () => {
+  it('is placed only if its amounts add up', () => {
     const wrong = (changed: Partial<OrderLine>) => ({
       ...place,
       contents: { ...contents, lines: [{ ...lines[0]!, ...changed }] },
@@ -150,7 +150,7 @@ describe('An order', () => {
       .thenRejected('rule_violated');
   });
 
-  it('is placed only with parcels that hold what its lines need', () => {
+  it('is placed only with parcels that cover its lines', () => {
     const allocated = (...allocation: { sku: string; location: string; quantity: number }[]) =>
       given([]).when({ ...place, contents: { ...contents, allocation } });
     allocated(mugs(1), { ...mugs(1), location: 'leeds' }, cup).then([
@@ -172,7 +172,7 @@ describe('An order', () => {
     }
   });
 
-  it('is at first as it was placed, and nothing has happened to it', () => {
+  it('is at first as it was placed', () => {
     const nothing = { amount: 0, discount: 0, tax: 0 };
     const untouched = { fulfilled: 0, cancelled: 0, returned: 0, kept: nothing };
     expect(given([placed]).state).to.deep.equal({
@@ -197,7 +197,7 @@ describe('An order', () => {
     });
   });
 
-  it('is confirmed with where its stock was found, if that is elsewhere', () => {
+  it('is confirmed with the location of its stock, if that has changed', () => {
     const allocation = [{ ...mugs(2), location: 'leeds' }, cup];
     const reservationId = `${orderId}/2`;
     const moved: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation, reservationId } };
@@ -208,7 +208,7 @@ describe('An order', () => {
     expect(given([placed, confirmed]).state).to.deep.include({ parcels: [cup, mugs(2)], reservationId: orderId });
   });
 
-  it('is confirmed or rejected once it is placed', () => {
+  it('is confirmed or rejected once after it is placed', () => {
     given([placed]).when(confirm).then([confirmed]);
     given([placed]).when(rejectIt).then([rejected]);
     given([placed, confirmed]).when(rejectIt).thenRejected('conflict');
@@ -218,12 +218,12 @@ describe('An order', () => {
     given([placed, withdrawn]).when(rejectIt).then([]);
   });
 
-  it('that was never placed cannot do anything, and need not be rejected', () => {
+  it('that was never placed can do nothing, and need not be rejected', () => {
     given([]).when(rejectIt).then([]);
     for (const command of [confirm, cancel, fulfil]) given([]).when(command).thenRejected('not_found');
   });
 
-  it('is cancelled as a whole before it is confirmed, and then by what is open of it', () => {
+  it('is cancelled as a whole before it is confirmed, and by open units afterwards', () => {
     given([placed]).when(cancel).then([withdrawn]);
     expect(given([placed, withdrawn]).state?.status).to.equal('cancelled');
     given([placed, confirmed]).when(cancel).thenRejected('conflict');
@@ -232,14 +232,14 @@ describe('An order', () => {
     given([placed, withdrawn]).when(cancelLines).then([]);
   });
 
-  it('expires if it is rejected because nobody paid in time', () => {
+  it('expires if it was not paid in time', () => {
     const expired: OrderEvent = { type: 'OrderExpired', data: { orderId, detail: 'Nobody paid.' } };
     given([placed]).when({ type: 'ExpireOrder', detail: 'Nobody paid.' }).then([expired]);
     given([placed, expired]).when(rejectIt).then([]);
     given([placed, expired]).when(confirm).thenRejected('conflict');
   });
 
-  it('gives back what cancelled lines cost, with the shipping if nothing is left to send', () => {
+  it('refunds cancelled lines, with the shipping if nothing is left to send', () => {
     const mugCancelled: OrderEvent = {
       type: 'OrderLinesCancelled',
       data: {
@@ -273,7 +273,7 @@ describe('An order', () => {
     given([placed, confirmed, mugCancelled, restCancelled, cancelled]).when(fulfil).thenRejected('conflict');
   });
 
-  it('is completed when what was not sent is cancelled', () => {
+  it('is completed when all unsent units are cancelled', () => {
     given([placed, confirmed, oneSent])
       .when(cancelLines)
       .then([
@@ -295,7 +295,7 @@ describe('An order', () => {
       ]);
   });
 
-  it('is fulfilled in parts, and completed with the last; the first part brings the shipping', () => {
+  it('is fulfilled in parts, and completed with the last; the first part includes the shipping', () => {
     const history = [placed, confirmed, oneSent];
     given([placed, confirmed])
       .when({ type: 'FulfilOrder', fulfilmentId: 'f1', lines: [{ lineId: '1', quantity: 1 }] })
@@ -326,7 +326,7 @@ describe('An order', () => {
       ]);
   });
 
-  it('that is only recorded has nothing to follow', () => {
+  it('that is only recorded needs no settlement', () => {
     const recorded: OrderEvent = {
       type: 'OrderFulfilled',
       data: {
@@ -344,7 +344,7 @@ describe('An order', () => {
     expect(given([placed, confirmed, recorded, completed]).state!.unsettled).to.deep.equal([]);
   });
 
-  it('takes its units from where they are, and no two parcels from the same units', () => {
+  it('takes its units from their locations, and no unit twice', () => {
     const allocation = [
       { sku: 'CUP-1', location: 'leeds', quantity: 1 },
       { sku: 'MUG-1', location: 'leeds', quantity: 1 },
@@ -385,7 +385,7 @@ describe('An order', () => {
     given([placed]).when({ type: 'HoldOrder', code: 'payment_failed' }).thenRejected('conflict');
   });
 
-  it('takes back what was sent, and no more', () => {
+  it('takes back only what was sent', () => {
     const back = (quantity: number, returnId = 'return_1') =>
       ({ type: 'ReceiveReturn', returnId, lines: [{ lineId: '1', quantity, writtenOff: true }] }) as const;
     const returned: OrderEvent & { type: 'OrderReturned' } = {
@@ -430,7 +430,7 @@ describe('An order', () => {
       .thenRejected('not_found');
   });
 
-  it('sends what lies at one place, and asks which where that are several', () => {
+  it('sends the units at one location, and asks for a location if there are several', () => {
     const allocation = [
       { ...cup, location: 'leeds' },
       { ...mugs(1), location: 'leeds' },
@@ -454,7 +454,7 @@ describe('An order', () => {
     expect(consignmentOf(state!, undefined, 'hull')).to.include({ rejected: 'rule_violated' });
   });
 
-  it('takes what comes back to where it arrives; without a word to the one place that it was sent from', () => {
+  it('takes returns at the location of arrival; by default at the only one that it was sent from', () => {
     const allocation = [
       { ...cup, location: 'leeds' },
       { ...mugs(2), location: 'york' },
@@ -489,12 +489,12 @@ describe('An order', () => {
     });
   });
 
-  it('records an operation under ids that everybody can tell', () => {
+  it('records operations under predictable ids', () => {
     expect(operationCommandId('shipment_1')).to.equal('shipment_1/record');
     expect(operationEventId('shipment_1')).to.equal('shipment_1/record:0');
   });
 
-  it('sends no more than was ordered, and of its own lines only', () => {
+  it('sends no more than was ordered, and only its own lines', () => {
     const send = (...sent: { lineId: string; quantity: number }[]) => ({ ...fulfil, lines: sent });
     given([placed, confirmed]).when(send()).thenRejected('rule_violated');
     given([placed, confirmed])
@@ -519,7 +519,7 @@ describe('An order', () => {
     }
   });
 
-  it('owes nothing to be collected before anything was sent', () => {
+  it('has nothing to collect before something was sent', () => {
     const collect: OrderCommand = { type: 'RequestCollection', collectionId: 'collection_1' };
     given([placed, confirmed]).when(collect).thenRejected('conflict');
     given([placed, confirmed, oneSent])
@@ -527,7 +527,7 @@ describe('An order', () => {
       .then([{ type: 'CollectionRequested', data: { orderId, collectionId: 'collection_1' } }]);
   });
 
-  it('is owed for what is sent and kept as each operation is settled, whatever is recorded meanwhile', () => {
+  it('is owed for sent and kept units as each operation is settled, whatever is recorded meanwhile', () => {
     const some = (quantity: number) => [{ lineId: '1', quantity }];
     const commands: OrderCommand[] = [
       { type: 'FulfilOrder', fulfilmentId: 'sent', lines: some(1) },
@@ -554,7 +554,7 @@ describe('An order', () => {
     }
   });
 
-  it('has a fulfilment status that follows from its lines', () => {
+  it('derives its fulfilment status from its lines', () => {
     const status = (...history: OrderEvent[]) => fulfilmentStatusOf(given([placed, ...history]).state!.lines);
     expect(status()).to.equal('not_fulfilled');
     expect(status(confirmed, oneSent)).to.equal('partially_fulfilled');
@@ -566,7 +566,7 @@ describe('An order', () => {
     expect(fulfilmentStatusOf([{ ...mugLine!, fulfilled: 1, cancelled: 1 }])).to.equal('fulfilled');
   });
 
-  it('moves on as its events say', () => {
+  it('has the state that follows from its events', () => {
     const status = (...history: OrderEvent[]) => given([placed, ...history]).state!.status;
     expect(status()).to.equal('placed');
     expect(status(confirmed)).to.equal('confirmed');
@@ -577,7 +577,7 @@ describe('An order', () => {
     expect(status(confirmed, oneSent, completed)).to.equal('completed');
   });
 
-  it('has a number that people can read', () => {
+  it('has a number for people', () => {
     expect(orderNumber('order_536365')).to.equal('536365');
     expect(orderNumber('order_536365-2')).to.equal('536365-2');
     expect(orderNumber('order_abc-1d')).to.equal('ABC-1D');
@@ -593,7 +593,7 @@ describe('An order', () => {
   };
   const closed: OrderEvent = { type: 'ReturnClosed', data: { orderId, returnId: 'return_1' } };
 
-  it('has each sent unit in one open return at most', () => {
+  it('has each sent unit in at most one open return', () => {
     const sent = [placed, confirmed, oneSent];
     given(sent).when(openReturn).then([returnOpened]);
     given([...sent, returnOpened])
@@ -624,7 +624,7 @@ describe('An order', () => {
   const short: OrderEvent = { type: 'OrderHeld', data: { orderId, code: 'stock_shortfall' } };
   const back: OrderEvent = { type: 'OrderResumed', data: { orderId, code: 'stock_shortfall' } };
 
-  it('is held while units are missing, and goes on when they are there', () => {
+  it('is held while units are missing, and resumed when they are back', () => {
     const tell = (quantity: number) => ({ type: 'RecordMissing', ...mugs(quantity) }) as const;
     given([placed, confirmed])
       .when(tell(1))
@@ -647,7 +647,7 @@ describe('An order', () => {
     given([placed]).when(tell(1)).then([]);
   });
 
-  it('stays as staff have left it: resumed in spite of what is missing, or held for another reason', () => {
+  it('stays as staff have left it: resumed despite missing units, or held for another reason', () => {
     const tell = (quantity: number) => ({ type: 'RecordMissing', ...mugs(quantity) }) as const;
     const resumed: OrderEvent = { type: 'OrderResumed', data: { orderId } };
     const held: OrderEvent = { type: 'OrderHeld', data: { orderId, code: 'address', note: 'no such street' } };
@@ -665,7 +665,7 @@ describe('An order', () => {
       .thenRejected('conflict');
   });
 
-  it('gives up what is missing before what is there', () => {
+  it('cancels missing units before available ones', () => {
     const elsewhere: OrderEvent = {
       type: 'OrderConfirmed',
       data: { orderId, allocation: [cup, { ...mugs(1), location: 'leeds' }, mugs(1)] },
@@ -676,7 +676,7 @@ describe('An order', () => {
     expect((decided as OrderEvent[]).slice(1)).to.deep.equal([missing(0), back]);
   });
 
-  it('is sent from elsewhere, unless its units have left or were given up meanwhile', () => {
+  it('is sent from elsewhere, unless its units were sent or cancelled meanwhile', () => {
     const decide = { type: 'RecordReallocation', reallocationId, reserved: true } as const;
     given([placed, confirmed]).when(reallocate).then([requested]);
     given([placed, confirmed])
@@ -748,7 +748,7 @@ describe('An order', () => {
     });
   });
 
-  it('gives back the shipping with the return that leaves nothing, where it was placed so', () => {
+  it('refunds the shipping with the return that leaves nothing, if it was placed with that term', () => {
     const refundable: OrderContents = { ...contents, shipping: { ...contents.shipping, refundable: true } };
     const allBack = (made: OrderContents, ...returns: (readonly [string, number])[][]) => {
       const amounts: unknown[] = [];
@@ -788,7 +788,7 @@ describe('An order', () => {
     expect(allBack(contents, [['1', 2], cup]).amounts).to.deep.equal([[1448, undefined]]);
   });
 
-  it('goes to another address as long as nothing of it was sent, and it is not given up', () => {
+  it('changes its address only while nothing was sent and it is not given up', () => {
     const { given } = decider(order);
     for (const history of [[placed], [placed, confirmed]]) given(history).when(moveIt).then([moved]);
     expect(given([placed, confirmed, moved]).state).to.deep.include({ status: 'confirmed', shippingAddress });
@@ -937,7 +937,7 @@ describe('An order', () => {
       fc.assert(fc.property(anyContents, steps, (made, sequence) => void played(made, sequence)));
     });
 
-    it('no order ends with an amount that is open', () => {
+    it('no order ends with an open amount', () => {
       fc.assert(
         fc.property(anyContents, steps, (made, sequence) => {
           const { told, play } = played(made, sequence);
@@ -958,7 +958,7 @@ describe('An order', () => {
     });
 
     // medusajs/medusa#13433, #13066: returns that refund another amount than was paid.
-    it('all that was sent gives back all that was paid for it, and never more (complaint 18: refund totals wrong)', () => {
+    it('returning everything that was sent refunds everything that was paid for it, and never more (complaint 18: refund totals wrong)', () => {
       fc.assert(
         fc.property(anyContents, steps, (made, sequence) => {
           const { told, play, state } = played(made, sequence);
@@ -981,7 +981,7 @@ describe('An order', () => {
 describe('An order line', () => {
   const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 
-  it('keeps its title whole', () => {
+  it('keeps its full title', () => {
     const titles = fc.string({ unit: 'binary', minLength: 1, maxLength: 100, size: 'max' });
     fc.assert(
       fc.property(fc.array(titles, { minLength: 1 }), (named) => {
@@ -1002,7 +1002,7 @@ describe('An order line', () => {
     ).to.deep.equal(lines);
   });
 
-  it('is small enough that the largest real invoice fits one commit', () => {
+  it('is small enough for the largest real invoice to fit one commit', () => {
     const items = Array.from({ length: 1_112 }, (_, n) => ({
       sku: `${n}`.padEnd(12, 'x'),
       title: 'x'.repeat(60),
@@ -1033,7 +1033,7 @@ describe('An order line', () => {
     }
   });
 
-  it('is one of so many that their order fits one commit, or is refused before anything is asked for', () => {
+  it('is limited in number: the order fits one commit, or is rejected before any other step', () => {
     const item = { sku: 'x'.repeat(64), title: '\u{1F375}'.repeat(100), quantity: 80_995, unitPrice: 10_000 };
     const most = (size: number) => orderLines(Array.from({ length: size }, () => item));
     const fitting = most(400);

@@ -3,7 +3,7 @@ import { stockNeeds, takenFrom, without } from './parcels.js';
 
 const at = (location: string, sku: string, quantity: number) => ({ sku, location, quantity });
 
-describe('What an order needs of the stock', () => {
+describe('The stock that an order needs', () => {
   it('is summed for each SKU and sorted', () => {
     const lines = [
       { sku: 'MUG', quantity: 2 },
@@ -16,7 +16,7 @@ describe('What an order needs of the stock', () => {
     ]);
   });
 
-  it('is taken from the first places that have it, and what is left there is known', () => {
+  it('is taken from the first locations that have it, and the rest is known', () => {
     const parcels = [at('leeds', 'MUG', 2), at('york', 'MUG', 3), at('york', 'CUP', 1)];
     const taken = takenFrom(parcels, [
       { sku: 'MUG', quantity: 1 },

@@ -218,7 +218,7 @@ function minus(one: VatDocument, other: VatDocument): VatDocument {
 }
 
 describe('The amounts of an order', () => {
-  it('make a VAT invoice of all that was ordered, by rate, that comes to its total', () => {
+  it('make a VAT invoice for everything ordered, by rate, that adds up to the total', () => {
     fc.assert(
       fc.property(anyContents, (contents) => {
         const placed = placedIn(play(contents, []).events);
@@ -236,7 +236,7 @@ describe('The amounts of an order', () => {
     );
   });
 
-  it('make invoices of what is sent and credit notes of the rest that come to the whole, at every rate', () => {
+  it('make invoices for what is sent and credit notes for the rest that add up to the total, at every rate', () => {
     fc.assert(
       fc.property(anyContents, steps, (contents, sequence) => {
         const { events, state } = play(contents, sequence);
@@ -256,7 +256,7 @@ describe('The amounts of an order', () => {
     );
   });
 
-  it('are what is charged and refunded, and the refunds are the credit notes', () => {
+  it('are charged and refunded as recorded, and the refunds match the credit notes', () => {
     fc.assert(
       fc.property(anyContents, steps, fc.boolean(), (contents, sequence, multicapture) => {
         const { events, paid, ledger } = play(contents, sequence, multicapture);
@@ -278,7 +278,7 @@ describe('The amounts of an order', () => {
     );
   });
 
-  it('do not change with the rule by which they were shared out: what is recorded is folded', () => {
+  it('do not change with the rounding rule: recorded amounts are folded', () => {
     fc.assert(
       fc.property(anyContents, steps, (contents, sequence) => {
         const { events, state } = play(contents, sequence);
@@ -299,7 +299,7 @@ describe('The tax in a part of an amount', () => {
   const grossOf = (all: readonly { net: number; tax: number }[]) =>
     all.reduce((rest, { net, tax }) => rest + net + tax, 0);
 
-  it('is no more than the part, at no rate more than there is, and its rest is the rest', () => {
+  it('is at most the part, at each rate at most the whole tax, and leaves the exact rest', () => {
     fc.assert(
       fc.property(taxes, fc.nat(5_000), fc.double({ min: 0, max: 1, noNaN: true }), (all, untaxed, share) => {
         const whole = grossOf(all) + untaxed;
@@ -315,7 +315,7 @@ describe('The tax in a part of an amount', () => {
     );
   });
 
-  it('of what is given as goodwill is in proportion to all that the customer keeps and may still get', () => {
+  it('of a goodwill refund is in proportion to everything that the customer keeps or may still get', () => {
     const taxRates = [
       { country: 'GB', basisPoints: 2_000 },
       { category: 'books', country: 'GB', basisPoints: 0 },

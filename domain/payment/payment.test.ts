@@ -100,7 +100,7 @@ const recordDisputeLost = { type: 'RecordDisputeClosed', ...disputeTerms, outcom
 const { given } = decider(payment);
 
 describe('A payment', () => {
-  it('asks before it is answered', () => {
+  it('records the request before the answer', () => {
     given([]).when(request).then([requested]);
     given([requested]).when(recordAuthorised).then([authorised]);
     given([requested]).when(recordDeclined).then([declined]);
@@ -112,7 +112,7 @@ describe('A payment', () => {
     }
   });
 
-  it('stays open while the provider does not say', () => {
+  it('stays open while the outcome is unknown', () => {
     given([requested]).when(recordUnknown).then([unknown]);
     given([requested, unknown]).when(recordAuthorised).then([authorised]);
     given([requested, unknown]).when(recordDeclined).then([declined]);
@@ -122,7 +122,7 @@ describe('A payment', () => {
     }
   });
 
-  it('has a name at the provider before it is asked for money', () => {
+  it('has a name at the provider before money is requested', () => {
     given([requested]).when(recordOpened).then([opened]);
     given([requested, voidRequested]).when(recordOpened).then([opened]);
     given([requested, voidRequested, voided]).when(recordOpened).then([]);
@@ -133,7 +133,7 @@ describe('A payment', () => {
     }
   });
 
-  it('waits for the customer where that is required', () => {
+  it('waits for the customer if that is required', () => {
     given([requested]).when(recordActionRequired).then([actionRequired]);
     given([requested, actionRequired]).when(recordAuthorised).then([authorised]);
     given([requested, actionRequired]).when(recordDeclined).then([declined]);
@@ -145,14 +145,14 @@ describe('A payment', () => {
       .then([{ ...actionRequired, data: { ...actionRequired.data, customerId: 'customer_1' } } as PaymentEvent]);
   });
 
-  it('is authorised by an intent that the customer pays after a decline, and not otherwise', () => {
+  it('is authorised after a decline only by an intent that the customer pays', () => {
     given([requested, opened, declined]).when(recordAuthorised).then([authorised]);
     given([requested, declined]).when(recordAuthorised).thenRejected('conflict');
     given([requested, authorised]).when(recordDeclined).then([]);
     given([requested, lapsed]).when(recordDeclined).then([]);
   });
 
-  it('holds exactly what was asked for, in the currency that was asked for', () => {
+  it('holds exactly the requested amount and currency', () => {
     for (const other of [{ amount: 999 }, { currency: 'EUR' }]) {
       given([requested])
         .when({ ...recordAuthorised, ...other })
@@ -163,13 +163,13 @@ describe('A payment', () => {
       .then([authorised]);
   });
 
-  it('keeps until when its money is held', () => {
+  it('stores when its authorisation lapses', () => {
     given([requested])
       .when({ ...recordAuthorised, captureBefore })
       .then([authorisedForAWhile]);
   });
 
-  it('keeps what the provider tells of the card and the risk, the digits as a secret of its customer', () => {
+  it('stores the provider’s details of card and risk, with the digits sealed for its customer', () => {
     const told = { card: { brand: 'visa', threeDSecure: 'authenticated' }, risk: { level: 'normal', score: 7 } };
     const answer = { type: 'RecordAuthorised', operationId: 'auth', ...held, ...told } as const;
     given([requested])
@@ -186,7 +186,7 @@ describe('A payment', () => {
     expect(given([requested, withDigits]).state!.authorisation).to.deep.include({ ...told, last4: '4242' });
   });
 
-  it('keeps what the provider calls a capture, and its fee', () => {
+  it('stores the provider’s name for a capture, and its fee', () => {
     const details = { providerRef: 'ch_1', fee: { amount: 26, currency: 'GBP' } };
     const done: PaymentEvent = {
       type: 'PaymentCaptured',
@@ -213,7 +213,7 @@ describe('A payment', () => {
     { type: 'CaptureFailed', data: { ...ids, operationId, reason } },
   ];
 
-  it('captures no more than is authorised', () => {
+  it('captures no more than was authorised', () => {
     given([requested, authorised]).when(capture).then([captureRequested]);
     given([requested, authorised])
       .when({ ...capture, amount: 1001 })
@@ -232,7 +232,7 @@ describe('A payment', () => {
       .thenRejected('conflict');
   });
 
-  it('captures nothing while it is not known whether anything is held, and fails to once it is known that nothing is', () => {
+  it('captures nothing while the authorisation is unknown, and fails to once nothing is authorised', () => {
     for (const history of [[requested], [requested, unknown], [requested, actionRequired]]) {
       given(history).when(capture).thenRejected('rule_violated');
     }
@@ -251,7 +251,7 @@ describe('A payment', () => {
     }
   });
 
-  it('lets go of the rest with the last capture', () => {
+  it('releases the rest with the last capture', () => {
     const last: PaymentEvent = {
       type: 'CaptureRequested',
       data: { ...ids, operationId: 'c1', amount: 400, final: true },
@@ -265,7 +265,7 @@ describe('A payment', () => {
     given([requested, authorised, last]).when(requestVoid).then([]);
   });
 
-  it('that can be captured once is captured whole with the first part, and later parts do nothing', () => {
+  it('that can be captured once is captured in full with the first part, and later parts do nothing', () => {
     const first = { ...capture, rest: 500 };
     const whole: PaymentEvent = {
       type: 'CaptureRequested',
@@ -287,7 +287,7 @@ describe('A payment', () => {
       .then([{ ...whole, data: { ...whole.data, operationId: 'c2' } } as PaymentEvent]);
   });
 
-  it('that is captured in parts knows each by what it took, not by what was to follow', () => {
+  it('that is captured in parts recognises each by its own amount, not by the rest', () => {
     given([requested, authorised, captureRequested])
       .when({ ...capture, rest: 500 })
       .then([]);
@@ -296,7 +296,7 @@ describe('A payment', () => {
       .thenRejected('conflict');
   });
 
-  it('is captured by the capture that was asked for', () => {
+  it('is captured only by a capture that was requested', () => {
     given([requested, authorised, captureRequested]).when(recordCaptured).then([captured]);
     given([requested, authorised, captureRequested])
       .when({ ...recordCaptured, amount: 400 })
@@ -314,7 +314,7 @@ describe('A payment', () => {
     given([requested, authorised, captureRequested, captureFailed]).when(recordCaptured).thenRejected('conflict');
   });
 
-  it('is voided while something is held, or may be', () => {
+  it('is voided while money is or may be authorised', () => {
     for (const history of [
       [requested],
       [requested, unknown],
@@ -340,7 +340,7 @@ describe('A payment', () => {
       .then([]);
   });
 
-  it('that was voided before it was asked for refuses a late authorisation', () => {
+  it('that was voided before it was requested refuses a late authorisation', () => {
     given([]).when(requestVoid).then([voided]);
     given([voided]).when(request).thenRejected('conflict');
     given([voided]).when(recordAuthorised).thenRejected('not_found');
@@ -348,7 +348,7 @@ describe('A payment', () => {
     expect(given([voided]).state?.void).to.deep.equal({ operationId: 'void', requestedAt: TEST_NOW });
   });
 
-  it('tells apart, once it is voided, what was let go of and what had lapsed before', () => {
+  it('distinguishes, once it is voided, released authorisations from lapsed ones', () => {
     const became = (...history: PaymentEvent[]) =>
       authorisationsOf(given(history).state!).map(({ operationId, status }) => [operationId, status]);
     expect(became(requested, authorised, lapsed, renewalRequested, renewed, voidRequested, voided)).to.deep.equal([
@@ -362,14 +362,14 @@ describe('A payment', () => {
     expect(became(voided)).to.deep.equal([]);
   });
 
-  it('takes no notice of answers once it is being voided', () => {
+  it('ignores answers once a void is requested', () => {
     for (const answer of [recordAuthorised, recordDeclined, recordUnknown, recordActionRequired, recordLapsed]) {
       given([requested, voidRequested]).when(answer).then([]);
       given([requested, voidRequested, voided]).when(answer).then([]);
     }
   });
 
-  it('of nothing asks nobody', () => {
+  it('of zero skips the provider', () => {
     const free = { ...request, amount: 0 };
     const asked: PaymentEvent[] = [
       { type: 'AuthorisationRequested', data: { ...auth, ...terms, amount: 0 } },
@@ -408,7 +408,7 @@ describe('A payment', () => {
     given([requested, authorised, captureRequested]).when(refund).thenRejected('rule_violated', { refundable: 0 });
   });
 
-  it('says of a refund that is too much what is left, or that nothing is captured yet', () => {
+  it('says for an excessive refund how much is left, or that nothing is captured yet', () => {
     const refusalOf = (events: PaymentEvent[]) =>
       payment.decide({ ...refund, amount: 401 }, given(events).state, TEST_NOW);
     expect(refusalOf(isCaptured))
@@ -420,7 +420,7 @@ describe('A payment', () => {
       .that.includes('is captured yet');
   });
 
-  it('tells its customer of a theft as of any other decline, and of the others why', () => {
+  it('hides a theft from its customer behind a general decline, and shows other reasons', () => {
     for (const code of ['fraudulent', 'lost_card', 'stolen_card', 'pickup_card', 'merchant_blacklist']) {
       expect(toldDeclineCode(code), code).to.equal('generic_decline');
     }
@@ -440,7 +440,7 @@ describe('A payment', () => {
       .thenRejected('rule_violated', { refundable: 0 });
   });
 
-  it('is refunded by the refund that was asked for, unless that comes back', () => {
+  it('is refunded only by a refund that was requested, unless that one fails later', () => {
     const asked = [...isCaptured, refundRequested];
     given(asked).when(recordRefunded).then([refunded]);
     given(asked)
@@ -460,7 +460,7 @@ describe('A payment', () => {
       .then([]);
   });
 
-  it('is not refunded while a bank decides, nor a second time when it has', () => {
+  it('is not refunded while a bank decides, nor a second time afterwards', () => {
     given(isCaptured).when(recordDisputeOpened).then([disputeOpened]);
     given([...isCaptured, disputeOpened])
       .when(refund)
@@ -476,7 +476,7 @@ describe('A payment', () => {
       .then([refundRequested]);
   });
 
-  it('has each of its disputes by itself', () => {
+  it('keeps its disputes separate', () => {
     const another = { ...disputeTerms, disputeId: 'dp2', amount: 50 };
     const anotherOpened: PaymentEvent = { type: 'DisputeOpened', data: { ...ids, ...another } };
     given([...isCaptured, disputeOpened])
@@ -487,7 +487,7 @@ describe('A payment', () => {
       .thenRejected('rule_violated');
   });
 
-  it('hears of the end of a dispute before its beginning', () => {
+  it('accepts the end of a dispute before its beginning', () => {
     given(isCaptured)
       .when(recordDisputeLost)
       .then([disputeOpened, disputeClosed('lost')]);
@@ -502,7 +502,7 @@ describe('A payment', () => {
       .thenRejected('conflict');
   });
 
-  it('is renewed for what is not captured, once it has lapsed or soon will', () => {
+  it('is renewed for its uncaptured amount, once it has lapsed or soon will', () => {
     const rest: PaymentEvent = { type: 'AuthorisationRequested', data: { ...renewal, ...terms, amount: 600 } };
     given([...isCaptured, lapsed])
       .when(renew)
@@ -551,7 +551,7 @@ describe('A payment', () => {
       .thenRejected('rule_violated');
   });
 
-  it('is renewed for its customer', () => {
+  it('is renewed for the same customer', () => {
     const by = <E extends PaymentEvent>(event: E): E => ({
       ...event,
       data: { ...event.data, customerId: 'customer_1' },
@@ -561,7 +561,7 @@ describe('A payment', () => {
       .then([by(renewalRequested)]);
   });
 
-  it('is due for renewal a day before what is held lapses, and while something is held', () => {
+  it('is due for renewal a day before its authorisation lapses, while money is authorised', () => {
     expect(RENEW_WITHIN_MS).to.equal(86_400_000);
     const isDue = (now: number, ...history: PaymentEvent[]) => isRenewalDue(given(history).state!, now);
     const soon = LAPSES_AT - RENEW_WITHIN_MS;
@@ -575,7 +575,7 @@ describe('A payment', () => {
     }
   });
 
-  it('says what has lapsed of it, unless something is held instead or nothing is to be', () => {
+  it('shows its lapsed authorisation, unless another one replaces it or it is voided', () => {
     const lapsedBy = (...history: PaymentEvent[]) => lapsedOf(given(history).state!)?.operationId;
     const renewalLapsed: PaymentEvent = { type: 'AuthorisationLapsed', data: renewal };
     expect(lapsedBy(requested, authorised)).to.equal(undefined);
@@ -587,7 +587,7 @@ describe('A payment', () => {
     expect(lapsedBy(requested, authorised, lapsed, renewalRequested, voidRequested)).to.equal(undefined);
   });
 
-  it('whose renewal is declined may be renewed otherwise, and keeps what is still held', () => {
+  it('whose renewal is declined may be renewed again, and keeps what is still authorised', () => {
     const renewalDeclined: PaymentEvent = {
       type: 'AuthorisationDeclined',
       data: { ...renewal, declineCode: 'expired_card' },
@@ -648,7 +648,7 @@ describe('A payment', () => {
       .then([refundOf('r1', 'auth', 300)]);
   });
 
-  it('is paid ahead once what can be captured only once is captured, or about to be', () => {
+  it('is paid ahead once an authorisation that can be captured only once is captured, or about to be', () => {
     const isAhead = (...history: PaymentEvent[]) => isPaidAhead(given(history).state!);
     const renewedOnce: PaymentEvent = { type: 'PaymentAuthorised', data: { ...renewal, ...held, providerRef: 'ref2' } };
     expect(isAhead(requested, authorisedOnce)).to.equal(false);
@@ -659,7 +659,7 @@ describe('A payment', () => {
     expect(isAhead(...isCaptured, lapsed, renewalRequested, renewedOnce)).to.equal(false);
   });
 
-  it('was paid for an order what was captured and not given back for one of its operations', () => {
+  it('counts for an order the captured amount, less the refunds for its operations', () => {
     const paid = (...history: PaymentEvent[]) => paidFor(given(history).state!, ['shipment_1', 'return_1']);
     const id = { ...ids, operationId: refundId('return_1') };
     const givenBack: PaymentEvent = { type: 'RefundRequested', data: { ...id, amount: 100, reason: 'return' } };
@@ -676,7 +676,7 @@ describe('A payment', () => {
     expect(back(...isCaptured, givenBack, cameBack)).to.equal(0);
   });
 
-  it('has a status that follows from its ledger', () => {
+  it('derives its status from its ledger', () => {
     const status = (...history: PaymentEvent[]) => paymentStatusOf(given(history).state);
     const rest = { ...ids, operationId: 'c2', amount: 600 };
     const all: PaymentEvent[] = [
@@ -719,7 +719,7 @@ describe('A payment', () => {
     expect(status(requested, authorised, lapsed, renewalRequested, voidRequested, voided)).to.equal('voided');
   });
 
-  it('is not called voided if it never held any money', () => {
+  it('is not called voided if money was never authorised', () => {
     const status = (...history: PaymentEvent[]) => paymentStatusOf(given(history).state);
     expect(status(voided)).to.equal('not_paid');
     expect(status(requested, voidRequested, voided)).to.equal('not_paid');

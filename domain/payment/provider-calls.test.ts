@@ -54,7 +54,7 @@ const { given } = decider(payment);
 const dueAt = (now: number, ...history: PaymentEvent[]) => dueCall(given(history).state, now);
 const due = (...history: PaymentEvent[]) => dueAt(TEST_NOW, ...history);
 
-describe('What the provider has to be asked', () => {
+describe('The next call to the provider', () => {
   it('is the authorisation until it is answered', () => {
     expect(due()).to.equal(undefined);
     const first = { ...auth, call: 'authorise', renewal: false };
@@ -65,7 +65,7 @@ describe('What the provider has to be asked', () => {
     }
   });
 
-  it('is what it holds, where an intent is in doubt or the key may be forgotten', () => {
+  it('is a read of the state, if an intent is in doubt or the key may be forgotten', () => {
     expect(KEY_LIFETIME_MS).to.equal(82_800_000, 'an hour before the provider forgets it');
     const late = TEST_NOW + KEY_LIFETIME_MS;
     expect(due(requested, opened)).to.deep.include({ retrieve: false });
@@ -76,7 +76,7 @@ describe('What the provider has to be asked', () => {
     expect(dueAt(late + 1, ...asked)).to.deep.include({ call: 'capture', retrieve: true });
   });
 
-  it('is one capture after the other, in the order in which they were asked for, before a void', () => {
+  it('is one capture after the other, in the order of the requests, before a void', () => {
     const asked = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
     const failed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
     expect(due(...asked)).to.deep.include({ call: 'capture', operationId: 'c1', amount: 400, final: false });
@@ -89,7 +89,7 @@ describe('What the provider has to be asked', () => {
     expect(due(...both, voided)).to.equal(undefined);
   });
 
-  it('is to let go of every authorisation that may hold something', () => {
+  it('is a void of every authorisation that may hold money', () => {
     const all = (...history: PaymentEvent[]) => {
       const call = due(...history);
       return call?.call === 'void' ? call.authorisations.map(({ operationId }) => operationId) : call;
@@ -101,7 +101,7 @@ describe('What the provider has to be asked', () => {
     expect(due(voided)).to.equal(undefined);
   });
 
-  it('is to let go of what a renewal holds as well, once it does', () => {
+  it('is the release of an old authorisation once its renewal is authorised', () => {
     expect(due(requested, authorised, renewalRequested)).to.deep.include({ call: 'authorise', renewal: true });
     const release = due(requested, authorised, renewalRequested, renewed);
     expect(release).to.deep.include({ call: 'release', operationId: 'auth/release' });
@@ -116,7 +116,7 @@ describe('What the provider has to be asked', () => {
     expect(due(requested, authorised, spent, captured('c1', 1000), renewalRequested, renewed)).to.equal(undefined);
   });
 
-  it('is to refund, in order, unless a bank decides about the payment', () => {
+  it('is a refund, in order, unless a bank is deciding about the payment', () => {
     const taken = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
     const asked = [...taken, refundRequested('r1', 300), refundRequested('r2', 200)];
     const refunded: PaymentEvent = { type: 'PaymentRefunded', data: { ...ids, operationId: 'r1', amount: 300 } };
@@ -126,7 +126,7 @@ describe('What the provider has to be asked', () => {
     expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isInVain: false });
   });
 
-  it('is not to refund what the bank has given back meanwhile, unless it was refunded before', () => {
+  it('is not a refund that the bank has already made, unless it was refunded before', () => {
     const taken = [requested, authorised, captureRequested('c1', 1000), captured('c1', 1000)];
     const lost = (amount: number): PaymentEvent[] => [
       { type: 'DisputeOpened', data: { ...dispute, amount } },
@@ -162,7 +162,7 @@ describe('What the provider has to be asked', () => {
   });
 });
 
-describe('What a provider says that it holds', () => {
+describe('The state of a payment at the provider', () => {
   const nothing: Held = { authorisation: { status: 'none' }, captured: 0, capturable: 0, refunds: [] };
   const holds = {
     status: 'authorised',
@@ -193,7 +193,7 @@ describe('What a provider says that it holds', () => {
     expect(factsIn(given([requested]).state!, 'other', { ...nothing, authorisation: holds })).to.deep.equal([]);
   });
 
-  it('and does not any more is voided, lapsed or declined, by what we know', () => {
+  it('without an authorisation means voided, lapsed or declined, depending on the ledger', () => {
     const authorisation = { status: 'let_go' } as const;
     expect(facts([requested, authorised, voidRequested], { authorisation })).to.deep.equal([
       { type: 'RecordVoided', operationId: 'void' },
@@ -208,7 +208,7 @@ describe('What a provider says that it holds', () => {
     expect(facts(several, { authorisation })).to.deep.equal([], 'the other one may still hold something');
   });
 
-  it('and of which a part was captured has lapsed, if the rest is gone and nobody has taken or released it', () => {
+  it('after a partial capture means lapsed, if the rest is gone and nobody has captured or released it', () => {
     const part = [requested, authorised, captureRequested('c1', 400), captured('c1', 400)];
     const told = (history: PaymentEvent[], sum: number, capturable = 0) =>
       facts(history, { authorisation: holds, captured: sum, capturable }).map(({ type }) => type);
@@ -235,14 +235,14 @@ describe('What a provider says that it holds', () => {
     expect(told([...part, renewalRequested, renewed, ofRenewal], 400)).to.deep.equal(['RecordLapsed'], 'its own count');
   });
 
-  it('says by its sum which captures were made', () => {
+  it('tells by its sum which captures were made', () => {
     const history = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
     const made = (sum: number) =>
       facts(history, { captured: sum }).map((fact) => ('operationId' in fact ? fact.operationId : fact));
     expect([made(0), made(399), made(400), made(899), made(900)]).to.deep.equal([[], [], ['c1'], ['c1'], ['c1', 'c2']]);
   });
 
-  it('counts in that sum neither captures that failed nor those of another authorisation, and tells none twice', () => {
+  it('leaves failed captures and those of other authorisations out of that sum, and repeats none', () => {
     const second = { type: 'RecordCaptured', operationId: 'c2', amount: 500 };
     const asked = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 500)];
     const failed: PaymentEvent = { type: 'CaptureFailed', data: { ...ids, operationId: 'c1', reason: 'expired' } };
@@ -257,7 +257,7 @@ describe('What a provider says that it holds', () => {
     expect(factsIn(state!, 'auth2', { ...nothing, captured: 500 })).to.deep.equal([second]);
   });
 
-  it('says what the provider calls a capture, and its fee where it is the only one', () => {
+  it('contains the provider’s name for a capture, and its fee if it is the only one', () => {
     const details = { providerRef: 'ch_1', fee: { amount: 26, currency: 'GBP' } };
     const history = [requested, authorised, captureRequested('c1', 400)];
     const first = { type: 'RecordCaptured', operationId: 'c1', amount: 400 };
@@ -267,7 +267,7 @@ describe('What a provider says that it holds', () => {
     expect(several.filter((fact) => 'fee' in fact)).to.deep.equal([]);
   });
 
-  it('tells of refunds by their key, and of others nothing', () => {
+  it('contains our refunds by their key, and ignores others', () => {
     const history = [
       requested,
       authorised,
@@ -322,7 +322,7 @@ describe('Reply, webhook and poll', () => {
     return { state: state!, ledger };
   };
 
-  it('of an authorisation come to the same in any order', () => {
+  it('of an authorisation have the same result in any order', () => {
     fc.assert(
       fc.property(shuffled(history), (facts) => {
         const { state, ledger } = tell([requested, opened], facts);
@@ -333,7 +333,7 @@ describe('Reply, webhook and poll', () => {
     );
   });
 
-  it('of captures, refunds and disputes come to the same in any order, and to each once', () => {
+  it('of captures, refunds and disputes have the same result in any order, once each', () => {
     const taken = [requested, authorised, captureRequested('c1', 400), captureRequested('c2', 600)];
     const asked = [...taken, refundRequested('r1', 100), refundRequested('r2', 200)];
     const inOrder = tell(asked, settled).state;

@@ -50,7 +50,7 @@ describe('A quote', () => {
     expect({ subtotal, discount, tax, total }).to.deep.equal({ subtotal: 1_499, discount: 0, tax: 0, total: 1_999 });
   });
 
-  it('is nothing for an empty cart, whatever the coupons', () => {
+  it('is zero for an empty cart, whatever the coupons', () => {
     const { total, coupons } = quote({}, percent(50), off(100), { kind: 'buy_x_get_y', buy: 1, get: 1 });
     expect({ total, given: sum(coupons.map(({ amount }) => amount)) }).to.deep.equal({ total: 0, given: 0 });
   });
@@ -63,7 +63,7 @@ describe('A quote', () => {
       expect(thirds.coupons).to.deep.equal([{ code: 'C0', amount: 100 }]);
     });
 
-    it('tells by line and shipping what each coupon takes that takes anything', () => {
+    it('lists by line and shipping the discount of each coupon that has one', () => {
       const request = { lines: [line('1', 300), line('2', 100)], shippingMethod: 'express' };
       const { lines, shipping, coupons } = quote(request, off(100, 'EUR'), off(200), { kind: 'free_shipping' });
       expect(coupons.map(({ amount }) => amount)).to.deep.equal([0, 200, 500]);
@@ -74,7 +74,7 @@ describe('A quote', () => {
       expect(shipping?.discounts).to.deep.equal([0, 500]);
     });
 
-    it('applies each to what those before it left over', () => {
+    it('applies each to the price after the previous ones', () => {
       const lines = [line('1', 1_000)];
       expect(quote({ lines }, percent(50), percent(50)).coupons).to.deep.equal([
         { code: 'C0', amount: 500 },
@@ -84,7 +84,7 @@ describe('A quote', () => {
       expect(quote({ lines }, percent(50), off(300)).total).to.equal(200);
     });
 
-    it('takes no more off than the goods cost', () => {
+    it('never exceeds the price of the goods', () => {
       const { coupons, total } = quote({ lines: [line('1', 300)], shippingMethod: 'express' }, off(1_000), percent(50));
       expect(coupons.map(({ amount }) => amount)).to.deep.equal([300, 0]);
       expect(total).to.equal(500);
@@ -98,7 +98,7 @@ describe('A quote', () => {
       expect(total).to.equal(300);
     });
 
-    it('gives the cheapest units of those that count', () => {
+    it('makes the cheapest counted units free', () => {
       const lines = [line('1', 300, 2), line('2', 100, 2), line('3', 200, 2)];
       const threeForTwo: CouponTerms = { kind: 'buy_x_get_y', buy: 2, get: 1 };
       expect(discounts(quote({ lines }, threeForTwo))).to.deep.equal([0, 200, 0]);
@@ -111,7 +111,7 @@ describe('A quote', () => {
       expect(discounts(quote({ lines: [line('1', 100, 3)] }, percent(50), threeForTwo))).to.deep.equal([200]);
     });
 
-    it('leaves out those whose time, currency or minimum is not met', () => {
+    it('ignores coupons whose time, currency or minimum is not met', () => {
       const at = (offset: number) => new Date(TEST_NOW + offset).toISOString();
       const given = (terms: CouponTerms) =>
         quote({ lines: [line('1', 600), line('2', 400)] }, terms).coupons[0]!.amount;
@@ -124,7 +124,7 @@ describe('A quote', () => {
       expect(given({ ...percent(10), minimum: { amount: 1, currency: 'EUR' } })).to.equal(0);
     });
 
-    it('says why one takes nothing off, and only then', () => {
+    it('says why a coupon gives no discount, and only then', () => {
       const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
       const minimum = (amount: number, currency = 'GBP') => ({ minimum: { amount, currency } });
       const twoForOne: CouponTerms = { kind: 'buy_x_get_y', buy: 1, get: 1 };
@@ -162,7 +162,7 @@ describe('A quote', () => {
       ]);
     });
 
-    it('meets a minimum by what the goods cost before the other coupons', () => {
+    it('compares a minimum with the price before the other coupons', () => {
       const minimum = { amount: 1_000, currency: 'GBP' };
       expect(quote({ lines: [line('1', 1_000)] }, percent(50), { ...off(100), minimum }).total).to.equal(400);
     });
@@ -186,7 +186,7 @@ describe('A quote', () => {
       });
     });
 
-    it('tells it where prices include it', () => {
+    it('states it if prices include it', () => {
       const { lines, tax, includedTax, total, taxIncluded } = quote({
         lines: [line('1', 1_200), line('2', 999, 1, { taxCategory: 'books' })],
         address: { country: 'GB' },
@@ -215,7 +215,7 @@ describe('A quote', () => {
       expect(lines.map(({ tax }) => tax)).to.deep.equal([10, 20, 89]);
     });
 
-    it('names the rate of each line and of the shipping, as it is that day, and none for what has no price', () => {
+    it('names the current rate of each line and of the shipping, and none for a zero price', () => {
       const { lines, shipping, taxRates } = quote({
         lines: [line('1', 1_000), line('2', 500, 1, { taxCategory: 'books' }), line('3', 0), line('4', 10)],
         shippingMethod: 'express',
@@ -258,7 +258,7 @@ describe('A quote', () => {
       });
     });
 
-    it('is without tax as long as nobody says where it goes, or where there is none', () => {
+    it('has no tax while there is no address, or if none applies there', () => {
       const request = { lines: [line('1', 1_000)], taxTable: [uk, us] };
       expect(quote(request)).to.include({ tax: 0, total: 1_000 }).and.not.have.property('includedTax');
       expect(quote({ ...request, address: { country: 'FR' } })).to.include({ tax: 0, total: 1_000 });
@@ -278,13 +278,13 @@ describe('A quote', () => {
     };
     const table = [byValue, byWeight];
 
-    it('asks by what the goods cost after discounts', () => {
+    it('is priced by the value of the goods after discounts', () => {
       const request = { lines: [line('1', 1_000)], shippingTable: table, shippingMethod: 'by-value' };
       expect(quote(request).shipping?.amount).to.equal(0);
       expect(quote(request, off(1)).shipping?.amount).to.equal(300);
     });
 
-    it('asks by what all units weigh, and not at all where a method does not go', () => {
+    it('is priced by the weight of all units, and has no price where a method does not ship', () => {
       const request = { shippingTable: table, shippingMethod: 'by-weight', address: { country: 'GB' } };
       const weighed = (units: number) => [line('1', 100, units, { weight: 500 }), line('2', 100)];
       expect(quote({ ...request, lines: weighed(2) }).shipping?.amount).to.equal(400);
@@ -293,7 +293,7 @@ describe('A quote', () => {
       expect(quote({ ...request, lines: weighed(2), shippingMethod: 'gone' })).not.to.have.property('shipping');
     });
 
-    describe('by a method that does not send it', () => {
+    describe('by a method that does not ship it', () => {
       const parcels: ShippingMethod = {
         id: 'parcels',
         title: 'Parcels',
@@ -312,7 +312,7 @@ describe('A quote', () => {
           ...request,
         }).shippingProblem;
 
-      it('says what is in the way, and which methods do', () => {
+      it('says what the obstacle is, and which methods ship it', () => {
         expect(problem({})).to.deep.equal({
           reason: 'too_heavy',
           detail: 'parcels does not send 1001 g to this address; choose express.',
@@ -337,12 +337,12 @@ describe('A quote', () => {
         });
       });
 
-      it('says nothing where all is well, or no method is chosen', () => {
+      it('says nothing if there is no obstacle, or no method is chosen', () => {
         expect(problem({ shippingMethod: 'express' })).to.equal(undefined);
         expect(problem({ shippingMethod: undefined })).to.equal(undefined);
       });
 
-      it('tells without an address only that a method is gone', () => {
+      it('reports without an address only that a method was removed', () => {
         expect(problem({ address: undefined })).to.equal(undefined);
         const gone = { shippingMethod: 'gone', address: undefined };
         expect(problem(gone)).to.deep.include({ reason: 'unknown_method', methods: ['express'] });
@@ -350,7 +350,7 @@ describe('A quote', () => {
       });
     });
 
-    it('offers every method that goes there', () => {
+    it('offers every method that ships there', () => {
       const request = { currency: 'GBP', lines: [line('1', 1_000)], coupons: [], taxTable: [], now: TEST_NOW };
       const offered = (address: QuoteRequest['address']) =>
         shippingOptions({ ...request, address, shippingTable: table }).map(({ method, amount }) => [method, amount]);
@@ -405,7 +405,7 @@ describe('A quote', () => {
       );
     });
 
-    it('never discounts less than nothing or more than the price, and fits an order', () => {
+    it('never has a negative discount or one above the price, and fits an order', () => {
       fc.assert(
         fc.property(requests, ({ lines, shipping, coupons }) => {
           for (const each of lines) {
@@ -419,7 +419,7 @@ describe('A quote', () => {
       );
     });
 
-    it('contains or adds the tax of each line to within half a minor unit', () => {
+    it('includes or adds the tax of each line to within half a minor unit', () => {
       fc.assert(
         fc.property(lines, taxes, (some, taxTable) => {
           const { basisPoints, included } = taxTable[0]!;

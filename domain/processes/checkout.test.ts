@@ -131,7 +131,7 @@ describe('A checkout', () => {
     expect(stateAfter(startedWith({ allocation })).rounds[0]?.parcels).to.deep.equal(allocation);
   });
 
-  it('first reserves each SKU once, summed and sorted, and asks for the money', () => {
+  it('first reserves each SKU once, summed and sorted, and requests the authorisation', () => {
     expect(due(started)).to.deep.equal({
       steps: {
         reserve: [
@@ -144,7 +144,7 @@ describe('A checkout', () => {
     });
   });
 
-  it('commits the reservations and confirms the order once the money is promised', () => {
+  it('commits the reservations and confirms the order once the payment is authorised', () => {
     for (const history of [[authorised], [unknown, authorised]]) {
       expect(due(started, ...history)).to.deep.equal({
         steps: {
@@ -159,14 +159,14 @@ describe('A checkout', () => {
     }
   });
 
-  it('asks again, and keeps the stock, while the provider does not say', () => {
+  it('asks again, and keeps the stock, while the outcome is unknown', () => {
     expect(due(started, unknown)).to.deep.equal({
       steps: { authorise: [['payment#7', requestAuthorisation]] },
       outcome: undefined,
     });
   });
 
-  it('parks its stock once it waits for its customer or the provider, so that nobody waits for these units', () => {
+  it('parks its stock while it waits for its customer or the provider, so that no other checkout waits for these units', () => {
     for (const history of [[acting], [unknown]]) {
       const behind = stepsBehind(stateAfter(started, ...history));
       const parking = [cups, mugs].map(({ sku, ...id }) => ({
@@ -182,7 +182,7 @@ describe('A checkout', () => {
     }
   });
 
-  it('undoes everything when it fails, even what may never have been done', () => {
+  it('undoes everything when it fails, even steps that may never have been taken', () => {
     const undoing = (reason: string, detail: string, available?: object) => ({
       steps: {
         void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
@@ -205,7 +205,7 @@ describe('A checkout', () => {
     expect(due(started, authorised, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
   });
 
-  it('waits for a customer who has to act, and holds the stock, but not for ever', () => {
+  it('waits a limited time for a customer who has to act, and holds the stock', () => {
     const paid = (now: number, status: Payment['status']) =>
       outcomeOfPayment(stateAfter(started, acting), { ...unpaid, status }, now);
     expect(paid(TEST_NOW + PAY_WITHIN_MS.card - 1, 'action_required')).to.deep.equal(acting);
@@ -235,12 +235,12 @@ describe('A checkout', () => {
     ]);
   });
 
-  it('leaves the customer a quarter of an hour to pay, and holds the stock five minutes longer', () => {
+  it('gives the customer a quarter of an hour to pay, and holds the stock five minutes longer', () => {
     expect([PAY_WITHIN_MS.card, RESERVATION_MS]).to.deep.equal([900_000, 1_200_000]);
   });
 
   for (const kind of ['voucher', 'bank_transfer'] as const) {
-    it(`waits for days where the customer pays by ${kind}, and holds the stock that long from the beginning`, () => {
+    it(`waits for days if the customer pays by ${kind}, and holds the stock that long from the beginning`, () => {
       const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
       const payBy = TEST_NOW + PAY_WITHIN_MS[kind];
       expect(PAY_WITHIN_MS[kind]).to.be.at.least(3 * 24 * 3_600_000);
@@ -270,7 +270,7 @@ describe('A checkout', () => {
     });
   }
 
-  it('is paid within the time of its kind and held a little longer, whenever somebody looks', () => {
+  it('is paid within the time of its kind, and its stock is held a little longer, at any time of checking', () => {
     fc.assert(
       fc.property(fc.constantFrom(...METHOD_KINDS), fc.double({ min: 0, max: 1, noNaN: true }), (kind, part) => {
         const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
@@ -285,7 +285,7 @@ describe('A checkout', () => {
     );
   });
 
-  it('looks for stock elsewhere under reservations of their own, once the earlier ones are let go', () => {
+  it('reserves stock elsewhere under new reservations, once the earlier ones are released', () => {
     const east = { sku: 'MUG-1', location: 'east', reservationId: 'order_7/2' };
     const { steps } = due(started, moved)!;
     expect(Object.keys(steps)).to.deep.equal(['release', 'reserve', 'authorise']);
@@ -334,7 +334,7 @@ describe('A checkout', () => {
     ]);
   });
 
-  it('redeems coupons before it asks for anything else, and gives them back when it fails', () => {
+  it('redeems coupons before anything else, and releases them when it fails', () => {
     const emailKey = 'e'.repeat(43);
     const coupons = [
       { code: 'SPRING', amount: 100, limited: true as const, limitPerCustomer: 2 },
@@ -365,14 +365,14 @@ describe('A checkout', () => {
     for (const history of others) expect(behind(...history)).to.deep.equal([]);
   });
 
-  it('counts an order against no coupon that has no limit', () => {
+  it('does not count an order against a coupon without a limit', () => {
     const withCoupon = startedWith({ coupons: [{ code: 'OPEN', amount: 100 }] });
     expect(due(withCoupon)!.steps).not.to.have.property('redeem');
     expect(due(withCoupon, declined)!.steps).not.to.have.property('give back');
     expect(stepsBehind(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
   });
 
-  it('says what becomes of a redemption that is in flight once it has ended', () => {
+  it('says how a redemption in flight ends, once the checkout has ended', () => {
     const redemption = { code: 'SPRING', redeemer: 'customer_1', orderId };
     const endAfter = (...history: History) => endOfRedemption(stateAfter(...history), redemption);
     expect(endAfter(started)).to.equal(undefined);
@@ -382,17 +382,17 @@ describe('A checkout', () => {
     expect(endAfter(started, declined, failed)).to.deep.equal({ type: 'ReleaseRedemption', ...redemption });
   });
 
-  it('of an order that was no cart reopens none', () => {
+  it('of an order without a cart reopens none', () => {
     const { cartId, ...data } = started.data;
     expect(due({ ...started, data }, short)?.steps).to.have.all.keys('release', 'void', 'reject');
   });
 
-  it('ends', () => {
+  it('has no further steps at its end', () => {
     expect(due(started, authorised, completed)).to.equal(undefined);
     expect(due(started, short, failed)).to.equal(undefined);
   });
 
-  it('of an order dispatched at once takes the stock and enters the money in one go', () => {
+  it('of an order dispatched at once takes the stock and records the payment in one step', () => {
     const external = { ...requestAuthorisation, provider: 'external' };
     const capture = 'checkout_7/capture';
     expect(due(startedAtOnce)).to.deep.equal({
@@ -437,7 +437,7 @@ describe('A checkout', () => {
     }
   });
 
-  it('gives each command an id of its own, the same whenever it is due', () => {
+  it('gives each command its own id, the same at any time', () => {
     const histories: History[] = [
       [started],
       [started, unknown],
@@ -471,7 +471,7 @@ describe('The record of a checkout', () => {
       return (decision as readonly CheckoutOutcome[])[0] === outcome;
     });
 
-  it('takes the first outcome of each stage, whoever brings it', () => {
+  it('accepts the first outcome of each stage, from any worker', () => {
     const first = [moved, short, acting, authorised, declined, unknown, expired, refused];
     expect(entered(started)).to.deep.equal([...first, completed]);
     expect(entered(started, moved)).to.deep.equal(entered(started));
@@ -486,7 +486,7 @@ describe('The record of a checkout', () => {
     expect(entered(startedAtOnce, completed)).to.deep.equal([]);
   });
 
-  it('says why it failed as the customer is told', () => {
+  it('says why it failed, in the words for the customer', () => {
     expect(stateAfter(started, short).failure).to.deep.include({
       rejected: 'out_of_stock',
       facts: { available: { 'MUG-1': 1 } },
@@ -501,7 +501,7 @@ describe('The record of a checkout', () => {
     });
   });
 
-  it('says it in so few words that the order can be rejected, however much is short', () => {
+  it('limits that text to what a rejection of the order can hold, however much is short', () => {
     const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
     const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
     const shortOfMany: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available } };
@@ -526,7 +526,7 @@ describe('The record of a checkout', () => {
     });
   });
 
-  it('calls an order short of stock only if nothing else was wrong', () => {
+  it('reports a shortage of stock only if nothing else was wrong', () => {
     const noMugs = reject('out_of_stock', 'no mugs', { available: { 'MUG-1': 1 } });
     const noCups = reject('out_of_stock', 'no cups', { available: { 'CUP-1': 0 } });
     const released = reject('conflict', 'was released');
@@ -542,7 +542,7 @@ describe('The record of a checkout', () => {
     expect(outcomeOfRejections(stateAfter(startedAtOnce), 'take', [noMugs])).to.equal(undefined);
   });
 
-  it('is of a sale after all if the order was confirmed before it could be rejected', () => {
+  it('completes if the order was confirmed before it could be rejected', () => {
     const confirmed = reject('conflict', 'order_7 is confirmed; it cannot be rejected.');
     expect(nextSteps(stateAfter(started, short), TEST_NOW)?.steps[0]?.name).to.equal('reject');
     expect(outcomeOfRejections(stateAfter(started, short), 'reject', [confirmed])).to.deep.equal(completed);
@@ -551,7 +551,7 @@ describe('The record of a checkout', () => {
       .and.not.have.property('failure');
   });
 
-  it('follows what the provider said', () => {
+  it('follows the provider’s answer', () => {
     const said = (status: Payment['status']) => {
       const authorisation = {
         ...requestAuthorisation,
@@ -593,7 +593,7 @@ describe('The checkout of a cart', () => {
     activeSince: TEST_NOW,
   };
 
-  it('is placed with what follows from the submitted cart, whoever places it', () => {
+  it('is placed with the contents of the submitted cart, the same for every worker', () => {
     expect(orderOfCart(cart)).to.deep.equal({ type: 'PlaceOrder', contents: { ...order, number: '1000001' } });
     const sealed = { sealed: 'customer_1', at: 'cart#7/3/address', box: 'AAAA' };
     const addressed = { ...cart, shippingAddress: sealed, submission: { ...submission, email: sealed } };

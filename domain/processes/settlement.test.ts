@@ -127,7 +127,7 @@ const voidOf = (operationId: string) => [
 ];
 
 describe('The settlement of an operation', () => {
-  it('sends every command to a stream of its aggregate, under an id that follows from the operation', () => {
+  it('sends every command to a stream of its aggregate, under an id derived from the operation', () => {
     const issuedBy = (...commands: OrderCommand[]) => {
       const { order: made, payment: ledger } = worldOf(commands);
       return settlementSteps(made, made.unsettled[0]!, ledger).flatMap(({ commands }) =>
@@ -159,7 +159,7 @@ describe('The settlement of an operation', () => {
 });
 
 describe('The settlement of a fulfilment', () => {
-  it('records the dispatch, takes the units out of stock and captures their share, with the shipping first', () => {
+  it('records the dispatch, takes the units out of stock and captures their share, including the shipping first', () => {
     expect(followOf([sendMug])).to.deep.equal([
       ['shipment#1', { type: 'RecordDispatch' }],
       take('ShipReservation', 'MUG', 1, 'shipment_1'),
@@ -173,14 +173,14 @@ describe('The settlement of a fulfilment', () => {
     ]);
   });
 
-  it('keeps what could not be had before, for it to be collected', () => {
+  it('keeps earlier unpaid amounts authorised, so that they can be collected', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, sendRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
     const commands = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures }).at(-1)!.commands;
     expect(commands.map(({ command }) => command)).to.deep.equal([captureOf('shipment_2', 700, 800)[1]]);
   });
 
-  it('holds an order whose money could not be had', () => {
+  it('holds an order whose money could not be captured', () => {
     const { order: made, payment: ledger } = worldOf([sendMug]);
     const operation = made.unsettled[0]!;
     const endOf = (...commands: PaymentCommand[]) =>
@@ -200,7 +200,7 @@ describe('The settlement of a fulfilment', () => {
     expect(ended.map(({ command }) => command.type)).to.deep.equal(['SettleOperation']);
   });
 
-  it('captures nothing for what costs nothing, but closes the payment of an order that costs nothing', () => {
+  it('captures nothing for free units, but closes the payment of a free order', () => {
     const { order: made } = worldOf([sendMug]);
     const free = { ...made, lines: made.lines.map((line) => ({ ...line, kept: NO_CHARGE })), shippingKept: NO_CHARGE };
     const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
@@ -216,7 +216,7 @@ describe('The settlement of a fulfilment', () => {
 });
 
 describe('The settlement of a cancellation', () => {
-  it('of the whole order releases stock, gives back what counts against coupons and lets the money go', () => {
+  it('of the whole order releases stock, coupons and money', () => {
     const released = { type: 'ReleaseRedemption', code: 'TENOFF', orderId: ids.orderId, confirmed: true };
     const releasedFor = (redeemer: string) => [`coupon#TENOFF@${redeemer}`, { ...released, redeemer }];
     expect(followOf([cancelRest])).to.deep.equal([
@@ -234,7 +234,7 @@ describe('The settlement of a cancellation', () => {
     expect(followOf([cancelMug, sendRest]).at(-1)).to.deep.equal(captureOf('shipment_2', 1000, 0));
   });
 
-  it('of a part of what costs nothing lets nothing go: the rest is still to be sent', () => {
+  it('of a free part releases no money: the rest is still to be sent', () => {
     const { order: made } = worldOf([cancelMug]);
     const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
     const free = ledgerAfter(null, { ...authorised(true)[0]!, amount: 0 } as PaymentCommand);
@@ -244,7 +244,7 @@ describe('The settlement of a cancellation', () => {
     expect(toPayment({ ...operation, whole: true } as Operation)).to.have.length(1);
   });
 
-  it('of what was left lets the rest of the money go, and keeps the coupons', () => {
+  it('of the rest releases the remaining money, and keeps the coupons', () => {
     expect(followOf([sendMug, cancelRest])).to.deep.equal([
       take('ReleaseReservation', 'CUP', 1, 'cancellation_2'),
       take('ReleaseReservation', 'MUG', 1, 'cancellation_2'),
@@ -252,14 +252,14 @@ describe('The settlement of a cancellation', () => {
     ]);
   });
 
-  it('of what was left keeps the money that could not be had for what was sent: it may be collected yet', () => {
+  it('of the rest keeps money authorised that is still owed for sent units: it may be collected yet', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
     const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures });
     expect(steps.find(({ provider }) => provider)!.commands).to.deep.equal([]);
   });
 
-  it('refunds what was captured ahead, where money can be captured only once', () => {
+  it('refunds what was captured ahead, if money can be captured only once', () => {
     expect(followOf([sendMug, cancelMug], false).at(-1)).to.deep.equal(refundOf('cancellation_1', 500, 'cancellation'));
     expect(followOf([sendMug, cancelMug, cancelRest], false).at(-1)).to.deep.equal(
       refundOf('cancellation_2', 200, 'cancellation'),
@@ -268,7 +268,7 @@ describe('The settlement of a cancellation', () => {
 });
 
 describe('The settlement of a return', () => {
-  it('puts the units where they came from, records the receipt and refunds what was paid for them', () => {
+  it('puts the units back into stock, records the receipt and refunds what was paid for them', () => {
     expect(followOf([sendMug, returnMug])).to.deep.equal([
       [
         'stock#MUG@main',
@@ -279,7 +279,7 @@ describe('The settlement of a return', () => {
     ]);
   });
 
-  it('tells what is written off apart from what is sold again', () => {
+  it('reports written-off units separately from units that are sold again', () => {
     const both: OrderCommand = {
       type: 'ReceiveReturn',
       returnId: 'return_1',
@@ -292,7 +292,7 @@ describe('The settlement of a return', () => {
     ]);
   });
 
-  it('never refunds above what was captured, and nothing twice', () => {
+  it('never refunds more than was captured, and nothing twice', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const refunds = (state: Payment) =>
       settlementSteps(made, made.unsettled.at(-1)!, state).flatMap((step) =>
@@ -315,7 +315,7 @@ describe('The settlement of a return', () => {
     expect(refunds(ledgerAfter(asked, failed))).to.deep.equal([]);
   });
 
-  it('refunds as much, whether or not another one that is not settled yet has been refunded already', () => {
+  it('refunds the same amount, whether or not another unsettled return has been refunded already', () => {
     const sendMugs: OrderCommand = { ...sendMug, lines: [{ lineId: '1', quantity: 2 }] };
     const { order: made, payment: ledger } = worldOf([sendMugs, returnMug]);
     const decision = order.decide({ ...returnMug, returnId: 'return_2' }, made, TEST_NOW);
@@ -331,7 +331,7 @@ describe('The settlement of a return', () => {
     }
   });
 
-  it('gives nothing back for goods that a lost dispute has given back, and the rest of it for more', () => {
+  it('refunds nothing for goods that a lost dispute has already refunded, and only the rest for more goods', () => {
     const refundOf = (commands: OrderCommand[], multicapture: boolean, outcome: 'won' | 'lost') => {
       const { order: made, payment: ledger } = worldOf(commands, multicapture);
       const dispute = { disputeId: 'dp_1', amount: 500, reason: 'not_as_described', outcome };
@@ -350,7 +350,7 @@ describe('The settlement of a return', () => {
     expect(refundOf([sendMug, cancelRest], false, 'lost')).to.deep.equal([200]);
   });
 
-  it('refunds nothing that was not paid, though what is still open was paid ahead', () => {
+  it('refunds nothing that was not paid, even if the open units were paid ahead', () => {
     const cup = [{ lineId: '2', quantity: 1 }];
     const sendCup: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_2', lines: cup };
     const returnCup: OrderCommand = { type: 'ReceiveReturn', returnId: 'return_1', lines: cup };
@@ -368,7 +368,7 @@ describe('The settlement of a return', () => {
     expect(settlementSteps(made, made.unsettled[0]!, ledger).at(-1)!.commands).to.deep.equal([]);
   });
 
-  it('lets go of what could not be had once all that it was held for is back, and of nothing else', () => {
+  it('releases uncaptured money once everything that it was for is back, and nothing else', () => {
     const returnCup: OrderCommand = { ...returnMug, lines: [{ lineId: '2', quantity: 1 }], returnId: 'return_2' };
     const returnBoth: OrderCommand = { ...returnMug, lines: [...mug, { lineId: '2', quantity: 1 }] };
     const letGoOf = (commands: OrderCommand[], ...lost: string[]) => {
@@ -389,7 +389,7 @@ describe('The settlement of a return', () => {
     expect(letGoOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
   });
 
-  it('records at once as given back what somebody else gives back', () => {
+  it('records a refund outside the shop as done at once', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const external: Payment = { ...ledger, authorisation: { ...ledger.authorisation!, provider: 'external' } };
     const refund = settlementSteps(made, made.unsettled.at(-1)!, external).at(-1)!;
@@ -415,7 +415,7 @@ describe('The settlement of a collection', () => {
     return { type: 'RequestCapture', operationId: 'collection_1/capture', amount, rest, final: rest === 0 };
   };
 
-  it('asks for what could not be had for what was sent', () => {
+  it('captures the unpaid amount for sent units', () => {
     expect(collectedOf(true, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
     expect(collectedOf(true, [sendMug, sendRest], failed('shipment_2'))).to.deep.equal([asked(700, 0)]);
     expect(collectedOf(true, [sendMug, sendRest], failed('shipment_1'), failed('shipment_2'))).to.deep.equal([
@@ -423,7 +423,7 @@ describe('The settlement of a collection', () => {
     ]);
   });
 
-  it('asks for nothing that is paid, on its way or back', () => {
+  it('captures nothing that is paid, in progress or returned', () => {
     expect(collectedOf(true, [sendMug, returnMug], failed('shipment_1'))).to.deep.equal([asked(300, 700)]);
     expect(collectedOf(false, [sendMug, cancelMug])).to.deep.equal([]);
     const { order: made, payment: ledger } = worldOf([sendMug, collect]);
@@ -436,7 +436,7 @@ describe('The settlement of a collection', () => {
     expect(settlementSteps(made, made.unsettled[0]!, inVain)[0]!.commands).to.deep.equal([]);
   });
 
-  it('lets go of what is held where nothing is owed any more and nothing is open', () => {
+  it('releases the authorised money if nothing is owed and nothing is open', () => {
     const lost = [failed('shipment_1'), failed('shipment_2')];
     expect(collectedOf(true, [sendMug, sendRest, returnMug], ...lost)).to.deep.equal([asked(1000, 0)]);
     for (const commands of [
@@ -447,29 +447,29 @@ describe('The settlement of a collection', () => {
     }
   });
 
-  it('takes what will be needed later on as well, where money can be captured only once', () => {
+  it('captures later amounts as well, if money can be captured only once', () => {
     expect(collectedOf(false, [sendMug], failed('shipment_1'))).to.deep.equal([asked(800, 700)]);
   });
 });
 
-describe('What may still be captured', () => {
+describe('The amount that may still be captured', () => {
   /** After all but the last operation are settled. */
   const needed = (commands: OrderCommand[], multicapture = true) => {
     const { order: made, payment: ledger } = worldOf(commands, multicapture);
     return neededOf(made, ledger);
   };
 
-  it('is what is open, without what was cancelled or captured with what was sent', () => {
+  it('is the open amount, without what was cancelled or captured with shipments', () => {
     expect(needed([])).to.equal(TOTAL);
     expect(needed([cancelMug, sendRest])).to.equal(TOTAL - 500);
     expect(needed([sendMug, cancelRest])).to.equal(TOTAL - 800);
   });
 
-  it('is nothing where what is open was paid ahead', () => {
+  it('is zero if the open units were paid ahead', () => {
     expect(needed([sendMug, cancelRest], false)).to.equal(0);
   });
 
-  it('is also what could not be had for what was sent', () => {
+  it('includes unpaid amounts for sent units', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
     expect(neededOf(made, { ...ledger, captures })).to.equal(TOTAL);
@@ -560,7 +560,7 @@ describe('Money', () => {
   const goodwillIn = ({ refunds }: Payment) =>
     refunds.filter(({ reason }) => reason === 'goodwill').reduce((sum, { amount }) => sum + amount, 0);
 
-  it('is never taken beyond what is kept, or open and paid ahead, whatever fails and whatever is given beside it', () => {
+  it('is never captured beyond what is kept, or open and paid ahead, whatever fails and whatever else is refunded', () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
         play(multicapture, turns, (made, ledger) => {
@@ -571,7 +571,7 @@ describe('Money', () => {
     );
   });
 
-  it('comes to what is kept, where no capture fails', () => {
+  it('matches what is kept, if no capture fails', () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
         play(
@@ -586,7 +586,7 @@ describe('Money', () => {
     );
   });
 
-  it('comes to what is kept once it is collected', () => {
+  it('matches what is kept once it is collected', () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(turn, { maxLength: 12 }), (multicapture, turns) => {
         play(multicapture, [...turns, { does: 'collect', fails: false }], (made, ledger) => {

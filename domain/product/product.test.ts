@@ -36,7 +36,7 @@ describe('A product', () => {
       .thenRejected('conflict');
   });
 
-  it('gives each variant a SKU of its own', () => {
+  it('gives each variant its own SKU', () => {
     given([])
       .when({ type: 'DraftProduct', productId, details, variants: [mug, mug] })
       .thenRejected('rule_violated');
@@ -46,7 +46,7 @@ describe('A product', () => {
     given([drafted, added]).when({ type: 'AddVariant', variant: unpriced }).then([unpricedAdded]);
   });
 
-  it('has so many variants at most', () => {
+  it('has a maximum of variants', () => {
     const many = Array.from({ length: MAX_VARIANTS + 1 }, (_, n) => ({ sku: `S${n}`, prices: [] }));
     const [extra, ...most] = many;
     const draft = { type: 'DraftProduct', productId, details } as const;
@@ -63,7 +63,7 @@ describe('A product', () => {
     given(history).when({ type: 'AddVariant', variant: extra! }).thenRejected('rule_violated');
   });
 
-  it('records of a revision only what changes', () => {
+  it('records only the changes of a revision', () => {
     given([drafted])
       .when({ type: 'ReviseProduct', changes: { title: 'Cup', brand: 'Clay', categories: ['kitchen'] } })
       .then([{ type: 'ProductRevised', data: { title: 'Cup', categories: ['kitchen'], productId } }]);
@@ -72,7 +72,7 @@ describe('A product', () => {
     ).to.deep.equal({ title: 'Cup', brand: 'Clay' });
   });
 
-  it('keeps what a revision does not name', () => {
+  it('keeps fields that a revision does not name', () => {
     const revise = { type: 'ReviseProduct', changes: { title: 'Mug', brand: undefined } } as unknown as ProductCommand;
     given([drafted]).when(revise).then([]);
   });
@@ -86,7 +86,7 @@ describe('A product', () => {
       .then([published]);
   });
 
-  it('keeps a price while it is published', () => {
+  it('keeps at least one price while it is published', () => {
     const noPrice: ProductCommand = { type: 'SetVariantPrices', variant: { sku: mug.sku, prices: [] } };
     const emptied: ProductEvent = { type: 'VariantPricesSet', data: { sku: mug.sku, prices: [], productId } };
     given([drafted, added, published]).when(noPrice).thenRejected('rule_violated');
@@ -100,7 +100,7 @@ describe('A product', () => {
     given([drafted, added, emptied]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
   });
 
-  it('keeps what tells its variants apart when their prices change', () => {
+  it('keeps the options of its variants when their prices change', () => {
     const history: ProductEvent[] = [
       drafted,
       added,
@@ -110,11 +110,11 @@ describe('A product', () => {
     expect(given(history).state?.variants).to.deep.equal([mug, { ...large, prices: [{ ...price, amount: 799 }] }]);
   });
 
-  it('sets prices of its own variants only', () => {
+  it('sets prices only of its own variants', () => {
     given([drafted, added]).when({ type: 'SetVariantPrices', variant: unpriced }).thenRejected('not_found');
   });
 
-  it('weighs its variants, each by itself, published or not', () => {
+  it('weighs each variant separately, published or not', () => {
     const weighed: ProductEvent = { type: 'VariantWeighed', data: { productId, sku: mug.sku, weight: 350 } };
     for (const history of [
       [drafted, added, unpricedAdded],
@@ -135,7 +135,7 @@ describe('A product', () => {
     expect(weightSchema.meta()?.description).to.equal('The weight of one unit, in grams');
   });
 
-  it('loses what is cleared, and says nothing of what was not there', () => {
+  it('loses cleared fields, and records nothing for fields that were absent', () => {
     const cleared: ProductEvent = { type: 'ProductRevised', data: { brand: null, productId } };
     given([drafted])
       .when({ type: 'ReviseProduct', changes: { brand: null, description: null } })
@@ -143,12 +143,12 @@ describe('A product', () => {
     expect(given([drafted, cleared]).state?.details).to.deep.equal({ title: 'Mug' });
   });
 
-  describe('whose variant is retired', () => {
+  describe('with a retired variant', () => {
     const retired: ProductEvent = { type: 'VariantRetired', data: { productId, sku: mug.sku } };
     const retire = { type: 'RetireVariant', sku: mug.sku } as const;
     const cheap = { ...mug, prices: [{ ...price, amount: 1 }] };
 
-    it('has it no more, but remembers whose the SKU is', () => {
+    it('no longer has it, but remembers that it owns the SKU', () => {
       given([drafted, added, unpricedAdded]).when(retire).then([retired]);
       const { variants, retired: gone } = given([drafted, added, unpricedAdded, retired]).state!;
       expect({ variants, gone }).to.deep.equal({ variants: [unpriced], gone: [mug.sku] });
@@ -165,13 +165,13 @@ describe('A product', () => {
       expect({ variants, gone }).to.deep.equal({ variants: [cheap], gone: [] });
     });
 
-    it('keeps another one with a price as long as it is published', () => {
+    it('keeps another one with a price while it is published', () => {
       given([drafted, added, unpricedAdded, published]).when(retire).thenRejected('rule_violated');
       given([drafted, added, published, unpublished]).when(retire).then([retired]);
       given([drafted, added, retired]).when({ type: 'PublishProduct' }).thenRejected('rule_violated');
     });
 
-    it('has so many variants at most, the retired ones counted in', () => {
+    it('counts retired variants in the maximum', () => {
       const most = Array.from({ length: MAX_VARIANTS - 1 }, (_, n): ProductEvent => {
         return { type: 'VariantAdded', data: { sku: `S${n}`, prices: [], productId } };
       });
@@ -200,7 +200,7 @@ describe('A product', () => {
     for (const command of changes) given([drafted, added, discontinued]).when(command).thenRejected('rule_violated');
   });
 
-  it('has to be there', () => {
+  it('has to exist', () => {
     given([]).when({ type: 'PublishProduct' }).thenRejected('not_found');
     given([]).when({ type: 'DiscontinueProduct' }).thenRejected('not_found');
   });

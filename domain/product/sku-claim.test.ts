@@ -11,14 +11,14 @@ const stockedAt = (location: string): SkuClaimEvent => ({ type: 'SkuStockedAt', 
 describe('A SKU', () => {
   const { given } = decider(skuClaim);
 
-  it('belongs to the product that claims it first, for ever', () => {
+  it('belongs permanently to the first product that claims it', () => {
     given([]).when(claim).then([claimed]);
     given([claimed, stockedAt('leeds')])
       .when({ ...claim, productId: 'product_cup' })
       .thenRejected('conflict');
   });
 
-  it('can be stocked at the default location from the start, and wherever it was stocked once', () => {
+  it('can be stocked at the default location from the start, and at every location once recorded', () => {
     given([claimed])
       .when({ ...stock, location: 'main' })
       .then([]);
@@ -28,7 +28,7 @@ describe('A SKU', () => {
     expect(given([claimed, stockedAt('leeds')]).state!.locations).to.deep.equal(['main', 'leeds']);
   });
 
-  it('is not stocked before it is claimed, nor at more locations than can be looked through', () => {
+  it('is not stocked before it is claimed, nor at too many locations', () => {
     given([]).when(stock).thenRejected('not_found');
     const most = Array.from({ length: MAX_LOCATIONS - 1 }, (_, n) => stockedAt(`place-${n}`));
     given([claimed, ...most])

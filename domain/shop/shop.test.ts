@@ -23,7 +23,7 @@ describe('The settings of the shop', () => {
     expect(given([{ type: 'ShopConfigured', data: japan }]).state).to.deep.equal(japan);
   });
 
-  it('name at least one currency and one country, each once, by codes that there are', () => {
+  it('name at least one currency and one country, each once, by existing codes', () => {
     const faults = (changed: object) =>
       shopSettingsSchema.safeParse({ ...japan, ...changed }).error?.issues.map(({ path, message }) => {
         return [path.join('/'), message];
@@ -37,7 +37,7 @@ describe('The settings of the shop', () => {
     expect(faults({ countries: ['XX'] })![0]![0]).to.equal('countries/0');
   });
 
-  it('say what they are', () => {
+  it('describe themselves', () => {
     expect(undescribedFields(shopSettingsSchema)).to.deep.equal([]);
   });
 });

@@ -25,24 +25,24 @@ describe('The staff', () => {
     ]);
   });
 
-  it('stay known when they are removed, and no other is changed', () => {
+  it('stay on record when they are removed, and no other member changes', () => {
     const { state } = given([added('staff_al'), added(), changed, removed]);
     const jo = { staffId, name: 'Jo Smith', role: 'ops', addedAt: TEST_NOW, removedAt: TEST_NOW };
     expect(state).to.deep.equal([{ ...jo, staffId: 'staff_al', role: 'support', removedAt: undefined }, jo].map(whole));
   });
 
-  it('are not added again under the id of somebody who was removed, or with another role', () => {
+  it('are not added again under the id of a removed member, or with another role', () => {
     given([added(), removed]).when(add).thenRejected('conflict');
     given([added(), removed]).when(change).thenRejected('conflict');
     given([added(), changed]).when(add).thenRejected('conflict');
   });
 
-  it('have to be there to get another role or to be removed', () => {
+  it('have to exist to get another role or to be removed', () => {
     given([]).when(change).thenRejected('not_found');
     given([]).when(remove).thenRejected('not_found');
   });
 
-  it('are a thousand at one time', () => {
+  it('have at most a thousand members at a time', () => {
     const many = Array.from({ length: MAX_STAFF }, (_, n) => added(n === 0 ? 'staff_al' : `staff_${n}`));
     given(many).when(add).thenRejected('rule_violated');
     given([...many, { type: 'StaffRemoved', data: { staffId: 'staff_al' } }])

@@ -11,7 +11,7 @@ describe('The allocation of stock', () => {
     { sku: 'MUG', quantity: 2 },
   ];
 
-  it('takes everything from one location that has it all, though others have more of each', () => {
+  it('takes everything from one location that has it all, even if others have more of each', () => {
     const levels = [
       level('CUP', 'leeds', 9),
       level('MUG', 'main', 9),
@@ -21,7 +21,7 @@ describe('The allocation of stock', () => {
     expect(planAllocation(twoOfEach, levels)).to.deep.equal([parcel('CUP', 'york', 2), parcel('MUG', 'york', 2)]);
   });
 
-  it('prefers the location that has most, then the one whose name comes first', () => {
+  it('prefers the location that has most, then the first by name', () => {
     const need = [{ sku: 'CUP', quantity: 2 }];
     expect(planAllocation(need, [level('CUP', 'leeds', 2), level('CUP', 'main', 3)])).to.deep.equal([
       parcel('CUP', 'main', 2),
@@ -31,18 +31,18 @@ describe('The allocation of stock', () => {
     ]);
   });
 
-  it('splits a SKU over locations only where none has enough', () => {
+  it('splits a SKU over locations only if none has enough', () => {
     const levels = [level('CUP', 'leeds', 4), level('CUP', 'main', 5)];
     const parcels = [parcel('CUP', 'main', 5), parcel('CUP', 'leeds', 1)];
     expect(planAllocation([{ sku: 'CUP', quantity: 6 }], levels)).to.deep.equal(parcels);
   });
 
-  it('sends what is there before it promises what is not', () => {
+  it('uses stock before backorders', () => {
     const levels = [{ ...level('CUP', 'leeds', 0), backorderLimit: 9 }, level('CUP', 'main', 2)];
     expect(planAllocation([{ sku: 'CUP', quantity: 2 }], levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
   });
 
-  it('prefers of equally few locations those that have most of what is missing', () => {
+  it('prefers, among equally few locations, those with most of the missing units', () => {
     const needs = [
       { sku: 'CUP', quantity: 10 },
       { sku: 'MUG', quantity: 2 },
@@ -56,12 +56,12 @@ describe('The allocation of stock', () => {
     expect(planAllocation(needs, levels)).to.deep.equal([parcel('CUP', 'leeds', 10), parcel('MUG', 'york', 2)]);
   });
 
-  it('does not care what else a location has', () => {
+  it('ignores other goods of a location', () => {
     const levels = [level('CUP', 'leeds', 2), level('CUP', 'main', 3), level('TIN', 'leeds', 99)];
     expect(planAllocation([{ sku: 'CUP', quantity: 2 }], levels)).to.deep.equal([parcel('CUP', 'main', 2)]);
   });
 
-  it('looks past any number of locations that have nothing', () => {
+  it('ignores any number of empty locations', () => {
     const needs = ['A', 'B', 'C', 'D', 'E', 'F'].map((sku) => ({ sku, quantity: 1 }));
     const at = (location: string, ...skus: string[]) => skus.map((sku) => level(sku, location, 1));
     const levels = [
@@ -76,7 +76,7 @@ describe('The allocation of stock', () => {
     );
   });
 
-  it('says how many there are of each SKU that is short', () => {
+  it('says how many units there are of each SKU that is short', () => {
     const levels = [level('CUP', 'leeds', 1), level('CUP', 'main', -3), level('MUG', 'main', 5)];
     expect(planAllocation([...twoOfEach, { sku: 'TIN', quantity: 1 }], levels)).to.deep.equal({
       short: { CUP: 1, TIN: 0 },
@@ -92,7 +92,7 @@ describe('The allocation of stock', () => {
     expect(planAllocation(lines, [level('CUP', 'main', 4)])).to.deep.equal([parcel('CUP', 'main', 4)]);
   });
 
-  it('is quick about orders and shops of the largest size', () => {
+  it('is fast for orders and shops of the largest size', () => {
     const skus = Array.from({ length: 200 }, (_, n) => `SKU-${n}`);
     const levels = skus.flatMap((sku, n) =>
       Array.from({ length: 50 }, (_, at) => level(sku, `place-${at}`, (n * 7 + at * 13) % 3 === 0 ? 1 : 0)),
@@ -120,7 +120,7 @@ describe('The allocation of stock', () => {
     { minLength: 8, maxLength: 15, selector: ({ sku, location }) => `${sku}@${location}` },
   );
 
-  it('covers the needs exactly, from no more than there is, and from the fewest locations that can', () => {
+  it('covers the needs exactly, from existing stock, and from the fewest possible locations', () => {
     fc.assert(
       fc.property(needs, levels, (needed, there) => {
         const can = (sku: string, location: string) => {
@@ -151,7 +151,7 @@ describe('The allocation of stock', () => {
     );
   });
 
-  it('does not depend on the order of what it is told', () => {
+  it('does not depend on the order of its input', () => {
     const shuffled = fc
       .tuple(needs, levels)
       .chain(([needed, there]) =>

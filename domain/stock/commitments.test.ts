@@ -15,7 +15,7 @@ const release = (reservationId: string, quantity: number, committed?: true): Sto
 };
 
 describe('The committed units of a stock item', () => {
-  it('are those of orders, whatever the reservation of an order is called, until they leave or are given up', () => {
+  it('belong to orders, whatever the id of the reservation, until they are sent or released', () => {
     const events = [
       commit('order_1', 3),
       commit('order_2/2', 2),
@@ -32,7 +32,7 @@ describe('The committed units of a stock item', () => {
     ]);
   });
 
-  it('go without in the sequence in which they were committed, the latest first, and no more than is missing', () => {
+  it('are missing in reverse order of commitment, the latest first, and only as many as are missing', () => {
     const commitments = new Map([
       ['order_1', 3],
       ['order_2', 2],

@@ -6,7 +6,7 @@ describe('The reservations of a stock item', () => {
   const ids = Array.from({ length: 1_000 }, (_, n) => `order_${n}`);
   const held = (quantity: number) => ({ quantity });
 
-  it('are each by themselves, however many there are: one that changes or ends leaves the others as they are', () => {
+  it('are separate, however many there are: a change or the end of one leaves the others as they are', () => {
     const changes = fc.array(
       fc.record({ id: fc.constantFrom(...ids), quantity: fc.option(fc.integer({ min: 1, max: 9 })) }),
       { minLength: 100, maxLength: 1_000, size: 'max' },
@@ -34,12 +34,12 @@ describe('The reservations of a stock item', () => {
     expect(ids.reduce(withoutReservation, all)).to.deep.equal({});
   });
 
-  it('are not confused with what every object has', () => {
+  it('are not confused with members that every object has', () => {
     const some = withReservation({}, 'order_1', held(1));
     for (const id of ['constructor', 'toString', '__proto__']) expect(reservationOf(some, id), id).to.equal(undefined);
   });
 
-  it('stand in many buckets, but not in one each, and a change copies one of them', () => {
+  it('are spread over many buckets, but not one each, and a change copies one of them', () => {
     const all = ids.reduce<Reservations>((some, id) => withReservation(some, id, held(1)), {});
     const largest = Math.max(...Object.values(all).map((bucket) => Object.keys(bucket).length));
     expect(largest).to.be.below(30);

@@ -61,7 +61,7 @@ describe('Stock', () => {
       .then([opened, { type: 'StockCounted', data: { ...key, movementId: 'c', delta: 0, quantity: 0 } }]);
   });
 
-  it('writes down what came and left before, whatever is here and promised, and leaves that as it is', () => {
+  it('records units that came and left earlier, whatever is here and promised, and leaves that as it is', () => {
     const shipAtOnce = { type: 'ShipAtOnce', ...id, reservationId: 'order_2', quantity: 7 } as const;
     const passed: StockEvent[] = [
       { type: 'StockReceived', data: { ...key, movementId: 'order_2', quantity: 7 } },
@@ -77,7 +77,7 @@ describe('Stock', () => {
     expect(given([...before, ...passed]).state).to.deep.include(levels);
   });
 
-  it('sends nothing at once of what was never opened, nor more than one movement can be', () => {
+  it('ships nothing at once of a SKU that was never opened, nor more than one movement allows', () => {
     given([])
       .when({ type: 'ShipAtOnce', ...id, quantity: 1 })
       .thenRejected('rule_violated');
@@ -86,7 +86,7 @@ describe('Stock', () => {
       .thenRejected('rule_violated');
   });
 
-  it('tells what a reservation holds that can still be taken elsewhere', () => {
+  it('knows the units of a reservation that can still be taken elsewhere', () => {
     const held = (...events: StockEvent[]) => heldFor(given([opened, received, ...events]).state, id.reservationId);
     expect(held()).to.equal(0);
     expect(held(reserved)).to.equal(3);
@@ -95,7 +95,7 @@ describe('Stock', () => {
     expect(held({ type: 'StockReserved', data: { ...id, reservationId: 'order_2', quantity: 3 } })).to.equal(0);
   });
 
-  it('says when none is left, and when there is some again', () => {
+  it('reports when no units are left, and when there are some again', () => {
     given([opened, received])
       .when({ ...reserve, quantity: 5 })
       .then([{ type: 'StockReserved', data: { ...id, quantity: 5 } }, depleted]);
@@ -120,7 +120,7 @@ describe('Stock', () => {
       .thenRejected('out_of_stock', { available: { 'MUG-1': 0 } });
   });
 
-  it('records what was lost or counted, also of what is promised, and what is missing of it then', () => {
+  it('records losses and counts, even of promised units, and then the shortfall', () => {
     const lose = { type: 'AdjustStock', ...item, movementId: 'a', delta: -3, reason: 'fire' } as const;
     const lost: StockEvent = { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -3, reason: 'fire' } };
     const count = { type: 'CountStock', ...item, movementId: 'c', quantity: 1 } as const;
@@ -156,7 +156,7 @@ describe('Stock', () => {
       ]);
   });
 
-  it('cannot lose more than there is, nor send away what is promised: those are slips and plans, not facts', () => {
+  it('rejects a loss of more than there is, and a transfer of promised units: the one is a mistake, the other a plan', () => {
     const lose = { type: 'AdjustStock', ...item, movementId: 'a', delta: -6, reason: 'fire' } as const;
     const send = { type: 'TransferOut', ...item, movementId: 't', quantity: 3, to: 'leeds' } as const;
     given([opened, received]).when(lose).thenRejected('rule_violated');
@@ -166,7 +166,7 @@ describe('Stock', () => {
       .thenRejected('rule_violated');
   });
 
-  it('commits no reservation whose units were lost since, and those first that come first', () => {
+  it('commits no reservation whose units were lost since; earlier commitments go first', () => {
     const other = { ...id, reservationId: 'order_2' };
     const held: StockEvent = { type: 'StockReserved', data: { ...other, quantity: 2 } };
     const lost: StockEvent = { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -2, reason: 'fire' } };
@@ -183,7 +183,7 @@ describe('Stock', () => {
       ]);
   });
 
-  it('that has left was there, whatever the books said', () => {
+  it('that was shipped must have been there, whatever the records said', () => {
     const none: StockEvent = { type: 'StockCounted', data: { ...key, movementId: 'c', delta: -5, quantity: 0 } };
     const short: StockEvent = { type: 'StockShortfallRecorded', data: { ...item, shortfall: 3 } };
     const reason = 'sent, though the books had fewer';
@@ -196,7 +196,7 @@ describe('Stock', () => {
       ]);
   });
 
-  it('tells what is held for checkouts that run at this moment from what waits for somebody outside', () => {
+  it('distinguishes units of running checkouts from units that wait for the customer or the provider', () => {
     const parked: StockEvent = { type: 'ReservationParked', data: id };
     given([opened, received, reserved])
       .when({ type: 'ParkReservation', ...id })
@@ -215,7 +215,7 @@ describe('Stock', () => {
     expect(given([opened, received, reserved, parked, released]).state.parked).to.equal(0);
   });
 
-  it('keeps the sum of what is committed, and takes the word of orders for which units they send or give up', () => {
+  it('keeps the sum of the committed units, and lets orders say which of them they send or release', () => {
     const state = { ...given([opened, received, reserved, committed]).state, acted: [] };
     const shipped = stockItem.decide({ ...ship, operationId: 's', quantity: 3 }, state, TEST_NOW);
     expect(shipped).to.deep.equal([{ type: 'StockShipped', data: { ...id, operationId: 's', quantity: 3 } }]);
@@ -225,7 +225,7 @@ describe('Stock', () => {
     expect(JSON.stringify(state)).not.to.include('order_1');
   });
 
-  it('is counted against what the counter expected', () => {
+  it('can be counted with the number that the counter expected', () => {
     const count = { type: 'CountStock', ...item, movementId: 'c', quantity: 4 } as const;
     given([opened, received])
       .when({ ...count, expected: 6 })
@@ -235,7 +235,7 @@ describe('Stock', () => {
       .then([{ type: 'StockCounted', data: { ...key, movementId: 'c', delta: -1, quantity: 4 } }]);
   });
 
-  it('refuses a count or a reservation of more units than one movement has, even where there are as many', () => {
+  it('rejects a count or a reservation of more units than one movement allows, even if there are as many', () => {
     const full = (movementId: string): StockEvent => {
       return { type: 'StockReceived', data: { ...key, movementId, quantity: MAX_QUANTITY } };
     };
@@ -275,7 +275,7 @@ describe('Stock', () => {
     });
   });
 
-  it('is given back by a release, before or after the commitment', () => {
+  it('is released, before or after the commitment', () => {
     const releasedLate: StockEvent = { type: 'ReservationReleased', data: { ...id, quantity: 3, committed: true } };
     given([opened, received, reserved]).when(release).then([released]);
     given([opened, received, reserved, committed]).when(release).then([releasedLate]);
@@ -288,7 +288,7 @@ describe('Stock', () => {
     }
   });
 
-  it('is given back when the reservation has run out, unless it is committed', () => {
+  it('is released when the reservation expires, unless it is committed', () => {
     const limited: StockEvent = { type: 'StockReserved', data: { ...id, quantity: 3, expiresAt: TEST_NOW } };
     const expired: StockEvent = { type: 'ReservationExpired', data: { ...id, quantity: 3 } };
     given([opened, received, limited])
@@ -306,7 +306,7 @@ describe('Stock', () => {
     expect(given(ended).state).to.deep.include({ onHand: 5, reserved: 0, reservations: {} });
   });
 
-  it('is reserved again for a late commitment of a reservation that has run out, if there is still some', () => {
+  it('is reserved again for the late commitment of an expired reservation, if there is still some', () => {
     const expired: StockEvent = { type: 'ReservationExpired', data: { ...id, quantity: 3 } };
     const history = [opened, received, reserved, expired];
     const other: StockEvent = { type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 3 } };
@@ -325,7 +325,7 @@ describe('Stock', () => {
       .then([reserved, committed, depleted]);
   });
 
-  it('is committed in the quantity that was reserved', () => {
+  it('is committed in the reserved quantity', () => {
     given([opened, received, reserved])
       .when({ type: 'CommitReservation', ...id, quantity: 2 })
       .thenRejected('conflict');
@@ -334,7 +334,7 @@ describe('Stock', () => {
       .then([committed]);
   });
 
-  it('is held for longer when the reservation is extended, which never shortens it', () => {
+  it('is held longer when the reservation is extended; an extension never shortens it', () => {
     const limited: StockEvent = { type: 'StockReserved', data: { ...id, quantity: 3, expiresAt: TEST_NOW } };
     const extend = { type: 'ExtendReservation', ...id, expiresAt: TEST_NOW + 5 } as const;
     const extended: StockEvent = { type: 'ReservationExtended', data: { ...id, expiresAt: TEST_NOW + 5 } };
@@ -440,7 +440,7 @@ describe('Stock', () => {
       .then([{ type: 'ReservationReleased', data: { ...id, operationId: 'o', quantity: 3 } }]);
   });
 
-  it('goes to another location: out here, in there, under one movement', () => {
+  it('goes to another location: out here, in there, under one movement id', () => {
     const out = { type: 'TransferOut', ...item, movementId: 't', quantity: 2, to: 'leeds' } as const;
     const away: StockEvent = {
       type: 'StockTransferredOut',
@@ -463,7 +463,7 @@ describe('Stock', () => {
       ]);
   });
 
-  it('comes back from a customer to the shelf, or is written off', () => {
+  it('comes back from a customer and is restocked or written off', () => {
     const giveBack = { type: 'ReturnStock', ...key, movementId: 'return_1', quantity: 2, writtenOff: false } as const;
     const returned: StockEvent = { type: 'StockReturned', data: { ...key, movementId: 'return_1', quantity: 2 } };
     const writtenOff: StockEvent = { type: 'StockWrittenOff', data: { ...key, movementId: 'return_1', quantity: 2 } };
@@ -477,7 +477,7 @@ describe('Stock', () => {
     expect(given([opened, received, writtenOff]).state.onHand).to.equal(5);
   });
 
-  it('can be promised beyond what is there up to its backorder limit, and then counts as available', () => {
+  it('can be promised up to its backorder limit, which then counts as available', () => {
     const policy = (backorderLimit: number): StockEvent => ({
       type: 'StockPolicySet',
       data: { ...item, backorderLimit },
@@ -505,7 +505,7 @@ describe('Stock', () => {
       .then([]);
   });
 
-  it('cannot lose more than is on hand, however many may be promised beyond it', () => {
+  it('rejects a loss of more than is on hand, whatever the backorder limit', () => {
     const history: StockEvent[] = [opened, received, { type: 'StockPolicySet', data: { ...item, backorderLimit: 9 } }];
     const lose = { type: 'AdjustStock', ...item, movementId: 'a', reason: 'lost' } as const;
     given(history)
@@ -516,7 +516,7 @@ describe('Stock', () => {
       .then([{ type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -5, reason: 'lost' } }]);
   });
 
-  it('says that it runs low when it comes down to the mark, and not again before it was above', () => {
+  it('warns when it falls to the low-stock level, and again only after it was above', () => {
     const mark: StockEvent = { type: 'StockPolicySet', data: { ...item, lowStockAt: 2 } };
     const low = (available: number): StockEvent => ({
       type: 'LowStockReached',
@@ -550,7 +550,7 @@ describe('Stock', () => {
       .then([{ type: 'StockPolicySet', data: item }]);
   });
 
-  it('refuses a late first reservation behind a release or an expiry that came before it', () => {
+  it('rejects a first reservation that arrives after its release or expiry', () => {
     given([opened, received]).when(release).then([tombstone]);
     given([opened, received, tombstone]).when(reserve).thenRejected('conflict');
     given([]).when(release).then([tombstone]);
@@ -562,7 +562,7 @@ describe('Stock', () => {
       .then([{ type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 3 } }]);
   });
 
-  it('lets each reservation go one way only', () => {
+  it('lets each reservation end in one way only', () => {
     const history = [opened, received, reserved];
     given(history)
       .when({ ...reserve, quantity: 2 })
@@ -594,7 +594,7 @@ describe('Stock', () => {
       .then([]);
   });
 
-  it('remembers what was shipped whole, also where its commit is forgotten by then', () => {
+  it('remembers a reservation that was shipped whole, even if its commitment is already forgotten', () => {
     const later = TEST_NOW + RETRY_HORIZON_MS + 1;
     const other: StockEvent = { type: 'StockReceived', data: { ...key, movementId: 'other', quantity: 1 } };
     const sold = fold(stockItem, stockItem.initialState, [opened, received, reserved, committed], TEST_NOW);
@@ -620,7 +620,7 @@ describe('Stock', () => {
     ]);
   });
 
-  it('takes ids for what they are, even those that every object has', () => {
+  it('accepts any text as an id, even names of object members', () => {
     given([opened, received])
       .when({ ...reserve, reservationId: 'constructor' })
       .then([{ type: 'StockReserved', data: { ...key, reservationId: 'constructor', quantity: 3 } }]);

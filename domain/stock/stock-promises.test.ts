@@ -104,7 +104,7 @@ describe('What stock promises', () => {
     ).to.include({ rejected: 'out_of_stock' });
   });
 
-  it('saleor/saleor#11257: a reservation that nobody pays for ends by itself, and reserved never goes below zero', () => {
+  it('saleor/saleor#11257: an unpaid reservation expires by itself, and reserved never goes below zero', () => {
     const held = played(stockItem.initialState, [
       { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 3 },
       { type: 'ReserveStock', ...key, reservationId: 'order_1', quantity: 3, expiresAt: TEST_NOW },
@@ -118,7 +118,7 @@ describe('What stock promises', () => {
     expect(released).to.deep.include({ reserved: 0, onHand: 3, reservations: {} });
   });
 
-  it('is kept cheaply by an item that has sold for long', () => {
+  it('takes little space after a long time of sales', () => {
     let state = played(stockItem.initialState, [
       { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 1_000 },
     ]);
@@ -135,7 +135,7 @@ describe('What stock promises', () => {
     expect(JSON.stringify(state).length).to.be.lessThan(10_000);
   });
 
-  it('is kept cheaply while thousands of sold units wait to be sent: those belong to their orders', () => {
+  it('takes little space while thousands of sold units wait to be sent: those belong to their orders', () => {
     let state = played(stockItem.initialState, [
       { type: 'ReceiveStock', ...key, productId: 'product_mug', movementId: 'm', quantity: 3_000 },
     ]);
@@ -151,7 +151,7 @@ describe('What stock promises', () => {
     expect(JSON.stringify(state).length).to.be.lessThan(10_000);
   });
 
-  it('is changed cheaply while thousands of orders wait to be sent: few of the others are copied', () => {
+  it('changes fast while thousands of orders wait to be sent: few of the others are copied', () => {
     const reserve = (n: number): StockCommand => ({
       type: 'ReserveStock',
       ...key,

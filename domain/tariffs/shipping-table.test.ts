@@ -49,7 +49,7 @@ describe('The shipping table', () => {
     expect(given([set(express), set(charged)]).state).to.deep.equal([charged, express]);
   });
 
-  it('has so many methods at most', () => {
+  it('has a maximum of methods', () => {
     const others = Array.from({ length: MAX_SHIPPING_METHODS - 1 }, (_, n) => set({ ...express, id: `m${n}` }));
     const full = fold(shippingTable, shippingTable.initialState, others, TEST_NOW);
     const add = { type: 'SetShippingMethod', method: express } as const;
@@ -64,7 +64,7 @@ describe('The shipping table', () => {
     expect(decision).to.deep.equal([set(change)]);
   });
 
-  it('asks what the most specific zone asks: a region before its country, a country before everywhere', () => {
+  it('uses the most specific zone: a region before its country, a country before everywhere', () => {
     const zones = [
       flat(3),
       flat(2, { countries: ['FR', 'GB'] }),
@@ -78,14 +78,14 @@ describe('The shipping table', () => {
     expect(price(zones, { currency: 'EUR' })).to.equal(4);
   });
 
-  it('does not go where it has no zone', () => {
+  it('does not ship where it has no zone', () => {
     const zones = [flat(2, { countries: ['GB'] })];
     expect(price(zones, { place: { country: 'FR' } })).to.equal(undefined);
     expect(price(zones, { place: undefined })).to.equal(undefined);
     expect(price(zones, { currency: 'EUR' })).to.equal(undefined);
   });
 
-  it('asks by weight or by value, each step reaching as far as it says', () => {
+  it('prices by weight or by value, with each step up to its stated maximum', () => {
     const rates = [{ upTo: 1_000, amount: 300 }, { upTo: 5_000, amount: 700 }, { amount: 0 }];
     const byWeight = [flat(0, { by: 'weight', rates })];
     const byValue = [flat(0, { by: 'value', rates })];
@@ -94,12 +94,12 @@ describe('The shipping table', () => {
     expect(measured.map((value) => price(byValue, { value, weight: 1 }))).to.deep.equal([300, 300, 700, 700, 0]);
   });
 
-  it('does not send what is above its last step', () => {
+  it('does not ship above its last step', () => {
     const zones = [flat(0, { by: 'weight', rates: [{ upTo: 1_000, amount: 300 }] })];
     expect(price(zones, { weight: 1_001 })).to.equal(undefined);
   });
 
-  it('has zones that make sense, and tells what does not', () => {
+  it('rejects inconsistent zones with a reason', () => {
     const complaint = (zone: ShippingZone) =>
       shippingMethodSchema.safeParse({ ...express, zones: [zone] }).error?.issues[0]?.message;
     const byValue = (...rates: ShippingZone['rates']) => flat(1, { by: 'value', rates });
@@ -132,11 +132,11 @@ describe('The shipping table', () => {
     expect(undescribedFields(shippingMethodSchema)).to.deep.equal([]);
   });
 
-  it('has no method without a zone but `standard`: it would be free, everywhere', () => {
+  it('rejects a method without a zone other than `standard`: it would be free, everywhere', () => {
     expect(shippingMethodSchema.safeParse({ ...express, zones: [] }).error?.issues[0]?.path).to.deep.equal(['zones']);
   });
 
-  it('names its rows, and the categories of taxes, in lower case', () => {
+  it('names its rows and the tax categories in lower case', () => {
     for (const schema of [tariffIdSchema, taxCategorySchema]) {
       for (const right of ['gb', 'us-ny_2', 'x'.repeat(50)]) expect(schema.safeParse(right).success).to.equal(true);
       for (const wrong of ['', 'GB', 'us ny', 'x'.repeat(51)])
@@ -144,7 +144,7 @@ describe('The shipping table', () => {
     }
   });
 
-  it('prices a consignment by its own zones only, wherever the most specific of them stands', () => {
+  it('prices a consignment only by matching zones, wherever the most specific one is listed', () => {
     const local = flat(1, { countries: ['GB'], regions: ['Essex', 'Kent'] });
     const zones = [local, flat(2, { countries: ['GB'] }), flat(3)];
     for (const some of [zones, zones.toReversed()]) {
@@ -154,7 +154,7 @@ describe('The shipping table', () => {
     }
   });
 
-  it('loses what is removed, and only that', () => {
+  it('loses only what is removed', () => {
     const removed: ShippingTableEvent = { type: 'ShippingMethodRemoved', data: { id: 'express' } };
     expect(given([set(express), set({ ...express, id: 'slow' }), removed]).state.map(({ id }) => id)).to.deep.equal([
       'standard',

@@ -29,7 +29,7 @@ describe('The tax table', () => {
     for (const history of [[], [set(us)]]) given(history).when({ type: 'RemoveTaxRate', id: 'gb' }).then([]);
   });
 
-  it('has the rates of each country by themselves, and a rate that is set as it is changes nothing', () => {
+  it('keeps the rates of each country separate, and an unchanged rate changes nothing', () => {
     given([set(uk)])
       .when({ type: 'SetTaxRate', rate: us })
       .then([set(us)]);
@@ -39,7 +39,7 @@ describe('The tax table', () => {
         .then([]);
   });
 
-  it('has one rate for a place and category, however the region is written', () => {
+  it('has one rate per place and category, in any spelling of the region', () => {
     given([set(newYork)])
       .when({ type: 'SetTaxRate', rate: { ...newYork, id: 'other', region: ' ny' } })
       .thenRejected('conflict');
@@ -49,7 +49,7 @@ describe('The tax table', () => {
       .then([set(clothes)]);
   });
 
-  it('says one way for a whole country whether prices contain the tax', () => {
+  it('has one setting per country for whether prices include the tax', () => {
     const { included, ...excluded } = books;
     const refusal = (history: TaxTableEvent[], rate: TaxRate) =>
       taxTable.decide({ type: 'SetTaxRate', rate }, given(history).state, TEST_NOW);
@@ -73,7 +73,7 @@ describe('The tax table', () => {
       .then([set(onlyRate)]);
   });
 
-  it('has so many rates at most', () => {
+  it('has a maximum of rates', () => {
     const full = Array.from({ length: MAX_TAX_RATES }, (_, n) => ({ ...uk, id: `r${n}`, category: `c${n}` }));
     expect(taxTable.decide({ type: 'SetTaxRate', rate: us }, full, TEST_NOW)).to.deep.equal({
       facts: {},
@@ -123,7 +123,7 @@ describe('The tax table', () => {
     expect(fault).to.include({ message: 'must have at most two decimals' });
   });
 
-  it('takes every rate of two decimals and no other, and publishes no rule that a validator would round otherwise', () => {
+  it('accepts exactly the rates with at most two decimals, and publishes no rule that a validator would round otherwise', () => {
     const takes = (basisPoints: number) => taxRateSchema.safeParse({ ...us, basisPoints }).success;
     for (const basisPoints of [0, 0.01, 1_234.57, 8.29, 4_999.99, 9_999.99, 10_000]) {
       expect(takes(basisPoints), `${basisPoints}`).to.equal(true);

@@ -30,12 +30,12 @@ describe('The books of a file', () => {
   const back = (invoice: string, code: string, units: number, minute = '00', customer = '17850') =>
     `${invoice},${code},A,-${units},2010-12-01 08:${minute}:00,9.99,${customer},France`;
 
-  it('count every row once, under what it means', async () => {
+  it('count every row once, by its meaning', async () => {
     const { counts } = await readBooks(FIXTURE);
     expect(counts).to.deep.equal(FIXTURE_COUNTS);
   });
 
-  it('name a product by the commonest description of its lines, of equally common ones the first, else by its code', async () => {
+  it('name a product by the most common description of its lines, the first one in a tie, or else by its code', async () => {
     const { products } = await booksOf([
       row('536365', '10001', 'ONCE'),
       row('536365', '10001', 'TWICE'),
@@ -51,7 +51,7 @@ describe('The books of a file', () => {
     expect(products.map(({ title }) => title)).to.deep.equal(['TWICE', 'FIRST', '10003']);
   });
 
-  it('price a product as its first line does; one that was only adjusted has no price', async () => {
+  it('price a product by its first line; one that was only adjusted has no price', async () => {
     const { products } = await booksOf([
       row('536365', '10001', 'A', '0.00'),
       row('536365', '10001', 'A', '2.50'),
@@ -64,7 +64,7 @@ describe('The books of a file', () => {
     ]);
   });
 
-  it('put invoices in the order of their first rows in time, wherever their other rows stand', async () => {
+  it('put invoices in the time order of their first rows, wherever their other rows are', async () => {
     const { invoices } = await booksOf([
       row('536367', '10001', 'A', '1', '30'),
       row('536365', '10001', 'A', '1', '20'),
@@ -78,7 +78,7 @@ describe('The books of a file', () => {
     ]);
   });
 
-  it('charge shipping where a line stands behind it, and refuse it where none does', async () => {
+  it('charge shipping if the invoice has a line, and refuse it otherwise', async () => {
     const { counts } = await booksOf([
       row('536365', 'POST', 'POSTAGE', '18'),
       row('536366', 'POST', 'POSTAGE', '20'),
@@ -88,7 +88,7 @@ describe('The books of a file', () => {
     expect(counts.refused.not_goods).to.equal(1);
   });
 
-  it('match what comes back with what was bought, by the orders and the lines that it was bought with', async () => {
+  it('match returns with purchases, by order and line', async () => {
     const { counts, invoices } = await booksOf([
       row('536365', '10001', 'A', '2.50'),
       row('536365', '10002', 'B'),
@@ -121,7 +121,7 @@ describe('The books of a file', () => {
     });
   });
 
-  it('leave out of the shop what cannot be matched', async () => {
+  it('leave unmatched returns out', async () => {
     const { counts, invoices } = await booksOf([
       back('C536364', '10001', 1),
       row('536365', '10001', 'A'),
@@ -135,7 +135,7 @@ describe('The books of a file', () => {
     expect(invoices.map(({ number }) => number)).to.deep.equal(['536365']);
   });
 
-  it('take what stands behind an invoice for bought behind it, wherever the rest of the invoice stands', async () => {
+  it('treat a row after an invoice’s first row as bought after that invoice, wherever its other rows are', async () => {
     const rows = [
       row('536365', '10001', 'A', '2.00'),
       back('C536366', '10001', 1),
@@ -148,7 +148,7 @@ describe('The books of a file', () => {
     expect((await booksOf(rows, 2)).counts.returns.refunded.amount).to.equal(200);
   });
 
-  it('put what comes back behind what it was bought with, though its time be earlier', async () => {
+  it('put a return after its purchase, even if its time is earlier', async () => {
     const { invoices } = await booksOf([
       row('536365', '10001', 'A', '1', '30'),
       back('C536366', '10001', 1, '10'),
@@ -161,7 +161,7 @@ describe('The books of a file', () => {
     ]);
   });
 
-  it('stop at a limit of invoices of any kind, not at their rows', async () => {
+  it('apply the limit to invoices of any kind, not to their rows', async () => {
     const rows = [
       row('C536365', '10001', 'A'),
       row('536366', '10001', 'A'),
@@ -178,7 +178,7 @@ describe('The books of a file', () => {
     expect((await booksOf(rows, 4)).counts).to.deep.equal((await booksOf(rows)).counts);
   });
 
-  it('of the real year are what the shop sold', async function () {
+  it('of the real year match the sales of the shop', async function () {
     const [name] = everyOr(['online-retail-2010-12-to-2011-10.csv.gz'], []);
     const file = name && realData(name);
     if (!file) return this.skip();

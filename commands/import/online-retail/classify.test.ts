@@ -26,7 +26,7 @@ function refused(refusal: Refusal, ...rows: Partial<Text>[]): void {
 }
 
 describe('A row of an invoice', () => {
-  it('is a line if nothing speaks against it; its code is upper-cased', () => {
+  it('is a line by default; its code is upper-cased', () => {
     const line = { kind: 'line', sku: '85123A', quantity: 6, unitPrice: 255 };
     expect(meaning({})).to.deep.equal(line);
     expect(meaning({ code: '85123a' })).to.deep.equal(line);
@@ -43,7 +43,7 @@ describe('A row of an invoice', () => {
     refused('malformed', { code: '' }, { code: ' ' });
   });
 
-  it('is malformed before it is anything else', () => {
+  it('is checked for its format before anything else', () => {
     refused(
       'malformed',
       { invoice: 'A536365', quantity: 'x' },
@@ -52,7 +52,7 @@ describe('A row of an invoice', () => {
     );
   });
 
-  it('of an invoice A… is not a sale, of an invoice C… a return, whatever it holds', () => {
+  it('of an invoice A… is not a sale, and of an invoice C… always a return', () => {
     refused('not_a_sale', { invoice: 'A536365' }, { invoice: 'A536365', code: 'B', price: '-11062.06' });
     const returned = { kind: 'return', sku: '85123A', units: 3 };
     for (const price of ['2.55', '0', '-1', '0.001']) {
@@ -60,7 +60,7 @@ describe('A row of an invoice', () => {
     }
   });
 
-  it('of an invoice C… cannot be matched if it is not goods or brings nothing back', () => {
+  it('of an invoice C… cannot be matched if it is not for goods or returns no units', () => {
     const returned = (changes: Partial<Text>) => meaning({ invoice: 'C536365', ...changes });
     expect(returned({ code: 'POST', quantity: '-1' })).to.deep.equal({ kind: 'return', units: 1 });
     expect(returned({ quantity: '0' })).to.deep.equal({ kind: 'return', units: 0 });
@@ -75,7 +75,7 @@ describe('A row of an invoice', () => {
     expect(meaning({ code: 'C2', quantity: '2', price: '50' })).to.deep.equal(charge('C2', 10000));
   });
 
-  it('is not goods under any other code, nor as shipping for nothing', () => {
+  it('is not goods under any other code, and neither is free shipping', () => {
     const codes = ['M', 'BANK CHARGES', 'gift_0001_20', '1234', '123456', '12345-A', '12345A1', 'POSTAGE'];
     refused('not_goods', ...codes.map((code) => ({ code })));
     refused('not_goods', { code: 'M', quantity: '-1', price: '0' }, { code: 'M', quantity: '0' });
@@ -83,7 +83,7 @@ describe('A row of an invoice', () => {
     refused('not_goods', ...nothing.map((row) => ({ code: 'POST', ...row })));
   });
 
-  it('is goods only if its code leaves room for the id of a product', () => {
+  it('is goods only if its code is short enough for the id of a product', () => {
     for (const letters of [0, 1, 44, 45, 46, 59, 60]) {
       const code = `12345${'A'.repeat(letters)}`;
       const isGoods = productIdSchema.safeParse(productIdOf(code)).success;
@@ -99,7 +99,7 @@ describe('A row of an invoice', () => {
     refused('negative_quantity', ...['2.55', '-2.55', '0.001'].map((price) => ({ quantity: '-6', price })));
   });
 
-  it('is refused without a positive price, with a fraction of a penny, and last for a quantity of 0', () => {
+  it('is refused without a positive price, with a fraction of a penny, or finally with a quantity of 0', () => {
     refused(
       'no_price',
       { price: '0' },
@@ -112,7 +112,7 @@ describe('A row of an invoice', () => {
     refused('malformed', { quantity: '0' });
   });
 
-  it('has a price in pence that is exactly its digits', () => {
+  it('has a price in pence that has exactly the digits of the text', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: MAX_PRICE }), fc.nat({ max: 5 }), (pence, zeros) => {
         const digits = `${pence}`.padStart(3, '0');
@@ -122,7 +122,7 @@ describe('A row of an invoice', () => {
     );
   });
 
-  it('means something, whatever it says', () => {
+  it('has a meaning for any text', () => {
     const kinds = ['line', 'shipping', 'adjustment', 'return', 'refused'];
     const text = fc.record({
       invoice: fc.oneof(fc.constantFrom('536365', 'C536365', 'A536365'), fc.string()),
@@ -135,7 +135,7 @@ describe('A row of an invoice', () => {
     fc.assert(fc.property(text, (row) => kinds.includes(classify(row).kind)));
   });
 
-  it('is of a moment in UTC', () => {
+  it('has a time in UTC', () => {
     expect(timeOf('2011-10-31 17:19:59')).to.equal('2011-10-31T17:19:59.000Z');
     expect(timeOf('2012-02-29 00:00:00')).to.equal('2012-02-29T00:00:00.000Z');
     expect(timeOf('2011-02-29 00:00:00')).to.equal(undefined);

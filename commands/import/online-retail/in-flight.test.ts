@@ -6,8 +6,8 @@ import { inFlight } from './in-flight.js';
 const never = new AbortController().signal;
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe('Work in flight', () => {
-  it('is all done, as much of it at once as the limit allows and never more', async () => {
+describe('Concurrent work', () => {
+  it('is all done, with as much at once as the limit allows and never more', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat()), fc.integer({ min: 1, max: 10 }), async (items, limit) => {
         let underWay = 0;
@@ -25,7 +25,7 @@ describe('Work in flight', () => {
     );
   });
 
-  it('starts nothing after a failure, and tells the first one when all is at rest', async () => {
+  it('starts nothing after a failure, and reports the first one when all running work has ended', async () => {
     const started: number[] = [];
     let rested = 0;
     const error = await inFlight([1, 2, 3, 4], 2, never, async (item) => {
@@ -39,7 +39,7 @@ describe('Work in flight', () => {
     expect(rested).to.equal(1);
   });
 
-  it('stops when it is told to, with the reason', async () => {
+  it('stops when it is aborted, with the reason', async () => {
     const stop = new AbortController();
     const started: number[] = [];
     const error = await inFlight([1, 2, 3], 1, stop.signal, async (item) => {

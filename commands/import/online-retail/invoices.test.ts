@@ -47,7 +47,7 @@ describe('The invoices of a file', () => {
     });
   });
 
-  it('are whole and in time order, however their rows lie and however little is held in memory', async () => {
+  it('are complete and in time order, wherever their rows are and however little is held in memory', async () => {
     const rows = fc.array(fc.record({ invoice: fc.nat({ max: 7 }), minute: fc.nat({ max: 59 }) }), { maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(rows, fc.integer({ min: 1, max: 50 }), async (spread, maxHeldRows) => {
@@ -74,7 +74,7 @@ describe('The invoices of a file', () => {
     );
   });
 
-  it('are those of the limit, with all their rows', async () => {
+  it('are those within the limit, with all their rows', async () => {
     const row = (invoice: string) => `${invoice},10001,A,1,2010-12-01 08:26:00,1.00,,France`;
     const rows = ['536365', '536366', '536367', '536365'].map(row);
     const found = await invoicesIn(rows, undefined, 2);
@@ -84,7 +84,7 @@ describe('The invoices of a file', () => {
     ]);
   });
 
-  it('are not made up from a file that changes while it is read', async () => {
+  it('are refused if the file changes while it is read', async () => {
     const file = join(folder, 'changing.csv');
     const row = (invoice: string) => `${invoice},10001,A,1,2010-12-01 08:26:00,1.00,,France`;
     await writeFile(file, [HEADER, row('536365'), row('536366'), row('536365')].join('\n'));

@@ -3,14 +3,14 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { createPurchases } from './purchases.js';
 
-describe('What a customer keeps of a code', () => {
+describe('The units that a customer keeps of a code', () => {
   const of = (row: number, unitPrice = 100) => {
     const at = `2010-12-01T08:${String(row).padStart(2, '0')}:00.000Z`;
     return { invoice: `53636${row}`, at, lineId: `${row}`, row, unitPrice };
   };
   const by = (firstRow: number) => ({ number: 'C536400', firstRow, at: '2010-12-02T08:00:00.000Z' });
 
-  it('comes back from the latest purchase first, as much of it as there is', () => {
+  it('come back from the latest purchase first, as many as there are', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(1, 339));
     purchases.add('17850', '71053', 2, of(2, 375));
@@ -22,14 +22,14 @@ describe('What a customer keeps of a code', () => {
     expect(purchases.takeBack('17850', '71053', 1, by(5))).to.equal(undefined);
   });
 
-  it('stays as it is when more is asked back than there is', () => {
+  it('stay as they are when more are returned than there are', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(1));
     expect(purchases.takeBack('17850', '71053', 7, by(2))).to.equal(undefined);
     expect(purchases.takeBack('17850', '71053', 6, by(3))).to.deep.equal([{ purchase: of(1), units: 6 }]);
   });
 
-  it('is nobody else’s, of no other code, and nothing that was bought later', () => {
+  it('are only of this customer and this code, and were bought before', () => {
     const purchases = createPurchases();
     purchases.add('17850', '71053', 6, of(5));
     expect(purchases.takeBack('13047', '71053', 1, by(9))).to.equal(undefined);
@@ -37,7 +37,7 @@ describe('What a customer keeps of a code', () => {
     expect(purchases.takeBack('17850', '71053', 1, by(4))).to.equal(undefined);
   });
 
-  it('adds up, whatever is bought and brought back', () => {
+  it('add up, whatever is bought and returned', () => {
     const step = fc.record({
       bought: fc.boolean(),
       customer: fc.constantFrom('1', '2'),

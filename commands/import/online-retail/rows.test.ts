@@ -58,21 +58,21 @@ describe('The rows of a file', () => {
     });
   });
 
-  it('are the same from a packed file, from Windows, and behind a byte order mark', async () => {
+  it('are the same from a packed file, from Windows, and after a byte order mark', async () => {
     const plain = await rowsOf(`${HEADER}\n${LANTERN}\n${LANTERN}`);
     expect(plain).to.have.length(2);
     expect(await rowsOf(gzipSync(`${HEADER}\n${LANTERN}\n${LANTERN}\n`))).to.deep.equal(plain);
     expect(await rowsOf(`\uFEFF${HEADER}\r\n${LANTERN}\r\n${LANTERN}\r\n`)).to.deep.equal(plain);
   });
 
-  it('have texts that every database keeps', async () => {
+  it('have texts that every database can store', async () => {
     const [row] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN', 'LAN\u0000TERN')}\n`);
     expect(row!.description).to.equal('LAN TERN, "METAL"');
     const [long] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN', 'L'.repeat(500))}\n`);
     expect(long!.description).to.have.length(200);
   });
 
-  it('are refused in one line where there is no file, a directory, nothing in it, or something else', async () => {
+  it('are refused with one line if the file is missing, a directory, empty, or something else', async () => {
     expect(await errorOf(gather(join(folder, 'none.csv')))).to.match(/^There is no file .*none\.csv\.$/);
     expect(await errorOf(gather(folder))).to.include('is a directory');
     expect(await errorOf(rowsOf(''))).to.include('is empty');
@@ -91,7 +91,7 @@ describe('The rows of a file', () => {
     );
   });
 
-  it('say at which row a packed file is cut off', async () => {
+  it('say at which row a packed file is truncated', async () => {
     const packed = gzipSync(
       `${HEADER}\n${Array.from({ length: 20_000 }, (_, n) => LANTERN.replace('6', `${n}`)).join('\n')}\n`,
     );
@@ -100,7 +100,7 @@ describe('The rows of a file', () => {
     expect(row).to.be.within(1, 19_999);
   });
 
-  it('are the same with blank rows anywhere, any line ends, more columns, and the columns in another order and spelling', async () => {
+  it('are the same with blank rows, any line ends, more columns, and columns in another order and spelling', async () => {
     const plain = await rowsOf(`${HEADER}\n${LANTERN}\n${LANTERN}\n`);
     const blank = ['', '   ', ',,,,,,,', ',,,,,,,,,'];
     for (const end of ['\n', '\r\n', '\r']) {
@@ -115,17 +115,17 @@ describe('The rows of a file', () => {
     expect(await rowsOf(`${turned}\n${row}\n${row}\n`)).to.deep.equal(plain);
   });
 
-  it('keep a line end within quotes as a blank', async () => {
+  it('turn a line end within quotes into a blank', async () => {
     const [row] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN, ', 'LANTERN,\n')}\n`);
     expect(row!.description).to.equal('LANTERN, "METAL"');
   });
 
-  it('come from a packed file of several members', async () => {
+  it('are read from a packed file with several members', async () => {
     const parts = [HEADER, LANTERN, LANTERN].map((line) => gzipSync(`${line}\n`));
     expect(await rowsOf(Buffer.concat(parts))).to.have.length(2);
   });
 
-  it('name the columns that the header lacks or has twice', async () => {
+  it('name the columns that the header lacks or repeats', async () => {
     const without = HEADER.replace('Quantity,', '').replace('Country', 'UnitPrice');
     expect(await errorOf(rowsOf(`${without}\n`)))
       .to.include('Quantity is missing')
@@ -133,7 +133,7 @@ describe('The rows of a file', () => {
       .and.to.include('Country is missing');
   });
 
-  it('are read as Latin-1 where that is said, and else name the first row that is not UTF-8 and what to do', async () => {
+  it('are read as Latin-1 if requested; otherwise the first row that is not UTF-8 is named, with what to do', async () => {
     const text = LANTERN.replace('METAL', 'CAF\u00c9 \u00a35');
     const good = `${HEADER}\n${LANTERN.replace('METAL', 'TH\u00c9')}\n`;
     for (const end of ['\n', '\r']) {
@@ -156,7 +156,7 @@ describe('The rows of a file', () => {
     }
   });
 
-  it('are UTF-8 wherever the pieces end in which the file is read', async () => {
+  it('are decoded as UTF-8 across the chunks of the file', async () => {
     const rows = Array.from({ length: 3_000 }, (_, n) =>
       LANTERN.replace('METAL', `${'é€😀'.repeat(10)}${'x'.repeat(n % 7)}`),
     );
@@ -165,7 +165,7 @@ describe('The rows of a file', () => {
     expect(read.every(({ description }) => /^LANTERN, "(é€😀){10}x*"$/u.test(description))).to.equal(true);
   });
 
-  it('are refused where the file is changed while it is read', async () => {
+  it('are refused if the file changes while it is read', async () => {
     const file = await fileOf(`${HEADER}\n${`${LANTERN}\n`.repeat(5_000)}`);
     const reading = readRows(file);
     await reading.next();

@@ -37,7 +37,7 @@ async function shopAfter(world: ImportWorld): Promise<Record<string, string[]>> 
 }
 
 describe('An import of invoices', () => {
-  it('leaves one order for each invoice with a line, as it was, at its own time', async () => {
+  it('creates one order for each invoice with a line, unchanged and at its own time', async () => {
     const world = createImportWorld();
     await world.run(FIXTURE);
     const orders = await world.events('order');
@@ -80,7 +80,7 @@ describe('An import of invoices', () => {
     expect(new Set(orders.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
   });
 
-  it('ships each SKU of an order once, and leaves nothing on hand but what came back, nor reserved or committed', async () => {
+  it('ships each SKU of an order once, and leaves only returned units on hand, none reserved or committed', async () => {
     const world = createImportWorld();
     await world.run(FIXTURE);
     const stock = await world.events('stock');
@@ -116,7 +116,7 @@ describe('An import of invoices', () => {
     ]);
   });
 
-  it('takes back what a customer kept, from each order that it was bought with, at the price paid and at its own time', async () => {
+  it('returns units that a customer kept to the orders that they were bought with, at the price paid and at its own time', async () => {
     const world = createImportWorld();
     await world.run(FIXTURE);
     const told = (await world.events('return')).filter(({ stream }) => stream.startsWith('return#C536377'));
@@ -165,7 +165,7 @@ describe('An import of invoices', () => {
     expect(new Set(restocked.map(({ event }) => event.occurredAt.slice(0, 10)))).to.deep.equal(new Set(['2010-12-01']));
   });
 
-  it('leaves unmatched what the shop took back already, and tells what it takes back meanwhile', async () => {
+  it('does not match units that the shop took back already, and reports those that it takes back meanwhile', async () => {
     const takeBack = async (world: ImportWorld) => {
       const { runner, clock } = world.ports();
       const lines = [{ lineId: '2', quantity: 5 }];
@@ -200,7 +200,7 @@ describe('An import of invoices', () => {
     expect(await world.run(FIXTURE)).to.equal(0);
   });
 
-  it('publishes what has a price, and keeps the rest as a draft', async () => {
+  it('publishes products with a price, and keeps the others as drafts', async () => {
     const world = createImportWorld();
     await world.run(FIXTURE);
     const published = new Set<string>();
@@ -220,7 +220,7 @@ describe('An import of invoices', () => {
     expect(Object.keys(titles).filter((id) => !published.has(id))).to.deep.equal(['product_22139']);
   });
 
-  it('changes nothing the second time, however much later', async () => {
+  it('changes nothing the second time, at any later time', async () => {
     const world = createImportWorld();
     expect(await world.run(FIXTURE)).to.be.above(0);
     expect(await world.run(FIXTURE)).to.equal(0);
@@ -228,7 +228,7 @@ describe('An import of invoices', () => {
     expect(await world.run(FIXTURE)).to.equal(0);
   });
 
-  it('adds what is missing when it goes further, and revises the title that has become the commonest', async () => {
+  it('adds missing data in a longer run, and updates the title to the most common one', async () => {
     const whole = createImportWorld();
     await whole.run(FIXTURE);
     const grown = createImportWorld();
@@ -257,7 +257,7 @@ describe('An import of invoices', () => {
     ]);
   });
 
-  it('brings back the same in one run as in several, however the rows of the file lie', async () => {
+  it('returns the same in one run as in several, wherever the rows of the file are', async () => {
     const row = fc.record({
       invoice: fc.constantFrom('536001', '536002', '536003', 'C536004', 'C536005', 'C536006'),
       customer: fc.constantFrom('17850', '13047'),
@@ -285,7 +285,7 @@ describe('An import of invoices', () => {
     await rm(dirname(file), { recursive: true });
   });
 
-  it('sells and loses what a later file takes, whatever earlier files took and whatever the shop has promised', async () => {
+  it('sells and loses the units of a later file, whatever earlier files took and the shop has promised', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'files-'));
     const fileOf = async (name: string, rows: readonly string[]) => {
       await writeFile(join(folder, name), [HEADER, ...rows, ''].join('\n'));
@@ -313,7 +313,7 @@ describe('An import of invoices', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('ends the same from one file as from any parts of it, one after the other, again, and overlapping', async () => {
+  it('has the same result from one file as from any parts of it, in sequence, repeated and overlapping', async () => {
     const row = fc.record({
       kind: fc.constantFrom('sale', 'return', 'loss'),
       customer: fc.constantFrom('17850', '13047', ''),
@@ -366,7 +366,7 @@ describe('An import of invoices', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('keeps an invoice as it was imported first, and names those that a later file has otherwise', async () => {
+  it('keeps an invoice as it was first imported, and names those that differ in a later file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'otherwise-'));
     const rows = ['A', 'B', 'C'].map((title) => `536001,10001,${title},1,2010-12-01 08:10:00,1.00,17850,France`);
     const world = createImportWorld();
@@ -380,7 +380,7 @@ describe('An import of invoices', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('keeps customers apart whose long names begin alike', async () => {
+  it('keeps customers apart whose long names begin with the same characters', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'customers-'));
     const names = ['A', 'B'].map((end) => `${'Öl & Söhne '.repeat(5)}${end}`);
     const rows = names.map((name, n) => `53600${n},10001,A,1,2010-12-01 08:10:00,1.00,${name},France`);
@@ -395,7 +395,7 @@ describe('An import of invoices', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('waits for an engine that is away for a moment, and sends again what was not answered', async () => {
+  it('waits for an engine that is down for a moment, and repeats unanswered commands', async () => {
     const undisturbed = createImportWorld();
     await undisturbed.run(FIXTURE);
     const world = createImportWorld();
@@ -409,7 +409,7 @@ describe('An import of invoices', () => {
     expect(await shopAfter(world)).to.deep.equal(await shopAfter(undisturbed));
   });
 
-  it('ends the same when it is killed at any appends and started again, at once or a day later', async () => {
+  it('has the same result when it is killed at any append and started again, at once or a day later', async () => {
     const undisturbed = createImportWorld();
     const commits = await undisturbed.run(FIXTURE);
     const expected = await shopAfter(undisturbed);
