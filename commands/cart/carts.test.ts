@@ -369,7 +369,7 @@ describe('The endpoints of carts', () => {
         'invalid_request',
       );
       await keep('tax-rates/de-by', { country: 'DE', region: 'Bayern', basisPoints: 1_000 });
-      expect((await problemOf(checkout(id), 'rule_violated')).message).to.include('Tax in DE goes by region');
+      expect((await problemOf(checkout(id), 'rule_violated')).message).to.include('Tax in DE depends on the region');
       const { facts } = await problemOf(send(id, german), 'invalid_request');
       expect(facts.errors).to.have.nested.property('[0].pointer', '/region');
       await send(id, { ...german, region: 'by' });

@@ -135,7 +135,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) {
         const { orderId } = run.state.order;
-        throw new Problem('conflict', `The checkout of ${orderId} cannot go on; it will be tried again.`);
+        throw new Problem('conflict', `The checkout of ${orderId} cannot continue; it will be retried.`);
       }
       const isRecorded = await record(run, outcome);
       if (isRecorded && (run.state.phase === 'unknown' || run.state.phase === 'waiting')) return;

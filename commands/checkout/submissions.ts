@@ -99,7 +99,7 @@ function unavailable(lines: readonly PresentLine[], currency: string): Rejection
 /** The tax depends on the region, and the address names none. This happens when the rates are newer than the address. */
 function untaxable({ needsRegion }: Quote, address: Address | undefined): Rejection | undefined {
   if (!needsRegion) return undefined;
-  return reject('rule_violated', `Tax in ${address?.country} goes by region; give the shipping address with one.`);
+  return reject('rule_violated', `Tax in ${address?.country} depends on the region; add it to the shipping address.`);
 }
 
 /** Rejects prices that the customer has not seen. A lower total needs no agreement. */
@@ -115,9 +115,11 @@ function unseen(
   const isMore = was !== undefined && now.amount > was.amount;
   if (changes.length === 0 && !isMore) return undefined;
   const told =
-    changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'It costs more now';
-  const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the total that it has now'] : [])];
-  const detail = `${told}; ask with ${mend.join(' and ')} to take it.`;
+    changes.length > 0
+      ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed`
+      : 'The total is higher now';
+  const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the new total'] : [])];
+  const detail = `${told}; to accept it, send ${mend.join(' and ')}.`;
   return reject('price_changed', detail, { changes, total: { ...(was && { was }), now } });
 }
 

@@ -126,10 +126,13 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const { orderId, paymentId } = known;
     const { state: ledger } = await runner.load(payment, streamOf(paymentId));
     if (!ledger || (owedOf(known, ledger) === 0 && !isHeldInVain(known, ledger))) {
-      throw new Problem('conflict', `Nothing is owed for what was sent of ${orderId}, or its settlement is under way.`);
+      throw new Problem(
+        'conflict',
+        `Nothing is owed for the sent units of ${orderId}, or its settlement is in progress.`,
+      );
     }
     if (heldOf(ledger) === 0)
-      throw new Problem('conflict', `${paymentId} holds no money any more; nothing can be taken.`);
+      throw new Problem('conflict', `${paymentId} has no authorised money any more; nothing can be captured.`);
   }
 
   const find = ({ params, caller }: Pick<OrderRequest, 'params' | 'caller'>) =>

@@ -282,7 +282,7 @@ describe('The settlement of an order', () => {
       });
       await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });
       const collected = shop.call(`post /v1/orders/${id}/collect`, { caller: SUPPORT });
-      expect(await collected.catch(String)).to.match(/holds no money/);
+      expect(await collected.catch(String)).to.match(/has no authorised money/);
       const end = { status: 'completed', unsettled: 0, captured: 500, refunded: 0, stock: [8, 0, 0] };
       expect(await endOf(shop, id)).to.deep.include(end);
       await sendBack(shop, id);

@@ -207,7 +207,7 @@ function submit(
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shippingMethod) return reject('rule_violated', `${cartId} needs a shipping method.`);
   if (!shipping)
-    return reject('rule_violated', `${shippingMethod} does not send ${cartId}; choose another shipping method.`);
+    return reject('rule_violated', `${shippingMethod} does not ship ${cartId}; choose another shipping method.`);
   const fits =
     shipping.method === shippingMethod &&
     priced.lines.length === lines.length &&

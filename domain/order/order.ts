@@ -204,7 +204,7 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
       return [{ type: 'OrderExpired', data: { orderId, detail: command.detail } }];
     case 'CancelOrder':
       if (status === 'cancelled') return [];
-      if (status !== 'placed') return refuse('cancelled as a whole; cancel what is open of it');
+      if (status !== 'placed') return refuse('cancelled as a whole; cancel its open lines instead');
       return [{ type: 'OrderWithdrawn', data: { orderId, reason: command.reason } }];
     case 'HoldOrder': {
       const { type, ...hold } = command;
@@ -578,9 +578,9 @@ export function consignmentOf(state: Order, asked?: readonly LineUnits[], locati
   if (isRejection(units)) return units;
   const places = locationsOf(state.parcels, skusOf(state, units));
   const [from = places[0], ...others] = location === undefined ? places : [location];
-  if (from === undefined) return reject('conflict', `Nothing is held for what is open of ${state.orderId}.`);
+  if (from === undefined) return reject('conflict', `No stock is held for the open units of ${state.orderId}.`);
   if (others.length > 0) {
-    const detail = `What is asked for of ${state.orderId} lies at ${places.join(' and ')}; name the location of this shipment.`;
+    const detail = `The units of ${state.orderId} are at ${places.join(' and ')}; name the location of this shipment.`;
     return reject('rule_violated', detail, { locations: places });
   }
   const lines = asked ? units : unitsLyingAt(state, units, from);
@@ -588,11 +588,11 @@ export function consignmentOf(state: Order, asked?: readonly LineUnits[], locati
   for (const parcel of parcels) {
     const there = unitsAt(state.parcels, parcel);
     if (there >= parcel.quantity) continue;
-    const detail = `${from} has ${there} units of ${parcel.sku} for ${state.orderId}, not ${parcel.quantity}; send the others from where they lie.`;
+    const detail = `${from} has ${there} units of ${parcel.sku} for ${state.orderId}, not ${parcel.quantity}; send the others from their own locations.`;
     return reject('rule_violated', detail, { locations: places });
   }
   if (lines.length === 0) {
-    const detail = `Nothing of ${state.orderId} lies at ${from}; it lies at ${places.join(' and ')}.`;
+    const detail = `${from} has no units of ${state.orderId}; they are at ${places.join(' and ')}.`;
     return reject('rule_violated', detail, { locations: places });
   }
   return { location: from, lines, parcels };

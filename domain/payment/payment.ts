@@ -146,8 +146,7 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   if (authorisationsOf(state).some((known) => known.operationId === operationId)) return [];
   if (!authorisation || state.void) return reject('rule_violated', `${paymentId} is ${status}; it cannot be renewed.`);
   const amount = Math.min(notCapturedOf(state), command.amount ?? Number.POSITIVE_INFINITY);
-  if (amount === 0)
-    return reject('rule_violated', `Nothing more is needed of ${paymentId}; there is nothing to renew.`);
+  if (amount === 0) return reject('rule_violated', `${paymentId} needs no more money; there is nothing to renew.`);
   const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
   const lapsesSoon = now >= (renewableAt(authorisation) ?? Number.POSITIVE_INFINITY);
   if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon) {
@@ -239,7 +238,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     const { amount } = command;
     return known.amount === amount || known.amount === amount + rest ? [] : otherAmount(operationId);
   }
-  if (!state.authorisation) return reject('rule_violated', `${paymentId} was voided before anything was asked.`);
+  if (!state.authorisation) return reject('rule_violated', `${paymentId} was voided before any request.`);
   if (!holder) {
     const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
@@ -310,12 +309,12 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
   }
   const known = partsOf(state, operationId);
   if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
-  if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for what the bank decides.`);
+  if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for the bank's decision.`);
   const left = refundableOf(state);
   if (amount > left) {
     const detail =
       capturedOf(state) === 0
-        ? `Nothing of ${paymentId} is captured yet; what is not sent can be cancelled instead.`
+        ? `Nothing of ${paymentId} is captured yet; cancel the unsent units instead.`
         : `${paymentId} has ${left} left to refund, in minor units of ${authorisation!.currency}.`;
     return reject('rule_violated', detail, { refundable: left });
   }

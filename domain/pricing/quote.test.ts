@@ -332,7 +332,7 @@ describe('A quote', () => {
         );
         expect(problem({ currency: 'EUR' })).to.deep.equal({
           reason: 'wrong_currency',
-          detail: 'parcels sends nothing that is paid in EUR; no method sends this cart there.',
+          detail: 'parcels has no prices in EUR; no method sends this cart there.',
           methods: [],
         });
       });
@@ -346,7 +346,7 @@ describe('A quote', () => {
         expect(problem({ address: undefined })).to.equal(undefined);
         const gone = { shippingMethod: 'gone', address: undefined };
         expect(problem(gone)).to.deep.include({ reason: 'unknown_method', methods: ['express'] });
-        expect(problem(gone, [parcels])?.detail).to.match(/; say where the cart goes to see which there are\.$/);
+        expect(problem(gone, [parcels])?.detail).to.match(/; set a shipping address to see the methods\.$/);
       });
     });
 

@@ -186,7 +186,7 @@ describe('Stock', () => {
   it('that was shipped must have been there, whatever the records said', () => {
     const none: StockEvent = { type: 'StockCounted', data: { ...key, movementId: 'c', delta: -5, quantity: 0 } };
     const short: StockEvent = { type: 'StockShortfallRecorded', data: { ...item, shortfall: 3 } };
-    const reason = 'sent, though the books had fewer';
+    const reason = 'sent, although fewer were recorded';
     given([opened, received, reserved, committed, none, depleted, short])
       .when({ ...ship, operationId: 's', quantity: 3 })
       .then([

@@ -332,7 +332,7 @@ function decideReservation(
       const movementId = `${operationOn(reservationId, operationId ?? 'all')}: found`;
       const adjusted: StockEvent = {
         type: 'StockAdjusted',
-        data: { ...key, movementId, delta: found, reason: 'sent, though the books had fewer' },
+        data: { ...key, movementId, delta: found, reason: 'sent, although fewer were recorded' },
       };
       return [adjusted, shipped, ...told({ onHand: 0, committed: item.committed - quantity })];
     }

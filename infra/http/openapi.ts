@@ -283,7 +283,7 @@ const EXAMPLES: Partial<Record<HttpProblemCode, { detail: string; extra?: Record
   payment_declined: { detail: 'The payment was declined.', extra: { declineCode: 'insufficient_funds' } },
   out_of_stock: { detail: 'Not enough of MUG-BLUE.', extra: { available: { 'MUG-BLUE': 3 } } },
   price_changed: {
-    detail: 'The price of MUG-BLUE has changed; ask with acceptPrices to take it.',
+    detail: 'The price of MUG-BLUE has changed; to accept it, send acceptPrices.',
     extra: {
       changes: [{ sku: 'MUG-BLUE', was: { amount: 1000, currency: 'GBP' }, now: { amount: 700, currency: 'GBP' } }],
       total: { now: { amount: 700, currency: 'GBP' } },
