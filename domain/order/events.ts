@@ -80,7 +80,7 @@ export const parcelSchema = z.strictObject({ sku: skuSchema, location: locationS
 export const couponCodeSchema = z
   .string()
   .regex(/^[A-Z0-9_-]{2,40}$/, 'must be 2 to 40 capital letters, digits, dashes or underscores');
-/** `amount`: its whole discount. The limits are those at submission; the order counts against them and returns to them. */
+/** `amount`: its whole discount. The limits are those at submission. The order counts against them until it releases the redemption. */
 export const appliedCouponSchema = z.strictObject({
   code: couponCodeSchema,
   amount: amountSchema,
