@@ -21,7 +21,7 @@ export interface MovedOrdersDeps {
   clock: Clock;
 }
 
-const REMEDY = 'Cancel the order and place it anew.';
+const REMEDY = 'Cancel the order and place a new one.';
 
 export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): MovedOrders {
   return {
@@ -29,7 +29,7 @@ export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): 
       if (from.country === to.country && sameRegion(from.region, to.region)) return undefined;
       const { state } = cartId === undefined ? { state: null } : await runner.load(cart, streamOf(cartId));
       if (!state) {
-        const detail = `Whether the tax of ${orderId} would change is not known, for it was not made of a cart.`;
+        const detail = `${orderId} was not created from a cart, so its tax at another address is not known.`;
         return reject('rule_violated', `${detail} ${REMEDY}`);
       }
       const [before, after] = await quotesAt(state, [from, to]);

@@ -81,7 +81,7 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
     rejectionOf: ({ currency, country }) =>
       objected(({ currencies, countries }) => {
         if (!currencies.includes(currency)) {
-          const detail = `The shop does not sell in ${currency} any more; take a new cart in ${currencies.join(' or ')}.`;
+          const detail = `The shop does not sell in ${currency} any more; create a new cart in ${currencies.join(' or ')}.`;
           return reject('rule_violated', detail);
         }
         if (country === undefined || countries.includes(country)) return undefined;

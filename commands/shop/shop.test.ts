@@ -70,7 +70,7 @@ describe('The endpoints of the shop’s settings', () => {
       call(`post /v1/carts/${id}/checkout`, { paymentMethod: 'pm_card_visa' }),
     ]) {
       const { message } = await problemOf(refused, 'rule_violated');
-      expect(message).to.equal('The shop does not sell in GBP any more; take a new cart in JPY.');
+      expect(message).to.equal('The shop does not sell in GBP any more; create a new cart in JPY.');
     }
   });
 

@@ -214,7 +214,7 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   if (backorderLimit < owed && backorderLimit < backorderLimitOf(item.policy)) {
     return reject(
       'rule_violated',
-      `${owed} of ${sku} at ${location} are promised beyond what is there; the limit cannot be ${backorderLimit}.`,
+      `${owed} of ${sku} at ${location} are promised beyond its stock; the limit cannot be ${backorderLimit}.`,
     );
   }
   const { opened, productId } = opening(command, item);

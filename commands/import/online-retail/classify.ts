@@ -65,7 +65,7 @@ export function classify(row: RowText): RowMeaning {
 
 /** Why a row is malformed, and what the correct format is. */
 export function faultOf({ invoice, code, quantity, date, price }: RowText): string {
-  if (!INVOICE.test(invoice)) return `InvoiceNo "${shown(invoice)}" is not six digits, with C or A before them or not.`;
+  if (!INVOICE.test(invoice)) return `InvoiceNo "${shown(invoice)}" is not six digits, optionally after C or A.`;
   if (code.trim() === '') return 'StockCode is empty.';
   if (timeOf(date) === undefined) return `InvoiceDate "${shown(date)}" is not a time like 2010-12-01 08:26:00.`;
   if (!priceOf(price)) return `UnitPrice "${shown(price)}" is not an amount like 2.55.`;

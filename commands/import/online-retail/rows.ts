@@ -148,7 +148,7 @@ function createReader(file: string, encoding: Encoding) {
     const isLong = fields.length > width && !fields.slice(width).every(isBlank);
     if (fields.length < width || isLong) {
       throw new ImportError(
-        `${file} is broken at row ${number} (line ${line}): it has ${fields.length} fields, the header has ${width}. Mend that row; a text with a comma in it has to be in quotes.`,
+        `${file} is broken at row ${number} (line ${line}): it has ${fields.length} fields, the header has ${width}. Correct that row; a text with a comma has to be in quotes.`,
       );
     }
     const field = (column: Column) => fields[places![column]]!;
@@ -257,7 +257,7 @@ async function isGzip(handle: FileHandle): Promise<boolean> {
 async function openFile(file: string): Promise<{ handle: FileHandle; stats: Stats }> {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new ImportError(`There is no file ${file}.`);
-    if (error.code === 'EACCES') throw new ImportError(`${file} may not be read by this user. Give it the right to.`);
+    if (error.code === 'EACCES') throw new ImportError(`This user may not read ${file}. Grant the permission.`);
     throw new ImportError(`${file} cannot be read: ${error.message}.`);
   });
   const stats = await handle.stat();

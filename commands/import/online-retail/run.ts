@@ -126,7 +126,7 @@ async function accepted<T>(invoice: string, work: () => Promise<T>): Promise<T> 
   } catch (error) {
     if (!isProblem(error) || isPassing(error)) throw error;
     throw new ImportError(
-      `Invoice ${invoice} is refused by the shop: ${error.message} What was imported stays; run the import again, and it looks at the shop anew.`,
+      `Invoice ${invoice} is refused by the shop: ${error.message} What was imported stays. Run the import again to continue from the current state of the shop.`,
     );
   }
 }
