@@ -61,7 +61,7 @@ describe('The documentation', () => {
     expect(stated).to.include.members([...Object.keys(kernelLimits), ...Object.keys(httpLimits)]);
   });
 
-  it('lists every event with its fields; UPDATE_DOCS=1 writes the list anew', () => {
+  it('lists every event with its fields; UPDATE_DOCS=1 rewrites the list', () => {
     expect(DECIDERS.flatMap(({ events }) => Object.keys(events))).to.have.members(Object.keys(shopEvents));
     const page = eventsPage();
     if (process.env.UPDATE_DOCS) writeFileSync(join(ROOT, 'docs/events.md'), page);
@@ -146,10 +146,10 @@ function eventsPage(): string {
   });
   return `# Events
 
-Every event of the shop, by the category of its streams. Made from the catalogue by \`test/docs.test.ts\`, which also
-keeps it true. \`?\`: optional. **Bold**: personal, sealed before it is stored. An example and the schema of every
-version ever written are in [test/domain/golden/](../test/domain/golden/); the envelope around the data is in
-[log-format.md](log-format.md).
+This page lists every event of the shop, by the category of its streams. \`test/docs.test.ts\` generates it from the
+definitions of the events, and fails if it is out of date. \`?\` marks optional fields. **Bold** marks personal fields,
+which are sealed before they are stored. [test/domain/golden/](../test/domain/golden/) has an example and the schema of
+every event version. [log-format.md](log-format.md) describes the envelope around the data.
 
 ${sections.join('\n')}`;
 }
