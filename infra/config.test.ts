@@ -20,7 +20,7 @@ describe('The configuration of payments', () => {
   });
 
   it('has to name a provider in production, where nothing may only seem to be paid', () => {
-    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a key/);
+    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a Stripe key/);
   });
 
   it('has the keys of Stripe', () => {

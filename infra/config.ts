@@ -88,7 +88,7 @@ const environment = z.object({
   STRIPE_PUBLISHABLE_KEY: prefixed('pk_'),
   STRIPE_WEBHOOK_SECRET: prefixed('whsec_'),
   STRIPE_API_URL: optionalUrl('http:', 'https:').refine((url) => url === undefined || isLocal(url), {
-    message: 'must be an address of this machine: it stands in for Stripe',
+    message: 'must be an address of this machine, because it replaces Stripe',
   }),
   AWS_REGION: z.string().default('eu-west-1'),
   // Read by infra/engines/addresses.ts; checked here with everything else.
@@ -198,7 +198,7 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
     const isLive = key !== undefined && !TEST_KEY.test(key);
     if (isLive && settings.COMMERCE_ENV !== 'production') {
       throw new ConfigError(
-        `${variable}: is a live key, and this is no production: it would move real money. Use a test key (sk_test_…, pk_test_…), or set COMMERCE_ENV=production.`,
+        `${variable}: is a live key, which moves real money, and this is not production. Use a test key (sk_test_…, pk_test_…), or set COMMERCE_ENV=production.`,
       );
     }
     if (isLive && settings.STRIPE_API_URL !== undefined) {
@@ -208,7 +208,7 @@ function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefi
   if (secretKey === undefined) {
     if (settings.COMMERCE_ENV !== 'production') return undefined;
     throw new ConfigError(
-      'STRIPE_SECRET_KEY: production needs a key of Stripe; without one the test provider would take every payment for paid.',
+      'STRIPE_SECRET_KEY: production needs a Stripe key; without one the test provider would accept every payment.',
     );
   }
   const optional = withoutUndefined({

@@ -21,7 +21,7 @@ describe('An error in the log', () => {
     expect(logged(error)).to.deep.equal({
       type: 'Unavailable',
       message:
-        'Postgres: no success within 0 ms; the last error was: could not extend file "base/1/2": No space left on device; make room on its disk',
+        'Postgres: no success within 0 ms; the last error was: could not extend file "base/1/2": No space left on device; free some space on its disk',
       code: 'unavailable',
       engine: 'Postgres',
     });

@@ -47,11 +47,11 @@ function unavailable(engine: string, budgetMs: number, cause: unknown): Unavaila
 
 /** Of what an engine's machine refuses it, by the states of PostgreSQL and the codes of systems: what its operator does. */
 const REMEDIES: ReadonlyMap<unknown, string> = new Map([
-  ['53100', 'make room on its disk'],
+  ['53100', 'free some space on its disk'],
   ['53200', 'give it more memory'],
   ['53300', 'raise its max_connections, or run fewer processes'],
   ['58030', 'look at its disk'],
-  ['ENOSPC', 'make room on the disk'],
+  ['ENOSPC', 'free some space on the disk'],
 ]);
 
 /** The error in words, and what to do if the machine is at fault. */

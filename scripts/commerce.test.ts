@@ -88,11 +88,11 @@ describeWith([], 'The program beside a running shop', function () {
             .join(' ')
             .trim(),
         ),
-      ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine']);
+      ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine']);
       const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
       expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
       expect(sweep).to.match(/^\d+ s ago$/);
-      expect(stdout).to.include('0 to apply is up to date').and.include('its age is no lag');
+      expect(stdout).to.include('0 commits to apply means up to date').and.include('is not a lag');
       for (const line of lines) expect([...line].length).to.be.at.most(80);
     });
   });
@@ -110,11 +110,13 @@ describeWith([], 'The program beside a running shop', function () {
 
     const ofAnother = await portOf(['--data', await freshFolder(), '--port', port]);
     expect(ofAnother).to.include({ code: 1, ok: false });
-    expect(ofAnother.detail).to.match(/^Port \d+ on 127\.0\.0\.1 is in use; stop what listens there, or .* --port/);
+    expect(ofAnother.detail).to.match(
+      /^Port \d+ on 127\.0\.0\.1 is in use; stop the program that listens there, or .* --port/,
+    );
     await shop.stop();
     expect(await portOf(['--data', data, '--port', port])).to.include({ code: 0, detail: `${port} is free` });
     expect(await portOf(['--data', data, '--port', '0'])).to.include({ code: 0, detail: 'any free one' });
-    await refused(['doctor', '--port', '65536'], 2, /It is 0 to 65535/);
+    await refused(['doctor', '--port', '65536'], 2, /A port is a whole number from 0 to 65535/);
   });
 });
 
@@ -134,7 +136,7 @@ describeWith([], 'The program', function () {
 
     await refused(['reset', '--yes', '--data', data], 1, /is in use by a running commerce; stop it first/);
     await shop.stop();
-    await refused(['reset', '--data', data], 2, /Nothing was deleted: .* say --yes/);
+    await refused(['reset', '--data', data], 2, /Nothing was deleted: .* use --yes/);
     expect(await readdir(data)).to.have.members(['master.key', 'notes.txt', 'postgres', 'token-key.json']);
     const reset = await commerce(['reset', '--yes', '--json', '--data', data]);
     expect(JSON.parse(reset.stdout)).to.deep.equal({
@@ -148,7 +150,7 @@ describeWith([], 'The program', function () {
   it('deletes no folder that is not its own', async () => {
     for (const file of ['notes.txt', 'postgres/cluster/PG_VERSION', '.git/HEAD']) {
       const folder = await folderWith(file);
-      await refused(['reset', '--yes', '--data', folder], 2, /is no data folder of commerce.*Nothing was deleted/);
+      await refused(['reset', '--yes', '--data', folder], 2, /is not a data folder of commerce.*Nothing was deleted/);
       expect(await isThere(join(folder, file)), file).to.equal(true);
     }
     const mixed = await folderWith('token-key.json', 'postgres/postgres.log', 'postgres/dump.sql');
@@ -170,14 +172,14 @@ describeWith([], 'The program', function () {
     const parent = await freshFolder();
     const typo = join(parent, 'typo');
     await Promise.all([
-      refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the one/),
+      refused(['status', '--data', typo], 2, /--data: there is no folder .*typo; name the folder/),
       refused(['reconcile', '--data', typo], 2, /--data: there is no folder .*typo/),
       refused(['token', '--role', 'ops', '--data', typo], 2, /--data: there is no folder .*typo/),
       refused(['status'], 1, /COMMERCE_DATA: there is no folder/, { COMMERCE_DATA: typo }),
     ]);
     const { stdout } = await commerce(['doctor', '--json', '--data', typo]);
     const findings = JSON.parse(stdout).findings as { check: string; detail: string; ok: boolean }[];
-    expect(findings.find(({ check }) => check === 'data folder')?.detail).to.match(/is not there yet/);
+    expect(findings.find(({ check }) => check === 'data folder')?.detail).to.match(/does not exist yet/);
     expect(await readdir(parent)).to.deep.equal([]);
   });
 
@@ -252,8 +254,8 @@ describeWith([], 'The program', function () {
     expect(ada.token).to.match(/^[\w-]+\.[\w-]+\.[\w-]+$/);
     const ids = everyOr(['zz', '', 'customer_', 'customer_ü', 'customer_a b', `${longest}a`], ['', `${longest}a`]);
     const asked = (id: string) => ['token', '--role', 'customer', '--customer', id, '--data', data];
-    await Promise.all(ids.map((id) => refused(asked(id), 2, /It looks like customer_17850/)));
-    await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /goes with --role customer/);
+    await Promise.all(ids.map((id) => refused(asked(id), 2, /An id looks like customer_17850/)));
+    await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /can only be used with --role customer/);
   });
 
   it('keeps staff as people, who are the actors of what they do until they are removed', async () => {
@@ -264,10 +266,10 @@ describeWith([], 'The program', function () {
       expect(result, args.join(' ')).to.include({ code: 0, stderr: '' });
       return result.stdout;
     };
-    expect(await said('staff', 'list')).to.match(/no staff yet; `commerce staff add NAME --role ROLE`/);
+    expect(await said('staff', 'list')).to.match(/no members of staff yet; `commerce staff add NAME --role ROLE`/);
     const added = await said('staff', 'add', ' Jo Smith', '--role', 'support');
     const [, id = ''] = /^Added Jo Smith \((staff_\w{26})\) with the role support\. .*--staff \1\n$/.exec(added) ?? [];
-    expect(await said('staff', 'change', id, '--role', 'catalogue')).to.include('has the role catalogue now');
+    expect(await said('staff', 'change', id, '--role', 'catalogue')).to.include('now has the role catalogue');
     const jo = callerAt(shop.url, (await said('token', '--staff', id, '--role', 'catalogue')).trim());
 
     const received = await jo.post('/v1/stock/MUG-BLUE/receipts', { quantity: 1 }, keyed());
@@ -290,7 +292,7 @@ describeWith([], 'The program', function () {
     ]);
 
     const inData = ['--data', data];
-    await refused(['token', '--staff', id, ...inData], 1, /was removed .*`commerce staff list` shows who there is/);
+    await refused(['token', '--staff', id, ...inData], 1, /was removed .*`commerce staff list` shows the members/);
     await refused(['staff', 'remove', 'staff_nobody', ...inData], 1, /no staff_nobody .*`commerce staff list`/);
     await refused(
       ['token', '--staff', 'staff_catalogue', '--role', 'ops', ...inData],
@@ -309,8 +311,8 @@ describeWith([], 'The program', function () {
     );
     await refused(['staff', 'add', 'Jo'], 2, /required option '--role/);
     await refused(['staff', 'add', '  ', '--role', 'ops'], 2, /argument 'name'\. The name must /);
-    await refused(['staff', 'remove', 'Jo'], 2, /argument 'id'\. It looks like staff_/);
-    await refused(['token'], 2, /say --role ROLE or --staff ID/);
-    await refused(['token', '--role', 'customer', '--staff', 'staff_1'], 2, /goes with the roles of staff only/);
+    await refused(['staff', 'remove', 'Jo'], 2, /argument 'id'\. An id looks like staff_/);
+    await refused(['token'], 2, /use --role ROLE or --staff ID/);
+    await refused(['token', '--role', 'customer', '--staff', 'staff_1'], 2, /can only be used with roles of staff/);
   });
 });

@@ -34,7 +34,7 @@ export async function entriesOf(folder: string): Promise<FolderEntries | undefin
 async function namesIn(folder: string): Promise<string[] | undefined> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw new ClosedFolder(folder, `${error.message}; use the account that made it`, { cause: error });
+    throw new ClosedFolder(folder, `${error.message}; use the account that created it`, { cause: error });
   });
 }
 

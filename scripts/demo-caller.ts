@@ -4,7 +4,7 @@ import { OperatorError } from '../domain/kernel/errors.js';
 /** How long a query may wait until it shows what was done before. */
 const CATCH_UP_S = 30;
 
-const BEGIN = 'Start it in another terminal with `npm start`, or say with --url where it runs.';
+const BEGIN = 'Start it in another terminal with `npm start`, or give its address with --url.';
 
 /** Only the built-in test provider has it. */
 const AUTHENTICATE = '/v1/test-payments/{paymentId}/authenticate';
@@ -77,8 +77,9 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
 /** Resolves if the product runs there, and can do what the story needs. */
 export async function requireReady(url: string): Promise<void> {
   const { status, text } = await reach(url, '/readyz');
-  if (status === 404) throw new DemoFailed(`What answers at ${url} is something else. ${BEGIN}`);
-  if (status !== 200) throw new DemoFailed(`The product at ${url} is not ready yet; try again soon. It says: ${text}`);
+  if (status === 404) throw new DemoFailed(`Another program answers at ${url}. ${BEGIN}`);
+  if (status !== 200)
+    throw new DemoFailed(`The product at ${url} is not ready yet; try again soon. Its answer: ${text}`);
   const openapi = await reach(url, '/openapi.json');
   if (openapi.text.includes(AUTHENTICATE)) return;
   throw new DemoFailed(
@@ -107,7 +108,7 @@ function problemOf(answer: unknown): Record<string, unknown> {
 
 function failureOf(request: string, status: number, answer: unknown): string {
   if (status === 401)
-    return `${request}: the product has another token key; give --data and --profile as its start has them.`;
+    return `${request}: the product uses another token key; use the same --data and --profile as its \`start\`.`;
   const { code = '', detail = 'no detail' } = (answer ?? {}) as ProblemAnswer;
   return `The story ends here: ${request} was answered with ${status} ${code}: ${detail}`;
 }

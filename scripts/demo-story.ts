@@ -49,10 +49,10 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
   const shop = namesOf(run);
   const { mug, teapot } = shop;
 
-  chapter('The shop lays out two products, a tax, a way to send them and a coupon');
+  chapter('The shop creates two products, a tax rate, a shipping method and a coupon');
   await layOut(keeper, shop);
 
-  chapter('Ada looks around');
+  chapter('Ada browses the catalogue');
   const session = await join('a visitor')<{ token: string; customerId: string }>('POST /v1/sessions', {
     body: {},
     shows: ({ customerId }) => ({ customerId, guest: true }),
@@ -61,7 +61,7 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
   await ada<List<Product>>(`GET /v1/products?category=${shop.category}`, { shows: titles });
   await ada<List<Product>>(`GET /v1/search?q=teapot+${run}&inStock=true`, { shows: titles });
 
-  chapter('She fills a cart, with a coupon');
+  chapter('She fills a cart and applies a coupon');
   const { id } = await ada<Cart>('POST /v1/carts', { body: { currency: 'GBP' }, shows: ({ status }) => ({ status }) });
   await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: mug, quantity: 3 }, shows: sums });
   await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: teapot, quantity: 1 }, shows: sums });
@@ -72,7 +72,7 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
   });
   await ada<Cart>(`PUT /v1/carts/${id}/shipping-method`, { body: { method: shop.parcel }, shows: sums });
 
-  chapter('The teapot gets dearer before she pays: she is told, and takes it');
+  chapter('The price of the teapot rises before she pays; she accepts the new price');
   await keeper(`PUT /v1/products/${shop.teapotId}/variants/${teapot}/prices`, { body: { prices: [GBP(4950)] } });
   const paymentMethod = 'pm_card_authenticationRequired';
   await ada<{ code: string; changes: unknown }>(`POST /v1/carts/${id}/checkout`, {
@@ -88,7 +88,7 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
     },
   });
 
-  chapter('Her bank wants to know that it is her');
+  chapter('Her bank requires authentication (3-D Secure)');
   const order = `/v1/orders/${placed.id}` as const;
   const payment = `/v1/payments/${siblingId('payment', placed.id)}` as const;
   await ada<{ status: string }>(`POST /v1/test-payments/${siblingId('payment', placed.id)}/authenticate`, {
@@ -98,21 +98,21 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
   const confirmed = await ada<OrderView>(`GET ${order}`, { shows: stateOf });
   const [mugs, pot] = [mug, teapot].map((sku) => confirmed.lines.find((line) => line.sku === sku)!.id);
 
-  chapter('Two of the mugs are sent: their share of the money is taken, and the shipping');
+  chapter('Two mugs are sent; their share of the money and the shipping are captured');
   await send(support, order, [{ lineId: mugs!, quantity: 2 }]);
   await support<Payment>(`GET ${payment}`, { shows: moneyOf });
 
-  chapter('She does not want the teapot any more');
+  chapter('She cancels the teapot');
   await ada<OrderView>(`POST ${order}/cancel`, {
     body: { lines: [{ lineId: pot!, quantity: 1 }], reason: 'I have found one in the attic' },
     shows: stateOf,
   });
 
-  chapter('The third mug is sent; with nothing left to send, the rest of the money is let go');
+  chapter('The third mug is sent; the rest of the held money is released');
   await send(support, order);
   await support<Payment>(`GET ${payment}`, { shows: moneyOf });
 
-  chapter('One mug comes back, and is refunded');
+  chapter('One mug is returned and refunded');
   const sentBack = await ada<{ id: string }>(`POST ${order}/returns`, {
     body: { lines: [{ lineId: mugs!, quantity: 1, reason: 'It has a chip' }] },
     shows: ({ id }) => ({ id }),
@@ -123,7 +123,7 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
     shows: ({ status, refund }) => ({ status, refund }),
   });
 
-  chapter('What became of it all');
+  chapter('The final state of order, payment and stock');
   const final = await ada<OrderView>(`GET ${order}`, {
     shows: (view) => ({ ...stateOf(view), timeline: view.timeline.map(({ what }) => what) }),
   });
@@ -242,7 +242,7 @@ function moneyOf({ status, held, captured, refunded }: Payment) {
 
 /** Every line was sent whole or not at all. */
 function endOf({ lines, shipping, currency, includedTax }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
-  if (held.amount > 0) throw new DemoFailed('The story ends with money that is held for nothing; please report it.');
+  if (held.amount > 0) throw new DemoFailed('The story ends with money still held on the card; please report this.');
   const goods = lines.map(({ quantity, fulfilled, returned, total, discount, tax }) => {
     const priced = { discounts: [discount?.amount ?? 0], tax: tax?.amount };
     const { amount } = chargeOf(total.amount, priced, includedTax && true);

@@ -62,14 +62,14 @@ describeWith([], 'A disk', function () {
 
     for (const size of everyOr(['64k', '3m', '20m', '40m', '42m', '46m'], ['64k', '20m', '46m'])) {
       it(`that is too small for a new shop is told of (${size})`, async () => {
-        expect(await told(onTmpfs(disk, size))).to.match(/make room/);
+        expect(await told(onTmpfs(disk, size))).to.match(/free some space/);
       });
     }
 
     it('that is full already, or read-only, is told of by every command', async () => {
       const full = `${onTmpfs(disk, '8m')}; mkdir ${disk}/data; ${fill(disk)}`;
-      expect(await told(full)).to.match(/the disk is full; make room/);
-      expect(await told(full, ['status', '--data', join(disk, 'data')])).to.match(/the disk is full; make room/);
+      expect(await told(full)).to.match(/the disk is full; free some space/);
+      expect(await told(full, ['status', '--data', join(disk, 'data')])).to.match(/the disk is full; free some space/);
       const closed = `${onTmpfs(disk, '8m')}; mkdir ${disk}/data; mount -o remount,ro ${disk}`;
       for (const args of [
         start(),
@@ -93,7 +93,7 @@ describeWith([], 'A disk', function () {
       await writeFile(go, '');
       await eventually('what is asked for is refused', async () => expect((await session()).status).to.equal(503));
       await eventually('the log says so', () =>
-        expect(program.stderr()).to.match(/No space left on device; make room on its disk/),
+        expect(program.stderr()).to.match(/No space left on device; free some space on its disk/),
       );
       expect(program.stderr()).not.to.match(/please report it|"stack"/);
       await writeFile(room, '');

@@ -87,7 +87,7 @@ async function refuseQuarantine({ projectors }: ReadModels): Promise<void> {
     if (!stuck) continue;
     const { stream, commitNo, error } = stuck;
     throw new ImportError(
-      `Everything is imported, but ${projector.name} cannot digest commit ${commitNo} of ${stream}: ${error}. See \`commerce status\`.`,
+      `The import is complete, but ${projector.name} cannot apply commit ${commitNo} of ${stream}: ${error}. See \`commerce status\`.`,
     );
   }
 }

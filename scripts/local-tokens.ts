@@ -4,7 +4,7 @@ import { loadTokenKey } from '../infra/identity/token-key.js';
 import { createTokens, type Tokens } from '../infra/identity/tokens.js';
 import { type CommonOptions, configOf, configOfShop } from './options.js';
 
-export const NOT_LOCAL = 'tokens are made for engines on this machine only; AWS_ENDPOINT_URL names none';
+export const NOT_LOCAL = 'tokens can only be made for local engines, and AWS_ENDPOINT_URL does not name one';
 
 /** Undefined where the engines are not on this machine. */
 export async function openLocalTokens(options: CommonOptions): Promise<Tokens | undefined> {

@@ -19,5 +19,5 @@ export async function withStaff<T>(options: CommonOptions, use: (staff: Staff) =
 
 function explained(error: unknown): never {
   if (!isProblem(error, 'not_found') && !isProblem(error, 'conflict')) throw error;
-  throw new CommandFailed(`${error.message} \`commerce staff list\` shows who there is, \`staff add\` adds a person.`);
+  throw new CommandFailed(`${error.message} \`commerce staff list\` shows the members, \`staff add\` adds one.`);
 }

@@ -14,7 +14,7 @@ export interface CommonOptions {
 
 export function withProfile(command: Command): Command {
   return command
-    .addOption(new Option('--profile <name>', 'which engines: embedded (default; also COMMERCE_PROFILE) or aws'))
+    .addOption(new Option('--profile <name>', 'engines to use: embedded (default) or aws; also COMMERCE_PROFILE'))
     .addOption(new Option('--data <dir>', 'folder for local data (default .data; also COMMERCE_DATA)'));
 }
 
@@ -29,18 +29,19 @@ export function withPort(command: Command): Command {
 
 function parsePort(text: string): number {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('It is 0 to 65535.');
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
   return port;
 }
 
-export const jsonOption = () => new Option('--json', 'print JSON for machines');
+export const jsonOption = () => new Option('--json', 'print JSON');
 
 export function configOf(options: CommonOptions): Config {
   const flags = flagsOf(options);
   const config = readConfig(flags);
   const found = nearest(config.dataDir);
   if (found.isFolder) return config;
-  throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is no folder; name one` }], flags);
+  throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is not a folder; name a folder` }], flags);
 }
 
 /** For commands that look at a shop that is there; its data may all be elsewhere. Otherwise a mistyped folder would be made, and be found empty. */
@@ -49,7 +50,7 @@ export async function configOfShop(options: CommonOptions): Promise<Config> {
   const { dataDir } = config;
   const isElsewhere = config.masterKey !== undefined && (await engineAddresses()).databaseUrl !== undefined;
   if (isElsewhere || nearest(dataDir).path === dataDir) return config;
-  const message = `there is no folder ${dataDir}; name the one that \`start\` uses, or run \`start\` first`;
+  const message = `there is no folder ${dataDir}; name the folder that \`start\` uses, or run \`start\` first`;
   throw refusal([{ setting: 'COMMERCE_DATA', message }], flagsOf(options));
 }
 

@@ -127,7 +127,7 @@ describeWith('postgres', 'An import that does not go through at once', function 
     await untilCommits(1, environment, program.exited);
     program.kill('SIGTERM');
     expect(await program.exited).to.deep.equal({ code: 1, signal: null });
-    expect(program.output()).to.equal('commerce: The import was stopped; run it again and it goes on from there.\n');
+    expect(program.output()).to.equal('commerce: The import was stopped; run it again to continue.\n');
     await imported(file, SAMPLE.whole, environment);
     expect(comparable(await readModelsOf(environment))).to.deep.equal(comparable(undisturbed));
   });

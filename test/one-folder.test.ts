@@ -80,12 +80,16 @@ async function expectFittingKeys(data: string, environment: Environment, profile
   await refused(
     ['start', '--port', '0'],
     environment,
-    /master key is lost: .*master\.key is not there.*commerce reset/,
+    /master key is missing: .*master\.key does not exist.*commerce reset/,
   );
-  await refused(['status'], environment, /master key is lost/);
+  await refused(['status'], environment, /master key is missing/);
   expect(await readdir(data)).not.to.include('master.key');
   await writeFile(key, randomBytes(32).toString('base64'));
-  await refused(['start', '--port', '0'], environment, /master key of .*master\.key is not the one .*commerce reset/);
+  await refused(
+    ['start', '--port', '0'],
+    environment,
+    /master key in .*master\.key is not the key of .*commerce reset/,
+  );
   const { stdout } = await commerce(['doctor', '--json', '--profile', profile], environment);
   const findings = JSON.parse(stdout).findings as { check: string; ok: boolean }[];
   expect(findings.find(({ check }) => check === 'data')).to.include({ ok: false });
@@ -112,7 +116,7 @@ describeWith('postgres', 'The data of the embedded profile', function (engines) 
     await refused(
       ['start', '--port', '0'],
       other,
-      /master key is lost: .* and Postgres at .*another --data or DATABASE_URL/,
+      /master key is missing: .* and Postgres at .*another --data or DATABASE_URL/,
     );
     expect(await readdir(second)).to.deep.equal([]);
     const reset = await commerce(['reset', '--yes', '--json'], { DATABASE_URL, COMMERCE_DATA: first });
@@ -199,11 +203,7 @@ describeWith(
       await client.query(`alter schema ${other.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws
         rename to ${environment.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws`);
       await client.end();
-      await refused(
-        ['start', '--port', '0'],
-        elsewhere,
-        /schema \S+ holds read models that were made from another log/,
-      );
+      await refused(['start', '--port', '0'], elsewhere, /schema \S+ has read models of a different log/);
       const { AWS_ENDPOINT_URL: _, ...inAws } = environment;
       const real = {
         ...inAws,
@@ -211,7 +211,7 @@ describeWith(
         AWS_ACCESS_KEY_ID: 'x',
         AWS_SECRET_ACCESS_KEY: 'x',
       };
-      await refused(['reset', '--yes'], real, /what is in AWS belongs to its stack/);
+      await refused(['reset', '--yes'], real, /To delete data in AWS itself, use its stack/);
     });
 
     it('keep apart what they and two namespaces have sold, and are reset one by one', async () => {

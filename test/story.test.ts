@@ -199,7 +199,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       const elsewhere = { ...environment, COMMERCE_DATA: await freshFolder() };
       const { code, stderr } = await commerce(['demo', '--url', shop.url], elsewhere);
       expect(code).to.equal(1);
-      expect(stderr).to.match(/^commerce: The master key is lost: .*another (--data|COMMERCE_NAMESPACE)/);
+      expect(stderr).to.match(/^commerce: The master key is missing: .*another (--data|COMMERCE_NAMESPACE)/);
     });
   });
 

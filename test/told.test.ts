@@ -165,7 +165,7 @@ describe('A customer', function () {
       for (const request of await requests()) {
         const { status, text, target } = await ask(server, request);
         if (status < 400) continue;
-        if (text.includes('Others change the same thing')) busy += 1;
+        if (text.includes('Too many other requests change the same resource')) busy += 1;
         expect(INSIDE.exec(text)?.[0], `${target} where ${category} is busy: ${text}`).to.equal(undefined);
       }
     }

@@ -25,7 +25,7 @@ export const cartAnswer = z
         unitPrice: moneySchema.meta({ description: 'The current price. It is fixed when the cart is submitted' }),
         was: moneySchema.optional().meta({
           description:
-            'The unit price that the customer accepted, if `unitPrice` is another. Absent once the customer accepts the ' +
+            'The unit price that the customer accepted, if it differs from `unitPrice`. Absent once the customer accepts the ' +
             'current price, by changing the line or by a checkout',
         }),
         unavailable: z

@@ -230,7 +230,9 @@ describe('The endpoints of carts', () => {
     expect(bought.facts).to.deep.equal({ shippingMethods: ['standard'] });
 
     await keep('shipping-methods/standard', { title: 'Standard', zones });
-    expect((await problemOf(choose(), 'rule_violated')).message).to.include('no method sends this cart there');
+    expect((await problemOf(choose(), 'rule_violated')).message).to.include(
+      'no shipping method can send this cart there',
+    );
   });
 
   it('say why their method no longer ships them: too heavy, or removed', async () => {

@@ -69,7 +69,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     const left = await settings.rejectionOf({ currency });
     if (left) throw problemOf(left);
     const offer = (await prices.of([sku], currency)).get(sku);
-    if (!offer) throw new Problem('not_found', `${sku} is not sold in ${currency} now.`);
+    if (!offer) throw new Problem('not_found', `${sku} is currently not sold in ${currency}.`);
     const added: CartCommand = { type: 'AddCartLine', lineId: newId('line'), sku, quantity, ...offer };
     return answer(200, stream, orThrow(await runner.execute(cart, stream, added, command())));
   }
@@ -143,7 +143,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       method: 'post',
       path: '/v1/carts',
       summary: 'Create a cart',
-      description: `A customer can have ${MAX_CARTS} open carts. Carts that were not touched for a day do not count. A guest can have ${MAX_CARTS} carts in all. One more is refused with \`rule_violated\`.`,
+      description: `A customer can have ${MAX_CARTS} open carts. Carts that were not changed for a day do not count. A guest can have ${MAX_CARTS} carts in total. A further cart is refused with \`rule_violated\`.`,
       roles: ['customer'],
       idempotency: 'accepted',
       body: createBody,
@@ -166,7 +166,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       method: 'post',
       path: '/v1/carts/{id}/lines',
       summary: 'Add a line to a cart',
-      description: 'If the cart has a line of this SKU already, its quantity grows.',
+      description: 'If the cart already has a line of this SKU, the quantity is added to it.',
       roles: ['customer'],
       idempotency: 'accepted',
       params: cartParams,
@@ -213,7 +213,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       method: 'get',
       path: '/v1/carts/{id}/shipping-methods',
       summary: 'List the shipping methods of a cart',
-      description: 'Each method is shown with its price for this cart.',
+      description: 'Each method has its price for this cart.',
       roles: ['customer'],
       params: cartParams,
       answers: { 200: shippingMethodsAnswer },
@@ -239,7 +239,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       method: 'post',
       path: '/v1/carts/{id}/coupons/{code}',
       summary: 'Apply a coupon to a cart',
-      description: 'If the cart has the coupon already, it gets the current terms.',
+      description: 'If the cart already has the coupon, the coupon gets its current terms.',
       roles: ['customer'],
       limit: 'coupon',
       idempotency: 'accepted',

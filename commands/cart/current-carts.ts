@@ -72,7 +72,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
   async function guestOf(token: string): Promise<string> {
     const caller = await tokens.authenticate(token);
     if (caller?.guest && caller.customerId) return caller.customerId;
-    throw invalidField('/guestToken', 'is not the token of a guest, or has expired');
+    throw invalidField('/guestToken', 'is not a guest token, or has expired');
   }
 
   /** For the case that the customer's read model does not yet show which cart got the lines taken over before. */
@@ -96,7 +96,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
   }
 
   async function answer(loaded: Loaded<Cart> | undefined): Promise<Reply> {
-    if (!loaded) throw new Problem('not_found', 'There is no open cart; POST /v1/carts gives one.');
+    if (!loaded) throw new Problem('not_found', 'There is no open cart; POST /v1/carts creates one.');
     return shows(200, await viewOfCart(loaded.state, quotes), streamOf(loaded.state.cartId), loaded);
   }
 

@@ -358,7 +358,7 @@ describe('The checkout endpoint', () => {
     await define('SPRING', { kind: 'percentage', basisPoints: 1_000, limit: 1 });
     await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     await define('SPRING', { kind: 'percentage', basisPoints: 500, limit: 1 });
-    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING has other terms/);
+    expect((await problemOf(checkout(), 'rule_violated')).message).to.match(/SPRING has new terms/);
     await shop.call(`post /v1/carts/${cartId}/coupons/SPRING`, { caller: ADA });
     await redeem('SPRING');
     expect((await problemOf(checkout(), 'rule_violated')).message).to.equal(
@@ -393,7 +393,7 @@ describe('The checkout endpoint', () => {
       shop.call(`post /v1/carts/${late}/checkout`, { caller: BOB, body: VISA }),
       'rule_violated',
     );
-    expect(message).to.equal('OPEN is not valid any more. Remove it from the cart.');
+    expect(message).to.equal('OPEN is no longer valid. Remove it from the cart.');
   });
 
   it('counts an order that goes through, and keeps no id of five that lose the last redemption of a coupon', async () => {

@@ -28,7 +28,7 @@ const checkoutBody = z.strictObject({
   acceptPrices: z
     .boolean()
     .default(false)
-    .meta({ description: 'Accept the current unit prices, also if the cart showed others' }),
+    .meta({ description: 'Accept the current unit prices, even if the cart showed others' }),
   total: moneySchema.optional().meta({
     description:
       'The total that the customer was shown. The customer never pays more: if tax or shipping has risen since, the ' +
@@ -119,7 +119,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     path: '/v1/carts/{id}/checkout',
     summary: 'Check out a cart',
     description:
-      'This orders the lines of the cart and pays for them. 201: the order is confirmed and its payment is authorised. 202: ' +
+      'Orders the lines of the cart and pays for them. 201: the order is confirmed and its payment is authorised. 202: ' +
       'the order is pending. If it has a `nextAction`, the customer has to act with its `clientSecret`: to confirm a card ' +
       'payment (3-D Secure) within 15 minutes, to pay a voucher within 5 days, or a bank transfer within 7 days. The order at `Location` then shows whether it is confirmed. If the checkout is ' +
       'refused, the cart stays open or is opened again. While the order is pending, the cart is submitted: another checkout ' +
@@ -146,5 +146,5 @@ interface Submitted {
 function submitted({ state, position }: Loaded<Cart | null>): Submitted | Rejection {
   if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
   // Another request changed the cart in between, or this repeats a request whose checkout has failed since.
-  return reject('conflict', `${state!.cartId} is not submitted; look into it and check out again.`);
+  return reject('conflict', `${state!.cartId} is not submitted; read it and check out again.`);
 }

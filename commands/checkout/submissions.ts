@@ -93,13 +93,16 @@ function redeemedIn({ coupons }: Quote, cart: Cart): AppliedCoupon[] {
 function unavailable(lines: readonly PresentLine[], currency: string): Rejection | undefined {
   const gone = lines.find(({ unavailable }) => unavailable);
   if (!gone) return undefined;
-  return reject('rule_violated', `${gone.sku} is not sold in ${currency} now; remove line ${gone.id}.`);
+  return reject('rule_violated', `${gone.sku} is currently not sold in ${currency}; remove line ${gone.id}.`);
 }
 
 /** The tax depends on the region, and the address names none. This happens when the rates are newer than the address. */
 function untaxable({ needsRegion }: Quote, address: Address | undefined): Rejection | undefined {
   if (!needsRegion) return undefined;
-  return reject('rule_violated', `Tax in ${address?.country} depends on the region; add it to the shipping address.`);
+  return reject(
+    'rule_violated',
+    `Tax in ${address?.country} depends on the region; add a region to the shipping address.`,
+  );
 }
 
 /** Rejects prices that the customer has not seen. A lower total needs no agreement. */
@@ -115,11 +118,9 @@ function unseen(
   const isMore = was !== undefined && now.amount > was.amount;
   if (changes.length === 0 && !isMore) return undefined;
   const told =
-    changes.length > 0
-      ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed`
-      : 'The total is higher now';
+    changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'The total has risen';
   const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the new total'] : [])];
-  const detail = `${told}; to accept it, send ${mend.join(' and ')}.`;
+  const detail = `${told}; send ${mend.join(' and ')} to accept this.`;
   return reject('price_changed', detail, { changes, total: { ...(was && { was }), now } });
 }
 

@@ -36,7 +36,7 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
       method: 'post',
       path: '/v1/test-payments/{paymentId}/authenticate',
       summary: 'Authenticate a test payment',
-      description: 'This passes or fails the 3-D Secure step, as the customer would.',
+      description: 'Passes or fails the 3-D Secure step in place of the customer.',
       roles: ['public'],
       idempotency: 'accepted',
       params: z.strictObject({ paymentId: pathId(paymentIdSchema, 'payment_1') }),
@@ -48,7 +48,7 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
         const stream = streamOf(paymentId);
         const { authorisation, status } = await load(paymentId);
         if (authorisation.clientSecret === undefined) {
-          throw new Problem('conflict', `${paymentId} is ${status}; it asks nothing of its customer.`);
+          throw new Problem('conflict', `${paymentId} is ${status}; it does not wait for its customer.`);
         }
         const { operationId, amount, currency, method } = authorisation;
         const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });

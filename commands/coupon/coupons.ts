@@ -15,7 +15,8 @@ const couponAnswer = z
     code: couponCodeSchema,
     terms: couponTermsSchema,
     redeemed: z.int().optional().meta({
-      description: 'Orders that count against `limit`. Absent without a limit, because orders are not counted then',
+      description:
+        'Number of orders that count against `limit`. Absent without a limit, because orders are not counted then',
     }),
   })
   .meta({ id: 'Coupon' });
@@ -47,7 +48,7 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
       method: 'get',
       path: '/v1/coupons/{code}',
       summary: 'Get a coupon',
-      description: 'The answer shows its terms and how much of its limit is used.',
+      description: 'Returns its terms and how much of its limit is used.',
       roles: ['catalogue', 'support'],
       params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
       answers: { 200: couponAnswer },

@@ -58,7 +58,7 @@ export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): Usabl
           const now = await termsOf(code, redeemer, ' Remove it from the cart.');
           if (isRejection(now)) return now;
           if (sameJson(now, terms)) return undefined;
-          return refuse(code, `${code} has other terms now: apply it again, or remove it.`);
+          return refuse(code, `${code} has new terms: apply it again, or remove it.`);
         }),
       );
       return rejections.find(Boolean);

@@ -13,10 +13,9 @@ const sessionAnswer = z
   .strictObject({
     token: z.string().meta({ description: 'Send it as `Authorization: Bearer …`.' }),
     expiresIn: z.int().meta({ description: 'Seconds until the token expires.' }),
-    refreshToken: z
-      .string()
-      .regex(REFRESH_TOKEN)
-      .meta({ description: 'It works for one refresh. That refresh can be repeated at once if its answer was lost.' }),
+    refreshToken: z.string().regex(REFRESH_TOKEN).meta({
+      description: 'Valid for one refresh. If the answer to it was lost, the refresh can be repeated for a short time.',
+    }),
     customerId: z.string(),
     guest: z.boolean(),
   })
@@ -101,7 +100,7 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
       method: 'post',
       path: '/v1/sessions/refresh',
       summary: 'Refresh a session',
-      description: `The refresh token is exchanged for a new pair of tokens. A repeat within ${REFRESH_GRACE_MS / 1_000} s gets the same pair. A later repeat ends the session, because the token may be stolen.`,
+      description: `Exchanges the refresh token for a new pair of tokens. A repeat within ${REFRESH_GRACE_MS / 1_000} s gets the same pair. A later repeat ends the session, because the token may have been stolen.`,
       roles: ['public'],
       limit: 'session',
       idempotency: 'ignored',
@@ -114,7 +113,7 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
       method: 'delete',
       path: '/v1/sessions/current',
       summary: 'End the current session',
-      description: 'The caller is logged out here. The access token still works until it expires.',
+      description: 'Logs the caller out on this device. The access token still works until it expires.',
       roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },
@@ -127,7 +126,7 @@ export function sessionEndpoints({ sessions, tokens, keyedHash, accessTokens, cl
       method: 'delete',
       path: '/v1/sessions',
       summary: 'End all sessions of the caller',
-      description: 'The caller is logged out everywhere. Access tokens still work until they expire.',
+      description: 'Logs the caller out on all devices. Access tokens still work until they expire.',
       roles: ROLES,
       idempotency: 'ignored',
       answers: { 204: z.void() },
@@ -145,8 +144,5 @@ function placeOf({ customerId, id, generation }: Session): string {
 }
 
 function ended(): Problem {
-  return new Problem(
-    'unauthenticated',
-    'The refresh token is used, expired, revoked or not ours; begin a new session.',
-  );
+  return new Problem('unauthenticated', 'The refresh token is used, expired, revoked or unknown; start a new session.');
 }

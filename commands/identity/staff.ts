@@ -74,5 +74,5 @@ export function createStaff({ runner, personal, clock, newId }: StaffDeps): Staf
 function known(members: readonly Member[], staffId: string): Member {
   const member = memberOf(members, staffId);
   if (member) return member;
-  throw new Problem('not_found', `There is no ${staffId} among the staff.`);
+  throw new Problem('not_found', `There is no member of staff ${staffId}.`);
 }

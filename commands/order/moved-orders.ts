@@ -29,7 +29,7 @@ export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): 
       if (from.country === to.country && sameRegion(from.region, to.region)) return undefined;
       const { state } = cartId === undefined ? { state: null } : await runner.load(cart, streamOf(cartId));
       if (!state) {
-        const detail = `${orderId} was not created from a cart, so its tax at another address is not known.`;
+        const detail = `The tax of ${orderId} at another address is unknown, because the order has no cart.`;
         return reject('rule_violated', `${detail} ${REMEDY}`);
       }
       const [before, after] = await quotesAt(state, [from, to]);

@@ -389,7 +389,7 @@ describe('A placed order', () => {
       await problemOf(step(body.id, 'decline', { reason: 'worn' }), 'conflict');
       await problemOf(step(body.id, 'receive', { lines: [{ lineId: '1', quantity: 2 }] }), 'rule_violated');
       const unknown = step(body.id, 'receive', { lines: [{ lineId: '7', quantity: 1 }] });
-      expect((await problemOf(unknown, 'rule_violated')).message).to.include('announced no line 7');
+      expect((await problemOf(unknown, 'rule_violated')).message).to.include('has no line 7');
       await Promise.all([step(body.id, 'receive'), step(body.id, 'receive')]);
       await step(body.id, 'receive');
       expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);

@@ -38,7 +38,7 @@ const cancelBody = z
       .min(1)
       .max(MAX_UNITS_ENTRIES)
       .optional()
-      .meta({ description: 'Without lines, all units that are not sent yet' }),
+      .meta({ description: 'Default: all units that are not sent yet' }),
     reason: reason.default('cancelled').meta({ description: 'The customer sees it' }),
   })
   .prefault({});
@@ -128,11 +128,11 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     if (!ledger || (owedOf(known, ledger) === 0 && !isHeldInVain(known, ledger))) {
       throw new Problem(
         'conflict',
-        `Nothing is owed for the sent units of ${orderId}, or its settlement is in progress.`,
+        `No money is owed for the sent units of ${orderId}, or its settlement is not finished yet.`,
       );
     }
     if (heldOf(ledger) === 0)
-      throw new Problem('conflict', `${paymentId} has no authorised money any more; nothing can be captured.`);
+      throw new Problem('conflict', `${paymentId} no longer holds money, so nothing can be captured.`);
   }
 
   const find = ({ params, caller }: Pick<OrderRequest, 'params' | 'caller'>) =>
@@ -168,8 +168,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const known = await findOrder({ runner }, params.id, caller);
     const { orderId } = known;
     const before = known.shippingAddress && (await personal.open(known.shippingAddress));
-    if (!before || isForgotten(before))
-      throw new Problem('conflict', `${orderId} has no address that could be changed.`);
+    if (!before || isForgotten(before)) throw new Problem('conflict', `${orderId} has no address to change.`);
     const asked = changed(before, body);
     // An order whose address can no longer change is rejected for that reason, before the new address is checked.
     const decision = order.decide({ type: 'ChangeShippingAddress', shippingAddress: asked }, known, 0);
@@ -194,7 +193,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       path: '/v1/orders/{id}/cancel',
       summary: 'Cancel an order',
       description:
-        'Only units that are not sent yet are cancelled: all of them, or the given `lines`. Money that was captured for them is refunded.',
+        'Cancels units that are not sent yet: all of them, or the given `lines`. Money that was captured for them is refunded.',
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params,
@@ -208,7 +207,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       'Hold an order: nothing is sent until it is resumed',
       z.strictObject({
         reason: reason.meta({ description: 'Only support sees it' }),
-        code: z.enum(STAFF_HOLD_CODES).default('other').meta({ description: 'What kind of reason it is' }),
+        code: z.enum(STAFF_HOLD_CODES).default('other').meta({ description: 'The kind of reason' }),
       }),
       ({ reason, code }) => ({ type: 'HoldOrder', code, note: reason }),
     ),
@@ -218,8 +217,8 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       path: '/v1/orders/{id}/shipping-address',
       summary: 'Change the shipping address of an order',
       description:
-        'This is possible until the first units are sent. The amounts of the order do not change: an address with another tax or ' +
-        'another price of shipping is refused.',
+        'Possible until the first units are sent. The amounts of the order do not change: an address with a different tax or ' +
+        'shipping price is refused.',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -232,7 +231,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       method: 'post',
       path: '/v1/orders/{id}/collect',
       summary: 'Collect an unpaid amount of an order',
-      description: 'If a capture failed for units that were sent, this asks the payment provider for the money again.',
+      description: 'If the capture for sent units failed, requests the money from the payment provider again.',
       roles: ['support'],
       idempotency: 'accepted',
       params,

@@ -39,8 +39,7 @@ const receiveBody = z
       .max(MAX_UNITS_ENTRIES)
       .optional()
       .meta({
-        description:
-          'Without lines, all units of the request, to be sold again. Units that arrive later need another return',
+        description: 'Default: all units of the request, to be restocked. Units that arrive later need another return',
       }),
   })
   .prefault({});
@@ -113,7 +112,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const told = unitsAsText(arrived.lines);
     // Other units do not make a second parcel. Without a key, a second parcel cannot be distinguished from a repeated request.
     if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {
-      const detail = `${returnId} was received at ${arrived.location}, with ${told}; request another return for what came later.`;
+      const detail = `${returnId} was received at ${arrived.location}, with ${told}; request another return for units that arrive later.`;
       throw new Problem('conflict', detail);
     }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
@@ -200,7 +199,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       method: 'post',
       path: '/v1/orders/{id}/returns',
       summary: 'Request a return',
-      description: 'The lines name units of the order that were sent and will be sent back.',
+      description: 'The lines name units of the order that were sent and that the customer will send back.',
       roles: ['customer', 'support'],
       idempotency: 'accepted',
       params: orderParams,
@@ -236,9 +235,9 @@ function receivedLines(
   for (const { lineId, quantity } of announced) left.set(lineId, (left.get(lineId) ?? 0) + quantity);
   return arrived.map(({ lineId, quantity, writeOff }) => {
     const announcedUnits = left.get(lineId);
-    if (announcedUnits === undefined) throw new Problem('rule_violated', `${returnId} announced no line ${lineId}.`);
+    if (announcedUnits === undefined) throw new Problem('rule_violated', `${returnId} has no line ${lineId}.`);
     const rest = announcedUnits - quantity;
-    if (rest < 0) throw new Problem('rule_violated', `${returnId} announced fewer units of line ${lineId}.`);
+    if (rest < 0) throw new Problem('rule_violated', `${returnId} has fewer units of line ${lineId}.`);
     left.set(lineId, rest);
     return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
   });

@@ -282,7 +282,7 @@ describe('The settlement of an order', () => {
       });
       await shop.call(`post /v1/orders/${id}/cancel`, { caller: ADA, body: {} });
       const collected = shop.call(`post /v1/orders/${id}/collect`, { caller: SUPPORT });
-      expect(await collected.catch(String)).to.match(/has no authorised money/);
+      expect(await collected.catch(String)).to.match(/no longer holds money/);
       const end = { status: 'completed', unsettled: 0, captured: 500, refunded: 0, stock: [8, 0, 0] };
       expect(await endOf(shop, id)).to.deep.include(end);
       await sendBack(shop, id);
@@ -298,14 +298,14 @@ describe('The settlement of an order', () => {
         return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...(key && { key }) });
       };
       const refusal = () => collect().then(() => undefined, String);
-      expect(await refusal()).to.match(/Nothing is owed/);
+      expect(await refusal()).to.match(/No money is owed/);
       await send(shop, orderId);
       expect(await endOf(shop, orderId)).to.include({ captured: 0 });
       const { body } = await collect('again');
       expect(body).to.include({ held: true, paymentStatus: 'partially_captured' });
       expect((await collect('again')).body, 'to whom the answer was lost').to.deep.equal(body);
       expect(await endOf(shop, orderId)).to.include({ unsettled: 0, captured: 500 });
-      expect(await refusal()).to.match(/Nothing is owed/);
+      expect(await refusal()).to.match(/No money is owed/);
       await resume(shop, orderId);
       await send(shop, orderId);
       expect(await endOf(shop, orderId)).to.include({ status: 'completed', captured: 1000 });

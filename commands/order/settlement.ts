@@ -43,7 +43,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
       const operation = nextOf(state);
       if (!operation) break;
       const { state: ledger } = await runner.load(payment, streamOf(siblingId('payment', orderId)));
-      if (!ledger) throw new Problem('conflict', `${orderId} has no payment to settle it with.`);
+      if (!ledger) throw new Problem('conflict', `${orderId} has no payment, so it cannot be settled.`);
       if (operation.kind !== 'fulfilment' && !(await isUnchanged(orderId, position))) continue;
       try {
         const settled = await settle(state, operation, ledger, becauseOf(operation, position, origin, seen));

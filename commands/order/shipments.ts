@@ -49,7 +49,7 @@ const planBody = z
       .min(1)
       .max(MAX_UNITS_ENTRIES)
       .optional()
-      .meta({ description: 'Without lines, all units at the location that are not sent yet' }),
+      .meta({ description: 'Default: all units at the location that are not sent yet' }),
     tracking: transport.tracking.optional(),
     carrier: transport.carrier.optional(),
   })
@@ -62,7 +62,7 @@ const problemBody = z
 
 /** People decide about the consequences. */
 const RECORDED_ONLY =
-  'Order, stock and payment stay as they are: support decides what follows, such as a refund. Units that come back are received as a return.';
+  'Order, stock and payment do not change: support decides about a refund or another parcel. Units that come back are received as a return.';
 
 export interface ShipmentEndpointsDeps {
   runner: CommandRunner;
@@ -114,7 +114,10 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const { requestId, command } = request;
     const { shipmentId, orderId, location, lines } = planned;
     if (shipmentStatusOf(planned, known) === 'cancelled') {
-      throw new Problem('conflict', `${shipmentId} is cancelled: its units were cancelled, or are sent otherwise.`);
+      throw new Problem(
+        'conflict',
+        `${shipmentId} is cancelled: its units were cancelled, or are sent in another shipment.`,
+      );
     }
     if (!known.operationIds.includes(shipmentId)) {
       const consignment = consignmentOf(known, lines, location);
@@ -183,7 +186,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       method: 'post',
       path: '/v1/orders/{id}/shipments',
       summary: 'Create a shipment of an order',
-      description: 'The shipment is planned. It has all open units of the order, or the given `lines`.',
+      description: 'The shipment is planned, with all open units of the order or with the given `lines`.',
       roles: ['support'],
       idempotency: 'accepted',
       params: orderParams,
@@ -196,7 +199,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       method: 'post',
       path: '/v1/shipments/{id}/dispatch',
       summary: 'Dispatch a shipment',
-      description: 'This records that the shipment has left, and captures its share of the payment.',
+      description: 'Records that the shipment has left, and captures its share of the payment.',
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -220,7 +223,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       method: 'post',
       path: '/v1/shipments/{id}/fail',
       summary: 'Record a failed delivery of a shipment',
-      description: `The carrier could not hand it over. ${RECORDED_ONLY} It can still be delivered or lost.`,
+      description: `The carrier could not deliver the shipment. ${RECORDED_ONLY} It can still be delivered or lost.`,
       roles: ['support'],
       idempotency: 'accepted',
       params,
@@ -233,7 +236,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       method: 'post',
       path: '/v1/shipments/{id}/lose',
       summary: 'Record the loss of a shipment',
-      description: `Nobody knows where it is, whether or not it was said to be delivered. ${RECORDED_ONLY} If it is found, it can be delivered.`,
+      description: `The shipment cannot be found. It may have been reported as delivered. ${RECORDED_ONLY} If it is found, it can be delivered.`,
       roles: ['support'],
       idempotency: 'accepted',
       params,

@@ -27,7 +27,7 @@ export interface SavedMethods {
 
 const savedMethod = z
   .strictObject({
-    id: z.string().meta({ description: 'Give it as `paymentMethod` at a checkout' }),
+    id: z.string().meta({ description: 'Send it as `paymentMethod` at a checkout' }),
     brand: z.string().optional(),
     last4: z.string().optional(),
     expiresMonth: z.int().optional(),

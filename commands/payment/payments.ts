@@ -52,7 +52,7 @@ const paymentAnswer = z
     held: paidSchema.meta({ description: 'Authorised, and can still be captured' }),
     captured: paidSchema,
     refunded: paidSchema,
-    refundable: paidSchema.meta({ description: 'captured − refunds asked for or made − disputes' }),
+    refundable: paidSchema.meta({ description: 'captured − requested or completed refunds − disputes' }),
     authorisations: z.array(
       z.strictObject({
         id: text,
@@ -67,10 +67,10 @@ const paymentAnswer = z
         card: cardSchema
           .extend({ last4: last4Schema.optional() })
           .optional()
-          .meta({ description: 'The card and what 3-D Secure came to, as far as the provider tells' }),
+          .meta({ description: 'The card and the result of 3-D Secure, if the provider reports them' }),
         risk: riskSchema
           .optional()
-          .meta({ description: 'The risk of fraud as the provider sees it; a score goes from 0 (least) to 100' }),
+          .meta({ description: 'The risk of fraud, as rated by the provider; a score goes from 0 (lowest) to 100' }),
       }),
     ),
     captures: z.array(
@@ -79,8 +79,8 @@ const paymentAnswer = z
         amount: moneySchema,
         status: z.enum(['requested', 'captured', 'failed']),
         requestedAt: time,
-        providerRef: text.optional().meta({ description: "The provider's name for the charge" }),
-        fee: moneySchema.optional().meta({ description: 'What the provider keeps, where it tells' }),
+        providerRef: text.optional().meta({ description: "The provider's id of the charge" }),
+        fee: moneySchema.optional().meta({ description: 'The fee of the provider, if it is reported' }),
         failure: text.optional(),
       }),
     ),
@@ -118,7 +118,7 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
       method: 'get',
       path: '/v1/payments/{id}',
       summary: 'Get a payment',
-      description: 'The answer shows the ledger of the payment.',
+      description: 'Returns the payment with all its authorisations, captures, refunds and disputes.',
       roles: ['support'],
       params,
       answers: { 200: paymentAnswer },
@@ -131,7 +131,7 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
       method: 'post',
       path: '/v1/payments/{id}/refunds',
       summary: 'Refund a payment',
-      description: 'The amount can be all or a part of what was captured.',
+      description: 'The amount can be all or a part of the captured amount.',
       roles: ['support'],
       idempotency: 'required',
       params,

@@ -32,7 +32,7 @@ const idParams = z.strictObject({ id: pathId(productIdSchema, 'product_mug') });
 const variantParams = idParams.extend({ sku: skuSchema.meta({ example: 'MUG-BLUE' }) });
 
 const draftBody = productDetailsSchema.extend({
-  id: productIdSchema.optional().meta({ description: 'Generated if it is not given', example: 'product_mug' }),
+  id: productIdSchema.optional().meta({ description: 'Generated if absent', example: 'product_mug' }),
   variants: z
     .array(variantSchema)
     .min(1)
@@ -48,7 +48,7 @@ const productAnswer = productDetailsSchema
     variants: z.array(variantSchema),
     retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are no longer sold' }),
   })
-  .meta({ id: 'ProductAsKept', description: 'A product as the catalogue keeps it' });
+  .meta({ id: 'ProductAsKept', description: 'A product with the fields that staff see' });
 
 export interface ProductEndpointsDeps {
   runner: CommandRunner;
@@ -141,7 +141,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     options: optionsSchema.optional(),
     prices: pricesSchema,
     weight: weightSchema.nullable().optional().meta({
-      description: 'The weight of one unit, in grams. It stays if it is left out; `null` removes it',
+      description: 'The weight of one unit, in grams. Without it, the weight does not change; `null` removes it',
       example: 350,
     }),
   });
@@ -151,7 +151,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       method: 'post',
       path: '/v1/products',
       summary: 'Create a product',
-      description: 'The product is a draft: it is neither shown nor sold until it is published.',
+      description: 'The product is a draft: customers neither see nor buy it until it is published.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       body: draftBody,
@@ -162,7 +162,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       method: 'patch',
       path: '/v1/products/{id}',
       summary: 'Update a product',
-      description: 'Only the fields that are given change. `null` clears a field.',
+      description: 'Changes only the given fields. `null` clears a field.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: idParams,
@@ -171,15 +171,15 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       answers: { 200: productAnswer },
       handle: ({ params, body, command }) => execute(params.id, { type: 'ReviseProduct', changes: body }, command()),
     }),
-    transition('publish', 'PublishProduct', 'Publish a product: it is shown and sold'),
-    transition('unpublish', 'UnpublishProduct', 'Unpublish a product: it is off sale'),
-    transition('discontinue', 'DiscontinueProduct', 'Discontinue a product: it is off sale for ever'),
+    transition('publish', 'PublishProduct', 'Publish a product: customers can see and buy it'),
+    transition('unpublish', 'UnpublishProduct', 'Unpublish a product: take it off sale'),
+    transition('discontinue', 'DiscontinueProduct', 'Discontinue a product: take it off sale permanently'),
     endpoint({
       method: 'put',
       path: '/v1/products/{id}/variants/{sku}',
       summary: 'Create or update a variant',
       description:
-        'A new SKU is added to the product. The prices and the weight of a known variant are set. A retired variant is brought back.',
+        'A new SKU is added to the product. An existing variant gets the prices and the weight. A retired variant is restored.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,
@@ -193,8 +193,8 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
       path: '/v1/products/{id}/variants/{sku}',
       summary: 'Retire a variant',
       description:
-        'The variant is no longer sold or shown. Its SKU belongs to the product for ever, and its stock stays where it is. ' +
-        'Carts show it as unavailable. PUT the variant again to bring it back.',
+        'The variant is no longer sold or shown. Its SKU still belongs to the product, and its stock does not change. ' +
+        'Carts show it as unavailable. PUT the variant again to restore it.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params: variantParams,

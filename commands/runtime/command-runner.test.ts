@@ -189,7 +189,10 @@ describe('The command runner', () => {
       .execute(purse, stream, spend(1), meta({ expectedVersion: 0 }))
       .then(orThrow)
       .catch((thrown) => thrown);
-    expect(refusal).to.include({ code: 'version_mismatch', message: 'It is at version 1, not 0; read it again.' });
+    expect(refusal).to.include({
+      code: 'version_mismatch',
+      message: 'The resource is at version 1, not 0; read it again.',
+    });
     expect(refusal.facts).to.deep.equal({ version: 1 });
     orThrow(await runner.execute(purse, stream, spend(1), meta({ expectedVersion: position.version })));
   });
@@ -204,10 +207,10 @@ describe('The command runner', () => {
           () => expect.fail('it was taken'),
           (thrown) => expect(thrown).to.include({ code: 'version_mismatch', message: because }),
         );
-    await refused('any', 'It does not exist yet.');
+    await refused('any', 'The resource does not exist yet.');
     orThrow(await runner.execute(purse, stream, fill(5), meta({ expectedVersion: [7, 0] })));
-    await refused([], 'It is at version 1, which is none of those expected; read it again.');
-    await refused([0, 2], 'It is at version 1, which is none of those expected; read it again.');
+    await refused([], 'The resource is at version 1, not at an expected one; read it again.');
+    await refused([0, 2], 'The resource is at version 1, not at an expected one; read it again.');
     orThrow(await runner.execute(purse, stream, fill(1), meta({ expectedVersion: [0, 1] })));
     orThrow(await runner.execute(purse, stream, fill(1), meta({ expectedVersion: 'any' })));
   });

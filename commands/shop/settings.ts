@@ -76,23 +76,23 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
     refuseForeignCountry: ({ country }) =>
       refuse(({ countries }) => {
         if (countries.includes(country)) return undefined;
-        return invalidField('/country', `the shop does not send to ${country}, but to ${countries.join(', ')}`);
+        return invalidField('/country', `is ${country}, but the shop sends only to ${countries.join(', ')}`);
       }),
     rejectionOf: ({ currency, country }) =>
       objected(({ currencies, countries }) => {
         if (!currencies.includes(currency)) {
-          const detail = `The shop does not sell in ${currency} any more; create a new cart in ${currencies.join(' or ')}.`;
+          const detail = `The shop no longer sells in ${currency}; create a new cart in ${currencies.join(' or ')}.`;
           return reject('rule_violated', detail);
         }
         if (country === undefined || countries.includes(country)) return undefined;
-        const detail = `The shop does not send to ${country} any more; give an address in ${countries.join(', ')}.`;
+        const detail = `The shop no longer sends to ${country}; use an address in ${countries.join(', ')}.`;
         return reject('rule_violated', detail);
       }),
   };
 }
 
 function notSold(currency: string, currencies: readonly string[]): string {
-  return `the shop does not sell in ${currency}, but in ${currencies.join(', ')}`;
+  return `is ${currency}, but the shop sells only in ${currencies.join(', ')}`;
 }
 
 /** Every `currency` in a body at any depth, with its pointer. */

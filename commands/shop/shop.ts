@@ -29,9 +29,9 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
       path: '/v1/shop',
       summary: 'Set the currencies and countries of the shop',
       description:
-        'The body has the form that GET answers. Carts and prices in a currency that is left out stay as they are, but they ' +
+        'The body has the form of the GET answer. Carts and prices in a currency that is left out stay as they are, but they ' +
         'cannot be ordered. The same holds for carts with a shipping address in a country that is left out. Other ' +
-        'processes may use the old settings for five seconds.',
+        'processes may use the old settings for up to five seconds.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       body: shopSettingsSchema,

@@ -33,9 +33,9 @@ const levelAnswer = z
   .strictObject({
     sku: skuSchema,
     location: locationSchema,
-    onHand: z.int().meta({ description: 'Units that are there' }),
-    reserved: z.int().meta({ description: 'Held for checkouts' }),
-    committed: z.int().meta({ description: 'Sold and not sent yet' }),
+    onHand: z.int().meta({ description: 'Units at the location' }),
+    reserved: z.int().meta({ description: 'Units reserved for checkouts' }),
+    committed: z.int().meta({ description: 'Units that are sold and not sent yet' }),
     available: z.int().meta({ description: 'onHand − reserved − committed' }),
   })
   .meta({ id: 'StockLevel' });
@@ -49,8 +49,8 @@ const receiptBody = z.strictObject({
     description: 'What one unit costs the shop, in any currency',
     example: { amount: 350, currency: 'EUR' },
   }),
-  supplier: receiptDetails.supplier.meta({ description: 'Who delivered the units', example: 'Hearth Ceramics Ltd' }),
-  lot: receiptDetails.lot.meta({ description: 'The lot or batch number of the maker', example: 'L2026-11-A' }),
+  supplier: receiptDetails.supplier.meta({ description: 'The supplier of the units', example: 'Hearth Ceramics Ltd' }),
+  lot: receiptDetails.lot.meta({ description: 'The lot or batch number of the manufacturer', example: 'L2026-11-A' }),
 });
 
 const transferBody = z
@@ -64,9 +64,10 @@ const policyBody = stockPolicySchema.extend({
   backorderLimit: stockPolicySchema.shape.backorderLimit
     .unwrap()
     .default(0)
-    .meta({ description: 'Units that may be reserved beyond what is there' }),
+    .meta({ description: 'Units that may be reserved beyond the units on hand' }),
   lowStockAt: stockPolicySchema.shape.lowStockAt.meta({
-    description: 'An event is written when no more than this is available. Without it, no such event is written',
+    description:
+      'An event is written when the available units fall to this number. Without it, no such event is written',
   }),
 });
 
@@ -186,12 +187,9 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       z.strictObject({
         location,
         quantity: z.int().min(0).max(MAX_QUANTITY),
-        expected: z
-          .int()
-          .min(0)
-          .max(MAX_QUANTITY)
-          .optional()
-          .meta({ description: 'The number on hand that the caller knows. The count is refused if it has changed' }),
+        expected: z.int().min(0).max(MAX_QUANTITY).optional().meta({
+          description: 'The units on hand that the caller has read. The count is refused if they have changed',
+        }),
       }),
       (movement, { quantity, expected }) => ({
         type: 'CountStock',
@@ -217,7 +215,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       path: '/v1/stock/{sku}/policy',
       summary: 'Set the stock policy of a SKU',
       description:
-        'The policy says how many units may be reserved beyond what is there, and when stock is low. A field that is left out is cleared.',
+        'The policy says how many units may be reserved beyond the units on hand, and when stock is low. A field that is left out is cleared.',
       roles: ['catalogue'],
       idempotency: 'accepted',
       params,

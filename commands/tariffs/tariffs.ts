@@ -43,7 +43,7 @@ const taxRateBody = taxRateSchema.omit({ id: true }).extend({
   included: z
     .boolean()
     .default(false)
-    .meta({ description: 'Prices contain this tax. All rates of a country agree on this' }),
+    .meta({ description: 'Prices contain this tax. All rates of a country must be the same in this' }),
 });
 
 const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {
@@ -70,7 +70,7 @@ const shippingMethodBody = shippingMethodSchema.omit({ id: true });
 const shippingMethodAnswer = shippingMethodSchema.extend({
   zones: z.array(shippingZoneSchema).meta({
     description:
-      'Only `standard` can have no zone, until it is redefined. It is then free everywhere and in any currency',
+      'Only `standard` can be without zones, until it is redefined. Without zones it is free everywhere and in any currency',
   }),
 });
 
@@ -175,7 +175,7 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
         method: 'delete',
         path: `${path}/{id}`,
         summary: `Delete ${one}`,
-        description: 'Nothing happens if it does not exist.',
+        description: 'A repeat, or an unknown id, changes nothing.',
         roles: ['catalogue'],
         idempotency: 'accepted',
         params: z.strictObject({ id: pathId(tariffIdSchema, example) }),

@@ -98,7 +98,7 @@ function decide(command: CartCommand, state: Cart | null, now: number): readonly
     const { cartId, customerId, currency } = command;
     if (!state) return [{ type: 'CartCreated', data: { cartId, customerId, currency } }];
     const repeated = state.customerId === customerId && state.currency === currency;
-    return repeated ? [] : reject('conflict', `${cartId} exists already.`);
+    return repeated ? [] : reject('conflict', `${cartId} already exists.`);
   }
   if (!state) return reject('not_found', 'There is no such cart.');
   if (command.type === 'ReopenCart') return reopen(command, state);
@@ -115,10 +115,10 @@ function whenFrozen(command: Change, state: Cart): readonly CartEvent[] | Reject
   const { cartId, submission } = state;
   if (submission) {
     if (command.type === 'SubmitCart') return [];
-    return reject('conflict', `${cartId} is submitted as ${submission.orderId}; it no longer changes.`);
+    return reject('conflict', `${cartId} is submitted as ${submission.orderId}; it cannot change.`);
   }
   if (command.type === 'HandOverCart' && command.customerId === state.takenBy) return redirect(command, state);
-  return reject('conflict', `${cartId} was taken over; it no longer changes.`);
+  return reject('conflict', `${cartId} was merged into another cart; it cannot change.`);
 }
 
 type Change = Exclude<CartCommand, { type: 'CreateCart' | 'ReopenCart' | 'AbandonCart' | 'DeclineMerge' }>;
@@ -177,7 +177,7 @@ function addLine(
   const { lineId, sku, quantity } = line;
   if (wasAdded(state, lineId)) return [];
   if (unitPrice.currency !== currency) {
-    return reject('rule_violated', `The cart is in ${currency}, the price of ${sku} in ${unitPrice.currency}.`);
+    return reject('rule_violated', `The cart is in ${currency}, but the price of ${sku} is in ${unitPrice.currency}.`);
   }
   const known = lines.find((other) => other.sku === sku);
   if (known) return changeLine(known, known.quantity + quantity, unitPrice.amount, lineId);
@@ -207,12 +207,12 @@ function submit(
   if (!shippingAddress) return reject('rule_violated', `${cartId} needs a shipping address.`);
   if (!shippingMethod) return reject('rule_violated', `${cartId} needs a shipping method.`);
   if (!shipping)
-    return reject('rule_violated', `${shippingMethod} does not ship ${cartId}; choose another shipping method.`);
+    return reject('rule_violated', `${shippingMethod} cannot send ${cartId}; choose another shipping method.`);
   const fits =
     shipping.method === shippingMethod &&
     priced.lines.length === lines.length &&
     priced.lines.every(({ sku, quantity }, index) => sku === lines[index]!.sku && quantity === lines[index]!.quantity);
-  if (!fits) return reject('conflict', `${cartId} has changed meanwhile; look into it and check out again.`);
+  if (!fits) return reject('conflict', `${cartId} has changed meanwhile; read it and check out again.`);
   const refusal = refusalOfContents({ ...priced, shipping });
   if (refusal) return refusal;
   const orderId = orderIdOf(cartId, attempts + 1);
@@ -266,8 +266,8 @@ function merge(
   { fromCartId, currency, lines, coupons }: Extract<CartCommand, { type: 'MergeCart' }>,
   { cartId, currency: own, lines: before, coupons: applied, merged, declined }: Cart,
 ): readonly CartEvent[] | Rejection {
-  if (declined.includes(fromCartId)) return reject('conflict', `${cartId} has declined what is in ${fromCartId}.`);
-  if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, ${fromCartId} in ${currency}.`);
+  if (declined.includes(fromCartId)) return reject('conflict', `${cartId} has declined the lines of ${fromCartId}.`);
+  if (currency !== own) return reject('rule_violated', `${cartId} is in ${own}, but ${fromCartId} is in ${currency}.`);
   const taken = merged.find((other) => other.cartId === fromCartId)?.taken;
   const fresh = lines.flatMap(({ id, ...line }) => {
     const quantity = line.quantity - (taken?.find(({ sku }) => sku === line.sku)?.quantity ?? 0);

@@ -66,7 +66,7 @@ describe('A coupon', () => {
     const refusal = (now: number) => coupon.decide(redeem('order_1'), given(history).state, now);
     for (const [now, detail] of [
       [TEST_NOW - 1, 'SPRING is not valid yet.'],
-      [TEST_NOW + 86_400_000, 'SPRING is not valid any more.'],
+      [TEST_NOW + 86_400_000, 'SPRING is no longer valid.'],
     ] as const) {
       expect(refusal(now)).to.deep.equal({ rejected: 'rule_violated', detail, facts: { coupon: code } });
     }

@@ -86,7 +86,7 @@ type CouponRejection = Rejection<'not_found' | 'rule_violated'>;
 export function couponRefusal(code: string, { terms, redeemed }: Coupon, now: number): CouponRejection | undefined {
   if (!terms) return reject('not_found', `There is no coupon ${code}.`, { coupon: code });
   const untimely = outOfTime(terms, now);
-  if (untimely) return refuse(code, untimely === 'not_yet_valid' ? 'is not valid yet' : 'is not valid any more');
+  if (untimely) return refuse(code, untimely === 'not_yet_valid' ? 'is not valid yet' : 'is no longer valid');
   return terms.limit !== undefined && redeemed >= terms.limit ? refuse(code, 'is used up') : undefined;
 }
 
@@ -96,7 +96,7 @@ export function redeemerRefusal(
   { redeemed }: Pick<Coupon, 'redeemed'>,
   limit: number,
 ): CouponRejection | undefined {
-  return redeemed >= limit ? refuse(code, `can be used ${limit} times by one customer, and was`) : undefined;
+  return redeemed >= limit ? refuse(code, `was used ${limit} times by this customer, which is the limit`) : undefined;
 }
 
 function refuse(code: string, why: string): CouponRejection {

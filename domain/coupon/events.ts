@@ -15,8 +15,8 @@ const instant = z.iso.datetime();
 
 /** When a coupon applies and how often. */
 const conditions = {
-  validFrom: instant.optional().meta({ description: 'Inclusive. Without it, the coupon is valid from the beginning' }),
-  validUntil: instant.optional().meta({ description: 'Exclusive. Without it, the coupon is valid for ever' }),
+  validFrom: instant.optional().meta({ description: 'Inclusive. Without it, the coupon is valid at once' }),
+  validUntil: instant.optional().meta({ description: 'Exclusive. Without it, the coupon does not expire' }),
   minimum: moneySchema.optional().meta({
     description: 'The minimum total of the goods, before any discount. Carts in another currency get no discount',
   }),
@@ -47,7 +47,7 @@ export const couponTermsSchema = z
       kind: z.literal('amount').meta({ description: 'An amount off the goods, once for the whole cart' }),
       amount: amountSchema
         .min(1)
-        .meta({ description: 'In minor units. The discount is never more than the goods cost' }),
+        .meta({ description: 'In minor units. The discount is never more than the price of the goods' }),
       currency: currencySchema.meta({ description: 'Carts in another currency get no discount' }),
       ...conditions,
     }),
@@ -74,7 +74,7 @@ export const couponTermsSchema = z
   })
   .refine((terms) => terms.kind !== 'amount' || !terms.minimum || terms.minimum.currency === terms.currency, {
     path: ['minimum', 'currency'],
-    error: 'must be the currency of the coupon: in no cart could it be used',
+    error: 'must be the currency of the coupon, because no cart has two currencies',
   });
 
 const redemption = {

@@ -43,7 +43,7 @@ function decide(
   if (command.type === 'CountGuestCart') {
     const number = state.length + 2;
     if (number > MAX_CARTS)
-      return reject('rule_violated', `A guest has at most ${MAX_CARTS} carts; begin a new session.`);
+      return reject('rule_violated', `A guest has at most ${MAX_CARTS} carts; start a new session.`);
     // A dash would make its order `order_X-2`, which belongs to the second attempt of `cart_X`.
     return [{ type: 'CartCounted', data: { customerId, requestId, cartId: `${firstCartOf(customerId)}.${number}` } }];
   }

@@ -17,7 +17,7 @@ export const returnViewSchema = z
     lines: z.array(requestedUnitsSchema).min(1),
     declineReason: z.string().optional(),
     received: z.array(returnedUnitsSchema).optional().meta({ description: 'The units that came back' }),
-    location: z.string().optional().meta({ description: 'For support alone: the location that it came back to' }),
+    location: z.string().optional().meta({ description: 'For support only: the location where it arrived' }),
     refund: moneySchema.optional().meta({
       description:
         'The refund for this return. It is less than was paid if some of that was refunded before. Absent while nothing is refunded',

@@ -24,7 +24,7 @@ export const shipmentViewSchema = z
     deliveredAt: time.optional(),
     reason: problemReasonSchema
       .optional()
-      .meta({ description: 'For support alone: why the delivery failed, or why the shipment is taken for lost' }),
+      .meta({ description: 'For support only: why the delivery failed, or why the shipment counts as lost' }),
   })
   .meta({ id: 'Shipment' });
 

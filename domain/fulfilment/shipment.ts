@@ -91,8 +91,7 @@ function decide(command: ShipmentCommand, state: Shipment | null): readonly Ship
     return sameJson(changed, {}) ? [] : [{ type: 'ShipmentTrackingChanged', data: { ...data, ...changed } }];
   }
   if (command.type === 'RecordDispatch') return status === 'planned' ? [{ type: 'ShipmentDispatched', data }] : [];
-  if (status === 'planned')
-    return reject('conflict', `${shipmentId} is not dispatched, so nothing can happen to it on its way.`);
+  if (status === 'planned') return reject('conflict', `${shipmentId} is not dispatched yet; dispatch it first.`);
   return onItsWay(command, state);
 }
 
@@ -111,7 +110,7 @@ function onItsWay(
   if (command.type === 'RecordLoss') {
     return status === 'lost' && reason === known ? [] : [{ type: 'ShipmentLost', data: told }];
   }
-  if (status === 'delivered') return reject('conflict', `${shipmentId} is delivered already.`);
+  if (status === 'delivered') return reject('conflict', `${shipmentId} is already delivered.`);
   return status === 'failed' && reason === known ? [] : [{ type: 'ShipmentDeliveryFailed', data: told }];
 }
 

@@ -42,9 +42,9 @@ export function versionMismatch(
 ): Rejection<'version_mismatch'> | undefined {
   if (expected === undefined || expected === version) return undefined;
   if (expected === 'any') {
-    return version > 0 ? undefined : reject('version_mismatch', 'It does not exist yet.', { version });
+    return version > 0 ? undefined : reject('version_mismatch', 'The resource does not exist yet.', { version });
   }
   if (typeof expected !== 'number' && expected.includes(version)) return undefined;
-  const named = typeof expected === 'number' ? `not ${expected}` : 'which is none of those expected';
-  return reject('version_mismatch', `It is at version ${version}, ${named}; read it again.`, { version });
+  const named = typeof expected === 'number' ? `not ${expected}` : 'not at an expected one';
+  return reject('version_mismatch', `The resource is at version ${version}, ${named}; read it again.`, { version });
 }

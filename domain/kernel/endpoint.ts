@@ -22,7 +22,7 @@ export interface Caller {
 /** The customer or guest whose data the request is about. Throws `forbidden` for a token that names no customer. */
 export function customerOf({ customerId }: Caller): string {
   if (customerId) return customerId;
-  throw new Problem('forbidden', 'The token names no customer; POST /v1/sessions gives one that does.');
+  throw new Problem('forbidden', 'The token is not for a customer; POST /v1/sessions returns one that is.');
 }
 
 export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {

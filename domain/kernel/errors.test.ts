@@ -28,9 +28,9 @@ describe('Errors', () => {
     ).to.deep.equal([
       'Problem: cart_1 has changed.',
       'Unavailable: Redis: no answer.',
-      'StreamBusy: Others change the same thing all the time; try again.',
-      'NotYetVisible: The order list: does not show yet what the Consistency-Token names.',
-      'CommitTooLarge: This would take 9 bytes at once, the limit is 8; split the command.',
+      'StreamBusy: Too many other requests change the same resource; try again.',
+      'NotYetVisible: The order list: does not have the commits of the Consistency-Token yet.',
+      'CommitTooLarge: The command would store 9 bytes at once, but the limit is 8; split the command.',
       "ClockSkew: PostgreSQL: this machine's clock is 3000 ms off (limit 2000 ms); synchronise it.",
       'InvalidEvent: Event Sold is defined twice',
     ]);

@@ -94,7 +94,7 @@ export class Unavailable extends Problem<'unavailable'> {
 export class StreamBusy extends Problem<'conflict'> {
   override name = 'StreamBusy';
   constructor(readonly stream: StreamId) {
-    super('conflict', 'Others change the same thing all the time; try again.');
+    super('conflict', 'Too many other requests change the same resource; try again.');
   }
 }
 
@@ -105,7 +105,7 @@ export class CommitTooLarge extends Problem<'too_large'> {
     bytes: number,
     limit: number,
   ) {
-    super('too_large', `This would take ${bytes} bytes at once, the limit is ${limit}; split the command.`);
+    super('too_large', `The command would store ${bytes} bytes at once, but the limit is ${limit}; split the command.`);
   }
 }
 
@@ -113,7 +113,7 @@ export class CommitTooLarge extends Problem<'too_large'> {
 export class NotYetVisible extends Unavailable {
   override name = 'NotYetVisible';
   constructor(model: string) {
-    super(model, 'does not show yet what the Consistency-Token names.');
+    super(model, 'does not have the commits of the Consistency-Token yet.');
   }
 }
 

@@ -109,7 +109,7 @@ export function asShortText(text: string, max: number): string | undefined {
 
 /** A record of at most `max` entries. Two names that become equal once they are normalised are refused. */
 export function recordOf<V extends z.ZodType>(name: ReturnType<typeof shortText>, value: V, max: number) {
-  const named = name.refine((text) => text !== '__proto__', 'is no name for a field');
+  const named = name.refine((text) => text !== '__proto__', 'is not an allowed name of a field');
   const record = z
     .record(named, value)
     .refine((record) => Object.keys(record).length <= max, `must have at most ${max} fields`)

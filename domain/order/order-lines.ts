@@ -41,11 +41,13 @@ export function refusalOfContents(contents: OrderContents): Rejection | undefine
   if (bytes > MAX_ORDER_BYTES) {
     return reject(
       'too_large',
-      `The order takes ${bytes} bytes, the limit is ${MAX_ORDER_BYTES}; order it in several parts.`,
+      `The order has ${bytes} bytes, the limit is ${MAX_ORDER_BYTES}; place several orders instead.`,
     );
   }
   const broken = brokenRule(contents);
-  return broken === undefined ? undefined : reject('rule_violated', `The order does not add up: ${broken}.`);
+  return broken === undefined
+    ? undefined
+    : reject('rule_violated', `The amounts of the order are inconsistent: ${broken}.`);
 }
 
 function brokenRule(contents: OrderContents): string | undefined {

@@ -204,7 +204,7 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
       return [{ type: 'OrderExpired', data: { orderId, detail: command.detail } }];
     case 'CancelOrder':
       if (status === 'cancelled') return [];
-      if (status !== 'placed') return refuse('cancelled as a whole; cancel its open lines instead');
+      if (status !== 'placed') return refuse('cancelled as a whole; cancel its open units instead');
       return [{ type: 'OrderWithdrawn', data: { orderId, reason: command.reason } }];
     case 'HoldOrder': {
       const { type, ...hold } = command;
@@ -223,7 +223,7 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
     case 'ChangeShippingAddress': {
       const { shippingAddress } = command;
       if (status !== 'placed' && status !== 'confirmed') return refuse('sent elsewhere');
-      if (isFulfilled(state)) return reject('conflict', `Some of ${orderId} was sent; its address no longer changes.`);
+      if (isFulfilled(state)) return reject('conflict', `Some of ${orderId} was sent; its address cannot change.`);
       if (sameJson(shippingAddress, state.shippingAddress)) return [];
       const { customerId } = state;
       return [{ type: 'OrderAddressChanged', data: { orderId, customerId, shippingAddress } }];
@@ -233,7 +233,7 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
       if (holds.length > 0) {
         return reject(
           'conflict',
-          `${orderId} is held; resume it before anything is sent. It is held for ${holds.map(holdText).join(' and ')}.`,
+          `${orderId} is held; resume it before sending units. It is held for ${holds.map(holdText).join(' and ')}.`,
         );
       }
       return status === 'confirmed' ? fulfil(command, state, divide) : refuse('fulfilled');
@@ -258,7 +258,8 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
     case 'RequestCollection': {
       const { collectionId } = command;
       if (acted(state, collectionId)) return [];
-      if (!isFulfilled(state)) return reject('conflict', `Nothing was sent of ${orderId}, so nothing is owed for it.`);
+      if (!isFulfilled(state))
+        return reject('conflict', `No units of ${orderId} were sent, so there is nothing to collect.`);
       return [{ type: 'CollectionRequested', data: { orderId, collectionId } }];
     }
     case 'SettleOperation':
@@ -482,7 +483,7 @@ function recordReallocation(
   const { orderId, status, parcels, unsettled } = state;
   const operation = unsettled.find(({ operationId }) => operationId === reallocationId);
   if (operation?.kind !== 'reallocation') {
-    return acted(state, reallocationId) ? [] : reject('not_found', `${orderId} knows no operation ${reallocationId}.`);
+    return acted(state, reallocationId) ? [] : reject('not_found', `${orderId} has no operation ${reallocationId}.`);
   }
   if (operation.phase !== 'requested') return [];
   const { from, to } = operation;
@@ -532,7 +533,7 @@ function settle(operationId: string, state: Order): readonly OrderEvent[] | Reje
   if (unsettled.some((operation) => operation.operationId === operationId)) {
     return [{ type: 'OrderSettled', data: { orderId, operationId } }];
   }
-  return acted(state, operationId) ? [] : reject('not_found', `${orderId} knows no operation ${operationId}.`);
+  return acted(state, operationId) ? [] : reject('not_found', `${orderId} has no operation ${operationId}.`);
 }
 
 /**
@@ -580,7 +581,7 @@ export function consignmentOf(state: Order, asked?: readonly LineUnits[], locati
   const [from = places[0], ...others] = location === undefined ? places : [location];
   if (from === undefined) return reject('conflict', `No stock is held for the open units of ${state.orderId}.`);
   if (others.length > 0) {
-    const detail = `The units of ${state.orderId} are at ${places.join(' and ')}; name the location of this shipment.`;
+    const detail = `The requested units of ${state.orderId} are at ${places.join(' and ')}; name the location of this shipment.`;
     return reject('rule_violated', detail, { locations: places });
   }
   const lines = asked ? units : unitsLyingAt(state, units, from);
@@ -588,11 +589,11 @@ export function consignmentOf(state: Order, asked?: readonly LineUnits[], locati
   for (const parcel of parcels) {
     const there = unitsAt(state.parcels, parcel);
     if (there >= parcel.quantity) continue;
-    const detail = `${from} has ${there} units of ${parcel.sku} for ${state.orderId}, not ${parcel.quantity}; send the others from their own locations.`;
+    const detail = `${from} has ${there} units of ${parcel.sku} for ${state.orderId}, not ${parcel.quantity}; send the other units from their locations.`;
     return reject('rule_violated', detail, { locations: places });
   }
   if (lines.length === 0) {
-    const detail = `${from} has no units of ${state.orderId}; they are at ${places.join(' and ')}.`;
+    const detail = `No units of ${state.orderId} are at ${from}; they are at ${places.join(' and ')}.`;
     return reject('rule_violated', detail, { locations: places });
   }
   return { location: from, lines, parcels };
@@ -643,7 +644,7 @@ function unitsAsked(
   roomOf: (line: LineState) => number,
   where: string,
 ): LineUnits[] | Rejection {
-  if (asked.length === 0) return reject('rule_violated', `No line of ${state.orderId} is named.`);
+  if (asked.length === 0) return reject('rule_violated', `The request names no line of ${state.orderId}.`);
   const units = new Map<string, number>();
   for (const { lineId, quantity } of asked) units.set(lineId, (units.get(lineId) ?? 0) + quantity);
   const rooms = new Map(state.lines.map((line) => [line.id, roomOf(line)]));

@@ -146,11 +146,10 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   if (authorisationsOf(state).some((known) => known.operationId === operationId)) return [];
   if (!authorisation || state.void) return reject('rule_violated', `${paymentId} is ${status}; it cannot be renewed.`);
   const amount = Math.min(notCapturedOf(state), command.amount ?? Number.POSITIVE_INFINITY);
-  if (amount === 0) return reject('rule_violated', `${paymentId} needs no more money; there is nothing to renew.`);
+  if (amount === 0) return reject('rule_violated', `${paymentId} needs no more money, so there is nothing to renew.`);
   const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
-  const lapsesSoon = now >= (renewableAt(authorisation) ?? Number.POSITIVE_INFINITY);
-  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon) {
-    return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it need not be renewed.`);
+  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon(authorisation, now)) {
+    return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it cannot be renewed yet.`);
   }
   const { currency, provider, customerId } = authorisation;
   const terms = { amount, currency, provider, method, ...(customerId !== undefined && { customerId }) };
@@ -183,7 +182,10 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
   if (!known) return unknownOperation(state, operationId);
   if (state.status === 'voided') return [];
   if ('providerRef' in command && known.providerRef !== undefined && command.providerRef !== known.providerRef) {
-    return reject('conflict', `${operationId} is ${known.providerRef} at the provider, not ${command.providerRef}.`);
+    return reject(
+      'conflict',
+      `${operationId} has the provider reference ${known.providerRef}, not ${command.providerRef}.`,
+    );
   }
   const ids = idsOf(state, command);
   if (command.type === 'RecordIntentOpened') {
@@ -211,7 +213,7 @@ function recordAuthorisation(command: { operationId: string } & AuthorisationFac
       const { card, last4, risk } = command;
       if (amount !== known.amount || currency !== known.currency) {
         const asked = `${known.amount} ${known.currency}`;
-        return reject('conflict', `${paymentId} asked for ${asked}, the provider holds ${amount} ${currency}.`);
+        return reject('conflict', `${paymentId} requested ${asked}, but the provider holds ${amount} ${currency}.`);
       }
       if (known.status === 'declined' && known.providerRef === undefined) {
         return reject('conflict', `${paymentId} was declined before.`);
@@ -238,7 +240,8 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
     const { amount } = command;
     return known.amount === amount || known.amount === amount + rest ? [] : otherAmount(operationId);
   }
-  if (!state.authorisation) return reject('rule_violated', `${paymentId} was voided before any request.`);
+  if (!state.authorisation)
+    return reject('rule_violated', `${paymentId} was voided before an authorisation was requested.`);
   if (!holder) {
     const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
@@ -309,7 +312,7 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
   }
   const known = partsOf(state, operationId);
   if (known.length > 0) return sum(known.map((part) => part.amount)) === amount ? [] : otherAmount(operationId);
-  if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for the bank's decision.`);
+  if (isDisputed(state)) return reject('rule_violated', `${paymentId} is disputed; wait for the decision of the bank.`);
   const left = refundableOf(state);
   if (amount > left) {
     const detail =
@@ -374,9 +377,9 @@ function idsOf({ paymentId, orderId }: PaymentKey, { operationId }: { operationI
 }
 
 function unknownOperation({ paymentId }: PaymentKey, operationId: string): Rejection {
-  return reject('not_found', `${paymentId} knows no operation ${operationId}.`);
+  return reject('not_found', `${paymentId} has no operation ${operationId}.`);
 }
 
 function otherAmount(operationId: string): Rejection {
-  return reject('conflict', `${operationId} had another amount.`);
+  return reject('conflict', `${operationId} has a different amount.`);
 }

@@ -14,11 +14,11 @@ export const refundViewSchema = z
     reason: z.string(),
     status: z.enum(REFUND_STATUSES),
     requestedAt: z.iso.datetime().meta({ description: 'RFC 3339, UTC' }),
-    failure: z.string().optional().meta({ description: 'Why the payment provider refused' }),
+    failure: z.string().optional().meta({ description: 'Why the payment provider refused the refund' }),
     taxes: taxesViewSchema
       .optional()
       .meta({ description: 'The tax in the amount, by rate. Absent if nothing is taxed' }),
-    location: z.string().optional().meta({ description: 'The location to which the refunded goods came back' }),
+    location: z.string().optional().meta({ description: 'The location where the refunded goods arrived' }),
   })
   .meta({ id: 'Refund' });
 

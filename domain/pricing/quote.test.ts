@@ -332,7 +332,7 @@ describe('A quote', () => {
         );
         expect(problem({ currency: 'EUR' })).to.deep.equal({
           reason: 'wrong_currency',
-          detail: 'parcels has no prices in EUR; no method sends this cart there.',
+          detail: 'parcels is not available for carts in EUR; no shipping method can send this cart there.',
           methods: [],
         });
       });
@@ -346,7 +346,7 @@ describe('A quote', () => {
         expect(problem({ address: undefined })).to.equal(undefined);
         const gone = { shippingMethod: 'gone', address: undefined };
         expect(problem(gone)).to.deep.include({ reason: 'unknown_method', methods: ['express'] });
-        expect(problem(gone, [parcels])?.detail).to.match(/; set a shipping address to see the methods\.$/);
+        expect(problem(gone, [parcels])?.detail).to.match(/; set the shipping address to see the available methods\.$/);
       });
     });
 

@@ -187,12 +187,14 @@ function shippingProblemOf(request: QuoteRequest, left: readonly number[]): Ship
   const methods = optionsFor(consignment, shippingTable).map((option) => option.method);
   const why = {
     unknown_method: `There is no shipping method ${id}`,
-    wrong_currency: `${id} has no prices in ${consignment.currency}`,
+    wrong_currency: `${id} is not available for carts in ${consignment.currency}`,
     wrong_place: `${id} does not send to this address`,
     too_heavy: `${id} does not send ${consignment.weight} g to this address`,
     too_valuable: `${id} does not send goods of this value to this address`,
   }[reason];
-  const otherwise = address ? 'no method sends this cart there' : 'set a shipping address to see the methods';
+  const otherwise = address
+    ? 'no shipping method can send this cart there'
+    : 'set the shipping address to see the available methods';
   const instead = methods.length > 0 ? `choose ${methods.join(' or ')}` : otherwise;
   return { reason, detail: `${why}; ${instead}.`, methods };
 }

@@ -48,7 +48,7 @@ function decide(command: ProductCommand, state: Product | null): readonly Produc
   if (command.type === 'DiscontinueProduct') {
     return status === 'discontinued' ? [] : [{ type: 'ProductDiscontinued', data: { productId } }];
   }
-  if (status === 'discontinued') return reject('rule_violated', `${productId} is discontinued; it no longer changes.`);
+  if (status === 'discontinued') return reject('rule_violated', `${productId} is discontinued; it cannot change.`);
 
   switch (command.type) {
     case 'ReviseProduct': {
@@ -103,11 +103,11 @@ function draft(
 ): readonly ProductEvent[] | Rejection {
   if (state) {
     const repeated = sameJson(state.details, details) && sameJson(state.variants, variants);
-    return repeated ? [] : reject('conflict', `${productId} exists already.`);
+    return repeated ? [] : reject('conflict', `${productId} already exists.`);
   }
   if (variants.length > MAX_VARIANTS) return reject('rule_violated', `A product has at most ${MAX_VARIANTS} variants.`);
   if (new Set(variants.map(({ sku }) => sku)).size < variants.length) {
-    return reject('rule_violated', 'Each variant needs a SKU of its own.');
+    return reject('rule_violated', 'Each variant needs its own SKU.');
   }
   return [
     { type: 'ProductDrafted', data: { ...details, productId } },
@@ -122,7 +122,7 @@ function noVariant(sku: string, { productId, retired }: Product): Rejection {
 
 function addVariant(variant: Variant, { productId, variants, retired }: Product): readonly ProductEvent[] | Rejection {
   const known = variants.find(({ sku }) => sku === variant.sku);
-  if (known) return sameJson(known, variant) ? [] : reject('conflict', `${productId} has ${variant.sku} already.`);
+  if (known) return sameJson(known, variant) ? [] : reject('conflict', `${productId} already has ${variant.sku}.`);
   if (variants.length + retired.length >= MAX_VARIANTS && !retired.includes(variant.sku)) {
     return reject('rule_violated', `A product has at most ${MAX_VARIANTS} variants.`);
   }

@@ -44,7 +44,7 @@ function decide(command: SkuClaimCommand, claim: SkuClaim | null): readonly SkuC
   if (!claim) return reject('not_found', `There is no SKU ${sku}; add it to a product first.`);
   if (claim.locations.includes(location)) return [];
   if (claim.locations.length >= MAX_LOCATIONS) {
-    return reject('rule_violated', `${sku} is stocked at ${MAX_LOCATIONS} locations; that is the most.`);
+    return reject('rule_violated', `${sku} is already stocked at ${MAX_LOCATIONS} locations, which is the maximum.`);
   }
   return [{ type: 'SkuStockedAt', data: { sku, location } }];
 }

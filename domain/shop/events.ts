@@ -34,7 +34,7 @@ export const shopSettingsSchema = z.strictObject({
     .meta({
       description:
         'Countries, such as those of the EU, where the price of the shipping is refunded too if the customer sends back ' +
-        'all units that were sent. It holds for orders that are placed from now on',
+        'all units that were sent. Applies to orders that are placed from now on',
       example: ['IE'],
     }),
 });

@@ -52,12 +52,12 @@ function decide(command: StaffCommand, members: readonly Member[]): readonly Sta
     if (!member) {
       return members.filter((one) => !isRemoved(one)).length < MAX_STAFF
         ? [{ type: 'StaffAdded', data: { staffId, name, role } }]
-        : reject('rule_violated', `A shop has at most ${MAX_STAFF} staff; remove those who have left.`);
+        : reject('rule_violated', `A shop has at most ${MAX_STAFF} members of staff; remove those who have left.`);
     }
     if (isRemoved(member)) return removed(staffId);
     return member.role === role ? [] : reject('conflict', `${staffId} has the role ${member.role}, not ${role}.`);
   }
-  if (!member) return reject('not_found', `There is no ${staffId} among the staff.`);
+  if (!member) return reject('not_found', `There is no member of staff ${staffId}.`);
   if (command.type === 'RemoveStaff') return isRemoved(member) ? [] : [{ type: 'StaffRemoved', data: { staffId } }];
   if (isRemoved(member)) return removed(staffId);
   const { role } = command;
@@ -66,7 +66,7 @@ function decide(command: StaffCommand, members: readonly Member[]): readonly Sta
 
 /** A removed id cannot be added again, because its old tokens would then work again. */
 function removed(staffId: string): Rejection {
-  return reject('conflict', `${staffId} was removed from the staff; add the person again under a new id.`);
+  return reject('conflict', `${staffId} was removed from the staff; add the person again with a new id.`);
 }
 
 function evolve(members: readonly Member[], event: StaffEvent, at: number): readonly Member[] {

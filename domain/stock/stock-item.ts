@@ -143,7 +143,7 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
       const { movementId, delta, reason } = command;
       if (-delta > item.onHand && !actedAs(item, movementId)) {
         // The loss exceeds the recorded stock, so the records were wrong before it. Only a count can tell by how much.
-        const detail = `${sku} at ${location} has ${item.onHand} on hand and cannot lose ${-delta}; count what is left instead.`;
+        const detail = `${sku} at ${location} has ${item.onHand} on hand and cannot lose ${-delta}; record a count instead.`;
         return reject('rule_violated', detail);
       }
       return move(command, item, delta, { type: 'StockAdjusted', data: { ...key, movementId, delta, reason } });
@@ -178,7 +178,8 @@ function decide(command: StockCommand, item: StockItem, now: number): readonly S
     case 'ReturnStock': {
       const { movementId, quantity, writtenOff } = command;
       const { productId } = item;
-      if (!productId) return reject('rule_violated', `There was never any ${sku} at ${location} that could come back.`);
+      if (!productId)
+        return reject('rule_violated', `${sku} was never stocked at ${location}, so it cannot be returned there.`);
       const data = { ...key, movementId, quantity };
       return writtenOff
         ? move({ ...command, productId }, item, 0, { type: 'StockWrittenOff', data })
@@ -214,7 +215,7 @@ function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: Sto
   if (backorderLimit < owed && backorderLimit < backorderLimitOf(item.policy)) {
     return reject(
       'rule_violated',
-      `${owed} of ${sku} at ${location} are promised beyond its stock; the limit cannot be ${backorderLimit}.`,
+      `${owed} of ${sku} at ${location} are on backorder; the limit cannot be ${backorderLimit}.`,
     );
   }
   const { opened, productId } = opening(command, item);
@@ -229,11 +230,12 @@ function shipAtOnce(
   item: StockItem,
 ): readonly StockEvent[] | Rejection {
   if (actedAs(item, reservationId)) return [];
-  if (!item.productId) return reject('rule_violated', `There was never any ${sku} at ${location} that could be sent.`);
+  if (!item.productId)
+    return reject('rule_violated', `${sku} was never stocked at ${location}, so it cannot be sent from there.`);
   if (quantity > MAX_QUANTITY) {
     return reject(
       'rule_violated',
-      `${reservationId} takes ${quantity} of ${sku}; at most ${MAX_QUANTITY} leave at once.`,
+      `${reservationId} takes ${quantity} of ${sku}; at most ${MAX_QUANTITY} can be sent at once.`,
     );
   }
   const key = { sku, location };
@@ -269,7 +271,7 @@ function decideReservation(
   switch (command.type) {
     case 'ReserveStock': {
       const { quantity } = command;
-      if (held?.expired) return reject('conflict', `${named} has run out.`);
+      if (held?.expired) return reject('conflict', `${named} has expired.`);
       if (held && held.quantity !== quantity) {
         return reject('conflict', `${named} holds ${held.quantity}, not ${quantity}.`);
       }
@@ -301,7 +303,7 @@ function decideReservation(
       }
       const { quantity } = held;
       if (command.quantity !== undefined && command.quantity !== quantity) {
-        return reject('conflict', `${named} is of ${quantity}, not ${command.quantity}.`);
+        return reject('conflict', `${named} has ${quantity} units, not ${command.quantity}.`);
       }
       const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity } };
       const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity } };
@@ -343,7 +345,7 @@ function decideReservation(
       if (held) {
         const units = unitsOf(held);
         if (quantity !== undefined && quantity !== units) {
-          return reject('conflict', `${named} is not committed, so it is released whole.`);
+          return reject('conflict', `${named} is not committed, so it can only be released as a whole.`);
         }
         return [
           { type: 'ReservationReleased', data: { ...id, quantity: units, ...part } },
@@ -364,7 +366,7 @@ function decideReservation(
     case 'ExpireReservation': {
       if (ended || held?.expired) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {
-        return reject('rule_violated', `${named} has not run out.`);
+        return reject('rule_violated', `${named} has not expired.`);
       }
       const quantity = held ? unitsOf(held) : 0;
       return [

@@ -37,7 +37,7 @@ export const taxRateSchema = z.strictObject({
   }),
   category: taxCategorySchema.optional().meta({
     description:
-      'A `taxCategory` of products, or `shipping`. Without it, the rate is for everything that has no other rate',
+      'A `taxCategory` of products, or `shipping`. Without it, the rate is for everything without a more specific rate',
   }),
   basisPoints: z
     .number()
@@ -50,7 +50,8 @@ export const taxRateSchema = z.strictObject({
         'Hundredths of a per cent, with at most two decimals: 2000 is 20 %; 887.5 is 8.875 %, a rate as in the US',
     }),
   included: z.literal(true).optional().meta({
-    description: 'Prices contain this tax. Absent if the tax is added to them. All rates of a country agree on this',
+    description:
+      'Prices contain this tax. Absent if the tax is added to them. All rates of a country must be the same in this',
   }),
 });
 
@@ -82,23 +83,23 @@ export const shippingZoneSchema = z
       .array(stepSchema)
       .min(1)
       .max(MAX_STEPS)
-      .meta({ description: 'In rising order. The first rate that reaches far enough is used' }),
+      .meta({ description: 'In increasing order of `upTo`. The first rate that covers the cart is used' }),
   })
   .refine(({ regions, countries }) => !regions || countries?.length === 1, 'regions need exactly one country')
   .refine(({ by, rates }) => by !== 'flat' || (rates.length === 1 && rates[0]!.upTo === undefined), {
-    error: 'a flat zone has one rate, for however much',
+    error: 'a flat zone has one rate, without upTo',
   })
   .refine(({ rates }) => rates.every(isAbove), 'each rate must reach further than the one before it');
 
 export const shippingMethodSchema = z.strictObject({
   id: tariffIdSchema.meta({ description: 'The id by which a cart names the method' }),
   title: shortText(100).meta({ description: 'The title that customers see' }),
-  carrier: shortText(50).optional().meta({ description: 'The carrier, if this method always goes by one' }),
+  carrier: shortText(50).optional().meta({ description: 'The carrier, if this method always uses the same one' }),
   // An empty list would mean free shipping to everywhere, as with the built-in `standard`. That is too risky for a possible
   // mistake.
   zones: z.array(shippingZoneSchema).min(1).max(MAX_ZONES).meta({
     description:
-      'The countries that it sends to, with its prices there. If several zones fit, the most specific is used',
+      'The countries that the method sends to, with its prices. If several zones match, the most specific is used',
   }),
 });
 

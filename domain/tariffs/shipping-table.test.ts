@@ -114,9 +114,9 @@ describe('The shipping table', () => {
     for (const [zone, told] of [
       [flat(1, { regions: ['Kent'] }), 'regions need exactly one country'],
       [flat(1, { countries: ['GB', 'FR'], regions: ['Kent'] }), 'regions need exactly one country'],
-      [flat(1, { rates: [{ upTo: 1, amount: 1 }] }), 'a flat zone has one rate, for however much'],
-      [flat(1, { rates: [{ amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, for however much'],
-      [flat(1, { rates: [{ upTo: 1, amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, for however much'],
+      [flat(1, { rates: [{ upTo: 1, amount: 1 }] }), 'a flat zone has one rate, without upTo'],
+      [flat(1, { rates: [{ amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, without upTo'],
+      [flat(1, { rates: [{ upTo: 1, amount: 1 }, { amount: 2 }] }), 'a flat zone has one rate, without upTo'],
       [byValue({ upTo: 2, amount: 1 }, { upTo: 2, amount: 2 }), 'each rate must reach further than the one before it'],
       [byValue({ upTo: 2, amount: 1 }, { upTo: 1, amount: 2 }), 'each rate must reach further than the one before it'],
       [byValue({ amount: 1 }, { upTo: 2, amount: 2 }), 'each rate must reach further than the one before it'],

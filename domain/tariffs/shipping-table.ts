@@ -79,7 +79,7 @@ function specificity({ countries, regions }: ShippingZone): number {
 function decide(command: ShippingTableCommand, table: ShippingTable): readonly ShippingTableEvent[] | Rejection {
   if (command.type === 'RemoveShippingMethod') {
     const { id } = command;
-    if (id === STANDARD.id) return reject('rule_violated', `${id} is always there; redefine it instead.`);
+    if (id === STANDARD.id) return reject('rule_violated', `${id} cannot be deleted; redefine it instead.`);
     return table.some((method) => method.id === id) ? [{ type: 'ShippingMethodRemoved', data: { id } }] : [];
   }
   const { method } = command;

@@ -56,13 +56,14 @@ describe('The tax table', () => {
     expect(refusal([set(uk)], excluded)).to.deep.equal({
       facts: {},
       rejected: 'rule_violated',
-      detail: 'Prices in GB contain the tax, says gb: send `included: true`, or remove the other rates of GB first.',
+      detail:
+        'According to gb, prices in GB contain the tax: send `included: true`, or remove the other rates of GB first.',
     });
     expect(refusal([set(us)], { ...newYork, included: true })).to.deep.equal({
       facts: {},
       rejected: 'rule_violated',
       detail:
-        'Prices in US do not contain the tax, says us: leave out `included: true`, or remove the other rates of US first.',
+        'According to us, prices in US do not contain the tax: leave out `included: true`, or remove the other rates of US first.',
     });
     given([set(uk)])
       .when({ type: 'SetTaxRate', rate: books })

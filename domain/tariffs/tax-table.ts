@@ -63,13 +63,13 @@ function decide(command: TaxTableCommand, table: TaxTable): readonly TaxTableEve
   const twin = others.find(
     (other) => other.country === country && sameRegion(other.region, region) && other.category === category,
   );
-  if (twin) return reject('conflict', `${twin.id} is the rate for the same place and category.`);
+  if (twin) return reject('conflict', `${twin.id} is already the rate for this place and category.`);
   const unlike = others.find((other) => other.country === country && other.included !== included);
   if (unlike) {
     const [how, mend] = unlike.included ? ['contain', 'send'] : ['do not contain', 'leave out'];
     return reject(
       'rule_violated',
-      `Prices in ${country} ${how} the tax, says ${unlike.id}: ${mend} \`included: true\`, or remove the other rates of ${country} first.`,
+      `According to ${unlike.id}, prices in ${country} ${how} the tax: ${mend} \`included: true\`, or remove the other rates of ${country} first.`,
     );
   }
   if (others.length >= MAX_TAX_RATES) return reject('rule_violated', `There are at most ${MAX_TAX_RATES} tax rates.`);

@@ -52,7 +52,7 @@ export function createLocalKeyWrap(masterKey: Uint8Array): KeyWrap {
         return decrypt(wrappingKey, wrapped, subject);
       } catch (cause) {
         throw new MasterKeyInvalid(
-          `The data key of ${subject} was changed, or wrapped by another master key; start with the one it was made with.`,
+          `The data key of ${subject} was changed, or was wrapped by another master key; start with the original master key.`,
           { cause },
         );
       }

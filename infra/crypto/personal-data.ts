@@ -74,7 +74,7 @@ export function createPersonalData({
     const subject = personal.subject(data as never);
     const key = await dataKeyOf(subject, loadOrCreate);
     if (key === 'forgotten')
-      throw new Problem('rule_violated', `${subject} has been forgotten: no personal data is recorded again.`);
+      throw new Problem('rule_violated', `${subject} was forgotten: its personal data cannot be recorded again.`);
     const sealed = fields.map((field) => [
       field,
       sealValue(key, subject, `${stream}/${version}/${field}`, data[field]),
@@ -86,7 +86,7 @@ export function createPersonalData({
     if (!isSealed(value)) return value;
     const key = await dataKeyOf(value.sealed, async (subject) => {
       const found = await keys.get(subject);
-      if (!found) throw new SealBroken(value, 'the key store has never had its key; is it the right store?');
+      if (!found) throw new SealBroken(value, 'the key store never had its key; check that it is the right store.');
       return unwrap(subject, found);
     });
     return key === 'forgotten' ? FORGOTTEN : (openValue(key, value) as T);
@@ -113,6 +113,6 @@ function openValue(key: KeyObject, value: Sealed): unknown {
   try {
     return JSON.parse(decrypt(key, Buffer.from(value.box, 'base64url'), value.at).toString());
   } catch (error) {
-    throw new SealBroken(value, 'it was changed, or sealed under another key.', { cause: error });
+    throw new SealBroken(value, 'it was changed, or sealed with another key.', { cause: error });
   }
 }

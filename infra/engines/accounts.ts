@@ -25,7 +25,7 @@ export async function serverAccount(preferred: string, data: string): Promise<Ac
   }
   throw new EngineUnavailable(
     preferred,
-    `it refuses to run as root, and there is no user \`${preferred}\` or \`nobody\` to run it`,
+    `it does not run as root, and there is no user \`${preferred}\` or \`nobody\` to run it as`,
   );
 }
 

@@ -8,7 +8,7 @@ export function repositoryRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
     if (dirname(folder) === folder)
-      throw new Error('This program has been taken out of its repository: no package.json above it.');
+      throw new Error('This program is not in its repository any more: there is no package.json above it.');
     folder = dirname(folder);
   }
   return folder;

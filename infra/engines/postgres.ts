@@ -21,7 +21,7 @@ import { commandLine, freePort, isRunning } from './processes.js';
 
 /** A server that ended with less room than this on its disk ended for that. */
 const LEAST_ROOM_BYTES = 1024 * 1024;
-const FULL_DISK = 'the disk is full; make room, or name another folder with --data';
+const FULL_DISK = 'the disk is full; free some space, or name another folder with --data';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -184,7 +184,7 @@ async function enter(
     if (!postmaster && (!launched || launched.failure())) launched = await launch(cluster, port);
     await delay(POLL_MS);
   }
-  throw new EngineUnavailable('postgres', `it did not come up within ${START_TIMEOUT_MS / 1000} s; see ${cluster.log}`);
+  throw new EngineUnavailable('postgres', `it did not start within ${START_TIMEOUT_MS / 1000} s; see ${cluster.log}`);
 }
 
 /** Undefined if the server cannot take us now: it is coming up, going down, or just went. */
@@ -304,7 +304,7 @@ async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed, fail
 /** What the operating system refuses PostgreSQL, as PostgreSQL says it, and what to do. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/No space left on device|Check free disk space/, FULL_DISK],
-  [/Disk quota exceeded/, 'the quota of its account is used up; make room, or name another folder with --data'],
+  [/Disk quota exceeded/, 'the quota of its account is used up; free some space, or name another folder with --data'],
   [/Read-only file system/, 'the file system is read-only; name another folder with --data, or make it writable'],
   [
     /File too large|SIGXFSZ/,
@@ -387,7 +387,9 @@ async function openCluster(
 function readPassword(path: string): Promise<string | undefined> {
   return readFile(join(path, PASSWORD_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new ClosedFolder(path, `${error.message}; use the account that made it, or another folder`, { cause: error });
+    throw new ClosedFolder(path, `${error.message}; use the account that created it, or another folder`, {
+      cause: error,
+    });
   });
 }
 
@@ -469,7 +471,7 @@ async function runServerTool(
   const told = errors.trim().replaceAll(/\s*\n\s*/g, '; ') || `${basename(program)} ended (${outcome})`;
   throw new EngineUnavailable(
     'postgres',
-    `a new database could not be made: ${refusalIn(`${errors} ${outcome}`) ?? told}`,
+    `a new database could not be created: ${refusalIn(`${errors} ${outcome}`) ?? told}`,
   );
 }
 
@@ -489,9 +491,13 @@ async function assertUsable(dataDir: string, account: Account, { postgres }: Pos
     await (await open(join(dataDir, 'postgres.log'), 'a')).close();
   } catch (error) {
     const { message } = error as Error;
-    throw new ClosedFolder(dataDir, `${message}; make it writable to ${userName()}, or name another with --data`, {
-      cause: error,
-    });
+    throw new ClosedFolder(
+      dataDir,
+      `${message}; make it writable for ${userName()}, or name another folder with --data`,
+      {
+        cause: error,
+      },
+    );
   }
   const owner = await stat(join(dataDir, 'cluster')).catch(() => undefined);
   const uid = account.uid ?? process.getuid?.();

@@ -108,7 +108,7 @@ export function createDynamoEventStore({
     const assertTimely = (): void => {
       storeClock.assertInStep();
       if (storeClock.earliest() - millisOf(stored.at) > MAX_COMMIT_AGE_MS)
-        throw new Unavailable(ENGINE, 'the commit was held up and is too old to be appended; decide it again.');
+        throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
     };
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
       await meetStoreClock();

@@ -234,7 +234,7 @@ const WATERMARK_SQL = `
 
 function refusedByClock(skewMs: number): Error {
   if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) return new ClockSkew(ENGINE, skewMs, MAX_CLOCK_SKEW_MS);
-  return new Unavailable(ENGINE, `the commit was held up and is too old to be appended; decide it again.`);
+  return new Unavailable(ENGINE, `the commit was delayed and is too old to append; decide it again.`);
 }
 
 /**

@@ -109,7 +109,10 @@ export function createKinesisFeed({
         });
         if (ended) await checkpoints.save(group, shard, SHARD_END);
       } catch (error) {
-        log.warn({ err: error, streamName, shard, consumer }, 'Kinesis: the end of a shard cannot be kept; again');
+        log.warn(
+          { err: error, streamName, shard, consumer },
+          'Kinesis: the end of a shard could not be saved; retrying',
+        );
       }
       reading.delete(shard);
       lag.delete(shard);
@@ -146,7 +149,7 @@ export function createKinesisFeed({
         alarm(change.stream, change.commitNo, change.what);
       }
     } catch (error) {
-      log.error({ err: error, shard, SequenceNumber }, 'Kinesis: a record cannot be read; it is passed over');
+      log.error({ err: error, shard, SequenceNumber }, 'Kinesis: a record cannot be read; it is skipped');
     }
     return [];
   }

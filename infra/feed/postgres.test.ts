@@ -190,7 +190,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     const consumer = consume(freshName('c'));
     await consumer.until(await appendMany(1));
     expect(consumer.seen).to.not.include(unreadable);
-    expect(warnings).to.deep.equal(['The feed left out an unreadable commit.']);
+    expect(warnings).to.deep.equal(['The feed skipped an unreadable commit.']);
   });
 
   it('hands over large backlogs in bounded batches', async () => {

@@ -79,7 +79,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
         await follow(consumer, handle, bell, signal, retries.reset);
       } catch (error) {
         if (signal.aborted) break;
-        log.warn({ consumer, error: String(error) }, 'The feed stopped; it goes on from its checkpoint.');
+        log.warn({ consumer, error: String(error) }, 'The feed stopped; it continues from its checkpoint.');
         await rest(retries.next(), signal);
       }
     }
@@ -136,10 +136,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
       try {
         return [codec.decode(storedCommit(row))];
       } catch (error) {
-        log.error(
-          { stream: row.pk, commitNo: row.sk, error: String(error) },
-          'The feed left out an unreadable commit.',
-        );
+        log.error({ stream: row.pk, commitNo: row.sk, error: String(error) }, 'The feed skipped an unreadable commit.');
         return [];
       }
     });

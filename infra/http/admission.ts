@@ -54,7 +54,7 @@ function rateLimited(all: readonly Counted[]): HttpProblem {
   const [{ limit, quota }] = over as [Counted];
   const retryAfter = Math.max(...over.map(secondsLeft));
   const who = limit === 'caller' ? 'one caller' : 'one address';
-  const detail = `More than ${quota} requests of the kind \`${limit}\` by ${who} within ${WINDOW_S} s; go on in ${retryAfter} s.`;
+  const detail = `More than ${quota} requests of the kind \`${limit}\` by ${who} within ${WINDOW_S} s; retry in ${retryAfter} s.`;
   return new HttpProblem('rate_limited', detail, { ...headersOf(all), 'Retry-After': String(retryAfter) });
 }
 

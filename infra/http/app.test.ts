@@ -398,11 +398,11 @@ describe('the HTTP surface', () => {
       for (const body of ['no gzip', new Uint8Array(cut)]) {
         const zipped = await refused('/v1/baskets', { as: 'alice', body, headers }, 400, 'invalid_request');
         expect(zipped.body.errors).to.deep.equal([
-          { pointer: 'Content-Encoding', detail: 'the body is not sound gzip' },
+          { pointer: 'Content-Encoding', detail: 'the body is not valid gzip' },
         ]);
       }
       const { body } = await refused('/v1/things/%E0%A4%A', {}, 400, 'invalid_request');
-      expect(body.errors).to.deep.equal([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
+      expect(body.errors).to.deep.equal([{ pointer: 'path', detail: 'is not percent-encoded UTF-8' }]);
     });
 
     it('headers that are malformed, by name', async () => {
@@ -442,7 +442,7 @@ describe('the HTTP surface', () => {
       };
       const answer = await refused('/v1/baskets', { as: 'alice', json: { lines: [] } }, 503, 'unavailable');
       expect(answer.headers.get('retry-after')).to.equal('1');
-      expect(answer.body.detail).to.include('does not show yet').and.to.include('Prefer: wait=N');
+      expect(answer.body.detail).to.include('does not have the commits').and.to.include('Prefer: wait=N');
       expect(logged.join()).to.contain('is behind').and.not.to.contain('away');
     });
 
@@ -465,8 +465,8 @@ describe('the HTTP surface', () => {
       throw new Unavailable('Redis', 'away');
     };
     for (const [failing, status, message] of [
-      [fail, 500, 'a request failed by a fault of ours'],
-      [away, 503, 'a request found an engine away'],
+      [fail, 500, 'a request failed with an internal error'],
+      [away, 503, 'a request failed because an engine is away'],
     ] as const) {
       const send = (n: number) => fill({ headers: { 'x-request-id': `storm-${n}` } });
       logged = [];
@@ -666,11 +666,11 @@ describe('the HTTP surface', () => {
           { projection: 'catalogue_v1', since },
         ],
         detail:
-          'Not reachable now: Postgres. Projections that stand still: orders_v1 (waits for Postgres), catalogue_v1 (the log says why).',
+          'Not reachable now: Postgres. Projections that have stopped: orders_v1 (waits for Postgres), catalogue_v1 (see the log for the reason).',
       });
       outages = { away: [], standingStill: outages.standingStill.slice(0, 1) };
       expect((await refused('/readyz', {}, 503, 'unavailable')).body.detail).to.equal(
-        'Projections that stand still: orders_v1 (waits for Postgres).',
+        'Projections that have stopped: orders_v1 (waits for Postgres).',
       );
     });
 
@@ -691,14 +691,14 @@ describe('the HTTP surface', () => {
       await refused('/metrics', {}, 401, 'unauthenticated');
       await refused('/metrics', { as: 'mallory' }, 401, 'unauthenticated');
       const { body } = await refused('/metrics', { as: 'alice' }, 403, 'forbidden');
-      expect(body.detail).to.equal('This needs the role ops; the token has customer.');
+      expect(body.detail).to.equal('This request needs the role ops; the token has customer.');
       expect((await ask('/metrics', { method: 'HEAD' })).status).to.equal(401);
     });
 
     it('what this is and where to read on, to whoever asks at the root', async () => {
       const welcome = {
         name: 'commerce-core',
-        description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over HTTP.',
+        description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over a REST API.',
         docs: '/docs',
         openapi: '/openapi.json',
         api: '/v1',

@@ -128,7 +128,7 @@ function refuseMethod(methods: readonly string[]): RequestHandler {
 function refuseUnknown(admit: Admit): RequestHandler {
   return async (req, res) => {
     await admit(req, res, {});
-    throw new HttpProblem('not_found', `There is no ${req.path}; /docs lists what there is.`);
+    throw new HttpProblem('not_found', `There is no ${req.path}; /docs lists all paths.`);
   };
 }
 
@@ -139,9 +139,9 @@ function answerErrors(log: CountedLog): ErrorRequestHandler {
     const problem = toHttpProblem(error);
     const request = { requestId, method: req.method, path: instance };
     const failure = { ...request, err: error };
-    if (problem.code === 'internal_error') log.error(failure, 'a request failed by a fault of ours');
+    if (problem.code === 'internal_error') log.error(failure, 'a request failed with an internal error');
     else if (error instanceof NotYetVisible) log.warn(request, `a read model is behind: ${error.message}`);
-    else if (problem.code === 'unavailable') log.warn(failure, 'a request found an engine away');
+    else if (problem.code === 'unavailable') log.warn(failure, 'a request failed because an engine is away');
     if (res.headersSent) res.destroy();
     else finish(res, answerOfProblem(problem, instance));
   };

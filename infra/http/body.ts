@@ -76,11 +76,11 @@ function arrivingBytes(req: Request): Promise<Buffer> {
 }
 
 function tooLarge(): HttpProblem {
-  return new HttpProblem('too_large', `A body may have ${MAX_BODY_BYTES} bytes.`);
+  return new HttpProblem('too_large', `A body may have at most ${MAX_BODY_BYTES} bytes.`);
 }
 
 function badlyEncoded({ headers }: Request): HttpProblem {
-  const detail = `the body is not sound ${headers['content-encoding']}`;
+  const detail = `the body is not valid ${headers['content-encoding']}`;
   return invalidRequest([{ pointer: 'Content-Encoding', detail }]);
 }
 

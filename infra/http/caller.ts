@@ -13,7 +13,10 @@ export const ANONYMOUS: Caller = { role: 'public', id: 'anonymous' };
 export function authorise({ roles }: Pick<Endpoint, 'roles'>, caller: Caller): void {
   if (roles.includes('public') || roles.includes(caller.role)) return;
   if (caller === ANONYMOUS) throw unauthenticated('Send Authorization: Bearer <token>; POST /v1/sessions gives one.');
-  throw new HttpProblem('forbidden', `This needs the role ${roles.join(' or ')}; the token has ${caller.role}.`);
+  throw new HttpProblem(
+    'forbidden',
+    `This request needs the role ${roles.join(' or ')}; the token has ${caller.role}.`,
+  );
 }
 
 /** How the log names the caller. */

@@ -28,10 +28,10 @@ export function docsPage({ info, paths, components }: OpenApiDocument): string {
 
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(info.title)} API</title><style>${STYLE}</style></head><body>
-<h1>${escapeHtml(info.title)} API</h1><p>${escapeHtml(info.description ?? '')} For machines: <a href="/openapi.json">/openapi.json</a>.
-Access: <code>Authorization: Bearer &lt;token&gt;</code>; <code>POST /v1/sessions</code> gives a guest's.</p>
+<h1>${escapeHtml(info.title)} API</h1><p>${escapeHtml(info.description ?? '')} The OpenAPI document is <a href="/openapi.json">/openapi.json</a>.
+Send an access token as <code>Authorization: Bearer &lt;token&gt;</code>. <code>POST /v1/sessions</code> returns a token for a guest.</p>
 ${sections.join('\n')}
-<h2>Problems</h2><p>Every error is <code>application/problem+json</code> (RFC 9457); branch on <code>code</code>.</p>${problemsHtml()}
+<h2>Problems</h2><p>Every error is <code>application/problem+json</code> (RFC 9457). Clients should branch on <code>code</code>.</p>${problemsHtml()}
 <h2>Schemas</h2>${Object.entries(components?.schemas ?? {})
     .map(schemaHtml)
     .join('')}
@@ -51,7 +51,7 @@ export function welcomePage({ name, description, docs, openapi, api }: Welcome):
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${name}</title><style>${STYLE}</style></head><body>
 <h1>${name}</h1><p>${description}</p>
-<p>All endpoints, for people: ${link(docs)}; for machines: ${link(openapi)}. They are under ${link(api)}.</p>
+<p>Documentation: ${link(docs)}. OpenAPI document: ${link(openapi)}. All endpoints are under ${link(api)}.</p>
 </body></html>`;
 }
 

@@ -84,7 +84,7 @@ describe('If-Match', () => {
       '"a b"',
       '"a\x7f"',
     ]) {
-      expect(() => expected(odd), odd).to.throw(HttpProblem, /^If-Match: ETags as they were answered/);
+      expect(() => expected(odd), odd).to.throw(HttpProblem, /^If-Match: use ETags from earlier answers/);
       expect(() => knownTagsOf({ 'if-none-match': odd }), odd).to.throw(HttpProblem, /^If-None-Match: ETags/);
     }
   });

@@ -51,6 +51,9 @@ function tagsIn(name: string, header: string | undefined): '*' | string[] | unde
   if (header === undefined || header === '*') return header;
   if (ENTITY_TAGS.test(header)) return header.match(new RegExp(TAG, 'g'))!;
   throw invalidRequest([
-    { pointer: name, detail: 'ETags as they were answered, such as "v12-a1b2c3", with commas between several; or *' },
+    {
+      pointer: name,
+      detail: 'use ETags from earlier answers, such as "v12-a1b2c3", with commas between several; or *',
+    },
   ]);
 }

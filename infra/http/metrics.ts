@@ -16,7 +16,7 @@ export interface HttpMetrics {
 export function createHttpMetrics(registry: Registry): HttpMetrics {
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the first look at a request to the end of its answer, by endpoint and status.',
+    help: 'Time from the start of a request to the end of its answer, by endpoint and status.',
     labelNames: ['method', 'route', 'status'] as const,
     buckets: BUCKETS,
     registers: [registry],

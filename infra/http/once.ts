@@ -49,7 +49,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
       case 'mismatch':
         throw new HttpProblem(
           'idempotency_key_reused',
-          'This Idempotency-Key came with another request; make a new one.',
+          'This Idempotency-Key was used with another request; use a new one.',
         );
       case 'running':
         throw new HttpProblem('request_in_progress', 'The first request with this Idempotency-Key is still running.', {
@@ -71,7 +71,9 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
       } catch (error) {
         const problem = toHttpProblem(error);
         if (!UNDECIDED.has(problem.code)) return answerOfProblem(problem, instance);
-        await store.release(run).catch((reason) => log.warn({ err: reason }, 'an undecided request keeps its lease'));
+        await store
+          .release(run)
+          .catch((reason) => log.warn({ err: reason }, 'the lease of an undecided request could not be released'));
         throw error;
       }
     }
@@ -81,7 +83,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
   async function finish(run: Run, secret: string, answer: Answer): Promise<Answer> {
     const sealed = sealText(JSON.stringify(answer), secret);
     const kept = sealed.length <= MAX_ANSWER_CHARS ? store.finish(run, sealed) : store.release(run);
-    await kept.catch((error) => log.warn({ err: error }, 'an answer was given but not kept for its repeats'));
+    await kept.catch((error) => log.warn({ err: error }, 'an answer was sent but could not be kept for repeats'));
     return answer;
   }
 }

@@ -28,7 +28,7 @@ const problemSchema = z
     status: z.int(),
     detail: z.string(),
     instance: z.string(),
-    code: z.string().meta({ description: 'Stable; clients branch on it.' }),
+    code: z.string().meta({ description: 'Stable: clients should branch on it.' }),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
     declineCode: z.string().optional().meta({ description: 'Of `payment_declined`' }),
     available: z.record(z.string(), z.int()).optional().meta({ description: 'Of `out_of_stock`, by SKU' }),
@@ -48,7 +48,7 @@ const problemSchema = z
     refundable: z
       .int()
       .optional()
-      .meta({ description: 'If a refund is too large: what can still be refunded, in minor units' }),
+      .meta({ description: 'If a refund is too large: the amount that can still be refunded, in minor units' }),
     coupon: z.string().optional().meta({ description: 'If a coupon does not apply: its code' }),
   })
   .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
@@ -57,13 +57,16 @@ const text = { type: 'string' } as const;
 const answerHeaders: ZodOpenApiHeadersObject = {
   'X-Request-Id': { description: 'The id of the request, or a new one.', schema: text },
   'Consistency-Token': {
-    description: 'Send it with a query: the query then shows at least the data that this answer has seen.',
+    description: 'Send it with a query: the query then includes at least the data that this answer is based on.',
     schema: text,
   },
 };
 const rateLimits: ZodOpenApiHeadersObject = {
   'RateLimit-Policy': { description: 'How many requests of each kind are allowed in a minute.', schema: text },
-  RateLimit: { description: 'How many of them are left, and the seconds until all are available again.', schema: text },
+  RateLimit: {
+    description: 'How many requests are left, and the seconds until all are available again.',
+    schema: text,
+  },
 };
 const etag: ZodOpenApiHeadersObject = {
   ETag: {
@@ -74,7 +77,7 @@ const etag: ZodOpenApiHeadersObject = {
   },
 };
 const location: ZodOpenApiHeadersObject = {
-  Location: { description: 'The address of what was created, if it has one.', schema: text },
+  Location: { description: 'The address of the created resource, if it has one.', schema: text },
 };
 const replayed: ZodOpenApiHeadersObject = {
   'Idempotency-Replayed': {
@@ -90,19 +93,18 @@ const retryAfter: ZodOpenApiHeadersObject = {
 const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'rate_limited', 'unavailable']);
 
 const HEADERS = {
-  'X-Request-Id': z.string().optional().meta({ description: 'It is sent back and written into the event log.' }),
+  'X-Request-Id': z.string().optional().meta({ description: 'Returned in the answer and written into the event log.' }),
   'Consistency-Token': z
     .string()
     .max(MAX_TOKEN_CHARS)
     .regex(SEALED_TEXT)
     .optional()
-    .meta({ description: 'From an earlier answer.' }),
+    .meta({ description: 'The token of an earlier answer.' }),
 };
 const WAIT = {
-  Prefer: z
-    .string()
-    .optional()
-    .meta({ description: '`wait=N`: whole seconds to wait until the query shows what the consistency token names.' }),
+  Prefer: z.string().optional().meta({
+    description: '`wait=N`: maximum number of whole seconds to wait for the commits of the consistency token.',
+  }),
 };
 const IF_MATCH_HEADER = {
   'If-Match': z
@@ -137,7 +139,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       info: {
         title: 'Commerce',
         version: '1',
-        description: 'Commands append events. Queries read the models that are built from the events.',
+        description: 'Commands append events. Queries read models that are built from the events.',
       },
       servers: [{ url: '/' }],
       paths,
@@ -283,13 +285,13 @@ const EXAMPLES: Partial<Record<HttpProblemCode, { detail: string; extra?: Record
   payment_declined: { detail: 'The payment was declined.', extra: { declineCode: 'insufficient_funds' } },
   out_of_stock: { detail: 'Not enough of MUG-BLUE.', extra: { available: { 'MUG-BLUE': 3 } } },
   price_changed: {
-    detail: 'The price of MUG-BLUE has changed; to accept it, send acceptPrices.',
+    detail: 'The price of MUG-BLUE has changed; send acceptPrices to accept this.',
     extra: {
       changes: [{ sku: 'MUG-BLUE', was: { amount: 1000, currency: 'GBP' }, now: { amount: 700, currency: 'GBP' } }],
       total: { now: { amount: 700, currency: 'GBP' } },
     },
   },
-  version_mismatch: { detail: 'It is at version 13, not 12.', extra: { version: 13 } },
+  version_mismatch: { detail: 'The resource is at version 13, not 12.', extra: { version: 13 } },
 };
 
 function exampleOf(code: HttpProblemCode, { path }: Endpoint): Record<string, unknown> {

@@ -33,7 +33,7 @@ const RETRY_AFTER_S = '5';
 
 const WELCOME = {
   name: 'commerce-core',
-  description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over HTTP.',
+  description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over a REST API.',
   docs: '/docs',
   openapi: '/openapi.json',
   api: '/v1',
@@ -79,15 +79,15 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
 /** The errors themselves are for the log: they may hold what is not for everybody. */
 function detailOf({ away, standingStill, isReady = true, behind = [] }: Outages): string {
   const waiting = standingStill.map(({ projection, waitsFor }) =>
-    waitsFor === undefined ? `${projection} (the log says why)` : `${projection} (waits for ${waitsFor})`,
+    waitsFor === undefined ? `${projection} (see the log for the reason)` : `${projection} (waits for ${waitsFor})`,
   );
   return [
     ...(away.length > 0 ? [`Not reachable now: ${away.join(', ')}.`] : []),
-    ...(waiting.length > 0 ? [`Projections that stand still: ${waiting.join(', ')}.`] : []),
+    ...(waiting.length > 0 ? [`Projections that have stopped: ${waiting.join(', ')}.`] : []),
     ...(isReady
       ? []
       : [
-          `Starting: ${behind.length > 0 ? `${behind.join(', ')} ${behind.length > 1 ? 'do' : 'does'}` : 'the read models do'} not show yet what is in the log.`,
+          `Starting: ${behind.length > 0 ? `${behind.join(', ')} ${behind.length > 1 ? 'are' : 'is'}` : 'the read models are'} still behind the log.`,
         ]),
   ].join(' ');
 }

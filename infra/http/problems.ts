@@ -23,26 +23,26 @@ export type HttpProblemCode =
 
 export const PROBLEMS: Record<HttpProblemCode, { status: number; title: string }> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
-  unauthenticated: { status: 401, title: 'A valid access token is needed' },
+  unauthenticated: { status: 401, title: 'A valid access token is required' },
   payment_declined: { status: 402, title: 'The payment was declined' },
-  forbidden: { status: 403, title: 'The caller may not do this' },
-  not_found: { status: 404, title: 'There is no such thing' },
-  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  forbidden: { status: 403, title: 'The caller is not allowed to do this' },
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'The path does not allow this method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
-  conflict: { status: 409, title: 'The request contradicts the present state' },
+  conflict: { status: 409, title: 'The request conflicts with the current state' },
   out_of_stock: { status: 409, title: 'Not enough in stock' },
   price_changed: { status: 409, title: 'A price has changed' },
   request_in_progress: { status: 409, title: 'The same request is still running' },
-  command_expired: { status: 410, title: 'The command is too old to be repeated' },
-  version_mismatch: { status: 412, title: 'It has changed since it was read' },
-  too_large: { status: 413, title: 'Too large' },
+  command_expired: { status: 410, title: 'The command is too old to repeat' },
+  version_mismatch: { status: 412, title: 'The resource has changed since it was read' },
+  too_large: { status: 413, title: 'The request or its result is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   rule_violated: { status: 422, title: 'A business rule does not allow it' },
-  idempotency_key_reused: { status: 422, title: 'The idempotency key belongs to another request' },
+  idempotency_key_reused: { status: 422, title: 'The idempotency key was used with another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
   unavailable: { status: 503, title: 'Temporarily unavailable' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
-  internal_error: { status: 500, title: 'A fault on our side' },
+  internal_error: { status: 500, title: 'Internal error' },
 };
 
 /** A problem that HTTP itself has with a request. */
@@ -87,18 +87,18 @@ export function toHttpProblem(error: unknown): HttpProblem {
   if (error instanceof Unavailable) {
     const detail =
       error instanceof NotYetVisible
-        ? `${error.engine} does not show yet what the Consistency-Token names. Repeat the request, or let it wait longer by Prefer: wait=N, up to ${MAX_WAIT_MS / 1000} seconds.`
-        : `${error.engine} does not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
+        ? `${error.engine} does not have the commits of the Consistency-Token yet. Repeat the request, or wait longer with Prefer: wait=N, up to ${MAX_WAIT_MS / 1000} seconds.`
+        : `${error.engine} did not answer in time. Repeat the request, with the same Idempotency-Key if it had one.`;
     return new HttpProblem('unavailable', detail, { 'Retry-After': String(error.retryAfter) });
   }
   if (error instanceof Problem) return new HttpProblem(error.code, error.message, {}, { ...error.facts }, error.seen);
   const status = clientErrorStatus(error);
   if (status && error instanceof URIError)
-    return invalidRequest([{ pointer: 'path', detail: 'is not UTF-8 in percent-encoding' }]);
+    return invalidRequest([{ pointer: 'path', detail: 'is not percent-encoded UTF-8' }]);
   if (status) return invalidRequest([{ pointer: '', detail: (error as Error).message }]);
   return new HttpProblem(
     'internal_error',
-    'It has been logged under the id in X-Request-Id, or counted with others like it.',
+    'The error was logged with the id in X-Request-Id, or counted together with errors of the same kind.',
   );
 }
 

@@ -132,7 +132,7 @@ function limitPerAddress(limit: number, trustedProxies: AddressRanges): (socket:
 /** Only proxies ask for absolute URLs and `*`, which Express cannot always parse; RFC 9112 wants a Host. */
 function answerOddTarget(req: IncomingMessage, res: ServerResponse): boolean {
   if (req.url?.startsWith('/') && (req.headers.host !== undefined || req.httpVersion === '1.0')) return false;
-  const detail = 'Ask for a path, such as /docs, and name the host in the header Host.';
+  const detail = 'Request a path, such as /docs, and send the header Host.';
   const { status, body, headers } = rawProblem(new HttpProblem('invalid_request', detail));
   res.writeHead(status, { ...headers, ...closingUnread(req) }).end(body);
   return true;
@@ -148,11 +148,11 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function explain(error: NodeJS.ErrnoException, port: number, host: string): Error {
   if (error.code === 'EADDRINUSE')
     return new PortUnavailable(
-      `Port ${port} on ${host} is in use; stop what listens there, or choose another by --port.`,
+      `Port ${port} on ${host} is in use; stop the program that listens there, or choose another port with --port.`,
     );
   if (error.code === 'EACCES')
     return new PortUnavailable(
-      `Port ${port} needs privileges that this user has not; choose one above 1023 by --port.`,
+      `Port ${port} needs privileges that this user does not have; choose a port above 1023 with --port.`,
     );
   if (/^(EADDRNOTAVAIL|ENOTFOUND|EAI_|EINVAL|EAFNOSUPPORT)/.test(error.code ?? ''))
     return new PortUnavailable(
@@ -188,7 +188,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 function problemOf(code: string | undefined): HttpProblem {
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new HttpProblem('headers_too_large', `All headers together may have ${MAX_HEADER_BYTES} bytes.`);
+    return new HttpProblem('headers_too_large', `All headers together may have at most ${MAX_HEADER_BYTES} bytes.`);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new HttpProblem('request_timeout', `A request must arrive within ${REQUEST_TIMEOUT_MS / 1000} s.`);
   return new HttpProblem('invalid_request', 'This is not HTTP/1.1.');

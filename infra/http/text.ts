@@ -16,10 +16,11 @@ export function findUnfit(value: unknown): Unfit | undefined {
     if (typeof value !== 'object' || value === null) return undefined;
     if (depth === MAX_BODY_DEPTH) return { path: [], detail: `is nested deeper than ${MAX_BODY_DEPTH} levels` };
     values += Array.isArray(value) ? value.length : Object.keys(value).length;
-    if (values > MAX_BODY_VALUES) return { path: [], detail: `goes beyond the ${MAX_BODY_VALUES} values of a body` };
+    if (values > MAX_BODY_VALUES)
+      return { path: [], detail: `exceeds the limit of ${MAX_BODY_VALUES} values in a body` };
     for (const key of Object.keys(value)) {
       if (!isFit(key)) return { path: [], detail: `has a field whose name holds ${UNFIT_TEXT}` };
-      if (key === '__proto__') return { path: [key], detail: 'is no name for a field' };
+      if (key === '__proto__') return { path: [key], detail: 'is not an allowed name of a field' };
       const found = look((value as Record<string, unknown>)[key], depth + 1);
       if (found) return { path: [key, ...found.path], detail: found.detail };
     }

@@ -249,7 +249,7 @@ async function openDocumentStores(
   const opensearch = new OpenSearchClient({ node: opensearchUrl });
   lifecycle.onClose(() => opensearch.close());
   const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, keyPrefix: `${namespace}:` });
-  redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis broke'));
+  redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis was lost'));
   lifecycle.onClose(() => redis.disconnect());
 
   const engines: Engine[] = [

@@ -19,7 +19,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const onError = (item: AgendaItem | undefined, error: unknown) =>
-    log.warn({ ...item, err: error }, 'work that is due could not be done yet; it will be tried again');
+    log.warn({ ...item, err: error }, 'due work failed; it will be retried');
 
   setMaxListeners(0, signal); // every projector and feed waits on it
   const lead = async (leading: AbortSignal) => {

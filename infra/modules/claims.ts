@@ -46,6 +46,6 @@ async function requireSchema(pool: Pool, schema: string): Promise<void> {
   const { rows } = await pool.query<{ schema: string }>('select current_schema() as schema');
   if (rows[0]!.schema === schema) return;
   throw new ConfigError(
-    `DATABASE_URL: the server does not take the option search_path, with which connections are opened. Name PostgreSQL itself instead of a pooler.`,
+    `DATABASE_URL: the server does not accept the option search_path, which connections need. Use the address of PostgreSQL itself instead of a pooler.`,
   );
 }

@@ -23,7 +23,7 @@ export const paymentParts = {
       clock,
       providers,
       onUnknown: (paymentId, error) =>
-        log.warn({ paymentId, err: error }, 'the outcome of an authorisation is not known'),
+        log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
     }),
   ),
 
@@ -42,8 +42,9 @@ export const paymentParts = {
       const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
         news.inc({ type, outcome });
         if (outcome === 'conflict')
-          log.error({ event: id, type }, 'news contradicts the ledger: run `commerce reconcile`');
-        if (error) log.warn({ event: id, type, err: error }, 'what waited for a payment will go on later');
+          log.error({ event: id, type }, 'a payment event contradicts the ledger; run `commerce reconcile`');
+        if (error)
+          log.warn({ event: id, type, err: error }, 'work that waited for a payment failed; it will be retried');
       };
       return [
         ...paymentMethodEndpoints(methods),
@@ -77,7 +78,7 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
 function newsMetric(registry: Registry) {
   return new Counter({
     name: 'commerce_payment_news_total',
-    help: 'Events that the payment provider sent, by type and by what came of them',
+    help: 'Events that the payment provider sent, by type and result',
     labelNames: ['type', 'outcome'] as const,
     registers: [registry],
   });

@@ -20,7 +20,7 @@ export const postgresParts = {
       if (url === undefined) {
         const server = await openPostgres({
           dataDir: join(config.dataDir, 'postgres'),
-          onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres is being started again'),
+          onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres has stopped and is started again'),
           ...(config.postgresPort !== undefined && { port: config.postgresPort }),
         });
         lifecycle.onClose(() => server.stop());

@@ -8,13 +8,13 @@ export function projectionMetrics(registry: Registry): ProjectionMetrics {
   const registers = [registry];
   const applied = new Counter({
     name: 'commerce_projection_applied_commits_total',
-    help: 'Commits that became part of the read model',
+    help: 'Commits applied to the read model',
     labelNames,
     registers,
   });
   const lag = new Gauge({
     name: 'commerce_projection_lag_seconds',
-    help: 'How long the newest applied commit had been in the log',
+    help: 'Age of the newest applied commit when it was applied',
     labelNames,
     registers,
   });
@@ -26,7 +26,7 @@ export function projectionMetrics(registry: Registry): ProjectionMetrics {
   });
   const quarantined = new Counter({
     name: 'commerce_projection_quarantined_total',
-    help: 'Streams that stopped at a commit the projection cannot digest',
+    help: 'Streams that stopped at a commit that the projection cannot apply',
     labelNames,
     registers,
   });

@@ -73,7 +73,7 @@ export const shopParts = {
       texts,
       keyedHash,
       onDropped: (stream, foldVersion) =>
-        log.warn({ stream, foldVersion }, 'a snapshot was not made by this shop, or changed since; it is dropped'),
+        log.warn({ stream, foldVersion }, 'a snapshot was changed or not made by this shop; it is dropped'),
     }),
   ),
 

@@ -24,7 +24,7 @@ describe("What is sent as Stripe's news", () => {
   it('is taken if Stripe has signed it, and refused by the name of the header if it is forged or stale', () => {
     expect(send({ secret: SECRET })).to.deep.equal({ id: 'evt_1', type: 'customer.created' });
     for (const signing of [{ secret: 'whsec_of_another' }, { secret: SECRET, timestamp: 1 }]) {
-      const detail = `is not by Stripe with this shop's secret, or is too old`;
+      const detail = `does not match this shop's webhook secret, or is too old`;
       const refused = ['invalid_request', { errors: [{ pointer: STRIPE_SIGNATURE, detail }] }];
       expect(faultOf(() => send(signing))).to.deep.equal(refused);
     }

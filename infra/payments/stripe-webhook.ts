@@ -19,7 +19,7 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
     } catch (error) {
       if (error instanceof SyntaxError) throw invalidField('', 'The event is not JSON');
       if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
-      throw invalidField(STRIPE_SIGNATURE, `is not by Stripe with this shop's secret, or is too old`);
+      throw invalidField(STRIPE_SIGNATURE, `does not match this shop's webhook secret, or is too old`);
     }
   }
 }

@@ -166,7 +166,7 @@ function isParameterRefused(error: unknown): boolean {
 
 function intentOf(providerRef: string | undefined): string {
   if (providerRef === undefined)
-    throw new Error('A PaymentIntent is opened, and its name recorded, before it is used.');
+    throw new Error('A PaymentIntent must be opened and its id recorded before it is used.');
   return providerRef;
 }
 

@@ -65,12 +65,12 @@ async function requireOwnLog(
   const key = await findKey();
   if (!key) {
     throw new StoreRefused(
-      `The master key is lost: ${keyPlace} is not there, and ${store.name} holds personal data that was sealed with it. Put the key back, or set COMMERCE_MASTER_KEY; for a shop of its own name ${elsewhere}; \`${reset}\` deletes all that is there.`,
+      `The master key is missing: ${keyPlace} does not exist, and ${store.name} has personal data that was sealed with it. Restore the key, or set COMMERCE_MASTER_KEY; for a separate shop name ${elsewhere}; \`${reset}\` deletes all that is there.`,
     );
   }
   if (!isSealedWith(key, mark)) {
     throw new StoreRefused(
-      `The master key of ${keyPlace} is not the one that the personal data in ${store.name} is sealed with. Put the right key there; for a shop of its own name ${elsewhere}; \`${reset}\` deletes all that is there.`,
+      `The master key in ${keyPlace} is not the key of the personal data in ${store.name}. Use the right key; for a separate shop name ${elsewhere}; \`${reset}\` deletes all that is there.`,
     );
   }
   return mark;
@@ -85,7 +85,7 @@ function requireOwnReadModels(
   const mark = requireGeneration(store, found, reset);
   if (mark.log === log.mark?.log) return;
   throw new StoreRefused(
-    `${store.name} holds read models that were made from another log than the one in ${log.name}. Use the engines that belong together, or run \`${reset}\`, which deletes the data of both.`,
+    `${store.name} has read models of a different log than the one in ${log.name}. Use the engines that belong together, or run \`${reset}\`, which deletes the data of both.`,
   );
 }
 

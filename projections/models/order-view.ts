@@ -57,7 +57,7 @@ const timelineEntrySchema = z.strictObject({
   lines: z
     .array(lineUnitsSchema)
     .optional()
-    .meta({ description: 'Units that were shipped or cancelled, are to be sent back, or came back' }),
+    .meta({ description: 'Units that were shipped, cancelled, requested for return, or returned' }),
   shipmentId: z
     .string()
     .optional()
@@ -76,7 +76,7 @@ const timelineEntrySchema = z.strictObject({
 export const orderViewSchema = z
   .strictObject({
     id: z.string().meta({ example: 'order_536365' }),
-    number: z.string().meta({ description: 'The order number that people use', example: '536365' }),
+    number: z.string().meta({ description: 'The order number that customers and staff use', example: '536365' }),
     version: z.int().meta({
       description: 'The version of the order, without its payment. `If-Match` compares this part of the ETag',
     }),
@@ -86,13 +86,13 @@ export const orderViewSchema = z
       example: 'out_of_stock',
     }),
     held: z.literal(true).optional().meta({ description: 'Nothing is sent until the order is resumed' }),
-    heldReason: z.string().optional().meta({ description: 'For support alone: free text from staff, or a code' }),
+    heldReason: z.string().optional().meta({ description: 'For support only: free text from staff, or a code' }),
     holds: z
       .array(z.strictObject({ code: z.enum(HOLD_CODES), note: z.string().optional() }))
       .optional()
-      .meta({ description: 'For support alone: why the order is held' }),
+      .meta({ description: 'For support only: why the order is held' }),
     missing: z.array(parcelSchema).optional().meta({
-      description: 'For support alone: units that are held for the order but are missing, also at other locations',
+      description: 'For support only: units that are committed to the order but missing, here and at other locations',
     }),
     paymentStatus: z.enum(PAYMENT_STATUSES).meta({ description: 'Derived from the payment' }),
     nextAction: z
@@ -100,9 +100,7 @@ export const orderViewSchema = z
       .optional()
       .meta({ description: 'What the customer has to do to pay, such as a 3-D Secure step' }),
     fulfilmentStatus: z.enum(FULFILMENT_STATUSES).meta({ description: 'Derived from the units that were sent' }),
-    paymentId: z
-      .string()
-      .meta({ description: 'The id under which support finds the payment', example: 'payment_536365' }),
+    paymentId: z.string().meta({ description: 'The id of the payment, for support', example: 'payment_536365' }),
     customerId: z.string(),
     placedBy: z.enum(['customer', 'staff']),
     placedAt: time,
@@ -133,29 +131,29 @@ export const orderViewSchema = z
     tax: moneySchema.meta({ description: 'Added to the prices' }),
     includedTax: moneySchema.optional().meta({ description: 'Contained in the prices' }),
     taxes: taxesViewSchema.optional().meta({
-      description: 'What of the total is taxed, by rate, as it was ordered: without the tax (`net`) and the tax in it',
+      description: 'The taxed part of the ordered total, by rate: the amount without tax (`net`) and the tax',
     }),
     taxed: z.literal(false).optional().meta({ description: 'No tax rate applied at the shipping address' }),
     total: moneySchema.meta({ description: 'subtotal + shipping + tax − discount' }),
-    captured: moneySchema.meta({ description: 'What the customer was charged, before refunds' }),
-    refunded: moneySchema.meta({ description: 'What was refunded to the customer' }),
+    captured: moneySchema.meta({ description: 'The amount that the customer was charged, before refunds' }),
+    refunded: moneySchema.meta({ description: 'The amount that was refunded to the customer' }),
     allocation: z.array(parcelSchema).optional().meta({
       description:
-        'For support alone: the locations of the units that are still to be sent. Each shipment leaves from one location',
+        'For support only: the locations of the units that are still to be sent. Each shipment leaves from one location',
     }),
     shippingMethod: z.string(),
     shippingTitle: z.string().meta({ description: 'The name of the shipping method', example: 'Standard delivery' }),
     carrier: z.string().optional().meta({ description: 'The carrier of the shipping method' }),
     shippingAddress: addressSchema
       .optional()
-      .meta({ description: 'Absent once the personal data of the customer is erased' }),
+      .meta({ description: 'Absent after the personal data of the customer was erased' }),
     email: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     shipments: z.array(
       z.strictObject({
         id: z.string(),
         status: z.enum(SHIPMENT_STATUSES),
-        location: z.string().optional().meta({ description: 'For support alone: the location that it leaves from' }),
+        location: z.string().optional().meta({ description: 'For support only: the location that it leaves from' }),
         lines: z.array(lineUnitsSchema),
         tracking: z.string().optional(),
         carrier: z.string().optional(),
@@ -164,7 +162,7 @@ export const orderViewSchema = z
         lostAt: time.optional(),
         deliveredAt: time.optional(),
         reason: z.string().optional().meta({
-          description: 'For support alone: why the delivery failed, or why the shipment is taken for lost',
+          description: 'For support only: why the delivery failed, or why the shipment counts as lost',
         }),
       }),
     ),

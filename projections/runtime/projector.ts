@@ -253,7 +253,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     for (const [stream, { commitNo, error }] of stuck) {
       log.error(
         { projection: name, stream, commitNo, error },
-        'a stream is quarantined; it is tried again when the program starts',
+        'a stream is quarantined; it is retried at the next start',
       );
       metrics?.quarantined(name);
       await table.quarantine({

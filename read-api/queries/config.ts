@@ -19,7 +19,7 @@ export function configQuery({ settings, stripePublishableKey }: ConfigQueryDeps)
     method: 'get',
     path: '/v1/config',
     summary: 'Get the public configuration',
-    description: 'The answer shows currencies, countries and public keys.',
+    description: 'Returns currencies, countries and public keys.',
     roles: ['public'],
     answers: { 200: shopAnswer },
     async handle() {

@@ -32,7 +32,7 @@ export function pageAnswer<T extends z.ZodType>(entry: T) {
         .string()
         .regex(SEALED_TEXT)
         .nullable()
-        .meta({ description: 'Give it as `after` for the next page; null on the last one' }),
+        .meta({ description: 'Send it as `after` to get the next page; null on the last page' }),
       hasMore: z.boolean(),
     }),
   });

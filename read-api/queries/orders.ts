@@ -41,16 +41,16 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
       query: z.strictObject({
         customerId: customerIdSchema
           .optional()
-          .meta({ description: 'For support alone. Customers see their own orders' }),
+          .meta({ description: 'For support only. Customers see their own orders' }),
         status: z.enum(ORDER_STATUSES).optional(),
-        paymentStatus: z.enum(PAYMENT_STATUSES).optional().meta({ description: 'For support alone' }),
-        fulfilmentStatus: z.enum(FULFILMENT_STATUSES).optional().meta({ description: 'For support alone' }),
+        paymentStatus: z.enum(PAYMENT_STATUSES).optional().meta({ description: 'For support only' }),
+        fulfilmentStatus: z.enum(FULFILMENT_STATUSES).optional().meta({ description: 'For support only' }),
         number: shortText(100).optional().meta({
-          description: 'For support alone: the number of the order',
+          description: 'For support only: the number of the order',
           example: '536365',
         }),
         email: emailSchema.optional().meta({
-          description: 'For support alone: the e-mail address that the order was placed with. Case does not matter',
+          description: 'For support only: the e-mail address that the order was placed with. Case does not matter',
           example: 'ada@example.com',
         }),
         ...pageQuery,

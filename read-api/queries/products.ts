@@ -38,7 +38,7 @@ const searchQuery = z.strictObject({
     .transform((text) => folded(text) || undefined)
     .optional()
     .meta({
-      description: 'Words of the title or the brand, or a SKU. Blank text finds everything',
+      description: 'Words of the title or the brand, or a SKU. Blank text finds all products',
       example: 'blue mug',
     }),
   category,
@@ -122,7 +122,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       method: 'get',
       path: '/v1/categories',
       summary: 'List categories',
-      description: 'These are the categories of published products, sorted by name, each with its number of products.',
+      description: 'Lists the categories of published products, sorted by name, each with its number of products.',
       roles: ['public'],
       query: z.strictObject(pageQuery),
       answers: { 200: pageAnswer(categoryAnswer) },

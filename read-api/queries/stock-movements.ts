@@ -39,7 +39,7 @@ const KEEPERS_OWN: ReadonlySet<Entered['type']> = new Set([
 
 const entryAnswer = z
   .strictObject({
-    at: z.string().meta({ description: 'When it happened' }),
+    at: z.string().meta({ description: 'The time of the movement' }),
     what: z.enum(Object.values(WORDS)),
     by: z
       .string()
@@ -48,19 +48,19 @@ const entryAnswer = z
     operationId: z
       .string()
       .optional()
-      .meta({ description: 'For support: the shipment or cancellation that took a part' }),
-    quantity: z.int().optional().meta({ description: 'Units; of a count, the units that were counted' }),
-    delta: z.int().optional().meta({ description: 'By how much a count or an adjustment changed the units on hand' }),
+      .meta({ description: 'For support only: the shipment or cancellation that took a part' }),
+    quantity: z.int().optional().meta({ description: 'Number of units; for a count, the number of counted units' }),
+    delta: z.int().optional().meta({ description: 'The change of the units on hand by a count or an adjustment' }),
     reason: z.string().optional(),
-    cost: priceSchema.optional().meta({ description: 'Of a receipt: what one unit cost the shop' }),
+    cost: priceSchema.optional().meta({ description: 'For a receipt: the cost of one unit for the shop' }),
     supplier: z.string().optional(),
     lot: z.string().optional(),
-    from: z.string().optional().meta({ description: 'The location that it came from' }),
-    to: z.string().optional().meta({ description: 'The location that it went to' }),
+    from: z.string().optional().meta({ description: 'The location that the units came from' }),
+    to: z.string().optional().meta({ description: 'The location that the units went to' }),
     actor: z.strictObject({
       type: z.enum(['customer', 'staff', 'process', 'import']),
-      id: z.string().optional().meta({ description: 'Of what belongs to an order: for support alone' }),
-      role: z.enum(STAFF_ROLES).optional().meta({ description: 'Of staff: the role in which they did it' }),
+      id: z.string().optional().meta({ description: 'For movements of orders: for support only' }),
+      role: z.enum(STAFF_ROLES).optional().meta({ description: 'For staff: the role in which the member acted' }),
     }),
   })
   .meta({ id: 'StockMovement' });
@@ -75,7 +75,7 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
     method: 'get',
     path: '/v1/stock/{sku}/movements',
     summary: 'List the stock movements of a SKU',
-    description: 'They are those of one location. The oldest comes first.',
+    description: 'Lists the movements at one location, oldest first.',
     roles: ['catalogue', 'support'],
     params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     query: z.strictObject({ location: locationSchema.default(DEFAULT_LOCATION), ...pageQuery }),
@@ -97,7 +97,7 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
           last = [commit.position.commitNo, event.version];
         }
       }
-      if (!known) throw new Problem('not_found', `There was never any stock of ${sku} at ${location}.`);
+      if (!known) throw new Problem('not_found', `${sku} was never stocked at ${location}.`);
       return { status: 200, body: pageBody(request, { data }) };
     },
   });

@@ -21,7 +21,7 @@ const stockAnswer = z
         ...stockPolicySchema.shape,
       }),
     ),
-    available: z.int().meta({ description: 'Over all locations' }),
+    available: z.int().meta({ description: 'Total of all locations' }),
   })
   .meta({ id: 'Stock' });
 
@@ -35,7 +35,7 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
     method: 'get',
     path: '/v1/stock/{sku}',
     summary: 'Get the stock of a SKU',
-    description: 'The answer shows the stock at each location.',
+    description: 'Returns the stock at each location.',
     roles: ['catalogue', 'support'],
     params: z.strictObject({ sku: pathId(skuSchema, 'MUG-BLUE') }),
     answers: { 200: stockAnswer },
@@ -43,7 +43,7 @@ export function stockQuery({ queries, visibility }: StockQueryDeps): Endpoint {
       const sku = askedId(skuSchema, request.params.sku);
       await caughtUp('The stock', visibility, request);
       const stock = await queries.bySku(sku);
-      if (!stock) throw new Problem('not_found', `There was never any stock of ${sku}.`);
+      if (!stock) throw new Problem('not_found', `${sku} was never in stock.`);
       return { status: 200, body: stock };
     },
   });

@@ -35,7 +35,7 @@ export const checkouts = ([1, 8, 32] as const).map(
     name: 'checkout',
     inFlight,
     aim: 0.5,
-    how: 'checkouts of guests in seven requests over HTTP, two lines each ÷ the same by a bare server that writes the same commits, an insert each, and gives the same answers',
+    how: 'guest checkouts of two lines, in seven HTTP requests each ÷ the same requests to a bare server that inserts the same commits, one statement each, and gives the same answers',
     async open(engines) {
       const { product, database } = await engines.product();
       for (const sku of SKUS) await product.sell(sku, PLENTY);
@@ -59,7 +59,7 @@ export const races = [BUYERS, 8].map(
     name: 'race',
     inFlight,
     aim: 1,
-    how: `seconds in which ${BUYERS} buyers with full carts check out for ${UNITS} units of one SKU; ${UNITS} are sold and the others told out_of_stock, or the bench fails`,
+    how: `seconds in which ${BUYERS} buyers with full carts check out for ${UNITS} units of one SKU; the bench fails unless ${UNITS} are sold and the other buyers get out_of_stock`,
     async open(engines) {
       const { product } = await engines.product();
       return { ours: race(product, inFlight), close: async () => {} };
@@ -99,14 +99,14 @@ function race(product: Product, callers: number): Side {
       if (sold === UNITS && short === BUYERS - UNITS) return;
       const others = told.find(({ status }) => status !== 201 && status !== 409);
       throw new Error(
-        `Of ${UNITS} units ${sold} were sold, and ${short} buyers were told out_of_stock.${others ? ` One was told ${others.status}: ${others.text}` : ''}`,
+        `Of ${UNITS} units ${sold} were sold, and ${short} buyers got out_of_stock.${others ? ` One got ${others.status}: ${others.text}` : ''}`,
       );
     },
   };
 }
 
 function expectOrder({ status, text }: Answered): void {
-  if (status !== 201) throw new Error(`A checkout was answered with ${status}: ${text}`);
+  if (status !== 201) throw new Error(`A checkout got the answer ${status}: ${text}`);
 }
 
 // ── The bare loop ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -62,6 +62,6 @@ export function expecting(send: Client['send']): Client['expect'] {
   return async (status, asked) => {
     const answered = await send(asked);
     if (answered.status === status) return answered.text;
-    throw new Error(`${asked.method} ${asked.path} was answered with ${answered.status}: ${answered.text}`);
+    throw new Error(`${asked.method} ${asked.path} got the answer ${answered.status}: ${answered.text}`);
   };
 }

@@ -16,7 +16,10 @@ export async function createDatabase(serverUrl: string): Promise<Database> {
     await server.query(`create database ${name}`);
   } catch (error) {
     await server.end();
-    throw new EngineUnavailable('postgres', `no database can be made for the bench: ${(error as Error).message}`);
+    throw new EngineUnavailable(
+      'postgres',
+      `the database for the bench cannot be created: ${(error as Error).message}`,
+    );
   }
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;

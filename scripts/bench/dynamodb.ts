@@ -19,7 +19,7 @@ export const dynamodb: RatioBench = {
   name: 'dynamodb',
   inFlight: CALLERS,
   aim: 0.85,
-  how: 'commands on DynamoDB, each an order on a stream of its own ÷ conditional puts of such commits by the same client',
+  how: 'commands on DynamoDB, one order per stream ÷ conditional puts of the same commits by the same client',
   async open(engines) {
     const client = createDynamoClient({ region: REGION, endpoint: await engines.dynamodb() });
     const run = randomBytes(6).toString('hex');

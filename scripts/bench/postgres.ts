@@ -24,7 +24,7 @@ export const append: RatioBench = {
   name: 'append',
   inFlight: CALLERS,
   aim: 2,
-  how: 'appends, each an order on a stream of its own ÷ single-row inserts of such commits',
+  how: 'appends, one order per stream ÷ single-row inserts of the same commits',
   open: (engines) => onPostgres(engines, ({ store, raw }) => ({ ours: appends(store), raw })),
 };
 
@@ -33,7 +33,7 @@ export const command: RatioBench = {
   name: 'command',
   inFlight: CALLERS,
   aim: 1.3,
-  how: 'commands, load, decide and append, each an order on a stream of its own ÷ single-row inserts of such commits',
+  how: 'commands (load, decide and append), one order per stream ÷ single-row inserts of the same commits',
   open: (engines) => onPostgres(engines, ({ store, raw }) => ({ ours: commands(store), raw })),
 };
 
@@ -42,7 +42,7 @@ export const hotStream: RatioBench = {
   name: 'hot-stream',
   inFlight: CALLERS,
   aim: 5,
-  how: 'commands on one stream, deliveries of one SKU ÷ single-row inserts of such commits one after the other',
+  how: 'commands on one stream, deliveries of one SKU ÷ single-row inserts of the same commits, one after the other',
   open: (engines) =>
     onPostgres(engines, ({ store, pool }) => ({ ours: commandsOnOne(store), raw: insertsOnOne(pool) })),
 };

@@ -64,7 +64,7 @@ export async function startProduct(database: Database): Promise<Product> {
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
-    child.once('error', reject).once('exit', () => reject(new Error(`The product has ended: ${said}`)));
+    child.once('error', reject).once('exit', () => reject(new Error(`The product stopped: ${said}`)));
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       said += text;
       const [, url] = READY.exec(said) ?? [];

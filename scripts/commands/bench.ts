@@ -44,8 +44,10 @@ type Report = Pick<Bench, 'name' | 'inFlight' | 'aim' | 'how'> & Taken;
 export function benchCommand(): Command {
   const names = [...new Set(BENCHES.map(({ name }) => name)), GROWTH];
   return withJson(new Command('bench'))
-    .description('measure ratios to raw writes to the same engine, growth, and whole checkouts, in about five minutes')
-    .addArgument(new Argument('[name...]', 'which (default: all)').choices(names))
+    .description(
+      'measure rates as ratios to raw writes to the same engine, growth, and whole checkouts; takes about five minutes',
+    )
+    .addArgument(new Argument('[name...]', 'names of benches (default: all)').choices(names))
     .action(async (wanted: string[], { json }: { json?: boolean }) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
       const grows = wanted.length === 0 || wanted.includes(GROWTH);
@@ -116,7 +118,7 @@ function textOf({ benches, growth }: Results): string {
 
 function textOfGrowth(rows: readonly Growth[]): string {
   const measured = table({
-    head: ['growth', 'came', 'open', 'state', 'snapshot', 'next ms', 'first ms'],
+    head: ['growth', 'total', 'open', 'state', 'snapshot', 'next ms', 'first ms'],
     rows: rows.map(({ name, where, came, open, bytes, snapshotBytes, nextMs, firstMs }) => [
       `${name} in ${where}`,
       whole(came),
@@ -129,20 +131,20 @@ function textOfGrowth(rows: readonly Growth[]): string {
     right: [1, 2, 3, 4, 5, 6],
   });
   const how =
-    'growth: bytes of the state as JSON once so many have come, of which so many are open, and of its snapshot, which has the ids ' +
-    'of the last commands as well; next is decide and evolve in memory, and a command on Postgres; first is that command in a ' +
-    'process that knows nothing of the stream. Medians.';
+    'growth: state is the size of the state as JSON after `total` commands, of which `open` are open. The snapshot also has the ids ' +
+    'of the last commands. next is one more command: decide and evolve in memory, the whole command on Postgres. first is ' +
+    'the first command of a process that has not cached the stream. Medians.';
   return [measured, how].join('\n');
 }
 
 function textOfBenches(reports: readonly Report[]): string {
   const measured = table({
-    head: ['bench', 'in flight', 'result', 'min – max', 'aim', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
+    head: ['bench', 'in flight', 'result', 'min – max', 'target', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
     rows: reports.map((report) => [report.name, report.inFlight, ...cellsOf(report)]),
     right: [1, 2, 3, 4, 5, 6, 7, 8],
   });
   const lines = new Set(reports.map(({ name, how }) => `${name}: ${how}.`));
-  const note = `Medians of ${ROUNDS} rounds, both sides in turn in each; p50 and p99 are ours.`;
+  const note = `Medians of ${ROUNDS} rounds, which run both sides in turn. p50 and p99 are of our side.`;
   return [measured, ...lines, note].join('\n');
 }
 

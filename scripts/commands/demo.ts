@@ -15,7 +15,7 @@ interface DemoCommandOptions extends CommonOptions {
 export function demoCommand(): Command {
   return withJson(withProfile(new Command('demo')))
     .description("play one customer's story against the running product; local profiles only")
-    .option('--url <address>', 'where it runs', `http://127.0.0.1:${DEFAULT_PORT}`)
+    .option('--url <address>', 'address of the running product', `http://127.0.0.1:${DEFAULT_PORT}`)
     .action(async (options: DemoCommandOptions, command: Command) => {
       const url = options.url.replace(/\/$/, '');
       if (!/^https?:$/.test(protocolOf(url))) command.error('--url begins with http:// or https://');
@@ -36,7 +36,10 @@ async function play(url: string, tokens: { catalogue: string; support: string },
   const run = randomBytes(4).toString('hex');
   const end = await playStory({ run, tokens, join: createCast(url, run, tell.exchange), chapter: tell.chapter });
   tell.end(end);
-  if (!isEven(end)) throw new DemoFailed('The customer has not paid what she keeps is worth; please report it.');
+  if (!isEven(end))
+    throw new DemoFailed(
+      'The amount that the customer paid differs from the price of what she keeps; please report this.',
+    );
 }
 
 function isEven({ paid, kept }: DemoEnd): boolean {

@@ -72,12 +72,12 @@ async function finding(check: string, look: () => Promise<string>): Promise<Find
 async function dataFolder({ dataDir }: Config): Promise<string> {
   const { path } = nearest(dataDir);
   await requireWritable(path);
-  return path === dataDir ? dataDir : `${dataDir} is not there yet: \`start\` makes it`;
+  return path === dataDir ? dataDir : `${dataDir} does not exist yet; \`start\` creates it`;
 }
 
 async function requireWritable(folder: string): Promise<void> {
   await access(folder, constants.R_OK | constants.W_OK).catch(({ message }: Error) => {
-    throw new ClosedFolder(folder, `${message}; make it writable, or name another with --data`);
+    throw new ClosedFolder(folder, `${message}; make it writable, or name another folder with --data`);
   });
 }
 
@@ -106,10 +106,10 @@ async function port(wanted: number, config: Config): Promise<string> {
 }
 
 async function postgres({ dataDir }: Config): Promise<string> {
-  if ((await engineAddresses()).databaseUrl) return 'at DATABASE_URL; looked at with the engines of the profile';
+  if ((await engineAddresses()).databaseUrl) return 'at DATABASE_URL; checked with the engines of the profile';
   const server = await openPostgres({ dataDir: join(dataDir, 'postgres') });
   await server.stop();
-  return server.owned ? 'embedded; starts and stops' : 'embedded; runs already';
+  return server.owned ? 'embedded; can start and stop' : 'embedded; already running';
 }
 
 async function engines(): Promise<string> {
@@ -133,7 +133,7 @@ async function data(passing: Config, config: Config): Promise<string> {
   const shop = await openEngines(passing);
   try {
     const isUsed = await examineStores(await shop.get('stores'), claimantOf(config));
-    return isUsed ? 'fits this build and the master key' : 'none yet';
+    return isUsed ? 'matches this build and the master key' : 'none yet';
   } finally {
     await shop.close();
   }

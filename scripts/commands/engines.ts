@@ -26,8 +26,12 @@ export function enginesCommand(): Command {
   const command = new Command('engines').description('run the engines of the aws profile on this machine');
   command
     .command('up')
-    .description('install (once) and start what does not run yet')
-    .option('--port <engine=port>', `fix a port; repeatable; also COMMERCE_<ENGINE>_PORT (${names()})`, parsePort)
+    .description('install the engines once, and start those that do not run')
+    .option(
+      '--port <engine=port>',
+      `use this port for an engine; repeatable; also COMMERCE_<ENGINE>_PORT (${names()})`,
+      parsePort,
+    )
     .addOption(jsonOption())
     .action(async ({ port = {}, json }: { port?: Ports; json?: boolean }) => {
       const reports = await Promise.all(ENGINES.map((engine) => up(engine, port[engine.name])));
@@ -36,12 +40,12 @@ export function enginesCommand(): Command {
     });
   command
     .command('down')
-    .description('stop what `up` started; its data stays')
+    .description('stop the engines that `up` started; their data stays')
     .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => print(await Promise.all(ENGINES.map(down)), options.json));
   command
     .command('status')
-    .description('show what runs and where')
+    .description('show which engines run, and their addresses')
     .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => print(await Promise.all(ENGINES.map(status)), options.json));
   return command;

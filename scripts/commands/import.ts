@@ -52,10 +52,10 @@ type ImportOptions = CommonOptions & { limit?: number; encoding: Encoding };
 
 export function importCommand(openShop: (options: CommonOptions) => Promise<ImportShop>): Command {
   const onlineRetail = withJson(withProfile(new Command('online-retail')))
-    .description('import the invoices of an Online Retail file; running it again adds only what is missing')
+    .description('import the invoices of an Online Retail file; a repeat imports only missing invoices')
     .argument('<file>', 'CSV, plain or gzip; times as 2010-12-01 08:26:00')
-    .addOption(new Option('--encoding <name>', 'how the file was saved').choices([...ENCODINGS]).default(ENCODINGS[0]))
-    .option('--limit <invoices>', 'only the first so many invoices of the file', positiveInteger)
+    .addOption(new Option('--encoding <name>', 'encoding of the file').choices([...ENCODINGS]).default(ENCODINGS[0]))
+    .option('--limit <invoices>', 'import only this many invoices, from the start of the file', positiveInteger)
     .action(async (file: string, options: ImportOptions) => {
       setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
       const startedAt = performance.now();
@@ -73,8 +73,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
 /** Resolves when the read models show what it made. The shop is closed in any case. */
 export async function importInto(shop: ImportShop, pages: Pages): Promise<Imported> {
   const stop = new AbortController();
-  const interrupt = () =>
-    stop.abort(new ImportError('The import was stopped; run it again and it goes on from there.'));
+  const interrupt = () => stop.abort(new ImportError('The import was stopped; run it again to continue.'));
   const asked = stopSignal();
   if (asked.aborted) interrupt();
   asked.addEventListener('abort', interrupt);
@@ -114,7 +113,7 @@ function summaryOf({ books, commits, differing }: Imported, elapsed: number): Im
 }
 
 function warningOf(file: string, { invoices, first }: { invoices: number; first: string }): string {
-  return `commerce: ${count(invoices)} invoices of ${file} were imported before with other rows, the first is ${first}; they stay as they were. An invoice has to be whole in one file.`;
+  return `commerce: ${count(invoices)} invoices of ${file} were imported before with other rows, the first is ${first}. They were not changed. Each invoice must be complete in one file.`;
 }
 
 function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRefused'>): string {
@@ -141,7 +140,7 @@ function tableOf(summary: ImportSummary, { firstRefused }: Pick<Books, 'firstRef
     ['refunded', amount(returns.refunded)],
     ...refusals,
     ['seconds', count(seconds)],
-    ['commits', `${count(commits)}, ${count(commitsPerSecond)} a second`],
+    ['commits', `${count(commits)}, ${count(commitsPerSecond)} per second`],
   ];
   return table({ rows, right: [1] });
 }
@@ -159,6 +158,6 @@ function amount({ amount, currency }: Money): string {
 }
 
 function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('it must be a whole number above 0.');
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
   return Number(text);
 }

@@ -17,14 +17,14 @@ interface Options extends CommonOptions {
 export function reconcileCommand(): Command {
   return withJson(withProfile(new Command('reconcile')))
     .description('list every difference between our payments and Stripe')
-    .option('--days <n>', 'payments of the last so many days', positive, 7)
-    .option('--repair', 'record what Stripe knows, and let go of what is held for nothing')
+    .option('--days <n>', 'compare the payments of this many last days', positive, 7)
+    .option('--repair', 'record facts that Stripe reports, and release held money that is not needed')
     .action(async (options: Options) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
         const { name, books } = await shop.get('paymentService');
         if (!books) {
-          const nothingToCompare = 'payments are with the built-in test provider, which keeps no books.';
+          const nothingToCompare = 'the shop uses the built-in test provider, which has no records to compare.';
           throw new ConfigError(`STRIPE_SECRET_KEY: is not set; ${nothingToCompare}`);
         }
         const clock = await shop.get('clock');

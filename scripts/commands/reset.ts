@@ -36,7 +36,7 @@ interface Plan {
 
 export function resetCommand(): Command {
   return withJson(withProfile(new Command('reset')))
-    .description('forget all data of a profile and namespace on this machine, after a question')
+    .description('delete all data of a profile and namespace on this machine, after a confirmation')
     .option('--yes', 'do not ask')
     .action(async (options: ResetOptions, command: Command) => {
       const config = configOf(options);
@@ -44,7 +44,7 @@ export function resetCommand(): Command {
       const entries = (await entriesOf(dataDir)) ?? { own: [], foreign: [] };
       if (entries.own.length === 0 && entries.foreign.length > 0) {
         command.error(
-          `${dataDir} is no data folder of commerce: it holds ${entries.foreign[0]}, and nothing that commerce has put there. Nothing was deleted; name the folder that \`start\` uses.`,
+          `${dataDir} is not a data folder of commerce: it has ${entries.foreign[0]}, and no file of commerce. Nothing was deleted; name the folder that \`start\` uses.`,
         );
       }
       const plan = await reset(config, entries, (plan) => confirm(command, options, dataDir, plan));
@@ -92,7 +92,7 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
   } catch (error) {
     const { databaseUrl } = await engineAddresses();
     if (shop.config.profile === 'aws' || databaseUrl !== undefined) throw error;
-    console.error(`The Postgres of the data folder cannot be looked into: ${(error as Error).message}`);
+    console.error(`The Postgres of the data folder cannot be read: ${(error as Error).message}`);
     return undefined;
   }
 }
@@ -138,13 +138,13 @@ async function refuseRealAws(): Promise<void> {
   const { awsEndpoint } = await engineAddresses();
   if (awsEndpoint !== undefined && !/(^|\.)amazonaws\.com(\.cn)?$/.test(new URL(awsEndpoint).hostname)) return;
   throw new CommandFailed(
-    'reset deletes data in engines on this machine only, and AWS_ENDPOINT_URL names none: what is in AWS belongs to its stack. Nothing was deleted.',
+    'reset deletes data in local engines only, and AWS_ENDPOINT_URL does not name one. To delete data in AWS itself, use its stack. Nothing was deleted.',
   );
 }
 
 async function confirm(command: Command, { yes }: ResetOptions, dataDir: string, plan: Plan): Promise<void> {
   if (yes || plan.stores.length + plan.files.length === 0) return;
-  if (!process.stdin.isTTY) command.error('Nothing was deleted: there is no terminal to ask at; say --yes.');
+  if (!process.stdin.isTTY) command.error('Nothing was deleted: there is no terminal for the confirmation; use --yes.');
   const what = [
     ...(plan.stores.length > 0 ? [`all data of this shop in ${plan.stores.map(({ name }) => name).join('; ')}`] : []),
     ...(plan.files.length > 0 ? [`all data and keys in ${dataDir}: ${plan.files.join(', ')}`] : []),
@@ -180,10 +180,10 @@ async function deleteAtOnce(path: string): Promise<void> {
 function report(dataDir: string, { stores, files, keptFor }: Plan, foreign: readonly string[]): string {
   const deleted = [
     ...stores.map(({ name }) => `Deleted in ${name}: all data of this shop.`),
-    ...(files.length > 0 ? [`The data in ${dataDir} is deleted.`] : []),
+    ...(files.length > 0 ? [`Deleted: the data in ${dataDir}.`] : []),
   ];
   if (deleted.length === 0) deleted.push(`There is no data in ${dataDir}.`);
-  if (keptFor) deleted.push(`The keys in ${dataDir} are still there, because of ${keptFor}.`);
-  if (foreign.length > 0) deleted.push(`Not made by commerce, and still there: ${foreign.join(', ')}.`);
+  if (keptFor) deleted.push(`The keys in ${dataDir} were kept, because another shop needs them: ${keptFor}.`);
+  if (foreign.length > 0) deleted.push(`Kept, because commerce did not create them: ${foreign.join(', ')}.`);
   return deleted.join('\n');
 }

@@ -13,11 +13,11 @@ interface RoleOptions extends CommonOptions {
 
 export function staffCommand(): Command {
   return new Command('staff')
-    .description('the people who work for the shop: add one, change a role, remove one, list them')
+    .description('manage the members of staff: add, change a role, remove, list')
     .addCommand(
       command('add')
-        .description('add a person; `token --staff ID` then makes a token for them')
-        .argument('<name>', 'the name of the person', nameOf)
+        .description('add a member; `token --staff ID` then makes a token for them')
+        .argument('<name>', 'the name of the member', nameOf)
         .addOption(roleOption())
         .action((name: string, { role, ...options }: RoleOptions) =>
           act(options, (staff) => staff.add(name, role), added),
@@ -25,7 +25,7 @@ export function staffCommand(): Command {
     )
     .addCommand(
       command('change')
-        .description('give a person another role; their tokens have it within seconds')
+        .description('change the role of a member; it applies to their tokens within seconds')
         .argument('<id>', 'as `staff list` shows it', staffId)
         .addOption(roleOption())
         .action((id: string, { role, ...options }: RoleOptions) =>
@@ -34,13 +34,13 @@ export function staffCommand(): Command {
     )
     .addCommand(
       command('remove')
-        .description('remove a person; their tokens stop working within seconds')
+        .description('remove a member; their tokens stop working within seconds')
         .argument('<id>', 'as `staff list` shows it', staffId)
         .action((id: string, options: CommonOptions) => act(options, (staff) => staff.remove(id), removed)),
     )
     .addCommand(
       command('list')
-        .description('list everybody, those who were removed as well')
+        .description('list all members, including removed ones')
         .action((options: CommonOptions) => act(options, (staff) => staff.list(), listed)),
     );
 }
@@ -48,7 +48,7 @@ export function staffCommand(): Command {
 const command = (name: string) => withJson(withProfile(new Command(name)));
 
 const roleOption = () =>
-  new Option('--role <role>', 'what the person may do (required)').choices(STAFF_ROLES).makeOptionMandatory();
+  new Option('--role <role>', 'role of the member (required)').choices(STAFF_ROLES).makeOptionMandatory();
 
 async function act<T>(
   options: CommonOptions,
@@ -62,12 +62,12 @@ async function act<T>(
 const calledOf = ({ name, id }: StaffView): string => (name === undefined ? id : `${name} (${id})`);
 
 const added = (one: StaffView): string =>
-  `Added ${calledOf(one)} with the role ${one.role}. For a token: commerce token --staff ${one.id}`;
-const changed = (one: StaffView): string => `${calledOf(one)} has the role ${one.role} now.`;
+  `Added ${calledOf(one)} with the role ${one.role}. To make a token: commerce token --staff ${one.id}`;
+const changed = (one: StaffView): string => `${calledOf(one)} now has the role ${one.role}.`;
 const removed = (one: StaffView): string => `Removed ${calledOf(one)}.`;
 
 function listed(members: readonly StaffView[]): string {
-  if (members.length === 0) return 'There are no staff yet; `commerce staff add NAME --role ROLE` adds a person.';
+  if (members.length === 0) return 'There are no members of staff yet; `commerce staff add NAME --role ROLE` adds one.';
   return table({
     head: ['id', 'name', 'role', 'status', 'added'],
     rows: members.map(({ id, name = '(forgotten)', role, status, addedAt }) => [id, name, role, status, addedAt]),
@@ -82,5 +82,5 @@ function nameOf(text: string): string {
 
 export function staffId(text: string): string {
   if (staffIdSchema.safeParse(text).success) return text;
-  throw new InvalidArgumentError('It looks like staff_01KC…; `commerce staff list` shows the ids.');
+  throw new InvalidArgumentError('An id looks like staff_01KC…; `commerce staff list` shows the ids.');
 }

@@ -64,7 +64,7 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
     const { profile, dataDir } = shop.config;
     console.log(welcome({ url: server.url, profile, dataDir, filled, seconds: process.uptime().toFixed(1) }));
     await Promise.race([aborted(stop), running]);
-    console.log('Stopping: requests that run may end.');
+    console.log('Stopping; waiting for running requests to finish.');
   } finally {
     await server.close();
     background.abort();

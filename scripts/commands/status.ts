@@ -15,13 +15,13 @@ const WATCH_EVERY_MS = 2_000;
 const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
 /** Otherwise a sweep of a minute ago beside nothing to apply looks like a fault. */
-const MEANING = `Commits are applied as they come: 0 to apply is up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep
-compares the log with what was applied; its age is no lag.`;
+const MEANING = `0 commits to apply means up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep compares the log with the applied
+commits; the age of the last sweep is not a lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
-    .description('show each projection: version, position, lag, quarantine')
-    .option('--watch', 'show it again every two seconds, until Ctrl-C')
+    .description('show each projection: version, lag, last sweep, quarantine')
+    .option('--watch', 'refresh every two seconds, until Ctrl-C')
     .action(async (options: CommonOptions & { watch?: boolean }) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
@@ -57,7 +57,7 @@ function ago(ms: number): string {
 
 function tables(statuses: readonly ProjectorStatus[]): string {
   const projections = table({
-    head: ['projection', 'version', 'commits to apply', 'oldest waits (s)', 'last sweep', 'in quarantine'],
+    head: ['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine'],
     rows: statuses.map(({ name, version, sweptTo, lag, quarantine }) => [
       name,
       version,
@@ -75,5 +75,5 @@ function tables(statuses: readonly ProjectorStatus[]): string {
     head: ['projection', 'stream', 'commit', 'since', 'error'],
     rows: stuck.map(({ name, stream, commitNo, since, error }) => [name, stream, commitNo, since, error]),
   });
-  return `${projections}\n${MEANING}\n\nIn quarantine; each stream is tried again when the program starts:\n${quarantine}`;
+  return `${projections}\n${MEANING}\n\nStreams in quarantine; the program retries them at its next start:\n${quarantine}`;
 }

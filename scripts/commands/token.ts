@@ -18,18 +18,19 @@ interface TokenOptions extends CommonOptions {
 
 export function tokenCommand(): Command {
   return withJson(withProfile(new Command('token')))
-    .description('print a bearer token and nothing else; local profiles only')
-    .addOption(new Option('--role <role>', 'what the bearer may do; required without --staff').choices(ROLES))
+    .description('print a bearer token; local engines only')
+    .addOption(new Option('--role <role>', 'role of the token; required without --staff').choices(ROLES))
+    .option('--customer <id>', 'id of the customer, for example customer_17850 (default: a new customer)', customerId)
     .option(
-      '--customer <id>',
-      'whose data a customer sees, for example customer_17850 (default: a new one)',
-      customerId,
+      '--staff <id>',
+      'id of the member of staff, see `staff list` (default: the shared member of the role)',
+      staffId,
     )
-    .option('--staff <id>', 'who the bearer is, of `staff list` (default: one who stands for the role)', staffId)
     .action(async (options: TokenOptions, command: Command) => {
       const { role, customer, staff } = options;
-      if (role !== 'customer' && customer !== undefined) command.error('--customer goes with --role customer only');
-      if (role === 'customer' && staff !== undefined) command.error('--staff goes with the roles of staff only');
+      if (role !== 'customer' && customer !== undefined)
+        command.error('--customer can only be used with --role customer');
+      if (role === 'customer' && staff !== undefined) command.error('--staff can only be used with roles of staff');
       const find = finderOf(options, command);
       const tokens = await openLocalTokens(options);
       if (!tokens) return command.error(NOT_LOCAL);
@@ -42,7 +43,7 @@ export function tokenCommand(): Command {
 /** Finds who the bearer is. Ends the command where it says neither a role nor a member. */
 function finderOf({ role, customer, staff: id, ...options }: TokenOptions, command: Command): () => Promise<Caller> {
   if (id !== undefined) return () => withStaff(options, async (staff) => inRole(await staff.caller(id), role));
-  if (role === undefined) return command.error('say --role ROLE or --staff ID');
+  if (role === undefined) return command.error('use --role ROLE or --staff ID');
   if (role === 'customer') return async () => customerCaller(customer);
   return () => withStaff(options, (staff) => staff.ofRole(role));
 }
@@ -63,6 +64,6 @@ function shown({ role, id, customerId }: Caller) {
 function customerId(text: string): string {
   if (customerIdSchema.safeParse(text).success) return text;
   throw new InvalidArgumentError(
-    'It looks like customer_17850: behind customer_ come 1 to 50 letters, digits, dots, dashes or underscores.',
+    'An id looks like customer_17850: customer_ and 1 to 50 letters, digits, dots, dashes or underscores.',
   );
 }

@@ -225,7 +225,7 @@ export async function readPages(file: string, { limit, encoding = 'utf8' }: Read
     }
   }
   if (firstFault !== undefined && counts.refused.malformed === counts.rows) {
-    throw new ImportError(`${file} has no valid row. The first fault is ${firstFault}`);
+    throw new ImportError(`${file} has no row that can be imported. The first row is ${firstFault}`);
   }
   counts.products = codes.size;
   counts.customers = customers.size;
@@ -265,7 +265,7 @@ function refuseTooLarge(file: string, { number, invoice }: Row, tally: InvoiceTa
     units > MAX_QUANTITY || tally.bytes > MAX_ORDER_BYTES || !Number.isSafeInteger(tally.amount + tally.charges.amount);
   if (!isTooLarge) return;
   throw new ImportError(
-    `Invoice ${invoice} is too large for one order at row ${number} of ${file}: an order has at most ${MAX_QUANTITY} units of a code and ${MAX_ORDER_BYTES} bytes of lines. Split it into several invoices.`,
+    `${file} has at row ${number} more lines of invoice ${invoice} than fit in one order: at most ${MAX_QUANTITY} units of a code and ${MAX_ORDER_BYTES} bytes of lines. Split it into several invoices.`,
   );
 }
 

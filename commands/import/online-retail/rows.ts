@@ -148,7 +148,7 @@ function createReader(file: string, encoding: Encoding) {
     const isLong = fields.length > width && !fields.slice(width).every(isBlank);
     if (fields.length < width || isLong) {
       throw new ImportError(
-        `${file} is broken at row ${number} (line ${line}): it has ${fields.length} fields, the header has ${width}. Correct that row; a text with a comma has to be in quotes.`,
+        `${file} is broken at row ${number} (line ${line}): it has ${fields.length} fields, the header has ${width}. Correct that row; a text with a comma must be in quotes.`,
       );
     }
     const field = (column: Column) => fields[places![column]]!;
@@ -257,7 +257,8 @@ async function isGzip(handle: FileHandle): Promise<boolean> {
 async function openFile(file: string): Promise<{ handle: FileHandle; stats: Stats }> {
   const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new ImportError(`There is no file ${file}.`);
-    if (error.code === 'EACCES') throw new ImportError(`This user may not read ${file}. Grant the permission.`);
+    if (error.code === 'EACCES')
+      throw new ImportError(`${file} cannot be read by this user. Grant the permission to read it.`);
     throw new ImportError(`${file} cannot be read: ${error.message}.`);
   });
   const stats = await handle.stat();
@@ -271,10 +272,11 @@ function hasChanged(before: Stats, after: Stats): boolean {
 }
 
 const REMEDIES: Record<string, string> = {
-  CSV_QUOTE_NOT_CLOSED: 'a text begins with a quote and does not end. Close the quote, or fetch the whole file again',
-  CSV_MAX_RECORD_SIZE: `the row is longer than ${MAX_ROW_BYTES} bytes. See whether a quote is left open in it`,
-  INVALID_OPENING_QUOTE: 'there is a quote within a text. Put the whole text in quotes, and double those within',
-  CSV_INVALID_CLOSING_QUOTE: 'a quoted text goes on behind its quote. Double the quotes that stand within a text',
+  CSV_QUOTE_NOT_CLOSED: 'a quoted text is not closed. Close the quote, or download the whole file again',
+  CSV_MAX_RECORD_SIZE: `the row is longer than ${MAX_ROW_BYTES} bytes. Check it for a quote that is not closed`,
+  INVALID_OPENING_QUOTE:
+    'there is a quote inside a text. Put the whole text in quotes, and double the quotes inside it',
+  CSV_INVALID_CLOSING_QUOTE: 'a quoted text continues after its closing quote. Double the quotes inside a text',
 };
 
 /** `rows`: the number of rows read before. Undefined before the end of the header. */
@@ -285,7 +287,7 @@ function brokenAt(file: string, rows: number | undefined, error: unknown): unkno
   }
   if (isZlibError(error)) {
     return new ImportError(
-      `${file} is broken or cut off at row ${(rows ?? 0) + 1}: ${error.message}. Fetch or pack the whole file again.`,
+      `${file} is broken or cut off at row ${(rows ?? 0) + 1}: ${error.message}. Download or compress the whole file again.`,
     );
   }
   return error;

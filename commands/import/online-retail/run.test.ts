@@ -189,8 +189,8 @@ describe('An import of invoices', () => {
     const error = await importInvoices(world.ports(), books, new AbortController().signal).catch((reason) => reason);
     expect(error).to.be.instanceOf(ImportError);
     expect(error.message)
-      .to.match(/^Invoice C536370 is refused by the shop: Line 2 of order_536365 has 1 units/)
-      .and.to.include('Run the import again');
+      .to.match(/^Invoice C536370 was refused by the shop: Line 2 of order_536365 has 1 units/)
+      .and.to.include('run the import again');
 
     await world.run(FIXTURE);
     const received = (await world.events('order')).flatMap(({ stream, event }) =>

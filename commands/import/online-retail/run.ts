@@ -126,7 +126,7 @@ async function accepted<T>(invoice: string, work: () => Promise<T>): Promise<T> 
   } catch (error) {
     if (!isProblem(error) || isPassing(error)) throw error;
     throw new ImportError(
-      `Invoice ${invoice} is refused by the shop: ${error.message} What was imported stays. Run the import again to continue from the current state of the shop.`,
+      `Invoice ${invoice} was refused by the shop: ${error.message} Imported invoices stay; run the import again to continue.`,
     );
   }
 }
