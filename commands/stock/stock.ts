@@ -67,7 +67,7 @@ const policyBody = stockPolicySchema.extend({
     .meta({ description: 'Units that may be reserved beyond the units on hand' }),
   lowStockAt: stockPolicySchema.shape.lowStockAt.meta({
     description:
-      'An event is written when the available units fall to this number. Without it, no such event is written',
+      'An event is written when the available units fall to this number or below. Without it, no such event is written',
   }),
 });
 

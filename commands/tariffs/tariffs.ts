@@ -43,7 +43,7 @@ const taxRateBody = taxRateSchema.omit({ id: true }).extend({
   included: z
     .boolean()
     .default(false)
-    .meta({ description: 'Prices contain this tax. All rates of a country must be the same in this' }),
+    .meta({ description: 'Prices contain this tax. All rates of a country must have the same value here' }),
 });
 
 const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {

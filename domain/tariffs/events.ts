@@ -51,7 +51,7 @@ export const taxRateSchema = z.strictObject({
     }),
   included: z.literal(true).optional().meta({
     description:
-      'Prices contain this tax. Absent if the tax is added to them. All rates of a country must be the same in this',
+      'Prices contain this tax. Absent if the tax is added to them. All rates of a country must have the same value here',
   }),
 });
 

@@ -225,7 +225,7 @@ export async function readPages(file: string, { limit, encoding = 'utf8' }: Read
     }
   }
   if (firstFault !== undefined && counts.refused.malformed === counts.rows) {
-    throw new ImportError(`${file} has no row that can be imported. The first row is ${firstFault}`);
+    throw new ImportError(`${file} has no row that can be imported. The first fault is in ${firstFault}`);
   }
   counts.products = codes.size;
   counts.customers = customers.size;
