@@ -148,7 +148,8 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
   const amount = Math.min(notCapturedOf(state), command.amount ?? Number.POSITIVE_INFINITY);
   if (amount === 0) return reject('rule_violated', `${paymentId} needs no more money, so there is nothing to renew.`);
   const isRenewalDeclined = status === 'declined' && state.earlier.length > 0;
-  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon(authorisation, now)) {
+  const lapsesSoon = now >= (renewableAt(authorisation) ?? Number.POSITIVE_INFINITY);
+  if (status !== 'lapsed' && !isRenewalDeclined && !lapsesSoon) {
     return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it cannot be renewed yet.`);
   }
   const { currency, provider, customerId } = authorisation;
