@@ -1,11 +1,11 @@
-// Snapshots are kept where others may write, so each carries a keyed hash over its stream, fold version, position and state.
-// One that does not fit is dropped, and its stream is read instead.
+// Others may have write access to the snapshot store, so each snapshot has a keyed hash over its stream, fold version, position
+// and state. A snapshot with a wrong hash is dropped, and its stream is read instead.
 import type { Position } from '../../domain/kernel/commit.js';
 import type { Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
-/** One text per stream and fold version; it may be lost at any time. */
+/** One text per stream and fold version. It may be lost at any time. */
 export interface SnapshotTexts {
   load(stream: StreamId, foldVersion: number): Promise<KeptText | undefined>;
   /** Replaces only a text of an earlier commit. */
@@ -21,7 +21,7 @@ export interface KeptText {
 export interface AuthenticSnapshotsDeps {
   texts: SnapshotTexts;
   keyedHash: KeyedHash;
-  /** Told of each snapshot that was dropped. */
+  /** Called for each snapshot that is dropped. */
   onDropped(stream: StreamId, foldVersion: number): void;
 }
 
@@ -35,7 +35,7 @@ export function createAuthenticSnapshots({ texts, keyedHash, onDropped }: Authen
     const json = text.slice(HASH_LENGTH);
     if (text.slice(0, HASH_LENGTH) !== hashOf(stream, foldVersion, json)) return undefined;
     const [position, state] = JSON.parse(json) as [Position, unknown];
-    // A commit number beside the text that is too high would keep every later snapshot out.
+    // A stored commit number that is too high would block every later snapshot.
     return position.commitNo === commitNo ? { position, state } : undefined;
   }
 

@@ -2,13 +2,16 @@
 import { Unavailable } from '../../domain/kernel/errors.js';
 
 export interface CoalesceOptions<T, R> {
-  /** Writes the batch. Outcomes are in its order; an `Error` is that of one item. If it throws another than `Unavailable`, each item is tried alone. */
+  /**
+   * Writes the batch. Outcomes have the order of the batch; an `Error` is the outcome of one item. If it throws anything but
+   * `Unavailable`, each item is retried alone.
+   */
   write(batch: readonly T[]): Promise<(R | Error)[]>;
-  /** Items of one key never share a batch. */
+  /** Items with the same key never share a batch. */
   keyOf(item: T): string;
   bytesOf(item: T): number;
   maxInFlight: number;
-  /** So few items are not split between two writes. */
+  /** This many items or fewer are not split between two writes. */
   minItems: number;
   maxItems: number;
   maxBytes: number;
@@ -21,9 +24,9 @@ interface Waiting<T, R> {
 }
 
 /**
- * Nothing is delayed on purpose: what arrives together leaves as soon as nobody else can join without waiting, the rest
- * gathers while writes are in flight. All free writes share what leaves: were it one write, everybody would be answered at
- * once and come back at once, and the engine would have nothing to do meanwhile.
+ * Adds no artificial delay. Items that arrive together leave at the end of the current tick; others collect while writes are
+ * in flight. The queue is divided among all free writes. With a single write, all callers would get their answers and send new
+ * items at the same time, and the engine would be idle in between.
  */
 export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Promise<R> {
   const { write, keyOf, bytesOf, maxInFlight, minItems, maxItems, maxBytes } = options;
@@ -34,7 +37,7 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
   function schedule(): void {
     if (scheduled || queue.length === 0 || inFlight >= maxInFlight) return;
     scheduled = true;
-    // Behind all promises that are settled now, and before the next answer of the engine is read.
+    // Runs after all promises that are settled now, and before the next answer of the engine is read.
     process.nextTick(() => {
       scheduled = false;
       while (queue.length > 0 && inFlight < maxInFlight) void flush(takeBatch());

@@ -1,4 +1,4 @@
-// Between events and the bytes that are kept for ever: encodes a new commit, hashes it, and reads stored commits of any age.
+// Converts between events and the stored bytes: encodes and hashes new commits, and reads stored commits of any age.
 import { hash } from 'node:crypto';
 import { type Commit, FORMAT, headerOf, type Position, type StoredCommit } from '../../domain/kernel/commit.js';
 import { CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
@@ -10,7 +10,7 @@ import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
 export interface CommitCodec {
   /** Throws `InvalidEvent`, `CommitTooLarge`. */
   encode(stream: StreamId, after: Position, commit: NewCommit): StoredCommit;
-  /** Data of old schema versions comes out as today's. Throws `InvalidEvent`. The hash is not checked here: see `hashOf`. */
+  /** Converts data of old schema versions to the current one. Throws `InvalidEvent`. Does not check the hash: see `hashOf`. */
   decode(stored: StoredCommit): Commit;
 }
 
@@ -64,12 +64,12 @@ export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
   return { encode, decode };
 }
 
-/** The position behind a stored commit. */
+/** The position after a stored commit. */
 export function positionOf({ sk, lv, h, at }: StoredCommit): Position {
   return { commitNo: sk, version: lv, hash: h, at };
 }
 
-/** What `h` must be, computed from what is stored. */
+/** The expected value of `h`, computed from the stored fields. */
 export function hashOf(stored: Omit<StoredCommit, 'h' | 'lp'>): string {
   return hash('sha256', stored.ph + headerOf(stored) + stored.ev);
 }
@@ -79,10 +79,10 @@ export function partitionOf(stream: StreamId): number {
   return Number.parseInt(hash('sha256', stream).slice(0, 2), 16) % LOG_PARTITIONS;
 }
 
-/** Attribute names, numbers, hashes and the engine's own overhead of one item, in bytes; generous. */
+/** Upper bound of attribute names, numbers, hashes and engine overhead of one item, in bytes. */
 const FIXED_BYTES = 300;
 
-/** Size of the item in the roomiest engine, in bytes. */
+/** Size of the item in the engine that needs the most space, in bytes. */
 function sizeOf({ pk, cs, ev }: Pick<StoredCommit, 'pk' | 'cs' | 'ev'>): number {
   return FIXED_BYTES + Buffer.byteLength(pk) + Buffer.byteLength(JSON.stringify(cs)) + Buffer.byteLength(ev);
 }
@@ -91,7 +91,7 @@ function actorInStoredOrder({ type, id, role }: Actor): Actor {
   return role === undefined ? { type, id } : { type, id, role };
 }
 
-/** Key order is part of the format: the envelope's, the data last. */
+/** The order of keys is part of the format: the envelope's keys, then the data. */
 function inStoredOrder({
   id,
   type,

@@ -1,4 +1,4 @@
-// A stored commit as a DynamoDB item, and back: from the table, and from the change records that Kinesis brings.
+// Converts stored commits to DynamoDB items and back, from the table and from the change records in Kinesis.
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { isStreamId } from '../../domain/kernel/stream.js';
@@ -44,7 +44,7 @@ export function keyOf(item: Item): Pick<StoredCommit, 'pk' | 'sk'> {
   return { pk, sk: integer(item, 'sk') };
 }
 
-/** The index of the log in total order holds just this much of a commit. */
+/** The fields of a commit that the index of the log in total order holds. */
 export function indexEntryOf(item: Item): Pick<StoredCommit, 'pk' | 'sk' | 'at'> {
   return { ...keyOf(item), at: integer(item, 'at') };
 }

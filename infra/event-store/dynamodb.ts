@@ -1,4 +1,4 @@
-// The event store on DynamoDB: one commit is one immutable item, one append is one conditional PutItem.
+// The event store on DynamoDB: one commit is one immutable item, and one append is one conditional PutItem.
 import {
   ConditionalCheckFailedException,
   DescribeKinesisStreamingDestinationCommand,
@@ -25,12 +25,12 @@ import { createStoreClock } from './store-clock.js';
 const ENGINE = 'DynamoDB';
 
 /**
- * An older commit is not sent, whatever held it up: the watermark might pass it. The four seconds are for the attempt
- * itself, which the client gives up after two, for the second that a `Date` leaves open, and for the index to follow the table.
+ * An older commit is not sent, because the watermark might pass it. The four seconds cover the attempt itself, which the
+ * client ends after two, the second that a `Date` header leaves open, and the delay of the index behind the table.
  */
 const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 4_000;
 
-/** How long one page of a read is retried. */
+/** Retry time for one page of a read. */
 const READ_BUDGET_MS = 5_000;
 
 /** Index entries of one log partition that are held in memory. */
@@ -56,31 +56,31 @@ export const EVENTS_TABLE = {
         { AttributeName: 'lp', KeyType: 'HASH' },
         { AttributeName: 'at', KeyType: 'RANGE' },
       ],
-      // Keys only: an index entry of any commit costs one write unit.
+      // Keys only, so that an index entry of any commit costs one write unit.
       Projection: { ProjectionType: 'KEYS_ONLY' },
     },
   ],
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** What the change records' times are in. */
+/** Precision of the times in change records. */
 export const CHANGE_TIME_PRECISION = 'MICROSECOND';
 
 /**
- * All that IAM must allow on the table and its index, and why the log cannot be changed: there is no UpdateItem and no
- * DeleteItem here. IAM cannot demand the condition of a PutItem, so an overwrite is found by the feed's alarm and the hash chain. @public
+ * All actions that IAM must allow on the table and its index. UpdateItem and DeleteItem are missing so that the log cannot be
+ * changed. IAM cannot enforce the condition of a PutItem; the feed's alarm and the hash chain detect an overwrite. @public
  */
 export const EVENT_STORE_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
 
 export interface DynamoEventStoreOptions {
-  /** One attempt per call: see `createDynamoClient`. */
+  /** A client that makes one attempt per call: see `createDynamoClient`. */
   client: DynamoDBClient;
   table: string;
   codec: CommitCodec;
   clock?: Clock;
-  /** Ms from any moment on, never set. */
+  /** Milliseconds from an arbitrary start. This clock is never adjusted. */
   monotonic?: () => number;
-  /** Jitter of the pauses between attempts: in [0, 1), and how to wait so many ms. */
+  /** Jitter of the pauses between attempts, in [0, 1). */
   random?: () => number;
   sleep?: (ms: number) => Promise<void>;
   watermarkLagMs?: number;
@@ -116,7 +116,7 @@ export function createDynamoEventStore({
     });
   }
 
-  /** Nearly always some read of the same process has just shown the store's time; otherwise the cheapest one does. */
+  /** A recent read of this process usually has shown the store's time already. Otherwise this sends the cheapest read. */
   async function meetStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
     const nothing = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'clock#' } } };
@@ -124,7 +124,7 @@ export function createDynamoEventStore({
     if (!storeClock.isKnown()) throw new Unavailable(ENGINE, 'its answers have no Date header to check the clock by.');
   }
 
-  /** `check`: the last word before it is sent, when it has its socket. */
+  /** `check` runs immediately before the request is sent, when it has its socket. */
   function timed<C extends PutItemCommand | QueryCommand>(command: C, check?: () => void): C {
     const stack = command.middlewareStack as C['middlewareStack'] & PutItemCommand['middlewareStack'];
     stack.add(
@@ -136,7 +136,7 @@ export function createDynamoEventStore({
         storeClock.observe(askedAt, headers.date);
         return answer;
       },
-      // Next to the wire, where failures, too, are still answers with headers.
+      // The step closest to the network, where failed requests still have response headers.
       { step: 'deserialize', priority: 'low' },
     );
     return command;
@@ -153,7 +153,7 @@ export function createDynamoEventStore({
     } while (next);
   }
 
-  // What was once said stays true, even when a later answer is less exact.
+  // The watermark never goes back, even if a later answer is less exact.
   let highest: Hlc = 0;
   async function watermark(): Promise<Hlc> {
     await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, meetStoreClock);
@@ -161,7 +161,7 @@ export function createDynamoEventStore({
     return highest;
   }
 
-  /** One partition of the index in total order; the index itself leaves open which of two commits of one instant comes first. */
+  /** One partition of the index in total order. The index itself does not order commits of the same instant. */
   async function* partition(lp: number, after: Hlc, upTo: Hlc): AsyncGenerator<LogEntry> {
     const pages = query({
       IndexName: LOG_INDEX,
@@ -228,8 +228,8 @@ export function createDynamoEventStore({
 }
 
 /**
- * Makes the table with point-in-time recovery and, given a Kinesis stream, with its changes sent there. For engines on
- * this machine; AWS's come from its stack, which takes the same constants.
+ * Creates the table with point-in-time recovery and, if a Kinesis stream is given, sends the table's changes to it. Only for
+ * engines on this machine. In AWS the deployment stack creates the table from the same constants.
  */
 export async function createEventsTable(options: {
   client: DynamoDBClient;
@@ -244,7 +244,7 @@ export async function createEventsTable(options: {
   if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
 }
 
-/** A table takes a destination once. */
+/** A table accepts a destination only once. */
 async function sendChanges(client: DynamoDBClient, table: string, streamArn: string): Promise<void> {
   const { KinesisDataStreamDestinations = [] } = await client.send(
     new DescribeKinesisStreamingDestinationCommand({ TableName: table }),

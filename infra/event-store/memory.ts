@@ -1,4 +1,4 @@
-// An event store in memory, for tests and simulations: the same contract as the real ones, with hooks to inject faults.
+// An event store in memory for tests and simulations. It keeps the contract of the real stores and has hooks to inject faults.
 import { type Clock, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { ClockSkew } from '../../domain/kernel/errors.js';
@@ -7,10 +7,10 @@ import { MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type CommitCodec, positionOf } from './codec.js';
 
-/** What is stored; several event stores on one log are several processes. */
+/** The stored data. Several event stores on one log act as several processes. */
 export interface MemoryLog {
   streams: Map<StreamId, StoredCommit[]>;
-  /** All commits as they came; what a change feed would see. */
+  /** All commits in order of arrival, as a change feed would see them. */
   arrivals: StoredCommit[];
 }
 
@@ -21,15 +21,15 @@ export function createMemoryLog(): MemoryLog {
 export interface MemoryEventStoreOptions {
   codec: CommitCodec;
   log?: MemoryLog;
-  /** The writer's clock, and the store's. */
+  /** The writer's clock. `storeClock` is the store's. */
   clock?: Clock;
   storeClock?: Clock;
   watermarkLagMs?: number;
-  /** Runs before the commit is applied: throw to crash there, await to hold it back. */
+  /** Runs before the commit is applied: throw to crash there, await to delay it. */
   beforeAppend?: (commit: StoredCommit) => void | Promise<void>;
-  /** Runs after the attempt: throw to crash without having heard the outcome. */
+  /** Runs after the attempt: throw to crash before the outcome is known. */
   afterAppend?: (commit: StoredCommit) => void | Promise<void>;
-  /** True loses the engine's reply: the append is tried again, as an adapter does by itself. */
+  /** Returns true to lose the engine's reply. The append is then retried, as real adapters do. */
   loseReply?: () => boolean;
 }
 

@@ -1,9 +1,9 @@
-// Merges ordered sources into one order, holding one element of each.
+// Merges ordered sources into one order. It holds one element of each source.
 
-/** Sources that are asked for their first element at once. */
+/** Sources whose first element is requested at once. */
 const OPENED_AT_ONCE = 16;
 
-/** Few sources (tens): the least head is found by looking at each. */
+/** For a few tens of sources: the smallest element is found by comparing all. */
 export async function* mergeOrdered<T>(
   sources: readonly AsyncIterator<T>[],
   compare: (a: T, b: T) => number,

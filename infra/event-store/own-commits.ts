@@ -1,22 +1,22 @@
-// Streams that this process alone has written from their beginning, remembered for a while: who has just written one can
-// show it without a read. Others may have written on since, so it is not the stream as of now.
+// Recently written streams that only this process has written from their beginning. A process can show what it has just
+// written without a read. Other processes may have appended since, so this is not the current state of the stream.
 import { LRUCache } from 'lru-cache';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
-/** As many orders may be under way at once; about 5 KB each. */
+/** Number of orders that may be in progress at a time. A stream takes about 5 KB. */
 const REMEMBERED_STREAMS = 2_000;
 
-/** A stream that goes on beyond this is read like any other. */
+/** A longer stream is read from the store. */
 const MAX_COMMITS = 20;
 
 export interface OwnCommits {
-  /** The whole stream up to this commit; undefined where it is not known to be that. */
+  /** All commits of the stream up to this one; undefined if they are not known to be complete. */
   upTo(stream: StreamId, commitNo: number): readonly Commit[] | undefined;
 }
 
-/** The store, and what is remembered of what goes through it. */
+/** The store, and the memory of the commits that are appended through it. */
 export function rememberOwnCommits(store: EventStore): { store: EventStore; ownCommits: OwnCommits } {
   const known = new LRUCache<StreamId, readonly Commit[]>({ max: REMEMBERED_STREAMS });
 

@@ -1,4 +1,4 @@
-// The log's table in Postgres, the format of docs/log-format.md column by column, and how a row becomes a stored commit again.
+// The log's table in Postgres, which follows docs/log-format.md column by column, and the conversion of rows to stored commits.
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -52,7 +52,7 @@ create trigger events_append_only before update or delete or truncate on events
 alter table events enable always trigger events_append_only;
 `;
 
-/** The columns of a stored commit; all but `cs` and `at` are as they come. */
+/** The columns of a stored commit. All but `cs` need no conversion. */
 export const COMMIT_COLUMNS = 'pk, sk, f, fv, lv, ev, at, cs, ph, h, lp';
 
 export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
@@ -61,5 +61,5 @@ export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: Commi
   return { pk, sk, f, fv, lv, ev, at, cs: JSON.parse(cs), ph, h, lp };
 }
 
-/** Woken after appends; a hint, so that nobody waits for the next poll. */
+/** Notified after appends, so that the feed does not wait for its next poll. A notification may be lost. */
 export const WAKE_CHANNEL = 'commerce_log';

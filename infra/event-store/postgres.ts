@@ -1,4 +1,4 @@
-// The event store on Postgres: appends that wait at the same time go out as one multi-row insert, each with its own outcome.
+// The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
@@ -21,16 +21,18 @@ import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
 
-/** While the server works on one insert we prepare the next; more would only make them smaller, and small ones cost more a row. */
+/**
+ * The next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs more per row.
+ */
 const MAX_INSERTS_IN_FLIGHT = 2;
 const MIN_ROWS_PER_INSERT = 16;
 const MAX_ROWS_PER_INSERT = 500;
 const MAX_BYTES_PER_INSERT = 1024 * 1024;
 
-/** An insert without an answer is given up, and repeated on another connection. */
+/** An insert without an answer is abandoned and repeated on another connection. */
 const INSERT_TIMEOUT_MS = 2_000;
 
-/** A commit that is this much older than the store's clock is refused, whatever held it up: the watermark may have passed it. */
+/** A commit that is this much older than the store's clock is refused: the watermark may have passed it. */
 const MAX_COMMIT_AGE_MS = WATERMARK_LAG_MS - 1_000;
 
 const READ_BUDGET_MS = 5_000;
@@ -38,10 +40,12 @@ const READ_PAGE_ROWS = 500;
 const READ_PAGE_BYTES = 4 * 1024 * 1024;
 const LOG_PAGE_ROWS = 5_000;
 
-/** Many streams may be wanted at once; so many are read at a time, for the pool has other users. */
+/** Streams that are read at a time. The pool has other users. */
 const READS_IN_FLIGHT = 8;
 
-/** The feed is woken at most this often: at once after a rest, and for several appends at a time while they follow each other. */
+/**
+ * Shortest interval between wake-ups of the feed. The first append after a pause wakes it at once; later ones share a wake-up.
+ */
 const WAKE_EVERY_MS = 20;
 
 export interface PostgresEventStoreOptions {
@@ -56,7 +60,7 @@ interface Append {
   since: number;
 }
 
-/** Creates the log's table unless it exists. */
+/** Creates the log's table if it does not exist. */
 export function createEventsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'events', EVENTS_SQL);
 }
@@ -103,7 +107,7 @@ export function createPostgresEventStore({
     });
   }
 
-  /** The hashes that are stored in the places of these commits, and how far this clock is ahead of the store's. */
+  /** The stored hashes at the positions of these commits, and how far this clock is ahead of the store's. */
   async function lookUp(client: PoolClient, commits: readonly StoredCommit[]) {
     const now = clock();
     const places = [commits.map(({ pk }) => pk), commits.map(({ sk }) => sk)];
@@ -148,7 +152,7 @@ export function createPostgresEventStore({
   };
 
   async function* entries(after: Hlc, end: Hlc): AsyncGenerator<LogEntry> {
-    // Behind every entry at `after` itself.
+    // Starts after every entry at `after` itself.
     let last: LogEntry = { at: after + 1, stream: '' as StreamId, commitNo: 0 };
     for (;;) {
       const page = await rows<LogEntry>('log-order', LOG_SQL, [
@@ -167,7 +171,10 @@ export function createPostgresEventStore({
 
 const STORE_NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
 
-/** The store's own clock decides: nothing goes in from a writer whose clock is off, or so late that the watermark may have passed it. */
+/**
+ * Compares with the store's own clock. Rejects commits of a writer whose clock is wrong, and commits that the watermark may have
+ * passed.
+ */
 const INSERT_SQL = `
   insert into events (${COMMIT_COLUMNS})
   select r.* from unnest(
@@ -177,7 +184,7 @@ const INSERT_SQL = `
     and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000
   on conflict do nothing`;
 
-/** Sorted, so that two inserts that meet in the same places wait for each other in one direction only. */
+/** Sorted, so that two inserts for the same positions cannot deadlock. */
 function insertStatement(commits: readonly StoredCommit[], now: number): QueryConfig {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
   const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
@@ -204,11 +211,11 @@ const LOOK_UP_SQL = `
   order by r.n`;
 
 interface ReadRow extends CommitRow {
-  /** Rows that were there to be returned before the bytes were counted. */
+  /** Number of rows that could be returned, before the byte limit. */
   candidates: number;
 }
 
-/** At most so many rows, and so many bytes before the last. */
+/** Limits the rows, and the bytes before the last row. */
 const READ_SQL = `
   select ${COMMIT_COLUMNS}, candidates from (
     select *, (count(*) over ())::int as candidates, sum(octet_length(ev)) over (order by sk) - octet_length(ev) as bytes_before
@@ -223,9 +230,9 @@ const LOG_SQL = `
   order by at, pk, sk limit $5`;
 
 /**
- * Now, or when the oldest transaction that may still write to the log began. The statement's own time comes first: a
- * writer that takes its lock later than we look reads its clock later, too. (Connections of other roles are seen without
- * their times, unless ours is granted pg_read_all_stats.)
+ * The current time, or the start of the oldest transaction that may still write to the log. The statement's own time is read
+ * first: a writer that takes its lock after this query also reads its clock later. Times of connections of other roles are
+ * visible only if this role has pg_read_all_stats.
  */
 const WATERMARK_SQL = `
   select floor(extract(epoch from least(statement_timestamp(), min(a.xact_start))) * 1000)::bigint as now
@@ -238,8 +245,8 @@ function refusedByClock(skewMs: number): Error {
 }
 
 /**
- * NOTIFY takes a lock that makes commits wait for each other, so it has a transaction of its own; a hint that may be lost
- * need not wait for the disk.
+ * NOTIFY takes a lock that serialises commits, so it runs in a transaction of its own. A wake-up may be lost, so it need not
+ * wait for the disk.
  */
 const WAKE_SQL = `begin; set local synchronous_commit = off; notify ${WAKE_CHANNEL}; commit`;
 

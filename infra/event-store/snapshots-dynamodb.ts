@@ -1,5 +1,6 @@
-// Snapshots in DynamoDB, apart from the log: one item per stream and fold version, replaced by later ones. A large one is in
-// parts, items of its own that are never changed and expire by themselves; the snapshot's item, written last, says which.
+// Snapshots in DynamoDB, in a table apart from the log: one item per stream and fold version, replaced by later ones. A large
+// snapshot is split into parts. Parts are separate items that never change and expire by themselves. The snapshot's item is
+// written last and names its parts.
 import { createHash } from 'node:crypto';
 import {
   type AttributeValue,
@@ -27,16 +28,16 @@ export const SNAPSHOTS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. @public */
+/** All actions that IAM must allow on the table. @public */
 export const SNAPSHOTS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'] as const;
 
-/** Of an item or a part: DynamoDB takes 400 KB. */
+/** Size of an item or a part. DynamoDB accepts 400 KB. */
 const MAX_PART_BYTES = 390 * 1024;
 
-/** A larger state is not kept: reading its stream is always possible. */
+/** A larger state is not kept. Its stream is read instead. */
 const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;
 
-/** How long the parts of a snapshot are kept. A stream that lives longer without a new one is read. */
+/** Lifetime of the parts of a snapshot. A stream without a new snapshot in this time is read from the log. */
 const PARTS_TTL_S = 7 * 24 * 3600;
 
 const BUDGET = { engine: 'DynamoDB', budgetMs: 5_000, isRetryable: isTransient };
@@ -51,12 +52,12 @@ type Item = Record<string, AttributeValue>;
 
 export function createDynamoSnapshotTexts({ client, table, clock }: DynamoSnapshotsDeps): SnapshotTexts {
   async function get(key: Item): Promise<Item | undefined> {
-    // An old one is as good as a fresh one, at half the price of a consistent read.
+    // An older snapshot is good enough, and this read costs half as much as a consistent one.
     const read = new GetItemCommand({ TableName: table, Key: key });
     return (await withinBudget(BUDGET, () => client.send(read))).Item;
   }
 
-  /** Undefined if one of them is gone. */
+  /** Undefined if a part is missing. */
   async function bytesOf({ text, parts, count }: Item): Promise<Uint8Array | undefined> {
     if (!parts?.S) return text?.B ?? new Uint8Array();
     const some = await Promise.all(keysOfParts(parts.S, Number(count?.N)).map(get));
@@ -64,7 +65,7 @@ export function createDynamoSnapshotTexts({ client, table, clock }: DynamoSnapsh
     return bytes.length === some.length ? Buffer.concat(bytes) : undefined;
   }
 
-  /** Named by what is in them, so that nobody sees parts of two snapshots as one. */
+  /** The name contains the hash of the content, so that parts of two snapshots are never mixed. */
   async function saveParts(stream: string, bytes: Buffer): Promise<Item> {
     const name = `${stream}/${createHash('sha256').update(bytes).digest('base64url')}`;
     const keys = keysOfParts(name, Math.ceil(bytes.length / MAX_PART_BYTES));
@@ -91,7 +92,7 @@ export function createDynamoSnapshotTexts({ client, table, clock }: DynamoSnapsh
       const replace = new PutItemCommand({
         TableName: table,
         Item: { ...keyOf(stream, foldVersion), commitNo: { N: String(commitNo) }, ...content },
-        // A slow writer does not set it back.
+        // A slow writer does not replace a newer snapshot.
         ConditionExpression: 'attribute_not_exists(commitNo) or commitNo < :commitNo',
         ExpressionAttributeValues: { ':commitNo': { N: String(commitNo) } },
       });
@@ -113,7 +114,7 @@ function keyOf(stream: string, foldVersion: number): Item {
   return { stream: { S: stream }, fold: { N: String(foldVersion) } };
 }
 
-/** A number that is odd gives none: the snapshot is then not what was kept. */
+/** An implausible number of parts gives no keys, so that the hash check rejects the snapshot. */
 function keysOfParts(name: string, count: number): Item[] {
   const isPossible = Number.isInteger(count) && count > 0 && count * MAX_PART_BYTES < 2 * MAX_SNAPSHOT_BYTES;
   return Array.from({ length: isPossible ? count : 0 }, (_, n) => keyOf(name, n));

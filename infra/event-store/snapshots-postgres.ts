@@ -6,7 +6,7 @@ import type { KeptText, SnapshotTexts } from './authentic-snapshots.js';
 
 const BUDGET_MS = 2_000;
 
-/** Of the connections that the whole process has. */
+/** Connections that snapshots may use at a time, out of those of the whole process. */
 const QUERIES_IN_FLIGHT = 4;
 
 const SNAPSHOTS_SQL = `
@@ -20,7 +20,7 @@ create table snapshots (
   primary key (stream, fold_version)
 )`;
 
-/** Creates the table of snapshots unless it exists. */
+/** Creates the table of snapshots if it does not exist. */
 export function createSnapshotsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'snapshots', SNAPSHOTS_SQL);
 }

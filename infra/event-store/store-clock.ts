@@ -1,29 +1,33 @@
-// The store's clock as its answers show it: the HTTP `Date` header, in whole seconds, between sending and receiving.
+// The store's clock, estimated from the HTTP `Date` header of its answers. The header has whole seconds, and the time it names
+// lies
+// between sending and receiving.
 import type { Clock } from '../../domain/kernel/clock.js';
 import { ClockSkew } from '../../domain/kernel/errors.js';
 import { MAX_CLOCK_SKEW_MS } from '../../domain/kernel/limits.js';
 
-/** After this long without an answer we no longer know the store's clock. */
+/** Without an answer for this long, the store's time counts as unknown. */
 const FRESH_FOR_MS = 60_000;
 
-/** Nearly every answer is here sooner, also on a busy machine. */
+/** Nearly every answer arrives sooner, even on a busy machine. */
 const SLOW_ANSWER_MS = 1_000;
 
-/** A header says 12:00:05 from 12:00:05.000 to 12:00:05.999. */
+/** A `Date` header of 12:00:05 covers 12:00:05.000 to 12:00:05.999. */
 const DATE_RESOLUTION_MS = 1_000;
 
 export interface StoreClock {
-  /** Learns from one answer: when it was asked for, by `monotonic`, and its `Date`. */
+  /** Records one answer: when the request was sent, by `monotonic`, and the answer's `Date`. */
   observe(askedAt: number, date: string | undefined): void;
-  /** False until the first answer, and again when the last one is old. */
+  /** False until the first answer, and when the last answer is too old. */
   isKnown(): boolean;
-  /** The store's time now, in ms, at the earliest; whatever this machine's clock says. */
+  /** The earliest possible time of the store now, in ms. It does not depend on this machine's clock. */
   earliest(): number;
-  /** Throws `ClockSkew` if this machine's clock is too far off, or was set wrong since the last answer. */
+  /** Throws `ClockSkew` if this machine's clock differs too much, or was set wrong since the last answer. */
   assertInStep(): void;
 }
 
-/** `monotonic` counts ms from any moment on and is never set; the difference from `clock` shows when that one is. */
+/**
+ * `monotonic` counts ms from an arbitrary start and is never adjusted. Comparing it with `clock` shows when `clock` was adjusted.
+ */
 export function createStoreClock(engine: string, clock: Clock, monotonic: () => number): StoreClock {
   let last: { receivedAt: number; date: number; probable: number } | undefined;
   const isKnown = () => last !== undefined && monotonic() - last.receivedAt < FRESH_FOR_MS;
@@ -33,9 +37,9 @@ export function createStoreClock(engine: string, clock: Clock, monotonic: () => 
       const date = Date.parse(dateHeader ?? '');
       if (Number.isNaN(date)) return;
       const receivedAt = monotonic();
-      // An answer that took so long says less than what is known already.
+      // A slow answer is less exact than the recent answer that is already known.
       if (isKnown() && receivedAt - askedAt > SLOW_ANSWER_MS) return;
-      // The middle of what is possible: off by half a second and half a round trip at most, for which the watermark leaves room.
+      // The middle of the possible range. The error is at most half a second plus half a round trip; the watermark allows for it.
       const probable = date + DATE_RESOLUTION_MS / 2 + (receivedAt - askedAt) / 2;
       last = { receivedAt, date, probable };
     },

@@ -1,14 +1,14 @@
-// How far each consumer has come in each shard of a Kinesis stream, kept in DynamoDB.
+// Checkpoints of each consumer in each shard of a Kinesis stream, kept in DynamoDB.
 import { type DynamoDBClient, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb';
 import type { TableDefinition } from '../aws.js';
 
-/** Consumer names here hold the name of the stream, too. A position is a sequence number or `SHARD_END`. */
+/** A consumer name here includes the name of the stream. A position is a sequence number or `SHARD_END`. */
 export interface FeedCheckpoints {
   load(consumer: string): Promise<ReadonlyMap<string, string>>;
   save(consumer: string, shard: string, position: string): Promise<void>;
 }
 
-/** The shard was closed by a split or a merge, and has been read to its end. */
+/** The shard was closed by a split or a merge, and was read to its end. */
 export const SHARD_END = 'SHARD_END';
 
 export const FEED_CHECKPOINTS_TABLE = {
@@ -23,10 +23,10 @@ export const FEED_CHECKPOINTS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. @public */
+/** All actions that IAM must allow on the table. @public */
 export const FEED_CHECKPOINTS_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const;
 
-/** Errors are the client's own: whoever reads the feed tries again anyway. */
+/** Errors of the client are not wrapped: the reader of the feed retries anyway. */
 export function createDynamoCheckpoints({ client, table }: { client: DynamoDBClient; table: string }): FeedCheckpoints {
   return {
     async load(consumer) {

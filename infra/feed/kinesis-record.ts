@@ -1,4 +1,4 @@
-// A change record of the events table, as DynamoDB's Kinesis destination writes it: JSON, around the item in DynamoDB's own notation.
+// A change record of the events table as DynamoDB's Kinesis destination writes it: JSON around the item in DynamoDB's notation.
 import { z } from 'zod';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -6,7 +6,7 @@ import { fromItem, type Item, keyOf } from '../event-store/dynamodb-item.js';
 
 export type ChangeRecord =
   | { kind: 'commit'; commit: StoredCommit }
-  /** Nothing legitimate modifies or removes a commit, expiry (TTL) on that table included. */
+  /** No legitimate operation modifies or removes a commit; the table has no expiry (TTL). */
   | { kind: 'tampering'; stream: StreamId; commitNo: number; what: 'modified' | 'removed' }
   /** A change of another table in the same stream. */
   | { kind: 'foreign' };
@@ -14,8 +14,8 @@ export type ChangeRecord =
 const item = z.custom<Item>((value) => typeof value === 'object' && value !== null);
 
 /**
- * What AWS documents, as far as it matters here. Its `ApproximateCreationDateTime` does not: order comes from positions.
- * The local engine leaves `tableName` out and gives the table's stream instead, as DynamoDB Streams do.
+ * The part of AWS's documented format that is needed here. `ApproximateCreationDateTime` is not used: order comes from positions.
+ * The local engine has no `tableName`; it gives the ARN of the table's stream instead, as DynamoDB Streams do.
  */
 const changeRecord = z.object({
   eventName: z.enum(['INSERT', 'MODIFY', 'REMOVE']),
@@ -24,7 +24,7 @@ const changeRecord = z.object({
   dynamodb: z.object({ Keys: item, NewImage: item.optional() }),
 });
 
-/** Throws what `JSON.parse`, zod or `fromItem` throw if the bytes are no change record, or its item no commit. */
+/** Throws the errors of `JSON.parse`, zod or `fromItem` if the bytes are not a change record or its item is not a commit. */
 export function readChangeRecord(bytes: Uint8Array, table: string): ChangeRecord {
   const { eventName, tableName, eventSourceARN, dynamodb } = changeRecord.parse(JSON.parse(utf8.decode(bytes)));
   if ((tableName ?? tableOf(eventSourceARN)) !== table) return { kind: 'foreign' };

@@ -1,4 +1,4 @@
-// One shard of a Kinesis stream, read page by page from a position to its end, whatever happens to iterators and engine.
+// Reads one shard of a Kinesis stream page by page from a position to its end. It survives lost iterators and engine failures.
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   GetRecordsCommand,
@@ -9,10 +9,10 @@ import {
 } from '@aws-sdk/client-kinesis';
 import type { Logger } from '../../projections/runtime/projector.js';
 
-/** Most records of one GetRecords. */
+/** Most records that one GetRecords may return. */
 const PAGE_RECORDS = 1_000;
 
-/** A shard takes five GetRecords a second, of all consumers together. */
+/** A shard allows five GetRecords a second for all consumers together. */
 const SHORTEST_INTERVAL_MS = 200;
 
 const FIRST_PAUSE_MS = 200;
@@ -22,19 +22,19 @@ export interface ShardReading {
   client: KinesisClient;
   streamName: string;
   shard: string;
-  /** Sequence number of the last record that was delivered; without one the shard's oldest record comes first. */
+  /** Sequence number of the last delivered record. Without it, reading starts with the shard's oldest record. */
   position: string | undefined;
-  /** How often the shard is asked while it has no news. */
+  /** Poll interval of a shard without new records. */
   pollMs: number;
-  /** If it rejects, the same records come again. */
+  /** If it rejects, the same records are delivered again. */
   deliver: (records: KinesisRecord[]) => Promise<void>;
-  /** Told after each page how far it is behind the end of the stream, in ms. */
+  /** Called after each page with its lag behind the end of the stream, in ms. */
   onPage: (behindMs: number) => void;
   log: Logger;
   signal: AbortSignal;
 }
 
-/** True when a closed shard has been read to its end; false when it no longer exists, or when aborted. */
+/** True if a closed shard was read to its end; false if it no longer exists, or on abort. */
 export async function readShard(reading: ShardReading): Promise<boolean> {
   const { client, streamName, shard, pollMs, deliver, onPage, log, signal } = reading;
   let { position } = reading;
@@ -88,15 +88,15 @@ export async function readShard(reading: ShardReading): Promise<boolean> {
   }
 }
 
-/** After these, only a new iterator helps. */
+/** Errors after which only a new iterator helps. */
 const ITERATOR_LOST = new Set(['ExpiredIteratorException', 'InvalidArgumentException']);
 
-/** Full jitter. */
+/** Pause with full jitter. */
 export function pauseAfter(failures: number): number {
   return Math.round(Math.random() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS));
 }
 
-/** Ends early when the signal comes. */
+/** Ends early when the signal aborts. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await delay(Math.max(0, ms), undefined, { signal }).catch(() => {});
 }

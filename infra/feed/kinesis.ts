@@ -1,7 +1,8 @@
-// The change feed on AWS: reads the Kinesis stream that DynamoDB's changes go to, all shards of it, each consumer for itself.
+// The change feed on AWS. It reads all shards of the Kinesis stream that receives DynamoDB's changes, for each consumer
+// separately.
 //
-// It is a hint: records come twice, in any order, and are lost to retention. So nothing here tries to be more exact than
-// its readers need, and a record that cannot be read is reported and left behind; the sweeper finds what it held.
+// The feed is only a hint: records may come twice, out of order, or be lost after the retention time. A record that cannot be
+// read is reported and skipped; the sweeper finds its commit.
 import { setMaxListeners } from 'node:events';
 import {
   type KinesisClient,
@@ -18,24 +19,27 @@ import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
 import { readChangeRecord } from './kinesis-record.js';
 import { pauseAfter, readShard, sleep } from './kinesis-shard.js';
 
-/** How often a shard without news is asked. */
+/** Poll interval of a shard without new records. */
 const POLL_MS = 250;
 
-/** How often we look for shards that were split or merged; the end of a shard makes us look at once. */
+/** Interval between checks for shards that were split or merged. The end of a shard starts a check at once. */
 const LIST_SHARDS_EVERY_MS = 30_000;
 
 export interface KinesisFeed extends ChangeFeed {
-  /** How far the slowest shard of the consumer was behind the stream's end at its last page, in ms; while it runs. */
+  /**
+   * Lag of the consumer's slowest shard behind the stream's end at its last page, in ms. Undefined while the consumer does not
+   * run.
+   */
   lagMs(consumer: string): number | undefined;
 }
 
-/** All that IAM must allow on the stream. @public */
+/** All actions that IAM must allow on the stream. @public */
 export const KINESIS_FEED_ACTIONS = ['kinesis:ListShards', 'kinesis:GetShardIterator', 'kinesis:GetRecords'] as const;
 
 export interface KinesisFeedOptions {
   client: KinesisClient;
   streamName: string;
-  /** The events table; changes of others in the same stream are passed over. */
+  /** The events table. Changes of other tables in the same stream are skipped. */
   table: string;
   checkpoints: FeedCheckpoints;
   codec: Pick<CommitCodec, 'decode'>;
@@ -67,7 +71,7 @@ export function createKinesisFeed({
     const lag = new Map<string, number>();
     lags.set(consumer, lag);
     const stopping = new AbortController();
-    // Every shard listens to it at once, which Node would take for a leak.
+    // All shards listen to this signal at once, which Node would report as a leak.
     setMaxListeners(0, stopping.signal);
     let awake = new AbortController();
     signal.addEventListener('abort', () => {
@@ -163,7 +167,7 @@ export function createKinesisFeed({
   };
 }
 
-/** Children only when their parents are read to the end or gone, so that a stream can be resharded. */
+/** A child shard is readable once its parents are read to the end or gone, so that a stream can be resharded. */
 function readableShards(shards: Shard[], positions: ReadonlyMap<string, string>): string[] {
   const unfinished = new Set(shards.map(({ ShardId }) => ShardId!).filter((id) => positions.get(id) !== SHARD_END));
   return shards

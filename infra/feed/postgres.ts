@@ -1,4 +1,4 @@
-// The change feed on Postgres: reads the log in the order of its transactions, gap-free, woken by NOTIFY.
+// The change feed on Postgres. It reads the log in the order of transactions, without gaps, and is woken by NOTIFY.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Commit } from '../../domain/kernel/commit.js';
@@ -9,25 +9,25 @@ import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../e
 import { createTableOnce, statement } from '../postgres.js';
 
 const BATCH_COMMITS = 1_000;
-/** So many are worth a page of their own, read while the one before is handled. */
+/** A page with this many commits is full: the next page is read while it is handled. */
 const FULL_PAGE_COMMITS = 200;
 const BATCH_BYTES = 2 * 1024 * 1024;
 
-/** A wake-up may be lost, so the log is looked at this often anyway. */
+/** A wake-up may be lost, so the feed also reads the log at this interval. */
 const POLL_MS = 1_000;
 
 /**
- * After a page that is not full the feed rests for so many times as long as that took, but not longer than this: a page
- * costs some twenty statements however few commits it holds, and under load fewer and larger ones leave the engine to
- * those who write. Where handling takes 5 ms, nobody waits longer than 10.
+ * After a page that is not full, the feed rests for this multiple of the time that the page took, up to the limit below. A page
+ * costs about twenty statements however few commits it holds. Fewer and larger pages under load leave the engine to the
+ * writers. If a page takes 5 ms, a commit waits at most 10 ms longer.
  */
 const REST_PER_PAGE = 2;
 const LONGEST_REST_MS = 50;
 
-/** A statement without an answer is given up. */
+/** A statement without an answer is abandoned after this time. */
 const TIMEOUT_MS = 10_000;
 
-/** First pause while commits wait for an older transaction to end, and after a failure; doubled up to `POLL_MS`. */
+/** First pause while commits wait for an older transaction to end, and after a failure. It doubles up to `POLL_MS`. */
 const FIRST_PAUSE_MS = 10;
 
 const CHECKPOINTS_SQL = `
@@ -45,11 +45,11 @@ export interface PostgresFeedOptions {
 }
 
 export interface PostgresFeed extends ChangeFeed {
-  /** Commits behind the consumer's checkpoint. */
+  /** Number of commits after the consumer's checkpoint. */
   lag(consumer: string): Promise<number>;
 }
 
-/** A place in the feed. Transaction ids do not fit a number for ever. */
+/** A position in the feed. Transaction ids are strings because they may outgrow a number. */
 interface Checkpoint {
   tx: string;
   seq: number;
@@ -60,7 +60,7 @@ interface Page {
   end: Checkpoint;
 }
 
-/** Creates the table of checkpoints, which belongs to the read models, unless it exists. */
+/** Creates the table of checkpoints if it does not exist. It belongs to the read models. */
 export function createCheckpointsTable(pool: Pool): Promise<void> {
   return createTableOnce(pool, 'feed_checkpoints', CHECKPOINTS_SQL, 'read models');
 }
@@ -86,7 +86,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     await listening;
   }
 
-  /** Hands over page after page until aborted; throws what goes wrong. */
+  /** Delivers page after page until the signal aborts. Throws on failure. */
   async function follow(
     consumer: string,
     handle: (commits: readonly Commit[]) => Promise<void>,
@@ -102,7 +102,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
       if (rows.length > 0) {
         const isFull = rows.length >= FULL_PAGE_COMMITS;
         if (isFull) next = readPage(end, bell);
-        next.catch(() => {}); // Awaited in the next round; a failure there must not be unhandled until then.
+        next.catch(() => {}); // The next round awaits it; until then a failure must not be unhandled.
         await handle(decoded(rows));
         await saveCheckpoint(consumer, end);
         pauses.reset();
@@ -130,7 +130,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     return { rows, end: last ? { tx: last.tx, seq: last.seq } : after };
   }
 
-  /** A commit that this program cannot read is left to the repair from the event store, which fails for its stream alone. */
+  /** Skips a commit that this program cannot read. The repair from the event store then fails for that stream alone. */
   function decoded(rows: Page['rows']): Commit[] {
     return rows.flatMap((row) => {
       try {
@@ -142,7 +142,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     });
   }
 
-  /** Whether there are commits that an older transaction still hides. */
+  /** True if an older transaction still hides commits. */
   async function isMoreBehind({ tx, seq }: Checkpoint): Promise<boolean> {
     const { rows } = await pool.query<{ more: boolean }>(statement('feed-more', MORE_SQL, [tx, seq], TIMEOUT_MS));
     return rows[0]!.more;
@@ -157,7 +157,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
     await pool.query(statement('feed-save', SAVE_SQL, [consumer, tx, seq], TIMEOUT_MS));
   }
 
-  /** Rings the bell at each NOTIFY, on a connection of its own that is replaced when it breaks. */
+  /** Rings the bell at each NOTIFY. It uses its own connection and replaces it when it breaks. */
   async function listen(bell: Bell, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -172,7 +172,7 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
           client.release(true);
         }
       } catch {
-        // The feed itself meets the same trouble and reports it.
+        // The feed has the same problem and reports it.
       }
       await rest(POLL_MS, signal);
     }
@@ -188,8 +188,8 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
 }
 
 /**
- * A transaction that is still open may commit rows in front of what can be seen now, so nothing is shown from the oldest
- * open one on. That counts every writing transaction of the server: keep them short.
+ * An open transaction may still commit rows before the visible ones, so the feed returns nothing from the oldest open
+ * transaction on. Every writing transaction of the server counts: keep them short.
  */
 const PAGE_SQL = `
   select ${COMMIT_COLUMNS}, tx::text, seq from (
@@ -217,11 +217,11 @@ const SAVE_SQL = `
 interface Bell {
   ring(): void;
   clear(): void;
-  /** Until it rings or has rung since it was cleared, the time is over, or the feed is aborted. */
+  /** Ends when the bell rings or has rung since it was cleared, after `ms`, or when the feed is aborted. */
   wait(ms: number): Promise<void>;
 }
 
-/** For one waiter. */
+/** A bell for one waiter. */
 function createBell(signal: AbortSignal): Bell {
   let rung = false;
   let wake = () => {};
@@ -265,7 +265,7 @@ function rest(ms: number, signal: AbortSignal): Promise<void> {
   return delay(ms, undefined, { signal }).catch(() => {});
 }
 
-/** The promise, or a rejection as soon as the feed is aborted. */
+/** Settles as the promise does, or rejects when the feed is aborted. */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

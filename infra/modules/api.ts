@@ -1,4 +1,4 @@
-// The HTTP surface: all endpoints with what they need, mounted on one app.
+// The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { writeSide } from '../../commands/write-side.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';

@@ -1,5 +1,5 @@
-// The profile `aws`: the log on DynamoDB, streamed through Kinesis; read models in Postgres, MongoDB, OpenSearch, Redis.
-// On this machine it runs on local engines, for which it makes tables and streams; in AWS the stack has made them.
+// The `aws` profile: the log is in DynamoDB and its changes go through Kinesis; read models are in Postgres, MongoDB, OpenSearch
+// and Redis. On local engines the program creates the tables and streams itself; in AWS the deployment stack creates them.
 import { type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
 import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
@@ -54,7 +54,7 @@ import {
 } from './parts.js';
 import { addressOf, type Engine } from './reachable.js';
 
-/** Of the local stream; the stack decides in AWS. */
+/** Shards of a local stream. In AWS the stack sets the number. */
 const LOCAL_SHARDS = 2;
 
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
@@ -171,7 +171,7 @@ export const awsParts = {
   ),
 } satisfies AwsRecipes & Partial<Recipes>;
 
-/** OpenSearch has neither databases nor key prefixes: the namespace goes into the names of its indices. */
+/** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
   return { ...projection, name: `${namespace}-${projection.name}` };
 }

@@ -1,4 +1,4 @@
-// What goes on behind the requests: projectors and the agenda, in one process of the shop at a time.
+// Background work: the projectors and the agenda. One process of the shop runs them at a time.
 import { setMaxListeners } from 'node:events';
 import { runAgenda } from '../../commands/agenda/agenda.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
@@ -8,7 +8,7 @@ import type { Shop } from './open-shop.js';
 
 const CONSUMER = 'projectors';
 
-/** Hosts them whenever no other process does, until aborted; resolves at rest. */
+/** Runs the background work while no other process does, until the signal aborts. Resolves when the work has stopped. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
   const { pool } = await shop.get('postgres');
   const feed = await shop.get('feed');
@@ -21,7 +21,7 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const onError = (item: AgendaItem | undefined, error: unknown) =>
     log.warn({ ...item, err: error }, 'due work failed; it will be retried');
 
-  setMaxListeners(0, signal); // every projector and feed waits on it
+  setMaxListeners(0, signal); // every projector and feed listens to it
   const lead = async (leading: AbortSignal) => {
     setMaxListeners(0, leading);
     const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });

@@ -1,4 +1,5 @@
-// Before anything of a shop is read or written: this process is seen to use it, and its stores are found to be its own.
+// Checks that run before the shop reads or writes: the process registers its presence and verifies that the stores belong to this
+// shop.
 import type { Pool } from 'pg';
 import { type Config, ConfigError } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
@@ -25,7 +26,7 @@ export const claimParts = {
   postgres: of(['postgresServer', 'claimed'], ({ postgresServer: { pool, engine } }) => ({ pool, engine })),
 } satisfies Partial<Recipes>;
 
-/** The log of `embedded` is one for all namespaces of a database. */
+/** The `embedded` profile has one log per database, shared by all namespaces. */
 export function presenceOf({ profile }: Pick<Config, 'profile'>, schema: string): string {
   return profile === 'embedded' ? 'public' : schema;
 }
@@ -41,7 +42,7 @@ export function claimantOf({ profile, dataDir, masterKey }: Config): Claimant {
   };
 }
 
-/** A pooler between us and the server may drop what a connection is opened with. */
+/** A connection pooler may ignore the options that a connection is opened with. */
 async function requireSchema(pool: Pool, schema: string): Promise<void> {
   const { rows } = await pool.query<{ schema: string }>('select current_schema() as schema');
   if (rows[0]!.schema === schema) return;

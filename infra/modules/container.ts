@@ -1,4 +1,4 @@
-// The container of recipes: each part is made once, when it is first asked for.
+// The container of recipes. It makes each part once, when the part is first needed.
 import { Container } from 'inversify';
 import type { Recipe } from './parts.js';
 

@@ -1,4 +1,4 @@
-// The profile `embedded`: every port on one Postgres.
+// The `embedded` profile: every port uses one Postgres.
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
@@ -21,7 +21,7 @@ import { postgresLog, postgresReadModels } from '../stores/postgres.js';
 import { named } from '../stores/store.js';
 import { of, type Recipes } from './parts.js';
 
-/** Expired sessions and idempotency records are deleted this often. */
+/** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedParts = {
@@ -95,7 +95,7 @@ export const embeddedParts = {
   })),
 } satisfies Partial<Recipes>;
 
-/** What could not be purged now is purged the next time; readers compare the time anyway. */
+/** A failed purge is repeated at the next interval. Readers check the expiry time themselves. */
 function purgeNowAndThen(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {
   const timer = setInterval(() => void purge().catch(() => {}), PURGE_EVERY_MS).unref();
   lifecycle.onClose(() => clearInterval(timer));

@@ -1,22 +1,23 @@
-// Ready is when a first look finds what is there: what was in the log when the program started, and the sample shop.
+// Start-up readiness: the shop is ready once the read models show the sample shop and everything that was in the log at the
+// start.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { ReadModels } from './read-models.js';
 
-/** Then it is ready without those that are still behind. */
+/** After this time the shop is ready even if some projections are still behind. */
 export const FIRST_LOOK_MS = 30_000;
 
 const FIRST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 1_000;
 
 export interface FirstLook {
-  /** Projections that are behind; `isReady` says whether that still counts. */
+  /** `behind`: projections that are behind. `isReady`: whether the shop counts as ready in spite of them. */
   state(): { isReady: boolean; behind: readonly string[] };
-  /** From now on not ready, until `follow` has seen all or the time is over. */
+  /** Makes the shop not ready until `follow` has seen everything or the time is over. */
   begin(): void;
-  /** Looks until everything is seen, even after it is ready; resolves when it is ready. */
+  /** Checks the read models until they show everything, even after the shop is ready. Resolves when it is ready. */
   follow(deps: { readModels: ReadModels; store: EventStore; written: SeenCommits }, signal: AbortSignal): Promise<void>;
 }
 
@@ -55,7 +56,7 @@ export function createFirstLook({ longestMs = FIRST_LOOK_MS } = {}): FirstLook {
             try {
               return await look();
             } catch {
-              // The log is away: /readyz names the engine.
+              // The log does not answer. /readyz names the engine.
               await delay(SLOWEST_POLL_MS, undefined, { signal }).catch(() => {});
             }
           }

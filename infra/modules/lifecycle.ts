@@ -1,6 +1,9 @@
-// What was opened is closed in reverse order, once, whatever else fails on the way.
+// Closes everything that was opened, once, in reverse order. A failure does not stop the rest from closing.
 export interface Lifecycle {
-  /** What was still being opened when the rest was closed is closed at once; if that fails, nobody is left to be told. */
+  /**
+   * A resource that finishes opening after the shutdown is closed at once. A failure of that close is ignored: the shutdown is
+   * over.
+   */
   onClose(close: () => unknown): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Opens the product on the engines of a profile. Nothing is made before it is asked for, and everything is closed in order.
+// Opens the product on the engines of a profile. Parts are made when they are first needed and closed in reverse order.
 import 'reflect-metadata';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -20,17 +20,17 @@ export interface Shop {
 }
 
 export interface ShopOptions {
-  /** Speaks to the person who started the program, for example of an engine that is waited for. */
+  /** Shows a message to the person who started the program, for example that an engine does not answer yet. */
   tell: (message: string) => void;
-  /** Ends the wait for engines that are away: whoever waits gets its reason. */
+  /** Ends the wait for engines that do not answer. The waiting calls reject with its reason. */
   signal?: AbortSignal;
-  /** Told of every commit that this process has appended. */
+  /** Called after every commit that this process appends. */
   onAppend?: (stream: StreamId, commitNo: number) => void;
 }
 
 export async function openShop(config: Config, { tell, signal, onAppend }: ShopOptions): Promise<Shop> {
   const lifecycle = createLifecycle();
-  // One part that cannot be opened closes the shop while others still wait for their engines.
+  // If one part cannot be opened, the shop closes while other parts still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
   const recipes: Recipes = {
@@ -69,7 +69,7 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
   };
 }
 
-/** Loaded when used: the embedded profile never loads a client of AWS. */
+/** Loads a profile when it is used, so that the embedded profile never loads an AWS client. */
 async function profileParts(profile: Config['profile']) {
   if (profile === 'aws') return (await import('./aws.js')).awsParts;
   return (await import('./embedded.js')).embeddedParts;

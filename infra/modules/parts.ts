@@ -1,5 +1,5 @@
-// The parts that the product is put together from, by name, and how a recipe says what makes one of them. The compiler sees
-// that every part has a recipe, and that a recipe gets the parts that it needs.
+// The parts of the product by name, and the form of the recipes that make them. The compiler checks that every part has a
+// recipe and that each recipe gets the parts that it needs.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
@@ -56,7 +56,7 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
-/** Resolves once the engine answers; meanwhile the person who started the program is told. */
+/** Resolves once the engine answers. Until then the person who started the program sees messages. */
 export type UntilReachable = (engine: Engine) => Promise<void>;
 
 export interface Queries {
@@ -73,9 +73,9 @@ export interface Queries {
 export interface PostgresServer {
   pool: Pool;
   engine: Engine;
-  /** Of this shop's read models. */
+  /** The schema of this shop's read models. */
   schema: string;
-  /** Runs on the data folder. */
+  /** True if the server runs on the data folder. */
   isOwn: boolean;
 }
 
@@ -85,9 +85,9 @@ export interface AwsClients {
   engines: readonly Engine[];
   /** The full name of a table or stream. */
   name(kind: string): string;
-  /** On an engine of this machine, whose tables and streams are ours to make. */
+  /** True if the engine runs on this machine. The program then creates the tables and streams. */
   isLocal: boolean;
-  /** ARN of the stream that the log's changes go to; made where it is ours to make. */
+  /** ARN of the stream that receives the log's changes. A local stream is created first. */
   streamArn(): Promise<string>;
 }
 
@@ -98,16 +98,16 @@ export interface DocumentStores {
   engines: readonly Engine[];
 }
 
-/** What the shop needs of whoever moves its money. */
+/** The shop's view of its payment provider. */
 export interface PaymentService {
-  /** Who is asked at a checkout. */
+  /** The provider that new checkouts use. */
   name: PaymentProviderName;
-  /** Also those that earlier payments are with. */
+  /** Includes the providers of earlier payments. */
   providers: PaymentOperationsDeps['providers'];
   methods: SavedMethods;
-  /** What customers' browsers introduce themselves with. */
+  /** The key that identifies the shop in the customers' browsers. */
   publishableKey?: string;
-  /** Of a provider that keeps books of its own. */
+  /** Set if the provider keeps records of its own. */
   books?: PaymentBooks;
   webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
 }
@@ -117,14 +117,14 @@ export interface Parts {
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;
-  /** For what requests can cause again and again. */
+  /** For messages that requests can cause many times. */
   countedLog: CountedLog;
   metrics: Registry;
   lifecycle: Lifecycle;
-  /** Engines as they answer; whether what they hold is this shop's has not been looked at. */
+  /** Engines that answer. Their data is not yet verified to belong to this shop. */
   postgresServer: PostgresServer;
   stores: Stores;
-  /** The log's mark, once all stores are found to be this shop's. */
+  /** The log's mark, once all stores are verified to belong to this shop. */
   claimed: Mark;
   /** The same engines, with this shop's data. */
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
@@ -132,7 +132,7 @@ export interface Parts {
   engines: readonly Engine[];
   codec: CommitCodec;
   eventStore: EventStore;
-  /** The same, and what this process has written through it. */
+  /** The event store, and the commits that this process has appended through it. */
   ownStore: ReturnType<typeof rememberOwnCommits>;
   snapshotTexts: SnapshotTexts;
   snapshots: SnapshotStore;
@@ -147,14 +147,14 @@ export interface Parts {
   idempotency: IdempotencyStore;
   rateLimiter: RateLimiter;
   tokens: Tokens;
-  /** By what a read model needs of its store. */
+  /** The sinks by kind of store. */
   sinks: Sinks;
   readModels: ReadModels;
-  /** Those that run in this process: one while it leads, else none. */
+  /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
-  /** Whether what was there at the start can be seen. */
+  /** Whether the read models show everything that was in the log at the start. */
   firstLook: FirstLook;
-  /** How each read model is read in the stores of the profile. */
+  /** The query adapters of each read model in the stores of the profile. */
   queries: Queries;
   runner: CommandRunner;
   agendaHandlers: AgendaHandlers;
@@ -172,7 +172,7 @@ export interface Parts {
   app: Application;
 }
 
-/** Engines that the profile `aws` alone has: as they answer, and with this shop's data. */
+/** Engines that only the `aws` profile has: first as clients that answer, then with this shop's data. */
 export interface AwsParts {
   awsServices: AwsClients;
   documentServers: DocumentStores;
@@ -180,7 +180,7 @@ export interface AwsParts {
   documentStores: DocumentStores;
 }
 
-/** How a part is made of others. */
+/** How to make a part from other parts. */
 export interface Recipe<T> {
   needs: readonly string[];
   make(parts: never): T | Promise<T>;

@@ -1,4 +1,4 @@
-// Who moves the money: Stripe where a key of it is configured, else the built-in test provider, and what comes with either.
+// Selects the payment provider: Stripe if a Stripe key is configured, otherwise the built-in test provider.
 import { Counter, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
@@ -67,7 +67,7 @@ function testService(runner: CommandRunner): PaymentService {
   return { name: 'test', providers: { test: createTestProvider() }, methods: createTestMethods({ runner }) };
 }
 
-/** Loaded when used: without a key nothing of Stripe is. */
+/** Loads Stripe's client only if a Stripe key is configured. */
 async function stripeService(config: StripeConfig, runner: CommandRunner): Promise<PaymentService> {
   const { openStripe } = await import('../payments/open-stripe.js');
   const customers = createProviderCustomers({ runner, provider: 'stripe' });

@@ -1,4 +1,5 @@
-// Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and what is kept there.
+// Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and the adapters that keep data in
+// it.
 import { join } from 'node:path';
 import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
@@ -8,7 +9,7 @@ import { schemaOf } from '../stores/postgres.js';
 import { of, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
-/** Appends, the feed, projections and queries share them; the server takes 100. */
+/** Size of the pool that appends, the feed, projections and queries share. The server accepts 100 connections. */
 const CONNECTIONS = 32;
 
 export const postgresParts = {
@@ -37,7 +38,7 @@ export const postgresParts = {
 } satisfies Partial<Recipes>;
 
 function postgresEngine(pool: pg.Pool, url: string): Engine {
-  // Given up by itself: a ping that hangs would keep its connection from the rest.
+  // The ping has a timeout of its own. A ping that hangs would keep a connection from other queries.
   const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
   return { name: 'Postgres', address: addressOf(url), ping };
 }

@@ -1,4 +1,4 @@
-// What the projectors tell, as Prometheus metrics.
+// Prometheus metrics of the projectors.
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { ProjectionMetrics } from '../../projections/runtime/projector.js';

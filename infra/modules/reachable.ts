@@ -1,19 +1,19 @@
-// Engines that are away: named with their address and retried at start, and told by /readyz later.
+// Engines that do not answer: at start the program names them with their address and retries; later /readyz reports them.
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Engine {
   name: string;
-  /** Without secrets. */
+  /** Contains no secrets. */
   address: string;
   /** Resolves if the engine answers. */
   ping(): Promise<unknown>;
 }
 
-/** Who has not answered by then is away. */
+/** An engine that does not answer within this time counts as away. */
 export const PING_TIMEOUT_MS = 2_000;
 const RETRY_EVERY_MS = 2_000;
 
-/** Resolves once the engine answers; says so each time it does not. Rejects with the signal's reason. */
+/** Resolves once the engine answers, and reports each failed attempt. Rejects with the signal's reason. */
 export async function untilReachable(
   { name, address, ping }: Engine,
   say: (message: string) => void,
@@ -29,13 +29,13 @@ export async function untilReachable(
   }
 }
 
-/** The names of those that do not answer now. */
+/** Names of the engines that do not answer now. */
 export async function enginesAway(engines: readonly Engine[]): Promise<string[]> {
   const problems = await Promise.all(engines.map(({ ping }) => problemOf(ping)));
   return engines.filter((_, index) => problems[index] !== undefined).map(({ name }) => name);
 }
 
-/** Host, port and path of a URL; neither user nor password. */
+/** Host, port and path of a URL, without user and password. */
 export function addressOf(url: string): string {
   const { host, pathname } = new URL(url);
   return host + (pathname === '/' ? '' : pathname);

@@ -1,4 +1,4 @@
-// The read models of the shop: which projection lives in which kind of store, and what keeps each up to date.
+// The read models of the shop: the kind of store of each projection, and the projector that keeps it up to date.
 import type { Logger } from 'pino';
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
@@ -17,7 +17,7 @@ import { createProjector, type ProjectionMetrics, type Projector } from '../../p
 import type { Sink } from '../../projections/runtime/sink.js';
 import { createVisibility, type Visibility } from '../../projections/visibility.js';
 
-/** Between sweeps of another process lies less; behind an older one the log may be too long to look at again and again. */
+/** A sweep of another process is at most this old. Behind an older sweep the log may be too long to check repeatedly. */
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
 
 export type StoreKind = 'relational' | 'documents' | 'search' | 'cache';
@@ -39,9 +39,9 @@ export type ReadModelName = keyof typeof MODELS;
 export interface ReadModels {
   projectors: readonly Projector[];
   visibility: Record<ReadModelName, Visibility>;
-  /** True once every read model shows these commits; false when `waitMs` is over first. */
+  /** True once every read model shows these commits; false if `waitMs` ends first. */
   show(seen: SeenCommits, waitMs: number): Promise<boolean>;
-  /** Names of the projections that do not show yet what was in the log at `end`, and these newer commits. */
+  /** Names of the projections that do not yet show the log up to `end` and these newer commits. */
   behind(end: Hlc, newest: SeenCommits): Promise<string[]>;
 }
 
@@ -73,7 +73,7 @@ export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promis
       (await Promise.all(opened.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
     async behind(end, newest) {
       const isThere = opened.map(async ({ table, projector, visibility }) => {
-        // A sweep has passed the end, here or in another process; or the feed has brought what the last one could not know.
+        // Either a sweep of any process has passed `end`, or the feed has brought the commits since a recent sweep.
         const sweptTo = await table.sweptTo();
         const isSwept =
           sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await hasNoLag(projector)));

@@ -1,4 +1,4 @@
-// What is the same on every profile: the command path, identity, read models and what keeps them up to date.
+// The parts that all profiles share: command path, identity, read models and projectors.
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
@@ -152,7 +152,7 @@ export const shopParts = {
   ),
 } satisfies Partial<Recipes>;
 
-/** Where nobody reads any more, or the disk is full, lines are lost; the shop goes on. */
+/** If nobody reads the log output, or the disk is full, log lines are lost and the shop continues. */
 function standardError() {
   const destination = pino.destination(2);
   destination.on('error', () => {});
