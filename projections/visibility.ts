@@ -1,21 +1,21 @@
-// When a query may answer someone who has seen certain commits: once the read model shows them.
+// Delays a query until its read model shows the commits that the caller has seen.
 import type { SeenCommits } from '../domain/kernel/consistency.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createKnownPositions } from './runtime/known-positions.js';
 import type { Projection } from './runtime/projection.js';
 import type { SinkTable } from './runtime/sink.js';
 
-/** How often the sink is asked for what other processes have applied: at first, and at most. */
+/** First and longest interval between polls of the sink for progress of other processes. */
 const FIRST_POLL_MS = 20;
 const SLOWEST_POLL_MS = 250;
 
 export interface Visibility {
-  /** True once every commit seen, of streams that the projection follows, shows; false when `waitMs` is over first. */
+  /** True once the read model shows every seen commit of the streams that it follows; false if `waitMs` ends first. */
   wait(seen: SeenCommits, waitMs: number): Promise<boolean>;
 }
 
 export interface VisibilityGate extends Visibility {
-  /** This process's projector has moved positions: whoever waits looks again at once. */
+  /** This process's projector has moved positions. Waiting queries check again at once. */
   advanced(): void;
 }
 
@@ -60,7 +60,10 @@ export function createVisibility(
   };
 }
 
-/** One refresh serves all who ask before it starts; who asks while one runs, whose data it may miss, shares the next. */
+/**
+ * One refresh serves all callers that ask before it starts. A running refresh may miss newer data, so later callers share the
+ * next.
+ */
 function sharedRefresh(refresh: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;

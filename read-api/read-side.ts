@@ -1,4 +1,4 @@
-// The read side: the queries of all subjects with what they need.
+// The read side: the queries of all subjects with their dependencies.
 import type { EmailKeyOf } from '../domain/kernel/email.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';

@@ -1,5 +1,5 @@
-// The agenda: every piece of work that is not done, with the time at which somebody has to look after it. A document
-// without `dueAt` has nothing to be done; it stays where another stream may still be heard of.
+// The agenda: all unfinished work, with the time at which a worker must check it. A document without `dueAt` has no work left;
+// it stays if events of another stream may still arrive.
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
@@ -18,32 +18,33 @@ import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type Handler, projection } from '../runtime/projection.js';
 
-/** In time to extend its reservations, if the worker has died that should have. */
+/** Early enough to extend the checkout's reservations if the worker responsible for them has died. */
 const LOOK_AGAIN_MS = RESERVATION_MS / 2;
 
-/** Times are of the log's clock: imports give `occurredAt` the past. */
+/** Times are of the log's clock, because imports set `occurredAt` to the past. */
 export interface AgendaDocument {
-  /** Missing of a transfer that was heard of at its end first. */
+  /** Missing for a transfer whose end arrived first. */
   item?: AgendaItem;
   /** RFC 3339. */
   dueAt?: string;
-  /** Of a checkout, by the stream that tells: when it last moved, ms. */
+  /** Checkouts: the time of the last event of each stream that feeds it, in ms. */
   moved?: { cart?: number; order?: number; checkout?: number };
-  /** Of a checkout whose customer needs days: it is looked at later. */
+  /** Checkouts whose customer needs days: they are checked later. */
   isLong?: true;
-  /** Of a checkout or transfer: it is over, whatever is heard of it later. */
+  /** Checkouts and transfers: finished. Later events do not reopen them. */
   ended?: true;
   /** Of an order: operations that are not settled, each with its time in ms. */
-  open?: Readonly<Record<string, number>>;
   /** Of a payment. */
-  ledger?: Payment;
   /** Of a SKU, by location: units that are missing, whether any can be promised, and the units of orders that are told so. */
+  open?: Readonly<Record<string, number>>;
+  renewal?: { operationId: string; at: number };
   short?: Readonly<Record<string, Told>>;
   promisable?: Readonly<Record<string, Told>>;
   missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
+  authorising?: string;
 }
 
-/** So many units, since when in ms. */
+/** A number of units, and the time since when it applies, in ms. */
 interface Told {
   units: number;
   at: number;
@@ -52,7 +53,7 @@ interface Told {
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
 type AgendaEvent = CartEvent | CheckoutOutcome | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
 
-// ── Checkouts: fed by cart# and order#, where each begins, and checkout#, where each goes on ───────────────────────────────────
+// ── Checkouts: fed by cart# and order#, which start a checkout, and checkout#, which continues it ──────────────────────────────
 
 const checkoutOf = ({ data }: { data: { checkoutId: string } }) => [data.checkoutId];
 const itemOf = (before: AgendaDocument | undefined, orderId: string) =>
@@ -82,7 +83,7 @@ const moves: Handler<AgendaDocument, CheckoutOutcome> = {
   evolve: (before, event, _, at) => checkoutDocument(movedBy(event, before, at)),
 };
 
-/** Payments that take days: the provider tells how they went, and the agenda makes sure. */
+/** Payments that take days: the provider reports the result, and the agenda checks as a fallback. */
 const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutOutcome, { type: 'CheckoutActionRequired' }>> = {
   keys: checkoutOf,
   evolve(before, event, _, at) {
@@ -109,7 +110,7 @@ function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocumen
   return { ...parts, dueAt: timeOf(Math.max(...Object.values(parts.moved ?? {})) + after) };
 }
 
-// ── Orders: operations that stock and payment have not followed ─────────────────────────────────────────────────────
+// ── Orders: operations that stock and payment have not followed up ──────────────────────────────────────────────────
 
 type Operation = Extract<
   OrderEvent,
@@ -135,7 +136,7 @@ const settles: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderSettled
   evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
 };
 
-/** Goods that had left before the order was written down. */
+/** Goods that were shipped before the order was recorded. */
 function isSettled({ type, data }: Operation): boolean {
   return type === 'OrderFulfilled' && data.from === undefined;
 }
@@ -148,7 +149,7 @@ function operationOf(data: Operation['data']): string {
   return 'cancellationId' in data ? data.cancellationId : data.returnId;
 }
 
-// ── Payments: what the provider was asked, and what it holds not much longer ────────────────────────────────────────
+// ── Payments: open requests to the provider, and authorisations that expire soon ────────────────────────────────────
 
 const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
@@ -161,13 +162,64 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   },
 };
 
+const answers: Handler<AgendaDocument, PaymentOperation> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
+};
+
+const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentAuthorised' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, event) {
+    const { operationId, captureBefore } = event.data;
+    const answered = withoutRenewal(paymentBase(before, event));
+    if (captureBefore === undefined) return withoutOpen(answered, operationId);
+    const renewal = { operationId, at: Date.parse(captureBefore) - RENEW_WITHIN_MS };
+    return withoutOpen({ ...answered, renewal }, operationId);
+  },
+};
+
 // ── Coupons: redemptions of which nobody has said what became of them ───────────────────────────────────────────────
+const lapses: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationLapsed' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, { data: { operationId } }) {
+    if (!before) return undefined;
+    return withoutOpen(before.renewal?.operationId === operationId ? withoutRenewal(before) : before, operationId);
+  },
+};
+
+const voids: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentVoided' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, { data: { operationId } }) {
+    if (!before) return undefined;
+    const { authorising = operationId, open, ...rest } = withoutRenewal(before);
+    const { [operationId]: _, [authorising]: __, ...others } = open ?? {};
+    return openDocument({ ...rest, open: others });
+  },
+};
+
+const captures: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'CaptureRequested' }>> = {
+  keys: ({ data }) => [data.paymentId],
+  evolve(before, event, _, at) {
+    const known = paymentBase(before, event);
+    return withOpen(event.data.final ? withoutRenewal(known) : known, event.data.operationId, at);
+  },
+};
+
+function paymentBase(before: AgendaDocument | undefined, { data }: PaymentOperation): AgendaDocument {
+  const { paymentId, orderId } = data;
+  return before ?? { item: { kind: 'payment', paymentId, orderId } };
+}
+
+function withoutRenewal({ renewal: _, ...rest }: AgendaDocument): AgendaDocument {
+  return rest;
+}
+
 
 type Redemption = Exclude<CouponEvent, { type: 'CouponDefined' }>;
 
 const redemptionOf = ({ data }: Redemption) => [`${couponStream(data)} ${data.orderId}`];
 
-/** After the time in which its checkout, as a rule, has ended. */
+/** Due when the checkout has usually ended. */
 const redeems: Handler<AgendaDocument, Extract<Redemption, { type: 'CouponRedeemed' }>> = {
   keys: redemptionOf,
   evolve: (_, { data: { orderId, code, redeemer } }, __, at) => ({
@@ -181,7 +233,7 @@ const endsRedemption: Handler<AgendaDocument, Redemption> = {
   evolve: (before) => before && null,
 };
 
-// ── Stock: reservations that run out, and transfers on their way ────────────────────────────────────────────────────
+// ── Stock: reservations that expire, and transfers on their way ─────────────────────────────────────────────────────
 
 type Held = Extract<StockEvent, { type: 'StockReserved' | 'ReservationExtended' }>;
 type Freed = Extract<
@@ -225,7 +277,7 @@ const arrives: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockTransfe
   evolve: () => ({ ended: true }),
 };
 
-// ── Shortfalls: fed by stock#, where units are missing or can be had, and order#, which is told of it ────────────────────
+// ── Shortfalls: fed by stock#, which reports missing and available units, and order#, which records its shortfall ────
 
 type Shortfall = Extract<StockEvent, { type: 'StockShortfallRecorded' | 'StockShortfallEnded' }>;
 
@@ -262,7 +314,7 @@ function withTold(told: Readonly<Record<string, Told>> = {}, name: string, one: 
   return one.units > 0 ? { ...others, [name]: one } : others;
 }
 
-/** Due where orders are told of more or less than is missing, or something is missing that another location can promise. */
+/** Due if orders have recorded a different number of units than is missing, or if another location can promise missing units. */
 function shortfallDocument(
   sku: string,
   { short = {}, promisable = {}, missing = {} }: AgendaDocument,
@@ -288,7 +340,7 @@ function shortfallDocument(
   return { ...parts, item: { kind: 'shortfall', sku, orders }, dueAt: timeOf(latest) };
 }
 
-// ── Carts that may have been left ───────────────────────────────────────────────────────────────────────────────────
+// ── Carts that may be abandoned ─────────────────────────────────────────────────────────────────────────────────────
 
 type Idle = Extract<CartEvent, { type: 'CartCreated' | 'CartReopened' | 'CartStillActive' }>;
 type Left = Extract<CartEvent, { type: 'CartAbandoned' | 'CartHandedOver' }>;
@@ -306,7 +358,7 @@ const left: Handler<AgendaDocument, Left> = {
   evolve: (before) => before && null,
 };
 
-// ── The whole ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The whole projection ────────────────────────────────────────────────────────────────────────────────────────────
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
@@ -374,7 +426,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
   },
 });
 
-/** Is `null`, a tombstone, once nothing is open: one stream alone tells of it. */
+/** `null`, a tombstone, if nothing is open: only one stream feeds the document. */
 function withOpen(document: AgendaDocument, operationId: string, at: number): AgendaDocument | null {
   return openDocument({ ...document, open: { ...document.open, [operationId]: at } });
 }

@@ -1,10 +1,10 @@
-// The catalogue: every product, to be read one by one and in lists.
+// The catalogue: every product, read one by one and in lists.
 import type { Page, PageRequest } from './page.js';
 import { type ProductDocument, type ProductView, productProjection } from './product.js';
 import { filterKey } from './texts.js';
 
 export type CatalogueDocument = ProductDocument & {
-  /** One per category, in their order: categories whose keys are the same are the same. */
+  /** One key per category, in the order of the categories. Categories with the same key are the same category. */
   categoryKeys?: string[];
 };
 
@@ -22,17 +22,17 @@ export const catalogue = productProjection<CatalogueDocument>(
 );
 
 export interface CategoryView {
-  /** Of several spellings the one whose code points come first. */
+  /** If there are several spellings, the first one by code points. */
   id: string;
-  /** Published products that name it. */
+  /** Number of published products in this category. */
   products: number;
 }
 
 export interface CatalogueQueries {
-  /** Whatever its status. */
+  /** Finds products of any status. */
   byId(productId: string): Promise<ProductView | undefined>;
-  /** Published products, by id. */
+  /** Published products, ordered by id. */
   list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
-  /** Those of published products, by name as people sort. Counted at each request: the cost grows with the catalogue. */
+  /** Categories of published products, sorted by name. They are counted at each request, so the cost grows with the catalogue. */
   categories(request: PageRequest): Promise<Page<CategoryView>>;
 }

@@ -1,13 +1,13 @@
-// Which cart a customer fills now: one document per cart, because a customer may have any number of them.
+// The current cart of each customer: one document per cart, because a customer may have several.
 import type { CartEvent } from '../../domain/cart/events.js';
 import { projection } from '../runtime/projection.js';
 
 export interface CurrentCartDocument {
   cartId: string;
   customerId: string;
-  /** When it was created or reopened; absent while it is submitted, and once it is merged into another. */
+  /** Time of creation or reopening; absent while the cart is submitted, and after it was merged into another. */
   openAt?: string;
-  /** Nobody has touched it for a day. */
+  /** Nobody has changed it for a day. */
   idle?: true;
 }
 
@@ -61,6 +61,6 @@ function timeOf(at: number): string {
 export interface CurrentCartQueries {
   /** The id of the cart that the customer opened last. */
   of(customerId: string): Promise<string | undefined>;
-  /** Whether each of these is in use: neither closed nor untouched for a day. One that does not show yet is absent. */
+  /** For each cart: whether it is in use. A cart that the read model does not know yet is absent. */
   inUse(cartIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
 }

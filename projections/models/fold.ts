@@ -1,10 +1,10 @@
-// One document made of its streams, without a store: what a read model shows once it has caught up.
+// Folds one document from its streams without a store. The result equals the read model once it has caught up.
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import type { Handler, Projection } from '../runtime/projection.js';
 
-/** The commits of each stream in order. */
+/** The commits of each stream must be in order. */
 export function foldDocument<D>(
   projection: Projection<D, never>,
   key: string,

@@ -1,4 +1,4 @@
-// Orders as customers and support see them: fed by order#, payment#, shipment# and return#, each its own part.
+// Orders as customers and support see them. Fed by order#, payment#, shipment# and return#; each writes its own part.
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
 import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
 import { type ReturnView, returnView } from '../../domain/fulfilment/return-view.js';
@@ -32,7 +32,7 @@ interface Happened extends Details {
   what: OrderStep;
 }
 
-/** What a customer is told of a step; amounts in minor units of the order's currency. */
+/** Details of a timeline step. Amounts are in minor units of the order's currency. */
 interface Details {
   amount?: number;
   lines?: LineUnits[];
@@ -41,7 +41,7 @@ interface Details {
   reason?: string;
 }
 
-/** The part of order#: what it is found by, and the order, which folds itself. Personal values stay sealed. */
+/** The part of order#: search keys and the folded order. Personal values stay sealed. */
 interface OrderPart {
   id: string;
   number: string;
@@ -49,12 +49,12 @@ interface OrderPart {
   placedAt: string;
   version: number;
   state: Order;
-  /** Why it was rejected or cancelled, for its customer to read. */
+  /** The reason for the rejection or cancellation, as the customer may see it. */
   reason?: string;
   timeline: readonly Happened[];
 }
 
-/** Times as the events say; those of the state are the log's. */
+/** Times come from the events. The state's own times are those of the log. */
 interface ShipmentPart {
   state: Shipment;
   plannedAt?: string;
@@ -62,7 +62,7 @@ interface ShipmentPart {
   failedAt?: string;
   lostAt?: string;
   deliveredAt?: string;
-  /** What happened to it on its way. */
+  /** Steps of its transport. */
   timeline?: readonly Happened[];
 }
 
@@ -71,25 +71,25 @@ interface ReturnPart {
   timeline: readonly Happened[];
 }
 
-/** Without the order's part if another stream was heard of first. */
+/** The order's part is missing if events of another stream arrived first. */
 export type OrderDocument = Partial<OrderPart> & {
   /** The part of payment#. */
   payment?: { ledger: Payment; timeline: readonly Happened[] };
   /** The parts of shipment# and return#, by id. */
   shipments?: Readonly<Record<string, ShipmentPart>>;
   returns?: Readonly<Record<string, ReturnPart>>;
-  /** What support may look for, see `markOf`. */
+  /** Search keys for support, see `markOf`. */
   marks?: readonly string[];
 };
 
-/** An order as callers see it, but for what is sealed. */
+/** An order as callers see it, with personal values still sealed. */
 export interface SealedOrderView extends Omit<OrderView, 'shippingAddress' | 'email' | 'nextAction'> {
   shippingAddress?: Personal<Address>;
   email?: Personal<string>;
   nextAction?: { type: 'authenticate'; clientSecret: Personal<string> };
 }
 
-/** Undefined where the order itself is not known yet. */
+/** Undefined if the order itself is not known yet. */
 export function orderView({
   payment,
   shipments = {},
@@ -193,18 +193,18 @@ export function orderView({
 
 type Priced = Pick<Order['shipping'], 'discounts' | 'tax' | 'taxRate'>;
 
-/** Without what is not known. */
+/** Removes undefined fields. */
 function known<T extends object>(view: { [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(view).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** A shipment, return or refund of an order; the order has them in the order of these keys. */
+/** A shipment, return or refund of an order. An order lists them sorted by these keys. */
 export interface Entry<V> {
   key: string;
   view: V;
 }
 
-/** None where the order itself is not known yet. */
+/** Empty if the order itself is not known yet. */
 export function shipmentsOf(document: OrderDocument): Entry<ShipmentView>[] {
   if (!isPlaced(document)) return [];
   return inOrder(document.shipments, shipmentKey).map((part) => ({
@@ -223,7 +223,7 @@ export function returnsOf(document: OrderDocument): Entry<ReturnView>[] {
   }));
 }
 
-/** A refund that was made in parts is an entry for each. */
+/** A refund that was made in parts has one entry for each part. */
 export function refundsOf(document: OrderDocument): Entry<RefundEntry>[] {
   const ledger = isPlaced(document) ? document.payment?.ledger : undefined;
   if (!ledger) return [];
@@ -235,7 +235,7 @@ export function refundsOf(document: OrderDocument): Entry<RefundEntry>[] {
   return entries.sort((a, b) => byText(a.key, b.key));
 }
 
-/** Whose it is: a refund by itself does not say. */
+/** Adds the payment and the order, which a refund does not name. */
 export type RefundEntry = RefundView & { paymentId: string; orderId: string };
 
 function shipmentKey({ plannedAt, state: { shipmentId } }: ShipmentPart): string {
@@ -252,7 +252,7 @@ function inOrder<P>(parts: Readonly<Record<string, P>> | undefined, keyOf: (part
 
 export interface OrderQueries {
   byId(orderId: string): Promise<SealedOrderView | undefined>;
-  /** The newest first, by when they were placed. */
+  /** Sorted by the time of the order, newest first. */
   list(request: OrderListRequest): Promise<Page<SealedOrderView>>;
 }
 
@@ -262,11 +262,11 @@ export interface OrderListRequest extends PageRequest {
   status?: OrderView['status'] | undefined;
   paymentStatus?: OrderView['paymentStatus'] | undefined;
   fulfilmentStatus?: OrderView['fulfilmentStatus'] | undefined;
-  /** Of the e-mail address that the order was placed with. */
+  /** Key of the e-mail address that the order was placed with. */
   emailKey?: string | undefined;
 }
 
-/** What an order, or one of its shipments, returns and refunds, can be looked for by; without a value: that it has one. */
+/** A search key of an order or of its shipments, returns and refunds. Without a value it means that the order has one. */
 export function markOf(kind: MarkKind, value?: string): string {
   return value === undefined ? kind : `${kind}:${value}`;
 }
@@ -311,7 +311,7 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     ReallocationAbandoned: told(),
     ReturnOpened: told(),
     ReturnClosed: told(),
-    // What was sent before it was written down had no shipment.
+    // Goods that were shipped before the order was recorded have no shipment.
     OrderFulfilled: told<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
       lines: unitsOf(lines),
       ...(from && { shipmentId: fulfilmentId }),
@@ -363,7 +363,7 @@ function orderOf({ data }: { data: { orderId: string } }): readonly string[] {
 type Handlers = Projection<OrderDocument, OrdersEvent>['on'];
 type AnyHandler = Handler<OrderDocument, OrdersEvent>;
 
-/** The marks follow from all parts, so every event may change them. */
+/** The marks depend on all parts, so every event may change them. */
 function marked(handlers: Handlers): Handlers {
   const marking = ({ keys, evolve }: AnyHandler): AnyHandler => ({
     keys,
@@ -396,7 +396,7 @@ function statusMarks(kind: MarkKind, entries: readonly { view: { status: string 
 
 type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
 
-/** The detail of a rejection is not told: it may name what is not the customer's to know. */
+/** Omits the detail of a rejection: it may contain information that the customer must not see. */
 function endsFor(
   what: 'rejected' | 'cancelled',
 ): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderWithdrawn' | 'OrderCancelled'>> {
@@ -404,7 +404,7 @@ function endsFor(
   return told(what, reasonOf, ({ data }) => reasonOf(data));
 }
 
-/** The order folds itself; `what` is told to the customer. Every event makes another version of it, even if nothing shows. */
+/** Folds the order and adds `what` to the timeline. Every event changes the order's version, even if nothing else shows. */
 function told<E extends OrderEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data']) => Details = () => ({}),
@@ -425,7 +425,7 @@ function told<E extends OrderEvent>(
   };
 }
 
-/** The ledger folds itself; `what` is told to the customer, unless there are no details at all. */
+/** Folds the ledger and adds `what` to the timeline, unless `detailsOf` returns undefined. */
 function paid<E extends PaymentEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data'], ledger: Payment) => Details | undefined = () => ({}),
@@ -447,7 +447,7 @@ function paid<E extends PaymentEvent>(
   };
 }
 
-/** The shipment folds itself. */
+/** Folds the shipment. */
 function shipped<E extends ShipmentEvent>(
   time?: Exclude<keyof ShipmentPart, 'state' | 'timeline'>,
   what?: OrderStep,
@@ -465,7 +465,7 @@ function shipped<E extends ShipmentEvent>(
   };
 }
 
-/** The return folds itself. */
+/** Folds the return. */
 function sentBack<E extends ReturnEvent>(
   what: OrderStep,
   detailsOf: (data: E['data']) => Details = () => ({}),
@@ -491,7 +491,7 @@ function unitsOf(lines: readonly LineUnits[]): LineUnits[] {
   return lines.map(({ lineId, quantity }) => ({ lineId, quantity }));
 }
 
-/** What lets the customer's browser do what their bank wants, as long as it does. */
+/** The secret with which the customer's browser does what the bank requires, while that is pending. */
 function secretOf(ledger: Payment | undefined): Personal<string> | undefined {
   return ledger?.status === 'action_required' ? ledger.authorisation?.clientSecret : undefined;
 }
@@ -500,7 +500,7 @@ function isPlaced<P extends Partial<OrderPart>>(part: P): part is P & OrderPart 
   return part.id !== undefined;
 }
 
-/** Imports give everything that happens to an order one time; then the usual course decides. */
+/** Imports give all events of an order the same time. The usual order of steps then decides. */
 function byTime(a: Happened, b: Happened): number {
   return byText(a.at, b.at) || ORDER_STEPS.indexOf(a.what) - ORDER_STEPS.indexOf(b.what);
 }

@@ -1,7 +1,7 @@
-// Lists are read page by page: by the sort key of the last entry, never by counting, so that no page repeats or misses
-// what did not move.
+// Pagination by the sort key of the last entry, never by offset, so that a page neither repeats nor misses entries whose sort key
+// stays the same.
 
-/** The sort key of the last entry of a page; null stands for what it lacks. */
+/** The sort key of the last entry of a page. `null` stands for a missing value. */
 export type Cursor = readonly (string | number | null)[];
 
 export interface PageRequest {
@@ -11,11 +11,11 @@ export interface PageRequest {
 
 export interface Page<T> {
   data: T[];
-  /** Where the next page begins; absent on the last one. */
+  /** Start of the next page; absent on the last one. */
   next?: Cursor;
 }
 
-/** The page that `limit + 1` entries make: one more than asked for shows that there is a next page. */
+/** Builds a page from `limit + 1` entries. The extra entry shows that there is a next page. */
 export function pageOf<T>(found: readonly T[], limit: number, cursorOf: (entry: T) => Cursor): Page<T> {
   const data = found.slice(0, limit);
   const last = data.at(-1);

@@ -1,9 +1,9 @@
-// The page of one product: what `GET /v1/products/{id}` answers, by one key read.
+// The page of one product, which `GET /v1/products/{id}` answers with one key read.
 import { type ProductView, productProjection } from './product.js';
 
 export const productPage = productProjection({ name: 'product-page', version: 3, fields: {} });
 
 export interface ProductPageQueries {
-  /** Whatever its status. */
+  /** Finds products of any status. */
   byId(productId: string): Promise<ProductView | undefined>;
 }

@@ -6,7 +6,7 @@ import { filterKey, type IndexedWords, indexedWords, sortKey } from './texts.js'
 
 export type ProductSearchDocument = ProductDocument &
   Partial<IndexedWords> & {
-    /** What the titles, brands, categories and SKUs of queries are compared with. */
+    /** Keys that are compared with the titles, brands, categories and SKUs of queries. */
     titleKey?: string;
     brandKey?: string | undefined;
     categoryKeys?: string[];
@@ -37,7 +37,7 @@ export const productSearch = productProjection<ProductSearchDocument>(
   searchable,
 );
 
-/** Words are those of title, brand and SKUs. */
+/** The searchable words are those of title, brand and SKUs. */
 function searchable(document: ProductDocument): ProductSearchDocument {
   const view = productView(document);
   if (!view) return document;
@@ -66,14 +66,18 @@ export type ProductSort = (typeof PRODUCT_SORTS)[number];
 
 export interface ProductSearchRequest extends PageRequest {
   /**
-   * A SKU, or words that are all in title, brand or SKUs, in any form; words that say little, such as `the`, may be missing
-   * unless there are no others. Without it every product matches. By relevance come first those with that very SKU, then
-   * those with the words as they are.
+   * A SKU, or words. Every word must occur in title, brand or SKUs, in any inflection. Common words such as `the` are optional
+   * unless
+   * there are no others. Without `q` every product matches. Sorted by relevance, products with exactly that SKU come first, then
+   * products with the exact words.
    */
   q?: string | undefined;
   category?: string | undefined;
   brand?: string | undefined;
-  /** The one that prices are compared in: of a product counts the lowest in it, and one without is as one without a price. */
+  /**
+   * The currency of the price filter and the price order. The lowest price in it counts; a product without one counts as
+   * unpriced.
+   */
   currency: string;
   /** Minor units, both ends included. */
   price?: { min?: number | undefined; max?: number | undefined } | undefined;
@@ -82,6 +86,6 @@ export interface ProductSearchRequest extends PageRequest {
 }
 
 export interface ProductSearchQueries {
-  /** Published products only. Ties go by id; in an order by price those without one come last. */
+  /** Published products only. Equal entries are ordered by id. Ordered by price, products without a price come last. */
   search(request: ProductSearchRequest): Promise<Page<ProductView>>;
 }

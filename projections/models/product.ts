@@ -1,18 +1,18 @@
-// A product with its availability, as all product read models have it: fed by product# and by the stock# of its SKUs.
+// A product with its availability, shared by all product read models: fed by product# and by the stock# of its SKUs.
 import { changed } from '../../domain/kernel/json.js';
 import type { ProductDetails, ProductEvent, ProductRevision, Variant } from '../../domain/product/events.js';
 import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import type { Handler, Projection } from '../runtime/projection.js';
 
-/** A record whose keys are the seller's words, as a list: stores dislike dots and dollars in the names of fields. */
+/** A record with keys chosen by the seller, stored as a list: stores do not accept dots and dollars in field names. */
 type Entries<V> = readonly { name: string; value: V }[];
 
 interface StoredVariant extends Omit<Variant, 'options'> {
   options?: Entries<string>;
 }
 
-/** The part of product#; absent if stock was heard of first. */
+/** The part of product#; absent if stock events arrived first. */
 interface ProductPart extends Omit<ProductDetails, 'attributes'> {
   id: string;
   version: number;
@@ -22,20 +22,23 @@ interface ProductPart extends Omit<ProductDetails, 'attributes'> {
 }
 
 export type ProductDocument = Partial<ProductPart> & {
-  /** The part of stock#: where there is something available, as `<sku>@<location>`, sorted. SKUs are no keys: stores dislike dots in those. */
+  /**
+   * The part of stock#: places with available stock as `<sku>@<location>`, sorted. A list, because stores do not accept dots in
+   * keys.
+   */
   stocked?: readonly string[];
 };
 
-/** What callers see of a product. */
+/** A product as callers see it. */
 export interface ProductView extends ProductDetails {
   id: string;
-  /** Of its stream; what stock does to it does not count. */
+  /** Version of the product's stream. Stock events do not change it. */
   version: number;
   status: Product['status'];
   variants: (Variant & { inStock: boolean })[];
 }
 
-/** Undefined where nothing but stock is known. */
+/** Undefined if only stock events are known. */
 export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
   if (!isWhole(part)) return undefined;
   const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
@@ -63,7 +66,7 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
 type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
 type ProductHandlers = Projection<ProductDocument, ProductModelEvent>['on'];
 
-/** A read model of products; `derive` adds what its queries look for. */
+/** A read model of products. `derive` adds the fields that its queries need. */
 export function productProjection<D extends ProductDocument = ProductDocument>(
   { name, version, fields, indexes = [] }: Pick<Projection<D>, 'name' | 'version' | 'fields' | 'indexes'>,
   derive: (document: ProductDocument) => D = (document) => document as D,
@@ -158,7 +161,7 @@ const stockHandlers: Omit<ProductHandlers, ProductEvent['type']> = {
   },
 };
 
-/** A field that is cleared stays `null`. */
+/** A cleared field stays `null`. */
 function detailsOf({ attributes, ...details }: ProductRevision) {
   return { ...details, ...(attributes !== undefined && { attributes: attributes && toEntries(attributes) }) };
 }

@@ -1,4 +1,4 @@
-// Stock per SKU: each location is the part of its stream.
+// Stock per SKU. Each location is the part of its stream.
 import { sum } from '../../domain/kernel/money.js';
 import type { StockEvent, StockPolicy } from '../../domain/stock/events.js';
 import { availableOf } from '../../domain/stock/stock-item.js';
@@ -20,11 +20,11 @@ export interface StockDocument {
   locations: readonly Level[];
 }
 
-/** What callers see of it. */
+/** Stock as callers see it. */
 export interface StockView {
   sku: string;
   locations: (Level & { available: number })[];
-  /** Over all locations. */
+  /** Sum over all locations. */
   available: number;
 }
 
@@ -51,7 +51,7 @@ type StockModelEvent = Exclude<
   }
 >;
 
-/** How an event changes the level of its item. */
+/** A handler that changes the level of its item. */
 function changes<E extends StockModelEvent>(
   change: (level: Level, data: E['data']) => Level,
 ): Handler<StockDocument, E> {
@@ -66,7 +66,7 @@ function changes<E extends StockModelEvent>(
   };
 }
 
-/** How an event moves the units of its item. */
+/** A handler that moves the units of its item. */
 function moves<E extends StockModelEvent>(deltas: (data: E['data']) => Partial<Units>): Handler<StockDocument, E> {
   return changes((level, data) => {
     const { onHand = 0, reserved = 0, committed = 0 } = deltas(data);

@@ -1,4 +1,4 @@
-// English words that say little about a product: the list of PostgreSQL's English text search.
+// Common English words that searches ignore: the stop words of PostgreSQL's English text search.
 const WORDS = `
   i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself it its
   itself they them their theirs themselves what which who whom this that these those am is are was were be been being

@@ -1,4 +1,4 @@
-// Units sold per SKU: what has left, by the stock streams, which know it already.
+// Units sold per SKU: the shipped units, which the stock streams record.
 import { sum } from '../../domain/kernel/money.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { projection } from '../runtime/projection.js';
@@ -31,6 +31,6 @@ export function unitsSoldOf({ sold }: UnitsSoldDocument): number {
 }
 
 export interface UnitsSoldQueries {
-  /** SKUs of which nothing was sold are absent. */
+  /** SKUs without sold units are absent. */
   of(skus: readonly string[]): Promise<Map<string, number>>;
 }

@@ -1,5 +1,5 @@
-// What waits for staff: shipments, returns and refunds of all orders, out of the orders read model. An order holds all that
-// decides about them, so that what it has given up is not shown as something to do.
+// Work lists for staff: shipments, returns and refunds of all orders, from the orders read model. The order decides about each of
+// them, so that a list shows no shipment or return that the order has cancelled.
 import type { ReturnView } from '../../domain/fulfilment/return-view.js';
 import type { ShipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { RefundEntry } from './orders.js';
@@ -9,7 +9,7 @@ export interface WorkListRequest<V extends { status: string }> extends PageReque
   status?: V['status'] | undefined;
 }
 
-/** By when their orders were placed, the longest ago first, and within an order by when they were made. */
+/** Sorted by the time of the order, oldest first, and within an order by creation. */
 export interface WorkLists {
   shipments(request: WorkListRequest<ShipmentView>): Promise<Page<ShipmentView>>;
   returns(request: WorkListRequest<ReturnView>): Promise<Page<ReturnView>>;

@@ -1,5 +1,5 @@
-// Evolves the documents that some commits touch and writes them under compare-and-set, so that each document takes each
-// event once and in the order of its stream, whoever else writes it at the same time.
+// Evolves the documents that commits change and writes them under compare-and-set. Each document takes each event once and in
+// stream order, even with concurrent writers.
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
@@ -8,10 +8,10 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Handler, Projection } from './projection.js';
 import type { DocumentWrite, Positions, SinkTable, StoredDocument, WriteOutcome } from './sink.js';
 
-/** How often stale documents are loaded and evolved again. In each round some other writer got its documents through. */
+/** How often stale documents are loaded and evolved again. In each round some other writer succeeds. */
 const MAX_SAVE_ROUNDS = 50;
 
-/** A commit that cannot be digested. */
+/** A commit that cannot be processed. */
 export interface Poison {
   commitNo: number;
   error: string;
@@ -19,13 +19,13 @@ export interface Poison {
 
 export interface DocumentWriter {
   /**
-   * Writes what the commits make of their documents. The commits of each stream are in order, without gaps, from the
-   * first one on that is not applied yet. Returns the streams that got stuck; all else is written.
+   * Applies the commits to their documents and writes them. The commits of each stream are in order and without gaps, and start
+   * with the first one that is not applied yet. Returns the streams that failed; everything else is written.
    */
   write(runs: ReadonlyMap<StreamId, readonly Commit[]>): Promise<Map<StreamId, Poison>>;
 }
 
-/** One commit, as far as the projection wants it. */
+/** The events of one commit that the projection handles. */
 interface Step {
   stream: StreamId;
   commitNo: number;
@@ -35,7 +35,7 @@ interface Step {
 }
 
 interface Draft {
-  /** `undefined`: there is none yet. `null`: a tombstone. */
+  /** `undefined`: no document yet. `null`: a tombstone. */
   document: Document | null | undefined;
   positions: Positions;
 }
@@ -67,7 +67,7 @@ export function createDocumentWriter(projection: Projection<never, never>, table
     return stuck;
   }
 
-  /** A refused document may hold several commits: written one after the other, they show which one is to blame. */
+  /** A rejected document may combine several commits. Writing them one by one shows which commit causes the rejection. */
   async function isolate(
     runs: ReadonlyMap<StreamId, readonly Commit[]>,
     streams: ReadonlySet<StreamId>,
@@ -109,7 +109,7 @@ export function createDocumentWriter(projection: Projection<never, never>, table
     return touches;
   }
 
-  /** The documents that change. A commit one of whose events throws changes none. */
+  /** The documents that change. A commit with an event that throws changes no document. */
   function evolve(
     steps: readonly Step[],
     keys: ReadonlySet<string>,

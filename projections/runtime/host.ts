@@ -1,22 +1,22 @@
-// Feeds all projectors of a process from one consumer of the change feed. Each stands alone: one whose store is away
-// remembers what it missed and catches up from the log, while the others go on.
+// Feeds all projectors of a process from one consumer of the change feed. The projectors are independent: if a store does not
+// answer, its projector remembers the missed streams and catches up from the log, while the others continue.
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Logger, Projector, SweepOptions } from './projector.js';
 
-/** The sweeper compares the log with the positions this often. */
+/** Interval at which the sweeper compares the log with the positions. */
 export const SWEEP_EVERY_MS = 60_000;
 
-/** Every so many sweeps one compares the whole log: once a day. */
+/** Every this many sweeps, one compares the whole log: about once a day. */
 const FULL_SWEEP_EVERY = 1_440;
 
-/** First and longest pause before a store that is away is tried again. */
+/** First and longest pause before a store that does not answer is retried. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Streams whose missed commits are remembered while a store is away; beyond that the sweeper finds them. */
+/** Streams whose missed commits are remembered while a store does not answer. The sweeper finds the rest. */
 const MAX_MISSED_STREAMS = 20_000;
 
 export interface ProjectorHostDeps {
@@ -27,16 +27,16 @@ export interface ProjectorHostDeps {
   signal: AbortSignal;
   log: Logger;
   sweepEveryMs?: number;
-  /** Waits, but not longer than until the signal aborts. */
+  /** Waits, at most until the signal aborts. */
   pause?: Pause;
 }
 
 type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 
-/** A projector whose store, or the log behind it, did not answer. */
+/** A projector whose store or log does not answer. */
 export interface Away {
   projection: string;
-  /** The engine that did not answer; absent for a fault of another kind. */
+  /** The engine that does not answer; absent for other faults. */
   waitsFor?: string;
   error: string;
   /** RFC 3339. */
@@ -44,9 +44,9 @@ export interface Away {
 }
 
 export interface ProjectorHost {
-  /** Who is away now; nobody means ready. */
+  /** The projectors that cannot progress now. Ready means none. */
   readiness(): Away[];
-  /** Resolves when the signal has aborted and all is at rest. */
+  /** Resolves once the signal has aborted and all work has stopped. */
   done: Promise<void>;
 }
 
@@ -85,7 +85,7 @@ interface Lane {
   atRest(): Promise<void>;
 }
 
-/** One projector's way through the failures of its store. Nothing here rejects. */
+/** Runs one projector and handles the failures of its store. Nothing here rejects. */
 function createLane(projector: Projector, signal: AbortSignal, log: Logger, pause: Pause): Lane {
   const missed = new Map<StreamId, number>();
   let sweepDue: SweepOptions | undefined;

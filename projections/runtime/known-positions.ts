@@ -1,7 +1,7 @@
-// What one process remembers of a projection's positions: bounded, and never more than what the sink held when it last answered.
+// Positions of a projection that a process remembers: bounded, and never higher than the sink's last answer.
 import type { StreamId } from '../../domain/kernel/stream.js';
 
-/** Streams whose position is remembered, those used last; about 100 bytes each. */
+/** Number of recently used streams whose position is remembered; about 100 bytes each. */
 const MAX_STREAMS = 20_000;
 
 export interface KnownPositions {

@@ -1,4 +1,4 @@
-// Keeps one projection up to date in one sink. What arrives is a hint; the sink's positions and the log decide.
+// Keeps one projection up to date in one sink. Arriving commits are only a hint; the sink's positions and the log decide.
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { InvalidEvent } from '../../domain/kernel/errors.js';
@@ -9,19 +9,19 @@ import { createKnownPositions } from './known-positions.js';
 import { type Projection, physicalName } from './projection.js';
 import type { Quarantine, SinkTable } from './sink.js';
 
-/** Most commits that one round of a repair reads from the log, over all streams. */
+/** Most commits that one repair round reads from the log, over all streams. */
 const ROUND_COMMITS = 500;
 
-/** Streams that a repair reads at once. */
+/** Streams that a repair reads in parallel. */
 const PARALLEL_READS = 8;
 
-/** Streams whose tails a sweep holds in memory. */
+/** Streams whose last commits a sweep holds in memory. */
 const SWEEP_STREAMS = 2_000;
 
-/** Entries of the log's index that `status` looks at before it says `atLeast`. */
+/** Index entries of the log that `status` reads before it reports `atLeast`. */
 const STATUS_ENTRIES = 100_000;
 
-/** Characters of an error that quarantine keeps. */
+/** Length at which quarantine cuts an error, in characters. */
 const MAX_ERROR_LENGTH = 1_000;
 
 export interface Logger {
@@ -31,7 +31,7 @@ export interface Logger {
 }
 
 export interface ProjectionMetrics {
-  /** Commits that became part of the read model, and how long the newest of them had been in the log, in seconds. */
+  /** Commits that were added to the read model, and the age of the newest of them, in seconds. */
   applied(projection: string, commits: number, lagSeconds: number): void;
   /** A sweep has reached this commit time. */
   swept(projection: string, at: Hlc): void;
@@ -45,7 +45,7 @@ export interface ProjectorDeps {
   clock: Clock;
   log: Logger;
   metrics?: ProjectionMetrics;
-  /** Called after positions have moved, with the new ones. */
+  /** Called with the new positions after positions have moved. */
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
 }
 
@@ -55,48 +55,48 @@ export interface ProjectorStatus {
   /** Commit time up to which a sweep has compared the whole log. */
   sweptTo: Hlc;
   /**
-   * Commits up to the log's watermark that are not applied, without those of quarantined streams, and the age of the
-   * oldest in seconds; exact, unless `atLeast`: then the log behind `sweptTo` was too long to look at to its end.
+   * Commits up to the log's watermark that are not applied, without those of quarantined streams, and the age of the oldest
+   * in seconds. The numbers are exact unless `atLeast` is true: then the log after `sweptTo` was too long to read to its end.
    */
   lag: { commits: number; seconds: number; atLeast: boolean };
   quarantine: Quarantine[];
 }
 
 export interface SweepOptions {
-  /** From the beginning of the log instead of where the last sweep ended. */
+  /** Starts at the beginning of the log instead of where the last sweep ended. */
   full?: boolean;
-  /** Streams in quarantine, too: what this program is, or has, may be what they wait for. */
+  /** Includes quarantined streams: a new version of the program or its configuration may be able to process them. */
   retry?: boolean;
 }
 
-/** Every method rejects while the sink or the log is away; calling it again later is enough. */
+/** Every method rejects while the sink or the log does not answer. The caller can simply call it again later. */
 export interface Projector {
   /** Physical name. */
   name: string;
-  /** Takes commits in any order, any number of times. */
+  /** Accepts commits in any order and any number of times. */
   apply(commits: readonly Commit[]): Promise<void>;
   /** Brings each stream to at least this commit, from the log. */
   catchUp(tails: ReadonlyMap<StreamId, number>): Promise<void>;
-  /** Finds in the log what never arrived. */
+  /** Finds commits in the log that never arrived. */
   sweep(options?: SweepOptions): Promise<void>;
-  /** Takes a stream out of quarantine and repairs it from the log, unless it gets stuck again: then says where. */
+  /** Releases a stream from quarantine and repairs it from the log. If it fails again, returns the new quarantine entry. */
   retry(stream: StreamId): Promise<Quarantine | undefined>;
   status(): Promise<ProjectorStatus>;
   /** The part of the status that costs one query. */
   quarantined(): Promise<Quarantine[]>;
 }
 
-/** A stream that is not where it should be. */
+/** A stream whose position is lower than its target. */
 interface Behind {
   position: number;
   target: number;
 }
 
-/** The next commits of a stream, and why there are no more. */
+/** The next commits of a stream, and the reason why there are no more. */
 interface Run {
   commits: Commit[];
   poison?: Poison;
-  /** The log holds nothing behind them. */
+  /** The log has no later commits. */
   ended?: boolean;
 }
 
@@ -123,7 +123,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   }
 
   async function sweep({ full = false, retry: retries = false }: SweepOptions = {}): Promise<void> {
-    positions.clear(); // only what the sink holds counts here
+    positions.clear(); // a sweep trusts only the sink's positions
     if (retries) for (const { stream } of await table.quarantined()) await retry(stream);
     const upTo = await store.watermark();
     const from = full ? 0 : await table.sweptTo();
@@ -151,7 +151,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     return followed.has(categoryOf(stream)) && commitNo > (positions.get(stream) ?? 0);
   }
 
-  /** The delivery rule: what has arrived is applied where it follows the position, all else is read from the log. */
+  /** The delivery rule: an arrived commit is applied if it follows the position; all others are read from the log. */
   async function bringTo(
     tails: ReadonlyMap<StreamId, number>,
     arrived: Arrived = NOTHING,
@@ -167,7 +167,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
         behind = stillBehind(behind, runs, stuck);
       }
     } catch (error) {
-      positions.clear(); // a sink that failed may come back with less than it had
+      positions.clear(); // after a failure the sink may have lost data
       throw error;
     }
   }
@@ -205,7 +205,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     return runs;
   }
 
-  /** Extends the run from the log, as far as the target and the budget allow. */
+  /** Extends the run from the log up to the target, within the budget. */
   async function readOn(stream: StreamId, after: number, target: number, run: Run, budget: { commits: number }) {
     let last = after;
     try {
@@ -226,7 +226,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     }
   }
 
-  /** Positions move when all documents are written; then the streams that got stuck are set aside. */
+  /** Positions move once all documents are written. Then the streams that failed are quarantined. */
   async function settle(
     behind: ReadonlyMap<StreamId, Behind>,
     runs: ReadonlyMap<StreamId, Run>,
@@ -318,7 +318,7 @@ function newsOf(tails: ReadonlyMap<StreamId, number>, isNews: (stream: StreamId,
   return new Map([...tails].filter(([stream, commitNo]) => isNews(stream, commitNo)));
 }
 
-/** The highest commit of each stream, some thousand streams at a time. */
+/** The highest commit of each stream, in batches of some thousand streams. */
 async function* tailsOf(
   entries: AsyncIterable<LogEntry>,
   isNews: (stream: StreamId, commitNo: number) => boolean,

@@ -1,9 +1,9 @@
-// The sink port: a document store as the delivery runtime sees it. One generic adapter per store, none knows a projection.
+// The sink port: a document store as the delivery runtime sees it. Each store has one generic adapter, which knows no projection.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Projection } from './projection.js';
 
-/** Per stream that fed the document: the last commit that changed it. */
+/** For each stream that feeds the document: the last commit that changed it. */
 export type Positions = Record<StreamId, number>;
 
 export interface StoredDocument {
@@ -11,7 +11,7 @@ export interface StoredDocument {
   /** `null` is a tombstone. */
   document: Document | null;
   positions: Positions;
-  /** The store's own version of it, for compare-and-set; opaque. */
+  /** The store's own version of the document, for compare-and-set; opaque. */
   revision: unknown;
 }
 
@@ -19,22 +19,22 @@ export interface DocumentWrite {
   key: string;
   document: Document | null;
   positions: Positions;
-  /** The revision it was loaded with; `undefined` means that it must not exist yet. */
+  /** The revision that was loaded; `undefined` means that the document must not exist yet. */
   revision: unknown;
 }
 
 export type WriteOutcome =
   | { saved: true }
-  /** Somebody else wrote it since: load and evolve again. */
+  /** Another writer changed the document: load and evolve again. */
   | { saved: false; stale: true }
-  /** The store will never take this document. */
+  /** The store rejects this document permanently. */
   | { saved: false; stale: false; error: string };
 
 export interface Quarantine {
   stream: StreamId;
   /**
-   * The commit that could not be digested; the stream's progress stops before it until a retry succeeds. A commit that
-   * cannot be evolved leaves no trace; one of whose documents the store refuses may show in its other documents.
+   * The commit that cannot be processed. The stream stops before it until a retry succeeds. A commit that cannot be evolved
+   * changes nothing; if the store rejects one of a commit's documents, its other documents may already be written.
    */
   commitNo: number;
   error: string;
@@ -43,41 +43,42 @@ export interface Quarantine {
 }
 
 export interface StreamProgress {
-  /** Last commit of the stream that is wholly applied. */
+  /** Last commit of the stream that is fully applied. */
   commitNo: number;
   quarantine?: Quarantine;
 }
 
 export interface Sink {
-  /** Creates what the projection's version needs where it is missing. May be called by several processes at once. */
+  /** Creates what this version of the projection needs, if it is missing. Several processes may call it at once. */
   open(projection: Projection<never, never>): Promise<SinkTable>;
 }
 
 /**
- * The documents and the progress of one version of one projection. Every call rejects while the store is away, with
- * `Unavailable`; part of it may have happened then. Calls with thousands of entries are fine, calls with none cost nothing.
+ * The documents and the progress of one version of one projection. Every call rejects with `Unavailable` while the store does
+ * not answer; it may then have taken effect in part. Calls with thousands of entries are fine; calls without entries cost
+ * nothing.
  */
 export interface SinkTable {
-  /** What is saved, at once and in every process. Missing documents are absent. */
+  /** Sees every saved document at once and in every process. Missing documents are absent. */
   load(keys: readonly string[]): Promise<Map<string, StoredDocument>>;
   /**
-   * Each write succeeds or fails by itself under compare-and-set; outcomes are in the order of the writes. At most one
-   * write per key.
+   * Each write succeeds or fails independently under compare-and-set. Outcomes have the order of the writes. At most one write
+   * per key.
    */
   save(writes: readonly DocumentWrite[]): Promise<WriteOutcome[]>;
 
   /** Streams without progress are absent. */
   progress(streams: readonly StreamId[]): Promise<Map<StreamId, StreamProgress>>;
-  /** Raises positions; one that is already higher stays. */
+  /** Raises positions. Higher positions stay. */
   advance(positions: ReadonlyMap<StreamId, number>): Promise<void>;
   /** Replaces the stream's entry. An entry counts only while the stream's position is below its commit. */
   quarantine(entry: Quarantine): Promise<void>;
   quarantined(): Promise<Quarantine[]>;
 
-  /** Every commit at or below this time is applied, or of a stream in quarantine; 0 at first. */
+  /** Every commit up to this time is applied or belongs to a quarantined stream; 0 at first. */
   sweptTo(): Promise<Hlc>;
   setSweptTo(at: Hlc): Promise<void>;
 
-  /** Makes what is saved findable, for stores where that takes an extra step. */
+  /** Makes saved documents searchable, in stores that need an extra step for it. */
   refresh?(): Promise<void>;
 }

@@ -1,9 +1,9 @@
-// A query answers once its read model shows what the caller has seen.
+// Delays a query until its read model shows what the caller has seen.
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible } from '../../domain/kernel/errors.js';
 import type { Visibility } from '../../projections/visibility.js';
 
-/** Throws `NotYetVisible` if the model does not catch up in the time that the caller gives it. */
+/** Throws `NotYetVisible` if the model does not catch up in the caller's time limit. */
 export async function caughtUp(
   model: string,
   visibility: Visibility,

@@ -1,4 +1,4 @@
-// What a client has to know of the shop before it shows anything.
+// Settings of the shop that a client needs before it shows anything.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';

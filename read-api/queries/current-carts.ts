@@ -1,4 +1,4 @@
-// The current carts of customers, for the write side, once the read model shows what the caller has seen.
+// The customers' current carts for the write side, once the read model shows what the caller has seen.
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { Visibility } from '../../projections/visibility.js';

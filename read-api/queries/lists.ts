@@ -1,4 +1,4 @@
-// What all lists have in common: how much of them is asked for, opaque cursors, and the shape of a page.
+// Common parts of all lists: page size, opaque cursors, and the shape of a page.
 import { z } from 'zod';
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { invalidField } from '../../domain/kernel/errors.js';
@@ -45,8 +45,8 @@ export function pageBody<T>({ cursors }: Pick<Listing, 'cursors'>, { data, next 
 }
 
 /**
- * Where the page begins; undefined for the first one. Throws `invalid_request` for what `pageBody` did not give out for the
- * same list. The key is checked all the same: an older build may have sorted the list by another one.
+ * Start of the page; undefined for the first one. Throws `invalid_request` for a cursor that `pageBody` did not make for the same
+ * list. The key is still validated: an older build may have sorted the list by another key.
  */
 export function cursorOf<C extends Cursor>({ cursors, query }: Listing, key: z.ZodType<C>): C | undefined {
   if (query.after === undefined) return undefined;

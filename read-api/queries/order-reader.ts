@@ -1,5 +1,5 @@
-// An order folded from its own streams, for whoever has just written them: it waits for no read model. Of shipments and
-// returns it shows those that the order knows, because units have left or come back with them.
+// Folds an order from its own streams, so that a writer sees its changes without waiting for the read model. It includes only the
+// shipments and returns that the order knows, because units were shipped or returned with them.
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -15,7 +15,7 @@ import { openedOrder } from './opened-order.js';
 export interface OrderReaderDeps {
   store: Pick<EventStore, 'read'>;
   personal: Pick<PersonalData, 'open'>;
-  /** The whole stream up to this commit, if it is at hand. */
+  /** The whole stream up to this commit, if this process remembers it. */
   upTo?: (stream: StreamId, commitNo: number) => readonly Commit[] | undefined;
 }
 
@@ -31,8 +31,9 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
   return {
     schema: orderViewSchema,
     /**
-     * Streams that the caller has just written, up to that commit, need not be read again. What only support may know is
-     * left out unless `reader` is support.
+     * `written`: streams that the caller has just written, up to that commit; remembered ones are not read again. Values that
+     * only
+     * support may see are left out unless `reader` is support.
      */
     async byId(
       orderId: string,
@@ -51,7 +52,7 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
   };
 }
 
-/** The shipments and returns that an order names; what was sent before it was written down had no shipment. */
+/** The shipments and returns that an order names. Goods that were shipped before the order was recorded have no shipment. */
 function parcelsIn(commits: readonly Commit[]): string[] {
   return commits.flatMap(({ events }) =>
     (events as unknown as OrderEvent[]).flatMap((event) => {

@@ -1,4 +1,4 @@
-// Orders, for the customers whose they are and for support.
+// Orders, for their customers and for support.
 import { z } from 'zod';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
@@ -17,7 +17,7 @@ import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 import { openedOrder } from './opened-order.js';
 
 const MODEL = 'The order list';
-/** When it was placed, and its id. */
+/** The time of the order, and its id. */
 const placed = z.tuple([z.iso.datetime(), z.string()]);
 
 export interface OrderQueryDeps {
@@ -27,7 +27,7 @@ export interface OrderQueryDeps {
   emailKeyOf: EmailKeyOf;
 }
 
-/** What customers may not filter by. */
+/** Filters that customers may not use. */
 const SUPPORT_ONLY = ['paymentStatus', 'fulfilmentStatus', 'number', 'email'] as const;
 
 export function orderQueries({ queries, visibility, personal, emailKeyOf }: OrderQueryDeps): Endpoint[] {
@@ -66,7 +66,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
         await caughtUp(MODEL, visibility, request);
         const page = await queries.list({ ...filters, customerId, emailKey, after });
         const opened = await Promise.all(page.data.map((order) => openedOrder(order, personal, caller)));
-        // Whoever is forgotten is not found by their address any more.
+        // After a customer's data is forgotten, their orders are not found by e-mail address any more.
         const data = email === undefined ? opened : opened.filter((order) => order.email !== undefined);
         return { status: 200, body: pageBody(request, { ...page, data }) };
       },
@@ -98,7 +98,7 @@ function refuseFiltersOfSupport(query: { [F in (typeof SUPPORT_ONLY)[number]]?: 
   if (filter) throw new Problem('forbidden', `Only support may filter orders by ${filter}; leave it out.`);
 }
 
-/** The only customer whose orders the caller may see; undefined for support, who may see all. */
+/** The customer whose orders the caller may see; undefined for support, which may see all. */
 function ownerFor(caller: Caller): string | undefined {
   return caller.role === 'support' ? undefined : customerOf(caller);
 }

@@ -64,7 +64,7 @@ const searchQuery = z.strictObject({
   ...pageQuery,
 });
 
-/** What the last entry of a page is found again by in each order, beside its id. */
+/** For each order, the sort key of the last entry of a page. The id is kept beside it. */
 const SEARCH_KEYS = {
   relevance: z.number(),
   title: z.string(),
@@ -72,14 +72,14 @@ const SEARCH_KEYS = {
   '-price': z.number().nullable(),
 } satisfies Record<ProductSort, z.ZodType>;
 
-/** Who sees products that are not published. */
+/** Roles that see unpublished products. */
 const STAFF: readonly string[] = ['catalogue', 'support'];
 
 export interface ProductQueryDeps {
   catalogue: { queries: CatalogueQueries; visibility: Visibility };
   productPage: { queries: ProductPageQueries; visibility: Visibility };
   productSearch: { queries: ProductSearchQueries; visibility: Visibility };
-  /** The currency that is asked for, else the shop's first. Throws `invalid_request` for one that the shop does not sell in. */
+  /** The requested currency, or the shop's first. Throws `invalid_request` for a currency that the shop does not sell in. */
   currencyOf(asked: string | undefined): Promise<string>;
 }
 
@@ -147,7 +147,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       async handle(request) {
         const { query } = request;
         const currency = await currencyOf(query.currency);
-        // The currency is in the cursor: the shop's first one may be another when the next page is asked for.
+        // The cursor contains the currency, because the shop's first currency may change between two pages.
         const last = cursorOf<Cursor>(request, z.tuple([z.literal(currency), SEARCH_KEYS[query.sort], z.string()]));
         await caughtUp('The search', productSearch.visibility, request);
         const found = await productSearch.queries.search({ ...query, currency, after: last?.slice(1) });

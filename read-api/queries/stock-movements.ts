@@ -1,4 +1,4 @@
-// The ledger of one stock item: every movement and promise, read straight from its stream, the oldest first.
+// The ledger of one stock item: every movement and reservation, read directly from its stream, oldest first.
 import { z } from 'zod';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -28,7 +28,7 @@ const WORDS = {
 
 type Entered = Extract<StockEvent, { type: keyof typeof WORDS }>;
 
-/** What the keepers of the stock have done themselves. All else belongs to orders: whose they are only support may see. */
+/** Actions of the stock keepers themselves. All others belong to orders, and only support may see whose orders they are. */
 const KEEPERS_OWN: ReadonlySet<Entered['type']> = new Set([
   'StockReceived',
   'StockAdjusted',
@@ -67,7 +67,7 @@ const entryAnswer = z
 
 type Entry = z.output<typeof entryAnswer>;
 
-/** Commit number and event version of the last entry of a page: the stream is read on from there. */
+/** Commit number and event version of the last entry of a page. The next page continues there. */
 const cursorKey = z.tuple([z.int().min(1), z.int().min(1)]);
 
 export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'> }): Endpoint {
@@ -103,7 +103,7 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
   });
 }
 
-/** What was let go without having been held moved nothing: it only keeps a late reservation from being made. */
+/** A release without a reservation moves nothing; it only prevents a late reservation. */
 function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Entered> {
   if (event.type === 'ReservationReleased' && event.data.quantity === 0) return false;
   return Object.hasOwn(WORDS, event.type);

@@ -1,4 +1,4 @@
-// How much there is of a SKU, and where.
+// The stock of a SKU by location.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';

@@ -1,4 +1,4 @@
-// What waits for support: shipments to send, returns to decide, refunds that failed.
+// Work lists for support: shipments to send, returns to decide, refunds that failed.
 import { z } from 'zod';
 import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
 import { returnViewSchema } from '../../domain/fulfilment/return-view.js';
@@ -12,7 +12,7 @@ import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
 
-/** When the order was placed, its id, and the entry's key within it. */
+/** The time of the order, its id, and the entry's key within it. */
 const place = z.tuple([z.iso.datetime(), z.string(), z.string()]);
 
 const refundEntry = refundViewSchema.extend({ paymentId: z.string(), orderId: z.string() }).meta({ id: 'RefundEntry' });
