@@ -1,11 +1,11 @@
-// Where a request comes from. Who has an IPv6 address has the whole /64 around it, so that this counts as one address.
+// The address that a request comes from. An IPv6 user usually has a whole /64, so a /64 counts as one address.
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 
-/** Of 16 bits. */
+/** Groups of 16 bits. */
 const IPV6_SITE_GROUPS = 4;
 
-/** The one name of an address for all that is counted by address. */
+/** Normalised form of an address, for everything that is counted by address. */
 export function addressKey(address: string | undefined): string {
   const parsed = parseAddress(address);
   if (!parsed) return 'unknown';
@@ -16,7 +16,7 @@ export function addressKey(address: string | undefined): string {
     .join(':')}::/64`;
 }
 
-/** Addresses and ranges in CIDR notation; undefined if one of them is neither. */
+/** Addresses and ranges in CIDR notation; undefined if one of them is invalid. */
 export function parseRanges(texts: readonly string[]): AddressRanges | undefined {
   const ranges = texts.map(parseRange);
   return ranges.every((range) => range !== undefined) ? ranges : undefined;
@@ -30,8 +30,8 @@ export function isWithin(ranges: AddressRanges, address: string | undefined): bo
 }
 
 /**
- * The nearest address that is no proxy of ours. `X-Forwarded-For` is read from its end, where the nearest proxy has written
- * whom it heard; what stands before an address that is not trusted, or before one that is none, anybody may have written.
+ * The nearest address that is not a trusted proxy. `X-Forwarded-For` is read from its end, where the nearest proxy has added its
+ * client. Entries before an untrusted or invalid address may be forged.
  */
 export function clientAddressOf({ socket, headers }: IncomingMessage, trustedProxies: AddressRanges): string {
   let nearest = socket.remoteAddress;
@@ -46,7 +46,7 @@ export function clientAddressOf({ socket, headers }: IncomingMessage, trustedPro
   return addressKey(nearest);
 }
 
-/** IPv4 addresses that IPv6 sockets see as `::ffff:192.0.2.1` are IPv4 addresses. */
+/** IPv4 addresses that IPv6 sockets show as `::ffff:192.0.2.1` count as IPv4 addresses. */
 function parseAddress(text: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (text === undefined) return undefined;
   const isAddress = ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);

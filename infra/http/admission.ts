@@ -1,5 +1,6 @@
-// Who is calling, and whether that caller and address may call so often. A token that is sent has to be valid, also where
-// none is needed: whoever sends an old one learns it at once, and everywhere in the same way.
+// Authenticates the caller and applies rate limits to the caller and the address. A token must be valid even on public endpoints,
+// so
+// that an expired token always gives the same error.
 import type { Request, Response } from 'express';
 import type { Caller, Endpoint } from '../../domain/kernel/endpoint.js';
 import type { Counted, RateLimit, RateLimiter } from '../rate-limits/port.js';
@@ -12,9 +13,9 @@ import { HttpProblem } from './problems.js';
 
 export interface AdmissionDeps {
   authenticate: Authenticate;
-  /** Of all processes together. */
+  /** Counts over all processes. */
   rateLimiter: RateLimiter;
-  /** Of this process: it bounds its own work. */
+  /** Counts in this process only, and limits its own work. */
   ownRateLimiter: RateLimiter;
   trustedProxies: AddressRanges;
 }
@@ -25,7 +26,7 @@ export type Admit = (req: Request, res: Response, endpoint: Pick<Endpoint, 'limi
 export function createAdmission(deps: AdmissionDeps): Admit {
   const { authenticate, rateLimiter, ownRateLimiter, trustedProxies } = deps;
 
-  /** At most so many signatures are checked in vain for one address. */
+  /** Limits the failed signature checks of one address. */
   async function callerOf(token: string, address: string): Promise<Caller> {
     const attempt = await ownRateLimiter.count('invalid-token', address);
     if (attempt.isOver) throw rateLimited([attempt]);
@@ -58,7 +59,7 @@ function rateLimited(all: readonly Counted[]): HttpProblem {
   return new HttpProblem('rate_limited', detail, { ...headersOf(all), 'Retry-After': String(retryAfter) });
 }
 
-/** As the IETF's draft "RateLimit header fields for HTTP" has them. */
+/** The headers of the IETF draft "RateLimit header fields for HTTP". */
 function headersOf(all: readonly Counted[]): Record<string, string> {
   return {
     'RateLimit-Policy': all.map(({ limit, quota }) => `"${limit}";q=${quota};w=${WINDOW_S}`).join(', '),

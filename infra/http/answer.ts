@@ -1,4 +1,4 @@
-// An answer as it goes to the caller, and as an idempotency record keeps it.
+// An answer as it is sent to the caller, and as an idempotency record keeps it.
 import type { Response } from 'express';
 import { mergeSeen } from '../../domain/kernel/consistency.js';
 import type { Reply } from '../../domain/kernel/endpoint.js';
@@ -11,13 +11,13 @@ import { type HttpProblem, PROBLEMS, problemDocument } from './problems.js';
 export interface Answer {
   status: number;
   headers: Record<string, string>;
-  /** Absent: no body. */
+  /** Absent without a body. */
   body?: string;
   /** Commits that the request made. */
   seen: (readonly [StreamId, number])[];
 }
 
-/** What this API says to browsers: nothing here is to be sniffed, framed, run, kept or referred from. */
+/** Security headers: browsers must not sniff, frame, execute or cache answers, or send a referrer. */
 const COMMON_HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -35,7 +35,7 @@ export function answerOf({ status, body, seen = [], version, headers }: Reply): 
   return { status, headers: all, body: text, seen: [...seen] };
 }
 
-/** The same answer to a caller who has it already. */
+/** The 304 answer for a caller that already has this answer. */
 export function notModified({ headers, seen }: Answer): Answer {
   const { 'Content-Type': _, ...lasting } = headers;
   return { status: 304, headers: lasting, seen };
@@ -47,7 +47,7 @@ export function answerOfProblem(problem: HttpProblem, instance: string): Answer 
   return { status, headers, body: JSON.stringify(problemDocument(problem, instance)), seen: [...problem.seen] };
 }
 
-/** Sends the answer. The caller's consistency token, with which it came, grows by what this request has committed. */
+/** Sends the answer. Adds the commits of this request to the caller's consistency token. */
 export function finish(res: Response, answer: Answer): void {
   const { requestId, tokens, seen, startedAt, observe, rateLimits } = contextOf(res);
   const headers: Record<string, string | number> = {

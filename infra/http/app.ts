@@ -1,4 +1,4 @@
-// The HTTP surface: mounts endpoints, which are data, on Express, and answers every request that matches none.
+// The HTTP surface: mounts the endpoints on Express, and answers requests that match no endpoint.
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -25,7 +25,7 @@ import { HttpProblem, toHttpProblem } from './problems.js';
 export interface AppDeps {
   endpoints: readonly Endpoint[];
   admission: AdmissionDeps;
-  /** Whose scripts may use the API in browsers; default nobody's but our own. */
+  /** Origins whose scripts may use the API in browsers. Default: only the API's own origin. */
   corsOrigins?: readonly string[];
   idempotency: IdempotencyStore;
   seals: Pick<Seals, 'consistencyTokens' | 'cursors'>;
@@ -69,7 +69,7 @@ function begin(metrics: HttpMetrics, tokens: ConsistencyTokens, clock: Clock): R
   };
 }
 
-/** Literal paths go before patterns: `/carts/current` is not the cart with the id `current`. */
+/** Mounts literal paths before patterns: `/carts/current` is not the cart with the id `current`. */
 function mountEndpoints(
   app: express.Application,
   endpoints: readonly Endpoint[],
@@ -88,15 +88,15 @@ function mountEndpoints(
   }
 }
 
-/** `~` sorts behind every letter and digit. */
+/** `~` sorts after every letter and digit. */
 function patternOf({ path }: Endpoint): string {
   return path.replaceAll(/\{\w+\}/g, '~');
 }
 
-/** Asked again and again by machines that must not be refused. */
+/** Paths without rate limits: machines poll them frequently. */
 const UNLIMITED = new Set(['/healthz', '/readyz']);
 
-/** What tells of the business and of our inside; everything else is for everybody. */
+/** Paths with internal information, for the role ops only. All other operational paths are public. */
 const FOR_OPS = new Set(['/metrics']);
 
 function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics, admit: Admit): void {
@@ -132,7 +132,7 @@ function refuseUnknown(admit: Admit): RequestHandler {
   };
 }
 
-/** The four parameters are how Express knows an error handler. */
+/** Express recognises an error handler by its four parameters. */
 function answerErrors(log: CountedLog): ErrorRequestHandler {
   return (error, req, res, _next) => {
     const { requestId, instance } = contextOf(res);

@@ -1,4 +1,4 @@
-// Reads a request's body, bounded: as JSON in UTF-8, or as it came if somebody has signed it.
+// Reads a request's body within limits: as JSON in UTF-8, or as raw bytes if it is signed.
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Request, Response } from 'express';
@@ -9,7 +9,7 @@ import { findRepeatedName } from './repeated-names.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Undefined where the request has no body. */
+/** Undefined if the request has no body. */
 export async function readJson(req: Request, res: Response): Promise<unknown> {
   if (!hasBody(req)) return undefined;
   requireJson(req.headers['content-type']);
@@ -18,14 +18,14 @@ export async function readJson(req: Request, res: Response): Promise<unknown> {
   return parse(bytes);
 }
 
-/** The signature is over these bytes and no others. */
+/** Returns the raw bytes, which the signature covers. */
 export async function readSigned(req: Request, res: Response, header: string) {
   const signature = req.get(header);
   if (signature === undefined) throw invalidRequest([{ pointer: header, detail: 'is missing' }]);
   return { body: hasBody(req) ? await bytesOf(req, res) : new Uint8Array(), signature };
 }
 
-/** Bounded as they arrive and as they are once decoded. */
+/** Limits the bytes both as they arrive and after decoding. */
 async function bytesOf(req: Request, res: Response): Promise<Buffer> {
   const decode = decoderOf(req);
   if (Number(req.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
@@ -54,7 +54,7 @@ function decoderOf({ headers }: Request) {
   throw new HttpProblem('unsupported_media_type', `Content-Encoding may be ${known}.`);
 }
 
-/** What comes behind the limit is not read. */
+/** Bytes after the limit are not read. */
 function arrivingBytes(req: Request): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -68,7 +68,7 @@ function arrivingBytes(req: Request): Promise<Buffer> {
     };
     req.on('data', take);
     req.once('end', () => resolve(Buffer.concat(chunks)));
-    // Whoever has hung up meanwhile is not read any more, and gets no answer either.
+    // The client has disconnected: nothing more is read, and it gets no answer.
     const lost = () => reject(invalidRequest([{ pointer: '', detail: 'the body did not arrive' }]));
     req.once('error', lost).once('close', lost);
     if (req.destroyed) lost();

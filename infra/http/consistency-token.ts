@@ -1,5 +1,6 @@
-// The `Consistency-Token` header: the commits that a caller has seen. It is sealed, so that nobody learns the names of
-// streams from it, or by waiting for a made-up one.
+// The `Consistency-Token` header: the commits that a caller has seen. It is sealed, so that nobody can read stream names from it,
+// or
+// probe for streams with an invented token.
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { Seal } from '../../domain/kernel/seal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -8,15 +9,15 @@ import { invalidRequest } from './problems.js';
 
 export interface ConsistencyTokens {
   encode(seen: SeenCommits): string;
-  /** Throws `invalid_request` for what `encode` has not made. */
+  /** Throws `invalid_request` for a token that `encode` did not make. */
   decode(token: string | undefined): SeenCommits;
 }
 
 const NOTHING_SEEN: SeenCommits = new Map();
 
-/** Sealed: `<stream> <commitNo> <stream> <commitNo> …`; stream ids hold no spaces. Of an empty stream nothing was seen. */
+/** The sealed text is `<stream> <commitNo> <stream> <commitNo> …`; stream ids contain no spaces. Empty streams are left out. */
 export function createConsistencyTokens({ seal, open }: Seal): ConsistencyTokens {
-  // Where an answer adds nothing, the token goes back as it came. Keyed by what `decode` gave for it.
+  // Maps the result of `decode` to its token. If an answer adds nothing, the same token is returned.
   const tokens = new WeakMap<SeenCommits, string>([[NOTHING_SEEN, seal('')]]);
 
   return {

@@ -1,4 +1,4 @@
-// What every request has from its first moment on, also one that ends in an error before it reaches an endpoint.
+// The context of every request from its first moment, also of a request that fails before it reaches an endpoint.
 import type { Response } from 'express';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { ConsistencyTokens } from './consistency-token.js';
@@ -6,14 +6,14 @@ import type { Observe } from './metrics.js';
 
 export interface RequestContext {
   requestId: string;
-  /** `performance.now()`. */
+  /** A time of `performance.now()`. */
   startedAt: number;
-  /** The path that was asked for. */
+  /** The requested path. */
   instance: string;
   tokens: ConsistencyTokens;
   seen: SeenCommits;
   observe: Observe;
-  /** The headers that say what is left of the caller's limits. */
+  /** The headers that report the caller's remaining rate limits. */
   rateLimits?: Record<string, string>;
 }
 

@@ -1,5 +1,6 @@
-// What scripts of other origins may do in browsers: nothing, or what the configured origins may. Access is by bearer token,
-// never by cookies, so no credentials are shared.
+// CORS: scripts of other origins may do nothing, or what the configured origins may. Access uses bearer tokens and no cookies, so
+// no
+// credentials are shared.
 import cors from 'cors';
 import type { RequestHandler } from 'express';
 import { finish } from './answer.js';
@@ -29,7 +30,7 @@ const ANSWER_HEADERS = [
   'X-Request-Id',
 ];
 
-/** `['*']` is every origin. Requests of other origins, and of none, are answered as if there were no such thing. */
+/** `['*']` means every origin. Requests of other origins, and requests without an origin, get no CORS headers. */
 export function allowOrigins(origins: readonly string[]): RequestHandler[] {
   if (origins.length === 0) return [];
   const isAllowed = (origin: string | undefined) =>
@@ -40,13 +41,13 @@ export function allowOrigins(origins: readonly string[]): RequestHandler[] {
     allowedHeaders: REQUEST_HEADERS,
     exposedHeaders: ANSWER_HEADERS,
     maxAge: CORS_MAX_AGE_S,
-    preflightContinue: true, // so that the answer has what all answers have
+    preflightContinue: true, // so that the answer has the common headers
   });
   const vary: RequestHandler = (_req, res, next) => {
     res.vary('Origin');
     next();
   };
-  /** Whatever the path: what is not there, the request itself is told. */
+  /** Answers preflights on any path. For an unknown path the actual request gets the error. */
   const answerPreflight: RequestHandler = (req, res, next) => {
     const isPreflight = req.method === 'OPTIONS' && req.get('access-control-request-method') !== undefined;
     if (isPreflight && isAllowed(req.get('origin'))) finish(res, { status: 204, headers: {}, seen: [] });

@@ -1,4 +1,4 @@
-// The pages for people, each self-contained: the OpenAPI document at /docs, and what this is at /.
+// The pages for people, without external resources: the OpenAPI document at /docs, and an introduction at /.
 import type { OpenApiDocument } from './openapi.js';
 import { PROBLEMS } from './problems.js';
 

@@ -1,4 +1,4 @@
-// The tags of answers (`ETag`), and the conditions on them: `If-Match` of commands, `If-None-Match` of queries (RFC 9110).
+// Entity tags of answers (`ETag`), and their conditions: `If-Match` of commands, `If-None-Match` of queries (RFC 9110).
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ExpectedVersion } from '../../domain/kernel/command.js';
@@ -6,14 +6,14 @@ import { invalidRequest } from './problems.js';
 
 const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
 
-/** `*`, or tags between commas; empty places in the list are passed over. As the OpenAPI document says it and as it is enforced. */
+/** `*`, or a comma-separated list of tags; empty list elements are ignored. Used by the OpenAPI document and by validation. */
 export const ENTITY_TAGS = new RegExp(String.raw`^(?:\*|[ \t,]*${TAG}(?:[ \t]*,[ \t,]*${TAG})*[ \t,]*)$`);
 
 const BODY_HASH_CHARS = 16;
 
 /**
- * The version of the stream, then a hash of the body: what is shown also depends on prices, payments and who asks, while a
- * command only asks whether the stream is at the version that its caller saw. An answer without a body has a version alone.
+ * The version of the stream, then a hash of the body. The body also depends on prices, payments and the caller, while a command
+ * only checks the stream's version that the caller saw. An answer without a body has only a version.
  */
 export function entityTag(version: number, body: string | undefined): string {
   if (body === undefined) return `"v${version}"`;
@@ -22,8 +22,8 @@ export function entityTag(version: number, body: string | undefined): string {
 }
 
 /**
- * `If-Match: "v12-…"` → 12: the command is refused unless the stream is at that version, or at one of several. Weak tags and
- * those of others match nothing. `*` asks for a thing that exists, which only a request that may make it has to be told.
+ * `If-Match: "v12-…"` → 12: the command is rejected unless the stream has that version, or one of several. Weak and foreign tags
+ * match nothing. `*` requires that the resource exists. Only a request that may create it (`mayMake`) needs that condition.
  */
 export function expectedVersionOf(headers: IncomingHttpHeaders, mayMake: boolean): ExpectedVersion | undefined {
   const tags = tagsIn('If-Match', headers['if-match']);
@@ -33,9 +33,9 @@ export function expectedVersionOf(headers: IncomingHttpHeaders, mayMake: boolean
   return versions.length === 1 ? versions[0] : versions;
 }
 
-/** What the caller has already, by `If-None-Match`. */
+/** The tags that the caller already has, from `If-None-Match`. */
 export interface KnownTags {
-  /** Of an answer with this tag; one without a tag is known to who knows all. */
+  /** True if the caller has an answer with this tag. `*` includes answers without a tag. */
   include(tag: string | undefined): boolean;
 }
 

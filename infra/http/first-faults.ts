@@ -1,20 +1,20 @@
-// The first faults of a value, found without looking further: zod looks for all of them before it answers, and a large body
-// can have so many that they cost seconds. Value and schema are gone through side by side, and leaves are given to zod.
+// Finds the first errors of a value and then stops. zod finds all errors first, and a large body can have so many that this takes
+// seconds. This code walks value and schema in parallel and gives the leaves to zod.
 import { z } from 'zod';
 import type { Path } from './pointers.js';
 
 type Issue = z.core.$ZodIssue;
 
 export interface Search {
-  /** Gives the issues of one leaf, or of a container that need not be looked into. */
+  /** Validates one leaf, or a container whose members need no separate check. Returns its issues. */
   judge(schema: z.ZodType, value: unknown): readonly Issue[];
-  /** Told of each issue, with the place that it is relative to. */
+  /** Called for each issue, with the place that the issue's path is relative to. */
   found(issue: Issue, at: Path): void;
-  /** Nothing more is looked at once this is true. */
+  /** The search stops once this returns true. */
   isEnough(): boolean;
 }
 
-/** Rules that speak of a whole container are not looked at: they count once all of its parts are right. */
+/** Skips the rules for whole containers. They apply only once all members are valid. */
 export function findFirstFaults(schema: z.ZodType, value: unknown, { judge, found, isEnough }: Search): void {
   function look(schema: z.ZodType, value: unknown, at: Path): void {
     if (isEnough()) return;
@@ -57,7 +57,7 @@ export function findFirstFaults(schema: z.ZodType, value: unknown, { judge, foun
   look(schema, value, []);
 }
 
-/** The schema that says what a value may hold; without the wrappers that only speak of a value that is missing. */
+/** The schema of the value's content, without the wrappers for missing values. */
 function containerOf(schema: z.ZodType, value: unknown): z.ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
     return value === undefined ? schema : containerOf(schema.def.innerType as z.ZodType, value);

@@ -1,18 +1,18 @@
-// The request headers that mean something to us, each read and checked in one place.
+// Reads and checks the request headers that the API uses.
 import type { IncomingHttpHeaders } from 'node:http';
 import { DEFAULT_WAIT_MS, MAX_WAIT_MS } from './limits.js';
 import { invalidRequest } from './problems.js';
 
-/** What it has to look like, as the OpenAPI document says it and as it is enforced. */
+/** The allowed form, in the OpenAPI document and in validation. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
-/** A caller's own request id is kept if it is fit for logs and for events; `make` gives one otherwise. */
+/** Keeps the caller's own request id if it is safe for logs and events; otherwise `make` creates one. */
 export function requestIdOf(headers: IncomingHttpHeaders, make: () => string): string {
   const sent = headers['x-request-id'];
   return typeof sent === 'string' && /^[\w.:@+/=-]{1,128}$/.test(sent) ? sent : make();
 }
 
-/** The token of `Authorization: Bearer …`, undefined where there is no such header at all, `''` for another scheme. */
+/** The token of `Authorization: Bearer …`; undefined without that header, `''` for another scheme. */
 export function bearerTokenOf({ authorization }: IncomingHttpHeaders): string | undefined {
   return authorization === undefined ? undefined : (/^Bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1] ?? '');
 }
@@ -25,7 +25,7 @@ export function idempotencyKeyOf(headers: IncomingHttpHeaders, required: boolean
   throw invalidRequest([{ pointer: 'Idempotency-Key', detail: `${detail}1 to 255 printable ASCII characters` }]);
 }
 
-/** `Prefer: wait=N` in seconds, bounded. A preference that is not understood is passed over, as RFC 7240 asks. */
+/** `Prefer: wait=N` in seconds, limited. Unknown preferences are ignored, as RFC 7240 requires. */
 export function waitMsOf({ prefer }: IncomingHttpHeaders): number {
   if (typeof prefer !== 'string') return DEFAULT_WAIT_MS;
   const seconds = /(?:^|,)\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec(prefer)?.[1];

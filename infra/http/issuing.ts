@@ -1,4 +1,4 @@
-// Ids of the commands and things that a request makes: derived where the request can be repeated, random where it cannot.
+// Ids of the commands and resources of a request: derived ids if the request has a key and can be repeated, otherwise random ids.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta, ExpectedVersion } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
@@ -15,7 +15,7 @@ export interface Issue {
   requestId: string;
   clock: Clock;
   expectedVersion: ExpectedVersion | undefined;
-  /** Of a keyed request: what its ids derive from, and when it was first tried. */
+  /** Set for keyed requests: the seed of the derived ids, and the time of the first attempt. */
   keyed?: { seed: string; issuedAt: number };
 }
 

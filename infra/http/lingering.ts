@@ -1,21 +1,21 @@
-// Ends connections whose client is still sending: what it sends is not read any more, but the answer reaches it. A
-// connection that is destroyed with unread bytes is reset, by which a client may lose the answer.
+// Closes a connection whose client is still sending. The rest of the request is not read, but the client still gets the answer.
+// Destroying a connection with unread bytes resets it, and the client may lose the answer.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { LINGER_MS, MAX_BODY_BYTES } from './limits.js';
 
 /**
- * For an answer that goes out now: nothing, or the header that ends the connection with it, because the rest of the request
- * may be longer than any body that we would read.
+ * Extra headers of an answer that is sent now. If the rest of the request may be longer than any accepted body, the header closes
+ * the connection after the answer; otherwise there are none.
  */
 export function closingUnread(req: IncomingMessage): { Connection?: 'close' } {
   if (req.complete || !mayBeLong(req)) return {};
-  // Node asks for this once such an answer is sent, and means by it to destroy the connection at once.
+  // Node calls this after such an answer and would destroy the connection at once.
   req.socket.destroySoon = () => closeLingering(req.socket);
   return { Connection: 'close' };
 }
 
-/** Sends what is written, and ends the connection after a moment. */
+/** Sends what is written, and closes the connection after a moment. */
 export function closeLingering(socket: Socket): void {
   socket.pause();
   socket.end();
@@ -23,7 +23,7 @@ export function closeLingering(socket: Socket): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
-/** A shorter body is read to its end by Node. One that waits for `100 Continue` may come or not. */
+/** Node reads a shorter body to its end. A body that waits for `100 Continue` may or may not arrive. */
 function mayBeLong({ headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding, expect } = headers;
   return encoding !== undefined || Number(length ?? 0) > MAX_BODY_BYTES || expect !== undefined;

@@ -1,7 +1,7 @@
-// Durations of HTTP requests by route, for Prometheus.
+// Prometheus histogram of HTTP request durations by route.
 import { Histogram, type Registry } from 'prom-client';
 
-/** Seconds. */
+/** In seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** `startedAt` is a `performance.now()`. */
@@ -9,7 +9,7 @@ export type Observe = (status: number, startedAt: number) => void;
 
 export interface HttpMetrics {
   route(method: string, path: string): Observe;
-  /** Requests that match no endpoint; their paths are the caller's invention and no labels. */
+  /** Requests that match no endpoint. Their paths are chosen by callers, so they cannot be labels. */
   unmatched: Observe;
 }
 

@@ -1,4 +1,4 @@
-// One endpoint as an Express handler: who calls, what is asked, run it (once, if keyed), answer.
+// Turns one endpoint into an Express handler: authenticates, validates, executes (once, if keyed), answers.
 import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
@@ -28,7 +28,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
   const { method, path, roles, idempotency, signedBy } = endpoint;
   const isAnonymous = roles.every((role) => role === 'public');
   const isCommand = method !== 'get';
-  /** Where there was nothing before. */
+  /** PUT on a resource path may create the resource. */
   const mayMake = method === 'put' && path.endsWith('}');
   const takesKey = idempotency === 'required' || idempotency === 'accepted';
   const validate = validatorOf(schemasOf(endpoint));
@@ -39,7 +39,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
     context.observe = observe;
     const admitted = await admit(req, res, endpoint);
     authorise(endpoint, admitted);
-    // Who acts there is nobody's concern, and the scope of an idempotency key is the same with a token and without.
+    // These endpoints ignore the caller's identity, so the scope of an idempotency key is the same with and without a token.
     const caller = isAnonymous ? ANONYMOUS : admitted;
     context.seen = context.tokens.decode(req.get('consistency-token'));
     const { requestId, seen, instance } = context;
@@ -80,7 +80,9 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
   };
 }
 
-/** Pages of one list may differ in size; another filter, order or parameter makes another list. */
+/**
+ * Identifies a list for its cursors. Pages of one list may differ in size; another filter, order or parameter makes another list.
+ */
 function listOf(path: string, { params, query }: Input): string {
   const { limit, after, ...asked } = query as Record<string, unknown>;
   return JSON.stringify([path, params, asked]);

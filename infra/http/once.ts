@@ -1,5 +1,6 @@
-// A keyed request runs once: a repeat gets the first answer, a request that is still running is not run beside itself,
-// and one that crashed is run again with the same command ids.
+// Executes a keyed request once. A repeat gets the first answer, concurrent repeats are rejected, and a crashed request is
+// executed
+// again with the same command ids.
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CountedLog } from '../counted-log.js';
@@ -10,8 +11,9 @@ import { RUNNING_RETRY_AFTER_S } from './limits.js';
 import { HttpProblem, type HttpProblemCode, toHttpProblem } from './problems.js';
 
 /**
- * Every answer that a handler gave is kept, refusals too, so that a caller who lost it learns what was decided; whoever
- * wants another decision sends another key. These alone decide nothing and ask for a repeat, which then runs again.
+ * Every answer of a handler is kept, rejections too, so that a caller who lost the answer gets the same decision. A caller who
+ * wants
+ * a new decision sends another key. Only these problems decide nothing: the caller should repeat the request, and it runs again.
  */
 const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
   'unavailable',
@@ -22,9 +24,9 @@ const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
 ]);
 
 interface KeyedRequest {
-  /** Caller, endpoint and key: what makes two requests the same. The record's id and its sealing key derive from it. */
+  /** Caller, endpoint and key. They identify the request; the record's id and its sealing key derive from them. */
   scope: string;
-  /** What must not differ between them. */
+  /** The content that must be equal in a repeat. */
   content: string;
   instance: string;
 }
@@ -79,7 +81,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
     }
   };
 
-  /** What was done is done: the caller hears of it even if the record cannot be written; a repeat then runs into the same command ids. */
+  /** The caller gets the answer even if the record cannot be written. A repeat then executes with the same command ids. */
   async function finish(run: Run, secret: string, answer: Answer): Promise<Answer> {
     const sealed = sealText(JSON.stringify(answer), secret);
     const kept = sealed.length <= MAX_ANSWER_CHARS ? store.finish(run, sealed) : store.release(run);

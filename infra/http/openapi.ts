@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document, made from the schemas that validate.
+// The OpenAPI 3.1 document, made from the schemas that validate requests.
 import { z } from 'zod';
 import {
   createDocument,
@@ -20,7 +20,7 @@ import { schemasOf } from './validation.js';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
-/** Loose: a problem may have members of its own, as RFC 9457 has it. */
+/** Loose: RFC 9457 allows a problem to have additional members. */
 const problemSchema = z
   .looseObject({
     type: z.string(),
@@ -89,7 +89,7 @@ const retryAfter: ZodOpenApiHeadersObject = {
   'Retry-After': { description: 'Seconds to wait before a repeat.', schema: { type: 'integer' } },
 };
 
-/** Problems that pass if one waits. */
+/** Problems that are temporary: the caller can retry later. */
 const PASSING: ReadonlySet<HttpProblemCode> = new Set(['request_in_progress', 'rate_limited', 'unavailable']);
 
 const HEADERS = {
@@ -149,7 +149,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
   );
 }
 
-/** What a schema enforces by functions, which JSON Schema cannot know, in words that it knows. */
+/** Adds JSON Schema keywords for rules that a schema enforces by functions. The generator cannot see those rules. */
 function sayRules({
   zodSchema,
   jsonSchema,
@@ -229,7 +229,7 @@ function success(status: string, schema: z.ZodType, headers: ZodOpenApiHeadersOb
   };
 }
 
-/** By status: what any endpoint of its kind may answer, and what it names itself. */
+/** By status: the problems that any endpoint of this kind may answer, and those that the endpoint declares. */
 function problemsOf(endpoint: Endpoint, headers: ZodOpenApiHeadersObject): Record<string, ZodOpenApiResponseObject> {
   const byStatus = new Map<number, HttpProblemCode[]>();
   for (const code of codesOf(endpoint)) {
@@ -276,7 +276,7 @@ function problemOf(
   };
 }
 
-/** What a problem holds beside its code. */
+/** Example details and members of problems. */
 const EXAMPLES: Partial<Record<HttpProblemCode, { detail: string; extra?: Record<string, unknown> }>> = {
   invalid_request: {
     detail: 'Idempotency-Key: 1 to 255 printable ASCII characters',

@@ -1,4 +1,4 @@
-// What operators and browsers ask beside the API: what this is, health, readiness, metrics, the OpenAPI document and its page.
+// The paths for operators and browsers beside the API: index page, health, readiness, metrics, the OpenAPI document and its page.
 import type { Request, Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -9,15 +9,15 @@ import { docsPage, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
-/** What is out of order now; nothing: ready. */
+/** Current outages; none means ready. */
 export interface Outages {
   /** The names of the engines that do not answer. */
   away: readonly string[];
-  /** The projections that this process hosts and that do not move. */
+  /** The projections of this process that cannot progress. */
   standingStill: readonly Away[];
-  /** False while what was in the log at the start is not to be seen yet. */
+  /** False while the read models do not yet show what was in the log at the start. */
   isReady?: boolean;
-  /** The projections that do not show it. */
+  /** The projections that do not show it yet. */
   behind?: readonly string[];
 }
 
@@ -76,7 +76,7 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
   } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }
 
-/** The errors themselves are for the log: they may hold what is not for everybody. */
+/** The error messages go only to the log, because they may contain internal information. */
 function detailOf({ away, standingStill, isReady = true, behind = [] }: Outages): string {
   const waiting = standingStill.map(({ projection, waitsFor }) =>
     waitsFor === undefined ? `${projection} (see the log for the reason)` : `${projection} (waits for ${waitsFor})`,
@@ -104,7 +104,7 @@ function html(body: string): Answer {
   return { status: 200, headers, body, seen: [] };
 }
 
-/** Made at the first request, kept for all later ones. */
+/** Made at the first request and kept. */
 function lazily<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());

@@ -1,4 +1,4 @@
-// How a place in a request is named to the caller: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path.
+// Names for places in a request: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path.
 
 export type Path = readonly PropertyKey[];
 export type Pointer = (path: Path) => string;

@@ -1,4 +1,4 @@
-// Problem documents (RFC 9457): which status and title each code has, and how any error becomes one.
+// Problem documents (RFC 9457): the status and title of each code, and the conversion of errors to problems.
 import {
   type FieldError,
   MAX_NAMED_FIELDS,
@@ -45,7 +45,7 @@ export const PROBLEMS: Record<HttpProblemCode, { status: number; title: string }
   internal_error: { status: 500, title: 'Internal error' },
 };
 
-/** A problem that HTTP itself has with a request. */
+/** A problem of the HTTP request itself. */
 export class HttpProblem extends Error {
   override name = 'HttpProblem';
   constructor(
@@ -60,8 +60,9 @@ export class HttpProblem extends Error {
 }
 
 /**
- * Names the first `MAX_NAMED_FIELDS` of the fields that are wrong: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in
- * the path, `path` where that cannot be read at all, or a header's name.
+ * Reports the first `MAX_NAMED_FIELDS` wrong fields: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path,
+ * `path` if
+ * the path cannot be read at all, or the name of a header.
  */
 export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
   const named = errors.slice(0, MAX_NAMED_FIELDS);
@@ -76,12 +77,12 @@ function shortened({ pointer, detail }: FieldError): FieldError {
   return { pointer: cut(pointer, MAX_POINTER_CHARS), detail: cut(detail, MAX_DETAIL_CHARS) };
 }
 
-/** What callers send goes into problems, but no longer than it is of use to them. */
+/** Cuts values of the caller that a problem quotes to a useful length. */
 function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…` : text;
 }
 
-/** Any thrown value as a problem. What is not the caller's fault says nothing about our inside. */
+/** Converts any thrown value to a problem. Faults that the caller did not cause reveal no internals. */
 export function toHttpProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof Unavailable) {
@@ -111,7 +112,7 @@ export function problemDocument({ code, message, extra }: HttpProblem, instance:
   return { ...extra, ...named, type: `/docs#${code}`, title, status, detail, instance: where, code };
 }
 
-/** Express throws errors that carry a 4xx status. */
+/** Express throws errors that have a 4xx status. */
 function clientErrorStatus(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | undefined)?.status;
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;

@@ -1,16 +1,16 @@
-// Finds a name that an object of a JSON text has twice. Programs differ in which of the values counts (RFC 8259), so that
-// a proxy may have judged another one than we would take.
+// Finds a name that occurs twice in an object of a JSON text. Programs differ in which value they use (RFC 8259), so a proxy may
+// have checked another value than the one we would use.
 
-/** A name with the colon behind it, another string, or what begins, parts and ends objects and arrays. */
+/** A name with its colon, another string, or a character that opens, separates or closes objects and arrays. */
 const TOKENS = /"([^"\\]*(?:\\.[^"\\]*)*)"([ \t\r\n]*:)?|[{}[\],]/g;
 
 interface Open {
   names?: Set<string>;
-  /** Where in it the text stands: a name, or an index. */
+  /** The name or index of the current value. */
   at: string | number;
 }
 
-/** The path of the first name that comes a second time, in a text that is JSON. */
+/** The path of the first repeated name, in a text that is valid JSON. */
 export function findRepeatedName(json: string): (string | number)[] | undefined {
   const open: Open[] = [];
   for (const [token, name, colon] of json.matchAll(TOKENS)) {

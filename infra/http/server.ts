@@ -1,4 +1,4 @@
-// The listening server: explicit time limits, problem documents also for what is not HTTP, and an end that lets requests finish.
+// The listening server: explicit time limits, problem documents even for invalid HTTP, and a shutdown that lets requests finish.
 import {
   createServer,
   type IncomingMessage,
@@ -27,13 +27,13 @@ import { closeLingering, closingUnread } from './lingering.js';
 import { HttpProblem, PROBLEMS, problemDocument } from './problems.js';
 import { cutOffSlowReaders } from './slow-readers.js';
 
-/** While draining, connections that have become idle are closed this often. */
+/** While the server drains, idle connections are closed at this interval. */
 const DRAIN_STEP_MS = 50;
 
 export interface RunningServer {
   port: number;
   url: string;
-  /** Takes no new connections, lets running requests end within `DRAIN_TIMEOUT_MS`, then cuts them off. */
+  /** Accepts no new connections, lets running requests end within `DRAIN_TIMEOUT_MS`, then cuts them off. */
   close(): Promise<void>;
 }
 
@@ -67,12 +67,12 @@ const LIMITS: ServerLimits = {
 };
 
 export interface ServerOptions {
-  /** 0 is any free one. */
+  /** 0 means any free port. */
   port: number;
   host?: string;
-  /** The connections of these are as many as they need. */
+  /** Addresses without a limit on connections. */
   trustedProxies?: AddressRanges;
-  /** Those that differ from the documented ones. */
+  /** Limits that differ from the documented ones. */
   limits?: Partial<ServerLimits>;
 }
 
@@ -91,7 +91,7 @@ export async function startServer(app: RequestListener, options: ServerOptions):
     keepAliveTimeout: limits.keepAlive,
     connectionsCheckingInterval: limits.checkEvery,
     maxHeaderSize: MAX_HEADER_BYTES,
-    requireHostHeader: false, // the answer to that is ours
+    requireHostHeader: false, // the app answers it
   });
   server.maxConnections = limits.connections;
   const take: RequestListener = (req, res) => {
@@ -99,8 +99,8 @@ export async function startServer(app: RequestListener, options: ServerOptions):
     if (!answerOddTarget(req, res)) app(req, res);
   };
   server.on('request', take);
-  server.on('checkContinue', take); // whoever reads the body says 100 before it
-  server.on('checkExpectation', take); // other expectations may be passed over
+  server.on('checkContinue', take); // the code that reads the body sends 100 first
+  server.on('checkExpectation', take); // other expectations are ignored
   server.on('connection', limitPerAddress(limits.connectionsPerAddress, trustedProxies));
   server.on('clientError', answerClientError);
   await listen(server, port, host);
@@ -112,7 +112,7 @@ export async function startServer(app: RequestListener, options: ServerOptions):
   return { port: bound, url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close };
 }
 
-/** One address must not take the connections of all. */
+/** Limits the connections of each address, so that one address cannot take all of them. */
 function limitPerAddress(limit: number, trustedProxies: AddressRanges): (socket: Socket) => void {
   const open = new Map<string, number>();
   return (socket) => {
@@ -129,7 +129,7 @@ function limitPerAddress(limit: number, trustedProxies: AddressRanges): (socket:
   };
 }
 
-/** Only proxies ask for absolute URLs and `*`, which Express cannot always parse; RFC 9112 wants a Host. */
+/** Absolute URLs and `*` are for proxies, and Express cannot always parse them. RFC 9112 requires a Host header. */
 function answerOddTarget(req: IncomingMessage, res: ServerResponse): boolean {
   if (req.url?.startsWith('/') && (req.headers.host !== undefined || req.httpVersion === '1.0')) return false;
   const detail = 'Request a path, such as /docs, and send the header Host.';
@@ -161,7 +161,7 @@ function explain(error: NodeJS.ErrnoException, port: number, host: string): Erro
   return error;
 }
 
-/** For those who want to know before they open anything else. Throws `PortUnavailable`. */
+/** Checks the port before anything else is opened. Throws `PortUnavailable`. */
 export async function requireFreePort({ port, host = '127.0.0.1' }: { port: number; host?: string }): Promise<void> {
   const server = createServer();
   await listen(server, port, host);
@@ -177,7 +177,7 @@ async function drain(server: Server, drainMs: number): Promise<void> {
   clearTimeout(cut);
 }
 
-/** Node's parser refused it before there was a request. */
+/** Answers what Node's parser rejected before it became a request. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || !(socket instanceof Socket)) return void socket.destroy();
   const { status, body, headers } = rawProblem(problemOf(error.code));

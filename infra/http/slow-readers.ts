@@ -1,10 +1,10 @@
-// Cuts off clients that do not take their answers, each of which would hold a connection and the answer in memory for ever.
+// Disconnects clients that do not receive their answers. Each would otherwise hold a connection and the answer in memory.
 import type { ServerResponse } from 'node:http';
 
 export interface SlowReaderLimits {
-  /** A client has this long to take an answer … */
+  /** Time for a client to receive an answer … */
   answerMs: number;
-  /** … and a second more for each so many bytes that are left of it. */
+  /** … plus one second for each so many bytes that are left of it. */
   answerBytesPerS: number;
   checkEveryMs: number;
 }
@@ -15,14 +15,14 @@ export interface SlowReaders {
 }
 
 export function cutOffSlowReaders({ answerMs, answerBytesPerS, checkEveryMs }: SlowReaderLimits): SlowReaders {
-  /** Each answer that has not been taken whole, with the time by which it must be: known once it is written. */
+  /** The answers that are not fully received, each with its deadline, which is set once the answer is written. */
   const deadlines = new Map<ServerResponse, number | undefined>();
 
   function check(): void {
     const now = performance.now();
     for (const [res, deadline] of deadlines) {
       const { socket } = res;
-      // Without a socket it waits behind an earlier answer on its connection, which has a deadline of its own.
+      // An answer without a socket waits behind an earlier answer on its connection, which has its own deadline.
       if (!res.writableEnded || res.writableFinished || !socket) continue;
       if (deadline === undefined) {
         deadlines.set(res, now + answerMs + (socket.writableLength / answerBytesPerS) * 1000);

@@ -1,5 +1,6 @@
-// Text that no engine can store (NUL, half a surrogate pair), names that mean something else to programs, and JSON that is
-// too deep or has too many values are refused at the door.
+// Rejects text that some engine cannot store (NUL, half a surrogate pair), names with a special meaning in programs, and JSON
+// that is
+// too deep or has too many values.
 import { MAX_BODY_DEPTH, MAX_BODY_VALUES } from './limits.js';
 
 export interface Unfit {
@@ -7,7 +8,7 @@ export interface Unfit {
   detail: string;
 }
 
-/** The first place in a JSON value that is unfit. */
+/** The first unacceptable place in a JSON value. */
 export function findUnfit(value: unknown): Unfit | undefined {
   let values = 0;
 

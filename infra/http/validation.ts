@@ -1,4 +1,4 @@
-// Checks the parts of a request against an endpoint's schemas and says which field is wrong and what is allowed.
+// Validates the parts of a request against an endpoint's schemas, and reports the wrong fields and the allowed values.
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
@@ -20,7 +20,7 @@ export interface Schemas {
   body: z.ZodType;
 }
 
-/** An endpoint's schemas as they are enforced: unknown fields are refused, and a part that it does not mention must be empty. */
+/** An endpoint's schemas as they are enforced: unknown fields are rejected, and a part without a schema must be empty. */
 export function schemasOf({ params, query, body }: Endpoint): Schemas {
   return { params: strict(params ?? NOTHING), query: strict(query ?? NOTHING), body: strict(body ?? NO_BODY) };
 }
@@ -31,18 +31,19 @@ export interface Input {
   body: unknown;
 }
 
-/** What the judging of one request has cost: values that were given to a schema, those within others counted in, and faults. */
+/** The cost of validating one request: values that were given to a schema, nested ones included, and errors found. */
 export interface Work {
   judged: number;
   faults: number;
 }
 
-/** Looks for what the path names; throws `not_found`. */
+/** Looks up the resource that the path names. Throws `not_found`. */
 type Find = (params: unknown) => Promise<unknown> | undefined;
 
 /**
- * Made once per endpoint. Throws `invalid_request` with the first `MAX_NAMED_FIELDS` fields that are wrong; where only the
- * body is, what the path names is looked for first.
+ * Made once per endpoint. Throws `invalid_request` with the first `MAX_NAMED_FIELDS` errors. If only the body is wrong, the
+ * resource
+ * of the path is looked up first.
  */
 export function validatorOf({ params, query, body }: Schemas) {
   return async (
@@ -64,7 +65,7 @@ export function validatorOf({ params, query, body }: Schemas) {
   };
 }
 
-/** What is given once. Which of several values was meant is not for us to guess. */
+/** Keeps parameters that occur once. A repeated parameter is an error, because its meaning would be a guess. */
 function singly(query: Request['query'], errors: FieldError[]): Request['query'] {
   const isRepeated = (name: string) => Array.isArray(query[name]);
   for (const name of Object.keys(query).filter(isRepeated)) {
@@ -108,7 +109,7 @@ function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: Fiel
   return data;
 }
 
-/** How many values a JSON value holds, itself counted in; no further than `enough`. */
+/** Number of values in a JSON value, itself included. Counting stops at `enough`. */
 function sizeOf(value: unknown, enough: number): number {
   let size = 1;
   if (typeof value !== 'object' || value === null) return size;
@@ -119,7 +120,7 @@ function sizeOf(value: unknown, enough: number): number {
   return size;
 }
 
-/** In words of this API where zod's own are those of a program; `undefined` leaves zod's. */
+/** Replaces zod messages that are written for programmers. `undefined` keeps zod's message. */
 function wordingOf(issue: z.core.$ZodRawIssue): string | undefined {
   const { code, input, inst } = issue;
   if (input === undefined) return 'is required';
@@ -173,7 +174,7 @@ function fieldErrors(issue: Issue, parent: Path, pointer: Pointer): FieldError[]
   return [{ pointer: pointer(path), detail: issue.message }];
 }
 
-/** Of a union's alternatives, the one whose first fault lies deepest is most likely the one that was meant. */
+/** Picks the alternative of a union whose first error is deepest: the caller most likely meant that one. */
 function unionErrors(alternatives: readonly Issue[][], path: Path, pointer: Pointer): FieldError[] {
   const depth = (issues: Issue[]) => issues[0]?.path.length ?? 0;
   const deepest = alternatives.reduce((best, issues) => (depth(issues) > depth(best) ? issues : best));
