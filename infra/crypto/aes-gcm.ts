@@ -1,11 +1,11 @@
-// AES-256-GCM boxes: nonce, ciphertext and tag in one run of bytes, bound to a text that is authenticated but not hidden.
+// AES-256-GCM boxes: nonce, ciphertext and tag as one byte sequence, bound to a text that is authenticated but not encrypted.
 import { type CipherKey, createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The nonce has to be another one for each text under one key. */
+/** The nonce must be different for each text under one key. */
 export function encrypt(
   key: CipherKey,
   plain: Uint8Array,

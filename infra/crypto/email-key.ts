@@ -1,4 +1,4 @@
-// The key by which an e-mail address is found without being read.
+// The lookup key of an e-mail address: the address can be found without being stored in the clear.
 import { domainToASCII } from 'node:url';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
@@ -7,7 +7,7 @@ export function createEmailKey(hash: KeyedHash): EmailKeyOf {
   return (email) => hash('email', comparable(email));
 }
 
-/** By RFC 5321 capitals in front of the @ could matter; no provider in use lets them. */
+/** RFC 5321 allows case to matter before the @; no provider in use makes that distinction. */
 function comparable(email: string): string {
   const text = email.trim().normalize('NFC').toLowerCase();
   const at = text.lastIndexOf('@');

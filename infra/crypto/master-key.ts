@@ -1,4 +1,4 @@
-// The master key: what every data key is wrapped by, and what keyed hashes are made with. Whoever loses it loses all personal data.
+// The master key. It wraps every data key and makes keyed hashes. If it is lost, all personal data is lost.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { OperatorError } from '../../domain/kernel/errors.js';
@@ -6,10 +6,13 @@ import type { KeyedHash } from '../../domain/kernel/seal.js';
 import { keptSecret, readIfThere } from '../secret-file.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 
-/** Wraps data keys. Asynchronous and bound to the subject, so that KMS (Encrypt, Decrypt, encryption context) fits as well. */
+/**
+ * Wraps data keys. Asynchronous and bound to the subject, so that KMS (Encrypt, Decrypt, encryption context) can implement it as
+ * well.
+ */
 export interface KeyWrap {
   wrap(dataKey: Uint8Array, subject: string): Promise<Uint8Array>;
-  /** Throws if the wrapped key was changed, is another subject's, or was wrapped by another master key. */
+  /** Throws if the wrapped key was changed, belongs to another subject, or was wrapped with another master key. */
   unwrap(wrapped: Uint8Array, subject: string): Promise<Uint8Array>;
 }
 
@@ -19,14 +22,14 @@ export class MasterKeyInvalid extends OperatorError {
 
 interface MasterKeySource {
   dataDir: string;
-  /** COMMERCE_MASTER_KEY, in base64; without it the key is kept in the data folder. */
+  /** COMMERCE_MASTER_KEY, in base64. Without it the key is kept in the data folder. */
   given?: string;
 }
 
 export const masterKeyPlace = ({ dataDir, given }: MasterKeySource): string =>
   given ? 'COMMERCE_MASTER_KEY' : join(dataDir, 'master.key');
 
-/** Makes the key if there is none. Throws `MasterKeyInvalid`. */
+/** Creates the key if there is none. Throws `MasterKeyInvalid`. */
 export async function loadMasterKey(source: MasterKeySource): Promise<Buffer> {
   const place = masterKeyPlace(source);
   return parse(
@@ -42,7 +45,7 @@ export async function findMasterKey(source: MasterKeySource): Promise<Buffer | u
   return text === undefined ? undefined : parse(text, place);
 }
 
-/** AES-256-GCM under a key derived from the master key. */
+/** AES-256-GCM with a key derived from the master key. */
 export function createLocalKeyWrap(masterKey: Uint8Array): KeyWrap {
   const wrappingKey = derive(masterKey, 'wrap data keys');
   return {
@@ -60,14 +63,16 @@ export function createLocalKeyWrap(masterKey: Uint8Array): KeyWrap {
   };
 }
 
-/** HMAC-SHA-256, which also finds by a personal value without keeping it. The length in front keeps (`a`, `bc`) and (`ab`, `c`) apart. */
+/**
+ * HMAC-SHA-256. It also looks up personal values without storing them. The length prefix keeps (`a`, `bc`) and (`ab`, `c`) apart.
+ */
 export function createKeyedHash(masterKey: Uint8Array): KeyedHash {
   const hashKey = derive(masterKey, 'keyed hashes');
   return (purpose, text) =>
     createHmac('sha256', hashKey).update(`${purpose.length}:${purpose}${text}`).digest('base64url');
 }
 
-/** One key per use: what one of them gives away says nothing about the other. */
+/** One key per use, so that a leak of one key does not affect the others. */
 export function derive(masterKey: Uint8Array, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', masterKey, '', `commerce: ${use}`, KEY_BYTES));
 }

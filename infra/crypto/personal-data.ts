@@ -1,4 +1,4 @@
-// Seals personal fields under one data key per data subject (AES-256-GCM), and opens them while that key exists.
+// Seals personal fields with one data key per data subject (AES-256-GCM), and opens them while that key exists.
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -9,14 +9,16 @@ import type { KeyWrap } from './master-key.js';
 import type { SubjectKey, SubjectKeys } from './subject-keys.js';
 
 /**
- * How long a process uses a data key without asking the store again: so long after `forget` other processes may still
- * open what is sealed. The process that forgets stops at once.
+ * How long a process uses a data key without asking the store again. After `forget`, other processes may open sealed values for
+ * this long. The process that forgets stops at once.
  */
 export const DATA_KEY_TTL_MS = 30_000;
 
 const CACHED_DATA_KEYS = 10_000;
 
-/** A sealed value was changed, moved under another subject, or its key is lost. Restore it; it is not a forgotten one. */
+/**
+ * A sealed value was changed or moved to another subject, or its key is lost. It must be restored; it is not a forgotten value.
+ */
 export class SealBroken extends Error {
   override name = 'SealBroken';
   constructor({ sealed, at }: Sealed, reason: string, options?: ErrorOptions) {
@@ -33,10 +35,10 @@ export function createPersonalData({
   keys: SubjectKeys;
   keyWrap: KeyWrap;
   catalogue: EventCatalogue;
-  /** Ms from any moment on, for the age of cached keys. */
+  /** Milliseconds from an arbitrary start, for the age of cached keys. */
   now?: () => number;
 }): PersonalData {
-  // Promises, so that callers who meet ask the store once.
+  // Promises, so that concurrent callers ask the store once.
   const cache = new LRUCache<string, Promise<DataKey>>({
     max: CACHED_DATA_KEYS,
     ttl: DATA_KEY_TTL_MS,
@@ -55,7 +57,10 @@ export function createPersonalData({
     return loading;
   }
 
-  /** Whoever enters personal data is new more often than not, as guests are; for the others the store answers the key it has. */
+  /**
+   * Tries to create first, because a subject with new personal data is usually new, as guests are. Otherwise the store returns
+   * its key.
+   */
   async function loadOrCreate(subject: string): Promise<DataKey> {
     const wrapped = await keyWrap.wrap(randomBytes(KEY_BYTES), subject);
     return unwrap(subject, await keys.createIfAbsent(subject, wrapped));

@@ -1,6 +1,6 @@
-// Seals with a key of the server (AES-256-GCM), so that every process opens what another has sealed. Synchronous, for each
-// answer carries a token. The nonce is a keyed hash of the text: the same text gives the same seal, so that an answer that
-// is given again is the same to the letter.
+// Seals with a server key (AES-256-GCM), so that every process opens what another has sealed. Synchronous, because every answer
+// has a
+// token. The nonce is a keyed hash of the text: the same text gives the same seal, so that a repeated answer is identical.
 import { createHmac, createSecretKey } from 'node:crypto';
 import type { Seal, SealFor } from '../../domain/kernel/seal.js';
 import { decrypt, encrypt, NONCE_BYTES } from './aes-gcm.js';
@@ -8,9 +8,9 @@ import { derive } from './master-key.js';
 
 export interface Seals {
   consistencyTokens: Seal;
-  /** Bound to a list: its path and what was asked of it. */
+  /** Bound to a list: its path and query. */
   cursors: SealFor;
-  /** Access tokens that wait for a repeated refresh, bound to the session. */
+  /** Access tokens that are kept for a repeated refresh, bound to the session. */
   accessTokens: SealFor;
 }
 
@@ -32,7 +32,7 @@ function sealsOf(masterKey: Uint8Array, use: string): SealFor {
     },
     open(sealed) {
       const box = Buffer.from(sealed, 'base64url');
-      // Decoding passes over letters and bits that do not belong there.
+      // The decoder ignores invalid characters and surplus bits.
       if (box.toString('base64url') !== sealed) return undefined;
       try {
         return decrypt(key, box, boundTo).toString();

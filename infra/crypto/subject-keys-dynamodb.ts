@@ -1,4 +1,4 @@
-// Data keys in DynamoDB. Point-in-time recovery keeps a deleted key for its window (at most 35 days); after that it is gone.
+// Data keys in DynamoDB. Point-in-time recovery keeps a deleted key for its window, at most 35 days.
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -16,7 +16,7 @@ export const SUBJECT_KEYS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. @public */
+/** All actions that IAM must allow on the table. @public */
 export const SUBJECT_KEYS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;
 
 const BUDGET = { engine: 'DynamoDB', budgetMs: KEY_STORE_BUDGET_MS, isRetryable: isTransient };

@@ -1,4 +1,4 @@
-// Data keys in Postgres. A deleted key leaves the disk with the next vacuum, and the backups when they run out.
+// Data keys in Postgres. A deleted key disappears from disk with the next vacuum, and from backups when they expire.
 import type { Pool } from 'pg';
 import { createTableOnce, queryWithin } from '../postgres.js';
 import { KEY_STORE_BUDGET_MS, type SubjectKey, type SubjectKeys } from './subject-keys.js';
@@ -39,7 +39,7 @@ export function createPostgresSubjectKeys(pool: Pool): SubjectKeys {
 
 const GET = 'select wrapped from subject_keys where subject = $1';
 
-/** The key that is there now. Nothing if somebody else has made it since the statement began. */
+/** Returns the current key; no row if another process has created it since the statement began. */
 const CREATE = `
   with made as (
     insert into subject_keys (subject, wrapped) values ($1, $2) on conflict do nothing returning wrapped

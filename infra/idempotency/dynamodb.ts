@@ -1,4 +1,4 @@
-// Idempotency records in DynamoDB: a claim is one conditional PutItem; TTL deletes what has expired.
+// Idempotency records in DynamoDB: a claim is one conditional PutItem. TTL deletes expired records.
 import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
@@ -18,7 +18,7 @@ export const IDEMPOTENCY_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. @public */
+/** All actions that IAM must allow on the table. @public */
 export const IDEMPOTENCY_ACTIONS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const;
 
 type Item = Record<string, AttributeValue>;
@@ -30,7 +30,7 @@ export function createDynamoIdempotency({
   client: DynamoDBClient;
   table: string;
 }): IdempotencyStore {
-  /** Undefined if it took effect; else the item that stood in the way. */
+  /** Undefined if the write took effect; otherwise the item that prevented it. */
   async function attempt(command: PutItemCommand | UpdateItemCommand): Promise<Item | undefined> {
     try {
       const send = () => client.send(command as PutItemCommand);
@@ -53,7 +53,7 @@ export function createDynamoIdempotency({
         issuedAt: number(now),
         [TTL_ATTRIBUTE]: number(expiry(now)),
       },
-      // The last alternative knows a claim of ours again whose reply was lost.
+      // The last alternative recognises our own claim if its reply was lost.
       ConditionExpression: 'attribute_not_exists(id) or #ttl <= :now or #owner = :owner',
       ExpressionAttributeNames: { '#ttl': TTL_ATTRIBUTE, '#owner': 'owner' },
       ExpressionAttributeValues: { ':now': number(seconds(now)), ':owner': { S: owner } },
@@ -77,7 +77,7 @@ export function createDynamoIdempotency({
     });
   }
 
-  /** Changes the record of a run that still is the one; of any other, nothing. */
+  /** Changes the record only if this run still holds it. */
   async function change({ id, owner }: Run, expression: string, value: AttributeValue): Promise<void> {
     await attempt(
       new UpdateItemCommand({

@@ -1,4 +1,4 @@
-// Idempotency records in Postgres: a claim is one upsert that takes effect only where the run is free.
+// Idempotency records in Postgres: a claim is one upsert that takes effect only if the run is free.
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { createTableOnce, queryWithin } from '../postgres.js';
@@ -19,7 +19,7 @@ const DDL = `
   );
   create index on ${TABLE} (expires_at)`;
 
-/** $5 is now. An expired record counts for nothing; a free run of the same request is taken over and keeps its `issued_at`. */
+/** $5 is now. An expired record is ignored. A free run of the same request is taken over and keeps its `issued_at`. */
 const CLAIM = `
   insert into ${TABLE} as kept (id, request, owner, leased_until, issued_at, expires_at)
   values ($1, $2, $3, $4, $5, $6)
@@ -46,16 +46,16 @@ interface Row {
 }
 
 export interface PostgresIdempotency extends IdempotencyStore {
-  /** Deletes what has expired, and answers how much that was. To be called now and then. */
+  /** Deletes expired records and returns their number. To be called periodically. */
   purge(now: number): Promise<number>;
 }
 
 export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
   const server = { pool, budgetMs: RECORD_BUDGET_MS };
 
-  /** Undefined where the record went away between the two statements. */
+  /** Undefined if the record was deleted between the two statements. */
   async function tryBegin(id: string, request: string, now: number): Promise<Begun | undefined> {
-    // Made before the statement is tried: if its reply is lost, the repeat knows its own claim again.
+    // Made before the first attempt, so that a repeat after a lost reply recognises its own claim.
     const owner = randomUUID();
     const claim = [id, request, owner, now + RUN_LEASE_MS, now, now + RECORD_TTL_MS];
     const { rows: claimed } = await queryWithin<{ issued_at: number }>(server, 'idempotency-claim', CLAIM, claim);

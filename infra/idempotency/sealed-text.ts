@@ -1,16 +1,16 @@
-// Answers hold personal data in the clear, so they are stored sealed, by a key that only the caller's own repeat brings back.
+// Seals stored answers, because they contain personal data. Only the caller's own repeat provides the key.
 import { createHash } from 'node:crypto';
 import { decrypt, encrypt } from '../crypto/aes-gcm.js';
 
-/** The key is SHA-256(secret), which says enough: nothing else needs to be bound to the box. */
+/** The key, SHA-256(secret), is specific enough, so the box is bound to no further text. */
 const UNBOUND = '';
 
-/** A box of AES-256-GCM as base64. The store holds nothing that `secret` follows from. */
+/** An AES-256-GCM box in base64. The secret cannot be derived from the stored data. */
 export function sealText(text: string, secret: string): string {
   return encrypt(keyOf(secret), Buffer.from(text), UNBOUND).toString('base64');
 }
 
-/** Throws if the text was changed or sealed by another secret. */
+/** Throws if the text was changed or sealed with another secret. */
 export function openText(sealed: string, secret: string): string {
   return decrypt(keyOf(secret), Buffer.from(sealed, 'base64'), UNBOUND).toString();
 }

@@ -1,4 +1,4 @@
-// Sessions in DynamoDB; those of one customer share a partition, so that all of them are found by a consistent read.
+// Sessions in DynamoDB. The sessions of one customer share a partition, so that a consistent read finds all of them.
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -27,7 +27,7 @@ export const SESSIONS_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/** All that IAM must allow on the table. @public */
+/** All actions that IAM must allow on the table. @public */
 export const SESSIONS_ACTIONS = [
   'dynamodb:PutItem',
   'dynamodb:GetItem',

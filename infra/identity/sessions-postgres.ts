@@ -1,4 +1,4 @@
-// Sessions in Postgres; several of one customer lie beside each other in the primary key.
+// Sessions in Postgres. The primary key keeps the sessions of one customer together.
 import type { Pool } from 'pg';
 import type { Session, Sessions } from '../../commands/identity/ports.js';
 import { createTableOnce, queryWithin } from '../postgres.js';
@@ -39,7 +39,7 @@ interface Row extends Pick<Session, 'guest' | 'generation' | 'expiresAt'> {
 }
 
 export interface PostgresSessions extends Sessions {
-  /** Deletes what has expired, and answers how much that was. To be called now and then. */
+  /** Deletes expired sessions and returns their number. To be called periodically. */
   purge(now: number): Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-// The key that signs access tokens: ES256, as a private JWK. Whoever replaces it logs everybody out.
+// The key that signs access tokens: ES256, as a private JWK. Replacing it logs all users out.
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import { OperatorError } from '../../domain/kernel/errors.js';
@@ -19,11 +19,11 @@ export class TokenKeyInvalid extends OperatorError {
 
 interface TokenKeySource {
   dataDir: string;
-  /** COMMERCE_TOKEN_KEY, a private JWK; without it the key is kept in the data folder. */
+  /** COMMERCE_TOKEN_KEY, a private JWK. Without it the key is kept in the data folder. */
   given?: string;
 }
 
-/** Makes the key if there is none. Throws `TokenKeyInvalid`. */
+/** Creates the key if there is none. Throws `TokenKeyInvalid`. */
 export async function loadTokenKey({ dataDir, given }: TokenKeySource): Promise<TokenKey> {
   const place = given ? 'COMMERCE_TOKEN_KEY' : pathIn(dataDir);
   return parse(given || (await keptSecret(place, newKey)), place);

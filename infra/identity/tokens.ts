@@ -1,4 +1,4 @@
-// Access tokens: short-lived JWTs, signed and verified by one key and one algorithm.
+// Access tokens: short-lived JWTs, signed and verified with one key and one algorithm.
 import { jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -13,10 +13,10 @@ import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
 const ISSUER = 'commerce-core';
 const AUDIENCE = 'commerce-core-api';
 
-/** Tokens of the command line, in seconds. */
+/** Lifetime of tokens made on the command line, in seconds. */
 const MINTED_TTL_S = 30 * 24 * 60 * 60;
 
-/** A signature is checked once per token and process, not once per request. */
+/** Each process verifies the signature of a token once, not at every request. */
 const VERIFIED_TOKENS = 10_000;
 
 const claimsSchema = z
@@ -70,7 +70,7 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
       const caller = { role, id: sub, ...about };
       return { caller, expiresAt: exp * 1000 };
     } catch {
-      return undefined; // whatever is wrong with a token, it proves nobody
+      return undefined; // any fault makes the token invalid
     }
   }
 
@@ -78,7 +78,7 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
     async issue(caller) {
       const expiresAt = clock() + ACCESS_TOKEN_TTL_S * 1000;
       const token = await sign(caller, ACCESS_TOKEN_TTL_S);
-      verified.set(token, { caller, expiresAt }); // signed here, so here there is nothing to verify
+      verified.set(token, { caller, expiresAt }); // signed here, so it needs no verification
       return token;
     },
     async authenticate(token) {

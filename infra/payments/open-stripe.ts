@@ -1,4 +1,4 @@
-// All that the shop uses of Stripe, on one connection.
+// All of the shop's Stripe adapters, on one connection.
 import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { StripeConfig } from '../config.js';
 import { connectStripe, createStripeProvider } from './stripe.js';

@@ -1,4 +1,4 @@
-// What Stripe holds, read back: of one PaymentIntent, or of all that were opened or disputed in some time.
+// Reads Stripe's records: one PaymentIntent, or all that were created or disputed in some period.
 import Stripe from 'stripe';
 import type { z } from 'zod';
 import type { BookEntry, PaymentBooks } from '../../commands/payment/books.js';
@@ -20,16 +20,16 @@ import type { Held } from '../../domain/payment/provider-calls.js';
 const PAGE_INTENTS = 100;
 const MAX_CODE_LENGTH = 100;
 
-/** What is wanted with an intent: its latest charge, and what Stripe keeps of that. */
+/** Expands an intent with its latest charge and the charge's balance transaction. */
 export const WITH_CHARGE = ['latest_charge.balance_transaction'];
 
-/** An intent, and what follows from it. */
+/** An intent and the state that it implies. */
 export async function readIntent(stripe: Stripe, id: string): Promise<{ intent: Stripe.PaymentIntent; held: Held }> {
   const intent = await stripe.paymentIntents.retrieve(id, { expand: WITH_CHARGE });
   return { intent, held: heldIn(intent, await refundsOf(stripe, intent)) };
 }
 
-/** A refund that failed leaves no trace in the charge, so whatever was captured is asked for its refunds. */
+/** A failed refund does not show in the charge, so the refunds of every captured intent are listed. */
 async function refundsOf(stripe: Stripe, { id, amount_received }: Stripe.PaymentIntent): Promise<Stripe.Refund[]> {
   const found: Stripe.Refund[] = [];
   if (amount_received === 0) return found;
@@ -51,12 +51,12 @@ function heldIn(intent: Stripe.PaymentIntent, refunds: readonly Stripe.Refund[])
   };
 }
 
-/** What is pending is on its way. */
+/** A pending refund counts as made. */
 function isMade(status: string | null): boolean {
   return status !== 'failed' && status !== 'canceled';
 }
 
-/** `latest_charge` has to be expanded. */
+/** `latest_charge` must be expanded. */
 export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisation'] {
   const { id, amount, currency, status, latest_charge, client_secret, next_action, last_payment_error: error } = intent;
   switch (status) {
@@ -98,7 +98,7 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
   }
 }
 
-/** What the customer is shown says what they pay with; all else is done at the screen. */
+/** What the customer is shown tells the kind of method. Every other next action happens on screen. */
 const KINDS: Readonly<Partial<Record<string, MethodKind>>> = {
   boleto_display_details: 'voucher',
   konbini_display_details: 'voucher',
@@ -117,8 +117,9 @@ function detailsIn({ payment_method_details, outcome }: Stripe.Charge): Authoris
 }
 
 /**
- * The charge, and what Stripe keeps of it, once that is settled. Stripe names one balance transaction for a charge: if there were
- * several captures, it does not say which of them this is of. `latest_charge` has to be expanded.
+ * The charge and the details of its settlement, once it is settled. Stripe names one balance transaction for a charge and does
+ * not
+ * say which of several captures it belongs to. `latest_charge` must be expanded.
  */
 export function captureIn({ latest_charge: charge }: Stripe.PaymentIntent): CaptureDetails {
   if (typeof charge === 'string' || !charge) return {};
@@ -128,19 +129,22 @@ export function captureIn({ latest_charge: charge }: Stripe.PaymentIntent): Capt
   return defined({ providerRef, fee });
 }
 
-/** These are good to have: one that our schema does not know, or that says nothing, is left out and keeps no money from being recorded. */
+/**
+ * These details are optional. A value that is empty or that our schema rejects is left out, so that the money is still recorded.
+ */
 function told<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
   const whole = typeof value === 'object' && value !== null ? defined(value) : value;
   const isEmpty = typeof whole === 'object' && whole !== null && Object.keys(whole).length === 0;
   return isEmpty ? undefined : schema.safeParse(whole).data;
 }
 
-/** What is read of a dispute. */
+/** The fields of a dispute that are read. */
 type DisputeTold = Pick<Stripe.Dispute, 'id' | 'amount' | 'reason'> & { status: string };
 
 /**
- * A bank that only asks (`warning_…`) has taken nothing, and a refund is how many such questions end: that is none. One that
- * ends before it began has taken nothing either. Until it is decided, which an appeal puts off, the money is away.
+ * An inquiry of a bank (`warning_…`) takes no money and often ends with a refund, so it is not a dispute. A dispute that ended
+ * before
+ * it began has taken no money either. Until the decision, which an appeal delays, the money is withdrawn.
  */
 export function disputeIn({ id: disputeId, amount, reason, status }: DisputeTold): DisputeFact | undefined {
   if (status.startsWith('warning_')) return undefined;
@@ -151,7 +155,7 @@ export function disputeIn({ id: disputeId, amount, reason, status }: DisputeTold
 
 const OUTCOMES: Readonly<Record<string, 'won' | 'lost'>> = { won: 'won', prevented: 'won', lost: 'lost' };
 
-/** Which intent a charge, refund or dispute is of. */
+/** The intent that a charge, refund or dispute belongs to. */
 export function intentOf({ payment_intent: intent }: { payment_intent: string | { id: string } | null }) {
   return intent === null ? undefined : { providerRef: typeof intent === 'string' ? intent : intent.id };
 }
@@ -160,7 +164,7 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
     const { id, amount, currency, metadata } = intent;
     const { paymentId, operationId } = metadata;
-    // Whoever else uses the account may have names like ours, but not ids like ours.
+    // Other users of the account may use the same metadata names, but not ids in our format.
     const isOurs = paymentIdSchema.safeParse(paymentId).success && operationId !== undefined;
     const refunds = await refundsOf(stripe, intent);
     return {

@@ -1,4 +1,4 @@
-// Saved cards at Stripe: attached to the customer that is linked to ours, who is made when the first one is saved.
+// Saved cards at Stripe, attached to the Stripe customer of our customer. The first saved card creates that customer.
 import Stripe from 'stripe';
 import type { SavedMethod, SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
@@ -59,7 +59,7 @@ function idOf(reference: string | { id: string } | null): string | undefined {
   return typeof reference === 'string' ? reference : reference?.id;
 }
 
-/** Stripe's noes as problems of the API. */
+/** Converts Stripe's rejections to problems of the API. */
 async function toldOf<T>(asked: () => Promise<T>): Promise<T> {
   try {
     return await asked();

@@ -1,4 +1,4 @@
-// Stripe's events, once their signature has proved them.
+// Reads Stripe's events after verifying their signature.
 import Stripe from 'stripe';
 import { z } from 'zod';
 import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
@@ -9,7 +9,7 @@ import { disputeIn, intentOf } from './stripe-books.js';
 
 export const STRIPE_SIGNATURE = 'Stripe-Signature';
 
-/** Throws `invalid_request` for what Stripe has not signed with this secret in the last five minutes. */
+/** Throws `invalid_request` for a body that Stripe did not sign with this secret in the last five minutes. */
 export function readStripeEvent(stripe: Stripe, secret: string) {
   return (body: Uint8Array, signature: string): PaymentNews => newsIn(verified(body, signature));
 
@@ -27,7 +27,7 @@ export function readStripeEvent(stripe: Stripe, secret: string) {
 const name = z.string().min(1);
 const eventSchema = z.object({ id: name, type: name, data: z.object({ object: z.looseObject({}) }) });
 
-/** What is read of the objects that events tell of. */
+/** The fields of an event's object that are read. */
 const intentSchema = z.object({ id: name });
 const ofIntentSchema = z.object({ payment_intent: z.union([name, intentSchema]).nullable() });
 const disputeSchema = ofIntentSchema.extend({ id: name, amount: amountSchema, reason: reasonSchema, status: name });
@@ -69,7 +69,7 @@ function disputed(dispute: z.output<typeof disputeSchema>): PaymentNews['about']
   return about && { ...about, ...(fact && { dispute: fact }) };
 }
 
-/** Where the object is in an event. */
+/** JSON pointer of the object in an event. */
 const OBJECT = '/data/object';
 
 function read<T>(schema: z.ZodType<T>, value: unknown, at = ''): T {

@@ -1,5 +1,5 @@
-// Stripe behind the payment port: one PaymentIntent for each authorisation, opened before it is asked for money, captured by
-// hand. A definite no is an answer; whatever leaves a doubt is thrown, and asked again under the same key.
+// The payment port on Stripe: one PaymentIntent per authorisation, created before the authorisation is requested and captured
+// manually. A definite rejection is an answer; an unclear outcome is thrown, and the request is repeated with the same key.
 import Stripe from 'stripe';
 import type {
   AuthorisationAnswer,
@@ -10,13 +10,13 @@ import type {
 } from '../../commands/payment/provider.js';
 import { authorisationIn, captureIn, readIntent, WITH_CHARGE } from './stripe-books.js';
 
-/** The shop asks again by itself, and by then knows more. */
+/** After a timeout the shop repeats the request, and by then the outcome is known. */
 const CALL_TIMEOUT_MS = 20_000;
 const MAX_REASON_LENGTH = 200;
 
 export interface StripeConnection {
   secretKey: string;
-  /** Of a server that stands in for Stripe. */
+  /** Address of a server that stands in for Stripe. */
   apiUrl?: string;
 }
 
@@ -36,14 +36,14 @@ function addressOf({ hostname, port, protocol }: URL) {
 
 export interface StripeProviderDeps {
   stripe: Stripe;
-  /** Stripe's name for a customer that has saved cards. */
+  /** Stripe's id of a customer who has saved cards. */
   customerRefOf: (customerId: string) => Promise<string | undefined>;
 }
 
 export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDeps): PaymentProvider {
   const { paymentIntents, refunds } = stripe;
 
-  /** Unconfirmed it holds nothing: one that is opened in vain may be forgotten. */
+  /** An unconfirmed intent holds no money, so an unused one can be left as it is. */
   async function open({ key, paymentId, orderId, amount, customerId }: AuthorisationRequest) {
     if (COUNTED_OTHERWISE.includes(amount.currency)) return NOT_SUPPORTED;
     const customer = customerId === undefined ? undefined : await customerRefOf(customerId);
@@ -55,7 +55,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
       metadata: { paymentId, orderId, operationId: key },
       ...(customer !== undefined && { customer }),
     };
-    // With the first card that somebody saves the request becomes another one, and so does its key.
+    // A customer's first saved card changes the request, so the key must change, too.
     const idempotencyKey = customer === undefined ? `${key}/create` : `${key}/create/${customer}`;
     try {
       const { id } = await paymentIntents.create(params, { idempotencyKey });
@@ -65,10 +65,10 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     }
   }
 
-  /** Known from the first confirmation on. */
+  /** Known after the first confirmation. */
   let isPartsRefused = false;
 
-  /** An account whose pricing is without multicapture is refused even what asks for it "if available". */
+  /** An account without multicapture pricing gets an error even for a request "if available". */
   async function confirm(id: string, key: string, params: Stripe.PaymentIntentConfirmParams) {
     const once = () => paymentIntents.confirm(id, params, { idempotencyKey: `${key}/confirm/once` });
     if (isPartsRefused) return once();
@@ -99,7 +99,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
     open,
     authorise,
 
-    /** Without a name it was never confirmed, for the name is recorded first. */
+    /** An intent without a recorded reference was never confirmed, because the reference is recorded first. */
     async retrieve({ providerRef }) {
       if (providerRef === undefined)
         return { authorisation: { status: 'none' }, captured: 0, capturable: 0, refunds: [] };
@@ -136,7 +136,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
           { payment_intent: intentOf(of.providerRef), amount: amount.amount, metadata: { operationId: key } },
           { idempotencyKey: key },
         );
-        // What is pending is on its way; that it comes back is told later.
+        // A pending refund is on its way. A later failure is reported separately.
         const isFailed = status === 'failed' || status === 'canceled';
         return isFailed
           ? { status: 'failed', reason: failure_reason ?? 'failed at Stripe' }
@@ -149,14 +149,14 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
 }
 
 /**
- * Stripe's minor units (docs.stripe.com/currencies) are not those of ISO 4217 here: it would take a hundredth of the króna
- * and the shilling, and a hundred times the ariary. Of three decimals it wants the last to be 0, which a part of an amount
- * need not have: that would be found out after the sale.
+ * Stripe's minor units (docs.stripe.com/currencies) of these currencies differ from ISO 4217: it would charge a hundredth of an
+ * amount in króna or shillings, and a hundred times an amount in ariary. For currencies with three decimals it requires the
+ * last digit to be 0. Part of an amount may break that rule, which would show only after the sale.
  */
 const COUNTED_OTHERWISE: readonly string[] = ['ISK', 'MGA', 'UGX', 'BHD', 'JOD', 'KWD', 'OMR', 'TND'];
 const NOT_SUPPORTED = { status: 'declined', declineCode: 'currency_not_supported' } as const;
 
-/** Asks that what is held may be captured with each shipment. */
+/** Requests that the held amount may be captured with each shipment. */
 const IN_PARTS = { payment_method_options: { card: { request_multicapture: 'if_available' } } } as const;
 
 function isParameterRefused(error: unknown): boolean {
@@ -170,7 +170,7 @@ function intentOf(providerRef: string | undefined): string {
   return providerRef;
 }
 
-/** What a confirmation has come to. */
+/** The answer that a confirmation gives. */
 function decided(intent: Stripe.PaymentIntent): AuthorisationAnswer {
   const answer = authorisationIn(intent);
   switch (answer.status) {
@@ -186,7 +186,7 @@ function decided(intent: Stripe.PaymentIntent): AuthorisationAnswer {
 
 type Refusal = Stripe.errors.StripeCardError | Stripe.errors.StripeInvalidRequestError;
 
-/** The definite no in an error, which repeats under its key; any other error is thrown on. */
+/** The definite rejection in an error. Stripe repeats it for the same key. Any other error is thrown again. */
 function refusalIn(error: unknown): Refusal {
   const { StripeCardError, StripeInvalidRequestError } = Stripe.errors;
   const isRefusal = error instanceof StripeCardError || error instanceof StripeInvalidRequestError;
@@ -197,8 +197,8 @@ function refusalIn(error: unknown): Refusal {
 const DEFINITE = [400, 402, 404];
 
 /**
- * Stripe keeps its own failures under the key for a day, too. What comes back as such has ended, and can do nothing any
- * more: whoever waits for it is told, instead of waiting for the day to pass.
+ * Stripe also keeps its own failures under the key for a day. A replayed failure is final, so it is reported at once instead of
+ * after that day.
  */
 function isSpent(error: unknown): boolean {
   return error instanceof Stripe.errors.StripeAPIError && error.headers?.['idempotent-replayed'] === 'true';
@@ -206,7 +206,7 @@ function isSpent(error: unknown): boolean {
 
 const SPENT = { status: 'declined', declineCode: 'provider_error' } as const;
 
-/** The package gives an empty text for what Stripe leaves out. */
+/** The package gives an empty text for a missing code. */
 function declined({ decline_code, code }: Refusal): AuthorisationAnswer & { status: 'declined' } {
   return { status: 'declined', declineCode: decline_code || code || 'invalid_request' };
 }

@@ -1,4 +1,4 @@
-// Saved payment methods of the built-in test provider: it has no books of its own, so the customer's stream keeps their names.
+// Saved payment methods of the built-in test provider. It has no records of its own, so the customer's stream keeps the names.
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { customer } from '../../domain/customer/customer.js';

@@ -1,6 +1,7 @@
-// The built-in payment provider for development: Stripe's test method names, with answers that depend on the request
-// alone, so that asking again under the same key gives the same answer whatever was restarted in between. What a customer
-// did about a 3-D Secure step goes straight into the ledger, and so nothing else has to be remembered here.
+// The built-in payment provider for development. It uses the names of Stripe's test methods. Its answers depend only on the
+// request,
+// so a repeat with the same key gives the same answer, even after a restart. The result of a 3-D Secure step goes directly
+// into the ledger, so the provider keeps no state.
 import type { TestBank } from '../../commands/checkout/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import type { Money } from '../../domain/kernel/money.js';
@@ -13,11 +14,11 @@ export const DECLINES: ReadonlyMap<string, string> = new Map([
   ['pm_card_chargeDeclinedExpiredCard', 'expired_card'],
 ]);
 
-/** What these authorise may be captured in parts, as far as that is so at Stripe. */
+/** Methods whose authorisations may be captured in parts, as at Stripe. */
 const MULTICAPTURE = /^pm_card_(visa|visa_debit|amex|us|gb|authenticationRequired|refundFail)$/;
 const SINGLE_CAPTURE = /^pm_card_mastercard$/;
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
-/** What their customers need time for. */
+/** Methods that wait for the customer. */
 const WAITED_FOR: ReadonlyMap<string, MethodKind> = new Map([
   [NEEDS_CUSTOMER, 'card'],
   ['pm_voucher', 'voucher'],
@@ -25,7 +26,7 @@ const WAITED_FOR: ReadonlyMap<string, MethodKind> = new Map([
 ]);
 const REFUND_FAILS = 'pm_card_refundFail';
 
-/** Brand and last digits of the cards, as Stripe's cards have them. */
+/** Brand and last digits, as on Stripe's test cards. */
 const FACES: readonly (readonly [method: RegExp, brand: string, last4: string])[] = [
   [/^pm_card_mastercard$/, 'mastercard', '4444'],
   [/^pm_card_amex$/, 'amex', '0005'],
@@ -36,7 +37,7 @@ const FACES: readonly (readonly [method: RegExp, brand: string, last4: string])[
 ];
 const VISA = ['visa', '4242'] as const;
 
-/** Whether there is such a card, be it one that is declined. */
+/** True for every known test method, including the declined ones. */
 export function isTestMethod(method: string): boolean {
   return DECLINES.has(method) || MULTICAPTURE.test(method) || SINGLE_CAPTURE.test(method);
 }

@@ -1,16 +1,16 @@
-// Rate limits that this process counts by itself.
+// Rate limits that each process counts on its own.
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { type Counted, mapQuotas, type Quotas, type RateLimit, type RateLimiter, WINDOW_S } from './port.js';
 
-/** Of each kind of limit: callers or addresses that are counted at a time. */
+/** Callers or addresses that are counted at a time, for each kind of limit. */
 const MAX_COUNTED_KEYS = 20_000;
 
 export function createMemoryRateLimiter(quotas: Quotas): RateLimiter {
   const limiters = mapQuotas(quotas, (limit, points) => {
     return new RateLimiterMemory({ keyPrefix: limit, points, duration: WINDOW_S });
   });
-  // Whoever has too many addresses begins anew with some of them; to count them together would shut out everybody else.
+  // A client with too many addresses gets a new count for some of them. A common count would lock out all other clients.
   const counting = mapQuotas(quotas, (limit) => {
     const dispose = (_: true, key: string, reason: string) => {
       if (reason === 'evict') void limiters[limit].delete(key);
@@ -26,7 +26,7 @@ export function createMemoryRateLimiter(quotas: Quotas): RateLimiter {
   };
 }
 
-/** The library rejects with the count what is above the limit, and with an error what it could not count. */
+/** The library rejects with the count if the limit is exceeded, and with an error if it could not count. */
 export async function counted(
   limit: RateLimit,
   quota: number,

@@ -1,4 +1,4 @@
-// How many requests of a kind one caller or address may make in a minute.
+// Limits on the requests that one caller or address may make in a minute.
 import {
   COUPONS_PER_MINUTE,
   INVALID_TOKENS_PER_MINUTE,
@@ -10,7 +10,7 @@ import {
 
 export const WINDOW_S = 60;
 
-/** Where nothing else is configured. */
+/** The quotas without other configuration. */
 export const DEFAULT_QUOTAS = {
   session: SESSIONS_PER_MINUTE,
   login: LOGINS_PER_MINUTE,
@@ -24,7 +24,7 @@ export type RateLimit = keyof typeof DEFAULT_QUOTAS;
 
 export type Quotas = Readonly<Record<RateLimit, number>>;
 
-/** No scale switches a limit off. */
+/** A quota is at least 1, so that no scale disables a limit. */
 export function scaledQuotas(scale: number, quotas: Quotas = DEFAULT_QUOTAS): Quotas {
   return mapQuotas(quotas, (_, quota) => Math.max(1, Math.round(quota * scale)));
 }
@@ -38,14 +38,14 @@ export interface Counted {
   limit: RateLimit;
   quota: number;
   left: number;
-  /** Until the count begins anew. */
+  /** Time until the count starts again. */
   resetMs: number;
   isOver: boolean;
 }
 
 export interface RateLimiter {
-  /** Counts one request of `key`, and says where the count stands. */
+  /** Counts one request of `key` and returns the current count. */
   count(limit: RateLimit, key: string): Promise<Counted>;
-  /** As if one that was counted lately had not been made. Of what is counted in this process alone. */
+  /** Takes back one recent count. Only for counts of this process. */
   forgive(limit: RateLimit, key: string): void;
 }

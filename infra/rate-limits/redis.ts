@@ -1,14 +1,14 @@
-// Rate limits that all processes count together in Redis. A Redis that is away, or hangs, neither fails requests nor holds
-// them up: each process then counts by itself for a while.
+// Rate limits that all processes count together in Redis. If Redis does not answer, requests neither fail nor wait: each process
+// counts on its own for a while.
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { counted, createMemoryRateLimiter } from './memory.js';
 import { mapQuotas, type Quotas, type RateLimiter, WINDOW_S } from './port.js';
 
-/** Redis that has not counted by then is away. */
+/** If Redis does not answer within this time, it counts as away. */
 const COUNT_TIMEOUT_MS = 100;
 
-/** So long it is not asked again. */
+/** Time until it is asked again. */
 const AWAY_MS = 5_000;
 
 export function createRedisRateLimiter(
@@ -16,18 +16,18 @@ export function createRedisRateLimiter(
   quotas: Quotas,
   countTimeoutMs = COUNT_TIMEOUT_MS,
 ): RateLimiter & { close(): void } {
-  // The counts of one request go in one write.
+  // All counts of one request are sent in one write.
   const storeClient = redis.duplicate({
     commandTimeout: countTimeoutMs,
     enableAutoPipelining: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
   });
-  storeClient.on('error', () => {}); // the client of the read models says it
+  storeClient.on('error', () => {}); // the client of the read models reports errors
   const own = createMemoryRateLimiter(quotas);
   const shared = mapQuotas(quotas, (limit, points) => {
     const keyPrefix = `rate-limit:${limit}`;
-    // What is known to be above its limit is refused without a question.
+    // A key that is known to be above its limit is rejected without a request to Redis.
     const inMemory = { inMemoryBlockOnConsumed: points + 1 };
     return new RateLimiterRedis({ storeClient, keyPrefix, points, duration: WINDOW_S, ...inMemory });
   });

@@ -8,7 +8,7 @@ import { physicalName } from '../../projections/runtime/projection.js';
 import type { MongoDocument } from '../sinks/mongodb.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 
-/** An operation without an answer is given up. */
+/** An operation without an answer is abandoned after this time. */
 const OPERATION_TIMEOUT_MS = 5_000;
 
 export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQueries {

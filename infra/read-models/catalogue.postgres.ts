@@ -32,7 +32,7 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
       const { values, bind } = placeholders();
       const conditions = [published];
       if (after) conditions.push(`named.key > ${bind(after[0])}`);
-      // Distinct: a product may name a category twice.
+      // Distinct, because a product may name a category twice.
       const rows = await table.select<{ key: string; name: string; products: number }>(
         `select named.key, min(named.name) as name, count(distinct ${table.name}.key) as products
          from ${table.name}, lateral (

@@ -1,12 +1,12 @@
-// Read models that are asked for by key alone: the same queries on every store.
+// Queries by key alone, which are the same on every store.
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import { type StockDocument, type StockQueries, stockView } from '../../projections/models/stock.js';
 import { type UnitsSoldDocument, type UnitsSoldQueries, unitsSoldOf } from '../../projections/models/units-sold.js';
 
-/** The documents of one read model, as its sink has written them. Rejects with `Unavailable` while the store is away. */
+/** The documents of one read model, as its sink writes them. Rejects with `Unavailable` while the store does not answer. */
 export interface Documents<D> {
-  /** What is missing or a tombstone is absent. */
+  /** Missing documents and tombstones are absent. */
   load(keys: readonly string[]): Promise<Map<string, D>>;
 }
 

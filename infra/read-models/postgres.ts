@@ -7,19 +7,19 @@ import { fieldSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
 
-/** A statement without an answer is given up; its connection is closed. */
+/** A statement without an answer is abandoned after this time, and its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
 export interface PostgresTable<D> extends Documents<D> {
   name: string;
-  /** The expression of a field, as it is indexed. */
+  /** The indexed expression of a field. */
   field(name: string): string;
   /**
-   * Has an index made that the projection cannot know of, unless it is there. Nobody waits for it: writers of the table do
-   * while it is made, readers do without it until then.
+   * Starts to create an index that the projection cannot declare, unless it exists. The call does not wait. While the index is
+   * created, writers of the table wait and readers work without it.
    */
   index(suffix: string, expressions: readonly string[]): void;
-  /** Each distinct text is prepared once per connection, under a name that follows from it. */
+  /** Each distinct text is prepared once per connection, under a name derived from it. */
   select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
 }
 
@@ -39,7 +39,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     if (indexes.has(suffix)) return;
     indexes.add(suffix);
     const sql = `create index ${name}_${suffix} on ${name} (${expressions.join(', ')})`;
-    // If it fails, the next who asks tries again.
+    // After a failure the next caller tries again.
     createTableOnce(pool, `${name}_${suffix}`, sql, 'read models').catch(() => indexes.delete(suffix));
   }
 
@@ -64,7 +64,7 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
   };
 }
 
-/** Collects the values of a statement: `bind(value)` is the placeholder for it. */
+/** Collects the values of a statement. `bind(value)` returns the placeholder of the value. */
 export function placeholders(): { values: unknown[]; bind: (value: unknown) => string } {
   const values: unknown[] = [];
   return { values, bind: (value) => `$${values.push(value)}` };

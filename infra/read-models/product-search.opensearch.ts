@@ -1,4 +1,4 @@
-// Product search in OpenSearch: over words and stems as the projection made them.
+// Product search in OpenSearch, on the words and stems that the projection makes.
 import { type Client, errors } from '@opensearch-project/opensearch';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
@@ -11,14 +11,14 @@ import { filterKey, type WordQuery, wordQuery } from '../../projections/models/t
 import { physicalName } from '../../projections/runtime/projection.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 
-/** A request without an answer is given up; the driver tries the next node itself. */
+/** A request without an answer is abandoned after this time. The driver tries the next node itself. */
 const REQUEST = { requestTimeout: 5_000, maxRetries: 1 };
 
-/** More than the words of any question score together, so that a SKU comes before words, and words before stems. */
+/** Higher than the total score of the words of any query, so that SKUs rank before words, and words before stems. */
 const SKU_SCORE = 16_384;
 const WORDS_SCORE = 8_192;
 
-/** Stands for the price of a product without one, so that it comes last: no price is so high, none is negative. */
+/** Sort value of a product without a price, so that it comes last: no price is so high, and none is negative. */
 const NO_PRICE: Record<string, number> = { price: 1e15, '-price': -1 };
 
 interface Hit {
@@ -51,7 +51,7 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
   };
 }
 
-/** Ties go by id, so that pages follow each other without a gap. */
+/** Equal entries are ordered by id, so that pages continue without a gap. */
 function orderOf(request: ProductSearchRequest): object[] {
   return [firstOrderOf(request), { 'document.id': 'asc' }];
 }
@@ -65,7 +65,7 @@ function firstOrderOf({ sort, currency }: ProductSearchRequest): object {
     case 'price':
     case '-price': {
       const order = sort === 'price' ? 'asc' : 'desc';
-      // A currency that no product has a price in is no field of the index.
+      // The index has no field for a currency in which no product has a price.
       return { [priceIn(currency)]: { order, missing: NO_PRICE[sort], unmapped_type: 'double' } };
     }
   }
@@ -82,7 +82,7 @@ function queryOf({ q, category, brand, price, currency, inStock }: ProductSearch
   return { bool: { filter, ...(q !== undefined && matches(wordQuery(q))) } };
 }
 
-/** A SKU is among the words, so that whoever asks for one finds it by these. */
+/** The words of a product include its SKUs, so a SKU is found as a word. */
 function matches({ whole, words, stems }: WordQuery): object {
   const sku = { term: { 'document.skuKeys': whole } };
   const asTheyAre = allOf(words.map((word) => ({ term: { 'document.words': word } })));
@@ -99,7 +99,7 @@ function byStems(ways: readonly (readonly string[])[]): object {
   return anyOf(ways.map((way) => allOf(way.map((stem) => ({ term: { 'document.stems': stem } })))));
 }
 
-/** Of nothing: nothing. */
+/** An empty list matches nothing. */
 function allOf(queries: readonly object[]): object {
   return queries.length > 0 ? { bool: { must: queries } } : { match_none: {} };
 }
@@ -108,7 +108,7 @@ function anyOf(queries: readonly object[]): object {
   return { bool: { should: queries, minimum_should_match: 1 } };
 }
 
-/** No connection, no answer, too busy (429), or a fault of the server. */
+/** No connection, no answer, too busy (429), or a server error. */
 function isAway(error: unknown): boolean {
   if (error instanceof errors.ResponseError) return error.statusCode === 429 || (error.statusCode ?? 500) >= 500;
   return error instanceof errors.OpenSearchClientError;

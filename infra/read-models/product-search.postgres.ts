@@ -1,4 +1,4 @@
-// Product search in Postgres: full text over words and stems as the projection made them.
+// Product search in Postgres: full text search on the words and stems that the projection makes.
 import type { Pool } from 'pg';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
@@ -22,7 +22,7 @@ type Field = (name: string) => string;
 type Priced = ProductSearchRequest & { lowestPrice: string };
 type Bind = (value: unknown) => string;
 
-/** What an order compares first; ties go by id. */
+/** The first sort key of an order; equal entries are ordered by id. */
 interface Order {
   key: string;
   type: 'text' | 'numeric' | 'float8';
@@ -34,7 +34,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   const { field } = table;
   const id = field('id');
 
-  /** Each currency whose prices are compared has an index of its own: only the shop's settings say which these are. */
+  /** Each currency whose prices are compared has its own index, because only the shop's settings name the currencies. */
   function lowestPriceIn(currency: string, isCompared: boolean): string {
     const price = numberSql('lowestPrices', currency);
     if (isCompared) table.index(`price_${currency.toLowerCase()}`, [price, id]);
@@ -72,7 +72,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
     );
   }
 
-  /** Those with a price come in the order of an index, the others behind them by a statement of their own. */
+  /** Products with a price are read in index order. A second statement reads the others after them. */
   async function findByPrice(request: Priced, limit: number, after?: Cursor): Promise<Found[]> {
     if (after?.[0] === null) return findUnpriced(request, limit, after);
     const priced = await find(request, limit, after);
@@ -106,21 +106,21 @@ function conditionsOf({ category, brand, price, lowestPrice, inStock }: Priced, 
   return conditions;
 }
 
-/** A SKU is among the words, so that whoever asks for one finds it by these. */
+/** The words of a product include its SKUs, so a SKU is found as a word. */
 function matches(asked: WordQuery, field: Field, bind: Bind): string {
   return asked.stems.length > 0
     ? `${field('stems')} @@ ${bind(stemsSql(asked))}::tsquery`
     : `${field('words')} @@ ${bind(wordsSql(asked))}::tsquery`;
 }
 
-/** Points for that very SKU, else for the words as they are, plus a rank below one. */
+/** Two points for the exact SKU, one for the exact words, plus a rank below one. */
 function relevance(asked: WordQuery, field: Field, bind: Bind): string {
   const points = `case when ${field('skuKeys')} ? ${bind(asked.whole)} then 2
                        when ${field('words')} @@ ${bind(wordsSql(asked))}::tsquery then 1 else 0 end`;
   return `(${points} + ${rank(asked, bind)})`;
 }
 
-/** The more often the stems are there and the fewer others, the higher; as BM25 does it, for texts of about 20 words. */
+/** Higher for more occurrences of the stems and for fewer other words, like BM25 for texts of about 20 words. */
 function rank({ stems }: WordQuery, bind: Bind): string {
   const all = `unnest(string_to_array(document->>'stems', ' '))`;
   return `(select found / (found + 0.3 + 0.045 * words)
@@ -148,7 +148,7 @@ function stemsSql({ stems }: WordQuery): string {
   return stems.map((ways) => `(${ways.map((way) => way.map(lexeme).join(' & ')).join(' | ')})`).join(' & ');
 }
 
-/** A word of a tsquery, whatever characters it has. */
+/** A word of a tsquery, with any characters. */
 function lexeme(word: string): string {
   return `'${word.replace(/['\\]/g, '$&$&')}'`;
 }

@@ -1,4 +1,4 @@
-// Reads the hashes that the Redis sink writes: one key each.
+// Reads the hashes that the Redis sink writes, one key each.
 import type { Redis } from 'ioredis';
 import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { documentKey } from '../sinks/redis.js';

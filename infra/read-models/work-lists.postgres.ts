@@ -1,4 +1,4 @@
-// The work lists of staff in Postgres, out of the orders.
+// The work lists of staff in Postgres, from the orders read model.
 import type { Pool } from 'pg';
 import {
   type Entry,
@@ -18,7 +18,9 @@ export function createPostgresWorkLists(pool: Pool, projection = orders): WorkLi
   const placed = table.field('placedAt');
   const id = table.field('id');
 
-  /** Each order found has an entry at least, but for the one of the cursor, whose entries may all be behind it. */
+  /**
+  /** Every order has an entry, except perhaps the cursor's. So `limit + 2` orders are enough for a page and one entry more. */
+   */
   function list<V extends { status: string }>(
     kind: 'shipment' | 'return' | 'refund',
     entriesOf: (document: OrderDocument) => Entry<V>[],

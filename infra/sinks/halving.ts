@@ -1,4 +1,4 @@
-// Some engines refuse a whole batch because of one document; this finds the one and saves the others.
+// Some engines reject a whole batch because of one document. Halving finds that document and saves the others.
 import type { DocumentWrite, WriteOutcome } from '../../projections/runtime/sink.js';
 
 export async function saveHalving(

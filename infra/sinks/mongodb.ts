@@ -1,4 +1,4 @@
-// Read models in MongoDB or DocumentDB: a collection of documents and a collection of positions per version of a projection.
+// Read models in MongoDB or DocumentDB: a collection of documents and one of positions for each version of a projection.
 import { BSON, type Collection, type Db, MongoBulkWriteError, MongoError, MongoInvalidArgumentError } from 'mongodb';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -16,28 +16,31 @@ import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'MongoDB';
 
-/** An operation without an answer is given up. */
+/** An operation without an answer is abandoned after this time. */
 const OPERATION_TIMEOUT_MS = 10_000;
 
 const DUPLICATE_KEY = 11_000;
 
-/** What the server says to a document that it will never take: bad value, dollar or dot in a name, too large, not valid, two arrays in one index. */
+/**
+ * Error codes of documents that the server rejects permanently: bad value, dollar or dot in a name, too large, not valid, two
+ * arrays in one index.
+ */
 const REFUSALS = new Set([2, 52, 57, 121, 171, 10_334, 17_419, 17_420]);
 
-/** Two upserts of one new stream may collide; the loser finds it there the next time. */
+/** Two upserts of the same new stream may collide. The loser finds the entry at its next attempt. */
 const MAX_UPSERT_ATTEMPTS = 3;
 
-/** The row of the positions that says how far the log is swept; no stream id is empty. */
+/** Row of the positions that holds the sweep position. No stream id is empty. */
 const SWEPT_ROW = '';
 
-/** A document as the collection holds it; queries find its fields below `document`. */
+/** A document as the collection holds it. Queries find its fields below `document`. */
 export interface MongoDocument {
   _id: string;
   /** null: a tombstone. */
   document: Document | null;
-  /** Pairs, because stream ids hold dots and dollars. */
+  /** Pairs, because stream ids contain dots and dollars. */
   positions: [StreamId, number][];
-  /** Counts the writes, for compare-and-set. */
+  /** Number of writes, for compare-and-set. */
   revision: number;
 }
 
@@ -60,7 +63,7 @@ export function createMongoSink(db: Db): Sink {
 }
 
 function createTable(documents: Collection<MongoDocument>, positions: Collection<Position>): SinkTable {
-  /** A stale revision matches nothing, so that the upsert tries to insert a key that is there: E11000. */
+  /** A stale revision matches nothing. The upsert then tries to insert an existing key and fails with E11000. */
   async function saveAll(writes: readonly DocumentWrite[]): Promise<WriteOutcome[]> {
     const outcomes: WriteOutcome[] = writes.map(() => ({ saved: true }));
     const operations = writes.map(({ key, document, positions, revision }) => ({
@@ -127,7 +130,7 @@ function createTable(documents: Collection<MongoDocument>, positions: Collection
   };
 }
 
-/** Texts and objects of numbers are not indexed: what is searched by them lives in a store that searches. */
+/** Texts and objects of numbers are not indexed: the search store serves those queries. */
 async function createIndexes(
   documents: Collection<MongoDocument>,
   { fields, indexes = [] }: Projection<never, never>,
@@ -149,7 +152,7 @@ function progressOf({ commitNo, quarantine }: Position): StreamProgress {
   return quarantine && commitNo < quarantine.commitNo ? { commitNo, quarantine } : { commitNo };
 }
 
-/** The operations of a bulk that failed; all others have succeeded. */
+/** The failed operations of a bulk write. All others have succeeded. */
 function bulkErrors(
   write: () => Promise<unknown>,
 ): Promise<{ index: number; code: number; errmsg?: string | undefined }[]> {
@@ -171,7 +174,7 @@ function outcomeOf(code: number, message: string): WriteOutcome {
   throw new Unavailable(ENGINE, message);
 }
 
-/** The driver's own refusal, before it sends anything; a RangeError says that the document is beyond its buffer. */
+/** The driver rejects the document before it sends it. A RangeError means that the document exceeds its buffer. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof BSON.BSONError || error instanceof MongoInvalidArgumentError || error instanceof RangeError;
 }

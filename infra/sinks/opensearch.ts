@@ -1,4 +1,4 @@
-// Read models in OpenSearch: an index of documents and an index of positions per version of a projection.
+// Read models in OpenSearch: an index of documents and one of positions for each version of a projection.
 import { type Client, errors } from '@opensearch-project/opensearch';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -16,23 +16,23 @@ import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'OpenSearch';
 
-/** A request without an answer is given up; the driver tries the next node itself. */
+/** A request without an answer is abandoned after this time. The driver tries the next node itself. */
 const REQUEST = { requestTimeout: 10_000, maxRetries: 1 };
 
 /** Size of one bulk request, in characters, and of one multi-get, in documents. */
 const BULK_LENGTH = 5_000_000;
 const GET_DOCUMENTS = 1_000;
 
-/** Quarantined streams that can be listed. */
+/** Most quarantined streams that can be listed. */
 const MAX_QUARANTINED = 10_000;
 
-/** Longer keywords are stored but not found: Lucene refuses terms above 32,766 bytes. */
+/** Longer keywords are stored but not found: Lucene rejects terms above 32,766 bytes. */
 const MAX_KEYWORD_LENGTH = 8_000;
 
-/** The entry of the positions that says how far the log is swept; stream ids have a `#`. */
+/** Entry of the positions that holds the sweep position. Stream ids contain a `#`. */
 const SWEPT_ID = 'swept';
 
-/** A document as the index holds it; queries find its fields below `document`. */
+/** A document as the index holds it. Queries find its fields below `document`. */
 export interface OpenSearchDocument {
   /** null: a tombstone. */
   document: Document | null;
@@ -105,7 +105,7 @@ function createTable(client: Client, index: string): SinkTable {
 
     progress,
 
-    /** The commit number is the entry's version, and the engine takes a higher one only: 409 says that it has one. */
+    /** The commit number is the entry's version, and the engine accepts only a higher one. 409 means that it has a higher one. */
     async advance(raised) {
       const operations = [...raised].map(
         ([stream, commitNo]): Operation => ({
@@ -156,7 +156,7 @@ function storedDocument({ _id, _source, _seq_no, _primary_term }: Found<OpenSear
   return { key: _id, document: _source.document, positions: _source.positions, revision };
 }
 
-/** As they are, whether refreshed or not. */
+/** Reads the current documents, whether refreshed or not. */
 async function getAll<S>(client: Client, index: string, ids: readonly string[]): Promise<Map<string, Found<S>>> {
   const found = new Map<string, Found<S>>();
   for (let from = 0; from < ids.length; from += GET_DOCUMENTS) {
@@ -170,7 +170,7 @@ async function getAll<S>(client: Client, index: string, ids: readonly string[]):
   return found;
 }
 
-/** One result per operation, in their order. */
+/** One result per operation, in the same order. */
 async function bulk(client: Client, index: string, operations: readonly Operation[]): Promise<ItemResult[]> {
   const results: ItemResult[] = [];
   for (const body of bulkBodies(operations)) {
@@ -201,12 +201,12 @@ async function createIndex(client: Client, index: string, mappings: object): Pro
   }
 }
 
-/** What is not a field of the projection is kept, and neither looked at nor searched. */
+/** Fields that the projection does not declare are stored but neither parsed nor searched. */
 function documentsMapping({ fields }: Projection<never, never>): object {
   const properties = Object.entries(fields).map(([field, kind]) => [field, mappingOf(kind)]);
   return {
     dynamic: false,
-    // Only an object of numbers takes what is not named here.
+    // Only an object of numbers accepts names that are not declared here.
     dynamic_templates: [{ numbers: { match: '*', mapping: mappingOf('number') } }],
     properties: {
       document: { type: 'object', dynamic: false, properties: Object.fromEntries(properties) },
@@ -239,7 +239,7 @@ function reasonOf({ type, reason, caused_by }: NonNullable<ItemResult['error']>)
   return [type, reason, caused_by?.reason].filter(Boolean).join(': ');
 }
 
-/** No connection, no answer, too busy (429), or a fault of the server. */
+/** No connection, no answer, too busy (429), or a server error. */
 function isAway(error: unknown): boolean {
   if (error instanceof errors.ResponseError) return error.statusCode === 429 || (error.statusCode ?? 500) >= 500;
   return error instanceof errors.OpenSearchClientError;

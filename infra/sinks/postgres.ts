@@ -1,4 +1,4 @@
-// Read models in Postgres: a table of jsonb documents and a table of positions per version of a projection.
+// Read models in Postgres: a table of jsonb documents and one of positions for each version of a projection.
 import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
@@ -7,18 +7,18 @@ import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
 import { saveHalving } from './halving.js';
 import { orUnavailable } from './unavailable.js';
 
-/** A statement without an answer is given up; its connection is closed. */
+/** A statement without an answer is abandoned after this time, and its connection is closed. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** Data that the type or an index cannot hold: classes `data exception` and `program limit exceeded`. */
 const REFUSAL_SQLSTATE = /^(22|54)...$/;
 
-/** The row of the positions that says how far the log is swept; no stream id is empty. */
+/** Row of the positions that holds the sweep position. No stream id is empty. */
 const SWEPT_ROW = '';
 
 /**
- * Documents need not wait for the disk, positions do: the disk gets everything in order, so that a position that survives
- * a crash has its documents, and no process remembers one that did not survive.
+ * Documents need not wait for the disk; positions do. The disk receives writes in order, so a position that survives a crash has
+ * its documents, and no process remembers a position that did not survive.
  */
 const RELAXED = `relaxed as materialized (select set_config('synchronous_commit', 'off', true))`;
 
@@ -32,14 +32,14 @@ export function createPostgresSink(pool: Pool): Sink {
   };
 }
 
-/** Its columns: key, document (null: a tombstone), positions, revision. */
+/** Columns: key, document (null: a tombstone), positions, revision. */
 export function tableName(projection: Pick<Projection, 'name' | 'version'>): string {
   return physicalName(projection).replaceAll('-', '_');
 }
 
 /**
- * The expression that the indexes are made of; a query must use the very same. Keywords and times come in the order of
- * their bytes. Filter keywords by `?`, search a text by `@@`; of numbers take one, by `numberSql`.
+ * The indexed expression of a field; queries must use the same one. Keywords and times are sorted by their bytes. Filter keywords
+ * with `?`, search a text with `@@`, and select a number with `numberSql`.
  */
 export function fieldSql(field: string, kind: FieldKind): string {
   switch (kind) {
@@ -58,7 +58,9 @@ export function fieldSql(field: string, kind: FieldKind): string {
   }
 }
 
-/** One of the numbers of a field. Their names are not known when the table is made: who asks for one makes its index. */
+/**
+ * One number of a field. The names are not known when the table is created, so the query that needs a number creates its index.
+ */
 export function numberSql(field: string, name: string): string {
   return `((document->'${field}'->>${pg.escapeLiteral(name)})::numeric)`;
 }
@@ -72,7 +74,7 @@ function createTable(pool: Pool, table: string): SinkTable {
     const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
     return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...prepared }));
   };
-  /** For writes, whose plan does not depend on the table: a search that was planned on an empty one would keep scanning it. */
+  /** For writes, whose plan does not depend on the table. A search that was planned on an empty table would keep scanning it. */
   const prepared = (operation: string) => ({ name: `${table}-${operation}` });
 
   return {
@@ -85,7 +87,7 @@ function createTable(pool: Pool, table: string): SinkTable {
       return new Map(rows.map((row) => [row.key, row]));
     },
 
-    /** Rows are locked in the order of their keys, so that writers who share some wait for each other in line. */
+    /** Rows are locked in the order of their keys, so that concurrent writers cannot deadlock. */
     save: (writes) =>
       saveHalving(
         writes,
@@ -196,7 +198,7 @@ function tableSql(projection: Projection<never, never>): string {
     ${indexesSql(table, projection)}`;
 }
 
-/** Combinations as they are, but for what no sorted index can hold; other fields by themselves. */
+/** Declared combinations, without fields that a sorted index cannot hold; all other fields separately. */
 function indexesSql(table: string, { fields, indexes = [] }: Projection<never, never>): string {
   const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(fields[field]!);
   const sorted = indexes.map((combination) => combination.filter(isSorted));

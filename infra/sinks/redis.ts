@@ -1,5 +1,6 @@
-// Read models in Redis or ElastiCache: a hash per document and a hash of positions per version of a projection. The server
-// must not evict (`noeviction`): what it drops only a rebuild brings back.
+// Read models in Redis or ElastiCache: a hash per document and one of positions for each version of a projection. The server must
+// not
+// evict keys (`noeviction`): only a rebuild restores evicted documents.
 import type { ChainableCommander, Redis, RedisOptions } from 'ioredis';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { physicalName } from '../../projections/runtime/projection.js';
@@ -8,17 +9,17 @@ import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'Redis';
 
-/** What a client of this sink must be opened with: a command that gets no answer fails instead of waiting for a new connection. */
+/** Options for the client of this sink: a command without an answer fails instead of waiting for a new connection. */
 export const REDIS_OPTIONS = {
   commandTimeout: 5_000,
   connectTimeout: 3_000,
   maxRetriesPerRequest: 1,
 } satisfies RedisOptions;
 
-/** Positions that one script call raises; while it runs the server does nothing else. */
+/** Positions that one script call raises. The server does nothing else while it runs. */
 const POSITIONS_PER_CALL = 1_000;
 
-/** Compare-and-set: the document's revision must be the one it was loaded with, '0' if there was none. */
+/** Compare-and-set: the document must have the loaded revision, or '0' if it did not exist. */
 const SAVE = `
   if (redis.call('HGET', KEYS[1], 'revision') or '0') ~= ARGV[1] then return 0 end
   redis.call('HSET', KEYS[1], 'document', ARGV[2], 'positions', ARGV[3], 'revision', ARGV[1] + 1)
@@ -34,7 +35,7 @@ export function createRedisSink(redis: Redis): Sink {
   return { open: async (projection) => createTable(redis, physicalName(projection)) };
 }
 
-/** The hash of a document: its field `document` is JSON, `null` for a tombstone. */
+/** The hash of a document. Its field `document` is JSON, `null` for a tombstone. */
 export function documentKey(table: string, key: string): string {
   return `${table}:${key}`;
 }
@@ -116,7 +117,7 @@ function progressOf(position = null as string | null, entry = null as string | n
   return commitNo > 0 ? { commitNo } : undefined;
 }
 
-/** One round trip. Whatever fails, the server is not what it should be: away, full, or without the right to scripts. */
+/** One round trip. Any failure counts as unavailable: the server may be down, full, or deny scripts. */
 function run(pipeline: ChainableCommander): Promise<unknown[]> {
   return orUnavailable(
     ENGINE,

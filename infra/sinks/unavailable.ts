@@ -1,8 +1,8 @@
-// How a sink says that its store is away.
+// How a sink reports that its store does not answer.
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { reasonOf } from '../retry.js';
 
-/** Turns the errors that a later attempt may mend into `Unavailable`. */
+/** Converts errors that a later attempt may avoid to `Unavailable`. */
 export async function orUnavailable<T>(
   engine: string,
   isAway: (error: unknown) => boolean,

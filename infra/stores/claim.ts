@@ -1,10 +1,10 @@
-// Before the product uses a store it makes sure that the store is this shop's: same generation, same log, same master key.
+// Verifies that a store belongs to this shop before the product uses it: same generation, same log, same master key.
 import { OperatorError } from '../../domain/kernel/errors.js';
 import { createKeyedHash } from '../crypto/master-key.js';
 import { randomId } from '../ids.js';
 import { type Mark, type Marked, STORE_GENERATION, type Store, type Stores } from './store.js';
 
-/** What a store holds is not this shop's, or cannot be read by this build. */
+/** The data in a store is not this shop's, or this build cannot read it. */
 export class StoreRefused extends OperatorError {
   override name = 'StoreRefused';
 }
@@ -12,17 +12,17 @@ export class StoreRefused extends OperatorError {
 export interface Claimant {
   /** The master key, if there is one. */
   findKey(): Promise<Buffer | undefined>;
-  /** Makes it if there is none. */
+  /** Creates the key if there is none. */
   loadKey(): Promise<Buffer>;
-  /** Where the key is or would be: a path or a variable. */
+  /** Location of the key, existing or not: a path or a variable. */
   keyPlace: string;
   /** The command that deletes all data of this shop. */
   reset: string;
-  /** What to name for a shop beside the one that is there. */
+  /** The setting that a second shop beside the existing one must change. */
   elsewhere: string;
 }
 
-/** Marks a log that is empty. Answers the log's mark. Throws `StoreRefused`. */
+/** Marks an empty log. Returns the log's mark. Throws `StoreRefused`. */
 export async function claimLog(store: Store, claimant: Claimant): Promise<Mark> {
   const found = await store.mark();
   if (found !== undefined) return requireOwnLog(store, found, claimant);
@@ -31,7 +31,7 @@ export async function claimLog(store: Store, claimant: Claimant): Promise<Mark> 
   return requireOwnLog(store, await store.leaveMark({ generation: STORE_GENERATION, log, key }), claimant);
 }
 
-/** Marks a store that is empty as made from this log. Throws `StoreRefused`. */
+/** Marks an empty store as made from this log. Throws `StoreRefused`. */
 export async function claimReadModels(
   store: Store,
   log: { mark: Mark; name: string },
@@ -40,7 +40,7 @@ export async function claimReadModels(
   requireOwnReadModels(store, (await store.mark()) ?? (await store.leaveMark(log.mark)), log, claimant);
 }
 
-/** Looks and changes nothing. Answers whether the log has been used yet. Throws `StoreRefused`. */
+/** Checks the stores without changing them. Returns whether the log is in use. Throws `StoreRefused`. */
 export async function examine({ log, readModels }: Stores, claimant: Claimant): Promise<boolean> {
   const found = await log.mark();
   const mark = found && (await requireOwnLog(log, found, claimant));
@@ -51,7 +51,7 @@ export async function examine({ log, readModels }: Stores, claimant: Claimant): 
   return mark !== undefined;
 }
 
-/** Whether this log's personal data is sealed with this master key. */
+/** True if this log's personal data is sealed with this master key. */
 export function isSealedWith(masterKey: Buffer, { log, key }: Mark): boolean {
   return keyCheck(masterKey, log) === key;
 }

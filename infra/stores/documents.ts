@@ -1,4 +1,4 @@
-// What the product keeps in MongoDB, OpenSearch and Redis: read models of one namespace each.
+// The product's data in MongoDB, OpenSearch and Redis: read models of one namespace each.
 import { errors, type Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
@@ -10,7 +10,7 @@ const MARK_ID = 'read models';
 /** Collections and indices of a projection, of any version: `catalogue_v3`, `catalogue_v3_progress`. */
 const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_progress)?$/;
 
-/** Keys that one round of a scan looks at. */
+/** Keys that one round of a scan examines. */
 const KEYS_PER_ROUND = 1_000;
 
 export function mongoReadModels(db: Db, address: string): Store {
@@ -75,7 +75,7 @@ export function openSearchReadModels(client: OpenSearchClient, address: string, 
   };
 }
 
-/** Another namespace may begin as this one does: `shop` and `shop-two`. Only the product's own search is kept there. */
+/** One namespace may be a prefix of another: `shop` and `shop-two`. OpenSearch holds only the product search. */
 function isOfNamespace(rest: string): boolean {
   return /^product-search_v\d+(_progress)?$/.test(rest);
 }
@@ -92,7 +92,7 @@ function isStatus(error: unknown, status: number): boolean {
   return error instanceof errors.ResponseError && error.statusCode === status;
 }
 
-/** The client adds the namespace to every key, but not to patterns and not to what a scan finds. */
+/** The client adds the namespace to every key, but not to patterns or to the results of a scan. */
 export function redisReadModels(redis: Redis, address: string): Store {
   const prefix = redis.options.keyPrefix ?? '';
 

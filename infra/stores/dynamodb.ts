@@ -1,4 +1,4 @@
-// What the product keeps in DynamoDB and Kinesis: the log with all that belongs to it, and the stream of its changes.
+// The product's data in DynamoDB and Kinesis: the log with its tables, and the stream of its changes.
 import {
   ConditionalCheckFailedException,
   DeleteTableCommand,
@@ -28,7 +28,7 @@ export const STREAM = 'commits';
 
 const MARK_ID = 'log';
 
-/** One item. */
+/** Holds one item. */
 const MARK_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
   KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
@@ -42,7 +42,7 @@ export interface DynamoLogDeps {
   kinesis: KinesisClient;
   address: string;
   name(kind: string): string;
-  /** Then the table of the mark is made here; in AWS the stack makes it. */
+  /** If true, the table of the mark is created here. In AWS the deployment stack creates it. */
   isLocal: boolean;
 }
 
@@ -79,7 +79,7 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
       }
     },
 
-    /** The mark goes last: what an interrupted run leaves behind is known to be somebody's. */
+    /** The mark is deleted last, so that the data of an interrupted run still has an owner. */
     async erase() {
       const { mark, ...others } = TABLES;
       await deleteStream(kinesis, name(STREAM));

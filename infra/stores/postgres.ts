@@ -1,23 +1,23 @@
-// What the product keeps in Postgres: the log, in `public`, and read models, in a schema per profile and namespace.
+// The product's data in Postgres: the log in `public`, and the read models in a schema per profile and namespace.
 import type pg from 'pg';
 import { ENGINE, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
 const MARK_TABLE = 'store_mark';
 
-/** A shop's schema: no two pairs of profile and namespace have the same. */
+/** The schema of a shop: each pair of profile and namespace has its own. */
 export function schemaOf({ profile, namespace }: { profile: string; namespace: string }): string {
   return `${namespace.replaceAll('-', '_')}_${profile}`;
 }
 
-/** Tables of the log, by the profile `embedded`, and the function of its trigger. */
+/** Tables of the log in the `embedded` profile, and the function of its trigger. */
 const LOG_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', MARK_TABLE];
 const LOG_FUNCTION = 'events_refuse_change';
 
-/** Columns by which a table `events` without a mark is known to be a log of the first generation. */
+/** Columns that identify a table `events` without a mark as a log of the first generation. */
 const LOG_COLUMNS = ['pk', 'sk', 'fv', 'lv', 'ev', 'cs', 'ph', 'h', 'lp'];
 
-/** Also deletes the read models that were made from it. */
+/** Its `erase` also deletes the read models that were made from the log. */
 export function postgresLog(pool: pg.Pool, address: string): Store {
   return {
     name: `${ENGINE} at ${address}`,
@@ -51,12 +51,12 @@ export function postgresReadModels(pool: pg.Pool, address: string, schema: strin
   };
 }
 
-/** Makes the schema unless it is there. */
+/** Creates the schema if it does not exist. */
 export function createSchema(pool: pg.Pool, schema: string): Promise<void> {
   return settingUp(pool, async (client) => void (await client.query(`create schema if not exists ${schema}`)));
 }
 
-/** The marks of all shops in the database, `public` for the log of `embedded`. */
+/** The marks of all shops in the database; `public` is the log of `embedded`. */
 export async function marksIn(pool: pg.Pool): Promise<Map<string, Marked>> {
   const marks = new Map<string, Marked>();
   for (const schema of await markedSchemas(pool)) marks.set(schema, await markIn(pool, schema));

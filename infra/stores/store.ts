@@ -1,27 +1,29 @@
-// The places where the product keeps data. Each holds a mark that says whose data it is, and each can be emptied.
+// The stores where the product keeps data. Each has a mark that names the owner of the data, and each can be erased.
 import { OperatorError, Problem, Unavailable } from '../../domain/kernel/errors.js';
 
-/** Raised whenever what a store holds can no longer be read as before: events, documents, names. 1: builds that left no mark. */
+/**
+ * Raised whenever a build cannot read the stored data of earlier builds: events, documents, names. 1: builds that left no mark.
+ */
 export const STORE_GENERATION = 2;
 
 export interface Mark {
   generation: number;
-  /** Of the log, made at random with it. Read models keep the id of the log that they are made from. */
+  /** Random id of the log. Read models keep the id of the log that they are made from. */
   log: string;
-  /** Keyed hash of the log's id: tells whether a master key is the one that this log's personal data is sealed with. */
+  /** Keyed hash of the log's id. It shows whether a master key belongs to this log's personal data. */
   key: string;
 }
 
-/** What is there of this product without a mark was left by a build of the first generation. */
+/** Data of this product without a mark was written by a build of the first generation. */
 export type Marked = Mark | 'unmarked' | undefined;
 
 export interface Store {
-  /** Engine and address, for people. */
+  /** Engine and address, for messages. */
   name: string;
   mark(): Promise<Marked>;
-  /** Leaves the mark unless there is one. Answers the one that is there then: of two processes the first counts. */
+  /** Sets the mark unless there is one. Returns the current mark: if two processes compete, the first one wins. */
   leaveMark(mark: Mark): Promise<Mark>;
-  /** Deletes all that the product has put there. Afterwards the store has no mark. */
+  /** Deletes all data of the product. Afterwards the store has no mark. */
   erase(): Promise<void>;
 }
 
@@ -31,7 +33,7 @@ export interface Stores {
   readModels: readonly Store[];
 }
 
-/** The same, whose engine is named when it fails. */
+/** The same store with errors that name its engine. */
 export function named(store: Store): Store {
   const told = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
