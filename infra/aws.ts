@@ -1,4 +1,4 @@
-// AWS clients as our adapters need them: one attempt per call (retries are ours, inside a budget), each bounded in time.
+// AWS clients for our adapters: one attempt per call (our adapters retry within a budget), each with a time limit.
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -15,23 +15,23 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { withinBudget } from './retry.js';
 import { createTurns } from './turns.js';
 
-// The SDK's own switch. It would warn, among our output, of Node versions that it will drop; the README says so.
+// Suppresses the SDK's warnings about Node versions that it will drop, which would appear in our output. The README names them.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const DYNAMODB_TIMEOUT_MS = 2_000;
-/** One GetRecords may carry 10 MB. */
+/** One GetRecords may return 10 MB. */
 const KINESIS_TIMEOUT_MS = 10_000;
 const MAX_SOCKETS = 64;
 const SET_UP_BUDGET_MS = 60_000;
 
 export interface AwsOptions {
   region: string;
-  /** An engine on this machine, which takes any credentials. Without one: AWS, with the SDK's own search for credentials. */
+  /** An engine on this machine, which accepts any credentials. Without it: AWS, with the SDK's default credentials. */
   endpoint?: string;
 }
 
-/** A request that finds all sockets taken waits its turn: the time limits are for those that are under way. */
+/** A request waits while all sockets are in use. The time limits apply only to requests in progress. */
 export function createDynamoClient(options: AwsOptions): DynamoDBClient {
   const client = new DynamoDBClient(clientConfig(options, DYNAMODB_TIMEOUT_MS));
   const inTurn = createTurns(MAX_SOCKETS);
@@ -42,7 +42,7 @@ export function createDynamoClient(options: AwsOptions): DynamoDBClient {
   return client;
 }
 
-/** Over HTTP/1: polling gains nothing from the SDK's default, HTTP/2, which not every local engine speaks. */
+/** Uses HTTP/1. The SDK's default, HTTP/2, has no advantage for polling, and not every local engine supports it. */
 export function createKinesisClient(options: AwsOptions): KinesisClient {
   return new KinesisClient(clientConfig(options, KINESIS_TIMEOUT_MS));
 }
@@ -71,10 +71,10 @@ const TRANSIENT = new Set([
   'LimitExceededException',
   'TransactionConflictException',
   'TransactionInProgressException',
-  // Timeouts: the request handler's and our own.
+  // Timeouts of the request handler and of our code.
   'TimeoutError',
   'AbortError',
-  // The network.
+  // Network errors.
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -85,7 +85,7 @@ const TRANSIENT = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Would the identical request, sent again, succeed? True for throttling, conflicts in passing, 5xx and the network. */
+/** True if the identical request may succeed later: throttling, temporary conflicts, 5xx and network errors. */
 export function isTransient(error: unknown): boolean {
   const { name, code, $metadata } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
   return TRANSIENT.has(name ?? '') || TRANSIENT.has(code ?? '') || ($metadata?.httpStatusCode ?? 0) >= 500;
@@ -93,13 +93,16 @@ export function isTransient(error: unknown): boolean {
 
 export type TableDefinition = Omit<CreateTableCommandInput, 'TableName'>;
 
-/** Makes the table unless it is there, and waits until it can be used. For engines on this machine; AWS's come from its stack. */
+/**
+ * Creates the table if it does not exist, and waits until it is active. Only for engines on this machine; in AWS the stack
+ * creates it.
+ */
 export async function ensureTable(client: DynamoDBClient, table: string, definition: TableDefinition): Promise<void> {
   await patiently(() => unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition }))));
   await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
 }
 
-/** The same for a Kinesis stream. Answers its ARN. */
+/** The same for a Kinesis stream. Returns its ARN. */
 export async function ensureStream(client: KinesisClient, streamName: string, shards: number): Promise<string> {
   const stream = { StreamName: streamName };
   await patiently(() => unlessThere(client.send(new CreateStreamCommand({ ...stream, ShardCount: shards }))));
@@ -110,7 +113,7 @@ export async function ensureStream(client: KinesisClient, streamName: string, sh
 
 const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: SET_UP_BUDGET_MS / 1000 };
 
-/** Setting up an engine that is busy or just coming up. */
+/** Retries set-up requests to an engine that is busy or just starting. */
 export function patiently<T>(request: () => Promise<T>): Promise<T> {
   return withinBudget({ engine: 'AWS', budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, request);
 }

@@ -1,4 +1,4 @@
-// The configuration: flags, then the environment, then defaults; checked once, before anything is opened.
+// The configuration: flags, then the environment, then defaults. It is checked once, before anything is opened.
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
@@ -26,7 +26,7 @@ function trustedProxiesIn(text: string, { addIssue }: z.RefinementCtx): AddressR
   return z.NEVER;
 }
 
-/** As browsers send it in `Origin`, to the letter. */
+/** Origins exactly as browsers send them in `Origin`. */
 function corsOriginsIn(text: string, { addIssue }: z.RefinementCtx): string[] {
   const origins = text
     .split(',')
@@ -91,7 +91,7 @@ const environment = z.object({
     message: 'must be an address of this machine, because it replaces Stripe',
   }),
   AWS_REGION: z.string().default('eu-west-1'),
-  // Read by infra/engines/addresses.ts; checked here with everything else.
+  // Read by infra/engines/addresses.ts; checked here with all other variables.
   DATABASE_URL: optionalUrl('postgres:', 'postgresql:'),
   AWS_ENDPOINT_URL: optionalUrl('http:', 'https:'),
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
@@ -101,33 +101,33 @@ const environment = z.object({
 
 export interface Config {
   profile: 'embedded' | 'aws';
-  /** Absolute path of the folder for local data: the embedded database, keys. */
+  /** Absolute path of the folder for local data: the embedded database and keys. */
   dataDir: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Begins the name of every table, stream, index and key of the aws profile. */
+  /** Prefix of every table, stream, index and key of the aws profile. */
   namespace: string;
-  /** Requests of each kind in a minute. */
+  /** Requests of each kind per minute. */
   quotas: Quotas;
-  /** Whose `X-Forwarded-For` counts. */
+  /** Proxies whose `X-Forwarded-For` is trusted. */
   trustedProxies: AddressRanges;
   /** Origins whose scripts may use the API in browsers; `*` is every origin. */
   corsOrigins: readonly string[];
-  /** Of DynamoDB and Kinesis. */
+  /** Region of DynamoDB and Kinesis. */
   awsRegion: string;
-  /** Of the embedded server; default any. */
+  /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
   masterKey?: string;
   tokenKey?: string;
-  /** Payments go to Stripe; absent: to the built-in test provider. */
+  /** Stripe takes payments if this is set, otherwise the built-in test provider. */
   stripe?: StripeConfig;
 }
 
 export interface StripeConfig {
   secretKey: string;
   publishableKey?: string;
-  /** Absent: no webhooks are taken. */
+  /** If it is absent, webhooks are not accepted. */
   webhookSecret?: string;
-  /** Of a server on this machine that stands in for Stripe. */
+  /** Address of a server on this machine that stands in for Stripe. */
   apiUrl?: string;
 }
 
@@ -136,12 +136,12 @@ export interface Flags {
   data?: string;
 }
 
-/** A setting that cannot be used: the message names it and what is allowed. */
+/** A setting that cannot be used. The message names the setting and the allowed values. */
 export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
-/** It came by a flag. */
+/** A setting that was given as a flag. */
 export class WrongUsage extends ConfigError {}
 
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): Config {
@@ -190,7 +190,7 @@ function quotasOf(settings: z.output<typeof environment>): Quotas {
 
 const TEST_KEY = /^[prs]k_(org_)?test_/;
 
-/** Real money moves in production alone: what is not known to be a test key is taken for a live one. */
+/** Real money moves only in production. A key that is not known to be a test key counts as a live key. */
 function stripeOf(settings: z.output<typeof environment>): StripeConfig | undefined {
   const secretKey = settings.STRIPE_SECRET_KEY;
   for (const variable of ['STRIPE_SECRET_KEY', 'STRIPE_PUBLISHABLE_KEY'] as const) {

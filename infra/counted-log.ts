@@ -1,17 +1,20 @@
-// A log for what requests can cause again and again: a line is written, its repeats within a minute are counted, and the
-// last of them is written with the count when the minute is over. Nobody fills a disk by repeating a request.
+// A log for messages that requests can cause many times. The first line is written, its repeats within a minute are counted, and
+// the
+// last one is written with the count after the minute. Repeated requests cannot fill the disk.
 import type { Logger } from 'pino';
 import type { Clock } from '../domain/kernel/clock.js';
 
-/** So long the repeats of a line are counted. */
+/** Period in which the repeats of a line are counted. */
 export const REPEATS_COUNTED_MS = 60_000;
 
-/** So many kinds of lines are told apart at a time; further ones are counted together. */
+/** Kinds of lines that are counted separately at a time. Further kinds share a count. */
 export const MAX_LINE_KINDS = 100;
 
 type Level = 'warn' | 'error';
 
-/** Lines are of one kind that have the same message, and whose errors (`err`) have the same class, code, engine and place of origin. */
+/**
+ * Lines are of the same kind if they have the same message and their errors (`err`) have the same class, code, engine and origin.
+ */
 export type CountedLog = { [level in Level]: (fields: object, message: string) => void };
 
 interface Kind {
@@ -31,7 +34,7 @@ export interface CountedLogDeps {
 }
 
 export function createCountedLog({ log, clock, wake = wakeLater }: CountedLogDeps): CountedLog {
-  /** The oldest first. */
+  /** Oldest first. */
   const kinds = new Map<string, Kind>();
   let isWaiting = false;
 
@@ -62,7 +65,7 @@ export function createCountedLog({ log, clock, wake = wakeLater }: CountedLogDep
     }
   }
 
-  /** For repeats that no later line follows. */
+  /** Writes counts that no later line would trigger. */
   function waitForMinute(): void {
     if (isWaiting) return;
     isWaiting = true;
@@ -79,7 +82,7 @@ export function createCountedLog({ log, clock, wake = wakeLater }: CountedLogDep
   };
 }
 
-/** Nothing of it is the caller's invention, as an error's message may be. */
+/** Contains no text chosen by the caller, unlike an error's message. */
 function originOf({ err }: { err?: unknown }): string {
   if (!(err instanceof Error)) return '';
   const { code, engine } = err as { code?: unknown; engine?: unknown };

@@ -1,11 +1,11 @@
-// DynamoDB tables whose items expire by themselves. DynamoDB deletes up to two days late, so readers compare the time, too.
+// DynamoDB tables whose items expire. DynamoDB deletes up to two days late, so readers also check the time.
 import { DescribeTimeToLiveCommand, type DynamoDBClient, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { ensureTable, type TableDefinition } from './aws.js';
 
-/** The attribute that says when an item expires, in seconds since 1970. */
+/** The attribute with the expiry time of an item, in seconds since 1970. */
 export const TTL_ATTRIBUTE = 'ttl';
 
-/** Makes the table unless it is there, and has its items expire. For engines on this machine; AWS's come from its stack. */
+/** Creates the table if it does not exist, and enables expiry. Only for engines on this machine; in AWS the stack creates it. */
 export async function ensureExpiringTable(
   client: DynamoDBClient,
   table: string,
@@ -17,7 +17,7 @@ export async function ensureExpiringTable(
   try {
     await client.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification }));
   } catch (error) {
-    if (!(await expires(client, table))) throw error; // else another process was first
+    if (!(await expires(client, table))) throw error; // otherwise another process was first
   }
 }
 

@@ -1,16 +1,16 @@
-// Ids of 26 characters (Crockford's base 32, 128 bits): time-ordered like a ULID, or derived, so that a repeat makes the same one.
+// Ids of 26 characters (Crockford's base 32, 128 bits): time-ordered like ULIDs, or derived, so that a repeat makes the same id.
 import { createHash, randomFillSync } from 'node:crypto';
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const TIME_BYTES = 6;
 const RANDOM_BYTES = 10;
 
-/** Randomness is drawn for many ids at once: a call for each would cost ten times the rest. */
+/** Randomness for many ids is drawn at once. A call for each id would take ten times as long as all other steps. */
 const POOL_BYTES = 400 * RANDOM_BYTES;
 const pool = Buffer.alloc(POOL_BYTES);
 let unused = POOL_BYTES;
 
-/** A new id; a later millisecond sorts behind an earlier one. */
+/** A new id. Ids of later milliseconds sort after earlier ones. */
 export function randomId(now: number): string {
   if (unused === POOL_BYTES) {
     randomFillSync(pool);
@@ -23,7 +23,7 @@ export function randomId(now: number): string {
   return encode(bytes);
 }
 
-/** The same id for the same parts, for ever. The JSON around the parts keeps (`a`, `bc`) and (`ab`, `c`) apart. */
+/** Always the same id for the same parts. JSON keeps (`a`, `bc`) and (`ab`, `c`) apart. */
 export function derivedId(...parts: readonly string[]): string {
   return encode(createHash('sha256').update(JSON.stringify(parts)).digest());
 }

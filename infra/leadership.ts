@@ -1,5 +1,6 @@
-// One process at a time does what several could: whoever holds an advisory lock in Postgres. If it dies the server lets
-// go of the lock and another process takes over. Two at once, for a moment, would only be a waste.
+// Leader election: the process with an advisory lock in Postgres does work that only one process should do. If it dies, the
+// server
+// releases the lock and another process takes over. Two leaders for a moment only waste work.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 
@@ -9,8 +10,9 @@ const RETRY_EVERY_MS = 500;
 export const PROJECTORS_LOCK = 7_236_116;
 
 /**
- * Waits for the lock and leads until `signal` aborts; the signal that `lead` gets aborts as well when the lock is lost.
- * Resolves once aborted and at rest; rejects as `lead` does.
+ * Waits for the lock and leads until `signal` aborts. The signal passed to `lead` also aborts when the lock is lost. Resolves
+ * once
+ * aborted and stopped; rejects as `lead` does.
  */
 export async function leadWhenFree(
   { pool, lock }: { pool: Pool; lock: number },
@@ -18,7 +20,7 @@ export async function leadWhenFree(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const client = await takeLock(pool, lock).catch(() => undefined); // Postgres is away: later
+    const client = await takeLock(pool, lock).catch(() => undefined); // Postgres does not answer: retry later
     if (!client) {
       await delay(RETRY_EVERY_MS, undefined, { signal }).catch(() => {});
       continue;
@@ -28,7 +30,7 @@ export async function leadWhenFree(
     try {
       await lead(AbortSignal.any([signal, lost.signal]));
     } finally {
-      client.release(true); // closing the session lets go of the lock
+      client.release(true); // closing the session releases the lock
     }
   }
 }

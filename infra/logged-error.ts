@@ -1,4 +1,4 @@
-// Errors as the log has them: with a stack where somebody has to find the place, without one where the message says it all.
+// Errors in the log: with a stack if a developer must find the place, without one if the message is sufficient.
 import { stdSerializers } from 'pino';
 import { OperatorError, Problem } from '../domain/kernel/errors.js';
 

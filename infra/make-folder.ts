@@ -1,4 +1,4 @@
-// Makes a folder and those above it, one at a time: Node's own `recursive` tries for ever below /proc.
+// Creates a folder and its parents, one at a time. Node's own `recursive` never ends below /proc.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -9,7 +9,7 @@ export async function makeFolder(path: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     const parent = dirname(path);
-    // What cannot be made although its parent is there cannot be made at all.
+    // If the parent exists, the folder itself cannot be created.
     if (code !== 'ENOENT' || parent === path || (await isThere(parent))) throw error;
     await makeFolder(parent);
     await mkdir(path).catch((again: NodeJS.ErrnoException) => {

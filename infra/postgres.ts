@@ -1,33 +1,33 @@
-// What all Postgres adapters share: the pool, which errors a retry may mend, and making tables once.
+// Common parts of all Postgres adapters: the pool, the errors that allow a retry, and table creation.
 import pg from 'pg';
 import type { Clock } from '../domain/kernel/clock.js';
 import { withinBudget } from './retry.js';
 
-/** As errors name it. */
+/** The engine's name in errors. */
 export const ENGINE = 'Postgres';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const SET_UP_BUDGET_MS = 30_000;
 
-/** Advisory lock of everybody who creates tables. */
+/** Advisory lock of all processes that create tables. */
 const SCHEMA_LOCK = 7_236_115;
 
-/** Types by their numbers in Postgres's catalogue. */
+/** Type numbers of Postgres's catalogue. */
 const INT8 = 20;
 const TEXT = 25;
 
 const ARRAY_HEADER_BYTES = 20;
 
-/** What every process of a shop shares: the log, the data keys, sessions. A read model is made from it in a schema of its own. */
+/** Holds what all processes of a shop share: the log, data keys, sessions. Read models have a schema of their own. */
 const LOG_SCHEMA = 'public';
 
 export interface PoolOptions {
   url: string;
-  /** Where read models are; what is not found there is looked for in `public`. Default: `public` alone. */
+  /** Schema of the read models. Other tables are found in `public`. Default: only `public`. */
   schema?: string;
-  /** Connections at most. */
+  /** Maximum number of connections. */
   max?: number;
-  /** Told when an idle connection breaks; the pool replaces it by itself. */
+  /** Called when an idle connection breaks. The pool replaces it by itself. */
   warn?: (message: string) => void;
 }
 
@@ -40,8 +40,8 @@ export function createPool({ url, schema, max = 10, warn = () => {} }: PoolOptio
     keepAlive: true,
     types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
   });
-  // Without listeners a server that stops would end this process. Whoever has borrowed a connection that breaks learns of
-  // it by the next statement; one listener is kept for good, because a connection may say twice that it broke.
+  // Without listeners a server that stops would end this process. The borrower of a broken connection gets the error at its next
+  // statement. One listener stays permanently, because a connection may report twice that it broke.
   pool.on('error', (error) => {
     if (!pool.ending) warn(`Postgres: a connection broke: ${error.message}`);
   });
@@ -56,7 +56,7 @@ function withSearchPath(url: string, schema: string): string {
   return found.href;
 }
 
-/** int8 comes as a number. */
+/** Parses int8 as a number. */
 function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
   return oid === INT8 && format !== 'binary' ? safeInteger : pg.types.getTypeParser(oid, format);
 }
@@ -67,14 +67,19 @@ function safeInteger(text: string): number {
   return value;
 }
 
-/** Connections (08), resources (53), operator intervention (57), serialisation and deadlock (40), lock timeout, a server that was demoted. */
+/**
+ * Connections (08), resources (53), operator intervention (57), serialisation and deadlock (40), lock timeout, a server that was
+ * demoted.
+ */
 const TRANSIENT_SQLSTATE = /^(08|53|57|40)...$|^55P03$|^25006$/;
 
-/** Errors of sockets, and of the driver, which gives its own no code. */
+/** Errors of sockets and of the driver, whose own errors have no code. */
 const TRANSIENT_CODE = /^E(CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_AGAIN)/;
 const TRANSIENT_MESSAGE = /timeout|connection terminated|connection error|not queryable|Connection ended/i;
 
-/** Whether the same statement may succeed when it is repeated: the server was away, busy, or chose a victim. */
+/**
+ * True if the same statement may succeed later: the server was unavailable or busy, or it aborted one of several transactions.
+ */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };
@@ -82,14 +87,14 @@ export function isTransient(error: unknown): boolean {
   return TRANSIENT_MESSAGE.test(error.message);
 }
 
-/** A prepared statement that gives up, and its connection with it, when no answer comes. */
+/** A prepared statement with a timeout. After it the connection is closed, too. */
 export function statement(name: string, text: string, values: unknown[], timeoutMs: number): pg.QueryConfig {
-  // The driver's type declarations know `query_timeout` for connections only.
+  // The driver's types know `query_timeout` for connections only.
   const config: pg.QueryConfig & { query_timeout: number } = { name, text, values, query_timeout: timeoutMs };
   return config;
 }
 
-/** One statement that may be repeated, and is while the server is away. Throws `Unavailable`. */
+/** Runs one repeatable statement and retries it while the server is unavailable. Throws `Unavailable`. */
 export function queryWithin<R extends pg.QueryResultRow>(
   { pool, budgetMs, clock = Date.now }: { pool: pg.Pool; budgetMs: number; clock?: Clock },
   name: string,
@@ -102,8 +107,8 @@ export function queryWithin<R extends pg.QueryResultRow>(
 }
 
 /**
- * A `text[]` parameter in Postgres's binary format. The driver would write an array literal, and escaping every quote of
- * JSON texts costs ten times as much (2 KB: 17 µs against 1.5 µs).
+ * A `text[]` parameter in Postgres's binary format. The driver would write an array literal, and escaping every quote of JSON
+ * texts takes ten times as long (2 KB: 17 µs against 1.5 µs).
  */
 export function textArray(values: readonly string[]): Buffer {
   const sizes = values.map((value) => Buffer.byteLength(value));
@@ -120,8 +125,9 @@ export function textArray(values: readonly string[]): Buffer {
 }
 
 /**
- * Runs the statements unless the table, or index, exists: among what is the log's, or in the pool's schema, where read models are.
- * Any number of processes may do so at once. Throws `Unavailable`.
+ * Runs the statements unless the table or index exists, in the log's schema or in the pool's schema of read models. Several
+ * processes
+ * may call it at once. Throws `Unavailable`.
  */
 export async function createTableOnce(
   pool: pg.Pool,
@@ -139,7 +145,7 @@ export async function createTableOnce(
   });
 }
 
-/** Work that makes or removes tables: in one transaction, one process at a time. Throws `Unavailable`. */
+/** Creates or deletes tables in one transaction, one process at a time. Throws `Unavailable`. */
 export function settingUp<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   return withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
     inTransaction(pool, async (client) => {
@@ -158,7 +164,7 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
   });
 }
 
-/** Lends a connection; one that saw an error is closed, because what it still has under way is unknown. */
+/** Borrows a connection. After an error the connection is closed, because its pending work is unknown. */
 export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {

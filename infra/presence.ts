@@ -1,11 +1,11 @@
-// Who uses a shop's data now: every process holds a shared advisory lock in Postgres, so that nobody deletes what is in use.
+// Tracks which processes use a shop's data. Each holds a shared advisory lock in Postgres, so that data in use is not deleted.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 
 const PRESENCE_LOCK = 7_236_117;
 const RETRY_EVERY_MS = 500;
 
-/** Waits while the data is being deleted. After a lost connection it is held again as soon as the server is back. */
+/** Waits while the data is being deleted. After a lost connection it takes the lock again as soon as the server is back. */
 export async function holdPresence(pool: Pool, shop: string): Promise<{ release(): void }> {
   let client: PoolClient | undefined;
   let released = false;
@@ -52,7 +52,9 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
   return { release };
 }
 
-/** Runs the work while nobody uses the data; nobody can begin to meanwhile. False, and no work, if somebody uses it. */
+/**
+ * Runs the work if no process uses the data, and keeps processes from starting meanwhile. Returns false if the data is in use.
+ */
 export async function unlessInUse(pool: Pool, shop: string, work: () => Promise<void>): Promise<boolean> {
   const client = await pool.connect();
   try {
@@ -64,6 +66,6 @@ export async function unlessInUse(pool: Pool, shop: string, work: () => Promise<
     await work();
     return true;
   } finally {
-    client.release(true); // closing the session lets go of the lock
+    client.release(true); // closing the session releases the lock
   }
 }

@@ -1,17 +1,17 @@
-// Retry with full jitter inside a time budget: how every adapter meets throttling and lost connections.
+// Retries with full jitter within a time budget. Every adapter uses it for throttling and lost connections.
 import type { Clock } from '../domain/kernel/clock.js';
 import { Unavailable } from '../domain/kernel/errors.js';
 
-/** The first pause is up to this long; each further one up to twice the last. */
+/** Upper bound of the first pause. Each further bound is twice the last. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
 
 export interface Budget {
-  /** Named in the error: `Postgres`, `DynamoDB`. */
+  /** The engine's name in the error: `Postgres`, `DynamoDB`. */
   engine: string;
-  /** No attempt starts later than this after the first. An attempt needs a timeout of its own. */
+  /** Time after the first attempt within which further attempts may start. Each attempt needs its own timeout. */
   budgetMs: number;
-  /** Errors that another attempt may mend. All others are thrown as they are. */
+  /** True for errors that another attempt may avoid. All others are thrown unchanged. */
   isRetryable(error: unknown): boolean;
   clock?: Clock;
   /** In [0, 1). */
@@ -19,7 +19,9 @@ export interface Budget {
   sleep?: (ms: number) => Promise<void>;
 }
 
-/** The first attempt's result that succeeds. Throws `Unavailable`, whose cause is the last error, when the budget is spent. */
+/**
+ * The result of the first successful attempt. When the budget is spent, throws `Unavailable` with the last error as its cause.
+ */
 export async function withinBudget<T>(budget: Budget, attempt: () => Promise<T>): Promise<T> {
   const { engine, budgetMs, isRetryable, clock = Date.now, random = Math.random, sleep = pause } = budget;
   const deadline = clock() + budgetMs;
@@ -45,7 +47,7 @@ function unavailable(engine: string, budgetMs: number, cause: unknown): Unavaila
   return error;
 }
 
-/** Of what an engine's machine refuses it, by the states of PostgreSQL and the codes of systems: what its operator does. */
+/** What the operator should do about errors of the engine's machine, by PostgreSQL's states and the system's error codes. */
 const REMEDIES: ReadonlyMap<unknown, string> = new Map([
   ['53100', 'free some space on its disk'],
   ['53200', 'give it more memory'],
@@ -54,11 +56,11 @@ const REMEDIES: ReadonlyMap<unknown, string> = new Map([
   ['ENOSPC', 'free some space on the disk'],
 ]);
 
-/** The error in words, and what to do if the machine is at fault. */
+/** The error message, and advice if the machine caused the error. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };
-  // A name with several addresses fails with an error that has a code and no message of its own.
+  // An error for a name with several addresses has a code but no message.
   const reason = error.message || String(code ?? error.name);
   const remedy = REMEDIES.get(code);
   return remedy === undefined ? reason : `${reason}; ${remedy}`;

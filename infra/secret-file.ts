@@ -1,4 +1,4 @@
-// A secret kept in a file of the data folder, readable by its owner alone; the first program to need it makes it.
+// A secret in a file of the data folder that only its owner can read. The first program that needs it creates it.
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -8,7 +8,10 @@ export async function keptSecret(path: string, make: () => Promise<string>): Pro
   return (await readIfThere(path)) ?? (await create(path, await make()));
 }
 
-/** Written aside and linked into place: nobody reads half a secret, and of two programs at once the first one's counts. */
+/**
+ * Written to a draft and linked into place, so that nobody reads an incomplete secret. If two programs compete, the first one
+ * wins.
+ */
 async function create(path: string, secret: string): Promise<string> {
   await makeFolder(dirname(path));
   const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
@@ -18,7 +21,7 @@ async function create(path: string, secret: string): Promise<string> {
       await file.writeFile(secret);
       await file.sync();
     } catch (error) {
-      throw Object.assign(error as Error, { path }); // what a write is refused does not say where
+      throw Object.assign(error as Error, { path }); // the error of a write does not name the path
     } finally {
       await file.close();
     }

@@ -1,7 +1,8 @@
-// Takes work in turns: so much at once, the rest waits in line however long it takes. Waiting here is not a failure of an
-// engine, as waiting for a free connection of its pool would be.
+// Limits concurrent work: further work waits in a queue without a time limit. Waiting here is not an engine failure, unlike
+// waiting for
+// a free connection of the engine's pool.
 
-/** At most `atOnce` of the works given to the result run at a time, the first come first. */
+/** At most `atOnce` of the given works run at a time, in order of arrival. */
 export function createTurns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];

@@ -1,4 +1,4 @@
-// Which system user a server runs as: some refuse to be root, and then need folders that another user can enter.
+// Selects the system user of a server. Some servers refuse to run as root and need folders that another user can enter.
 import { execFile, spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -8,13 +8,13 @@ import { EngineUnavailable } from './errors.js';
 
 const run = promisify(execFile);
 
-/** For `spawn`: empty means "as we are". */
+/** For `spawn`. Empty means the current user. */
 export interface Account {
   readonly uid?: number;
   readonly gid?: number;
 }
 
-/** Ourselves; for root, the owner of the existing data, else the user named `preferred`, else `nobody`. */
+/** The current user. For root: the owner of the existing data, else the user named `preferred`, else `nobody`. */
 export async function serverAccount(preferred: string, data: string): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const owner = await stat(data).catch(() => undefined);
@@ -29,7 +29,7 @@ export async function serverAccount(preferred: string, data: string): Promise<Ac
   );
 }
 
-/** The outermost folder on the way to (and including) `folder` that the account cannot enter, asked of the system itself. */
+/** The outermost folder on the path to `folder` (included) that the account cannot enter, as the system reports it. */
 export function closedAncestor(folder: string, account: Account): string | undefined {
   if (account.uid === undefined || canEnter(folder, account)) return undefined;
   return dirname(folder) === folder ? folder : (closedAncestor(dirname(folder), account) ?? folder);
@@ -38,7 +38,7 @@ export function closedAncestor(folder: string, account: Account): string | undef
 const canEnter = (folder: string, account: Account): boolean =>
   spawnSync('test', ['-x', folder], { ...account, cwd: '/' }).status === 0;
 
-/** The system may not know the account by name, as in some containers. */
+/** The system may have no name for the account, as in some containers. */
 export function userName(): string {
   try {
     return userInfo().username;

@@ -1,13 +1,13 @@
-// Where the engines are: the environment first, then what `commerce engines up` started.
+// Addresses of the engines: from the environment, or those that `commerce engines up` started.
 import { join } from 'node:path';
 import { ENGINES, type EngineDefinition } from './catalogue.js';
 import { runFolder } from './folders.js';
 import { runningEngine } from './local-engines.js';
 
 export interface EngineAddresses {
-  /** Only from the environment: without it, programs open the Postgres of their data folder by `openPostgres`. */
+  /** Only from the environment. Without it, programs open the Postgres of their data folder with `openPostgres`. */
   readonly databaseUrl?: string;
-  /** DynamoDB, Kinesis and S3 of an emulator; without it, the AWS SDK finds the real services. */
+  /** DynamoDB, Kinesis and S3 of an emulator. Without it, the AWS SDK uses the real services. */
   readonly awsEndpoint?: string;
   readonly mongodbUrl?: string;
   readonly opensearchUrl?: string;

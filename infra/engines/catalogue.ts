@@ -1,4 +1,4 @@
-// The engines of the `aws` profile as they run on one machine: how each is installed, started and asked whether it is ready.
+// The engines of the `aws` profile on one machine: how each is installed and started, and how its readiness is checked.
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { openSearchClassPath, openSearchVersion, PYTHON_PACKAGES, pythonEngines } from './installation.js';
@@ -7,12 +7,12 @@ export type EngineName = 'ministack' | 'mongodb' | 'opensearch' | 'redis';
 
 export interface EngineDefinition {
   readonly name: EngineName;
-  /** What it is, for people. */
+  /** Description for people. */
   readonly serves: string;
-  /** An address here replaces the local engine. */
+  /** The variable whose address replaces the local engine. */
   readonly variable: string;
   version(): Promise<string>;
-  /** Installs it if need be. Every command line names the folder: by this a pid is known to be ours. */
+  /** Installs the engine if necessary. Every command line contains the folder, which identifies our process by its pid. */
   command(folder: string, port: number): Promise<EngineCommand>;
   address(port: number): string;
   isReady(port: number): Promise<boolean>;
@@ -35,12 +35,12 @@ const ministack: EngineDefinition = {
     environment: {
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
-      // Listeners on fixed ports that nobody here needs.
+      // Listeners on fixed ports that are not needed.
       SFTP_ENABLED: '0',
       IOT_MTLS_ENABLED: '0',
-      // It would look through the containers of a Docker daemon, which are none of its business.
+      // Otherwise it would look through the containers of a Docker daemon.
       DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}`,
-      // State outlives a stop, not a SIGKILL.
+      // State survives a stop, but not a SIGKILL.
       PERSIST_STATE: '1',
       STATE_DIR: join(folder, 'state'),
       S3_PERSIST: '1',
@@ -131,7 +131,7 @@ function answersHttp(url: string): Promise<boolean> {
   );
 }
 
-/** True once a connection is accepted and, if there is a question, its answer begins as expected. */
+/** True once a connection is accepted and, if there is a question, its answer starts with `answer`. */
 function answersTcp(port: number, question?: string, answer = ''): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: PROBE_TIMEOUT_MS });

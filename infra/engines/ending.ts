@@ -1,17 +1,17 @@
-// What has to be ended before this program may: servers that it has started, and tools that make a database for it.
+// Work that must end before this program ends: servers that it started, and tools that create a database for it.
 
-/** A program that is told to end at once waits no longer than this. */
+/** A program that must end at once waits no longer than this. */
 const LONGEST_END_MS = 8_000;
 
 const endings = new Set<() => Promise<void>>();
 
-/** Answers how to take it back, once it has ended by itself. */
+/** Returns a function that removes the entry, for work that has ended by itself. */
 export function onEndAtOnce(end: () => Promise<void>): () => void {
   endings.add(end);
   return () => void endings.delete(end);
 }
 
-/** Ends all of it, as fast as it can without harm. */
+/** Ends all of this work as fast as possible without damage. */
 export async function endAll(): Promise<void> {
   const all = Promise.allSettled([...endings].map((end) => end()));
   await Promise.race([all, new Promise((resolve) => setTimeout(resolve, LONGEST_END_MS))]);

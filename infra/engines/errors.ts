@@ -1,7 +1,7 @@
-// What can be wrong with an engine on this machine; each message says what to do.
+// Errors of the engines on this machine. Each message says what to do.
 import { OperatorError } from '../../domain/kernel/errors.js';
 
-/** This machine cannot run the engine, or the engine did not come up. */
+/** This machine cannot run the engine, or the engine did not start. */
 export class EngineUnavailable extends OperatorError {
   override name = 'EngineUnavailable';
   constructor(
@@ -13,7 +13,7 @@ export class EngineUnavailable extends OperatorError {
   }
 }
 
-/** A folder that the engine must write to is closed to it. */
+/** The engine cannot write to a folder that it needs. */
 export class ClosedFolder extends OperatorError {
   override name = 'ClosedFolder';
   constructor(

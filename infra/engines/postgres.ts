@@ -1,9 +1,11 @@
-// PostgreSQL from npm, on a data folder of its own: the first program to open the folder starts the server,
-// every other one joins it, and the last to leave stops it.
+// PostgreSQL from npm on its own data folder. The first program that opens the folder starts the server, other programs join it,
+// and
+// the last one to leave stops it.
 //
-// Who uses a server is kept by the server itself: each user holds one session with a shared advisory lock, so a
-// killed user is forgotten at once, and whoever gets the lock exclusively was the last. A cluster appears by one rename,
-// and `postmaster.pid` lets only one server run on it. A lock file keeps those who open the folder and who delete it apart.
+// The server itself tracks its users: each user holds a session with a shared advisory lock. A killed user disappears at once,
+// and
+// a user that gets the lock exclusively is the last. A cluster appears by one rename, and `postmaster.pid` allows only one
+// server on it. A lock file separates programs that open the folder from programs that delete it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
@@ -19,7 +21,7 @@ import { withLock } from './lock.js';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
 import { commandLine, freePort, isRunning } from './processes.js';
 
-/** A server that ended with less room than this on its disk ended for that. */
+/** A server that ended with less free disk space than this is assumed to have ended because of it. */
 const LEAST_ROOM_BYTES = 1024 * 1024;
 const FULL_DISK = 'the disk is full; free some space, or name another folder with --data';
 
@@ -46,33 +48,33 @@ const SETTINGS = {
 };
 
 export interface PostgresOptions {
-  /** Holds the cluster, its log and its last port; made if it does not exist. */
+  /** Contains the cluster, its log and its last port. Created if it does not exist. */
   readonly dataDir: string;
-  /** Default: the port of last time if it is free, else any. A server that already runs keeps its own. */
+  /** Default: the last port if it is free, otherwise any. A running server keeps its port. */
   readonly port?: number;
-  /** Hears of every failed attempt to start the server again after it died in use. */
+  /** Called for every failed attempt to restart a server that died in use. */
   readonly onTrouble?: (error: unknown) => void;
 }
 
 export interface RunningPostgres {
-  /** With the password of database `commerce`; its role owns the database, may create others, and is no superuser. */
+  /** Includes the password of database `commerce`. Its role owns the database, may create others, and is no superuser. */
   readonly url: string;
-  /** Did this call start the server (true), or join one that ran (false)? */
+  /** True if this call started the server, false if it joined a running one. */
   readonly owned: boolean;
-  /** Leaves the server, and stops it if nobody else uses it, whoever started it. */
+  /** Leaves the server, and stops it if it has no other user, even if another program started it. */
   stop(): Promise<void>;
 }
 
 /**
- * Joins the server on the data folder or starts it. If the server dies while in use, it is started again on the same
- * port. Throws `ClosedFolder` if the folder cannot be used, `EngineUnavailable` if the server cannot run.
+ * Joins the server on the data folder or starts it. A server that dies while in use is restarted on the same port. Throws
+ * `ClosedFolder` if the folder cannot be used, `EngineUnavailable` if the server cannot run.
  */
 export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions): Promise<RunningPostgres> {
   const folder = resolve(dataDir);
   const { account, binaries } = await prepareFolder(folder);
   const ending = new AbortController();
   let ended = () => {};
-  // What is under way sees the signal, ends what it has started, and rejects.
+  // Work in progress sees the signal, ends what it has started, and rejects.
   const whenEnded = new Promise<void>((resolve) => {
     ended = resolve;
   });
@@ -134,12 +136,14 @@ export async function openPostgres({ dataDir, port, onTrouble }: PostgresOptions
   };
 }
 
-/** Does the work while no program opens a server on the folder, which has to be there. */
+/** Runs the work while no program opens a server on the folder. The folder must exist. */
 export function whileNobodyOpens<T>(dataDir: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   return withLock(join(dataDir, 'lock'), work, signal);
 }
 
-/** Stops the server that a killed program left behind on the data folder. False if somebody uses it: then it runs on. */
+/**
+ * Stops the server that a killed program left running on the data folder. Returns false, and leaves it running, if it is in use.
+ */
 export async function stopLeftoverPostgres(dataDir: string): Promise<boolean> {
   const path = join(resolve(dataDir), 'cluster');
   const password = await readPassword(path);
@@ -153,7 +157,7 @@ export async function stopLeftoverPostgres(dataDir: string): Promise<boolean> {
 
 // ── Entering and leaving ────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A session kept for its lock alone must not keep the program alive. (Its type declarations leave these two out.) */
+/** A session that only holds a lock must not keep the program alive. (The driver's types lack these two methods.) */
 type HoldableClient = pg.Client & { ref?(): void; unref?(): void };
 
 interface Session {
@@ -162,7 +166,7 @@ interface Session {
   readonly port: number;
 }
 
-/** Rejects with the signal's reason once it aborts; then a server that this call has started is stopped again. */
+/** Rejects with the signal's reason once it aborts. A server that this call has started is then stopped again. */
 async function enter(
   cluster: Cluster,
   port: number | undefined,
@@ -187,7 +191,7 @@ async function enter(
   throw new EngineUnavailable('postgres', `it did not start within ${START_TIMEOUT_MS / 1000} s; see ${cluster.log}`);
 }
 
-/** Undefined if the server cannot take us now: it is coming up, going down, or just went. */
+/** Undefined if the server cannot accept us now: it is starting, stopping, or has just stopped. */
 async function joinServer(cluster: Pick<Cluster, 'password'>, { pid, port }: Postmaster): Promise<Session | undefined> {
   const client: HoldableClient = new pg.Client({
     host: '127.0.0.1',
@@ -222,7 +226,9 @@ async function leave(cluster: Pick<Cluster, 'path'>, { client, pid }: Session): 
   await client.end().catch(() => {});
 }
 
-/** Fast shutdown (sessions end, a checkpoint is written); if that takes too long, at once: the next start recovers from the log. */
+/**
+ * Fast shutdown: sessions end and a checkpoint is written. If that takes too long, immediate shutdown: the next start recovers.
+ */
 async function shutDown(path: string, pid: number): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     if (!isThere(pid, signal)) return;
@@ -248,14 +254,14 @@ function isThere(pid: number, signal: NodeJS.Signals): boolean {
 
 interface Launch {
   readonly child: ChildProcess;
-  /** Where this launch's lines begin in the log. */
+  /** Offset of this launch's lines in the log. */
   readonly logFrom: number;
   readonly portIsFixed: boolean;
-  /** Why the process is not there, once it is not. */
+  /** The reason why the process ended, once it has ended. */
   failure(): string | undefined;
 }
 
-/** Detached, so that Ctrl-C in a terminal reaches the program, which then stops the server in order. */
+/** Detached, so that Ctrl-C in a terminal reaches only the program, which then stops the server in order. */
 async function launch(cluster: Cluster, fixedPort: number | undefined): Promise<Launch> {
   const port = fixedPort ?? (await freePort(await lastPort(cluster)));
   const log = await open(cluster.log, 'a');
@@ -286,7 +292,7 @@ async function launch(cluster: Cluster, fixedPort: number | undefined): Promise<
   }
 }
 
-/** Losing the data folder or a port to another program at the same moment is no failure: look again. Anything else is. */
+/** Losing the data folder or a port to another program is no failure: the caller looks again. Any other failure throws. */
 async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed, failure }: Launch): Promise<void> {
   const lines = (await readFile(cluster.log)).subarray(logFrom).toString();
   if (/lock file "postmaster\.pid" already exists|shared memory block .* is still in use/.test(lines)) return;
@@ -301,7 +307,7 @@ async function explainUnlessRaced(cluster: Cluster, { logFrom, portIsFixed, fail
   throw new EngineUnavailable('postgres', `${reason} (log: ${cluster.log})`);
 }
 
-/** What the operating system refuses PostgreSQL, as PostgreSQL says it, and what to do. */
+/** Messages of PostgreSQL about refusals of the operating system, and the advice for each. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/No space left on device|Check free disk space/, FULL_DISK],
   [/Disk quota exceeded/, 'the quota of its account is used up; free some space, or name another folder with --data'],
@@ -317,7 +323,7 @@ function refusalIn(said: string): string | undefined {
   return REFUSALS.find(([pattern]) => pattern.test(said))?.[1];
 }
 
-/** A server without room cannot even write why it ended. */
+/** A server without disk space cannot even log why it ended. */
 async function roomProblem(folder: string): Promise<string | undefined> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize < LEAST_ROOM_BYTES ? FULL_DISK : undefined;
@@ -330,8 +336,9 @@ interface Postmaster {
 }
 
 /**
- * What `postmaster.pid` says, if its process is a living server on this cluster. A killed server's file is removed: its pid
- * may be another program's or a zombie's now, and PostgreSQL would take that for a server.
+ * The content of `postmaster.pid` if its process is a living server on this cluster. The file of a killed server is removed: its
+ * pid
+ * may now belong to another program or a zombie, and PostgreSQL would take that for a server.
  */
 async function readPostmaster(path: string): Promise<Postmaster | undefined> {
   const file = join(path, 'postmaster.pid');
@@ -362,7 +369,7 @@ interface Cluster {
 const SERVER_ENVIRONMENT = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 const PASSWORD_FILE = 'commerce.password';
 
-/** Only database role `commerce` can log in, only from this machine, only with the password that its files keep. */
+/** Only the database role `commerce` can log in, only from this machine, and only with the password in the cluster's files. */
 const ACCESS = 'host all commerce 127.0.0.1/32 scram-sha-256\n';
 
 async function prepareFolder(dataDir: string): Promise<{ account: Account; binaries: PostgresBinaries }> {
@@ -393,7 +400,7 @@ function readPassword(path: string): Promise<string | undefined> {
   });
 }
 
-/** Built aside and moved into place whole: a killed run leaves nothing half-made, and of two at once one wins. */
+/** Built in a separate folder and renamed, so that a killed run leaves nothing incomplete. If two runs compete, one wins. */
 async function createCluster(
   folder: string,
   account: Account,
@@ -439,10 +446,10 @@ const INITDB_FLAGS = [
   '--data-checksums',
 ];
 
-/** -1 leaves the owner as it is. */
+/** -1 keeps the owner. */
 const give = (path: string, { uid = -1, gid = -1 }: Account): Promise<void> => chown(path, uid, gid);
 
-/** Detached, as the server: Ctrl-C is for this program, which ends the tool, and what that has started, by the signal. */
+/** Detached like the server: Ctrl-C reaches only this program, which stops the tool and its children through the signal. */
 async function runServerTool(
   program: string,
   args: string[],
@@ -475,7 +482,7 @@ async function runServerTool(
   );
 }
 
-/** The tool of a killed program may still write there for a moment: then the next start sweeps it. */
+/** The tool of a killed program may still write there for a moment. The next start then removes the folder. */
 async function sweepUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = name.match(/^cluster\.new-(\d+)-/)?.[1];
@@ -484,7 +491,7 @@ async function sweepUnfinished(folder: string): Promise<void> {
   }
 }
 
-/** Says which folder stands in the way, and the mend, before PostgreSQL fails in its own words. */
+/** Reports the folder that causes the problem, and the remedy, before PostgreSQL fails with its own message. */
 async function assertUsable(dataDir: string, account: Account, { postgres }: PostgresBinaries): Promise<void> {
   try {
     await makeFolder(dataDir);

@@ -1,4 +1,4 @@
-// What the operating system knows about our servers: which process holds a pid, which port is free.
+// What the operating system knows about our servers: the process of a pid, and free ports.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The command line of a process; empty while the process is ending; undefined if there is none with this pid. */
+/** The command line of a process; empty while the process is ending; undefined if no process has this pid. */
 export async function commandLine(pid: number): Promise<string | undefined> {
   try {
     if (process.platform !== 'linux') return (await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)])).stdout;
@@ -17,7 +17,7 @@ export async function commandLine(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Ended with all its threads, and kept only until its parent asks how. */
+/** The process and all its threads have ended, and it waits only for its parent to read its status. */
 async function isZombie(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/stat`, 'utf8');
   const threads = await readdir(`/proc/${pid}/task`);
@@ -25,15 +25,15 @@ async function isZombie(pid: number): Promise<boolean> {
 }
 
 /**
- * Is the process with this pid ours, known by a mark in its command line? A pid alone proves nothing: the system gives it
- * to others later. One that is ending still holds its ports and files, and counts.
+ * True if the process with this pid is ours, which a mark in its command line shows. A pid alone is no proof, because the system
+ * reuses pids. A process that is ending counts, because it still holds its ports and files.
  */
 export async function isRunning(pid: number, mark: string): Promise<boolean> {
   const line = await commandLine(pid);
   return line !== undefined && (line === '' || line.includes(mark));
 }
 
-/** A port free on loopback right now: the preferred one if it is, else one that the system picks. */
+/** A free port on loopback: the preferred one if it is free, otherwise one that the system picks. */
 export async function freePort(preferred = 0): Promise<number> {
   return (await bindable(preferred)) ?? (await bindable(0)) ?? Promise.reject(new Error('no free port on 127.0.0.1'));
 }

@@ -18,9 +18,7 @@ export function createPostgresWorkLists(pool: Pool, projection = orders): WorkLi
   const placed = table.field('placedAt');
   const id = table.field('id');
 
-  /**
   /** Every order has an entry, except perhaps the cursor's. So `limit + 2` orders are enough for a page and one entry more. */
-   */
   function list<V extends { status: string }>(
     kind: 'shipment' | 'return' | 'refund',
     entriesOf: (document: OrderDocument) => Entry<V>[],
