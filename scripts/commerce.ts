@@ -1,4 +1,4 @@
-// The program `commerce`: one file per command under commands/, loaded only when it is asked for.
+// The program `commerce`: one file per command in commands/, loaded when the command is used.
 import { Command, CommanderError } from 'commander';
 import { ownEntry } from '../domain/kernel/json.js';
 import { WrongUsage } from '../infra/config.js';
@@ -45,8 +45,8 @@ function withExitOverride(command: Command): Command {
 heedSignals();
 
 /**
- * Whoever reads has enough (`| head`): what is left to say goes nowhere, and what waits for Ctrl-C ends as if by it. A
- * terminal that is gone, or a disk that is full, takes no more either; that alone ends nothing.
+ * If the reader closes the pipe (`| head`), further output is dropped, and commands that wait for Ctrl-C stop. If the terminal is
+ * gone or the disk is full, output is dropped as well, but nothing stops.
  */
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {

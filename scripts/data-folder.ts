@@ -1,4 +1,4 @@
-// The folder for local data: what of it is there, and what in it is this product's; nothing else is ever deleted.
+// The folder for local data: its entries, and which of them belong to this product. Nothing else is ever deleted.
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,18 +6,18 @@ import { ClosedFolder } from '../infra/engines/errors.js';
 
 /** Keys, and drafts of keys that a killed program has left. */
 const KEY_FILE = /^(master\.key|token-key\.json)(\.\d+-[0-9a-f]+)?$/;
-/** In the folder `postgres`, which is ours if it has our log or lies beside our keys. */
+/** The folder `postgres`. It is ours if it contains our log or lies beside our keys. */
 const POSTGRES = 'postgres';
 const POSTGRES_LOG = 'postgres.log';
 const POSTGRES_ENTRY = /^(postgres\.log|lock(\.[0-9a-f-]+)?|cluster|cluster\.new-\d+-[0-9a-f]+)$/;
 
-/** Paths from the data folder. */
+/** Paths relative to the data folder. */
 export interface FolderEntries {
   own: string[];
   foreign: string[];
 }
 
-/** Undefined if there is no such folder. */
+/** Undefined if the folder does not exist. */
 export async function entriesOf(folder: string): Promise<FolderEntries | undefined> {
   const entries: FolderEntries = { own: [], foreign: [] };
   const names = await namesIn(folder);
@@ -38,7 +38,7 @@ async function namesIn(folder: string): Promise<string[] | undefined> {
   });
 }
 
-/** What is there of a path: itself, or the last part above it. What is closed to us, whoever opens it explains. */
+/** The path itself, or its nearest existing parent. A path that we cannot access is reported later, when it is opened. */
 export function nearest(path: string): { path: string; isFolder: boolean } {
   let at = path;
   for (;;) {

@@ -1,15 +1,15 @@
-// Those who take part in `commerce demo`: they talk to the running product over HTTP, and each exchange is told.
+// The participants of `commerce demo`. They call the running product over HTTP, and each exchange is printed.
 import { OperatorError } from '../domain/kernel/errors.js';
 
-/** How long a query may wait until it shows what was done before. */
+/** How long a query may wait until it shows earlier changes. */
 const CATCH_UP_S = 30;
 
 const BEGIN = 'Start it in another terminal with `npm start`, or give its address with --url.';
 
-/** Only the built-in test provider has it. */
+/** Only the built-in test provider has this endpoint. */
 const AUTHENTICATE = '/v1/test-payments/{paymentId}/authenticate';
 
-/** What the running product does not do as the story goes: the message says what to do about it. */
+/** The running product does not behave as the story expects. The message says what to do. */
 export class DemoFailed extends OperatorError {
   override name = 'DemoFailed';
 }
@@ -21,25 +21,25 @@ export interface Exchange {
   body?: unknown;
   status: number;
   answer: unknown;
-  /** What matters of the answer, by name. */
+  /** The important parts of the answer, by name. */
   shown: Readonly<Record<string, unknown>>;
 }
 
 export interface Expected<A> {
   body?: unknown;
-  /** Otherwise any success will do. */
+  /** Without it any success status is accepted. */
   status?: number;
   shows?: (answer: A) => Readonly<Record<string, unknown>>;
 }
 
-/** Asks as one person; resolves to the answer. Throws `DemoFailed` if it is another than the story needs. */
+/** Sends a request as one person and resolves to the answer. Throws `DemoFailed` if the story needs another answer. */
 export type Ask = <A = unknown>(request: `${Method} /${string}`, expected?: Expected<A>) => Promise<A>;
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /**
- * All of them see what any of them has done: each request carries the consistency token of the answer before. `run`
- * begins the idempotency keys.
+ * Every participant sees the changes of all others: each request has the consistency token of the previous answer. `run` is the
+ * prefix of the idempotency keys.
  */
 export function createCast(url: string, run: string, tell: (exchange: Exchange) => void) {
   let seen: string | undefined;
@@ -74,7 +74,7 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
   };
 }
 
-/** Resolves if the product runs there, and can do what the story needs. */
+/** Resolves if the product runs there and has what the story needs. */
 export async function requireReady(url: string): Promise<void> {
   const { status, text } = await reach(url, '/readyz');
   if (status === 404) throw new DemoFailed(`Another program answers at ${url}. ${BEGIN}`);

@@ -1,4 +1,4 @@
-// How `commerce demo` is told: to people in colours, where there is a terminal, and to machines as JSON lines.
+// The output of `commerce demo`: coloured text for people at a terminal, and JSON lines for programs.
 import { styleText } from 'node:util';
 import { exponentOf } from '../domain/kernel/currency.js';
 import type { Money } from '../domain/kernel/money.js';
@@ -14,7 +14,7 @@ export interface Teller {
   end(end: DemoEnd): void;
 }
 
-/** `print` takes one line, or several. */
+/** `print` accepts one or more lines. */
 export function tellerForPeople(print: (text: string) => void): Teller {
   let chapters = 0;
   return {

@@ -1,4 +1,4 @@
-// The story that `commerce demo` plays: one customer from the first look to the refund, and the people who serve her.
+// The story of `commerce demo`: one customer from her first visit to the refund, and the staff who serve her.
 import type { z } from 'zod';
 import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
@@ -18,18 +18,18 @@ const ADDRESS = {
 };
 
 export interface DemoOptions {
-  /** Names what the story makes, so that it can be told again and again: lower-case letters and digits. */
+  /** Part of all names in the story, so that it can be repeated: lower-case letters and digits. */
   run: string;
   join: (who: string, token?: string) => Ask;
-  /** Of staff, by role. */
+  /** Tokens of staff, by role. */
   tokens: { catalogue: string; support: string };
   chapter: (title: string) => void;
 }
 
 export interface DemoEnd {
-  /** What was taken from the customer and not given back. */
+  /** Money that was taken from the customer and not refunded. */
   paid: Money;
-  /** The worth of what she keeps, with the shipping. */
+  /** The value of the goods that she keeps, including shipping. */
   kept: Money;
 }
 
@@ -42,7 +42,7 @@ interface Payment {
   refunded: Money;
 }
 
-/** Throws `DemoFailed` where the product does not go along. */
+/** Throws `DemoFailed` if the product does not answer as the story expects. */
 export async function playStory({ run, join, tokens, chapter }: DemoOptions): Promise<DemoEnd> {
   const keeper = join('keeper', tokens.catalogue);
   const support = join('support', tokens.support);
@@ -161,11 +161,11 @@ function namesOf(run: string): Names {
   };
 }
 
-/** A tax of 20 % on these products alone, and a parcel by weight: the tables of the shop stay as they are. */
+/** A tax of 20 % and a parcel rate by weight, only for these products. The shop's own tables stay unchanged. */
 async function layOut(keeper: Ask, shop: Names): Promise<void> {
   const { run, category, mug, teapot, mugId, teapotId } = shop;
   const { data } = await keeper<List<TaxRate>>('GET /v1/tax-rates', { shows: ({ data }) => ({ rates: data.length }) });
-  const included = data.find(({ country }) => country === ADDRESS.country)?.included; // a country has it one way
+  const included = data.find(({ country }) => country === ADDRESS.country)?.included; // the same for all rates of a country
   await keeper(`PUT /v1/tax-rates/${shop.tax}`, {
     body: { country: ADDRESS.country, category, basisPoints: 2000, ...(included && { included }) },
   });
@@ -196,7 +196,7 @@ async function putAway(keeper: Ask, { mugId, teapotId, parcel, tax }: Names): Pr
   await keeper(`DELETE /v1/tax-rates/${tax}`);
 }
 
-/** Without `lines`, all that is open. */
+/** Without `lines`, ships all open units. */
 async function send(
   support: Ask,
   order: `/v1/orders/${string}`,
@@ -240,7 +240,7 @@ function moneyOf({ status, held, captured, refunded }: Payment) {
   return { status, held, captured, refunded };
 }
 
-/** Every line was sent whole or not at all. */
+/** Valid because every line was shipped completely or not at all. */
 function endOf({ lines, shipping, currency, includedTax }: OrderView, { held, captured, refunded }: Payment): DemoEnd {
   if (held.amount > 0) throw new DemoFailed('The story ends with money still held on the card; please report this.');
   const goods = lines.map(({ quantity, fulfilled, returned, total, discount, tax }) => {

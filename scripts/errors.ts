@@ -1,7 +1,7 @@
-// What people are told when a command fails: what is wrong and what to do, without a stack where the cause is theirs to mend.
+// Error messages of commands: the problem and what to do, without a stack if the operator can solve it.
 import { OperatorError, Problem } from '../domain/kernel/errors.js';
 
-/** A command could not do what it was asked for. */
+/** A command could not do what it was asked to do. */
 export class CommandFailed extends OperatorError {
   override name = 'CommandFailed';
 }
@@ -14,7 +14,7 @@ export function explain(error: unknown): string {
   return `commerce: internal error; please report it.\n${detail}`;
 }
 
-/** What the operating system refuses: why, and what to do. */
+/** Errors of the operating system: the reason, and what to do. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; use the account that owns it, change its permissions, or name another place',
   EPERM: 'this account may not do this; use another account, or name another place',
@@ -50,7 +50,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it does not answer; check the address and the network',
 };
 
-/** States of PostgreSQL that whoever runs it can mend: rights, names of databases and roles, resources. */
+/** PostgreSQL states that its operator can solve: rights, names of databases and roles, resources. */
 const POSTGRES_REFUSAL = /^(28...|3D000|42501|53...|57P0.|58030|25006)$/;
 
 interface SystemError extends Error {

@@ -1,4 +1,4 @@
-// The shop as an import needs it: counts what it appends, and knows when the read models show all of it.
+// The shop for an import: it counts the commits it appends, and knows when the read models show all of them.
 import { ImportError } from '../commands/import/online-retail/import-error.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
@@ -10,11 +10,11 @@ import { physicalName } from '../projections/runtime/projection.js';
 import type { ImportShop } from './commands/import.js';
 import { type CommonOptions, configOf } from './options.js';
 
-/** Streams whose positions one question asks for, and how long it may take until it is asked again. */
+/** Streams whose positions one query asks for, and its longest wait before it is repeated. */
 const STREAMS_AT_ONCE = 5_000;
 const WAIT_MS = 2_000;
 
-/** Orders of a customer that one question asks for. */
+/** Orders of a customer that one query reads. */
 const PAGE_ORDERS = 100;
 
 export async function openImportShop(options: CommonOptions): Promise<ImportShop> {
@@ -47,7 +47,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
             await refuseQuarantine(readModels);
           }
         }
-        // Nothing of our own: then what an earlier run has left behind is looked for in the log.
+        // This run appended nothing, so a sweep looks for commits of an earlier run in the log.
         if (own.length === 0) await Promise.all(readModels.projectors.map((projector) => projector.sweep()));
       },
       close: () => shop.close(),
@@ -58,7 +58,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
   }
 }
 
-/** From the read model, once it shows what earlier imports have left in the log. */
+/** Reads from the read model, once it shows the commits of earlier imports. */
 async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
   const { projectors } = await shop.get('readModels');
   const queries = await shop.get('queries');
@@ -80,7 +80,7 @@ async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
   };
 }
 
-/** A read model that has set a stream aside will not show it however long we wait. */
+/** A read model with a quarantined stream will never show that stream. */
 async function refuseQuarantine({ projectors }: ReadModels): Promise<void> {
   for (const projector of projectors) {
     const [stuck] = await projector.quarantined();

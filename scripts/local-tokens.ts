@@ -1,4 +1,4 @@
-// Bearer tokens for people at this machine: signed by the key of its data folder.
+// Bearer tokens for people at this machine, signed with the key of its data folder.
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { loadTokenKey } from '../infra/identity/token-key.js';
 import { createTokens, type Tokens } from '../infra/identity/tokens.js';
@@ -6,12 +6,12 @@ import { type CommonOptions, configOf, configOfShop } from './options.js';
 
 export const NOT_LOCAL = 'tokens can only be made for local engines, and AWS_ENDPOINT_URL does not name one';
 
-/** Undefined where the engines are not on this machine. */
+/** Undefined if the engines are not on this machine. */
 export async function openLocalTokens(options: CommonOptions): Promise<Tokens | undefined> {
   const config = configOf(options);
   const { profile, tokenKey } = config;
   if (profile === 'aws' && !(await engineAddresses()).awsEndpoint) return undefined;
-  // A mistyped folder would get a key of its own, which no running shop knows.
+  // Otherwise a mistyped folder would get a new key, which no running shop knows.
   const { dataDir } = tokenKey === undefined ? await configOfShop(options) : config;
   const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
   return createTokens({ key, clock: Date.now });

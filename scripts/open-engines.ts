@@ -1,11 +1,11 @@
-// A shop whose engines must answer now: a command that looks or deletes does not wait for them.
+// Opens a shop whose engines must answer now. Commands that read or delete do not wait for engines.
 import type { Config } from '../infra/config.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { openShop, type Shop } from '../infra/modules/open-shop.js';
 
 const PATIENCE_MS = 5_000;
 
-/** What is asked of it rejects with `EngineUnavailable` if an engine that has not answered does not do so in time. */
+/** Calls reject with `EngineUnavailable` if an engine does not answer in time. */
 export async function openEngines(config: Config): Promise<Shop> {
   const told = new Set<string>();
   const patience = new AbortController();

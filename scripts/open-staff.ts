@@ -1,4 +1,4 @@
-// The staff of a shop, for a command that looks at them or changes them.
+// Opens the staff of a shop for a command that reads or changes them.
 import { createStaff, type Staff } from '../commands/identity/staff.js';
 import { isProblem } from '../domain/kernel/errors.js';
 import { randomId } from '../infra/ids.js';

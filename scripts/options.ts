@@ -1,4 +1,4 @@
-// The options that commands share, and the configuration they give.
+// The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
@@ -44,7 +44,11 @@ export function configOf(options: CommonOptions): Config {
   throw refusal([{ setting: 'COMMERCE_DATA', message: `${found.path} is not a folder; name a folder` }], flags);
 }
 
-/** For commands that look at a shop that is there; its data may all be elsewhere. Otherwise a mistyped folder would be made, and be found empty. */
+/**
+ * For commands that read an existing shop. Rejects a missing data folder, unless all data is elsewhere. Otherwise a mistyped
+ * folder
+ * would be created and look empty.
+ */
 export async function configOfShop(options: CommonOptions): Promise<Config> {
   const config = configOf(options);
   const { dataDir } = config;

@@ -1,4 +1,5 @@
-// Whether what listens on a port is a running `commerce start` of this data folder: it knows a token that the folder's key signs.
+// Tells whether the program on a port is a running `commerce start` of this data folder: it must accept a token of the folder's
+// key.
 import type { Config } from '../infra/config.js';
 import { findTokenKey } from '../infra/identity/token-key.js';
 import { createTokens } from '../infra/identity/tokens.js';
@@ -9,7 +10,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 export async function isOwnStart(url: string, { dataDir, tokenKey }: Config): Promise<boolean> {
   const key = await findTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
   if (!key) return false;
-  // Of a customer who is nobody: whatever else listens there learns nothing of use.
+  // The token is of a customer that does not exist, so another program on the port learns nothing useful.
   const customerId = `customer_${randomId(Date.now())}`;
   const token = await createTokens({ key, clock: Date.now }).issue({ role: 'customer', id: customerId, customerId });
   const [known, unknown] = await Promise.all([statusOf(url, token), statusOf(url, `${token}x`)]);

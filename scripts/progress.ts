@@ -1,10 +1,10 @@
-// One line on the terminal that says how far a long job is, how fast it goes and how long it will take; silent in a pipe.
+// A progress line on the terminal: position, speed and remaining time of a long job. It prints nothing in a pipe.
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface Progress {
-  /** The first report of another job, or of another total, begins a new line. */
+  /** A report of another job or another total begins a new line. */
   report(job: string, done: number, total: number): void;
-  /** Leaves the last line as it stands. */
+  /** Keeps the last line on the screen. */
   end(): void;
 }
 

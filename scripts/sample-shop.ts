@@ -1,5 +1,4 @@
-// The small shop that a first start shows: tax, shipping, and a few published products with stock, put there by ordinary
-// commands.
+// The sample shop of a first start: tax, shipping, and a few published products with stock. Ordinary commands create it.
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Position } from '../domain/kernel/commit.js';
@@ -67,19 +66,19 @@ const PRODUCTS: [
   ['blanket', 'home', 'Moorland', 'Lambswool blanket', 'Woven in Yorkshire, 140 by 180 cm.', 'BLANKET:7600:3:1300'],
 ];
 
-/** What a price in pence is in the other currencies of the shop, in hundredths; rounded to whole tens of their minor units. */
+/** Rates of the shop's other currencies per 100 pence, in hundredths. Prices are rounded to whole tens of their minor units. */
 const RATES = { EUR: 118, USD: 128 };
 
-/** The standard rates of VAT, which prices in these countries contain; in basis points. */
+/** Standard VAT rates, included in the prices of these countries, in basis points. */
 const VAT = { gb: 2000, ie: 2300, fr: 2000, de: 1900 };
 
-/** Sales taxes of the states without those of counties and cities, added to prices; in basis points. Five states have none. */
+/** State sales taxes, without those of counties and cities, added to prices, in basis points. Five states have none. */
 const SALES_TAX = `
   al:400 az:560 ar:650 ca:725 co:290 ct:635 dc:600 fl:600 ga:400 hi:400 id:600 il:625 in:700 ia:600 ks:650 ky:600 la:500
   me:550 md:600 ma:625 mi:600 mn:687.5 ms:700 mo:422.5 ne:550 nv:685 nj:662.5 nm:487.5 ny:400 nc:475 nd:500 oh:575 ok:450
   pa:600 ri:700 sc:600 sd:420 tn:700 tx:625 ut:610 vt:600 va:530 wa:650 wv:600 wi:500 wy:400`;
 
-/** What parcels cost up to 1 kg, 5 kg and 20 kg, in minor units of any currency; heavier ones are not sent. */
+/** Shipping methods, with rates up to 1 kg, 5 kg and 20 kg in minor units of any currency. Heavier parcels are not sent. */
 const PARCELS = { standard: 'Standard delivery', express: 'Express delivery' };
 const STEPS_GRAMS = [1_000, 5_000, 20_000];
 const ZONES: { countries: string[]; standard: number[]; express: number[] }[] = [
@@ -94,9 +93,10 @@ export interface SampleShopDeps {
 }
 
 /**
- * Fills an empty log; one that holds anything else is left alone. Ends between two commands when `signal` aborts, with
- * its reason; what is missing then, or after a crash, is made up for by the next start, whenever that is.
- * Resolves to the commits that show it, or undefined if there was nothing to do.
+ * Fills an empty log and does nothing if the log contains anything else. An abort of `signal` ends it between two commands, with
+ * the
+ * signal's reason. The next start adds what is missing after an abort or a crash. Resolves to the written commits, or undefined
+ * if there was nothing to do.
  */
 export async function fillEmptyShop(
   { runner, store }: SampleShopDeps,
@@ -114,7 +114,7 @@ export async function fillEmptyShop(
   return written;
 }
 
-/** Each may have been issued by an earlier start, however long ago: the stream's whole past says whether it was. */
+/** An earlier start may have issued any of these commands, however long ago, so the whole stream is searched for them. */
 const META = {
   issuedAt: 0,
   late: 'search',
@@ -123,7 +123,7 @@ const META = {
 } satisfies Omit<CommandMeta, 'id'>;
 
 interface Step {
-  /** Of its command. */
+  /** Id of the step's command. */
   id: string;
   stream: StreamId;
   execute(runner: CommandRunner, meta: CommandMeta): Promise<{ position: Position }>;
@@ -208,7 +208,7 @@ async function isDone({ id, stream }: Step, store: EventStore): Promise<boolean>
   return false;
 }
 
-/** Staff may come before the shop. As far as the log's index tells, which leaves out the last seconds. */
+/** A log with only staff counts as empty. The log's index does not include the last seconds. */
 async function isEmpty(store: EventStore): Promise<boolean> {
   for await (const { stream } of store.log(0)) if (stream !== STAFF) return false;
   return true;

@@ -1,35 +1,39 @@
-// Ctrl-C, SIGTERM and a terminal that closes: the first signal asks the program to stop in order, a later one to end at once.
-// Either way no server that it has started stays behind.
+// Handles Ctrl-C, SIGTERM and a closed terminal. The first signal stops the program in order, a later one ends it at once. In
+// both
+// cases it leaves no server running that it has started.
 import { endAll } from '../infra/engines/ending.js';
 
-/** What comes so soon after the first signal is the same one: a terminal tells all of its programs, and npm tells its own again. */
+/**
+ * Signals this soon after the first are copies of it: a terminal signals all of its programs, and npm forwards the signal to its
+ * own.
+ */
 const SAME_SIGNAL_MS = 1_000;
 
-/** How often it is looked whether npm, which started this program, is still there. */
+/** Interval of the checks whether npm, which started this program, still runs. */
 const PARENT_POLL_MS = 500;
 
-/** As shells report a program that Ctrl-C has ended. */
+/** Exit code of a program that Ctrl-C has ended, as shells report it. */
 const INTERRUPTED = 130;
 
 const stop = new AbortController();
 let firstAt: number | undefined;
-/** Whether a command stops by itself, in order; any other ends at the first signal. */
+/** True if the command stops by itself, in order. Other commands end at the first signal. */
 let isInOrder = false;
 let isEnding = false;
 
-/** Once, when the program starts. */
+/** Called once, when the program starts. */
 export function heedSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
   if (process.env.npm_lifecycle_event !== undefined) heedParent();
 }
 
-/** Aborts when the program is asked to stop. Who asks for it promises to end soon after that. */
+/** Aborts when the program is asked to stop. A command that calls this must end soon after that. */
 export function stopSignal(): AbortSignal {
   isInOrder = true;
   return stop.signal;
 }
 
-/** Nobody reads what the program says: what goes on until it is stopped has no purpose left; all else comes to its end. */
+/** Called when nobody reads the output any more. Stops commands that run until they are stopped. Other commands finish. */
 export function stopUnheard(): void {
   if (isInOrder) stop.abort();
 }
@@ -47,7 +51,7 @@ async function endNow(): Promise<void> {
   process.exit(INTERRUPTED);
 }
 
-/** An npm that is killed passes no signal on; nobody would be left to stop this program. */
+/** A killed npm forwards no signal, so this program stops when its parent has changed. */
 function heedParent(): void {
   const parent = process.ppid;
   const timer = setInterval(() => {

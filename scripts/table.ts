@@ -1,32 +1,32 @@
-// Tables for people: no wider than their terminal, whatever stands in the cells.
+// Tables for people that are never wider than the terminal, whatever the cells contain.
 import Table from 'cli-table3';
 import stringWidth from 'string-width';
 
-/** Where there is no terminal, such as in a pipe. */
+/** Width without a terminal, for example in a pipe. */
 const COLUMNS_OF_A_PIPE = 80;
 
-/** Longer words, such as paths, may be broken; ids and times are shorter. */
+/** Longer words, such as paths, may be broken. Ids and times are shorter. */
 const LONGEST_WHOLE_WORD = 40;
 
-/** Of a cell, beside its text: a space before and behind it, and a border. */
+/** Width of a cell beside its text: a space on both sides, and a border. */
 const FRAME = 3;
 
-/** As people see them: what belongs together is not broken. */
+/** Grapheme clusters are not broken. */
 const LETTERS = new Intl.Segmenter();
 
 type Cell = string | number;
 
 export interface TableContent {
-  /** Without it, the first cell of a row says what the second is. */
+  /** Without a head, the first cell of a row is the label of the second. */
   head?: readonly string[];
   rows: readonly (readonly Cell[])[];
-  /** Which columns are aligned to the right, from 0. */
+  /** Indices of the columns that are aligned to the right, from 0. */
   right?: readonly number[];
 }
 
 /**
- * Columns share the width, and long cells are wrapped at spaces. Where words would have to be broken for that, each row
- * becomes a table of its own, with the head on its left.
+ * Columns share the width, and long cells are wrapped at spaces. If that would break words, each row becomes a table of its own,
+ * with the head at its left.
  */
 export function table({ head, rows, right = [] }: TableContent, columns = terminalColumns()): string {
   const texts = rows.map((row) => row.map(textOf));
@@ -44,7 +44,7 @@ function terminalColumns(): number {
   return process.stdout.columns || COLUMNS_OF_A_PIPE;
 }
 
-/** Cells may hold what others wrote: nothing in them moves the cursor. */
+/** Cells may contain text of other people, so control characters are removed. */
 function textOf(cell: Cell): string {
   return String(cell)
     .replace(/[\p{Cc}\s]+/gu, ' ')
@@ -55,7 +55,7 @@ const columnsOf = (rows: readonly (readonly string[])[]): number => Math.max(0, 
 
 const columnIndexes = (rows: readonly (readonly string[])[]): number[] => [...Array(columnsOf(rows)).keys()];
 
-/** The width of each column's text; undefined if words that may not be broken do not fit. */
+/** The width of each column's text; undefined if unbreakable words do not fit. */
 function widthsIn(
   columns: number,
   rows: readonly (readonly string[])[],
@@ -68,7 +68,7 @@ function widthsIn(
   const room = columns - 1 - FRAME * wanted.length;
   if (sum(least) > room) return undefined;
   let widths = least;
-  // Narrow columns get what they want first; the wide ones share the rest alike.
+  // Narrow columns get their full width first; wide columns share the rest equally.
   for (let level = 1; level <= Math.max(...wanted); level += 1) {
     const wider = wanted.map((want, at) => Math.max(least[at]!, Math.min(want, level)));
     if (sum(wider) > room) break;
@@ -99,7 +99,7 @@ function draw(rows: readonly (readonly string[])[], { widths, right, hasHead }: 
   return drawn.toString();
 }
 
-/** At spaces; a word that is longer than a line is broken. */
+/** Wraps at spaces. A word that is longer than a line is broken. */
 function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {

@@ -1,5 +1,6 @@
-// The bare loop that checkouts are measured against, a process of its own: it takes the same requests, writes commits of
-// the same bytes one insert each, and gives the same answers. It decides, checks, remembers and projects nothing.
+// The bare loop that checkouts are compared with, in its own process: it takes the same requests, writes commits of the same
+// bytes with
+// one insert each, and gives the same answers. It decides, checks, remembers and projects nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
@@ -7,10 +8,10 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { createPool } from '../../infra/postgres.js';
 import { insertRaw } from './raw-inserts.js';
 
-/** The product's pool. */
+/** The size of the product's pool. */
 const CONNECTIONS = 32;
 
-/** Of a stream id; they make room for a number, so that each insert finds its place free. */
+/** Characters of a stream id that a number replaces, so that each insert finds its position free. */
 const REPLACED_CHARS = 8;
 
 export interface BareLoopOrder {
@@ -23,11 +24,11 @@ export interface BareAnswer {
   status: number;
   headers: Record<string, string>;
   text: string;
-  /** Those in one list do not depend on each other. */
+  /** Commits in one list do not depend on each other. */
   commits: StoredCommit[][];
 }
 
-/** Sent back. */
+/** Message to the bench once the loop is ready. */
 export interface BareLoopReady {
   url: string;
 }

@@ -1,27 +1,27 @@
-// What a bench is: a ratio or a time with an aim, and how it is taken.
+// The definition of a bench: a ratio or a time with a target, and how it is measured.
 import type { BenchEngines } from './engines.js';
 import type { Side } from './measure.js';
 
-/** Tasks under way at once, on either side, where nothing else is said. */
+/** Default number of concurrent tasks, on either side. */
 export const CALLERS = 64;
 
 interface AnyBench<Opened> {
   name: string;
-  /** Tasks under way at once. */
+  /** Number of concurrent tasks. */
   inFlight: number;
   aim: number;
-  /** How it is taken, in one line. */
+  /** How it is measured, in one line. */
   how: string;
   /** Throws `EngineUnavailable`. */
   open(engines: BenchEngines): Promise<Opened & { close(): Promise<void> }>;
 }
 
-/** Ours ÷ raw, at least `aim`. */
+/** Ours ÷ raw; the target is a minimum. */
 export interface RatioBench extends AnyBench<Record<'ours' | 'raw', Side>> {
   kind: 'ratio';
 }
 
-/** Seconds, at most `aim`. */
+/** Seconds; the target is a maximum. */
 export interface TimeBench extends AnyBench<{ ours: Side }> {
   kind: 'time';
 }

@@ -1,5 +1,6 @@
-// The benches of the whole product: checkouts over HTTP as guests make them, against a bare loop that does the same
-// requests and the same commits; and buyers who race for the last units of one SKU.
+// The benches of the whole product: checkouts of guests over HTTP, compared with a bare loop that takes the same requests and
+// writes the
+// same commits; and buyers who compete for the last units of one SKU.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -17,10 +18,10 @@ import type { Product } from './product.js';
 import { createRawTable } from './raw-inserts.js';
 import { checkOut, type FilledCart, fillCart } from './story.js';
 
-/** The build puts it beside this. */
+/** The build puts it beside this file. */
 const BARE_LOOP = join(import.meta.dirname, 'bench/bare-loop.js');
 
-/** Checkouts of a round, by how many are in flight. */
+/** Checkouts of a round, by the number in flight. */
 const CHECKOUTS = { 1: 60, 8: 240, 32: 240 };
 
 const SKUS = Array.from({ length: 24 }, (_, n) => `BENCH-MUG-${String(n).padStart(2, '0')}`);
@@ -121,7 +122,9 @@ async function sample(product: Product, { url }: Database): Promise<BareLoopOrde
   }
 }
 
-/** What the product answers and commits in a story: the second one, which finds warm caches and a block of order numbers. */
+/**
+ * The answers and commits of the product in a story. The second story is used, because caches and order numbers are ready then.
+ */
 async function sampleAnswers({ client, atRest }: Product, pool: Pool): Promise<BareLoopOrder['answers']> {
   const answers: BareLoopOrder['answers'] = {};
   const sampling = recording(client, async (asked, { status, headers, text }) => {
@@ -148,13 +151,13 @@ function recording(client: Client, record: (asked: Asked, answered: Answered) =>
   return { ...client, send, expect: expecting(send) };
 }
 
-/** Of a request: its id correlates the events. */
+/** The commits of a request, whose id is their correlation id. */
 async function commitsOf(pool: Pool, requestId: string): Promise<StoredCommit[]> {
   const sql = `select ${COMMIT_COLUMNS} from events where ev::json->0->>'correlationId' = $1 order by tx, seq`;
   return (await pool.query<CommitRow>(sql, [requestId])).rows.map(storedCommit);
 }
 
-/** Both lines' stock is written at once, everything else one after the other. */
+/** The stock of both lines is written in parallel, everything else in sequence. */
 function sideBySide(commits: readonly StoredCommit[]): StoredCommit[][] {
   const steps: StoredCommit[][] = [];
   for (const commit of commits) {

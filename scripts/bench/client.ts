@@ -1,4 +1,4 @@
-// Callers with connections that stay open, as thin as Node's own HTTP allows: what they cost, every side pays alike.
+// HTTP callers with persistent connections, as thin as Node allows. Their cost is the same for every side.
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
 export interface Asked {
@@ -17,7 +17,7 @@ export interface Answered {
 
 export interface Client {
   send(asked: Asked): Promise<Answered>;
-  /** The body of an answer that has this status; throws where it has another. */
+  /** The body of the answer, which must have this status; throws otherwise. */
   expect(status: number, asked: Asked): Promise<string>;
   close(): void;
 }

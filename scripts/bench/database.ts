@@ -1,4 +1,4 @@
-// Databases that a bench has for itself.
+// Databases for single benches.
 import { randomBytes } from 'node:crypto';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { createPool } from '../../infra/postgres.js';
@@ -8,7 +8,7 @@ export interface Database {
   drop(): Promise<void>;
 }
 
-/** On the server at `serverUrl`. Throws `EngineUnavailable`. */
+/** Created on the server at `serverUrl`. Throws `EngineUnavailable`. */
 export async function createDatabase(serverUrl: string): Promise<Database> {
   const server = createPool({ url: serverUrl, max: 1 });
   const name = `commerce_bench_${randomBytes(6).toString('hex')}`;

@@ -1,4 +1,4 @@
-// The bench on DynamoDB: what our commands make of raw conditional puts.
+// The bench on DynamoDB: our commands compared with raw conditional puts.
 import { randomBytes } from 'node:crypto';
 import { DeleteTableCommand, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createDynamoClient } from '../../infra/aws.js';
@@ -11,7 +11,7 @@ import { codec, commitsOf, placeOrder, runnerOn } from './work.js';
 /** Tasks of a round. */
 const ORDERS = 1_000;
 
-/** Local engines take any. */
+/** Local engines accept any region. */
 const REGION = 'us-east-1';
 
 export const dynamodb: RatioBench = {

@@ -1,4 +1,4 @@
-// The engines of a bench: servers of this run alone, in a folder that goes with them, or those at DATABASE_URL and AWS_ENDPOINT_URL.
+// The engines of a bench: servers of this run in a temporary folder, or those at DATABASE_URL and AWS_ENDPOINT_URL.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -9,17 +9,17 @@ import { commandLine } from '../../infra/engines/processes.js';
 import { createDatabase, type Database } from './database.js';
 import { type Product, startProduct } from './product.js';
 
-/** Their data goes with them. */
+/** Their data is deleted with them, so they are killed at once. */
 const NO_GRACE_MS = 0;
 
 export interface BenchEngines {
-  /** URL of a server on which databases can be made. Throws `EngineUnavailable`. */
+  /** URL of a server that can create databases. Throws `EngineUnavailable`. */
   postgres(): Promise<string>;
   /** Endpoint of DynamoDB. Throws `EngineUnavailable`. */
   dynamodb(): Promise<string>;
-  /** The whole product, running on a database that is its own; one for all who ask. Throws `EngineUnavailable`. */
+  /** The whole product, running on its own database and shared by all benches. Throws `EngineUnavailable`. */
   product(): Promise<RunningProduct>;
-  /** Stops what was started. */
+  /** Stops everything that was started. */
   close(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export async function openEngines(): Promise<BenchEngines> {
   };
 }
 
-/** A run that was killed could not stop its engines. */
+/** Stops the engines of killed runs and deletes their folders. */
 async function sweepKilledRuns(): Promise<void> {
   for (const entry of await readdir(runsFolder)) {
     if (!(await commandLine(Number(entry)))) await clear(join(runsFolder, entry));

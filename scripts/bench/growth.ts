@@ -1,5 +1,6 @@
-// What a long history costs: how large a stream's state is, and how long one more command takes, once so much has come and gone
-// and so much is open. In memory a million fits into some seconds; on Postgres fewer do.
+// The cost of a long history: the size of a stream's state and the time of one more command, after many items were opened and
+// closed
+// and some are still open. A million items fit into some seconds in memory; on Postgres fewer do.
 import { randomBytes } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
@@ -26,41 +27,41 @@ import { codec, meta, runnerOn } from './work.js';
 
 /** How often one more command is timed. */
 const SAMPLES = 200;
-/** And how often as the first one of a process that knows nothing. */
+/** How often it is timed as the first command of a new process. */
 const PROCESSES = 5;
-/** At once on Postgres: few, so that a commit is a few commands, as in a shop. */
+/** Concurrent callers on Postgres: few, so that a commit holds a few commands, as in a shop. */
 const CALLERS = 8;
 const CONNECTIONS = 16;
-/** In memory, after so many commands others get a turn. */
+/** In memory, other work gets a turn after this many commands. */
 const BREATH = 5_000;
 
-/** What was measured of a stream. */
+/** The measured values of a stream. */
 export interface Growth extends Size {
   name: string;
   where: 'memory' | 'Postgres';
-  /** Of the state, as JSON. */
+  /** Size of the state, as JSON. */
   bytes: number;
-  /** Of the snapshot as it is kept, with the ids of the commands of the last half minute. */
+  /** Size of the stored snapshot, including the ids of the commands of the last half minute. */
   snapshotBytes?: number;
-  /** What one more takes a process that knows nothing of the stream, and one that does. */
+  /** Time of one more command: `firstMs` in a process that knows nothing of the stream, `nextMs` in one that does. */
   firstMs?: number;
   nextMs: number;
 }
 
-/** So many have come in all, of which so many are open. */
+/** The number of all items, and of those that are still open. */
 interface Size {
   came: number;
   open: number;
 }
 
-/** A stream that grows by what opens and closes again. */
+/** A stream that grows by items that open and close again. */
 interface Grower<C, S, E extends DomainEvent> {
   name: string;
   decider: Decider<C, S, E>;
   stream: StreamId;
-  /** What has to be there first. */
+  /** The command that must come first. */
   begin: C;
-  /** `id` is that of an order. */
+  /** `id` is an order's id. */
   open(id: string): C;
   close(id: string): C;
   inMemory: readonly Size[];
@@ -105,14 +106,14 @@ type Measure = (engines: BenchEngines, progress: Progress) => Promise<Growth[]>;
 
 interface Progress {
   signal: AbortSignal;
-  /** So many more have come. */
+  /** Called when more items have come. */
   onCame(more: number): void;
 }
 
-/** One line for each stream that grows. */
+/** One entry for each stream that grows. */
 const GROWING = [growing(limitedCoupon), growing(hotStock)];
 
-/** There is no aim but that nothing grows with what has ended. Throws `EngineUnavailable`. */
+/** Without a target value: the sizes and times should not grow with closed items. Throws `EngineUnavailable`. */
 export async function measureGrowth(
   engines: BenchEngines,
   { signal, onRound = () => {} }: MeasureOptions,
@@ -210,7 +211,7 @@ async function onEngine<C, S, E extends DomainEvent>(
   }
 }
 
-/** By a few callers at once; each closes what was opened longest ago. */
+/** Fills the stream with a few concurrent callers. Each closes the item that was opened longest ago. */
 async function fill<C, S, E extends DomainEvent>(
   { decider, stream, begin, open, close, onPostgres }: Grower<C, S, E>,
   runner: CommandRunner,

@@ -1,27 +1,28 @@
-// Work that is timed: two ways to do the same, in turn in one run, and what one makes of the other (a ratio means the same
-// on any machine), or one way alone, where the time is what counts.
+// Timed work: two ways to do the same, alternating in one run, and their ratio, which means the same on any machine; or one way
+// alone,
+// if its time matters.
 
-/** Counted rounds. One more goes before them, for caches, connections and the compiler. */
+/** Counted rounds. One more round runs first to warm up caches, connections and the compiler. */
 export const ROUNDS = 5;
 
 export type Task = () => Promise<unknown>;
 
 export interface Side {
-  /** Tasks under way at once. */
+  /** Concurrent tasks. */
   callers: number;
   /** Tasks of one round. */
   tasks: number;
-  /** The next round's work; making it is not measured. */
+  /** Makes the next round's work. This is not measured. */
   prepare(tasks: number): Promise<readonly Task[]>;
-  /** After each round: throws if what was done is not what should have been. */
+  /** Called after each round. Throws if the result is wrong. */
   verify?(): void;
 }
 
-/** Medians of the rounds; they depend on the machine. */
+/** Medians of the rounds. They depend on the machine. */
 export interface Timing {
   /** Tasks per second. */
   ours: number;
-  /** What a task took, in ms: the middle one, and the slowest but for one in a hundred. */
+  /** Time of a task, in ms: median and 99th percentile. */
   p50: number;
   p99: number;
 }
@@ -40,15 +41,15 @@ export interface Comparison extends Timing {
 }
 
 export interface Run extends Timing {
-  /** That a round took. */
+  /** Duration of a round. */
   seconds: Spread;
 }
 
 export interface MeasureOptions {
   signal: AbortSignal;
-  /** Told before the first round and after each: how many tasks are done, and how many there will be. */
+  /** Called before the first round and after each: the number of finished tasks, and of all tasks. */
   onRound?: (done: number, total: number) => void;
-  /** Ms from any moment on. */
+  /** Milliseconds from an arbitrary start. */
   now?: () => number;
 }
 
@@ -59,7 +60,7 @@ interface Round {
   p99: number;
 }
 
-/** Every round measures both sides; which one goes first alternates. */
+/** Every round measures both sides. The order alternates. */
 export async function compare(sides: Record<'ours' | 'raw', Side>, options: MeasureOptions): Promise<Comparison> {
   const [ours, raw] = await measure([sides.ours, sides.raw], options);
   return {
@@ -105,7 +106,7 @@ async function play(side: Side, signal: AbortSignal, now: () => number): Promise
   return { seconds, rate: tasks / seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }
 
-/** Ends when every caller has: nothing is under way any more, even after a failure. Answers what each task took, in ms. */
+/** Ends when every caller has ended, even after a failure, so that no task is running. Returns the time of each task, in ms. */
 async function runAll(
   tasks: readonly Task[],
   callers: number,
@@ -143,7 +144,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The least value that so large a part of them does not exceed. */
+/** The smallest value that at least this fraction of the values does not exceed. */
 function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)]!;

@@ -1,4 +1,4 @@
-// The benches on Postgres: what our appends and commands make of single-row inserts into the same table.
+// The benches on Postgres: our appends and commands compared with single-row inserts into the same table.
 import type { Pool } from 'pg';
 import { START } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -11,10 +11,10 @@ import type { Side } from './measure.js';
 import { createRawTable, insertRaw } from './raw-inserts.js';
 import { codec, commitsOf, deliveries, placeOrder, runnerOn } from './work.js';
 
-/** The product's pool; raw inserts have it, too. */
+/** The size of the product's pool; raw inserts use the same. */
 const CONNECTIONS = 16;
 
-/** Tasks of a round. Appends that are coalesced are quick, those that come one after the other are slow. */
+/** Tasks of a round. Coalesced appends are fast, sequential ones are slow. */
 const ORDERS = 6_000;
 const HOT_DELIVERIES = 6_000;
 const SINGLE_INSERTS = 500;
@@ -100,7 +100,7 @@ function insertsOnOne(pool: Pool): Side {
   };
 }
 
-/** A database of this bench alone, with the log's table and an equal one for raw inserts. */
+/** A database of this bench, with the log's table and an equal one for raw inserts. */
 async function onPostgres(
   engines: BenchEngines,
   sidesOf: (given: { store: EventStore; pool: Pool; raw: Side }) => Record<'ours' | 'raw', Side>,

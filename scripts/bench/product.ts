@@ -1,4 +1,4 @@
-// The product as it runs for its users: the program in a process of its own, on a database of its own, with goods to sell.
+// The product as its users run it: the program in its own process, on its own database, with products to sell.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,20 +9,20 @@ import { promisify } from 'node:util';
 import { type Client, createClient } from './client.js';
 import type { Database } from './database.js';
 
-/** The build puts the program beside this. */
+/** The build puts the program beside this file. */
 const PROGRAM = join(import.meta.dirname, 'commerce.js');
 
 const READY = /API\s+(http:\/\/\S+)\/v1[\s\S]*Ctrl-C/;
 
-/** Read models that have applied nothing for so long have nothing to apply. */
+/** Read models that have applied nothing for this long are up to date. */
 const QUIET_MS = 250;
 
 export interface Product {
   url: string;
   client: Client;
-  /** Publishes a SKU at 8.95 GBP and puts units on the shelf. */
+  /** Publishes a SKU at 8.95 GBP and receives units into stock. */
   sell(sku: string, quantity: number): Promise<void>;
-  /** Once the read models have followed: what they have left to do would slow down whatever is measured next. */
+  /** Resolves once the read models are up to date. Their pending work would slow down the next measurement. */
   atRest(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// What our appends are measured against: one insert and one transaction for each commit, into a table like the log's.
+// The baseline for our appends: one insert and one transaction for each commit, into a table like the log's.
 import type { Pool } from 'pg';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { createEventsTable } from '../../infra/event-store/postgres.js';

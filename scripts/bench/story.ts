@@ -1,4 +1,4 @@
-// What a guest's telephone sends to buy two things: seven requests, a key on each that must not happen twice.
+// The requests of a guest who buys two products: seven requests, with an idempotency key on each that must not happen twice.
 import { randomUUID } from 'node:crypto';
 import type { Answered, Client } from './client.js';
 

@@ -1,5 +1,6 @@
-// What the benches do: orders, each a stream of its own, and deliveries of one SKU, all on one stream; as commands, and
-// as the commits that the command path makes of them.
+// The work of the benches: orders, each on its own stream, and deliveries of one SKU, all on one stream. Both exist as commands,
+// and as
+// the commits that the command path makes of them.
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -19,13 +20,13 @@ export const codec = createCommitCodec(catalogue);
 
 export type Command = (runner: CommandRunner) => Promise<unknown>;
 
-/** The product's command path. Personal fields of an order come sealed from its cart, so there is nothing to seal. */
+/** The product's command path. An order gets its personal fields sealed from its cart, so there is nothing to seal. */
 export function runnerOn(store: EventStore, snapshots?: SnapshotStore): CommandRunner {
   const personal = NOTHING_PERSONAL;
   return createCommandRunner({ store, catalogue, personal, clock: Date.now, ...(snapshots && { snapshots }) });
 }
 
-/** An order of two lines, on a stream of its own. */
+/** An order of two lines, on its own stream. */
 export function placeOrder(): Command {
   const key = randomId(Date.now());
   const contents = {
@@ -47,7 +48,7 @@ export function placeOrder(): Command {
       .then(orThrow);
 }
 
-/** Deliveries of a SKU that has not been in stock before. */
+/** Deliveries of a new SKU. */
 export function deliveries(count: number): Command[] {
   const item = { sku: randomId(Date.now()), location: DEFAULT_LOCATION };
   return Array.from({ length: count }, (_, n) => {

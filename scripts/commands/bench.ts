@@ -1,5 +1,6 @@
-// `commerce bench [NAME…]`: how fast it is, as ratios to raw writes to the same engine, and of whole checkouts, and what a long
-// history costs, taken in this run.
+// `commerce bench [NAME…]`: measures throughput as ratios to raw writes on the same engine, the time of whole checkouts, and the
+// cost
+// of a long history.
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
@@ -23,7 +24,7 @@ import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
 
-/** Those of the whole product last: once it runs, it stays. */
+/** Benches of the whole product come last: once the product runs, it keeps running. */
 const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
 
 const GROWTH = 'growth';
@@ -59,7 +60,7 @@ export function benchCommand(): Command {
     });
 }
 
-/** Undefined if it was interrupted; what was started is stopped in any case. */
+/** Undefined if it was interrupted. Everything that was started is stopped in any case. */
 async function measure(benches: readonly Bench[], grows: boolean): Promise<Results | undefined> {
   const stop = stopSignal();
   const progress = createProgress();

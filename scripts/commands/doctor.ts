@@ -1,4 +1,4 @@
-// `commerce doctor`: what is wrong with this set-up, and what to do.
+// `commerce doctor`: finds problems of this set-up and says what to do.
 import { access, chmod, constants, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -20,7 +20,7 @@ import { table } from '../table.js';
 interface Finding {
   check: string;
   ok: boolean;
-  /** What was found; where it is not well, also what to do. */
+  /** The result, and for a problem also what to do. */
   detail: string;
 }
 
@@ -81,7 +81,7 @@ async function requireWritable(folder: string): Promise<void> {
   });
 }
 
-/** A folder that is not there is not made by looking: a passing one beside it shows what would go wrong. */
+/** A missing folder is not created by the check. A temporary folder beside it shows possible problems. */
 async function inDataFolder(config: Config, look: (config: Config) => Promise<string>): Promise<string> {
   const { path } = nearest(config.dataDir);
   if (path === config.dataDir) return look(config);
@@ -128,7 +128,7 @@ async function engines(): Promise<string> {
   return ENGINES.map(({ name }) => name).join(', ');
 }
 
-/** Whether what the engines hold fits this build and the keys of the data folder. */
+/** Whether the data in the engines fits this build and the keys of the data folder. */
 async function data(passing: Config, config: Config): Promise<string> {
   const shop = await openEngines(passing);
   try {

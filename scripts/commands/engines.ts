@@ -1,4 +1,4 @@
-// `commerce engines up | down | status`: the engines of the `aws` profile on this machine, for people and for scripts.
+// `commerce engines up | down | status`: the engines of the `aws` profile on this machine, with output for people or for scripts.
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/catalogue.js';
@@ -16,7 +16,7 @@ interface EngineReport {
   readonly version?: string;
   readonly readyInMs?: number;
   readonly pid?: number;
-  /** Why it is not there, and what to do. */
+  /** Why the engine does not run, and what to do. */
   readonly reason?: string;
 }
 

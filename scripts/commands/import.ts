@@ -1,4 +1,4 @@
-// `commerce import online-retail FILE`: a year of a shop's invoices, through the command handlers, into the read models.
+// `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -19,16 +19,16 @@ import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
 
-/** By how much the heap may grow before it is collected, in percent: V8 would let it double, and most of it is garbage. */
+/** Growth of the heap before it is collected, in percent. V8 would let it double, and most of it is garbage. */
 const HEAP_GROWTH = 25;
 
 /** The shop as an import needs it. */
 export interface ImportShop extends ImportPorts {
   /** Commits that this process has appended so far. */
   commits(): number;
-  /** Runs the projectors unless another process does; resolves when aborted. */
+  /** Runs the projectors unless another process does. Resolves on abort. */
   hostProjectors(signal: AbortSignal): Promise<void>;
-  /** Resolves when the read models have reached the last commit of the log; rejects with the signal's reason. */
+  /** Resolves when the read models have reached the last commit of the log. Rejects with the signal's reason. */
   caughtUp(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -37,11 +37,11 @@ export interface ImportSummary extends Counts {
   seconds: number;
   commits: number;
   commitsPerSecond: number;
-  /** Invoices that an earlier import has brought otherwise, if there are any: they stay as they are in the shop. */
+  /** Invoices that differ from an earlier import, if any. The shop keeps the earlier ones. */
   differing?: { invoices: number; first: string };
 }
 
-/** What became of one file. */
+/** The result for one file. */
 interface Imported {
   books: Books;
   commits: number;
@@ -59,7 +59,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
     .action(async (file: string, options: ImportOptions) => {
       setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
       const startedAt = performance.now();
-      // The whole file is read before an engine starts: a broken one changes nothing.
+      // Reads the whole file before an engine starts, so that a broken file changes nothing.
       const pages = await readPages(file, options);
       const imported = await importInto(await openShop(options), pages);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -70,7 +70,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
   return new Command('import').description('import data into the shop').addCommand(onlineRetail);
 }
 
-/** Resolves when the read models show what it made. The shop is closed in any case. */
+/** Resolves when the read models show the imported data. Closes the shop in any case. */
 export async function importInto(shop: ImportShop, pages: Pages): Promise<Imported> {
   const stop = new AbortController();
   const interrupt = () => stop.abort(new ImportError('The import was stopped; run it again to continue.'));

@@ -1,4 +1,4 @@
-// `commerce reconcile`: every difference between our payments and the provider's books, and the mending of the safe ones.
+// `commerce reconcile`: lists every difference between our payments and the provider's records, and repairs the safe ones.
 import { Command, InvalidArgumentError } from 'commander';
 import { type Difference, type Reconciliation, reconcile } from '../../commands/payment/reconcile.js';
 import { ConfigError } from '../../infra/config.js';

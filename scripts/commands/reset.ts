@@ -1,4 +1,5 @@
-// `commerce reset`: forgets a shop, after a question: its data in the engines and in the data folder. What is not this product's stays.
+// `commerce reset`: deletes a shop's data in the engines and in the data folder, after a confirmation. It deletes only this
+// product's data.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, rm, rmdir } from 'node:fs/promises';
@@ -25,12 +26,12 @@ interface ResetOptions extends CommonOptions {
   yes?: boolean;
 }
 
-/** What goes. */
+/** What will be deleted. */
 interface Plan {
   stores: readonly Store[];
-  /** Paths from the data folder. */
+  /** Paths relative to the data folder. */
   files: readonly string[];
-  /** Why files of ours stay. */
+  /** The reason why files of this product are kept. */
   keptFor?: string;
 }
 
@@ -54,7 +55,7 @@ export function resetCommand(): Command {
     });
 }
 
-/** Asks when it is known what would go. */
+/** Asks for confirmation once the plan is known. */
 async function reset(config: Config, entries: FolderEntries, ask: (plan: Plan) => Promise<void>): Promise<Plan> {
   const { dataDir, profile } = config;
   const { databaseUrl } = await engineAddresses();
@@ -80,12 +81,12 @@ async function reset(config: Config, entries: FolderEntries, ask: (plan: Plan) =
   } finally {
     await shop.close();
   }
-  // Its own server has to stop before its files can go.
+  // The embedded server must stop before its files can be deleted.
   if (isOwn) await deleteFiles(dataDir, plan.files);
   return plan;
 }
 
-/** Undefined if the server on the data folder cannot run: its files can go all the same. */
+/** Undefined if the server on the data folder cannot run. Its files can be deleted anyway. */
 async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
   try {
     return await shop.get('postgresServer');
@@ -97,7 +98,7 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
   }
 }
 
-/** Files that another shop needs stay: its keys, and the Postgres of the folder if there is something of it. */
+/** Keeps files that another shop needs: its keys, and the folder's Postgres if it contains data of that shop. */
 async function planOf(shop: Shop, server: PostgresServer, config: Config, own: readonly string[]): Promise<Plan> {
   const { log, readModels } = await shop.get('stores');
   const isMine = (schema: string) =>
@@ -114,14 +115,14 @@ async function planOf(shop: Shop, server: PostgresServer, config: Config, own: r
     const names = needing.map(([schema]) => (schema === 'public' ? 'the shop of the profile embedded' : schema));
     return { stores, files: [], keptFor: names.join(', ') };
   }
-  // With the Postgres of the folder all that is in it goes.
+  // Deleting the folder's Postgres deletes all of its data.
   const isGoneWithFiles = config.profile === 'embedded' && server.isOwn;
   return { stores: isGoneWithFiles ? [] : stores, files: own };
 }
 
 async function erase({ pool, schema, isOwn }: PostgresServer, config: Config, plan: Plan): Promise<void> {
   const isDone = await unlessInUse(pool, presenceOf(config, schema), async () => {
-    // The log goes last: until then it is known whose the rest is.
+    // The log is deleted last. Until then it identifies the owner of the other stores.
     for (const store of [...plan.stores].reverse()) await store.erase();
     if (!isOwn) await deleteFiles(config.dataDir, plan.files);
   });
@@ -164,13 +165,13 @@ async function deleteFiles(dataDir: string, paths: readonly string[]): Promise<v
       for (const path of inPostgres) if (!/\Wlock/.test(path)) await deleteAtOnce(join(dataDir, path));
     });
   }
-  // The keys go last: without them what is left could not be read.
+  // The keys are deleted last. Without them the remaining data could not be read.
   for (const path of paths) await rm(join(dataDir, path), { recursive: true, force: true });
-  // Stays if it is a link, a mount, or holds what is not ours.
+  // The folder stays if it is a link or a mount, or contains other files.
   for (const folder of [postgres, dataDir]) await rmdir(folder).catch(() => {});
 }
 
-/** Out of the way by one step, under a name that the next start clears away if this program is killed. */
+/** Renames first, so that deletion is one step. If this program is killed, the next start removes the renamed folder. */
 async function deleteAtOnce(path: string): Promise<void> {
   const aside = /\Wcluster$/.test(path) ? `${path}.new-${process.pid}-${randomBytes(4).toString('hex')}` : path;
   if (aside !== path) await rename(path, aside);

@@ -1,4 +1,4 @@
-// `commerce staff`: the people who work for the shop. Each is the actor of what they do with a token of theirs.
+// `commerce staff`: the people who work for the shop. Each is recorded as the actor of everything done with their token.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Staff, StaffView } from '../../commands/identity/staff.js';
 import { STAFF_ROLES, type StaffRole } from '../../domain/kernel/role.js';

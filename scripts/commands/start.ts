@@ -1,4 +1,4 @@
-// `commerce start`: the whole product in one process, until Ctrl-C or SIGTERM.
+// `commerce start`: runs the whole product in one process until Ctrl-C or SIGTERM.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { endAll } from '../../infra/engines/ending.js';
@@ -9,7 +9,7 @@ import { type CommonOptions, configOf, withPort, withProfile } from '../options.
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
 
-/** So long the welcome waits for what it invites to. */
+/** How long the welcome message waits until the read models show the sample shop. */
 const SHOW_MS = 10_000;
 
 interface StartOptions extends CommonOptions {
@@ -44,7 +44,7 @@ async function start(options: StartOptions): Promise<void> {
   console.log('Stopped.');
 }
 
-/** What is being opened waits for engines or makes a database: it is ended as it is, and begun anew by the next start. */
+/** Opening may be waiting for engines or creating a database. It is ended at once; the next start repeats it. */
 async function endBeforeReady(): Promise<never> {
   await endAll();
   console.log('Stopped.');
@@ -72,7 +72,7 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
   }
 }
 
-/** What the welcome invites to is to be seen then, if the read models are in time. True if the sample shop was put there. */
+/** Fills the shop and waits until the read models show it, or the time is over. Returns true if the sample shop was created. */
 async function fillAndShow(shop: Shop, empty: boolean, stop: AbortSignal): Promise<boolean> {
   const [runner, store, firstLook] = await Promise.all([
     shop.get('runner'),

@@ -1,4 +1,4 @@
-// `commerce status`: how far each read model is, and what stands in quarantine.
+// `commerce status`: the lag of each read model, and the streams in quarantine.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
@@ -11,12 +11,12 @@ import { table } from '../table.js';
 
 const WATCH_EVERY_MS = 2_000;
 
-/** And the cursor to its first place. */
+/** Clears the screen and moves the cursor to the top left. */
 const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
 /** Otherwise a sweep of a minute ago beside nothing to apply looks like a fault. */
-const MEANING = `0 commits to apply means up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep compares the log with the applied
-commits; the age of the last sweep is not a lag.`;
+const MEANING = `Commits are applied as they come: 0 to apply is up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep
+compares the log with what was applied; its age is no lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
@@ -47,7 +47,7 @@ function timeOf(at: Hlc): string {
   return new Date(millisOf(at)).toISOString();
 }
 
-/** Seconds for minutes, minutes for hours, then hours. */
+/** Seconds below 10 minutes, minutes below 10 hours, then hours. */
 function ago(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 600) return `${seconds} s ago`;

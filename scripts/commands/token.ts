@@ -1,4 +1,4 @@
-// `commerce token --role R`: a bearer token for trying things out on this machine.
+// `commerce token --role R`: a bearer token for experiments on this machine.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { ROLES, type Role } from '../../domain/kernel/role.js';
@@ -40,7 +40,7 @@ export function tokenCommand(): Command {
     });
 }
 
-/** Finds who the bearer is. Ends the command where it says neither a role nor a member. */
+/** Finds the bearer of the token. Ends the command if it names neither a role nor a member of staff. */
 function finderOf({ role, customer, staff: id, ...options }: TokenOptions, command: Command): () => Promise<Caller> {
   if (id !== undefined) return () => withStaff(options, async (staff) => inRole(await staff.caller(id), role));
   if (role === undefined) return command.error('use --role ROLE or --staff ID');

@@ -41,9 +41,9 @@ public final class Launcher extends Node {
             .put("network.host", "127.0.0.1")
             .put("http.port", port)
             .put("transport.port", "0")
-            // Names are made by the program, never by a typing error in a write.
+            // The program creates all indices, so that a wrong name in a write creates none.
             .put("action.auto_create_index", false)
-            // A developer's nearly full disk must not turn the indices read-only.
+            // A nearly full disk on a developer's machine must not make the indices read-only.
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .build();
     }
