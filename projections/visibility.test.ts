@@ -1,4 +1,4 @@
-// What a query waits for: the commits that the caller has seen, in the read model, and findable there.
+// What a query waits for: the commits that the caller has seen must be in the read model and searchable.
 import { expect } from 'chai';
 import type { StreamId } from '../domain/kernel/stream.js';
 import type { StreamProgress } from './runtime/sink.js';
@@ -37,7 +37,7 @@ describe('A commit is visible', () => {
     ).to.equal(false);
   });
 
-  it('without asking again once it was', async () => {
+  it('without another query once it was', async () => {
     const { visibility, table } = createWorld();
     table.positions.set('order#1', 3);
     await visibility.wait(new Map([['order#1', 2]]), 0);
@@ -64,12 +64,12 @@ describe('A commit is visible', () => {
     expect(await waiting).to.equal(true);
   });
 
-  it('not, when the time is over first', async () => {
+  it('not, if the time ends first', async () => {
     const { visibility } = createWorld();
     expect(await visibility.wait(new Map([['order#1', 1]]), 30)).to.equal(false);
   });
 
-  it('in a search once it is refreshed, by one refresh for all who wait at the time', async () => {
+  it('in a search once it is refreshed, by one refresh for all waiting queries', async () => {
     const { visibility, table } = createWorld({ searched: true });
     table.positions.set('order#1', 1).set('order#2', 1).set('order#3', 1);
     const first = visibility.wait(new Map([['order#1', 1]]), 0);

@@ -33,7 +33,7 @@ describe('Coalesced writes', () => {
     return { write, batches, mostInFlight: () => mostInFlight };
   }
 
-  it('give everyone their own outcome and keep every limit', async () => {
+  it('give each caller its own outcome and keep every limit', async () => {
     const anyItem = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'), bytes: fc.nat(120) });
     await fc.assert(
       fc.asyncProperty(fc.array(anyItem, { minLength: 1, maxLength: 60 }), async (items) => {
@@ -50,19 +50,19 @@ describe('Coalesced writes', () => {
     );
   });
 
-  it('leave together when they come together', async () => {
+  it('share a batch when they arrive together', async () => {
     const { write, batches } = recorded();
     await Promise.all(['a', 'b', 'c'].map((key) => write({ key, bytes: 1 })));
     expect(batches).to.have.length(1);
   });
 
-  it('share the free writes when they are many', async () => {
+  it('are divided among the free writes when there are many', async () => {
     const { write, batches } = recorded();
     await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => write({ key, bytes: 1 })));
     expect(batches.map(({ length }) => length)).to.deep.equal([4, 4]);
   });
 
-  it('fail alone when one of them is the cause', async () => {
+  it('fail alone when only one of them causes the failure', async () => {
     const { write } = recorded((batch) => (batch.some(({ poisoned }) => poisoned) ? new Error('poison') : undefined));
     const outcomes = await Promise.allSettled(
       ['a', 'b', 'c', 'd'].map((key) => write({ key, bytes: 1, poisoned: key === 'b' })),
@@ -70,7 +70,7 @@ describe('Coalesced writes', () => {
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
   });
 
-  it('fail together, without another try, when the engine is away', async () => {
+  it('fail together, without a retry, when the engine does not answer', async () => {
     const { write, batches } = recorded(() => new Unavailable('Engine', 'away'));
     const outcomes = await Promise.allSettled(['a', 'b'].map((key) => write({ key, bytes: 1 })));
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);

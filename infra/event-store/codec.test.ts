@@ -10,7 +10,7 @@ import { createCommitCodec, hashOf, partitionOf, positionOf } from './codec.js';
 const { encode, decode } = createCommitCodec(notes);
 const stream = streamId('note', 'a');
 
-// The bytes of format 1, written by hand. The hashes were made outside of this program:
+// The bytes of format 1, written by hand. The hashes were made without this program:
 //   PH=$(printf 'the commit before' | sha256sum | cut -c1-64)
 //   printf '%s%s%s' "$PH" '[1,"note#caf%C3%A9@main",3,4,5,1767323045678001,["cmd-1","cmd-2"]]' "$EV" | sha256sum
 //   printf 'note#caf%%C3%%A9@main' | sha256sum      # begins with 18, which is 24
@@ -90,7 +90,7 @@ describe('The commit codec', () => {
     );
   });
 
-  it('reads an old version as the data of today', () => {
+  it('converts an old version to the current data', () => {
     const ev = golden.ev.replaceAll('"schemaVersion":2', '"schemaVersion":1').replace(/,"stars":\d/g, '');
     const [event] = decode({ ...golden, ev }).events;
     expect(event).to.deep.include({ schemaVersion: 2, data: { text: 'Grüße ☕ "now"', stars: 0 } });
@@ -103,7 +103,7 @@ describe('The commit codec', () => {
     expect([hashOf(first), hashOf(second)]).to.deep.equal([first.h, second.h]);
   });
 
-  it('shows any changed byte by the hash', () => {
+  it('detects any changed byte by the hash', () => {
     const changes: Partial<StoredCommit>[] = [
       { f: 2 },
       { pk: 'note#b' },
@@ -151,14 +151,14 @@ describe('The commit codec', () => {
     refused({ version: 2 }, 'goes on at 1');
   });
 
-  it('refuses what would break the order of the stream', () => {
+  it('rejects commits that would break the order of the stream', () => {
     const commit = noteCommit(START, 'c', { text: 'x' });
     expect(() => encode(stream, START, { ...commit, events: [] })).to.throw('at least one event');
     expect(() => encode(stream, { ...START, at: commit.at }, commit)).to.throw('not later');
     expect(() => encode('note#' as typeof stream, START, commit)).to.throw('not a stream id');
   });
 
-  it('refuses to guess at a format, an event or a version of the future', () => {
+  it('rejects an unknown format, event or version', () => {
     expect(() => decode({ ...golden, f: 2 })).to.throw(InvalidEvent, 'format 2');
     expect(() => decode({ ...golden, ev: golden.ev.replace('NoteWritten', 'NoteEaten') })).to.throw(InvalidEvent);
     expect(() => decode({ ...golden, ev: golden.ev.replace('"schemaVersion":2', '"schemaVersion":3') })).to.throw(

@@ -82,7 +82,7 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(large).to.deep.equal({ table: 4, index: 1 });
     });
 
-    it('retries what passes by itself with the identical item, with jitter', async () => {
+    it('retries temporary errors with the identical item, with jitter', async () => {
       const faults: Fault[] = [
         { error: 'ProvisionedThroughputExceededException' },
         { error: 'ThrottlingException' },
@@ -103,7 +103,7 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(await lengthOf(stream)).to.equal(1);
     });
 
-    it('gives up as Unavailable when its budget is spent, and may be asked again', async () => {
+    it('throws Unavailable when its budget is spent, and can be called again', async () => {
       let now = Date.now();
       const began = now;
       let throttled = true;
@@ -125,7 +125,7 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(await store.append(stream, START, commit)).to.have.property('appended', true);
     });
 
-    it('throws what is a bug as it is, at once', async () => {
+    it('throws other errors unchanged, at once', async () => {
       injectFaults(client, (operation) => (operation === 'PutItem' ? { error: 'ValidationException' } : undefined));
       const operations = recordOperations(client);
       const refused = await failureOf(openStore().append(newStream(), START, noteCommit(START, 'c1', {})));
@@ -133,7 +133,7 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(operations.filter((operation) => operation === 'PutItem')).to.have.length(1);
     });
 
-    it('refuses to write when the clock goes wrong later, and writes again when it is right', async () => {
+    it('refuses to write while the clock is wrong, and writes again when it is right', async () => {
       let offset = 0;
       const store = openStore({ clock: () => Date.now() + offset });
       const first = newStream();
@@ -147,7 +147,7 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(await store.append(newStream(), START, noteCommit(START, 'c1', {}))).to.have.property('appended', true);
     });
 
-    it('refuses a commit that was held up until the watermark might pass it', async () => {
+    it('refuses a delayed commit that the watermark might pass', async () => {
       const stream = newStream();
       const late = { ...noteCommit(START, 'c1', {}), at: hlcOf(Date.now() - WATERMARK_LAG_MS + 1_000) };
       const refused = await failureOf(openStore().append(stream, START, late));
@@ -185,12 +185,12 @@ describeOnAws('On DynamoDB', (aws) => {
         { step: 'initialize' },
       );
       const shown: string[] = [];
-      const isOurs = ({ stream }: { stream: StreamId }) => streams.includes(stream); // others may be of this instant, too
+      const isOurs = ({ stream }: { stream: StreamId }) => streams.includes(stream); // other tests may write in this instant, too
       for await (const entry of store.log(at - 1, at)) if (isOurs(entry)) shown.push(entry.stream);
       expect(shown).to.deep.equal(streams.sort());
     });
 
-    it('makes its table with recovery and change records, and finds it made', async () => {
+    it('creates its table with recovery and change records, and accepts an existing one', async () => {
       const own = freshName('events');
       const streamArn = await ensureStream(aws.kinesis(), freshName('changes'), 1);
       for (let n = 0; n < 2; n++) await createEventsTable({ client, table: own, streamArn });

@@ -8,7 +8,7 @@ import { createCommitCodec } from './codec.js';
 import { createMemoryEventStore, createMemoryLog } from './memory.js';
 import { rememberOwnCommits } from './own-commits.js';
 
-describe('What a process has written itself', () => {
+describe('A stream that this process has written', () => {
   const stream = streamId('order', '7');
   let inner: EventStore;
   let own: ReturnType<typeof rememberOwnCommits>;
@@ -43,24 +43,24 @@ describe('What a process has written itself', () => {
     return commits;
   }
 
-  it('is what the store would answer', async () => {
+  it('equals what the store would return', async () => {
     await hold(own.store, await hold(own.store, START));
     expect(own.ownCommits.upTo(stream, 2)).to.deep.equal(await read());
   });
 
-  it('is told up to the commit that was asked for, or not at all', async () => {
+  it('is returned up to the requested commit, or not at all', async () => {
     await hold(own.store, START);
     expect(own.ownCommits.upTo(stream, 2)).to.equal(undefined);
     expect(own.ownCommits.upTo(streamId('order', '8'), 1)).to.equal(undefined);
   });
 
-  it('is forgotten once somebody else has written in between', async () => {
+  it('is forgotten once another process has written in between', async () => {
     const theirs = await hold(inner, await hold(own.store, START));
     await hold(own.store, theirs);
     expect(own.ownCommits.upTo(stream, 3)).to.equal(undefined);
   });
 
-  it('is forgotten when an append finds its place taken', async () => {
+  it('is forgotten when an append conflicts', async () => {
     const first = await hold(own.store, START);
     await hold(inner, first, 'fraud');
     const failure = await hold(own.store, first).catch((error: Error) => error.message);

@@ -16,7 +16,7 @@ import { COMMIT_COLUMNS, storedCommit } from './postgres-schema.js';
 
 const codec = createCommitCodec(notes);
 
-describeWith('postgres', 'The log on Postgres', (engines) => {
+describeWith("postgres', 'The log on Postgres", (engines) => {
   let url: string;
   let pool: Pool;
   before(async () => {
@@ -47,7 +47,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     }),
   );
 
-  it('is safe from its owner, who is no superuser: by right, and by a trigger should the right come back', async () => {
+  it('cannot be changed by its owner, who is no superuser: revoked rights prevent it, and a trigger if they return', async () => {
     const { rows } = await pool.query(`
       select rolsuper, has_table_privilege('events', 'update, delete, truncate') as may_change
       from pg_roles where rolname = current_user`);
@@ -60,7 +60,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
       .that.matches(/append-only: DELETE on events is refused/);
   });
 
-  it('takes the appends of one moment in two statements, one to work on and one to come', async () => {
+  it('writes concurrent appends in two statements, one running and one waiting', async () => {
     const statements: string[] = [];
     const store = open(observed(pool, (name) => void statements.push(name)));
     const results = await Promise.all(
@@ -70,7 +70,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     expect(statements).to.deep.equal(['log-append', 'log-append']);
   });
 
-  it('takes the neighbours of a row that it cannot take', async () => {
+  it('accepts the neighbours of a row that it rejects', async () => {
     const store = open();
     const tooLongForAnIndex = streamId('note', randomBytes(6_000).toString('hex'));
     const [before, poisoned, after] = await Promise.all([
@@ -84,7 +84,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
       .that.matches(/index row/);
   });
 
-  it('appends each commit once while its connections are cut again and again', async () => {
+  it('appends each commit once while its connections are cut repeatedly', async () => {
     const store = open();
     const streams = Array.from({ length: 20 }, newStream);
     const writing = streams.map(async (stream) => {
@@ -107,7 +107,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     expect(rows).to.deep.equal(streams.map(() => ({ commits: 10, last: 10 })));
   });
 
-  it('says that it is unavailable when the server stays away', async () => {
+  it('throws Unavailable when the server does not come back', async () => {
     const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
     let now = Date.now();
     const clock = () => {
@@ -129,7 +129,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     await nowhere.end();
   });
 
-  it('refuses a commit that was held up for so long that the watermark may have passed it', async () => {
+  it('refuses a delayed commit that the watermark may have passed', async () => {
     const commit = { ...noteCommit(START, 'c', {}), at: hlcOf(Date.now() - WATERMARK_LAG_MS) };
     expect(await failure(open().append(newStream(), START, commit)))
       .to.be.instanceOf(Unavailable)
@@ -175,14 +175,14 @@ function failure(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** A pool on which appends succeed and their replies get lost, as often as asked. */
+/** A pool whose appends succeed but lose their replies, a given number of times. */
 function losingReplies(pool: Pool, loseReply: () => boolean): Pool {
   return observed(pool, (name) => {
     if (name === 'log-append' && loseReply()) throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
   });
 }
 
-/** A pool that tells the name of each statement that a borrowed connection has executed. */
+/** A pool that reports the name of each statement that a borrowed connection has executed. */
 function observed(pool: Pool, executed: (name: string) => void): Pool {
   const connect = async () => {
     const client = await pool.connect();

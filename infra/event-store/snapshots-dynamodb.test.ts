@@ -16,12 +16,12 @@ describeOnAws('Snapshots', (aws) => {
 
   snapshotStoreContract('DynamoDB', open);
 
-  it('of a state too large for an item are kept in parts, whole or not at all', async () => {
+  it('of a state too large for an item are kept in parts, completely or not at all', async () => {
     const texts = open();
     const large = (char: string) => char.repeat(350_000);
     await texts.save('stock#large', 1, { commitNo: 1, text: large('ö') });
     expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 1, text: large('ö') });
-    // One that is older changes nothing, one that is newer all of it, and it may be small again.
+    // An older snapshot changes nothing. A newer one replaces everything, and may be small again.
     await texts.save('stock#large', 1, { commitNo: 3, text: large('ä') });
     await texts.save('stock#large', 1, { commitNo: 2, text: large('ü') });
     expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 3, text: large('ä') });
@@ -29,7 +29,7 @@ describeOnAws('Snapshots', (aws) => {
     expect(await texts.load('stock#large', 1)).to.deep.equal({ commitNo: 4, text: 'small' });
   });
 
-  it('of which a part has expired are not there, and are made anew', async () => {
+  it('with an expired part are missing, and are made again', async () => {
     const texts = open();
     await texts.save('stock#part', 1, { commitNo: 1, text: 'x'.repeat(500_000) });
     const { Item } = await aws
@@ -43,14 +43,14 @@ describeOnAws('Snapshots', (aws) => {
     expect(await texts.load('stock#part', 1)).to.deep.equal({ commitNo: 2, text: 'y'.repeat(500_000) });
   });
 
-  it('of which nobody would want to read all are not kept, and disturb nobody', async () => {
+  it('that are too large to read are not kept, and cause no error', async () => {
     const texts = open();
     await texts.save('stock#huge', 1, { commitNo: 1, text: 'x' });
     await texts.save('stock#huge', 1, { commitNo: 2, text: 'x'.repeat(17 * 1024 * 1024) });
     expect(await texts.load('stock#huge', 1)).to.deep.equal({ commitNo: 1, text: 'x' });
   });
 
-  it('of which fields are missing or of another type are dropped', async () => {
+  it('with missing fields or fields of another type are dropped', async () => {
     const texts = open();
     const dropped: string[] = [];
     const snapshots = createAuthenticSnapshots({

@@ -6,7 +6,10 @@ import { createStoreClock } from './store-clock.js';
 
 const MIDNIGHT = Date.UTC(2026, 0, 1);
 
-/** A store and a machine whose clock is `skew` ms ahead, which asks at `askedAt` (ms after midnight) and hears after `roundTrip`. */
+/**
+ * A store, and a machine whose clock is `skew` ms ahead. It asks at `askedAt` (ms after midnight) and gets the answer after
+ * `roundTrip`.
+ */
 function hearing({ askedAt, roundTrip, skew }: { askedAt: number; roundTrip: number; skew: number }) {
   const world = { elapsed: askedAt, set: 0 };
   const clock = createStoreClock(
@@ -35,7 +38,7 @@ describe("The store's clock", () => {
     expect(clock.isKnown()).to.equal(false);
   });
 
-  it('stops a machine that is certainly too far off, and none that certainly is not', () => {
+  it('stops a machine that is certainly too far off, and never one that certainly is not', () => {
     fc.assert(
       fc.property(anyHearing, (heard) => {
         const { clock } = hearing(heard);
@@ -62,7 +65,7 @@ describe("The store's clock", () => {
     expect(clock.assertInStep).to.throw(ClockSkew, /synchronise/);
   });
 
-  it('is known by a quick answer better than by a slow one after it', () => {
+  it('trusts a quick answer more than a later slow one', () => {
     const { clock, world } = hearing({ askedAt: 0, roundTrip: 10, skew: 0 });
     world.elapsed += 6_000;
     clock.observe(10, new Date(MIDNIGHT).toUTCString());

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { hashOf } from '../event-store/codec.js';
 import { readChangeRecord } from './kinesis-record.js';
 
-/** In the format that AWS documents for Kinesis Data Streams for DynamoDB, and in the local engine's own. */
+/** In AWS's documented format of Kinesis Data Streams for DynamoDB, and in the local engine's format. */
 const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}.json`, import.meta.url));
 
 const where = { kind: 'tampering', stream: 'note#caf%C3%A9@main', commitNo: 3 };
@@ -28,11 +28,11 @@ describe('A change record', () => {
     });
   }
 
-  it('shows a commit that was modified', () => {
+  it('reports a modified commit', () => {
     expect(readChangeRecord(fixture('modify'), 'events')).to.deep.equal({ ...where, what: 'modified' });
   });
 
-  it('shows a commit that was removed, by whomever', () => {
+  it('reports a removed commit, whoever removed it', () => {
     for (const name of ['remove', 'remove-by-ttl'])
       expect(readChangeRecord(fixture(name), 'events')).to.deep.equal({ ...where, what: 'removed' });
   });
@@ -43,7 +43,7 @@ describe('A change record', () => {
     expect(readChangeRecord(fixture('ministack-insert'), 'event')).to.deep.equal({ kind: 'foreign' });
   });
 
-  it('is refused when it is something else or lacks a part of the commit', () => {
+  it('is rejected if it is something else or lacks a part of the commit', () => {
     const whole = JSON.parse(fixture('insert').toString());
     for (const part of Object.keys(whole.dynamodb.NewImage)) {
       const { [part]: _, ...NewImage } = whole.dynamodb.NewImage;

@@ -23,7 +23,7 @@ const StreamName = 'changes';
 const MIDDLE_HASH_KEY = (2n ** 127n).toString();
 const codec = createCommitCodec(notes);
 
-// On kinesalite, the one local engine that splits and merges as Kinesis does.
+// Runs on kinesalite, the only local engine that splits and merges shards as Kinesis does.
 describe('The change feed by Kinesis, while its stream is resharded', () => {
   const server = kinesalite({ createStreamMs: 0, updateStreamMs: 0 });
   let client: KinesisClient;
@@ -79,7 +79,7 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
     }
   }
 
-  /** The texts of the notes until so many have come, or so many of one kind. */
+  /** The texts of the notes, once this many have arrived, or this many of one kind. */
   async function read(count: number, checkpoints: FeedCheckpoints, kind?: string): Promise<string[]> {
     const stopping = new AbortController();
     const texts: string[] = [];

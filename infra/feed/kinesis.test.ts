@@ -53,7 +53,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
       ...options,
     });
 
-  /** Appends that many commits, round robin to three streams, and answers their names. */
+  /** Appends this many commits, round robin to three streams, and returns their names. */
   async function append(count: number): Promise<string[]> {
     const ends = Array.from({ length: 3 }, () => ({ stream: streamId('note', freshName('n')), end: START }));
     const names: string[] = [];
@@ -67,7 +67,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     return names;
   }
 
-  /** Reads until so many commits have come. */
+  /** Reads until this many commits have arrived. */
   async function read(count: number, feed = openFeed(), consumer = 'projections'): Promise<string[]> {
     const stopping = new AbortController();
     const names: string[] = [];
@@ -94,7 +94,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     await running;
   }
 
-  it('brings every commit that was put into the table, as the store reads it', async () => {
+  it('delivers every commit of the table as the store reads it', async () => {
     const names = await append(60);
     const seen: Commit[] = [];
     await runUntil(
@@ -111,7 +111,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     }
   });
 
-  it('goes on from its checkpoints after a restart, while another consumer begins at the beginning', async () => {
+  it('continues from its checkpoints after a restart, while another consumer starts at the beginning', async () => {
     const old = await append(20);
     expect(await read(20)).to.have.members(old);
     const young = await append(20);
@@ -119,7 +119,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     expect(await read(40, openFeed(), 'process-managers')).to.have.members([...old, ...young]);
   });
 
-  it('brings a batch again when its handler fails, one batch at a time, and loses none', async () => {
+  it('delivers a batch again when its handler fails, one batch at a time, and loses none', async () => {
     const names = await append(30);
     const stopping = new AbortController();
     const tried = new Set<string>();
@@ -165,7 +165,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     });
   }
 
-  it('goes on when its checkpoints cannot be kept for a while', async () => {
+  it('continues while its checkpoints cannot be saved', async () => {
     const names = await append(6);
     const client = aws.dynamodb();
     const faults: Fault[] = [{ error: 'ThrottlingException' }, 'no connection'];
@@ -182,7 +182,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     expect([...seen]).to.have.members(names);
   });
 
-  it('begins with the oldest record when its checkpoint has been trimmed', async () => {
+  it('starts with the oldest record when its checkpoint has been trimmed', async () => {
     const names = await append(9);
     await read(9);
     const client = aws.kinesis();
@@ -195,7 +195,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     expect(logged.join()).to.include('oldest record');
   });
 
-  it('passes over a record that cannot be read, and says where it lies', async () => {
+  it('skips a record that cannot be read, and reports its position', async () => {
     const before = await append(3);
     for (let n = 0; n < 2 * SHARDS; n++) {
       const Data = Buffer.from(n % 2 ? '{"eventName":"INSERT"}' : 'poison');
@@ -215,7 +215,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     expect(passedOver()).to.equal(2 * SHARDS);
   });
 
-  it('raises the alarm when a commit is overwritten or removed, and brings neither', async () => {
+  it('raises an alarm when a commit is overwritten or removed, and delivers neither', async () => {
     const names = await append(1);
     const [stream, commitNo] = names[0]!.split(' ') as [StreamId, string];
     const item = toItem(codec.encode(stream, START, noteCommit(START, 'forged', {})));
@@ -239,7 +239,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     ]);
   });
 
-  it('stops at once when idle, and after the batch in hand when not, with its checkpoint kept', async () => {
+  it('stops at once when idle, otherwise after the current batch, with its checkpoint saved', async () => {
     const names = await append(1);
     const idle = new AbortController();
     const waiting = openFeed({ pollMs: 3_600_000 }).run('idle', async () => idle.abort(), idle.signal);
@@ -265,7 +265,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     await openFeed().run('never', async () => {}, AbortSignal.abort());
   });
 
-  it('tells how far it is behind', async () => {
+  it('reports its lag', async () => {
     const feed = openFeed();
     const lags: number[] = [];
     await runUntil(() => {

@@ -13,7 +13,7 @@ import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from '.
 
 const codec = createCommitCodec(notes);
 
-describeWith('postgres', 'The change feed on Postgres', (engines) => {
+describeWith("postgres', 'The change feed on Postgres", (engines) => {
   let url: string;
   let pool: Pool;
   let store: EventStore;
@@ -38,7 +38,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
   });
   afterEach(() => Promise.all(stops.map((stop) => stop())));
 
-  /** Runs a consumer that collects what it is handed. */
+  /** Runs a consumer that collects the delivered commits. */
   function consume(consumer: string, handle: (commits: readonly Commit[]) => Promise<void> = async () => {}) {
     const abort = new AbortController();
     const seen: string[] = [];
@@ -81,7 +81,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     return streams.map((stream) => `${stream} 1`);
   }
 
-  /** Inserts the first commit of a stream by hand, for example in a transaction that the test ends. */
+  /** Inserts the first commit of a stream manually, for example in a transaction that the test ends. */
   async function insert(on: Pool | PoolClient, change: object = {}): Promise<string> {
     const commit = codec.encode(newStream(), START, noteCommit(START, 'c', {}));
     await on.query(
@@ -91,7 +91,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     return `${commit.pk} 1`;
   }
 
-  it('hands over every commit once, those of one stream in order', async () => {
+  it('delivers every commit once, those of one stream in order', async () => {
     const [a, b] = [newStream(), newStream()];
     const first = await append(a);
     const consumer = consume(freshName('c'));
@@ -102,7 +102,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(new Set(consumer.seen).size).to.equal(consumer.seen.length);
   });
 
-  it('skips nothing, whatever the order in which transactions end', async () => {
+  it('skips no commit, whatever the order in which transactions end', async () => {
     const consumer = consume(freshName('c'));
     const [early, middle] = [await pool.connect(), await pool.connect()];
     await early.query('begin');
@@ -110,7 +110,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     const late = [await insert(early), await insert(middle)];
     const quick = await appendMany(5);
     await middle.query('commit');
-    // What is committed stays hidden as long as something older may still come in front of it.
+    // Commits stay hidden as long as an older transaction may still commit before them.
     await pool.query('select pg_sleep(0.05)');
     expect(consumer.seen).to.not.include(quick[0]);
     await early.query('commit');
@@ -120,7 +120,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(consumer.seen.filter((name) => [...late, ...quick].includes(name)).slice(0, 2)).to.deep.equal(late);
   });
 
-  it('is not held up by a transaction that failed', async () => {
+  it('is not delayed by a failed transaction', async () => {
     const consumer = consume(freshName('c'));
     const failing = await pool.connect();
     await failing.query('begin');
@@ -132,7 +132,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(consumer.seen).to.not.include(lost);
   });
 
-  it('goes on from the checkpoint of its consumer', async () => {
+  it('continues from the checkpoint of its consumer', async () => {
     const name = freshName('c');
     const first = consume(name);
     await first.until(await appendMany(3));
@@ -146,7 +146,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(await feed.lag(name)).to.equal(0);
   });
 
-  it('hands over a batch again that was not handled', async () => {
+  it('delivers a batch again that was not handled', async () => {
     let failures = 2;
     const consumer = consume(freshName('c'), async () => {
       if (failures-- > 0) throw new Error('the read model is away');
@@ -168,7 +168,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     await cutter.end();
   });
 
-  it('waits for a server that is away, says so, and stops at once when told', async () => {
+  it('waits for a server that does not answer, logs it, and stops at once on abort', async () => {
     const nowhere = createPool({ url: 'postgres://127.0.0.1:1/none' });
     const abort = new AbortController();
     const messages: object[] = [];
@@ -185,7 +185,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     await nowhere.end();
   });
 
-  it('leaves out a commit that it cannot read, and says which', async () => {
+  it('skips a commit that it cannot read, and names it', async () => {
     const unreadable = await insert(pool, { f: 9 });
     const consumer = consume(freshName('c'));
     await consumer.until(await appendMany(1));
@@ -193,7 +193,7 @@ describeWith('postgres', 'The change feed on Postgres', (engines) => {
     expect(warnings).to.deep.equal(['The feed skipped an unreadable commit.']);
   });
 
-  it('hands over large backlogs in bounded batches', async () => {
+  it('delivers large backlogs in bounded batches', async () => {
     const sizes: number[] = [];
     const names = await appendMany(2_500);
     const consumer = consume(freshName('c'), async (commits) => void sizes.push(commits.length));

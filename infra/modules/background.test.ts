@@ -1,4 +1,4 @@
-// What goes on behind the requests, with a lock that is free, a feed that brings nothing and a store that is away.
+// The background work, with a free lock, a feed that brings nothing, and a store that does not answer.
 import { EventEmitter } from 'node:events';
 import { expect } from 'chai';
 import { Unavailable } from '../../domain/kernel/errors.js';
@@ -7,7 +7,7 @@ import { runBackground } from './background.js';
 import type { Shop } from './open-shop.js';
 
 describe('The background of a shop', () => {
-  it('tells which projections stand still for as long as this process hosts them', async () => {
+  it('reports the projections that stand still while this process hosts them', async () => {
     const stop = new AbortController();
     const hosts = new Set<Pick<ProjectorHost, 'readiness'>>();
     let swept = () => {};
@@ -46,7 +46,7 @@ describe('The background of a shop', () => {
   });
 });
 
-/** A connection to a server whose lock nobody holds. */
+/** A connection to a server whose lock is free. */
 function freeLock() {
   const query = async () => ({ rows: [{ taken: true }] });
   return Object.assign(new EventEmitter(), { query, release() {} });

@@ -11,7 +11,7 @@ describe('A lifecycle', () => {
     expect(closed).to.deep.equal(['second', 'first']);
   });
 
-  it('closes the rest when something cannot be closed, and says what', async () => {
+  it('closes the rest when a close fails, and reports the failure', async () => {
     const lifecycle = createLifecycle();
     const closed: string[] = [];
     lifecycle.onClose(() => closed.push('first'));
@@ -21,7 +21,7 @@ describe('A lifecycle', () => {
     expect(closed).to.deep.equal(['first']);
   });
 
-  it('waits for what is opened while it closes', async () => {
+  it('waits for parts that are opened while it closes', async () => {
     const lifecycle = createLifecycle();
     const closed: string[] = [];
     lifecycle.onClose(async () => {
@@ -34,7 +34,7 @@ describe('A lifecycle', () => {
     expect(closed).to.deep.equal(['late']);
   });
 
-  it('closes at once what is opened later, and survives that it cannot be', async () => {
+  it('closes parts at once that are opened later, and survives a failed close', async () => {
     const lifecycle = createLifecycle();
     await lifecycle.close();
     const closed: string[] = [];

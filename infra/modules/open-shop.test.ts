@@ -9,7 +9,7 @@ describe('A shop that is closed', () => {
     else process.env.DATABASE_URL = DATABASE_URL;
   });
 
-  it('waits no longer for engines that are away', async () => {
+  it('no longer waits for engines that do not answer', async () => {
     process.env.DATABASE_URL = 'postgres://127.0.0.1:1/none';
     let tell: (message: string) => void = () => {};
     const told = new Promise<string>((resolve) => {

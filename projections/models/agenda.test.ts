@@ -31,7 +31,7 @@ describe('The agenda', () => {
     });
   });
 
-  it('looks after a checkout some time after it last moved', () => {
+  it('makes a checkout due some time after it last moved', () => {
     const item = { kind: 'checkout', orderId, cartId } as const;
     expect(agendaAfter(placed).get(checkoutId)).to.deep.include({ item, dueAt: due(1) });
     const document = agendaAfter(placed, checkout('CheckoutPaymentUnknown')).get(checkoutId);
@@ -40,7 +40,7 @@ describe('The agenda', () => {
     expect(withoutCart?.item).to.deep.equal({ kind: 'checkout', orderId });
   });
 
-  it('has no more to do with a checkout that has ended, even if its cart is heard of later', () => {
+  it('drops a checkout that has ended, even if an event of its cart arrives later', () => {
     const moves = [checkout('CheckoutPaymentUnknown'), checkout('CheckoutCompleted')];
     const histories = [happened(submitted), happened(placed), happened(...moves)];
     const expected = asStored(project(agenda, histories.flat()) as never);
@@ -69,7 +69,7 @@ describe('The agenda', () => {
     expect(agendaAfter(collected, settled('d')).get(orderId)).to.equal(null);
   });
 
-  it('looks at a checkout whose customer needs days in time to hold its stock, and at any other at once', () => {
+  it('checks a checkout whose customer needs days in time to extend its reservations, and any other soon', () => {
     const of = (type: string, more = {}): [string, object] => [type, { checkoutId, ...more }];
     const waits = (kind?: string) => of('CheckoutActionRequired', kind === undefined ? {} : { kind });
     for (const kind of [undefined, 'card']) {
@@ -82,7 +82,7 @@ describe('The agenda', () => {
     }
   });
 
-  it('holds a payment until its provider has answered, and looks after it before what is held lapses', () => {
+  it('holds a payment until its provider has answered, and again before its authorisation expires', () => {
     const of = (type: string, operationId: string, more = {}): [string, object] => [
       type,
       { paymentId, orderId, operationId, amount: 100, currency: 'GBP', ...more },
@@ -123,7 +123,7 @@ describe('The agenda', () => {
     expect(found(asked, held, ...disputed, closed)).to.include({ dueAt: due(5) });
   });
 
-  it('knows of each stock item when the next reservation runs out', () => {
+  it('knows when the next reservation of each stock item expires', () => {
     const of = (type: string, reservationId: string, expiresAt?: number): [string, object] => [
       type,
       { sku: 'MUG', location: 'main', reservationId, quantity: 1, ...(expiresAt && { expiresAt }) },
@@ -144,7 +144,7 @@ describe('The agenda', () => {
     }
   });
 
-  it('holds a transfer until it has arrived, whichever location is heard of first', () => {
+  it("holds a transfer until it has arrived, whichever location's events come first", () => {
     const movement = { sku: 'MUG', movementId: 'm', quantity: 2 };
     const histories = [
       happened(['StockTransferredOut', { ...movement, location: 'main', to: 'east', productId: 'product_1' }]),
@@ -164,7 +164,7 @@ describe('The agenda', () => {
     }
   });
 
-  it('looks after a redemption once its checkout should have ended, until somebody has said what became of it', () => {
+  it('holds a redemption from the usual end of its checkout until its outcome is recorded', () => {
     const of = (type: string, more = {}): [string, object] => [type, { code: 'SPRING', orderId, ...more }];
     const item = { kind: 'redemption', code: 'SPRING', orderId };
     const total = 'coupon#SPRING order_1';
@@ -176,7 +176,7 @@ describe('The agenda', () => {
     expect(agendaAfter(of('CouponRedeemed'), of('CouponRedemptionConfirmed')).get(total)).to.equal(null);
   });
 
-  it('looks into a cart that nobody has touched for long, until it is left, merged or bought', () => {
+  it('checks a cart that nobody has changed for a day, until it is abandoned, merged or bought', () => {
     const of = (type: string, more = {}): [string, object] => [type, { cartId, ...more }];
     const item = { kind: 'cart', cartId };
     expect(agendaAfter(of('CartCreated')).get(cartId)).to.deep.equal({

@@ -30,14 +30,14 @@ describe('The current carts', () => {
     expect(shown(...ready, submit, failed)).to.deep.equal({ ...known, openAt: time(6) });
   });
 
-  it('leave out what is submitted or merged', () => {
+  it('leave out submitted and merged carts', () => {
     expect(shown(...ready, submit)).to.deep.equal(known);
     expect(shown(...ready, { type: 'HandOverCart', toCartId: 'cart_2', customerId: 'customer_2' })).to.deep.equal(
       known,
     );
   });
 
-  it('say which are in use, and which nobody has touched for a day', () => {
+  it('say which are in use, and which nobody has changed for a day', () => {
     const inUse = (...commands: CartCommand[]) => isInUse(shown(...commands)!);
     const abandon: CartCommand = { type: 'AbandonCart' };
     expect(inUse(...ready)).to.equal(true);

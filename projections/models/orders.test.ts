@@ -60,7 +60,7 @@ const outcomeOf = (
 };
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
-/** Four hearts are sent and one comes back; the fifth and sixth and the lanterns are cancelled. */
+/** Four hearts are shipped and one comes back. The fifth and sixth, and the lanterns, are cancelled. */
 const hearts = (quantity: number) => [{ lineId: '1', quantity }];
 const eventful = () =>
   outcomeOf(
@@ -107,7 +107,7 @@ const eventful = () =>
   );
 
 describe('The orders read model', () => {
-  it('tells of a planned shipment that it is cancelled once its units are, and of none that the order has let go', () => {
+  it('shows a planned shipment as cancelled once its units are, and no shipment that the order has dropped', () => {
     const plan = (shipmentId: string, quantity: number): ShipmentCommand => {
       return { type: 'PlanShipment', shipmentId, orderId: ID, location: 'main', lines: hearts(quantity) };
     };
@@ -121,7 +121,7 @@ describe('The orders read model', () => {
     expect(statusOf(plan('shipment_2', 5), send)).to.equal('cancelled');
   });
 
-  it('tells all that became of an order: what was sent, cancelled, sent back and refunded', () => {
+  it('shows everything that happened to an order: shipments, cancellations, returns and refunds', () => {
     const { view } = eventful();
     const { email, ...shown } = view;
     expect(orderViewSchema.safeParse(shown).error?.issues).to.equal(undefined);
@@ -150,7 +150,7 @@ describe('The orders read model', () => {
     ]);
   });
 
-  it('tells each step with what it was about: money, units, the shipment, the return, the reason', () => {
+  it('shows each step with its details: money, units, the shipment, the return, the reason', () => {
     const { timeline } = eventful().view;
     const told = (what: OrderStep) => {
       const { at, ...details } = timeline.find((step) => step.what === what)!;
@@ -174,7 +174,7 @@ describe('The orders read model', () => {
     for (const step of steps) expect(told(step.what)).to.deep.equal(step);
   });
 
-  it('tells of a shipment only where there was one', () => {
+  it('shows a shipment only if there was one', () => {
     const { view } = outcomeOf([
       { type: 'ConfirmOrder' },
       { type: 'RecordFulfilled', fulfilmentId: 'checkout_1/dispatch' },
@@ -186,7 +186,7 @@ describe('The orders read model', () => {
     });
   });
 
-  it('tells why a step did not go as it was meant to', () => {
+  it('shows why a step failed', () => {
     const reasons = ({ timeline }: { timeline: readonly { what: string; reason?: string | undefined }[] }) =>
       timeline.flatMap(({ what, reason }) => (reason === undefined ? [] : [[what, reason]]));
     const { view } = outcomeOf(
@@ -212,7 +212,7 @@ describe('The orders read model', () => {
     ]);
   });
 
-  it('shows what prices, discounts and taxes make of the total', () => {
+  it('shows how prices, discounts and taxes add up to the total', () => {
     const { view } = outcomeOf([]);
     expect(view.lines[0]).to.not.have.any.keys('discount', 'tax');
     const contents = {
@@ -286,7 +286,7 @@ describe('The orders read model', () => {
     expect(view.timeline.map(({ what }) => what)).to.deep.equal(['placed', 'payment_authorised', 'confirmed']);
   });
 
-  it('tells what is given back for a return once that is known, which may be after it is received', () => {
+  it('shows the refund of a return once it is known, which may be after the return is received', () => {
     const { histories } = eventful();
     const requested = histories[1]!.findIndex(({ type }) => type === 'RefundRequested');
     const refundAfter = (payments: number) => {
@@ -297,7 +297,7 @@ describe('The orders read model', () => {
     expect(refundAfter(requested + 1)).to.deep.equal(GBP(255));
   });
 
-  it('tells why an order was rejected or cancelled, without what only the staff may know of it', () => {
+  it('shows why an order was rejected or cancelled, without details that are only for staff', () => {
     const reject: OrderCommand = {
       type: 'RejectOrder',
       reason: 'payment_declined',
@@ -316,13 +316,13 @@ describe('The orders read model', () => {
     expect(outcomeOf([{ type: 'ConfirmOrder' }]).view).not.to.have.property('reason');
   });
 
-  it('tells why an order is held as long as it is', () => {
+  it('shows why an order is held, while it is held', () => {
     const hold: OrderCommand[] = [{ type: 'ConfirmOrder' }, { type: 'HoldOrder', code: 'other', note: 'address' }];
     expect(outcomeOf(hold).view).to.include({ held: true, heldReason: 'address' });
     expect(outcomeOf([...hold, { type: 'ResumeOrder' }]).view).not.to.have.any.keys('held', 'heldReason');
   });
 
-  it('tells from where what is open will be sent, as the order takes it', () => {
+  it('shows the locations that open units will be shipped from', () => {
     const contents = {
       ...place.contents,
       allocation: [
@@ -362,7 +362,7 @@ describe('The orders read model', () => {
     expect(allocationAfter(...commands, ...rest)).to.equal(undefined);
   });
 
-  it('tells why a return was declined', () => {
+  it('shows why a return was declined', () => {
     const request = {
       type: 'RequestReturn',
       returnId: 'return_1',
@@ -383,7 +383,7 @@ describe('The orders read model', () => {
     expect(view.timeline.at(-1)).to.include({ what: 'return_declined', returnId: 'return_1', reason: 'worn' });
   });
 
-  it('derives payment and fulfilment from what was paid and sent', () => {
+  it('derives payment and fulfilment status from payments and shipments', () => {
     const some = outcomeOf([
       { type: 'ConfirmOrder' },
       { type: 'FulfilOrder', fulfilmentId: 'f1', lines: [{ lineId: '1', quantity: 4 }] },
@@ -412,7 +412,7 @@ describe('The orders read model', () => {
     expect(declined).to.include({ status: 'rejected', paymentStatus: 'declined' });
   });
 
-  it('tells of a void only where money was held', () => {
+  it('shows a void only if money was held', () => {
     const shownAfter = (payments: PaymentCommand[]) => {
       const { view } = outcomeOf([{ type: 'RejectOrder', reason: 'out_of_stock', detail: 'no' }], payments);
       return { paymentStatus: view.paymentStatus, steps: view.timeline.map(({ what }) => what) };
@@ -432,7 +432,7 @@ describe('The orders read model', () => {
     }
   });
 
-  it('has the version that its order has, whatever happened last', () => {
+  it('has the version of its order, whatever happened last', () => {
     expect(orders.on).to.include.keys(Object.keys(orderEvents));
     const { histories, view } = eventful();
     expect(view.version).to.equal(histories[0]!.length);
@@ -455,7 +455,7 @@ describe('The orders read model', () => {
     );
   });
 
-  it('tells what an import dates to one time in the usual course', () => {
+  it('shows steps that an import dates to the same time in the usual order', () => {
     const { histories } = outcomeOf(
       [{ type: 'ConfirmOrder' }, { type: 'FulfilOrder', fulfilmentId: 'f1' }],
       [
@@ -484,12 +484,12 @@ describe('The orders read model', () => {
     expect(document.state!.email).to.deep.equal({ sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' });
   });
 
-  it('shows the shape that the API promises', () => {
+  it('has the shape that the API promises', () => {
     const { email, ...view } = outcomeOf([{ type: 'ConfirmOrder' }], [authorise, authorised]).view;
     expect(orderViewSchema.safeParse(view).error?.issues).to.equal(undefined);
   });
 
-  it('knows no order of which only the payment was heard', () => {
+  it('knows no order that has only payment events', () => {
     const { events } = historyOf(payment, [authorise]);
     expect(orderView(project(orders, events).get(ID)!)).to.equal(undefined);
   });

@@ -51,7 +51,7 @@ const histories = [
 ];
 
 describe('The product read models', () => {
-  it('show neither what was cleared nor a variant that is retired, until it is back', () => {
+  it('hide cleared fields, and retired variants until they are restored', () => {
     const changed = (...more: ProductCommand[]) =>
       [historyOf(product, [...commands, ...more]).events, histories[1]!].flat();
     const clear = { type: 'ReviseProduct', changes: { brand: null, categories: null, attributes: null } } as const;
@@ -106,7 +106,7 @@ describe('The product read models', () => {
     });
   }
 
-  it('know no product of which only stock was heard', () => {
+  it('know no product that has only stock events', () => {
     expect(productView(project(catalogue, histories[1]!).get(ID)!)).to.equal(undefined);
   });
 

@@ -78,7 +78,7 @@ describe('The stock read model', () => {
     );
   });
 
-  it('takes the units of a released reservation from where they were', () => {
+  it('takes the units of a released reservation from the count that they were in', () => {
     const key = { sku: SKU, location: 'main' };
     const { events } = historyOf(stockItem, [
       { type: 'ReceiveStock', ...key, movementId: 'm1', productId: 'product_1', quantity: 10 },

@@ -41,7 +41,7 @@ describe('The folded form of a text', () => {
 });
 
 describe('The keys of texts', () => {
-  it('sort titles as a collation does that knows no case and no accents', () => {
+  it('sort titles like a collation without case and accents', () => {
     const collation = new Intl.Collator('en', { sensitivity: 'base' });
     const letters = [
       ...'abcdefghijklmnopqrstuvwxyzABCXYZàÉîÖüñçŠžåæœ',
@@ -104,7 +104,7 @@ describe('The words of a text', () => {
     fc.assert(
       fc.property(anyText, fc.constantFrom('NFC', 'NFD', 'NFKC'), (text, form) => {
         fc.pre([...folded(text)].length <= 200);
-        // Marks that are left out: typed as the letters TM or SM, they are a word.
+        // Marks that are left out: typed as the letters TM or SM, they are words.
         fc.pre(form !== 'NFKC' || !/[™℠]/.test(text));
         const indexed = indexedWords([text]);
         const [words, stems] = [new Set(indexed.words.split(' ')), new Set(indexed.stems.split(' '))];

@@ -1,4 +1,4 @@
-// The host of the projectors: one feed for all, and none in the way of another.
+// The host of the projectors: one feed for all of them, and none delays another.
 import { expect } from 'chai';
 import { type Commit, START } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
@@ -8,7 +8,7 @@ import { runProjectors } from './host.js';
 import type { Projector, SweepOptions } from './projector.js';
 
 describe('The host of the projectors', () => {
-  it('hands every batch to every projector', async () => {
+  it('passes every batch to every projector', async () => {
     const { deliver, stop, projectors } = await createHost();
     await deliver(commit('order#1', 1), commit('order#1', 2));
     expect(projectors.map(({ applied }) => applied)).to.deep.equal([
@@ -18,7 +18,7 @@ describe('The host of the projectors', () => {
     await stop();
   });
 
-  it('goes on with the others while one store is away, says which, and catches up when it is back', async () => {
+  it('continues with the others while one store does not answer, names it, and catches up later', async () => {
     const { deliver, stop, tick, host, projectors } = await createHost();
     const [orders, search] = projectors;
     search!.away = true;
@@ -40,7 +40,7 @@ describe('The host of the projectors', () => {
     await stop();
   });
 
-  it('sweeps at the start and again and again, and makes up for a sweep that failed', async () => {
+  it('sweeps at the start and periodically, and repeats a failed sweep', async () => {
     const { stop, tick, projectors, host } = await createHost(([orders]) => {
       orders!.away = true;
     });
@@ -57,7 +57,7 @@ describe('The host of the projectors', () => {
     await stop();
   });
 
-  it('tries again what is in quarantine once, when it starts, or as soon as the store is there', async () => {
+  it('retries quarantined streams once: at its start, or as soon as the store answers', async () => {
     const { stop, tick, projectors } = await createHost(([orders]) => {
       orders!.away = true;
     });
@@ -70,7 +70,7 @@ describe('The host of the projectors', () => {
     await stop();
   });
 
-  it('leaves to the sweep what it cannot remember', async () => {
+  it('leaves missed streams that it cannot remember to the sweep', async () => {
     const { deliver, stop, tick, projectors } = await createHost();
     const search = projectors[1]!;
     search.away = true;
@@ -83,7 +83,7 @@ describe('The host of the projectors', () => {
     await stop();
   });
 
-  it('comes to rest when it is told to, even while a store is away', async () => {
+  it('stops on abort, even while a store does not answer', async () => {
     const { deliver, stop, projectors } = await createHost();
     projectors[0]!.away = true;
     await deliver(commit('order#1', 1));
@@ -116,7 +116,7 @@ async function createHost(prepare: (projectors: StubProjector[]) => void = () =>
     host,
     projectors,
     deliver: (...commits: Commit[]) => handle(commits),
-    /** All pauses end. */
+    /** Ends all pauses. */
     async tick() {
       const ended = pauses;
       pauses = [];
@@ -170,7 +170,7 @@ function commit(stream: StreamId, commitNo: number): Commit {
   return { stream, position: { ...START, commitNo }, firstVersion: 1, commandIds: [], previousHash: '', events: [] };
 }
 
-/** Promises that wait for nothing have settled. */
+/** Waits until all promises without pending work have settled. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 const silent = { info() {}, warn() {}, error() {} };

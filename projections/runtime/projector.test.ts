@@ -1,4 +1,4 @@
-// The delivery rule by example: what a batch costs, what is repaired, what is set aside, and what the status says.
+// The delivery rule by example: the cost of a batch, repairs, quarantine and status.
 import { expect } from 'chai';
 import { hlcOf } from '../../domain/kernel/clock.js';
 import { type Commit, type Position, START } from '../../domain/kernel/commit.js';
@@ -50,7 +50,7 @@ describe('A projector', () => {
       expect(calls()).to.deep.equal(['sweptTo', 'setSweptTo']);
     });
 
-    it('and tells who listens which positions have moved', async () => {
+    it('and tells its listener which positions have moved', async () => {
       const moved: [StreamId, number][] = [];
       const { write, projector } = await createWorld({ onAdvance: (positions) => moved.push(...positions) });
       await projector.apply([...(await write(A, 'x', 'y')), ...(await write(B, 'x', 'poison'))]);
@@ -62,7 +62,7 @@ describe('A projector', () => {
   });
 
   describe('repairs from the log', () => {
-    it('what came before a commit that has arrived', async () => {
+    it('the commits before one that has arrived', async () => {
       const { write, projector, textsOf } = await createWorld();
       const [, , third] = await write(A, 'x', 'x', 'y');
       await projector.apply([third!]);
@@ -92,7 +92,7 @@ describe('A projector', () => {
       expect(calls()).to.deep.equal(['sweptTo', 'setSweptTo']);
     });
 
-    it('what a full sweep finds before the last one', async () => {
+    it('commits that a full sweep finds before the last sweep', async () => {
       const { write, projector, clock, table, textsOf } = await createWorld();
       await write(A, 'x');
       clock.now += 60_000;
@@ -117,7 +117,7 @@ describe('A projector', () => {
       expect(await table.quarantined()).to.deep.equal([{ stream: A, commitNo: 2, error: 'poison', since }]);
     });
 
-    it('until a sweep that retries, and no other, finds that it can be digested', async () => {
+    it('until a sweep that retries, and no other, can process it', async () => {
       const world = await createWorld();
       await world.projector.apply(await world.write(A, 'x', 'poison'));
       world.antidote = true;
@@ -208,7 +208,7 @@ describe('A projector', () => {
       expect(await positionOf(A)).to.equal(2);
     });
 
-    it('a document that stays stale however often it is evolved again', async () => {
+    it('a document that stays stale after every retry', async () => {
       const hopeless = (table: SinkTable): SinkTable => ({
         ...table,
         save: async (writes) => writes.map(() => ({ saved: false, stale: true })),
@@ -220,7 +220,7 @@ describe('A projector', () => {
   });
 
   describe('forgets what it knows of positions', () => {
-    /** A sink that can come back with nothing, as one does that was restored. */
+    /** A sink that can lose its data, like one that was restored. */
     async function createRestorable() {
       const [kept, empty] = [await createMemorySink().open(NAME), await createMemorySink().open(NAME)];
       const sink = { table: kept, away: false };
@@ -236,7 +236,7 @@ describe('A projector', () => {
       return { sink, table, versionsOf, restore };
     }
 
-    it('when the sink fails, for it may come back with less than it had', async () => {
+    it('when the sink fails, because it may come back with less data', async () => {
       const { sink, table, versionsOf, restore } = await createRestorable();
       const { write, projector } = await createWorld({}, () => table);
       await projector.apply(await write(A, 'x'));
@@ -249,7 +249,7 @@ describe('A projector', () => {
       expect(await versionsOf('x')).to.deep.equal([1, 2]);
     });
 
-    it('when it sweeps, for the sink may have lost something unnoticed', async () => {
+    it('when it sweeps, because the sink may have lost data unnoticed', async () => {
       const { table, versionsOf, restore } = await createRestorable();
       const { write, projector, clock } = await createWorld({}, () => table);
       await projector.apply(await write(A, 'x'));
@@ -260,8 +260,8 @@ describe('A projector', () => {
     });
   });
 
-  describe('says where it stands', () => {
-    it('counting what the log holds and it has not applied', async () => {
+  describe('reports its status', () => {
+    it('counting the commits of the log that it has not applied', async () => {
       const { write, projector, clock } = await createWorld();
       await projector.apply(await write(A, 'x'));
       const oldest = clock.now;
@@ -280,7 +280,7 @@ describe('A projector', () => {
       expect((await projector.status()).lag).to.deep.equal({ commits: 0, seconds: 0, atLeast: false });
     });
 
-    it('leaving out what waits behind a quarantine, which it shows', async () => {
+    it('without the commits behind a quarantine, which it shows', async () => {
       const { write, projector } = await createWorld();
       await projector.apply(await write(A, 'poison', 'x'));
       const { lag, quarantine } = await projector.status();
@@ -290,7 +290,7 @@ describe('A projector', () => {
   });
 });
 
-/** A document per text, which lists the versions of the notes that have it. */
+/** One document per text, which lists the versions of the notes with that text. */
 async function createWorld(more: Partial<ProjectorDeps> = {}, wrap = (table: SinkTable) => table) {
   const clock = { now: 1_767_323_045_000 };
   const store = createMemoryEventStore({ codec: createCommitCodec(notes), clock: () => clock.now, watermarkLagMs: 0 });
@@ -343,7 +343,7 @@ async function createWorld(more: Partial<ProjectorDeps> = {}, wrap = (table: Sin
       clock.now += 1;
       return commits;
     },
-    /** The calls to the table since the last time, with the number of their entries; those with none cost nothing. */
+    /** The calls to the table since the last check, with the number of their entries. Calls without entries cost nothing. */
     calls: () => traced.splice(0),
     textsOf: async (key: string) => (await table.load([key])).get(key)?.document?.versions,
     positionOf: async (stream: StreamId) => (await table.progress([stream])).get(stream)?.commitNo,

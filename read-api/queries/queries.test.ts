@@ -90,7 +90,7 @@ describe('The query endpoints', () => {
   let firstCurrency: string;
   let listedBy: object | undefined;
   let forgotten = false;
-  /** How far every read model is. */
+  /** The progress of every read model. */
   let shown: ReadonlyMap<StreamId, number>;
 
   const visibility = {
@@ -179,7 +179,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/products', { query: { after: next } }), 'invalid_request');
   });
 
-  it('refuse a cursor that no such list has given', async () => {
+  it('reject a cursor of another list', async () => {
     const searchCursor = (await call('get /v1/search', { query: { limit: '1' } })).body.page.next;
     const bad = ['x', Buffer.from('["id",1]').toString('base64url'), Buffer.from('{}').toString('base64url')];
     for (const after of [...bad, searchCursor]) {
@@ -189,7 +189,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/search', { query: { after: searchCursor, sort: 'title' } }), 'invalid_request');
   });
 
-  it('show shoppers what is published, and the staff everything', async () => {
+  it('show published products to shoppers, and all products to staff', async () => {
     const draft = 'get /v1/products/product_draft';
     expect((await call('get /v1/products/product_a')).body).to.deep.equal(product('a'));
     await problemOf(call(draft), 'not_found');
@@ -198,7 +198,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/products/order_1'), 'not_found');
   });
 
-  it('read what a search narrows by', async () => {
+  it('read the filters of a search', async () => {
     const query = { q: 'mug', brand: 'Acme', price: '500..', inStock: 'true', sort: '-price', limit: '2' };
     const { body } = await call('get /v1/search', { query });
     expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: true, limit: 2 });
@@ -207,7 +207,7 @@ describe('The query endpoints', () => {
     expect(searched!.q).to.equal(undefined);
   });
 
-  it("search in the shop's first currency unless another is asked for, and read on in none but that", async () => {
+  it("search in the shop's first currency unless another is requested, and keep the currency on later pages", async () => {
     const first = await call('get /v1/search', { query: { limit: '1', sort: 'price' } });
     expect(searched).to.include({ currency: 'GBP', after: undefined });
     const next = { limit: '1', sort: 'price', after: first.body.page.next };
@@ -221,7 +221,7 @@ describe('The query endpoints', () => {
     expect(searched).to.include({ currency: 'BHD' });
   });
 
-  it("show customers their own orders, and none of somebody else's", async () => {
+  it('show customers their own orders and no others', async () => {
     const ids = async (caller: Call['caller'], query = {}) =>
       (await call('get /v1/orders', { ...(caller && { caller }), query })).body.data.map(
         ({ id }: { id: string }) => id,
@@ -237,7 +237,7 @@ describe('The query endpoints', () => {
     await problemOf(call('get /v1/orders', { caller: { role: 'customer', id: 'x' } }), 'forbidden');
   });
 
-  it('tell support why an order is held, where its units are and why a delivery failed, but not its customer, who is told that it is so', async () => {
+  it('tell support, but not the customer, why an order is held, where its units are and why a delivery failed', async () => {
     for (const [caller, heldReason] of [
       [ADA, undefined],
       [SUPPORT, 'looks like fraud'],
@@ -283,7 +283,7 @@ describe('The query endpoints', () => {
     }
   });
 
-  it('open what is sealed for those who may see it, and leave out what is forgotten', async () => {
+  it('open sealed values for those who may see them, and leave out forgotten ones', async () => {
     const shown = await call('get /v1/orders/order_3', { caller: ADA });
     expect(shown.body).to.deep.include({ email: 'ada@example.com', shippingAddress: ADDRESS });
     expect(shown.version).to.equal(3);
@@ -292,19 +292,19 @@ describe('The query endpoints', () => {
     expect(body).not.to.have.any.keys('email', 'shippingAddress');
   });
 
-  it('answer once they show what the caller has seen, or say that they do not yet', async () => {
+  it('answer once they show what the caller has seen, or report that they do not yet', async () => {
     const seen = new Map<StreamId, number>([['order#3', 2]]);
     await problemOf(call('get /v1/orders/order_3', { caller: ADA, seen }), 'unavailable');
     shown = seen;
     expect((await call('get /v1/orders/order_3', { caller: ADA, seen })).status).to.equal(200);
   });
 
-  it('tell of stock that there ever was', async () => {
+  it('show every SKU that was ever stocked', async () => {
     expect((await call('get /v1/stock/a', { caller: KEEPER })).body.available).to.equal(0);
     await problemOf(call('get /v1/stock/b', { caller: KEEPER }), 'not_found');
   });
 
-  it('tell what the shop sells in', async () => {
+  it("show the shop's currencies and countries", async () => {
     expect((await call('get /v1/config')).body).to.deep.equal({ currencies: ['GBP'], countries: ['GB'] });
   });
 });

@@ -26,7 +26,7 @@ describe('The ledger of stock', () => {
     await post('transfers', { from: 'main', to: 'leeds', quantity: 3 }, 'c');
   });
 
-  it('says what moved the stock of a location, when, by what and by whom', async () => {
+  it("lists each movement of a location's stock with its time, cause and actor", async () => {
     const { data, page } = (await read()).body;
     expect(page).to.deep.equal({ next: null, hasMore: false });
     expect(data.map(({ what }: { what: string }) => what)).to.deep.equal([
@@ -46,13 +46,13 @@ describe('The ledger of stock', () => {
     expect((await read({ location: 'leeds' })).body.data[0]).to.include({ what: 'transferred_in', from: 'main' });
   });
 
-  it('leaves out what was let go without having been held', async () => {
+  it('leaves out releases without a reservation', async () => {
     const before = (await read()).body.data;
     await shop.release('MUG');
     expect((await read()).body.data).to.deep.equal(before);
   });
 
-  it('shows to those who keep the stock what they did themselves, and of orders neither ids nor people', async () => {
+  it('shows stock keepers their own entries in full, and hides ids and people of orders', async () => {
     const { data } = (await read({}, 'MUG', KEEPER)).body;
     const whole = (await read()).body.data;
     expect(data.map(({ what }: { what: string }) => what)).to.deep.equal(
@@ -66,7 +66,7 @@ describe('The ledger of stock', () => {
     expect(JSON.stringify(data)).not.to.contain('order_');
   });
 
-  it('is read page by page, and no page misses or repeats anything', async () => {
+  it('is read page by page, without gaps or repeats', async () => {
     const whole = (await read()).body.data;
     for (const limit of ['1', '2', '4', '6']) {
       const pages = [];
@@ -96,7 +96,7 @@ describe('The ledger of stock', () => {
     expect(commits).to.equal(2);
   });
 
-  it("is not there for what was never stocked, and knows no other list's cursor", async () => {
+  it('is not found for a SKU that was never stocked, and rejects cursors of other lists', async () => {
     await problemOf(read({}, 'CUP'), 'not_found');
     await problemOf(read({ location: 'york' }), 'not_found');
     await problemOf(read({ after: 'AAAA' }), 'invalid_request');
