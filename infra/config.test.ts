@@ -14,13 +14,13 @@ describe('The configuration of payments', () => {
     return expect.fail('it was not refused');
   };
 
-  it('is none without a key of Stripe', () => {
+  it('is missing without a Stripe key', () => {
     expect(read({})).not.to.have.property('stripe');
     expect(read({ STRIPE_SECRET_KEY: '', STRIPE_WEBHOOK_SECRET: 'whsec_1' })).not.to.have.property('stripe');
   });
 
-  it('has to name a provider in production, where nothing may only seem to be paid', () => {
-    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a Stripe key/);
+  it('must name a provider in production, because test payments move no money', () => {
+    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a key/);
   });
 
   it('has the keys of Stripe', () => {
@@ -44,7 +44,7 @@ describe('The configuration of payments', () => {
     expect(refusal({ ...standIn, STRIPE_SECRET_KEY: 'sk_live_1' })).to.include('must not go to the stand-in');
   });
 
-  it('refuses what is no key of its kind, and a stand-in that is not on this machine', () => {
+  it('rejects keys of another kind, and a stand-in that is not on this machine', () => {
     expect(refusal({ STRIPE_SECRET_KEY: 'pk_test_1' })).to.equal('STRIPE_SECRET_KEY: must start with sk_ or rk_');
     expect(refusal({ STRIPE_PUBLISHABLE_KEY: 'sk_test_1' })).to.equal('STRIPE_PUBLISHABLE_KEY: must start with pk_');
     for (const STRIPE_API_URL of ['https://api.example.com', 'http://127.0.0.1.example.com', 'ftp://127.0.0.1', 'x']) {
@@ -66,7 +66,7 @@ describe('The configuration of other origins', () => {
     expect(origins('*')).to.deep.equal(['*']);
   });
 
-  it('refuses what no browser would send as an origin, and `*` beside others', () => {
+  it('rejects origins that no browser sends, and `*` beside others', () => {
     for (const odd of [
       'shop.example',
       'https://shop.example/',
@@ -99,7 +99,7 @@ describe('The configuration of rate limits', () => {
     COMMERCE_RATE_LIMIT_INVALID_TOKENS: 'invalid-token',
   } as const;
 
-  it('sets each kind by itself, and leaves the others as they are', () => {
+  it('sets each kind separately, and leaves the others unchanged', () => {
     expect(quotas({})).to.deep.equal(DEFAULT_QUOTAS);
     expect(Object.values(variables)).to.have.members(Object.keys(DEFAULT_QUOTAS));
     for (const [variable, limit] of Object.entries(variables)) {
@@ -108,12 +108,12 @@ describe('The configuration of rate limits', () => {
     }
   });
 
-  it('multiplies what is set as well as what is not', () => {
+  it('scales both configured and default limits', () => {
     const scaled = quotas({ COMMERCE_RATE_LIMIT_COUPONS: '7', COMMERCE_RATE_LIMIT_SCALE: '2' });
     expect(scaled).to.include({ coupon: 14, login: 2 * DEFAULT_QUOTAS.login });
   });
 
-  it('refuses what would switch a kind off, or is no number', () => {
+  it('rejects values that would disable a limit, and values that are not numbers', () => {
     for (const variable of Object.keys(variables)) {
       for (const odd of ['0', '-1', '1.5', '1e3', '0x10', ' 5', '+5', '05', 'none', 'Infinity', '1000000000']) {
         expect(() => quotas({ [variable]: odd }), `${variable}=${odd}`).to.throw(

@@ -36,7 +36,7 @@ function world() {
 const failure = (n: number) => new TypeError(`no ${n}`);
 
 describe('The counted log', () => {
-  it('writes a line once in a minute, and then how often it came, with the last one', () => {
+  it('writes a line once in a minute, and then its number of repeats with the last one', () => {
     const { log, lines, advance, isWaiting } = world();
     for (let n = 0; n < 1_000; n++) log.error({ requestId: n, err: failure(n) }, 'failed');
     expect(lines).to.have.length(1);
@@ -53,7 +53,7 @@ describe('The counted log', () => {
     expect(lines[2]!.fields).to.deep.include({ requestId: 'new' });
   });
 
-  it('writes a line that comes once as it is, and nothing after it', () => {
+  it('writes a single line unchanged, and nothing after it', () => {
     const { log, lines, advance, isWaiting } = world();
     log.warn({ stream: 'cart#1' }, 'a snapshot is dropped');
     for (let minute = 0; minute < 3; minute++) advance(REPEATS_COUNTED_MS);
@@ -61,7 +61,7 @@ describe('The counted log', () => {
     expect(isWaiting()).to.equal(false);
   });
 
-  it('ends the minute of each kind by itself, late alarms or not', () => {
+  it('ends the minute of each kind separately, even if timers are late', () => {
     const { log, lines, advance } = world();
     log.warn({}, 'a');
     advance(REPEATS_COUNTED_MS / 2);
@@ -74,7 +74,7 @@ describe('The counted log', () => {
     expect(lines).to.have.length(4);
   });
 
-  it('tells apart what is said, how badly, and which error from where, but not what an error says', () => {
+  it('distinguishes message, level, error and origin, but not the text of an error', () => {
     const { log, lines } = world();
     const coded = (code: string) => Object.assign(failure(1), { code });
     const away = (engine: string) => new Unavailable(engine, 'away');
@@ -93,11 +93,11 @@ describe('The counted log', () => {
       for (const level of ['warn', 'error'] as const)
         for (const message of ['a', 'b']) for (const err of errors) log[level]({ err }, message);
     }
-    // A thrown value that is no error has no place to come from: the three of them are of one kind.
+    // Thrown values that are not errors have no origin: the three of them are of one kind.
     expect(lines).to.have.length(2 * 2 * (errors.length - 2));
   });
 
-  it('counts kinds beyond those that it tells apart together, and writes no more than their number', () => {
+  it('counts kinds beyond the limit together, and writes only their number', () => {
     const { log, lines, advance } = world();
     for (let n = 0; n < 10_000; n++) log.warn({ n }, `odd ${n}`);
     expect(lines).to.have.length(MAX_LINE_KINDS + 1);

@@ -19,7 +19,7 @@ describe('ids', () => {
     expect(new Set(Array.from({ length: 10_000 }, () => randomId(1))).size).to.equal(10_000);
   });
 
-  it('that are derived are the same for the same parts only, wherever the parts are cut', () => {
+  it('that are derived are equal only for equal parts, wherever the parts are split', () => {
     const parts = fc.array(fc.string(), { maxLength: 4 });
     fc.assert(
       fc.property(parts, parts, (a, b) => {
@@ -30,7 +30,7 @@ describe('ids', () => {
     expect(derivedId('a', 'bc')).not.to.equal(derivedId('ab', 'c'));
   });
 
-  it('that are derived stay the same for ever', () => {
+  it('that are derived never change', () => {
     expect(derivedId('process', 'step')).to.equal('337WAWZM5D5X9W1BK3TH6J27QT');
   });
 });

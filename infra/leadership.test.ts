@@ -1,4 +1,4 @@
-// The lock of the leader, against Postgres.
+// Leader election against Postgres.
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { describeWith } from '../test/engines.js';
@@ -14,7 +14,7 @@ describeWith('postgres', 'Leadership', (engines) => {
   });
   after(() => pool.end());
 
-  /** Somebody who leads until told to stop, or until the lock is lost. */
+  /** A leader that leads until it is told to stop, or until the lock is lost. */
   function candidate() {
     const abort = new AbortController();
     const terms = createCounter();
@@ -30,7 +30,7 @@ describeWith('postgres', 'Leadership', (engines) => {
     return { terms, stop };
   }
 
-  /** Connections that have asked for the lock last. */
+  /** Connections whose last statement asked for the lock. */
   async function attempts(): Promise<number> {
     const { rows } = await pool.query(
       `select count(*) as asked from pg_stat_activity
@@ -39,7 +39,7 @@ describeWith('postgres', 'Leadership', (engines) => {
     return rows[0].asked;
   }
 
-  it('is of one at a time, and passes on when the leader stops', async () => {
+  it('belongs to one process at a time, and passes on when the leader stops', async () => {
     const first = candidate();
     await first.terms.reach(1);
     const second = candidate();
@@ -50,7 +50,7 @@ describeWith('postgres', 'Leadership', (engines) => {
     await second.stop();
   });
 
-  it('is given up with the connection that holds the lock, and sought again', async () => {
+  it('is lost with the connection that holds the lock, and sought again', async () => {
     const leader = candidate();
     await leader.terms.reach(1);
     await pool.query(
@@ -76,7 +76,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-/** Counts, and tells when a number is reached. */
+/** Counts, and resolves when a number is reached. */
 function createCounter() {
   let count = 0;
   let wake = () => {};

@@ -16,7 +16,7 @@ describe('An error in the log', () => {
       throw Object.assign(new Error(message), { code });
     }).catch((error: unknown) => error);
 
-  it('says what the machine refuses an engine and what to do, without a stack', async () => {
+  it("reports an engine's machine errors with advice, without a stack", async () => {
     const error = await failure('53100', 'could not extend file "base/1/2": No space left on device');
     expect(logged(error)).to.deep.equal({
       type: 'Unavailable',
@@ -28,12 +28,12 @@ describe('An error in the log', () => {
     expect(logged(await failure('08006', 'gone')).message).to.match(/gone$/);
   });
 
-  it('names the stream that a caller is not told of', () => {
+  it('names the stream, which the caller is not told', () => {
     expect(logged(new StreamBusy('stock#MUG@main'))).to.include({ stream: 'stock#MUG@main', code: 'conflict' });
     expect(logged(new OperatorError('Mend it.'))).to.deep.equal({ type: 'OperatorError', message: 'Mend it.' });
   });
 
-  it('has a stack if it is a fault of ours', () => {
+  it('has a stack if it is an internal error', () => {
     expect(logged(new TypeError('x is not a function'))).to.include.keys('stack', 'message', 'type');
   });
 });

@@ -13,7 +13,7 @@ import {
   textArray,
 } from './postgres.js';
 
-describeWith('postgres', 'What the Postgres adapters share', (engines) => {
+describeWith('postgres', 'The common parts of the Postgres adapters', (engines) => {
   let pool: Pool;
   before(() => {
     pool = createPool({ url: engines.postgres() });
@@ -39,14 +39,14 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     );
   });
 
-  it('reads 64-bit integers as numbers, and none that a number cannot hold', async () => {
+  it('reads 64-bit integers as numbers, and rejects those that a number cannot hold', async () => {
     const { rows } = await pool.query('select 9007199254740991::bigint as n');
     expect(rows[0].n).to.equal(Number.MAX_SAFE_INTEGER);
     const tooLarge = await failure(pool.query('select 9007199254740992::bigint as n'));
     expect(tooLarge).to.be.instanceOf(RangeError);
   });
 
-  it('makes a table once, whoever asks at the same time', async () => {
+  it('makes a table once, however many callers ask at the same time', async () => {
     const table = freshName('t');
     const creating = Array.from({ length: 5 }, () => createTableOnce(pool, table, `create table ${table} (n int)`));
     await Promise.all(creating);
@@ -54,7 +54,7 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     await pool.query(`drop table ${table}`);
   });
 
-  it('undoes a transaction that failed', async () => {
+  it('rolls back a failed transaction', async () => {
     const table = freshName('t');
     const bug = new Error('a bug');
     const thrown = await failure(
@@ -67,7 +67,7 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     expect((await pool.query('select to_regclass($1) as found', [table])).rows).to.deep.equal([{ found: null }]);
   });
 
-  it('outlives a connection that breaks while it is lent', async () => {
+  it('survives a borrowed connection that breaks', async () => {
     const client = await pool.connect();
     const broken = new Promise((resolve) => client.once('end', resolve));
     const { rows } = await client.query('select pg_backend_pid() as pid');
@@ -77,12 +77,12 @@ describeWith('postgres', 'What the Postgres adapters share', (engines) => {
     client.release(true);
   });
 
-  it('gives up a statement without an answer, and says so', async () => {
+  it('abandons a statement without an answer, and reports it', async () => {
     const hanging = queryWithin({ pool, budgetMs: 50 }, 'hang', 'select pg_sleep(60)', []);
     expect(await failure(hanging)).to.be.instanceOf(Unavailable);
   });
 
-  it('knows what a retry may mend', async () => {
+  it('knows which errors a retry may avoid', async () => {
     const small = createPool({ url: engines.postgres(), max: 1 });
     const cut = 'select pg_terminate_backend(pg_backend_pid())';
     const mendable = [

@@ -32,7 +32,7 @@ describe('A retry inside a budget', () => {
     expect(time.pauses).to.deep.equal([10, 20, 40]);
   });
 
-  it('throws what no retry can mend at once', async () => {
+  it('throws errors at once that no retry can avoid', async () => {
     const bug = new Error('syntax error');
     const time = virtualTime();
     const failure = await withinBudget({ engine: 'E', budgetMs: 5_000, isRetryable, ...time }, () =>
@@ -42,7 +42,7 @@ describe('A retry inside a budget', () => {
     expect(time.pauses).to.deep.equal([]);
   });
 
-  it('ends as unavailable inside the budget, whatever the jitter, and says why', async () => {
+  it('throws Unavailable within the budget, whatever the jitter, with the reason', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 0, max: 20_000 }),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createTurns } from './turns.js';
 
 describe('Turns', () => {
-  it('run so many works at once, in the order they came, and go on after a failure', async () => {
+  it('run a limited number of works at once, in order of arrival, and continue after a failure', async () => {
     const inTurn = createTurns(2);
     const begun: number[] = [];
     let most = 0;

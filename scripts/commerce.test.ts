@@ -1,4 +1,4 @@
-// The built program as people and scripts use it: what it deletes and makes, what it prints, and its exit codes.
+// The built program as people and scripts use it: the files it creates and deletes, its output, and its exit codes.
 import { once } from 'node:events';
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
@@ -21,11 +21,11 @@ import {
 
 const TEST_TIMEOUT_MS = 120_000;
 
-/** Members of every object. */
+/** The members of every object. */
 const NO_COMMANDS = everyOr(['constructor', 'toString', '__proto__'], ['constructor']);
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
-/** Fresh, with these files; a path of folders is made. */
+/** A new folder with these files and their parent folders. */
 async function folderWith(...files: string[]): Promise<string> {
   const folder = await freshFolder();
   for (const file of files) {
@@ -63,7 +63,7 @@ describeWith([], 'The program beside a running shop', function () {
   });
   after(endPrograms);
 
-  it('ends in order when nobody reads its output any more', async () => {
+  it('stops in order when nobody reads its output any more', async () => {
     const watch = await startProgram(['status', '--watch', '--data', data], {});
     await eventually('a table is shown', () => expect(watch.stdout()).to.include('orders'));
     watch.hangUp();
@@ -71,7 +71,7 @@ describeWith([], 'The program beside a running shop', function () {
     expect(watch.stderr()).to.equal('');
   });
 
-  it('says in the columns of `status` what is waiting and what a time is', async () => {
+  it('shows in the columns of `status` the waiting commits and the meaning of each time', async () => {
     await eventually('all is applied', async () => {
       const { stdout } = await commerce(['status', '--data', data]);
       const lines = stdout.split('\n');
@@ -97,7 +97,7 @@ describeWith([], 'The program beside a running shop', function () {
     });
   });
 
-  it('examines the port that it is asked about', async () => {
+  it('checks the given port', async () => {
     const portOf = async (args: readonly string[]) => {
       const { code, stdout } = await commerce(['doctor', '--json', ...args]);
       const findings = JSON.parse(stdout).findings as { check: string; ok: boolean; detail: string }[];
@@ -147,7 +147,7 @@ describeWith([], 'The program', function () {
     expect(await readdir(data)).to.deep.equal(['notes.txt']);
   });
 
-  it('deletes no folder that is not its own', async () => {
+  it('deletes no folder of others', async () => {
     for (const file of ['notes.txt', 'postgres/cluster/PG_VERSION', '.git/HEAD']) {
       const folder = await folderWith(file);
       await refused(['reset', '--yes', '--data', folder], 2, /is not a data folder of commerce.*Nothing was deleted/);
@@ -159,7 +159,7 @@ describeWith([], 'The program', function () {
     expect(await readdir(join(mixed, 'postgres'))).to.deep.equal(['dump.sql']);
   });
 
-  it('deletes its own folder whole, with the drafts of a killed program', async () => {
+  it('deletes its own folder completely, with the drafts of a killed program', async () => {
     const files = ['token-key.json', 'master.key.12-0a1b2c3d', 'postgres/postgres.log', 'postgres/cluster.new-12-ab/x'];
     const data = await folderWith(...files);
     expect((await commerce(['reset', '--yes', '--data', data])).code).to.equal(0);
@@ -168,7 +168,7 @@ describeWith([], 'The program', function () {
     expect(again).to.include({ code: 0, stdout: `There is no data in ${data}.\n` });
   });
 
-  it('only reads where it only reads: a folder that is not there is named, not made', async () => {
+  it('creates no missing folder in commands that only read, and names the folder', async () => {
     const parent = await freshFolder();
     const typo = join(parent, 'typo');
     await Promise.all([
@@ -183,7 +183,7 @@ describeWith([], 'The program', function () {
     expect(await readdir(parent)).to.deep.equal([]);
   });
 
-  it('tells wrong usage from failure', async () => {
+  it('distinguishes wrong usage from failure', async () => {
     const file = join(await folderWith('file'), 'file');
     await Promise.all([
       refused(['status', '--profile', 'xx'], 2, /--profile: /),
@@ -206,7 +206,7 @@ describeWith([], 'The program', function () {
     }
   });
 
-  it('opens nothing where its port is taken', async () => {
+  it('opens nothing if its port is in use', async () => {
     const parent = await freshFolder();
     const taken = createServer().listen(0, '127.0.0.1');
     try {
@@ -220,7 +220,7 @@ describeWith([], 'The program', function () {
     }
   });
 
-  it('takes no other program on the port for its own, whatever it answers', async () => {
+  it('does not mistake another program on the port for its own, whatever that answers', async () => {
     const data = await freshFolder();
     expect((await commerce(['token', '--role', 'customer', '--data', data])).code).to.equal(0); // the folder has a key
     for (const status of everyOr([200, 401, 404], [200])) {
@@ -238,7 +238,7 @@ describeWith([], 'The program', function () {
     }
   });
 
-  it('makes tokens of customers, named or new, and refuses ids that are none', async () => {
+  it('makes tokens for named or new customers, and rejects invalid ids', async () => {
     const data = await freshFolder();
     const token = async (...args: string[]) => {
       const result = await commerce(['token', '--role', 'customer', '--data', data, '--json', ...args]);
@@ -258,7 +258,7 @@ describeWith([], 'The program', function () {
     await refused(['token', '--role', 'ops', '--customer', 'customer_1'], 2, /can only be used with --role customer/);
   });
 
-  it('keeps staff as people, who are the actors of what they do until they are removed', async () => {
+  it('keeps staff as people, who are recorded as actors until they are removed', async () => {
     const data = await freshFolder();
     const shop = await startShop({}, ['--data', data]);
     const said = async (...args: string[]) => {
@@ -302,7 +302,7 @@ describeWith([], 'The program', function () {
     await shop.stop();
   });
 
-  it('names what is wrong in a command about staff', async () => {
+  it('reports what is wrong in a command about staff', async () => {
     await refused(['staff', 'add', 'Jo', '--role', 'king'], 2, /Allowed choices are support, catalogue, ops, auditor/);
     await refused(
       ['staff', 'add', 'Jo', '--role', 'customer'],

@@ -1,5 +1,6 @@
-// What an operator is told where the disk takes no more: real file systems that are full, read-only or bounded, each in a mount
-// namespace of its own that ends with the program.
+// Messages to operators about disks that accept no more data: real file systems that are full, read-only or limited, each in its
+// own
+// mount namespace, which ends with the program.
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ import {
 
 const run = promisify(execFile);
 
-/** The system user as whom Postgres runs has to enter it. */
+/** The system user of Postgres must be able to enter it. */
 const onTmpfs = (folder: string, size: string) => `mount -t tmpfs -o size=${size},mode=755 tmpfs ${folder}`;
 const fill = (folder: string) => `{ dd if=/dev/zero of=${folder}/fill bs=4k 2>/dev/null || true; }`;
 
@@ -61,12 +62,12 @@ describeWith([], 'A disk', function () {
     };
 
     for (const size of everyOr(['64k', '3m', '20m', '40m', '42m', '46m'], ['64k', '20m', '46m'])) {
-      it(`that is too small for a new shop is told of (${size})`, async () => {
-        expect(await told(onTmpfs(disk, size))).to.match(/free some space/);
+      it(`that is too small for a new shop is reported (${size})`, async () => {
+        expect(await told(onTmpfs(disk, size))).to.match(/make room/);
       });
     }
 
-    it('that is full already, or read-only, is told of by every command', async () => {
+    it('that is full or read-only is reported by every command', async () => {
       const full = `${onTmpfs(disk, '8m')}; mkdir ${disk}/data; ${fill(disk)}`;
       expect(await told(full)).to.match(/the disk is full; free some space/);
       expect(await told(full, ['status', '--data', join(disk, 'data')])).to.match(/the disk is full; free some space/);
@@ -80,7 +81,7 @@ describeWith([], 'A disk', function () {
       }
     });
 
-    it('that fills up while the shop runs fails what has to be written, is told of, and is used again once there is room', async () => {
+    it('that fills up while the shop runs fails writes, is reported, and is used again once there is room', async () => {
       const go = join(await freshFolder(), 'go');
       const room = join(await freshFolder(), 'room');
       const waitFor = (file: string) => `until [ -e ${file} ]; do sleep 0.1; done`;
@@ -103,7 +104,7 @@ describeWith([], 'A disk', function () {
     });
   });
 
-  it('of which one account may have a part is told of', async () => {
+  it('with a limit on file sizes is reported', async () => {
     for (const blocks of ['1', '8192']) {
       const folder = await freshFolder();
       const args = ['start', '--port', '0', '--data', join(folder, 'data')];

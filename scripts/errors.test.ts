@@ -1,4 +1,5 @@
-// What an operator is told of what the operating system refuses: tried with the real system, and with every code that it may give.
+// Messages to operators about errors of the operating system: tried on the real system, and with every error code that it may
+// give.
 import { mkdir, open, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -20,11 +21,11 @@ function expectOneLine(text: string): void {
     .and.not.include('please report it');
 }
 
-describe('What the operating system refuses', function () {
+describe('An error of the operating system', function () {
   this.timeout(60_000);
   afterEach(endPrograms);
 
-  it('is told in one line with the path', async () => {
+  it('is reported in one line with the path', async () => {
     const folder = await freshFolder();
     const file = join(folder, 'file');
     await writeFile(file, '');
@@ -49,7 +50,7 @@ describe('What the operating system refuses', function () {
     }
   });
 
-  it('is told with the address, whatever the host', async () => {
+  it('is reported with the address, whatever the host', async () => {
     for (const host of ['203.0.113.7', 'no-such-host.invalid', '2001:db8::1', '300.1.1.1']) {
       const told = explain(await failureOf(startServer(() => {}, { port: 0, host })));
       expectOneLine(told);
@@ -58,7 +59,7 @@ describe('What the operating system refuses', function () {
   });
 
   describeWith([], 'a program', () => {
-    it('is told by every command', async () => {
+    it('is reported by every command', async () => {
       const belowProc = '/proc/commerce/data';
       for (const command of [['start', '--port', '0'], ['status'], ['token', '--role', 'ops']]) {
         const { code, stderr } = await commerce([...command, '--data', belowProc]);

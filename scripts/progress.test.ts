@@ -13,7 +13,7 @@ function terminal(isTTY: boolean): { stream: NodeJS.WriteStream; text(): string 
 }
 
 describe('The progress line', () => {
-  it('says how far each job is, how fast it goes and what is left', () => {
+  it('shows the position, speed and remaining time of each job', () => {
     const { stream, text } = terminal(true);
     const progress = createProgress(stream);
     progress.report('products', 3, 10);

@@ -1,4 +1,5 @@
-// The sample shop of a first start, which may be stopped anywhere: on an event store in memory, each start in a process of its own.
+// The sample shop of a first start, which may be interrupted anywhere. It runs on an event store in memory; each start is a new
+// process.
 import { expect } from 'chai';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
 import { catalogue } from '../domain/events.js';
@@ -14,7 +15,7 @@ const codec = createCommitCodec(catalogue);
 const SKUS = 8;
 const PRODUCTS = 6;
 const VAT_RATES = 4;
-/** Of 50 states and the capital; Alaska, Delaware, Montana, New Hampshire and Oregon have none. */
+/** Of the 50 states and the capital, Alaska, Delaware, Montana, New Hampshire and Oregon have none. */
 const SALES_TAXES = 46;
 const SHIPPING_METHODS = 2;
 
@@ -27,14 +28,14 @@ describe('The sample shop', () => {
     expect(shop.facts()).to.deep.equal(facts);
   });
 
-  it('leaves a log alone that holds anything else', async () => {
+  it('does not change a log with other data', async () => {
     const shop = createShop();
     await shop.receive('OWN', 5);
     expect(await shop.start()).to.equal(undefined);
     expect(shop.facts()).to.have.all.keys('stock#OWN@main');
   });
 
-  it('ends between two commands when it is told to, and is completed by later starts, however late', async () => {
+  it('stops between two commands on abort, and is completed by later starts, however late', async () => {
     const whole = createShop();
     await whole.start();
     const shop = createShop();
@@ -45,7 +46,7 @@ describe('The sample shop', () => {
     expect(await shop.start()).to.equal(undefined);
   });
 
-  it('receives nothing a second time, even if the shop was in use meanwhile', async () => {
+  it('receives no stock twice, even if the shop was in use meanwhile', async () => {
     const shop = createShop();
     const throughFirstReceipt = VAT_RATES + SALES_TAXES + SHIPPING_METHODS + 2;
     for (let commit = 0; commit < throughFirstReceipt; commit++) await shop.isStoppedAfterOneCommit();
@@ -60,7 +61,7 @@ function createShop() {
   const log = createMemoryLog();
   let now = Date.UTC(2026, 0, 1);
 
-  /** Long after whatever was before. */
+  /** Long after all earlier starts. */
   function openProcess(afterAppend = () => {}) {
     now += 2 * RETRY_HORIZON_MS;
     const clock = () => now;
@@ -96,7 +97,7 @@ function createShop() {
       orThrow(await runner.execute(stockItem, stockStream(item), receipt, meta));
     },
 
-    /** What happened, by stream. */
+    /** The events, by stream. */
     facts: () =>
       Object.fromEntries(
         [...log.streams].map(([stream, commits]) => [

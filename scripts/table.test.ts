@@ -1,4 +1,4 @@
-// Tables on terminals of every usual width: whatever stands in the cells, no line is wider, and nothing is lost.
+// Tables on terminals of every usual width: no line is wider than the terminal, whatever the cells contain, and nothing is lost.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
@@ -24,7 +24,7 @@ const content = fc.integer({ min: 2, max: 9 }).chain((length) =>
 
 const widthOf = (text: string) => Math.max(...text.split('\n').map((line) => stringWidth(line)));
 
-/** What stands in the cells, without the frame and the places where lines are broken. */
+/** The text of the cells, without the frame and line breaks. */
 const lettersOf = (text: string) => [...text.replace(/[\p{Cc}\s│─┌┬┐├┼┤└┴┘]/gu, '')].sort().join('');
 
 describe('A table', () => {
@@ -63,14 +63,14 @@ describe('A table', () => {
     }
   });
 
-  it('wraps long text between words, and lets no text move the cursor', () => {
-    const text = 'permission denied; use the account that owns it, or name another place';
+  it('wraps long text between words, and removes control characters', () => {
+    const text = 'permission is denied; use the account that it belongs to, or name another place';
     const drawn = table({ head: ['check', 'finding'], rows: [['data\x1b[2J', `${text}\r\n\t${text}`]] }, 60);
     expect(drawn.replaceAll('\n', '')).not.to.match(/\p{Cc}/u);
     for (const part of text.split(' ')) expect(drawn).to.include(part);
   });
 
-  it('is as wide as its text where there is room', () => {
+  it('is as wide as its text if there is room', () => {
     expect(table({ head: ['a', 'b'], rows: [['x', 12]], right: [1] }, 80).split('\n')).to.deep.equal([
       '┌───┬────┐',
       '│ a │  b │',

@@ -13,7 +13,7 @@ describe('The key of an e-mail address', () => {
     expect(keyOf('ada@bücher.example')).to.equal(keyOf('ada@XN--bcher-kva.example'));
   });
 
-  it('is another for another address, and in another shop', () => {
+  it('is different for another address, and in another shop', () => {
     const keys = ['ada@example.com', 'ada@example.org', 'bob@example.com', 'ada.l@example.com'].map(keyOf);
     expect(
       new Set([...keys, createEmailKey(createKeyedHash(Buffer.alloc(32, 2)))('ada@example.com')]),

@@ -13,13 +13,13 @@ describe('The master key', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('comes from the environment where it is given', async () => {
+  it('comes from the environment if it is set there', async () => {
     const key = randomBytes(32);
     expect(await loadMasterKey({ dataDir: folder, given: key.toString('base64') })).to.deep.equal(key);
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
-  it('is made once in the data folder, readable by its owner alone, by many programs at once', async () => {
+  it('is made once in the data folder by many programs at once, readable only by its owner', async () => {
     const dataDir = join(folder, 'data');
     const keys = await Promise.all(Array.from({ length: 10 }, () => loadMasterKey({ dataDir })));
     expect(keys[0]).to.have.length(32);
@@ -29,7 +29,7 @@ describe('The master key', () => {
     expect(await loadMasterKey({ dataDir })).to.deep.equal(keys[0]);
   });
 
-  it('is refused by its source and not replaced when it is no key', async () => {
+  it('is reported with its source and not replaced if it is invalid', async () => {
     await writeFile(join(folder, 'master.key'), 'short');
     const sources = {
       'master.key': {},

@@ -9,7 +9,7 @@ describe('A seal', () => {
   const seals = createSeals(masterKey);
   const cursors = seals.cursors('list');
 
-  it('is opened by whoever has the master key, and is the same wherever the same text is sealed', () => {
+  it('can be opened with the master key, and is the same for the same text in every process', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         const sealed = cursors.seal(text);
@@ -21,7 +21,7 @@ describe('A seal', () => {
     );
   });
 
-  it('is opened for nothing but what it was made for', () => {
+  it('can be opened only for its own purpose', () => {
     const sealed = cursors.seal('text');
     for (const other of [
       seals.cursors('another list'),
@@ -33,7 +33,7 @@ describe('A seal', () => {
     }
   });
 
-  it('is broken by any change, one that decodes to the same bytes too', () => {
+  it('is broken by any change, even one that decodes to the same bytes', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(), fc.base64String({ minLength: 1, maxLength: 8 }), (text, at, other) => {
         const sealed = cursors.seal(text);

@@ -1,4 +1,4 @@
-// An installation is whole or absent, and done once.
+// An installation is complete or absent, and is done once.
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -23,7 +23,7 @@ describe('An installation of engines', () => {
   const install = (content: string, build = (draft: string) => writeFile(join(draft, 'proof'), '')): Promise<string> =>
     installOnce('sample', content, 'proof', build);
 
-  it('is built once, however many want it at the same moment', async () => {
+  it('is built once, however many callers want it at the same time', async () => {
     let builds = 0;
     const build = async (draft: string) => {
       builds += 1;
@@ -33,11 +33,11 @@ describe('An installation of engines', () => {
     expect([builds, new Set(folders).size]).to.deep.equal([1, 1]);
   });
 
-  it('is built anew for other versions', async () => {
+  it('is built again for other versions', async () => {
     expect(await install('v2')).to.not.equal(await install('v1'));
   });
 
-  it('is redone after a failure or a kill, from nothing', async () => {
+  it('is repeated from the beginning after a failure or a kill', async () => {
     await install('v1', () => Promise.reject(new Error('the line is down'))).catch(() => {});
     const killed = (await readdir(home)).find((name) => name.endsWith('.draft')) as string;
     await mkdir(join(home, killed, 'rubbish'));

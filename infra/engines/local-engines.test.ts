@@ -1,4 +1,4 @@
-// Starting, joining and stopping a local engine, shown on one that needs no installation: a web server of ten words.
+// Starting, joining and stopping a local engine. The example needs no installation: a tiny web server.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,18 +22,18 @@ describeWith([], 'A local engine', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('is one process, however many start it at the same moment', async () => {
+  it('is one process, however many callers start it at the same time', async () => {
     const [first, ...others] = await Promise.all([1, 2, 3].map(() => startEngine(sample, folder)));
     expect(others).to.deep.equal([first, first]);
     expect(await answer(first?.address)).to.equal('hello');
   });
 
-  it('listens where it is told to', async () => {
+  it('listens on the given port', async () => {
     const port = await freePort();
     expect((await startEngine(sample, folder, port)).address).to.equal(`http://127.0.0.1:${port}`);
   });
 
-  it('keeps its address when it is stopped or killed and started again', async () => {
+  it('keeps its address when it is started again after a stop or a kill', async () => {
     const first = await startEngine(sample, folder);
     await stopEngine(folder);
     const second = await startEngine(sample, folder);
@@ -44,7 +44,7 @@ describeWith([], 'A local engine', () => {
     expect(new Set([first.pid, second.pid, third.pid]).size).to.equal(3);
   });
 
-  it('is not taken for another program that was given its pid', async () => {
+  it('is not confused with another program that has its pid', async () => {
     const started = await startEngine(sample, folder);
     await stopEngine(folder);
     await writeFile(join(folder, 'state.json'), JSON.stringify({ ...started, pid: process.pid }));
@@ -53,7 +53,7 @@ describeWith([], 'A local engine', () => {
     expect((await startEngine(sample, folder)).pid).to.not.equal(process.pid);
   });
 
-  it('is killed if it does not end when asked', async () => {
+  it('is killed if it does not stop when asked', async () => {
     const stubborn = withScript(`process.on('SIGTERM', () => {}); ${SERVE}`);
     const { address } = await startEngine(stubborn, folder);
     await stopEngine(folder, 0);
@@ -61,13 +61,13 @@ describeWith([], 'A local engine', () => {
     expect(await answer(address).catch(() => 'nobody there')).to.equal('nobody there');
   });
 
-  it('shows the end of its log when it does not come up', async () => {
+  it('shows the end of its log when it does not start', async () => {
     const broken = withScript("console.error('the disk is full'); process.exit(1)");
     const error = await startEngine(broken, folder).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(EngineUnavailable).with.property('message').that.includes('the disk is full');
   });
 
-  it('says what to install, or what to set, where it cannot be had', async () => {
+  it('says what to install or set if it is not available', async () => {
     const { PATH, COMMERCE_ENGINES_DIR } = process.env;
     Object.assign(process.env, { PATH: '', COMMERCE_ENGINES_DIR: folder });
     try {
@@ -85,7 +85,7 @@ describeWith([], 'A local engine', () => {
     }
   });
 
-  it('writes what it says to a file', async () => {
+  it('writes its output to a file', async () => {
     await startEngine(withScript(`console.log('up'); ${SERVE}`), folder);
     expect(await readFile(join(folder, 'log'), 'utf8')).to.equal('up\n');
   });

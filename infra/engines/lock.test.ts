@@ -43,14 +43,14 @@ describe('The lock between processes', () => {
     );
   });
 
-  it('is taken over from a silent holder, because its pid may be another program’s now', async () => {
+  it('is taken over from a holder without heartbeat, because its pid may belong to another program now', async () => {
     await writeFile(path, `${process.pid} silent`);
     const longAgo = new Date(Date.now() - 60_000);
     await utimes(path, longAgo, longAgo);
     expect(await withLock(path, async () => 'ours')).to.equal('ours');
   });
 
-  it('is free again after a failure', async () => {
+  it('is released after a failure', async () => {
     await withLock(path, () => Promise.reject(new Error('failed'))).catch(() => {});
     expect(await withLock(path, async () => 'ours')).to.equal('ours');
   });

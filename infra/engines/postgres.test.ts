@@ -1,4 +1,4 @@
-// The embedded Postgres as several programs meet on one data folder, and as they are killed.
+// The embedded Postgres when several programs share one data folder, and when they are killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -37,7 +37,7 @@ describeWith([], 'The embedded Postgres', () => {
     return server;
   };
 
-  /** Another program that opens the folder and stays; answers its URL. */
+  /** Another program that opens the folder and keeps running. Returns its URL. */
   const startProgram = async (on = dataDir): Promise<{ program: ChildProcess; url: string }> => {
     const program = spawn(process.execPath, ['--import', 'tsx', '-e', OPEN_AND_STAY, on], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -65,7 +65,7 @@ describeWith([], 'The embedded Postgres', () => {
     ]);
   });
 
-  it('is joined by whoever comes later, and stops with the last who leaves, whoever started it', async () => {
+  it('is joined by later programs, and stops when the last one leaves, whichever started it', async () => {
     const starter = await openServer();
     const joiner = await openServer();
     expect([starter.owned, joiner.owned, joiner.url]).to.deep.equal([true, false, starter.url]);
@@ -75,7 +75,7 @@ describeWith([], 'The embedded Postgres', () => {
     expect(await failureOf(query(joiner.url, 'select 1'))).to.have.property('code', 'ECONNREFUSED');
   });
 
-  it('is one server, even if many programs open a new folder at the same moment', async () => {
+  it('is one server, even if many programs open a new folder at the same time', async () => {
     const fresh = join(folder, 'fresh');
     const [other, ...ours] = await Promise.all([startProgram(fresh), openServer(fresh), openServer(fresh)]);
     expect(new Set([other.url, ...ours.map(({ url }) => url)]).size).to.equal(1);
@@ -111,14 +111,14 @@ describeWith([], 'The embedded Postgres', () => {
     expect(await query(server.url, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
   });
 
-  it('clears away what a killed program left half made', async () => {
+  it('removes incomplete files of a killed program', async () => {
     const interrupted = join(folder, 'interrupted');
     await mkdir(join(interrupted, 'cluster.new-999999999-0'), { recursive: true });
     await openServer(interrupted);
     expect(await readdir(interrupted)).to.not.include('cluster.new-999999999-0');
   });
 
-  it('names a closed data folder and the mend', async () => {
+  it('names an inaccessible data folder and the remedy', async () => {
     const closed = join(folder, 'closed');
     await mkdir(closed);
     await chmod(closed, process.getuid?.() === 0 ? 0o700 : 0o500);

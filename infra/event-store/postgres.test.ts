@@ -16,7 +16,7 @@ import { COMMIT_COLUMNS, storedCommit } from './postgres-schema.js';
 
 const codec = createCommitCodec(notes);
 
-describeWith("postgres', 'The log on Postgres", (engines) => {
+describeWith('postgres', 'The log on Postgres', (engines) => {
   let url: string;
   let pool: Pool;
   before(async () => {

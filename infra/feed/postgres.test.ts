@@ -13,7 +13,7 @@ import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from '.
 
 const codec = createCommitCodec(notes);
 
-describeWith("postgres', 'The change feed on Postgres", (engines) => {
+describeWith('postgres', 'The change feed on Postgres', (engines) => {
   let url: string;
   let pool: Pool;
   let store: EventStore;

@@ -20,12 +20,12 @@ describe('The address of a caller', () => {
     expect(addressKey(undefined)).to.equal('unknown');
   });
 
-  it('is that of the connection where no proxy is trusted, whatever the header says', () => {
+  it('is the address of the connection if no proxy is trusted, whatever the header contains', () => {
     expect(asked('10.0.0.1', '198.51.100.7', [])).to.equal('10.0.0.1');
     expect(asked('203.0.113.9', '198.51.100.7')).to.equal('203.0.113.9');
   });
 
-  it('is the nearest one that a trusted proxy has heard, through any number of proxies', () => {
+  it('is the nearest client of a trusted proxy, through any number of proxies', () => {
     expect(asked('10.0.0.1', '198.51.100.7')).to.equal('198.51.100.7');
     expect(asked('10.0.0.1', '198.51.100.7, 10.2.3.4,2001:db8:ffff::1 , 192.0.2.1')).to.equal('198.51.100.7');
     expect(asked('::ffff:10.0.0.1', '198.51.100.7:4711')).to.equal('198.51.100.7');
@@ -33,7 +33,7 @@ describe('The address of a caller', () => {
     expect(asked('10.0.0.1')).to.equal('10.0.0.1');
   });
 
-  it('is not changed by what a client writes in front', () => {
+  it('is not changed by entries that a client writes before', () => {
     const invented = fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.constant('10.0.0.9'));
     fc.assert(
       fc.property(fc.array(invented, { maxLength: 5 }), (front) => {
@@ -43,7 +43,7 @@ describe('The address of a caller', () => {
     );
   });
 
-  it('is that of the proxy where what it forwards is no address', () => {
+  it("is the proxy's address if the forwarded value is not an address", () => {
     for (const odd of ['', 'unknown', '198.51.100.7, nonsense', '1.2.3', '0x7f.1', '017.0.0.1', '_hidden', ',']) {
       expect(asked('10.0.0.1', odd), odd).to.equal('10.0.0.1');
     }

@@ -59,30 +59,30 @@ describe('Admission', () => {
     fetch(server.url + path, {
       headers: { 'x-forwarded-for': from, ...(token && { authorization: `Bearer ${token}` }) },
     });
-  /** How many of many requests at once are not refused. */
+  /** How many of many concurrent requests are accepted. */
   const taken = async (times: number, request: (n: number) => Promise<Response>) => {
     const answers = await Promise.all(Array.from({ length: times }, (_, n) => request(n)));
     return answers.filter(({ status }) => status !== 429).length;
   };
 
-  it('refuses a caller who asks too often, from whatever address, and nobody else', async () => {
+  it('rejects only a caller with too many requests, from any address', async () => {
     expect(await taken(50, (n) => ask('/v1/plain', `198.51.100.${n}`, 'true-a'))).to.equal(QUOTAS.caller);
     expect((await ask('/v1/plain', '198.51.100.1', 'true-b')).status).to.equal(204);
   });
 
-  it('takes the address for the caller where there is no token, also for what is not there, and never for health', async () => {
+  it('counts requests without a token by address, unknown paths too, but not health checks', async () => {
     expect(await taken(50, (n) => ask(n % 2 ? '/v1/none' : '/docs', '198.51.100.1'))).to.equal(QUOTAS.caller);
     expect((await ask('/healthz', '198.51.100.1')).status).to.equal(200);
     expect((await ask('/v1/plain', '198.51.100.2')).status).to.equal(204);
   });
 
-  it('counts sessions and coupons by address, whoever asks, and an IPv6 network as one', async () => {
+  it('counts sessions and coupons by address for any caller, and an IPv6 /64 as one address', async () => {
     expect(await taken(20, (n) => ask('/v1/sessions', '198.51.100.1', `true-${n}`))).to.equal(QUOTAS.session);
     expect(await taken(20, (n) => ask('/v1/coupons', `2001:db8:0:1::${n}`, `true-c${n}`))).to.equal(QUOTAS.coupon);
     expect((await ask('/v1/coupons', '2001:db8:0:2::1')).status).to.equal(204);
   });
 
-  it('says what is left, and when to come back', async () => {
+  it('reports the remaining requests, and when to retry', async () => {
     const first = await ask('/v1/coupons', '198.51.100.1');
     expect(first.headers.get('ratelimit-policy')).to.equal('"coupon";q=2;w=60, "caller";q=30;w=60');
     expect(first.headers.get('ratelimit')).to.match(/^"coupon";r=1;t=\d+, "caller";r=29;t=\d+$/);
@@ -94,7 +94,7 @@ describe('Admission', () => {
     expect(await refused.json()).to.include({ code: 'rate_limited', status: 429 });
   });
 
-  it('checks so many forged tokens of one address at most, and true ones without a limit', async () => {
+  it('limits the forged tokens of one address, but not the valid ones', async () => {
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, n) => ask('/v1/plain', '198.51.100.1', `no-${n}`)),
     );
@@ -104,7 +104,7 @@ describe('Admission', () => {
     for (let n = 0; n < 20; n++) expect((await ask('/v1/plain', '198.51.100.3', `true-d${n}`)).status).to.equal(204);
   });
 
-  it('is never without limits, however small the scale', () => {
+  it('always has limits, however small the scale', () => {
     expect(Math.min(...Object.values(scaledQuotas(1e-9)))).to.equal(1);
   });
 });

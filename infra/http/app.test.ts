@@ -40,9 +40,9 @@ describe('the HTTP surface', () => {
   let outages: Outages = { away: [], standingStill: [] };
   let logged: string[] = [];
   let commands: CommandMeta[] = [];
-  /** What the next command does; set by a test. */
+  /** The effect of the next command, set by a test. */
   let act: () => Promise<void> = async () => {};
-  /** While a token is verified; set by a test. */
+  /** Runs while a token is verified, set by a test. */
   let meanwhile: () => Promise<void> = async () => {};
 
   const endpoints: Endpoint[] = [
@@ -183,7 +183,7 @@ describe('the HTTP surface', () => {
   const keyed = (key: string): Sent => ({ headers: { 'idempotency-key': key } });
 
   describe('answers', () => {
-    it('with the request id that was sent in, and with one of its own where that is unfit for a log', async () => {
+    it('with the request id of the request, or with a new one if that is unsafe for a log', async () => {
       const kept = await fill({ headers: { 'x-request-id': 'mobile-7:ab' } });
       expect(kept.headers.get('x-request-id')).to.equal('mobile-7:ab');
       expect(commands[0]).to.include({ correlationId: 'mobile-7:ab' });
@@ -193,7 +193,7 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('with the version as ETag, what the endpoint adds, and nothing that browsers could make use of', async () => {
+    it('with the version as ETag, the headers of the endpoint, and the security headers for browsers', async () => {
       const { headers } = await fill();
       expect(headers.get('etag')).to.match(/^"v1-[\w-]{16}"$/);
       expect(headers.get('location')).to.match(/^\/v1\/basket_/);
@@ -202,7 +202,7 @@ describe('the HTTP surface', () => {
       expect(headers.has('x-powered-by')).to.equal(false);
     });
 
-    it('to a query with what the token says was seen, and waits as long as the caller prefers', async () => {
+    it('to a query once it shows the commits of the token, and waits as long as the caller prefers', async () => {
       const token = tokens.encode(new Map([['order#1', 5]]));
       const headers = { 'consistency-token': token, prefer: 'respond-async, wait=2' };
       const { body, headers: answered } = await ask('/v1/things/1', { headers });
@@ -213,13 +213,13 @@ describe('the HTTP surface', () => {
       for (const [prefer, waitMs] of Object.entries(preferences)) {
         expect((await ask('/v1/things/1', { headers: { prefer } })).body.waitMs, prefer).to.equal(waitMs);
       }
-      // RFC 7240: a preference that is not understood is passed over.
+      // RFC 7240: an unknown preference is ignored.
       for (const odd of ['1e1', '0x10', '+5', '-1', '5.5', '5s', '', '5 6']) {
         expect((await ask('/v1/things/1', { headers: { prefer: `wait=${odd}` } })).body.waitMs, odd).to.equal(5_000);
       }
     });
 
-    it('to a command with a token that holds its own commits and those the caller had seen', async () => {
+    it('to a command with a token that contains its own commits and those that the caller had seen', async () => {
       const { headers } = await fill({ headers: { 'consistency-token': tokens.encode(new Map([['cart#2', 3]])) } });
       const seen = tokens.decode(headers.get('consistency-token')!);
       expect([...seen].sort()).to.deep.equal([
@@ -228,7 +228,7 @@ describe('the HTTP surface', () => {
       ]);
     });
 
-    it('to what somebody has signed as it came, to the byte, whatever it is', async () => {
+    it('to a signed body, which the handler gets unchanged', async () => {
       const body = Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0xff, 0x00);
       const headers = { 'news-signature': 't=1,v1=ab', 'content-type': 'text/plain' };
       const answer = await ask('/v1/news', { body, headers });
@@ -238,7 +238,7 @@ describe('the HTTP surface', () => {
       await refused('/v1/news', { body: new Uint8Array(MAX_BODY_BYTES + 1), headers }, 413, 'too_large');
     });
 
-    it('HEAD as GET without the body, and OPTIONS with what is allowed', async () => {
+    it('HEAD like GET without the body, and OPTIONS with the allowed methods', async () => {
       const head = await ask('/v1/things/1', { method: 'HEAD' });
       expect([head.status, head.text]).to.deep.equal([200, '']);
       const options = await ask('/v1/things/1', { method: 'OPTIONS' });
@@ -246,8 +246,8 @@ describe('the HTTP surface', () => {
     });
   });
 
-  describe('knows its callers', () => {
-    it('and asks those without a token, or with a bad one, for one', async () => {
+  describe('authenticates its callers', () => {
+    it('and requires a token of callers without one or with an invalid one', async () => {
       const none = await refused('/v1/things/current', {}, 401, 'unauthenticated');
       expect(none.headers.get('www-authenticate')).to.equal('Bearer realm="commerce"');
       const bad = await refused('/v1/things/current', { as: 'mallory' }, 401, 'unauthenticated');
@@ -255,19 +255,19 @@ describe('the HTTP surface', () => {
       await refused('/v1/things/current', { headers: { authorization: 'Basic YTpi' } }, 401, 'unauthenticated');
     });
 
-    it('and refuses a role that the endpoint does not name', async () => {
+    it('and rejects a role that the endpoint does not allow', async () => {
       await refused('/v1/everything', { as: 'alice', method: 'DELETE' }, 403, 'forbidden');
       expect(await ask('/v1/everything', { as: 'olga', method: 'DELETE' })).to.include({ status: 204, text: '' });
     });
 
-    it('and serves what is public with or without a token', async () => {
+    it('and serves public endpoints with or without a token', async () => {
       expect((await ask('/v1/things/1')).body.caller).to.equal('anonymous');
       expect((await ask('/v1/things/1', { as: 'alice' })).body.caller).to.equal('customer_alice');
       await refused('/v1/things/1', { as: 'mallory' }, 401, 'unauthenticated');
       expect((await ask('/v1/refunds', { json: {}, ...keyed('k') })).status).to.equal(204);
     });
 
-    it('and takes no token that is forged or expired, wherever it is sent', async () => {
+    it('and rejects forged and expired tokens on every endpoint', async () => {
       const paths = endpoints.map(({ method, path }) => [method, path.replace('{id}', '1')] as const);
       for (const [method, path] of [...paths, ['get', '/docs'], ['get', '/openapi.json'], ['get', '/none']] as const) {
         for (const authorization of ['Bearer mallory', 'Bearer', 'Basic YTpi', 'x']) {
@@ -279,15 +279,15 @@ describe('the HTTP surface', () => {
     });
   });
 
-  describe('refuses', () => {
-    it('paths and methods that are not there', async () => {
+  describe('rejects', () => {
+    it('unknown paths and methods', async () => {
       await refused('/v1/nothing', {}, 404, 'not_found');
       await refused('/v1/things/1/', {}, 404, 'not_found');
       const answer = await refused('/v1/things/1', { json: {} }, 405, 'method_not_allowed');
       expect(answer.headers.get('allow')).to.equal('GET, HEAD, OPTIONS');
     });
 
-    it('every field that is wrong, by name, with what is allowed', async () => {
+    it('every wrong field by name, with the allowed values', async () => {
       const json = {
         lines: [
           { sku: '', quantity: 100 },
@@ -304,7 +304,7 @@ describe('the HTTP surface', () => {
       ]);
     });
 
-    it('what is missing, and what is no number, in plain words', async () => {
+    it('missing fields and invalid numbers, in plain words', async () => {
       const faults = async (path: string, sent: Sent = {}) =>
         (await refused(path, sent, 400, 'invalid_request')).body.errors;
       const json = { lines: [{}, { sku: 'a', quantity: '2' }, { sku: 'a', quantity: 1.5 }] };
@@ -336,7 +336,7 @@ describe('the HTTP surface', () => {
       expect((await ask('/v1/things/1?limit=5')).body.limit).to.equal(5);
     });
 
-    it('what is given more than once, in the query and in the body, for it may be meant otherwise', async () => {
+    it('repeated names in the query and in the body, because their meaning is ambiguous', async () => {
       const twice = 'is given more than once';
       const query = await refused('/v1/things/1?limit=1&limit=1&z=1&z=2', {}, 400, 'invalid_request');
       expect(query.body.errors).to.deep.equal([
@@ -351,20 +351,20 @@ describe('the HTTP surface', () => {
       });
     });
 
-    it('what the query and the path may not say', async () => {
+    it('invalid values in the query and the path', async () => {
       const { body } = await refused(`/v1/things/${'x'.repeat(21)}?limit=0&z=1`, {}, 400, 'invalid_request');
       const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer);
       expect(pointers).to.have.members(['{id}', '?limit', '?z']);
     });
 
-    it('a missing body, a broken one, one that is not UTF-8, one where none belongs', async () => {
+    it('a missing body, a broken one, one that is not UTF-8, and one that is not allowed', async () => {
       for (const body of ['', '{', '{"lines":[],}', Uint8Array.of(0x22, 0xff, 0x22)]) {
         await refused('/v1/baskets', { as: 'alice', method: 'POST', body }, 400, 'invalid_request');
       }
       await refused('/v1/refunds', { json: { amount: 1 }, ...keyed('b') }, 400, 'invalid_request');
     });
 
-    it('text that cannot be stored, and nesting without end', async () => {
+    it('text that cannot be stored, and nesting that is too deep', async () => {
       for (const note of ['a\0b', '\ud800']) {
         const { body } = await refused(
           '/v1/baskets',
@@ -392,7 +392,7 @@ describe('the HTTP surface', () => {
       await refused('/v1/baskets', zipped, 415, 'unsupported_media_type');
     });
 
-    it('what cannot be decoded, and says where it stands', async () => {
+    it('a body or path that cannot be decoded, and names the place', async () => {
       const headers = { 'content-encoding': 'gzip' };
       const cut = gzipSync('{"lines":[]}').subarray(0, -9);
       for (const body of ['no gzip', new Uint8Array(cut)]) {
@@ -417,8 +417,8 @@ describe('the HTTP surface', () => {
     });
   });
 
-  describe('tells of what went wrong', () => {
-    it('with the code and the members that the domain gives', async () => {
+  describe('reports errors', () => {
+    it("with the code and the members of the domain's rejection", async () => {
       act = async () => {
         throw new Problem('out_of_stock', 'Only 2 of A left.', { available: { A: 2 } });
       };
@@ -426,7 +426,7 @@ describe('the HTTP surface', () => {
       expect(answer.body.available).to.deep.equal({ A: 2 });
     });
 
-    it('as unavailable, with the time to wait, without the addresses of engines', async () => {
+    it('as unavailable, with the time to wait and without the addresses of engines', async () => {
       act = async () => {
         throw new Unavailable('Postgres', 'connect ECONNREFUSED 10.0.0.7:5432', 3);
       };
@@ -436,7 +436,7 @@ describe('the HTTP surface', () => {
       expect(logged.join()).to.contain('10.0.0.7');
     });
 
-    it('as not yet visible, with what to do, and without calling an engine away', async () => {
+    it('as not yet visible, with advice, and without reporting an engine as unavailable', async () => {
       act = async () => {
         throw new NotYetVisible('The order list');
       };
@@ -446,7 +446,7 @@ describe('the HTTP surface', () => {
       expect(logged.join()).to.contain('is behind').and.not.to.contain('away');
     });
 
-    it('as a fault of ours that is logged under the request id, and says nothing else', async () => {
+    it('as an internal error that is logged with the request id and reveals nothing else', async () => {
       act = async () => {
         throw new TypeError('secret is not a function');
       };
@@ -457,7 +457,7 @@ describe('the HTTP surface', () => {
     });
   });
 
-  it('writes the failures of a minute that are alike once, then their number with the last', async () => {
+  it('logs equal failures of a minute once, then their number with the last one', async () => {
     const fail = async () => {
       throw new RangeError('out of range');
     };
@@ -482,8 +482,8 @@ describe('the HTTP surface', () => {
     }
   });
 
-  describe('runs a keyed request once', () => {
-    it('and repeats the answer to the letter', async () => {
+  describe('executes a keyed request once', () => {
+    it('and repeats the answer exactly', async () => {
       const first = await fill(keyed('once'));
       const second = await fill({ ...keyed('once'), body: ' {"lines" : []}' });
       expect(second.text).to.equal(first.text);
@@ -496,7 +496,7 @@ describe('the HTTP surface', () => {
       expect(commands).to.have.length(1);
     });
 
-    it('also when twenty come at once', async () => {
+    it('also if twenty arrive at once', async () => {
       let open = () => {};
       const gate = new Promise<void>((resolve) => (open = resolve));
       act = () => gate;
@@ -511,7 +511,7 @@ describe('the HTTP surface', () => {
       expect((await fill(keyed('race'))).headers.get('idempotency-replayed')).to.equal('true');
     });
 
-    it('and refuses another body or another If-Match under the same key', async () => {
+    it('and rejects another body or another If-Match with the same key', async () => {
       await fill(keyed('mine'));
       const other = { as: 'alice', json: { lines: [], note: 'x' }, ...keyed('mine') };
       await refused('/v1/baskets', other, 422, 'idempotency_key_reused');
@@ -525,7 +525,7 @@ describe('the HTTP surface', () => {
       expect(new Set(commands.map(({ id }) => id))).to.have.property('size', 2);
     });
 
-    it('and repeats a refusal by the domain, too', async () => {
+    it('and repeats a rejection by the domain, too', async () => {
       act = async () => {
         throw new Problem('payment_declined', 'The card was declined.', { declineCode: 'do_not_honor' });
       };
@@ -536,7 +536,7 @@ describe('the HTTP surface', () => {
       expect(second.headers.get('idempotency-replayed')).to.equal('true');
     });
 
-    it('but again, with the same command and the same time of issue, when nothing was decided', async () => {
+    it('but again, with the same command and the same time of issue, if nothing was decided', async () => {
       for (const error of [
         new Unavailable('Postgres', 'away'),
         new Error('a bug'),
@@ -554,7 +554,7 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('and what was refused before it ran leaves the key free', async () => {
+    it('and does not use up the key of a request that was rejected before it ran', async () => {
       await refused('/v1/baskets', { as: 'alice', json: {}, ...keyed('free') }, 400, 'invalid_request');
       expect((await fill(keyed('free'))).status).to.equal(201);
     });
@@ -579,13 +579,13 @@ describe('the HTTP surface', () => {
       expect(ids[0]).not.to.equal(ids[1]);
     });
 
-    it('and hands If-Match and the caller to the command', async () => {
+    it('and passes If-Match and the caller to the command', async () => {
       await fill({ headers: { 'if-match': '"v12-a1b2c3"' } });
       expect(commands[0]).to.deep.include({ expectedVersion: 12, actor: { type: 'customer', id: 'customer_alice' } });
     });
   });
 
-  it('does not start with two names for one parameter, which would hide an endpoint', () => {
+  it('does not start if two endpoints name the same parameter differently, which would hide one of them', () => {
     const [thing] = endpoints as [Endpoint, ...Endpoint[]];
     const twin = { ...thing, method: 'delete' as const, path: '/v1/things/{thingId}' };
     const deps = {
@@ -601,7 +601,7 @@ describe('the HTTP surface', () => {
     expect(() => createApp(deps)).to.throw('name their parameters alike');
   });
 
-  describe('says what has not changed since the caller saw it', () => {
+  describe('tells a caller that an answer has not changed', () => {
     const first = async (as?: string) => (await ask('/v1/things/1', { as: as ?? 'alice' })).headers.get('etag')!;
     const again = (tag: string, more: Sent = {}) =>
       ask('/v1/things/1', { as: 'alice', ...more, headers: { 'if-none-match': tag, ...more.headers } });
@@ -620,7 +620,7 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('and answers in full what looks otherwise, though its version is the same', async () => {
+    it('and answers in full if the body differs, even with the same version', async () => {
       const tag = await first('bob');
       expect(tag).to.match(/^"v7-/);
       expect(await first())
@@ -633,7 +633,7 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('but refusals in full, and what has no tag unless any answer is known', async () => {
+    it('but answers problems in full, and answers without a tag unless `*` is sent', async () => {
       const of = (known: string, path = '/v1/things/current') =>
         ask(path, { as: 'alice', headers: { 'if-none-match': known } });
       expect((await of('"v1"')).status).to.equal(200);
@@ -645,8 +645,8 @@ describe('the HTTP surface', () => {
     });
   });
 
-  describe('serves those who run it', () => {
-    it('health, and readiness with the engines that are away and the projections that wait', async () => {
+  describe('serves operators', () => {
+    it('health, and readiness with the engines that do not answer and the projections that wait', async () => {
       expect((await ask('/healthz')).status).to.equal(200);
       expect((await ask('/readyz')).status).to.equal(200);
       const since = new Date(now).toISOString();
@@ -674,7 +674,7 @@ describe('the HTTP surface', () => {
       );
     });
 
-    it('durations by endpoint, and one label for all paths that callers invent', async () => {
+    it('durations by endpoint, and one label for all unknown paths', async () => {
       await ask('/v1/things/1');
       await ask('/v1/invented');
       const { text } = await ask('/metrics', { as: 'olga' });
@@ -685,7 +685,7 @@ describe('the HTTP surface', () => {
       expect(text).not.to.contain('invented');
     });
 
-    it('metrics to nobody but those who run it', async () => {
+    it('metrics only to the role ops', async () => {
       for (const method of ['GET', 'HEAD'])
         expect((await ask('/metrics', { method, as: 'olga' })).status, method).to.equal(200);
       await refused('/metrics', {}, 401, 'unauthenticated');
@@ -695,7 +695,7 @@ describe('the HTTP surface', () => {
       expect((await ask('/metrics', { method: 'HEAD' })).status).to.equal(401);
     });
 
-    it('what this is and where to read on, to whoever asks at the root', async () => {
+    it('an introduction with links at the root', async () => {
       const welcome = {
         name: 'commerce-core',
         description: 'A commerce backend: carts, orders, payments, stock and a catalogue, over a REST API.',
@@ -723,7 +723,7 @@ describe('the HTTP surface', () => {
       await refused('/', { json: {} }, 405, 'method_not_allowed');
     });
 
-    it('a page of its endpoints that needs nothing from elsewhere', async () => {
+    it('a page of its endpoints without external resources', async () => {
       const { text, headers } = await ask('/docs');
       expect(headers.get('content-type')).to.contain('text/html');
       expect(text).to.contain('/v1/things/{id}').and.to.contain('id="out_of_stock"');
@@ -731,7 +731,7 @@ describe('the HTTP surface', () => {
     });
   });
 
-  describe('whatever is sent, never answers 5xx and always in the form of a problem', () => {
+  describe('for any input never answers 5xx, and always with a problem', () => {
     const paths = fc.constantFrom(
       '/v1/baskets',
       '/v1/things/1',
@@ -817,7 +817,7 @@ describe('the HTTP surface', () => {
       );
     });
 
-    it('as bytes that are hardly HTTP', async () => {
+    it('as bytes that are nearly HTTP', async () => {
       for (const [sent, status] of [
         ['nonsense\r\n\r\n', 400],
         ['GET http://[bad HTTP/1.1\r\nhost: x\r\n\r\n', 400],
@@ -832,12 +832,12 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('as a body of which no more is read than may be, whether its length is told or not, coded or not', async () => {
+    it('as a body that is read only up to the limit, with or without a length, encoded or not', async () => {
       const head =
         'POST /v1/baskets HTTP/1.1\r\nhost: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json';
       const piece = Buffer.alloc(64 * 1024, '['.charCodeAt(0));
       const chunk = Buffer.concat([Buffer.from('10000\r\n'), piece, Buffer.from('\r\n')]);
-      /** The empty member of a gzip file, again and again: it decodes to nothing. */
+      /** The empty member of a gzip file, repeated: it decodes to nothing. */
       const nothing = Buffer.alloc(64 * 1024, gzipSync(''));
       const coded = Buffer.concat([Buffer.from('10000\r\n'), nothing, Buffer.from('\r\n')]);
       for (const [headers, sent, status] of [
@@ -851,12 +851,12 @@ describe('the HTTP surface', () => {
         expect(answer, headers)
           .to.match(new RegExp(`^HTTP/1.1 ${status} `))
           .and.match(/\r\nconnection: close\r\n/i);
-        // What the operating system holds in between counts, too.
+        // Bytes that the operating system buffers count, too.
         expect(taken, headers).to.be.below(16 * 1024 * 1024);
       }
     });
 
-    it('as a body that no answer waits for', async () => {
+    it('as a body that the answer does not wait for', async () => {
       for (const [method, path, status] of [
         ['POST', '/v1/none', 404],
         ['GET', '/v1/things/1', 200],
@@ -871,7 +871,7 @@ describe('the HTTP surface', () => {
       }
     });
 
-    it('as a body that waits to be asked for, which it is only if it is wanted', async () => {
+    it('as a body that waits for 100 Continue, which is sent only if the body is needed', async () => {
       const ask = (headers: string, body = '') => {
         const head = `POST /v1/baskets HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}`;
         return rawAsk(server.port, `${head}\r\n\r\n${body}`);
@@ -885,7 +885,7 @@ describe('the HTTP surface', () => {
       expect(await ask(odd, '{"lines":[]}')).to.contain('HTTP/1.1 201 ');
     });
 
-    it('whose sender has hung up before it was read: no fault of ours', async () => {
+    it('whose client has disconnected before it was read: no internal error', async () => {
       const json = '{"lines":[]}';
       const head = `host: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json\r\ncontent-length: ${json.length}`;
       let isVerified = false;
@@ -904,7 +904,7 @@ describe('the HTTP surface', () => {
   });
 });
 
-/** Until the end of a connection of this machine is seen. */
+/** Resolves when the end of a local connection is seen. */
 const HANG_UP_MS = 50;
 
 function rawAsk(port: number, sent: string): Promise<string> {
@@ -919,7 +919,7 @@ function rawAsk(port: number, sent: string): Promise<string> {
   });
 }
 
-/** Sends `piece` again and again until the connection ends. */
+/** Sends `piece` repeatedly until the connection ends. */
 function flood(port: number, head: string, piece: Buffer): Promise<{ answer: string; taken: number }> {
   return new Promise((resolve) => {
     let answer = '';
@@ -933,7 +933,7 @@ function flood(port: number, head: string, piece: Buffer): Promise<{ answer: str
   });
 }
 
-/** The first `count` of some promises that resolve. */
+/** The first `count` promises that resolve. */
 function firstOf<T>(promises: Promise<T>[], count: number): Promise<T[]> {
   return new Promise((resolve, reject) => {
     const done: T[] = [];

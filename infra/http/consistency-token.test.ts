@@ -21,7 +21,7 @@ describe('a consistency token', () => {
   const open = (key = masterKey) => createConsistencyTokens(createSeals(key).consistencyTokens);
   const tokens = open();
 
-  it('brings back what was seen, in every process of the shop, which is nothing of a stream without commits', () => {
+  it('decodes to the seen commits in every process of the shop, without empty streams', () => {
     fc.assert(
       fc.property(anySeen, (seen) => {
         const some = [...seen].filter(([, upTo]) => upTo > 0);
@@ -30,30 +30,30 @@ describe('a consistency token', () => {
     );
   });
 
-  it('is never empty, and without one nothing was seen', () => {
+  it('is never empty, and a missing one means that nothing was seen', () => {
     expect(tokens.encode(new Map())).to.match(/./);
     expect(open().decode(tokens.encode(new Map())).size).to.equal(0);
     expect(tokens.decode(undefined).size).to.equal(0);
   });
 
-  it('tells nobody which streams it names', () => {
+  it('hides the names of its streams', () => {
     const token = tokens.encode(new Map([['stock#MUG@leeds', 7]]));
     expect(Buffer.from(token, 'base64url').toString('latin1')).not.to.match(/stock|MUG|leeds/);
   });
 
-  it('goes back as it came where an answer adds nothing', () => {
+  it('is returned unchanged if an answer adds nothing', () => {
     const token = open().encode(new Map([['order#1', 5]]));
     expect(tokens.encode(tokens.decode(token))).to.equal(token);
   });
 
-  it('fits the limit with as many of the longest streams as there can be', () => {
+  it('fits the limit with the most and longest streams', () => {
     const longest = (n: number) => streamId('stock', `${n}`.padStart(64, 'x'), 'y'.repeat(32));
     const seen = new Map(Array.from({ length: 32 }, (_, n) => [longest(n), 2 ** 31 - 1] as const));
     expect(tokens.encode(seen).length).to.be.at.most(MAX_TOKEN_CHARS);
     expect(tokens.decode(tokens.encode(seen))).to.deep.equal(seen);
   });
 
-  it('that the shop has not made is refused: changed, cut, made up, of another shop, or in clear', () => {
+  it('is rejected unless this shop made it: changed, cut, invented, of another shop, or in clear', () => {
     const refused = (token: string) => expect(() => tokens.decode(token), token).to.throw(HttpProblem);
     fc.assert(
       fc.property(anySeen, fc.nat(), fc.string({ minLength: 1, maxLength: 1 }), (seen, at, letter) => {

@@ -65,7 +65,7 @@ describe('Scripts of other origins', () => {
   const listOf = (header: string | undefined) => header?.split(',').map((name) => name.trim());
   const corsOf = (headers: Record<string, string>) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('access-control-')));
-  /** What two answers to the same request have in common. */
+  /** The common part of two answers to the same request. */
   const lasting = ({
     status,
     headers: { date, 'x-request-id': id, ratelimit, ...headers },
@@ -74,7 +74,7 @@ describe('Scripts of other origins', () => {
     headers: Record<string, string>;
   }) => ({ status, headers });
 
-  it('may do nothing unless the configuration says so', async () => {
+  it('may do nothing without configuration', async () => {
     const ask = await serving([]);
     for (const [method, headers] of [
       ['PUT', { origin: SHOP }],
@@ -86,7 +86,7 @@ describe('Scripts of other origins', () => {
     }
   });
 
-  it('of an allowed origin may read every answer, refusals too, with the headers that it needs', async () => {
+  it('of an allowed origin may read every answer, problems too, with the headers that they need', async () => {
     const ask = await serving(['https://first.example', SHOP]);
     for (const [method, path, status] of [
       ['PUT', '/v1/things/1', 200],
@@ -113,7 +113,7 @@ describe('Scripts of other origins', () => {
     }
   });
 
-  it('of an allowed origin are told before a request what they may send, whatever the path', async () => {
+  it('of an allowed origin get an answer to their preflight on any path', async () => {
     const ask = await serving([SHOP]);
     for (const path of ['/v1/things/1', '/v1/none', '/v1/things/%ff', '/metrics']) {
       const { status, headers } = await ask('OPTIONS', path, preflight(SHOP));
@@ -145,7 +145,7 @@ describe('Scripts of other origins', () => {
     }
   });
 
-  it('of every other origin, and requests without one, are answered as without any configuration', async () => {
+  it('of other origins, and requests without an origin, are answered as without configuration', async () => {
     const [without, ask] = [await serving([]), await serving([SHOP])];
     for (const origin of OTHERS) {
       for (const [method, path, headers] of [

@@ -5,7 +5,7 @@ import { HttpProblem } from './problems.js';
 
 const version = fc.nat();
 const strong = fc.tuple(version, fc.string()).map(([n, body]) => entityTag(n, body));
-/** What RFC 9110 allows between the quotes, commas and backslashes too. */
+/** The characters that RFC 9110 allows between the quotes, including commas and backslashes. */
 const foreign = fc
   .string({ unit: fc.constantFrom(...'!#$,\\vx9-~\x80\xff'.split('')), maxLength: 8 })
   .filter((text) => !/^v\d/.test(text))
@@ -13,13 +13,13 @@ const foreign = fc
 const weak = fc.oneof(strong, foreign).map((tag) => `W/${tag}`);
 const gap = fc.constantFrom(',', ', ', ' ,', '\t,  ', ',,', ' , ,');
 
-/** A header of these tags, as clients and proxies write them. */
+/** A header with these tags, as clients and proxies write it. */
 const listOf = (tags: string[], gaps: string[]) =>
   tags.map((tag, n) => (n ? gaps[n % gaps.length]! : '') + tag).join('');
 const gaps = fc.array(gap, { minLength: 1 });
 
 describe('The tag of an answer', () => {
-  it('is the same for the same version and body, and another for every other', () => {
+  it('is equal for the same version and body, and different for any other', () => {
     const answer = fc.record({ version, body: fc.oneof(fc.string(), fc.constant(undefined)) });
     fc.assert(
       fc.property(answer, answer, (one, other) => {
@@ -36,7 +36,7 @@ describe('If-Match', () => {
   const expected = (header?: string, mayMake = false) =>
     expectedVersionOf(header === undefined ? {} : { 'if-match': header }, mayMake);
 
-  it('asks for the versions of the strong tags that are ours, whatever else is in the list', () => {
+  it('gives the versions of our strong tags, whatever else is in the list', () => {
     const tag = fc.oneof(
       fc.tuple(version, fc.string()).map(([n, body]) => ({ tag: entityTag(n, body), version: n })),
       fc.oneof(weak, foreign).map((other) => ({ tag: other, version: undefined })),
@@ -53,19 +53,19 @@ describe('If-Match', () => {
     );
   });
 
-  it('takes a version without a hash, and never one that no stream can have', () => {
+  it('accepts a version without a hash, but no version that no stream can have', () => {
     expect(expected('"v12"')).to.equal(12);
     for (const odd of ['"v"', '"v-1"', '"v1.5"', '"v1e3"', `"v${'9'.repeat(400)}"`, '"12"', '"V12"', '""'])
       expect(expected(odd), odd).to.deep.equal([]);
   });
 
-  it('asks by `*` for a thing that exists, of requests that may make one', () => {
+  it('requires by `*` that the resource exists, for requests that may create it', () => {
     expect(expected('*')).to.equal(undefined);
     expect(expected('*', true)).to.equal('any');
     expect(expected(undefined, true)).to.equal(undefined);
   });
 
-  it('and If-None-Match are refused by name where they are no list of tags', () => {
+  it('and If-None-Match are rejected by name if they are not a list of tags', () => {
     for (const odd of [
       '',
       ' ',
@@ -89,7 +89,7 @@ describe('If-Match', () => {
     }
   });
 
-  it('costs time in proportion to its length, however it is written', () => {
+  it('is parsed in linear time, however it is written', () => {
     for (const [piece, end] of [
       [',', 'x'],
       [' ', 'x'],
@@ -109,7 +109,7 @@ describe('If-Match', () => {
 describe('If-None-Match', () => {
   const known = (header: string) => knownTagsOf({ 'if-none-match': header })!;
 
-  it('knows an answer whose tag is in the list, strong or weak, and no other', () => {
+  it('matches an answer whose tag is in the list, strong or weak, and no other', () => {
     fc.assert(
       fc.property(
         strong,
@@ -128,7 +128,7 @@ describe('If-None-Match', () => {
     );
   });
 
-  it('knows every answer by `*`, and none where it was not sent', () => {
+  it('matches every answer by `*`, and none without the header', () => {
     expect(known('*').include('"v1"')).to.equal(true);
     expect(known('*').include(undefined)).to.equal(true);
     expect(knownTagsOf({})).to.equal(undefined);

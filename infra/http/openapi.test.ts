@@ -57,7 +57,7 @@ const rate: Endpoint = endpoint({
   handle: async () => ({ status: 204 }),
 });
 
-/** What the summary of an endpoint may begin with, by its method. */
+/** The verbs that a summary may begin with, by method. */
 const VERBS = {
   get: ['Get', 'List', 'Search'],
   post: [
@@ -79,7 +79,7 @@ describe('the OpenAPI document', () => {
     }),
   );
 
-  it('is one of version 3.1 whose references all lead somewhere', () => {
+  it('is a document of version 3.1 in which all references resolve', () => {
     expect(document.openapi).to.equal('3.1.0');
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
     expect(references).not.to.be.empty;
@@ -99,7 +99,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('describes success as JSON, refusals as problems, and who needs a token', () => {
+  it('describes successes as JSON, rejections as problems, and which endpoints need a token', () => {
     expect(document.components?.securitySchemes).to.have.property('bearer');
     for (const { operation } of operations) {
       for (const [status, answer] of Object.entries(operation.responses ?? {})) {
@@ -111,7 +111,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says what is required, and that unknown fields are refused', () => {
+  it('states required fields, and that unknown fields are rejected', () => {
     const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put;
     const key = put?.parameters?.find((parameter) => 'name' in parameter && parameter.name === 'Idempotency-Key');
     expect(key).to.include({ in: 'header', required: true });
@@ -121,7 +121,7 @@ describe('the OpenAPI document', () => {
     expect(document.paths?.['/v1/sessions']?.post?.requestBody).to.include({ required: false });
   });
 
-  it('names every refusal of a status by its code, also those of one endpoint alone', () => {
+  it('lists the code of every problem of a status, also of a single endpoint', () => {
     const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put?.responses;
     const conflicts = put?.['409']?.description;
     for (const code of ['conflict', 'price_changed', 'request_in_progress'])
@@ -136,7 +136,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('lists each status by itself, with an example of each of its codes', () => {
+  it('lists each status separately, with an example of each of its codes', () => {
     for (const { operation, path } of operations) {
       for (const [status, { content = {} }] of Object.entries(operation.responses ?? {})) {
         expect(status, path).to.match(/^\d{3}$/);
@@ -149,7 +149,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('has the patterns by which headers are taken', () => {
+  it('has the patterns that validate headers', () => {
     const put = document.paths?.['/v1/things/{id}/prices/{n}']?.put;
     const patternOf = (header: string) => {
       const found = put?.parameters?.find((one) => 'name' in one && one.name === header);
@@ -163,7 +163,7 @@ describe('the OpenAPI document', () => {
     expect('a b').not.to.match(patternOf('Consistency-Token'));
   });
 
-  it('says of each query, and of nothing else, that it may answer 304', () => {
+  it('declares the answer 304 for each query and for no command', () => {
     for (const { method, path, operation } of operations) {
       const isQuery = method === 'get';
       const names = (operation.parameters ?? []).map((one) => 'name' in one && one.name);
@@ -175,12 +175,12 @@ describe('the OpenAPI document', () => {
     expect(operations.some(({ method }) => method === 'get')).to.equal(true);
   });
 
-  it('names the countries and currencies that there are, and the rule for text', () => {
+  it('lists all countries and currencies, and the rule for text', () => {
     const text = JSON.stringify(document.paths?.['/v1/rates']?.put);
     expect(text).to.include('"AD","AE"').and.to.include('"BIF","CLP"').and.to.include('"pattern":"^[');
   });
 
-  it('says what is named once only, and of an e-mail address its pattern alone', () => {
+  it('describes each rule once, and an e-mail address only by its pattern', () => {
     const said = (body: z.ZodType) => {
       const things = endpoint({ ...rate, body } as typeof rate);
       return JSON.stringify(openApiDocument([things]).paths?.['/v1/rates']?.put?.requestBody);
@@ -193,7 +193,7 @@ describe('the OpenAPI document', () => {
       .and.not.to.include('"format"');
   });
 
-  it('tells more of an endpoint than its summary where there is more, and who may call', () => {
+  it('has a description beside the summary if there is one, and the roles of each endpoint', () => {
     expect(document.paths?.['/v1/things/{id}/prices/{n}']?.put?.description).to.equal(
       'It counts at once. Roles: catalogue.',
     );
@@ -219,7 +219,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says what an answer means that is not the end', () => {
+  it('explains the meaning of an answer that is not final', () => {
     const { responses } = document.paths?.['/v1/things/{id}/prices/{n}']?.put ?? {};
     expect(responses?.['202']?.description).to.contain('Location');
     expect(responses?.['200']?.description).to.equal('The answer');
@@ -236,7 +236,7 @@ describe('the OpenAPI document', () => {
     expect(namesOf('204', document.paths?.['/v1/sessions']?.delete)).to.have.members(always);
   });
 
-  it('says what problems have besides, and leaves room for more', () => {
+  it('describes the additional members of problems, and allows more', () => {
     const { Problem } = document.components?.schemas ?? {};
     expect(Problem).not.to.deep.include({ additionalProperties: false });
     expect(Problem)
@@ -244,7 +244,7 @@ describe('the OpenAPI document', () => {
       .that.includes.keys('declineCode', 'available', 'changes', 'total', 'version');
   });
 
-  it('says which header signs a body that may hold anything', () => {
+  it('names the header that signs a body without a schema', () => {
     const post = document.paths?.['/v1/news']?.post;
     const signature = post?.parameters?.find((one) => 'name' in one && one.name === 'News-Signature');
     expect(signature).to.include({ in: 'header', required: true });

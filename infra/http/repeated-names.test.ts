@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { MAX_BODY_BYTES } from './limits.js';
 import { findRepeatedName } from './repeated-names.js';
 
-describe('A name that an object has twice', () => {
-  it('is found, with where it stands', () => {
+describe('A repeated name in an object', () => {
+  it('is found with its path', () => {
     for (const [json, path] of [
       ['{"a":1,"a":1}', ['a']],
       ['{"a":{"b":[0,{"c":1},{"d":1,"e":{},"d":2}]},"f":1}', ['a', 'b', 2, 'd']],
@@ -18,7 +18,7 @@ describe('A name that an object has twice', () => {
     }
   });
 
-  it('is none in what JSON is written as, however it is written', () => {
+  it('is never found in the output of JSON serialisers', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.integer({ min: 0, max: 4 }), (value, blanks) => {
         expect(findRepeatedName(JSON.stringify(value, undefined, blanks))).to.equal(undefined);
@@ -26,7 +26,7 @@ describe('A name that an object has twice', () => {
     );
   });
 
-  it('is found wherever it is put', () => {
+  it('is found at any place', () => {
     const anyObject = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1, noNullPrototype: true });
     fc.assert(
       fc.property(anyObject, fc.nat(), fc.nat(3), (object, nth, depth) => {
@@ -39,7 +39,7 @@ describe('A name that an object has twice', () => {
     );
   });
 
-  it('is looked for in one go through the largest bodies', () => {
+  it('is found in one pass through the largest bodies', () => {
     const long = JSON.stringify('\\"'.repeat(MAX_BODY_BYTES / 4 - 10));
     const deep = '['.repeat(MAX_BODY_BYTES / 2) + ']'.repeat(MAX_BODY_BYTES / 2);
     const wide = `{${Array.from({ length: 20_000 }, (_, n) => `"${n}":0`).join()}}`;

@@ -6,11 +6,11 @@ import { expect } from 'chai';
 import { parseRanges } from './addresses.js';
 import { PortUnavailable, type RunningServer, type ServerOptions, startServer } from './server.js';
 
-/** More than the operating system takes in for a client that does not read. */
+/** More than the operating system buffers for a client that does not read. */
 const LARGE_ANSWER = Buffer.alloc(32 * 1024 * 1024, 'x');
 
 describe('the server', () => {
-  it('names a port that is in use', async () => {
+  it('reports a port that is in use', async () => {
     const first = await startServer((_req, res) => void res.end(), { port: 0 });
     try {
       const error = await startServer((_req, res) => void res.end(), { port: first.port }).catch((reason) => reason);
@@ -21,7 +21,7 @@ describe('the server', () => {
     }
   });
 
-  it('lets a running request end when it closes, and takes no new one', async () => {
+  it('lets a running request end when it closes, and accepts no new one', async () => {
     let answer = () => {};
     const asked = new Promise<void>((arrived) => {
       void startServer(
@@ -44,7 +44,7 @@ describe('the server', () => {
     await closed;
   });
 
-  it('cuts off what does not end in time', async () => {
+  it('cuts off requests that do not end in time', async () => {
     let arrived = () => {};
     const asked = new Promise<void>((resolve) => (arrived = resolve));
     const server = await startServer(() => arrived(), { port: 0, limits: { drain: 20 } });
@@ -56,7 +56,7 @@ describe('the server', () => {
 
   describe('cuts off', () => {
     const limits = { headers: 100, request: 200, answer: 100, answerBytesPerS: 1e9, checkEvery: 20 };
-    /** A busy machine may take so much longer. */
+    /** Extra time for a busy machine. */
     const IN_TIME_MS = 5_000;
     let server: RunningServer;
     const sockets: Socket[] = [];
@@ -78,14 +78,14 @@ describe('the server', () => {
       socket.write(sent);
       return socket;
     };
-    /** What the server said until it closed the connection for good. */
+    /** The server's output until it closed the connection. */
     const answerOn = async (socket: Socket) => {
       let answer = '';
       socket.on('data', (data) => (answer += data));
       await gone(socket);
       return answer;
     };
-    /** A client that never ends by itself notices when what it writes is refused. */
+    /** A client that never closes its side notices the end when a write fails. */
     const gone = async (socket: Socket) => {
       const deadline = Date.now() + IN_TIME_MS;
       while (!socket.destroyed) {
@@ -103,7 +103,7 @@ describe('the server', () => {
       await server.close();
     });
 
-    it('who says nothing, and whose headers drip', async () => {
+    it('clients that send nothing, and clients that send headers too slowly', async () => {
       await start(echo);
       const silent = open();
       const dripping = open('GET / HTTP/1.1\r\nhost: x\r\nx: ');
@@ -114,7 +114,7 @@ describe('the server', () => {
       expect(requests).to.equal(0);
     });
 
-    it('whose body drips, chunked or by length', async () => {
+    it('clients that send a body too slowly, chunked or by length', async () => {
       await start(echo);
       for (const header of ['content-length: 1000', 'transfer-encoding: chunked']) {
         const socket = await open(`POST / HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\n`);
@@ -129,13 +129,13 @@ describe('the server', () => {
       }
     });
 
-    it('who does not read the answer, be it one or many in a row', async () => {
+    it('clients that do not read one answer, or many in a row', async () => {
       await start((_req, res) => res.end(LARGE_ANSWER));
       const asks = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
       for (const sent of [asks, asks.repeat(3)]) await gone((await open(sent)).pause());
     });
 
-    it('who takes an answer byte by byte, and talks on meanwhile', async () => {
+    it('clients that read an answer byte by byte while they send more', async () => {
       await start((_req, res) => res.end(LARGE_ANSWER));
       const socket = await open('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
       socket.pause();
@@ -144,7 +144,7 @@ describe('the server', () => {
       clearInterval(sip);
     });
 
-    it('nobody who reads slowly, but as fast as is asked for', async () => {
+    it('no client that reads slowly but fast enough', async () => {
       await start((_req, res) => res.end(LARGE_ANSWER), { limits: { answer: 200, answerBytesPerS: 1024 * 1024 } });
       const socket = await open('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
       let taken = 0;
@@ -157,17 +157,17 @@ describe('the server', () => {
       expect(taken).to.be.greaterThan(LARGE_ANSWER.length);
     });
 
-    it('nobody whose answer takes its time', async () => {
+    it('no client whose answer takes long', async () => {
       await start((_req, res) => void delay(500).then(() => res.end('done')));
       expect(await (await fetch(server.url)).text()).to.equal('done');
     });
 
-    it('who hears that this is no HTTP, and stays', async () => {
+    it('clients that send invalid HTTP and stay connected', async () => {
       await start(echo);
       expect(await answerOn(await open('nonsense\r\n\r\n'))).to.match(/^HTTP\/1.1 400 /);
     });
 
-    it('who has closed their half, once they have the answer', async () => {
+    it('clients that have closed their half, once they have the answer', async () => {
       await start(echo);
       const socket = await open('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab');
       socket.end();
@@ -177,7 +177,7 @@ describe('the server', () => {
       expect(answer).to.satisfy((text: string) => text === '' || text.endsWith('done'));
     });
 
-    it('connections above the limit, of all and of one address, until others close', async () => {
+    it('connections above the limits, overall and of one address, until others close', async () => {
       const isRefused = async (socket: Socket) => {
         const ended = Promise.race([once(socket, 'end'), once(socket, 'close')]).then(() => true);
         return await Promise.race([ended, delay(200).then(() => false)]);

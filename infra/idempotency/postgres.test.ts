@@ -16,7 +16,7 @@ describeWith('postgres', 'idempotency records in Postgres', (engines) => {
 
   idempotencyContract(async () => createPostgresIdempotency(pool));
 
-  it('purges what has expired and nothing else', async () => {
+  it('purges expired records and nothing else', async () => {
     const store = createPostgresIdempotency(pool);
     await store.purge(Number.MAX_SAFE_INTEGER);
     await store.begin(freshName('request'), 'a', 1_000);

@@ -13,7 +13,7 @@ describe('a sealed answer', () => {
     );
   });
 
-  it('shows nothing of what it holds, not even that two are the same', () => {
+  it('reveals nothing of its content, not even that two answers are equal', () => {
     expect(sealText('the same', 'key')).not.to.equal(sealText('the same', 'key'));
   });
 });

@@ -74,7 +74,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
   const begin = async () => (await ask('POST', '/v1/sessions', { json: {} })).body;
   const refresh = (refreshToken: string) => ask('POST', '/v1/sessions/refresh', { json: { refreshToken } });
 
-  it('begins with nothing: a customer of its own, who is a guest', async () => {
+  it('needs no input and belongs to a new customer, who is a guest', async () => {
     const { status, body } = await ask('POST', '/v1/sessions', { json: {} });
     expect(status).to.equal(201);
     expect(body).to.include({ guest: true, expiresIn: ACCESS_TOKEN_TTL_S });
@@ -82,13 +82,13 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await begin()).customerId).not.to.equal(body.customerId);
   });
 
-  it('does not take what only an account has', async () => {
+  it('rejects fields that only an account has', async () => {
     const { status, body } = await ask('POST', '/v1/sessions', { json: { email: 'a@b.example', password: 'x' } });
     expect(status).to.equal(400);
     expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).to.deep.equal(['/email', '/password']);
   });
 
-  it('goes on by refreshing, for the same customer, and each refresh token is good once', async () => {
+  it('continues by refreshing, for the same customer, and each refresh token is valid once', async () => {
     const first = await begin();
     now += SESSION_TTL_MS - 1;
     const second = await refresh(first.refreshToken);
@@ -98,7 +98,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(second.body.refreshToken)).status).to.equal(200);
   });
 
-  it('gives whoever repeats a refresh at once the same pair, however many do, and that pair lives on', async () => {
+  it('gives every immediate repeat of a refresh the same pair of tokens, which stay valid', async () => {
     const first = await begin();
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(first.refreshToken)));
     for (const { status, body } of answers) {
@@ -113,7 +113,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await ask('DELETE', '/v1/sessions/current', { token })).status).to.equal(204);
   });
 
-  it('ends when a refresh token is presented again that was used a while ago, for both who hold one', async () => {
+  it('ends for both holders when a refresh token is presented that was used a while ago', async () => {
     const first = await begin();
     const { body: second } = await refresh(first.refreshToken);
     now += REFRESH_GRACE_MS;
@@ -122,7 +122,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(second.refreshToken)).status).to.equal(401);
   });
 
-  it('ends when a refresh token is presented again whose successor was used: its answer was not lost', async () => {
+  it('ends when a refresh token is presented again whose successor was used', async () => {
     const first = await begin();
     const { body: second } = await refresh(first.refreshToken);
     const { body: third } = await refresh(second.refreshToken);
@@ -130,7 +130,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(third.refreshToken)).status).to.equal(401);
   });
 
-  it('does not end by a token that nobody was given', async () => {
+  it('does not end when an invented token is presented', async () => {
     const first = await begin();
     const stranger = await begin();
     const [customer, session, generation, secret] = first.refreshToken.split('.');
@@ -150,13 +150,13 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(stranger.refreshToken)).status).to.equal(200);
   });
 
-  it('ends when it was not refreshed in time', async () => {
+  it('ends if it is not refreshed in time', async () => {
     const { refreshToken } = await begin();
     now += SESSION_TTL_MS;
     expect((await refresh(refreshToken)).status).to.equal(401);
   });
 
-  it('ends here by a log-out, and its access token by itself soon after', async () => {
+  it('ends on this device with a log-out, and its access token expires soon after', async () => {
     const here = await begin();
     expect((await ask('DELETE', '/v1/sessions/current', { token: here.token })).status).to.equal(204);
     expect((await refresh(here.refreshToken)).status).to.equal(401);
@@ -165,7 +165,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await ask('DELETE', '/v1/sessions/current', { token: here.token })).status).to.equal(401);
   });
 
-  it('ends everywhere at once, and nobody else’s does', async () => {
+  it('ends on all devices of one customer at once, and on no other customer’s', async () => {
     const mine = await begin();
     const stranger = await begin();
     expect((await ask('DELETE', '/v1/sessions', { token: mine.token })).status).to.equal(204);
@@ -173,7 +173,7 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     expect((await refresh(stranger.refreshToken)).status).to.equal(200);
   });
 
-  it('keeps no token that could be used', async () => {
+  it('stores no usable token', async () => {
     const begun = await begin();
     const { token, refreshToken, customerId } = (await refresh(begun.refreshToken)).body;
     const { rows } = await pool.query('select * from sessions where customer_id = $1', [customerId]);

@@ -19,7 +19,7 @@ describeWith('postgres', 'sessions in Postgres', (engines) => {
 
   sessionsContract(async () => createPostgresSessions(pool));
 
-  it('purges what has expired and nothing else', async () => {
+  it('purges expired sessions and nothing else', async () => {
     const sessions = createPostgresSessions(pool);
     await sessions.purge(Number.MAX_SAFE_INTEGER);
     for (const expiresAt of [1_000, 2_000]) {

@@ -26,7 +26,7 @@ describe('access tokens', () => {
 
   const open = async () => createTokens({ key: await loadTokenKey({ dataDir }), clock });
 
-  it('prove their caller until they expire, also after a restart', async () => {
+  it('identify their caller until they expire, also after a restart', async () => {
     const token = await (await open()).issue(guest);
     const tokens = await open();
     now = START + ACCESS_TOKEN_TTL_S * 1000 - 1;
@@ -35,7 +35,7 @@ describe('access tokens', () => {
     expect(await tokens.authenticate(token)).to.equal(undefined);
   });
 
-  it('of the command line prove for a month whom they were made for', async () => {
+  it('of the command line identify their bearer for a month', async () => {
     const tokens = await open();
     for (const caller of [{ role: 'ops', id: 'staff_olga' } as const, customer]) {
       now = START;
@@ -47,7 +47,7 @@ describe('access tokens', () => {
     }
   });
 
-  it('prove nothing when any character is changed', async () => {
+  it('are invalid when any character is changed', async () => {
     const tokens = await open();
     const token = await tokens.issue(guest);
     for (const at of [0, 10, token.indexOf('.') + 5, token.lastIndexOf('.') + 1, token.length - 5]) {
@@ -56,7 +56,7 @@ describe('access tokens', () => {
     }
   });
 
-  it('prove nothing unsigned, signed by a shared secret, or meant for somebody else', async () => {
+  it('are invalid unsigned, signed with a shared secret, or meant for another audience', async () => {
     const key = await loadTokenKey({ dataDir });
     const tokens = createTokens({ key, clock });
     const claims = { role: 'ops', sub: 'ops', iss: 'commerce-core', aud: 'commerce-core-api', exp: START / 1000 + 60 };
@@ -81,13 +81,13 @@ describe('access tokens', () => {
     }
   });
 
-  it('are signed by a key that only its owner can read, made once by whoever is first', async () => {
+  it('are signed with a key that only its owner can read and that the first program makes', async () => {
     const ids = await Promise.all(Array.from({ length: 8 }, async () => (await loadTokenKey({ dataDir })).id));
     expect(new Set(ids)).to.have.property('size', 1);
     expect((await stat(join(dataDir, 'token-key.json'))).mode & 0o777).to.equal(0o600);
   });
 
-  it('need a key that can sign: anything else is named with its source', async () => {
+  it('need a key that can sign: any other is reported with its source', async () => {
     await writeFile(join(dataDir, 'token-key.json'), '{"kty":"EC"}');
     for (const given of [undefined, 'no json', '{}']) {
       const error = await loadTokenKey({ dataDir, ...(given && { given }) }).catch((reason: unknown) => reason);

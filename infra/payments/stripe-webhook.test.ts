@@ -7,7 +7,7 @@ const SECRET = 'whsec_of_this_test';
 const stripe = new Stripe('sk_test_of_this_test');
 const read = readStripeEvent(stripe, SECRET);
 
-describe("What is sent as Stripe's news", () => {
+describe("A webhook in Stripe's name", () => {
   const payload = JSON.stringify({ id: 'evt_1', type: 'customer.created', data: { object: { id: 'cus_1' } } });
   const send = (signing: { secret: string; timestamp?: number }, body = payload) =>
     read(Buffer.from(body), stripe.webhooks.generateTestHeaderString({ payload: body, ...signing }));
@@ -21,7 +21,7 @@ describe("What is sent as Stripe's news", () => {
     return 'taken';
   }
 
-  it('is taken if Stripe has signed it, and refused by the name of the header if it is forged or stale', () => {
+  it("is accepted if Stripe has signed it, and rejected with the header's name if it is forged or stale", () => {
     expect(send({ secret: SECRET })).to.deep.equal({ id: 'evt_1', type: 'customer.created' });
     for (const signing of [{ secret: 'whsec_of_another' }, { secret: SECRET, timestamp: 1 }]) {
       const detail = `does not match this shop's webhook secret, or is too old`;
@@ -30,7 +30,7 @@ describe("What is sent as Stripe's news", () => {
     }
   });
 
-  it('takes the money of a dispute for away until the bank has decided, also while the decision is appealed', () => {
+  it('counts the money of a dispute as withdrawn until the bank has decided, also during an appeal', () => {
     const dispute = { id: 'du_1', payment_intent: 'pi_1', amount: 500, reason: 'fraudulent' };
     const toldOf = (status: string) => {
       const object = { ...dispute, status };

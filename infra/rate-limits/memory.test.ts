@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { createMemoryRateLimiter } from './memory.js';
 import { DEFAULT_QUOTAS } from './port.js';
 
-/** At most, of one kind. */
+/** The limit of callers of one kind. */
 const KEYS = 20_000;
 
 describe('Rate limits that a process counts by itself', () => {
-  it('forget whoever was silent longest where there are too many to count, and nobody else', async () => {
+  it('forget only the least recent callers if there are too many to count', async () => {
     const limiter = createMemoryRateLimiter({ ...DEFAULT_QUOTAS, coupon: 2 });
     const left = async (key: string) => (await limiter.count('coupon', key)).left;
     for (const key of ['silent', 'silent', 'heard', 'heard']) await left(key);

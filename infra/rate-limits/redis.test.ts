@@ -5,17 +5,17 @@ import { describeWith, freshName } from '../../test/engines.js';
 import { scaledQuotas } from './port.js';
 import { createRedisRateLimiter } from './redis.js';
 
-/** For a machine that does something else, too. */
+/** Longer, because the machine may be busy. */
 const SLACK_MS = 1_500;
 
-/** Of an answer: where none comes, and where none may be missed. */
+/** Time for an answer: if none may come, and if none may be missed. */
 const TIMEOUT_MS = 1_000;
 const PATIENT_MS = 10_000;
 
 const QUOTAS = scaledQuotas(0.1); // three coupons a minute
 
 describeWith('redis', 'Rate limits in Redis', (engines) => {
-  /** Not that of other files: it is held up and frozen here. */
+  /** A Redis of its own, because this file blocks and freezes it. */
   let address: string;
   let redis: Redis;
   const opened: { close(): void }[] = [];
@@ -51,7 +51,7 @@ describeWith('redis', 'Rate limits in Redis', (engines) => {
     expect((await other.count('coupon', 'b')).left).to.equal(2);
   });
 
-  it('are counted by each process alone while Redis hangs or is away, without a wait worth the name', async () => {
+  it('are counted by each process alone while Redis hangs or does not answer, with hardly any wait', async () => {
     const limiter = await open(TIMEOUT_MS);
     await limiter.count('coupon', 'a');
     await redis.call('CLIENT', 'PAUSE', '3000', 'ALL');

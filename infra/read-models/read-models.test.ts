@@ -1,4 +1,4 @@
-// Every read model's queries, on the engines of both profiles.
+// The queries of every read model on the engines of both profiles.
 import { Client } from '@opensearch-project/opensearch';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
@@ -42,7 +42,7 @@ import { createPostgresProductSearch } from './product-search.postgres.js';
 import { redisDocuments } from './redis.js';
 import { createPostgresWorkLists } from './work-lists.postgres.js';
 
-/** The same read model under a name of its own, so that each test begins with nothing. */
+/** The same read model under a new name, so that each test starts without data. */
 function fresh<P extends { name: string }>(projection: P): P {
   return { ...projection, name: freshName(projection.name) };
 }
@@ -79,7 +79,7 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
     productSearchContract(opened);
     productWordsContract(opened);
 
-    it('has an index for each currency that it was asked for, however many ask at once', async () => {
+    it('has an index for each requested currency, however many callers request it at once', async () => {
       const { sink, projection } = opened();
       const table = tableName(projection);
       await sink.open(projection);

@@ -17,7 +17,7 @@ describeWith('mongodb', 'The MongoDB sink', (engines) => {
 
   sinkContract(() => createMongoSink(client.db(database)));
 
-  it('refuses a document that is too large, and saves the others of the batch', async () => {
+  it('rejects a document that is too large, and saves the others of the batch', async () => {
     const table = await createMongoSink(client.db(database)).open(books);
     const write = (key: string, length: number) => ({
       key,
@@ -40,7 +40,7 @@ describeWith('mongodb', 'The MongoDB sink', (engines) => {
     ]);
   });
 
-  it('says that it is away when it is', async () => {
+  it('throws Unavailable while its store does not answer', async () => {
     const nowhere = new MongoClient('mongodb://127.0.0.1:1/?directConnection=true', { serverSelectionTimeoutMS: 100 });
     const error = await createMongoSink(nowhere.db('none'))
       .open(books)

@@ -19,7 +19,7 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
 
   const write = (key: string, document: Document) => ({ key, document, positions: {}, revision: undefined });
 
-  it('refuses a document that does not fit the mapping, and saves the others of the batch', async () => {
+  it('rejects a document that does not fit the mapping, and saves the others of the batch', async () => {
     const table = await createOpenSearchSink(client).open(books());
     const outcomes = await table.save([
       write('a', { pages: 1 }),
@@ -33,7 +33,7 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
     expect(outcomes[1]).to.include({ stale: false }).and.to.have.property('error').that.contains('pages');
   });
 
-  it('makes what is saved findable when it is refreshed', async () => {
+  it('makes saved documents searchable when it is refreshed', async () => {
     const projection = books();
     const table = await createOpenSearchSink(client).open(projection);
     await table.save([
@@ -66,7 +66,7 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
     expect(await keysWhere({ range: { 'document.sold.FR': { gt: 0 } } })).to.deep.equal(['emma']);
   });
 
-  it('says that it is away when it is', async () => {
+  it('throws Unavailable while its store does not answer', async () => {
     const nowhere = new Client({ node: 'http://127.0.0.1:1' });
     const error = await createOpenSearchSink(nowhere)
       .open(books())

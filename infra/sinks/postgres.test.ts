@@ -17,7 +17,7 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
 
   sinkContract(() => createPostgresSink(pool));
 
-  it('refuses a document that jsonb cannot hold, and saves the others of the batch', async () => {
+  it('rejects a document that jsonb cannot hold, and saves the others of the batch', async () => {
     const table = await createPostgresSink(pool).open(books);
     const write = (key: string, title: string) => ({ key, document: { title }, positions: {}, revision: undefined });
     const outcomes = await table.save([write('a', 'A'), write('b', 'nul: \u0000'), write('c', 'C'), write('d', 'D')]);
@@ -53,7 +53,7 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(rows.filter(({ indexdef }) => /gin/.test(indexdef))).to.have.length(2);
   });
 
-  it('keeps positions through a crash, and with them the documents before', async () => {
+  it('keeps positions through a crash, and with them the earlier documents', async () => {
     const table = await createPostgresSink(pool).open(books);
     await table.save([{ key: 'Ulysses', document: {}, positions: {}, revision: undefined }]);
     const { rows: written } = await pool.query('select pg_current_wal_insert_lsn() as end');
@@ -62,7 +62,7 @@ describeWith('postgres', 'The Postgres sink', (engines) => {
     expect(rows).to.deep.equal([{ durable: true }]);
   });
 
-  it('says that it is away when it is', async () => {
+  it('throws Unavailable while its store does not answer', async () => {
     const proxy = await createTcpProxy(await engines.freshDatabase());
     const faraway = createPool({ url: proxy.url });
     const table = await createPostgresSink(faraway).open(books);

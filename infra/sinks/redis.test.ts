@@ -17,7 +17,7 @@ describeWith('redis', 'The Redis sink', (engines) => {
 
   sinkContract(() => createRedisSink(redis), { runs: runsOf(100) });
 
-  it('shows a document to who reads its key', async () => {
+  it('stores a document that is readable by its key', async () => {
     const table = await createRedisSink(redis).open(pages);
     await table.save([{ key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }]);
     expect(await redis.hget(documentKey('pages_v1', 'MUG'), 'document')).to.equal('{"title":"Mug"}');
@@ -25,7 +25,7 @@ describeWith('redis', 'The Redis sink', (engines) => {
 });
 
 describe('The Redis sink', () => {
-  it('says that it is away when nobody listens', async () => {
+  it('throws Unavailable when nothing listens', async () => {
     const nowhere = new Redis({ ...REDIS_OPTIONS, host: '127.0.0.1', port: 1 });
     nowhere.on('error', () => {});
     const table = await createRedisSink(nowhere).open(pages);
@@ -34,7 +34,7 @@ describe('The Redis sink', () => {
     nowhere.disconnect();
   });
 
-  it('gives up on a server that takes commands and does not answer', async () => {
+  it('throws Unavailable when a server accepts commands and does not answer', async () => {
     const mute = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => mute.once('listening', resolve));
     const { port } = mute.address() as { port: number };

@@ -10,7 +10,7 @@ describe('A comparison', () => {
     played = [];
   });
 
-  /** Two tasks, one after the other, that take so many ms in each round. */
+  /** Two tasks in sequence that take a given time in each round, in ms. */
   function side(name: string, durations: number[]): Side {
     let round = 0;
     return {
@@ -40,7 +40,7 @@ describe('A comparison', () => {
     });
   });
 
-  it('lets each side go first in turn, and tells how far it is', async () => {
+  it('lets each side go first in turn, and reports its progress', async () => {
     const durations = Array<number>(ROUNDS + 1).fill(1);
     const reports: number[][] = [];
     const sides = { ours: side('ours', durations), raw: side('raw', durations) };
@@ -50,7 +50,7 @@ describe('A comparison', () => {
     expect(reports).to.deep.equal([0, 4, 8, 12, 16, 20, 24].map((done) => [done, 24]));
   });
 
-  it('keeps as many tasks under way as there are callers', async () => {
+  it('runs as many tasks at a time as there are callers', async () => {
     let underWay = 0;
     let most = 0;
     const task = async () => {
@@ -66,7 +66,7 @@ describe('A comparison', () => {
     expect(most).to.equal(7);
   });
 
-  it('says how long a round takes where there is nothing to compare with, and verifies every round', async () => {
+  it('reports the time of a round without a comparison, and verifies every round', async () => {
     let verified = 0;
     const verify = () => void verified++;
     const alone = { ...side('alone', [999, 100, 200, 400, 500, 1_000]), verify };
@@ -79,7 +79,7 @@ describe('A comparison', () => {
     expect(verified).to.equal(ROUNDS + 1);
   });
 
-  it('tells what most tasks took, and what the slowest but for one in a hundred', async () => {
+  it('reports the median and the 99th percentile of the task times', async () => {
     const tasks = Array.from({ length: 200 }, (_, n) => async () => {
       now += n + 1;
     });
@@ -87,7 +87,7 @@ describe('A comparison', () => {
     expect(run).to.deep.include({ p50: 100, p99: 198 });
   });
 
-  it('stops between two tasks when it is told to, and leaves nothing under way', async () => {
+  it('stops between two tasks on abort, and leaves no task running', async () => {
     const stop = new AbortController();
     let begun = 0;
     let ended = 0;

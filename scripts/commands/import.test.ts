@@ -6,7 +6,7 @@ import { type ImportShop, importCommand } from './import.js';
 
 interface Run {
   out: string;
-  /** What the command asked of the shop, in order. */
+  /** The calls of the command to the shop, in order. */
   calls: string[];
 }
 
@@ -35,7 +35,7 @@ async function runCommand(world: ImportWorld, args: readonly string[], shop: Par
 }
 
 describe('commerce import online-retail', () => {
-  it('ends when the read models show everything, and says what it did', async () => {
+  it('ends when the read models show everything, and reports the result', async () => {
     const { out, calls } = await runCommand(createImportWorld(), [FIXTURE, '--json']);
     const { seconds, commits, commitsPerSecond, ...counts } = JSON.parse(out);
     expect(counts).to.deep.equal(FIXTURE_COUNTS);
@@ -54,13 +54,13 @@ describe('commerce import online-retail', () => {
     });
   });
 
-  it('prints a table for people, and takes the first invoices only', async () => {
+  it('prints a table for people, and imports only the first invoices', async () => {
     const { out } = await runCommand(createImportWorld(), [FIXTURE, '--limit', '1']);
     expect(out).to.match(/orders\s+│\s+1 │/);
     expect(out).to.match(/goods\s+│\s+£40\.74 │/);
   });
 
-  it('opens no shop for a file that is broken', async () => {
+  it('opens no shop for a broken file', async () => {
     let opened = false;
     const command = importCommand(async () => {
       opened = true;
