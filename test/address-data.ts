@@ -1,5 +1,5 @@
-// What the packages of address data say about each country, in the shape that domain/address/countries.ts keeps.
-// `node --import tsx test/address-data.ts` writes that file anew.
+// Converts the packages of address data to the form of domain/address/countries.ts.
+// `node --import tsx test/address-data.ts` writes that file again.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ function countryData(
   };
 }
 
-/** The codes and names of ISO 3166-2, and what else the post calls them: `NY=New York|…` by line. */
+/** The codes and names of ISO 3166-2, and other names that postal services use: `NY=New York|…` by line. */
 function regionsOf(country: string, postal: NonNullable<Metadata['sub_regions']>): string {
   const names = new Map<string, string[]>();
   for (const { code, name } of iso31662) {
@@ -67,12 +67,12 @@ function regionsOf(country: string, postal: NonNullable<Metadata['sub_regions']>
   return [...names].map(([code, called]) => `${code}=${distinct(called).join('|')}`).join('\n');
 }
 
-/** `Anhui Sheng` is called `Anhui`, too, and `Co. Cork` also `County Cork`. */
+/** `Anhui Sheng` is also called `Anhui`, and `Co. Cork` also `County Cork`. */
 function withoutKind(name: string): string[] {
   return [name, name.replace(/ (?:Sheng|Shi|Zizhiqu)$/, ''), name.replace(/^Co\. /, 'County ')];
 }
 
-/** Those that are told apart when they are looked up. */
+/** Names that differ when they are looked up. */
 function distinct(names: readonly string[]): string[] {
   return names.filter(
     (name, index) => names.findIndex((other) => foldedRegion(other) === foldedRegion(name)) === index,

@@ -1,4 +1,4 @@
-// Time passes in the shop: what the agenda says is due is done, once, whoever does it and however often.
+// The shop as time passes: work that the agenda lists as due is done once, by any number of workers.
 import { expect } from 'chai';
 import { createAgendaWorker } from '../commands/agenda/agenda.js';
 import { createAgendaHandlers } from '../commands/agenda/handlers.js';
@@ -28,11 +28,11 @@ const START = Date.parse('2026-03-01T09:00:00Z');
 const NEEDS_CUSTOMER = 'pm_card_authenticationRequired';
 const never = new AbortController().signal;
 
-/** A shop whose clock stands until it is moved. Its provider holds money for a week, and refuses some first captures. */
+/** A shop whose clock stands still until it is moved. Its provider holds money for a week, and can reject some first captures. */
 interface ShopOptions {
   savedMethod?: string;
   failedCaptures?: number;
-  /** Whoever checks out dies before it holds the stock for longer. */
+  /** The worker of the checkout dies before it extends the reservations. */
   diesBeforeExtending?: boolean;
 }
 
@@ -76,7 +76,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
     return due.map(({ item }) => item!);
   }
 
-  /** Every worker is a process of its own, with nothing in memory. */
+  /** Every worker is a process of its own, without anything in memory. */
   function worker() {
     return createAgendaWorker({
       agenda: { due: async (before, limit) => (await itemsDue(before)).slice(0, limit) },
@@ -112,7 +112,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
     pass,
     handlers,
     checkOut,
-    /** Authorises nothing as long as it is away. */
+    /** While the provider is away, it authorises nothing. */
     beAway: (away: boolean) => {
       isAway = away;
     },
@@ -125,7 +125,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
   };
 }
 
-/** Two mugs with a coupon that can be used once, and a customer who takes their time to pay. */
+/** Two mugs with a coupon that can be used once, and a customer who takes time to pay. */
 async function waitingFor(method: string, options: ShopOptions = {}) {
   const shop = openShop(options);
   await sell(shop, 'MUG', 500);
@@ -138,7 +138,7 @@ async function waitingFor(method: string, options: ShopOptions = {}) {
   return { shop, id, couponOf };
 }
 
-/** Four units leave, and whoever sent them dies. */
+/** Four units leave, and then the worker dies. */
 async function sendToEast({ runner }: Pick<ReturnType<typeof openShop>, 'runner'>): Promise<void> {
   const key = { sku: 'MUG', location: 'main' };
   const movement = { movementId: 'move-1', productId: 'product_MUG', quantity: 4, to: 'east' };
@@ -189,7 +189,7 @@ describe('As time passes', () => {
       expect(await couponOf()).to.deep.include({ redeemed: 1, inFlight: [] });
     });
 
-    it(`an order by ${kind} that nobody pays in its days gives stock, coupon and cart back`, async () => {
+    it(`an order by ${kind} that is not paid in time gives stock, coupon and cart back`, async () => {
       const { shop, id, couponOf } = await waitingFor(method);
       await shop.pass(PAY_WITHIN_MS[kind] - MINUTE_MS);
       expect(await shop.orderOf(id)).to.include({ status: 'placed' });
@@ -202,7 +202,7 @@ describe('As time passes', () => {
     });
   }
 
-  it('an order by voucher is looked at once its stock has to be held, if whoever should have held it is dead', async () => {
+  it('an order by voucher keeps its stock if the worker that should extend its reservations is dead', async () => {
     const { shop, id } = await waitingFor('pm_voucher', { diesBeforeExtending: true });
     await shop.pass(RESERVATION_MS / 2 - 1);
     const held = async () => reservationOf((await shop.stockOf('MUG')).reservations, id)!.expiresAt!;
@@ -211,7 +211,7 @@ describe('As time passes', () => {
     expect(await held()).to.be.greaterThan(START + PAY_WITHIN_MS.voucher);
   });
 
-  it('a reservation that its checkout never ends runs out', async () => {
+  it('a reservation expires if its checkout never ends', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     const key = { sku: 'MUG', location: 'main' };
@@ -230,7 +230,7 @@ describe('As time passes', () => {
     expect(await shop.stockOf('MUG')).to.include({ reserved: 0, onHand: 10 });
   });
 
-  it('what is held is renewed before it lapses, where the customer has saved a method', async () => {
+  it('an authorisation is renewed before it expires if the customer has a saved method', async () => {
     const shop = openShop({ savedMethod: 'pm_card_visa' });
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -243,7 +243,7 @@ describe('As time passes', () => {
     expect(await shop.orderOf(id)).to.include({ status: 'confirmed', paymentStatus: 'authorised' });
   });
 
-  it('what was cancelled is not held anew', async () => {
+  it('the renewal does not include cancelled units', async () => {
     const shop = openShop({ savedMethod: 'pm_card_visa' });
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -258,7 +258,7 @@ describe('As time passes', () => {
     expect(capturedOf(await shop.paymentOf(id))).to.equal(500);
   });
 
-  it('an order is held whose money has lapsed, if nobody could be charged again', async () => {
+  it('an order is held if its authorisation has expired and cannot be renewed', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -272,7 +272,7 @@ describe('As time passes', () => {
     expect(sent).to.match(/is held; resume it/);
   });
 
-  it('what could not be had for what was sent is asked of the renewal, once', async () => {
+  it('a failed capture for shipped units is taken from the renewal, once', async () => {
     const shop = openShop({ savedMethod: 'pm_card_visa', failedCaptures: 1 });
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -294,7 +294,7 @@ describe('As time passes', () => {
     expect(capturedOf(await shop.paymentOf(id))).to.equal(500);
   });
 
-  describe('while the outcome of a renewal is not known,', () => {
+  describe('while the outcome of a renewal is unknown,', () => {
     const openRenewing = async (failedCaptures: number) => {
       const shop = openShop({ savedMethod: 'pm_card_visa', failedCaptures });
       await sell(shop, 'MUG', 500);
@@ -318,14 +318,14 @@ describe('As time passes', () => {
       return { ...shop, id, send, renewInVain, renew };
     };
 
-    it('what could not be had of what it renews is asked of it all the same', async () => {
+    it('a failed capture is still retried on the old authorisation', async () => {
       const { send, renewInVain, renew } = await openRenewing(2);
       await renewInVain();
       await send();
       expect(capturedOf(await renew())).to.equal(500);
     });
 
-    it('all may be captured of what it renews; then it is let go', async () => {
+    it('the old authorisation may be captured completely; then the renewal is voided', async () => {
       const { send, renewInVain, renew } = await openRenewing(0);
       await renewInVain();
       await send();
@@ -335,7 +335,7 @@ describe('As time passes', () => {
       expect(renewed).to.include({ status: 'voided' });
     });
 
-    it('old news of what it renews does not ask for it too early', async () => {
+    it('late news of the old authorisation does not repeat the renewal too early', async () => {
       const { id, send, renewInVain, renew, paymentOf, processes } = await openRenewing(1);
       await send();
       await renewInVain();
@@ -351,7 +351,7 @@ describe('As time passes', () => {
     });
   });
 
-  it('what was renewed is renewed again', async () => {
+  it('a renewed authorisation is renewed again', async () => {
     const shop = openShop({ savedMethod: 'pm_card_visa' });
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -362,7 +362,7 @@ describe('As time passes', () => {
     expect(authorisation).to.include({ status: 'authorised', amount: 1000 });
   });
 
-  it('an order is held whose renewal is declined, once its money has lapsed; nobody is asked twice', async () => {
+  it('an order is held if its renewal is declined and its authorisation has expired; the renewal is not repeated', async () => {
     const shop = openShop({ savedMethod: 'pm_card_visa_chargeDeclined' });
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -377,7 +377,7 @@ describe('As time passes', () => {
     expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
   });
 
-  it('an order is held at the news that its money has lapsed, and again only for another', async () => {
+  it('an order is held once for the news of each expired authorisation', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -392,7 +392,7 @@ describe('As time passes', () => {
     expect(await shop.orderOf(id)).not.to.have.property('held');
   });
 
-  it('units arrive once, however late the agenda hears that they have', async () => {
+  it('transferred units arrive once, however late the agenda gets the event', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     await sendToEast(shop);
@@ -404,7 +404,7 @@ describe('As time passes', () => {
     expect(await shop.stockOf('MUG', 'east')).to.include({ onHand: 5 });
   });
 
-  it('units arrive that have left for another location, even if whoever sent them died', async () => {
+  it('transferred units arrive even if the worker that sent them died', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     await sendToEast(shop);
@@ -413,7 +413,7 @@ describe('As time passes', () => {
     expect(await shop.stockOf('MUG', 'east')).to.include({ onHand: 4 });
   });
 
-  it('a cart is left when nobody has touched it for a day, and comes back with the next change', async () => {
+  it('a cart is abandoned when nobody has changed it for a day, and comes back with the next change', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     const cart = await fill(shop, { MUG: 1 });

@@ -1,4 +1,4 @@
-// DynamoDB and Kinesis for the tests: clients of the local engine, faults on their way to it, and what their writes cost.
+// DynamoDB and Kinesis for tests: clients of the local engine, injected faults, and the cost of writes.
 import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
@@ -7,7 +7,7 @@ import type { Item } from '../infra/event-store/dynamodb-item.js';
 import { describeWith } from './engines.js';
 
 export interface TestAws {
-  /** A new client each time, so that what one test does to it disturbs no other. */
+  /** A new client each time, so that tests do not affect each other. */
   dynamodb(): DynamoDBClient;
   kinesis(): KinesisClient;
 }
@@ -27,10 +27,13 @@ export function describeOnAws(title: string, define: (aws: TestAws) => void): vo
   });
 }
 
-/** An AWS error by its name, a connection that breaks before the request or behind it, or nothing of the kind. */
+/** An AWS error by its name, a connection that breaks before or after the request, or no fault. */
 export type Fault = { error: string; status?: number; date?: number } | 'no connection' | 'reply lost' | undefined;
 
-/** Asked for every request by its operation (`PutItem`); the faults come from the wire, so that the whole client meets them. */
+/**
+ * Called for every request with its operation (`PutItem`). Faults come from the network layer, so that the whole client meets
+ * them.
+ */
 export function injectFaults(client: DynamoDBClient | KinesisClient, faultOf: (operation: string) => Fault): void {
   const handler = client.config.requestHandler as unknown as Handler;
   const handle = handler.handle.bind(handler);
@@ -69,7 +72,7 @@ export function recordOperations(client: DynamoDBClient | KinesisClient): string
   return operations;
 }
 
-/** The write units that DynamoDB charges for what the client puts, on the table and on its keys-only index, by its documented sizes. */
+/** The write units that DynamoDB charges for the client's puts, on the table and its keys-only index, by the documented sizes. */
 export function meterWrites(client: DynamoDBClient): { table: number; index: number } {
   const units = { table: 0, index: 0 };
   client.middlewareStack.add(
@@ -88,7 +91,9 @@ export function meterWrites(client: DynamoDBClient): { table: number; index: num
   return units;
 }
 
-/** Names and values in UTF-8; a number takes a byte for two digits and one more; a list three bytes and one for each element. */
+/**
+ * Names and values in UTF-8. A number takes one byte for two digits plus one; a list takes three bytes plus one for each element.
+ */
 function bytesOf(item: Item): number {
   return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 }

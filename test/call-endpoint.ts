@@ -1,4 +1,4 @@
-// Calls endpoints as functions: validates as the mount does, without HTTP.
+// Calls endpoints as functions, validated as the HTTP mount does it.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { ExpectedVersion } from '../domain/kernel/command.js';
@@ -12,7 +12,7 @@ export interface Call {
   query?: Record<string, string>;
   caller?: Caller;
   seen?: ReadonlyMap<StreamId, number>;
-  /** A repeat with the same key issues the same commands and ids, as of when the first was issued. */
+  /** A repeat with the same key issues the same commands and ids, with the time of the first call. */
   key?: string;
   issuedAt?: number;
   expectedVersion?: ExpectedVersion;
@@ -59,7 +59,7 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
   };
 }
 
-/** The problem that a call ends in. */
+/** The problem that a call rejects with. */
 export async function problemOf<C extends ProblemCode>(call: Promise<unknown>, code: C): Promise<Problem<C>> {
   const error = await call.then(
     () => new Error('It was not refused.'),

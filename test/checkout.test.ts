@@ -1,4 +1,4 @@
-// Checkouts crashed between any two steps, on every event store.
+// Checkouts with crashes between any two steps, on every event store.
 import type { Pool } from 'pg';
 import { catalogue } from '../domain/events.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';

@@ -1,4 +1,4 @@
-// The documentation says what the code does: limits, events, dependencies, commands and links are compared with it.
+// Compares the documentation with the code: limits, events, dependencies, commands and links.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -50,7 +50,7 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
 ];
 
 describe('The documentation', () => {
-  it('states the limits of the code', () => {
+  it('states the limits as the code does', () => {
     const stated = statedLimits(read('docs/limits.md'));
     expect(stated.length).to.be.greaterThan(50);
     for (const { file, name, value } of stated) expect(valueIn(file, name), `${name} in ${file}`).to.equal(value);
@@ -94,7 +94,7 @@ describe('The documentation', () => {
     for (const page of [...pages, 'adr/README.md']) expect(read('README.md')).to.include(`](docs/${page})`);
   });
 
-  it('names tests against complaints that are there', () => {
+  it('names only existing tests against complaints', () => {
     const named = [...read('docs/complaints.md').matchAll(/`([\w/.-]+\.ts)`: (.+?)(?=<br>| \|)/g)];
     expect(named.length).to.be.greaterThan(16);
     for (const [, file, title] of named) {
@@ -103,7 +103,7 @@ describe('The documentation', () => {
   });
 
   for (const page of ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs')]) {
-    it(`has in ${page} no link to a file that is not there`, () => {
+    it(`has no broken link in ${page}`, () => {
       for (const [, target] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
         expect(existsSync(join(ROOT, dirname(page), target!)), `${target} in ${page}`).to.equal(true);
       }
@@ -122,7 +122,7 @@ function sectionOf(page: string, heading: string): string {
   return section!.split('\n## ')[0]!;
 }
 
-/** Rows such as `| NAME | 5,000 ms | … |` under a line that names their file. */
+/** Rows such as `| NAME | 5,000 ms | … |` below a line that names their file. */
 function statedLimits(page: string): { file: string; name: string; value: number }[] {
   let file = '';
   return page.split('\n').flatMap((line) => {
@@ -132,7 +132,7 @@ function statedLimits(page: string): { file: string; name: string; value: number
   });
 }
 
-/** The value of a constant, exported or not: its arithmetic, on other constants of the file and of the kernel. */
+/** The value of a constant, exported or not. Its expression may use other constants of the file and of the kernel. */
 function valueIn(file: string, name: string): unknown {
   const constants = read(file).matchAll(/^(?:export )?const ([A-Z_]+) = ([\w *+()-]+);$/gm);
   const script = [...constants].map(([, constant, value]) => `globalThis.${constant} = ${value};`).join('\n');

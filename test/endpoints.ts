@@ -1,4 +1,4 @@
-// All endpoints of the product as the modules put them together, with nothing behind them: for tests of what they declare.
+// All endpoints of the product without real dependencies, for tests of their declarations.
 import { paymentWebhook } from '../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../commands/checkout/test-payments.js';
 import { paymentMethodEndpoints } from '../commands/payment/payment-methods.js';
@@ -16,7 +16,7 @@ export async function allEndpoints(): Promise<readonly Endpoint[]> {
   return endpoints.make({ ...needed, paymentEndpoints: payments } as never);
 }
 
-/** Whatever is asked of it is nothing again; as a promise it never comes to anything. */
+/** Every property and call returns the same proxy. As a promise it never resolves. */
 // biome-ignore lint/suspicious/noExplicitAny: it stands for whatever a factory takes
 const nothing: any = new Proxy(() => undefined, {
   get: (_target, name) => (name === 'then' || typeof name === 'symbol' ? undefined : nothing),

@@ -1,5 +1,6 @@
-// The real engines for the tests: brought up when the first suite asks for one, shared by all processes of a mocha run,
-// with data of that run alone.
+// The real engines for tests: started when the first suite needs one, and shared by all processes of a mocha run. Each run has
+// its own
+// data.
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
@@ -13,14 +14,14 @@ import { withLock } from '../infra/engines/lock.js';
 import { openPostgres, stopLeftoverPostgres } from '../infra/engines/postgres.js';
 import { commandLine } from '../infra/engines/processes.js';
 
-/** A first run installs the engines; that takes minutes on a slow line. */
+/** A first run installs the engines, which takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
-/** Their data goes with them. */
+/** Their data is deleted with them, so they are killed at once. */
 const NO_GRACE_MS = 0;
 const LONGEST_END_MS = 10_000;
 const POLL_MS = 50;
 
-/** `mocha --parallel` runs the files in processes below the one that the run is named by. */
+/** `mocha --parallel` runs the files in child processes of the run's main process. */
 export const IS_WORKER = process.env.MOCHA_WORKER_ID !== undefined;
 const RUN = IS_WORKER ? process.ppid : process.pid;
 
@@ -28,25 +29,25 @@ export const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export type EngineName = 'postgres' | 'dynamodb' | 'kinesis' | 'mongodb' | 'opensearch' | 'redis';
 
-/** Addresses for the tests of a suite; call these inside tests and hooks, not while the suite is being described. */
+/** Addresses for the tests of a suite. Call these inside tests and hooks, not while the suite is described. */
 export interface TestEngines {
-  /** URL of a database that other suites use, too; for one of your own see `freshDatabase`. */
+  /** URL of a database that other suites share. For a separate one see `freshDatabase`. */
   postgres(): string;
   /** Endpoint of DynamoDB and Kinesis, for the AWS clients. */
   aws(): string;
   mongodb(): string;
   opensearch(): string;
   redis(): string;
-  /** Address of a Redis of one's own, to hold it up. */
+  /** Address of a separate Redis that a test may block. */
   freshRedis(): Promise<string>;
   /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
 }
 
 /**
- * A `describe` whose tests run against real engines, or (no names) start programs of their own. Where this machine cannot
- * have an engine, its tests are skipped with a line that says why; with REQUIRE_ENGINES=1 they fail. With NO_ENGINES=1
- * they are left out.
+ * A `describe` whose tests run against real engines, or (without names) start their own programs. If an engine is not available
+ * on
+ * this machine, its tests are skipped with a reason; with REQUIRE_ENGINES=1 they fail. With NO_ENGINES=1 they are left out.
  */
 export function describeWith(
   names: EngineName | readonly EngineName[],
@@ -70,7 +71,7 @@ export function describeWith(
   });
 }
 
-/** A name that no other suite and no earlier run has used, fit for tables, streams, collections, indices and key prefixes. */
+/** A name that no other suite or earlier run has used, valid for tables, streams, collections, indices and key prefixes. */
 export function freshName(prefix: string): string {
   return `${prefix}_${randomBytes(6).toString('hex')}`;
 }
@@ -92,19 +93,19 @@ const engines: TestEngines = {
   },
 };
 
-/** For the main process of a run: its engines end with it, also when it is interrupted. */
+/** For the main process of a run: its engines stop with it, also when it is interrupted. */
 export function endEnginesOnSignals(): void {
   for (const signal of SIGNALS) process.on(signal, () => void endBy(signal));
 }
 
-/** Stops what the processes of this run started; the others have ended. */
+/** Stops the engines that the processes of this run started. The processes have ended. */
 export async function stopEngines(): Promise<void> {
   await Promise.allSettled(underway.values());
   await leavePostgres();
   await sweepRun(RUN);
 }
 
-/** After the tests of this process that are under way: a server that is not ours would keep their databases. */
+/** Drops the databases of finished tests in this process, because a shared server would keep them. */
 export async function dropDatabases(): Promise<void> {
   const made = databases.splice(0);
   if (!process.env.DATABASE_URL) return;
@@ -169,7 +170,7 @@ async function administer(statement: string): Promise<void> {
 
 let ready: Promise<void> | undefined;
 
-/** Before the first engine of this process. */
+/** Runs before the first engine of this process. */
 function prepare(): Promise<void> {
   ready ??= (async () => {
     await mkdir(runsFolder, { recursive: true });
@@ -180,7 +181,7 @@ function prepare(): Promise<void> {
 
 let ending = false;
 
-/** Mocha does not tear down when it is interrupted, and passes one Ctrl-C on as several signals. */
+/** Mocha runs no teardown when it is interrupted, and forwards one Ctrl-C as several signals. */
 async function endBy(signal: NodeJS.Signals): Promise<void> {
   if (ending) return;
   ending = true;
@@ -189,7 +190,7 @@ async function endBy(signal: NodeJS.Signals): Promise<void> {
   process.kill(process.pid, signal);
 }
 
-/** A run that was killed could not stop its engines. */
+/** Stops the engines of runs that were killed. */
 async function sweepKilledRuns(): Promise<void> {
   for (const entry of await readdir(runsFolder)) {
     const pid = Number(entry);
@@ -199,7 +200,7 @@ async function sweepKilledRuns(): Promise<void> {
 
 async function sweepRun(pid: number): Promise<void> {
   const folder = runFolder(pid);
-  // Postgres may take a moment to notice that those who used it have ended.
+  // Postgres may need a moment to notice that its users have ended.
   const deadline = Date.now() + LONGEST_END_MS;
   while (!(await stopLeftoverPostgres(join(folder, 'postgres'))) && Date.now() < deadline) await delay(POLL_MS);
   const engineFolders = await readdir(folder).catch(() => []);
@@ -207,7 +208,7 @@ async function sweepRun(pid: number): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Once in a run, by whichever of its processes is the first. */
+/** Reports once in a run, in the process that comes first. */
 async function report({ engine, message }: EngineUnavailable): Promise<void> {
   await mkdir(runFolder(RUN), { recursive: true });
   const isFirst = writeFile(join(runFolder(RUN), `${engine}.skipped`), message, { flag: 'wx' }).then(

@@ -1,4 +1,4 @@
-// The import on an event store in memory: processes that can be killed, and the shop as they leave it.
+// The import on an event store in memory: processes that can be killed, and the shop that they leave.
 import { type Books, closeBooks, type ReadingOptions, readPages } from '../commands/import/online-retail/books.js';
 import type { ImportPorts } from '../commands/import/online-retail/ports.js';
 import { askSalesBefore, importInvoices } from '../commands/import/online-retail/run.js';
@@ -27,11 +27,11 @@ export interface RunOptions {
 }
 
 export interface ImportWorld {
-  /** What a process of its own needs for an import, and a count of the commits since it began. */
+  /** The dependencies of an import in a separate process, and the number of its commits. */
   ports(hooks?: FaultHooks): ImportPorts & { commits(): number };
-  /** Imports in a process of its own; resolves to the commits that it made. */
+  /** Imports in a separate process. Resolves to the number of its commits. */
   run(file: string, options?: RunOptions): Promise<number>;
-  /** Invoices that the last run found otherwise in the shop. */
+  /** Invoices that differed from the shop in the last run. */
   differing(): readonly string[];
   advance(ms: number): void;
   events(category: string): Promise<{ stream: StreamId; event: RecordedEvent<ShopEvent> }[]>;

@@ -1,4 +1,4 @@
-// The import as its users run it, on each profile: what it says against what the read models hold, and how it ends.
+// The import as its users run it, on each profile: its summary is compared with the read models, and its exit is checked.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,19 +34,21 @@ import {
   startShop,
 } from './running-shop.js';
 
-/** Of one test or hook: some imports on a machine that may be busy; a quiet one needs some seconds for each. */
+/** Timeout of a test or hook, for some imports on a busy machine. On an idle one each takes some seconds. */
 const TEST_TIMEOUT_MS = 400_000;
 
 const REAL = realData('online-retail-2010-12-to-2011-10.csv.gz');
 
-/** What is stopped and killed; its invoices in a first, shorter run and in a whole one. Real ones take minutes. */
+/**
+ * The file of interrupted imports, and its invoices in a first, shorter run and in a complete one. Real invoices take minutes.
+ */
 const [INTERRUPTED] = everyOr(REAL ? [REAL] : [FIXTURE], [FIXTURE]) as [string];
 const SAMPLE = INTERRUPTED === REAL ? { part: 100, whole: 300 } : { part: 4, whole: 1000 };
 
-/** Lines that hold the first 300 invoices of the real file whole: reading all of it again and again takes seconds. */
+/** Lines that contain the first 300 invoices of the real file. Reading the whole file repeatedly takes seconds. */
 const EXCERPT_LINES = 9_000;
 
-/** How often the log is looked at to kill an import at the right moment. */
+/** Interval of the checks of the log, to kill an import at the right moment. */
 const LOOK_EVERY_MS = 2;
 const KILLS = runsOf(6);
 
@@ -55,7 +57,7 @@ for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
     this.timeout(TEST_TIMEOUT_MS);
     afterEach(endPrograms);
 
-    it('of every kind of row says what the read models show, leaves in stock what came back, and changes nothing the second time', async () => {
+    it('of every kind of row reports what the read models show, restocks returns, and changes nothing the second time', async () => {
       const environment = await freshEnvironment(engines);
       const first = await imported(FIXTURE, undefined, environment);
       const models = await readModelsOf(environment);
@@ -69,7 +71,7 @@ for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
 
     // The engines of `aws` on one machine take a minute for all of them.
     for (const invoices of everyOr([300], name === 'aws' ? [] : [100])) {
-      it(`of the first ${invoices} invoices of a real year says what the read models show, and leaves in stock what came back`, async function () {
+      it(`of the first ${invoices} invoices of a real year reports what the read models show, and restocks returns`, async function () {
         if (!REAL) return this.skip();
         const environment = await freshEnvironment(engines);
         const summary = await imported(REAL, invoices, environment);
@@ -79,7 +81,7 @@ for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
   });
 }
 
-describeWith('postgres', 'An import that does not go through at once', function (engines) {
+describeWith('postgres', 'An import that is interrupted', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
   const embedded = PROFILES.find(({ name }) => name === 'embedded')!;
   let file: string;
@@ -95,7 +97,7 @@ describeWith('postgres', 'An import that does not go through at once', function 
 
   after(endPrograms);
 
-  it('ends the same when it takes some invoices first and the others later', async () => {
+  it('has the same result when it imports some invoices first and the others later', async () => {
     const environment = await embedded.freshEnvironment(engines);
     const part = await imported(file, SAMPLE.part, environment);
     expect(await readModelsOf(environment)).not.to.deep.equal(undisturbed);
@@ -104,7 +106,7 @@ describeWith('postgres', 'An import that does not go through at once', function 
     expect(comparable(await readModelsOf(environment))).to.deep.equal(comparable(undisturbed));
   });
 
-  it('ends the same when it is killed again and again, and started again', async () => {
+  it('has the same result when it is killed and restarted repeatedly', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
     const someCommits = fc.integer({ min: 1, max: Math.floor(commits * 0.8) });
     const killAt = fc.sample(someCommits, { numRuns: KILLS, seed }).sort((a, b) => a - b);
@@ -121,7 +123,7 @@ describeWith('postgres', 'An import that does not go through at once', function 
     expect((await imported(file, SAMPLE.whole, environment)).commits, story).to.equal(0);
   });
 
-  it('stops in order when it is asked to, says so, and goes on from there', async () => {
+  it('stops in order on a signal, reports it, and continues from there', async () => {
     const environment = await embedded.freshEnvironment(engines);
     const program = await startProgram(importArgs(file, SAMPLE.whole), environment);
     await untilCommits(1, environment, program.exited);
@@ -137,7 +139,7 @@ describeWith([], 'An import beside a running shop', function () {
   this.timeout(TEST_TIMEOUT_MS);
   afterEach(endPrograms);
 
-  it('joins its embedded database; the shop shows the orders', async () => {
+  it('joins the embedded database, and the shop shows the orders', async () => {
     const data = join(await freshFolder(), 'data');
     const shop = await startShop({ COMMERCE_PROFILE: 'embedded', COMMERCE_DATA: data }, ['--empty']);
     const { code, stdout, stderr } = await commerce([...importArgs(FIXTURE), '--data', data]);
@@ -154,11 +156,11 @@ describeWith([], 'An import beside a running shop', function () {
   });
 });
 
-describeWith([], 'An import of what cannot be imported', function () {
+describeWith([], 'An import of a broken file', function () {
   this.timeout(TEST_TIMEOUT_MS);
   afterEach(endPrograms);
 
-  /** Nothing listens there: a broken file is found before any engine is looked for. */
+  /** No server listens there: a broken file is reported before any engine is contacted. */
   const environment = { DATABASE_URL: 'postgres://commerce@127.0.0.1:1/commerce' };
   const header = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n';
   const row = '536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n';
@@ -181,7 +183,7 @@ describeWith([], 'An import of what cannot be imported', function () {
   );
 
   for (const [title, content, complaint] of tried) {
-    it(`says in one line what is wrong with ${title}`, async () => {
+    it(`reports in one line what is wrong with ${title}`, async () => {
       const path = join(await freshFolder(), 'invoices.csv');
       if (content === 'folder') await mkdir(path);
       else if (content !== 'no file') await writeFile(path, content);
@@ -232,7 +234,7 @@ async function excerptOf(file: string): Promise<string> {
   return excerpt;
 }
 
-/** False if the import was over first. */
+/** False if the import ended first. */
 async function killedAt(commit: number, file: string, environment: Environment): Promise<boolean> {
   const program = await startProgram(importArgs(file, SAMPLE.whole), environment);
   await untilCommits(commit, environment, program.exited);
@@ -240,7 +242,7 @@ async function killedAt(commit: number, file: string, environment: Environment):
   return (await program.exited).signal === 'SIGKILL';
 }
 
-/** Until the log has so many, or the import is over. */
+/** Waits until the log has this many commits, or the import has ended. */
 async function untilCommits(commits: number, environment: Environment, over: Promise<unknown>): Promise<void> {
   let isOver = false;
   void over.then(() => {
@@ -363,7 +365,7 @@ function expectToldByReadModels(summary: ImportSummary, models: ReadModels): voi
   expectCompleted(models);
 }
 
-/** The part of the summary that the read models know, added up over them. */
+/** The part of the summary that the read models know, summed over them. */
 function sumsOf({ orders, unitsSold, catalogue }: ReadModels) {
   const all = viewsOf(orders);
   const lines = all.flatMap((order) => order.lines);
@@ -383,7 +385,7 @@ function sumsOf({ orders, unitsSold, catalogue }: ReadModels) {
   };
 }
 
-/** As the orders tell it, each return and each payment on its own. */
+/** As the orders show it, each return and each payment separately. */
 function givenBack({ orders }: ReadModels): { units: number; refunded: Money } {
   const views = viewsOf(orders);
   const refunded = sum(views.map((view) => view.refunded.amount));
@@ -396,7 +398,7 @@ function givenBack({ orders }: ReadModels): { units: number; refunded: Money } {
   };
 }
 
-/** Everything paid, sent and gone, but for what came back; all read models of products agree. */
+/** Everything is paid, shipped and completed, except for returns. All read models of products agree. */
 function expectCompleted({ orders, stock, agenda, catalogue, productPage, productSearch }: ReadModels): void {
   expect(new Set(viewsOf(orders).map(({ status }) => status))).to.deep.equal(new Set(['completed']));
   expect(Object.values(agenda).filter((entry) => entry?.dueAt !== undefined)).to.deep.equal([]);
@@ -414,8 +416,9 @@ function expectCompleted({ orders, stock, agenda, catalogue, productPage, produc
 }
 
 /**
- * Without the log's own times, which differ from run to run: orders as callers see them; and without the versions of
- * products, of which a later run may revise the title.
+ * Without the log's own times, which differ between runs: orders as callers see them. Also without the versions of products,
+ * because
+ * a later run may change a title.
  */
 function comparable({ agenda, orders, catalogue, productPage, productSearch, ...models }: ReadModels) {
   const products = [catalogue, productPage, productSearch].map(unversioned);

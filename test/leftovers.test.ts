@@ -1,4 +1,4 @@
-// The program under a terminal, stopped at any instant: nothing that it has started stays behind.
+// The program under a terminal, stopped at any moment: it leaves no process behind.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
@@ -11,18 +11,18 @@ import { commerce, endPrograms, eventually, freshFolder, startShop } from './run
 
 const TEST_TIMEOUT_MS = 600_000;
 
-/** Instants of a first start: the build is looked at, a database is made, its server comes up, the shop is filled, it runs. */
+/** Moments of a first start: checking the build, creating a database, starting its server, filling the shop, running. */
 const INSTANTS_MS = everyOr([100, 300, 600, 1_000, 1_500, 2_000, 3_000, 5_000, 8_000], [100, 600, 1_500, 3_000]);
 const INSTANTS_OF_OTHER_SIGNALS_MS = everyOr([600, 1_500, 6_000], [1_500]);
 const INSTANTS_OF_STATUS_MS = everyOr([200, 400, 700], [400]);
 
-/** On a machine that does much else. */
+/** For a busy machine. */
 const LONGEST_END_MS = 60_000;
 const LONGEST_CLEANING_MS = 30_000;
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Runs a command as the foreground job of a new terminal, and sends its first argument to whom a terminal would. */
+/** Runs a command as the foreground job of a new terminal, and sends the first argument as a terminal would. */
 const TERMINAL = `
 import os, pty, signal, sys, time
 how, after, command = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
@@ -58,7 +58,7 @@ function underTerminal(how: string, afterMs: number, command: readonly string[])
   });
 }
 
-/** Command lines of all processes that know the folder. */
+/** Command lines of all processes that mention the folder. */
 async function processesOf(folder: string): Promise<string[]> {
   const lines = await Promise.all(
     (await readdir('/proc'))
@@ -88,7 +88,7 @@ describeWith([], 'A program that is stopped', function () {
     }
   }
 
-  /** Of the terminal and what it ran. */
+  /** Resolves when the terminal and its programs have ended. */
   async function ended(terminal: ChildProcess, when: string): Promise<void> {
     const [code] = await Promise.race([once(terminal, 'exit'), delay(LONGEST_END_MS, ['it goes on'], { ref: false })]);
     if (code !== 0) terminal.kill('SIGKILL');
@@ -119,7 +119,7 @@ describeWith([], 'A program that is stopped', function () {
     for (const how of signals) await expectNothingLeft(how, 1_000, byNode);
   });
 
-  it('while another command looks at the shop leaves nothing behind', async () => {
+  it('while another command reads the shop leaves nothing behind', async () => {
     const data = await freshFolder();
     await (await startShop({ COMMERCE_DATA: data })).stop();
     for (const afterMs of INSTANTS_OF_STATUS_MS) {

@@ -1,4 +1,4 @@
-// What is changed for years has a long stream. Whoever comes to know it reads its last snapshot and what came behind, not all.
+// Streams that grow for years. A new process reads the last snapshot and the commits after it, not the whole stream.
 import { expect } from 'chai';
 import { cart } from '../domain/cart/cart.js';
 import { customer } from '../domain/customer/customer.js';

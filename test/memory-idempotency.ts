@@ -1,4 +1,4 @@
-// Idempotency records in the memory of one process, for tests: what the real stores promise, without an engine.
+// Idempotency records in the memory of one process, for tests. They keep the contract of the real stores.
 import { randomUUID } from 'node:crypto';
 import { type IdempotencyStore, RECORD_TTL_MS, RUN_LEASE_MS } from '../infra/idempotency/port.js';
 

@@ -1,4 +1,4 @@
-// The in-memory sink keeps the sink's contract, and the law of delivery finds the faults that would break it.
+// The in-memory sink meets the sink's contract, and the law of delivery finds planted faults.
 import { expect } from 'chai';
 import type { SinkTable } from '../projections/runtime/sink.js';
 import { deliveryProperty } from './contracts/delivery.property.js';

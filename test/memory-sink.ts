@@ -1,4 +1,4 @@
-// A sink in memory, as honest as a real one: for tests and simulations.
+// A sink in memory for tests and simulations. It behaves like a real one.
 import type { StreamId } from '../domain/kernel/stream.js';
 import { physicalName } from '../projections/runtime/projection.js';
 import type {
@@ -11,7 +11,7 @@ import type {
   WriteOutcome,
 } from '../projections/runtime/sink.js';
 
-/** Tables are shared by everyone who opens the same projection from this sink, as processes share a database. */
+/** Callers that open the same projection from this sink share its table, as processes share a database. */
 export function createMemorySink(): Sink {
   const tables = new Map<string, SinkTable>();
   return {

@@ -1,4 +1,4 @@
-// `npm run test:node [-- VERSION…]`: the tests that need no engine, and `start` with `demo`, on each of the newer Node versions.
+// `npm run test:node [-- VERSION…]`: runs the tests without engines, and `start` with `demo`, on each of the newer Node versions.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const VERSIONS = process.argv.length > 2 ? process.argv.slice(2) : ['24', '26'];
 
-/** On a machine that does much else. */
+/** For a busy machine. */
 const LONGEST_STEP_MS = 120_000;
 const POLL_MS = 100;
 
@@ -23,7 +23,7 @@ for (const version of VERSIONS) {
   await startAndDemo(env);
 }
 
-/** Once, by the package `node` of npm. Answers the folder of the program. */
+/** Installs it once through npm's package `node`. Returns the program's folder. */
 function install(version: string): string {
   const folder = join(ROOT, '.node', version);
   const bin = join(folder, 'node_modules', 'node', 'bin');
@@ -36,7 +36,7 @@ function install(version: string): string {
 
 async function startAndDemo(env: NodeJS.ProcessEnv): Promise<void> {
   const data = mkdtempSync(join(tmpdir(), 'commerce-node-'));
-  chmodSync(data, 0o755); // Postgres runs as another user where this is run as root
+  chmodSync(data, 0o755); // as root, Postgres runs as another user
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => !/^COMMERCE_|_URL$/.test(name)));
   const options = { cwd: ROOT, env: own };
   const start = spawn('node', ['commerce.mjs', 'start', '--port', '0', '--data', data], options);

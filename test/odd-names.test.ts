@@ -1,4 +1,4 @@
-// Names that every object has from its prototype are SKUs, locations, attributes and codes like any other.
+// Names of the object prototype's members are valid SKUs, locations, attributes and codes.
 import { expect } from 'chai';
 import { productDetailsSchema, variantSchema } from '../domain/product/events.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
@@ -13,7 +13,7 @@ import { ADA, ADDRESS, createShop, KEEPER, type Shop, SUPPORT } from './shop.js'
 
 const NAMES = Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== '__proto__');
 
-describe('What is called like a member of every object', () => {
+describe('A thing named like a member of every object', () => {
   let shop: Shop;
   const keep = (target: string, body?: object) => shop.call(target, { caller: KEEPER, ...(body && { body }) });
   const support = (target: string, body: object = {}) => shop.call(target, { caller: SUPPORT, body });
@@ -48,7 +48,7 @@ describe('What is called like a member of every object', () => {
     return (await mine(`post /v1/carts/${body.id}/checkout`, { paymentMethod: 'pm_card_visa' })).body.id;
   }
 
-  it('is sold, sent and sent back', async () => {
+  it('is sold, shipped and returned', async () => {
     const attributes = await sell(NAMES);
     for (const sku of NAMES) await keep(`post /v1/stock/${sku}/receipts`, { location: sku, quantity: 5 });
     await keep('put /v1/coupons/CONSTRUCTOR', { kind: 'amount', amount: 100, currency: 'GBP' });
@@ -79,7 +79,7 @@ describe('What is called like a member of every object', () => {
     }
   });
 
-  it('is said to be short, by a number', async () => {
+  it('is reported as short, with a number', async () => {
     await sell(NAMES);
     for (const sku of NAMES) await keep(`post /v1/stock/${sku}/receipts`, { location: sku, quantity: 1 });
     const { facts } = await problemOf(buy(NAMES, 2), 'out_of_stock');
@@ -94,7 +94,7 @@ describe('What is called like a member of every object', () => {
     }
   });
 
-  it('is missed at its location, and at no other', async () => {
+  it('is missing at its location, and at no other', async () => {
     await sell(NAMES);
     for (const sku of NAMES) await keep(`post /v1/stock/${sku}/receipts`, { location: sku, quantity: 2 });
     await buy(NAMES, 2);
@@ -108,7 +108,7 @@ describe('What is called like a member of every object', () => {
     expect(Object.keys(told![1]!.missing!)).to.have.lengthOf(1);
   });
 
-  it('is refused where it would set the prototype of what it is put into, or be lost behind a like name', () => {
+  it('is rejected where it would set a prototype, or be lost beside an equal name', () => {
     const refused = (attributes: object) => productDetailsSchema.safeParse({ title: 'Odd', attributes }).error?.issues;
     for (const name of ['__proto__', ' __proto__', '\u200d__proto__ ']) {
       const issues = refused(JSON.parse(`{${JSON.stringify(name)}:"x","a":"b"}`));

@@ -1,4 +1,4 @@
-// Shops of both profiles and of several namespaces on one data folder, keys that do not fit, and what `reset` deletes of them.
+// Shops of both profiles and several namespaces on one data folder, keys that do not match, and what `reset` deletes.
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ function awsOf(engines: TestEngines) {
   };
 }
 
-/** Sells two mugs, and finds so many orders and mugs then. */
+/** Sells two mugs, and expects these numbers of orders and mugs afterwards. */
 async function sellTwoMugs(
   environment: Environment,
   expected: { orders: number; onHand: number },
@@ -52,7 +52,7 @@ async function sellTwoMugs(
   await shop.stop();
 }
 
-/** All orders can be opened, and the stock shows the sales of this shop alone. */
+/** Checks that all orders can be opened, and that the stock shows the sales of this shop only. */
 async function expectSold(support: Caller, { orders, onHand }: { orders: number; onHand: number }): Promise<void> {
   await eventually('the read models show what was sold', async () => {
     const listed = await support.get('/v1/orders');
@@ -73,7 +73,7 @@ async function refused(args: readonly string[], environment: Environment, why: R
   expect(stderr).to.match(why).and.not.include('please report it');
 }
 
-/** A folder that has lost its key, or has got another's. */
+/** A folder without its key, or with another key. */
 async function expectFittingKeys(data: string, environment: Environment, profile: string): Promise<void> {
   const key = join(data, 'master.key');
   await rename(key, `${key}.aside`);
@@ -100,7 +100,7 @@ describeWith('postgres', 'The data of the embedded profile', function (engines) 
   this.timeout(TEST_TIMEOUT_MS);
   afterEach(endPrograms);
 
-  it('is opened with the master key that it was made with alone', async () => {
+  it('can be opened only with the master key that it was made with', async () => {
     const data = await freshFolder();
     const environment = { COMMERCE_DATA: data };
     await sellTwoMugs(environment, { orders: 1, onHand: 38 });
@@ -108,7 +108,7 @@ describeWith('postgres', 'The data of the embedded profile', function (engines) 
     await sellTwoMugs(environment, { orders: 2, onHand: 36 });
   });
 
-  it('is refused to a second data folder that names the same database', async () => {
+  it('is not available to a second data folder with the same database', async () => {
     const DATABASE_URL = await engines.freshDatabase();
     const [first, second] = [await freshFolder(), await freshFolder()];
     await sellTwoMugs({ DATABASE_URL, COMMERCE_DATA: first }, { orders: 1, onHand: 38 });
@@ -124,14 +124,14 @@ describeWith('postgres', 'The data of the embedded profile', function (engines) 
     await sellTwoMugs(other, { orders: 1, onHand: 38 });
   });
 
-  it('is read by two namespaces as one log, each with read models of its own', async () => {
+  it('is one log for two namespaces, each with its own read models', async () => {
     const environment = { COMMERCE_DATA: await freshFolder(), DATABASE_URL: await engines.freshDatabase() };
     await sellTwoMugs(environment, { orders: 1, onHand: 38 });
     await sellTwoMugs({ ...environment, COMMERCE_NAMESPACE: newNamespace() }, { orders: 2, onHand: 36 });
     await sellTwoMugs(environment, { orders: 3, onHand: 34 });
   });
 
-  it('is refused in one line when another generation of builds has written it', async () => {
+  it('is rejected in one line if a build of another generation has written it', async () => {
     const DATABASE_URL = await engines.freshDatabase();
     const environment = { COMMERCE_DATA: await freshFolder(), DATABASE_URL };
     await (await startShop(environment)).stop();
@@ -169,7 +169,7 @@ describeWith(
     this.timeout(TEST_TIMEOUT_MS);
     afterEach(endPrograms);
 
-    // A daily run sells in turn in the test of `reset` below, where two namespaces share engines and database as well.
+    // A normal run covers this in the test of `reset` below, where two namespaces share engines and database, too.
     for (const order of everyOr(
       [
         ['aws', 'embedded'],
@@ -177,7 +177,7 @@ describeWith(
       ],
       [],
     )) {
-      it(`keep apart what each has sold: ${order.join(', then ')}`, async () => {
+      it(`keep their sales separate: ${order.join(', then ')}`, async () => {
         const environment = { ...awsOf(engines), COMMERCE_DATA: await freshFolder() };
         for (const [times, onHand] of [
           [1, 38],
@@ -190,7 +190,7 @@ describeWith(
       });
     }
 
-    it('are opened with the master key that they were made with alone, with the engines that belong together, and are not reset in AWS itself', async () => {
+    it('open only with their master key and matching engines, and are not reset in AWS itself', async () => {
       const data = await freshFolder();
       const environment = { ...awsOf(engines), COMMERCE_DATA: data, COMMERCE_PROFILE: 'aws' };
       await sellTwoMugs(environment, { orders: 1, onHand: 38 });
@@ -214,7 +214,7 @@ describeWith(
       await refused(['reset', '--yes'], real, /To delete data in AWS itself, use its stack/);
     });
 
-    it('keep apart what they and two namespaces have sold, and are reset one by one', async () => {
+    it('keep the sales of profiles and namespaces separate, and are reset one by one', async () => {
       const data = await freshFolder();
       const environment = { ...awsOf(engines), COMMERCE_DATA: data };
       const aws = { ...environment, COMMERCE_PROFILE: 'aws' };

@@ -1,5 +1,5 @@
-// Engines that are away when the shop starts, and that go away while it runs: nothing acknowledged is lost, what does not
-// need the engine goes on, and everything comes back by itself.
+// Engines that do not answer at the start, or stop answering later. No acknowledged change is lost, requests without the engine
+// continue, and everything recovers by itself.
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openPostgres, type RunningPostgres } from '../infra/engines/postgres.js';
@@ -26,15 +26,15 @@ import {
 } from './running-shop.js';
 import { createTcpProxy, type TcpProxy } from './tcp-proxy.js';
 
-/** Of one test or hook, on a machine that may be busy; a quiet one needs some seconds. */
+/** Timeout of a test or hook on a busy machine. An idle one needs some seconds. */
 const TEST_TIMEOUT_MS = 180_000;
 
-/** Guests who buy, one order after the other, while the engine goes and comes. */
+/** Guests who place orders one after the other, while the engine stops and recovers. */
 const BUYERS = 4;
 const ORDERS_BEFORE = 8;
 const ORDERS_AFTER = 8;
 
-/** For requests that need not wait for anything. */
+/** For requests that need not wait. */
 const AT_ONCE = { Prefer: 'wait=0' };
 const VISA = { paymentMethod: 'pm_card_visa' };
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
@@ -70,7 +70,7 @@ describeWith([], 'A shop whose Postgres goes away', function () {
     await endPrograms();
   });
 
-  it('names it without its password while it is away at the start, tries again, and comes up when it does', async () => {
+  it('names it without its password while it does not answer at the start, retries, and starts when it answers', async () => {
     await postgres.stop();
     const program = await startProgram(['start', '--port', '0'], environment);
     const complaint = `Postgres at 127.0.0.1:${port}/commerce does not answer`;
@@ -97,7 +97,7 @@ describeWith([], 'A shop whose Postgres goes away', function () {
     });
   }
 
-  it('loses nothing of what it has acknowledged, refuses the rest for now, and recovers by itself', async () => {
+  it('loses no acknowledged change, answers 503 for the rest, and recovers by itself', async () => {
     const shop = await startShop(environment);
     const keeper = await shop.staff('catalogue');
     const support = await shop.staff('support');
@@ -146,7 +146,7 @@ describeWith([], 'A shop whose Postgres goes away', function () {
     await shop.stop();
   });
 
-  it('stops in order while it is away', async () => {
+  it('stops in order while it does not answer', async () => {
     const shop = await startShop(environment);
     await postgres.stop();
     await eventually('it is not ready', async () => expect((await shop.anybody().get('/readyz')).status).to.equal(503));
@@ -187,7 +187,7 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
     await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
   });
 
-  it('names each that is away at the start, and comes up when all are there', async () => {
+  it('names each that does not answer at the start, and starts when all answer', async () => {
     await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
     const program = await startProgram(['start', '--port', '0'], environment);
     for (const [engine, proxy] of [
@@ -224,7 +224,7 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
   ] as const;
 
   for (const [turn, { engine, proxy, projection, query }] of readModels.entries()) {
-    it(`sells on without ${engine}, says what it cannot show, and shows it once it can`, async () => {
+    it(`sells without ${engine}, answers 503 for its queries, and shows the data after it recovers`, async () => {
       const others = readModels.filter((model) => model.engine !== engine);
       await proxies[proxy].cut();
       await eventually('it says so', async () => {
@@ -259,7 +259,7 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
     });
   }
 
-  it('shows what it has without DynamoDB and Kinesis, and takes commands again when they are back', async () => {
+  it('answers queries without DynamoDB and Kinesis, and accepts commands again when they are back', async () => {
     const guest = await shop.guest();
     await buy(guest, product.sku);
     const orders = await idsOf(guest);
@@ -282,18 +282,18 @@ describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes 
   });
 });
 
-// ── What the tests are told with ────────────────────────────────────────────────────────────────────────────────────
+// ── Helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface Purchase {
   customerId: string;
   orderId: string;
   /** Its consistency token. */
   seen: string;
-  /** How often the shop asked to come back later. */
+  /** How often the shop asked to retry later. */
   refusals: number;
 }
 
-/** Published, with more units than are ever sold here. Its SKU. */
+/** Publishes a product with more units than are ever sold here. Returns its SKU. */
 async function newProduct(keeper: Caller): Promise<string> {
   const sku = freshName('SKU').toUpperCase();
   const variants = [{ sku, prices: [{ amount: 1_000, currency: 'GBP' }] }];
@@ -309,7 +309,7 @@ function productOf(sku: string): string {
   return `product_${sku}`;
 }
 
-/** As a careful client buys: what is refused for now is sent again, under the same key. */
+/** Buys as a careful client does: it repeats temporarily failed requests with the same key. */
 async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Purchase> {
   let refusals = 0;
   const patiently = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
@@ -338,7 +338,7 @@ async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Pur
   };
 }
 
-/** All that the caller's order list shows. */
+/** All orders in the caller's list. */
 async function idsOf(caller: Caller): Promise<string[]> {
   const ids: string[] = [];
   for (let after = ''; ; ) {
@@ -350,7 +350,7 @@ async function idsOf(caller: Caller): Promise<string[]> {
   }
 }
 
-/** Of the one product that a page or a product page is about. */
+/** The prices of the product that the page shows. */
 function pricesIn({ status, body }: Answer) {
   expect(status, JSON.stringify(body)).to.equal(200);
   const [found] = body.data ?? [body];

@@ -1,4 +1,4 @@
-// The processes of the shop on a given command path, put together as the product does it.
+// The shop's processes on a given command path, assembled as in the product.
 import { createCheckoutProcess } from '../commands/checkout/process.js';
 import { createStockQueue } from '../commands/checkout/stock-queue.js';
 import { createSettlement } from '../commands/order/settlement.js';
@@ -19,7 +19,7 @@ export interface ProcessesOn {
   store: Pick<EventStore, 'read'>;
   clock?: Clock;
   provider?: PaymentProvider;
-  /** How time passes for whoever waits for stock. */
+  /** Replaces the pauses of checkouts that wait for stock. */
   pause?: (ms: number) => Promise<unknown>;
   cacheSize?: number;
 }

@@ -1,4 +1,4 @@
-// What tests of read models need: histories out of commands, their interleavings, and the documents they end in.
+// Helpers for tests of read models: histories of commands, their interleavings, and the resulting documents.
 import fc from 'fast-check';
 import { millisOf } from '../domain/kernel/clock.js';
 import type { Decider } from '../domain/kernel/decider.js';
@@ -10,7 +10,7 @@ import type { Document, Handler, Projection } from '../projections/runtime/proje
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 
-/** The events of one stream and its state: each command decided in turn, rejections left out. */
+/** The events of one stream and its state. Each command is decided in turn; rejections are left out. */
 export function historyOf<C, S, E extends DomainEvent>(
   { decide, evolve, initialState }: Decider<C, S, E>,
   commands: readonly C[],
@@ -42,7 +42,7 @@ export function recorded<E extends DomainEvent>(event: E, version = 1): Recorded
   };
 }
 
-/** The histories merged in any way that keeps the order of each. */
+/** The histories merged in any order that keeps the order of each. */
 export function interleavingOf(histories: readonly (readonly RecordedEvent[])[]): fc.Arbitrary<RecordedEvent[]> {
   const turns = histories.flatMap((history, index) => history.map(() => index));
   return fc.shuffledSubarray(turns, { minLength: turns.length }).map((order) => {
@@ -66,12 +66,12 @@ export function project<D>(projection: Projection<D, never>, events: readonly Re
   return documents;
 }
 
-/** As a store keeps it. */
+/** The documents as a store keeps them. */
 export function asStored(documents: Map<string, Document | null>): unknown {
   return JSON.parse(JSON.stringify([...documents].sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
-/** The documents of a projection once it has followed every stream of a log; tombstones are null. */
+/** The documents of a projection after it has followed every stream of a log. Tombstones are null. */
 export async function documentsOf<D>(
   { log, store }: { log: { streams: ReadonlyMap<string, unknown> }; store: Pick<EventStore, 'read'> },
   projection: Projection<D, never>,

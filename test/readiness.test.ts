@@ -1,4 +1,4 @@
-// From the first 200 of /readyz on a first look finds what is there: the sample shop of a first start, and all of it after a restart.
+// From the first 200 of /readyz on, queries show the sample shop of a first start, and all data after a restart.
 import { expect } from 'chai';
 import { createFirstLook } from '../infra/modules/first-look.js';
 import { describeWith } from './engines.js';
@@ -9,7 +9,7 @@ for (const profile of PROFILES) {
     this.timeout(180_000);
     afterEach(endPrograms);
 
-    it('waits until the sample shop can be seen, at a first start and at every other', async () => {
+    it('waits until the sample shop is visible, at every start', async () => {
       const environment = await profile.freshEnvironment(engines);
       for (const start of ['first', 'second']) {
         const port = await freshPort();
@@ -38,7 +38,7 @@ describe('A first look', () => {
     },
   };
 
-  /** Answers what is behind, one answer a look, the last for good. */
+  /** Reports these projections as behind, one list per look; the last list repeats. */
   function lookOf(answers: string[][], longestMs?: number) {
     const asked: unknown[] = [];
     const readModels = {
@@ -56,7 +56,7 @@ describe('A first look', () => {
     return { look, before, seen, asked, stop };
   }
 
-  it('is not ready before all read models show the end of the log, what came behind it and what was written', async () => {
+  it('is not ready before all read models show the log, newer commits and the written ones', async () => {
     const { look, before, seen, asked } = lookOf([['orders', 'stock'], ['stock'], []]);
     expect(before).to.deep.equal({ isReady: false, behind: [] });
     await seen;
@@ -68,14 +68,14 @@ describe('A first look', () => {
     expect(asked).to.deep.equal([5, 5, 5].map((end) => [end, newest]));
   });
 
-  it('ends after its time, and names those that are behind until they are not', async () => {
+  it('ends after its time, and names the projections that are behind until they catch up', async () => {
     const { look, seen, stop } = lookOf([['stock']], 100);
     await seen;
     expect(look.state()).to.deep.equal({ isReady: true, behind: ['stock'] });
     stop.abort();
   });
 
-  it('is not asked for where nobody began it', () => {
+  it('is ready if it was never begun', () => {
     expect(createFirstLook().state()).to.deep.equal({ isReady: true, behind: [] });
   });
 });

@@ -1,4 +1,4 @@
-// What every endpoint asks of a request: limits on all that can be long, one rule for text, and a refusal that costs little.
+// The checks of every endpoint's requests: limits on everything that can be long, one rule for text, and cheap rejections.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import { unlimited } from './unlimited.js';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** Answers are for reading: whoever sends nonsense must not get much for it. */
+/** Answers to invalid requests must stay small. */
 const MAX_ANSWER_BYTES = 32_000;
 const LONG = 'x'.repeat(MAX_BODY_BYTES - 1_000);
 
@@ -38,7 +38,7 @@ describe('Every request', () => {
     ),
   );
 
-  it('has a limit on each array and each record, which the documentation states', () => {
+  it('has a limit on each array and each record, and the documentation states it', () => {
     const page = readFileSync(join(import.meta.dirname, '../docs/limits.md'), 'utf8');
     const stated = new Set(
       [...page.matchAll(/^\| `[A-Z_]+` \| ([\d,]+)/gm)].map(([, n]) => Number(n!.replaceAll(',', ''))),
@@ -58,7 +58,7 @@ describe('Every request', () => {
     for (const { schema, at } of numbers) expect(schema, at).to.include.keys('minimum', 'maximum');
   });
 
-  it('has text by a rule of text, or text of a pattern; nothing that is as long as somebody likes', () => {
+  it('has a text rule or a pattern for each text, so that no text is unlimited', () => {
     const texts = fields.filter(({ schema }) => schema.type === 'string' && !schema.enum && schema.const === undefined);
     expect(texts.filter(({ schema }) => schema['x-text']).length).to.be.greaterThan(10);
     for (const { schema, at } of texts) {
@@ -69,7 +69,7 @@ describe('Every request', () => {
     }
   });
 
-  it('has numbers and switches in its query as the document says, in one spelling', () => {
+  it('accepts numbers and booleans in its query as documented, in one spelling', () => {
     let tried = 0;
     for (const endpoint of endpoints) {
       const { query } = schemasOf(endpoint);
@@ -115,13 +115,13 @@ describe('Every request', () => {
     expect(tried).to.be.greaterThan(5);
   });
 
-  it('knows all fields', () => {
+  it('accepts only known fields', () => {
     for (const { schema, at } of fields.filter(({ schema }) => schema.type === 'object' && !isRecord(schema)))
       expect(schema.additionalProperties, at).to.equal(false);
   });
 });
 
-describe('The worst body of an endpoint', () => {
+describe('The most expensive body of an endpoint', () => {
   let server: RunningServer;
 
   before(async () => {
@@ -159,7 +159,7 @@ describe('The worst body of an endpoint', () => {
     });
   }
 
-  it('is a query or a path as well', async () => {
+  it('can also be a query or a path', async () => {
     for (const endpoint of endpoints) {
       const target = endpoint.path.replaceAll(/\{\w+\}/g, '%C3%A4'.repeat(1_000));
       for (const query of [
@@ -190,7 +190,7 @@ describe('The worst body of an endpoint', () => {
   }
 });
 
-/** What the judging of a body costs, that its text is JSON taken for granted. */
+/** The cost of validating a body. The text must be JSON. */
 async function workOn(endpoint: Endpoint, text: string): Promise<Work> {
   const work = { judged: 0, faults: 0 };
   const params = Object.fromEntries([...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 'x']));
@@ -238,7 +238,7 @@ function* worstBodies({ body }: Endpoint): Iterable<[what: string, text: string]
 
 interface Place {
   schema: JsonSchema;
-  /** A body that has this text at that place. */
+  /** A body with this text at this place. */
   around(text: string): string;
 }
 
@@ -255,14 +255,14 @@ function placesIn(schema: JsonSchema, around: Place['around'] = (text) => text):
   ];
 }
 
-/** A member of a union is found by its tag. */
+/** The tag identifies the member of a union. */
 function tagsOf(members: readonly [string, JsonSchema][], but: string): string {
   const tags = members.filter(([key, { const: tag }]) => key !== but && tag !== undefined);
   return tags.map(([key, { const: tag }]) => `"${key}":${JSON.stringify(tag)},`).join('');
 }
 
-describe('What does not exist, or is not the caller’s', () => {
-  /** They make what they name. */
+describe('A resource that does not exist or belongs to another customer', () => {
+  /** Requests that create the resource of their path. */
   const MAKERS = ['PUT /v1/coupons/{code}', 'PUT /v1/tax-rates/{id}', 'PUT /v1/shipping-methods/{id}'];
   const named = withBody.filter((endpoint) => endpoint.path.includes('{') && !MAKERS.includes(nameOf(endpoint)));
   const shop = createShop();

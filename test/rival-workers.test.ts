@@ -1,5 +1,5 @@
-// Two workers at one piece of work, of which one stands still at the worst moment: a request that waits for its provider
-// while the provider's own news, or the agenda, goes on with the same order.
+// Two workers on the same task, one of which stops at the worst moment: a request waits for its provider while the provider's
+// webhook, or the agenda, continues with the same order.
 import { expect } from 'chai';
 import { createAgendaHandlers } from '../commands/agenda/handlers.js';
 import type { CheckoutResult } from '../commands/checkout/process.js';
@@ -18,7 +18,7 @@ import { ADA, createShop, fill, KEEPER, type Shop, type ShopOptions, SUPPORT, se
 const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
 const MUG = { sku: 'MUG', location: 'main' };
 
-/** A second process on the log of a shop, which rests before every command, or look at a stream, that `at` means until it may go on. */
+/** A second process on a shop's log. It pauses before every command or stream read that `at` selects, until it is released. */
 function slowly(first: Shop, at: (command: { type: string }) => boolean, options: ShopOptions = {}) {
   let go = () => {};
   let reached = () => {};
@@ -56,7 +56,7 @@ async function stock({ runner }: Shop, command: StockCommand, at = Date.now()): 
   orThrow(await runner.execute(stockItem, stockStream(MUG), command, meta));
 }
 
-/** A cart of two mugs that somebody has submitted; the order that it becomes. */
+/** Submits a cart of two mugs. Returns the order that it becomes. */
 async function submitted(shop: Shop, mugs: number): Promise<{ orderId: string; cartId: string }> {
   await sell(shop, 'MUG', 500, mugs);
   const cartId = await fill(shop, { MUG: 2 });
@@ -72,8 +72,8 @@ async function expectSold({ runner }: Shop, orderId: string): Promise<void> {
   expect((await runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 2 });
 }
 
-describe('A worker that comes late', () => {
-  it('tells the order and the payment as the other has left them', async () => {
+describe('A delayed worker', () => {
+  it('shows the order and the payment as the other worker left them', async () => {
     const shop = createShop();
     const { orderId, cartId } = await submitted(shop, 2);
     const expectSeen = async (run: Promise<CheckoutResult | undefined>) => {
@@ -94,7 +94,7 @@ describe('A worker that comes late', () => {
     await expectSold(shop, orderId);
   });
 
-  it('does not undo what was sold since it found the stock short', async () => {
+  it('does not undo sales made after it found the stock short', async () => {
     const shop = createShop();
     const { orderId, cartId } = await submitted(shop, 2);
     const other = { ...MUG, reservationId: 'other' };
@@ -114,7 +114,7 @@ describe('A worker that comes late', () => {
     await expectSold(shop, orderId);
   });
 
-  it('does not undo what was sold since its reservation ran out', async () => {
+  it('does not undo sales made after its reservation expired', async () => {
     let now = Date.now();
     const clock = () => now;
     const shop = createShop({ clock });
@@ -143,7 +143,7 @@ describe('A worker that comes late', () => {
     await expectSold(shop, orderId);
   });
 
-  it('takes no use of a coupon for good that it counts once another has ended the checkout', async () => {
+  it('does not confirm a coupon use after another worker has ended the checkout', async () => {
     const shop = createShop();
     await sell(shop, 'MUG', 500);
     const body = { kind: 'percentage', basisPoints: 1_000, limit: 1 };
@@ -183,7 +183,7 @@ describe('A worker that comes late', () => {
   });
 
   for (const look of ['load payment', 'load order']) {
-    it(`gives nothing back for units that were cancelled, and never paid for, before it could ${look}`, async () => {
+    it(`refunds nothing for unpaid units that were cancelled before it could ${look}`, async () => {
       const shop = createShop();
       await sell(shop, 'MUG', 500);
       const cart = await fill(shop, { MUG: 3 });
@@ -209,7 +209,7 @@ describe('A worker that comes late', () => {
 
   for (const look of ['load payment', 'load order']) {
     for (const operation of ['cancellation', 'return'] as const) {
-      it(`gives back what was paid for a ${operation} that was recorded before it could ${look}`, async () => {
+      it(`refunds a paid ${operation} that was recorded before it could ${look}`, async () => {
         const shop = createShop();
         await sell(shop, 'MUG', 500);
         const cart = await fill(shop, { MUG: 3 });
@@ -237,7 +237,7 @@ describe('A worker that comes late', () => {
         }
         late.go();
         await lateRun;
-        // If both settled the dispatch in the same millisecond it is one commit, and the late one need not look behind it.
+        // If both settle the dispatch in the same millisecond, it is one commit, and the late worker may skip the read after it.
         await shop.processes.settlement.run(id);
         const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
         expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({

@@ -1,4 +1,4 @@
-// The product as its users run it: the built program in a process of its own, and callers that talk to it over HTTP.
+// The product as its users run it: the built program in a separate process, and callers over HTTP.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -10,12 +10,12 @@ import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
 import { type EngineName, freshName, type TestEngines } from './engines.js';
 
-/** On a machine that does much else: a start with engines, the end of a program, whatever is polled for. */
+/** For a busy machine: a start with engines, the end of a program, and polling. */
 const EXIT_TIMEOUT_MS = 30_000;
 const EVENTUALLY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
-/** How long queries may wait for what their caller has seen. */
+/** How long queries may wait for the commits that their caller has seen. */
 const CATCH_UP_S = 30;
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,7 +27,7 @@ export type Environment = Record<string, string>;
 export interface TestProfile {
   name: 'embedded' | 'aws';
   engines: readonly EngineName[];
-  /** Of a shop that nobody else uses and that is empty. */
+  /** Environment of an empty shop without other users. */
   freshEnvironment(engines: TestEngines): Promise<Environment>;
 }
 
@@ -56,7 +56,7 @@ async function embeddedEnvironment(engines: TestEngines): Promise<Environment> {
   };
 }
 
-/** Open to the system user as whom Postgres runs where these tests run as root. */
+/** Accessible to the system user of Postgres if these tests run as root. */
 export async function freshFolder(): Promise<string> {
   const folder = join(tmpdir(), freshName('commerce'));
   await mkdir(folder, { mode: 0o755 });
@@ -66,7 +66,7 @@ export async function freshFolder(): Promise<string> {
 
 const folders: string[] = [];
 
-/** A free port that stays so until it is listened on: below those that systems give to whoever asks for any. */
+/** A free port that no other program gets meanwhile: it lies below the range of ports that systems assign. */
 export function freshPort(): Promise<number> {
   return freePort(randomInt(20_000, 32_000));
 }
@@ -89,23 +89,23 @@ export interface Exit {
 export interface Program {
   stdout(): string;
   stderr(): string;
-  /** Both, as a terminal would show them. */
+  /** Both outputs, as a terminal would show them. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Nobody reads its output any more. */
+  /** Closes the reading ends of its output. */
   hangUp(): void;
-  /** By `kill`. */
+  /** True if `kill` was called. */
   wasAsked(): boolean;
   exited: Promise<Exit>;
 }
 
-/** A shell, and what it does before the program takes its place. */
+/** A shell, and its commands before it executes the program. */
 export interface Surroundings {
   shell: readonly [string, ...string[]];
   before: string;
 }
 
-/** Runs `commerce` with these arguments; settings of the one who runs the tests do not reach it. */
+/** Runs `commerce` with these arguments. The environment of the test run does not affect it. */
 export async function startProgram(
   args: readonly string[],
   environment: Environment,
@@ -160,7 +160,7 @@ export async function commerce(
   return { code, stdout: program.stdout(), stderr: program.stderr() };
 }
 
-/** Stops it as a supervisor does: it has to end by itself, and well. */
+/** Stops it as a supervisor does: it must end by itself with success. */
 export async function stopInOrder(program: Program, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   program.kill(signal);
   const exit = await Promise.race([program.exited, delay(EXIT_TIMEOUT_MS, undefined, { ref: false })]);
@@ -169,7 +169,7 @@ export async function stopInOrder(program: Program, signal: NodeJS.Signals = 'SI
 
 const running = new Set<ChildProcess>();
 
-/** Whatever a failed test has left behind. */
+/** Ends the programs that failed tests have left running. */
 export async function endPrograms(): Promise<void> {
   for (const child of running) child.kill('SIGKILL');
   await eventually('programs have ended', () => expect(running.size).to.equal(0));
@@ -185,7 +185,7 @@ process.once('exit', () => {
 export interface RunningShop {
   url: string;
   program: Program;
-  /** `commerce token`, as a caller. */
+  /** A caller with a token of `commerce token`. */
   staff(role: 'catalogue' | 'support' | 'ops'): Promise<Caller>;
   guest(): Promise<Guest>;
   anybody(): Caller;
@@ -199,7 +199,7 @@ export async function startShop(environment: Environment, args: readonly string[
   return whenReady(program, environment);
 }
 
-/** Once the program has said where it is. */
+/** Resolves once the program has printed its address. */
 export async function whenReady(program: Program, environment: Environment): Promise<RunningShop> {
   const ended = program.exited.then(({ code }) => {
     throw new Error(`commerce start ended with ${code}:\n${program.output()}`);
@@ -238,7 +238,7 @@ export interface Answer {
 
 type RequestHeaders = Record<string, string>;
 
-/** Somebody who sees what he has done: each request carries the consistency token of the answer before. */
+/** A caller that sees its own changes: each request has the consistency token of the previous answer. */
 export interface Caller {
   get(path: string, headers?: RequestHeaders): Promise<Answer>;
   post(path: string, body?: unknown, headers?: RequestHeaders): Promise<Answer>;
@@ -278,7 +278,7 @@ export function callerAt(url: string, token?: string): Caller {
   };
 }
 
-/** What holds for every answer, whatever was asked. */
+/** The rules for every answer. */
 function expectCommonManners(request: string, { status, headers }: Response, text: string): void {
   expect(headers.get('x-request-id'), `${request}: X-Request-Id`).to.match(/./);
   expect(headers.get('consistency-token'), `${request}: Consistency-Token`).to.match(/./);
@@ -294,12 +294,12 @@ export function expectProblem({ status, body }: Answer, expected: number, code: 
   expect({ status, code: body.code }, JSON.stringify(body)).to.deep.equal({ status: expected, code });
 }
 
-/** A key that no other request has. */
+/** A new idempotency key. */
 export function once() {
   return { 'Idempotency-Key': freshName('key') };
 }
 
-/** Tries until it does not throw. */
+/** Retries until it does not throw. */
 export async function eventually<T>(
   what: string,
   attempt: () => T | Promise<T>,

@@ -1,4 +1,4 @@
-// The whole product on each profile, as guests and staff meet it over HTTP.
+// The whole product on each profile, as guests and staff use it over HTTP.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -20,7 +20,7 @@ import {
   type TestProfile,
 } from './running-shop.js';
 
-/** Of one test or hook: a start of the program and some tens of requests, on a machine that may be busy. */
+/** Timeout of a test or hook: a start of the program and some tens of requests on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
 const MAX_BODY_BYTES = 256 * 1024;
 const CURL_LINES = /^ *curl .*$/gm;
@@ -40,7 +40,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
   let shop: RunningShop;
   let keeper: Caller;
   let support: Caller;
-  /** What the lines that the start prints bring, pasted at once. */
+  /** The answers to the commands that the start prints. */
   let greeting: Answer['body'][];
 
   before(async () => {
@@ -52,7 +52,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
 
   after(endPrograms);
 
-  it('greets with three curl lines that work as they are pasted', () => {
+  it('prints three curl commands at the start that work unchanged', () => {
     expect(greeting).to.have.length(3);
     const [products, found, session] = greeting;
     expect(products.data).to.have.length(3);
@@ -132,7 +132,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     });
   });
 
-  it('finds products by SKU, word and stem, however they are written, and answers any question', async () => {
+  it('finds products by SKU, word and stem in any spelling, and answers any query', async () => {
     const brand = freshName('Maison E\u0301toile ');
     const made = new Map<string, string>();
     const titles = { 'To Be or Not': 100, 'ÉCLAIR “rose”': 300, 'Zebra mugs': undefined, 'apple mug': 200, Äpfel: 100 };
@@ -180,7 +180,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     }
   });
 
-  it('lists for support what waits for it, as each shows by itself', async () => {
+  it('lists open work for support, equal to the single resources', async () => {
     const { sku } = await newProduct({ units: 3 });
     const guest = await shop.guest();
     const email = `${freshName('Ada')}@Example.com`;
@@ -210,7 +210,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     }
   });
 
-  it('opens the cart again when the card is declined', async () => {
+  it('reopens the cart when the card is declined', async () => {
     const { sku } = await newProduct({ units: 1 });
     const guest = await shop.guest();
     const cart = await readyCart(guest, sku);
@@ -223,7 +223,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await guest.post(`${cart}/checkout`, VISA, once())).status).to.equal(201);
   });
 
-  it('refuses more units than there are, and says how many there are', async () => {
+  it('rejects more units than are available, and reports how many are', async () => {
     const { sku } = await newProduct({ units: 2 });
     const guest = await shop.guest();
     const cart = await readyCart(guest, sku, 3);
@@ -252,7 +252,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await keeper.get(`/v1/stock/${sku}`, seen)).body.locations).to.deep.equal([level]);
   });
 
-  it('asks before it takes a price that has changed since the cart was filled', async () => {
+  it('requires consent to a price that has changed since the cart was filled', async () => {
     const { sku, path } = await newProduct({ units: 1, amount: 500 });
     const guest = await shop.guest();
     const cart = await readyCart(guest, sku);
@@ -339,7 +339,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     });
   }
 
-  it('names every field that is wrong or unknown', async () => {
+  it('names every wrong or unknown field', async () => {
     const guest = await shop.guest();
     const wrong = await guest.post('/v1/carts', { currency: 'XXX', colour: 'red' });
     expectProblem(wrong, 400, 'invalid_request');
@@ -360,7 +360,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await guest.get('/v1/nowhere'), 404, 'not_found');
   });
 
-  it('takes no cursor that the same list has not given out, whatever it is', async () => {
+  it('rejects cursors of other lists, and invalid ones', async () => {
     const { paths } = (await keeper.get('/openapi.json')).body as { paths: Paths };
     const lists: { caller: Caller; path: string; next?: string }[] = [];
     for (const [pattern, { get }] of Object.entries(paths)) {
@@ -393,7 +393,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       expectProblem(await support.get(`/v1/search?${asked}&after=${next}`), 400, 'invalid_request');
   });
 
-  it('takes bodies of up to 256 KB', async () => {
+  it('accepts bodies of up to 256 KB', async () => {
     const session = (bytes: number) => {
       const empty = JSON.stringify({ refreshToken: '' });
       return JSON.stringify({ refreshToken: 'x'.repeat(bytes - empty.length) });
@@ -403,7 +403,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expectProblem(await anybody.post('/v1/sessions/refresh', session(MAX_BODY_BYTES + 1)), 413, 'too_large');
   });
 
-  it('refuses a change of what has changed since it was read', async () => {
+  it('rejects a change of a product that has changed since it was read', async () => {
     const { path } = await newProduct({});
     const read = await keeper.get(path);
     const tag = { 'If-Match': read.headers.get('etag')! };
@@ -425,7 +425,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await keeper.get(path, known)).status).to.equal(200);
   });
 
-  it('tells each reader of an order whether what they see has changed', async () => {
+  it('tells each reader of an order whether their view has changed', async () => {
     const { sku } = await newProduct({});
     const guest = await shop.guest();
     const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
@@ -434,7 +434,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const before = await known(guest);
     expect((await guest.get(path, before)).status).to.equal(304);
     await support.post(`${path}/hold`, { reason: 'address' });
-    const theirs = await known(support); // shows at least what support has done
+    const theirs = await known(support); // shows at least support's own changes
     const after = await guest.get(path, before);
     expect([after.status, after.body.held]).to.deep.equal([200, true]);
     const ours = await known(guest);
@@ -443,7 +443,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect([seen.status, seen.body.heldReason, seen.body.version]).to.deep.equal([200, 'address', after.body.version]);
   });
 
-  it('makes a coupon only if it is there already, where `If-Match: *` says so', async () => {
+  it('replaces a coupon only if it exists, with `If-Match: *`', async () => {
     const path = `/v1/coupons/${freshName('C')
       .toUpperCase()
       .replaceAll(/[^A-Z0-9]/g, '')}`;
@@ -453,7 +453,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await keeper.put(path, terms, { 'If-Match': '*' })).status).to.equal(200);
   });
 
-  it('refuses to cancel an order that has changed since it was read', async () => {
+  it('rejects the cancellation of an order that has changed since it was read', async () => {
     const { sku } = await newProduct({});
     const guest = await shop.guest();
     const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
@@ -467,7 +467,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await support.post(`${path}/cancel`, {}, now)).status).to.equal(200);
   });
 
-  it('lets everybody do what their role allows, and nothing else', async () => {
+  it('allows each caller only what their role allows', async () => {
     const anybody = shop.anybody();
     const guest = await shop.guest();
     expectProblem(await anybody.post('/v1/carts', { currency: 'GBP' }), 401, 'unauthenticated');
@@ -505,12 +505,12 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(await pagesOf(guest, '/v1/orders?limit=2')).to.deep.equal(placed);
   });
 
-  it('keeps the request id that a caller sends', async () => {
+  it("keeps the caller's request id", async () => {
     const { headers } = await shop.anybody().get('/v1/products', { 'X-Request-Id': 'mine-1' });
     expect(headers.get('x-request-id')).to.equal('mine-1');
   });
 
-  it('answers what browsers and operators ask', async () => {
+  it('answers the requests of browsers and operators', async () => {
     const anybody = shop.anybody();
     const openapi = await anybody.get('/openapi.json');
     expect(openapi.body.openapi).to.match(/^3\.1/);
@@ -527,7 +527,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect(Number(metrics.body.split(counter)[1]?.split('\n')[0])).to.be.greaterThan(0);
   });
 
-  it('has tokens for people at this machine: one line, and nothing else', async () => {
+  it('prints tokens for people at this machine: one line, and nothing else', async () => {
     const { code, stdout, stderr } = await commerce(['token', '--role', 'ops'], environment);
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
     expect(stdout).to.match(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
@@ -535,11 +535,11 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     expect((await commerce(['token'], environment)).code).to.equal(2);
   });
 
-  it('stops in order, and has its orders when it starts again', async () => {
+  it('stops in order, and still has its orders after a restart', async () => {
     const before = await pagesOf(support, '/v1/orders?limit=100');
     await shop.stop();
     expect(shop.program.stdout()).to.match(/Stopped\.\n$/);
-    // An engine may be late on a busy machine; that is a warning.
+    // An engine may be slow on a busy machine; that is a warning.
     const trouble = shop.program
       .stderr()
       .split('\n')
@@ -552,7 +552,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     await shop.stop();
   });
 
-  // ── What the tests are told with ──────────────────────────────────────────────────────────────────────────────────
+  // ── Helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async function newProduct({ units = 1, amount = 1000, category = 'tests' }) {
     const sku = freshName('SKU').toUpperCase();
@@ -564,7 +564,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     return { sku, id: body.id as string, path: `/v1/products/${body.id}` };
   }
 
-  /** Its path. */
+  /** Returns its path. */
   async function readyCart(guest: Guest, sku: string, quantity = 1): Promise<string> {
     const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency: 'GBP' })).body.id}`;
     await guest.post(`${cart}/lines`, { sku, quantity });

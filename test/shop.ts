@@ -35,7 +35,7 @@ export const SUPPORT: Caller = { role: 'support', id: 'support' };
 
 export const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 
-/** Whose tokens are their ids. */
+/** Callers whose tokens are their ids. */
 const CALLERS: readonly Caller[] = [ADA, BOB, GUEST];
 
 export const unsealed: PersonalData = {
@@ -45,22 +45,22 @@ export const unsealed: PersonalData = {
 };
 
 export interface ShopOptions {
-  /** On the `log` of another shop it is a second process beside it. */
+  /** With the `log` of another shop, this is a second process of that shop. */
   log?: MemoryLog;
   store?: EventStore;
   clock?: Clock;
-  /** What is put around the command path. */
+  /** Wraps the command path. */
   through?: (runner: CommandRunner) => CommandRunner;
   personal?: PersonalData;
   provider?: PaymentProvider;
   bank?: TestBank;
   callers?: readonly Caller[];
   currentCartOf?: (customerId: string) => Promise<string | undefined>;
-  /** How time passes for whoever waits for stock. */
+  /** Replaces the pauses of checkouts that wait for stock. */
   pause?: (ms: number) => Promise<unknown>;
   snapshots?: SnapshotStore;
   inUse?: CartsInUse['inUse'];
-  /** How many streams, SKUs and carts it remembers. */
+  /** Number of streams, SKUs and carts that it remembers. */
   cacheSize?: number;
 }
 
@@ -121,7 +121,7 @@ export function createShop({
     actor: { type: 'staff', id: 'tests' },
   });
 
-  /** Units leave the main location. */
+  /** Ships units from the main location. */
   async function ship(sku: string, quantity: number): Promise<void> {
     const id = { sku, location: 'main', reservationId: `order_${commands}` };
     orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ReserveStock', ...id, quantity }, meta()));
@@ -129,13 +129,13 @@ export function createShop({
     orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ShipReservation', ...id }, meta()));
   }
 
-  /** As for a checkout whose reservation was refused. */
+  /** Releases a reservation, as a checkout with a rejected reservation does. */
   async function release(sku: string): Promise<void> {
     const id = { sku, location: 'main', reservationId: `order_${commands}` };
     orThrow(await runner.execute(stockItem, stockStream(id), { type: 'ReleaseReservation', ...id }, meta()));
   }
 
-  /** The cart that was made last, of those that are open. */
+  /** The newest open cart. */
   async function newestOpenCartOf(customerId: string): Promise<string | undefined> {
     const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
     const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
@@ -148,7 +148,7 @@ export function createShop({
     return new Map(carts.flatMap((made) => (made ? [[made.cartId, made.status === 'open'] as const] : [])));
   }
 
-  /** A cart whose checkout nobody starts. */
+  /** Submits a cart without starting its checkout. */
   async function submit(cartId: string): Promise<void> {
     const { state } = await runner.load(cart, streamOf(cartId));
     const priced = {
@@ -165,7 +165,7 @@ export function createShop({
 
 export type Shop = ReturnType<typeof createShop>;
 
-/** A published product of one variant, `<sku>` in GBP, with stock. */
+/** Publishes a product with one variant, `<sku>` in GBP, with stock. */
 export async function sell({ call }: Pick<Shop, 'call'>, sku: string, amount: number, quantity = 10): Promise<string> {
   const id = `product_${sku}`;
   const variants = [{ sku, prices: [{ amount, currency: 'GBP' }] }];

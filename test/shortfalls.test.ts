@@ -1,5 +1,5 @@
-// Units that are sold and not there any more: what was counted or lost is recorded, and the orders that it hits are sent from
-// elsewhere, or held until there is stock again.
+// Units that are sold but missing: counted shortfalls and losses are recorded, and the affected orders are shipped from other
+// locations, or held until there is stock again.
 import { expect } from 'chai';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { Unavailable } from '../domain/kernel/errors.js';
@@ -37,7 +37,7 @@ describe('A shortfall', () => {
     );
   }
 
-  /** Several processes look at once, again and again, until nothing is due. */
+  /** Several processes work on the agenda repeatedly until nothing is due. */
   async function settle(): Promise<void> {
     for (let looks = 0; looks < 10; looks++) {
       const items = await due();
@@ -61,7 +61,7 @@ describe('A shortfall', () => {
     await problemOf(buy(1), 'out_of_stock');
   });
 
-  it('holds the orders that were committed last, until there is stock again', async () => {
+  it('holds the orders that were committed last until there is stock again', async () => {
     const [first, second, third] = [await buy(2), await buy(1), await buy(2)];
     await stock('counts', { quantity: 2 });
     await settle();
@@ -79,7 +79,7 @@ describe('A shortfall', () => {
     expect(await due()).to.deep.equal([]);
   });
 
-  it('is sent from other locations that have some, in part if they have fewer', async () => {
+  it('is shipped from other locations that have units, in part if they have fewer', async () => {
     const [first, second] = [await buy(2), await buy(4)];
     await stock('receipts', { location: 'leeds', quantity: 1 });
     await stock('receipts', { location: 'york', quantity: 2 });
@@ -100,7 +100,7 @@ describe('A shortfall', () => {
     expect((await stateOf(second)).status).to.equal('completed');
   });
 
-  it('is none where more of an order is given up than is missing, also before its stock has followed', async () => {
+  it('does not arise if an order cancels more than is missing, even before its stock has followed', async () => {
     let isAway = false;
     const through = (runner: CommandRunner): CommandRunner => ({
       ...runner,
@@ -126,7 +126,7 @@ describe('A shortfall', () => {
     expect(await heldOf(id)).to.deep.equal([false]);
   });
 
-  it('is none where the policy lets be promised beyond what is there', async () => {
+  it('does not arise if the policy allows backorders', async () => {
     const id = await buy(4);
     await shop.call('put /v1/stock/MUG/policy', { caller: KEEPER, body: { backorderLimit: 2 } });
     await stock('counts', { quantity: 2 });
@@ -138,7 +138,7 @@ describe('A shortfall', () => {
     expect(await heldOf(id)).to.deep.equal([true]);
   });
 
-  it('is over when its units are given up, those first that are not there', async () => {
+  it('ends when its units are cancelled, the missing ones first', async () => {
     const id = await buy(3);
     await stock('counts', { quantity: 2 });
     await settle();
@@ -150,7 +150,7 @@ describe('A shortfall', () => {
     expect((await send(id)).body.status).to.equal('dispatched');
   });
 
-  it('does not argue with staff who let an order go on', async () => {
+  it('does not hold an order again that staff have released', async () => {
     const id = await buy(3);
     await stock('counts', { quantity: 2 });
     await settle();
@@ -162,7 +162,7 @@ describe('A shortfall', () => {
     expect((await send(id, { lines: [{ lineId: '1', quantity: 2 }] })).body.status).to.equal('dispatched');
   });
 
-  it('of a checkout that is not through yet ends that checkout, not an order', async () => {
+  it('of an unfinished checkout ends that checkout, not an order', async () => {
     const id = await buy(4);
     const cartId = await fill(shop, { MUG: 3 });
     const waiting = { paymentMethod: 'pm_card_authenticationRequired' };

@@ -1,4 +1,4 @@
-// Orders whose units lie at several locations: what is sent, cancelled and sent back moves the stock of the place where it happened.
+// Orders with units at several locations: shipments, cancellations and returns move the stock of the location where they happen.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isProblem } from '../domain/kernel/errors.js';
@@ -29,7 +29,7 @@ function receive(shop: Shop, { sku, location }: Place, quantity: number): Promis
   return shop.call(`post /v1/stock/${sku}/receipts`, { caller: KEEPER, body: { location, quantity } });
 }
 
-describe('An order that lies at two locations', () => {
+describe('An order with units at two locations', () => {
   let shop: Shop;
   let orderId: string;
   const ask = (target: string, body?: object, caller = SUPPORT) => shop.call(`post /v1/${target}`, { caller, body });
@@ -46,7 +46,7 @@ describe('An order that lies at two locations', () => {
     orderId = await buy(shop, { MUG: 4 });
   });
 
-  it('is sent from the location that the shipment names', async () => {
+  it('is shipped from the location that the shipment names', async () => {
     const { body } = await plan({ location: 'leeds' });
     expect(body).to.deep.include({ location: 'leeds', lines: mugs(1) });
     await ask(`shipments/${body.id}/dispatch`);
@@ -57,7 +57,7 @@ describe('An order that lies at two locations', () => {
     expect([await onHand('york'), await onHand('leeds')]).to.deep.equal([0, 1]);
   });
 
-  it('asks which location a shipment leaves from, and refuses what does not lie there', async () => {
+  it('requires the location of a shipment, and rejects units that are not there', async () => {
     const unclear = await problemOf(plan({}), 'rule_violated');
     expect(unclear.facts).to.deep.equal({ locations: ['leeds', 'york'] });
     expect(unclear.message).to.include('name the location');
@@ -65,7 +65,7 @@ describe('An order that lies at two locations', () => {
     await problemOf(plan({ location: 'hull' }), 'rule_violated');
   });
 
-  it('takes what comes back where it arrives, also at a place that never had any', async () => {
+  it('restocks returns at the location where they arrive, also at one that never had any', async () => {
     for (const location of ['york', 'leeds']) {
       await ask(`shipments/${(await plan({ location })).body.id}/dispatch`);
     }
@@ -126,7 +126,7 @@ describe('The stock of each place', () => {
     };
     const bought: string[] = [];
     const shipments: string[] = [];
-    /** What was refused has not happened. */
+    /** A rejected request has no effect. */
     const ask = async (target: string, body?: object) => {
       try {
         return (await shop.call(`post /v1/${target}`, { caller: SUPPORT, body })).body;

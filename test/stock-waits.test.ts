@@ -1,5 +1,6 @@
-// Buyers who meet while stock is scarce: what a checkout holds that is running this moment may be free in the next, so others
-// wait for it, and as many are served as can be.
+// Concurrent buyers of scarce stock. Units that a running checkout holds may be free in the next moment, so others wait for them,
+// and
+// as many buyers as possible are served.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
@@ -23,7 +24,7 @@ interface Buyer {
   card: string;
 }
 
-/** What a checkout came to: the status of the order, or the code of the refusal. */
+/** The result of a checkout: the status of the order, or the code of the rejection. */
 async function checkOut({ call }: Pick<Shop, 'call'>, cartId: string, card: string, caller: Caller): Promise<string> {
   try {
     const body = { paymentMethod: card };
@@ -41,7 +42,7 @@ function callersOf(count: number): Caller[] {
   });
 }
 
-/** Answers after so many turns of the event loop. */
+/** Answers after this many turns of the event loop. */
 function slowProvider(turns: () => number) {
   const provider = createTestProvider();
   return {
@@ -57,7 +58,7 @@ async function stockOf({ runner }: Shop, sku: string, location: string): Promise
   return (await runner.load(stockItem, stockStream({ sku, location }))).state;
 }
 
-/** Once all that is held waits for its customer, which is written down behind the answer. */
+/** Resolves once all held units wait for their customers, which is recorded after the answer. */
 async function atRest(shop: Shop, sku: string, location: string): Promise<StockItem> {
   for (;;) {
     const item = await stockOf(shop, sku, location);
@@ -70,7 +71,7 @@ async function receive({ call }: Shop, sku: string, location: string, quantity: 
   await call(`post /v1/stock/${sku}/receipts`, { caller: KEEPER, body: { location, quantity } });
 }
 
-/** Processes on one log, each with the buyers that come to it. */
+/** Processes on one log, each with its own buyers. */
 function openShops(count: number, options: ShopOptions = {}): Shop[] {
   const log = createMemoryLog();
   return Array.from({ length: count }, () => createShop({ ...options, log }));
@@ -163,7 +164,7 @@ describe('Buyers of scarce stock', () => {
     expect(ends.slice(0, -1).every((end) => end === 'payment_declined')).to.equal(true);
   });
 
-  it('ask for it once each time that it may be theirs, and not all of them each time', async () => {
+  it('retry once for each unit that comes back, and not all of them each time', async () => {
     let asked = 0;
     const counting = (runner: CommandRunner): CommandRunner => ({
       ...runner,
@@ -177,11 +178,11 @@ describe('Buyers of scarce stock', () => {
     const callers = callersOf(30);
     const carts = await Promise.all(callers.map((caller) => fill(shop, { A: 1 }, caller)));
     await Promise.all(carts.map((cartId, n) => checkOut(shop, cartId, n === 29 ? GOOD : DECLINED, callers[n]!)));
-    // All at first, and then one for each unit that came back.
+    // All try at first, and then one for each unit that comes back.
     expect(asked).to.be.at.least(59).and.at.most(62);
   });
 
-  it('read no stream of stock for as long as only checkouts of their own process hold it', async () => {
+  it('read no stock stream while only checkouts of their own process hold the units', async () => {
     let go = () => {};
     const held = new Promise<void>((resolve) => {
       go = resolve;
@@ -212,7 +213,7 @@ describe('Buyers of scarce stock', () => {
           return provider.authorise(request);
         },
       },
-      // Time stands still until it was asked to pass a few times.
+      // The clock stands still until it was asked a few times.
       pause: async () => {
         if (++pauses === 5) go();
         await new Promise((resolve) => setImmediate(resolve));
@@ -231,7 +232,7 @@ describe('Buyers of scarce stock', () => {
     expect([await one, await other]).to.deep.equal(['payment_declined', 'confirmed']);
   });
 
-  it('wait no longer than two seconds for a checkout that does not go on, reading its stream now and then', async () => {
+  it('wait at most two seconds for a checkout that is stuck, reading its stream periodically', async () => {
     let now = Date.now();
     let reads = 0;
     const log = createMemoryLog();
@@ -264,7 +265,7 @@ describe('Buyers of scarce stock', () => {
     expect(reads).to.be.at.most(MAX_STOCK_WAIT_MS / 200 + 6);
   });
 
-  it('do not wait for one that waits for its customer', async () => {
+  it('do not wait for a checkout that waits for its customer', async () => {
     let pauses = 0;
     const shop = createShop({ pause: async () => void pauses++ });
     await sell(shop, 'A', 500, 1);
@@ -272,11 +273,11 @@ describe('Buyers of scarce stock', () => {
     const carts = [await fill(shop, { A: 1 }, slow), await fill(shop, { A: 1 }, quick)] as const;
     expect(await checkOut(shop, carts[0], NEEDS_CUSTOMER, slow)).to.equal('placed');
     expect(await checkOut(shop, carts[1], GOOD, quick)).to.equal('out_of_stock');
-    // At most until it is known that the other one waits.
+    // Only until the other one is known to wait.
     expect(pauses).to.be.at.most(1);
   });
 
-  it('find a unit at each of two locations', async () => {
+  it('find one unit at each of two locations', async () => {
     const shop = createShop({ provider: slowProvider(() => 5) });
     await sell(shop, 'A', 500, 1);
     await receive(shop, 'A', 'leeds', 2);

@@ -1,5 +1,6 @@
-// One customer's story over HTTP on each profile, counted to the penny at every step; and the complaints about other shops
-// that can be seen over HTTP.
+// One customer's story over HTTP on each profile, checked to the penny at every step; and complaints about other shops that can
+// be
+// reproduced over HTTP.
 import { expect } from 'chai';
 import { siblingId } from '../domain/kernel/id.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
@@ -20,7 +21,7 @@ import {
   type TestProfile,
 } from './running-shop.js';
 
-/** Of one test or hook: a start of the program and some tens of requests, on a machine that may be busy. */
+/** Timeout of a test or hook: a start of the program and some tens of requests on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
 
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
@@ -39,7 +40,7 @@ describeWith([], 'commerce demo', function () {
   this.timeout(TEST_TIMEOUT_MS);
   after(endPrograms);
 
-  it('says what to do where nothing runs', async () => {
+  it('says what to do if no shop runs', async () => {
     const { code, stdout, stderr } = await commerce(['demo', '--url', 'http://127.0.0.1:9']);
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
     expect(stderr).to.match(/^commerce: Nothing answers at http:\/\/127\.0\.0\.1:9\. Start it .* `npm start`/);
@@ -85,7 +86,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       ada = await shop.guest();
     });
 
-    it('sees in her cart what each step makes of the price', async () => {
+    it('sees in her cart how each step changes the price', async () => {
       cart = `/v1/carts/${(await ada.post('/v1/carts', { currency: 'GBP' })).body.id}`;
       expectSums(await ada.post(`${cart}/lines`, { sku: mug.sku, quantity: 3 }), { subtotal: 2397, total: 2397 });
       expectSums(await ada.post(`${cart}/lines`, { sku: teapot.sku, quantity: 1 }), { subtotal: 7197, total: 7197 });
@@ -98,7 +99,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expectSums(await ada.put(`${cart}/shipping-method`, { method }), { ...taxed, shipping: 695, total: 8467 });
     });
 
-    it('is told of a price that has changed, and orders once she agrees', async () => {
+    it('is told of a changed price, and orders once she agrees', async () => {
       await keeper.put(`${teapot.path}/variants/${teapot.sku}/prices`, { prices: [gbp(4950)] });
       const changed = await ada.post(`${cart}/checkout`, NEEDS_CUSTOMER, once());
       expectProblem(changed, 409, 'price_changed');
@@ -129,28 +130,28 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       await expectLevel(mug, { onHand: 5, reserved: 0, committed: 3, available: 2 });
     });
 
-    it('pays for the part that is sent, and for the shipping', async () => {
+    it('pays for the shipped part, and for the shipping', async () => {
       await send(order, [{ lineId: '1', quantity: 2 }]);
       expect(await ledgerOf(orderId)).to.deep.equal({ held: 8629 - 2420, captured: 1725 + 695, refunded: 0 });
       expect((await support.get(order)).body).to.include({ fulfilmentStatus: 'partially_fulfilled' });
       await expectLevel(mug, { onHand: 3, committed: 1 });
     });
 
-    it('cancels a line that is not sent, and pays nothing for it', async () => {
+    it('cancels a line that is not shipped, and pays nothing for it', async () => {
       const { body } = await ada.post(`${order}/cancel`, { lines: [{ lineId: '2', quantity: 1 }] }, once());
       expect(body.lines.map(({ cancelled }: { cancelled: number }) => cancelled)).to.deep.equal([0, 1]);
       expect(await ledgerOf(orderId)).to.include({ captured: 2420, refunded: 0 });
       await expectLevel(teapot, { onHand: 2, committed: 0, available: 2 });
     });
 
-    it('pays for the rest with the last shipment, and what was held beyond is let go', async () => {
+    it('pays for the rest with the last shipment, and the remaining hold is released', async () => {
       await send(order);
       expect(await ledgerOf(orderId)).to.deep.equal({ held: 0, captured: 2588 + 695, refunded: 0 });
       const { body } = await support.get(order);
       expect(body).to.include({ status: 'completed', paymentStatus: 'captured', fulfilmentStatus: 'fulfilled' });
     });
 
-    it('sends a unit back, and has paid in the end what she keeps', async () => {
+    it('returns a unit, and has paid exactly for what she keeps', async () => {
       const lines = [{ lineId: '1', quantity: 1, reason: 'It has a chip' }];
       const { body: asked } = await ada.post(`${order}/returns`, { lines });
       expect(await received(asked.id)).to.deep.equal(gbp(862));
@@ -179,7 +180,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expect(times).to.deep.equal([...times].sort());
     });
 
-    it('is played by the demo, which ends with a customer who has paid what she keeps', async () => {
+    it('is played by the demo, which ends with a customer who has paid for what she keeps', async () => {
       const { code, stdout, stderr } = await commerce(['demo', '--url', shop.url, '--json'], environment);
       expect({ code, stderr }, stdout).to.deep.equal({ code: 0, stderr: '' });
       const steps = stdout
@@ -195,7 +196,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expect(again.stdout, 'colours in a pipe').not.to.include('\u001b');
     });
 
-    it('is not played by whoever has other keys', async () => {
+    it('is not played with other keys', async () => {
       const elsewhere = { ...environment, COMMERCE_DATA: await freshFolder() };
       const { code, stderr } = await commerce(['demo', '--url', shop.url], elsewhere);
       expect(code).to.equal(1);
@@ -358,7 +359,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     });
   });
 
-  // ── What the tests are told with ──────────────────────────────────────────────────────────────────────────────────
+  // ── Helpers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   interface Product {
     sku: string;
@@ -385,7 +386,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     return { sku, path: `/v1/products/${body.id}`, category };
   }
 
-  /** A category of its own, so that other tests pay none of it. */
+  /** A new category, so that no other test pays this tax. */
   async function newTax(basisPoints: number): Promise<string> {
     const category = freshName('taxed');
     const { status } = await keeper.put(`/v1/tax-rates/${category}`, { country: 'GB', category, basisPoints });
@@ -393,14 +394,14 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     return category;
   }
 
-  /** Its code. */
+  /** Returns its code. */
   async function newCoupon(terms: object): Promise<string> {
     const code = freshName('TEA').toUpperCase();
     expect((await keeper.put(`/v1/coupons/${code}`, terms)).status).to.equal(200);
     return code;
   }
 
-  /** Its path. */
+  /** Returns its path. */
   async function readyCart(guest: Guest, lines: Record<string, number>, method = 'standard'): Promise<string> {
     const cart = `/v1/carts/${(await guest.post('/v1/carts', { currency: 'GBP' })).body.id}`;
     for (const [sku, quantity] of Object.entries(lines)) await guest.post(`${cart}/lines`, { sku, quantity });
@@ -429,7 +430,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     return caller.post(`/v1/test-payments/${siblingId('payment', orderId)}/authenticate`, { succeed });
   }
 
-  /** Without `lines`, all that is open. */
+  /** Without `lines`, ships all open units. */
   async function send(order: string, lines?: { lineId: string; quantity: number }[]): Promise<void> {
     const { body } = await support.post(`${order}/shipments`, lines ? { lines } : {});
     for (const step of ['dispatch', 'deliver']) {
@@ -438,7 +439,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     }
   }
 
-  /** What is refunded for a return that is approved, received and sold again. */
+  /** The refund of a return that is approved, received and restocked. */
   async function received(returnId: string): Promise<unknown> {
     await support.post(`/v1/returns/${returnId}/approve`, undefined, once());
     const { body } = await support.post(`/v1/returns/${returnId}/receive`, {}, once());
@@ -446,14 +447,14 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     return body.refund;
   }
 
-  /** Nothing where nobody was asked for money. */
+  /** Zero amounts if no payment was requested. */
   async function ledgerOf(orderId: string): Promise<{ held: number; captured: number; refunded: number }> {
     const { status, body } = await support.get(paymentOf(orderId));
     if (status === 404) return { held: 0, captured: 0, refunded: 0 };
     return { held: body.held.amount, captured: body.captured.amount, refunded: body.refunded.amount };
   }
 
-  /** At its only location; what others have done is there soon. */
+  /** Checks the SKU's only location. Other changes show soon. */
   function expectLevel({ sku }: Product, level: Record<string, number>): Promise<void> {
     return eventually('its level is shown', async () => {
       const { body } = await support.get(`/v1/stock/${sku}`);
@@ -478,7 +479,7 @@ interface Sums {
   total: number;
 }
 
-/** Of a cart or an order; what is not given is 0, and they add up. */
+/** Checks the sums of a cart or an order. Missing sums are 0, and they must add up. */
 function expectSums({ status, body }: Answer, { subtotal, discount = 0, shipping = 0, tax = 0, total }: Sums): void {
   expect(status, JSON.stringify(body)).to.be.below(300);
   const shown = [body.subtotal, body.discount, body.shipping, body.tax, body.total];

@@ -1,4 +1,4 @@
-// A guest's cart is taken over by one customer or bought, whoever comes at the same time and wherever a process dies.
+// A guest's cart is taken over by one customer or bought, with concurrent customers and crashes at any point.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
@@ -20,7 +20,7 @@ import { ADDRESS, createShop, type Shop, sell } from './shop.js';
 
 const codec = createCommitCodec(catalogue);
 
-/** What comes at once; each in a process of its own, which dies at the nth command that it issues, if it is given one. */
+/** The concurrent requests, each in its own process. A process with a number dies at the nth command that it issues. */
 interface Round {
   takers: { who: 'ada' | 'bob'; hasCart: boolean; dies: number | undefined }[];
   buys: boolean;
@@ -59,7 +59,7 @@ describeWith('postgres', 'A guest’s cart in Postgres', (engines) => {
 });
 
 function isTakenOnce(openStore: () => EventStore, rounds: number): void {
-  it('is taken over by one customer, or bought, and none of its units is lost or doubled', async () => {
+  it('is taken over by one customer, or bought, and none of its units is lost or duplicated', async () => {
     const keeper = createShop({ store: openStore() });
     const sku = freshName('SKU');
     const other = freshName('SKU');
@@ -113,7 +113,7 @@ async function play(round: Round, keeper: Shop, openStore: () => EventStore, sku
   for (const result of settled) {
     if (result.status === 'rejected' && result.reason !== DIED && !isProblem(result.reason)) throw result.reason;
   }
-  // Whoever got no answer asks again.
+  // Callers without an answer repeat their request.
   for (const { who } of round.takers) {
     await merge(open(), who).catch((error) => {
       if (!isProblem(error, 'not_found')) throw error;
@@ -133,7 +133,7 @@ async function play(round: Round, keeper: Shop, openStore: () => EventStore, sku
   }
 }
 
-/** What came out of the guest's cart, in whichever cart of whichever customer. */
+/** The units from the guest's cart, in any cart of any customer. */
 async function arrivals(written: ReadonlySet<StreamId>, from: string, { runner }: Shop) {
   const found: { customerId: string; sku: string; quantity: number }[] = [];
   for (const stream of written) {
@@ -148,7 +148,7 @@ async function arrivals(written: ReadonlySet<StreamId>, from: string, { runner }
 
 const DIED = new Error('The process died.');
 
-/** It dies at its nth command: before it, or behind it with the answer lost. */
+/** It dies at its nth command: before it, or after it with the answer lost. */
 function dying(nth: number | undefined) {
   return (runner: CommandRunner): CommandRunner => {
     let issued = 0;

@@ -1,9 +1,9 @@
-// A proxy before an engine, which cuts it off as a broken network does: open connections die, new ones are refused.
+// A proxy before an engine that can cut it off like a broken network: open connections end, and new ones are refused.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export interface TcpProxy {
-  /** The engine's URL as it is reached through the proxy. */
+  /** The engine's URL through the proxy. */
   url: string;
   cut(): Promise<void>;
   mend(): Promise<void>;
@@ -23,7 +23,7 @@ export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
     ] as const) {
       sockets.add(from);
       from.pipe(to);
-      from.on('error', () => {}); // one that broke is closed, too
+      from.on('error', () => {}); // a broken one is closed, too
       from.on('close', () => {
         sockets.delete(from);
         to.destroy();

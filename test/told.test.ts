@@ -1,4 +1,4 @@
-// What a customer is told when something goes wrong: nothing of our inside, whatever it is and wherever it happens.
+// Error messages to customers contain no internal information, whatever fails and wherever it fails.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import pino from 'pino';
@@ -21,7 +21,7 @@ const HOST = '10.20.30.40';
 const TABLE = 'commerce_events_v1';
 const LOCATION = 'secret-depot';
 
-/** Streams, processes, hosts, tables, places and other people. */
+/** Streams, processes, hosts, tables, locations and other people. */
 const INSIDE = new RegExp(
   `[a-z-]+#|checkout_|10\\.20\\.30|ECONN|${TABLE}|${LOCATION}|${BOB.id}|${GUEST.id}|at /|\\.ts:`,
 );
@@ -86,7 +86,7 @@ describe('A customer', function () {
     return orderId;
   }
 
-  /** All that a customer may ask for, of things that are ready for it. */
+  /** All requests that a customer may send, with existing resources. */
   async function requests(): Promise<[target: string, body?: object][]> {
     const [cart, coupled, order, changed, back] = [
       await fill(shop, { MUG: 2 }),
@@ -126,7 +126,7 @@ describe('A customer', function () {
     return { status: response.status, text, target };
   }
 
-  it('learns nothing of our inside from any refusal, wherever the log fails', async () => {
+  it('gets no internal information from any error, wherever the log fails', async () => {
     const categories = [...new Set([...(await touched(log))])];
     expect(categories).to.include.members([
       'cart',
@@ -152,7 +152,7 @@ describe('A customer', function () {
     expect([...codes]).to.include.members([413, 500, 503]);
   });
 
-  it('learns nothing of our inside where others change the same thing all the time', async () => {
+  it('gets no internal information when others change the same resource all the time', async () => {
     let busy = 0;
     for (const category of await touched(log)) {
       const store = createMemoryEventStore({ codec, log, watermarkLagMs: 0 });
@@ -178,7 +178,7 @@ describe('A customer', function () {
     const orderId = cartId.replace('cart_', 'order_');
     const place = { sku: 'MUG', location: LOCATION };
     const meta = { id: 'lost', issuedAt: Date.now(), correlationId: 'r', actor: { type: 'staff', id: 's' } } as const;
-    // Behind the default location, where nothing is, it is looked for at the other.
+    // The reservation is searched at the other location after the default one, where there is none.
     const release = { type: 'ReleaseReservation', ...place, reservationId: `${orderId}/2` } as const;
     orThrow(await shop.runner.execute(stockItem, stockStream(place), release, meta));
     const server = await serve(createMemoryEventStore({ codec, log, watermarkLagMs: 0 }));
@@ -207,7 +207,7 @@ describe('A customer', function () {
     };
   }
 
-  /** The categories that what a customer does writes to. */
+  /** The categories that a customer's requests write to. */
   async function touched({ streams }: MemoryLog): Promise<Set<string>> {
     await requests();
     return new Set([...streams.keys()].map((stream) => categoryOf(stream as StreamId)));

@@ -1,4 +1,4 @@
-// Admission for tests that are about something else: limits that no test meets.
+// Admission without limits, for tests of other parts.
 import type { AdmissionDeps } from '../infra/http/admission.js';
 import type { Authenticate } from '../infra/http/caller.js';
 import { createMemoryRateLimiter } from '../infra/rate-limits/memory.js';

@@ -1,4 +1,4 @@
-// What commands cost on DynamoDB, through the whole command path: write units, requests and round trips, in exact numbers.
+// The exact cost of commands on DynamoDB through the whole command path: write units, requests and round trips.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -76,7 +76,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
       if (!isDeepStrictEqual(cost, PUT)) dearer[name] = cost;
     }
     expect(dearer).to.deep.equal({
-      // Streams that may be there already are read first, and known from then on.
+      // Streams that may exist already are read first, and known from then on.
       'claim a SKU': READ_AND_PUT,
       // Opened, received, available again: three events, in more than 1 KB.
       'open stock by a receipt': { ...READ_AND_PUT, table: 2 },
@@ -84,18 +84,18 @@ describeOnAws('The log on DynamoDB', (aws) => {
       // Two events each.
       'draft a product': { ...PUT, table: 2 },
       'fulfil an order': { ...PUT, table: 2 },
-      // One large event: two lines, and the e-mail address and postal address sealed.
+      // One large event: two lines, and the sealed e-mail address and postal address.
       'place an order': { ...PUT, table: 2 },
-      // What its order is made of, beside its lines and its address.
+      // Contains the parts of its order, beside its lines and its address.
       'submit a cart': { ...PUT, table: 2 },
     });
   });
 
   describe('for a checkout of two lines', () => {
-    // A commit each: order placed · 2 × stock reserved · authorisation requested, and answered · authorised ·
-    // 2 × reservation committed · order confirmed · completed. The first holds the whole order and the authorisation
-    // the card that paid, each in more than 1 KB.
-    // The two stock items are written side by side, the rest one after the other.
+    // One commit each: order placed · 2 × stock reserved · authorisation requested, and answered · authorised ·
+    // 2 × reservation committed · order confirmed · completed. The first contains the whole order, and the authorisation the card
+    // that paid, each in more than 1 KB.
+    // The two stock items are written in parallel, the rest in sequence.
     const commits = Array<string>(10).fill('PutItem');
     const warm: Cost = { operations: commits, table: 12, index: 10, roundTrips: 8 };
 
@@ -119,25 +119,25 @@ describeOnAws('The log on DynamoDB', (aws) => {
       expect(await costOf(inProcess, () => checkOut(inProcess))).to.deep.equal(warm);
     });
 
-    it('costs three reads more in a process that knows neither the clock of the store nor the stock', async () => {
+    it("costs three more reads in a process that knows neither the store's clock nor the stock", async () => {
       const another = openProcess();
       const { operations, table, index } = await costOf(another, () => checkOut(another));
-      // The clock before the first write, then both stock items; new streams are not looked for.
+      // The clock before the first write, then both stock items. New streams are not read.
       const expected = ['Query', 'PutItem', 'Query', 'Query', ...commits.slice(1)];
       expect({ operations, table, index }).to.deep.equal({ operations: expected, table: 12, index: 10 });
     });
   });
 
-  it("costs a guest's order 16 commits and 19 write units until it is confirmed, and 8 and 9 until it is sent and paid", async () => {
+  it("costs a guest's order 16 commits and 19 write units until it is confirmed, and 8 and 9 until it is shipped and paid", async () => {
     const client = aws.dynamodb();
     const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
     const store = createDynamoEventStore({ client, table, codec });
-    // Its clock stands still, so that what it has read stays known for as long as the test takes.
+    // The clock stands still, so that everything that was read stays known during the test.
     const began = Date.now();
     const shop = createShop({ store, personal, clock: () => began, through: withLongIds });
     const skus = [`MUG-${randomId(Date.now()).slice(-6)}`, `TEAPOT-${randomId(Date.now()).slice(-6)}`] as const;
     for (const sku of skus) await sell(shop, sku, 895);
-    // The first order of a process reads the tariffs, as one does every few seconds, and leases a hundred order numbers.
+    // The first order of a process reads the tariffs, as every few seconds, and leases a hundred order numbers.
     for (const send of Object.values(guestOrder(shop, skus))) await send();
 
     const costs: Record<string, object> = {};
@@ -152,18 +152,18 @@ describeOnAws('The log on DynamoDB', (aws) => {
       'another line': append,
       address: append,
       method: append,
-      // The cart submitted and the checkout of above.
+      // The submitted cart and the checkout as above.
       checkout: { reads: 0, table: 14, index: 11, roundTrips: 9 },
-      // Read: the shipment, its order, and what follows from both.
+      // Reads: the shipment, its order, and the streams that follow from both.
       shipment: { reads: 2, table: 1, index: 1, roundTrips: 3 },
       // Fulfilled · dispatched · 2 × stock shipped · capture requested, and answered · settled and completed. Read before: the
       // shipment, its order and, side by side, whether its units are there.
-      dispatch: { reads: 7, table: 8, index: 7, roundTrips: 12 },
+      dispatch: { reads: 8, table: 8, index: 7, roundTrips: 13 },
     });
   });
 });
 
-/** A process of the shop, and what it sends to the log. */
+/** A process of the shop, and its requests to the log. */
 interface Process extends Meter {
   store: EventStore;
   runner: CommandRunner;
@@ -197,7 +197,7 @@ async function costOf({ units, operations, trips }: Meter, act: () => Promise<un
   };
 }
 
-/** One customer's story, with ids as long as the product makes them. */
+/** One customer's story, with ids as long as the product's. */
 function shopOn(runner: CommandRunner) {
   const id = randomId(Date.now());
   const mug = { sku: `MUG-${id.slice(-6)}`, title: 'Blue mug, 300 ml', quantity: 2, unitPrice: 895 };
@@ -277,7 +277,7 @@ function filling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
   };
 }
 
-/** What the checkout, and later the dispatch, issue. */
+/** The commands of the checkout, and later of the dispatch. */
 function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Commands {
   const [orderId, paymentId, checkoutId] = [`order_${id}`, `payment_${id}`, `checkout_${id}`] as const;
   const stock = { sku: mug.sku, location: DEFAULT_LOCATION };
@@ -322,7 +322,7 @@ function selling({ id, mug, teapot, customerId, cartId, execute }: Shop): Comman
   };
 }
 
-/** What a guest's telephone sends to buy one of each, and the staff to send it. */
+/** The requests of a guest who buys one of each, and of the staff who ship it. */
 function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]): Commands {
   const customerId = `customer_${randomId(Date.now())}`;
   const guest: Caller = { role: 'customer', id: customerId, customerId, guest: true };
@@ -351,7 +351,7 @@ function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]):
   };
 }
 
-/** As long as the product's: ids of what a request makes end in a number of its own. */
+/** As long as the product's: ids made in a request end in a number. */
 function keyOfRequest(): string {
   return randomId(Date.now()).slice(0, -2);
 }
@@ -365,7 +365,7 @@ function withLongIds(runner: CommandRunner): CommandRunner {
   };
 }
 
-/** How often the client has sent something while it was waiting for nothing. */
+/** How often the client has sent a request while none was pending. */
 function countRoundTrips(client: DynamoDBClient): { count: number } {
   const roundTrips = { count: 0 };
   let underWay = 0;
