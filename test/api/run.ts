@@ -1,5 +1,6 @@
-// `npm run test:api [-- ROLE…]`: schemathesis against a running shop, as each role and without a token. Fails where the shop
-// and its OpenAPI document differ.
+// `npm run test:api [-- ROLE…]`: runs schemathesis against a running shop, as each role and without a token. Fails if the shop
+// and its
+// OpenAPI document differ.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,18 +17,18 @@ import {
 } from '../running-shop.js';
 import { furnish } from './world.js';
 
-/** Of hypothesis, too: in another version the same seed makes other requests. */
+/** The version of hypothesis is fixed, too: another version makes other requests from the same seed. */
 const VERSIONS = { schemathesis: '4.32.5', hypothesis: '6.170.17' };
 
 const ROLES = ['public', 'customer', 'support', 'catalogue', 'ops', 'auditor'] as const;
 type Role = (typeof ROLES)[number];
 type Tokens = Record<Exclude<Role, 'public'>, string>;
 
-/** Of each operation; those that go through its schema rule by rule come on top. */
+/** Examples of each operation. The requests that test each rule of its schema are additional. */
 const EXAMPLES = process.env.SCHEMATHESIS_EXAMPLES ?? '5';
 const SEED = process.env.SCHEMATHESIS_SEED ?? String(randomInt(2 ** 31));
 
-/** For 5 examples it is a minute or two, all roles at the same time. */
+/** With 5 examples it takes a minute or two, with all roles in parallel. */
 const LONGEST_RUN_MS = 10 * 60_000 + Number(EXAMPLES) * 20_000;
 
 try {
@@ -66,7 +67,7 @@ async function tokensOf(environment: Environment): Promise<Tokens> {
   };
 }
 
-/** Answers those as whom there were findings. */
+/** Returns the roles with findings. */
 async function tryAs(roles: Role[], { url }: RunningShop, tokens: Tokens, python: string): Promise<Role[]> {
   const support = callerAt(url, tokens.support);
   const things = await furnish(callerAt(url, tokens.customer), callerAt(url, tokens.catalogue), support);
@@ -104,7 +105,7 @@ interface Document {
   paths: Record<string, Record<string, { operationId: string; description: string }>>;
 }
 
-/** What the role may ask for; that nobody may without a token is a check of each run. */
+/** The operations that the role may use. Every run also checks that none of them is allowed without a token. */
 function operationsFor(role: Role, { paths }: Document): string[] {
   const operations = Object.values(paths).flatMap((item) => Object.values(item));
   const open = operations.filter(({ description }) => {

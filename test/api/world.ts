@@ -1,4 +1,4 @@
-// Something of each kind in the shop, so that made-up requests meet more than 404: carts, orders at every step, a return.
+// Resources of each kind in the shop, so that generated requests find more than 404: carts, orders at every step, a return.
 import { siblingId } from '../../domain/kernel/id.js';
 import { type Answer, type Caller, once } from '../running-shop.js';
 
@@ -9,11 +9,11 @@ const NEEDS_CUSTOMER = { paymentMethod: 'pm_card_authenticationRequired' };
 const SKU = 'NOTE-A5';
 const CODE = 'TEN-OFF';
 
-/** Requests close them, pay for them, send them. */
+/** Several, because requests close them, pay for them and ship them. */
 const CARTS = 10;
 const ORDERS = 15;
 
-/** By the first word of a path: what its parameters may be, together. */
+/** By the first word of a path: the combinations of its parameters. */
 export type Things = Record<string, Record<string, string>[]>;
 
 export async function furnish(customer: Caller, keeper: Caller, support: Caller): Promise<Things> {
@@ -58,7 +58,7 @@ async function several<T>(count: number, make: () => Promise<T>): Promise<T[]> {
   return made;
 }
 
-/** What paths below it may name. */
+/** The values that paths below a cart may contain. */
 async function cart(customer: Caller): Promise<{ id: string; lineId: string; code: string }> {
   const { body } = await done(customer.post('/v1/carts', { currency: 'GBP' }));
   const path = `/v1/carts/${body.id}`;

@@ -1,4 +1,4 @@
-// A checkout that is crashed between any two steps ends, by whoever goes on with it, as if nothing had happened.
+// A checkout that crashes between any two steps ends as if nothing had happened, whichever worker continues it.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CheckoutProcess } from '../../commands/checkout/process.js';
@@ -20,7 +20,7 @@ import { freshName } from '../engines.js';
 import { everyOr, runsOf } from '../every-case.js';
 import { openProcesses } from '../processes.js';
 
-/** How the customer pays, and how much of each SKU there is. */
+/** How the customer pays, and the stock of each SKU. */
 const CASES = {
   'pays and gets the goods': { method: 'pm_card_visa', inStock: [5, 5] },
   'finds one of the goods short': { method: 'pm_card_visa', inStock: [5, 1] },
@@ -29,7 +29,7 @@ const CASES = {
 type CaseName = keyof typeof CASES;
 const ALL_CASES = Object.keys(CASES) as CaseName[];
 
-/** Of a real engine, where each crash costs it some requests: the log in memory tries all every time. */
+/** The cases for real engines, where each crash costs some requests. The log in memory always tries all. */
 export const CASES_OF_ENGINES = everyOr<CaseName>(ALL_CASES, ['finds one of the goods short']);
 
 const QUANTITIES = [2, 3];
@@ -43,8 +43,9 @@ const unsealed: PersonalData = {
 };
 
 /**
- * `openStore` opens the log as one more process does. `histories`: how many random combinations of crashes are tried
- * beside the single crash at every point of each of the cases.
+ * `openStore` opens the log as one more process. `histories`: the number of random combinations of crashes, in addition to the
+ * single
+ * crash at every point of each case.
  */
 export function checkoutContract(
   name: string,
@@ -83,12 +84,12 @@ export function checkoutContract(
 }
 
 interface Crash {
-  /** Which effect of the history, an append or a call of the provider, counted from 0. */
+  /** The effect of the history (an append or a provider call) that crashes, counted from 0. */
   point: number;
   when: 'before' | 'after';
 }
 
-/** One history: a shop with stock, a provider that remembers, and a cart that is checked out by workers that crash. */
+/** One history: a shop with stock, a provider with state, and a cart that is checked out by workers that crash. */
 class Shop {
   private readonly key = freshName('x');
   private readonly cartId = `cart_${this.key}`;
@@ -96,7 +97,7 @@ class Shop {
   private readonly skus = QUANTITIES.map((_, index) => `${this.key}-${index}`);
   private effects = 0;
   private crashes: readonly Crash[] = [];
-  /** What the provider holds, by payment; and what was ever authorised under which key. */
+  /** The money that the provider holds, by payment, and everything that was authorised under each key. */
   private readonly held = new Map<string, number>();
   private readonly keys = new Set<string>();
   private silent: number;
@@ -105,7 +106,7 @@ class Shop {
     private readonly openStore: () => EventStore,
     private readonly situation: CaseName,
     private readonly rivals = 0,
-    /** So many answers of the provider are lost. */
+    /** Number of provider answers that are lost. */
     silences = 0,
   ) {
     this.silent = silences;
@@ -121,7 +122,7 @@ class Shop {
     return { effects: this.effects };
   }
 
-  /** A worker that dies is replaced until the checkout is at its end. */
+  /** Replaces a dead worker until the checkout has ended. */
   private async work(): Promise<void> {
     for (let attempt = 0; attempt < 20; attempt++) {
       try {
@@ -148,7 +149,7 @@ class Shop {
     };
   }
 
-  /** Something that lasts: the worker may die just before it or just after. */
+  /** A lasting effect. The worker may die immediately before or after it. */
   private async effect<T>(act: () => Promise<T>): Promise<T> {
     const point = this.effects++;
     const crash = this.crashes.find((planned) => planned.point === point);

@@ -1,4 +1,4 @@
-// The law of delivery: whatever happens to the messages and the workers, the read model ends as an in-order replay would leave it.
+// The law of delivery: the read model always ends as an in-order replay, whatever happens to messages and workers.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -16,13 +16,13 @@ import type { Positions, Sink, SinkTable } from '../../projections/runtime/sink.
 
 export interface DeliveryOptions {
   runs: number;
-  /** A fault between the projector and its table, to see that the law finds it. */
+  /** A planted fault between the projector and its table, to check that the law detects it. */
   plant?: (table: SinkTable) => SinkTable;
-  /** Looks for the smallest counterexample; against a real engine the first one is what one gets. */
+  /** Searches the smallest counterexample. On a real engine the first one is reported. */
   shrink?: boolean;
 }
 
-/** Throws, with seed and counterexample, if some history breaks the law. */
+/** Throws, with seed and counterexample, if a history breaks the law. */
 export async function deliveryProperty(
   makeSink: () => Sink | Promise<Sink>,
   { runs, plant = (table) => table, shrink = false }: DeliveryOptions,
@@ -48,7 +48,7 @@ export async function deliveryProperty(
   await fc.assert(law, { numRuns: runs, endOnFailure: !shrink });
 }
 
-// ── What happened: streams that feed documents of their own and documents they share ────────────────────────────────
+// ── The events: streams that feed their own documents, and shared documents ──────────────────────────────────────────
 
 type Happening = { type: 'Marked' | 'Struck' | 'Idled' | 'Unheard' | 'Poisoned'; shared: number[] };
 type History = Happening[][][];
@@ -77,7 +77,7 @@ type Tallied = {
   [T in 'Marked' | 'Struck' | 'Idled' | 'Poisoned']: DomainEvent<T, { stream: StreamId; shared: string[] }>;
 }['Marked' | 'Struck' | 'Idled' | 'Poisoned'];
 
-/** Each document lists, per stream, the versions of the events it took: an event lost, doubled or out of order shows. */
+/** Each document lists the versions of its events for each stream, so that lost, duplicated and disordered events show. */
 const tally: Projection<Document, Tallied> = {
   name: 'tally',
   version: 1,
@@ -114,17 +114,17 @@ const anyHistory: fc.Arbitrary<History> = fc.array(
   { minLength: STREAMS.length, maxLength: STREAMS.length },
 );
 
-// ── What the feed and the machines make of it ───────────────────────────────────────────────────────────────────────
+// ── Disturbances by the feed and the machines ────────────────────────────────────────────────────────────────────────
 
-/** Commits by their place in the log, modulo its length: repeated, reordered and left out as it comes. */
+/** Commits by their position in the log, modulo its length: repeated, reordered and omitted at random. */
 type Action = { deliver: number[] } | { sweep: 'recent' | 'full'; watermark: number };
 type Healing = { kind: 'sweep' } | { kind: 'redeliver'; order: number[] };
 type Crash = { call: number; when: 'before' | 'midway' | 'after' };
 interface Worker {
   actions: Action[];
-  /** Calls to the table that kill the worker; another one takes over. */
+  /** Table calls that kill the worker. Another worker takes over. */
   crashes: Crash[];
-  /** How many turns of the event loop pass before each call, over and over. */
+  /** Turns of the event loop before each call, repeated cyclically. */
   delays: number[];
 }
 
@@ -179,7 +179,7 @@ async function act(action: Action, world: World, projector: Projector): Promise<
   return projector.sweep({ full: action.sweep === 'full' });
 }
 
-/** What was lost comes again, or a sweep finds it. */
+/** Lost commits are delivered again, or a sweep finds them. */
 async function heal(healing: Healing, world: World, projector: Projector): Promise<void> {
   world.now = Number.MAX_SAFE_INTEGER / 1000;
   if (healing.kind === 'sweep') return projector.sweep();
@@ -188,13 +188,13 @@ async function heal(healing: Healing, world: World, projector: Projector): Promi
   for (const place of places) await projector.apply([world.commits[place]!]);
 }
 
-// ── The log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface World {
   store: EventStore;
   /** In log order. */
   commits: Commit[];
-  /** The log is shown up to here, in ms. */
+  /** The watermark, in ms. */
   now: number;
 }
 
@@ -234,14 +234,14 @@ function recorded(stream: StreamId, { type, shared }: Happening, version: number
   };
 }
 
-// ── What must come out, and what did ────────────────────────────────────────────────────────────────────────────────
+// ── The expected and the actual result ───────────────────────────────────────────────────────────────────────────────
 
 interface State {
   documents: Record<string, { document: Document | null; positions: Positions }>;
   progress: Record<StreamId, { commitNo: number; stuckAt?: number }>;
 }
 
-/** The pure fold: each stream in order, up to the commit that cannot be digested. */
+/** The pure fold: each stream in order, up to the commit that cannot be processed. */
 function replay({ commits }: World): State {
   const state: State = { documents: {}, progress: {} };
   for (const commit of commits) {
@@ -284,7 +284,7 @@ async function stateOf(table: SinkTable, { commits }: World): Promise<State> {
   return { documents: Object.fromEntries(documents), progress: Object.fromEntries(progress) };
 }
 
-// ── Faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Crashed extends Error {}
 
@@ -299,7 +299,7 @@ function noFaults(): Faults {
   return { dead: false, crashAt: () => undefined, delay: async () => {} };
 }
 
-/** The table as a worker sees it that dies before, in the middle of, or after some calls. */
+/** The table of a worker that dies before, during or after some calls. */
 function faulty(table: SinkTable, faults: Faults): SinkTable {
   async function call<T>(whole: () => Promise<T>, half: () => Promise<unknown> = whole): Promise<T> {
     const crash = faults.crashAt();

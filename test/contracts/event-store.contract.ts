@@ -1,4 +1,4 @@
-// What every event store promises. Each adapter's test runs this suite on its real engine.
+// The contract of every event store. Each adapter's test runs this suite on its real engine.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
@@ -12,21 +12,24 @@ import { freshName } from '../engines.js';
 import { runsOf } from '../every-case.js';
 import { anyNote, noteCommit } from './notes.js';
 
-/** One log, which several processes write. */
+/** One log that several processes write. */
 export interface LogUnderTest {
-  /** Opens the log as one more process does; its events are `notes`. */
+  /** Opens the log as one more process. Its events are `notes`. */
   open(options?: ProcessOptions): EventStore;
-  /** The stored items of a stream in order, read past the adapter. */
+  /** The stored items of a stream in order, read without the adapter. */
   items(stream: StreamId): Promise<StoredCommit[]>;
-  /** Attempts on a stored item, past the adapter and with the rights of the product. Left out where the engine leaves that to its owner. */
+  /**
+   * Attempts to change a stored item, without the adapter but with the product's rights. Missing if the engine cannot prevent
+   * changes.
+   */
   tamper?: Record<string, (stream: StreamId, commitNo: number) => Promise<unknown>>;
 }
 
 export interface ProcessOptions {
   clock?: Clock;
-  /** Asked after each successful request for an append; true loses its reply as a broken connection does. */
+  /** Called after each successful append request. True loses its reply, as a broken connection does. */
   loseReply?: () => boolean;
-  /** Default: that of the product. With 0 the log shows everything up to now. */
+  /** Default: the product's value. With 0 the log shows everything up to now. */
   watermarkLagMs?: number;
 }
 
@@ -40,7 +43,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
     });
 
     describe('appends', () => {
-      it('the first commit of a stream, and the next ones behind it', async () => {
+      it('the first commit of a stream, and the following ones', async () => {
         const stream = newStream();
         const commits = [noteCommit(START, 'c1', { text: 'one' })];
         const first = await appended(store, stream, START, commits[0]!);
@@ -69,7 +72,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         ]);
       });
 
-      it('nothing behind a position that is no longer the end', async () => {
+      it('nothing after a position that is no longer the end', async () => {
         const stream = newStream();
         const first = await appended(store, stream, START, noteCommit(START, 'c1', {}));
         await appended(store, stream, first, noteCommit(first, 'c2', {}));
@@ -78,7 +81,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(commandsOf(await all(store.read(stream)))).to.deep.equal(['c1', 'c2']);
       });
 
-      it('one of fifty commits that race for the same place', async () => {
+      it('one of fifty commits that race for the same position', async () => {
         const stream = newStream();
         const processes = [store, log.open(), log.open()];
         const results = await Promise.all(
@@ -125,7 +128,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect((await all(store.read(stream))).map(({ position }) => position)).to.deep.equal([first, second]);
       });
 
-      it('once when the very same commit comes again, even after the stream has grown', async () => {
+      it('once when the same commit is sent again, even after the stream has grown', async () => {
         const stream = newStream();
         const commit = noteCommit(START, 'c1', {});
         const first = await appended(store, stream, START, commit);
@@ -146,7 +149,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         await appended(store, stream, START, below!);
       });
 
-      it('nothing that does not fit its schema, while its neighbours go in', async () => {
+      it('no event that does not fit its schema, while concurrent appends succeed', async () => {
         const [good, bad] = [newStream(), newStream()];
         const [fine, broken] = await Promise.all([
           store.append(good, START, noteCommit(START, 'c1', {})),
@@ -184,7 +187,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(await all(store.read(newStream()))).to.deep.equal([]);
       });
 
-      it('only what lies behind a commit', async () => {
+      it('only the commits after a position', async () => {
         const stream = newStream();
         const positions = await appendMany(store, stream, 5);
         const numbersBehind = async (after: number) =>
@@ -195,13 +198,13 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(await numbersBehind(9)).to.deep.equal([]);
       });
 
-      it('a stream of more than a megabyte whole', async () => {
+      it('a stream of more than a megabyte completely', async () => {
         const stream = newStream();
         const positions = await appendMany(store, stream, 8, 'x'.repeat(200_000));
         expect((await all(store.read(stream))).map(({ position }) => position)).to.deep.equal(positions);
       });
 
-      it('as far as its reader wants', async () => {
+      it('only as far as its reader needs', async () => {
         const stream = newStream();
         const [first] = await appendMany(store, stream, 3);
         for await (const { position } of store.read(stream)) {
@@ -212,7 +215,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
     });
 
     describe('keeps for ever', () => {
-      it('items whose hashes prove each other', async () => {
+      it('items with hashes that form a chain', async () => {
         const stream = newStream('Grün');
         await appendMany(store, stream, 4, 'Ünï ☕');
         const items = await log.items(stream);
@@ -223,7 +226,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(items).to.have.length(4);
       });
 
-      it('what somebody tries to change', async function () {
+      it('items that somebody tries to change', async function () {
         if (!log.tamper) this.skip();
         const stream = newStream();
         await appendMany(store, stream, 2);
@@ -241,7 +244,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         open = log.open({ watermarkLagMs: 0 });
       });
 
-      /** Those of the given streams: other tests write to the same log. */
+      /** The entries of these streams. Other tests write to the same log. */
       async function entries(streams: StreamId[], after: Hlc, upTo?: Hlc): Promise<LogEntry[]> {
         const wanted = new Set(streams);
         return (await all(open.log(after, upTo))).filter(({ stream }) => wanted.has(stream));
@@ -265,7 +268,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(await entries(streams, expected[0]!.at - 1)).to.deep.equal(expected);
       });
 
-      it('in ranges that leave out their beginning and hold their end', async () => {
+      it('in ranges that exclude their start and include their end', async () => {
         const stream = newStream();
         const at = (await appendMany(open, stream, 4)).map((position) => position.at);
         await untilShown(at[3]!);
@@ -278,7 +281,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(await numbers(at[2]!, at[1]!)).to.deep.equal([]);
       });
 
-      it('up to the watermark, behind which no commit can still appear', async () => {
+      it('up to the watermark, before which no new commit can appear', async () => {
         const stream = newStream();
         const [position] = await appendMany(store, stream, 1);
         const [shown, hidden] = [await open.watermark(), await store.watermark()];
@@ -289,11 +292,11 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
       });
     });
 
-    it('agrees with a model in which each place of a stream is taken once', async () => {
+    it('agrees with a model in which each position of a stream is taken once', async () => {
       await fc.assert(fc.asyncProperty(anyHistory, playHistory), { numRuns: runsOf(15) });
     });
 
-    /** Rounds of appends at once: which process writes to which stream, and whether its reply is lost. */
+    /** Rounds of concurrent appends: the process and the stream of each, and whether its reply is lost. */
     const anyHistory = fc.array(
       fc.array(fc.record({ writer: fc.nat(3), target: fc.nat(2), replyLost: fc.boolean(), note: anyNote }), {
         minLength: 1,

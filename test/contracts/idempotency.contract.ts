@@ -1,4 +1,4 @@
-// What every store of idempotency records promises.
+// The contract of every store of idempotency records.
 import { expect } from 'chai';
 import {
   type Begun,
@@ -12,7 +12,7 @@ import { freshName } from '../engines.js';
 
 const NOW = Date.UTC(2026, 10, 23);
 
-/** `open` is called once per test; the stores it gives may share an engine. */
+/** `open` is called once per test. The stores that it returns may share an engine. */
 export function idempotencyContract(open: () => Promise<IdempotencyStore>): void {
   let store: IdempotencyStore;
   let id: string;
@@ -28,7 +28,7 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     return (begun as Begun & { state: 'run' }).run;
   }
 
-  it('lets the first of its kind run, and repeats its answer to all others', async () => {
+  it('lets the first request run, and repeats its answer to all others', async () => {
     const first = await run();
     expect(first.issuedAt).to.equal(NOW);
     await store.finish(first, 'done');
@@ -36,20 +36,20 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS + 1)).to.deep.equal({ state: 'answered', answer: 'done' });
   });
 
-  it('lets one of twenty that come at once run', async () => {
+  it('lets one of twenty concurrent requests run', async () => {
     const begun = await Promise.all(Array.from({ length: 20 }, () => store.begin(id, 'a', NOW)));
     const states = begun.map(({ state }) => state).sort();
     expect(states).to.deep.equal(['run', ...Array(19).fill('running')]);
   });
 
-  it('tells another request under the same key apart, while the first runs and when it is done', async () => {
+  it('detects another request with the same key, while the first runs and after it', async () => {
     const first = await run();
     expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
     await store.finish(first, 'done');
     expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
   });
 
-  it('lets a repeat take over a crashed run once its lease is over, with the time of the first attempt', async () => {
+  it('lets a repeat take over a crashed run once its lease has expired, with the time of the first attempt', async () => {
     await run();
     expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS - 1)).to.deep.equal({ state: 'running' });
     const second = await run(NOW + RUN_LEASE_MS);
@@ -62,7 +62,7 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     expect(begun.filter(({ state }) => state === 'run')).to.have.length(1);
   });
 
-  it('does not let a slow run overwrite the answer of the one that took it over', async () => {
+  it('does not let a slow run overwrite the answer of the run that took it over', async () => {
     const slow = await run();
     const second = await run(NOW + RUN_LEASE_MS);
     await store.finish(slow, 'too late');
@@ -80,7 +80,7 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     expect(second.issuedAt).to.equal(NOW);
   });
 
-  it('forgets a record after its time, whatever it held', async () => {
+  it('forgets a record after its expiry, whatever its state', async () => {
     await store.finish(await run(), 'done');
     expect((await run(NOW + RECORD_TTL_MS, 'b')).issuedAt).to.equal(NOW + RECORD_TTL_MS);
   });

@@ -1,4 +1,4 @@
-// A domain of one event, for the contracts of the log: a note is written. Version 1 had no stars.
+// A domain with one event, for the contracts of the log: a note is written. Version 1 had no stars.
 import fc from 'fast-check';
 import { z } from 'zod';
 import { nextAt } from '../../domain/kernel/clock.js';
@@ -19,7 +19,7 @@ export const notes = eventCatalogue({
   },
 });
 
-/** A commit of these notes by one command, to be appended behind `after`. */
+/** A commit of these notes by one command, to be appended after `after`. */
 export function noteCommit(after: Position, commandId: string, ...written: Partial<Note>[]): NewCommit {
   const at = nextAt(Date.now(), after.at);
   return { at, commandIds: [commandId], events: written.map((note, n) => noteEvent(after, commandId, note, n)) };
@@ -40,7 +40,7 @@ function noteEvent(after: Position, commandId: string, note: Partial<Note>, n: n
   };
 }
 
-/** Notes with every kind of text that JSON, UTF-8 or SQL could trip over. */
+/** Notes with all kinds of text that may be difficult for JSON, UTF-8 or SQL. */
 export const anyNote: fc.Arbitrary<Note> = fc.record({
   text: fc.oneof(
     fc.string({ unit: 'binary' }),

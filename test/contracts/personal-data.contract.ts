@@ -1,4 +1,4 @@
-// What sealing, opening and forgetting must do, whatever store keeps the data keys.
+// The contract of sealing, opening and forgetting, for every store of data keys.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -29,7 +29,7 @@ type AddressChanged = {
   data: { customer: string; name?: string | Sealed; address?: unknown; city: string };
 };
 
-/** `open` gives the same store each time it is called. */
+/** `open` returns the same store each time. */
 export function personalDataContract(open: () => Promise<SubjectKeys>): void {
   const keyWrap = createLocalKeyWrap(randomBytes(32));
   const STREAM = 'customer#1';
@@ -57,7 +57,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     return sealed.name;
   };
 
-  it('opens what it sealed, whatever JSON value it was', async () => {
+  it('opens any JSON value that it sealed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), fc.string(), async (address, name) => {
         const sealed = await data.seal(moved({ address, name }), STREAM, 1);
@@ -69,7 +69,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     );
   });
 
-  it('seals only the personal fields that are there, and leaves the rest of the event alone', async () => {
+  it('seals only existing personal fields, and leaves the rest of the event unchanged', async () => {
     const event = moved({ name: 'Ada' });
     const sealed = await data.seal(event, STREAM, 7);
     expect(Object.keys(sealed.data)).to.have.members(['customer', 'city', 'name']);
@@ -81,14 +81,14 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     expect(await data.seal(tagged, STREAM, 1)).to.equal(tagged);
   });
 
-  it('leaves a field that is sealed already as it is, and opens a plain value as itself', async () => {
+  it('does not seal a sealed field again, and returns a plain value unchanged', async () => {
     const name = await sealName('Ada');
     const again = await data.seal(moved({ name, address: 'Elm Street' }), 'order#9', 1);
     expect(again.data.name).to.equal(name);
     expect(await data.open('plain')).to.equal('plain');
   });
 
-  it('binds a value to its stream, version and field: moved elsewhere or changed it does not open', async () => {
+  it('binds a value to its stream, version and field, so that a moved or changed value does not open', async () => {
     const name = await sealName('Ada');
     expect(name.at).to.equal(`${STREAM}/7/name`);
     const box = Buffer.from(name.box, 'base64url');
@@ -106,14 +106,14 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     expect(one.box).not.to.equal(other.box);
   });
 
-  it('agrees on one data key when many processes meet a new subject at once', async () => {
+  it('agrees on one data key when many processes get a new subject at once', async () => {
     const processes = Array.from({ length: 8 }, () => createPersonalData({ keys, keyWrap, catalogue }));
     const names = await Promise.all(processes.map((process) => sealName('Ada', process)));
     const opened = await Promise.all(names.map((name, index) => processes.at(index - 1)!.open(name)));
     expect(new Set(opened)).to.deep.equal(new Set(['Ada']));
   });
 
-  it('opens nothing of someone forgotten, and everything of the others', async () => {
+  it('opens no value of a forgotten subject, and all values of others', async () => {
     const forgotten = await sealName('Ada');
     subject = `customer_${randomUUID()}`;
     const kept = await sealName('Grace');
@@ -122,7 +122,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     expect(await data.open(kept)).to.equal('Grace');
   });
 
-  it('makes no new key for someone forgotten, known before or not', async () => {
+  it('makes no new key for a forgotten subject, known before or not', async () => {
     await data.forget(subject);
     await data.forget(subject);
     const refused = await failureOf(sealName('Ada'));
@@ -140,7 +140,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
     expect(await other.open(name)).to.deep.equal(FORGOTTEN);
   });
 
-  it('does not take a lost key for a forgotten one, nor the key of one subject for that of another', async () => {
+  it('distinguishes a lost key from a forgotten one, and the keys of two subjects', async () => {
     const name = await sealName('Ada');
     const stranger = { ...name, sealed: `customer_${randomUUID()}` };
     expect(await failureOf(data.open(stranger))).to.be.instanceOf(SealBroken);

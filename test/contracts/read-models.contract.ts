@@ -1,4 +1,4 @@
-// What every adapter of a read model's queries answers, on data that its store's sink and the projector have written.
+// The contract of every adapter of a read model's queries, on data that its sink and the projector have written.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Money } from '../../domain/kernel/money.js';
@@ -32,17 +32,17 @@ const BHD = (amount: number) => ({ amount, currency: 'BHD' });
 const EUR = (amount: number) => ({ amount, currency: 'EUR' });
 const silent = { info() {}, warn() {}, error() {} };
 
-/** Where a read model lives, and who is asked. */
+/** A read model: where it is stored, and its queries. */
 export interface ReadModelUnderTest<Q> {
   sink: Sink;
   projection: unknown;
   queries: Q;
 }
 
-/** Called inside hooks; each gives a read model of its own. */
+/** Called inside hooks. Each call gives a new read model. */
 type Open<Q> = () => ReadModelUnderTest<Q> | Promise<ReadModelUnderTest<Q>>;
 
-/** Brings the read model to where the shop is. */
+/** Updates the read model to the state of the shop. */
 async function show(shop: Shop, { sink, projection }: ReadModelUnderTest<unknown>): Promise<void> {
   const table = await sink.open(projection as Projection<never, never>);
   const projector = createProjector({
@@ -116,7 +116,7 @@ export function productPageContract(open: Open<ProductPageQueries>): void {
 export function catalogueContract(open: Open<CatalogueQueries>): void {
   productPageContract(open);
 
-  it('lists what is published, page by page, without a gap or a repeat', async () => {
+  it('lists published products page by page, without gaps or repeats', async () => {
     const shop = createShop();
     const model = await open();
     for (const sku of ['e', 'b', 'D', 'a', 'C']) await publish(shop, sku, { categories: ['letters'] }, GBP(1));
@@ -168,7 +168,7 @@ export function catalogueContract(open: Open<CatalogueQueries>): void {
   });
 }
 
-/** How people and their keyboards may write the same. */
+/** Different ways in which people and keyboards write the same text. */
 function spellings(text: string): string[] {
   const wide = text.replace(/[!-~]/g, (sign) => String.fromCodePoint(sign.codePointAt(0)! + 0xfee0));
   const ways = [text, text.toUpperCase(), text.toLowerCase(), wide, ` ${text}\t`];
@@ -220,7 +220,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ q: 'teapot' })).to.deep.equal([]);
   });
 
-  it('narrows by category, brand, price and stock', async () => {
+  it('filters by category, brand, price and stock', async () => {
     expect(await search({ category: 'gifts' })).to.deep.equal(['85123A']);
     expect(await search({ brand: 'Other' })).to.deep.equal(['MUG-2']);
     for (const brand of spellings('Other')) expect(await search({ brand }), brand).to.deep.equal(['MUG-2']);
@@ -244,7 +244,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ sort: 'relevance', q: 'mug' })).to.have.members(['MUG-1', 'MUG-2']);
   });
 
-  it('compares prices in the currency that is asked for; products without one in it come last', async () => {
+  it('compares prices in the requested currency; products without a price in it come last', async () => {
     const inJpy = (request: Partial<ProductSearchRequest>) => search({ currency: 'JPY', ...request });
     expect(await inJpy({ sort: 'price' })).to.deep.equal(['CARD', 'MUG-2', 'MUG-1', '85123A']);
     expect(await inJpy({ sort: '-price' })).to.deep.equal(['MUG-1', 'MUG-2', 'CARD', '85123A']);
@@ -257,7 +257,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ currency: 'BHD', price: {} })).to.deep.equal(['CARD', '85123A']);
   });
 
-  it('finds every product, and none by price, in a currency that none has a price in', async () => {
+  it('finds every product, and none by price, in a currency without prices', async () => {
     const byId = ['85123A', 'CARD', 'MUG-1', 'MUG-2'];
     for (const sort of ['price', '-price'] as const) {
       expect(await search({ currency: 'KWD', sort })).to.deep.equal(byId);
@@ -266,7 +266,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ currency: 'KWD', price: { max: 9_999 } })).to.deep.equal([]);
   });
 
-  it('goes by the prices of now, and by none of before', async () => {
+  it('uses only the current prices', async () => {
     const renewed = [JPY(2_000), EUR(300)];
     await shop.call('put /v1/products/product_CARD/variants/CARD/prices', {
       caller: KEEPER,
@@ -280,7 +280,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
   });
 }
 
-/** What each of these words is to find, by SKU: with the title here, and the brand if there is one. */
+/** The products of the word searches, by SKU, with title and possibly brand. */
 const TRICKY: Record<string, string | { title: string; brand: string }> = {
   book: 'To Be or Not',
   'book-2': 'How to be good',
@@ -327,7 +327,7 @@ const TRICKY: Record<string, string | { title: string; brand: string }> = {
   battery: 'Battery',
 };
 
-/** The first found are these in this order; more may follow only where the list ends with `…`. */
+/** The expected first results in order. More may follow only if the list ends with `…`. */
 const FINDS: Record<string, string[]> = {
   'to be or not': ['book'],
   'TO BE, OR NOT TO BE': ['book'],
@@ -413,7 +413,7 @@ const FINDS: Record<string, string[]> = {
   '\u0000': [],
 };
 
-/** Whatever people may type or paste, and what is syntax to some store. */
+/** Anything that people may type or paste, and syntax of the stores. */
 const anyQuery = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 200 }),
   fc.string({ unit: 'grapheme', maxLength: 60 }),
@@ -421,7 +421,7 @@ const anyQuery = fc.oneof(
   fc.constantFrom("'", 'a & b', 'mug:*', '<->', 'AND OR NOT', '{"a":1}', "\\'", '\ufdfa'.repeat(200), '㌖'.repeat(200)),
 );
 
-/** Titles as people write them, few enough letters that many are the same but for case and accents. */
+/** Titles as people write them, with so few letters that many differ only in case and accents. */
 const anyTitle = fc
   .array(
     fc.constantFrom(
@@ -455,7 +455,7 @@ const anyTitle = fc
   )
   .map((parts) => `t${parts.join('')}`);
 
-/** What people find, and in which order, by a product search of either profile. */
+/** The results of product searches and their order, the same on both profiles. */
 export function productWordsContract(open: Open<ProductSearchQueries>): void {
   const titles = fc.sample(anyTitle, { numRuns: 60, seed: 9 });
   const all = { sort: 'relevance', currency: 'GBP' } as const;
@@ -498,7 +498,7 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
     for (const [n, title] of titles.entries()) expect(await ids({ q: title }), title).to.include(`product_random-${n}`);
   });
 
-  it('answers any question at all', async () => {
+  it('answers any query', async () => {
     await fc.assert(
       fc.asyncProperty(anyQuery, anyQuery, async (q, name) => {
         await queries.search({ ...all, q, limit: 5 });
@@ -509,7 +509,7 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
     );
   });
 
-  it('pages through each order, with nothing left out or shown twice, ties by id', async () => {
+  it('pages through each order without gaps or repeats, equal entries by id', async () => {
     type Entry = { id: string; title: string; price: number | undefined };
     const byId = (a: Entry, b: Entry) => byCodePoints(a.id, b.id);
     const orders: Record<ProductSort, (a: Entry, b: Entry) => number> = {
@@ -533,7 +533,7 @@ export function productWordsContract(open: Open<ProductSearchQueries>): void {
   });
 }
 
-/** In pounds, in euros, in both or in neither, and in one that nobody asks for. */
+/** Prices in pounds, in euros, in both or in neither, and in a currency that no query uses. */
 function pricesOf(n: number): Money[] {
   const other = { amount: 1, currency: 'USD' };
   return [...(n % 3 === 0 ? [] : [GBP(n % 5)]), ...(n % 4 < 2 ? [EUR((n * 3) % 7)] : []), other];
@@ -570,7 +570,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(await model.queries.byId('order_none')).to.equal(undefined);
   });
 
-  it('list the orders of a customer or of everybody, the newest first, page by page', async () => {
+  it('list the orders of one or all customers, newest first, page by page', async () => {
     const ids = async (customerId?: string) =>
       (await allPages((after) => model.queries.list({ customerId, limit: 2, after }))).map(({ id }) => id);
     const everybody = await model.queries.list({ limit: 100 });
@@ -583,7 +583,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(await ids(BOB.customerId)).to.deep.equal([]);
   });
 
-  it('find an order by its number, for everybody or its customer alone', async () => {
+  it('find an order by its number, among all orders or those of its customer', async () => {
     const { number, id } = (await model.queries.byId(placed[0]!))!;
     const found = async (request: { customerId?: string; number: string }) =>
       (await model.queries.list({ ...request, limit: 10 })).data.map((order) => order.id);
@@ -593,7 +593,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(await found({ number: `${number}0` })).to.deep.equal([]);
   });
 
-  it('tell of what was sent and sent back the same as the streams of the order', async () => {
+  it("show shipments and returns as the order's streams do", async () => {
     const orderId = placed[1]!;
     const staff = (target: string, body?: unknown) => shop.call(`post /v1/${target}`, { caller: SUPPORT, body });
     const sent = await staff(`orders/${orderId}/shipments`, { tracking: 'RM1' });
@@ -611,7 +611,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId, undefined, SUPPORT));
   });
 
-  it('tell support of an order that is held the same as the streams of the order', async () => {
+  it('show support a held order as its streams do', async () => {
     const orderId = placed[2]!;
     await shop.call(`post /v1/orders/${orderId}/hold`, { caller: SUPPORT, body: { reason: 'address' } });
     await show(shop, model);
@@ -622,7 +622,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(await reader.byId(orderId)).not.to.have.any.keys('heldReason', 'allocation');
   });
 
-  it('tell support from where the units will be sent, as the next dispatch takes them', async () => {
+  it('show support the locations that the next dispatch takes the units from', async () => {
     await sell(shop, 'CUP', 200, 1);
     await shop.call('post /v1/stock/CUP/receipts', { caller: KEEPER, body: { location: 'leeds', quantity: 1 } });
     const [cart, body] = [await fill(shop, { CUP: 2 }), { paymentMethod: 'pm_card_visa' }];
@@ -647,7 +647,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
   });
 }
 
-/** What becomes of an order of two mugs that was just paid. */
+/** What happens to an order of two mugs that was just paid. */
 type Deed = (shop: Shop, orderId: string) => Promise<void>;
 
 const support = (shop: Shop, target: string, body?: unknown) =>
@@ -704,7 +704,7 @@ export function staffListsContract(open: Open<StaffLists>): void {
   const MAIL = ['ada@example.com', 'bob@example.com'] as const;
   let shop: Shop;
   let queries: StaffLists;
-  /** By its id: what was done to it, and the address that it was placed with. */
+  /** By order id: what happened to the order, and its e-mail address. */
   const made = new Map<string, { deed: string; email: string }>();
 
   before(async function () {
@@ -728,7 +728,7 @@ export function staffListsContract(open: Open<StaffLists>): void {
 
   const everything = () => allPages((after) => queries.orders.list({ limit: 7, after }));
 
-  it('find orders by each of their statuses, alone and together', async () => {
+  it('find orders by each of their statuses, separately and combined', async () => {
     const all = await everything();
     expect(all).to.have.length(made.size);
     const kinds = ['status', 'paymentStatus', 'fulfilmentStatus'] as const;
@@ -756,7 +756,7 @@ export function staffListsContract(open: Open<StaffLists>): void {
     expect([...seen]).to.include.members(['not_fulfilled', 'partially_fulfilled', 'fulfilled']);
   });
 
-  it('find orders by the key of their e-mail address, which shows nowhere', async () => {
+  it('find orders by the key of their e-mail address, which is never shown', async () => {
     const all = await everything();
     for (const email of MAIL) {
       const expected = all.filter(({ id }) => made.get(id)!.email === email).map(({ id }) => id);
@@ -772,7 +772,7 @@ export function staffListsContract(open: Open<StaffLists>): void {
     );
   });
 
-  it('list shipments, returns and refunds as each shows by itself, by status, without a gap or a repeat', async () => {
+  it('list shipments, returns and refunds by status as the single resources show them, without gaps or repeats', async () => {
     const { shipments, returns, refunds } = queries.workLists;
     const shown = async (kind: string, id: string) =>
       (await shop.call(`get /v1/${kind}/${id}`, { caller: SUPPORT })).body;
@@ -833,7 +833,7 @@ export function stockContract(open: Open<StockQueries>): void {
 }
 
 export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
-  it('count the units of a SKU that have left', async () => {
+  it('count the shipped units of a SKU', async () => {
     const shop = createShop();
     const model = await open();
     await sell(shop, 'MUG', 500, 10);
@@ -846,7 +846,7 @@ export function unitsSoldContract(open: Open<UnitsSoldQueries>): void {
 }
 
 export function agendaContract(open: Open<Agenda>): void {
-  it('names the checkouts that stand still, the longest due first, and none that has ended', async () => {
+  it('names the stuck checkouts, longest due first, and none that has ended', async () => {
     const shop = createShop();
     const model = await open();
     await sell(shop, 'MUG', 500, 10);

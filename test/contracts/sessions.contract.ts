@@ -1,4 +1,4 @@
-// What every store of sessions promises.
+// The contract of every store of sessions.
 import { expect } from 'chai';
 import type { Session, Sessions } from '../../commands/identity/ports.js';
 import { freshName } from '../engines.js';
@@ -31,7 +31,7 @@ export function sessionsContract(open: () => Promise<Sessions>): void {
     expect(await sessions.find(sessionOf('customer_x'), NOW)).to.equal(undefined);
   });
 
-  it('refreshes the generation before, once, and keeps what that refresh gave', async () => {
+  it('refreshes the previous generation once, and keeps the result of that refresh', async () => {
     expect(await sessions.refresh(next())).to.equal(true);
     expect(await sessions.find(session, NOW)).to.deep.equal(next());
     expect(await sessions.refresh(next('another'))).to.equal(false);
@@ -41,14 +41,14 @@ export function sessionsContract(open: () => Promise<Sessions>): void {
     expect(await sessions.find(session, NOW)).to.deep.equal(next('later', 2));
   });
 
-  it('lets one of twenty refreshes at once succeed', async () => {
+  it('lets one of twenty concurrent refreshes succeed', async () => {
     const refreshes = Array.from({ length: 20 }, (_, n) => sessions.refresh(next(`sealed ${n}`)));
     const succeeded = (await Promise.all(refreshes)).flatMap((done, n) => (done ? [n] : []));
     expect(succeeded).to.have.length(1);
     expect(await sessions.find(session, NOW)).to.deep.equal(next(`sealed ${succeeded[0]}`));
   });
 
-  it('refreshes nothing of a session that never was or has ended', async () => {
+  it('refreshes no session that does not exist or has ended', async () => {
     expect(await sessions.refresh({ ...next(), ...sessionOf('customer_x'), generation: 1 })).to.equal(false);
     await sessions.end(session);
     expect(await sessions.refresh(next())).to.equal(false);

@@ -1,4 +1,4 @@
-// What every sink keeps, whatever store is behind it.
+// The contract of every sink, for any store.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -7,13 +7,13 @@ import type { DocumentWrite, Sink, SinkTable, StoredDocument } from '../../proje
 import { runsOf } from '../every-case.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
 
-/** A history makes tables of its own, which is slow in some engines. */
+/** A history creates its own tables, which is slow in some engines. */
 const DELIVERY_TIMEOUT_MS = 60_000;
 
 const ORDER: StreamId = 'order#1';
 const STOCK: StreamId = 'stock#A.B%24@main';
 
-/** Describe it around with the engine's name; `makeSink` is called inside tests. */
+/** Call it inside a `describe` with the engine's name. `makeSink` is called inside tests. */
 export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = { runs: runsOf(25) }): void {
   let projection: Projection<never, never>;
   let table: SinkTable;
@@ -41,7 +41,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect((await loadOne('a'))?.document).to.deep.equal({ title: 'first' });
     });
 
-    it('are replaced by who loaded them last, and by nobody who loaded them before', async () => {
+    it('are replaced only by the writer that has loaded the current version', async () => {
       await saveOne({ key: 'a', document: { title: 'first', brand: 'X' }, positions: { [ORDER]: 1 } });
       const { revision } = (await loadOne('a'))!;
       const second = { key: 'a', document: { title: 'second' }, positions: { [ORDER]: 2, [STOCK]: 1 }, revision };
@@ -50,7 +50,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect(await loadOne('a')).to.deep.include({ document: second.document, positions: second.positions });
     });
 
-    it('succeed and fail each by itself, in the order of the writes', async () => {
+    it('succeed and fail independently, in the order of the writes', async () => {
       await saveOne({ key: 'b', document: { title: 'old' } });
       const writes = ['c', 'b', 'a'].map((key) => ({
         key,
@@ -63,7 +63,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect(['a', 'b', 'c'].map((key) => loaded.get(key)?.document?.title)).to.deep.equal(['a', 'old', 'c']);
     });
 
-    it('have one winner when many write at once', async () => {
+    it('accept one of many concurrent writes', async () => {
       await saveOne({ key: 'a' });
       for (let round = 0; round < 3; round++) {
         const { revision } = (await loadOne('a'))!;
@@ -94,7 +94,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       }
     });
 
-    it('go by the hundred', async () => {
+    it('are written by the hundred', async () => {
       const keys = Array.from({ length: 600 }, (_, n) => `document ${n}`);
       const saved = await table.save(
         keys.map((key) => ({ key, document: { key }, positions: {}, revision: undefined })),
@@ -128,7 +128,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       );
     });
 
-    it('rises to the highest of what several workers reach at once', async () => {
+    it('rises to the highest position of several concurrent workers', async () => {
       await Promise.all(
         Array.from({ length: 8 }, (_, n) =>
           table.advance(
@@ -143,7 +143,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect([progress.get(ORDER), progress.get(STOCK)]).to.deep.equal([{ commitNo: 8 }, { commitNo: 8 }]);
     });
 
-    it('goes by the thousand', async () => {
+    it('is written by the thousand', async () => {
       const streams = Array.from({ length: 1_500 }, (_, n): StreamId => `order#${n}`);
       await table.advance(new Map(streams.map((stream, n) => [stream, n + 1])));
       const progress = await table.progress(streams);
@@ -164,21 +164,21 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
       expect(await table.quarantined()).to.deep.equal([]);
     });
 
-    it('takes no quarantine for a commit that another worker has got past', async () => {
+    it('accepts no quarantine for a commit that another worker has passed', async () => {
       await table.advance(new Map([[ORDER, 3]]));
       await table.quarantine({ stream: ORDER, commitNo: 3, error: 'late', since: '2026-01-02T03:04:05.678Z' });
       expect(await table.progress([ORDER])).to.deep.equal(new Map([[ORDER, { commitNo: 3 }]]));
       expect(await table.quarantined()).to.deep.equal([]);
     });
 
-    it('knows how far the log is swept', async () => {
+    it('keeps the sweep position', async () => {
       expect(await table.sweptTo()).to.equal(0);
       await table.setSweptTo(1_767_323_045_678_001);
       expect(await table.sweptTo()).to.equal(1_767_323_045_678_001);
     });
   });
 
-  it('opens the same table for all who open the projection at once, and another one for its next version', async () => {
+  it("opens the same table for all concurrent callers, and another one for the projection's next version", async () => {
     const sink = makeSink();
     const fresh = { ...projection, name: `${projection.name}-b` };
     const [first, second] = await Promise.all([sink.open(fresh), makeSink().open(fresh)]);
@@ -187,7 +187,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     expect((await (await sink.open({ ...fresh, version: 2 })).load(['a'])).size).to.equal(0);
   });
 
-  it('does nothing when there is nothing to do', async () => {
+  it('accepts empty calls', async () => {
     expect(await table.load([])).to.deep.equal(new Map());
     expect(await table.save([])).to.deep.equal([]);
     expect(await table.progress([])).to.deep.equal(new Map());
@@ -200,7 +200,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
   });
 }
 
-/** A field of each kind. */
+/** A projection with a field of each kind. */
 const library: Projection<never, never> = {
   name: 'library',
   version: 1,

@@ -1,4 +1,4 @@
-// What every store of snapshots promises. Each adapter's test runs this suite on its real engine.
+// The contract of every store of snapshots. Each adapter's test runs this suite on its real engine.
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -44,11 +44,11 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       at: 1_767_323_045_678_000 + commitNo,
     });
 
-    it('has nothing of a stream that was never saved', async () => {
+    it('returns nothing for a stream that was never saved', async () => {
       expect(await store.load(newStream(), 1)).to.equal(undefined);
     });
 
-    it('gives back any state as it was saved', async () => {
+    it('returns any state as it was saved', async () => {
       await fc.assert(
         fc.asyncProperty(anyState, async (state) => {
           const stream = newStream();
@@ -59,7 +59,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       );
     });
 
-    it('keeps the newest, in whatever order they are saved', async () => {
+    it('keeps the newest snapshot, in whatever order they are saved', async () => {
       await fc.assert(
         fc.asyncProperty(fc.shuffledSubarray([1, 2, 3, 4, 5], { minLength: 1 }), async (commitNos) => {
           const stream = newStream();
@@ -76,7 +76,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       );
     });
 
-    it('keeps the versions of a fold apart', async () => {
+    it('keeps the fold versions separate', async () => {
       const stream = newStream();
       await store.save(stream, 1, { position: positionAt(9), state: 'old fold' });
       expect(await store.load(stream, 2)).to.equal(undefined);
@@ -85,7 +85,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       expect((await store.load(stream, 2))?.state).to.equal('new fold');
     });
 
-    it('drops what it has not kept for that stream and fold, tells it once, and keeps the next one', async () => {
+    it('drops a snapshot of another stream or fold, reports it once, and keeps the next one', async () => {
       const commitNo = 2 ** 31 - 1;
       const foreign = newStream();
       await store.save(foreign, 1, { position: positionAt(commitNo), state: { onHand: 91_327 } });
@@ -110,7 +110,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       );
     });
 
-    it('drops one whose commit number would keep all later ones out', async () => {
+    it('drops a snapshot whose commit number would block all later ones', async () => {
       const stream = newStream();
       await store.save(stream, 1, { position: positionAt(3), state: 'old' });
       const { text } = (await texts.load(stream, 1))!;

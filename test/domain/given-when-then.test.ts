@@ -24,7 +24,7 @@ const count = (to: number): Count => ({ type: 'Count', to });
 describe('The test kit for deciders', () => {
   const { given } = decider(counter);
 
-  it('holds a decision against what was expected of it', () => {
+  it('compares a decision with the expected one', () => {
     given([counted(1)])
       .when(count(2))
       .then([counted(2)]);
@@ -41,7 +41,7 @@ describe('The test kit for deciders', () => {
     expect(() => given([]).when(count(-1)).then([])).to.throw('Rejected as rule_violated');
   });
 
-  it('holds a rejection against its code and what it carries', () => {
+  it("compares a rejection's code and members", () => {
     given([]).when(count(-1)).thenRejected('rule_violated', { refundable: -1 });
     expect(() => given([]).when(count(-1)).thenRejected('conflict')).to.throw('another rejection');
     expect(() => given([]).when(count(-1)).thenRejected('rule_violated', { refundable: 1 })).to.throw(
@@ -50,7 +50,7 @@ describe('The test kit for deciders', () => {
     expect(() => given([]).when(count(1)).thenRejected('rule_violated')).to.throw('not rejected');
   });
 
-  it('wants a rejection to tell people why, in a sentence', () => {
+  it('requires that a rejection states its reason in a sentence', () => {
     for (const detail of [
       '',
       'Negative',
@@ -64,7 +64,7 @@ describe('The test kit for deciders', () => {
     }
   });
 
-  it('refuses events that their schema does not know', () => {
+  it('rejects events that do not fit their schema', () => {
     expect(() => given([counted(0.5)])).to.throw('Counted to');
     expect(() =>
       given([])
@@ -73,7 +73,7 @@ describe('The test kit for deciders', () => {
     ).to.throw('Counted to');
   });
 
-  it('refuses events with members that are undefined, which the log would not keep', () => {
+  it('rejects events with undefined members, which the log would not keep', () => {
     const optional = {
       ...counter,
       events: { Counted: { version: 1, data: z.strictObject({ to: z.int(), by: z.string().optional() }) } },
@@ -83,7 +83,7 @@ describe('The test kit for deciders', () => {
     );
   });
 
-  it('refuses states that JSON does not keep', () => {
+  it('rejects states that JSON does not keep', () => {
     for (const to of [Number.NaN, new Map(), new Date(), () => 0, [undefined], { deep: 1n }]) {
       const odd = decider({ ...counter, evolve: () => ({ to: to as never }) });
       expect(() => odd.given([counted(1)])).to.throw('JSON');
@@ -93,7 +93,7 @@ describe('The test kit for deciders', () => {
     }
   });
 
-  it('finds a decider that obeys a repeated command again', () => {
+  it('detects a decider that executes a repeated command again', () => {
     const forgetful = { ...counter, evolve: () => ({ to: 0 }) };
     issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(1) } });
     expect(() => issuedTwiceChangesNothing(forgetful, { Count: { given: [], when: count(1) } })).to.throw(
@@ -101,7 +101,7 @@ describe('The test kit for deciders', () => {
     );
   });
 
-  it('wants examples that have an effect', () => {
+  it('requires examples that have an effect', () => {
     expect(() => issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(0) } })).to.throw('no effect');
     expect(() => issuedTwiceChangesNothing(counter, { Count: { given: [], when: count(-1) } })).to.throw('no effect');
   });

@@ -1,19 +1,20 @@
-// Tests of deciders read as sentences: given([…]).when(command).then([…]). Also checks that events fit their schemas
-// and that states are JSON values, without which the log and the snapshots would not keep them.
+// Tests of deciders read as sentences: given([…]).when(command).then([…]). The kit also checks that events fit their schemas, and
+// that
+// states are JSON values, because the log and the snapshots keep nothing else.
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type DomainEvent, eventCatalogue } from '../../domain/kernel/event.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
 import { isRejection, type RejectionCode, type RejectionFacts } from '../../domain/kernel/rejection.js';
 
-/** Ms of the log's clock at which everything happens unless a test says otherwise. */
+/** Time of the log's clock, in ms, at which everything happens unless a test sets another. */
 export const TEST_NOW = Date.UTC(2026, 0, 1);
 
-/** What a rejection tells people: words between single spaces, none of them left out or a value that was not there. */
+/** The detail of a rejection: words with single spaces, without missing values. */
 const SENTENCE = /^(?!.*(\b(undefined|null|NaN)\b| [.,:;]))\S+( \S+)+(?<=\w)\.$/;
 
 export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) {
   return {
-    /** The history, as it would stand in the log, committed at `at`. */
+    /** The history as the log contains it, committed at `at`. */
     given(history: readonly E[], at = TEST_NOW) {
       const before = fold(subject, subject.initialState, history, at);
       return {
@@ -49,7 +50,7 @@ export type CommandExamples<C extends { type: string }, E> = {
   [T in C['type']]: { given: readonly E[]; when: Extract<C, { type: T }> };
 };
 
-/** The standard test of every decider: a command that is issued again changes nothing. */
+/** The standard test of every decider: a repeated command changes nothing. */
 export function issuedTwiceChangesNothing<C extends { type: string }, S, E extends DomainEvent>(
   subject: Decider<C, S, E>,
   examples: CommandExamples<C, E>,
@@ -63,7 +64,7 @@ export function issuedTwiceChangesNothing<C extends { type: string }, S, E exten
   }
 }
 
-/** The state after some more events, each checked against its schema. */
+/** The state after these events. Each event is checked against its schema. */
 export function fold<S, E extends DomainEvent>(
   { events, evolve }: Pick<Decider<never, S, E>, 'events' | 'evolve'>,
   from: S,
@@ -80,7 +81,7 @@ export function fold<S, E extends DomainEvent>(
   }, from);
 }
 
-/** Undefined members are as good as missing ones. */
+/** Undefined members count as missing. */
 function isJson(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null)
@@ -89,7 +90,7 @@ function isJson(value: unknown): boolean {
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isJson);
 }
 
-/** Readers of an event cannot tell an undefined member from a missing one once it was stored; its writer should not either. */
+/** After storage, an undefined member is the same as a missing one. So events must not contain undefined members. */
 function isWhole(value: unknown): boolean {
   return typeof value === 'object' && value !== null ? Object.values(value).every(isWhole) : value !== undefined;
 }

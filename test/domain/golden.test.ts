@@ -1,5 +1,6 @@
-// Every version of every event that was ever written has a golden file: an example of its data and the schema of its
-// day. Old files never change; a new version of an event brings a new one.
+// Every version of every event has a golden file: an example of its data and its schema. Old files never change; a new version of
+// an
+// event gets a new file.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';
@@ -39,7 +40,7 @@ describe('The golden files of the events', () => {
   });
 });
 
-/** What a field is described as may be said better tomorrow: it changes nothing that is stored. */
+/** Without the descriptions of fields, which may change because they are not stored. */
 function withoutWords(schema: unknown): unknown {
   return JSON.parse(JSON.stringify(schema), (key, value) =>
     key === 'description' && typeof value === 'string' ? undefined : value,

@@ -1,4 +1,4 @@
-// Which fields of a schema do not say what they mean to those who read the OpenAPI document.
+// Lists the fields of a schema that have no description in the OpenAPI document.
 import { z } from 'zod';
 
 /** Paths such as `zones.rates.upTo`. */

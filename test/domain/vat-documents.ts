@@ -1,7 +1,7 @@
-// VAT documents of an order, made of its events and nothing else: no table, no rule of rounding, only what was recorded, added up.
+// VAT documents of an order, made only from its recorded events: they apply no tax table and no rounding.
 import type { OrderEvent, OrderLine } from '../../domain/order/events.js';
 
-/** What a document says; of `byRate` each rate of each place once, as `GB 2000`. Minor units. */
+/** The content of a document. `byRate` has each rate of each jurisdiction once, as `GB 2000`. Amounts in minor units. */
 export interface VatDocument {
   byRate: Readonly<Record<string, { net: number; tax: number }>>;
   untaxed: number;
@@ -25,7 +25,7 @@ export function invoiceOf(placed: Data<'OrderPlaced'>): VatDocument {
   );
 }
 
-/** The invoice of what is sent, or the credit note of what is cancelled or came back. */
+/** The invoice of a shipment, or the credit note of a cancellation or a return. */
 export function shareOf(
   placed: Data<'OrderPlaced'>,
   { lines, shipping }: Data<'OrderFulfilled' | 'OrderLinesCancelled' | 'OrderReturned'>,
@@ -48,7 +48,7 @@ function documentOf(
   }, NOTHING);
 }
 
-/** What an event says itself of its amount. */
+/** The parts of an amount as an event records them. */
 export function recorded({
   amount,
   taxes = [],

@@ -1,6 +1,8 @@
-// A payment provider with books of its own. It keeps its promises to us: the same key is the same operation, and what it
-// is told once is done once; and it breaks none of its own: nothing is captured that is not held, or refunded that is not
-// captured. What it is asked for beyond that is an offence. Of every change it has a fact to tell, a webhook.
+// A payment provider with its own records. It keeps its promises to the shop: the same key is the same operation, which is
+// executed once.
+// It also keeps its own rules: it captures only held money and refunds only captured money. A request beyond that is recorded as
+// an
+// offence. It reports every change with a webhook.
 import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
 import type { BookEntry } from '../../commands/payment/books.js';
 import type {
@@ -29,7 +31,7 @@ interface Intent {
   request: AuthorisationRequest;
   status: 'opened' | 'action_required' | 'held' | 'declined' | 'cancelled' | 'lapsed';
   captured: number;
-  /** Nothing is held behind what is captured. */
+  /** After the capture nothing is held any more. */
   closed: boolean;
   captureBefore: number;
   refunds: { operationId: string; amount: number }[];
@@ -37,26 +39,26 @@ interface Intent {
 
 export type News = PaymentNews & { about: { providerRef: string } };
 
-/** What a payment comes to in the bank's books. */
+/** The state of a payment in the bank's records. */
 export interface Books {
   held: number;
   captured: number;
   refunded: number;
-  /** The latest authorisation, with something that was never captured. */
+  /** The latest authorisation, with some money that was never captured. */
   lapsed: boolean;
 }
 
 export interface Bank {
   provider: PaymentProvider;
   find(providerRef: string): Promise<BookEntry | undefined>;
-  /** The customer does what their bank wants, or fails to. */
+  /** The customer completes the bank's authentication, or fails it. */
   authenticate(paymentId: string, succeed: boolean): void;
-  /** It refuses the next capture of this payment, though it holds the money. */
+  /** The bank rejects the next capture of this payment, though it holds the money. */
   refuse(paymentId: string): void;
-  /** It refuses nothing any more. */
+  /** The bank rejects nothing from now on. */
   calm(): void;
   booksOf(paymentId: string): Books;
-  /** What nobody should have asked for. */
+  /** Invalid requests to the bank. */
   offences: string[];
 }
 

@@ -1,4 +1,4 @@
-// The same histories on real engines, where requests overlap as they please; faults come from the ports.
+// The same histories on real engines, where requests overlap freely. Faults are injected at the ports.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
@@ -19,7 +19,7 @@ const TIMEOUT_MS = 10 * 60_000;
 function keepsItsPromises(openStore: () => EventStore, numRuns: number): void {
   it('keeps its promises whatever happens to it', async () => {
     const property = fc.asyncProperty(histories(), (history) => playOn(openStore, history));
-    // What went wrong once need not go wrong again, so nothing is shrunk.
+    // A failure may not repeat, so histories are not shrunk.
     await fc.assert(property, { numRuns, endOnFailure: true, seed: SEED });
   }).timeout(TIMEOUT_MS);
 }

@@ -1,23 +1,23 @@
-// What goes wrong, and where: before or after any append and any call of the provider.
+// Injected faults, before or after any append and any provider call.
 import fc from 'fast-check';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { Life, Turns } from './turns.js';
 
 const FAULTS = [
-  /** The worker dies, before or behind it. */
+  /** The worker dies, before or after it. */
   'crash before',
   'crash after',
-  /** An error comes back: nothing was done, it was done, or it will be done later. */
+  /** The call fails: nothing was done, or it was done, or it will be done later. */
   'throttled',
   'reply lost',
   'late',
-  /** It is sent twice. */
+  /** The request is sent twice. */
   'twice',
-  /** Somebody else was faster; an append is told so, a call is turned away. */
+  /** Another writer was faster: an append conflicts, and a call is rejected. */
   'conflict',
 ] as const;
 
-/** `at`: how many appends and calls of the history come before it. */
+/** `at`: the number of appends and calls before it in the history. */
 export interface Fault {
   at: number;
   kind: (typeof FAULTS)[number];
@@ -27,19 +27,19 @@ export function faultsWithin(effects: number, maxLength: number): fc.Arbitrary<F
   return fc.array(fc.record({ at: fc.nat(effects), kind: fc.constantFrom(...FAULTS) }), { maxLength });
 }
 
-/** Somebody who can die; what they were about to do stays undone. */
+/** A worker that can die. Its pending work stays undone. */
 export interface Mortal extends Life {
   die(): void;
 }
 
 export interface Effects {
-  /** Does something that lasts, as well as the plan lets it. `lost`: what it answers to whom somebody else was faster. */
+  /** Executes a lasting effect, subject to the planned faults. `lost`: the result if another writer was faster. */
   perform<T>(worker: Mortal, act: () => Promise<T>, lost?: T): Promise<T>;
-  /** From now on nothing goes wrong. */
+  /** No faults from now on. */
   calm(): void;
 }
 
-/** `onLate`: given what still goes on though nobody waits for it. */
+/** `onLate`: gets work that continues although nobody waits for it. */
 export function createEffects(
   faults: readonly Fault[],
   turns: Turns,

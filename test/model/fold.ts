@@ -1,4 +1,4 @@
-// A read model as of the log, kept up with as the log grows.
+// A read model of the log, updated as the log grows.
 import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
@@ -7,7 +7,7 @@ import type { Handler, Projection } from '../../projections/runtime/projection.j
 type DocumentOf<P> = P extends Projection<infer D, never> ? D : never;
 
 export interface Model<P> {
-  /** By key, as of so many commits or, if it has been shown a later state, of that; `null` is a tombstone. */
+  /** Documents by key, after this many commits or after a later state that was already shown. `null` is a tombstone. */
   documents(upTo?: number): ReadonlyMap<string, DocumentOf<P> | null>;
 }
 

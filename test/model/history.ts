@@ -1,4 +1,4 @@
-// One history of the shop: rounds of stories told at once, with what goes wrong in them, and the quiet behind it.
+// One history of the shop: rounds of concurrent stories with faults, and a quiet phase at the end.
 import fc from 'fast-check';
 import { catalogue } from '../../domain/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -23,19 +23,19 @@ import {
 import { createClock, createFreeTurns, createTurns } from './turns.js';
 import { createWorld, type Plant, type World, type WorldOptions } from './world.js';
 
-/** About as many appends and calls as a history has. */
+/** Typical number of appends and calls in a history. */
 const EFFECTS = 400;
 const MAX_FAULTS = 8;
 const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 
-/** Whatever is due within this time has to come to its end: reservations and unpaid orders do. */
+/** All work that is due within this time must end, including reservations and unpaid orders. */
 const HORIZON_MS = 60 * 60_000;
-/** Between two looks at the agenda when all is quiet. */
+/** Time between two runs of the agenda in the quiet phase. */
 const PAUSE_MS = 60_000;
 const MAX_LOOKS = 200;
 
 export interface History {
-  /** Of the sequence in which everything takes its turn. */
+  /** Seed of the sequence of turns. */
   seed: number;
   scene: Scene;
   rounds: readonly (readonly Story[])[];
@@ -57,7 +57,7 @@ export const histories = (): fc.Arbitrary<History> =>
 
 export const codec = createCommitCodec(catalogue);
 
-/** In memory, where the same history always goes the same way. */
+/** In memory, where the same history always runs the same way. */
 export function playInMemory(history: History, plant?: Plant): Promise<void> {
   const log = createMemoryLog();
   const clock = createClock(EPOCH);
@@ -66,7 +66,7 @@ export function playInMemory(history: History, plant?: Plant): Promise<void> {
   return play(history, createWorldOf(history, { clock, turns, openStore, ...(plant && { plant }) }));
 }
 
-/** On an engine, at its own pace; under names of its own, because histories share its tables. */
+/** On an engine, at its own speed, with unique names, because histories share tables. */
 export function playOn(openStore: () => EventStore, given: History): Promise<void> {
   const prefix = freshName('M').toUpperCase();
   const history = { ...given, scene: { ...given.scene, prefix } };
@@ -95,7 +95,7 @@ async function play({ scene, rounds }: History, world: World): Promise<void> {
   await checkLaws(world, promises);
 }
 
-/** The agenda is worked off, however long that takes, until nothing is due for a while. */
+/** Runs the agenda until nothing is due for a while. */
 async function comeToRest(world: World): Promise<void> {
   world.calm();
   world.bank.calm();

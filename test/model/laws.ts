@@ -1,5 +1,6 @@
-// What must hold once all is quiet, told from the log, the bank's books and nothing else: whatever a process believes, it is
-// these that count.
+// The laws that must hold in the quiet phase. They are checked only against the log and the bank's records, not against the state
+// of any
+// process.
 import { cart } from '../../domain/cart/cart.js';
 import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
 import type { CouponEvent, CouponTerms } from '../../domain/coupon/events.js';
@@ -18,17 +19,17 @@ import { checkReadModels } from './read-models.js';
 import type { Promises } from './stories.js';
 import type { World } from './world.js';
 
-/** The history's log as the store gives it. */
+/** The history's log as the store returns it. */
 interface Books {
   streams: ReadonlyMap<StreamId, readonly Commit[]>;
   orders: readonly Bought[];
 }
 
-/** An order, and what became of it by its events. */
+/** An order, and its outcome by its events. */
 interface Bought {
   state: Order;
   contents: Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
-  /** What everything that was sent, sent back or cancelled is worth. */
+  /** The value of everything that was shipped, returned or cancelled. */
   sent: number;
   sentBack: number;
   cancelled: number;
@@ -38,7 +39,7 @@ interface Bought {
 
 type Broken = (law: string) => void;
 
-/** Throws an error that names every law that is broken. */
+/** Throws an error that names every broken law. */
 export async function checkLaws(world: World, promises: Promises): Promise<void> {
   const broken: string[] = world.bugs.map((bug) => `No process fails: ${bug instanceof Error ? bug.stack : bug}`);
   const say: Broken = (law) => void broken.push(law);
@@ -82,11 +83,11 @@ function boughtBy(commits: readonly Commit[]): Bought {
   };
 }
 
-/** No unit is promised that is not there, beyond what may be; none is lost, and none is held for nobody. */
+/** No unit is promised beyond the stock and the backorder limit; none is lost, and none stays reserved without an order. */
 function stockIsKept({ streams, orders }: Books, say: Broken): void {
   const came = new Map<string, number>();
   const there = new Map<string, number>();
-  // Stock follows an order once it is settled; whether that may take so long is another law.
+  // Stock follows an order once the order is settled. Another law limits the time.
   const behind = new Set(
     orders.flatMap(({ state }) => (state.unsettled.length > 0 ? state.lines.map(({ sku }) => sku) : [])),
   );
@@ -132,7 +133,7 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
   }
 }
 
-/** Events by which something is promised, or leaves for no order. */
+/** Events that promise units, or that ship units without an order. */
 const PROMISES = ['StockReserved', 'StockTransferredOut'];
 
 interface StockData {
@@ -142,7 +143,7 @@ interface StockData {
   backorderLimit?: number;
 }
 
-/** Follows one event; returns the units that came from outside. */
+/** Applies one event. Returns the units that came from outside. */
 function moved(
   levels: { onHand: number; reserved: number; committed: number; backorder: number },
   type: string,
@@ -188,7 +189,7 @@ function moved(
   }
 }
 
-/** Units that came back to be sold again. */
+/** Returned units that are for sale again. */
 function restockedBy({ state, returned }: Bought, sku: string): number {
   const own = new Set(state.lines.flatMap((line) => (line.sku === sku ? [line.id] : [])));
   return sum(
@@ -197,8 +198,9 @@ function restockedBy({ state, returned }: Bought, sku: string): number {
 }
 
 /**
- * By the bank's books: captured − refunded is what the customer keeps, held is what may still be sent. Goodwill is given
- * beside it, and never twice for the same goods; what has lapsed cannot be had.
+ * By the bank's records: captured − refunded equals the value of what the customer keeps, and held covers what may still be
+ * shipped.
+ * Goodwill refunds are additional, and never twice for the same goods. Expired authorisations cannot be captured.
  */
 function customersPayForWhatTheyKeep({ orders, streams }: Books, { bank }: World, say: Broken): void {
   for (const { state, contents, sent, sentBack, cancelled } of orders) {
@@ -231,7 +233,7 @@ function goodwillIn({ type, data }: PaymentEvent): number {
   return type === 'RefundRequested' && data.reason === 'goodwill' ? data.amount : 0;
 }
 
-/** What is counted is what stands, each where it counts; nothing else is, and no id is kept of what has ended. */
+/** Each coupon counts exactly the standing uses, each at its place, and keeps no id of ended ones. */
 function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
   const terms = new Map<string, CouponTerms>();
   for (const { type, data } of ofCategory(streams, 'coupon').flatMap(([, commits]) => eventsOf(commits))) {
@@ -285,7 +287,7 @@ function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {
   }
 }
 
-/** Every unit that was in a cart is in the one that took it over. */
+/** Every unit of a cart is in the cart that took it over. */
 function linesArrive(stream: StreamId, from: readonly Commit[], into: readonly Commit[], say: Broken): void {
   const { cartId, lines } = fold(cart, from)!;
   const merged = fold(cart, into)?.merged.find((other) => other.cartId === cartId)?.taken ?? [];
@@ -314,7 +316,7 @@ function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Br
   }
 }
 
-/** Nothing that is not there is sent unless staff have said so, and nothing is held for stock once all of it is there. */
+/** Only staff can ship missing units, and no order is held for stock once all of it is available. */
 function ordersWaitForTheirGoods({ orders, streams }: Books, say: Broken): void {
   for (const { state } of orders) {
     const events = (streams.get(streamOf(state.orderId)) ?? []).flatMap((commit) => commit.events);
@@ -356,7 +358,7 @@ function ordersAddUp({ orders }: Books, say: Broken): void {
   }
 }
 
-/** Which events a stream has at most once, and of what: timers, outcomes and operations. */
+/** Events that a stream has at most once, and the field that identifies them: timers, outcomes and operations. */
 const ONCE: Readonly<Record<string, string>> = {
   ReservationExpired: 'reservationId',
   StockShipped: 'operationId',
@@ -392,7 +394,7 @@ function everythingHappensOnce({ streams }: Books, say: Broken): void {
   }
 }
 
-/** But for what somebody has to look into: goods whose money has lapsed. */
+/** Except work for people: goods whose authorisation has expired. */
 function nothingIsLeftToDo({ orders }: Books, { agenda, bank, clock }: World, say: Broken): void {
   const unpaid = new Set(
     orders.filter(({ state }) => bank.booksOf(state.paymentId).lapsed).map(({ state }) => state.orderId),

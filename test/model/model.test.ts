@@ -1,11 +1,12 @@
-// The shop as a whole, played in random histories: the same ones every time, so that a change is judged by the same measure;
-// SOAK=10000 plays so many that nobody has seen. SEED and REPLAY, as a failure prints them (`seed` and `path`), play one again.
+// The whole shop in random histories. The histories are always the same, so that changes are comparable; SOAK=10000 plays that
+// many new
+// ones. SEED and REPLAY, which a failure prints as `seed` and `path`, repeat one history.
 import fc from 'fast-check';
 import { everyOr } from '../every-case.js';
 import { type History, histories, playInMemory } from './history.js';
 
 /** As many as fit into a run that people wait for, or two minutes of a quiet machine. */
-const [HISTORIES] = everyOr([2_500], [100]) as [number];
+const [HISTORIES] = everyOr([2_500], [250]) as [number];
 const SEED_OF_EVERY_DAY = 2026;
 const TIMEOUT_MS = 15 * 60_000;
 const PROGRESS_EVERY = 500;

@@ -1,5 +1,6 @@
-// Proof that the model-based test can fail: faults planted around the pieces of the shop or in place of them, each of which
-// has to be found. `npm run test:planted` shows after how many histories.
+// Proves that the model-based test can fail: each fault planted in the shop must be found. `npm run test:planted` shows after how
+// many
+// histories each is found.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
@@ -17,7 +18,7 @@ import { table } from '../../scripts/table.js';
 import { histories, playInMemory } from './history.js';
 import type { Plant } from './world.js';
 
-/** Within so many histories each has to be found. */
+/** Each fault must be found within this many histories. */
 const MAX_HISTORIES = 2_000;
 
 const PLANTED: Readonly<Record<string, Plant>> = {
@@ -106,7 +107,7 @@ describePlanted('The model-based test finds out that', () => {
   });
 });
 
-/** The first that was broken. */
+/** The first broken law. */
 function lawIn(error: unknown): string {
   return (
     String((error as Error).message)
@@ -119,7 +120,7 @@ function lawIn(error: unknown): string {
 type AnyDecider = Decider<unknown, unknown, DomainEvent>;
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A decider in place of those of a category. */
+/** Replaces the decider of a category. */
 function withDecider(runner: CommandRunner, category: string, replace: (decider: AnyDecider) => AnyDecider) {
   const replaced = new Map<unknown, AnyDecider>();
   const instead = (decider: unknown): never => {
@@ -135,7 +136,7 @@ function withDecider(runner: CommandRunner, category: string, replace: (decider:
   } as CommandRunner;
 }
 
-/** Something around the execution of commands. */
+/** Wraps the execution of commands. */
 function around(
   runner: CommandRunner,
   type: string,
@@ -155,7 +156,7 @@ function around(
   };
 }
 
-/** But for a first command, whose caller wants to see a state. */
+/** Except a first command, whose caller expects a state. */
 function skipping(runner: CommandRunner, type: string, isSkipped: (command: Fields) => boolean = () => true) {
   return around(runner, type, async (command, go, { decider, stream }) => {
     const loaded = await runner.load(decider, stream);
@@ -167,7 +168,7 @@ function changing(runner: CommandRunner, type: string, change: (command: Fields)
   return around(runner, type, (command, go) => go({ ...command, ...change(command) }));
 }
 
-/** Whoever reads such a stream finds nothing. */
+/** Reads of these streams find nothing. */
 function blindTo(runner: CommandRunner, streams: RegExp): CommandRunner {
   return {
     ...runner,
@@ -178,7 +179,7 @@ function blindTo(runner: CommandRunner, streams: RegExp): CommandRunner {
   };
 }
 
-/** The last step of a settlement taken first. */
+/** Takes the last step of a settlement first. */
 function settlingFirst(runner: CommandRunner): CommandRunner {
   const settled = (type: string, next: CommandRunner) =>
     around(next, type, async (command, go, { meta }) => {

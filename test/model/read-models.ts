@@ -1,4 +1,4 @@
-// Read models that were fed out of order, twice and not at all are what the log says.
+// Read models that got events disordered, twice or not at all must equal the log.
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { agenda } from '../../projections/models/agenda.js';
@@ -13,7 +13,7 @@ import { createModel } from './fold.js';
 import type { World } from './world.js';
 
 const MODELS: readonly Projection<never, never>[] = [agenda, currentCarts, orders, stock, unitsSold];
-/** How many commits a feed brings at once. */
+/** Number of commits that a feed delivers at once. */
 const BATCH = 20;
 
 export async function checkReadModels(world: World, say: (broken: string) => void): Promise<void> {
@@ -38,7 +38,7 @@ export async function checkReadModels(world: World, say: (broken: string) => voi
   }
 }
 
-/** Shuffled, some of it twice, some of it lost. */
+/** Shuffled, with some commits twice and some lost. */
 function disturbed(commits: readonly Commit[], { turns }: World): Commit[] {
   const arrivals = commits.flatMap((commit) => Array.from({ length: [1, 1, 2, 0][turns.random(4)]! }, () => commit));
   for (let last = arrivals.length - 1; last > 0; last--) {
@@ -50,7 +50,7 @@ function disturbed(commits: readonly Commit[], { turns }: World): Commit[] {
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** With keys in one sequence: streams that feed one document may be heard of in any. */
+/** With sorted keys, because streams that feed one document may arrive in any order. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (value === null || typeof value !== 'object') return value;

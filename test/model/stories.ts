@@ -1,4 +1,5 @@
-// What customers, staff and time do in a history: each story asks the shop as its clients do, one thing after the other.
+// The actions of customers, staff and time in a history. Each story calls the shop as its clients do, one request after the
+// other.
 import fc from 'fast-check';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
@@ -19,11 +20,11 @@ const LOCATIONS = ['main', 'east'] as const;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Where a history takes place. */
+/** The setting of a history. */
 export interface Scene {
-  /** What all names begin with. */
+  /** Prefix of all names. */
   prefix: string;
-  /** Of each SKU. */
+  /** Stock of each SKU. */
   stock: readonly { main: number; east: number; backorder: number }[];
 }
 
@@ -37,7 +38,7 @@ export const scenes: fc.Arbitrary<Scene> = fc.record({
 const person = fc.nat(PEOPLE - 1);
 const sku = fc.nat(PRICES.length - 1);
 const few = fc.integer({ min: 1, max: 3 });
-/** Which of the orders that there are. */
+/** Selects one of the existing orders. */
 const which = fc.nat(9);
 const location = fc.constantFrom(...LOCATIONS);
 const card = fc.constantFrom<Card>('visa', 'visa', 'visa', 'mastercard', 'declined', 'authenticate');
@@ -46,25 +47,25 @@ const STORIES = {
   buy: fc.record({
     story: fc.constant('buy' as const),
     person,
-    /** Fills the cart as a guest and logs in then. */
+    /** Fills the cart as a guest and then logs in. */
     guest: fc.boolean(),
     country: fc.constantFrom('GB', 'DE'),
     lines: fc.array(fc.record({ sku, quantity: few }), { minLength: 1, maxLength: 3 }),
     coupons: fc.array(fc.constantFrom(...COUPONS), { maxLength: 2 }),
     card,
-    /** Checks out in so many tabs at once. */
+    /** Number of tabs that check out at once. */
     tabs: fc.constantFrom(1, 1, 2),
     authenticates: fc.constantFrom('succeeds', 'fails', 'never'),
-    /** Pays no more than what the cart showed, or what a refusal has told. */
+    /** Pays no more than the amount that the cart or a rejection has shown. */
     careful: fc.boolean(),
-    /** Tries again with this card when told why it failed. */
+    /** Retries with this card after a failure. */
     again: fc.option(fc.constantFrom<Card>('visa', 'mastercard'), { nil: undefined }),
   }),
   send: fc.record({
     story: fc.constant('send' as const),
     which,
     units: fc.nat(2),
-    /** Where it leaves from, if it has to be said. */
+    /** The location that it is shipped from, if it must be named. */
     from: location,
     clicks: fc.constantFrom(1, 2),
   }),
@@ -74,16 +75,16 @@ const STORIES = {
     which,
     units: few,
     writeOff: fc.boolean(),
-    /** Where it arrives; without a word where it left, if that was one place. */
+    /** The location where it arrives. Without it, the location that it was shipped from, if that was only one. */
     to: fc.option(location, { nil: undefined }),
   }),
   refund: fc.record({ story: fc.constant('refund' as const), which, percent: fc.integer({ min: 1, max: 100 }) }),
   resume: fc.record({ story: fc.constant('resume' as const), which }),
   collect: fc.record({ story: fc.constant('collect' as const), which }),
-  /** The bank will not pay what it holds, once. */
+  /** The bank rejects one capture of money that it holds. */
   refuse: fc.record({ story: fc.constant('refuse' as const), which }),
   receive: fc.record({ story: fc.constant('receive' as const), sku, location, quantity: few }),
-  /** Lost by fire, as much of it as is there at the most. */
+  /** Lost by fire, at most as many units as are there. */
   lose: fc.record({ story: fc.constant('lose' as const), sku, location, quantity: few }),
   count: fc.record({ story: fc.constant('count' as const), sku, location, quantity: fc.nat(6) }),
   transfer: fc.record({ story: fc.constant('transfer' as const), sku, from: location, quantity: few }),
@@ -139,7 +140,7 @@ export function peopleOf({ prefix }: Scene): { customers: Caller[]; guests: Call
   };
 }
 
-/** Products, stock, tariffs and coupons. */
+/** Creates products, stock, tariffs and coupons. */
 export async function furnish(scene: Scene, shop: Shop): Promise<void> {
   const { call } = shop;
   const put = (path: string, body: object) => call(`put /v1/${path}`, { caller: KEEPER, body });
@@ -160,13 +161,13 @@ export async function furnish(scene: Scene, shop: Shop): Promise<void> {
   await put(`coupons/${scene.prefix}THIRD`, { kind: 'buy_x_get_y', buy: 2, get: 1, limit: 1 });
 }
 
-/** What customers were told. */
+/** Promises that customers were given. */
 export interface Promises {
-  /** Ids of orders that are theirs. */
+  /** Ids of orders that belong to customers. */
   orders: string[];
-  /** What customers were ready to pay for a cart, each time they asked. */
+  /** The amounts that customers agreed to pay for a cart, at each request. */
   agreed: { cartId: string; amount: number }[];
-  /** What was in guests' carts before a merge that was answered, be it that there is nothing. */
+  /** The contents of guests' carts before each answered merge, even if they were empty. */
   merged: GuestUnits[];
 }
 
@@ -302,7 +303,7 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
   if (story.again && !tried.includes(true)) await checkOut(story.again);
 }
 
-/** In every cart that is not closed. */
+/** Units in every cart that is not closed. */
 function unitsInCartsOf(customerId: string, { commits }: World): GuestUnits[] {
   const carts = new Map<string, Cart | null>();
   for (const { stream, events, position } of commits) {
@@ -315,7 +316,7 @@ function unitsInCartsOf(customerId: string, { commits }: World): GuestUnits[] {
   return own.flatMap((made) => made!.lines.map(({ sku, quantity }) => ({ cartId: made!.cartId, sku, quantity })));
 }
 
-/** Staff see to what a bank would not pay. */
+/** Staff collect what a bank did not pay. */
 export async function collectAll(world: World): Promise<void> {
   const orderIds = orderIdsOf(world);
   await Promise.all(orderIds.map((orderId) => world.ask(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT })));
@@ -371,7 +372,7 @@ async function refund({ percent, ...story }: StoryOf<'refund'>, world: World): P
   if (amount > 0) await world.ask(`post ${path}/refunds`, { caller: SUPPORT, body: { amount, reason: 'goodwill' } });
 }
 
-/** So many of each line that has any, at most as many as it has; undefined for all, or none. */
+/** The same number of units of each line, limited by what the line has. Undefined for all units, or if there are none. */
 function unitsOf({ units }: { units: number }, { lines }: Order, roomOf: (line: Order['lines'][number]) => number) {
   if (units === 0) return undefined;
   const some = lines.flatMap((line) => {

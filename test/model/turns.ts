@@ -1,27 +1,28 @@
-// Who goes next. Whatever takes time in a history waits for its turn here, one is let go at a time, and the same seed lets
-// them go in the same sequence; so a history that fails can be played again, step by step.
+// The scheduler of a history. Every asynchronous step waits here for its turn, one runs at a time, and the same seed gives the
+// same
+// sequence. So a failed history can be repeated step by step.
 
-/** Time passes as turns are taken, and when a history says so. */
+/** Time advances with the turns, and when a history says so. */
 export interface VirtualClock {
   (): number;
   pass(ms: number): void;
 }
 
-/** What waits for turns on somebody's behalf ends with them. */
+/** Ends the pending turns of a worker when it dies. */
 export interface Life {
   readonly ended: boolean;
 }
 
 export interface Turns {
-  /** Resolves when it is its turn; never, if the life ends before. */
+  /** Resolves at its turn; never, if the life ends before. */
   take(life?: Life): Promise<void>;
-  /** Gives turns until the work is done. Throws if the work waits for something that nobody will do. */
+  /** Gives turns until the work is done. Throws if the work waits for something that will not happen. */
   during<T>(work: Promise<T>): Promise<T>;
-  /** An integer from 0 to `below` − 1; 0 if the seed is 0. */
+  /** An integer from 0 to `below` − 1. Always 0 if the seed is 0. */
   random(below: number): number;
 }
 
-/** How long a turn takes. */
+/** Time that a turn takes. */
 const TURN_MS = 1;
 
 export function createClock(start: number): VirtualClock {
@@ -33,7 +34,7 @@ export function createClock(start: number): VirtualClock {
   });
 }
 
-/** With seed 0 the one that has waited longest goes next. */
+/** With seed 0, the longest waiting step runs next. */
 export function createTurns(seed: number, clock: VirtualClock): Turns {
   const random = createRandom(seed);
   let waiting: { life: Life | undefined; go: () => void }[] = [];
@@ -60,7 +61,7 @@ export function createTurns(seed: number, clock: VirtualClock): Turns {
   };
 }
 
-/** For engines that have a pace of their own: everything goes on at once. */
+/** For engines with their own speed: everything runs at once. */
 export function createFreeTurns(seed: number, clock: VirtualClock): Turns {
   return {
     random: createRandom(seed),
@@ -72,7 +73,7 @@ export function createFreeTurns(seed: number, clock: VirtualClock): Turns {
   };
 }
 
-/** Until nothing can go on without a turn: in memory everything else is promises. */
+/** Waits until nothing can continue without a turn. In memory, everything else is promises. */
 function everythingElse(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
-// A shop that runs as two processes on one log, with a bank, a virtual clock and an agenda; and what its customers and staff
-// can do with it. A process that dies is replaced by one that remembers nothing.
+// A shop of two processes on one log, with a bank, a virtual clock and an agenda, and the actions of its customers and staff. A
+// process
+// that dies is replaced by one without memory.
 import { type AgendaHandlers, createAgendaWorker } from '../../commands/agenda/agenda.js';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
@@ -21,16 +22,16 @@ import { createModel, type Model } from './fold.js';
 import type { Turns, VirtualClock } from './turns.js';
 
 const PROCESSES = 2;
-/** Of the few dozen streams of a history. */
+/** Entries of the caches, for the few dozen streams of a history. */
 const CACHE_SIZE = 200;
-/** How often a customer or the bank asks again who got no answer. */
+/** Number of attempts of a customer or the bank without an answer. */
 const ATTEMPTS = 4;
-/** How many commits a read model may be behind. */
+/** Highest lag of a read model, in commits. */
 const MAX_LAG = 6;
-/** Most turns that news waits before it is told. */
+/** Longest delay of a webhook, in turns. */
 const MAX_DELAY = 60;
 
-/** What may be put in place of a piece, to see whether anybody notices. */
+/** Replacements for parts of the shop, to check that the laws detect them. */
 export interface Plant {
   runner?: (runner: CommandRunner) => CommandRunner;
   provider?: (provider: PaymentProvider) => PaymentProvider;
@@ -46,7 +47,7 @@ export interface WorldOptions {
   callers: readonly Caller[];
   /** By customer. */
   savedCards: ReadonlyMap<string, string>;
-  /** What the keys of its requests, and so the ids of what they make, begin with. */
+  /** Prefix of the idempotency keys, and so of the seeds of derived ids. */
   prefix: string;
   plant?: Plant;
 }
@@ -56,33 +57,33 @@ interface Worker extends Mortal {
   shop: Shop;
   look: () => Promise<void>;
   hear: (news: News) => Promise<unknown>;
-  /** Rejects when it dies. */
+  /** Rejects when the worker dies. */
   death: Promise<never>;
 }
 
-/** What came of a request: an answer, a no, or nothing that anybody heard. */
+/** The result of a request: an answer, a problem, or no answer. */
 export type Reply = { answer: Answer } | { problem: Problem } | { unheard: true };
 
 export interface World {
   turns: Turns;
   clock: VirtualClock;
   bank: Bank;
-  /** Every commit that was acknowledged to anybody or nobody, as it came. */
+  /** Every stored commit in order, acknowledged or not. */
   commits: readonly Commit[];
   store: EventStore;
-  /** A client asks, and asks again under the same key if it gets no answer. */
+  /** Sends a request as a client, and repeats it with the same key if it gets no answer. */
   ask(target: string, call: Call): Promise<Reply>;
-  /** One look of one process at the agenda. */
+  /** One process runs the agenda once. */
   look(): Promise<void>;
-  /** Does it, with all that it sets off. */
+  /** Runs the work and everything that it triggers. */
   during(work: () => Promise<unknown>): Promise<void>;
-  /** Without turns and faults, as if it had always been so. */
+  /** Runs without turns and faults, as if the result had always existed. */
   quietly(work: (shop: Shop) => Promise<unknown>): Promise<void>;
-  /** From now on nothing goes wrong any more. */
+  /** No faults from now on. */
   calm(): void;
-  /** Open work, by what has to be done. */
+  /** Open work, by its subject. */
   agenda(): ReturnType<Model<typeof agendaModel>['documents']>;
-  /** Errors that no process should ever see. */
+  /** Errors that must not occur. */
   bugs: unknown[];
 }
 
@@ -121,7 +122,7 @@ export function createWorld({
   let noise = true;
   let keys = 0;
 
-  /** Whatever goes on though nobody waits for it; the history ends when all of it has. */
+  /** Work that continues although nobody waits for it. The history ends when all of it has ended. */
   function goOn(work: Promise<unknown>): void {
     const done: Promise<unknown> = work.catch((error) => bugs.push(error)).finally(() => loose.delete(done));
     loose.add(done);
@@ -245,7 +246,7 @@ export function createWorld({
     return own.sort((a, b) => (a!.openAt! < b!.openAt! ? -1 : 1)).at(-1)?.cartId;
   }
 
-  /** News is told now or later, twice, or never. */
+  /** A webhook is delivered now or later, twice, or never. */
   async function tell(news: News): Promise<void> {
     const times = noise ? [1, 1, 2, 0][turns.random(4)]! : 1;
     const copies = Array.from({ length: times }, async () => {
@@ -255,7 +256,7 @@ export function createWorld({
     await Promise.all(copies);
   }
 
-  /** Undefined if nothing was heard however often it was asked. */
+  /** Undefined if no attempt got an answer. */
   async function persist<T>(act: (worker: Worker) => Promise<T>): Promise<T | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       try {
@@ -323,7 +324,7 @@ function ignoreDeath(error: unknown): void {
   if (!(error instanceof Died)) throw error;
 }
 
-/** What an engine that is away, or a race that was lost, comes to. */
+/** True for an unavailable engine or a lost race. */
 function isExpected(error: unknown): boolean {
   return error instanceof Problem;
 }
