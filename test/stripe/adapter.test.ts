@@ -71,7 +71,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     );
 
   describe('authorises', () => {
-    it('an intent that it has opened: what is held can be read back, with the time until which it is', async () => {
+    it('an intent that it has opened; the held amount and its expiry can be read back', async () => {
       const request = await opened();
       expect((await held(request)).authorisation).to.deep.equal({ status: 'none' });
       const answer = await provider.authorise(request);
@@ -82,13 +82,13 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await held(request)).to.deep.equal({ authorisation: answer, captured: 0, capturable: 5000, refunds: [] });
     });
 
-    it('and says which card it is, and how Stripe sees the risk', async () => {
+    it("and returns the card and Stripe's risk assessment", async () => {
       const { answer } = await authorised();
       expect(answer).to.deep.include({ card: { brand: 'visa' }, last4: '4242' });
       expect(answer.risk).to.include({ level: 'normal' });
     });
 
-    it('also where Stripe tells of the card what nobody foresees, or nothing', () => {
+    it('also if Stripe returns unexpected card details, or none', () => {
       const intent = { id: 'pi_1', amount: 5000, currency: 'gbp', status: 'requires_capture' };
       const card = { brand: 'b'.repeat(51), last4: null, three_d_secure: { result: null } };
       const outcome = { risk_level: 'not_assessed', risk_score: 101 };
@@ -99,7 +99,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       }
     });
 
-    it('and names payment, order and operation at Stripe, for webhooks and the reconciliation', async () => {
+    it('and stores payment, order and operation at Stripe, for webhooks and the reconciliation', async () => {
       const { request } = await authorised();
       const { paymentId, key: operationId, orderId, providerRef } = request;
       const entry = await createStripeBooks(world.stripe).find(providerRef!);
@@ -117,7 +117,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       ['pm_card_visa_chargeDeclinedInsufficientFunds', 'insufficient_funds'],
       ['pm_card_chargeDeclinedExpiredCard', 'expired_card'],
     ] as const) {
-      it(`nothing that the bank declines (${declineCode}), and says why, also when it is asked later`, async () => {
+      it(`nothing that the bank declines (${declineCode}), and gives the reason, also when it is read later`, async () => {
         const request = await opened({ method });
         const declined = { status: 'declined', declineCode };
         expect(await provider.authorise(request)).to.deep.equal(declined);
@@ -126,13 +126,13 @@ describeOnStripe('The Stripe adapter', (open) => {
       });
     }
 
-    it('nothing of a method that is not there, or of an amount that cannot be charged', async () => {
+    it('nothing with an unknown method, or for an amount that cannot be charged', async () => {
       const declined = await provider.authorise(await opened({ method: 'pm_nobody_has_this' }));
       expect(declined).to.deep.equal({ status: 'declined', declineCode: 'resource_missing' });
       expect(await provider.open!(asked({ amount: money(0) }))).to.include({ status: 'declined' });
     });
 
-    it('nothing in a currency that Stripe counts in other units than we do', async () => {
+    it('nothing in a currency for which Stripe uses other minor units', async () => {
       for (const currency of ['ISK', 'MGA', 'UGX', 'KWD']) {
         const answer = await provider.open!(asked({ amount: { amount: 500_000, currency } }));
         expect(answer, currency).to.deep.equal({ status: 'declined', declineCode: 'currency_not_supported' });
@@ -157,7 +157,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       });
     });
 
-    it('nothing before the customer has paid, and says what takes them days', () => {
+    it("nothing before the customer has paid, and returns the method's kind if payment takes days", () => {
       for (const [type, kind] of [
         ['oxxo_display_details', 'voucher'],
         ['boleto_display_details', 'voucher'],
@@ -183,7 +183,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect((await held(request)).authorisation).to.deep.equal(declined);
     });
 
-    it('with nobody there what needs nobody, and declines the rest', async () => {
+    it('off session if no authentication is needed, and declines otherwise', async () => {
       const saved = { customerId: 'customer_ada', offSession: true };
       await authorised({ ...saved, method: await savedBy('customer_ada', 'pm_card_visa') });
       const method = await savedBy('customer_ada', 'pm_card_authenticationRequired');
@@ -191,14 +191,14 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(declined).to.deep.equal({ status: 'declined', declineCode: 'authentication_required' });
     });
 
-    it("a customer's saved card with its customer, and with no other", async () => {
+    it('a saved card for its own customer, and for no other', async () => {
       const method = await savedBy('customer_ada', 'pm_card_visa');
       await authorised({ customerId: 'customer_ada', method });
       const other = await provider.authorise(await opened({ customerId: 'customer_bob', method }));
       expect(other).to.include({ status: 'declined' });
     });
 
-    it('under a key of its own once the customer is linked, so that no request changes under its key', async () => {
+    it('with another key once the customer is linked, so that no request changes under its key', async () => {
       const request = asked({ customerId: 'customer_ada' });
       const before = await provider.open!(request);
       customers.set('customer_ada', (await world.stripe.customers.create()).id);
@@ -209,7 +209,7 @@ describeOnStripe('The Stripe adapter', (open) => {
   });
 
   describe('captures', () => {
-    it('in parts where the card allows it, and lets go of the rest with the last', async function () {
+    it('in parts if the card allows it, and releases the rest with the last', async function () {
       const { request, answer } = await authorised();
       if (!answer.multicapture) skip(this, 'needs an account that captures several times');
       const part = { ...operation(request, 'c1'), amount: money(2000), final: false };
@@ -225,7 +225,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(after.capturable).to.equal(0);
     });
 
-    it('once where the card allows no more', async () => {
+    it('once if the card does not allow several captures', async () => {
       const { request, answer } = await authorised({ method: 'pm_card_credit_disableEnterpriseCardFeatures' });
       expect(answer).not.to.have.property('multicapture');
       const capture = { ...operation(request, 'c1'), amount: money(3000), final: true };
@@ -233,19 +233,19 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect((await held(request)).captured).to.equal(3000);
     });
 
-    it('and says what Stripe calls the charge and keeps of it, also when it is read back', async () => {
+    it("and returns the charge's reference and Stripe's fee, also when it is read back", async () => {
       const { request } = await authorised();
       const answer = await provider.capture({ ...operation(request, 'c1'), amount: money(5000), final: true });
       if (answer.status !== 'captured') return expect.fail(answer.reason);
       const { status, ...details } = answer;
       expect(details.providerRef).to.match(/^ch_/);
       expect((await held(request)).details).to.deep.include({ providerRef: details.providerRef });
-      if (!world.standIn) return; // Stripe may take its time to settle the fee, in the currency of the account
+      if (!world.standIn) return; // Stripe may settle the fee later, in the currency of the account
       expect(details.fee).to.deep.equal(money(95));
       expect((await held(request)).details).to.deep.equal(details);
     });
 
-    it('once for an account that is refused whatever asks for several captures, which it asks for once', async function () {
+    it('once for an account without multicapture, which it requests only once', async function () {
       standInOf(world, this).withdrawMulticapture();
       expect(await provider.authorise(await opened({ method: 'pm_card_visa_chargeDeclined' }))).to.deep.equal({
         status: 'declined',
@@ -264,7 +264,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       }
     });
 
-    it('no more than is held, and nothing that was let go', async () => {
+    it('no more than is held, and nothing that was released', async () => {
       const { request } = await authorised();
       const tooMuch = await provider.capture({ ...operation(request, 'c1'), amount: money(5001), final: true });
       expect(tooMuch).to.deep.equal({ status: 'failed', reason: 'amount_too_large' });
@@ -274,8 +274,8 @@ describeOnStripe('The Stripe adapter', (open) => {
     });
   });
 
-  describe('lets go', () => {
-    it('of what is held, however often it is asked, and of what was never opened', async () => {
+  describe('voids', () => {
+    it('a hold, also repeatedly, and an authorisation that was never opened', async () => {
       const { request } = await authorised();
       await provider.void(operation(request, 'void'));
       await provider.void(operation(request, 'void'));
@@ -289,13 +289,13 @@ describeOnStripe('The Stripe adapter', (open) => {
       await provider.void(operation(asked(), 'void'));
     });
 
-    it('of what is unconfirmed, which can never be confirmed after that', async () => {
+    it('an unconfirmed intent, which can never be confirmed after that', async () => {
       const request = await opened();
       await provider.void(operation(request, 'void'));
       expect(await provider.authorise(request)).to.deep.equal({ status: 'declined', declineCode: 'cancelled' });
     });
 
-    it('of nothing where all is captured', async () => {
+    it('nothing if everything is captured', async () => {
       const { request } = await authorised();
       await provider.capture({ ...operation(request, 'c1'), amount: money(5000), final: true });
       await provider.void(operation(request, 'void'));
@@ -312,7 +312,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     const refund = (request: AuthorisationRequest, word: string, amount: number) =>
       provider.refund({ ...operation(request, word), amount: money(amount), reason: 'does not fit' });
 
-    it('in parts, each once however often it is asked, and tells them apart by operation', async () => {
+    it('in parts, each once even if repeated, and distinguishes them by operation', async () => {
       const request = await captured();
       const first = await refund(request, 'r1', 2000);
       expect(first).to.include({ status: 'refunded' });
@@ -333,7 +333,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await refund(request, 'r4', 1)).to.deep.equal({ status: 'failed', reason: 'charge_already_refunded' });
     });
 
-    it('what the bank gives back later counts as failed', async function () {
+    it('a refund that the bank returns later, as failed', async function () {
       const standIn = standInOf(world, this);
       const request = await captured();
       const answer = await refund(request, 'r1', 2000);
@@ -346,19 +346,19 @@ describeOnStripe('The Stripe adapter', (open) => {
     });
   });
 
-  describe('leaves in doubt, and asks again under the same key,', () => {
+  describe('leaves the outcome open, and repeats with the same key,', () => {
     const BROKEN: readonly string[] = ['no connection', 'reply lost'];
     const FAULTS = ['no connection', 'reply lost', 'rate limited', 'error after the work'] as const;
     for (const fault of FAULTS) {
-      it(`what ended in: ${fault}; each operation is then done once`, async function () {
+      it(`after the fault: ${fault}; each operation is then done once`, async function () {
         const standIn = standInOf(world, this);
         const request = asked();
 
         async function twice<T>(path: RegExp, call: () => Promise<T>, done: () => Promise<unknown>): Promise<void> {
-          // The package itself repeats at once what broke on a connection that was kept alive.
+          // The package itself repeats a request at once if a kept-alive connection breaks.
           standIn.inject(path, fault, ...(BROKEN.includes(fault) ? [fault] : []));
           await unanswered(call());
-          // Stripe keeps such an error under the key: what was done is only seen by looking.
+          // Stripe keeps such an error under the key. Only a read shows whether the work was done.
           if (fault === 'error after the work') await done();
           else await call();
         }
@@ -389,7 +389,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       });
     }
 
-    it('no authorisation for the day that Stripe keeps a failure of its own: it is declined when nothing came of it', async function () {
+    it('no authorisation for the day that Stripe keeps its own failure: it is declined if nothing was done', async function () {
       const standIn = standInOf(world, this);
       const declined = { status: 'declined', declineCode: 'provider_error' };
       const request = asked();
@@ -406,7 +406,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await provider.authorise(done)).to.include({ status: 'authorised' });
     });
 
-    it('what another worker is just asking under the same key', async function () {
+    it('a request that another worker is sending with the same key', async function () {
       const standIn = standInOf(world, this);
       const request = await opened();
       let finish = () => {};
@@ -420,14 +420,14 @@ describeOnStripe('The Stripe adapter', (open) => {
       expect(await provider.authorise(request)).to.deep.equal(await first);
     });
 
-    it('what is asked for differently under one key, which only a fault of ours can do', async () => {
+    it('a different request with the same key, which only a bug can cause', async () => {
       const request = await opened();
       const error = await unanswered(provider.open!({ ...request, amount: money(4999) }));
       expect(error.type).to.equal('StripeIdempotencyError');
     });
   });
 
-  it('reads back all that was opened in some time, page by page', async function () {
+  it('reads all intents of a period, page by page', async function () {
     const standIn = standInOf(world, this);
     const from = Date.now() - DAY_MS;
     const requests = await Promise.all(Array.from({ length: 101 }, () => opened()));
@@ -439,7 +439,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     for await (const { of } of books.opened({ from: from - DAY_MS, upTo: from })) expect.fail(of!.operationId);
   });
 
-  it('always sends keys that derive from our operations, never one that was made up', async function () {
+  it('sends only keys that derive from our operations', async function () {
     const standIn = standInOf(world, this);
     const { request } = await authorised();
     await provider.capture({ ...operation(request, 'c1'), amount: money(5000), final: true });

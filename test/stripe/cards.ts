@@ -1,17 +1,17 @@
-// Stripe's test cards under their payment method names (docs.stripe.com/testing): what each does when it is charged.
+// Stripe's test cards by their payment method names (docs.stripe.com/testing), and their behaviour when charged.
 
 export interface TestCard {
   number: string;
   brand: string;
   funding?: 'debit';
-  /** How a charge ends once the customer is authenticated, or need not be. */
+  /** The result of a charge once the customer is authenticated, or if no authentication is needed. */
   decline?: { code: string; declineCode?: string };
-  /** Of those that decline: it can be saved, and declines only when it is charged. */
+  /** A declining card that can be saved, and declines only when it is charged. */
   isSavable?: true;
-  /** When the customer must authenticate: always, until the card was set up for later use, or whenever present. */
+  /** When the customer must authenticate: always, until the card is set up for later use, or whenever the customer is present. */
   authentication?: 'always' | 'until_set_up' | 'when_present';
   refund?: 'pending' | 'fails_later';
-  /** The account may capture in parts, but not of this card. */
+  /** The account may capture in parts, but not with this card. */
   isCapturedOnce?: true;
 }
 

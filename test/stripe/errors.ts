@@ -1,4 +1,4 @@
-// Stripe's refusals: an HTTP status and the error object of the answer.
+// Stripe's errors: an HTTP status and the error object of the answer.
 
 export interface StripeErrorBody {
   type: 'api_error' | 'card_error' | 'idempotency_error' | 'invalid_request_error';

@@ -21,7 +21,7 @@ export function parseForm(encoded: string): Form {
   return Object.fromEntries(Object.entries(root).map(([name, value]) => [name, withLists(value as string | Form)]));
 }
 
-/** The keys of a list arrive as 0, 1, 2 … */
+/** The keys of a list are 0, 1, 2 … */
 function withLists(value: string | Form): FormValue {
   if (typeof value === 'string') return value;
   const entries = Object.entries(value).map(([name, inner]) => [name, withLists(inner as string | Form)] as const);
@@ -49,7 +49,7 @@ export function texts(form: Form, name: string): string[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }
 
-/** Metadata after a request: given names are set, those given as empty are taken away. */
+/** Metadata after a request: given names are set, and empty ones are removed. */
 export function mergedMetadata(old: Record<string, string>, form: Form): Record<string, string> {
   const merged = { ...old, ...(group(form, 'metadata') as Record<string, string>) };
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== ''));

@@ -1,4 +1,4 @@
-// Idempotency keys as Stripe keeps them: the first request's status and body answer every repeat for a day.
+// Idempotency keys as Stripe keeps them: for a day, every repeat gets the status and body of the first request.
 import { StripeRefusal } from './errors.js';
 
 const KEY_TTL_SECONDS = 24 * 3600;
@@ -13,7 +13,7 @@ interface Kept {
   path: string;
   params: string;
   since: number;
-  /** None while the first request still runs. */
+  /** Missing while the first request still runs. */
   answer?: Answer;
 }
 

@@ -1,21 +1,23 @@
-// Stripe's news for a test without a public address: fetched where Stripe lists it, and signed as Stripe signs what it posts.
+// Stripe's events for a test without a public address: read from Stripe's list, and signed as Stripe signs its webhooks.
 import { setTimeout as pause } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import type { World } from './worlds.js';
 
-/** In test mode an event is listed some seconds after what it tells of. */
+/** In test mode an event is listed some seconds after its cause. */
 const LISTED_WITHIN_MS = 40_000;
 const ASK_AGAIN_AFTER_MS = 1_000;
 const PAGE_EVENTS = 100;
 
-/** As Stripe would post it, at `at` in unix seconds: now, unless told. */
+/** Signed as Stripe would post it, at `at` in unix seconds. Default: now. */
 export function signed(stripe: Stripe, secret: string, event: unknown, at?: number) {
   const body = JSON.stringify(event, null, 2);
   const options = { payload: body, secret, ...(at !== undefined && { timestamp: at }) };
   return { body, signature: stripe.webhooks.generateTestHeaderString(options) };
 }
 
-/** News of what bears this mark in its metadata, and of all that belongs to such a payment, since `from` in ms. */
+/**
+ * Events about objects with this mark in their metadata, and about everything that belongs to such payments, since `from` in ms.
+ */
 export function createNews({ stripe, standIn }: World, { mark, from }: { mark: string; from: number }) {
   const intents = new Set<string>();
   const heard = new Set<string>();
@@ -35,7 +37,7 @@ export function createNews({ stripe, standIn }: World, { mark, from }: { mark: s
     return newestFirst.reverse().filter((event) => isOurs(event) && !heard.has(event.id));
   }
 
-  /** What was not heard before, oldest first, once it tells of all these types. */
+  /** New events, oldest first, once all of these types have arrived. */
   return async (...types: Stripe.Event['type'][]): Promise<Stripe.Event[]> => {
     for (const until = Date.now() + LISTED_WITHIN_MS; ; await pause(ASK_AGAIN_AFTER_MS)) {
       const news = await listed();
@@ -48,7 +50,7 @@ export function createNews({ stripe, standIn }: World, { mark, from }: { mark: s
   };
 }
 
-/** What the objects of events have in common, as far as they have it. */
+/** The common fields of the objects in events, if they exist. */
 interface Told {
   id: string;
   object: string;

@@ -1,4 +1,5 @@
-// Stripe's objects with the fields that a shop reads (Stripe's own document judges them), and the books that hold them.
+// Stripe's objects with the fields that a shop reads, and the store that holds them. Stripe's own OpenAPI document validates
+// them.
 import { createHash } from 'node:crypto';
 import { invalidRequest, resourceMissing } from './errors.js';
 import { type Form, integer, text } from './form.js';
@@ -109,7 +110,7 @@ export interface Refund extends Common<'refund'> {
   status: 'failed' | 'pending' | 'succeeded';
 }
 
-/** What a charge has brought the shop, and what Stripe keeps of it. */
+/** The amount of a charge, and Stripe's fee. */
 export interface BalanceTransaction extends Common<'balance_transaction'> {
   amount: number;
   /** Unix seconds. */
@@ -178,7 +179,7 @@ export type StripeObject =
   | Customer
   | PaymentMethod
   | StripeEvent;
-/** Tells of what happened to an object; `previous` holds the fields that changed as they were before. */
+/** Emits an event about an object. `previous` holds the old values of changed fields. */
 export type Emit = (type: string, object: StripeObject, previous?: object) => void;
 
 export type Kind = StripeObject['object'];
@@ -186,7 +187,7 @@ export type OfKind<K extends Kind> = Extract<StripeObject, { object: K }>;
 
 export const NO_BILLING_DETAILS: BillingDetails = { address: null, email: null, name: null, phone: null, tax_id: null };
 
-/** Stripe answers with ten entries unless asked, and with at most a hundred. */
+/** Stripe returns ten entries by default, and at most a hundred. */
 const LIST_LIMIT_DEFAULT_ENTRIES = 10;
 const LIST_LIMIT_MAX_ENTRIES = 100;
 
@@ -216,7 +217,7 @@ export function createBooks(seed: string, seconds: () => number) {
     byKind.get(object.object)?.delete(object);
   }
 
-  /** `param` names what asked for it; the id in a path is `id`, and only that is a 404. */
+  /** `param` names the parameter with the id. The id in a path is `id`, and only that one gives 404. */
   function get<K extends Kind>(kind: K, id: string, param = 'id'): OfKind<K> {
     const found = objects.get(id);
     if (found?.object !== kind) throw resourceMissing(kind, id, param);

@@ -1,4 +1,4 @@
-// Stripe's own OpenAPI document (its payments part) as the judge of every request and answer of the stand-in.
+// Validates every request and answer of the stand-in against Stripe's own OpenAPI document (its payments part).
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -9,7 +9,7 @@ import type { Form } from './form.js';
 const DOCUMENT =
   process.env.STRIPE_OPENAPI ?? join(import.meta.dirname, '../../../shared/data/stripe-openapi-payments.json.gz');
 
-/** What the document's schemas are made of; the rest (titles, formats, Stripe's extensions) decides nothing. */
+/** The parts of the document's schemas that matter. Titles, formats and Stripe's extensions are ignored. */
 interface Schema {
   $ref?: string;
   type?: string;
@@ -30,15 +30,15 @@ interface Document {
 }
 
 export interface StripeContract {
-  /** How Stripe refuses parameters that its document does not allow, or undefined. */
+  /** Stripe's error for parameters that its document does not allow, or undefined. */
   refusalOf(route: string, params: Form): StripeRefusal | undefined;
-  /** What the document finds wrong with an answer or an event, or undefined. */
+  /** The difference between an answer or event and the document, or undefined. */
   faultOf(route: string | undefined, answer: { object?: string; error?: unknown }): string | undefined;
 }
 
 let loaded: StripeContract | 'absent' | undefined;
 
-/** The contract, or undefined (said aloud, once) where the document is not at hand. */
+/** The contract. If the document is not available, prints a message once and returns undefined. */
 export function stripeContract(): StripeContract | undefined {
   if (loaded === undefined) {
     if (!existsSync(DOCUMENT)) {
@@ -63,11 +63,11 @@ function createContract(document: Document): StripeContract {
       const route = `${method.toUpperCase()} ${path}`;
       const named = { type: 'object', properties: Object.fromEntries(query.map(({ name, schema }) => [name, schema])) };
       requests.set(route, compile(convert(method === 'get' ? named : (body ?? named), true)));
-      // The payments part leaves out some of what it refers to.
+      // The payments part lacks some of the schemas that it refers to.
       if (!ok.$ref || nameOf(ok.$ref) in kinds) answers.set(route, convert(ok));
     }
   }
-  // All at once, so that what they refer to is compiled once.
+  // Compiled together, so that shared schemas are compiled once.
   const judges = compile({ type: 'object', properties: Object.fromEntries(answers), definitions: kinds }).shape;
 
   return {
@@ -84,7 +84,7 @@ function createContract(document: Document): StripeContract {
   };
 }
 
-/** The kinds whose answers or events no served path of the document describes. */
+/** Kinds of objects in answers or events that no served path of the document describes. */
 const SERVED = ['charge', 'dispute', 'error', 'event', 'payment_intent', 'payment_method', 'refund'];
 
 type Compiled = z.ZodObject<Record<string, z.ZodOptional<z.ZodType>>>;
@@ -93,7 +93,7 @@ function compile(schema: object): Compiled {
   return z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema, { defaultTarget: 'openapi-3.0' }) as Compiled;
 }
 
-/** Objects are closed, as Stripe refuses unknown parameters and answers with no unknown field. A form carries text only. */
+/** Objects are closed: Stripe rejects unknown parameters and returns no unknown fields. A form contains only text. */
 function convert(schema: Schema, form = false): Schema {
   if (schema.$ref) return { $ref: `#/definitions/${nameOf(schema.$ref)}` };
   if (form && schema.type === 'integer') return { type: 'string', pattern: '^-?\\d+$' };
@@ -125,7 +125,7 @@ function mapValues<A, B>(record: Record<string, A>, map: (value: A) => B): Recor
 
 type Issue = z.core.$ZodIssue;
 
-/** Of an alternative, the first form is the one that was meant; the others are the empty text that unsets it. */
+/** The first form of an alternative is the intended one. The others are the empty text that unsets a parameter. */
 function deepest(issues: readonly Issue[]): Issue {
   const [issue] = issues as [Issue];
   const meant = issue.code === 'invalid_union' ? issue.errors[0] : undefined;

@@ -1,4 +1,4 @@
-// The life of a PaymentIntent: confirmed, authenticated, captured (perhaps several times), canceled or lapsed.
+// The life of a PaymentIntent: confirmed, authenticated, captured (perhaps several times), cancelled or expired.
 import { declineMessage, MULTICAPTURE_BRANDS, type TestCard } from './cards.js';
 import { invalidRequest, type StripeErrorBody, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text, texts } from './form.js';
@@ -18,17 +18,17 @@ const AUTHORISATION_SECONDS = 7 * 24 * HOUR_SECONDS;
 const VISA_OFF_SESSION_AUTHORISATION_SECONDS = (4 * 24 + 18) * HOUR_SECONDS;
 const MAX_CAPTURES = 50;
 
-/** As Radar sees a usual payment. */
+/** Radar's assessment of a usual payment. */
 const RISK = { risk_level: 'normal', risk_score: 22 };
 
-/** Of a British account and a British card: 1.5 % and 20 pence. */
+/** For a British account and a British card: 1.5 % and 20 pence. */
 const FEE_RATE = 0.015;
 const FEE_AMOUNT = 20;
 const AVAILABLE_AFTER_SECONDS = 7 * 24 * HOUR_SECONDS;
 
 interface Attempt {
   offSession: boolean;
-  /** The shop would rather have a decline than a customer who must act. */
+  /** The shop prefers a decline to a required action of the customer. */
   refuseAction: boolean;
   authenticated: boolean;
   returnUrl: string | undefined;
@@ -125,7 +125,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     return attempt(intent, method, { offSession: isOffSession, refuseAction, authenticated: false, returnUrl });
   }
 
-  /** The customer's answer to 3-D Secure; a decline behind it is no error of theirs. */
+  /** The customer's answer to 3-D Secure. A later decline is not the customer's error. */
   function authenticate(id: string, outcome: 'succeed' | 'fail'): PaymentIntent {
     const intent = find(id);
     assertStatus(intent, 'authenticated', ['requires_action']);
@@ -270,7 +270,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     return charge;
   }
 
-  /** Of several captures the first has it. */
+  /** Only the first of several captures gets a balance transaction. */
   function settle(charge: Charge): void {
     const { id: source, amount_captured: amount, currency } = charge;
     const fee = Math.round(amount * FEE_RATE) + FEE_AMOUNT;
@@ -317,7 +317,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     return intent;
   }
 
-  /** What was captured is all, by the shop's word or because the time is over. */
+  /** The capture is complete, because the shop said so or the time is over. */
   function complete(intent: PaymentIntent, charge: Charge): PaymentIntent {
     intent.status = 'succeeded';
     intent.amount_capturable = 0;
@@ -334,7 +334,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
         { code: 'amount_too_large', param: 'amount_to_capture' },
       );
     }
-    // Nothing more, finally: that lets go of the rest.
+    // A final capture of nothing more releases the rest.
     if (amount < 0 || (amount === 0 && (more || intent.amount_received === 0))) {
       const message = 'This value must be greater than or equal to 1.';
       throw invalidRequest(message, { code: 'parameter_invalid_integer', param: 'amount_to_capture' });
@@ -354,7 +354,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     return end(intent, text(form, 'cancellation_reason') ?? null);
   }
 
-  /** What was captured stays captured; the rest is let go of. */
+  /** Captured money stays captured. The rest is released. */
   function end(intent: PaymentIntent, reason: string | null): PaymentIntent {
     intent.status = 'canceled';
     intent.canceled_at = seconds();
@@ -388,7 +388,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
       return intent;
     },
 
-    /** As the accounts are that have no IC+ pricing, which most have not. */
+    /** Most accounts have no IC+ pricing, and therefore no multicapture. */
     withdrawMulticapture(): void {
       isMulticaptureGranted = false;
     },

@@ -1,4 +1,4 @@
-// Customers and their saved cards, and which test card stands behind a payment method.
+// Customers and their saved cards, and the test card of each payment method.
 import { declineMessage, TEST_CARDS, type TestCard } from './cards.js';
 import { invalidRequest, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text } from './form.js';
@@ -17,7 +17,7 @@ export function createPaymentMethods(books: Books, emit: Emit) {
   const cards = new Map<string, TestCard>();
   /** Cards whose owner authenticated for later use. */
   const setUp = new Set<string>();
-  /** Without a customer, a payment method pays once. */
+  /** A payment method without a customer pays once. */
   const usedUp = new Set<string>();
 
   function create(card: TestCard, form: Form = {}): PaymentMethod {
@@ -35,7 +35,7 @@ export function createPaymentMethods(books: Books, emit: Emit) {
     return method;
   }
 
-  /** Stripe's test names (`pm_card_visa`) make a new payment method at each use. */
+  /** Each use of Stripe's test names (`pm_card_visa`) makes a new payment method. */
   function named(name: string, param: string): PaymentMethod {
     const card = TEST_CARDS[name];
     return card ? create(card) : books.get('payment_method', name, param);
@@ -47,7 +47,7 @@ export function createPaymentMethods(books: Books, emit: Emit) {
     isSetUp: (method: PaymentMethod) => setUp.has(method.id),
     markSetUp: (method: PaymentMethod) => setUp.add(method.id),
 
-    /** What keeps a payment method from paying for this customer, or none. */
+    /** Throws if the payment method cannot pay for this customer, or without one. */
     assertUsable(method: PaymentMethod, customer: string | null): void {
       if (method.customer && method.customer !== customer) {
         throw invalidRequest(

@@ -1,4 +1,4 @@
-// The product as it is started with Stripe's keys: what it takes from Stripe over HTTP, and what it counts.
+// The product started with Stripe's keys: the webhooks that it accepts over HTTP, and its metrics.
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import { connectStripe } from '../../infra/payments/stripe.js';
@@ -16,14 +16,14 @@ import {
 import { signed } from './news.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
 
-/** A start of the program, on a machine that may be busy. */
+/** Time for a start of the program on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
 const EMBEDDED = PROFILES.find(({ name }) => name === 'embedded')!;
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const WEBHOOKS = '/v1/webhooks/stripe';
 const WEBHOOK_SECRET = 'whsec_of_this_test';
 
-describeWith(EMBEDDED.engines, 'The product, started with keys of Stripe', function (engines) {
+describeWith(EMBEDDED.engines, 'The product, started with Stripe keys', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
   let environment: Environment;
   let standIn: StripeStandIn;
@@ -44,12 +44,12 @@ describeWith(EMBEDDED.engines, 'The product, started with keys of Stripe', funct
   after(endPrograms);
   after(() => standIn.stop());
 
-  /** Posts what Stripe would: the raw body and its signature. */
+  /** Posts a webhook as Stripe does: the raw body and its signature. */
   function deliver(body: string, signature: string) {
     return shop.anybody().post(WEBHOOKS, body, { 'Stripe-Signature': signature });
   }
 
-  it('takes money there, and acknowledges and counts all its news, also what it does nothing with', async () => {
+  it('takes payments there, and acknowledges and counts all webhooks, even those that it ignores', async () => {
     const guest = await shop.guest();
     const { body: products } = await guest.get('/v1/products?limit=1');
     const { body: cart } = await guest.post('/v1/carts', { currency: 'GBP' });
@@ -75,7 +75,7 @@ describeWith(EMBEDDED.engines, 'The product, started with keys of Stripe', funct
     expect(after.timeline).to.deep.equal(order.body.timeline);
   });
 
-  it('looks at the signature over the very bytes that came', async () => {
+  it('verifies the signature over the exact bytes of the body', async () => {
     await stripe.paymentIntents.create({ amount: 500, currency: 'gbp' });
     const [event] = (await stripe.events.list()).data;
     const { body, signature } = signed(stripe, WEBHOOK_SECRET, event);

@@ -1,4 +1,4 @@
-// Refunds and disputes of what was captured.
+// Refunds and disputes of captured payments.
 import { invalidRequest } from './errors.js';
 import { type Form, integer, mergedMetadata, text } from './form.js';
 import type { Books, Charge, Dispute, Emit, Refund } from './objects.js';
@@ -61,7 +61,7 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
     return refund;
   }
 
-  /** The bank's word: a pending refund arrives or fails, and one that had succeeded can fail, too. */
+  /** The bank's decision: a pending refund succeeds or fails. A succeeded refund can fail later, too. */
   function settle(id: string, status: 'succeeded' | 'failed'): Refund {
     const refund = books.get('refund', id);
     if (refund.status === 'failed' || refund.status === status) return refund;
@@ -104,7 +104,7 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
     return opened;
   }
 
-  /** A bank that has only asked takes the money after all. */
+  /** An inquiry of the bank becomes a dispute that takes the money. */
   function escalate(id: string): void {
     const escalated = books.get('dispute', id);
     const previous = { status: escalated.status };
@@ -114,7 +114,7 @@ export function createRefunds(books: Books, methods: PaymentMethods, emit: Emit)
     emit('charge.dispute.funds_withdrawn', escalated);
   }
 
-  /** A dispute that the shop wins gives the money back; a lost one does not. */
+  /** A won dispute returns the money; a lost one does not. */
   function closeDispute(id: string, status: 'lost' | 'won'): Dispute {
     const closed = books.get('dispute', id);
     closed.status = status;

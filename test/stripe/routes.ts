@@ -1,4 +1,4 @@
-// Which paths of Stripe's API the stand-in serves, under the names they have in Stripe's OpenAPI document.
+// The paths of Stripe's API that the stand-in serves, with their names in Stripe's OpenAPI document.
 import { StripeRefusal } from './errors.js';
 import type { Form } from './form.js';
 import type { Books, Kind, OfKind } from './objects.js';
@@ -24,7 +24,7 @@ interface Parts {
 const PAGING: readonly string[] = ['created', 'ending_before', 'expand', 'limit', 'starting_after'];
 
 export function createRoutes({ books, intents, methods, refunds }: Parts) {
-  /** A list narrowed by those of the query's parameters that are fields of what is listed. */
+  /** A list, filtered by the query parameters that are fields of the listed objects. */
   const listOf =
     <K extends Kind>(kind: K, url: string, ...fields: (keyof OfKind<K> & string)[]): Handler =>
     (query) => {

@@ -47,7 +47,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
   });
   afterEach(() => world.standIn?.stop());
 
-  /** Stripe keeps payments, customers and keys of earlier tests: all ids and keys of this one bear its mark. */
+  /** Stripe keeps payments, customers and keys of earlier tests, so all ids and keys of this test contain its mark. */
   const marked = (caller: Caller): Caller =>
     caller.customerId === undefined
       ? caller
@@ -69,7 +69,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     };
     const store: EventStore = { ...memory, append };
     const adapter = createStripeProvider({ stripe, customerRefOf: (id) => customers.refOf(id) });
-    /** What happens between Stripe's work and the return of our own call. */
+    /** Runs between Stripe's work and the return of our own call. */
     const hook = { meanwhile: async (_news: Stripe.Event['type']) => {} };
     const late =
       <A extends unknown[], R>(call: (...asked: A) => Promise<R>, told: Stripe.Event['type']) =>
@@ -127,7 +127,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     async function ledger(orderId: string): Promise<Payment> {
       return (await runner.load(payment, streamOf(siblingId('payment', orderId)))).state!;
     }
-    /** The account may have more payments than those of this test. */
+    /** The account may have payments of other tests. */
     async function reconciled(options: { repair?: boolean; from?: number } = {}) {
       const deps = { provider: 'test' as const, books, store, runner, payments, settlement, clock };
       const { differences, ...counts } = await reconcile(deps, { from, repair: false, ...options });
@@ -211,7 +211,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     expect(differences).to.deep.equal([]);
   });
 
-  it('voids what is cancelled, and rejects what is declined', async () => {
+  it('voids cancelled orders, and rejects declined ones', async () => {
     const { orderId } = await checkOut();
     await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: ADA, body: { reason: 'changed my mind' } });
     expect((await intentOf(orderId)).status).to.equal('canceled');
@@ -221,7 +221,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     expect((await shop.reconciled()).differences).to.deep.equal([]);
   });
 
-  describe('when the customer has to pass 3-D Secure', () => {
+  describe('when the customer must pass 3-D Secure', () => {
     async function waiting() {
       const { status, orderId, order } = await checkOut('pm_card_authenticationRequired');
       expect(status).to.equal(202);
@@ -231,7 +231,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       return { orderId, intentId: authorisation!.providerRef! };
     }
 
-    it('goes on by webhook', async function () {
+    it('continues by webhook', async function () {
       const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'succeed');
@@ -239,7 +239,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await orderOf(orderId)).status).to.equal('confirmed');
     });
 
-    it('goes on by poll where no webhook comes', async function () {
+    it('continues by polling if no webhook comes', async function () {
       const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'succeed');
@@ -249,7 +249,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await orderOf(orderId)).status).to.equal('confirmed');
     });
 
-    it('rejects the order when they fail', async function () {
+    it('rejects the order if they fail', async function () {
       const standIn = standInOf(world, this);
       const { orderId, intentId } = await waiting();
       standIn.authenticate(intentId, 'fail');
@@ -258,7 +258,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await intentOf(orderId)).status).to.equal('canceled');
     });
 
-    it('lets go when they do not act in time, and takes nothing from them after that', async () => {
+    it('voids the payment if they do not act in time, and charges nothing after that', async () => {
       const { orderId, intentId } = await waiting();
       ahead += HOUR_MS;
       await shop.checkout.resume(orderId);
@@ -269,11 +269,11 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     });
   });
 
-  describe('told by webhook', () => {
+  describe('with webhooks', () => {
     const position = async (orderId: string) =>
       (await shop.runner.load(payment, streamOf(siblingId('payment', orderId)))).position.commitNo;
 
-    it('knows the same whatever the order of the news, and however often it comes', async () => {
+    it('has the same result for any order and number of webhooks', async () => {
       const { orderId } = await checkOut();
       await dispatch(orderId);
       const body = { amount: 500, reason: 'scratched' };
@@ -290,7 +290,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(shop.told).not.to.include('conflict');
     });
 
-    it('knows the same when the news is faster than the answer to our own call', async () => {
+    it('has the same result if a webhook is faster than the answer to our own call', async () => {
       shop.hook.meanwhile = (news) => shop.deliverAll(news);
       const { status, orderId } = await checkOut();
       expect(status).to.equal(201);
@@ -305,7 +305,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect([/confirm$/, /capture$/, /POST .*refunds$/].map(shop.made)).to.deep.equal([1, 1, 1]);
     });
 
-    it('finishes what a lost answer has left in doubt, and charges once', async function () {
+    it('completes a payment whose answer was lost, and charges once', async function () {
       const standIn = standInOf(world, this);
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { status, orderId } = await checkOut();
@@ -316,7 +316,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await shop.stripe.charges.list()).data).to.have.length(1);
     });
 
-    it('records a refund that the bank has given back as failed', async () => {
+    it('records a refund that the bank has returned as failed', async () => {
       const { orderId } = await checkOut('pm_card_refundFail');
       await dispatch(orderId);
       const body = { amount: 500, reason: 'scratched' };
@@ -330,7 +330,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(refundedOf(after)).to.equal(0);
     });
 
-    it('records disputes, also when their end is heard of first, and refunds nothing meanwhile', async function () {
+    it('records disputes, even if their end arrives first, and refunds nothing meanwhile', async function () {
       const standIn = standInOf(world, this);
       const { orderId } = await checkOut();
       await dispatch(orderId);
@@ -355,7 +355,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await shop.ledger(other.orderId)).disputes.map(({ status }) => status)).to.deep.equal(['lost']);
     });
 
-    it('refunds what came back during a dispute as soon as the dispute is won, by webhook or by reconciliation', async function () {
+    it('refunds returns made during a dispute once the dispute is won, by webhook or by reconciliation', async function () {
       const standIn = standInOf(world, this);
       for (const hears of [shop.deliverAll, () => shop.reconciled({ repair: true })]) {
         const { orderId } = await checkOut('pm_card_visa', { bowl: 1 });
@@ -372,7 +372,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       }
     });
 
-    it('takes a question of the bank for no dispute until it takes the money', async function () {
+    it('does not count an inquiry of the bank as a dispute until the bank takes the money', async function () {
       const standIn = standInOf(world, this);
       const { orderId } = await checkOut();
       await dispatch(orderId);
@@ -384,7 +384,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(paymentStatusOf(await shop.ledger(orderId))).to.equal('disputed');
     });
 
-    it('believes nothing that Stripe has not signed, with this secret, lately', async () => {
+    it('accepts only webhooks that Stripe has signed recently with this secret', async () => {
       const { orderId } = await checkOut();
       const before = await position(orderId);
       const [event] = await shop.news('payment_intent.created');
@@ -406,7 +406,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(shop.told).to.deep.equal([]);
     });
 
-    it('refuses events whose object lacks what is read of it, and says where', async () => {
+    it('rejects events whose object lacks required fields, and names them', async () => {
       const dispute = { id: 'dp_1', payment_intent: 'pi_1', amount: 500, reason: 'fraudulent', status: 'lost' };
       const broken = [
         ['payment_intent.succeeded', {}, '/data/object/id'],
@@ -423,7 +423,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(shop.told).to.deep.equal([]);
     });
 
-    it('acknowledges and counts what it does nothing with', async () => {
+    it('acknowledges and counts events that it ignores', async () => {
       await shop.stripe.customers.create({ metadata: { mark } });
       await shop.stripe.paymentIntents.create({
         amount: 500,
@@ -444,7 +444,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(Object.fromEntries(news.map(({ type }, at) => [type, shop.told[at]]))).to.include(expected);
     });
 
-    it('acknowledges nothing while the log or Stripe is away, so that the news comes again', async function () {
+    it('acknowledges no event while the log or Stripe does not answer, so that Stripe sends it again', async function () {
       const standIn = standInOf(world, this);
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
@@ -460,7 +460,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     });
   });
 
-  it('asks what Stripe holds before it repeats what Stripe may have forgotten', async function () {
+  it("reads Stripe's state before it repeats a request whose key Stripe may have forgotten", async function () {
     const standIn = standInOf(world, this);
     const { orderId } = await checkOut();
     standIn.inject(/capture$/, 'reply lost', 'reply lost');
@@ -479,7 +479,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...(key && { key }) });
     const saved = async (caller = ADA) => (await shop.more('get /v1/me/payment-methods', { caller })).body.data;
 
-    it('shows, uses and forgets them, each to its own customer', async () => {
+    it('lists, uses and removes them for their own customer', async () => {
       expect(await saved()).to.deep.equal([]);
       const { body: card } = await save('pm_card_visa', 'once');
       expect(card).to.include({ brand: 'visa', last4: '4242' });
@@ -500,11 +500,11 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       await problemOf(shop.more(path, { caller: ADA }), 'not_found');
     });
 
-    it('makes one customer there, whoever comes first', async () => {
+    it('creates one customer there for concurrent requests', async () => {
       const cards = ['pm_card_visa', 'pm_card_amex'];
       const saveAll = () => Promise.allSettled(cards.map((card) => save(card, card)));
       await saveAll();
-      // Whoever was told that Stripe is busy with the other one's customer asks again.
+      // A request that was rejected because Stripe was busy with the other one is repeated.
       const statuses = (await saveAll()).map(({ status }) => status);
       expect(statuses).to.deep.equal(['fulfilled', 'fulfilled']);
       const { data } = await shop.stripe.customers.list({ limit: 100 });
@@ -512,21 +512,21 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(await saved()).to.have.length(2);
     });
 
-    it('refuses a method that is not there', async () => {
+    it('rejects an unknown method', async () => {
       await problemOf(save('pm_nobody_has_this'), 'not_found');
     });
 
-    it('refuses what the bank will not have, and forgets it', async () => {
+    it('rejects a card that the bank declines, and does not keep it', async () => {
       await problemOf(save('pm_card_visa_chargeDeclined'), 'payment_declined');
       expect(await saved()).to.deep.equal([]);
     });
 
-    it('says so while Stripe is away', async function () {
+    it('answers 503 while Stripe does not answer', async function () {
       standInOf(world, this).inject(/attach$/, 'error');
       await problemOf(save('pm_card_visa'), 'unavailable');
     });
 
-    it('renews with them what would lapse before it is sent, while nobody is there', async () => {
+    it('renews expiring authorisations with them, off session', async () => {
       const { body: card } = await save('pm_card_visa');
       const { orderId } = await checkOut(card.id);
       const { id: first } = await intentOf(orderId);
@@ -538,7 +538,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(renewed).to.include({ status: 'requires_capture', amount: 3000, payment_method: card.id });
       expect(renewed.id).not.to.equal(first);
       expect((await shop.stripe.paymentIntents.retrieve(first)).status).to.equal('canceled');
-      // Stripe does not tell afterwards how it was asked.
+      // Stripe does not return the parameters of the request afterwards.
       const confirm = world.standIn?.requests.findLast(({ path }) => path.endsWith('/confirm'));
       if (confirm) expect(confirm.params).to.include({ off_session: 'true' });
     });
@@ -551,7 +551,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     const told = ({ differences }: { differences: readonly Difference[] }) =>
       differences.map(({ kind, here, there, repaired }) => ({ kind, here, there, repaired }));
 
-    it('what Stripe knows better: it is recorded', async function () {
+    it('outcomes that only Stripe knows: they are recorded', async function () {
       standInOf(world, this).inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
       ahead += 2 * 60_000;
@@ -564,7 +564,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(told(await shop.reconciled())).to.deep.equal([]);
     });
 
-    it('what somebody did at Stripe itself: a cancellation is recorded, captures and refunds are for people', async () => {
+    it('changes made at Stripe itself: a cancellation is recorded, captures and refunds are reported for people', async () => {
       const cancelled = await checkOut();
       await shop.stripe.paymentIntents.cancel((await intentOf(cancelled.orderId)).id);
       const captured = await checkOut('pm_card_visa', { cup: 1 });
@@ -588,7 +588,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await shop.ledger(cancelled.orderId)).status).to.equal('lapsed');
     });
 
-    it('what has lapsed after a part of it was captured: it is recorded, and the order held', async function () {
+    it('authorisations that expired after a partial capture: they are recorded, and the order is held', async function () {
       standInOf(world, this);
       const { orderId, order: placed } = await checkOut();
       await dispatch(orderId, [{ lineId: placed.lines[0].id, quantity: 1 }]);
@@ -602,7 +602,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(told(await shop.reconciled())).to.deep.equal([]);
     });
 
-    it('disputes that no news told of, also of payments of long ago: they are recorded', async function () {
+    it('disputes without a webhook, even of old payments: they are recorded', async function () {
       const standIn = standInOf(world, this);
       const ofThisWeek = (repair = false) => shop.reconciled({ repair, from: clock() - 7 * DAY_MS });
       const { orderId } = await checkOut();
@@ -626,7 +626,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(told(await ofThisWeek())).to.deep.equal([]);
     });
 
-    it('money that is held for a payment that has ended: it is let go', async () => {
+    it('holds of payments that have ended: they are voided', async () => {
       const { orderId } = await checkOut();
       const { authorisation } = await shop.ledger(orderId);
       const { operationId } = authorisation!;
@@ -638,7 +638,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect((await intentOf(orderId)).status).to.equal('canceled');
     });
 
-    it('what one side does not know, and leaves alone what is under way or not ours', async () => {
+    it('payments that one side does not know, but not those in progress or of other shops', async () => {
       const intent = (metadata: Record<string, string>) =>
         shop.stripe.paymentIntents.create({
           amount: 500,

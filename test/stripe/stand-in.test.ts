@@ -1,4 +1,4 @@
-// The stand-in held against what Stripe documents, through the `stripe` package itself.
+// Compares the stand-in with Stripe's documentation, through the `stripe` package itself.
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import { connectStripe } from '../../infra/payments/stripe.js';
@@ -40,7 +40,7 @@ describe('The Stripe stand-in', () => {
     (await stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] })).latest_charge as Stripe.Charge;
 
   describe('payments', () => {
-    it('are created unconfirmed, then confirmed, and captured in part, which lets go of the rest', async () => {
+    it('are created unconfirmed, then confirmed, and captured in part, which releases the rest', async () => {
       const created = await stripe.paymentIntents.create(order({ metadata: { order: 'o1' } }));
       expect(created).to.include({ status: 'requires_confirmation', amount_capturable: 0, latest_charge: null });
       const held = await stripe.paymentIntents.confirm(created.id);
@@ -51,7 +51,7 @@ describe('The Stripe stand-in', () => {
       expect(await chargeOf(created.id)).to.include({ captured: true, amount_captured: 3000, amount_refunded: 0 });
     });
 
-    it('are captured several times where the card allows it', async () => {
+    it('are captured several times if the card allows it', async () => {
       const { id } = await authorised(severalCaptures);
       expect((await chargeOf(id)).payment_method_details?.card?.multicapture?.status).to.equal('available');
       const first = await stripe.paymentIntents.capture(id, { amount_to_capture: 2000, final_capture: false });
@@ -61,7 +61,7 @@ describe('The Stripe stand-in', () => {
       expect((await chargeOf(id)).amount_captured).to.equal(3000);
     });
 
-    it('are captured once where the card does not, or nobody asked', async () => {
+    it('are captured once if the card does not allow more, or it was not requested', async () => {
       for (const more of [{}, { ...severalCaptures, payment_method: 'pm_card_jcb' }]) {
         const { id } = await authorised(more);
         expect((await chargeOf(id)).payment_method_details?.card?.multicapture?.status).to.equal('unavailable');
@@ -76,7 +76,7 @@ describe('The Stripe stand-in', () => {
       expect(refusal).to.include({ type: 'StripeInvalidRequestError', code: 'amount_too_large' });
     });
 
-    it('are canceled with what they still hold, and then refuse everything', async () => {
+    it('are cancelled with their remaining hold, and then reject everything', async () => {
       const { id } = await authorised(severalCaptures);
       await stripe.paymentIntents.capture(id, { amount_to_capture: 2000, final_capture: false });
       const canceled = await stripe.paymentIntents.cancel(id, { cancellation_reason: 'requested_by_customer' });
@@ -109,7 +109,7 @@ describe('The Stripe stand-in', () => {
       ]);
     });
 
-    it('lapse when the time to capture them is over', async () => {
+    it('expire when the time to capture them is over', async () => {
       const { id } = await authorised();
       expect((await chargeOf(id)).payment_method_details?.card?.capture_before).to.equal((NOON + 7 * DAY_MS) / 1000);
       now += 7 * DAY_MS - 1000;
@@ -123,7 +123,7 @@ describe('The Stripe stand-in', () => {
       expect(data.map(({ type }) => type)).to.deep.equal(['payment_intent.canceled', 'charge.expired']);
     });
 
-    it('have succeeded with what was captured of them when that time is over', async () => {
+    it('succeed with the captured part when that time is over', async () => {
       const { id } = await authorised(severalCaptures);
       await stripe.paymentIntents.capture(id, { amount_to_capture: 2000, final_capture: false });
       now += 7 * DAY_MS;
@@ -134,7 +134,7 @@ describe('The Stripe stand-in', () => {
       });
     });
 
-    it('are refused where the account has no several captures and asks for them, if available or not', async () => {
+    it('are rejected if the account has no multicapture and requests it, even "if available"', async () => {
       standIn.withdrawMulticapture();
       const { id } = await stripe.paymentIntents.create(order(severalCaptures));
       for (const asked of [stripe.paymentIntents.confirm(id), authorised(severalCaptures)]) {
@@ -168,7 +168,7 @@ describe('The Stripe stand-in', () => {
       });
     });
 
-    it('fails with the customer', async () => {
+    it('fails if the customer fails', async () => {
       const { id } = await secured();
       standIn.authenticate(id, 'fail');
       const failed = await stripe.paymentIntents.retrieve(id);
@@ -185,7 +185,7 @@ describe('The Stripe stand-in', () => {
       expect(declined.last_payment_error?.decline_code).to.equal('insufficient_funds');
     });
 
-    it('is a decline where the customer is not there', async () => {
+    it('is a decline if the customer is not present', async () => {
       const card = 'pm_card_authenticationRequired';
       expect(await refusalOf(authorised({ payment_method: card, off_session: true }))).to.include({
         statusCode: 402,
@@ -208,7 +208,7 @@ describe('The Stripe stand-in', () => {
       expect(await refusalOf(authorised(charge))).to.include({ param: 'payment_method' });
     });
 
-    it('are saved by a payment, and need no authentication once it was given for later', async () => {
+    it('are saved by a payment, and need no authentication once it was given for later use', async () => {
       const { id: customer } = await stripe.customers.create();
       const first = await authorised({
         customer,
@@ -222,7 +222,7 @@ describe('The Stripe stand-in', () => {
       expect(again.status).to.equal('requires_capture');
     });
 
-    it('pay for nobody else, and a card that was not saved pays once', async () => {
+    it('pay only for their customer, and a card that was not saved pays once', async () => {
       const { id: customer } = await stripe.customers.create();
       const { id: saved } = await stripe.paymentMethods.attach('pm_card_visa', { customer });
       expect(await refusalOf(authorised({ payment_method: saved }))).to.include({ param: 'payment_method' });
@@ -240,7 +240,7 @@ describe('The Stripe stand-in', () => {
       return id;
     };
 
-    it('give back a part, then the rest, and never more', async () => {
+    it('return a part, then the rest, and never more', async () => {
       const payment_intent = await captured();
       await stripe.refunds.create({ payment_intent, amount: 2000 });
       const over = await refusalOf(stripe.refunds.create({ payment_intent, amount: 3001 }));
@@ -254,14 +254,14 @@ describe('The Stripe stand-in', () => {
       ]);
     });
 
-    it('need money that was captured', async () => {
+    it('need captured money', async () => {
       const { id } = await authorised();
       expect((await refusalOf(stripe.refunds.create({ payment_intent: id }))).type).to.equal(
         'StripeInvalidRequestError',
       );
     });
 
-    it('are pending until the bank has said', async () => {
+    it('are pending until the bank has decided', async () => {
       const payment_intent = await captured({ payment_method: 'pm_card_pendingRefund' });
       const { id, status } = await stripe.refunds.create({ payment_intent });
       expect(status).to.equal('pending');
@@ -272,7 +272,7 @@ describe('The Stripe stand-in', () => {
       expect(await chargeOf(payment_intent)).to.include({ amount_refunded: 0, refunded: false });
     });
 
-    it('wait for a dispute to end, which the shop wins or loses', async () => {
+    it('wait for the end of a dispute, which the shop wins or loses', async () => {
       const payment_intent = await captured();
       const { id } = standIn.dispute(payment_intent);
       expect((await refusalOf(stripe.refunds.create({ payment_intent }))).code).to.equal('charge_disputed');
@@ -309,7 +309,7 @@ describe('The Stripe stand-in', () => {
       expect(again.raw).to.deep.include({ decline_code: 'generic_decline', charge: first.charge });
     });
 
-    it('refuse other parameters, and another path', async () => {
+    it('reject other parameters, and another path', async () => {
       const { id } = await stripe.paymentIntents.create(order(), key);
       const other = [
         stripe.paymentIntents.create(order({ amount: 1 }), key),
@@ -346,7 +346,7 @@ describe('The Stripe stand-in', () => {
       document = stripeContract() ?? this.skip();
     });
 
-    it('finds what an answer has wrong, lacks, or has too much', async () => {
+    it('finds wrong, missing and additional fields of an answer', async () => {
       const route = 'GET /v1/payment_intents/{intent}';
       const { lastResponse: _, ...intent } = await authorised();
       expect(document.faultOf(route, intent)).to.equal(undefined);
@@ -360,7 +360,7 @@ describe('The Stripe stand-in', () => {
       }
     });
 
-    it('refuses parameters that it does not know, misses or finds senseless, and no key is spent', async () => {
+    it('rejects unknown, missing and invalid parameters, and uses up no key', async () => {
       const key = { idempotencyKey: 'op-1' };
       const { amount: _amount, ...without } = order();
       const nested = { payment_method_options: { card: { colour: 'red' } } };
@@ -384,7 +384,7 @@ describe('The Stripe stand-in', () => {
   });
 
   describe('events', () => {
-    it('tell of a payment as it was then, and are listed newest first, from when they are wanted', async () => {
+    it('show a payment as it was then, and are listed newest first, from a given time', async () => {
       const { id } = await authorised({ metadata: { order: 'o1' } });
       now += 1000;
       await stripe.paymentIntents.capture(id);
@@ -405,7 +405,7 @@ describe('The Stripe stand-in', () => {
       expect((await stripe.events.list({ starting_after: all[3]!.id })).data).to.deep.equal(all.slice(4));
     });
 
-    it('tell which request caused them, and the lapse of an authorisation that none did', async () => {
+    it('name the request that caused them; the expiry of an authorisation has none', async () => {
       await stripe.paymentIntents.create(order({ confirm: true }), { idempotencyKey: 'op-1' });
       now += 7 * DAY_MS;
       standIn.tick();
@@ -438,13 +438,13 @@ describe('The Stripe stand-in', () => {
       expect(await made()).to.equal(1);
     });
 
-    it('limit the rate, which no key keeps', async () => {
+    it('limit the rate, which no key remembers', async () => {
       standIn.inject(/POST/, 'rate limited');
       expect(await refusalOf(stripe.paymentIntents.create(order(), key))).to.include({ type: 'StripeRateLimitError' });
       expect((await stripe.paymentIntents.create(order(), key)).status).to.equal('requires_confirmation');
     });
 
-    it('answer with 500 for ever under one key, whether or not the work was done', async () => {
+    it('answer with 500 always for the same key, whether or not the work was done', async () => {
       for (const [fault, found] of [
         ['error', 0],
         ['error after the work', 1],

@@ -1,5 +1,6 @@
-// Stripe's payments API for tests: the unmodified `stripe` package talks to it over HTTP on the loopback. It keeps its
-// state in memory, follows a clock that a test may set, and does wrong what a test asks it to.
+// Stripe's payments API for tests. The unmodified `stripe` package calls it over HTTP on loopback. It keeps its state in memory,
+// follows
+// a clock that a test may set, and injects the faults that a test requests.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -27,23 +28,24 @@ export interface StripeStandIn extends Required<StripeConnection> {
   /** Every request, oldest first. */
   requests: readonly RecordedRequest[];
   /**
-   * Lets the next request that fits (`POST /v1/refunds`) meet a fault; what is injected later waits for later requests. The
-   * `stripe` package by itself repeats once what broke on a connection: that takes the fault twice to be seen.
+   * The next matching request (`POST /v1/refunds`) meets this fault; further faults wait for later requests. The `stripe` package
+   * itself
+   * retries a broken connection once, so such a fault must be injected twice to be visible.
    */
   inject(on: RegExp, ...faultsInTurn: Fault[]): void;
-  /** The account is no longer one with IC+ pricing: whatever asks for several captures is refused. */
+  /** Removes IC+ pricing from the account. Every request for multicapture is then rejected. */
   withdrawMulticapture(): void;
   /** The customer answers 3-D Secure. */
   authenticate(paymentIntentId: string, outcome: 'succeed' | 'fail'): PaymentIntent;
-  /** The bank takes a refund, or gives it back. */
+  /** The bank accepts or returns a refund. */
   settleRefund(refundId: string, status: 'succeeded' | 'failed'): Refund;
   dispute(paymentIntentId: string, status?: Dispute['status']): Dispute;
-  /** A bank that has only asked takes the money after all. */
+  /** An inquiry of the bank becomes a dispute that takes the money. */
   escalate(disputeId: string): void;
   closeDispute(disputeId: string, status: 'lost' | 'won'): Dispute;
-  /** Lets authorisations lapse that are due by the clock; every request does so first. */
+  /** Expires authorisations that are due by the clock. Every request does so first. */
   tick(): void;
-  /** Fails if an answer or an event was not as Stripe's own document has it. */
+  /** Fails if an answer or an event differed from Stripe's own document. */
   stop(): Promise<void>;
 }
 
@@ -51,16 +53,17 @@ export interface RecordedRequest {
   method: string;
   path: string;
   idempotencyKey: string | undefined;
-  /** As text, as they came. */
+  /** The parameters as text. */
   params: Form;
-  /** None if no answer was given, or not yet. */
+  /** Missing if no answer was given yet. */
   status?: number;
   replayed?: true;
 }
 
 /**
- * `no connection`: cut before the work. `reply lost`: cut after it. `rate limited`: 429, which no key keeps. `error`: 500
- * with nothing done, and `error after the work`, both kept under the key as Stripe keeps them. A promise: slow until then.
+ * `no connection`: cut before the work. `reply lost`: cut after it. `rate limited`: 429, which is not kept under the key.
+ * `error`: 500
+ * without work, and `error after the work`; Stripe keeps both under the key. A promise: the answer waits for it.
  */
 export type Fault =
   | 'no connection'
@@ -215,7 +218,7 @@ async function record(request: IncomingMessage): Promise<RecordedRequest> {
   };
 }
 
-/** The answer with the objects that were asked for (`latest_charge`, `data.payment_intent`) in the place of their ids. */
+/** The answer with the requested objects (`latest_charge`, `data.payment_intent`) in place of their ids. */
 function expanded(answer: object, paths: readonly string[], books: Books): object {
   const copy = structuredClone(answer);
   for (const path of paths) expandOne(copy as Record<string, unknown>, path.split('.'), books);

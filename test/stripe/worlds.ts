@@ -1,5 +1,6 @@
-// Where the suites of Stripe run: against the stand-in, and against Stripe's test mode where STRIPE_SECRET_KEY is one of its
-// keys. What only the stand-in can do is skipped there, and says so.
+// Where the Stripe suites run: against the stand-in, and against Stripe's test mode if STRIPE_SECRET_KEY is a test key. Tests
+// that need
+// the stand-in are skipped there, with a message.
 import type Stripe from 'stripe';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { connectStripe } from '../../infra/payments/stripe.js';
@@ -13,7 +14,7 @@ export interface World {
   standIn?: StripeStandIn;
 }
 
-/** The stand-in follows the clock; Stripe has its own. */
+/** The stand-in follows this clock; Stripe has its own. */
 export type OpenWorld = (clock?: Clock) => Promise<World>;
 
 export function describeOnStripe(name: string, suite: (open: OpenWorld) => void): void {
@@ -34,7 +35,7 @@ export function describeOnStripe(name: string, suite: (open: OpenWorld) => void)
   }
 }
 
-/** Skips the test where only the stand-in can do what it needs. */
+/** Skips the test if it does not run on the stand-in. */
 export function standInOf({ standIn }: World, test: Mocha.Context): StripeStandIn {
   return standIn ?? skip(test, 'needs the controls of the stand-in');
 }
