@@ -352,7 +352,7 @@ async function indexOf({ OPENSEARCH_URL, COMMERCE_NAMESPACE }: Environment, name
   }
 }
 
-// ── What they add up to ─────────────────────────────────────────────────────────────────────────────────────────────
+// ── Sums over the read models ───────────────────────────────────────────────────────────────────────────────────────────
 
 function expectToldByReadModels(summary: ImportSummary, models: ReadModels): void {
   expect(summary).to.deep.include(sumsOf(models));

@@ -41,7 +41,7 @@ const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'L
 
 const SECRET = /:[^:@/]+@/;
 
-describeWith([], 'A shop whose Postgres goes away', function () {
+describeWith([], 'A shop whose Postgres stops answering', function () {
   this.timeout(TEST_TIMEOUT_MS);
   let postgres: RunningPostgres;
   let dataDir: string;
@@ -157,7 +157,7 @@ describeWith([], 'A shop whose Postgres goes away', function () {
 
 const aws = PROFILES.find(({ name }) => name === 'aws')!;
 
-describeWith(aws.engines, 'A shop on the profile aws, one of whose engines goes away', function (engines) {
+describeWith(aws.engines, 'A shop on the profile aws with an engine that stops answering', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
   let proxies: Record<'aws' | 'mongodb' | 'opensearch' | 'redis', TcpProxy>;
   let environment: Environment;

@@ -52,7 +52,7 @@ describe('A shortfall', () => {
     await sell(shop, 'MUG', 500, 7);
   });
 
-  it('is recorded when fewer are counted, or more are lost, than are sold', async () => {
+  it('is recorded when a count or a loss leaves fewer units than were sold', async () => {
     await buy(4);
     expect(await stock('counts', { quantity: 2 })).to.include({ onHand: 2, committed: 4, available: -2 });
     expect(await stock('receipts', { quantity: 5 })).to.include({ onHand: 7, available: 3 });

@@ -110,7 +110,7 @@ describe('The stock of each place', () => {
   );
   type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-  it('is what was received and came back there, less what has left there, after any mixture', async () => {
+  it('equals its receipts and returns less its shipments, after any mixture of operations', async () => {
     const start = fc.tuple(...LOCATIONS.map(() => fc.record({ cups: fc.nat(4), mugs: fc.nat(4) })));
     await fc.assert(fc.asyncProperty(start, fc.array(step, { maxLength: 25, size: 'max' }), play), {
       numRuns: runsOf(60),
@@ -203,7 +203,7 @@ describe('The stock of each place', () => {
 });
 
 describe('A sent unit', () => {
-  it('is in one open return at most, however many ask for it at once, until that is declined', async () => {
+  it('is in at most one open return, for any number of concurrent requests, until that is declined', async () => {
     const shop = createShop();
     await sell(shop, 'MUG', 500);
     const orderId = await buy(shop, { MUG: 2 });

@@ -78,7 +78,7 @@ function openShops(count: number, options: ShopOptions = {}): Shop[] {
 }
 
 describe('Buyers of scarce stock', () => {
-  it('are refused only what could not be had, and are never sold what is not there', async () => {
+  it('are rejected only for unavailable units, and never buy units that are not there', async () => {
     const skus = ['A', 'B', 'C'];
     const buyers = fc.array(
       fc.record({
@@ -152,7 +152,7 @@ describe('Buyers of scarce stock', () => {
     return units;
   }
 
-  it('get the last unit that a declined card gives back, however many came before', async () => {
+  it('get the last unit that a declined card releases, however many buyers came before', async () => {
     const shop = createShop({ provider: slowProvider(() => 20) });
     await sell(shop, 'A', 500, 1);
     const callers = callersOf(20);

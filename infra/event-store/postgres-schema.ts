@@ -14,7 +14,7 @@ create table events (
   -- First and last event version.
   fv  int not null,
   lv  int not null check (lv >= fv),
-  -- The events as one JSON text. Not jsonb: its bytes are what is hashed.
+  -- The events as one JSON text. Not jsonb, because its bytes are hashed.
   ev  text not null,
   -- Commit time, a hybrid logical clock: ms × 1000 + counter.
   at  bigint not null,
@@ -25,8 +25,8 @@ create table events (
   h   text collate "C" not null,
   -- Log partition, the first byte of SHA-256(pk) modulo ${LOG_PARTITIONS}.
   lp  smallint not null check (lp between 0 and ${LOG_PARTITIONS - 1}),
-  -- The change feed's order: the transaction that wrote the row, and a counter within it. No part of the format: a
-  -- restore into another server leaves both out, so that they are made anew.
+  -- The change feed's order: the transaction that wrote the row, and a counter within it. Not part of the format: a
+  -- restore into another server omits both, so that the server sets them again.
   tx  xid8 not null default pg_current_xact_id(),
   seq bigint generated always as identity (cache 100),
   primary key (pk, sk)
@@ -38,7 +38,7 @@ create index events_log on events (at, pk, sk);
 -- The log as the change feed reads it.
 create index events_feed on events (tx, seq);
 
--- The owner may take these rights back and the superuser always has them: hence also a trigger, which fires even where replication switches others off.
+-- The owner may grant these rights again, and the superuser always has them. So there is also a trigger; replication does not disable it.
 revoke update, delete, truncate on events from public, current_user;
 
 create function events_refuse_change() returns trigger language plpgsql as $$

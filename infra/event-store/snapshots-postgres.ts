@@ -12,9 +12,9 @@ const QUERIES_IN_FLIGHT = 4;
 const SNAPSHOTS_SQL = `
 create table snapshots (
   stream       text collate "C",
-  -- A changed fold has a new number and never sees the states of the old one.
+  -- A changed fold has a new number and never reads states of the old one.
   fold_version int,
-  -- Of the last commit that is folded in.
+  -- Number of the last commit in the state.
   commit_no    int not null,
   text         text not null,
   primary key (stream, fold_version)

@@ -155,7 +155,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     'Kinesis goes away': { on: 'GetRecords', faults: [undefined, 'no connection', 'reply lost', 'no connection'] },
   };
   for (const [what, { on, faults }] of Object.entries(passing)) {
-    it(`goes on when ${what}, and says so`, async () => {
+    it(`continues when ${what}, and logs it`, async () => {
       const names = await append(12);
       const client = aws.kinesis();
       const left = [...faults];

@@ -33,7 +33,7 @@ const FIRST_PAUSE_MS = 10;
 const CHECKPOINTS_SQL = `
 create table feed_checkpoints (
   consumer text primary key,
-  -- The last row of the log that is wholly handled.
+  -- The last row of the log that is fully handled.
   tx  xid8 not null,
   seq bigint not null
 )`;

@@ -5,7 +5,7 @@ import { DEFAULT_QUOTAS } from './port.js';
 /** The limit of callers of one kind. */
 const KEYS = 20_000;
 
-describe('Rate limits that a process counts by itself', () => {
+describe('Rate limits that a process counts alone', () => {
   it('forget only the least recent callers if there are too many to count', async () => {
     const limiter = createMemoryRateLimiter({ ...DEFAULT_QUOTAS, coupon: 2 });
     const left = async (key: string) => (await limiter.count('coupon', key)).left;

@@ -184,9 +184,9 @@ function tableSql(projection: Projection<never, never>): string {
       key       text collate "C" primary key,
       -- null: a tombstone.
       document  jsonb,
-      -- Per stream that feeds the document the last commit that changed it.
+      -- For each stream that feeds the document: the last commit that changed it.
       positions jsonb not null,
-      -- Counts the writes, for compare-and-set.
+      -- Number of writes, for compare-and-set.
       revision  bigint not null
     );
     create table ${table}_progress (

@@ -36,13 +36,13 @@ describe('A projector', () => {
       expect(calls()).to.deep.equal(['load 1', 'save 1', 'advance 1']);
     });
 
-    it('without saving what does not change', async () => {
+    it('without saving unchanged documents', async () => {
       const { write, projector, calls } = await createWorld();
       await projector.apply(await write(A, 'idle'));
       expect(calls()).to.deep.equal(['progress 1', 'load 1', 'advance 1']);
     });
 
-    it('for nothing if it follows none of the streams', async () => {
+    it('without a call if it follows none of the streams', async () => {
       const { write, projector, calls } = await createWorld();
       await projector.apply(await write('cart#1', 'x'));
       await projector.catchUp(new Map([['cart#1', 1]]));
@@ -105,7 +105,7 @@ describe('A projector', () => {
   });
 
   describe('sets a stream aside', () => {
-    it('at a commit that it cannot evolve; everything else goes on', async () => {
+    it('at a commit that it cannot evolve; everything else continues', async () => {
       const { write, projector, textsOf, table, clock } = await createWorld();
       const commits = [...(await write(A, 'x', 'poison', 'x')), ...(await write(B, 'x'))];
       const since = new Date(clock.now).toISOString();
@@ -141,7 +141,7 @@ describe('A projector', () => {
       expect(await world.textsOf('y')).to.deep.equal([4]);
     });
 
-    it('at the commit whose document the store refuses, alone in its batch or not', async () => {
+    it('at the commit whose document the store rejects, alone in its batch or not', async () => {
       const refusing = (table: SinkTable): SinkTable => ({
         ...table,
         async save(writes) {
@@ -189,7 +189,7 @@ describe('A projector', () => {
   });
 
   describe('rejects', () => {
-    it('while the sink or the log is away, and loses nothing', async () => {
+    it('while the sink or the log does not answer, and loses nothing', async () => {
       let away = true;
       const flaky = (table: SinkTable): SinkTable => ({
         ...table,
@@ -219,7 +219,7 @@ describe('A projector', () => {
     });
   });
 
-  describe('forgets what it knows of positions', () => {
+  describe('forgets the positions that it knows', () => {
     /** A sink that can lose its data, like one that was restored. */
     async function createRestorable() {
       const [kept, empty] = [await createMemorySink().open(NAME), await createMemorySink().open(NAME)];

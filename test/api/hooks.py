@@ -1,4 +1,4 @@
-# What schemathesis cannot know: what there is in the shop, what only the shop gives out, and which rules no schema says.
+# Information that schemathesis lacks: the shop's resources, tokens that only the shop makes, and rules that no schema states.
 import json
 import os
 import random
@@ -8,7 +8,7 @@ import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
 TOKEN = os.environ["CONSISTENCY_TOKEN"]
-# By the first word of a path: what its parameters may be, together.
+# By the first word of a path: the combinations of its parameters.
 THINGS = json.loads(os.environ["THINGS"])
 
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -17,8 +17,8 @@ SHARE_OF_THINGS_THAT_EXIST = 0.9
 SHARE_OF_FRESH_KEYS = 0.9
 chance = random.Random(int(os.environ["SCHEMATHESIS_SEED"]))
 
-# Rules between fields, and with what the shop has been told: why a request that fits its schema may be answered with 400. The
-# document says them in words. Anything else that is enforced has to stand in its schemas.
+# Rules between fields, and between a field and the shop's settings: a request that fits its schema may get 400 for these. The
+# document states them in words. Every other rule must be in its schemas.
 RULES = re.compile(
     "|".join(
         [
@@ -39,22 +39,22 @@ RULES = re.compile(
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Without this nearly every request would be refused before its body, or any but its first fault, is looked at."""
+    """Without this, nearly every request would be rejected before its body, or more than its first error, is checked."""
     if case.meta is None:
         return
     varied = case.meta.phase.data.parameter if case.meta.generation.mode.is_negative else None
-    # Any change makes schemathesis send the header that it means to leave out.
+    # Any change makes schemathesis send the header that it intends to leave out.
     if varied == "Authorization":
         return
     if varied != "Consistency-Token" and SEALED.fullmatch(str(case.headers.get("Consistency-Token", ""))):
         case.headers["Consistency-Token"] = TOKEN
     if varied != "after" and SEALED.fullmatch(str(case.query.get("after", ""))):
         del case.query["after"]
-    # One that was used for another body is refused; some may be.
+    # A key that was used for another body is rejected, so most keys are fresh.
     if varied != "Idempotency-Key" and KEY.fullmatch(str(case.headers.get("Idempotency-Key", ""))):
         if chance.random() < SHARE_OF_FRESH_KEYS:
             case.headers["Idempotency-Key"] = f"key-{chance.getrandbits(64):x}"
-    # Its own idea of the simplest tag, whatever pattern is documented.
+    # Schemathesis' own simplest tag, which ignores the documented pattern.
     for name in ("If-Match", "If-None-Match"):
         if varied != name and case.headers.get(name) == "0":
             del case.headers[name]

@@ -137,7 +137,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         expect(commandsOf(await all(store.read(stream)))).to.deep.equal(['c1', 'c2']);
       });
 
-      it('nothing of a commit above the limit, and says what to do', async () => {
+      it('no commit above the limit, and says what to do', async () => {
         const stream = newStream();
         const [below, above] = [MAX_COMMIT_BYTES - 2_000, MAX_COMMIT_BYTES].map((length) =>
           noteCommit(START, 'c1', { text: 'x'.repeat(length) }),

@@ -43,7 +43,7 @@ type Broken = (law: string) => void;
 export async function checkLaws(world: World, promises: Promises): Promise<void> {
   const broken: string[] = world.bugs.map((bug) => `No process fails: ${bug instanceof Error ? bug.stack : bug}`);
   const say: Broken = (law) => void broken.push(law);
-  for (const offence of world.bank.offences) say(`The bank is asked for nothing that cannot be: ${offence}`);
+  for (const offence of world.bank.offences) say(`The bank gets no invalid request: ${offence}`);
   const books = await booksOf(world);
   stockIsKept(books, say);
   customersPayForWhatTheyKeep(books, world, say);
@@ -99,10 +99,10 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
         came.set(sku, (came.get(sku) ?? 0) + moved(levels, type, data as StockData));
         const available = levels.onHand - levels.reserved - levels.committed;
         if (PROMISES.includes(type) && available < -levels.backorder) {
-          say(`${stream} promises what there is: ${available} behind ${type}`);
+          say(`${stream} promises only available units: ${available} after ${type}`);
         }
       }
-      if (levels.onHand < 0) say(`${stream} has no less than nothing: ${levels.onHand}`);
+      if (levels.onHand < 0) say(`${stream} has no negative stock: ${levels.onHand}`);
     }
     const short = Math.max(0, levels.committed - levels.onHand - levels.backorder);
     const told = sum(
@@ -110,9 +110,9 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
         .flatMap(({ state }) => state.missing.filter((one) => one.sku === sku && one.location === location))
         .map(({ quantity }) => quantity),
     );
-    if (short !== told && !behind.has(sku)) say(`Orders are told what is missing at ${stream}: ${told}, not ${short}`);
+    if (short !== told && !behind.has(sku)) say(`Orders record the units missing at ${stream}: ${told}, not ${short}`);
     there.set(sku, (there.get(sku) ?? 0) + levels.onHand);
-    if (levels.reserved !== 0) say(`${stream} reserves nothing for nobody: ${levels.reserved}`);
+    if (levels.reserved !== 0) say(`${stream} keeps no reservation without a checkout: ${levels.reserved}`);
     const owed = sum(
       orders
         .filter(({ state }) => state.status === 'confirmed')
@@ -120,7 +120,7 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
         .map(({ quantity }) => quantity),
     );
     if (levels.committed !== owed && !behind.has(sku)) {
-      say(`${stream} holds what confirmed orders get: ${levels.committed}, not ${owed}`);
+      say(`${stream} has committed the open units of confirmed orders: ${levels.committed}, not ${owed}`);
     }
   }
   for (const [sku, units] of there) {
@@ -129,7 +129,7 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
     const restocked = sum(orders.map((bought) => restockedBy(bought, sku)));
     const expected = came.get(sku)! - kept + restocked;
     if (units !== expected && !behind.has(sku))
-      say(`No unit of ${sku} is lost or made: ${units} are there, not ${expected}`);
+      say(`No unit of ${sku} is lost or invented: ${units} are there, not ${expected}`);
   }
 }
 
@@ -218,10 +218,10 @@ function customersPayForWhatTheyKeep({ orders, streams }: Books, { bank }: World
     const least = books.lapsed ? 0 : Math.max(0, due - goodwill);
     const told = `${orderId} (${status}): ${JSON.stringify({ ...books, total: contents.total, sent, sentBack, cancelled, goodwill })}`;
     if (paid > due || paid < least)
-      say(`A customer pays for what they keep: ${due} was due, ${paid} was paid; ${told}`);
+      say(`A customer pays exactly for what they keep: ${due} was due, ${paid} was paid; ${told}`);
     const needed = live && !books.lapsed ? open - atOnce : 0;
     if (needed === 0 ? books.held !== 0 : books.held < needed)
-      say(`Held is what may still be sent: ${needed}; ${told}`);
+      say(`The held amount covers what may still be shipped: ${needed}; ${told}`);
   }
 }
 
@@ -260,13 +260,13 @@ function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
       if (counted.size > most) say(`${stream} keeps its limit: ${counted.size}`);
     }
     const [has, wants] = [[...counted].sort(), (standing.get(stream) ?? []).sort()];
-    if (has.join() !== wants.join()) say(`${stream} is redeemed by the orders that stand: by ${has}, not ${wants}`);
+    if (has.join() !== wants.join()) say(`${stream} is redeemed by all valid orders: by ${has}, not ${wants}`);
     const { redeemed, inFlight } = fold(coupon, commits);
     if (redeemed !== has.length || inFlight.length > 0)
-      say(`${stream} keeps a number, and no id of what has ended: ${redeemed} of ${has.length}, and ${inFlight}`);
+      say(`${stream} keeps a number, and no ids of ended checkouts: ${redeemed} of ${has.length}, and ${inFlight}`);
     standing.delete(stream);
   }
-  for (const [stream, uses] of standing) say(`${stream} counts every order that stands: not ${uses}`);
+  for (const [stream, uses] of standing) say(`${stream} counts every valid order: not ${uses}`);
 }
 
 function eventsOf(commits: readonly Commit[]): CouponEvent[] {
@@ -281,8 +281,8 @@ function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {
       say(`${stream} becomes at most one order: ${confirmed.map(({ state }) => state.orderId)}`);
     const current = orders.find(({ state }) => state.orderId === submission?.orderId)?.state.status;
     const stands = current === 'confirmed' || current === 'completed' || current === 'cancelled';
-    if (status === 'submitted' && !stands) say(`${stream} is open again when its order has failed: it is ${current}`);
-    if (status !== 'submitted' && confirmed.length > 0) say(`${stream} stays closed when its order goes through`);
+    if (status === 'submitted' && !stands) say(`${stream} is reopened when its order has failed: it is ${current}`);
+    if (status !== 'submitted' && confirmed.length > 0) say(`${stream} stays closed when its order is confirmed`);
     if (mergedInto) linesArrive(stream, commits, streams.get(streamOf(mergedInto)) ?? [], say);
   }
 }
@@ -300,12 +300,12 @@ function linesArrive(stream: StreamId, from: readonly Commit[], into: readonly C
 function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Broken): void {
   for (const orderId of promises.orders) {
     const found = orders.find(({ state }) => state.orderId === orderId);
-    if (!found?.confirmed) say(`Whoever was told 201 has an order: ${orderId} is ${found?.state.status}`);
+    if (!found?.confirmed) say(`An answer 201 means an order: ${orderId} is ${found?.state.status}`);
   }
   for (const { state, contents } of orders) {
     const agreed = promises.agreed.filter(({ cartId }) => cartId === contents.cartId).map(({ amount }) => amount);
     if (agreed.length > 0 && contents.total > Math.max(...agreed))
-      say(`Nobody pays more than they were shown: ${state.orderId} costs ${contents.total}, not ${agreed}`);
+      say(`No customer pays more than the shown amount: ${state.orderId} costs ${contents.total}, not ${agreed}`);
   }
   const merged = ofCategory(streams, 'cart').flatMap(([, commits]) => fold(cart, commits)!.merged);
   for (const { cartId, sku, quantity } of promises.merged) {
@@ -322,19 +322,19 @@ function ordersWaitForTheirGoods({ orders, streams }: Books, say: Broken): void 
     const events = (streams.get(streamOf(state.orderId)) ?? []).flatMap((commit) => commit.events);
     const isResumed = events.some(({ type, data }) => type === 'OrderResumed' && !('reason' in (data as object)));
     const isHeld = isShort(state.holds);
-    if (state.missing.length === 0 && isHeld) say(`${state.orderId} is held for nothing`);
+    if (state.missing.length === 0 && isHeld) say(`${state.orderId} is held only while units are missing`);
     if (state.missing.length > 0 && !isHeld && !isResumed) {
       say(`${state.orderId} is held while units are missing: ${JSON.stringify(state.missing)}`);
     }
     for (const one of state.missing) {
-      if (one.quantity > unitsAt(state.parcels, one)) say(`${state.orderId} misses only what it has: ${one.quantity}`);
+      if (one.quantity > unitsAt(state.parcels, one)) say(`${state.orderId} misses no more units than it has: ${one.quantity}`);
     }
   }
 }
 
 function ordersAddUp({ orders }: Books, say: Broken): void {
   const numbers = orders.map(({ contents }) => contents.number);
-  if (new Set(numbers).size < numbers.length) say(`No two orders have one number: ${numbers}`);
+  if (new Set(numbers).size < numbers.length) say(`No two orders have the same number: ${numbers}`);
   for (const { state, contents, sent, sentBack, cancelled } of orders) {
     const { orderId, status, lines } = state;
     const { shipping, subtotal, discount, tax, total, taxIncluded } = contents;
@@ -345,15 +345,15 @@ function ordersAddUp({ orders }: Books, say: Broken): void {
       discount === discounts &&
       tax === (taxIncluded ? 0 : taxes) &&
       total === subtotal + shipping.amount + tax - discount;
-    if (!addsUp) say(`${orderId} adds up: ${JSON.stringify(contents)}`);
-    if (status === 'placed') say(`${orderId} is confirmed or refused`);
+    if (!addsUp) say(`The sums of ${orderId} add up: ${JSON.stringify(contents)}`);
+    if (status === 'placed') say(`${orderId} is confirmed or rejected`);
     const isOver = lines.every(({ quantity, fulfilled, cancelled }) => fulfilled + cancelled === quantity);
     const rest = total - sent - cancelled;
     if (rest < 0 || (isOver && rest !== 0))
-      say(`The parts of ${orderId} come to its total: ${rest} of ${total} is left`);
-    if (sentBack > sent) say(`${orderId} gives back at most what was sent: ${sentBack} of ${sent}`);
+      say(`The parts of ${orderId} add up to its total: ${rest} of ${total} is left`);
+    if (sentBack > sent) say(`${orderId} refunds at most the value shipped: ${sentBack} of ${sent}`);
     for (const { id, quantity, fulfilled, cancelled, returned } of lines) {
-      if (fulfilled + cancelled > quantity || returned > fulfilled) say(`Line ${id} of ${orderId} has its units once`);
+      if (fulfilled + cancelled > quantity || returned > fulfilled) say(`Line ${id} of ${orderId} counts each unit once`);
     }
   }
 }
@@ -403,7 +403,7 @@ function nothingIsLeftToDo({ orders }: Books, { agenda, bank, clock }: World, sa
     if (document?.dueAt === undefined || Date.parse(document.dueAt) > clock()) continue;
     const item = document.item!;
     if ('orderId' in item && unpaid.has(item.orderId)) continue;
-    say(`Nothing is left to do: ${JSON.stringify(item)} since ${document.dueAt}`);
+    say(`No work is left: ${JSON.stringify(item)} since ${document.dueAt}`);
   }
 }
 

@@ -86,7 +86,7 @@ const PLANTED: Readonly<Record<string, Plant>> = {
 
 const describePlanted = process.env.PLANTED ? describe : describe.skip;
 
-describePlanted('The model-based test finds out that', () => {
+describePlanted('The model-based test detects that', () => {
   const found: { fault: string; histories: number; by: string }[] = [];
 
   for (const [fault, plant] of Object.entries(PLANTED)) {

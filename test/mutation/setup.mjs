@@ -1,5 +1,5 @@
-// Loaded before the tests of a mutant: properties search for a moment only, from one seed, and do not shrink what they
-// find; a mutant is killed by the first counterexample, and is told from the next by the same tests.
+// Loaded before the tests of a mutant. Properties search only for a moment, from a fixed seed, and do not shrink: the first
+// counterexample kills a mutant, and all mutants get the same tests.
 import fc from 'fast-check';
 
 const MS_PER_PROPERTY = 500;

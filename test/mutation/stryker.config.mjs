@@ -1,5 +1,5 @@
-// How Stryker mutates domain/: from the repository's root, on a copy that holds nothing else, built once to plain
-// JavaScript, since every mutant of a schema starts a process of its own and tsx would make that slow.
+// How Stryker mutates domain/: from the repository's root, on a copy with nothing else, compiled once to JavaScript. Every
+// mutant of a schema starts a new process, which tsx would make slow.
 const REPORTS = 'coverage/mutation';
 
 export default {
