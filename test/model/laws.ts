@@ -327,7 +327,8 @@ function ordersWaitForTheirGoods({ orders, streams }: Books, say: Broken): void 
       say(`${state.orderId} is held while units are missing: ${JSON.stringify(state.missing)}`);
     }
     for (const one of state.missing) {
-      if (one.quantity > unitsAt(state.parcels, one)) say(`${state.orderId} misses no more units than it has: ${one.quantity}`);
+      if (one.quantity > unitsAt(state.parcels, one))
+        say(`${state.orderId} misses no more units than it has: ${one.quantity}`);
     }
   }
 }
@@ -353,7 +354,8 @@ function ordersAddUp({ orders }: Books, say: Broken): void {
       say(`The parts of ${orderId} add up to its total: ${rest} of ${total} is left`);
     if (sentBack > sent) say(`${orderId} refunds at most the value shipped: ${sentBack} of ${sent}`);
     for (const { id, quantity, fulfilled, cancelled, returned } of lines) {
-      if (fulfilled + cancelled > quantity || returned > fulfilled) say(`Line ${id} of ${orderId} counts each unit once`);
+      if (fulfilled + cancelled > quantity || returned > fulfilled)
+        say(`Line ${id} of ${orderId} counts each unit once`);
     }
   }
 }
