@@ -38,7 +38,8 @@ create index events_log on events (at, pk, sk);
 -- The log as the change feed reads it.
 create index events_feed on events (tx, seq);
 
--- The owner may grant these rights again, and the superuser always has them. So there is also a trigger; replication does not disable it.
+-- The owner may grant these rights again, and the superuser always has them. So there is also a trigger, which fires even where
+-- replication disables other triggers.
 revoke update, delete, truncate on events from public, current_user;
 
 create function events_refuse_change() returns trigger language plpgsql as $$
