@@ -282,7 +282,7 @@ describeWith([], 'The program', function () {
     expect((await callerAt(shop.url, anybody.token).get('/v1/stock/MUG-BLUE')).status).to.equal(200);
 
     expect(await said('staff', 'remove', id)).to.equal(`Removed Jo Smith (${id}).\n`);
-    await eventually('the token of who was removed is refused', async () => {
+    await eventually('the token of the removed member is rejected', async () => {
       expect((await jo.get('/v1/stock/MUG-BLUE')).status).to.equal(401);
     });
     const list = JSON.parse(await said('staff', 'list', '--json')).data;

@@ -92,13 +92,13 @@ describeWith([], 'A disk', function () {
       const [url] = /http:\/\/[^/\s]+/.exec(program.stdout())!;
       const session = () => callerAt(url).post('/v1/sessions', {});
       await writeFile(go, '');
-      await eventually('what is asked for is refused', async () => expect((await session()).status).to.equal(503));
-      await eventually('the log says so', () =>
-        expect(program.stderr()).to.match(/No space left on device; free some space on its disk/),
+      await eventually('requests fail', async () => expect((await session()).status).to.equal(503));
+      await eventually('the log names the reason', () =>
+        expect(program.stderr()).to.match(/No space left on device; make room on its disk/),
       );
       expect(program.stderr()).not.to.match(/please report it|"stack"/);
       await writeFile(room, '');
-      await eventually('it goes on', async () => expect((await session()).status).to.equal(201));
+      await eventually('requests succeed again', async () => expect((await session()).status).to.equal(201));
       program.kill('SIGTERM');
       expect(await program.exited).to.deep.equal({ code: 0, signal: null });
     });

@@ -34,7 +34,7 @@ describe('The law of delivery', () => {
         return table.save(writes);
       },
     }),
-    'documents forget which events they took': (table) => ({
+    'documents forget their applied events': (table) => ({
       ...table,
       load: async (keys) =>
         new Map([...(await table.load(keys))].map(([key, found]) => [key, { ...found, positions: {} }])),
@@ -48,7 +48,7 @@ describe('The law of delivery', () => {
         );
       },
     }),
-    'progress that is not there is claimed': (table) => ({
+    'missing progress is claimed': (table) => ({
       ...table,
       progress: async (streams) =>
         new Map(

@@ -124,7 +124,7 @@ describeWith([], 'A shop whose Postgres stops answering', function () {
     expect((await shop.anybody().get('/healthz')).status).to.equal(200);
     expectUnavailable(await buyers[0]!.post('/v1/carts', { currency: 'GBP' }));
     expectUnavailable(await buyers[0]!.get('/v1/orders', AT_ONCE));
-    await eventually('a buyer is refused for now', () => expect(refusals).to.be.above(0));
+    await eventually('a buyer gets 503', () => expect(refusals).to.be.above(0));
 
     await bringUp();
     const boughtBefore = bought.length;
@@ -236,7 +236,7 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       const price = { amount: 2_000 + turn, currency: 'GBP' };
       const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices: [price] });
       expect(changed.status).to.equal(200);
-      await eventually('it says what waits for it', async () => {
+      await eventually('it names the waiting projections', async () => {
         const { body } = await shop.anybody().get('/readyz');
         const waiting = body.standingStill.map(({ since, ...rest }: { since: string }) => rest);
         expect(waiting).to.deep.include({ projection, waitsFor: engine });

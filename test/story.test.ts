@@ -456,7 +456,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
 
   /** Checks the SKU's only location. Other changes show soon. */
   function expectLevel({ sku }: Product, level: Record<string, number>): Promise<void> {
-    return eventually('its level is shown', async () => {
+    return eventually('the level is shown', async () => {
       const { body } = await support.get(`/v1/stock/${sku}`);
       expect(body.locations[0]).to.include(level);
     });

@@ -148,11 +148,11 @@ describeOnAws('The change feed by Kinesis', (aws) => {
   const passing: Record<string, { on: string; faults: Fault[] }> = {
     'its iterators expire': { on: 'GetRecords', faults: Array(4).fill({ error: 'ExpiredIteratorException' }) },
     'it is throttled': { on: 'GetRecords', faults: Array(6).fill({ error: 'ProvisionedThroughputExceededException' }) },
-    'Kinesis is away at first': {
+    'Kinesis does not answer at first': {
       on: 'ListShards',
       faults: ['no connection', { error: 'InternalFailure', status: 500 }],
     },
-    'Kinesis goes away': { on: 'GetRecords', faults: [undefined, 'no connection', 'reply lost', 'no connection'] },
+    'Kinesis fails later': { on: 'GetRecords', faults: [undefined, 'no connection', 'reply lost', 'no connection'] },
   };
   for (const [what, { on, faults }] of Object.entries(passing)) {
     it(`continues when ${what}, and logs it`, async () => {

@@ -22,17 +22,17 @@ import type { Plant } from './world.js';
 const MAX_HISTORIES = 2_000;
 
 const PLANTED: Readonly<Record<string, Plant>> = {
-  'stock forgets which operations have acted, and commands are not recognised': {
+  'stock forgets the applied operations, and repeated commands are not recognised': {
     runner: (runner) => withDecider(withNewIds(runner), 'stock', forgetful),
   },
-  'stock is reserved without a look at what there is': {
+  'stock is reserved without a check of availability': {
     runner: (runner) => withDecider(runner, 'stock', reckless),
   },
-  'a coupon is redeemed without a look at its limits': {
+  'a coupon is redeemed without a check of its limits': {
     runner: (runner) => withDecider(runner, 'coupon', generous),
   },
   'a cancellation keeps its stock': { runner: (runner) => skipping(runner, 'ReleaseReservation', isOperation) },
-  'a failed checkout does not let the money go': { runner: (runner) => skipping(runner, 'RequestVoid') },
+  'a failed checkout does not void the payment': { runner: (runner) => skipping(runner, 'RequestVoid') },
   'a failed checkout keeps its coupons': {
     runner: (runner) => skipping(runner, 'ReleaseRedemption', ({ confirmed }) => !confirmed),
   },
@@ -44,18 +44,18 @@ const PLANTED: Readonly<Record<string, Plant>> = {
   'a refund is a penny too much': {
     runner: (runner) => changing(runner, 'RequestRefund', ({ amount }) => ({ amount: Number(amount) + 1 })),
   },
-  'a dispatch captures what is left as well as its share': {
+  'a dispatch captures the rest as well as its share': {
     runner: (runner) =>
       changing(runner, 'RequestCapture', ({ amount, rest }) => ({ amount: Number(amount) + Number(rest), rest: 0 })),
   },
-  'a cart is submitted a penny dearer than it was shown': {
+  'a cart is submitted for a penny more than it showed': {
     runner: (runner) => changing(runner, 'SubmitCart', ({ lines }) => ({ lines: dearer(lines as OrderLine[]) })),
   },
   'a merge loses the last line': {
     runner: (runner) => changing(runner, 'MergeCart', ({ lines }) => ({ lines: (lines as unknown[]).slice(0, -1) })),
   },
   'a merge overlooks the second cart of a guest': { runner: (runner) => blindTo(runner, /^cart#.*\.2$/) },
-  'what is written off is put on the shelf again': {
+  'written-off units are restocked': {
     runner: (runner) => changing(runner, 'ReturnStock', () => ({ writtenOff: false })),
   },
   'an operation is settled before its steps are taken': { runner: settlingFirst },
@@ -66,14 +66,14 @@ const PLANTED: Readonly<Record<string, Plant>> = {
       refund: (operation) => provider.refund({ ...operation, key: fresh(operation.key) }),
     }),
   },
-  'the provider is not told of a void': { provider: (provider) => ({ ...provider, void: async () => {} }) },
-  'nobody goes on with what a dead process has left of a checkout': {
+  'a void does not reach the provider': { provider: (provider) => ({ ...provider, void: async () => {} }) },
+  'no worker continues the checkout of a dead process': {
     handlers: (handlers) => ({ ...handlers, checkout: async () => {} }),
   },
-  'nobody goes on with what a dead process has left of a settlement': {
+  'no worker continues the settlement of a dead process': {
     handlers: (handlers) => ({ ...handlers, settlement: async () => {} }),
   },
-  'a writer that came second believes that it came first': {
+  'a failed append counts as successful': {
     store: (store) => ({
       ...store,
       append: async (stream, after, commit) => {
@@ -102,7 +102,7 @@ describePlanted('The model-based test detects that', () => {
   }
 
   after(() => {
-    const head = ['histories', 'until it was found that', 'by'];
+    const head = ['histories', 'fault', 'by'];
     console.log(table({ head, rows: found.map(({ fault, histories, by }) => [histories, fault, by]) }));
   });
 });
