@@ -44,7 +44,7 @@ export interface Away {
 }
 
 export interface ProjectorHost {
-  /** The projectors that cannot progress now. Ready means none. */
+  /** The projectors that cannot progress now. An empty list means ready. */
   readiness(): Away[];
   /** Resolves once the signal has aborted and all work has stopped. */
   done: Promise<void>;
