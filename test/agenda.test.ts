@@ -318,7 +318,7 @@ describe('As time passes', () => {
       return { ...shop, id, send, renewInVain, renew };
     };
 
-    it('a failed capture is still retried on the old authorisation', async () => {
+    it('a failed capture on the old authorisation is taken from the renewal', async () => {
       const { send, renewInVain, renew } = await openRenewing(2);
       await renewInVain();
       await send();
@@ -335,7 +335,7 @@ describe('As time passes', () => {
       expect(renewed).to.include({ status: 'voided' });
     });
 
-    it('late news of the old authorisation does not repeat the renewal too early', async () => {
+    it('late news of the old authorisation does not retry a failed capture too early', async () => {
       const { id, send, renewInVain, renew, paymentOf, processes } = await openRenewing(1);
       await send();
       await renewInVain();
@@ -377,7 +377,7 @@ describe('As time passes', () => {
     expect((await shop.itemsDue()).map(({ kind }) => kind)).to.deep.equal([]);
   });
 
-  it('an order is held once for the news of each expired authorisation', async () => {
+  it('an order is held at the news of an expired authorisation, but not again if the news is repeated', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     const id = await shop.checkOut('pm_card_visa');
@@ -392,7 +392,7 @@ describe('As time passes', () => {
     expect(await shop.orderOf(id)).not.to.have.property('held');
   });
 
-  it('transferred units arrive once, however late the agenda gets the event', async () => {
+  it('transferred units arrive once, even if the agenda repeats the arrival much later', async () => {
     const shop = openShop();
     await sell(shop, 'MUG', 500);
     await sendToEast(shop);

@@ -213,7 +213,7 @@ describe('Buyers of scarce stock', () => {
           return provider.authorise(request);
         },
       },
-      // The clock stands still until it was asked a few times.
+      // The fifth pause lets the held authorisation continue.
       pause: async () => {
         if (++pauses === 5) go();
         await new Promise((resolve) => setImmediate(resolve));
