@@ -20,7 +20,7 @@ describe('The configuration of payments', () => {
   });
 
   it('must name a provider in production, because test payments move no money', () => {
-    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a key/);
+    expect(refusal({ COMMERCE_ENV: 'production' })).to.match(/^STRIPE_SECRET_KEY: production needs a Stripe key/);
   });
 
   it('has the keys of Stripe', () => {

@@ -63,7 +63,7 @@ describeWith([], 'A disk', function () {
 
     for (const size of everyOr(['64k', '3m', '20m', '40m', '42m', '46m'], ['64k', '20m', '46m'])) {
       it(`that is too small for a new shop is reported (${size})`, async () => {
-        expect(await told(onTmpfs(disk, size))).to.match(/make room/);
+        expect(await told(onTmpfs(disk, size))).to.match(/free some space/);
       });
     }
 
@@ -94,7 +94,7 @@ describeWith([], 'A disk', function () {
       await writeFile(go, '');
       await eventually('requests fail', async () => expect((await session()).status).to.equal(503));
       await eventually('the log names the reason', () =>
-        expect(program.stderr()).to.match(/No space left on device; make room on its disk/),
+        expect(program.stderr()).to.match(/No space left on device; free some space on its disk/),
       );
       expect(program.stderr()).not.to.match(/please report it|"stack"/);
       await writeFile(room, '');

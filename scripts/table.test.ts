@@ -64,7 +64,7 @@ describe('A table', () => {
   });
 
   it('wraps long text between words, and removes control characters', () => {
-    const text = 'permission is denied; use the account that it belongs to, or name another place';
+    const text = 'permission denied; use the account that owns it, or name another place';
     const drawn = table({ head: ['check', 'finding'], rows: [['data\x1b[2J', `${text}\r\n\t${text}`]] }, 60);
     expect(drawn.replaceAll('\n', '')).not.to.match(/\p{Cc}/u);
     for (const part of text.split(' ')) expect(drawn).to.include(part);

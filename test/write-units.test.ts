@@ -158,7 +158,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
       shipment: { reads: 2, table: 1, index: 1, roundTrips: 3 },
       // Fulfilled · dispatched · 2 × stock shipped · capture requested, and answered · settled and completed. Read before: the
       // shipment, its order and, side by side, whether its units are there.
-      dispatch: { reads: 8, table: 8, index: 7, roundTrips: 13 },
+      dispatch: { reads: 7, table: 8, index: 7, roundTrips: 12 },
     });
   });
 });

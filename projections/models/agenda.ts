@@ -33,15 +33,14 @@ export interface AgendaDocument {
   isLong?: true;
   /** Checkouts and transfers: finished. Later events do not reopen them. */
   ended?: true;
-  /** Of an order: operations that are not settled, each with its time in ms. */
-  /** Of a payment. */
-  /** Of a SKU, by location: units that are missing, whether any can be promised, and the units of orders that are told so. */
+  /** Orders: operations that are not settled, each with its time in ms. */
   open?: Readonly<Record<string, number>>;
-  renewal?: { operationId: string; at: number };
+  /** Payments: the ledger. */
+  ledger?: Payment;
+  /** SKUs, by location: missing units, whether any unit can be promised, and the missing units that each order knows of. */
   short?: Readonly<Record<string, Told>>;
   promisable?: Readonly<Record<string, Told>>;
   missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
-  authorising?: string;
 }
 
 /** A number of units, and the time since when it applies, in ms. */
@@ -162,58 +161,7 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   },
 };
 
-const answers: Handler<AgendaDocument, PaymentOperation> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve: (before, { data }) => before && withoutOpen(before, data.operationId),
-};
-
-const authorises: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentAuthorised' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, event) {
-    const { operationId, captureBefore } = event.data;
-    const answered = withoutRenewal(paymentBase(before, event));
-    if (captureBefore === undefined) return withoutOpen(answered, operationId);
-    const renewal = { operationId, at: Date.parse(captureBefore) - RENEW_WITHIN_MS };
-    return withoutOpen({ ...answered, renewal }, operationId);
-  },
-};
-
-// ── Coupons: redemptions of which nobody has said what became of them ───────────────────────────────────────────────
-const lapses: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'AuthorisationLapsed' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, { data: { operationId } }) {
-    if (!before) return undefined;
-    return withoutOpen(before.renewal?.operationId === operationId ? withoutRenewal(before) : before, operationId);
-  },
-};
-
-const voids: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'PaymentVoided' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, { data: { operationId } }) {
-    if (!before) return undefined;
-    const { authorising = operationId, open, ...rest } = withoutRenewal(before);
-    const { [operationId]: _, [authorising]: __, ...others } = open ?? {};
-    return openDocument({ ...rest, open: others });
-  },
-};
-
-const captures: Handler<AgendaDocument, Extract<PaymentEvent, { type: 'CaptureRequested' }>> = {
-  keys: ({ data }) => [data.paymentId],
-  evolve(before, event, _, at) {
-    const known = paymentBase(before, event);
-    return withOpen(event.data.final ? withoutRenewal(known) : known, event.data.operationId, at);
-  },
-};
-
-function paymentBase(before: AgendaDocument | undefined, { data }: PaymentOperation): AgendaDocument {
-  const { paymentId, orderId } = data;
-  return before ?? { item: { kind: 'payment', paymentId, orderId } };
-}
-
-function withoutRenewal({ renewal: _, ...rest }: AgendaDocument): AgendaDocument {
-  return rest;
-}
-
+// ── Coupons: redemptions whose checkout has not reported its end ────────────────────────────────────────────────────
 
 type Redemption = Exclude<CouponEvent, { type: 'CouponDefined' }>;
 

@@ -14,9 +14,9 @@ const WATCH_EVERY_MS = 2_000;
 /** Clears the screen and moves the cursor to the top left. */
 const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
-/** Otherwise a sweep of a minute ago beside nothing to apply looks like a fault. */
-const MEANING = `Commits are applied as they come: 0 to apply is up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep
-compares the log with what was applied; its age is no lag.`;
+/** Without this text, a sweep of a minute ago beside 0 commits to apply looks like a fault. */
+const MEANING = `0 commits to apply means up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep compares the log with the applied
+commits; the age of the last sweep is not a lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
