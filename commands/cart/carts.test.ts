@@ -409,7 +409,7 @@ describe('The endpoints of carts', () => {
     await define('STRASSE', { kind: 'free_shipping' });
     expect(await refusalOf('stra%C3%9Fe')).to.match(/no coupon/);
     await problemOf(call(`delete /v1/carts/${id}/coupons/%C2%84`), 'not_found');
-    expect(await refusalOf('OVER')).to.match(/not valid/);
+    expect(await refusalOf('OVER')).to.match(/no longer valid/);
     expect(await refusalOf('GONE')).to.match(/used up/);
     await problemOf(call(`post /v1/carts/${id}/coupons/OVER`, undefined, BOB), 'not_found');
   });

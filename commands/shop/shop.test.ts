@@ -57,7 +57,7 @@ describe('The endpoints of the shop’s settings', () => {
     const refused = call(`put /v1/carts/${id}/shipping-address`, { ...ADDRESS, country: 'NZ' });
     const problem = await problemOf(refused, 'invalid_request');
     expect(pointers(problem)).to.deep.equal(['/country']);
-    expect(problem.message).to.include('NZ, but to GB, IE, FR, DE, US');
+    expect(problem.message).to.include('NZ, but the shop sends only to GB, IE, FR, DE, US');
   });
 
   it('leave carts and prices in a removed currency as they are, and reject their orders', async () => {
