@@ -202,7 +202,7 @@ describeWith([], 'The program', function () {
       ['start', file],
       ['reset', below],
     ])) {
-      await refused([name, '--data', path], 2, /--data: .*file is no folder/);
+      await refused([name, '--data', path], 2, /--data: .*file is not a folder/);
     }
   });
 
@@ -293,7 +293,7 @@ describeWith([], 'The program', function () {
 
     const inData = ['--data', data];
     await refused(['token', '--staff', id, ...inData], 1, /was removed .*`commerce staff list` shows the members/);
-    await refused(['staff', 'remove', 'staff_nobody', ...inData], 1, /no staff_nobody .*`commerce staff list`/);
+    await refused(['staff', 'remove', 'staff_nobody', ...inData], 1, /no member of staff staff_nobody.*`commerce staff list`/);
     await refused(
       ['token', '--staff', 'staff_catalogue', '--role', 'ops', ...inData],
       1,

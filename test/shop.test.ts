@@ -335,7 +335,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       const left = await guest.get(`${priced}&currency=${currency}`);
       expectProblem(left, 400, 'invalid_request');
       expect(left.body.errors[0].pointer).to.equal('?currency');
-      expect(left.body.detail).to.include(`but in ${settings.currencies.join(', ')}`);
+      expect(left.body.detail).to.include(`sells only in ${settings.currencies.join(', ')}`);
     });
   }
 

@@ -15,8 +15,8 @@ const WATCH_EVERY_MS = 2_000;
 const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
 /** Without this text, a sweep of a minute ago beside 0 commits to apply looks like a fault. */
-const MEANING = `0 commits to apply means up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep compares the log with the applied
-commits; the age of the last sweep is not a lag.`;
+const MEANING = `0 commits to apply means up to date. Every ${SWEEP_EVERY_MS / 1000} s a sweep compares
+the log with the applied commits; the age of the last sweep is not a lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
