@@ -293,7 +293,11 @@ describeWith([], 'The program', function () {
 
     const inData = ['--data', data];
     await refused(['token', '--staff', id, ...inData], 1, /was removed .*`commerce staff list` shows the members/);
-    await refused(['staff', 'remove', 'staff_nobody', ...inData], 1, /no member of staff staff_nobody.*`commerce staff list`/);
+    await refused(
+      ['staff', 'remove', 'staff_nobody', ...inData],
+      1,
+      /no member of staff staff_nobody.*`commerce staff list`/,
+    );
     await refused(
       ['token', '--staff', 'staff_catalogue', '--role', 'ops', ...inData],
       1,
