@@ -7,7 +7,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/catalogue.js';
+import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/definitions.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';

@@ -7,7 +7,7 @@ import {
   customerCartsStream,
   firstCartOf,
 } from '../../domain/customer-carts/customer-carts.js';
-import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -51,7 +51,7 @@ export interface CustomerCartsDeps {
 export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps): CustomerCarts {
   async function makeForGuest({ caller, command }: Request, currency: string, purpose: string) {
     const customerId = customerOf(caller);
-    const meta = beside(command(purpose && `create ${purpose}`));
+    const meta = withoutExpectedVersion(command(purpose && `create ${purpose}`));
     const first = await create(firstCartOf(customerId), customerId, currency, { ...meta, expectedVersion: 0 });
     if (!isRejection(first, 'version_mismatch')) return orThrow(first);
     const counted = { type: 'CountGuestCart', customerId, requestId: meta.id } as const;
@@ -85,7 +85,12 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
   }
 
   function list(command: CustomerCartsCommand, meta: CommandMeta) {
-    return runner.execute(customerCarts, customerCartsStream(command.customerId), command, beside(meta));
+    return runner.execute(
+      customerCarts,
+      customerCartsStream(command.customerId),
+      command,
+      withoutExpectedVersion(meta),
+    );
   }
 
   function create(cartId: string, customerId: string, currency: string, meta: CommandMeta) {
@@ -96,7 +101,7 @@ export function createCustomerCarts({ runner, currentCarts }: CustomerCartsDeps)
   return {
     async make(request, currency, purpose = '') {
       if (request.caller.guest) return makeForGuest(request, currency, purpose);
-      const meta = beside(request.command(purpose));
+      const meta = withoutExpectedVersion(request.command(purpose));
       return create(await count(request), customerOf(request.caller), currency, meta).then(orThrow);
     },
     count,

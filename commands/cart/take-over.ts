@@ -2,7 +2,7 @@
 // Then its lines go into a cart of the taker, whose stream records whether they came in. Each step may be repeated: to finish an
 // interrupted take-over, request it again.
 import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
-import { beside } from '../../domain/kernel/command.js';
+import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { customerOf, type EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { orThrow, StreamBusy } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -43,7 +43,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     { caller, command }: EndpointRequest,
   ): Promise<Cart | undefined> {
     const handed: CartCommand = { type: 'HandOverCart', customerId: customerOf(caller), ...to };
-    const meta = beside(command(`hand over ${cartId} to ${to.toCartId}`));
+    const meta = withoutExpectedVersion(command(`hand over ${cartId} to ${to.toCartId}`));
     const outcome = await runner.execute(cart, streamOf(cartId), handed, meta);
     return isRejection(outcome, 'conflict') ? undefined : orThrow(outcome).state!;
   }
@@ -53,7 +53,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     const to = streamOf(toCartId);
     const { currency } = guest;
     const created: CartCommand = { type: 'CreateCart', cartId: toCartId, customerId: customerOf(caller), currency };
-    const step = (name: string) => beside(command(`${name} ${guest.cartId} into ${toCartId}`));
+    const step = (name: string) => withoutExpectedVersion(command(`${name} ${guest.cartId} into ${toCartId}`));
     const merge = () => runner.execute(cart, to, mergeOf(guest), step('merge'));
     let merged = await merge();
     if (isRejection(merged, 'not_found')) {

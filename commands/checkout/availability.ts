@@ -14,7 +14,7 @@ export interface Availability {
   /** Undefined if everything comes from the default location. */
   allocationOf(lines: readonly StockNeed[]): Promise<Allocation | undefined>;
   /** Records that a checkout ran short of these SKUs, so the next checkout looks them up first. */
-  ranShort(skus: readonly string[]): void;
+  recordShortage(skus: readonly string[]): void;
 }
 
 type Allocation = Parcel[] | Rejection<'out_of_stock'>;
@@ -56,7 +56,7 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
 
   return {
     allocationOf,
-    ranShort(skus) {
+    recordShortage(skus) {
       for (const sku of skus) short.set(sku, true);
     },
   };

@@ -40,7 +40,7 @@ export interface CheckoutEndpointDeps {
   runner: CommandRunner;
   ownCarts: OwnCarts;
   submissions: Submissions;
-  availability: Pick<Availability, 'ranShort'>;
+  availability: Pick<Availability, 'recordShortage'>;
   process: Pick<CheckoutProcess, 'run'>;
   orders: ShownOrders;
   /** The provider that charges the customer. */
@@ -61,7 +61,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const { orderId } = checkout.order;
     const { failure } = checkout;
     if (failure) {
-      if (failure.rejected === 'out_of_stock') availability.ranShort(Object.keys(failure.facts?.available ?? {}));
+      if (failure.rejected === 'out_of_stock') availability.recordShortage(Object.keys(failure.facts?.available ?? {}));
       throw problemOf(failure, written);
     }
     const view = await orders.byId(orderId, seen);

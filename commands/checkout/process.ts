@@ -30,10 +30,10 @@ import {
   placingId,
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
-import { type CheckoutStep, type Due, nextSteps, stepsBehind } from '../../domain/processes/checkout-steps.js';
+import { type CheckoutStep, type Due, followUpSteps, nextSteps } from '../../domain/processes/checkout-steps.js';
 import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
-import { type Because, metaOf, type StepRunner } from '../runtime/steps.js';
+import { metaOf, type ProcessContext, type StepRunner } from '../runtime/steps.js';
 import type { StockAllocator } from '../stock/allocator.js';
 import type { Claim, StockQueue } from './stock-queue.js';
 
@@ -65,17 +65,17 @@ export interface CheckoutProcessDeps {
 }
 
 /** One worker's run of one checkout. */
-interface Run {
+interface CheckoutRun {
   stream: StreamId;
   order: Order;
   state: Checkout;
   payment?: Payment;
   /** The cause is the last recorded outcome, or the order: every later commit comes after it. */
-  because: Because;
+  context: ProcessContext;
   /** Version of the checkout record. */
   version: number;
   /** Another worker has recorded outcomes as well. */
-  isShared: boolean;
+  hasOtherWorkers: boolean;
   /** The deadline of the wait for stock, in ms. It is set at the first shortage. */
   waitsUntil?: number;
   /** The units that the queue has assigned to this checkout. */
@@ -114,10 +114,10 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   }
 
   /** Runs until nothing is due, or until only the customer or the provider can continue. */
-  async function follow(run: Run): Promise<CheckoutResult> {
+  async function follow(run: CheckoutRun): Promise<CheckoutResult> {
     const due = nextSteps(run.state, clock());
     // The checkout had already ended, so other workers took all its steps.
-    run.isShared = !due;
+    run.hasOtherWorkers = !due;
     if (due) {
       await takeAll(run, due).finally(() => {
         run.claim?.settle();
@@ -125,12 +125,12 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       });
       void followUp(run);
     }
-    if (run.isShared) await seeOthersWork(run);
-    const { state, because, payment } = run;
-    return { checkout: state, seen: because.seen, ...(payment && { payment }) };
+    if (run.hasOtherWorkers) await reloadResult(run);
+    const { state, context, payment } = run;
+    return { checkout: state, seen: context.seen, ...(payment && { payment }) };
   }
 
-  async function takeAll(run: Run, first: Due): Promise<void> {
+  async function takeAll(run: CheckoutRun, first: Due): Promise<void> {
     for (let due: Due | undefined = first; due; due = nextSteps(run.state, clock())) {
       const outcome = (await take(run, due.steps)) ?? due.outcome;
       if (!outcome) {
@@ -143,30 +143,30 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   }
 
   /** The answer does not wait for these steps. A failure is left to the agenda, which logs it if it fails again. */
-  async function followUp(run: Run): Promise<void> {
-    const behind = { ...run.because, seen: new Map() };
-    await Promise.all(stepsBehind(run.state).map((step) => steps.take(step, behind))).catch(() => {});
+  async function followUp(run: CheckoutRun): Promise<void> {
+    const behind = { ...run.context, seen: new Map() };
+    await Promise.all(followUpSteps(run.state).map((step) => steps.take(step, behind))).catch(() => {});
   }
 
   /** Takes the steps one after the other, until the outcome of one decides how the process continues. */
-  async function take(run: Run, due: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
+  async function take(run: CheckoutRun, due: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
     for (const step of due) {
-      const outcome = await (step.waitsForStock ? reserve(run, step) : takeOne(run, step));
+      const outcome = await (step.mayWaitForStock ? reserve(run, step) : takeOne(run, step));
       if (outcome) return outcome;
     }
     return undefined;
   }
 
-  async function takeOne(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
-    const { rejections, payment } = await steps.take(step, run.because);
+  async function takeOne(run: CheckoutRun, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
+    const { rejections, payment } = await steps.take(step, run.context);
     if (rejections.length > 0) return step.optional ? undefined : outcomeOf(run, step, rejections);
     if (!payment) return undefined;
     run.payment = payment;
-    return step.decidesByPayment ? outcomeOfPayment(run.state, payment, clock()) : undefined;
+    return step.outcomeFromPayment ? outcomeOfPayment(run.state, payment, clock()) : undefined;
   }
 
   /** Throws if a step that must succeed eventually is rejected. */
-  function outcomeOf(run: Run, { name }: CheckoutStep, rejections: readonly Rejection[]): CheckoutOutcome {
+  function outcomeOf(run: CheckoutRun, { name }: CheckoutStep, rejections: readonly Rejection[]): CheckoutOutcome {
     const outcome = outcomeOfRejections(run.state, name, rejections);
     if (!outcome) throw problemOf(rejections[0]!);
     return outcome;
@@ -176,7 +176,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
    * Reserves the stock. If it is short, the checkout takes it from other locations, or waits for running checkouts that may
    * release it. A waiting checkout holds nothing, so that two checkouts never wait for each other.
    */
-  async function reserve(run: Run, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
+  async function reserve(run: CheckoutRun, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
     const { checkoutId, order, rounds } = run.state;
     const { reservationId, parcels } = rounds.at(-1)!;
     const needs = stockNeeds(order.lines);
@@ -198,7 +198,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       }
       run.letGo?.();
       run.letGo = queue.hold(parcels);
-      const { rejections } = await steps.take(step, run.because);
+      const { rejections } = await steps.take(step, run.context);
       run.claim?.settle();
       delete run.claim;
       if (rejections.length === 0) return undefined;
@@ -217,23 +217,23 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   /**
    * Returns false if another worker has recorded first. Then our outcome is dropped and the other worker's record is followed.
    */
-  async function record(run: Run, outcome: CheckoutOutcome): Promise<boolean> {
+  async function record(run: CheckoutRun, outcome: CheckoutOutcome): Promise<boolean> {
     const isFirst = run.version === 0 && ({ newStream: true } as const);
-    const meta = { ...metaOf(run.because, outcomeCommandId(outcome)), ...isFirst, expectedVersion: run.version };
+    const meta = { ...metaOf(run.context, outcomeCommandId(outcome)), ...isFirst, expectedVersion: run.version };
     const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
     if (isRejection(recorded, 'version_mismatch')) {
-      run.isShared = true;
+      run.hasOtherWorkers = true;
       move(run, await runner.load(checkout, run.stream));
       return false;
     }
     const { repeated, ...loaded } = orThrow(recorded);
-    run.isShared ||= repeated;
+    run.hasOtherWorkers ||= repeated;
     move(run, loaded);
     return true;
   }
 
   /** Another worker finished the checkout. Reload the order and the payment, so that the answer shows the result. */
-  async function seeOthersWork({ state, because: { seen } }: Run): Promise<void> {
+  async function reloadResult({ state, context: { seen } }: CheckoutRun): Promise<void> {
     const streams = [streamOf(state.order.orderId), streamOf(siblingId('payment', state.order.orderId))] as const;
     const [ordered, paid] = await Promise.all([runner.load(order, streams[0]), runner.load(payment, streams[1])]);
     seen.set(streams[0], ordered.position.commitNo).set(streams[1], paid.position.commitNo);
@@ -244,9 +244,9 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
 
 const NOT_RECORDED: Loaded<CheckoutRecord> = { state: checkout.initialState, position: START };
 
-function runFrom(origin: Origin, placed: Loaded<Order>, { state, position }: Loaded<CheckoutRecord>): Run {
+function runFrom(origin: Origin, placed: Loaded<Order>, { state, position }: Loaded<CheckoutRecord>): CheckoutRun {
   const { orderId, placedAt, occurredAt } = placed.state;
-  const because = {
+  const context = {
     origin,
     cause: { eventId: placingEventId(orderId), at: placed.position.at },
     issuedAt: placedAt,
@@ -254,23 +254,23 @@ function runFrom(origin: Origin, placed: Loaded<Order>, { state, position }: Loa
     seen: new Map([[streamOf(orderId), placed.position.commitNo]]),
   };
   const stream = streamOf(checkoutIdOf(orderId));
-  const run: Run = {
+  const run: CheckoutRun = {
     stream,
     order: placed.state,
     state: checkoutOf(placed.state, state),
-    because,
+    context,
     version: 0,
-    isShared: false,
+    hasOtherWorkers: false,
   };
   if (position.commitNo > 0) move(run, { state, position });
   return run;
 }
 
-function move(run: Run, { state, position }: Loaded<CheckoutRecord>): void {
+function move(run: CheckoutRun, { state, position }: Loaded<CheckoutRecord>): void {
   run.state = checkoutOf(run.order, state);
-  run.because = { ...run.because, cause: { ...run.because.cause, at: position.at } };
+  run.context = { ...run.context, cause: { ...run.context.cause, at: position.at } };
   run.version = position.version;
-  run.because.seen.set(run.stream, position.commitNo);
+  run.context.seen.set(run.stream, position.commitNo);
 }
 
 function isSubmittedAs(submitted: Cart, orderId: string): boolean {

@@ -33,7 +33,7 @@ export function createCurrentStaff({ runner, clock }: CurrentStaffDeps): Current
     async admit(caller) {
       if (caller.role === 'customer' || caller.role === 'public') return caller;
       // A member who was added a moment ago may be missing in the cached list, so the stream is read again.
-      const member = present(await memory.lately(), caller.id) ?? present(await load(), caller.id);
+      const member = present(await memory.currentOrLast(), caller.id) ?? present(await load(), caller.id);
       return member && { ...caller, role: member.role };
     },
   };

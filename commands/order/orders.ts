@@ -2,7 +2,7 @@
 // amounts for sent goods are captured again.
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
-import { beside } from '../../domain/kernel/command.js';
+import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -20,7 +20,7 @@ import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, STAFF_HOLD_CODES } f
 import { type Order, type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
 import { heldOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
-import { isHeldInVain, owedOf } from '../../domain/processes/settlement.js';
+import { isNoLongerOwed, owedOf } from '../../domain/processes/settlement.js';
 import type { Addresses } from '../address/addresses.js';
 import type { CheckoutProcess } from '../checkout/process.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -103,7 +103,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     if (isRejection(cancelled, 'conflict')) return undefined;
     const { position } = orThrow(cancelled);
     const voided = { type: 'RequestVoid', operationId: `${orderId}/cancelled`, paymentId, orderId } as const;
-    orThrow(await runner.execute(payment, streamOf(paymentId), voided, beside(command('void'))));
+    orThrow(await runner.execute(payment, streamOf(paymentId), voided, withoutExpectedVersion(command('void'))));
     const undone = await checkout.resume(orderId);
     return new Map([...(undone?.seen ?? []), [stream, position.commitNo]]);
   }
@@ -125,7 +125,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
   async function checkOwed(known: Order): Promise<void> {
     const { orderId, paymentId } = known;
     const { state: ledger } = await runner.load(payment, streamOf(paymentId));
-    if (!ledger || (owedOf(known, ledger) === 0 && !isHeldInVain(known, ledger))) {
+    if (!ledger || (owedOf(known, ledger) === 0 && !isNoLongerOwed(known, ledger))) {
       throw new Problem(
         'conflict',
         `No money is owed for the sent units of ${orderId}, or its settlement is not finished yet.`,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
-import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -66,7 +66,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const returnId = newId('return');
     const operationId = returnRequestId(returnId);
     const { lines } = body;
-    const meta = beside(command());
+    const meta = withoutExpectedVersion(command());
     const opening = { type: 'OpenReturn', returnId, lines } as const;
     const open = () =>
       runner.execute(order, streamOf(orderId), opening, { ...meta, id: operationCommandId(operationId) });
@@ -103,7 +103,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       throw new Problem('conflict', `${returnId} is ${status}; only an approved return can be received.`);
     }
     const lines = receivedLines(known, body.lines);
-    const meta = { ...beside(command()), id: operationCommandId(returnId) };
+    const meta = { ...withoutExpectedVersion(command()), id: operationCommandId(returnId) };
     const { location } = body;
     if (location !== undefined) await openAt(location, orderId, lines, command);
     const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
@@ -139,13 +139,15 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
   ): Promise<void> {
     const { lines } = (await runner.load(order, streamOf(orderId))).state!;
     const skus = new Set(units.flatMap(({ lineId }) => lines.find(({ id }) => id === lineId)?.sku ?? []));
-    await Promise.all([...skus].map((sku) => places.open({ sku, location }, (part) => beside(command(part)))));
+    await Promise.all(
+      [...skus].map((sku) => places.open({ sku, location }, (part) => withoutExpectedVersion(command(part)))),
+    );
   }
 
   async function decide({ params, caller, command }: ReturnRequest, decision: ReturnCommand): Promise<Reply> {
     const { returnId, orderId } = await load(params.id, caller);
     const outcome = orThrow(await runner.execute(returns, streamOf(returnId), decision, command()));
-    if (decision.type === 'DeclineReturn') await close(orderId, returnId, beside(command('close')));
+    if (decision.type === 'DeclineReturn') await close(orderId, returnId, withoutExpectedVersion(command('close')));
     return shown(200, outcome, await loadOrder({ runner }, orderId, caller), caller);
   }
 

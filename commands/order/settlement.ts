@@ -11,7 +11,7 @@ import { payment } from '../../domain/payment/payment.js';
 import { settlementEnd, settlementSteps } from '../../domain/processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
-import type { Because, StepRunner } from '../runtime/steps.js';
+import type { ProcessContext, StepRunner } from '../runtime/steps.js';
 
 export interface Settlement {
   /** Settles the unsettled operations of an order, oldest first. Throws the error that stops the rest. */
@@ -46,7 +46,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
       if (!ledger) throw new Problem('conflict', `${orderId} has no payment, so it cannot be settled.`);
       if (operation.kind !== 'fulfilment' && !(await isUnchanged(orderId, position))) continue;
       try {
-        const settled = await settle(state, operation, ledger, becauseOf(operation, position, origin, seen));
+        const settled = await settle(state, operation, ledger, contextOf(operation, position, origin, seen));
         if (!nextOf(settled)) break;
       } catch (error) {
         // A shipment needs the money as the previous shipment left it, so it stops the settlement. A refund can wait.
@@ -66,19 +66,19 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
   }
 
   /** Returns the order after the settlement. */
-  async function settle(state: Order, operation: Operation, before: Payment, because: Because): Promise<Order> {
+  async function settle(state: Order, operation: Operation, before: Payment, context: ProcessContext): Promise<Order> {
     if (operation.kind === 'reallocation' && operation.phase === 'requested') {
-      return reserveElsewhere(state, operation, before, because);
+      return reserveElsewhere(state, operation, before, context);
     }
     let ledger = before;
     for (const step of settlementSteps(state, operation, before)) {
-      const { rejections, payment } = await steps.take(step, because);
+      const { rejections, payment } = await steps.take(step, context);
       if (rejections[0]) throw problemOf(rejections[0]);
       ledger = payment ?? ledger;
     }
     let after = state;
     for (const command of settlementEnd(state, operation, ledger)) {
-      after = orThrow(await steps.issue(command, because)).state!;
+      after = orThrow(await steps.issue(command, context)).state!;
     }
     return after;
   }
@@ -88,12 +88,12 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
     state: Order,
     operation: Operation,
     ledger: Payment,
-    because: Because,
+    context: ProcessContext,
   ): Promise<Order> {
     const { operationId: reallocationId } = operation;
     let reserved = true;
     for (const step of settlementSteps(state, operation, ledger)) {
-      const { rejections } = await steps.take(step, because);
+      const { rejections } = await steps.take(step, context);
       const other = rejections.find(({ rejected }) => rejected !== 'out_of_stock');
       if (other) throw problemOf(other);
       reserved &&= rejections.length === 0;
@@ -101,7 +101,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
     const command: OrderCommand = { type: 'RecordReallocation', reallocationId, reserved };
     const id = `${reallocationId}/outcome`;
     const decided = { id, stream: streamOf(state.orderId), decider: order, command };
-    return orThrow(await steps.issue(decided, because)).state!;
+    return orThrow(await steps.issue(decided, context)).state!;
   }
 
   return {
@@ -135,7 +135,12 @@ function canGoOn(
 }
 
 /** Follow-ups of an operation in the past have the same past time, whoever settles it. Their cause is the order's commit. */
-function becauseOf(operation: Operation, { at }: Position, origin: Origin, seen: Map<StreamId, number>): Because {
+function contextOf(
+  operation: Operation,
+  { at }: Position,
+  origin: Origin,
+  seen: Map<StreamId, number>,
+): ProcessContext {
   const { operationId, at: issuedAt } = operation;
   const occurredAt = operation.kind === 'return' ? operation.occurredAt : undefined;
   return { origin, cause: { eventId: operationEventId(operationId), at }, issuedAt, occurredAt, seen };

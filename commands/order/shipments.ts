@@ -9,7 +9,7 @@ import {
 } from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
-import { beside } from '../../domain/kernel/command.js';
+import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
@@ -89,7 +89,9 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const shipmentId = newId('shipment');
     const { tracking, carrier } = body;
     const planned = { type: 'PlanShipment', shipmentId, orderId, location, lines, tracking, carrier } as const;
-    const outcome = orThrow(await runner.execute(shipment, streamOf(shipmentId), planned, beside(command())));
+    const outcome = orThrow(
+      await runner.execute(shipment, streamOf(shipmentId), planned, withoutExpectedVersion(command())),
+    );
     return { ...shown(201, outcome, loaded), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
@@ -104,7 +106,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const isTracked = body.tracking !== undefined || body.carrier !== undefined;
     const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
     const after = isTracked
-      ? orThrow(await runner.execute(shipment, stream, tracked, beside(command('tracking'))))
+      ? orThrow(await runner.execute(shipment, stream, tracked, withoutExpectedVersion(command('tracking'))))
       : await load(params.id);
     return shown(200, after, sent, ...seen);
   }
@@ -124,7 +126,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       if (isRejection(consignment)) throw problemOf(consignment);
       await checkThere(consignment.parcels);
     }
-    const meta = { ...beside(command()), id: operationCommandId(shipmentId) };
+    const meta = { ...withoutExpectedVersion(command()), id: operationCommandId(shipmentId) };
     const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
     const { state, position } = orThrow(await runner.execute(order, streamOf(orderId), fulfil, meta));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });

@@ -62,7 +62,7 @@ const EXTERNAL: PaymentProvider = {
 };
 
 /** One worker's run on one payment. */
-interface Run {
+interface LedgerRun {
   paymentId: string;
   stream: StreamId;
   state: Payment | null;
@@ -74,9 +74,9 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   const { runner, clock, onUnknown } = deps;
   const providers: typeof deps.providers = { external: EXTERNAL, ...deps.providers };
 
-  async function open(paymentId: string, asking: Asking): Promise<Run> {
+  async function open(paymentId: string, asking: Asking): Promise<LedgerRun> {
     const stream = streamOf(paymentId);
-    const run: Run = { paymentId, stream, state: asking.known ?? null, asking, seen: new Map() };
+    const run: LedgerRun = { paymentId, stream, state: asking.known ?? null, asking, seen: new Map() };
     if (!asking.known) {
       const { state, position } = await runner.load(payment, stream);
       run.state = state;
@@ -86,7 +86,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /** Calls the provider, records the answer, and checks again, because another worker may have changed the payment meanwhile. */
-  async function follow(run: Run): Promise<Asked> {
+  async function follow(run: LedgerRun): Promise<Asked> {
     for (let call = dueCall(run.state, clock()); call; call = dueCall(run.state, clock())) {
       if (call.retrieve && (await look(run, call))) continue;
       const answer = await answerTo(call);
@@ -101,7 +101,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
    * Holds an order whose authorisation has lapsed, so that nothing more is sent. It does so once, because staff may resume the
    * order.
    */
-  async function holdIfLapsed(run: Run): Promise<void> {
+  async function holdIfLapsed(run: LedgerRun): Promise<void> {
     const lapsed = run.state && lapsedOf(run.state);
     if (!lapsed) return;
     const id = `${lapsed.operationId}/hold`;
@@ -114,7 +114,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
    * crash in between loses nothing. It is told of the renewal and of each failed capture, because the two may be recorded at the
    * same time without seeing each other, and the first collection may still find no money.
    */
-  async function collectIfRenewed(run: Run, command: PaymentCommand): Promise<void> {
+  async function collectIfRenewed(run: LedgerRun, command: PaymentCommand): Promise<void> {
     const { authorisation, earlier } = run.state!;
     if (!authorisation || earlier.length === 0) return;
     const isRenewed = command.type === 'RecordAuthorised' && isNewsOf(authorisation, command);
@@ -125,7 +125,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /** The order may reject this: an unconfirmed order is not sent, and an order that sent nothing owes nothing. */
-  async function tellOrder({ state, asking, seen }: Run, id: string, issuedAt: number, command: OrderCommand) {
+  async function tellOrder({ state, asking, seen }: LedgerRun, id: string, issuedAt: number, command: OrderCommand) {
     const stream = streamOf(state!.orderId);
     const outcome = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
     if (isRejection(outcome, 'conflict') || isRejection(outcome, 'not_found')) return;
@@ -133,7 +133,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /** Returns true if this call is no longer the one that is due. */
-  async function look(run: Run, call: ProviderCall): Promise<boolean> {
+  async function look(run: LedgerRun, call: ProviderCall): Promise<boolean> {
     const provider = providerOf(call.authorisation, call.paymentId);
     const held = await provider.retrieve?.(requestOf(call, call.authorisation)).catch(unanswered(call.authorisation));
     if (held) orThrow(await enterHeld(run, call.authorisation.operationId, held));
@@ -142,7 +142,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
   }
 
   /** Records the facts in turn and stops at the first that the ledger rejects. */
-  async function enterHeld(run: Run, operationId: string, held: Held): Promise<Run | Rejection> {
+  async function enterHeld(run: LedgerRun, operationId: string, held: Held): Promise<LedgerRun | Rejection> {
     const { requestedAt } = run.state!.authorisation!;
     for (const fact of factsIn(run.state!, operationId, held)) {
       const entered = await enter(run, requestedAt, fact);
@@ -151,7 +151,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     return run;
   }
 
-  async function enter(run: Run, issuedAt: number, command: PaymentCommand): Promise<Run | Rejection> {
+  async function enter(run: LedgerRun, issuedAt: number, command: PaymentCommand): Promise<LedgerRun | Rejection> {
     await collectIfRenewed(run, command);
     const id = `${'operationId' in command ? command.operationId : command.disputeId}/${command.type}`;
     const entered = await runner.execute(payment, run.stream, command, metaOf(run.asking, id, issuedAt));

@@ -1,6 +1,6 @@
 // Catalogue administration: drafting, revising and publishing products, with their variants and prices.
 import { z } from 'zod';
-import { beside, type CommandMeta } from '../../domain/kernel/command.js';
+import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
@@ -88,7 +88,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     if (known && (options === undefined || sameJson(options, known.options))) {
       const priced = await execute(productId, { type: 'SetVariantPrices', variant: { sku, prices } }, command());
       if (weight === undefined || weight === (known.weight ?? null)) return priced;
-      return execute(productId, { type: 'WeighVariant', sku, weight }, beside(command('weigh')));
+      return execute(productId, { type: 'WeighVariant', sku, weight }, withoutExpectedVersion(command('weigh')));
     }
     const variant = { sku, prices, ...defined({ options, weight: weight ?? undefined }) };
     if (!known && state.status !== 'discontinued') await claim([variant], productId, command);
@@ -110,7 +110,9 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
     for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
       const claimed = { type: 'ClaimSku', sku, productId } as const;
-      orThrow(await runner.execute(skuClaim, skuClaimStream(sku), claimed, beside(command(`claim ${sku}`))));
+      orThrow(
+        await runner.execute(skuClaim, skuClaimStream(sku), claimed, withoutExpectedVersion(command(`claim ${sku}`))),
+      );
     }
   }
 

@@ -9,7 +9,7 @@ const PATIENCE_MS = 200;
 export interface BriefMemory<T> {
   current(): Promise<T>;
   /** The current value, or the last known one if the store does not answer. For callers that can work with an old value. */
-  lately(): Promise<T>;
+  currentOrLast(): Promise<T>;
   /** Call this after a change in this process: the next call reads the value again. */
   changed(): void;
 }
@@ -43,7 +43,7 @@ export function createBriefMemory<T>({ load, ttlMs, clock }: BriefMemoryDeps<T>)
 
   return {
     current,
-    async lately() {
+    async currentOrLast() {
       if (last === undefined) return current();
       const known = last;
       const patience = setTimeout(PATIENCE_MS, known, { ref: false });

@@ -10,7 +10,7 @@ import type { CommandRunner, Loaded } from './command-runner.js';
 import type { Origin } from './origin.js';
 
 /** Metadata that the commands of a process share. */
-export interface Because {
+export interface ProcessContext {
   origin: Origin;
   /** The event that the process follows, and its commit time. */
   cause: { eventId: string; at: Hlc };
@@ -24,9 +24,9 @@ export interface Because {
 
 export interface StepRunner {
   /** If a command is rejected, the provider is not asked. Any other error is thrown once all commands have ended. */
-  take(step: Step, because: Because): Promise<Taken>;
+  take(step: Step, context: ProcessContext): Promise<Taken>;
   /** Issues one command and returns its result. */
-  issue<S>(issued: Issued<unknown, S>, because: Because): Promise<Loaded<S> | Rejection>;
+  issue<S>(issued: Issued<unknown, S>, context: ProcessContext): Promise<Loaded<S> | Rejection>;
 }
 
 export interface Taken {
@@ -47,28 +47,32 @@ type AskProvider = (
 ) => Promise<{ state: Payment | null; seen: Iterable<readonly [StreamId, number]> }>;
 
 export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): StepRunner {
-  async function issue<S>(issued: Issued<unknown, S>, because: Because, meta: Partial<CommandMeta> = {}) {
+  async function issue<S>(issued: Issued<unknown, S>, context: ProcessContext, meta: Partial<CommandMeta> = {}) {
     const { id, stream, decider, command } = issued;
-    const outcome = await runner.execute(decider, stream, command, { ...metaOf(because, id), ...meta });
-    if (!isRejection(outcome)) because.seen.set(stream, outcome.position.commitNo);
+    const outcome = await runner.execute(decider, stream, command, { ...metaOf(context, id), ...meta });
+    if (!isRejection(outcome)) context.seen.set(stream, outcome.position.commitNo);
     return outcome;
   }
 
-  async function issueAll<S>(commands: readonly Issued<unknown, S>[], because: Because, meta: Partial<CommandMeta>) {
-    const ended = await Promise.allSettled(commands.map((issued) => issue(issued, because, meta)));
+  async function issueAll<S>(
+    commands: readonly Issued<unknown, S>[],
+    context: ProcessContext,
+    meta: Partial<CommandMeta>,
+  ) {
+    const ended = await Promise.allSettled(commands.map((issued) => issue(issued, context, meta)));
     return ended.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
   }
 
-  async function take(step: Step, because: Because): Promise<Taken> {
+  async function take(step: Step, context: ProcessContext): Promise<Taken> {
     const meta: Partial<CommandMeta> = {
       ...(step.newStreams && { newStream: true }),
       ...(step.repeatable && { issuedAt: clock() }),
     };
-    if (!step.provider) return { rejections: (await issueAll(step.commands, because, meta)).filter(isRejected) };
-    const outcomes = await issueAll(step.commands, because, meta);
+    if (!step.provider) return { rejections: (await issueAll(step.commands, context, meta)).filter(isRejected) };
+    const outcomes = await issueAll(step.commands, context, meta);
     const rejections = outcomes.filter(isRejected);
     if (rejections.length > 0) return { rejections };
     const { call, paymentId } = step.provider;
@@ -76,9 +80,9 @@ export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): S
     const known = last && !isRejection(last) ? last.state : undefined;
     const asked = await payments[call](paymentId, {
       ...(known && { known }),
-      metaOf: (id) => metaOf(because, id),
+      metaOf: (id) => metaOf(context, id),
     });
-    for (const [stream, commitNo] of asked.seen) because.seen.set(stream, commitNo);
+    for (const [stream, commitNo] of asked.seen) context.seen.set(stream, commitNo);
     return { rejections, payment: asked.state ?? known ?? undefined };
   }
 
@@ -86,7 +90,7 @@ export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): S
 }
 
 /** Metadata of a command that a process issues. */
-export function metaOf({ origin, cause, issuedAt, occurredAt }: Because, id: string): CommandMeta {
+export function metaOf({ origin, cause, issuedAt, occurredAt }: ProcessContext, id: string): CommandMeta {
   return {
     id,
     issuedAt,

@@ -65,7 +65,7 @@ export function createCurrentSettings({ runner, clock }: CurrentSettingsDeps): C
       });
     },
     async currencyOf(asked) {
-      const { currencies } = await memory.lately(); // a query works without the event store
+      const { currencies } = await memory.currentOrLast(); // a query works without the event store
       if (asked === undefined) return currencies[0]!;
       if (currencies.includes(asked)) return asked;
       await refuse((now) =>

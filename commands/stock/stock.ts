@@ -1,6 +1,6 @@
 // Stock movements: received, found, lost, counted or transferred units, and what may be promised.
 import { z } from 'zod';
-import { beside } from '../../domain/kernel/command.js';
+import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow } from '../../domain/kernel/errors.js';
@@ -92,7 +92,7 @@ export interface StockEndpointsDeps {
 export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpoint[] {
   const places = createStockPlaces({ runner, skuOwners });
   const ownerAt = (place: StockKey, command: SkuRequest<unknown>['command']): Promise<string> =>
-    places.ownerAt(place, (part) => beside(command(part)));
+    places.ownerAt(place, (part) => withoutExpectedVersion(command(part)));
   const find = ({ params }: { params: { sku: string } }) => places.ownerOf(askedId(skuSchema, params.sku));
 
   async function transfer({ params, body, command }: SkuRequest<z.output<typeof transferBody>>): Promise<Reply> {
@@ -106,7 +106,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
       await runner.execute(stockItem, stockStream(key), { type: 'TransferOut', ...departure }, meta),
     );
     const cause = { eventId: `${meta.id}:0`, at: left.position.at };
-    const arrived = await arrive(runner, departure, { ...beside(meta), cause });
+    const arrived = await arrive(runner, departure, { ...withoutExpectedVersion(meta), cause });
     const there = { sku, location: to };
     return {
       status: 201,

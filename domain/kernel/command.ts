@@ -31,7 +31,7 @@ export interface CommandMeta {
 export type ExpectedVersion = number | readonly number[] | 'any';
 
 /** Metadata for a command on another stream than the one whose version the caller named. */
-export function beside({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
+export function withoutExpectedVersion({ expectedVersion, ...meta }: CommandMeta): CommandMeta {
   return meta;
 }
 

@@ -19,12 +19,12 @@ export interface AuthorisationTerms {
   customerId?: string | undefined;
 }
 
-interface Operation {
+interface LedgerOperation {
   operationId: string;
   requestedAt: number;
 }
 
-export interface Authorisation extends Operation, AuthorisationTerms {
+export interface Authorisation extends LedgerOperation, AuthorisationTerms {
   status: 'requested' | 'unknown' | 'action_required' | 'declined' | 'authorised' | 'lapsed' | 'voided';
   /** Money was authorised at some time, whatever happened later. */
   hasHeld?: true;
@@ -42,7 +42,7 @@ export interface Authorisation extends Operation, AuthorisationTerms {
   risk?: AuthorisationDetails['risk'] | undefined;
 }
 
-export interface Capture extends Operation {
+export interface Capture extends LedgerOperation {
   /** The operation id of its authorisation. */
   authorisationId: string;
   amount: number;
@@ -55,7 +55,7 @@ export interface Capture extends Operation {
   reason?: string;
 }
 
-export interface Refund extends Operation {
+export interface Refund extends LedgerOperation {
   /** The operation id of the authorisation that was captured. */
   authorisationId: string;
   amount: number;
@@ -87,7 +87,7 @@ export interface Payment extends PaymentKey {
   captures: readonly Capture[];
   refunds: readonly Refund[];
   disputes: readonly Dispute[];
-  void?: Operation;
+  void?: LedgerOperation;
 }
 
 export function evolve(state: Payment | null, event: PaymentEvent, at: number): Payment {
@@ -188,7 +188,7 @@ function withStatus(state: Payment): Payment {
   return state.void ? state : { ...state, status: state.authorisation!.status };
 }
 
-function changed<T extends Operation>(all: readonly T[], operationId: string, change: Partial<T>): readonly T[] {
+function changed<T extends LedgerOperation>(all: readonly T[], operationId: string, change: Partial<T>): readonly T[] {
   return all.map((one) => (one.operationId === operationId ? { ...one, ...change } : one));
 }
 
@@ -321,7 +321,7 @@ function amountsOf(entries: readonly { amount: number }[]): number[] {
 }
 
 /** Decline codes that stay hidden: a bank that knows of a theft tells the shop, but the customer may be the thief. */
-const UNTOLD_DECLINES: readonly string[] = [
+const HIDDEN_DECLINES: readonly string[] = [
   'fraudulent',
   'lost_card',
   'stolen_card',
@@ -330,8 +330,8 @@ const UNTOLD_DECLINES: readonly string[] = [
 ];
 
 /** The decline code that the customer may see. */
-export function toldDeclineCode(declineCode: string): string {
-  return UNTOLD_DECLINES.includes(declineCode) ? 'generic_decline' : declineCode;
+export function publicDeclineCode(declineCode: string): string {
+  return HIDDEN_DECLINES.includes(declineCode) ? 'generic_decline' : declineCode;
 }
 
 /** The payment statuses that callers see. */

@@ -13,10 +13,10 @@ import {
   type Payment,
   paidFor,
   paymentStatusOf,
+  publicDeclineCode,
   refundableOf,
   refundedOf,
   refundId,
-  toldDeclineCode,
 } from './ledger.js';
 import { isRenewalDue, type PaymentCommand, payment, RENEW_WITHIN_MS } from './payment.js';
 
@@ -422,9 +422,9 @@ describe('A payment', () => {
 
   it('hides a theft from its customer behind a general decline, and shows other reasons', () => {
     for (const code of ['fraudulent', 'lost_card', 'stolen_card', 'pickup_card', 'merchant_blacklist']) {
-      expect(toldDeclineCode(code), code).to.equal('generic_decline');
+      expect(publicDeclineCode(code), code).to.equal('generic_decline');
     }
-    expect(toldDeclineCode('insufficient_funds')).to.equal('insufficient_funds');
+    expect(publicDeclineCode('insufficient_funds')).to.equal('insufficient_funds');
   });
 
   it('refunds in its own currency', () => {

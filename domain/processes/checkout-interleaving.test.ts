@@ -27,7 +27,7 @@ import {
   outcomeOfRejections,
   placingId,
 } from './checkout.js';
-import { endOfRedemption, nextSteps, stepsBehind } from './checkout-steps.js';
+import { endOfRedemption, followUpSteps, nextSteps } from './checkout-steps.js';
 
 const SKUS = ['CUP-1', 'MUG-1'];
 const CODE = 'SPRING';
@@ -185,7 +185,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       const process = checkoutOf(state(order, placed)!, state(checkout, stream));
       const next = nextSteps(process, TEST_NOW);
       if (!next) {
-        for (const step of stepsBehind(process)) {
+        for (const step of followUpSteps(process)) {
           for (const { id, stream: target, decider, command } of step.commands) {
             yield;
             execute(decider, target, id, command);
@@ -209,7 +209,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         if (!step.provider) continue;
         const ledger = streamOf(step.provider.paymentId);
         yield* settle(ledger);
-        if (step.decidesByPayment) outcome = outcomeOfPayment(process, state(payment, ledger)!, TEST_NOW);
+        if (step.outcomeFromPayment) outcome = outcomeOfPayment(process, state(payment, ledger)!, TEST_NOW);
       }
       yield;
       execute(checkout, stream, outcomeCommandId(outcome!), { type: 'RecordOutcome', outcome: outcome! });

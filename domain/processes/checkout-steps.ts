@@ -35,9 +35,9 @@ export type CheckoutStep = Step & {
   /** A rejection of this step changes nothing. */
   optional?: true;
   /** If stock is short, it may come from other locations or become available a little later. */
-  waitsForStock?: true;
+  mayWaitForStock?: true;
   /** The outcome of the payment decides how the process continues. */
-  decidesByPayment?: true;
+  outcomeFromPayment?: true;
 };
 
 export interface Due {
@@ -83,7 +83,7 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
  * The steps that run after the customer got the answer. If a crash skips them, `endOfRedemption` and the next run of a waiting
  * checkout make up for it.
  */
-export function stepsBehind(state: Checkout): readonly CheckoutStep[] {
+export function followUpSteps(state: Checkout): readonly CheckoutStep[] {
   switch (state.phase) {
     case 'completed':
       return stepsOf(state).confirmRedemptions();
@@ -183,9 +183,9 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     reserve(): CheckoutStep {
       const expiresAt = startedAt + RESERVATION_MS;
       const step = stockStep('reserve', (reservation) => [{ type: 'ReserveStock', ...reservation, expiresAt }]);
-      return { ...step, waitsForStock: true };
+      return { ...step, mayWaitForStock: true };
     },
-    authorise: (): CheckoutStep => ({ ...toPayment('authorise', requestAuthorisation), decidesByPayment: true }),
+    authorise: (): CheckoutStep => ({ ...toPayment('authorise', requestAuthorisation), outcomeFromPayment: true }),
     /** Tells stock that no other checkout should wait for these units, because it may take long until the sale is decided. */
     park(): CheckoutStep {
       const commands = toStock(({ quantity, ...id }) => [{ type: 'ParkReservation', ...id }]);

@@ -20,7 +20,7 @@ import {
   outcomeOfRejections,
 } from './checkout.js';
 import type { CheckoutOutcome } from './checkout-events.js';
-import { type CheckoutStep, endOfRedemption, nextSteps, RESERVATION_MS, stepsBehind } from './checkout-steps.js';
+import { type CheckoutStep, endOfRedemption, followUpSteps, nextSteps, RESERVATION_MS } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
 const orderId = 'order_7';
@@ -168,7 +168,7 @@ describe('A checkout', () => {
 
   it('parks its stock while it waits for its customer or the provider, so that no other checkout waits for these units', () => {
     for (const history of [[acting], [unknown]]) {
-      const behind = stepsBehind(stateAfter(started, ...history));
+      const behind = followUpSteps(stateAfter(started, ...history));
       const parking = [cups, mugs].map(({ sku, ...id }) => ({
         id: `checkout_7/ParkReservation/${sku}@main`,
         stream: `stock#${sku}@main`,
@@ -178,7 +178,7 @@ describe('A checkout', () => {
       expect(behind.map(({ commands }) => commands)).to.deep.equal([parking]);
     }
     for (const history of [[], [authorised], [short]]) {
-      expect(stepsBehind(stateAfter(started, ...history))).to.deep.equal([]);
+      expect(followUpSteps(stateAfter(started, ...history))).to.deep.equal([]);
     }
   });
 
@@ -259,7 +259,7 @@ describe('A checkout', () => {
       };
       const grace = RESERVATION_MS - PAY_WITHIN_MS.card;
       const state = stateAfter(started, waiting);
-      expect(heldUntil(stepsBehind(state))).to.deep.equal(new Set([payBy + grace]));
+      expect(heldUntil(followUpSteps(state))).to.deep.equal(new Set([payBy + grace]));
       for (const now of [TEST_NOW, TEST_NOW + RESERVATION_MS, payBy - RESERVATION_MS]) {
         expect(heldUntil(nextSteps(state, now)!.steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
       }
@@ -357,7 +357,7 @@ describe('A checkout', () => {
     ];
     expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal(ended('ReleaseRedemption'));
     const behind = (...history: History) =>
-      stepsBehind(stateAfter(...history)).flatMap(({ commands }) =>
+      followUpSteps(stateAfter(...history)).flatMap(({ commands }) =>
         commands.map(({ stream, command }) => [stream, command]),
       );
     expect(behind(withCoupon, authorised, completed)).to.deep.equal(ended('ConfirmRedemption'));
@@ -369,7 +369,7 @@ describe('A checkout', () => {
     const withCoupon = startedWith({ coupons: [{ code: 'OPEN', amount: 100 }] });
     expect(due(withCoupon)!.steps).not.to.have.property('redeem');
     expect(due(withCoupon, declined)!.steps).not.to.have.property('give back');
-    expect(stepsBehind(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
+    expect(followUpSteps(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
   });
 
   it('says how a redemption in flight ends, once the checkout has ended', () => {

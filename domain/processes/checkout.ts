@@ -15,7 +15,7 @@ import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { Order, OrderCommand } from '../order/order.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
-import { type Payment, toldDeclineCode } from '../payment/ledger.js';
+import { type Payment, publicDeclineCode } from '../payment/ledger.js';
 import { type MethodKind, PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
@@ -267,7 +267,7 @@ function evolve(known: CheckoutRecord, { type, data }: CheckoutOutcome): Checkou
       return { ...known, phase: 'failing', failure: reject('out_of_stock', detail, { available }) };
     }
     case 'CheckoutPaymentDeclined': {
-      const declineCode = toldDeclineCode(data.declineCode);
+      const declineCode = publicDeclineCode(data.declineCode);
       const failure = reject('payment_declined', `The payment was declined: ${declineCode}.`, { declineCode });
       return { ...known, phase: 'failing', failure };
     }

@@ -48,7 +48,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         restock(operation),
         receive(operation),
         refund(order, operation, payment),
-        ...(isHeldInVain(order, payment, operation.operationId) ? [letGo(operation.operationId, payment)] : []),
+        ...(isNoLongerOwed(order, payment, operation.operationId) ? [letGo(operation.operationId, payment)] : []),
       ];
     case 'collection':
       return [collect(order, operation, payment)];
@@ -178,7 +178,7 @@ export function neededOf(order: Order, payment: Payment): number {
 }
 
 /** Authorised money that is no longer owed: the goods came back, or the customer may keep them for free. */
-export function isHeldInVain(order: Order, payment: Payment, operationId?: string): boolean {
+export function isNoLongerOwed(order: Order, payment: Payment, operationId?: string): boolean {
   if (heldOf(payment) === 0 || dueWith(order, operationId).open > 0) return false;
   return owedOf(order, payment, operationId) === 0;
 }

@@ -1,6 +1,6 @@
 // Addresses of the engines: from the environment, or those that `commerce engines up` started.
 import { join } from 'node:path';
-import { ENGINES, type EngineDefinition } from './catalogue.js';
+import { ENGINES, type EngineDefinition } from './definitions.js';
 import { runFolder } from './folders.js';
 import { runningEngine } from './local-engines.js';
 

@@ -6,7 +6,7 @@ import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolder } from '../make-folder.js';
-import type { EngineDefinition, EngineName } from './catalogue.js';
+import type { EngineDefinition, EngineName } from './definitions.js';
 import { EngineUnavailable } from './errors.js';
 import { CannotInstall } from './installation.js';
 import { withLock } from './lock.js';

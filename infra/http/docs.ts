@@ -11,7 +11,7 @@ const STYLE = `
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-type Operation = NonNullable<NonNullable<NonNullable<OpenApiDocument['paths']>[string]>['get']>;
+type OpenApiOperation = NonNullable<NonNullable<NonNullable<OpenApiDocument['paths']>[string]>['get']>;
 
 export function docsPage({ info, paths, components }: OpenApiDocument): string {
   const operations = Object.entries(paths ?? {}).flatMap(([path, item]) =>
@@ -55,7 +55,15 @@ export function welcomePage({ name, description, docs, openapi, api }: Welcome):
 </body></html>`;
 }
 
-function operationHtml({ method, path, operation }: { method: string; path: string; operation: Operation }): string {
+function operationHtml({
+  method,
+  path,
+  operation,
+}: {
+  method: string;
+  path: string;
+  operation: OpenApiOperation;
+}): string {
   const body = operation.requestBody && 'content' in operation.requestBody ? operation.requestBody.content : {};
   const answers = Object.entries(operation.responses ?? {}).filter(([status]) => status.startsWith('2'));
   return `<details><summary><span class="method">${method.toUpperCase()}</span><code>${escapeHtml(path)}</code> ${escapeHtml(operation.summary ?? '')}</summary>
@@ -63,7 +71,7 @@ function operationHtml({ method, path, operation }: { method: string; path: stri
 ${contentHtml('Body', body)}${answers.map(([status, answer]) => contentHtml(status, answer.content)).join('')}</details>`;
 }
 
-function parametersHtml({ parameters = [] }: Operation): string {
+function parametersHtml({ parameters = [] }: OpenApiOperation): string {
   const rows = parameters.map((parameter) => {
     if (!('name' in parameter)) return '';
     const { name, in: where, required, description = '', schema } = parameter;

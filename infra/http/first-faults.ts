@@ -3,13 +3,13 @@
 import { z } from 'zod';
 import type { Path } from './pointers.js';
 
-type Issue = z.core.$ZodIssue;
+type ZodIssue = z.core.$ZodIssue;
 
 export interface Search {
   /** Validates one leaf, or a container whose members need no separate check. Returns its issues. */
-  judge(schema: z.ZodType, value: unknown): readonly Issue[];
+  judge(schema: z.ZodType, value: unknown): readonly ZodIssue[];
   /** Called for each issue, with the place that the issue's path is relative to. */
-  found(issue: Issue, at: Path): void;
+  found(issue: ZodIssue, at: Path): void;
   /** The search stops once this returns true. */
   isEnough(): boolean;
 }
@@ -82,11 +82,11 @@ function most(limit: unknown): number {
   return typeof limit === 'number' ? limit : Number.POSITIVE_INFINITY;
 }
 
-function unknownKey(key: string, input: Record<string, unknown>): Issue {
+function unknownKey(key: string, input: Record<string, unknown>): ZodIssue {
   return { code: 'unrecognized_keys', keys: [key], path: [], message: '', input };
 }
 
-function tooManyKeys(limit: number, input: unknown): Issue {
+function tooManyKeys(limit: number, input: unknown): ZodIssue {
   const message = `must have at most ${limit} fields`;
   return { code: 'too_big', origin: 'record', maximum: limit, inclusive: true, path: [], message, input };
 }

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CountedLog } from '../counted-log.js';
-import { type IdempotencyStore, MAX_ANSWER_CHARS, type Run } from '../idempotency/port.js';
+import { type IdempotencyStore, MAX_ANSWER_CHARS, type RequestRun } from '../idempotency/port.js';
 import { openText, sealText } from '../idempotency/sealed-text.js';
 import { type Answer, answerOfProblem } from './answer.js';
 import { RUNNING_RETRY_AFTER_S } from './limits.js';
@@ -67,7 +67,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
         );
     }
 
-    async function settle(run: Run, handler: () => Promise<Answer>): Promise<Answer> {
+    async function settle(run: RequestRun, handler: () => Promise<Answer>): Promise<Answer> {
       try {
         return await handler();
       } catch (error) {
@@ -82,7 +82,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
   };
 
   /** The caller gets the answer even if the record cannot be written. A repeat then executes with the same command ids. */
-  async function finish(run: Run, secret: string, answer: Answer): Promise<Answer> {
+  async function finish(run: RequestRun, secret: string, answer: Answer): Promise<Answer> {
     const sealed = sealText(JSON.stringify(answer), secret);
     const kept = sealed.length <= MAX_ANSWER_CHARS ? store.finish(run, sealed) : store.release(run);
     await kept.catch((error) => log.warn({ err: error }, 'an answer was sent but could not be kept for repeats'));

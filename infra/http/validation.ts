@@ -9,7 +9,7 @@ import { inBody, inPath, inQuery, type Path, type Pointer } from './pointers.js'
 import { invalidRequest } from './problems.js';
 import { findUnfit } from './text.js';
 
-type Issue = z.core.$ZodIssue;
+type ZodIssue = z.core.$ZodIssue;
 
 const NOTHING = z.strictObject({});
 const NO_BODY = NOTHING.optional();
@@ -90,7 +90,7 @@ function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: Fiel
     work.faults += issues.length;
     return { issues, data: result.data };
   }
-  function found(issue: Issue, at: Path): void {
+  function found(issue: ZodIssue, at: Path): void {
     if (isMissing) errors.push({ pointer: '', detail: 'a JSON body is required' });
     else errors.push(...fieldErrors(issue, at, pointer));
   }
@@ -161,7 +161,7 @@ function numberIn({ isInt, minValue, maxValue }: z.ZodNumber): string {
   return to === undefined ? `${kind} of at least ${from}` : `${kind} from ${from} to ${to}`;
 }
 
-function fieldErrors(issue: Issue, parent: Path, pointer: Pointer): FieldError[] {
+function fieldErrors(issue: ZodIssue, parent: Path, pointer: Pointer): FieldError[] {
   const path = [...parent, ...issue.path];
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -175,8 +175,8 @@ function fieldErrors(issue: Issue, parent: Path, pointer: Pointer): FieldError[]
 }
 
 /** Picks the alternative of a union whose first error is deepest: the caller most likely meant that one. */
-function unionErrors(alternatives: readonly Issue[][], path: Path, pointer: Pointer): FieldError[] {
-  const depth = (issues: Issue[]) => issues[0]?.path.length ?? 0;
+function unionErrors(alternatives: readonly ZodIssue[][], path: Path, pointer: Pointer): FieldError[] {
+  const depth = (issues: ZodIssue[]) => issues[0]?.path.length ?? 0;
   const deepest = alternatives.reduce((best, issues) => (depth(issues) > depth(best) ? issues : best));
   if (depth(deepest) > 0) return deepest.flatMap((issue) => fieldErrors(issue, path, pointer));
   const details = alternatives.map(([issue]) => issue?.message);

@@ -10,7 +10,14 @@ import {
 import { isTransient, type TableDefinition } from '../aws.js';
 import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
-import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS, type Run } from './port.js';
+import {
+  type Begun,
+  type IdempotencyStore,
+  RECORD_BUDGET_MS,
+  RECORD_TTL_MS,
+  type RequestRun,
+  RUN_LEASE_MS,
+} from './port.js';
 
 export const IDEMPOTENCY_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
@@ -78,7 +85,7 @@ export function createDynamoIdempotency({
   }
 
   /** Changes the record only if this run still holds it. */
-  async function change({ id, owner }: Run, expression: string, value: AttributeValue): Promise<void> {
+  async function change({ id, owner }: RequestRun, expression: string, value: AttributeValue): Promise<void> {
     await attempt(
       new UpdateItemCommand({
         TableName: table,

@@ -11,7 +11,7 @@ export const RUN_LEASE_MS = 60_000;
 export const MAX_ANSWER_CHARS = 350_000;
 
 /** A claim to execute one request. */
-export interface Run {
+export interface RequestRun {
   id: string;
   /** Fencing token: a run that was taken over can no longer store its answer. */
   owner: string;
@@ -20,7 +20,7 @@ export interface Run {
 }
 
 export type Begun =
-  | { state: 'run'; run: Run }
+  | { state: 'run'; run: RequestRun }
   | { state: 'answered'; answer: string }
   | { state: 'running' }
   /** The key was used with another request before. */
@@ -30,9 +30,9 @@ export interface IdempotencyStore {
   /** `id` identifies caller, endpoint and key. `request` is the hash of the content that must be equal in a repeat. */
   begin(id: string, request: string, now: number): Promise<Begun>;
   /** Stores the answer, an opaque text of at most `MAX_ANSWER_CHARS`, unless another run has taken over. */
-  finish(run: Run, answer: string): Promise<void>;
+  finish(run: RequestRun, answer: string): Promise<void>;
   /** Releases the run without an answer. The next repeat runs at once, with the same `issuedAt`. */
-  release(run: Run): Promise<void>;
+  release(run: RequestRun): Promise<void>;
 }
 
 /** How long one operation of the store is retried before it fails as `Unavailable`. */

@@ -4,7 +4,7 @@ import type { SavedMethod, SavedMethods } from '../../commands/payment/payment-m
 import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { Problem, Unavailable } from '../../domain/kernel/errors.js';
-import { toldDeclineCode } from '../../domain/payment/ledger.js';
+import { publicDeclineCode } from '../../domain/payment/ledger.js';
 
 const MAX_LISTED_METHODS = 100;
 
@@ -66,7 +66,7 @@ async function toldOf<T>(asked: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof Stripe.errors.StripeCardError) {
       const { message, decline_code, code = 'generic_decline' } = error;
-      throw new Problem('payment_declined', message, { declineCode: toldDeclineCode(decline_code ?? code) });
+      throw new Problem('payment_declined', message, { declineCode: publicDeclineCode(decline_code ?? code) });
     }
     if (error instanceof Stripe.errors.StripeInvalidRequestError) {
       throw new Problem(error.statusCode === 404 ? 'not_found' : 'rule_violated', error.message);

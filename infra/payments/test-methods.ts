@@ -4,7 +4,7 @@ import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { customer } from '../../domain/customer/customer.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import { toldDeclineCode } from '../../domain/payment/ledger.js';
+import { publicDeclineCode } from '../../domain/payment/ledger.js';
 import { DECLINES, isTestMethod } from './test-provider.js';
 
 export function createTestMethods({ runner }: { runner: CommandRunner }): SavedMethods {
@@ -18,7 +18,7 @@ export function createTestMethods({ runner }: { runner: CommandRunner }): SavedM
       const declineCode = DECLINES.get(method);
       if (declineCode !== undefined) {
         throw new Problem('payment_declined', 'The bank declines this card.', {
-          declineCode: toldDeclineCode(declineCode),
+          declineCode: publicDeclineCode(declineCode),
         });
       }
       const command = { type: 'SavePaymentMethod', customerId, method } as const;

@@ -50,7 +50,7 @@ interface ItemResult {
   status: number;
   error?: { type: string; reason: string; caused_by?: { reason: string } };
 }
-interface Operation {
+interface BulkOperation {
   action: 'index' | 'create';
   meta: Record<string, unknown>;
   source: Source | OpenSearchDocument;
@@ -108,7 +108,7 @@ function createTable(client: Client, index: string): SinkTable {
     /** The commit number is the entry's version, and the engine accepts only a higher one. 409 means that it has a higher one. */
     async advance(raised) {
       const operations = [...raised].map(
-        ([stream, commitNo]): Operation => ({
+        ([stream, commitNo]): BulkOperation => ({
           action: 'index',
           meta: { _id: stream, version: commitNo, version_type: 'external' },
           source: { commitNo },
@@ -145,7 +145,7 @@ function createTable(client: Client, index: string): SinkTable {
 
 const quarantineId = (stream: StreamId) => `quarantine ${stream}`;
 
-function saveOperation({ key, document, positions, revision }: DocumentWrite): Operation {
+function saveOperation({ key, document, positions, revision }: DocumentWrite): BulkOperation {
   const source = { document, positions };
   if (!revision) return { action: 'create', meta: { _id: key }, source };
   return { action: 'index', meta: { _id: key, ...(revision as object) }, source };
@@ -171,17 +171,17 @@ async function getAll<S>(client: Client, index: string, ids: readonly string[]):
 }
 
 /** One result per operation, in the same order. */
-async function bulk(client: Client, index: string, operations: readonly Operation[]): Promise<ItemResult[]> {
+async function bulk(client: Client, index: string, operations: readonly BulkOperation[]): Promise<ItemResult[]> {
   const results: ItemResult[] = [];
   for (const body of bulkBodies(operations)) {
     const answer = await away(() => client.bulk({ index, body: body as never }, REQUEST));
-    const items = answer.body.items as unknown as Partial<Record<Operation['action'], ItemResult>>[];
+    const items = answer.body.items as unknown as Partial<Record<BulkOperation['action'], ItemResult>>[];
     results.push(...items.map((item) => (item.index ?? item.create)!));
   }
   return results;
 }
 
-function* bulkBodies(operations: readonly Operation[]): Iterable<string> {
+function* bulkBodies(operations: readonly BulkOperation[]): Iterable<string> {
   let body = '';
   for (const { action, meta, source } of operations) {
     body += `${JSON.stringify({ [action]: meta })}\n${JSON.stringify(source)}\n`;

@@ -111,7 +111,7 @@ function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocumen
 
 // ── Orders: operations that stock and payment have not followed up ──────────────────────────────────────────────────
 
-type Operation = Extract<
+type OperationEvent = Extract<
   OrderEvent,
   {
     type:
@@ -124,7 +124,7 @@ type Operation = Extract<
   }
 >;
 
-const opens: Handler<AgendaDocument, Operation> = {
+const opens: Handler<AgendaDocument, OperationEvent> = {
   keys: (event) => (isSettled(event) ? [] : [event.data.orderId]),
   evolve: (before, { data }, _, at) =>
     withOpen({ item: { kind: 'settlement', orderId: data.orderId }, ...before }, operationOf(data), at),
@@ -136,11 +136,11 @@ const settles: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderSettled
 };
 
 /** Goods that were shipped before the order was recorded. */
-function isSettled({ type, data }: Operation): boolean {
+function isSettled({ type, data }: OperationEvent): boolean {
   return type === 'OrderFulfilled' && data.from === undefined;
 }
 
-function operationOf(data: Operation['data']): string {
+function operationOf(data: OperationEvent['data']): string {
   if ('fulfilmentId' in data) return data.fulfilmentId;
   if ('operationId' in data) return data.operationId;
   if ('collectionId' in data) return data.collectionId;

@@ -18,8 +18,8 @@ import {
   hasHeld,
   type Payment,
   paymentStatusOf,
+  publicDeclineCode,
   refundedOf,
-  toldDeclineCode,
 } from '../../domain/payment/ledger.js';
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
 import { type RefundView, refundView } from '../../domain/payment/refund-view.js';
@@ -328,7 +328,7 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     PaymentIntentOpened: paid(),
     PaymentActionRequired: paid('payment_action_required'),
     PaymentAuthorised: paid('payment_authorised', amountOf),
-    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: toldDeclineCode(declineCode) })),
+    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: publicDeclineCode(declineCode) })),
     AuthorisationUnknown: paid('payment_unknown'),
     AuthorisationLapsed: paid('payment_lapsed'),
     CaptureRequested: paid(),

@@ -93,7 +93,7 @@ interface Behind {
 }
 
 /** The next commits of a stream, and the reason why there are no more. */
-interface Run {
+interface ProjectorRun {
   commits: Commit[];
   poison?: Poison;
   /** The log has no later commits. */
@@ -190,12 +190,15 @@ export function createProjector(deps: ProjectorDeps): Projector {
     return behind;
   }
 
-  async function nextRuns(behind: ReadonlyMap<StreamId, Behind>, arrived: Arrived): Promise<Map<StreamId, Run>> {
-    const runs = new Map<StreamId, Run>();
+  async function nextRuns(
+    behind: ReadonlyMap<StreamId, Behind>,
+    arrived: Arrived,
+  ): Promise<Map<StreamId, ProjectorRun>> {
+    const runs = new Map<StreamId, ProjectorRun>();
     const budget = { commits: ROUND_COMMITS };
     const repairs: (() => Promise<void>)[] = [];
     for (const [stream, { position, target }] of behind) {
-      const run: Run = { commits: arrivedBehind(position, arrived.get(stream)) };
+      const run: ProjectorRun = { commits: arrivedBehind(position, arrived.get(stream)) };
       runs.set(stream, run);
       if (position + run.commits.length < target) {
         repairs.push(() => readOn(stream, position + run.commits.length, target, run, budget));
@@ -206,7 +209,13 @@ export function createProjector(deps: ProjectorDeps): Projector {
   }
 
   /** Extends the run from the log up to the target, within the budget. */
-  async function readOn(stream: StreamId, after: number, target: number, run: Run, budget: { commits: number }) {
+  async function readOn(
+    stream: StreamId,
+    after: number,
+    target: number,
+    run: ProjectorRun,
+    budget: { commits: number },
+  ) {
     let last = after;
     try {
       if (budget.commits <= 0) return;
@@ -229,7 +238,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   /** Positions move once all documents are written. Then the streams that failed are quarantined. */
   async function settle(
     behind: ReadonlyMap<StreamId, Behind>,
-    runs: ReadonlyMap<StreamId, Run>,
+    runs: ReadonlyMap<StreamId, ProjectorRun>,
     stuck: ReadonlyMap<StreamId, Poison>,
   ): Promise<void> {
     const advanced = new Map<StreamId, number>();
@@ -302,7 +311,7 @@ function arrivedBehind(position: number, arrived: ReadonlyMap<number, Commit> | 
 
 function stillBehind(
   behind: ReadonlyMap<StreamId, Behind>,
-  runs: ReadonlyMap<StreamId, Run>,
+  runs: ReadonlyMap<StreamId, ProjectorRun>,
   stuck: ReadonlyMap<StreamId, Poison>,
 ): Map<StreamId, Behind> {
   const still = new Map<StreamId, Behind>();

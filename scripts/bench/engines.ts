@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { ENGINES } from '../../infra/engines/catalogue.js';
+import { ENGINES } from '../../infra/engines/definitions.js';
 import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/postgres.js';
 import { commandLine } from '../../infra/engines/processes.js';

@@ -40,7 +40,7 @@ export interface Comparison extends Timing {
   raw: number;
 }
 
-export interface Run extends Timing {
+export interface Measurement extends Timing {
   /** Duration of a round. */
   seconds: Spread;
 }
@@ -70,7 +70,7 @@ export async function compare(sides: Record<'ours' | 'raw', Side>, options: Meas
   };
 }
 
-export async function time(side: Side, options: MeasureOptions): Promise<Run> {
+export async function time(side: Side, options: MeasureOptions): Promise<Measurement> {
   const [rounds] = await measure([side], options);
   return { seconds: spreadOf(rounds!.map(({ seconds }) => seconds)), ...timingOf(rounds!) };
 }

@@ -12,9 +12,9 @@ import { type Growth, measureGrowth } from '../bench/growth.js';
 import {
   type Comparison,
   compare,
+  type Measurement,
   type MeasureOptions,
   ROUNDS,
-  type Run,
   type Spread,
   time,
 } from '../bench/measure.js';
@@ -36,7 +36,7 @@ interface Results {
   growth?: GrowthReport;
 }
 
-type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kind: 'time' } & Run);
+type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kind: 'time' } & Measurement);
 
 type GrowthReport = { rows: Growth[] } | { unavailable: string };
 

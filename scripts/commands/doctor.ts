@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Config, WrongUsage } from '../../infra/config.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
-import { ENGINES } from '../../infra/engines/catalogue.js';
+import { ENGINES } from '../../infra/engines/definitions.js';
 import { ClosedFolder, EngineUnavailable } from '../../infra/engines/errors.js';
 import { openPostgres } from '../../infra/engines/postgres.js';
 import { PortUnavailable, requireFreePort } from '../../infra/http/server.js';

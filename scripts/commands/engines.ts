@@ -1,7 +1,7 @@
 // `commerce engines up | down | status`: the engines of the `aws` profile on this machine, with output for people or for scripts.
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/catalogue.js';
+import { ENGINES, type EngineDefinition, type EngineName } from '../../infra/engines/definitions.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { runFolder } from '../../infra/engines/folders.js';
 import { type RunningEngine, runningEngine, startEngine, stopEngine } from '../../infra/engines/local-engines.js';

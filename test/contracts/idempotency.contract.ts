@@ -5,8 +5,8 @@ import {
   type IdempotencyStore,
   MAX_ANSWER_CHARS,
   RECORD_TTL_MS,
+  type RequestRun,
   RUN_LEASE_MS,
-  type Run,
 } from '../../infra/idempotency/port.js';
 import { freshName } from '../engines.js';
 
@@ -22,7 +22,7 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     id = freshName('request');
   });
 
-  async function run(now = NOW, request = 'a'): Promise<Run> {
+  async function run(now = NOW, request = 'a'): Promise<RequestRun> {
     const begun = await store.begin(id, request, now);
     expect(begun.state).to.equal('run');
     return (begun as Begun & { state: 'run' }).run;
