@@ -256,7 +256,10 @@ async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: 
   }
   if (story.guest) {
     const before = unitsInCartsOf(first.id, world);
-    const merged = await ask('post /v1/carts/current/merge', { caller: customer, body: { guestToken: first.id } });
+    const merge = () => ask('post /v1/carts/current/merge', { caller: customer, body: { guestToken: first.id } });
+    let merged = await merge();
+    // The answer to an expired command says that a new one is needed. A take-over that broke off is then finished.
+    if ('problem' in merged && merged.problem.code === 'command_expired') merged = await merge();
     const isDone = 'answer' in merged || ('problem' in merged && merged.problem.code === 'not_found');
     if (isDone) promises.merged.push(...before);
     cartId = idIn(merged);
