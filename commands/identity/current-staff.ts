@@ -2,7 +2,7 @@
 // callers for a short time.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
-import { isRemoved, type Member, memberOf, STAFF, staff } from '../../domain/staff/staff.js';
+import { isRemoved, memberOf, STAFF, staff } from '../../domain/staff/staff.js';
 import { createBriefMemory } from '../runtime/brief-memory.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { STAFF_TTL_MS } from './limits.js';
@@ -24,17 +24,12 @@ export function createCurrentStaff({ runner, clock }: CurrentStaffDeps): Current
   const load = async () => (await runner.load(staff, STAFF)).state;
   const memory = createBriefMemory({ load, ttlMs: STAFF_TTL_MS, clock });
 
-  function present(members: readonly Member[], id: string): Member | undefined {
-    const member = memberOf(members, id);
-    return member && !isRemoved(member) ? member : undefined;
-  }
-
   return {
     async admit(caller) {
       if (caller.role === 'customer' || caller.role === 'public') return caller;
       // A member who was added a moment ago may be missing in the cached list, so the stream is read again.
-      const member = present(await memory.currentOrLast(), caller.id) ?? present(await load(), caller.id);
-      return member && { ...caller, role: member.role };
+      const member = memberOf(await memory.currentOrLast(), caller.id) ?? memberOf(await load(), caller.id);
+      return member && !isRemoved(member) ? { ...caller, role: member.role } : undefined;
     },
   };
 }

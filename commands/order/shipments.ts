@@ -183,6 +183,21 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return loaded;
   }
 
+  const problem = (word: string, summary: string, description: string, type: 'RecordFailedDelivery' | 'RecordLoss') =>
+    endpoint({
+      method: 'post',
+      path: `/v1/shipments/{id}/${word}`,
+      summary,
+      description,
+      roles: ['support'],
+      idempotency: 'accepted',
+      params,
+      find: ({ params }) => load(params.id),
+      body: problemBody,
+      answers: { 200: shipmentViewSchema },
+      handle: (request) => record(request, { type, ...request.body }),
+    });
+
   return [
     endpoint({
       method: 'post',
@@ -221,32 +236,18 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       answers: { 200: shipmentViewSchema },
       handle: (request) => record(request, { type: 'RecordDelivery' }),
     }),
-    endpoint({
-      method: 'post',
-      path: '/v1/shipments/{id}/fail',
-      summary: 'Record a failed delivery of a shipment',
-      description: `The carrier could not deliver the shipment. ${RECORDED_ONLY} It can still be delivered or lost.`,
-      roles: ['support'],
-      idempotency: 'accepted',
-      params,
-      find: ({ params }) => load(params.id),
-      body: problemBody,
-      answers: { 200: shipmentViewSchema },
-      handle: (request) => record(request, { type: 'RecordFailedDelivery', ...request.body }),
-    }),
-    endpoint({
-      method: 'post',
-      path: '/v1/shipments/{id}/lose',
-      summary: 'Record the loss of a shipment',
-      description: `The shipment cannot be found. It may have been reported as delivered. ${RECORDED_ONLY} If it is found, it can be delivered.`,
-      roles: ['support'],
-      idempotency: 'accepted',
-      params,
-      find: ({ params }) => load(params.id),
-      body: problemBody,
-      answers: { 200: shipmentViewSchema },
-      handle: (request) => record(request, { type: 'RecordLoss', ...request.body }),
-    }),
+    problem(
+      'fail',
+      'Record a failed delivery of a shipment',
+      `The carrier could not deliver the shipment. ${RECORDED_ONLY} It can still be delivered or lost.`,
+      'RecordFailedDelivery',
+    ),
+    problem(
+      'lose',
+      'Record the loss of a shipment',
+      `The shipment cannot be found. It may have been reported as delivered. ${RECORDED_ONLY} If it is found, it can be delivered.`,
+      'RecordLoss',
+    ),
     endpoint({
       method: 'patch',
       path: '/v1/shipments/{id}',

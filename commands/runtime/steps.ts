@@ -71,9 +71,10 @@ export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): S
       ...(step.newStreams && { newStream: true }),
       ...(step.repeatable && { issuedAt: clock() }),
     };
-    if (!step.provider) return { rejections: (await issueAll(step.commands, context, meta)).filter(isRejected) };
+    if (!step.provider)
+      return { rejections: (await issueAll(step.commands, context, meta)).filter((one) => isRejection(one)) };
     const outcomes = await issueAll(step.commands, context, meta);
-    const rejections = outcomes.filter(isRejected);
+    const rejections = outcomes.filter((one) => isRejection(one));
     if (rejections.length > 0) return { rejections };
     const { call, paymentId } = step.provider;
     const last = outcomes.at(-1);
@@ -99,8 +100,4 @@ export function metaOf({ origin, cause, issuedAt, occurredAt }: ProcessContext, 
     ...origin,
     ...(occurredAt !== undefined && { occurredAt }),
   };
-}
-
-function isRejected(result: object): result is Rejection {
-  return isRejection(result);
 }
