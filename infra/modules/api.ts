@@ -6,11 +6,11 @@ import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { readSide } from '../../read-api/read-side.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
-import { of, type Recipes } from './parts.js';
+import { type Recipes, recipe } from './parts.js';
 import { enginesAway } from './reachable.js';
 
 export const apiParts = {
-  endpoints: of(
+  endpoints: recipe(
     [
       'runner',
       'clock',
@@ -48,7 +48,7 @@ export const apiParts = {
     },
   ),
 
-  app: of(
+  app: recipe(
     [
       'endpoints',
       'tokens',

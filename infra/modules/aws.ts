@@ -61,18 +61,19 @@ const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000
 
 type AwsRecipes = { [K in keyof AwsParts]: Recipe<AwsParts[K]> };
 
-const of = recipesOver<Parts & AwsParts>();
+const recipe = recipesOver<Parts & AwsParts>();
 
 export const awsParts = {
-  awsServices: of(['config', 'lifecycle', 'untilReachable'], ({ config, lifecycle, untilReachable }) =>
+  awsServices: recipe(['config', 'lifecycle', 'untilReachable'], ({ config, lifecycle, untilReachable }) =>
     openAws(config, lifecycle, untilReachable),
   ),
 
-  documentServers: of(['config', 'lifecycle', 'log', 'untilReachable'], ({ config, lifecycle, log, untilReachable }) =>
-    openDocumentStores(config, lifecycle, log, untilReachable),
+  documentServers: recipe(
+    ['config', 'lifecycle', 'log', 'untilReachable'],
+    ({ config, lifecycle, log, untilReachable }) => openDocumentStores(config, lifecycle, log, untilReachable),
   ),
 
-  engines: of(
+  engines: recipe(
     ['postgresServer', 'awsServices', 'documentServers'],
     ({ postgresServer: postgres, awsServices: aws, documentServers: stores }) => [
       postgres.engine,
@@ -81,63 +82,69 @@ export const awsParts = {
     ],
   ),
 
-  stores: of(
+  stores: recipe(
     ['config', 'postgresServer', 'awsServices', 'documentServers'],
     ({ config, postgresServer, awsServices, documentServers }) =>
       storesOf(config, postgresServer, awsServices, documentServers),
   ),
 
-  aws: of(['awsServices', 'claimed'], ({ awsServices: services }) => services),
+  aws: recipe(['awsServices', 'claimed'], ({ awsServices: services }) => services),
 
-  documentStores: of(['documentServers', 'claimed'], ({ documentServers: servers }) => servers),
+  documentStores: recipe(['documentServers', 'claimed'], ({ documentServers: servers }) => servers),
 
-  eventStore: of(['aws', 'codec', 'clock'], async ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) => {
-    const table = name(TABLES.events);
-    if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
-    return createDynamoEventStore({ client: dynamodb, table, codec, clock });
-  }),
+  eventStore: recipe(
+    ['aws', 'codec', 'clock'],
+    async ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) => {
+      const table = name(TABLES.events);
+      if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
+      return createDynamoEventStore({ client: dynamodb, table, codec, clock });
+    },
+  ),
 
-  snapshotTexts: of(['aws', 'clock'], async ({ aws: { dynamodb, name, isLocal }, clock }) => {
+  snapshotTexts: recipe(['aws', 'clock'], async ({ aws: { dynamodb, name, isLocal }, clock }) => {
     const table = name(TABLES.snapshots);
     if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
     return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
   }),
 
-  feed: of(['aws', 'codec', 'log'], async ({ aws: { dynamodb, kinesis, streamArn, name, isLocal }, codec, log }) => {
-    const table = name(TABLES.feedCheckpoints);
-    if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
-    const alarm = (stream: StreamId, commitNo: number, what: string) =>
-      log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
-    return createKinesisFeed({
-      client: kinesis,
-      streamName: name(STREAM),
-      table: name(TABLES.events),
-      checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
-      codec,
-      alarm,
-      log,
-    });
-  }),
+  feed: recipe(
+    ['aws', 'codec', 'log'],
+    async ({ aws: { dynamodb, kinesis, streamArn, name, isLocal }, codec, log }) => {
+      const table = name(TABLES.feedCheckpoints);
+      if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
+      const alarm = (stream: StreamId, commitNo: number, what: string) =>
+        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+      return createKinesisFeed({
+        client: kinesis,
+        streamName: name(STREAM),
+        table: name(TABLES.events),
+        checkpoints: createDynamoCheckpoints({ client: dynamodb, table }),
+        codec,
+        alarm,
+        log,
+      });
+    },
+  ),
 
-  subjectKeys: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+  subjectKeys: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
     const table = name(TABLES.subjectKeys);
     if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
     return createDynamoSubjectKeys({ client: dynamodb, table });
   }),
 
-  sessions: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+  sessions: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
     const table = name(TABLES.sessions);
     if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
     return createDynamoSessions({ client: dynamodb, table });
   }),
 
-  idempotency: of(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+  idempotency: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
     const table = name(TABLES.idempotency);
     if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
     return createDynamoIdempotency({ client: dynamodb, table });
   }),
 
-  rateLimiter: of(
+  rateLimiter: recipe(
     ['documentStores', 'config', 'lifecycle'],
     ({ documentStores: { redis }, config: { quotas }, lifecycle }) => {
       const limiter = createRedisRateLimiter(redis, quotas);
@@ -146,7 +153,7 @@ export const awsParts = {
     },
   ),
 
-  sinks: of(
+  sinks: recipe(
     ['postgres', 'documentStores', 'config'],
     ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
       relational: createPostgresSink(pool),
@@ -156,7 +163,7 @@ export const awsParts = {
     }),
   ),
 
-  queries: of(
+  queries: recipe(
     ['postgres', 'documentStores', 'config'],
     ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
       orders: createPostgresOrders(pool),

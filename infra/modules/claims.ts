@@ -6,10 +6,10 @@ import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-k
 import { holdPresence } from '../presence.js';
 import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
 import { createSchema } from '../stores/postgres.js';
-import { of, type Recipes } from './parts.js';
+import { type Recipes, recipe } from './parts.js';
 
 export const claimParts = {
-  claimed: of(
+  claimed: recipe(
     ['postgresServer', 'stores', 'config', 'lifecycle'],
     async ({ postgresServer: { pool, schema }, stores: { log, readModels }, config, lifecycle }) => {
       const presence = await holdPresence(pool, presenceOf(config, schema));
@@ -23,7 +23,7 @@ export const claimParts = {
     },
   ),
 
-  postgres: of(['postgresServer', 'claimed'], ({ postgresServer: { pool, engine } }) => ({ pool, engine })),
+  postgres: recipe(['postgresServer', 'claimed'], ({ postgresServer: { pool, engine } }) => ({ pool, engine })),
 } satisfies Partial<Recipes>;
 
 /** The `embedded` profile has one log per database, shared by all namespaces. */

@@ -19,15 +19,15 @@ import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { postgresLog, postgresReadModels } from '../stores/postgres.js';
 import { named } from '../stores/store.js';
-import { of, type Recipes } from './parts.js';
+import { type Recipes, recipe } from './parts.js';
 
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedParts = {
-  engines: of(['postgresServer'], ({ postgresServer: { engine } }) => [engine]),
+  engines: recipe(['postgresServer'], ({ postgresServer: { engine } }) => [engine]),
 
-  stores: of(
+  stores: recipe(
     ['postgresServer'],
     ({
       postgresServer: {
@@ -41,49 +41,49 @@ export const embeddedParts = {
     }),
   ),
 
-  eventStore: of(['postgres', 'codec', 'clock'], async ({ postgres: { pool }, codec, clock }) => {
+  eventStore: recipe(['postgres', 'codec', 'clock'], async ({ postgres: { pool }, codec, clock }) => {
     await createEventsTable(pool);
     return createPostgresEventStore({ pool, codec, clock });
   }),
 
-  snapshotTexts: of(['postgres'], async ({ postgres: { pool } }) => {
+  snapshotTexts: recipe(['postgres'], async ({ postgres: { pool } }) => {
     await createSnapshotsTable(pool);
     return createPostgresSnapshotTexts(pool);
   }),
 
-  feed: of(['postgres', 'codec', 'log'], async ({ postgres: { pool }, codec, log }) => {
+  feed: recipe(['postgres', 'codec', 'log'], async ({ postgres: { pool }, codec, log }) => {
     await createEventsTable(pool);
     await createCheckpointsTable(pool);
     return createPostgresFeed({ pool, codec, log });
   }),
 
-  subjectKeys: of(['postgres'], async ({ postgres: { pool } }) => {
+  subjectKeys: recipe(['postgres'], async ({ postgres: { pool } }) => {
     await createSubjectKeysTable(pool);
     return createPostgresSubjectKeys(pool);
   }),
 
-  sessions: of(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
+  sessions: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
     await prepareSessions(pool);
     const sessions = createPostgresSessions(pool);
     purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
     return sessions;
   }),
 
-  idempotency: of(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
+  idempotency: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
     await prepareIdempotency(pool);
     const records = createPostgresIdempotency(pool);
     purgeNowAndThen(() => records.purge(clock()), lifecycle);
     return records;
   }),
 
-  rateLimiter: of(['config'], ({ config: { quotas } }) => createMemoryRateLimiter(quotas)),
+  rateLimiter: recipe(['config'], ({ config: { quotas } }) => createMemoryRateLimiter(quotas)),
 
-  sinks: of(['postgres'], ({ postgres: { pool } }) => {
+  sinks: recipe(['postgres'], ({ postgres: { pool } }) => {
     const sink = createPostgresSink(pool);
     return { relational: sink, documents: sink, search: sink, cache: sink };
   }),
 
-  queries: of(['postgres'], ({ postgres: { pool } }) => ({
+  queries: recipe(['postgres'], ({ postgres: { pool } }) => ({
     orders: createPostgresOrders(pool),
     workLists: createPostgresWorkLists(pool),
     stock: stockQueries(postgresTable(pool, stock)),

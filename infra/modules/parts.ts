@@ -196,7 +196,7 @@ export function recipesOver<P>() {
   ): Recipe<T> => ({ needs, make });
 }
 
-export const of = recipesOver<Parts>();
+export const recipe = recipesOver<Parts>();
 
 export function constant<T>(value: T): Recipe<T> {
   return { needs: [], make: () => value };

@@ -10,24 +10,26 @@ import { siblingId } from '../../domain/kernel/id.js';
 import type { StripeConfig } from '../config.js';
 import { createTestMethods } from '../payments/test-methods.js';
 import { createTestProvider } from '../payments/test-provider.js';
-import { of, type PaymentService, type Recipes } from './parts.js';
+import { type PaymentService, type Recipes, recipe } from './parts.js';
 
 export const paymentParts = {
-  paymentService: of(['config', 'runner'], async ({ config: { stripe }, runner }) =>
+  paymentService: recipe(['config', 'runner'], async ({ config: { stripe }, runner }) =>
     stripe ? stripeService(stripe, runner) : testService(runner),
   ),
 
-  payments: of(['runner', 'clock', 'paymentService', 'log'], ({ runner, clock, paymentService: { providers }, log }) =>
-    createPaymentOperations({
-      runner,
-      clock,
-      providers,
-      onUnknown: (paymentId, error) =>
-        log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
-    }),
+  payments: recipe(
+    ['runner', 'clock', 'paymentService', 'log'],
+    ({ runner, clock, paymentService: { providers }, log }) =>
+      createPaymentOperations({
+        runner,
+        clock,
+        providers,
+        onUnknown: (paymentId, error) =>
+          log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
+      }),
   ),
 
-  paymentEndpoints: of(
+  paymentEndpoints: recipe(
     ['paymentService', 'runner', 'payments', 'checkout', 'settlement', 'metrics', 'log'],
     ({
       paymentService: { name, methods, books, webhook },

@@ -6,14 +6,14 @@ import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
 import { schemaOf } from '../stores/postgres.js';
-import { of, type Recipes } from './parts.js';
+import { type Recipes, recipe } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 /** Size of the pool that appends, the feed, projections and queries share. The server accepts 100 connections. */
 const CONNECTIONS = 32;
 
 export const postgresParts = {
-  postgresServer: of(
+  postgresServer: recipe(
     ['config', 'lifecycle', 'log', 'untilReachable'],
     async ({ config, lifecycle, log, untilReachable }) => {
       const { databaseUrl } = await engineAddresses();

@@ -26,58 +26,60 @@ import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
-import { constant, of, type Parts, type Recipes } from './parts.js';
+import { constant, type Parts, type Recipes, recipe } from './parts.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 
 export const shopParts = {
   clock: constant(Date.now),
 
-  metrics: of([], () => new Registry()),
+  metrics: recipe([], () => new Registry()),
 
-  projectorHosts: of([], (): Parts['projectorHosts'] => new Set()),
+  projectorHosts: recipe([], (): Parts['projectorHosts'] => new Set()),
 
-  firstLook: of([], () => createFirstLook()),
+  firstLook: recipe([], () => createFirstLook()),
 
   codec: constant(createCommitCodec(catalogue)),
 
-  log: of(['config'], ({ config: { logLevel } }) =>
+  log: recipe(['config'], ({ config: { logLevel } }) =>
     pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
   ),
 
-  countedLog: of(['log', 'clock'], ({ log, clock }) => createCountedLog({ log, clock })),
+  countedLog: recipe(['log', 'clock'], ({ log, clock }) => createCountedLog({ log, clock })),
 
-  masterKey: of(['config', 'claimed'], ({ config: { dataDir, masterKey } }) =>
+  masterKey: recipe(['config', 'claimed'], ({ config: { dataDir, masterKey } }) =>
     loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
   ),
 
-  keyedHash: of(['masterKey'], ({ masterKey }) => createKeyedHash(masterKey)),
+  keyedHash: recipe(['masterKey'], ({ masterKey }) => createKeyedHash(masterKey)),
 
-  seals: of(['masterKey'], ({ masterKey }) => createSeals(masterKey)),
+  seals: recipe(['masterKey'], ({ masterKey }) => createSeals(masterKey)),
 
-  emailKeyOf: of(['keyedHash'], ({ keyedHash }) => createEmailKey(keyedHash)),
+  emailKeyOf: recipe(['keyedHash'], ({ keyedHash }) => createEmailKey(keyedHash)),
 
-  personal: of(['masterKey', 'subjectKeys'], ({ masterKey: key, subjectKeys: keys }) =>
+  personal: recipe(['masterKey', 'subjectKeys'], ({ masterKey: key, subjectKeys: keys }) =>
     createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
   ),
 
-  tokens: of(['config', 'clock', 'claimed'], async ({ config: { dataDir, tokenKey }, clock }) => {
+  tokens: recipe(['config', 'clock', 'claimed'], async ({ config: { dataDir, tokenKey }, clock }) => {
     const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
     return createTokens({ key, clock });
   }),
 
-  ownStore: of(['eventStore'], ({ eventStore }) => rememberOwnCommits(eventStore)),
+  ownStore: recipe(['eventStore'], ({ eventStore }) => rememberOwnCommits(eventStore)),
 
-  snapshots: of(['snapshotTexts', 'keyedHash', 'countedLog'], ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
-    createAuthenticSnapshots({
-      texts,
-      keyedHash,
-      onDropped: (stream, foldVersion) =>
-        log.warn({ stream, foldVersion }, 'a snapshot was changed or not made by this shop; it is dropped'),
-    }),
+  snapshots: recipe(
+    ['snapshotTexts', 'keyedHash', 'countedLog'],
+    ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
+      createAuthenticSnapshots({
+        texts,
+        keyedHash,
+        onDropped: (stream, foldVersion) =>
+          log.warn({ stream, foldVersion }, 'a snapshot was changed or not made by this shop; it is dropped'),
+      }),
   ),
 
-  runner: of(
+  runner: recipe(
     ['ownStore', 'snapshots', 'personal', 'clock', 'countedLog'],
     ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
       createCommandRunner({
@@ -90,24 +92,24 @@ export const shopParts = {
       }),
   ),
 
-  settings: of(['runner', 'clock'], createCurrentSettings),
+  settings: recipe(['runner', 'clock'], createCurrentSettings),
 
-  staff: of(['runner', 'clock'], createCurrentStaff),
+  staff: recipe(['runner', 'clock'], createCurrentStaff),
 
-  skuOwners: of(['runner'], ({ runner }) => createSkuOwners({ runner })),
+  skuOwners: recipe(['runner'], ({ runner }) => createSkuOwners({ runner })),
 
-  allocator: of(['runner', 'skuOwners'], ({ runner, skuOwners }) => createStockAllocator({ runner, skuOwners })),
+  allocator: recipe(['runner', 'skuOwners'], ({ runner, skuOwners }) => createStockAllocator({ runner, skuOwners })),
 
-  steps: of(['runner', 'clock', 'payments'], ({ runner, clock, payments }) =>
+  steps: recipe(['runner', 'clock', 'payments'], ({ runner, clock, payments }) =>
     createStepRunner({ runner, clock, payments }),
   ),
 
-  checkout: of(['runner', 'clock', 'steps', 'allocator'], ({ runner, clock, steps, allocator: stock }) => {
+  checkout: recipe(['runner', 'clock', 'steps', 'allocator'], ({ runner, clock, steps, allocator: stock }) => {
     const queue = createStockQueue({ runner, allocator: stock, clock });
     return createCheckoutProcess({ runner, clock, steps, stock, queue });
   }),
 
-  settlement: of(['runner', 'steps', 'log'], ({ runner, steps, log }) =>
+  settlement: recipe(['runner', 'steps', 'log'], ({ runner, steps, log }) =>
     createSettlement({
       runner,
       steps,
@@ -115,7 +117,7 @@ export const shopParts = {
     }),
   ),
 
-  agendaHandlers: of(
+  agendaHandlers: recipe(
     ['runner', 'checkout', 'settlement', 'payments', 'paymentService', 'allocator', 'ownStore', 'clock'],
     ({
       runner,
@@ -145,7 +147,7 @@ export const shopParts = {
       }),
   ),
 
-  readModels: of(
+  readModels: recipe(
     ['sinks', 'eventStore', 'clock', 'log', 'metrics'],
     ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
       openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
