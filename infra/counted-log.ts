@@ -1,6 +1,5 @@
 // A log for messages that requests can cause many times. The first line is written, its repeats within a minute are counted, and
-// the
-// last one is written with the count after the minute. Repeated requests cannot fill the disk.
+// the last one is written with the count after the minute. Repeated requests cannot fill the disk.
 import type { Logger } from 'pino';
 import type { Clock } from '../domain/kernel/clock.js';
 

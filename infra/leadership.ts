@@ -1,6 +1,5 @@
 // Leader election: the process with an advisory lock in Postgres does work that only one process should do. If it dies, the
-// server
-// releases the lock and another process takes over. Two leaders for a moment only waste work.
+// server releases the lock and another process takes over. Two leaders for a moment only waste work.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 

@@ -1,6 +1,5 @@
 // Messages to operators about disks that accept no more data: real file systems that are full, read-only or limited, each in its
-// own
-// mount namespace, which ends with the program.
+// own mount namespace, which ends with the program.
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 // Handles Ctrl-C, SIGTERM and a closed terminal. The first signal stops the program in order, a later one ends it at once. In
-// both
-// cases it leaves no server running that it has started.
+// both cases it leaves no server running that it has started.
 import { endAll } from '../infra/engines/ending.js';
 
 /**

@@ -1,6 +1,5 @@
 // Concurrent buyers of scarce stock. Units that a running checkout holds may be free in the next moment, so others wait for them,
-// and
-// as many buyers as possible are served.
+// and as many buyers as possible are served.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';

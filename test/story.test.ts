@@ -1,6 +1,5 @@
 // One customer's story over HTTP on each profile, checked to the penny at every step; and complaints about other shops that can
-// be
-// reproduced over HTTP.
+// be reproduced over HTTP.
 import { expect } from 'chai';
 import { siblingId } from '../domain/kernel/id.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';

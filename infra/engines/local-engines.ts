@@ -1,6 +1,5 @@
 // Starts and stops the engines of the `aws` profile on this machine. Each has a folder with its data, its log and `state.json`,
-// which
-// records what was started. A running engine outlives the program that started it.
+// which records what was started. A running engine outlives the program that started it.
 import { spawn } from 'node:child_process';
 import { open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

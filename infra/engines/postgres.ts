@@ -1,10 +1,8 @@
 // PostgreSQL from npm on its own data folder. The first program that opens the folder starts the server, other programs join it,
-// and
-// the last one to leave stops it.
+// and the last one to leave stops it.
 //
 // The server itself tracks its users: each user holds a session with a shared advisory lock. A killed user disappears at once,
-// and
-// a user that gets the lock exclusively is the last. A cluster appears by one rename, and `postmaster.pid` allows only one
+// and a user that gets the lock exclusively is the last. A cluster appears by one rename, and `postmaster.pid` allows only one
 // server on it. A lock file separates programs that open the folder from programs that delete it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

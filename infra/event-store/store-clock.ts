@@ -1,6 +1,5 @@
 // The store's clock, estimated from the HTTP `Date` header of its answers. The header has whole seconds, and the time it names
-// lies
-// between sending and receiving.
+// lies between sending and receiving.
 import type { Clock } from '../../domain/kernel/clock.js';
 import { ClockSkew } from '../../domain/kernel/errors.js';
 import { MAX_CLOCK_SKEW_MS } from '../../domain/kernel/limits.js';

@@ -1,6 +1,5 @@
 // Authenticates the caller and applies rate limits to the caller and the address. A token must be valid even on public endpoints,
-// so
-// that an expired token always gives the same error.
+// so that an expired token always gives the same error.
 import type { Request, Response } from 'express';
 import type { Caller, Endpoint } from '../../domain/kernel/endpoint.js';
 import type { Counted, RateLimit, RateLimiter } from '../rate-limits/port.js';

@@ -1,6 +1,5 @@
 // The `Consistency-Token` header: the commits that a caller has seen. It is sealed, so that nobody can read stream names from it,
-// or
-// probe for streams with an invented token.
+// or probe for streams with an invented token.
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
 import type { Seal } from '../../domain/kernel/seal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';

@@ -1,6 +1,5 @@
 // CORS: scripts of other origins may do nothing, or what the configured origins may. Access uses bearer tokens and no cookies, so
-// no
-// credentials are shared.
+// no credentials are shared.
 import cors from 'cors';
 import type { RequestHandler } from 'express';
 import { finish } from './answer.js';

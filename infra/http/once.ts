@@ -1,6 +1,5 @@
 // Executes a keyed request once. A repeat gets the first answer, concurrent repeats are rejected, and a crashed request is
-// executed
-// again with the same command ids.
+// executed again with the same command ids.
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CountedLog } from '../counted-log.js';

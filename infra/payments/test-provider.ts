@@ -1,7 +1,6 @@
 // The built-in payment provider for development. It uses the names of Stripe's test methods. Its answers depend only on the
-// request,
-// so a repeat with the same key gives the same answer, even after a restart. The result of a 3-D Secure step goes directly
-// into the ledger, so the provider keeps no state.
+// request, so a repeat with the same key gives the same answer, even after a restart. The result of a 3-D Secure step goes
+// directly into the ledger, so the provider keeps no state.
 import type { TestBank } from '../../commands/checkout/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import type { Money } from '../../domain/kernel/money.js';

@@ -1,6 +1,5 @@
 // Read models in Redis or ElastiCache: a hash per document and one of positions for each version of a projection. The server must
-// not
-// evict keys (`noeviction`): only a rebuild restores evicted documents.
+// not evict keys (`noeviction`): only a rebuild restores evicted documents.
 import type { ChainableCommander, Redis, RedisOptions } from 'ioredis';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { physicalName } from '../../projections/runtime/projection.js';

@@ -1,6 +1,5 @@
 // Opens the sealed values of an order for its owner and for support. Forgotten values are left out. For the owner, values that
-// only
-// support may see are left out, too.
+// only support may see are left out, too.
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
 import type { OrderView } from '../../projections/models/order-view.js';

@@ -1,6 +1,5 @@
 // The cost of a long history: the size of a stream's state and the time of one more command, after many items were opened and
-// closed
-// and some are still open. A million items fit into some seconds in memory; on Postgres fewer do.
+// closed and some are still open. A million items fit into some seconds in memory; on Postgres fewer do.
 import { randomBytes } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';

@@ -1,6 +1,5 @@
 // Timed work: two ways to do the same, alternating in one run, and their ratio, which means the same on any machine; or one way
-// alone,
-// if its time matters.
+// alone, if its time matters.
 
 /** Counted rounds. One more round runs first to warm up caches, connections and the compiler. */
 export const ROUNDS = 5;

@@ -1,6 +1,5 @@
 // `commerce bench [NAME…]`: measures throughput as ratios to raw writes on the same engine, the time of whole checkouts, and the
-// cost
-// of a long history.
+// cost of a long history.
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';

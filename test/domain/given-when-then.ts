@@ -1,6 +1,5 @@
 // Tests of deciders read as sentences: given([…]).when(command).then([…]). The kit also checks that events fit their schemas, and
-// that
-// states are JSON values, because the log and the snapshots keep nothing else.
+// that states are JSON values, because the log and the snapshots keep nothing else.
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type DomainEvent, eventCatalogue } from '../../domain/kernel/event.js';
 import { canonicalJson } from '../../domain/kernel/json.js';

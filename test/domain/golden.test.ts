@@ -1,6 +1,5 @@
 // Every version of every event has a golden file: an example of its data and its schema. Old files never change; a new version of
-// an
-// event gets a new file.
+// an event gets a new file.
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';

@@ -1,8 +1,6 @@
 // A payment provider with its own records. It keeps its promises to the shop: the same key is the same operation, which is
-// executed once.
-// It also keeps its own rules: it captures only held money and refunds only captured money. A request beyond that is recorded as
-// an
-// offence. It reports every change with a webhook.
+// executed once. It also keeps its own rules: it captures only held money and refunds only captured money. A request beyond that
+// is recorded as an offence. It reports every change with a webhook.
 import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
 import type { BookEntry } from '../../commands/payment/books.js';
 import type {

@@ -1,6 +1,5 @@
-// The whole shop in random histories. The histories are always the same, so that changes are comparable; SOAK=10000 plays that
-// many new
-// ones. SEED and REPLAY, which a failure prints as `seed` and `path`, repeat one history.
+// The whole shop in random histories. The histories are always the same, so that changes are comparable. SOAK=10000 plays that
+// many new ones. SEED and REPLAY, which a failure prints as `seed` and `path`, repeat one history.
 import fc from 'fast-check';
 import { everyOr } from '../every-case.js';
 import { type History, histories, playInMemory } from './history.js';

@@ -1,6 +1,5 @@
 // Proves that the model-based test can fail: each fault planted in the shop must be found. `npm run test:planted` shows after how
-// many
-// histories each is found.
+// many histories each is found.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';

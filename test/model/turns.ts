@@ -1,6 +1,5 @@
 // The scheduler of a history. Every asynchronous step waits here for its turn, one runs at a time, and the same seed gives the
-// same
-// sequence. So a failed history can be repeated step by step.
+// same sequence. So a failed history can be repeated step by step.
 
 /** Time advances with the turns, and when a history says so. */
 export interface VirtualClock {

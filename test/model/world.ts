@@ -1,6 +1,5 @@
 // A shop of two processes on one log, with a bank, a virtual clock and an agenda, and the actions of its customers and staff. A
-// process
-// that dies is replaced by one without memory.
+// process that dies is replaced by one without memory.
 import { type AgendaHandlers, createAgendaWorker } from '../../commands/agenda/agenda.js';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import { paymentWebhook } from '../../commands/checkout/payment-webhooks.js';

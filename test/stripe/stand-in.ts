@@ -1,6 +1,5 @@
 // Stripe's payments API for tests. The unmodified `stripe` package calls it over HTTP on loopback. It keeps its state in memory,
-// follows
-// a clock that a test may set, and injects the faults that a test requests.
+// follows a clock that a test may set, and injects the faults that a test requests.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
