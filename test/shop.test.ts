@@ -69,6 +69,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     ]);
     const found = await guest.get('/v1/search?q=notebook');
     expect(found.body.data).to.have.length(1);
+    expect(found.body.facets.category).to.deep.include({ value: 'desk', count: 1 });
     const page = await guest.get(`/v1/products/${found.body.data[0].id}`);
     expect(page.body.variants).to.deep.include({
       sku: 'NOTE-A5',

@@ -3,11 +3,17 @@ import { type Client, errors } from '@opensearch-project/opensearch';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import {
+  FACET_NAMES,
+  type Facet,
+  type FacetCounts,
+  facetCounts,
+  facetKey,
+  MAX_FACET_SPELLINGS,
   type ProductSearchQueries,
   type ProductSearchRequest,
   productSearch,
 } from '../../projections/models/product-search.js';
-import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
+import { type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { physicalName } from '../../projections/runtime/projection.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 
@@ -20,6 +26,9 @@ const WORDS_SCORE = 8_192;
 
 /** Sort value of a product without a price, so that it comes last: no price is so high, and none is negative. */
 const NO_PRICE: Record<string, number> = { price: 1e15, '-price': -1 };
+
+/** For each facet the counts of its values. */
+type FacetBuckets = Record<Facet, { values: { buckets: { key: string; doc_count: number }[] } }>;
 
 interface Hit {
   _source: { document: ProductDocument };
@@ -35,6 +44,9 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
       const noPrice = NO_PRICE[sort];
       const body = {
         query: queryOf(request),
+        // The facets are counted before this filter applies, each with the filters by the other facets.
+        post_filter: withFacets(request, FACET_NAMES),
+        aggs: after ? {} : facetsOf(request),
         sort: orderOf(request),
         size: limit + 1,
         track_total_hits: false,
@@ -46,7 +58,8 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
       );
       const hits = answer.body.hits.hits as unknown as Hit[];
       const { data, ...rest } = pageOf(hits, limit, (hit) => hit.sort.map((key) => (key === noPrice ? null : key)));
-      return { data: data.map(({ _source }) => productView(_source.document)!), ...rest };
+      const products = { data: data.map(({ _source }) => productView(_source.document)!), ...rest };
+      return after ? products : { ...products, facets: countsOf(answer.body.aggregations as unknown as FacetBuckets) };
     },
   };
 }
@@ -73,12 +86,34 @@ function firstOrderOf({ sort, currency }: ProductSearchRequest): object {
 
 const priceIn = (currency: string): string => `document.lowestPrices.${currency}`;
 
-function queryOf({ q, category, brand, price, currency, inStock }: ProductSearchRequest): object {
+function facetsOf(request: ProductSearchRequest): object {
+  const counted = (name: Facet) => ({
+    filter: withFacets(
+      request,
+      FACET_NAMES.filter((other) => other !== name),
+    ),
+    aggs: { values: { terms: { field: 'document.facetValues', include: `${name}:.*`, size: MAX_FACET_SPELLINGS } } },
+  });
+  return Object.fromEntries(FACET_NAMES.map((name) => [name, counted(name)]));
+}
+
+/** Without a filter by one of these facets it matches everything. */
+function withFacets(request: ProductSearchRequest, names: readonly Facet[]): object {
+  const filter = names.flatMap((name) => {
+    const value = request[name];
+    return value === undefined ? [] : [{ term: { 'document.facetKeys': facetKey(name, value) } }];
+  });
+  return { bool: { filter } };
+}
+
+function countsOf(facets: FacetBuckets): FacetCounts {
+  const buckets = FACET_NAMES.flatMap((name) => facets[name].values.buckets);
+  return facetCounts(buckets.map(({ key, doc_count }) => ({ value: key, count: doc_count })));
+}
+
+function queryOf({ q, price, currency }: ProductSearchRequest): object {
   const filter: object[] = [{ term: { 'document.status': 'published' } }];
-  if (category !== undefined) filter.push({ term: { 'document.categoryKeys': filterKey(category) } });
-  if (brand !== undefined) filter.push({ term: { 'document.brandKey': filterKey(brand) } });
   if (price) filter.push({ range: { [priceIn(currency)]: { gte: price.min, lte: price.max } } });
-  if (inStock !== undefined) filter.push({ term: { 'document.inStock': inStock } });
   return { bool: { filter, ...(q !== undefined && matches(wordQuery(q))) } };
 }
 

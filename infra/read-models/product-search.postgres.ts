@@ -3,11 +3,18 @@ import type { Pool } from 'pg';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import {
+  FACET_NAMES,
+  type Facet,
+  type FacetCounts,
+  type FacetValue,
+  facetCounts,
+  facetKey,
+  MAX_FACET_SPELLINGS,
   type ProductSearchQueries,
   type ProductSearchRequest,
   productSearch,
 } from '../../projections/models/product-search.js';
-import { filterKey, type WordQuery, wordQuery } from '../../projections/models/texts.js';
+import { type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { numberSql } from '../sinks/postgres.js';
 import { placeholders, postgresTable } from './postgres.js';
 
@@ -80,29 +87,68 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
     return [...priced, ...(await findUnpriced(request, limit - priced.length))];
   }
 
+  /**
+   * Counts the values of these facets, all with the same filters. A facet with a filter is counted alone, because its own
+   * filter does not apply.
+   */
+  async function countFacets(request: Priced, names: readonly Facet[]): Promise<FacetValue[]> {
+    const { values, bind } = placeholders();
+    const conditions = conditionsOf(request, field, bind);
+    if (request.q !== undefined) conditions.push(matches(wordQuery(request.q), field, bind));
+    const name = `split_part(value, ':', 1)`;
+    return table.select<FacetValue>(
+      `select value, count from (
+         select value, count(*)::int as count,
+                row_number() over (partition by ${name} order by count(*) desc, value) as place
+         from ${table.name}, jsonb_array_elements_text(document->'facetValues') as value
+         where ${conditions.join(' and ')} and ${name} = any(${bind(names)})
+         group by value) as counted
+       where place <= ${bind(MAX_FACET_SPELLINGS)}`,
+      values,
+    );
+  }
+
+  async function facetsOf(request: Priced): Promise<FacetCounts> {
+    const filtered = FACET_NAMES.filter((name) => request[name] !== undefined);
+    const counted = await Promise.all([
+      countFacets(
+        request,
+        FACET_NAMES.filter((name) => !filtered.includes(name)),
+      ),
+      ...filtered.map((name) => countFacets({ ...request, [name]: undefined }, [name])),
+    ]);
+    return facetCounts(counted.flat());
+  }
+
   return {
     async search(request) {
       const { sort, limit, after, currency, price } = request;
       const isByPrice = sort === 'price' || sort === '-price';
       const priced = { ...request, lowestPrice: lowestPriceIn(currency, isByPrice || price !== undefined) };
-      const found = await (isByPrice ? findByPrice : find)(priced, limit + 1, after);
+      const [found, facets] = await Promise.all([
+        (isByPrice ? findByPrice : find)(priced, limit + 1, after),
+        after ? undefined : facetsOf(priced),
+      ]);
       const { data, ...rest } = pageOf(found, limit, ({ sortKey, id }) => [
         sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
         id,
       ]);
-      return { data: data.map(({ document }) => productView(document)!), ...rest };
+      const products = { data: data.map(({ document }) => productView(document)!), ...rest };
+      return facets ? { ...products, facets } : products;
     },
   };
 }
 
-function conditionsOf({ category, brand, price, lowestPrice, inStock }: Priced, field: Field, bind: Bind): string[] {
+function conditionsOf(request: Priced, field: Field, bind: Bind): string[] {
+  const { price, lowestPrice } = request;
   const conditions = [`${field('status')} = 'published'`];
-  if (category !== undefined) conditions.push(`${field('categoryKeys')} ? ${bind(filterKey(category))}`);
-  if (brand !== undefined) conditions.push(`${field('brandKey')} = ${bind(filterKey(brand))}`);
+  for (const name of FACET_NAMES) {
+    const value = request[name];
+    if (value !== undefined) conditions.push(`${field('facetKeys')} ? ${bind(facetKey(name, value))}`);
+  }
   if (price) conditions.push(`${lowestPrice} is not null`);
   if (price?.min !== undefined) conditions.push(`${lowestPrice} >= ${bind(price.min)}`);
   if (price?.max !== undefined) conditions.push(`${lowestPrice} <= ${bind(price.max)}`);
-  if (inStock !== undefined) conditions.push(`${field('inStock')} = ${bind(inStock)}`);
   return conditions;
 }
 

@@ -5,7 +5,7 @@ import { type StockCommand, stockItem } from '../../domain/stock/stock-item.js';
 import { asStored, historyOf, interleavingOf, project } from '../../test/read-models.js';
 import { catalogue } from './catalogue.js';
 import { productView } from './product.js';
-import { productSearch } from './product-search.js';
+import { facetCounts, MAX_FACET_VALUES, productSearch } from './product-search.js';
 
 const ID = 'product_mug';
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
@@ -67,10 +67,10 @@ describe('The product read models', () => {
       attributes: undefined,
     });
     expect(variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L']);
-    const { words, skuKeys, brandKey, lowestPrices } = shown(clear, retire);
-    expect({ skuKeys, brandKey, lowestPrices }).to.deep.equal({
+    const { words, skuKeys, facetKeys, lowestPrices } = shown(clear, retire);
+    expect({ skuKeys, facetKeys, lowestPrices }).to.deep.equal({
       skuKeys: ['mug-l'],
-      brandKey: undefined,
+      facetKeys: ['inStock:false'],
       lowestPrices: { GBP: 800 },
     });
     for (const gone of ['acme', 'mug-s']) expect(words!.split(' ')).to.not.include(gone);
@@ -113,7 +113,34 @@ describe('The product read models', () => {
   it('find a product by its words, its lowest price in each currency and whether any variant is in stock', () => {
     const found = project(productSearch, histories.flat()).get(ID);
     const lowestPrices = { GBP: 450, EUR: 550 };
-    expect(found).to.deep.include({ titleKey: 'blue mug', brandKey: 'acme', lowestPrices, inStock: true });
+    expect(found).to.deep.include({ titleKey: 'blue mug', lowestPrices });
+    expect(found!.facetKeys).to.have.members(['brand:acme', 'category:kitchen', 'inStock:true']);
+    expect(found!.facetValues).to.have.members(['brand:Acme', 'category:kitchen', 'inStock:true']);
     expect(found!.words!.split(' ')).to.include.members(['blue', 'mug', 'acme', 'mug-s', 'mug-l']);
+  });
+});
+
+describe('The facets of a search', () => {
+  it('show a value in its most frequent spelling, and count all spellings with the same key', () => {
+    const spelt = { 'brand:ACME': 1, 'brand:Acme': 3, 'brand:Zoo: the shop': 4, 'category:Tea': 2 };
+    const counts = facetCounts(Object.entries(spelt).map(([value, count]) => ({ value, count })));
+    expect(counts).to.deep.equal({
+      category: [{ value: 'Tea', count: 2 }],
+      brand: [
+        { value: 'Acme', count: 4 },
+        { value: 'Zoo: the shop', count: 4 },
+      ],
+      inStock: [],
+    });
+  });
+
+  it(`list at most ${MAX_FACET_VALUES} values, those of most products first`, () => {
+    const many = Array.from({ length: MAX_FACET_VALUES + 5 }, (_, index) => ({
+      value: `brand:b${index}`,
+      count: index,
+    }));
+    const { brand } = facetCounts(many);
+    expect(brand).to.have.length(MAX_FACET_VALUES);
+    expect(brand[0]).to.deep.equal({ value: `b${MAX_FACET_VALUES + 4}`, count: MAX_FACET_VALUES + 4 });
   });
 });

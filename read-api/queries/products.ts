@@ -10,7 +10,14 @@ import { PRODUCT_STATUSES } from '../../domain/product/product.js';
 import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { Cursor } from '../../projections/models/page.js';
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
-import { PRODUCT_SORTS, type ProductSearchQueries, type ProductSort } from '../../projections/models/product-search.js';
+import {
+  FACET_NAMES,
+  type Facet,
+  MAX_FACET_VALUES,
+  PRODUCT_SORTS,
+  type ProductSearchQueries,
+  type ProductSort,
+} from '../../projections/models/product-search.js';
 import { folded } from '../../projections/models/texts.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
@@ -33,6 +40,22 @@ const categoryAnswer = z
 
 const category = shortText(100).optional();
 
+/** Each facet is a filter. */
+const facetFilters = {
+  category,
+  brand: shortText(100).optional(),
+  inStock: z.enum(['true', 'false']).optional(),
+} satisfies Record<Facet, z.ZodType<string | undefined>>;
+
+const facetValues = z.array(z.strictObject({ value: z.string(), count: z.int() }));
+
+const facetsAnswer = z.partialRecord(z.enum(FACET_NAMES), facetValues).meta({
+  description:
+    `The ${MAX_FACET_VALUES} most frequent values of each facet among the products found, with their numbers of products. ` +
+    'Each value can be used as a filter. A filter by one facet does not change the counts of the same facet. Only the ' +
+    'first page has facets',
+});
+
 const searchQuery = z.strictObject({
   q: searchText(200)
     .transform((text) => folded(text) || undefined)
@@ -41,8 +64,7 @@ const searchQuery = z.strictObject({
       description: 'Words of the title or the brand, or a SKU. Blank text finds all products',
       example: 'blue mug',
     }),
-  category,
-  brand: shortText(100).optional(),
+  ...facetFilters,
   price: z
     .string()
     .regex(/^(0|[1-9][0-9]{0,9})?\.\.(0|[1-9][0-9]{0,9})?$/, 'must look like 500..2000, 500.. or ..2000')
@@ -56,10 +78,6 @@ const searchQuery = z.strictObject({
       'does not find it',
     example: 'GBP',
   }),
-  inStock: z
-    .enum(['true', 'false'])
-    .transform((text) => text === 'true')
-    .optional(),
   sort: z.enum(PRODUCT_SORTS).default('relevance'),
   ...pageQuery,
 });
@@ -140,9 +158,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
       roles: ['public'],
       query: searchQuery,
       answers: {
-        200: pageAnswer(productAnswer).extend({
-          facets: z.record(z.string(), z.array(z.strictObject({ value: z.string(), count: z.int() }))),
-        }),
+        200: pageAnswer(productAnswer).extend({ facets: facetsAnswer }),
       },
       async handle(request) {
         const { query } = request;
@@ -152,7 +168,7 @@ export function productQueries({ catalogue, productPage, productSearch, currency
         await caughtUp('The search', productSearch.visibility, request);
         const found = await productSearch.queries.search({ ...query, currency, after: last?.slice(1) });
         const page = found.next ? { ...found, next: [currency, ...found.next] } : found;
-        return { status: 200, body: { ...pageBody(request, page), facets: {} } };
+        return { status: 200, body: { ...pageBody(request, page), facets: found.facets ?? {} } };
       },
     }),
   ];

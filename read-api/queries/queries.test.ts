@@ -85,6 +85,8 @@ const byId =
   async (id: string) =>
     entries.find((entry) => entry.id === id);
 
+const FACETS = { category: [{ value: 'kitchen', count: 2 }], brand: [], inStock: [{ value: 'true', count: 2 }] };
+
 describe('The query endpoints', () => {
   let searched: ProductSearchRequest | undefined;
   let firstCurrency: string;
@@ -125,7 +127,8 @@ describe('The query endpoints', () => {
         queries: {
           async search(request) {
             searched = request;
-            return pageOf(published, request.limit, ({ id }) => [1, id]);
+            const page = pageOf(published, request.limit, ({ id }) => [1, id]);
+            return request.after ? page : { ...page, facets: FACETS };
           },
         },
       },
@@ -201,8 +204,8 @@ describe('The query endpoints', () => {
   it('read the filters of a search', async () => {
     const query = { q: 'mug', brand: 'Acme', price: '500..', inStock: 'true', sort: '-price', limit: '2' };
     const { body } = await call('get /v1/search', { query });
-    expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: true, limit: 2 });
-    expect(body.facets).to.deep.equal({});
+    expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: 'true', limit: 2 });
+    expect(body.facets).to.deep.equal(FACETS);
     await call('get /v1/search', { query: { q: ' ' } });
     expect(searched!.q).to.equal(undefined);
   });
@@ -213,6 +216,7 @@ describe('The query endpoints', () => {
     const next = { limit: '1', sort: 'price', after: first.body.page.next };
     await call('get /v1/search', { query: next });
     expect(searched).to.deep.include({ currency: 'GBP', after: [1, 'product_a'] });
+    expect(first.body.facets).to.deep.equal(FACETS);
     firstCurrency = 'JPY';
     await problemOf(call('get /v1/search', { query: next }), 'invalid_request');
     await call('get /v1/search', { query: { sort: 'price' } });

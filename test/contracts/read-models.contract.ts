@@ -230,8 +230,34 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await search({ price: { min: 255, max: 500 } })).to.deep.equal(['MUG-1', '85123A']);
     expect(await search({ price: { min: 501 } })).to.deep.equal(['MUG-2']);
     expect(await search({ price: { max: 499 } })).to.deep.equal(['85123A']);
-    expect(await search({ inStock: true })).to.deep.equal(['CARD', 'MUG-1']);
-    expect(await search({ inStock: false, q: 'mug' })).to.deep.equal(['MUG-2']);
+    expect(await search({ inStock: 'true' })).to.deep.equal(['CARD', 'MUG-1']);
+    expect(await search({ inStock: 'false', q: 'mug' })).to.deep.equal(['MUG-2']);
+  });
+
+  it('counts the values of each facet, as if there were no filter by the same facet', async () => {
+    const facets = async (request: Partial<ProductSearchRequest> = {}) =>
+      (await model.queries.search({ ...all, ...request, limit: 1 })).facets;
+    const value = (text: string, count: number) => ({ value: text, count });
+    expect(await facets()).to.deep.equal({
+      category: [value('kitchen', 2), value('decoration', 1), value('gifts', 1)],
+      brand: [value('Acme', 1), value('Other', 1)],
+      inStock: [value('false', 2), value('true', 2)],
+    });
+    expect(await facets({ brand: 'ACME', inStock: 'true' })).to.deep.equal({
+      category: [value('kitchen', 1)],
+      brand: [value('Acme', 1)],
+      inStock: [value('true', 1)],
+    });
+    expect(await facets({ brand: 'acme', q: 'mug' })).to.deep.equal({
+      category: [value('kitchen', 1)],
+      brand: [value('Acme', 1), value('Other', 1)],
+      inStock: [value('true', 1)],
+    });
+    const none = { category: [], brand: [], inStock: [] };
+    expect(await facets({ q: 'teapot' })).to.deep.equal(none);
+    expect(await facets({ price: { min: 100_000 } })).to.deep.equal(none);
+    const { next } = await model.queries.search({ ...all, limit: 1 });
+    expect(await model.queries.search({ ...all, limit: 1, after: next })).to.not.have.property('facets');
   });
 
   it('sorts by title or price, and pages through each order', async () => {
@@ -250,7 +276,7 @@ export function productSearchContract(open: Open<ProductSearchQueries>): void {
     expect(await inJpy({ sort: '-price' })).to.deep.equal(['MUG-1', 'MUG-2', 'CARD', '85123A']);
     expect(await inJpy({ price: { min: 900, max: 1_500 } })).to.deep.equal(['CARD', 'MUG-2']);
     expect(await inJpy({ sort: '-price', price: { max: 1_500 } })).to.deep.equal(['MUG-2', 'CARD']);
-    expect(await inJpy({ sort: 'price', q: 'mug', inStock: true })).to.deep.equal(['MUG-1']);
+    expect(await inJpy({ sort: 'price', q: 'mug', inStock: 'true' })).to.deep.equal(['MUG-1']);
     expect(await inJpy({ sort: 'relevance', q: 'mug', price: { min: 2_000 } })).to.deep.equal(['MUG-1']);
     expect(await search({ currency: 'BHD', sort: 'price' })).to.deep.equal(['85123A', 'CARD', 'MUG-1', 'MUG-2']);
     expect(await search({ currency: 'BHD', sort: '-price' })).to.deep.equal(['CARD', '85123A', 'MUG-1', 'MUG-2']);
