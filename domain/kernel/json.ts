@@ -1,4 +1,5 @@
 // JSON values: equality, which recognises repeated commands and requests, and helpers for members.
+import { z } from 'zod';
 
 /** True if both have the same JSON text after keys are sorted and undefined members are dropped. */
 export function sameJson(a: unknown, b: unknown): boolean {
@@ -40,6 +41,21 @@ export function changes<W extends object>(
     ([field, value]) => value !== undefined && !sameJson(value, before[field as keyof W] ?? null),
   );
   return Object.fromEntries(entries) as Partial<Defined<W>>;
+}
+
+type Revision<S extends z.ZodRawShape> = {
+  [K in keyof S]: S[K] extends z.ZodOptional ? z.ZodNullable<S[K]> : z.ZodOptional<S[K]>;
+};
+
+/** The schema of such changes: no field is required, and `null` removes an optional one. */
+export function revisionOf<S extends z.ZodRawShape>({
+  shape,
+}: z.ZodObject<S, z.core.$strict>): z.ZodObject<Revision<S>, z.core.$strict> {
+  const fields = Object.entries(shape).map(([name, field]) => [
+    name,
+    field instanceof z.ZodOptional ? field.nullable() : z.optional(field),
+  ]);
+  return z.strictObject(Object.fromEntries(fields) as Revision<S>);
 }
 
 export function changed<T extends object>(before: T, change: { [K in keyof T]?: T[K] | null | undefined }): T {

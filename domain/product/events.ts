@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { enforced } from '../kernel/enforced.js';
 import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
+import { revisionOf } from '../kernel/json.js';
 import { priceSchema } from '../kernel/money.js';
 import { longText, recordOf, shortText } from '../kernel/text.js';
 import { taxCategorySchema } from '../tariffs/events.js';
@@ -34,16 +35,7 @@ export const productDetailsSchema = z.strictObject({
   taxCategory: taxCategorySchema.optional(),
 });
 
-const { description, brand, categories, attributes, taxCategory } = productDetailsSchema.shape;
-
-/** The fields that change; `null` removes one. */
-export const productRevisionSchema = productDetailsSchema.partial().extend({
-  description: description.nullable(),
-  brand: brand.nullable(),
-  categories: categories.nullable(),
-  attributes: attributes.nullable(),
-  taxCategory: taxCategory.nullable(),
-});
+export const productRevisionSchema = revisionOf(productDetailsSchema);
 
 /** At most one price per currency. */
 export const pricesSchema = z

@@ -1,6 +1,12 @@
 // A product with its availability, shared by all product read models: fed by product# and by the stock# of its SKUs.
 import { changed } from '../../domain/kernel/json.js';
-import type { ProductDetails, ProductEvent, ProductRevision, Variant } from '../../domain/product/events.js';
+import {
+  type ProductDetails,
+  type ProductEvent,
+  type ProductRevision,
+  productDetailsSchema,
+  type Variant,
+} from '../../domain/product/events.js';
 import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import type { Handler, Projection } from '../runtime/projection.js';
@@ -42,17 +48,13 @@ export interface ProductView extends ProductDetails {
 export function productView({ stocked = [], ...part }: ProductDocument): ProductView | undefined {
   if (!isWhole(part)) return undefined;
   const skus = new Set(stocked.map((place) => place.slice(0, place.indexOf('@'))));
-  const { id, version, status, title, description, brand, categories, attributes, taxCategory, variants } = part;
+  const { id, version, status, attributes, variants } = part;
   return {
+    ...detailsIn(part),
     id,
     version,
     status,
-    title,
-    ...(description !== undefined && { description }),
-    ...(brand !== undefined && { brand }),
-    ...(categories && { categories }),
     ...(attributes && { attributes: fromEntries(attributes) }),
-    ...(taxCategory !== undefined && { taxCategory }),
     variants: variants.map(({ sku, prices, options, weight }) => ({
       sku,
       prices,
@@ -61,6 +63,14 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
       ...(weight !== undefined && { weight }),
     })),
   };
+}
+
+const DETAILS = Object.keys(productDetailsSchema.shape) as (keyof ProductDetails)[];
+
+/** The document may have other fields, for the queries of its read model. */
+function detailsIn(part: ProductPart): Omit<ProductDetails, 'attributes'> {
+  const entries = DETAILS.filter((name) => part[name] !== undefined).map((name) => [name, part[name]]);
+  return Object.fromEntries(entries) as Omit<ProductDetails, 'attributes'>;
 }
 
 type ProductModelEvent = ProductEvent | Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>;
