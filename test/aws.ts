@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { DynamoDBClient, PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
-import type { Item } from '../infra/event-store/dynamodb-item.js';
+import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
 import { describeWith } from './engines.js';
 
 export interface TestAws {

@@ -2,9 +2,9 @@
 import type { Pool } from 'pg';
 import { catalogue } from '../domain/events.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
-import * as dynamodb from '../infra/event-store/dynamodb.js';
+import * as dynamodb from '../infra/event-store/dynamodb/dynamodb-event-store.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
-import * as postgres from '../infra/event-store/postgres.js';
+import * as postgres from '../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../infra/postgres.js';
 import { describeOnAws } from './aws.js';
 import { CASES_OF_ENGINES, checkoutContract } from './contracts/checkout.contract.js';

@@ -12,7 +12,7 @@ import { streamOf } from '../domain/kernel/id.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
-import { createEventsTable, createPostgresEventStore } from '../infra/event-store/postgres.js';
+import { createEventsTable, createPostgresEventStore } from '../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../infra/postgres.js';
 import { describeWith, freshName } from './engines.js';
 import { runsOf } from './every-case.js';

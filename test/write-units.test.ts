@@ -27,7 +27,7 @@ import { createLocalKeyWrap } from '../infra/crypto/master-key.js';
 import { createPersonalData } from '../infra/crypto/personal-data.js';
 import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../infra/crypto/subject-keys-dynamodb.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
-import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb.js';
+import { createDynamoEventStore, createEventsTable } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
 import { randomId } from '../infra/ids.js';
 import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';

@@ -5,7 +5,7 @@ import { type Config, ConfigError } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
 import { holdPresence } from '../presence.js';
 import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
-import { createSchema } from '../stores/postgres.js';
+import { createSchema } from '../stores/postgres-stores.js';
 import { type Recipes, recipe } from './parts.js';
 
 export const claimParts = {

@@ -9,7 +9,7 @@ import { containerOf } from './container.js';
 import { createLifecycle } from './lifecycle.js';
 import { constant, type Parts, type Recipes } from './parts.js';
 import { paymentParts } from './payments.js';
-import { postgresParts } from './postgres.js';
+import { postgresParts } from './postgres-server.js';
 import { untilReachable } from './reachable.js';
 import { shopParts } from './shop.js';
 
@@ -71,6 +71,6 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
 
 /** Loads a profile when it is used, so that the embedded profile never loads an AWS client. */
 async function profileParts(profile: Config['profile']) {
-  if (profile === 'aws') return (await import('./aws.js')).awsParts;
-  return (await import('./embedded.js')).embeddedParts;
+  if (profile === 'aws') return (await import('./aws-profile.js')).awsParts;
+  return (await import('./embedded-profile.js')).embeddedParts;
 }

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { type AgendaDocument, agenda } from '../../projections/models/agenda.js';
-import { postgresTable } from './postgres.js';
+import { postgresTable } from './postgres-documents.js';
 
 export function createPostgresAgenda(pool: Pool, projection = agenda): Agenda {
   const table = postgresTable(pool, projection);

@@ -5,7 +5,7 @@ import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import { filterKey } from '../../projections/models/texts.js';
 import { productPageQueries } from './documents.js';
-import { placeholders, postgresTable } from './postgres.js';
+import { placeholders, postgresTable } from './postgres-documents.js';
 
 export function createPostgresCatalogue(pool: Pool, projection = catalogue): CatalogueQueries {
   const table = postgresTable(pool, projection);

@@ -1,7 +1,7 @@
 // The current carts in Postgres.
 import type { Pool } from 'pg';
 import { type CurrentCartQueries, currentCarts, isInUse } from '../../projections/models/current-carts.js';
-import { postgresTable } from './postgres.js';
+import { postgresTable } from './postgres-documents.js';
 
 export function createPostgresCurrentCarts(pool: Pool, projection = currentCarts): CurrentCartQueries {
   const table = postgresTable(pool, projection);

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { markOf, type OrderDocument, type OrderQueries, orders, orderView } from '../../projections/models/orders.js';
 import { pageOf } from '../../projections/models/page.js';
-import { placeholders, postgresTable } from './postgres.js';
+import { placeholders, postgresTable } from './postgres-documents.js';
 
 export function createPostgresOrders(pool: Pool, projection = orders): OrderQueries {
   const table = postgresTable(pool, projection);

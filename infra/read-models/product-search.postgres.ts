@@ -16,7 +16,7 @@ import {
 } from '../../projections/models/product-search.js';
 import { type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { numberSql } from '../sinks/postgres.js';
-import { placeholders, postgresTable } from './postgres.js';
+import { placeholders, postgresTable } from './postgres-documents.js';
 
 interface Found {
   document: ProductDocument;

@@ -36,10 +36,10 @@ import { createPostgresCatalogue } from './catalogue.postgres.js';
 import { createPostgresCurrentCarts } from './current-carts.postgres.js';
 import { productPageQueries, stockQueries, unitsSoldQueries } from './documents.js';
 import { createPostgresOrders } from './orders.postgres.js';
-import { postgresTable } from './postgres.js';
+import { postgresTable } from './postgres-documents.js';
 import { createOpenSearchProductSearch } from './product-search.opensearch.js';
 import { createPostgresProductSearch } from './product-search.postgres.js';
-import { redisDocuments } from './redis.js';
+import { redisDocuments } from './redis-documents.js';
 import { createPostgresWorkLists } from './work-lists.postgres.js';
 
 /** The same read model under a new name, so that each test starts without data. */

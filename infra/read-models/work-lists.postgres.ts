@@ -11,7 +11,7 @@ import {
 } from '../../projections/models/orders.js';
 import { pageOf } from '../../projections/models/page.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
-import { placeholders, postgresTable } from './postgres.js';
+import { placeholders, postgresTable } from './postgres-documents.js';
 
 export function createPostgresWorkLists(pool: Pool, projection = orders): WorkLists {
   const table = postgresTable(pool, projection);

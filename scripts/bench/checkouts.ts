@@ -6,7 +6,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { COMMIT_COLUMNS, type CommitRow, storedCommit } from '../../infra/event-store/postgres-schema.js';
+import {
+  COMMIT_COLUMNS,
+  type CommitRow,
+  storedCommit,
+} from '../../infra/event-store/postgres/postgres-events-table.js';
 import { randomId } from '../../infra/ids.js';
 import { createPool } from '../../infra/postgres.js';
 import type { BareLoopOrder, BareLoopReady } from './bare-loop.js';

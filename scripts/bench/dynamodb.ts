@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { DeleteTableCommand, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createDynamoClient } from '../../infra/aws.js';
-import { createDynamoEventStore, createEventsTable } from '../../infra/event-store/dynamodb.js';
-import { toItem } from '../../infra/event-store/dynamodb-item.js';
+import { createDynamoEventStore, createEventsTable } from '../../infra/event-store/dynamodb/dynamodb-event-store.js';
+import { toItem } from '../../infra/event-store/dynamodb/dynamodb-item.js';
 import { CALLERS, type RatioBench } from './bench.js';
 import type { Side } from './measure.js';
 import { codec, commitsOf, placeOrder, runnerOn } from './work.js';

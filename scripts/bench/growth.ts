@@ -15,8 +15,11 @@ import { MAX_QUANTITY, type StockEvent } from '../../domain/stock/events.js';
 import { type StockCommand, type StockItem, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createKeyedHash } from '../../infra/crypto/master-key.js';
 import { createAuthenticSnapshots } from '../../infra/event-store/authentic-snapshots.js';
-import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres.js';
-import { createPostgresSnapshotTexts, createSnapshotsTable } from '../../infra/event-store/snapshots-postgres.js';
+import { createEventsTable, createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
+import {
+  createPostgresSnapshotTexts,
+  createSnapshotsTable,
+} from '../../infra/event-store/postgres/postgres-snapshots.js';
 import { randomId } from '../../infra/ids.js';
 import { createPool } from '../../infra/postgres.js';
 import { createDatabase } from './database.js';

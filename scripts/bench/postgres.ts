@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { START } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
-import { createPostgresEventStore } from '../../infra/event-store/postgres.js';
+import { createPostgresEventStore } from '../../infra/event-store/postgres/postgres-event-store.js';
 import { createPool } from '../../infra/postgres.js';
 import { CALLERS, type RatioBench } from './bench.js';
 import { createDatabase } from './database.js';

@@ -1,8 +1,8 @@
 // The baseline for our appends: one insert and one transaction for each commit, into a table like the log's.
 import type { Pool } from 'pg';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { createEventsTable } from '../../infra/event-store/postgres.js';
-import { COMMIT_COLUMNS } from '../../infra/event-store/postgres-schema.js';
+import { createEventsTable } from '../../infra/event-store/postgres/postgres-event-store.js';
+import { COMMIT_COLUMNS } from '../../infra/event-store/postgres/postgres-events-table.js';
 
 const INSERT_SQL = `
   insert into raw_events (${COMMIT_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

@@ -15,7 +15,7 @@ import type { Shop } from '../../infra/modules/open-shop.js';
 import type { PostgresServer } from '../../infra/modules/parts.js';
 import { unlessInUse } from '../../infra/presence.js';
 import { isSealedWith } from '../../infra/stores/claim.js';
-import { marksIn } from '../../infra/stores/postgres.js';
+import { marksIn } from '../../infra/stores/postgres-stores.js';
 import type { Store } from '../../infra/stores/store.js';
 import { entriesOf, type FolderEntries } from '../data-folder.js';
 import { CommandFailed } from '../errors.js';

@@ -10,11 +10,11 @@ import {
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../../domain/kernel/clock.js';
-import { isTransient, type TableDefinition } from '../aws.js';
-import { TTL_ATTRIBUTE } from '../expiring-table.js';
-import { withinBudget } from '../retry.js';
-import type { SnapshotTexts } from './authentic-snapshots.js';
+import type { Clock } from '../../../domain/kernel/clock.js';
+import { isTransient, type TableDefinition } from '../../aws.js';
+import { TTL_ATTRIBUTE } from '../../expiring-table.js';
+import { withinBudget } from '../../retry.js';
+import type { SnapshotTexts } from '../authentic-snapshots.js';
 
 export const SNAPSHOTS_TABLE = {
   AttributeDefinitions: [

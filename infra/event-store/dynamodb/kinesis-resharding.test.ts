@@ -10,14 +10,14 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { expect } from 'chai';
 import kinesalite from 'kinesalite';
-import { START } from '../../domain/kernel/commit.js';
-import { streamId } from '../../domain/kernel/stream.js';
-import { noteCommit, notes } from '../../test/contracts/notes.js';
-import { createKinesisClient, ensureStream } from '../aws.js';
-import { createCommitCodec } from '../event-store/codec.js';
-import { toItem } from '../event-store/dynamodb-item.js';
-import { createKinesisFeed } from './kinesis.js';
+import { START } from '../../../domain/kernel/commit.js';
+import { streamId } from '../../../domain/kernel/stream.js';
+import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { createKinesisClient, ensureStream } from '../../aws.js';
+import { createCommitCodec } from '../codec.js';
+import { toItem } from './dynamodb-item.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
+import { createKinesisFeed } from './kinesis-feed.js';
 
 const StreamName = 'changes';
 const MIDDLE_HASH_KEY = (2n ** 127n).toString();

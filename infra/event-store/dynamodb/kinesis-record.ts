@@ -1,8 +1,8 @@
 // A change record of the events table as DynamoDB's Kinesis destination writes it: JSON around the item in DynamoDB's notation.
 import { z } from 'zod';
-import type { StoredCommit } from '../../domain/kernel/commit.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
-import { fromItem, type Item, keyOf } from '../event-store/dynamodb-item.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
+import { fromItem, type Item, keyOf } from './dynamodb-item.js';
 
 export type ChangeRecord =
   | { kind: 'commit'; commit: StoredCommit }

@@ -1,11 +1,11 @@
 // The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
 import type { Pool, PoolClient, QueryConfig } from 'pg';
-import { type Clock, type Hlc, hlcOf } from '../../domain/kernel/clock.js';
-import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
-import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
-import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
+import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import { ClockSkew, Unavailable } from '../../../domain/kernel/errors.js';
+import type { AppendResult, EventStore, LogEntry } from '../../../domain/kernel/event-store.js';
+import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
 import {
   createTableOnce,
   ENGINE,
@@ -14,12 +14,12 @@ import {
   statement,
   textArray,
   withConnection,
-} from '../postgres.js';
-import { withinBudget } from '../retry.js';
-import { createTurns } from '../turns.js';
-import { coalesce } from './coalesce.js';
-import { type CommitCodec, positionOf } from './codec.js';
-import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
+} from '../../postgres.js';
+import { withinBudget } from '../../retry.js';
+import { createTurns } from '../../turns.js';
+import { coalesce } from '../coalesce.js';
+import { type CommitCodec, positionOf } from '../codec.js';
+import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
 
 /**
  * The next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs more per row.

@@ -2,10 +2,10 @@
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
-import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
-import { createPostgresSnapshotTexts, createSnapshotsTable } from '../event-store/snapshots-postgres.js';
-import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
-import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
+import { createEventsTable, createPostgresEventStore } from '../event-store/postgres/postgres-event-store.js';
+import { createCheckpointsTable, createPostgresFeed } from '../event-store/postgres/postgres-feed.js';
+import { createPostgresSnapshotTexts, createSnapshotsTable } from '../event-store/postgres/postgres-snapshots.js';
+import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
@@ -13,11 +13,11 @@ import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
 import { createPostgresCurrentCarts } from '../read-models/current-carts.postgres.js';
 import { productPageQueries, stockQueries } from '../read-models/documents.js';
 import { createPostgresOrders } from '../read-models/orders.postgres.js';
-import { postgresTable } from '../read-models/postgres.js';
+import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
-import { postgresLog, postgresReadModels } from '../stores/postgres.js';
+import { postgresLog, postgresReadModels } from '../stores/postgres-stores.js';
 import { named } from '../stores/store.js';
 import { type Recipes, recipe } from './parts.js';
 

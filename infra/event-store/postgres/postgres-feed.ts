@@ -1,12 +1,12 @@
 // The change feed on Postgres. It reads the log in the order of transactions, without gaps, and is woken by NOTIFY.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import type { Commit } from '../../domain/kernel/commit.js';
-import type { ChangeFeed } from '../../domain/kernel/feed.js';
-import type { Logger } from '../../projections/runtime/projector.js';
-import type { CommitCodec } from '../event-store/codec.js';
-import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from '../event-store/postgres-schema.js';
-import { createTableOnce, statement } from '../postgres.js';
+import type { Commit } from '../../../domain/kernel/commit.js';
+import type { ChangeFeed } from '../../../domain/kernel/feed.js';
+import type { Logger } from '../../../projections/runtime/projector.js';
+import { createTableOnce, statement } from '../../postgres.js';
+import type { CommitCodec } from '../codec.js';
+import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
 
 const BATCH_COMMITS = 1_000;
 /** A page with this many commits is full: the next page is read while it is handled. */

@@ -1,7 +1,7 @@
 // The log's table in Postgres, which follows docs/log-format.md column by column, and the conversion of rows to stored commits.
-import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import { LOG_PARTITIONS } from '../../../domain/kernel/limits.js';
+import type { StreamId } from '../../../domain/kernel/stream.js';
 
 export const EVENTS_SQL = `
 create table events (

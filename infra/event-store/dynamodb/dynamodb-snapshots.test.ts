@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { type AttributeValue, DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
-import { describeOnAws } from '../../test/aws.js';
-import { snapshotStoreContract } from '../../test/contracts/snapshot-store.contract.js';
-import { freshName } from '../../test/engines.js';
-import { createKeyedHash } from '../crypto/master-key.js';
-import { ensureExpiringTable } from '../expiring-table.js';
-import { createAuthenticSnapshots } from './authentic-snapshots.js';
-import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './snapshots-dynamodb.js';
+import { describeOnAws } from '../../../test/aws.js';
+import { snapshotStoreContract } from '../../../test/contracts/snapshot-store.contract.js';
+import { freshName } from '../../../test/engines.js';
+import { createKeyedHash } from '../../crypto/master-key.js';
+import { ensureExpiringTable } from '../../expiring-table.js';
+import { createAuthenticSnapshots } from '../authentic-snapshots.js';
+import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
 
 describeOnAws('Snapshots', (aws) => {
   const table = freshName('snapshots');

@@ -5,18 +5,18 @@ import {
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
-import { hlcOf } from '../../domain/kernel/clock.js';
-import { START } from '../../domain/kernel/commit.js';
-import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
-import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { type StreamId, streamId } from '../../domain/kernel/stream.js';
-import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations } from '../../test/aws.js';
-import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
-import { noteCommit, notes } from '../../test/contracts/notes.js';
-import { freshName } from '../../test/engines.js';
-import { ensureStream } from '../aws.js';
-import { createCommitCodec, partitionOf } from './codec.js';
-import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb.js';
+import { hlcOf } from '../../../domain/kernel/clock.js';
+import { START } from '../../../domain/kernel/commit.js';
+import { ClockSkew, Unavailable } from '../../../domain/kernel/errors.js';
+import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
+import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations } from '../../../test/aws.js';
+import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
+import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { freshName } from '../../../test/engines.js';
+import { ensureStream } from '../../aws.js';
+import { createCommitCodec, partitionOf } from '../codec.js';
+import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb-event-store.js';
 import { fromItem } from './dynamodb-item.js';
 
 const codec = createCommitCodec(notes);

@@ -10,11 +10,11 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis';
-import type { Commit } from '../../domain/kernel/commit.js';
-import type { ChangeFeed, TamperAlarm } from '../../domain/kernel/feed.js';
-import type { Logger } from '../../projections/runtime/projector.js';
-import type { CommitCodec } from '../event-store/codec.js';
-import { createTurns } from '../turns.js';
+import type { Commit } from '../../../domain/kernel/commit.js';
+import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
+import type { Logger } from '../../../projections/runtime/projector.js';
+import { createTurns } from '../../turns.js';
+import type { CommitCodec } from '../codec.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
 import { readChangeRecord } from './kinesis-record.js';
 import { pauseAfter, readShard, sleep } from './kinesis-shard.js';

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
-import { schemaOf } from '../stores/postgres.js';
+import { schemaOf } from '../stores/postgres-stores.js';
 import { type Recipes, recipe } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import type { Pool, PoolClient } from 'pg';
-import { type Commit, type Position, START } from '../../domain/kernel/commit.js';
-import type { EventStore } from '../../domain/kernel/event-store.js';
-import { type StreamId, streamId } from '../../domain/kernel/stream.js';
-import { noteCommit, notes } from '../../test/contracts/notes.js';
-import { describeWith, freshName } from '../../test/engines.js';
-import { createCommitCodec } from '../event-store/codec.js';
-import { createEventsTable, createPostgresEventStore } from '../event-store/postgres.js';
-import { COMMIT_COLUMNS } from '../event-store/postgres-schema.js';
-import { createPool } from '../postgres.js';
-import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from './postgres.js';
+import { type Commit, type Position, START } from '../../../domain/kernel/commit.js';
+import type { EventStore } from '../../../domain/kernel/event-store.js';
+import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
+import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { describeWith, freshName } from '../../../test/engines.js';
+import { createPool } from '../../postgres.js';
+import { createCommitCodec } from '../codec.js';
+import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
+import { COMMIT_COLUMNS } from './postgres-events-table.js';
+import { createCheckpointsTable, createPostgresFeed, type PostgresFeed } from './postgres-feed.js';
 
 const codec = createCommitCodec(notes);
 

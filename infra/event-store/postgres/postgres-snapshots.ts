@@ -1,8 +1,8 @@
 // Snapshots of long streams in Postgres: one row per stream and fold version. They may be lost at any time.
 import type { Pool } from 'pg';
-import { createTableOnce, queryWithin } from '../postgres.js';
-import { createTurns } from '../turns.js';
-import type { KeptText, SnapshotTexts } from './authentic-snapshots.js';
+import { createTableOnce, queryWithin } from '../../postgres.js';
+import { createTurns } from '../../turns.js';
+import type { KeptText, SnapshotTexts } from '../authentic-snapshots.js';
 
 const BUDGET_MS = 2_000;
 

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool, PoolClient } from 'pg';
-import { hlcOf } from '../../domain/kernel/clock.js';
-import { START } from '../../domain/kernel/commit.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
-import { WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { streamId } from '../../domain/kernel/stream.js';
-import { eventStoreContract, type LogUnderTest } from '../../test/contracts/event-store.contract.js';
-import { noteCommit, notes } from '../../test/contracts/notes.js';
-import { describeWith, freshName } from '../../test/engines.js';
-import { createPool } from '../postgres.js';
-import { createCommitCodec, positionOf } from './codec.js';
-import { createEventsTable, createPostgresEventStore } from './postgres.js';
-import { COMMIT_COLUMNS, storedCommit } from './postgres-schema.js';
+import { hlcOf } from '../../../domain/kernel/clock.js';
+import { START } from '../../../domain/kernel/commit.js';
+import { Unavailable } from '../../../domain/kernel/errors.js';
+import { WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import { streamId } from '../../../domain/kernel/stream.js';
+import { eventStoreContract, type LogUnderTest } from '../../../test/contracts/event-store.contract.js';
+import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { describeWith, freshName } from '../../../test/engines.js';
+import { createPool } from '../../postgres.js';
+import { createCommitCodec, positionOf } from '../codec.js';
+import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
+import { COMMIT_COLUMNS, storedCommit } from './postgres-events-table.js';
 
 const codec = createCommitCodec(notes);
 

@@ -4,7 +4,7 @@ import { idempotencyContract } from '../../test/contracts/idempotency.contract.j
 import { describeWith, freshName } from '../../test/engines.js';
 import { createPool } from '../postgres.js';
 import { RECORD_TTL_MS } from './port.js';
-import { createPostgresIdempotency, prepareIdempotency } from './postgres.js';
+import { createPostgresIdempotency, prepareIdempotency } from './postgres-idempotency.js';
 
 describeWith('postgres', 'idempotency records in Postgres', (engines) => {
   let pool: Pool;

@@ -1,7 +1,7 @@
 // Converts stored commits to DynamoDB items and back, from the table and from the change records in Kinesis.
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { isStreamId } from '../../domain/kernel/stream.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import { isStreamId } from '../../../domain/kernel/stream.js';
 
 export type Item = Record<string, AttributeValue>;
 

@@ -10,17 +10,17 @@ import {
   type QueryCommandInput,
   UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type Clock, type Hlc, hlcOf, millisOf } from '../../domain/kernel/clock.js';
-import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
-import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { ensureTable, isTransient, patiently, type TableDefinition } from '../aws.js';
-import { withinBudget } from '../retry.js';
-import { type CommitCodec, positionOf } from './codec.js';
+import { type Clock, type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
+import type { StoredCommit } from '../../../domain/kernel/commit.js';
+import { Unavailable } from '../../../domain/kernel/errors.js';
+import { compareLogEntries, type EventStore, type LogEntry } from '../../../domain/kernel/event-store.js';
+import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
+import { ensureTable, isTransient, patiently, type TableDefinition } from '../../aws.js';
+import { withinBudget } from '../../retry.js';
+import { type CommitCodec, positionOf } from '../codec.js';
+import { mergeOrdered } from '../merge.js';
+import { createStoreClock } from '../store-clock.js';
 import { fromItem, type Item, indexEntryOf, toItem } from './dynamodb-item.js';
-import { mergeOrdered } from './merge.js';
-import { createStoreClock } from './store-clock.js';
 
 const ENGINE = 'DynamoDB';
 

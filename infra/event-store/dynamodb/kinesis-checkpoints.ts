@@ -1,6 +1,6 @@
 // Checkpoints of each consumer in each shard of a Kinesis stream, kept in DynamoDB.
 import { type DynamoDBClient, PutItemCommand, paginateQuery } from '@aws-sdk/client-dynamodb';
-import type { TableDefinition } from '../aws.js';
+import type { TableDefinition } from '../../aws.js';
 
 /** A consumer name here includes the name of the stream. A position is a sequence number or `SHARD_END`. */
 export interface FeedCheckpoints {

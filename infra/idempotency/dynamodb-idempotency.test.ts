@@ -3,7 +3,7 @@ import { idempotencyContract } from '../../test/contracts/idempotency.contract.j
 import { describeWith, freshName } from '../../test/engines.js';
 import { createDynamoClient } from '../aws.js';
 import { ensureExpiringTable } from '../expiring-table.js';
-import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from './dynamodb.js';
+import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from './dynamodb-idempotency.js';
 
 describeWith('dynamodb', 'idempotency records in DynamoDB', (engines) => {
   const table = freshName('idempotency');

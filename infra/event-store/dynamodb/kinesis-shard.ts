@@ -7,7 +7,7 @@ import {
   type KinesisClient,
   type _Record as KinesisRecord,
 } from '@aws-sdk/client-kinesis';
-import type { Logger } from '../../projections/runtime/projector.js';
+import type { Logger } from '../../../projections/runtime/projector.js';
 
 /** Most records that one GetRecords may return. */
 const PAGE_RECORDS = 1_000;

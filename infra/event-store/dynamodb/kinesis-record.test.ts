@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { hashOf } from '../event-store/codec.js';
+import { hashOf } from '../codec.js';
 import { readChangeRecord } from './kinesis-record.js';
 
 /** In AWS's documented format of Kinesis Data Streams for DynamoDB, and in the local engine's format. */
