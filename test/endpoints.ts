@@ -11,9 +11,11 @@ export async function allEndpoints(): Promise<readonly Endpoint[]> {
     ...testPaymentEndpoints(nothing),
     paymentWebhook({ ...nothing, provider: 'stripe', signedBy: 'Stripe-Signature' }),
   ];
-  const { endpoints } = apiParts;
-  const needed = Object.fromEntries(endpoints.needs.map((part) => [part, nothing]));
-  return endpoints.make({ ...needed, paymentEndpoints: payments } as never);
+  const parts = new Proxy(
+    { paymentEndpoints: payments },
+    { get: (given, name) => Reflect.get(given, name) ?? nothing },
+  );
+  return apiParts.endpoints(parts as never).make();
 }
 
 /** Every property and call returns the same proxy. As a promise it never resolves. */

@@ -6,19 +6,19 @@ import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { readSide } from '../../read-api/read-side.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
-import { type Recipes, recipe } from './parts.js';
+import { lazy, pick, type Recipes } from './parts.js';
 import { enginesAway } from './reachable.js';
 
 export const apiParts = {
-  endpoints: recipe(
-    [
+  endpoints: (all) => {
+    const { ownStore, readModels, seals, paymentService, paymentEndpoints } = all;
+    const parts = pick(all, [
       'runner',
       'clock',
       'personal',
       'sessions',
       'tokens',
       'keyedHash',
-      'seals',
       'emailKeyOf',
       'settings',
       'skuOwners',
@@ -26,14 +26,12 @@ export const apiParts = {
       'checkout',
       'settlement',
       'payments',
-      'paymentService',
-      'paymentEndpoints',
-      'ownStore',
       'queries',
-      'readModels',
-    ],
-    ({ ownStore: { store, ownCommits }, readModels: { visibility }, ...parts }) => {
-      const { personal, seals, queries, paymentService, paymentEndpoints } = parts;
+    ]);
+    return lazy(() => {
+      const { personal, queries } = parts;
+      const { store, ownCommits } = ownStore;
+      const { visibility } = readModels;
       return [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
         ...writeSide({
@@ -45,40 +43,25 @@ export const apiParts = {
         ...paymentEndpoints,
         ...readSide({ ...parts, store, visibility, publishableKey: paymentService.publishableKey }),
       ];
-    },
-  ),
+    });
+  },
 
-  app: recipe(
-    [
-      'endpoints',
-      'tokens',
-      'staff',
-      'rateLimiter',
-      'config',
-      'idempotency',
-      'seals',
-      'engines',
-      'projectorHosts',
-      'firstLook',
-      'metrics',
-      'clock',
-      'log',
-    ],
-    ({
-      endpoints,
-      tokens,
-      staff,
-      rateLimiter,
-      config: { trustedProxies, quotas, corsOrigins },
-      idempotency,
-      seals,
-      engines,
-      projectorHosts: hosts,
-      firstLook,
-      metrics: registry,
-      clock,
-      log,
-    }) =>
+  app: ({
+    endpoints,
+    tokens,
+    staff,
+    rateLimiter,
+    config: { trustedProxies, quotas, corsOrigins },
+    idempotency,
+    seals,
+    engines,
+    projectorHosts: hosts,
+    firstLook,
+    metrics: registry,
+    clock,
+    log,
+  }) =>
+    lazy(() =>
       createApp({
         endpoints,
         admission: {
@@ -102,5 +85,5 @@ export const apiParts = {
         clock,
         log,
       }),
-  ),
+    ),
 } satisfies Partial<Recipes>;

@@ -45,11 +45,10 @@ import {
   type AwsClients,
   type AwsParts,
   type DocumentStores,
+  lazy,
   type Parts,
   type PostgresServer,
-  type Recipe,
   type Recipes,
-  recipesOver,
   type UntilReachable,
 } from './parts.js';
 import { addressOf, type Engine } from './reachable.js';
@@ -59,57 +58,38 @@ const LOCAL_SHARDS = 2;
 
 const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
 
-type AwsRecipes = { [K in keyof AwsParts]: Recipe<AwsParts[K]> };
-
-const recipe = recipesOver<Parts & AwsParts>();
-
 export const awsParts = {
-  awsServices: recipe(['config', 'lifecycle', 'untilReachable'], ({ config, lifecycle, untilReachable }) =>
-    openAws(config, lifecycle, untilReachable),
-  ),
+  awsServices: ({ config, lifecycle, untilReachable }) => lazy(() => openAws(config, lifecycle, untilReachable)),
 
-  documentServers: recipe(
-    ['config', 'lifecycle', 'log', 'untilReachable'],
-    ({ config, lifecycle, log, untilReachable }) => openDocumentStores(config, lifecycle, log, untilReachable),
-  ),
+  documentServers: ({ config, lifecycle, log, untilReachable }) =>
+    lazy(() => openDocumentStores(config, lifecycle, log, untilReachable)),
 
-  engines: recipe(
-    ['postgresServer', 'awsServices', 'documentServers'],
-    ({ postgresServer: postgres, awsServices: aws, documentServers: stores }) => [
-      postgres.engine,
-      ...aws.engines,
-      ...stores.engines,
-    ],
-  ),
+  engines: ({ postgresServer: postgres, awsServices: aws, documentServers: stores }) =>
+    lazy(() => [postgres.engine, ...aws.engines, ...stores.engines]),
 
-  stores: recipe(
-    ['config', 'postgresServer', 'awsServices', 'documentServers'],
-    ({ config, postgresServer, awsServices, documentServers }) =>
-      storesOf(config, postgresServer, awsServices, documentServers),
-  ),
+  stores: ({ config, postgresServer, awsServices, documentServers }) =>
+    lazy(() => storesOf(config, postgresServer, awsServices, documentServers)),
 
-  aws: recipe(['awsServices', 'claimed'], ({ awsServices: services }) => services),
+  aws: ({ awsServices: services, claimed: _ }) => lazy(() => services),
 
-  documentStores: recipe(['documentServers', 'claimed'], ({ documentServers: servers }) => servers),
+  documentStores: ({ documentServers: servers, claimed: _ }) => lazy(() => servers),
 
-  eventStore: recipe(
-    ['aws', 'codec', 'clock'],
-    async ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) => {
+  eventStore: ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) =>
+    lazy(async () => {
       const table = name(TABLES.events);
       if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
       return createDynamoEventStore({ client: dynamodb, table, codec, clock });
-    },
-  ),
+    }),
 
-  snapshotTexts: recipe(['aws', 'clock'], async ({ aws: { dynamodb, name, isLocal }, clock }) => {
-    const table = name(TABLES.snapshots);
-    if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
-    return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
-  }),
+  snapshotTexts: ({ aws: { dynamodb, name, isLocal }, clock }) =>
+    lazy(async () => {
+      const table = name(TABLES.snapshots);
+      if (isLocal) await ensureExpiringTable(dynamodb, table, SNAPSHOTS_TABLE);
+      return createDynamoSnapshotTexts({ client: dynamodb, table, clock });
+    }),
 
-  feed: recipe(
-    ['aws', 'codec', 'log'],
-    async ({ aws: { dynamodb, kinesis, streamArn, name, isLocal }, codec, log }) => {
+  feed: ({ aws: { dynamodb, kinesis, streamArn, name, isLocal }, codec, log }) =>
+    lazy(async () => {
       const table = name(TABLES.feedCheckpoints);
       if (isLocal) await Promise.all([ensureTable(dynamodb, table, FEED_CHECKPOINTS_TABLE), streamArn()]);
       const alarm = (stream: StreamId, commitNo: number, what: string) =>
@@ -123,49 +103,46 @@ export const awsParts = {
         alarm,
         log,
       });
-    },
-  ),
+    }),
 
-  subjectKeys: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
-    const table = name(TABLES.subjectKeys);
-    if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
-    return createDynamoSubjectKeys({ client: dynamodb, table });
-  }),
+  subjectKeys: ({ aws: { dynamodb, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.subjectKeys);
+      if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
+      return createDynamoSubjectKeys({ client: dynamodb, table });
+    }),
 
-  sessions: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
-    const table = name(TABLES.sessions);
-    if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
-    return createDynamoSessions({ client: dynamodb, table });
-  }),
+  sessions: ({ aws: { dynamodb, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.sessions);
+      if (isLocal) await ensureExpiringTable(dynamodb, table, SESSIONS_TABLE);
+      return createDynamoSessions({ client: dynamodb, table });
+    }),
 
-  idempotency: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
-    const table = name(TABLES.idempotency);
-    if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
-    return createDynamoIdempotency({ client: dynamodb, table });
-  }),
+  idempotency: ({ aws: { dynamodb, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.idempotency);
+      if (isLocal) await ensureExpiringTable(dynamodb, table, IDEMPOTENCY_TABLE);
+      return createDynamoIdempotency({ client: dynamodb, table });
+    }),
 
-  rateLimiter: recipe(
-    ['documentStores', 'config', 'lifecycle'],
-    ({ documentStores: { redis }, config: { quotas }, lifecycle }) => {
+  rateLimiter: ({ documentStores: { redis }, config: { quotas }, lifecycle }) =>
+    lazy(() => {
       const limiter = createRedisRateLimiter(redis, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
-    },
-  ),
+    }),
 
-  sinks: recipe(
-    ['postgres', 'documentStores', 'config'],
-    ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
+  sinks: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
+    lazy(() => ({
       relational: createPostgresSink(pool),
       documents: createMongoSink(mongo),
       search: inNamespaceOf(createOpenSearchSink(opensearch), namespace),
       cache: createRedisSink(redis),
-    }),
-  ),
+    })),
 
-  queries: recipe(
-    ['postgres', 'documentStores', 'config'],
-    ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
+  queries: ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) =>
+    lazy(() => ({
       orders: createPostgresOrders(pool),
       workLists: createPostgresWorkLists(pool),
       stock: stockQueries(postgresTable(pool, stock)),
@@ -174,9 +151,8 @@ export const awsParts = {
       catalogue: createMongoCatalogue(mongo),
       productSearch: createOpenSearchProductSearch(opensearch, inNamespace(productSearch, namespace)),
       productPage: productPageQueries(redisDocuments(redis, productPage)),
-    }),
-  ),
-} satisfies AwsRecipes & Partial<Recipes>;
+    })),
+} satisfies Recipes<AwsParts, Parts & AwsParts> & Partial<Recipes<Parts, Parts & AwsParts>>;
 
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {

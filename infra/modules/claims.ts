@@ -6,12 +6,11 @@ import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-k
 import { holdPresence } from '../presence.js';
 import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
 import { createSchema } from '../stores/postgres-stores.js';
-import { type Recipes, recipe } from './parts.js';
+import { lazy, type Recipes } from './parts.js';
 
 export const claimParts = {
-  claimed: recipe(
-    ['postgresServer', 'stores', 'config', 'lifecycle'],
-    async ({ postgresServer: { pool, schema }, stores: { log, readModels }, config, lifecycle }) => {
+  claimed: ({ postgresServer: { pool, schema }, stores: { log, readModels }, config, lifecycle }) =>
+    lazy(async () => {
       const presence = await holdPresence(pool, presenceOf(config, schema));
       lifecycle.onClose(() => presence.release());
       await createSchema(pool, schema);
@@ -20,10 +19,9 @@ export const claimParts = {
       const mark = await claimLog(log, claimant);
       await Promise.all(readModels.map((store) => claimReadModels(store, { mark, name: log.name }, claimant)));
       return mark;
-    },
-  ),
+    }),
 
-  postgres: recipe(['postgresServer', 'claimed'], ({ postgresServer: { pool, engine } }) => ({ pool, engine })),
+  postgres: ({ postgresServer: { pool, engine }, claimed: _ }) => lazy(() => ({ pool, engine })),
 } satisfies Partial<Recipes>;
 
 /** The `embedded` profile has one log per database, shared by all namespaces. */

@@ -19,80 +19,86 @@ import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { postgresLog, postgresReadModels } from '../stores/postgres-stores.js';
 import { named } from '../stores/store.js';
-import { type Recipes, recipe } from './parts.js';
+import { lazy, type Recipes } from './parts.js';
 
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedParts = {
-  engines: recipe(['postgresServer'], ({ postgresServer: { engine } }) => [engine]),
+  engines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
 
-  stores: recipe(
-    ['postgresServer'],
-    ({
-      postgresServer: {
-        pool,
-        engine: { address },
-        schema,
-      },
-    }) => ({
+  stores: ({
+    postgresServer: {
+      pool,
+      engine: { address },
+      schema,
+    },
+  }) =>
+    lazy(() => ({
       log: named(postgresLog(pool, address)),
       readModels: [named(postgresReadModels(pool, address, schema))],
+    })),
+
+  eventStore: ({ postgres: { pool }, codec, clock }) =>
+    lazy(async () => {
+      await createEventsTable(pool);
+      return createPostgresEventStore({ pool, codec, clock });
     }),
-  ),
 
-  eventStore: recipe(['postgres', 'codec', 'clock'], async ({ postgres: { pool }, codec, clock }) => {
-    await createEventsTable(pool);
-    return createPostgresEventStore({ pool, codec, clock });
-  }),
+  snapshotTexts: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await createSnapshotsTable(pool);
+      return createPostgresSnapshotTexts(pool);
+    }),
 
-  snapshotTexts: recipe(['postgres'], async ({ postgres: { pool } }) => {
-    await createSnapshotsTable(pool);
-    return createPostgresSnapshotTexts(pool);
-  }),
+  feed: ({ postgres: { pool }, codec, log }) =>
+    lazy(async () => {
+      await createEventsTable(pool);
+      await createCheckpointsTable(pool);
+      return createPostgresFeed({ pool, codec, log });
+    }),
 
-  feed: recipe(['postgres', 'codec', 'log'], async ({ postgres: { pool }, codec, log }) => {
-    await createEventsTable(pool);
-    await createCheckpointsTable(pool);
-    return createPostgresFeed({ pool, codec, log });
-  }),
+  subjectKeys: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await createSubjectKeysTable(pool);
+      return createPostgresSubjectKeys(pool);
+    }),
 
-  subjectKeys: recipe(['postgres'], async ({ postgres: { pool } }) => {
-    await createSubjectKeysTable(pool);
-    return createPostgresSubjectKeys(pool);
-  }),
+  sessions: ({ postgres: { pool }, clock, lifecycle }) =>
+    lazy(async () => {
+      await prepareSessions(pool);
+      const sessions = createPostgresSessions(pool);
+      purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
+      return sessions;
+    }),
 
-  sessions: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
-    await prepareSessions(pool);
-    const sessions = createPostgresSessions(pool);
-    purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
-    return sessions;
-  }),
+  idempotency: ({ postgres: { pool }, clock, lifecycle }) =>
+    lazy(async () => {
+      await prepareIdempotency(pool);
+      const records = createPostgresIdempotency(pool);
+      purgeNowAndThen(() => records.purge(clock()), lifecycle);
+      return records;
+    }),
 
-  idempotency: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
-    await prepareIdempotency(pool);
-    const records = createPostgresIdempotency(pool);
-    purgeNowAndThen(() => records.purge(clock()), lifecycle);
-    return records;
-  }),
+  rateLimiter: ({ config: { quotas } }) => lazy(() => createMemoryRateLimiter(quotas)),
 
-  rateLimiter: recipe(['config'], ({ config: { quotas } }) => createMemoryRateLimiter(quotas)),
+  sinks: ({ postgres: { pool } }) =>
+    lazy(() => {
+      const sink = createPostgresSink(pool);
+      return { relational: sink, documents: sink, search: sink, cache: sink };
+    }),
 
-  sinks: recipe(['postgres'], ({ postgres: { pool } }) => {
-    const sink = createPostgresSink(pool);
-    return { relational: sink, documents: sink, search: sink, cache: sink };
-  }),
-
-  queries: recipe(['postgres'], ({ postgres: { pool } }) => ({
-    orders: createPostgresOrders(pool),
-    workLists: createPostgresWorkLists(pool),
-    stock: stockQueries(postgresTable(pool, stock)),
-    currentCarts: createPostgresCurrentCarts(pool),
-    agenda: createPostgresAgenda(pool),
-    catalogue: createPostgresCatalogue(pool),
-    productSearch: createPostgresProductSearch(pool),
-    productPage: productPageQueries(postgresTable(pool, productPage)),
-  })),
+  queries: ({ postgres: { pool } }) =>
+    lazy(() => ({
+      orders: createPostgresOrders(pool),
+      workLists: createPostgresWorkLists(pool),
+      stock: stockQueries(postgresTable(pool, stock)),
+      currentCarts: createPostgresCurrentCarts(pool),
+      agenda: createPostgresAgenda(pool),
+      catalogue: createPostgresCatalogue(pool),
+      productSearch: createPostgresProductSearch(pool),
+      productPage: productPageQueries(postgresTable(pool, productPage)),
+    })),
 } satisfies Partial<Recipes>;
 
 /** A failed purge is repeated at the next interval. Readers check the expiry time themselves. */

@@ -33,7 +33,7 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
   // If one part cannot be opened, the shop closes while other parts still wait for their engines.
   const closing = new AbortController();
   const ended = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
-  const recipes: Recipes = {
+  const recipes: Recipes<Parts, never> = {
     config: constant(config),
     lifecycle: constant(lifecycle),
     untilReachable: constant((engine) => untilReachable(engine, tell, ended)),

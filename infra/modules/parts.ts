@@ -1,5 +1,5 @@
 // The parts of the product by name, and the form of the recipes that make them. The compiler checks that every part has a
-// recipe and that each recipe gets the parts that it needs.
+// recipe, and that recipes need only parts that exist.
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
@@ -180,24 +180,28 @@ export interface AwsParts {
   documentStores: DocumentStores;
 }
 
-/** How to make a part from other parts. */
-export interface Recipe<T> {
-  needs: readonly string[];
-  make(parts: never): T | Promise<T>;
+/**
+ * How to make a part from the parts `P`. The function only takes the parts that it needs, by name; `lazy` has what makes the new
+ * part. A part that must only be made before is taken as `_`.
+ */
+export type Recipe<T, P = Parts> = (parts: P) => Lazy<T>;
+
+interface Lazy<T> {
+  make(): T | Promise<T>;
 }
 
-export type Recipes = { [K in keyof Parts]: Recipe<Parts[K]> };
-
-/** Recipes over the parts `P`. */
-export function recipesOver<P>() {
-  return <N extends keyof P & string, T>(
-    needs: readonly N[],
-    make: (parts: Pick<P, N>) => T | Promise<T>,
-  ): Recipe<T> => ({ needs, make });
+export function lazy<T>(make: () => T | Promise<T>): Lazy<T> {
+  return { make };
 }
 
-export const recipe = recipesOver<Parts>();
+/** A recipe for each part of `R`, from the parts `P`. */
+export type Recipes<R = Parts, P = Parts> = { [K in keyof R]: Recipe<R[K], P> };
 
-export function constant<T>(value: T): Recipe<T> {
-  return { needs: [], make: () => value };
+export function constant<T>(value: T): () => Lazy<T> {
+  return () => lazy(() => value);
+}
+
+/** The parts with these names, for a recipe that passes many parts on. */
+export function pick<P, N extends keyof P>(parts: P, names: readonly N[]): Pick<P, N> {
+  return Object.fromEntries(names.map((name) => [name, parts[name]])) as Pick<P, N>;
 }

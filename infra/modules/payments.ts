@@ -10,16 +10,14 @@ import { siblingId } from '../../domain/kernel/id.js';
 import type { StripeConfig } from '../config.js';
 import { createTestMethods } from '../payments/test-methods.js';
 import { createTestProvider } from '../payments/test-provider.js';
-import { type PaymentService, type Recipes, recipe } from './parts.js';
+import { lazy, type PaymentService, type Recipes } from './parts.js';
 
 export const paymentParts = {
-  paymentService: recipe(['config', 'runner'], async ({ config: { stripe }, runner }) =>
-    stripe ? stripeService(stripe, runner) : testService(runner),
-  ),
+  paymentService: ({ config: { stripe }, runner }) =>
+    lazy(async () => (stripe ? stripeService(stripe, runner) : testService(runner))),
 
-  payments: recipe(
-    ['runner', 'clock', 'paymentService', 'log'],
-    ({ runner, clock, paymentService: { providers }, log }) =>
+  payments: ({ runner, clock, paymentService: { providers }, log }) =>
+    lazy(() =>
       createPaymentOperations({
         runner,
         clock,
@@ -27,19 +25,18 @@ export const paymentParts = {
         onUnknown: (paymentId, error) =>
           log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
       }),
-  ),
+    ),
 
-  paymentEndpoints: recipe(
-    ['paymentService', 'runner', 'payments', 'checkout', 'settlement', 'metrics', 'log'],
-    ({
-      paymentService: { name, methods, books, webhook },
-      runner,
-      payments,
-      checkout,
-      settlement,
-      metrics: registry,
-      log,
-    }) => {
+  paymentEndpoints: ({
+    paymentService: { name, methods, books, webhook },
+    runner,
+    payments,
+    checkout,
+    settlement,
+    metrics: registry,
+    log,
+  }) =>
+    lazy(() => {
       const news = newsMetric(registry);
       const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
         news.inc({ type, outcome });
@@ -61,8 +58,7 @@ export const paymentParts = {
             })
           : []),
       ];
-    },
-  ),
+    }),
 } satisfies Partial<Recipes>;
 
 function testService(runner: CommandRunner): PaymentService {

@@ -6,16 +6,15 @@ import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
 import { schemaOf } from '../stores/postgres-stores.js';
-import { type Recipes, recipe } from './parts.js';
+import { lazy, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 /** Size of the pool that appends, the feed, projections and queries share. The server accepts 100 connections. */
 const CONNECTIONS = 32;
 
 export const postgresParts = {
-  postgresServer: recipe(
-    ['config', 'lifecycle', 'log', 'untilReachable'],
-    async ({ config, lifecycle, log, untilReachable }) => {
+  postgresServer: ({ config, lifecycle, log, untilReachable }) =>
+    lazy(async () => {
       const { databaseUrl } = await engineAddresses();
       let url = databaseUrl;
       if (url === undefined) {
@@ -33,8 +32,7 @@ export const postgresParts = {
       const engine = postgresEngine(pool, url);
       await untilReachable(engine);
       return { pool, engine, schema, isOwn: databaseUrl === undefined };
-    },
-  ),
+    }),
 } satisfies Partial<Recipes>;
 
 function postgresEngine(pool: pg.Pool, url: string): Engine {

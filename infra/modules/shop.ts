@@ -26,62 +26,58 @@ import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
-import { constant, type Parts, type Recipes, recipe } from './parts.js';
+import { constant, lazy, type Parts, type Recipes } from './parts.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 
 export const shopParts = {
   clock: constant(Date.now),
 
-  metrics: recipe([], () => new Registry()),
+  metrics: () => lazy(() => new Registry()),
 
-  projectorHosts: recipe([], (): Parts['projectorHosts'] => new Set()),
+  projectorHosts: () => lazy((): Parts['projectorHosts'] => new Set()),
 
-  firstLook: recipe([], () => createFirstLook()),
+  firstLook: () => lazy(() => createFirstLook()),
 
   codec: constant(createCommitCodec(catalogue)),
 
-  log: recipe(['config'], ({ config: { logLevel } }) =>
-    pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
-  ),
+  log: ({ config: { logLevel } }) =>
+    lazy(() => pino({ level: logLevel, serializers: { err: loggedError } }, standardError())),
 
-  countedLog: recipe(['log', 'clock'], ({ log, clock }) => createCountedLog({ log, clock })),
+  countedLog: ({ log, clock }) => lazy(() => createCountedLog({ log, clock })),
 
-  masterKey: recipe(['config', 'claimed'], ({ config: { dataDir, masterKey } }) =>
-    loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) }),
-  ),
+  masterKey: ({ config: { dataDir, masterKey }, claimed: _ }) =>
+    lazy(() => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) })),
 
-  keyedHash: recipe(['masterKey'], ({ masterKey }) => createKeyedHash(masterKey)),
+  keyedHash: ({ masterKey }) => lazy(() => createKeyedHash(masterKey)),
 
-  seals: recipe(['masterKey'], ({ masterKey }) => createSeals(masterKey)),
+  seals: ({ masterKey }) => lazy(() => createSeals(masterKey)),
 
-  emailKeyOf: recipe(['keyedHash'], ({ keyedHash }) => createEmailKey(keyedHash)),
+  emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
-  personal: recipe(['masterKey', 'subjectKeys'], ({ masterKey: key, subjectKeys: keys }) =>
-    createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
-  ),
+  personal: ({ masterKey: key, subjectKeys: keys }) =>
+    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue })),
 
-  tokens: recipe(['config', 'clock', 'claimed'], async ({ config: { dataDir, tokenKey }, clock }) => {
-    const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
-    return createTokens({ key, clock });
-  }),
+  tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
+    lazy(async () => {
+      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+      return createTokens({ key, clock });
+    }),
 
-  ownStore: recipe(['eventStore'], ({ eventStore }) => rememberOwnCommits(eventStore)),
+  ownStore: ({ eventStore }) => lazy(() => rememberOwnCommits(eventStore)),
 
-  snapshots: recipe(
-    ['snapshotTexts', 'keyedHash', 'countedLog'],
-    ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
+  snapshots: ({ snapshotTexts: texts, keyedHash, countedLog: log }) =>
+    lazy(() =>
       createAuthenticSnapshots({
         texts,
         keyedHash,
         onDropped: (stream, foldVersion) =>
           log.warn({ stream, foldVersion }, 'a snapshot was changed or not made by this shop; it is dropped'),
       }),
-  ),
+    ),
 
-  runner: recipe(
-    ['ownStore', 'snapshots', 'personal', 'clock', 'countedLog'],
-    ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
+  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
+    lazy(() =>
       createCommandRunner({
         store,
         snapshots,
@@ -90,45 +86,44 @@ export const shopParts = {
         catalogue,
         onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
       }),
-  ),
+    ),
 
-  settings: recipe(['runner', 'clock'], createCurrentSettings),
+  settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 
-  staff: recipe(['runner', 'clock'], createCurrentStaff),
+  staff: ({ runner, clock }) => lazy(() => createCurrentStaff({ runner, clock })),
 
-  skuOwners: recipe(['runner'], ({ runner }) => createSkuOwners({ runner })),
+  skuOwners: ({ runner }) => lazy(() => createSkuOwners({ runner })),
 
-  allocator: recipe(['runner', 'skuOwners'], ({ runner, skuOwners }) => createStockAllocator({ runner, skuOwners })),
+  allocator: ({ runner, skuOwners }) => lazy(() => createStockAllocator({ runner, skuOwners })),
 
-  steps: recipe(['runner', 'clock', 'payments'], ({ runner, clock, payments }) =>
-    createStepRunner({ runner, clock, payments }),
-  ),
+  steps: ({ runner, clock, payments }) => lazy(() => createStepRunner({ runner, clock, payments })),
 
-  checkout: recipe(['runner', 'clock', 'steps', 'allocator'], ({ runner, clock, steps, allocator: stock }) => {
-    const queue = createStockQueue({ runner, allocator: stock, clock });
-    return createCheckoutProcess({ runner, clock, steps, stock, queue });
-  }),
-
-  settlement: recipe(['runner', 'steps', 'log'], ({ runner, steps, log }) =>
-    createSettlement({
-      runner,
-      steps,
-      onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
+  checkout: ({ runner, clock, steps, allocator: stock }) =>
+    lazy(() => {
+      const queue = createStockQueue({ runner, allocator: stock, clock });
+      return createCheckoutProcess({ runner, clock, steps, stock, queue });
     }),
-  ),
 
-  agendaHandlers: recipe(
-    ['runner', 'checkout', 'settlement', 'payments', 'paymentService', 'allocator', 'ownStore', 'clock'],
-    ({
-      runner,
-      checkout,
-      settlement,
-      payments,
-      paymentService: { methods },
-      allocator: stock,
-      ownStore: { store },
-      clock,
-    }) =>
+  settlement: ({ runner, steps, log }) =>
+    lazy(() =>
+      createSettlement({
+        runner,
+        steps,
+        onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
+      }),
+    ),
+
+  agendaHandlers: ({
+    runner,
+    checkout,
+    settlement,
+    payments,
+    paymentService: { methods },
+    allocator: stock,
+    ownStore: { store },
+    clock,
+  }) =>
+    lazy(() =>
       createAgendaHandlers({
         runner,
         checkout,
@@ -145,13 +140,10 @@ export const shopParts = {
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
         clock,
       }),
-  ),
+    ),
 
-  readModels: recipe(
-    ['sinks', 'eventStore', 'clock', 'log', 'metrics'],
-    ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
-      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
-  ),
+  readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
+    lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) })),
 } satisfies Partial<Recipes>;
 
 /** If nobody reads the log output, or the disk is full, log lines are lost and the shop continues. */
