@@ -2,8 +2,16 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
+import { EVENT_STORES, type EventStoreName } from './event-store/event-stores.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
+import type { ShopConfig, StripeConfig } from './shop-config.js';
+
+/** The event store of a profile if no other is named. */
+export const DEFAULT_EVENT_STORE = {
+  embedded: 'postgres',
+  aws: 'dynamodb',
+} as const satisfies Record<ShopConfig['profile'], EventStoreName>;
 
 const optionalUrl = (...protocols: string[]) =>
   z
@@ -61,6 +69,7 @@ const perMinute = (usual: number) =>
 
 const environment = z.object({
   COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
+  COMMERCE_EVENT_STORE: z.enum(Object.keys(EVENT_STORES) as EventStoreName[]).optional(),
   COMMERCE_DATA: z.string().min(1, 'must name a folder').default('.data'),
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   COMMERCE_RATE_LIMIT_SCALE: z.coerce
@@ -99,40 +108,13 @@ const environment = z.object({
   REDIS_URL: optionalUrl('redis:', 'rediss:'),
 });
 
-export interface Config {
-  profile: 'embedded' | 'aws';
-  /** Absolute path of the folder for local data: the embedded database and keys. */
-  dataDir: string;
-  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Prefix of every table, stream, index and key of the aws profile. */
-  namespace: string;
-  /** Requests of each kind per minute. */
-  quotas: Quotas;
-  /** Proxies whose `X-Forwarded-For` is trusted. */
-  trustedProxies: AddressRanges;
-  /** Origins whose scripts may use the API in browsers; `*` is every origin. */
-  corsOrigins: readonly string[];
-  /** Region of DynamoDB and Kinesis. */
-  awsRegion: string;
-  /** Port of the embedded server. Default: any free port. */
-  postgresPort?: number;
-  masterKey?: string;
-  tokenKey?: string;
-  /** Stripe takes payments if this is set, otherwise the built-in test provider. */
-  stripe?: StripeConfig;
-}
-
-export interface StripeConfig {
-  secretKey: string;
-  publishableKey?: string;
-  /** If it is absent, webhooks are not accepted. */
-  webhookSecret?: string;
-  /** Address of a server on this machine that stands in for Stripe. */
-  apiUrl?: string;
+export interface Config extends ShopConfig {
+  eventStore: EventStoreName;
 }
 
 export interface Flags {
   profile?: string;
+  eventStore?: string;
   data?: string;
 }
 
@@ -149,6 +131,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   const result = environment.safeParse({
     ...given,
     ...(flags.profile !== undefined && { COMMERCE_PROFILE: flags.profile }),
+    ...(flags.eventStore !== undefined && { COMMERCE_EVENT_STORE: flags.eventStore }),
     ...(flags.data !== undefined && { COMMERCE_DATA: flags.data }),
   });
   if (!result.success) {
@@ -166,6 +149,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   });
   return {
     profile: settings.COMMERCE_PROFILE,
+    eventStore: settings.COMMERCE_EVENT_STORE ?? DEFAULT_EVENT_STORE[settings.COMMERCE_PROFILE],
     dataDir: resolve(settings.COMMERCE_DATA),
     logLevel: settings.COMMERCE_LOG,
     namespace: settings.COMMERCE_NAMESPACE,
@@ -231,6 +215,7 @@ export function refusal(problems: readonly { setting: string; message: string }[
 
 function flagOrVariable(variable: string, flags: Flags): string {
   if (variable === 'COMMERCE_PROFILE' && flags.profile !== undefined) return '--profile';
+  if (variable === 'COMMERCE_EVENT_STORE' && flags.eventStore !== undefined) return '--event-store';
   if (variable === 'COMMERCE_DATA' && flags.data !== undefined) return '--data';
   return variable;
 }

@@ -18,22 +18,19 @@ const TEXT = 25;
 
 const ARRAY_HEADER_BYTES = 20;
 
-/** Holds what all processes of a shop share: the log, data keys, sessions. Read models have a schema of their own. */
-const LOG_SCHEMA = 'public';
-
 export interface PoolOptions {
   url: string;
-  /** Schema of the read models. Other tables are found in `public`. Default: only `public`. */
-  schema?: string;
+  /** Schemas in which tables are found: that of the read models first, that of the log last. Default: `public`. */
+  searchPath?: readonly string[];
   /** Maximum number of connections. */
   max?: number;
   /** Called when an idle connection breaks. The pool replaces it by itself. */
   warn?: (message: string) => void;
 }
 
-export function createPool({ url, schema, max = 10, warn = () => {} }: PoolOptions): pg.Pool {
+export function createPool({ url, searchPath, max = 10, warn = () => {} }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: schema === undefined ? url : withSearchPath(url, schema),
+    connectionString: searchPath === undefined ? url : withSearchPath(url, searchPath),
     max,
     application_name: 'commerce',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -49,10 +46,10 @@ export function createPool({ url, schema, max = 10, warn = () => {} }: PoolOptio
   return pool;
 }
 
-function withSearchPath(url: string, schema: string): string {
+function withSearchPath(url: string, searchPath: readonly string[]): string {
   const found = new URL(url);
   const given = found.searchParams.get('options') ?? '';
-  found.searchParams.set('options', `${given} -c search_path=${schema},${LOG_SCHEMA}`.trim());
+  found.searchParams.set('options', `${given} -c search_path=${searchPath.join()}`.trim());
   return found.href;
 }
 
@@ -125,9 +122,8 @@ export function textArray(values: readonly string[]): Buffer {
 }
 
 /**
- * Runs the statements unless the table or index exists, in the log's schema or in the pool's schema of read models. Several
- * processes
- * may call it at once. Throws `Unavailable`.
+ * Runs the statements unless the table or index exists, in the log's schema or in that of the read models. Several processes may
+ * call it at once. Throws `Unavailable`.
  */
 export async function createTableOnce(
   pool: pg.Pool,
@@ -136,7 +132,7 @@ export async function createTableOnce(
   place: 'log' | 'read models' = 'log',
 ): Promise<void> {
   await settingUp(pool, async (client) => {
-    if (place === 'log') await client.query(`set local search_path to ${LOG_SCHEMA}`);
+    if (place === 'log') await client.query(USE_LAST_SCHEMA);
     const { rows } = await client.query<{ exists: boolean }>(
       `select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as exists`,
       [table],
@@ -144,6 +140,10 @@ export async function createTableOnce(
     if (!rows[0]!.exists) await client.query(statements);
   });
 }
+
+/** Until the transaction ends, only the last schema of the search path is used. */
+const USE_LAST_SCHEMA = `
+  select set_config('search_path', quote_ident(schemas[cardinality(schemas)]), true) from current_schemas(false) as schemas`;
 
 /** Creates or deletes tables in one transaction, one process at a time. Throws `Unavailable`. */
 export function settingUp<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -2,12 +2,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
+import { EVENT_STORES } from '../infra/event-store/event-stores.js';
 import { nearest } from './data-folder.js';
 
 export const DEFAULT_PORT = 3000;
 
 export interface CommonOptions {
   profile?: string;
+  eventStore?: string;
   data?: string;
   json?: boolean;
 }
@@ -15,6 +17,12 @@ export interface CommonOptions {
 export function withProfile(command: Command): Command {
   return command
     .addOption(new Option('--profile <name>', 'engines to use: embedded (default) or aws; also COMMERCE_PROFILE'))
+    .addOption(
+      new Option(
+        '--event-store <name>',
+        `where the log is: ${Object.keys(EVENT_STORES).join(' or ')} (default by profile; also COMMERCE_EVENT_STORE)`,
+      ),
+    )
     .addOption(new Option('--data <dir>', 'folder for local data (default .data; also COMMERCE_DATA)'));
 }
 
@@ -58,6 +66,10 @@ export async function configOfShop(options: CommonOptions): Promise<Config> {
   throw refusal([{ setting: 'COMMERCE_DATA', message }], flagsOf(options));
 }
 
-function flagsOf({ profile, data }: CommonOptions): Flags {
-  return { ...(profile !== undefined && { profile }), ...(data !== undefined && { data }) };
+function flagsOf({ profile, eventStore, data }: CommonOptions): Flags {
+  return {
+    ...(profile !== undefined && { profile }),
+    ...(eventStore !== undefined && { eventStore }),
+    ...(data !== undefined && { data }),
+  };
 }

@@ -10,7 +10,7 @@ import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import pg from 'pg';
 import type { Money } from '../domain/kernel/money.js';
-import { schemaOf } from '../infra/stores/postgres-stores.js';
+import { schemasOf } from '../infra/stores/postgres-stores.js';
 import { agenda } from '../projections/models/agenda.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { type OrderDocument, orders, orderView, type SealedOrderView } from '../projections/models/orders.js';
@@ -304,7 +304,8 @@ async function withPostgres<T>(
 ): Promise<T> {
   const client = new pg.Client(DATABASE_URL);
   await client.connect();
-  await client.query(`set search_path to ${schemaOf({ profile, namespace })}, public`);
+  const { readModels } = schemasOf({ profile, namespace, eventStore: 'postgres' });
+  await client.query(`set search_path to ${readModels}, public`);
   try {
     return await work(client);
   } finally {

@@ -203,7 +203,7 @@ describeWith(
       await client.query(`alter schema ${other.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws
         rename to ${environment.COMMERCE_NAMESPACE.replaceAll('-', '_')}_aws`);
       await client.end();
-      await refused(['start', '--port', '0'], elsewhere, /schema \S+ has read models of a different log/);
+      await refused(['start', '--port', '0'], elsewhere, /schema \S+ has data of a different log/);
       const { AWS_ENDPOINT_URL: _, ...inAws } = environment;
       const real = {
         ...inAws,

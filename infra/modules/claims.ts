@@ -1,42 +1,60 @@
-// Checks that run before the shop reads or writes: the process registers its presence and verifies that the stores belong to this
-// shop.
+// The engines and stores of the shop, of its profile and its event store together. Before the shop reads or writes, the process
+// registers its presence and verifies that the stores belong to this shop.
 import type { Pool } from 'pg';
-import { type Config, ConfigError } from '../config.js';
+import { ConfigError, DEFAULT_EVENT_STORE } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
 import { holdPresence } from '../presence.js';
-import { type Claimant, claimLog, claimReadModels } from '../stores/claim.js';
-import { createSchema } from '../stores/postgres-stores.js';
+import type { ShopConfig } from '../shop-config.js';
+import { type Claimant, claim } from '../stores/claim.js';
+import { createSchema, isLogShared, postgresStore, schemasOf } from '../stores/postgres-stores.js';
+import { named } from '../stores/store.js';
 import { lazy, type Recipes } from './parts.js';
+import type { Engine } from './reachable.js';
 
 export const claimParts = {
-  claimed: ({ postgresServer: { pool, schema }, stores: { log, readModels }, config, lifecycle }) =>
+  engines: ({ postgresServer, logEngines, profileEngines }) =>
+    lazy(() => withoutRepeats([postgresServer.engine, ...logEngines, ...profileEngines])),
+
+  stores: ({ postgresServer: { pool, engine, schemas }, logStore, profileStores }) =>
+    lazy(() => {
+      const others = [postgresStore(pool, engine.address, schemas.readModels), ...profileStores];
+      return { log: named(logStore), others: others.filter(({ name }) => name !== logStore.name).map(named) };
+    }),
+
+  claimed: ({ postgresServer: { pool, schemas }, stores, config, lifecycle }) =>
     lazy(async () => {
-      const presence = await holdPresence(pool, presenceOf(config, schema));
+      const presence = await holdPresence(pool, schemas.log);
       lifecycle.onClose(() => presence.release());
-      await createSchema(pool, schema);
-      await requireSchema(pool, schema);
-      const claimant = claimantOf(config);
-      const mark = await claimLog(log, claimant);
-      await Promise.all(readModels.map((store) => claimReadModels(store, { mark, name: log.name }, claimant)));
-      return mark;
+      await createSchema(pool, schemas.readModels);
+      await requireSchema(pool, schemas.readModels);
+      return claim(stores, claimantOf(config));
     }),
 
   postgres: ({ postgresServer: { pool, engine }, claimed: _ }) => lazy(() => ({ pool, engine })),
 } satisfies Partial<Recipes>;
 
-/** The `embedded` profile has one log per database, shared by all namespaces. */
-export function presenceOf({ profile }: Pick<Config, 'profile'>, schema: string): string {
-  return profile === 'embedded' ? 'public' : schema;
+/** The event store and the profile may use the same engine. */
+function withoutRepeats(engines: readonly Engine[]): Engine[] {
+  return engines.filter(({ name }, index) => engines.findIndex((other) => other.name === name) === index);
 }
 
-export function claimantOf({ profile, dataDir, masterKey }: Config): Claimant {
+export function claimantOf(config: ShopConfig): Claimant {
+  const { profile, eventStore, dataDir, masterKey } = config;
   const source = { dataDir, ...(masterKey !== undefined && { given: masterKey }) };
+  const defaultEventStore = DEFAULT_EVENT_STORE[profile];
   return {
     findKey: () => findMasterKey(source),
     loadKey: () => loadMasterKey(source),
     keyPlace: masterKeyPlace(source),
-    reset: profile === 'aws' ? 'commerce reset --profile aws' : 'commerce reset',
-    elsewhere: profile === 'aws' ? 'another COMMERCE_NAMESPACE' : 'another --data or DATABASE_URL',
+    eventStore,
+    defaultEventStore,
+    reset: (used) =>
+      [
+        'commerce reset',
+        ...(profile === 'aws' ? ['--profile aws'] : []),
+        ...(used === defaultEventStore ? [] : [`--event-store ${used}`]),
+      ].join(' '),
+    elsewhere: isLogShared(schemasOf(config)) ? 'another --data or DATABASE_URL' : 'another COMMERCE_NAMESPACE',
   };
 }
 

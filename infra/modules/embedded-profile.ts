@@ -1,10 +1,7 @@
-// The `embedded` profile: every port uses one Postgres.
+// The `embedded` profile: every port uses the Postgres of the shop.
 import { productPage } from '../../projections/models/product-page.js';
 import { stock } from '../../projections/models/stock.js';
 import { createPostgresSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-postgres.js';
-import { createEventsTable, createPostgresEventStore } from '../event-store/postgres/postgres-event-store.js';
-import { createCheckpointsTable, createPostgresFeed } from '../event-store/postgres/postgres-feed.js';
-import { createPostgresSnapshotTexts, createSnapshotsTable } from '../event-store/postgres/postgres-snapshots.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres-idempotency.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
@@ -17,46 +14,15 @@ import { postgresTable } from '../read-models/postgres-documents.js';
 import { createPostgresProductSearch } from '../read-models/product-search.postgres.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
 import { createPostgresSink } from '../sinks/postgres.js';
-import { postgresLog, postgresReadModels } from '../stores/postgres-stores.js';
-import { named } from '../stores/store.js';
-import { lazy, type Recipes } from './parts.js';
+import { lazy, type ProfileParts, type Recipes } from './parts.js';
 
 /** Interval of the deletion of expired sessions and idempotency records. */
 const PURGE_EVERY_MS = 60 * 60_000;
 
 export const embeddedParts = {
-  engines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
+  profileEngines: () => lazy(() => []),
 
-  stores: ({
-    postgresServer: {
-      pool,
-      engine: { address },
-      schema,
-    },
-  }) =>
-    lazy(() => ({
-      log: named(postgresLog(pool, address)),
-      readModels: [named(postgresReadModels(pool, address, schema))],
-    })),
-
-  eventStore: ({ postgres: { pool }, codec, clock }) =>
-    lazy(async () => {
-      await createEventsTable(pool);
-      return createPostgresEventStore({ pool, codec, clock });
-    }),
-
-  snapshotTexts: ({ postgres: { pool } }) =>
-    lazy(async () => {
-      await createSnapshotsTable(pool);
-      return createPostgresSnapshotTexts(pool);
-    }),
-
-  feed: ({ postgres: { pool }, codec, log }) =>
-    lazy(async () => {
-      await createEventsTable(pool);
-      await createCheckpointsTable(pool);
-      return createPostgresFeed({ pool, codec, log });
-    }),
+  profileStores: () => lazy(() => []),
 
   subjectKeys: ({ postgres: { pool } }) =>
     lazy(async () => {
@@ -99,7 +65,7 @@ export const embeddedParts = {
       productSearch: createPostgresProductSearch(pool),
       productPage: productPageQueries(postgresTable(pool, productPage)),
     })),
-} satisfies Partial<Recipes>;
+} satisfies Recipes<ProfileParts>;
 
 /** A failed purge is repeated at the next interval. Readers check the expiry time themselves. */
 function purgeNowAndThen(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {

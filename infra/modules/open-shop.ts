@@ -1,13 +1,14 @@
-// Opens the product on the engines of a profile. Parts are made when they are first needed and closed in reverse order.
+// Opens the product with a profile and an event store. Parts are made when they are first needed and closed in reverse order.
 import 'reflect-metadata';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Config } from '../config.js';
+import { EVENT_STORES } from '../event-store/event-stores.js';
 import { apiParts } from './api.js';
 import { claimParts } from './claims.js';
 import { containerOf } from './container.js';
 import { createLifecycle } from './lifecycle.js';
-import { constant, type Parts, type Recipes } from './parts.js';
+import { constant, type Parts, type ProfileParts, type Recipes } from './parts.js';
 import { paymentParts } from './payments.js';
 import { postgresParts } from './postgres-server.js';
 import { untilReachable } from './reachable.js';
@@ -42,7 +43,8 @@ export async function openShop(config: Config, { tell, signal, onAppend }: ShopO
     ...apiParts,
     ...postgresParts,
     ...claimParts,
-    ...(await profileParts(config.profile)),
+    ...(await EVENT_STORES[config.eventStore]()),
+    ...(await PROFILES[config.profile]()),
   };
   const container = containerOf(recipes);
   if (onAppend) {
@@ -69,8 +71,8 @@ function telling(store: EventStore, onAppend: NonNullable<ShopOptions['onAppend'
   };
 }
 
-/** Loads a profile when it is used, so that the embedded profile never loads an AWS client. */
-async function profileParts(profile: Config['profile']) {
-  if (profile === 'aws') return (await import('./aws-profile.js')).awsParts;
-  return (await import('./embedded-profile.js')).embeddedParts;
-}
+/** A profile is loaded when it is used, so that `embedded` does not load the clients of other engines. */
+const PROFILES = {
+  embedded: async () => (await import('./embedded-profile.js')).embeddedParts,
+  aws: async () => (await import('./aws-profile.js')).awsParts,
+} satisfies Record<Config['profile'], () => Promise<Recipes<ProfileParts, never>>>;

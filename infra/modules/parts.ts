@@ -1,11 +1,6 @@
 // The parts of the product by name, and the form of the recipes that make them. The compiler checks that every part has a
 // recipe, and that recipes need only parts that exist.
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Application } from 'express';
-import type { Redis } from 'ioredis';
-import type { Db } from 'mongodb';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -40,7 +35,6 @@ import type { ProductSearchQueries } from '../../projections/models/product-sear
 import type { StockQueries } from '../../projections/models/stock.js';
 import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
-import type { Config } from '../config.js';
 import type { CountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
@@ -50,7 +44,9 @@ import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
 import type { RateLimiter } from '../rate-limits/port.js';
-import type { Mark, Stores } from '../stores/store.js';
+import type { ShopConfig } from '../shop-config.js';
+import type { ShopSchemas } from '../stores/postgres-stores.js';
+import type { Mark, Store, Stores } from '../stores/store.js';
 import type { FirstLook } from './first-look.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Engine } from './reachable.js';
@@ -73,29 +69,9 @@ export interface Queries {
 export interface PostgresServer {
   pool: Pool;
   engine: Engine;
-  /** The schema of this shop's read models. */
-  schema: string;
+  schemas: ShopSchemas;
   /** True if the server runs on the data folder. */
   isOwn: boolean;
-}
-
-export interface AwsClients {
-  dynamodb: DynamoDBClient;
-  kinesis: KinesisClient;
-  engines: readonly Engine[];
-  /** The full name of a table or stream. */
-  name(kind: string): string;
-  /** True if the engine runs on this machine. The program then creates the tables and streams. */
-  isLocal: boolean;
-  /** ARN of the stream that receives the log's changes. A local stream is created first. */
-  streamArn(): Promise<string>;
-}
-
-export interface DocumentStores {
-  mongo: Db;
-  opensearch: OpenSearchClient;
-  redis: Redis;
-  engines: readonly Engine[];
 }
 
 /** The shop's view of its payment provider. */
@@ -112,8 +88,35 @@ export interface PaymentService {
   webhook?: Pick<PaymentWebhookDeps, 'provider' | 'signedBy' | 'read'>;
 }
 
-export interface Parts {
-  config: Config;
+/** What each event store has recipes for: `EVENT_STORES` lists them. */
+export interface EventStoreParts {
+  eventStore: EventStore;
+  snapshotTexts: SnapshotTexts;
+  feed: ChangeFeed;
+  /** Where the log is, with the mark that says whose log it is. Needs only engines that answer. */
+  logStore: Store;
+  /** The engines of the log. */
+  logEngines: readonly Engine[];
+}
+
+/** What each profile has recipes for. */
+export interface ProfileParts {
+  subjectKeys: SubjectKeys;
+  sessions: Sessions;
+  idempotency: IdempotencyStore;
+  rateLimiter: RateLimiter;
+  /** The sinks by kind of store. */
+  sinks: Sinks;
+  /** The query adapters of each read model in the stores of the profile. */
+  queries: Queries;
+  /** Where the profile keeps data, apart from Postgres. Needs only engines that answer. */
+  profileStores: readonly Store[];
+  /** Its engines, apart from Postgres. */
+  profileEngines: readonly Engine[];
+}
+
+export interface Parts extends EventStoreParts, ProfileParts {
+  config: ShopConfig;
   untilReachable: UntilReachable;
   clock: Clock;
   log: Logger;
@@ -128,34 +131,23 @@ export interface Parts {
   claimed: Mark;
   /** The same engines, with this shop's data. */
   postgres: Pick<PostgresServer, 'pool' | 'engine'>;
-  /** All engines of the profile. */
+  /** All engines of the shop. */
   engines: readonly Engine[];
   codec: CommitCodec;
-  eventStore: EventStore;
   /** The event store, and the commits that this process has appended through it. */
   ownStore: ReturnType<typeof rememberOwnCommits>;
-  snapshotTexts: SnapshotTexts;
   snapshots: SnapshotStore;
-  feed: ChangeFeed;
-  subjectKeys: SubjectKeys;
   masterKey: Buffer;
   keyedHash: KeyedHash;
   seals: Seals;
   emailKeyOf: EmailKeyOf;
   personal: PersonalData;
-  sessions: Sessions;
-  idempotency: IdempotencyStore;
-  rateLimiter: RateLimiter;
   tokens: Tokens;
-  /** The sinks by kind of store. */
-  sinks: Sinks;
   readModels: ReadModels;
   /** The projector hosts in this process: one while it leads, otherwise none. */
   projectorHosts: Set<Pick<ProjectorHost, 'readiness'>>;
   /** Whether the read models show everything that was in the log at the start. */
   firstLook: FirstLook;
-  /** The query adapters of each read model in the stores of the profile. */
-  queries: Queries;
   runner: CommandRunner;
   agendaHandlers: AgendaHandlers;
   paymentService: PaymentService;
@@ -170,14 +162,6 @@ export interface Parts {
   checkout: CheckoutProcess;
   endpoints: readonly Endpoint[];
   app: Application;
-}
-
-/** Engines that only the `aws` profile has: first as clients that answer, then with this shop's data. */
-export interface AwsParts {
-  awsServices: AwsClients;
-  documentServers: DocumentStores;
-  aws: AwsClients;
-  documentStores: DocumentStores;
 }
 
 /**

@@ -7,9 +7,9 @@ import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.j
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
-import type { StripeConfig } from '../config.js';
 import { createTestMethods } from '../payments/test-methods.js';
 import { createTestProvider } from '../payments/test-provider.js';
+import type { StripeConfig } from '../shop-config.js';
 import { lazy, type PaymentService, type Recipes } from './parts.js';
 
 export const paymentParts = {

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
-import { schemaOf } from '../stores/postgres-stores.js';
+import { schemasOf } from '../stores/postgres-stores.js';
 import { lazy, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
@@ -26,12 +26,13 @@ export const postgresParts = {
         lifecycle.onClose(() => server.stop());
         url = server.url;
       }
-      const schema = schemaOf(config);
-      const pool = createPool({ url, schema, max: CONNECTIONS, warn: (message) => log.warn(message) });
+      const schemas = schemasOf(config);
+      const searchPath = [...new Set([schemas.readModels, schemas.log])];
+      const pool = createPool({ url, searchPath, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
       const engine = postgresEngine(pool, url);
       await untilReachable(engine);
-      return { pool, engine, schema, isOwn: databaseUrl === undefined };
+      return { pool, engine, schemas, isOwn: databaseUrl === undefined };
     }),
 } satisfies Partial<Recipes>;
 

@@ -1,6 +1,6 @@
 // All of the shop's Stripe adapters, on one connection.
 import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
-import type { StripeConfig } from '../config.js';
+import type { StripeConfig } from '../shop-config.js';
 import { connectStripe, createStripeProvider } from './stripe.js';
 import { createStripeBooks } from './stripe-books.js';
 import { createStripeMethods } from './stripe-methods.js';

@@ -16,39 +16,44 @@ export interface Claimant {
   loadKey(): Promise<Buffer>;
   /** Location of the key, existing or not: a path or a variable. */
   keyPlace: string;
-  /** The command that deletes all data of this shop. */
-  reset: string;
+  /** Name of the event store that is used now. */
+  eventStore: string;
+  /** The event store of marks that do not name one. */
+  defaultEventStore: string;
+  /** The command that deletes all data of this shop if its log is in this event store. */
+  reset(eventStore: string): string;
   /** The setting that a second shop beside the existing one must change. */
   elsewhere: string;
 }
 
-/** Marks an empty log. Returns the log's mark. Throws `StoreRefused`. */
-export async function claimLog(store: Store, claimant: Claimant): Promise<Mark> {
-  const found = await store.mark();
-  if (found !== undefined) return requireOwnLog(store, found, claimant);
-  const log = randomId(Date.now());
-  const key = keyCheck(await claimant.loadKey(), log);
-  return requireOwnLog(store, await store.leaveMark({ generation: STORE_GENERATION, log, key }), claimant);
+/** Marks the stores that are empty. Returns the log's mark. Throws `StoreRefused` before any mark is left. */
+export async function claim(stores: Stores, claimant: Claimant): Promise<Mark> {
+  const { log, others } = stores;
+  const mark = (await examine(stores, claimant)) ?? (await claimLog(log, claimant));
+  await Promise.all(
+    others.map(async (store) => requireSameLog(store, await store.leaveMark(mark), { mark, name: log.name }, claimant)),
+  );
+  return mark;
 }
 
-/** Marks an empty store as made from this log. Throws `StoreRefused`. */
-export async function claimReadModels(
-  store: Store,
-  log: { mark: Mark; name: string },
-  claimant: Pick<Claimant, 'reset'>,
-): Promise<void> {
-  requireOwnReadModels(store, (await store.mark()) ?? (await store.leaveMark(log.mark)), log, claimant);
-}
-
-/** Checks the stores without changing them. Returns whether the log is in use. Throws `StoreRefused`. */
-export async function examine({ log, readModels }: Stores, claimant: Claimant): Promise<boolean> {
+/** Checks the stores without changing them. Returns the log's mark if it is in use. Throws `StoreRefused`. */
+export async function examine({ log, others }: Stores, claimant: Claimant): Promise<Mark | undefined> {
+  // These first: another process that claims the stores at the same time marks the log before them.
+  const marked = await Promise.all(others.map(async (store) => ({ store, found: await store.mark() })));
   const found = await log.mark();
   const mark = found && (await requireOwnLog(log, found, claimant));
-  for (const store of readModels) {
-    const marked = await store.mark();
-    if (marked) requireOwnReadModels(store, marked, { ...(mark && { mark }), name: log.name }, claimant);
+  for (const { store, found } of marked) {
+    if (found) requireSameLog(store, found, { mark, name: log.name }, claimant);
   }
-  return mark !== undefined;
+  return mark;
+}
+
+async function claimLog(store: Store, claimant: Claimant): Promise<Mark> {
+  const log = randomId(Date.now());
+  const key = keyCheck(await claimant.loadKey(), log);
+  const { eventStore } = claimant;
+  const mark = await store.leaveMark({ generation: STORE_GENERATION, log, key, eventStore });
+  return requireOwnLog(store, mark, claimant);
 }
 
 /** True if this log's personal data is sealed with this master key. */
@@ -56,12 +61,10 @@ export function isSealedWith(masterKey: Buffer, { log, key }: Mark): boolean {
   return keyCheck(masterKey, log) === key;
 }
 
-async function requireOwnLog(
-  store: Store,
-  found: Marked,
-  { findKey, keyPlace, reset, elsewhere }: Claimant,
-): Promise<Mark> {
-  const mark = requireGeneration(store, found, reset);
+async function requireOwnLog(store: Store, found: Marked, claimant: Claimant): Promise<Mark> {
+  const mark = requireReadable(store, found, claimant);
+  const { findKey, keyPlace, elsewhere } = claimant;
+  const reset = claimant.reset(claimant.eventStore);
   const key = await findKey();
   if (!key) {
     throw new StoreRefused(
@@ -76,25 +79,36 @@ async function requireOwnLog(
   return mark;
 }
 
-function requireOwnReadModels(
+function requireSameLog(
   store: Store,
   found: Marked,
-  log: { mark?: Mark; name: string },
-  { reset }: Pick<Claimant, 'reset'>,
+  log: { mark: Mark | undefined; name: string },
+  claimant: Claimant,
 ): void {
-  const mark = requireGeneration(store, found, reset);
+  const mark = requireReadable(store, found, claimant);
   if (mark.log === log.mark?.log) return;
   throw new StoreRefused(
-    `${store.name} has read models of a different log than the one in ${log.name}. Use the engines that belong together, or run \`${reset}\`, which deletes the data of both.`,
+    `${store.name} has data of a different log than the one in ${log.name}. Use the engines that belong together, or run \`${claimant.reset(claimant.eventStore)}\`, which deletes the data of both.`,
   );
 }
 
-function requireGeneration(store: Store, found: Marked, reset: string): Mark {
+function requireReadable(store: Store, found: Marked, claimant: Claimant): Mark {
+  requireSameEventStore(store, found, claimant);
   const generation = typeof found === 'object' ? found.generation : 1;
   if (typeof found === 'object' && generation === STORE_GENERATION) return found;
   const whose = generation < STORE_GENERATION ? 'an older' : 'a newer';
   throw new StoreRefused(
-    `${store.name} holds data of ${whose} build (generation ${generation}; this build reads ${STORE_GENERATION}). Run that build, or run \`${reset}\`, which deletes the data.`,
+    `${store.name} holds data of ${whose} build (generation ${generation}; this build reads ${STORE_GENERATION}). Run that build, or run \`${claimant.reset(claimant.eventStore)}\`, which deletes the data.`,
+  );
+}
+
+/** Throws `StoreRefused` if the data belongs to a log in another event store. */
+export function requireSameEventStore(store: Store, found: Marked, claimant: Claimant): void {
+  const { eventStore, defaultEventStore, elsewhere, reset } = claimant;
+  const made = (typeof found === 'object' && found.eventStore) || defaultEventStore;
+  if (found === undefined || made === eventStore) return;
+  throw new StoreRefused(
+    `${store.name} has data of a shop whose event store is ${made}, and this one would use ${eventStore}. Use the event store ${made} (--event-store or COMMERCE_EVENT_STORE); for a separate shop name ${elsewhere}; \`${reset(made)}\` deletes the data.`,
   );
 }
 

@@ -1,4 +1,4 @@
-// The product's data in DynamoDB and Kinesis: the log with its tables, and the stream of its changes.
+// The product's data in DynamoDB and Kinesis: the tables of a shop, and the stream of the log's changes.
 import {
   ConditionalCheckFailedException,
   DeleteTableCommand,
@@ -12,7 +12,7 @@ import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } fro
 import { ensureTable, patiently, type TableDefinition } from '../aws.js';
 import type { Mark, Store } from './store.js';
 
-/** Kinds of tables of a namespace. */
+/** Kinds of tables of a shop: of its log, of the profile `aws`, and of the mark. */
 export const TABLES = {
   events: 'events',
   snapshots: 'snapshots',
@@ -23,7 +23,7 @@ export const TABLES = {
   mark: 'store-mark',
 } as const;
 
-/** The stream of a namespace. */
+/** The stream of a shop. */
 export const STREAM = 'commits';
 
 const MARK_ID = 'log';
@@ -37,28 +37,31 @@ const MARK_TABLE = {
 
 const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: 60 };
 
-export interface DynamoLogDeps {
-  dynamodb: DynamoDBClient;
-  kinesis: KinesisClient;
-  address: string;
+export interface DynamoStoreDeps {
+  client: DynamoDBClient;
+  engine: { address: string };
   name(kind: string): string;
   /** If true, the table of the mark is created here. In AWS the deployment stack creates it. */
   isLocal: boolean;
 }
 
-export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoLogDeps): Store {
+/** All tables of a shop, and with `kinesis` also its stream. */
+export function dynamoStore(
+  { client, engine: { address }, name, isLocal }: DynamoStoreDeps,
+  kinesis?: KinesisClient,
+): Store {
   const table = name(TABLES.mark);
 
   async function read(): Promise<Mark | undefined> {
     const get = new GetItemCommand({ TableName: table, Key: { id: { S: MARK_ID } }, ConsistentRead: true });
-    const answer = await unlessMissing(() => patiently(() => dynamodb.send(get)));
+    const answer = await unlessMissing(() => patiently(() => client.send(get)));
     const text = answer?.Item?.mark?.S;
     return text === undefined ? undefined : (JSON.parse(text) as Mark);
   }
 
   async function holdsCommits(): Promise<boolean> {
     const scan = new ScanCommand({ TableName: name(TABLES.events), Limit: 1 });
-    const answer = await unlessMissing(() => patiently(() => dynamodb.send(scan)));
+    const answer = await unlessMissing(() => patiently(() => client.send(scan)));
     return (answer?.Count ?? 0) > 0;
   }
 
@@ -67,11 +70,11 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
     mark: async () => (await read()) ?? ((await holdsCommits()) ? 'unmarked' : undefined),
 
     async leaveMark(mark) {
-      if (isLocal) await ensureTable(dynamodb, table, MARK_TABLE);
+      if (isLocal) await ensureTable(client, table, MARK_TABLE);
       const Item = { id: { S: MARK_ID }, mark: { S: JSON.stringify(mark) } };
       const put = new PutItemCommand({ TableName: table, Item, ConditionExpression: 'attribute_not_exists(id)' });
       try {
-        await patiently(() => dynamodb.send(put));
+        await patiently(() => client.send(put));
         return mark;
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
@@ -82,9 +85,9 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
     /** The mark is deleted last, so that the data of an interrupted run still has an owner. */
     async erase() {
       const { mark, ...others } = TABLES;
-      await deleteStream(kinesis, name(STREAM));
-      await Promise.all(Object.values(others).map((kind) => deleteTable(dynamodb, name(kind))));
-      await deleteTable(dynamodb, name(mark));
+      if (kinesis) await deleteStream(kinesis, name(STREAM));
+      await Promise.all(Object.values(others).map((kind) => deleteTable(client, name(kind))));
+      await deleteTable(client, name(mark));
     },
   };
 }

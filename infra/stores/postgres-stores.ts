@@ -1,54 +1,68 @@
-// The product's data in Postgres: the log in `public`, and the read models in a schema per profile and namespace.
+// The product's data in Postgres: a schema per profile and namespace, and the log of `embedded` in `public`.
 import type pg from 'pg';
 import { ENGINE, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
 const MARK_TABLE = 'store_mark';
 
-/** The schema of a shop: each pair of profile and namespace has its own. */
-export function schemaOf({ profile, namespace }: { profile: string; namespace: string }): string {
-  return `${namespace.replaceAll('-', '_')}_${profile}`;
+/** Has the log of `embedded` with the event store `postgres`: one log in a database, for all namespaces. */
+const SHARED_SCHEMA = 'public';
+
+/** The schemas of a shop. They are one schema unless the log is in the shared one. */
+export interface ShopSchemas {
+  readModels: string;
+  /** For the log if it is in Postgres, and what belongs to the log in the profile `embedded`: data keys, sessions. */
+  log: string;
 }
 
-/** Tables of the log in the `embedded` profile, and the function of its trigger. */
-const LOG_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', MARK_TABLE];
+/** Each pair of profile and namespace has a schema of its own. */
+export function schemasOf({ profile, namespace, eventStore }: SchemaOwner): ShopSchemas {
+  const own = `${namespace.replaceAll('-', '_')}_${profile}`;
+  return { readModels: own, log: profile === 'embedded' && eventStore === 'postgres' ? SHARED_SCHEMA : own };
+}
+
+export function isLogShared({ log }: ShopSchemas): boolean {
+  return log === SHARED_SCHEMA;
+}
+
+interface SchemaOwner {
+  profile: string;
+  namespace: string;
+  eventStore: string;
+}
+
+/** Tables in the shared schema, and the function of the log's trigger. */
+const SHARED_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', MARK_TABLE];
 const LOG_FUNCTION = 'events_refuse_change';
 
 /** Columns that identify a table `events` without a mark as a log of the first generation. */
 const LOG_COLUMNS = ['pk', 'sk', 'fv', 'lv', 'ev', 'cs', 'ph', 'h', 'lp'];
 
-/** Its `erase` also deletes the read models that were made from the log. */
-export function postgresLog(pool: pg.Pool, address: string): Store {
+/** A schema of a shop. If it is the shared one, `erase` also deletes the read models of all namespaces that were made from its log. */
+export function postgresStore(pool: pg.Pool, address: string, schema: string): Store {
   return {
-    name: `${ENGINE} at ${address}`,
-    async mark() {
-      const { rows } = await pool.query<{ known: boolean }>(
-        `select count(*) = $2 as known from information_schema.columns
-         where table_schema = 'public' and table_name = 'events' and column_name = any($1)`,
-        [LOG_COLUMNS, LOG_COLUMNS.length],
-      );
-      return (await markIn(pool, 'public')) ?? (rows[0]!.known ? 'unmarked' : undefined);
+    name: `${ENGINE} at ${address}${schema === SHARED_SCHEMA ? '' : `, schema ${schema}`}`,
+    mark: async () => (await markIn(pool, schema)) ?? ((await hasLog(pool, schema)) ? 'unmarked' : undefined),
+    leaveMark: (mark) => leaveMarkIn(pool, schema, mark),
+    async erase() {
+      const schemas = schema === SHARED_SCHEMA ? madeFromSharedLog(await marksIn(pool)) : [schema];
+      await settingUp(pool, async (client) => {
+        for (const own of schemas) await client.query(`drop schema if exists ${own} cascade`);
+        if (schema !== SHARED_SCHEMA) return;
+        for (const table of SHARED_TABLES) await client.query(`drop table if exists ${SHARED_SCHEMA}.${table}`);
+        await client.query(`drop function if exists ${SHARED_SCHEMA}.${LOG_FUNCTION}`);
+      });
     },
-    leaveMark: (mark) => leaveMarkIn(pool, 'public', mark),
-    erase: () =>
-      settingUp(pool, async (client) => {
-        for (const schema of await markedSchemas(client)) {
-          if (schema.endsWith('_embedded')) await client.query(`drop schema ${schema} cascade`);
-        }
-        for (const table of LOG_TABLES) await client.query(`drop table if exists public.${table}`);
-        await client.query(`drop function if exists public.${LOG_FUNCTION}`);
-      }),
   };
 }
 
-export function postgresReadModels(pool: pg.Pool, address: string, schema: string): Store {
-  return {
-    name: `${ENGINE} at ${address}, schema ${schema}`,
-    mark: () => markIn(pool, schema),
-    leaveMark: (mark) => leaveMarkIn(pool, schema, mark),
-    erase: () =>
-      settingUp(pool, async (client) => void (await client.query(`drop schema if exists ${schema} cascade`))),
-  };
+async function hasLog(pool: pg.Pool, schema: string): Promise<boolean> {
+  const { rows } = await pool.query<{ known: boolean }>(
+    `select count(*) = $3 as known from information_schema.columns
+     where table_schema = $1 and table_name = 'events' and column_name = any($2)`,
+    [schema, LOG_COLUMNS, LOG_COLUMNS.length],
+  );
+  return rows[0]!.known;
 }
 
 /** Creates the schema if it does not exist. */
@@ -56,13 +70,29 @@ export function createSchema(pool: pg.Pool, schema: string): Promise<void> {
   return settingUp(pool, async (client) => void (await client.query(`create schema if not exists ${schema}`)));
 }
 
-/** The marks of all shops in the database; `public` is the log of `embedded`. */
-export async function marksIn(pool: pg.Pool): Promise<Map<string, Marked>> {
+/** The marks of all other shops in the database, by schema. All read models of the shared log are of one shop. */
+export async function otherShops(pool: pg.Pool, { readModels, log }: ShopSchemas): Promise<Map<string, Marked>> {
+  const marks = await marksIn(pool);
+  const own = [readModels, log, ...(isLogShared({ readModels, log }) ? madeFromSharedLog(marks) : [])];
+  for (const schema of own) marks.delete(schema);
+  return marks;
+}
+
+async function marksIn(pool: pg.Pool): Promise<Map<string, Marked>> {
   const marks = new Map<string, Marked>();
   for (const schema of await markedSchemas(pool)) marks.set(schema, await markIn(pool, schema));
-  const log = await postgresLog(pool, '').mark();
-  if (log) marks.set('public', log);
+  const shared = await postgresStore(pool, '', SHARED_SCHEMA).mark();
+  if (shared) marks.set(SHARED_SCHEMA, shared);
   return marks;
+}
+
+/** The schemas of read models that were made from the log in the shared schema. */
+function madeFromSharedLog(marks: ReadonlyMap<string, Marked>): string[] {
+  const shared = marks.get(SHARED_SCHEMA);
+  if (typeof shared !== 'object') return [];
+  const isMade = ([schema, mark]: [string, Marked]) =>
+    schema !== SHARED_SCHEMA && typeof mark === 'object' && mark.log === shared.log;
+  return [...marks].filter(isMade).map(([schema]) => schema);
 }
 
 async function markedSchemas(pool: Pick<pg.Pool | pg.PoolClient, 'query'>): Promise<string[]> {

@@ -12,6 +12,8 @@ export interface Mark {
   log: string;
   /** Keyed hash of the log's id. It shows whether a master key belongs to this log's personal data. */
   key: string;
+  /** Name of the event store that has the log. Without it: the default of the profile, from before it could be chosen. */
+  eventStore?: string;
 }
 
 /** Data of this product without a mark was written by a build of the first generation. */
@@ -30,7 +32,8 @@ export interface Store {
 /** All stores of a shop. */
 export interface Stores {
   log: Store;
-  readModels: readonly Store[];
+  /** Read models, data keys, sessions. The store of the log is not repeated here, even if it also has some of these. */
+  others: readonly Store[];
 }
 
 /** The same store with errors that name its engine. */

@@ -12,6 +12,7 @@ import { claimantOf } from '../../infra/modules/claims.js';
 import { examine as examineStores } from '../../infra/stores/claim.js';
 import { nearest } from '../data-folder.js';
 import { explain } from '../errors.js';
+import { usesDynamo } from '../local-engines.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withPort, withProfile } from '../options.js';
 import { isOwnStart } from '../own-start.js';
@@ -44,7 +45,10 @@ async function examine(readConfig: () => Config, wantedPort: number): Promise<Fi
     if (major < 20 || (major === 20 && minor < 19)) throw new Error(`${process.version}; install 20.19 or newer.`);
     return process.version;
   });
-  const settings = await finding('settings', async () => `profile ${readConfig().profile}`);
+  const settings = await finding('settings', async () => {
+    const { profile, eventStore } = readConfig();
+    return `profile ${profile}, event store ${eventStore}`;
+  });
   if (!settings.ok) return [await node, settings];
 
   const config = readConfig();
@@ -54,7 +58,7 @@ async function examine(readConfig: () => Config, wantedPort: number): Promise<Fi
     finding('data folder', () => dataFolder(config)),
     finding('port', () => port(wantedPort, config)),
     finding('Postgres', () => inDataFolder(config, postgres)),
-    ...(config.profile === 'aws' ? [finding('engines', engines)] : []),
+    ...(usesDynamo(config) ? [finding('engines', () => engines(config))] : []),
     finding('data', () => inDataFolder(config, (passing) => data(passing, config))),
   ];
   return Promise.all(findings);
@@ -112,7 +116,9 @@ async function postgres({ dataDir }: Config): Promise<string> {
   return server.owned ? 'embedded; can start and stop' : 'embedded; already running';
 }
 
-async function engines(): Promise<string> {
+/** Without the profile `aws`, only the event store `dynamodb` needs one of these engines. */
+async function engines({ profile }: Config): Promise<string> {
+  const needed = ENGINES.filter(({ name }) => profile === 'aws' || name === 'ministack');
   const addresses = await engineAddresses();
   const known = {
     ministack: addresses.awsEndpoint,
@@ -120,12 +126,12 @@ async function engines(): Promise<string> {
     opensearch: addresses.opensearchUrl,
     redis: addresses.redisUrl,
   };
-  const missing = ENGINES.filter(({ name }) => known[name] === undefined);
+  const missing = needed.filter(({ name }) => known[name] === undefined);
   if (missing.length > 0) {
     const names = missing.map(({ name, variable }) => `${name} (${variable})`).join(', ');
     throw new EngineUnavailable('engines', `no address of ${names}; run \`npm run engines -- up\` or set the variable`);
   }
-  return ENGINES.map(({ name }) => name).join(', ');
+  return needed.map(({ name }) => name).join(', ');
 }
 
 /** Whether the data in the engines fits this build and the keys of the data folder. */

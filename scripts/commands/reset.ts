@@ -10,15 +10,16 @@ import type { Config } from '../../infra/config.js';
 import { findMasterKey } from '../../infra/crypto/master-key.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
 import { stopLeftoverPostgres, whileNobodyOpens } from '../../infra/engines/postgres.js';
-import { presenceOf } from '../../infra/modules/claims.js';
+import { claimantOf } from '../../infra/modules/claims.js';
 import type { Shop } from '../../infra/modules/open-shop.js';
 import type { PostgresServer } from '../../infra/modules/parts.js';
 import { unlessInUse } from '../../infra/presence.js';
-import { isSealedWith } from '../../infra/stores/claim.js';
-import { marksIn } from '../../infra/stores/postgres-stores.js';
+import { isSealedWith, requireSameEventStore } from '../../infra/stores/claim.js';
+import { otherShops } from '../../infra/stores/postgres-stores.js';
 import type { Store } from '../../infra/stores/store.js';
 import { entriesOf, type FolderEntries } from '../data-folder.js';
 import { CommandFailed } from '../errors.js';
+import { usesRealAws } from '../local-engines.js';
 import { openEngines } from '../open-engines.js';
 import { type CommonOptions, configOf, withJson, withProfile } from '../options.js';
 
@@ -57,18 +58,18 @@ export function resetCommand(): Command {
 
 /** Asks for confirmation once the plan is known. */
 async function reset(config: Config, entries: FolderEntries, ask: (plan: Plan) => Promise<void>): Promise<Plan> {
-  const { dataDir, profile } = config;
-  const { databaseUrl } = await engineAddresses();
+  const { dataDir } = config;
+  const isAllInFolder = await isInFolder(config);
   const hasCluster = existsSync(join(dataDir, 'postgres', 'cluster'));
-  if (profile === 'embedded' && !databaseUrl) await refuseInUse(dataDir);
+  if (isAllInFolder) await refuseInUse(dataDir);
   const filesAlone: Plan = { stores: [], files: entries.own };
-  if (profile === 'embedded' && !databaseUrl && !hasCluster) {
+  if (isAllInFolder && !hasCluster) {
     await ask(filesAlone);
     await deleteFiles(dataDir, filesAlone.files);
     return filesAlone;
   }
 
-  if (profile === 'aws') await refuseRealAws();
+  if (await usesRealAws(config)) throw notInAws();
   const shop = await openEngines(config);
   let plan: Plan;
   let isOwn: boolean;
@@ -91,8 +92,7 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
   try {
     return await shop.get('postgresServer');
   } catch (error) {
-    const { databaseUrl } = await engineAddresses();
-    if (shop.config.profile === 'aws' || databaseUrl !== undefined) throw error;
+    if (!(await isInFolder(shop.config))) throw error;
     console.error(`The Postgres of the data folder cannot be read: ${(error as Error).message}`);
     return undefined;
   }
@@ -100,28 +100,27 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
 
 /** Keeps files that another shop needs: its keys, and the folder's Postgres if it contains data of that shop. */
 async function planOf(shop: Shop, server: PostgresServer, config: Config, own: readonly string[]): Promise<Plan> {
-  const { log, readModels } = await shop.get('stores');
-  const isMine = (schema: string) =>
-    config.profile === 'aws' ? schema === server.schema : schema === 'public' || schema.endsWith('_embedded');
-  const others = [...(await marksIn(server.pool))].filter(([schema]) => !isMine(schema));
+  const { log, others } = await shop.get('stores');
   const key = await findMasterKey({ dataDir: config.dataDir, ...(config.masterKey && { given: config.masterKey }) });
-  const needing = others.filter(
+  const needing = [...(await otherShops(server.pool, server.schemas))].filter(
     ([, mark]) => server.isOwn || (key && typeof mark === 'object' && isSealedWith(key, mark)),
   );
-  const used = [log, ...readModels];
-  const marked = (await Promise.all(used.map((store) => store.mark()))).map((mark) => mark !== undefined);
-  const stores = used.filter((_, index) => marked[index]);
+  const stores: Store[] = [];
+  for (const store of [log, ...others]) {
+    const mark = await store.mark();
+    requireSameEventStore(store, mark, claimantOf(config));
+    if (mark !== undefined) stores.push(store);
+  }
   if (needing.length > 0) {
     const names = needing.map(([schema]) => (schema === 'public' ? 'the shop of the profile embedded' : schema));
     return { stores, files: [], keptFor: names.join(', ') };
   }
   // Deleting the folder's Postgres deletes all of its data.
-  const isGoneWithFiles = config.profile === 'embedded' && server.isOwn;
-  return { stores: isGoneWithFiles ? [] : stores, files: own };
+  return { stores: (await isInFolder(config)) ? [] : stores, files: own };
 }
 
-async function erase({ pool, schema, isOwn }: PostgresServer, config: Config, plan: Plan): Promise<void> {
-  const isDone = await unlessInUse(pool, presenceOf(config, schema), async () => {
+async function erase({ pool, schemas, isOwn }: PostgresServer, config: Config, plan: Plan): Promise<void> {
+  const isDone = await unlessInUse(pool, schemas.log, async () => {
     // The log is deleted last. Until then it identifies the owner of the other stores.
     for (const store of [...plan.stores].reverse()) await store.erase();
     if (!isOwn) await deleteFiles(config.dataDir, plan.files);
@@ -135,12 +134,14 @@ async function refuseInUse(dataDir: string): Promise<void> {
 
 const inUse = (what: string) => new CommandFailed(`${what} is in use by a running commerce; stop it first.`);
 
-async function refuseRealAws(): Promise<void> {
-  const { awsEndpoint } = await engineAddresses();
-  if (awsEndpoint !== undefined && !/(^|\.)amazonaws\.com(\.cn)?$/.test(new URL(awsEndpoint).hostname)) return;
-  throw new CommandFailed(
+const notInAws = () =>
+  new CommandFailed(
     'reset deletes data in local engines only, and AWS_ENDPOINT_URL does not name one. To delete data in AWS itself, use its stack. Nothing was deleted.',
   );
+
+/** True if all data of the shop is in the data folder. */
+async function isInFolder({ profile, eventStore }: Config): Promise<boolean> {
+  return profile === 'embedded' && eventStore === 'postgres' && (await engineAddresses()).databaseUrl === undefined;
 }
 
 async function confirm(command: Command, { yes }: ResetOptions, dataDir: string, plan: Plan): Promise<void> {

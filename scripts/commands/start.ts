@@ -61,8 +61,7 @@ async function serve(shop: Shop, options: StartOptions, stop: AbortSignal): Prom
   try {
     const filled = await fillAndShow(shop, options.empty === true, stop);
     stop.throwIfAborted();
-    const { profile, dataDir } = shop.config;
-    console.log(welcome({ url: server.url, profile, dataDir, filled, seconds: process.uptime().toFixed(1) }));
+    console.log(welcome({ ...shop.config, url: server.url, filled, seconds: process.uptime().toFixed(1) }));
     await Promise.race([aborted(stop), running]);
     console.log('Stopping; waiting for running requests to finish.');
   } finally {
@@ -96,14 +95,15 @@ function aborted(signal: AbortSignal): Promise<void> {
 interface Welcome {
   url: string;
   profile: string;
+  eventStore: string;
   dataDir: string;
   filled: boolean;
   seconds: string;
 }
 
-function welcome({ url, profile, dataDir, filled, seconds }: Welcome): string {
+function welcome({ url, profile, eventStore, dataDir, filled, seconds }: Welcome): string {
   return `
-commerce-core runs on the profile ${profile}, ready after ${seconds} s.
+commerce-core runs on the profile ${profile} with the event store ${eventStore}, ready after ${seconds} s.
 
   API        ${url}/v1
   Docs       ${url}/docs    (OpenAPI: ${url}/openapi.json)

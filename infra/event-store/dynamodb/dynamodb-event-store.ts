@@ -234,7 +234,7 @@ export function createDynamoEventStore({
 export async function createEventsTable(options: {
   client: DynamoDBClient;
   table: string;
-  streamArn?: string;
+  streamArn?: string | undefined;
 }): Promise<void> {
   const { client, table, streamArn } = options;
   await ensureTable(client, table, EVENTS_TABLE);

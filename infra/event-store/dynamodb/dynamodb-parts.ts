@@ -1,0 +1,79 @@
+// The event store `dynamodb`: the log and its snapshots in DynamoDB, and its changes through Kinesis. On local engines the program
+// creates the tables and the stream itself; in AWS the deployment stack creates them.
+import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
+import type { StreamId } from '../../../domain/kernel/stream.js';
+import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
+import { ensureExpiringTable } from '../../expiring-table.js';
+import { type DynamoParts, dynamoParts } from '../../modules/dynamodb-server.js';
+import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
+import type { Engine } from '../../modules/reachable.js';
+import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
+import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
+import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
+import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from './kinesis-checkpoints.js';
+import { createKinesisFeed } from './kinesis-feed.js';
+
+/** Shards of a local stream. In AWS the stack sets the number. */
+const LOCAL_SHARDS = 2;
+
+interface KinesisParts {
+  kinesisServer: { client: KinesisClient; engine: Engine };
+  /** The stream of the log's changes. The ARN is known only of a local stream, which is created here. */
+  changes: { name: string; arn: string | undefined };
+}
+
+export const dynamodbEventStoreParts = {
+  ...dynamoParts,
+
+  kinesisServer: ({ awsOptions, lifecycle, untilReachable }) =>
+    lazy(async () => {
+      const { address, ...options } = awsOptions;
+      const client = createKinesisClient(options);
+      lifecycle.onClose(() => client.destroy());
+      const ping = () => client.send(new ListStreamsCommand({ Limit: 1 }));
+      const engine = { name: 'Kinesis', address, ping };
+      await untilReachable(engine);
+      return { client, engine };
+    }),
+
+  logEngines: ({ dynamoServer, kinesisServer }) => lazy(() => [dynamoServer.engine, kinesisServer.engine]),
+
+  logStore: ({ dynamoServer, kinesisServer }) => lazy(() => dynamoStore(dynamoServer, kinesisServer.client)),
+
+  changes: ({ dynamodb: { name, isLocal }, kinesisServer: { client } }) =>
+    lazy(async () => {
+      const stream = name(STREAM);
+      return { name: stream, arn: isLocal ? await ensureStream(client, stream, LOCAL_SHARDS) : undefined };
+    }),
+
+  eventStore: ({ dynamodb: { client, name, isLocal }, changes, codec, clock }) =>
+    lazy(async () => {
+      const table = name(TABLES.events);
+      if (isLocal) await createEventsTable({ client, table, streamArn: changes.arn });
+      return createDynamoEventStore({ client, table, codec, clock });
+    }),
+
+  snapshotTexts: ({ dynamodb: { client, name, isLocal }, clock }) =>
+    lazy(async () => {
+      const table = name(TABLES.snapshots);
+      if (isLocal) await ensureExpiringTable(client, table, SNAPSHOTS_TABLE);
+      return createDynamoSnapshotTexts({ client, table, clock });
+    }),
+
+  feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, log }) =>
+    lazy(async () => {
+      const table = name(TABLES.feedCheckpoints);
+      if (isLocal) await ensureTable(client, table, FEED_CHECKPOINTS_TABLE);
+      const alarm = (stream: StreamId, commitNo: number, what: string) =>
+        log.error({ stream, commitNo }, `THE LOG WAS TAMPERED WITH: a stored commit was ${what}`);
+      return createKinesisFeed({
+        client: kinesisServer.client,
+        streamName: changes.name,
+        table: name(TABLES.events),
+        checkpoints: createDynamoCheckpoints({ client, table }),
+        codec,
+        alarm,
+        log,
+      });
+    }),
+} satisfies Recipes<EventStoreParts & DynamoParts & KinesisParts, Parts & DynamoParts & KinesisParts>;

@@ -1,0 +1,32 @@
+// The event store `postgres`: the log, its snapshots and its change feed in the Postgres of the shop.
+import { type EventStoreParts, lazy, type Recipes } from '../../modules/parts.js';
+import { postgresStore } from '../../stores/postgres-stores.js';
+import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
+import { createCheckpointsTable, createPostgresFeed } from './postgres-feed.js';
+import { createPostgresSnapshotTexts, createSnapshotsTable } from './postgres-snapshots.js';
+
+export const postgresEventStoreParts = {
+  logEngines: ({ postgresServer: { engine } }) => lazy(() => [engine]),
+
+  logStore: ({ postgresServer: { pool, engine, schemas } }) =>
+    lazy(() => postgresStore(pool, engine.address, schemas.log)),
+
+  eventStore: ({ postgres: { pool }, codec, clock }) =>
+    lazy(async () => {
+      await createEventsTable(pool);
+      return createPostgresEventStore({ pool, codec, clock });
+    }),
+
+  snapshotTexts: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await createSnapshotsTable(pool);
+      return createPostgresSnapshotTexts(pool);
+    }),
+
+  feed: ({ postgres: { pool }, codec, log }) =>
+    lazy(async () => {
+      await createEventsTable(pool);
+      await createCheckpointsTable(pool);
+      return createPostgresFeed({ pool, codec, log });
+    }),
+} satisfies Recipes<EventStoreParts>;

@@ -1,0 +1,37 @@
+// The configuration as the parts of the shop see it. `readConfig` reads and checks it.
+import type { AddressRanges } from './http/addresses.js';
+import type { Quotas } from './rate-limits/port.js';
+
+export interface ShopConfig {
+  profile: 'embedded' | 'aws';
+  /** A name in `EVENT_STORES`. */
+  eventStore: string;
+  /** Absolute path of the folder for local data: the embedded database and keys. */
+  dataDir: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Part of the name of every schema, table, stream, index and key. */
+  namespace: string;
+  /** Requests of each kind per minute. */
+  quotas: Quotas;
+  /** Proxies whose `X-Forwarded-For` is trusted. */
+  trustedProxies: AddressRanges;
+  /** Origins whose scripts may use the API in browsers; `*` is every origin. */
+  corsOrigins: readonly string[];
+  /** Region of DynamoDB and Kinesis. */
+  awsRegion: string;
+  /** Port of the embedded server. Default: any free port. */
+  postgresPort?: number;
+  masterKey?: string;
+  tokenKey?: string;
+  /** Stripe takes payments if this is set, otherwise the built-in test provider. */
+  stripe?: StripeConfig;
+}
+
+export interface StripeConfig {
+  secretKey: string;
+  publishableKey?: string;
+  /** If it is absent, webhooks are not accepted. */
+  webhookSecret?: string;
+  /** Address of a server on this machine that stands in for Stripe. */
+  apiUrl?: string;
+}
