@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ConfigError, readConfig } from './config.js';
+import { ConfigError, readConfig, WrongUsage } from './config.js';
 import { DEFAULT_QUOTAS } from './rate-limits/port.js';
 
 describe('The configuration of payments', () => {
@@ -52,6 +52,27 @@ describe('The configuration of payments', () => {
     }
     const STRIPE_API_URL = 'http://localhost:12111';
     expect(read({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_API_URL }).stripe).to.have.property('apiUrl', STRIPE_API_URL);
+  });
+});
+
+describe('The configuration of the event store', () => {
+  it('follows the profile unless it is set', () => {
+    expect(readConfig({}, {}).eventStore).to.equal('postgres');
+    expect(readConfig({ profile: 'aws' }, { COMMERCE_EVENT_STORE: '' }).eventStore).to.equal('dynamodb');
+    expect(readConfig({ profile: 'aws' }, { COMMERCE_EVENT_STORE: 'postgres' }).eventStore).to.equal('postgres');
+    const flags = { eventStore: 'dynamodb' };
+    expect(readConfig(flags, { COMMERCE_EVENT_STORE: 'postgres' })).to.include({ profile: 'embedded', ...flags });
+  });
+
+  it('rejects an unknown name, and lists the known ones', () => {
+    for (const unknown of ['mongodb', 'Postgres', 'toString']) {
+      const inEnvironment = () => readConfig({}, { COMMERCE_EVENT_STORE: unknown });
+      expect(inEnvironment).to.throw(ConfigError, /^COMMERCE_EVENT_STORE: .*"postgres".*"dynamodb"/);
+      expect(() => readConfig({ eventStore: unknown }, {})).to.throw(
+        WrongUsage,
+        /^--event-store: .*"postgres".*"dynamodb"/,
+      );
+    }
   });
 });
 

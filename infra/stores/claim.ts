@@ -108,7 +108,7 @@ export function requireSameEventStore(store: Store, found: Marked, claimant: Cla
   const made = (typeof found === 'object' && found.eventStore) || defaultEventStore;
   if (found === undefined || made === eventStore) return;
   throw new StoreRefused(
-    `${store.name} has data of a shop whose event store is ${made}, and this one would use ${eventStore}. Use the event store ${made} (--event-store or COMMERCE_EVENT_STORE); for a separate shop name ${elsewhere}; \`${reset(made)}\` deletes the data.`,
+    `${store.name} has data of a shop whose event store is ${made}, but ${eventStore} was chosen. Choose ${made} with --event-store or COMMERCE_EVENT_STORE; for a separate shop name ${elsewhere}; \`${reset(made)}\` deletes the data.`,
   );
 }
 
