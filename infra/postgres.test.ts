@@ -54,6 +54,22 @@ describeWith('postgres', 'The common parts of the Postgres adapters', (engines) 
     await pool.query(`drop table ${table}`);
   });
 
+  it('makes tables of the log in the last schema of the search path, and those of the read models in the first', async () => {
+    const [readModels, log, table] = [freshName('s'), freshName('s'), freshName('t')];
+    const both = createPool({ url: engines.postgres(), searchPath: [readModels, log], max: 1 });
+    try {
+      for (const schema of [readModels, log]) await both.query(`create schema ${schema}`);
+      await createTableOnce(both, table, `create table ${table} as select 'log' as place`);
+      expect((await both.query(`select place from ${table}`)).rows).to.deep.equal([{ place: 'log' }]);
+      await createTableOnce(both, table, `create table ${table} as select 'read models' as place`, 'read models');
+      expect((await both.query(`select place from ${log}.${table}`)).rows).to.deep.equal([{ place: 'log' }]);
+      expect((await both.query(`select place from ${table}`)).rows).to.deep.equal([{ place: 'read models' }]);
+    } finally {
+      await both.query(`drop schema ${readModels}, ${log} cascade`);
+      await both.end();
+    }
+  });
+
   it('rolls back a failed transaction', async () => {
     const table = freshName('t');
     const bug = new Error('a bug');

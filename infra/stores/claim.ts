@@ -31,7 +31,10 @@ export async function claim(stores: Stores, claimant: Claimant): Promise<Mark> {
   const { log, others } = stores;
   const mark = (await examine(stores, claimant)) ?? (await claimLog(log, claimant));
   await Promise.all(
-    others.map(async (store) => requireSameLog(store, await store.leaveMark(mark), { mark, name: log.name }, claimant)),
+    others.map(async (store) => {
+      const found = (await store.mark()) ?? (await store.leaveMark(mark));
+      requireSameLog(store, found, { mark, name: log.name }, claimant);
+    }),
   );
   return mark;
 }
