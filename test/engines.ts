@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/definitions.js';
+import { openPostgres, stopLeftoverPostgres } from '../infra/engines/embedded-postgres.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
-import { openPostgres, stopLeftoverPostgres } from '../infra/engines/postgres.js';
 import { commandLine } from '../infra/engines/processes.js';
 
 /** A first run installs the engines, which takes minutes on a slow line. */

@@ -2,7 +2,7 @@
 // continue, and everything recovers by itself.
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openPostgres, type RunningPostgres } from '../infra/engines/postgres.js';
+import { openPostgres, type RunningPostgres } from '../infra/engines/embedded-postgres.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';

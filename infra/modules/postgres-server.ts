@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
-import { openPostgres } from '../engines/postgres.js';
+import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, statement } from '../postgres.js';
 import { schemasOf } from '../stores/postgres-stores.js';
 import { lazy, type Recipes } from './parts.js';

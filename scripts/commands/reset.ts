@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import type { Config } from '../../infra/config.js';
 import { findMasterKey } from '../../infra/crypto/master-key.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
-import { stopLeftoverPostgres, whileNobodyOpens } from '../../infra/engines/postgres.js';
+import { stopLeftoverPostgres, whileNobodyOpens } from '../../infra/engines/embedded-postgres.js';
 import { claimantOf } from '../../infra/modules/claims.js';
 import type { Shop } from '../../infra/modules/open-shop.js';
 import type { PostgresServer } from '../../infra/modules/parts.js';

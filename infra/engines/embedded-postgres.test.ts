@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { describeWith } from '../../test/engines.js';
+import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from './embedded-postgres.js';
 import { ClosedFolder } from './errors.js';
-import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from './postgres.js';
 
 describeWith([], 'The embedded Postgres', () => {
   let folder: string;
@@ -140,7 +140,7 @@ describeWith([], 'The embedded Postgres', () => {
 });
 
 const OPEN_AND_STAY = `
-  import(${JSON.stringify(pathToFileURL(join(process.cwd(), 'infra/engines/postgres.ts')).href)})
+  import(${JSON.stringify(pathToFileURL(join(process.cwd(), 'infra/engines/embedded-postgres.ts')).href)})
     .then(({ openPostgres }) => openPostgres({ dataDir: process.argv[1] }))
     .then(({ url }) => console.log(url));
   setInterval(() => {}, 60_000);
