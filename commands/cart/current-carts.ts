@@ -1,13 +1,14 @@
 // The cart that a customer is filling now, on any device, and the merge of a guest's carts when the guest logs in.
 import { z } from 'zod';
 import { type Cart, cart } from '../../domain/cart/cart.js';
+import { shows } from '../../domain/kernel/answers.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { invalidField, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import type { TokenReader } from '../identity/ports.js';
-import { shows } from '../runtime/answers.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import { cartAnswer, viewOfCart } from './cart-view.js';
 import type { CustomerCarts } from './customer-carts.js';
 import type { CartQuotes } from './quotes.js';

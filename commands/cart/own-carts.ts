@@ -5,8 +5,8 @@ import { cartIdSchema } from '../../domain/cart/events.js';
 import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
+import type { States } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 
 const REMEMBERED_CARTS = 20_000;
 
@@ -20,7 +20,7 @@ export interface OwnCarts {
 type Lasting = Pick<Cart, 'customerId' | 'currency'>;
 
 export interface OwnCartsDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   /** Number of carts to cache. */
   cacheSize?: number;
 }

@@ -1,8 +1,8 @@
 // The ways to ship a cart, as its owner sees them.
 import { z } from 'zod';
+import { wholeList, wholeListAnswer } from '../../domain/kernel/answers.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import type { ShippingOption } from '../../domain/pricing/quote.js';
-import { wholeList, wholeListAnswer } from '../runtime/answers.js';
 
 export const shippingMethodsAnswer = wholeListAnswer(
   z.strictObject({ method: z.string(), title: z.string(), amount: moneySchema }),

@@ -9,6 +9,7 @@ import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Order, type OrderCommand, order } from '../../domain/order/order.js';
 import { type Parcel, stockNeeds } from '../../domain/order/parcels.js';
@@ -31,7 +32,7 @@ import {
 } from '../../domain/processes/checkout.js';
 import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { type CheckoutStep, type Due, followUpSteps, nextSteps } from '../../domain/processes/checkout-steps.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
 import { metaOf, type ProcessContext, type StepRunner } from '../runtime/steps.js';
 import type { StockAllocator } from '../stock/allocator.js';

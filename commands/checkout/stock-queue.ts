@@ -3,11 +3,12 @@
 // stream. It polls the stream only for units that a checkout of another process holds.
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage } from '../../domain/stock/allocation.js';
 import { type StockItem, type StockKey, stockItem, stockStream } from '../../domain/stock/stock-item.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import { levelOf, type StockAllocator } from '../stock/allocator.js';
 
 /** Interval between reads of a stream whose units another process holds. */

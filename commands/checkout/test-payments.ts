@@ -1,5 +1,6 @@
 // Plays the customer's bank for the built-in test provider: it ends a 3-D Secure step. It is not mounted with a real provider.
 import { z } from 'zod';
+import { shows } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
@@ -8,7 +9,6 @@ import { paymentIdSchema } from '../../domain/order/events.js';
 import { paymentStatusOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { type AuthorisationAnswer, recordOf } from '../../domain/payment/provider-calls.js';
-import { shows } from '../runtime/answers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CheckoutResult } from './process.js';
 

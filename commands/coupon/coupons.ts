@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
+import { shows } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
-import { shows } from '../runtime/answers.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from '../shop/settings.js';
 
 const couponAnswer = z

@@ -14,8 +14,8 @@ import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
+import type { States } from '../../domain/kernel/states.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface UsableCoupons {
   /** A rejection says why the customer cannot use it now. */
@@ -27,7 +27,7 @@ export interface UsableCoupons {
 export type CouponRejection = Rejection<'rule_violated'>;
 
 export interface UsableCouponsDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   clock: Clock;
 }
 

@@ -2,9 +2,9 @@
 // callers for a short time.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import type { States } from '../../domain/kernel/states.js';
 import { isRemoved, memberOf, STAFF, staff } from '../../domain/staff/staff.js';
 import { createBriefMemory } from '../runtime/brief-memory.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 import { STAFF_TTL_MS } from './limits.js';
 
 export interface CurrentStaff {
@@ -16,7 +16,7 @@ export interface CurrentStaff {
 }
 
 export interface CurrentStaffDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   clock: Clock;
 }
 

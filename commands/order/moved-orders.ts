@@ -4,10 +4,10 @@ import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { type Rejection, reject } from '../../domain/kernel/rejection.js';
+import type { States } from '../../domain/kernel/states.js';
 import type { Order } from '../../domain/order/order.js';
 import { type Quote, quoteOf } from '../../domain/pricing/quote.js';
 import { sameRegion } from '../../domain/tariffs/place.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Tariffs } from '../tariffs/current-tariffs.js';
 
 export interface MovedOrders {
@@ -16,7 +16,7 @@ export interface MovedOrders {
 }
 
 export interface MovedOrdersDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   tariffs: Pick<Tariffs, 'current'>;
   clock: Clock;
 }

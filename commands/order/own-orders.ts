@@ -3,25 +3,17 @@
 import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
+import type { Loaded, States } from '../../domain/kernel/states.js';
 import { orderIdSchema } from '../../domain/order/events.js';
 import { type Order, order } from '../../domain/order/order.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
 
 /** Throws `not_found` unless the caller may see the order. */
-export async function findOrder(
-  { runner }: { runner: Pick<CommandRunner, 'load'> },
-  id: string,
-  caller: Caller,
-): Promise<Order> {
+export async function findOrder({ runner }: { runner: States }, id: string, caller: Caller): Promise<Order> {
   return (await loadOrder({ runner }, id, caller)).state;
 }
 
 /** Like `findOrder`, with the commit that the order's state is as of. */
-export async function loadOrder(
-  { runner }: { runner: Pick<CommandRunner, 'load'> },
-  id: string,
-  caller: Caller,
-): Promise<Loaded<Order>> {
+export async function loadOrder({ runner }: { runner: States }, id: string, caller: Caller): Promise<Loaded<Order>> {
   const { state, position } = await runner.load(order, streamOf(askedId(orderIdSchema, id)));
   if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
   return { state, position };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
 import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
+import { shows } from '../../domain/kernel/answers.js';
 import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import {
   type Caller,
@@ -14,12 +15,12 @@ import {
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
 import { payment } from '../../domain/payment/payment.js';
 import { requestReturn } from '../../domain/processes/settlement.js';
-import { shows } from '../runtime/answers.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import type { StockPlaces } from '../stock/places.js';
 import { findOrder, loadOrder, mayAct } from './own-orders.js';
 import type { Settlement } from './settlement.js';

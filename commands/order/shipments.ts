@@ -9,18 +9,19 @@ import {
 } from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
 import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
+import { shows } from '../../domain/kernel/answers.js';
 import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
 import type { Parcel } from '../../domain/order/parcels.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
-import { shows } from '../runtime/answers.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import { findOrder, loadOrder } from './own-orders.js';
 import type { Settlement } from './settlement.js';
 

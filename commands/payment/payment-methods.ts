@@ -1,10 +1,10 @@
 // Saved payment methods of customers. The payment provider stores them; the shop never sees a card, only the provider's name for
 // it.
 import { z } from 'zod';
+import { wholeList, wholeListAnswer } from '../../domain/kernel/answers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { paymentMethodSchema } from '../../domain/order/events.js';
-import { wholeList, wholeListAnswer } from '../runtime/answers.js';
 
 export interface SavedMethod {
   /** The id to pay with at a checkout. */

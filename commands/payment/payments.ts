@@ -1,5 +1,6 @@
 // The ledger of a payment, for support: shows the money movements, and makes refunds.
 import { z } from 'zod';
+import { shows } from '../../domain/kernel/answers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
@@ -26,7 +27,6 @@ import {
 } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import { refundView, refundViewSchema } from '../../domain/payment/refund-view.js';
-import { shows } from '../runtime/answers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { PaymentOperations } from './operations.js';
 

@@ -1,8 +1,8 @@
 // Current prices of SKUs, folded from the products' streams, because a read model may lag.
 import { streamOf } from '../../domain/kernel/id.js';
 import type { Money } from '../../domain/kernel/money.js';
+import type { States } from '../../domain/kernel/states.js';
 import { product } from '../../domain/product/product.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 import type { SkuOwners } from './sku-owners.js';
 
 /**
@@ -26,7 +26,7 @@ export interface Prices {
 }
 
 export interface PricesDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   skuOwners: SkuOwners;
 }
 

@@ -1,5 +1,6 @@
 // Catalogue administration: drafting, revising and publishing products, with their variants and prices.
 import { z } from 'zod';
+import { shows } from '../../domain/kernel/answers.js';
 import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
@@ -23,7 +24,6 @@ import {
   product,
 } from '../../domain/product/product.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
-import { shows } from '../runtime/answers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from '../shop/settings.js';
 import type { SkuOwners } from './sku-owners.js';

@@ -1,8 +1,8 @@
 // The product that owns a SKU, and the possible locations of its stock. A claim is permanent and locations are only added, so
 // results are cached. `refresh` finds a location that another process added.
 import { LRUCache } from 'lru-cache';
+import type { States } from '../../domain/kernel/states.js';
 import { type SkuClaim, skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 
 /** About 250 bytes each. */
 const REMEMBERED_SKUS = 50_000;
@@ -17,7 +17,7 @@ export interface SkuOwners {
 }
 
 export interface SkuOwnersDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   /** Number of SKUs to cache. */
   cacheSize?: number;
 }

@@ -17,6 +17,7 @@ import {
 } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
+import type { Loaded, States } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
 /** Up to four clocks are involved between the first issue of a command and its repeat. Each is off by at most the skew. */
@@ -33,18 +34,12 @@ const SNAPSHOT_CHARS_PER_COMMIT = 1_024;
 /** Commits in the first read of a stream's history. Each further read goes twice as far back. */
 const FIRST_LOOK_COMMITS = 256;
 
-export interface Loaded<S> {
-  state: S;
-  /** The end of the stream that the state was folded from. `commitNo` is 0 if the stream does not exist. */
-  position: Position;
-}
-
 export interface Outcome<S> extends Loaded<S> {
   /** True if the command was executed before. Then nothing happened now. */
   repeated: boolean;
 }
 
-export interface CommandRunner {
+export interface CommandRunner extends States {
   /**
    * Executes a command and returns the resulting state. Repeating it with the same `meta.id` does nothing. Returns a rejection if
    * the decider, the command's age, its size or its expected version forbids it. Throws `StreamBusy`, `Unavailable`.
@@ -55,12 +50,6 @@ export interface CommandRunner {
     command: C,
     meta: CommandMeta,
   ): Promise<Outcome<S> | Rejection>;
-  /** The current state, read from the store, or a cached state that was proven current at most `maxAgeMs` ago. */
-  load<C, S, E extends DomainEvent>(
-    decider: Decider<C, S, E>,
-    stream: StreamId,
-    options?: { maxAgeMs?: number },
-  ): Promise<Loaded<S>>;
   /**
    * Calls back with the new state after each commit that this process appends to the stream, until the returned function is
    * called.

@@ -3,10 +3,11 @@
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import type { Issued, Step } from '../../domain/processes/step.js';
-import type { CommandRunner, Loaded } from './command-runner.js';
+import type { CommandRunner } from './command-runner.js';
 import type { Origin } from './origin.js';
 
 /** Metadata that the commands of a process share. */

@@ -3,10 +3,10 @@
 import type { Clock } from '../../domain/kernel/clock.js';
 import { type FieldError, invalidField, invalidFields, type Problem } from '../../domain/kernel/errors.js';
 import { type Rejection, reject } from '../../domain/kernel/rejection.js';
+import type { States } from '../../domain/kernel/states.js';
 import type { ShopSettings } from '../../domain/shop/events.js';
 import { SHOP, shop } from '../../domain/shop/shop.js';
 import { type BriefMemory, createBriefMemory } from '../runtime/brief-memory.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 
 /** How long after a change another process may still use the old settings. */
 const SETTINGS_TTL_MS = 5_000;
@@ -26,7 +26,7 @@ export interface CurrentSettings extends BriefMemory<ShopSettings> {
 }
 
 export interface CurrentSettingsDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   clock: Clock;
 }
 

@@ -1,10 +1,12 @@
 // Shop administration: the currencies it sells in, and the countries it sends to.
+
+import { shows } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
+import type { Loaded } from '../../domain/kernel/states.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
 import { SHOP, shop } from '../../domain/shop/shop.js';
-import { shows } from '../runtime/answers.js';
-import type { CommandRunner, Loaded } from '../runtime/command-runner.js';
+import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from './settings.js';
 
 const settingsAnswer = shopSettingsSchema.meta({ id: 'ShopSettings' });

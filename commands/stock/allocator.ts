@@ -1,4 +1,6 @@
 // The locations that an order's units can come from now, read from the stock streams, because a read model may lag.
+
+import type { States } from '../../domain/kernel/states.js';
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
 import {
@@ -11,7 +13,6 @@ import {
   stockStream,
 } from '../../domain/stock/stock-item.js';
 import type { SkuOwner, SkuOwners } from '../product/sku-owners.js';
-import type { CommandRunner } from '../runtime/command-runner.js';
 
 export interface StockAllocator {
   /** Units of the reservation `heldBy` count as available: it is released for the new allocation. */
@@ -23,7 +24,7 @@ export interface StockAllocator {
 }
 
 export interface StockAllocatorDeps {
-  runner: Pick<CommandRunner, 'load'>;
+  runner: States;
   skuOwners: SkuOwners;
 }
 

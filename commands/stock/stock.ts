@@ -1,5 +1,6 @@
 // Stock movements: received, found, lost, counted or transferred units, and what may be promised.
 import { z } from 'zod';
+import { shows } from '../../domain/kernel/answers.js';
 import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
@@ -21,7 +22,6 @@ import {
   stockStream,
 } from '../../domain/stock/stock-item.js';
 import type { SkuOwners } from '../product/sku-owners.js';
-import { shows } from '../runtime/answers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import { createStockPlaces } from './places.js';
 import { arrive } from './transfer.js';

@@ -1,6 +1,7 @@
 // Administration of the tables that price carts: tax rates and shipping methods.
 import { z } from 'zod';
 import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
+import { shows, wholeList, wholeListAnswer } from '../../domain/kernel/answers.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { invalidField, orThrow } from '../../domain/kernel/errors.js';
@@ -19,7 +20,6 @@ import {
 } from '../../domain/tariffs/events.js';
 import { SHIPPING_TABLE, type ShippingTableCommand, shippingTable } from '../../domain/tariffs/shipping-table.js';
 import { TAX_TABLE, type TaxTableCommand, taxTable } from '../../domain/tariffs/tax-table.js';
-import { shows, wholeList, wholeListAnswer } from '../runtime/answers.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from '../shop/settings.js';
 import type { Tariffs } from './current-tariffs.js';

@@ -1,8 +1,8 @@
-// Helpers of command endpoints: answers from an outcome, and lists that are never paged.
+// Helpers of endpoints: answers from the state of a stream, and lists that are never paged.
 import { z } from 'zod';
-import type { Reply } from '../../domain/kernel/endpoint.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
-import type { Loaded } from './command-runner.js';
+import type { Reply } from './endpoint.js';
+import type { Loaded } from './states.js';
+import type { StreamId } from './stream.js';
 
 /**
  * An answer that shows the state of a stream. The stream's version is the `ETag`. The caller has seen the stream's last commit
