@@ -2,8 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Cart, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema } from '../../domain/cart/events.js';
-import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { type Caller, visible } from '../../domain/kernel/endpoint.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import type { States } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -45,10 +44,8 @@ export function createOwnCarts({ runner, cacheSize = REMEMBERED_CARTS }: OwnCart
   return {
     async find(id, caller) {
       const stream = streamOf(askedId(cartIdSchema, id));
-      const customerId = customerOf(caller);
-      const lasting = await lastingOf(stream);
-      if (lasting?.customerId !== customerId) throw new Problem('not_found', `There is no ${id}.`);
-      return { stream, currency: lasting.currency };
+      const { currency } = visible(await lastingOf(stream), id, caller);
+      return { stream, currency };
     },
     made: (cart) => void remember(streamOf(cart.cartId), cart),
   };

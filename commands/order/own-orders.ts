@@ -1,7 +1,6 @@
 // Loads orders for callers who may act on them: support, and customers for their own orders. An order of another customer is
 // `not_found`.
-import { type Caller, customerOf } from '../../domain/kernel/endpoint.js';
-import { Problem } from '../../domain/kernel/errors.js';
+import { type Caller, visible } from '../../domain/kernel/endpoint.js';
 import { askedId, streamOf } from '../../domain/kernel/id.js';
 import type { Loaded, States } from '../../domain/kernel/states.js';
 import { orderIdSchema } from '../../domain/order/events.js';
@@ -15,10 +14,5 @@ export async function findOrder({ runner }: { runner: States }, id: string, call
 /** Like `findOrder`, with the commit that the order's state is as of. */
 export async function loadOrder({ runner }: { runner: States }, id: string, caller: Caller): Promise<Loaded<Order>> {
   const { state, position } = await runner.load(order, streamOf(askedId(orderIdSchema, id)));
-  if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
-  return { state, position };
-}
-
-export function mayAct(caller: Caller, { customerId }: { customerId: string }): boolean {
-  return caller.role === 'support' || customerOf(caller) === customerId;
+  return { state: visible(state, id, caller), position };
 }

@@ -11,6 +11,7 @@ import {
   type EndpointRequest,
   endpoint,
   type Reply,
+  visible,
 } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
@@ -22,7 +23,7 @@ import { payment } from '../../domain/payment/payment.js';
 import { requestReturn } from '../../domain/processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { StockPlaces } from '../stock/places.js';
-import { findOrder, loadOrder, mayAct } from './own-orders.js';
+import { findOrder, loadOrder } from './own-orders.js';
 import type { Settlement } from './settlement.js';
 
 const orderParams = z.strictObject({ id: pathId(orderIdSchema, 'order_536365') });
@@ -160,8 +161,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
 
   async function load(id: string, caller: Caller): Promise<Return> {
     const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
-    if (!state || !mayAct(caller, state)) throw new Problem('not_found', `There is no ${id}.`);
-    return state;
+    return visible(state, id, caller);
   }
 
   async function shown(

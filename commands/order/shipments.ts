@@ -13,7 +13,7 @@ import { shows } from '../../domain/kernel/answers.js';
 import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
-import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { askedId, existing, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -180,7 +180,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
 
   async function load(id: string): Promise<Loaded<Shipment | null>> {
     const loaded = await runner.load(shipment, streamOf(askedId(shipmentIdSchema, id)));
-    if (!loaded.state) throw new Problem('not_found', `There is no ${id}.`);
+    existing(loaded.state, id);
     return loaded;
   }
 

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { shows } from '../../domain/kernel/answers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { orThrow, Problem } from '../../domain/kernel/errors.js';
-import { askedId, pathId, siblingId, streamOf } from '../../domain/kernel/id.js';
+import { orThrow } from '../../domain/kernel/errors.js';
+import { askedId, existing, pathId, siblingId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { amountSchema, currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
@@ -101,8 +101,7 @@ export function paymentEndpoints({ runner, payments, personal }: PaymentEndpoint
   async function load(id: string) {
     const stream = streamOf(askedId(paymentIdSchema, id));
     const { state, position } = await runner.load(payment, stream);
-    if (!state) throw new Problem('not_found', `There is no ${id}.`);
-    return { stream, state, position };
+    return { stream, state: existing(state, id), position };
   }
 
   /** The refund is for no particular units, so it takes its share of all taxes. */

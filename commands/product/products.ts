@@ -5,7 +5,7 @@ import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/co
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
-import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
+import { askedId, existing, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { defined, sameJson } from '../../domain/kernel/json.js';
 import {
   optionsSchema,
@@ -70,8 +70,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
 
   async function load(id: string): Promise<Product> {
     const { state } = await runner.load(product, streamOf(askedId(productIdSchema, id)));
-    if (!state) throw new Problem('not_found', `There is no ${id}.`);
-    return state;
+    return existing(state, id);
   }
 
   async function putVariant({

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { customerOf, endpoint } from './endpoint.js';
+import { type Caller, customerOf, endpoint, ownerFor, visible } from './endpoint.js';
 import { isProblem } from './errors.js';
 import { ROLES } from './role.js';
 
@@ -17,6 +17,37 @@ describe('The caller of an endpoint', () => {
       expect(isProblem(problem, 'forbidden'), String(problem)).to.equal(true);
       expect(String(problem)).to.contain('POST /v1/sessions');
     }
+  });
+});
+
+describe('What an endpoint finds', () => {
+  const ada = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' } as const;
+  const bob = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' } as const;
+  const support = { role: 'support', id: 'support' } as const;
+  const nameless = { role: 'customer', id: 'ada' } as const;
+  const order = { customerId: 'customer_ada' };
+  const refusalOf = (found: typeof order | null, caller: Caller) => {
+    try {
+      return visible(found, 'order_1', caller);
+    } catch (problem) {
+      return isProblem(problem) ? `${problem.code}: ${problem.message}` : problem;
+    }
+  };
+
+  it('is visible to its customer and to support', () => {
+    expect(ownerFor(ada)).to.equal('customer_ada');
+    expect(ownerFor(support)).to.equal(undefined);
+    for (const caller of [ada, support]) expect(visible(order, 'order_1', caller)).to.equal(order);
+  });
+
+  it('does not exist for another customer', () => {
+    const missing = 'not_found: There is no order_1.';
+    expect(refusalOf(order, bob)).to.equal(missing);
+    for (const caller of [ada, support]) expect(refusalOf(null, caller)).to.equal(missing);
+  });
+
+  it('cannot be asked for with a token that names no customer, whether or not it exists', () => {
+    for (const found of [order, null]) expect(refusalOf(found, nameless)).to.match(/^forbidden: /);
   });
 });
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { CommandMeta } from './command.js';
 import type { SeenCommits } from './consistency.js';
 import { Problem, type ProblemCode } from './errors.js';
+import { existing } from './id.js';
 import type { Role } from './role.js';
 import type { Seal } from './seal.js';
 
@@ -23,6 +24,18 @@ export interface Caller {
 export function customerOf({ customerId }: Caller): string {
   if (customerId) return customerId;
   throw new Problem('forbidden', 'The token is not for a customer; POST /v1/sessions returns one that is.');
+}
+
+/** The customer whose data the caller may see. Undefined for support, which may see the data of all customers. */
+export function ownerFor(caller: Caller): string | undefined {
+  return caller.role === 'support' ? undefined : customerOf(caller);
+}
+
+/** What was found by the id. Throws `not_found` if there is nothing, or if the caller may not see it. */
+export function visible<T extends { customerId: string }>(found: T | null | undefined, id: string, caller: Caller): T {
+  const owner = ownerFor(caller);
+  const isVisible = owner === undefined || found?.customerId === owner;
+  return existing(isVisible ? found : undefined, id);
 }
 
 export interface EndpointRequest<P = unknown, Q = unknown, B = unknown> {

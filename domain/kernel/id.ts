@@ -16,6 +16,12 @@ export function askedId(schema: z.ZodType<string>, text: string): string {
   return text;
 }
 
+/** What was found by the id. Throws `not_found` if there is nothing. */
+export function existing<T extends object>(found: T | null | undefined, id: string): T {
+  if (found) return found;
+  throw new Problem('not_found', `There is no ${id}.`);
+}
+
 /** An id in a path. The documentation states its format; a request with any other text gets `not_found`. */
 export function pathId(schema: z.ZodType<string>, example?: string) {
   const { pattern } = z.toJSONSchema(schema);

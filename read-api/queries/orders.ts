@@ -1,7 +1,7 @@
 // Orders, for their customers and for support.
 import { z } from 'zod';
 import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
-import { type Caller, customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { type Endpoint, endpoint, ownerFor, visible } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -82,11 +82,7 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
         const { caller, params } = request;
         const id = askedId(orderIdSchema, params.id);
         await caughtUp(MODEL, visibility, request);
-        const order = await queries.byId(id);
-        const owner = ownerFor(caller);
-        if (!order || (owner !== undefined && order.customerId !== owner)) {
-          throw new Problem('not_found', `There is no ${id}.`);
-        }
+        const order = visible(await queries.byId(id), id, caller);
         return { status: 200, body: await openedOrder(order, personal, caller), version: order.version };
       },
     }),
@@ -96,9 +92,4 @@ export function orderQueries({ queries, visibility, personal, emailKeyOf }: Orde
 function refuseFiltersOfSupport(query: { [F in (typeof SUPPORT_ONLY)[number]]?: unknown }): void {
   const filter = SUPPORT_ONLY.find((name) => query[name] !== undefined);
   if (filter) throw new Problem('forbidden', `Only support may filter orders by ${filter}; leave it out.`);
-}
-
-/** The customer whose orders the caller may see; undefined for support, which may see all. */
-function ownerFor(caller: Caller): string | undefined {
-  return caller.role === 'support' ? undefined : customerOf(caller);
 }
