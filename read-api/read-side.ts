@@ -1,8 +1,9 @@
-// The read side: the queries of all subjects with their dependencies.
+// The read side: the queries of all subjects with their dependencies. Some query a read model, some fold a stream.
 import type { EmailKeyOf } from '../domain/kernel/email.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
+import type { States } from '../domain/kernel/states.js';
 import type { CatalogueQueries } from '../projections/models/catalogue.js';
 import type { OrderQueries } from '../projections/models/orders.js';
 import type { ProductPageQueries } from '../projections/models/product-page.js';
@@ -10,14 +11,49 @@ import type { ProductSearchQueries } from '../projections/models/product-search.
 import type { StockQueries } from '../projections/models/stock.js';
 import type { WorkLists } from '../projections/models/work-lists.js';
 import type { Visibility } from '../projections/visibility.js';
+import { cartQueries } from './queries/carts.js';
 import { type ConfigQueryDeps, configQuery } from './queries/config.js';
+import { couponQuery } from './queries/coupons.js';
+import type { CurrentCartReader } from './queries/current-carts.js';
 import { orderQueries } from './queries/orders.js';
+import { type PaymentMethodQueryDeps, paymentMethodQuery } from './queries/payment-methods.js';
+import { paymentQuery } from './queries/payments.js';
 import { type ProductQueryDeps, productQueries } from './queries/products.js';
+import { returnQuery } from './queries/returns.js';
+import { shipmentQuery } from './queries/shipments.js';
+import { shopQuery } from './queries/shop.js';
 import { stockQuery } from './queries/stock.js';
 import { stockMovementsQuery } from './queries/stock-movements.js';
+import { tariffQueries } from './queries/tariffs.js';
 import { workListQueries } from './queries/work-lists.js';
+import type { CartQuotes } from './views/cart.js';
+import type { Views } from './views.js';
 
-export interface ReadSideDeps {
+export interface StreamQueryDeps {
+  states: States;
+  personal: Pick<PersonalData, 'open'>;
+  currentCarts: CurrentCartReader;
+  quotes: CartQuotes;
+  savedMethods: PaymentMethodQueryDeps['savedMethods'];
+  views: Views;
+}
+
+/** Queries that are always current, because they fold the stream that they are about. */
+export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
+  const { states, personal, currentCarts, quotes, savedMethods, views } = deps;
+  return [
+    ...cartQueries({ states, currentCarts, quotes, view: views.cart }),
+    shipmentQuery({ states, view: views.shipment }),
+    returnQuery({ states, view: views.return }),
+    paymentQuery({ states, personal }),
+    paymentMethodQuery({ savedMethods, view: views.paymentMethod }),
+    ...tariffQueries({ states, views }),
+    couponQuery({ states, view: views.coupon }),
+    shopQuery({ states, view: views.settings }),
+  ];
+}
+
+export interface ReadSideDeps extends StreamQueryDeps {
   queries: {
     catalogue: CatalogueQueries;
     productPage: ProductPageQueries;
@@ -29,7 +65,6 @@ export interface ReadSideDeps {
   visibility: Record<'catalogue' | 'productPage' | 'productSearch' | 'orders' | 'stock', Visibility>;
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
-  personal: Pick<PersonalData, 'open'>;
   emailKeyOf: EmailKeyOf;
   /** Customers' browsers need it to pay with Stripe. */
   publishableKey: string | undefined;
@@ -41,6 +76,7 @@ export function readSide(deps: ReadSideDeps): Endpoint[] {
     return { queries: queries[name], visibility: visibility[name] };
   };
   return [
+    ...streamQueries(deps),
     ...productQueries({
       catalogue: model('catalogue'),
       productPage: model('productPage'),

@@ -1,11 +1,10 @@
 // The story of `commerce demo`: one customer from her first visit to the refund, and the staff who serve her.
-import type { z } from 'zod';
-import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import { chargeOf, roundedDown } from '../domain/order/worth.js';
 import type { TaxRate } from '../domain/tariffs/events.js';
 import type { OrderView } from '../projections/models/order-view.js';
+import type { ShownCart } from '../read-api/views/cart.js';
 import { type Ask, DemoFailed } from './demo-caller.js';
 
 const GBP = (amount: number): Money => ({ amount, currency: 'GBP' });
@@ -32,8 +31,6 @@ export interface DemoEnd {
   /** The value of the goods that she keeps, including shipping. */
   kept: Money;
 }
-
-type Cart = z.output<typeof cartAnswer>;
 
 interface Payment {
   status: string;
@@ -62,15 +59,18 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
   await ada<List<Product>>(`GET /v1/search?q=teapot+${run}&inStock=true`, { shows: titles });
 
   chapter('She fills a cart and applies a coupon');
-  const { id } = await ada<Cart>('POST /v1/carts', { body: { currency: 'GBP' }, shows: ({ status }) => ({ status }) });
-  await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: mug, quantity: 3 }, shows: sums });
-  await ada<Cart>(`POST /v1/carts/${id}/lines`, { body: { sku: teapot, quantity: 1 }, shows: sums });
-  await ada<Cart>(`POST /v1/carts/${id}/coupons/${shop.coupon}`, { shows: sums });
-  await ada<Cart>(`PUT /v1/carts/${id}/shipping-address`, { body: ADDRESS, shows: sums });
+  const { id } = await ada<ShownCart>('POST /v1/carts', {
+    body: { currency: 'GBP' },
+    shows: ({ status }) => ({ status }),
+  });
+  await ada<ShownCart>(`POST /v1/carts/${id}/lines`, { body: { sku: mug, quantity: 3 }, shows: sums });
+  await ada<ShownCart>(`POST /v1/carts/${id}/lines`, { body: { sku: teapot, quantity: 1 }, shows: sums });
+  await ada<ShownCart>(`POST /v1/carts/${id}/coupons/${shop.coupon}`, { shows: sums });
+  await ada<ShownCart>(`PUT /v1/carts/${id}/shipping-address`, { body: ADDRESS, shows: sums });
   await ada<List<{ method: string; amount: Money }>>(`GET /v1/carts/${id}/shipping-methods`, {
     shows: ({ data }) => Object.fromEntries(data.map(({ method, amount }) => [method, amount])),
   });
-  await ada<Cart>(`PUT /v1/carts/${id}/shipping-method`, { body: { method: shop.parcel }, shows: sums });
+  await ada<ShownCart>(`PUT /v1/carts/${id}/shipping-method`, { body: { method: shop.parcel }, shows: sums });
 
   chapter('The price of the teapot rises before she pays; she accepts the new price');
   await keeper(`PUT /v1/products/${shop.teapotId}/variants/${teapot}/prices`, { body: { prices: [GBP(4950)] } });
@@ -226,7 +226,7 @@ function titles({ data }: List<Product>) {
   return Object.fromEntries(data.map(({ title, variants }) => [title, variants[0]!.prices[0]]));
 }
 
-function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: Cart) {
+function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: ShownCart) {
   const units = sum(lines.map(({ quantity }) => quantity));
   return { units, subtotal, discount, shipping, tax, ...(includedTax && { includedTax }), total };
 }

@@ -18,7 +18,7 @@ import { reservationOf } from '../domain/stock/reservations.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { type AgendaDocument, agenda } from '../projections/models/agenda.js';
-import { createOrderReader } from '../read-api/queries/order-reader.js';
+import { createOrderView } from '../read-api/views/order.js';
 import { documentsOf } from './read-models.js';
 import { ADA, createShop, fill, KEEPER, SUPPORT, sell } from './shop.js';
 
@@ -117,7 +117,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
       isAway = away;
     },
     itemsDue: (ms = 0) => itemsDue(now + ms),
-    orderOf: async (id: string) => (await createOrderReader(shop).byId(id))!,
+    orderOf: async (id: string) => (await createOrderView(shop).of({ orderId: id }))!,
     paymentOf: async (id: string) =>
       (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state as Payment,
     stockOf: async (sku: string, location = 'main') =>

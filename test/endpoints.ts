@@ -1,13 +1,11 @@
 // All endpoints of the product without real dependencies, for tests of their declarations.
 import { paymentWebhook } from '../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../commands/checkout/test-payments.js';
-import { paymentMethodEndpoints } from '../commands/payment/payment-methods.js';
 import type { Endpoint } from '../domain/kernel/endpoint.js';
 import { apiParts } from '../infra/modules/api.js';
 
 export async function allEndpoints(): Promise<readonly Endpoint[]> {
   const payments = [
-    ...paymentMethodEndpoints(nothing),
     ...testPaymentEndpoints(nothing),
     paymentWebhook({ ...nothing, provider: 'stripe', signedBy: 'Stripe-Signature' }),
   ];

@@ -1,11 +1,11 @@
-// A whole write side in memory, with its endpoints.
+// A whole write side in memory, with its endpoints and the queries that fold its streams.
 import type { CartsInUse } from '../commands/cart/customer-carts.js';
 import { type TestBank, testPaymentEndpoints } from '../commands/checkout/test-payments.js';
 import type { PaymentProvider } from '../commands/payment/provider.js';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../commands/shop/settings.js';
-import { writeSide } from '../commands/write-side.js';
-import { cart } from '../domain/cart/cart.js';
+import { createPricing, writeSide } from '../commands/write-side.js';
+import { cart, isFrozen } from '../domain/cart/cart.js';
 import { catalogue } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
@@ -22,8 +22,11 @@ import { createKeyedHash } from '../infra/crypto/master-key.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../infra/event-store/memory.js';
 import { rememberOwnCommits } from '../infra/event-store/own-commits.js';
+import { createTestMethods } from '../infra/payments/test-methods.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
-import { createOrderReader } from '../read-api/queries/order-reader.js';
+import { createCurrentCartReader } from '../read-api/queries/current-carts.js';
+import { streamQueries } from '../read-api/read-side.js';
+import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
 import { openProcesses } from './processes.js';
 
@@ -87,6 +90,14 @@ export function createShop({
   const processes = openProcesses({ runner, store, clock, provider, ...(pause && { pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
+  const pricing = createPricing({ runner, skuOwners, personal, clock });
+  const { quotes } = pricing;
+  const views = createViews({ states: runner, quotes, personal, store, upTo: own.ownCommits.upTo });
+  const queries = { of: currentCartOf ?? newestOpenCartOf, inUse: openInTheLog };
+  const visibility = { wait: async () => true };
+  const reader = createCurrentCartReader({ queries, visibility, states: runner });
+  const currentCarts = { of: reader.of, inUse: inUse ?? reader.inUse };
+  const savedMethods = createTestMethods({ runner });
   const endpoints = [
     ...writeSide({
       runner,
@@ -95,8 +106,10 @@ export function createShop({
       tokens: { authenticate: async (token: string) => callers.find(({ id }) => id === token) },
       skuOwners,
       allocator,
-      currentCarts: { of: currentCartOf ?? newestOpenCartOf, inUse: inUse ?? openInTheLog },
-      orders: createOrderReader({ store, personal, upTo: own.ownCommits.upTo }),
+      currentCarts,
+      pricing,
+      views,
+      savedMethods,
       checkout,
       settlement,
       payments,
@@ -105,6 +118,7 @@ export function createShop({
       settings: createCurrentSettings({ runner, clock }),
       ...caches,
     }),
+    ...streamQueries({ states: runner, personal, currentCarts, quotes, savedMethods, views }),
     ...testPaymentEndpoints({
       runner,
       bank,
@@ -139,7 +153,7 @@ export function createShop({
   async function newestOpenCartOf(customerId: string): Promise<string | undefined> {
     const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
     const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
-    const open = carts.filter((made) => made.customerId === customerId && ['open', 'abandoned'].includes(made.status));
+    const open = carts.filter((made) => made.customerId === customerId && !isFrozen(made));
     return open.at(-1)?.cartId;
   }
 

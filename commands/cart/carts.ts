@@ -4,7 +4,7 @@ import { type Cart, type CartCommand, cart } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineQuantitySchema } from '../../domain/cart/events.js';
 import { MAX_CARTS } from '../../domain/customer-carts/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
-import { shows } from '../../domain/kernel/answers.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
@@ -18,11 +18,9 @@ import type { UsableCoupons } from '../coupon/usable-coupons.js';
 import type { Prices } from '../product/prices.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from '../shop/settings.js';
-import { cartAnswer, viewOfCart } from './cart-view.js';
 import type { CustomerCarts } from './customer-carts.js';
 import type { OwnCarts } from './own-carts.js';
 import { type CartQuotes, unsent } from './quotes.js';
-import { shippingMethodsAnswer, viewOfOptions } from './shipping-methods.js';
 
 const cartParams = z.strictObject({ id: pathId(cartIdSchema, 'cart_7Q2mXw') });
 const lineParams = cartParams.extend({ lineId: z.string().meta({ pattern: '^[A-Za-z0-9._-]{1,100}$' }) });
@@ -40,14 +38,15 @@ export interface CartEndpointsDeps {
   ownCarts: OwnCarts;
   customerCarts: CustomerCarts;
   prices: Prices;
-  quotes: CartQuotes;
+  quotes: Pick<CartQuotes, 'of'>;
   coupons: Pick<UsableCoupons, 'termsOf'>;
   settings: Pick<CurrentSettings, 'refuseForeignMoney' | 'rejectionOf'>;
   addresses: Addresses;
+  view: View<Cart>;
 }
 
 export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
-  const { runner, ownCarts, customerCarts, prices, quotes, coupons, settings, addresses } = deps;
+  const { runner, ownCarts, customerCarts, prices, quotes, coupons, settings, addresses, view } = deps;
 
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
     await settings.refuseForeignMoney(request.body);
@@ -133,7 +132,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   }
 
   async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
-    return shows(status, await viewOfCart(loaded.state!, quotes), stream, loaded);
+    return shows(status, await view.of(loaded.state!), stream, loaded);
   }
 
   const find = ({ params, caller }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller'>) =>
@@ -148,20 +147,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       body: createBody,
-      answers: { 201: cartAnswer },
+      answers: { 201: view.schema },
       handle: create,
-    }),
-    endpoint({
-      method: 'get',
-      path: '/v1/carts/{id}',
-      summary: 'Get a cart',
-      roles: ['customer'],
-      params: cartParams,
-      answers: { 200: cartAnswer },
-      async handle({ params, caller }) {
-        const { stream } = await ownCarts.find(params.id, caller);
-        return answer(200, stream, await runner.load(cart, stream));
-      },
     }),
     endpoint({
       method: 'post',
@@ -173,7 +160,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: cartParams,
       find,
       body: lineBody,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: addLine,
     }),
     endpoint({
@@ -185,7 +172,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: lineParams,
       find,
       body: quantityBody,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: changeLine,
     }),
     endpoint({
@@ -195,7 +182,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: lineParams,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: (request) => execute(request, { type: 'RemoveCartLine', lineId: request.params.lineId }),
     }),
     endpoint({
@@ -207,22 +194,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: cartParams,
       find,
       body: addressSchema,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: setAddress,
-    }),
-    endpoint({
-      method: 'get',
-      path: '/v1/carts/{id}/shipping-methods',
-      summary: 'List the shipping methods of a cart',
-      description: 'Each method has its price for this cart.',
-      roles: ['customer'],
-      params: cartParams,
-      answers: { 200: shippingMethodsAnswer },
-      async handle({ params, caller }) {
-        const { stream, currency } = await ownCarts.find(params.id, caller);
-        const { state } = await runner.load(cart, stream);
-        return { status: 200, body: viewOfOptions(await quotes.shippingOptions(state!), currency) };
-      },
     }),
     endpoint({
       method: 'put',
@@ -233,7 +206,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       params: cartParams,
       find,
       body: methodBody,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: chooseMethod,
     }),
     endpoint({
@@ -245,7 +218,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       limit: 'coupon',
       idempotency: 'accepted',
       params: couponParams,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: applyCoupon,
     }),
     endpoint({
@@ -255,7 +228,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       params: couponParams,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: (request) => {
         const code = askedId(typedCodeSchema, request.params.code).toUpperCase();
         return execute(request, { type: 'RemoveCoupon', code });

@@ -55,14 +55,6 @@ describe('The current cart of a customer', () => {
     for (const sku of ['MUG', 'CUP', 'JUG']) await sell(shop, sku, 500);
   });
 
-  it('is the one that was opened last, and none once that one is submitted', async () => {
-    await problemOf(current(), 'not_found');
-    await fillFor(ADA, { MUG: 1 });
-    const second = await fillFor(ADA, { CUP: 2 });
-    expect((await current()).body).to.deep.include({ id: second, status: 'open' });
-    await problemOf(current(BOB), 'not_found');
-  });
-
   it('gets the lines of the guest’s cart, which is closed', async () => {
     const own = await fillFor(ADA, { MUG: 2, CUP: 1 });
     const guests = await fillFor(GUEST, { CUP: 3, JUG: 1 });

@@ -1,7 +1,7 @@
-// The cart that a customer is filling now, on any device, and the merge of a guest's carts when the guest logs in.
+// The merge of a guest's carts into the customer's cart, when the guest logs in.
 import { z } from 'zod';
-import { type Cart, cart } from '../../domain/cart/cart.js';
-import { shows } from '../../domain/kernel/answers.js';
+import { type Cart, cart, isFrozen } from '../../domain/cart/cart.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
 import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { invalidField, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -9,9 +9,7 @@ import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { TokenReader } from '../identity/ports.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
-import { cartAnswer, viewOfCart } from './cart-view.js';
 import type { CustomerCarts } from './customer-carts.js';
-import type { CartQuotes } from './quotes.js';
 import { createTakeOver } from './take-over.js';
 
 const mergeBody = z.strictObject({
@@ -21,10 +19,10 @@ const mergeBody = z.strictObject({
     .meta({ description: "The access token of the guest's session" }),
 });
 
-/** The cart that a customer opened last, from a read model. The cart's stream says what has happened to it since. */
+/** Port: the cart that a customer opened last, unless it is frozen by now. */
 export interface CurrentCarts {
   /** At least as new as what the caller has seen. Throws `unavailable`. */
-  of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<string | undefined>;
+  of(customerId: string, request: Pick<EndpointRequest, 'seen' | 'waitMs'>): Promise<Loaded<Cart> | undefined>;
 }
 
 export interface CurrentCartEndpointsDeps {
@@ -32,26 +30,24 @@ export interface CurrentCartEndpointsDeps {
   currentCarts: CurrentCarts;
   customerCarts: CustomerCarts;
   tokens: TokenReader;
-  quotes: Pick<CartQuotes, 'of'>;
+  view: View<Cart>;
 }
 
 export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[] {
-  const { runner, currentCarts, customerCarts, tokens, quotes } = deps;
+  const { runner, currentCarts, customerCarts, tokens, view } = deps;
   const takeOver = createTakeOver({ runner, customerCarts });
-
-  async function current(request: EndpointRequest): Promise<Reply> {
-    return answer(await openCartOf(customerOf(request.caller), request));
-  }
 
   async function merge(request: EndpointRequest<unknown, unknown, z.output<typeof mergeBody>>): Promise<Reply> {
     const customerId = customerOf(request.caller);
     const guestId = await guestOf(request.body.guestToken);
-    if (guestId === customerId) return current(request);
+    if (guestId === customerId) return answer(await currentCarts.of(customerId, request));
     const carts = await customerCarts.ofGuest(guestId);
-    let own = (await openCartOf(customerId, request)) ?? (await takenBefore(carts, customerId));
+    let own = (await currentCarts.of(customerId, request)) ?? (await takenBefore(carts, customerId));
     const places = own ? [own.state.cartId] : [];
     const rejections: Rejection[] = [];
-    const wanted = carts.filter((guest) => guest.takenBy === customerId || (isOpen(guest) && guest.lines.length > 0));
+    const wanted = carts.filter(
+      (guest) => guest.takenBy === customerId || (!isFrozen(guest) && guest.lines.length > 0),
+    );
     for (const guest of wanted.reverse()) {
       const taken = await takeOver(guest, own?.state, request);
       if (taken === undefined) continue;
@@ -65,7 +61,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
     if (rejections[0]) throw problemOf(rejections[0]);
     for (const cartId of places) {
       const shown = await load(cartId);
-      if (isOpen(shown.state)) return answer(shown);
+      if (!isFrozen(shown.state)) return answer(shown);
     }
     return answer(undefined);
   }
@@ -80,16 +76,7 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
   async function takenBefore(guests: readonly Cart[], customerId: string): Promise<Loaded<Cart> | undefined> {
     const cartId = guests.findLast(({ takenBy }) => takenBy === customerId)?.mergedInto;
     const found = cartId === undefined ? undefined : await runner.load(cart, streamOf(cartId));
-    return found?.state && isOpen(found.state) ? (found as Loaded<Cart>) : undefined;
-  }
-
-  async function openCartOf(
-    customerId: string,
-    request: Pick<EndpointRequest, 'seen' | 'waitMs'>,
-  ): Promise<Loaded<Cart> | undefined> {
-    const cartId = await currentCarts.of(customerId, request);
-    const found = cartId === undefined ? undefined : await load(cartId);
-    return found && isOpen(found.state) ? found : undefined;
+    return found?.state && !isFrozen(found.state) ? (found as Loaded<Cart>) : undefined;
   }
 
   function load(cartId: string): Promise<Loaded<Cart>> {
@@ -98,18 +85,10 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
 
   async function answer(loaded: Loaded<Cart> | undefined): Promise<Reply> {
     if (!loaded) throw new Problem('not_found', 'There is no open cart; POST /v1/carts creates one.');
-    return shows(200, await viewOfCart(loaded.state, quotes), streamOf(loaded.state.cartId), loaded);
+    return shows(200, await view.of(loaded.state), streamOf(loaded.state.cartId), loaded);
   }
 
   return [
-    endpoint({
-      method: 'get',
-      path: '/v1/carts/current',
-      summary: 'Get the current cart of the caller',
-      roles: ['customer'],
-      answers: { 200: cartAnswer },
-      handle: current,
-    }),
     endpoint({
       method: 'post',
       path: '/v1/carts/current/merge',
@@ -122,13 +101,8 @@ export function currentCartEndpoints(deps: CurrentCartEndpointsDeps): Endpoint[]
       limit: 'session',
       idempotency: 'accepted',
       body: mergeBody,
-      answers: { 200: cartAnswer },
+      answers: { 200: view.schema },
       handle: merge,
     }),
   ];
-}
-
-/** True if no other cart has its lines yet. */
-function isOpen({ status }: Cart): boolean {
-  return status === 'open' || status === 'abandoned';
 }

@@ -1,9 +1,10 @@
 // The current price of a cart, from current prices, the tables of the shop, its products and its destination.
-import type { Cart, CartLine } from '../../domain/cart/cart.js';
+import type { Cart } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { type Rejection, reject } from '../../domain/kernel/rejection.js';
+import type { PresentLine, PricedCart } from '../../domain/pricing/priced-cart.js';
 import {
   type Quote,
   type QuoteRequest,
@@ -16,17 +17,8 @@ import type { Tariffs } from '../tariffs/current-tariffs.js';
 
 type Costing = Pick<Cart, 'currency' | 'lines' | 'coupons' | 'shippingAddress' | 'shippingMethod'>;
 
-/** A line of a cart with its current price. */
-export interface PresentLine extends CartLine {
-  /** The unit price that the customer has accepted, if the current one differs. */
-  was?: number;
-  /** The SKU is not sold now. The line shows the price that the customer accepted, and is not charged. */
-  unavailable?: true;
-}
-
 export interface CartQuotes {
-  /** The quote covers the lines that are sold. Also returned are all lines, and the address as its owner may read it. */
-  of(cart: Costing): Promise<{ quote: Quote; lines: readonly PresentLine[]; address?: Address }>;
+  of(cart: Costing): Promise<PricedCart>;
   shippingOptions(cart: Costing): Promise<ShippingOption[]>;
 }
 

@@ -43,14 +43,14 @@ export interface CheckoutEndpointDeps {
   submissions: Submissions;
   availability: Pick<Availability, 'recordShortage'>;
   process: Pick<CheckoutProcess, 'run'>;
-  orders: ShownOrders;
+  view: ShownOrders;
   /** The provider that charges the customer. */
   provider: PaymentProviderName;
   emailKeyOf: EmailKeyOf;
 }
 
 export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
-  const { runner, ownCarts, submissions, availability, process, orders, provider, emailKeyOf } = deps;
+  const { runner, ownCarts, submissions, availability, process, view, provider, emailKeyOf } = deps;
 
   async function handle(request: CheckoutRequest): Promise<Reply> {
     const { params, caller, requestId, command } = request;
@@ -65,11 +65,11 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
       if (failure.rejected === 'out_of_stock') availability.recordShortage(Object.keys(failure.facts?.available ?? {}));
       throw problemOf(failure, written);
     }
-    const view = await orders.byId(orderId, seen);
+    const shown = await view.of({ orderId, written: seen });
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
-      body: view,
-      ...(view && { version: view.version }),
+      body: shown,
+      ...(shown && { version: shown.version }),
       headers: { Location: `/v1/orders/${orderId}` },
       seen: written,
     };
@@ -131,7 +131,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     params: cartParams,
     find: ({ params, caller }) => ownCarts.find(params.id, caller),
     body: checkoutBody,
-    answers: { 201: orders.schema, 202: orders.schema },
+    answers: { 201: view.schema, 202: view.schema },
     problems: ['payment_declined', 'out_of_stock', 'price_changed'],
     handle,
   });

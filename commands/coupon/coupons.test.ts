@@ -3,7 +3,6 @@ import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/co
 import type { CouponTerms } from '../../domain/coupon/events.js';
 import { catalogue } from '../../domain/events.js';
 import { isProblem, orThrow } from '../../domain/kernel/errors.js';
-import { problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
 
@@ -29,11 +28,6 @@ describe('The endpoints of coupons', () => {
     const limited = { ...TENTH, limit: 5, validUntil: '2030-01-01T00:00:00.000Z' };
     expect((await put('SPRING', limited)).body.terms).to.deep.equal(limited);
     expect((await get('SPRING')).body).to.deep.equal({ code: 'SPRING', terms: limited, redeemed: 0 });
-  });
-
-  it('know no undefined coupon', async () => {
-    await problemOf(get('SPRING'), 'not_found');
-    await problemOf(get('spring time'), 'not_found');
   });
 
   for (const { what, limits, report } of [

@@ -1,33 +1,21 @@
-// Coupon administration: their terms, and how often limited coupons are redeemed.
+// Coupon administration: their terms.
 import { z } from 'zod';
 import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
-import { shows } from '../../domain/kernel/answers.js';
-import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
-import { orThrow, Problem } from '../../domain/kernel/errors.js';
-import { askedId, pathId } from '../../domain/kernel/id.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { orThrow } from '../../domain/kernel/errors.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from '../shop/settings.js';
 
-const couponAnswer = z
-  .strictObject({
-    code: couponCodeSchema,
-    terms: couponTermsSchema,
-    redeemed: z.int().optional().meta({
-      description:
-        'Number of orders that count against `limit`. Absent without a limit, because orders are not counted then',
-    }),
-  })
-  .meta({ id: 'Coupon' });
-
 export interface CouponEndpointsDeps {
   runner: CommandRunner;
   settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
+  view: View<Coupon & { code: string }>;
 }
 
-export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endpoint[] {
+export function couponEndpoints({ runner, settings, view }: CouponEndpointsDeps): Endpoint[] {
   return [
     endpoint({
       method: 'put',
@@ -38,32 +26,14 @@ export function couponEndpoints({ runner, settings }: CouponEndpointsDeps): Endp
       idempotency: 'accepted',
       params: z.strictObject({ code: couponCodeSchema.meta({ example: 'SPRING10' }) }),
       body: couponTermsSchema,
-      answers: { 200: couponAnswer },
+      answers: { 200: view.schema },
       async handle({ params: { code }, body: terms, command }) {
         await settings.refuseForeignMoney(terms);
         const defined = { type: 'DefineCoupon', code, terms } as const;
-        return answer(code, orThrow(await runner.execute(coupon, couponStream({ code }), defined, command())));
-      },
-    }),
-    endpoint({
-      method: 'get',
-      path: '/v1/coupons/{code}',
-      summary: 'Get a coupon',
-      description: 'Returns its terms and how much of its limit is used.',
-      roles: ['catalogue', 'support'],
-      params: z.strictObject({ code: pathId(couponCodeSchema, 'SPRING10') }),
-      answers: { 200: couponAnswer },
-      async handle({ params }) {
-        const code = askedId(couponCodeSchema, params.code);
-        return answer(code, await runner.load(coupon, couponStream({ code })));
+        const stream = couponStream({ code });
+        const outcome = orThrow(await runner.execute(coupon, stream, defined, command()));
+        return shows(200, await view.of({ code, ...outcome.state }), stream, outcome);
       },
     }),
   ];
-}
-
-function answer(code: string, loaded: Loaded<Coupon>): Reply {
-  const { terms, redeemed } = loaded.state;
-  if (!terms) throw new Problem('not_found', `There is no coupon ${code}.`);
-  const counted = terms.limit !== undefined && { redeemed };
-  return shows(200, { code, terms, ...counted }, couponStream({ code }), loaded);
 }

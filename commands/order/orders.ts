@@ -59,7 +59,7 @@ export interface OrderEndpointsDeps {
   runner: CommandRunner;
   checkout: Pick<CheckoutProcess, 'resume'>;
   settlement: Pick<Settlement, 'attempt'>;
-  orders: ShownOrders;
+  view: ShownOrders;
   personal: Pick<PersonalData, 'open'>;
   addresses: Addresses;
   moved: MovedOrders;
@@ -68,7 +68,7 @@ export interface OrderEndpointsDeps {
 type OrderRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
 export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
-  const { runner, checkout, settlement, orders, personal, addresses, moved } = deps;
+  const { runner, checkout, settlement, view, personal, addresses, moved } = deps;
 
   async function cancel(request: OrderRequest<z.output<typeof cancelBody>>): Promise<Reply> {
     const { params, body, caller, requestId, command, newId } = request;
@@ -153,7 +153,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       ...(body && { body }),
-      answers: { 200: orders.schema },
+      answers: { 200: view.schema },
       async handle({ params, body, caller, command }: OrderRequest<B>) {
         await findOrder({ runner }, params.id, caller);
         const stream = streamOf(params.id);
@@ -183,8 +183,8 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
   }
 
   async function shown(reader: Caller, orderId: string, seen: Iterable<readonly [StreamId, number]>): Promise<Reply> {
-    const view = (await orders.byId(orderId, undefined, reader))!;
-    return { status: 200, body: view, version: view.version, seen };
+    const shown = (await view.of({ orderId, reader }))!;
+    return { status: 200, body: shown, version: shown.version, seen };
   }
 
   return [
@@ -199,7 +199,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       body: cancelBody,
-      answers: { 200: orders.schema },
+      answers: { 200: view.schema },
       handle: cancel,
     }),
     change(
@@ -224,7 +224,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       params,
       find,
       body: addressBody,
-      answers: { 200: orders.schema },
+      answers: { 200: view.schema },
       handle: changeAddress,
     }),
     endpoint({
@@ -235,7 +235,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       roles: ['support'],
       idempotency: 'accepted',
       params,
-      answers: { 200: orders.schema },
+      answers: { 200: view.schema },
       handle: collect,
     }),
   ];

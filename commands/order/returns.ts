@@ -1,9 +1,8 @@
 // Returns: a return is requested, approved or declined, and received. The price of the received units is refunded.
 import { z } from 'zod';
-import { returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
+import { requestedUnitsSchema, returnIdSchema, returnReasonSchema } from '../../domain/fulfilment/events.js';
 import { type Return, type ReturnCommand, returns } from '../../domain/fulfilment/return.js';
-import { requestedUnitsSchema, returnView, returnViewSchema } from '../../domain/fulfilment/return-view.js';
-import { shows } from '../../domain/kernel/answers.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
 import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import {
   type Caller,
@@ -19,7 +18,6 @@ import { isRejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
-import { payment } from '../../domain/payment/payment.js';
 import { requestReturn } from '../../domain/processes/settlement.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { StockPlaces } from '../stock/places.js';
@@ -50,11 +48,12 @@ export interface ReturnEndpointsDeps {
   runner: CommandRunner;
   settlement: Pick<Settlement, 'attempt'>;
   places: Pick<StockPlaces, 'open'>;
+  view: View<{ returned: Return; order: Order; reader: Caller }>;
 }
 
 type ReturnRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsDeps): Endpoint[] {
+export function returnEndpoints({ runner, settlement, places, view }: ReturnEndpointsDeps): Endpoint[] {
   async function request({
     params,
     body,
@@ -118,7 +117,8 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       throw new Problem('conflict', detail);
     }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const reply = await read(request);
+    const settled = await runner.load(returns, streamOf(returnId));
+    const reply = await shown(200, settled, await loadOrder({ runner }, orderId, caller), caller);
     return { ...reply, seen: [...reply.seen!, ...seen] };
   }
 
@@ -153,12 +153,6 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     return shown(200, outcome, await loadOrder({ runner }, orderId, caller), caller);
   }
 
-  async function read({ params, caller }: Pick<ReturnRequest, 'params' | 'caller'>): Promise<Reply> {
-    const { returnId, orderId } = await load(params.id, caller);
-    const loaded = await runner.load(returns, streamOf(returnId));
-    return shown(200, loaded, await loadOrder({ runner }, orderId, caller), caller);
-  }
-
   async function load(id: string, caller: Caller): Promise<Return> {
     const { state } = await runner.load(returns, streamOf(askedId(returnIdSchema, id)));
     return visible(state, id, caller);
@@ -170,12 +164,9 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     { state: ordered, position }: Loaded<Order>,
     reader: Caller,
   ): Promise<Reply> {
-    const known = loaded.state!;
-    const { orderId, paymentId, currency } = ordered;
-    const { state: ledger } = known.received ? await runner.load(payment, streamOf(paymentId)) : { state: null };
-    const { location, ...view } = returnView(known, { ledger, currency });
-    const body = { ...view, ...(location !== undefined && reader.role === 'support' && { location }) };
-    return shows(status, body, streamOf(known.returnId), loaded, [streamOf(orderId), position.commitNo]);
+    const returned = loaded.state!;
+    const body = await view.of({ returned, order: ordered, reader });
+    return shows(status, body, streamOf(returned.returnId), loaded, [streamOf(ordered.orderId), position.commitNo]);
   }
 
   const step = <B>(
@@ -193,7 +184,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       params,
       find: ({ params, caller }) => load(params.id, caller),
       ...(body && { body }),
-      answers: { 200: returnViewSchema },
+      answers: { 200: view.schema },
       handle,
     });
 
@@ -208,7 +199,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       params: orderParams,
       find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
       body: z.strictObject({ lines: requestedLines }),
-      answers: { 201: returnViewSchema },
+      answers: { 201: view.schema },
       handle: request,
     }),
     step('approve', 'Approve a return', undefined, (request) => decide(request, { type: 'ApproveReturn' })),
@@ -216,15 +207,6 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       decide(request, { type: 'DeclineReturn', reason: request.body.reason }),
     ),
     step('receive', 'Receive a return: put its units back into stock and refund them', receiveBody, receive),
-    endpoint({
-      method: 'get',
-      path: '/v1/returns/{id}',
-      summary: 'Get a return',
-      roles: ['customer', 'support'],
-      params,
-      answers: { 200: returnViewSchema },
-      handle: read,
-    }),
   ];
 }
 

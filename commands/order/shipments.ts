@@ -8,8 +8,7 @@ import {
   trackingSchema,
 } from '../../domain/fulfilment/events.js';
 import { type Shipment, type ShipmentCommand, shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
-import { shipmentView, shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
-import { shows } from '../../domain/kernel/answers.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
 import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
@@ -68,11 +67,12 @@ const RECORDED_ONLY =
 export interface ShipmentEndpointsDeps {
   runner: CommandRunner;
   settlement: Pick<Settlement, 'attempt'>;
+  view: View<{ shipment: Shipment; order: Order }>;
 }
 
 type ShipmentRequest<B = unknown> = EndpointRequest<z.output<typeof params>, unknown, B>;
 
-export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps): Endpoint[] {
+export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpointsDeps): Endpoint[] {
   async function plan({
     params,
     body,
@@ -93,7 +93,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     const outcome = orThrow(
       await runner.execute(shipment, streamOf(shipmentId), planned, withoutExpectedVersion(command())),
     );
-    return { ...shown(201, outcome, loaded), headers: { Location: `/v1/shipments/${shipmentId}` } };
+    return { ...(await shown(201, outcome, loaded)), headers: { Location: `/v1/shipments/${shipmentId}` } };
   }
 
   /** The tracking is changed last, so that a repeat after a crash does the missing steps. */
@@ -168,9 +168,16 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
     return shown(200, outcome, await orderOf(outcome));
   }
 
-  async function read(id: string): Promise<Reply> {
-    const loaded = await load(id);
-    return shown(200, loaded, await orderOf(loaded));
+  async function shown(
+    status: number,
+    { state, position }: Loaded<Shipment | null>,
+    ordered: Loaded<Order>,
+    ...seen: readonly [StreamId, number][]
+  ): Promise<Reply> {
+    const known = state!;
+    const body = await view.of({ shipment: known, order: ordered.state });
+    const { commitNo } = ordered.position;
+    return shows(status, body, streamOf(known.shipmentId), { position }, [streamOf(known.orderId), commitNo], ...seen);
   }
 
   async function orderOf({ state }: Loaded<Shipment | null>): Promise<Loaded<Order>> {
@@ -195,7 +202,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params,
       find: ({ params }) => load(params.id),
       body: problemBody,
-      answers: { 200: shipmentViewSchema },
+      answers: { 200: view.schema },
       handle: (request) => record(request, { type, ...request.body }),
     });
 
@@ -210,7 +217,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params: orderParams,
       find: ({ params, caller }) => findOrder({ runner }, params.id, caller),
       body: planBody,
-      answers: { 201: shipmentViewSchema },
+      answers: { 201: view.schema },
       handle: plan,
     }),
     endpoint({
@@ -223,7 +230,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params,
       find: ({ params }) => load(params.id),
       body: dispatchBody,
-      answers: { 200: shipmentViewSchema },
+      answers: { 200: view.schema },
       problems: ['out_of_stock'],
       handle: dispatch,
     }),
@@ -234,7 +241,7 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       roles: ['support'],
       idempotency: 'accepted',
       params,
-      answers: { 200: shipmentViewSchema },
+      answers: { 200: view.schema },
       handle: (request) => record(request, { type: 'RecordDelivery' }),
     }),
     problem(
@@ -258,35 +265,8 @@ export function shipmentEndpoints({ runner, settlement }: ShipmentEndpointsDeps)
       params,
       find: ({ params }) => load(params.id),
       body: trackingBody,
-      answers: { 200: shipmentViewSchema },
+      answers: { 200: view.schema },
       handle: changeTracking,
     }),
-    endpoint({
-      method: 'get',
-      path: '/v1/shipments/{id}',
-      summary: 'Get a shipment',
-      roles: ['support'],
-      params,
-      answers: { 200: shipmentViewSchema },
-      handle: ({ params }) => read(params.id),
-    }),
   ];
-}
-
-function shown(
-  status: number,
-  loaded: Loaded<Shipment | null>,
-  { state: known, position }: Loaded<Order>,
-  ...seen: readonly [StreamId, number][]
-): Reply {
-  const shipment = loaded.state!;
-  const view = shipmentView(shipment, known);
-  return shows(
-    status,
-    view,
-    streamOf(shipment.shipmentId),
-    loaded,
-    [streamOf(known.orderId), position.commitNo],
-    ...seen,
-  );
 }

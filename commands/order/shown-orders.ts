@@ -1,22 +1,19 @@
-// The port through which an order is answered: the read side knows its shape, and folds it from the streams just written.
-import type { z } from 'zod';
+// What an order's view needs to know. It folds the order from the streams just written, so it includes the caller's changes.
+import type { View } from '../../domain/kernel/answers.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 
-export interface ShownOrder {
+interface OrderToShow {
+  orderId: string;
+  /** Streams that this request has written up to these commits need not be read again. */
+  written?: ReadonlyMap<StreamId, number>;
+  /** What only support may see is left out unless the reader is support. */
+  reader?: Pick<Caller, 'role'>;
+}
+
+interface ShownOrder {
   /** The version of the order's stream, for the `ETag`. */
   version: number;
 }
 
-export interface ShownOrders {
-  schema: z.ZodType<ShownOrder>;
-  /**
-   * Streams that this request has written up to the commits in `written` need not be read again. What only support may
-   * see is left out unless `reader` is support.
-   */
-  byId(
-    orderId: string,
-    written?: ReadonlyMap<StreamId, number>,
-    reader?: Pick<Caller, 'role'>,
-  ): Promise<ShownOrder | undefined>;
-}
+export type ShownOrders = View<OrderToShow, ShownOrder | undefined>;

@@ -1,7 +1,7 @@
 // Saved payment methods of customers. The payment provider stores them; the shop never sees a card, only the provider's name for
 // it.
 import { z } from 'zod';
-import { wholeList, wholeListAnswer } from '../../domain/kernel/answers.js';
+import type { View } from '../../domain/kernel/answers.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { customerOf, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { paymentMethodSchema } from '../../domain/order/events.js';
@@ -25,26 +25,13 @@ export interface SavedMethods {
   remove(customerId: string, id: string, meta: CommandMeta): Promise<void>;
 }
 
-const savedMethod = z
-  .strictObject({
-    id: z.string().meta({ description: 'Send it as `paymentMethod` at a checkout' }),
-    brand: z.string().optional(),
-    last4: z.string().optional(),
-    expiresMonth: z.int().optional(),
-    expiresYear: z.int().optional(),
-  })
-  .meta({ id: 'PaymentMethod' });
+export interface PaymentMethodEndpointsDeps {
+  methods: Pick<SavedMethods, 'save' | 'remove'>;
+  view: View<SavedMethod>;
+}
 
-export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
+export function paymentMethodEndpoints({ methods, view }: PaymentMethodEndpointsDeps): Endpoint[] {
   return [
-    endpoint({
-      method: 'get',
-      path: '/v1/me/payment-methods',
-      summary: 'List the saved payment methods of the caller',
-      roles: ['customer'],
-      answers: { 200: wholeListAnswer(savedMethod).meta({ id: 'PaymentMethods' }) },
-      handle: async ({ caller }) => ({ status: 200, body: wholeList(await methods.of(customerOf(caller))) }),
-    }),
     endpoint({
       method: 'post',
       path: '/v1/me/payment-methods',
@@ -52,10 +39,11 @@ export function paymentMethodEndpoints(methods: SavedMethods): Endpoint[] {
       roles: ['customer'],
       idempotency: 'accepted',
       body: z.strictObject({ paymentMethod: paymentMethodSchema.meta({ example: 'pm_card_visa' }) }),
-      answers: { 201: savedMethod },
+      answers: { 201: view.schema },
       problems: ['payment_declined'],
       async handle({ caller, body, command }) {
-        return { status: 201, body: await methods.save(customerOf(caller), body.paymentMethod, command()) };
+        const saved = await methods.save(customerOf(caller), body.paymentMethod, command());
+        return { status: 201, body: await view.of(saved) };
       },
     }),
     endpoint({

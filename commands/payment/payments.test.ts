@@ -2,11 +2,13 @@ import { expect } from 'chai';
 import { catalogue } from '../../domain/events.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
-import { FORGOTTEN, type PersonalData } from '../../domain/kernel/personal.js';
+import type { PersonalData } from '../../domain/kernel/personal.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
+import { paymentQuery } from '../../read-api/queries/payments.js';
+import { plainViews } from '../../read-api/views.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { testPaymentEndpoints } from '../checkout/test-payments.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
@@ -23,7 +25,7 @@ const unsealed: PersonalData = {
   forget: async () => {},
 };
 
-function createWorld(personal = unsealed) {
+function createWorld() {
   const codec = createCommitCodec(catalogue);
   const store = createMemoryEventStore({ codec, log: createMemoryLog(), watermarkLagMs: 0 });
   const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
@@ -35,7 +37,8 @@ function createWorld(personal = unsealed) {
     return { seen: new Map([[streamOf('checkout_1'), 3]]) };
   };
   const call = callerOf([
-    ...paymentEndpoints({ runner, payments, personal }),
+    ...paymentEndpoints({ runner, payments, view: plainViews.refund }),
+    paymentQuery({ states: runner, personal: unsealed }),
     ...testPaymentEndpoints({ runner, bank, onChange }),
   ]);
 
@@ -64,41 +67,6 @@ function createWorld(personal = unsealed) {
 }
 
 describe('Payments', () => {
-  it('show their ledger to support', async () => {
-    const { call, pay } = createWorld();
-    await pay('pm_card_visa', 1000, 400);
-    const { status, body } = await call('get /v1/payments/payment_1', { caller: SUPPORT });
-    expect(status).to.equal(200);
-    expect(body).to.deep.include({
-      id: 'payment_1',
-      orderId: 'order_1',
-      status: 'partially_captured',
-      held: GBP(600),
-      captured: GBP(400),
-      refunded: GBP(0),
-      refundable: GBP(400),
-    });
-    expect(body.authorisations[0]).to.deep.include({
-      card: { brand: 'visa', last4: '4242' },
-      risk: { level: 'normal' },
-    });
-    const providerRef = 'test_shipment_1/capture';
-    expect(body.captures[0]).to.deep.include({
-      id: 'shipment_1/capture',
-      amount: GBP(400),
-      status: 'captured',
-      providerRef,
-    });
-    await problemOf(call('get /v1/payments/payment_2', { caller: SUPPORT }), 'not_found');
-  });
-
-  it('hide the digits of a card once its customer is forgotten', async () => {
-    const { call, pay } = createWorld({ ...unsealed, open: async () => FORGOTTEN });
-    await pay('pm_card_visa');
-    const { body } = await call('get /v1/payments/payment_1', { caller: SUPPORT });
-    expect(body.authorisations[0].card).to.deep.equal({ brand: 'visa' });
-  });
-
   it('are refunded up to what is captured and not refunded', async () => {
     const { call, pay } = createWorld();
     await pay('pm_card_visa', 1000, 400);

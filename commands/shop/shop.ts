@@ -1,31 +1,20 @@
 // Shop administration: the currencies it sells in, and the countries it sends to.
-
-import { shows } from '../../domain/kernel/answers.js';
-import { type Endpoint, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
+import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
-import type { Loaded } from '../../domain/kernel/states.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
 import { SHOP, shop } from '../../domain/shop/shop.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { CurrentSettings } from './settings.js';
 
-const settingsAnswer = shopSettingsSchema.meta({ id: 'ShopSettings' });
-
 export interface ShopEndpointsDeps {
   runner: CommandRunner;
   settings: Pick<CurrentSettings, 'changed'>;
+  view: View<ShopSettings>;
 }
 
-export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint[] {
+export function shopEndpoints({ runner, settings, view }: ShopEndpointsDeps): Endpoint[] {
   return [
-    endpoint({
-      method: 'get',
-      path: '/v1/shop',
-      summary: 'Get the shop settings',
-      roles: ['catalogue'],
-      answers: { 200: settingsAnswer },
-      handle: async () => answer(await runner.load(shop, SHOP)),
-    }),
     endpoint({
       method: 'put',
       path: '/v1/shop',
@@ -37,12 +26,13 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
       roles: ['catalogue'],
       idempotency: 'accepted',
       body: shopSettingsSchema,
-      answers: { 200: settingsAnswer },
+      answers: { 200: view.schema },
       async handle({ body, command }) {
         try {
-          return answer(
-            orThrow(await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command())),
+          const outcome = orThrow(
+            await runner.execute(shop, SHOP, { type: 'ConfigureShop', settings: body }, command()),
           );
+          return shows(200, await view.of(outcome.state), SHOP, outcome);
         } finally {
           // Even after a failure, because the change may have happened.
           settings.changed();
@@ -50,8 +40,4 @@ export function shopEndpoints({ runner, settings }: ShopEndpointsDeps): Endpoint
       },
     }),
   ];
-}
-
-function answer(loaded: Loaded<ShopSettings>): Reply {
-  return shows(200, loaded.state, SHOP, loaded);
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { plainViews } from '../../read-api/views.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
 import { createTariffs } from './current-tariffs.js';
@@ -60,12 +61,12 @@ describe('The endpoints of tariffs', () => {
     const tariffs = { changed: () => void changes++ };
     const settings = { refuseForeignMoney: async () => {} };
     const { runner } = shop;
-    const kept = callerOf(tariffEndpoints({ runner, tariffs, settings }));
+    const kept = callerOf(tariffEndpoints({ runner, tariffs, settings, views: plainViews }));
     await kept('put /v1/tax-rates/gb', { caller: KEEPER, body: UK });
     await kept('delete /v1/tax-rates/gb', { caller: KEEPER });
     expect(changes).to.equal(2);
     const away = { ...runner, execute: () => Promise.reject(new Unavailable('The log', 'is away')) };
-    const lost = callerOf(tariffEndpoints({ runner: away, tariffs, settings }));
+    const lost = callerOf(tariffEndpoints({ runner: away, tariffs, settings, views: plainViews }));
     await problemOf(lost('put /v1/tax-rates/gb', { caller: KEEPER, body: UK }), 'unavailable');
     expect(changes).to.equal(3);
   });

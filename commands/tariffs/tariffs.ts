@@ -1,7 +1,7 @@
 // Administration of the tables that price carts: tax rates and shipping methods.
 import { z } from 'zod';
 import { hasRegions, regionCode, regionExample } from '../../domain/address/rules.js';
-import { shows, wholeList, wholeListAnswer } from '../../domain/kernel/answers.js';
+import { shows, type View } from '../../domain/kernel/answers.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { invalidField, orThrow } from '../../domain/kernel/errors.js';
@@ -12,7 +12,6 @@ import {
   type ShippingMethod,
   type ShippingTableEvent,
   shippingMethodSchema,
-  shippingZoneSchema,
   type TaxRate,
   type TaxTableEvent,
   tariffIdSchema,
@@ -27,9 +26,7 @@ import type { Tariffs } from './current-tariffs.js';
 interface Table<R extends { id: string }, B, C, E extends DomainEvent> {
   path: string;
   one: string;
-  all: string;
   body: z.ZodType<B>;
-  answer: z.ZodType<R>;
   example: string;
   decider: Decider<C, readonly R[], E>;
   stream: StreamId;
@@ -49,9 +46,7 @@ const taxRateBody = taxRateSchema.omit({ id: true }).extend({
 const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, TaxTableEvent> = {
   path: '/v1/tax-rates',
   one: 'a tax rate',
-  all: 'tax rates',
   body: taxRateBody,
-  answer: taxRateSchema,
   example: 'gb',
   decider: taxTable,
   stream: TAX_TABLE,
@@ -67,13 +62,6 @@ const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, T
 
 const shippingMethodBody = shippingMethodSchema.omit({ id: true });
 
-const shippingMethodAnswer = shippingMethodSchema.extend({
-  zones: z.array(shippingZoneSchema).meta({
-    description:
-      'Only `standard` can be without zones, until it is redefined. Without zones it is free everywhere and in any currency',
-  }),
-});
-
 const SHIPPING_METHODS: Table<
   ShippingMethod,
   z.output<typeof shippingMethodBody>,
@@ -82,9 +70,7 @@ const SHIPPING_METHODS: Table<
 > = {
   path: '/v1/shipping-methods',
   one: 'a shipping method',
-  all: 'shipping methods with all their prices',
   body: shippingMethodBody,
-  answer: shippingMethodAnswer,
   example: 'express',
   decider: shippingTable,
   stream: SHIPPING_TABLE,
@@ -113,25 +99,17 @@ export interface TariffEndpointsDeps {
   runner: CommandRunner;
   tariffs: Pick<Tariffs, 'changed'>;
   settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
+  views: { taxRate: View<TaxRate>; shippingMethod: View<ShippingMethod> };
 }
 
-export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDeps): Endpoint[] {
-  return [...tableEndpoints(TAX_RATES), ...tableEndpoints(SHIPPING_METHODS)];
+export function tariffEndpoints({ runner, tariffs, settings, views }: TariffEndpointsDeps): Endpoint[] {
+  return [...tableEndpoints(TAX_RATES, views.taxRate), ...tableEndpoints(SHIPPING_METHODS, views.shippingMethod)];
 
-  /** A table is changed row by row and read whole, because it is small. */
-  function tableEndpoints<R extends { id: string }, B, C, E extends DomainEvent>({
-    path,
-    one,
-    all,
-    body,
-    answer,
-    example,
-    decider,
-    stream,
-    row: rowOf,
-    set,
-    remove,
-  }: Table<R, B, C, E>): Endpoint[] {
+  /** A table is changed row by row. */
+  function tableEndpoints<R extends { id: string }, B, C, E extends DomainEvent>(
+    { path, one, body, example, decider, stream, row: rowOf, set, remove }: Table<R, B, C, E>,
+    view: View<R>,
+  ): Endpoint[] {
     const params = z.strictObject({ id: tariffIdSchema.meta({ example }) });
 
     async function change(changed: C, { command }: Pick<EndpointRequest, 'command'>) {
@@ -152,23 +130,13 @@ export function tariffEndpoints({ runner, tariffs, settings }: TariffEndpointsDe
         idempotency: 'accepted',
         params,
         body,
-        answers: { 200: answer },
+        answers: { 200: view.schema },
         async handle(request): Promise<Reply> {
           await settings.refuseForeignMoney(request.body);
           const row = rowOf(request.params.id, request.body);
           const outcome = await change(set(row), request);
-          return shows(200, outcome.state.find(({ id }) => id === row.id) ?? row, stream, outcome);
-        },
-      }),
-      endpoint({
-        method: 'get',
-        path,
-        summary: `List ${all}`,
-        roles: ['catalogue', 'support'],
-        answers: { 200: wholeListAnswer(answer) },
-        async handle() {
-          const loaded = await runner.load(decider, stream);
-          return shows(200, wholeList(loaded.state), stream, loaded);
+          const stored = outcome.state.find(({ id }) => id === row.id) ?? row;
+          return shows(200, await view.of(stored), stream, outcome);
         },
       }),
       endpoint({

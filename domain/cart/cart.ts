@@ -104,11 +104,16 @@ function decide(command: CartCommand, state: Cart | null, now: number): readonly
   if (command.type === 'ReopenCart') return reopen(command, state);
   if (command.type === 'AbandonCart') return abandon(state, now);
   if (command.type === 'DeclineMerge') return decline(command, state);
-  if (state.status === 'submitted' || state.status === 'merged') return whenFrozen(command, state);
+  if (isFrozen(state)) return whenFrozen(command, state);
 
   const events = change(command, state);
   if (state.status === 'open' || isRejection(events) || events.length === 0) return events;
   return [{ type: 'CartStillActive', data: { cartId: state.cartId, since: now } }, ...events];
+}
+
+/** Submitted, or merged into another cart. Any other cart can be filled; one that was abandoned is then open again. */
+export function isFrozen({ status }: Pick<Cart, 'status'>): boolean {
+  return status === 'submitted' || status === 'merged';
 }
 
 function whenFrozen(command: Change, state: Cart): readonly CartEvent[] | Rejection {

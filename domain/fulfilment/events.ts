@@ -13,6 +13,8 @@ export const returnIdSchema = idSchema('return');
 export const trackingSchema = shortText(100);
 export const carrierSchema = shortText(50);
 export const returnReasonSchema = shortText(200);
+/** Units of one line that a customer wants to send back. */
+export const requestedUnitsSchema = lineUnitsSchema.extend({ reason: returnReasonSchema });
 /** Why a delivery failed or a shipment counts as lost, in the words of staff or the carrier. */
 export const problemReasonSchema = shortText(200);
 
@@ -55,7 +57,7 @@ export const returnEvents = {
     data: z.strictObject({
       ...aReturn,
       customerId: customerIdSchema,
-      lines: z.array(lineUnitsSchema.extend({ reason: returnReasonSchema })).min(1),
+      lines: z.array(requestedUnitsSchema).min(1),
     }),
   },
   ReturnApproved: { version: 1, data: z.strictObject(aReturn) },

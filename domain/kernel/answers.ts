@@ -1,8 +1,14 @@
-// Helpers of endpoints: answers from the state of a stream, and lists that are never paged.
+// How endpoints answer: with a view of the state of a stream, or with a list that is never paged.
 import { z } from 'zod';
 import type { Reply } from './endpoint.js';
 import type { Loaded } from './states.js';
 import type { StreamId } from './stream.js';
+
+/** How a state is answered. Some views load more, such as current prices. */
+export interface View<S, A = unknown> {
+  schema: z.ZodType<A>;
+  of(state: S): A | Promise<A>;
+}
 
 /**
  * An answer that shows the state of a stream. The stream's version is the `ETag`. The caller has seen the stream's last commit
@@ -12,7 +18,7 @@ export function shows(
   status: number,
   body: unknown,
   stream: StreamId,
-  { position }: Loaded<unknown>,
+  { position }: Pick<Loaded<unknown>, 'position'>,
   ...beside: readonly [StreamId, number][]
 ): Reply {
   return { status, body, version: position.version, seen: [[stream, position.commitNo], ...beside] };

@@ -1,7 +1,6 @@
 // Amounts by tax rate. An amount without a rate is untaxed.
-import { z } from 'zod';
-import { allocate, moneySchema, roundedShare, sum } from '../kernel/money.js';
-import { type AppliedTaxRate, type TaxAmount, taxAmountSchema } from './events.js';
+import { allocate, roundedShare, sum } from '../kernel/money.js';
+import type { AppliedTaxRate, TaxAmount } from './events.js';
 import type { RecordedCharge } from './worth.js';
 
 /** A charge, with the position of its tax rate if it has one. */
@@ -50,13 +49,6 @@ export function taxesOfPart(taxes: readonly TaxAmount[], part: number, whole: nu
 export function taxesWithout(taxes: readonly TaxAmount[], taken: readonly TaxAmount[]): TaxAmount[] {
   const left = addedUp([...taxes, ...taken.map((one) => ({ ...one, net: -one.net, tax: -one.tax }))]);
   return left.filter((one) => grossOf(one) !== 0);
-}
-
-/** The taxes as callers see them. */
-export const taxesViewSchema = z.array(taxAmountSchema.extend({ net: moneySchema, tax: moneySchema }));
-
-export function taxesView(taxes: readonly TaxAmount[], currency: string): z.output<typeof taxesViewSchema> {
-  return taxes.map((one) => ({ ...one, net: { amount: one.net, currency }, tax: { amount: one.tax, currency } }));
 }
 
 /** The amount including tax. */

@@ -1,9 +1,9 @@
 // The HTTP surface: collects all endpoints with their dependencies and mounts them on one app.
 import { sessionEndpoints } from '../../commands/identity/endpoints.js';
-import { writeSide } from '../../commands/write-side.js';
+import { createPricing, writeSide } from '../../commands/write-side.js';
 import { createCurrentCartReader } from '../../read-api/queries/current-carts.js';
-import { createOrderReader } from '../../read-api/queries/order-reader.js';
 import { readSide } from '../../read-api/read-side.js';
+import { createViews } from '../../read-api/views.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
@@ -29,19 +29,24 @@ export const apiParts = {
       'queries',
     ]);
     return lazy(() => {
-      const { personal, queries } = parts;
+      const { runner: states, personal, queries } = parts;
       const { store, ownCommits } = ownStore;
       const { visibility } = readModels;
+      const { name: provider, methods: savedMethods, publishableKey } = paymentService;
+      const pricing = createPricing(parts);
+      const { quotes } = pricing;
+      const views = createViews({ states, quotes, personal, store, upTo: ownCommits.upTo });
+      const currentCarts = createCurrentCartReader({
+        queries: queries.currentCarts,
+        visibility: visibility.currentCarts,
+        states,
+      });
+      const shared = { ...parts, currentCarts, savedMethods, views };
       return [
         ...sessionEndpoints({ ...parts, accessTokens: seals.accessTokens }),
-        ...writeSide({
-          ...parts,
-          provider: paymentService.name,
-          orders: createOrderReader({ store, personal, upTo: ownCommits.upTo }),
-          currentCarts: createCurrentCartReader(queries.currentCarts, visibility.currentCarts),
-        }),
+        ...writeSide({ ...shared, provider, pricing }),
         ...paymentEndpoints,
-        ...readSide({ ...parts, store, visibility, publishableKey: paymentService.publishableKey }),
+        ...readSide({ ...shared, states, quotes, store, visibility, publishableKey }),
       ];
     });
   },

@@ -3,7 +3,6 @@ import { Counter, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
 import { createPaymentOperations } from '../../commands/payment/operations.js';
-import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
@@ -28,7 +27,7 @@ export const paymentParts = {
     ),
 
   paymentEndpoints: ({
-    paymentService: { name, methods, books, webhook },
+    paymentService: { name, books, webhook },
     runner,
     payments,
     checkout,
@@ -46,7 +45,6 @@ export const paymentParts = {
           log.warn({ event: id, type, err: error }, 'work that waited for a payment failed; it will be retried');
       };
       return [
-        ...paymentMethodEndpoints(methods),
         ...(books && webhook
           ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, settlement, onNews })]
           : []),

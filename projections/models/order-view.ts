@@ -6,8 +6,8 @@ import { addressSchema } from '../../domain/kernel/address.js';
 import { currencySchema, moneySchema } from '../../domain/kernel/money.js';
 import { HOLD_CODES, lineUnitsSchema, parcelSchema, returnedUnitsSchema } from '../../domain/order/events.js';
 import { FULFILMENT_STATUSES, ORDER_STATUSES } from '../../domain/order/order.js';
-import { taxesViewSchema } from '../../domain/order/taxes.js';
 import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
+import { taxesViewSchema } from './taxes-view.js';
 
 const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2011-12-09T12:50:00.000Z' });
 

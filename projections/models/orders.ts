@@ -1,16 +1,14 @@
 // Orders as customers and support see them. Fed by order#, payment#, shipment# and return#; each writes its own part.
 import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.js';
 import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
-import { type ReturnView, returnView } from '../../domain/fulfilment/return-view.js';
 import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
-import { type ShipmentView, shipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
 import { fulfilmentStatusOf, holdText, type Order, order as orderDecider } from '../../domain/order/order.js';
-import { taxesOf, taxesView } from '../../domain/order/taxes.js';
+import { taxesOf } from '../../domain/order/taxes.js';
 import { chargeOf } from '../../domain/order/worth.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import {
@@ -22,10 +20,13 @@ import {
   refundedOf,
 } from '../../domain/payment/ledger.js';
 import { payment as paymentLedger } from '../../domain/payment/payment.js';
-import { type RefundView, refundView } from '../../domain/payment/refund-view.js';
 import { type Handler, type Projection, projection } from '../runtime/projection.js';
 import { ORDER_STEPS, type OrderStep, type OrderView } from './order-view.js';
 import type { Page, PageRequest } from './page.js';
+import { type RefundView, refundView } from './refund-view.js';
+import { type ReturnView, returnView } from './return-view.js';
+import { type ShipmentView, shipmentView } from './shipment-view.js';
+import { taxesView } from './taxes-view.js';
 
 interface Happened extends Details {
   at: string;

@@ -1,9 +1,9 @@
 // Work lists for staff: shipments, returns and refunds of all orders, from the orders read model. The order decides about each of
 // them, so that a list shows no shipment or return that the order has cancelled.
-import type { ReturnView } from '../../domain/fulfilment/return-view.js';
-import type { ShipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { RefundEntry } from './orders.js';
 import type { Page, PageRequest } from './page.js';
+import type { ReturnView } from './return-view.js';
+import type { ShipmentView } from './shipment-view.js';
 
 export interface WorkListRequest<V extends { status: string }> extends PageRequest {
   status?: V['status'] | undefined;

@@ -1,16 +1,32 @@
-// The customers' current carts for the write side, once the read model shows what the caller has seen.
+// The customers' current carts. The read model knows the cart that a customer opened last; its stream says what has happened to
+// it since.
+import { type Cart, cart, isFrozen } from '../../domain/cart/cart.js';
 import type { EndpointRequest } from '../../domain/kernel/endpoint.js';
+import { streamOf } from '../../domain/kernel/id.js';
+import type { Loaded, States } from '../../domain/kernel/states.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';
 
 type Seen = Pick<EndpointRequest, 'seen' | 'waitMs'>;
 
-export function createCurrentCartReader(queries: CurrentCartQueries, visibility: Visibility) {
+export interface CurrentCartReaderDeps {
+  queries: CurrentCartQueries;
+  visibility: Visibility;
+  states: States;
+}
+
+export type CurrentCartReader = ReturnType<typeof createCurrentCartReader>;
+
+/** Waits until the read model shows what the caller has seen. */
+export function createCurrentCartReader({ queries, visibility, states }: CurrentCartReaderDeps) {
   return {
-    async of(customerId: string, request: Seen) {
+    async of(customerId: string, request: Seen): Promise<Loaded<Cart> | undefined> {
       await caughtUp('The current carts', visibility, request);
-      return queries.of(customerId);
+      const cartId = await queries.of(customerId);
+      if (cartId === undefined) return undefined;
+      const { state, position } = await states.load(cart, streamOf(cartId));
+      return state && !isFrozen(state) ? { state, position } : undefined;
     },
     async inUse(cartIds: readonly string[], request: Seen) {
       await caughtUp('The current carts', visibility, request);

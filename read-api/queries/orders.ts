@@ -12,9 +12,9 @@ import { PAYMENT_STATUSES } from '../../domain/payment/ledger.js';
 import { orderViewSchema } from '../../projections/models/order-view.js';
 import type { OrderQueries } from '../../projections/models/orders.js';
 import type { Visibility } from '../../projections/visibility.js';
+import { openedOrder } from '../views/opened-order.js';
 import { caughtUp } from './caught-up.js';
 import { cursorOf, pageAnswer, pageBody, pageQuery } from './lists.js';
-import { openedOrder } from './opened-order.js';
 
 const MODEL = 'The order list';
 /** The time of the order, and its id. */

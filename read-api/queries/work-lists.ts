@@ -1,12 +1,12 @@
 // Work lists for support: shipments to send, returns to decide, refunds that failed.
 import { z } from 'zod';
 import { RETURN_STATUSES } from '../../domain/fulfilment/return.js';
-import { returnViewSchema } from '../../domain/fulfilment/return-view.js';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/shipment.js';
-import { shipmentViewSchema } from '../../domain/fulfilment/shipment-view.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
-import { REFUND_STATUSES, refundViewSchema } from '../../domain/payment/refund-view.js';
 import type { Page } from '../../projections/models/page.js';
+import { REFUND_STATUSES, refundViewSchema } from '../../projections/models/refund-view.js';
+import { returnViewSchema } from '../../projections/models/return-view.js';
+import { shipmentViewSchema } from '../../projections/models/shipment-view.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
 import type { Visibility } from '../../projections/visibility.js';
 import { caughtUp } from './caught-up.js';

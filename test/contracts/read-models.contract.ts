@@ -23,7 +23,7 @@ import type { WorkListRequest, WorkLists } from '../../projections/models/work-l
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import type { Sink } from '../../projections/runtime/sink.js';
-import { createOrderReader } from '../../read-api/queries/order-reader.js';
+import { createOrderView } from '../../read-api/views/order.js';
 import { ADA, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
@@ -634,7 +634,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     expect(found).to.include({ status: 'completed', paymentStatus: 'refunded' });
     expect(found!.shipments[0]).to.include({ status: 'delivered', tracking: 'RM1' });
     expect(found!.returns[0]).to.deep.include({ status: 'received', refund: GBP(500) });
-    expect(found).to.deep.equal(await createOrderReader(shop).byId(orderId, undefined, SUPPORT));
+    expect(found).to.deep.equal(await createOrderView(shop).of({ orderId, reader: SUPPORT }));
   });
 
   it('show support a held order as its streams do', async () => {
@@ -643,9 +643,9 @@ export function ordersContract(open: Open<OrderQueries>): void {
     await show(shop, model);
     const found = await model.queries.byId(orderId);
     expect(found).to.include({ held: true, heldReason: 'address' });
-    const reader = createOrderReader(shop);
-    expect(found).to.deep.equal(await reader.byId(orderId, undefined, SUPPORT));
-    expect(await reader.byId(orderId)).not.to.have.any.keys('heldReason', 'allocation');
+    const view = createOrderView(shop);
+    expect(found).to.deep.equal(await view.of({ orderId, reader: SUPPORT }));
+    expect(await view.of({ orderId })).not.to.have.any.keys('heldReason', 'allocation');
   });
 
   it('show support the locations that the next dispatch takes the units from', async () => {
@@ -656,7 +656,7 @@ export function ordersContract(open: Open<OrderQueries>): void {
     const allocation = async () => {
       await show(shop, model);
       const found = await model.queries.byId(sold.id);
-      expect(found).to.deep.equal(await createOrderReader(shop).byId(sold.id, undefined, SUPPORT));
+      expect(found).to.deep.equal(await createOrderView(shop).of({ orderId: sold.id, reader: SUPPORT }));
       return found!.allocation;
     };
     const before = await allocation();

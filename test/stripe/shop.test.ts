@@ -22,6 +22,8 @@ import { createStripeProvider } from '../../infra/payments/stripe.js';
 import { createStripeBooks } from '../../infra/payments/stripe-books.js';
 import { createStripeMethods } from '../../infra/payments/stripe-methods.js';
 import { readStripeEvent, STRIPE_SIGNATURE } from '../../infra/payments/stripe-webhook.js';
+import { paymentMethodQuery } from '../../read-api/queries/payment-methods.js';
+import { plainViews } from '../../read-api/views.js';
 import { callerOf, problemOf } from '../call-endpoint.js';
 import { ADA, BOB, createShop, fill, SUPPORT, sell } from '../shop.js';
 import { createNews, signed } from './news.js';
@@ -89,6 +91,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     const { payments, checkout, settlement } = processes;
     const books = createStripeBooks(stripe);
     const methods = createStripeMethods({ stripe, customers });
+    const { paymentMethod: view } = plainViews;
     const told: NewsOutcome[] = [];
     const webhook = paymentWebhook({
       provider: 'stripe',
@@ -101,7 +104,10 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       settlement,
       onNews: (_, outcome) => told.push(outcome),
     });
-    const more = callerOf([webhook, ...paymentMethodEndpoints(methods)], clock);
+    const more = callerOf(
+      [webhook, ...paymentMethodEndpoints({ methods, view }), paymentMethodQuery({ savedMethods: methods, view })],
+      clock,
+    );
     const handlers = createAgendaHandlers({
       runner,
       checkout,

@@ -1,13 +1,10 @@
-// The schema of a return in answers.
-// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
+// A return in answers.
 import { z } from 'zod';
-import { moneySchema } from '../kernel/money.js';
-import { lineUnitsSchema, returnedUnitsSchema } from '../order/events.js';
-import { givenFor, type Payment } from '../payment/ledger.js';
-import { returnReasonSchema } from './events.js';
-import { RETURN_STATUSES, type Return } from './return.js';
-
-export const requestedUnitsSchema = lineUnitsSchema.extend({ reason: returnReasonSchema });
+import { requestedUnitsSchema } from '../../domain/fulfilment/events.js';
+import { RETURN_STATUSES, type Return } from '../../domain/fulfilment/return.js';
+import { moneySchema } from '../../domain/kernel/money.js';
+import { returnedUnitsSchema } from '../../domain/order/events.js';
+import { givenFor, type Payment } from '../../domain/payment/ledger.js';
 
 export const returnViewSchema = z
   .strictObject({

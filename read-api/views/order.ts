@@ -12,14 +12,22 @@ import { type OrderView, orderViewSchema } from '../../projections/models/order-
 import { orders, orderView } from '../../projections/models/orders.js';
 import { openedOrder } from './opened-order.js';
 
-export interface OrderReaderDeps {
+export interface OrderViewDeps {
   store: Pick<EventStore, 'read'>;
   personal: Pick<PersonalData, 'open'>;
   /** The whole stream up to this commit, if this process remembers it. */
   upTo?: (stream: StreamId, commitNo: number) => readonly Commit[] | undefined;
 }
 
-export function createOrderReader({ store, personal, upTo = () => undefined }: OrderReaderDeps) {
+export interface OrderToShow {
+  orderId: string;
+  /** Streams that the caller has just written, up to that commit; remembered ones are not read again. */
+  written?: ReadonlyMap<StreamId, number>;
+  /** Values that only support may see are left out unless the reader is support. */
+  reader?: Pick<Caller, 'role'>;
+}
+
+export function createOrderView({ store, personal, upTo = () => undefined }: OrderViewDeps) {
   async function commitsOf(stream: StreamId, written?: number): Promise<readonly Commit[]> {
     const atHand = written && upTo(stream, written);
     if (atHand) return atHand;
@@ -30,16 +38,7 @@ export function createOrderReader({ store, personal, upTo = () => undefined }: O
 
   return {
     schema: orderViewSchema,
-    /**
-     * `written`: streams that the caller has just written, up to that commit; remembered ones are not read again. Values that
-     * only
-     * support may see are left out unless `reader` is support.
-     */
-    async byId(
-      orderId: string,
-      written?: ReadonlyMap<StreamId, number>,
-      reader?: Pick<Caller, 'role'>,
-    ): Promise<OrderView | undefined> {
+    async of({ orderId, written, reader }: OrderToShow): Promise<OrderView | undefined> {
       const streams = [streamOf(orderId), streamOf(siblingId('payment', orderId))];
       const [ordered = [], paid = []] = await Promise.all(
         streams.map((stream) => commitsOf(stream, written?.get(stream))),

@@ -1,17 +1,18 @@
-// A cart as its owner sees it, folded from its stream, so it is always current. Prices are computed anew until it is submitted.
+// A cart as its owner sees it. Prices are computed anew until it is submitted.
 import { z } from 'zod';
 import { CART_STATUSES, type Cart, linesOfOrder } from '../../domain/cart/cart.js';
 import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
+import type { View } from '../../domain/kernel/answers.js';
 import { skuSchema } from '../../domain/kernel/id.js';
 import { currencySchema, type Money, moneySchema, sum } from '../../domain/kernel/money.js';
 import { couponCodeSchema, type OrderLine, orderIdSchema } from '../../domain/order/events.js';
 import { totalsOf } from '../../domain/order/worth.js';
-import { COUPON_OBSTACLES } from '../../domain/pricing/quote.js';
+import type { PresentLine, PricedCart } from '../../domain/pricing/priced-cart.js';
+import { COUPON_OBSTACLES, type ShippingOption } from '../../domain/pricing/quote.js';
 import { SHIPPING_OBSTACLES } from '../../domain/tariffs/shipping-table.js';
-import type { CartQuotes, PresentLine } from './quotes.js';
 
-export const cartAnswer = z
+const cartSchema = z
   .strictObject({
     id: cartIdSchema.meta({ example: 'cart_7Q2mXw' }),
     status: z.enum(CART_STATUSES),
@@ -88,8 +89,19 @@ export const cartAnswer = z
   })
   .meta({ id: 'Cart' });
 
-export async function viewOfCart(cart: Cart, quotes: Pick<CartQuotes, 'of'>): Promise<z.output<typeof cartAnswer>> {
-  const { quote, lines, address } = await quotes.of(cart);
+export type ShownCart = z.output<typeof cartSchema>;
+
+/** Port: the current price of a cart, and of each way to ship it. */
+export interface CartQuotes {
+  of(cart: Cart): Promise<PricedCart>;
+  shippingOptions(cart: Cart): Promise<ShippingOption[]>;
+}
+
+export function createCartView(quotes: Pick<CartQuotes, 'of'>): View<Cart, ShownCart> {
+  return { schema: cartSchema, of: async (cart) => viewOf(cart, await quotes.of(cart)) };
+}
+
+function viewOf(cart: Cart, { quote, lines, address }: PricedCart): ShownCart {
   const { submission } = cart;
   const ordered = linesOfOrder(cart);
   const cost = submission ? { ...submission, ...totalsOf({ ...submission, lines: ordered }) } : quote;

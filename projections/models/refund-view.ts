@@ -1,9 +1,9 @@
-// The schema of a refund in answers to support.
-// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
+// A refund in answers to support.
 import { z } from 'zod';
-import { moneySchema, sum } from '../kernel/money.js';
-import { addedUp, taxesView, taxesViewSchema } from '../order/taxes.js';
-import type { Payment, Refund } from './ledger.js';
+import { moneySchema, sum } from '../../domain/kernel/money.js';
+import { addedUp } from '../../domain/order/taxes.js';
+import type { Payment, Refund } from '../../domain/payment/ledger.js';
+import { taxesView, taxesViewSchema } from './taxes-view.js';
 
 export const REFUND_STATUSES = ['requested', 'refunded', 'failed'] as const;
 

@@ -1,11 +1,10 @@
-// The schema of a shipment in answers to support.
-// Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
+// A shipment in answers to support.
 import { z } from 'zod';
-import { locationSchema } from '../kernel/id.js';
-import { defined } from '../kernel/json.js';
-import { lineUnitsSchema } from '../order/events.js';
-import { problemReasonSchema } from './events.js';
-import { type Arbiter, SHIPMENT_STATUSES, type Shipment, shipmentStatusOf } from './shipment.js';
+import { problemReasonSchema } from '../../domain/fulfilment/events.js';
+import { type Arbiter, SHIPMENT_STATUSES, type Shipment, shipmentStatusOf } from '../../domain/fulfilment/shipment.js';
+import { locationSchema } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
+import { lineUnitsSchema } from '../../domain/order/events.js';
 
 const time = z.iso.datetime();
 
