@@ -38,7 +38,7 @@ export interface StreamQueryDeps {
   views: Views;
 }
 
-/** Queries that are always current, because they fold the stream that they are about. */
+/** Queries whose answers do not come from a read model: they fold a stream, or ask the payment provider. */
 export function streamQueries(deps: StreamQueryDeps): Endpoint[] {
   const { states, personal, currentCarts, quotes, savedMethods, views } = deps;
   return [

@@ -1,4 +1,4 @@
-// What an order's view needs to know. It folds the order from the streams just written, so it includes the caller's changes.
+// Port: the view of an order. It folds the order from the streams just written, so it includes the caller's changes.
 import type { View } from '../../domain/kernel/answers.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
