@@ -9,7 +9,6 @@ import { shipment } from './fulfilment/shipment.js';
 import { order } from './order/order.js';
 import { ORDER_NUMBERS, orderNumbers } from './order-numbers/order-numbers.js';
 import { payment } from './payment/payment.js';
-import { checkout } from './processes/checkout.js';
 import { product } from './product/product.js';
 import { skuClaim } from './product/sku-claim.js';
 import { SHOP, shop } from './shop/shop.js';
@@ -45,7 +44,6 @@ describe('The events of the shop', () => {
 describe('The streams of the shop', () => {
   const deciders = [
     cart,
-    checkout,
     coupon,
     customer,
     customerCarts,
@@ -66,7 +64,6 @@ describe('The streams of the shop', () => {
   it('have permanent names', () => {
     expect(deciders.map(({ category }) => category)).to.deep.equal([
       'cart',
-      'checkout',
       'coupon',
       'customer',
       'customer-carts',
@@ -97,7 +94,6 @@ describe('The streams of the shop', () => {
       initialState === null ? [] : [[category, initialState]],
     );
     expect(Object.fromEntries(beginnings)).to.deep.equal({
-      checkout: { phase: 'started', furtherRounds: [] },
       coupon: { terms: null, redeemed: 0, inFlight: [], returned: [] },
       customer: { providerRefs: {}, methods: [] },
       'customer-carts': [],
@@ -124,7 +120,6 @@ describe('The streams of the shop', () => {
     const folds = deciders.map(({ category, snapshot }) => [category, snapshot && Object.values(snapshot)]);
     expect(Object.fromEntries(folds)).to.deep.equal({
       cart: [2, 200],
-      checkout: undefined,
       coupon: [3, 100],
       customer: [1, 100],
       'customer-carts': [1, 100],
@@ -139,7 +134,7 @@ describe('The streams of the shop', () => {
       // A claim, and one event per location, of which there are at most 50.
       sku: undefined,
       staff: [1, 100],
-      stock: [4, 200],
+      stock: [5, 200],
       'tax-table': [1, 100],
     });
   });

@@ -8,7 +8,6 @@ import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
-import { type CheckoutOutcome, checkoutEvents } from './processes/checkout-events.js';
 import { type ProductEvent, productEvents, type SkuClaimEvent, skuClaimEvents } from './product/events.js';
 import { type SettingsEvent, settingsEvents } from './shop/events.js';
 import { type StaffEvent, staffEvents } from './staff/events.js';
@@ -22,7 +21,6 @@ const parts = [
   cartEvents,
   orderEvents,
   paymentEvents,
-  checkoutEvents,
   shipmentEvents,
   returnEvents,
   couponEvents,
@@ -46,7 +44,6 @@ export type ShopEvent =
   | CartEvent
   | OrderEvent
   | PaymentEvent
-  | CheckoutOutcome
   | ShipmentEvent
   | ReturnEvent
   | CouponEvent

@@ -16,7 +16,6 @@ import * as kernelLimits from '../domain/kernel/limits.js';
 import { order } from '../domain/order/order.js';
 import { orderNumbers } from '../domain/order-numbers/order-numbers.js';
 import { payment } from '../domain/payment/payment.js';
-import { checkout } from '../domain/processes/checkout.js';
 import { product } from '../domain/product/product.js';
 import { skuClaim } from '../domain/product/sku-claim.js';
 import { shop } from '../domain/shop/shop.js';
@@ -36,7 +35,6 @@ const DECIDERS: { category: string; events: EventDefinitions }[] = [
   cart,
   order,
   payment,
-  checkout,
   shipment,
   returns,
   coupon,

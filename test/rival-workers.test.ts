@@ -10,9 +10,9 @@ import { streamOf } from '../domain/kernel/id.js';
 import { type OrderCommand, order } from '../domain/order/order.js';
 import { capturedOf, heldOf, refundedOf } from '../domain/payment/ledger.js';
 import { payment } from '../domain/payment/payment.js';
-import { checkout } from '../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
+import { problemOf } from './call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
 
 const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
@@ -47,8 +47,7 @@ function slowly(first: Shop, at: (command: { type: string }) => boolean, options
   return { ...createShop({ ...options, log: first.log, through }), go, isThere };
 }
 
-const records = (type: string) => (command: { type: string; outcome?: { type: string } }) =>
-  command.outcome?.type === type;
+const tells = (type: string) => (command: { type: string }) => command.type === type;
 
 async function stock({ runner }: Shop, command: StockCommand, at = Date.now()): Promise<void> {
   const id = `${command.type} ${'reservationId' in command ? command.reservationId : ''}`;
@@ -66,8 +65,9 @@ async function submitted(shop: Shop, mugs: number): Promise<{ orderId: string; c
 
 async function expectSold({ runner }: Shop, orderId: string): Promise<void> {
   const of = (prefix: string) => streamOf(orderId.replace('order', prefix));
-  expect((await runner.load(order, of('order'))).state).to.include({ status: 'confirmed' });
-  expect((await runner.load(checkout, of('checkout'))).state).to.include({ phase: 'completed' });
+  const { state } = await runner.load(order, of('order'));
+  expect(state).to.include({ status: 'confirmed' });
+  expect(state!.checkout).to.include({ phase: 'completed' });
   expect(heldOf((await runner.load(payment, of('payment'))).state!)).to.equal(1000);
   expect((await runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 2 });
 }
@@ -84,7 +84,7 @@ describe('A delayed worker', () => {
         expect(seen.get(stream), stream).to.equal(shop.log.streams.get(stream)!.length);
       }
     };
-    const late = slowly(shop, records('CheckoutPaymentAuthorised'));
+    const late = slowly(shop, tells('ConfirmOrder'));
     const lateRun = late.processes.checkout.resume(orderId, cartId);
     await late.isThere;
     await expectSeen(shop.processes.checkout.resume(orderId, cartId));
@@ -100,11 +100,11 @@ describe('A delayed worker', () => {
     const other = { ...MUG, reservationId: 'other' };
     await stock(shop, { type: 'ReserveStock', ...other, quantity: 1 });
 
-    const late = slowly(shop, records('CheckoutStockShort'));
+    const late = slowly(shop, tells('RejectOrder'));
     const lateRun = late.processes.checkout.resume(orderId, cartId);
     await late.isThere;
     await stock(shop, { type: 'ReleaseReservation', ...other });
-    const quick = slowly(shop, records('CheckoutCompleted'));
+    const quick = slowly(shop, tells('CommitReservation'));
     const quickRun = quick.processes.checkout.resume(orderId, cartId);
     await quick.isThere;
     late.go();
@@ -114,33 +114,47 @@ describe('A delayed worker', () => {
     await expectSold(shop, orderId);
   });
 
-  it('does not undo sales made after its reservation expired', async () => {
+  for (const dies of ['ConfirmOrder', 'CommitReservation']) {
+    it(`keeps the units that it has paid for, however long it waits to ${dies}`, async () => {
+      let now = Date.now();
+      const clock = () => now;
+      const shop = createShop({ clock });
+      const { orderId, cartId } = await submitted(shop, 2);
+      const late = slowly(shop, tells(dies), { clock });
+      const lateRun = late.processes.checkout.resume(orderId, cartId);
+      await late.isThere;
+      now += RESERVATION_MS;
+      const { runner, processes } = createShop({ clock, log: shop.log });
+      const handlers = createAgendaHandlers({ runner, ...processes, savedMethodOf: async () => undefined, clock });
+      await handlers.reservations({ kind: 'reservations', ...MUG, expiries: { [orderId]: now } });
+      const other = { type: 'ReserveStock', ...MUG, reservationId: 'other', quantity: 1 } as const;
+      await problemOf(stock(shop, other, now), 'out_of_stock');
+      await expectSold(shop, orderId);
+      late.go();
+      await lateRun;
+      await expectSold(shop, orderId);
+    });
+  }
+
+  it('lets the reservations of an order expire once the order is given up', async () => {
     let now = Date.now();
     const clock = () => now;
     const shop = createShop({ clock });
     const { orderId, cartId } = await submitted(shop, 2);
-    const authorised = slowly(shop, ({ type }) => type === 'CommitReservation', { clock });
-    const late = slowly(shop, records('CheckoutStockShort'), { clock });
-    const quick = slowly(shop, records('CheckoutCompleted'), { clock });
-
-    const dead = authorised.processes.checkout.resume(orderId, cartId);
-    await authorised.isThere;
-    now += RESERVATION_MS;
-    await stock(shop, { type: 'ExpireReservation', ...MUG, reservationId: orderId }, now);
-    const other = { ...MUG, reservationId: 'other' };
-    await stock(shop, { type: 'ReserveStock', ...other, quantity: 1 }, now);
+    const late = slowly(shop, tells('RequestAuthorisation'), { clock });
     const lateRun = late.processes.checkout.resume(orderId, cartId);
     await late.isThere;
-    await stock(shop, { type: 'ReleaseReservation', ...other }, now);
-    const quickRun = quick.processes.checkout.resume(orderId, cartId);
-    await quick.isThere;
+    const cancel = { type: 'CancelOrder', reason: 'found it cheaper' } as const;
+    const meta = { id: 'cancel', issuedAt: now, correlationId: 'test', actor: SUPPORT_ACTOR };
+    orThrow(await shop.runner.execute(order, streamOf(orderId), cancel, meta));
+    now += RESERVATION_MS;
+    const { runner, processes } = shop;
+    const handlers = createAgendaHandlers({ runner, ...processes, savedMethodOf: async () => undefined, clock });
+    await handlers.reservations({ kind: 'reservations', ...MUG, expiries: { [orderId]: now } });
+    expect((await shop.runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 0 });
     late.go();
-    await lateRun;
-    quick.go();
-    await quickRun;
-    authorised.go();
-    await dead;
-    await expectSold(shop, orderId);
+    expect((await lateRun)!.checkout.phase).to.equal('failed');
+    expect((await shop.runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 0 });
   });
 
   it('does not confirm a coupon use after another worker has ended the checkout', async () => {

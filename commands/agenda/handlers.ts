@@ -10,10 +10,11 @@ import { order } from '../../domain/order/order.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { isRenewalDue, payment } from '../../domain/payment/payment.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
-import { checkoutIdOf, checkout as checkoutRecord } from '../../domain/processes/checkout.js';
+import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { endOfRedemption } from '../../domain/processes/checkout-steps.js';
 import { neededOf } from '../../domain/processes/settlement.js';
-import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { orderOfReservation } from '../../domain/stock/commitments.js';
+import { type StockKey, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CheckoutProcess } from '../checkout/process.js';
 import type { Settlement } from '../order/settlement.js';
 import type { PaymentOperations } from '../payment/operations.js';
@@ -70,14 +71,30 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
 
   /** A worker crashed after the end of the checkout, or redeemed after another worker had ended it. */
   async function endRedemption({ kind, ...redemption }: Extract<AgendaItem, { kind: 'redemption' }>): Promise<void> {
-    const checkoutId = checkoutIdOf(redemption.orderId);
-    const { state } = await runner.load(checkoutRecord, streamOf(checkoutId));
-    const command = state && endOfRedemption(state, redemption);
+    const { orderId } = redemption;
+    const { state } = await runner.load(order, streamOf(orderId));
+    const command = state && endOfRedemption(state.checkout, redemption);
     if (!command) return;
     const stream = couponStream(redemption);
-    orThrow(
-      await runner.execute(coupon, stream, command, metaOf(`${checkoutId}/${command.type}/${keyOfStream(stream)}`)),
-    );
+    const id = `${checkoutIdOf(orderId)}/${command.type}/${keyOfStream(stream)}`;
+    orThrow(await runner.execute(coupon, stream, command, metaOf(id)));
+  }
+
+  /**
+   * A reservation expires only once its order is given up. As long as it may still be confirmed, its checkout extends or releases
+   * the reservation, and once it is confirmed, its checkout commits it.
+   */
+  async function expire(id: StockKey & { reservationId: string }, expiresAt: number): Promise<void> {
+    const orderId = orderOfReservation(id);
+    const { state } = await runner.load(order, streamOf(orderId));
+    const isGivenUp = !state || state.checkout.phase === 'failing' || state.checkout.phase === 'failed';
+    if (!isGivenUp) {
+      await checkout.resume(orderId);
+      return;
+    }
+    const command = { type: 'ExpireReservation', ...id } as const;
+    const meta = metaOf(`${id.reservationId}/expire/${expiresAt}`);
+    orThrow(await runner.execute(stockItem, stockStream(id), command, meta));
   }
 
   return {
@@ -86,14 +103,11 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     payment: ({ paymentId }) => lookAfter(paymentId),
     redemption: endRedemption,
     async reservations({ sku, location, expiries }) {
-      const key = { sku, location };
       const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());
-      for (const [reservationId, expiresAt] of due) {
-        const command = { type: 'ExpireReservation', ...key, reservationId } as const;
-        orThrow(
-          await runner.execute(stockItem, stockStream(key), command, metaOf(`${reservationId}/expire/${expiresAt}`)),
-        );
-      }
+      const expired = await Promise.allSettled(
+        due.map(([reservationId, expiresAt]) => expire({ sku, location, reservationId }, expiresAt)),
+      );
+      for (const one of expired) if (one.status === 'rejected') throw one.reason;
     },
     shortfall: (item) => shortfalls.look(item),
     transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),

@@ -5,6 +5,7 @@ import type { CouponTerms } from '../../domain/coupon/events.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { order } from '../../domain/order/order.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
@@ -172,11 +173,10 @@ describe('The checkout endpoint', () => {
     const provider = createTestProvider();
     const { authorise, void: letGo } = provider;
     provider.authorise = async (operation) => {
-      const reservationId = cartId.replace('cart', 'order');
-      const released = { type: 'ReleaseReservation', sku: 'MUG', location: 'main', reservationId } as const;
+      const cancel = { type: 'CancelOrder', reason: 'found it cheaper' } as const;
       const actor = { type: 'staff', id: 'keeper' } as const;
-      const meta = { id: 'let-go', issuedAt: Date.now(), correlationId: 'request', actor };
-      orThrow(await shop.runner.execute(stockItem, stockStream(released), released, meta));
+      const meta = { id: 'cancel', issuedAt: Date.now(), correlationId: 'request', actor };
+      orThrow(await shop.runner.execute(order, streamOf(operation.orderId), cancel, meta));
       return authorise(operation);
     };
     provider.void = () => Promise.reject(new Error('no answer'));

@@ -1,10 +1,9 @@
-// Runs checkouts: issues the due steps, asks the payment provider, records the outcome, and follows the record until the process
-// ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one after the
+// Runs checkouts: issues the due steps, asks the payment provider, tells the order the outcome, and follows the order until the
+// process ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one after the
 // other. After a crash the next worker finishes it.
 import { type Cart, cart } from '../../domain/cart/cart.js';
-import { type Clock, millisOf } from '../../domain/kernel/clock.js';
+import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
-import { START } from '../../domain/kernel/commit.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { sameJson } from '../../domain/kernel/json.js';
@@ -12,26 +11,26 @@ import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Order, type OrderCommand, order } from '../../domain/order/order.js';
-import { type Parcel, stockNeeds } from '../../domain/order/parcels.js';
+import { stockNeeds } from '../../domain/order/parcels.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
 import {
   type Checkout,
-  type CheckoutRecord,
-  checkout,
   checkoutIdOf,
   checkoutOf,
   MAX_ROUNDS,
   MAX_STOCK_WAIT_MS,
+  type Outcome,
   orderOfCart,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  outcomeOfShortage,
   placingEventId,
   placingId,
 } from '../../domain/processes/checkout.js';
-import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { type CheckoutStep, type Due, followUpSteps, nextSteps } from '../../domain/processes/checkout-steps.js';
+import { refusalToSell, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 import type { Origin } from '../runtime/origin.js';
 import { metaOf, type ProcessContext, type StepRunner } from '../runtime/steps.js';
@@ -42,10 +41,13 @@ export interface CheckoutProcess {
   /**
    * Places an order and runs its checkout until it has completed or failed, or until it waits for the customer or the provider. A
    * checkout that has already started is continued. Throws `Unavailable` if an engine is down; the recovery then finishes the
-   * checkout.
+   * checkout. Steps that nobody waits for may still be running when it resolves.
    */
   run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult>;
-  /** Continues the checkout of an order that another worker has begun. Returns undefined if nothing of it was recorded. */
+  /**
+   * Continues the checkout of an order that another worker has begun, until it has nothing left to do now. Returns undefined if
+   * nothing of it was recorded.
+   */
   resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
 
@@ -67,15 +69,15 @@ export interface CheckoutProcessDeps {
 
 /** One worker's run of one checkout. */
 interface CheckoutRun {
+  /** The order's stream. */
   stream: StreamId;
-  order: Order;
   state: Checkout;
   payment?: Payment;
-  /** The cause is the last recorded outcome, or the order: every later commit comes after it. */
+  /** The cause is the order as last seen: every later commit comes after it. */
   context: ProcessContext;
-  /** Version of the checkout record. */
+  /** Version of the order. */
   version: number;
-  /** Another worker has recorded outcomes as well. */
+  /** Another worker has changed the order as well. */
   hasOtherWorkers: boolean;
   /** The deadline of the wait for stock, in ms. It is set at the first shortage. */
   waitsUntil?: number;
@@ -87,31 +89,41 @@ interface CheckoutRun {
 
 export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
   async function run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult> {
+    const run = await placed(place, origin);
+    const result = await follow(run);
+    // A failure is left to the agenda, which logs it if it fails again.
+    void followUp(run).catch(() => {});
+    return result;
+  }
+
+  async function placed(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutRun> {
     const { orderId, occurredAt } = place.contents;
-    const issuedAt = clock();
     const meta: CommandMeta = {
       id: placingId(orderId),
-      issuedAt,
+      issuedAt: clock(),
       newStream: true,
       ...origin,
       ...(occurredAt !== undefined && { occurredAt }),
     };
-    const { repeated, ...placed } = orThrow(await runner.execute(order, streamOf(orderId), place, meta));
-    // An order placed just now has no checkout record to read.
-    const isNew = !repeated && millisOf(placed.position.at) >= issuedAt && placed.position.commitNo === 1;
-    const recorded = isNew ? NOT_RECORDED : await runner.load(checkout, streamOf(checkoutIdOf(orderId)));
-    return follow(runFrom(origin, placed as Loaded<Order>, recorded));
+    return runFrom(origin, orThrow(await runner.execute(order, streamOf(orderId), place, meta)) as Loaded<Order>);
   }
 
   async function resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
+    const run = await found(orderId, cartId);
+    if (!run) return undefined;
+    const result = await follow(run);
+    await followUp(run);
+    return result;
+  }
+
+  /** If the order was never placed, its submitted cart is. */
+  async function found(orderId: string, cartId?: string): Promise<CheckoutRun | undefined> {
     const checkoutId = checkoutIdOf(orderId);
     const origin: Origin = { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
-    const placed = await runner.load(order, streamOf(orderId));
-    if (placed.state) {
-      return follow(runFrom(origin, placed as Loaded<Order>, await runner.load(checkout, streamOf(checkoutId))));
-    }
+    const known = await runner.load(order, streamOf(orderId));
+    if (known.state) return runFrom(origin, known as Loaded<Order>);
     const submitted = cartId && (await runner.load(cart, streamOf(cartId))).state;
-    return submitted && isSubmittedAs(submitted, orderId) ? run(orderOfCart(submitted), origin) : undefined;
+    return submitted && isSubmittedAs(submitted, orderId) ? placed(orderOfCart(submitted), origin) : undefined;
   }
 
   /** Runs until nothing is due, or until only the customer or the provider can continue. */
@@ -124,7 +136,6 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
         run.claim?.settle();
         run.letGo?.();
       });
-      void followUp(run);
     }
     if (run.hasOtherWorkers) await reloadResult(run);
     const { state, context, payment } = run;
@@ -143,14 +154,14 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     }
   }
 
-  /** The answer does not wait for these steps. A failure is left to the agenda, which logs it if it fails again. */
+  /** The answer does not wait for these steps, nor name their commits. */
   async function followUp(run: CheckoutRun): Promise<void> {
     const behind = { ...run.context, seen: new Map() };
-    await Promise.all(followUpSteps(run.state).map((step) => steps.take(step, behind))).catch(() => {});
+    await Promise.all(followUpSteps(run.state).map((step) => steps.take(step, behind)));
   }
 
   /** Takes the steps one after the other, until the outcome of one decides how the process continues. */
-  async function take(run: CheckoutRun, due: readonly CheckoutStep[]): Promise<CheckoutOutcome | undefined> {
+  async function take(run: CheckoutRun, due: readonly CheckoutStep[]): Promise<Outcome | undefined> {
     for (const step of due) {
       const outcome = await (step.mayWaitForStock ? reserve(run, step) : takeOne(run, step));
       if (outcome) return outcome;
@@ -158,16 +169,36 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     return undefined;
   }
 
-  async function takeOne(run: CheckoutRun, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
+  async function takeOne(run: CheckoutRun, step: CheckoutStep): Promise<Outcome | undefined> {
     const { rejections, payment } = await steps.take(step, run.context);
     if (rejections.length > 0) return step.optional ? undefined : outcomeOf(run, step, rejections);
     if (!payment) return undefined;
     run.payment = payment;
-    return step.outcomeFromPayment ? outcomeOfPayment(run.state, payment, clock()) : undefined;
+    if (!step.outcomeFromPayment) return undefined;
+    const outcome = outcomeOfPayment(run.state, payment, clock());
+    const hasWaited = run.state.phase !== 'started';
+    return (outcome.type === 'ConfirmOrder' && hasWaited && (await outcomeOfLoss(run))) || outcome;
+  }
+
+  /** While the checkout waited, its units may have been lost. Then they are not sold. */
+  async function outcomeOfLoss(run: CheckoutRun): Promise<Outcome | undefined> {
+    const { reservationId, parcels } = run.state.rounds.at(-1)!;
+    const refusals = await Promise.all(
+      parcels.map(async (parcel) => {
+        const { state } = await runner.load(stockItem, stockStream(parcel));
+        return refusalToSell(state, { ...parcel, reservationId });
+      }),
+    );
+    const rejections = refusals.filter((one) => one !== undefined);
+    return rejections.length > 0 ? outcomeOf(run, { name: 'confirm' }, rejections) : undefined;
   }
 
   /** Throws if a step that must succeed eventually is rejected. */
-  function outcomeOf(run: CheckoutRun, { name }: CheckoutStep, rejections: readonly Rejection[]): CheckoutOutcome {
+  function outcomeOf(
+    run: CheckoutRun,
+    { name }: Pick<CheckoutStep, 'name'>,
+    rejections: readonly Rejection[],
+  ): Outcome {
     const outcome = outcomeOfRejections(run.state, name, rejections);
     if (!outcome) throw problemOf(rejections[0]!);
     return outcome;
@@ -177,25 +208,18 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
    * Reserves the stock. If it is short, the checkout takes it from other locations, or waits for running checkouts that may
    * release it. A waiting checkout holds nothing, so that two checkouts never wait for each other.
    */
-  async function reserve(run: CheckoutRun, step: CheckoutStep): Promise<CheckoutOutcome | undefined> {
-    const { checkoutId, order, rounds } = run.state;
+  async function reserve(run: CheckoutRun, step: CheckoutStep): Promise<Outcome | undefined> {
+    const { order, rounds } = run.state;
     const { reservationId, parcels } = rounds.at(-1)!;
     const needs = stockNeeds(order.lines);
-    const short = (available: Record<string, number>): CheckoutOutcome => {
-      return { type: 'CheckoutStockShort', data: { checkoutId, available } };
-    };
-    const from = (allocation: readonly Parcel[]): CheckoutOutcome => {
-      return {
-        type: 'CheckoutReallocated',
-        data: { checkoutId, round: rounds.length + 1, allocation: [...allocation] },
-      };
-    };
+    const next = { type: 'TakeFromElsewhere', round: rounds.length + 1 } as const;
     for (;;) {
       if (run.waitsUntil !== undefined && !run.claim) {
         const claim = await queue.claim(needs, run.waitsUntil);
-        if ('short' in claim) return short(claim.short);
+        if ('short' in claim) return outcomeOfShortage(claim.short);
         run.claim = claim;
-        if (rounds.length < MAX_ROUNDS && !sameJson(claim.allocation, parcels)) return from(claim.allocation);
+        const isElsewhere = rounds.length < MAX_ROUNDS && !sameJson(claim.allocation, parcels);
+        if (isElsewhere) return { ...next, allocation: claim.allocation };
       }
       run.letGo?.();
       run.letGo = queue.hold(parcels);
@@ -204,32 +228,35 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       delete run.claim;
       if (rejections.length === 0) return undefined;
       const outcome = outcomeOf(run, step, rejections);
-      if (outcome.type !== 'CheckoutStockShort') return outcome;
+      if (outcome.type !== 'RejectOrder' || outcome.reason !== 'out_of_stock') return outcome;
       run.letGo();
 
       const found = await stock.allocate(needs, reservationId);
-      if ('short' in found && !found.hoped) return short(found.short);
+      if ('short' in found && !found.hoped) return outcomeOfShortage(found.short);
       run.waitsUntil ??= clock() + MAX_STOCK_WAIT_MS;
       if (rounds.length >= MAX_ROUNDS || clock() >= run.waitsUntil) return outcome;
-      if (rejections.length < step.commands.length) return from('short' in found ? found.hoped! : found);
+      if (rejections.length < step.commands.length) {
+        return { ...next, allocation: 'short' in found ? found.hoped! : found };
+      }
     }
   }
 
   /**
-   * Returns false if another worker has recorded first. Then our outcome is dropped and the other worker's record is followed.
+   * Returns false if the order has changed since the steps began. Then our outcome is dropped, and the order is followed as another
+   * worker has left it.
    */
-  async function record(run: CheckoutRun, outcome: CheckoutOutcome): Promise<boolean> {
-    const isFirst = run.version === 0 && ({ newStream: true } as const);
-    const meta = { ...metaOf(run.context, outcomeCommandId(outcome)), ...isFirst, expectedVersion: run.version };
-    const recorded = await runner.execute(checkout, run.stream, { type: 'RecordOutcome', outcome }, meta);
+  async function record(run: CheckoutRun, outcome: Outcome): Promise<boolean> {
+    const id = outcomeCommandId(run.state.checkoutId, outcome);
+    const meta = { ...metaOf(run.context, id), expectedVersion: run.version };
+    const recorded = await runner.execute(order, run.stream, outcome, meta);
     if (isRejection(recorded, 'version_mismatch')) {
       run.hasOtherWorkers = true;
-      move(run, await runner.load(checkout, run.stream));
+      move(run, (await runner.load(order, run.stream)) as Loaded<Order>);
       return false;
     }
     const { repeated, ...loaded } = orThrow(recorded);
     run.hasOtherWorkers ||= repeated;
-    move(run, loaded);
+    move(run, loaded as Loaded<Order>);
     return true;
   }
 
@@ -243,32 +270,26 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   return { run, resume };
 }
 
-const NOT_RECORDED: Loaded<CheckoutRecord> = { state: checkout.initialState, position: START };
-
-function runFrom(origin: Origin, placed: Loaded<Order>, { state, position }: Loaded<CheckoutRecord>): CheckoutRun {
-  const { orderId, placedAt, occurredAt } = placed.state;
-  const context = {
-    origin,
-    cause: { eventId: placingEventId(orderId), at: placed.position.at },
-    issuedAt: placedAt,
-    occurredAt,
-    seen: new Map([[streamOf(orderId), placed.position.commitNo]]),
-  };
-  const stream = streamOf(checkoutIdOf(orderId));
-  const run: CheckoutRun = {
+function runFrom(origin: Origin, { state, position }: Loaded<Order>): CheckoutRun {
+  const { orderId, placedAt, occurredAt } = state;
+  const stream = streamOf(orderId);
+  return {
     stream,
-    order: placed.state,
-    state: checkoutOf(placed.state, state),
-    context,
-    version: 0,
+    state: checkoutOf(state),
+    context: {
+      origin,
+      cause: { eventId: placingEventId(orderId), at: position.at },
+      issuedAt: placedAt,
+      occurredAt,
+      seen: new Map([[stream, position.commitNo]]),
+    },
+    version: position.version,
     hasOtherWorkers: false,
   };
-  if (position.commitNo > 0) move(run, { state, position });
-  return run;
 }
 
-function move(run: CheckoutRun, { state, position }: Loaded<CheckoutRecord>): void {
-  run.state = checkoutOf(run.order, state);
+function move(run: CheckoutRun, { state, position }: Loaded<Order>): void {
+  run.state = checkoutOf(state);
   run.context = { ...run.context, cause: { ...run.context.cause, at: position.at } };
   run.version = position.version;
   run.context.seen.set(run.stream, position.commitNo);

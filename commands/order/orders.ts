@@ -2,7 +2,6 @@
 // amounts for sent goods are captured again.
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
-import { withoutExpectedVersion } from '../../domain/kernel/command.js';
 import {
   type Caller,
   type Endpoint,
@@ -89,12 +88,9 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     );
   }
 
-  /**
-   * The checkout finds the payment voided and undoes the rest. Undefined if the order was confirmed first: then it is cancelled
-   * like any other.
-   */
+  /** The checkout undoes its steps. Undefined if the order was confirmed first: then it is cancelled like any other. */
   async function cancelBeforeConfirmed(
-    { orderId, paymentId }: Order,
+    { orderId }: Order,
     reason: string,
     { command }: Pick<OrderRequest, 'command'>,
   ): Promise<Map<StreamId, number> | undefined> {
@@ -102,8 +98,6 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
     const cancelled = await runner.execute(order, stream, { type: 'CancelOrder', reason }, command('whole'));
     if (isRejection(cancelled, 'conflict')) return undefined;
     const { position } = orThrow(cancelled);
-    const voided = { type: 'RequestVoid', operationId: `${orderId}/cancelled`, paymentId, orderId } as const;
-    orThrow(await runner.execute(payment, streamOf(paymentId), voided, withoutExpectedVersion(command('void'))));
     const undone = await checkout.resume(orderId);
     return new Map([...(undone?.seen ?? []), [stream, position.commitNo]]);
   }

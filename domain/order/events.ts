@@ -6,6 +6,8 @@ import type { EventDefinitions, EventOf } from '../kernel/event.js';
 import { idSchema, locationSchema, skuSchema } from '../kernel/id.js';
 import { amountSchema, currencySchema, unitPriceSchema } from '../kernel/money.js';
 import { personal } from '../kernel/personal.js';
+import type { RejectionCode } from '../kernel/rejection.js';
+import { METHOD_KINDS } from '../payment/method-kinds.js';
 import { MAX_QUANTITY, quantitySchema } from '../stock/events.js';
 import { shippingMethodSchema, taxCategorySchema, taxRateSchema } from '../tariffs/events.js';
 
@@ -162,6 +164,14 @@ const reallocation = z.strictObject({
   to: parcels.min(1),
 });
 
+/** Codes with which an aggregate may reject a step of the checkout, apart from a stock shortage. */
+const REFUSAL_CODES = [
+  'not_found',
+  'conflict',
+  'rule_violated',
+  'too_large',
+] as const satisfies readonly RejectionCode[];
+
 export const orderEvents = {
   /**
    * The complete order, in minor units of `currency`: Σ lines + shipping + tax − discount = total. Only this event lists the
@@ -181,20 +191,41 @@ export const orderEvents = {
     }),
     personal: { subject, fields: ['email', 'shippingAddress'] },
   },
-  /** `allocation` is set if the stock was found at other locations than first planned. */
-  OrderConfirmed: {
+  /** The stock is taken from other locations. `round` counts the attempts of the checkout; the first attempt is 1. */
+  CheckoutReallocated: {
     version: 1,
-    data: z.strictObject({ ...order, reservationId: operationId.optional(), allocation: parcels.optional() }),
+    data: z.strictObject({ ...order, round: z.int().min(2), allocation: parcels.min(1) }),
   },
-  /** `reason` is a problem code such as `out_of_stock` or `payment_declined`. */
+  /**
+   * The customer has to act, such as in a 3-D Secure step, within the time that this kind of payment allows. If `kind` is absent,
+   * it is a card.
+   */
+  CheckoutActionRequired: { version: 1, data: z.strictObject({ ...order, kind: z.enum(METHOD_KINDS).optional() }) },
+  /** The provider has not said whether it authorised the payment. */
+  CheckoutPaymentUnknown: { version: 1, data: z.strictObject(order) },
+  /** Stock is reserved and the payment is authorised: the goods are sold. Stock and coupons follow. */
+  OrderConfirmed: { version: 1, data: z.strictObject(order) },
+  /**
+   * Stock was short (`available`: the available units of each SKU that was short), the payment was declined (`declineCode`: as the
+   * customer is told), or `step` of the checkout was rejected. The checkout undoes the completed steps.
+   */
   OrderRejected: {
     version: 1,
-    data: z.strictObject({ ...order, reason: z.string().min(1).max(50), detail: z.string().max(1_000) }),
+    data: z.strictObject({
+      ...order,
+      reason: z.enum([...REFUSAL_CODES, 'out_of_stock', 'payment_declined']),
+      detail: z.string().max(1_000),
+      available: z.record(skuSchema, z.int()).optional(),
+      declineCode: z.string().min(1).max(100).optional(),
+      step: z.string().min(1).max(50).optional(),
+    }),
   },
   /** The order was given up before it was confirmed. Its checkout undoes the completed steps. */
   OrderWithdrawn: { version: 1, data: z.strictObject({ ...order, reason: z.string().min(1).max(200) }) },
   /** The order was not paid in time. */
   OrderExpired: { version: 1, data: z.strictObject({ ...order, detail: z.string().max(1_000) }) },
+  /** The checkout of an order that was given up has undone all completed steps. */
+  CheckoutUndone: { version: 1, data: z.strictObject(order) },
   /** The customer does not pay the amount, or gets it back. It includes the shipping if nothing more will be sent. */
   OrderLinesCancelled: {
     version: 1,

@@ -17,6 +17,7 @@ import {
   orderNumber,
 } from './order.js';
 import { orderLines, refusalOfContents } from './order-lines.js';
+import type { Parcel } from './parcels.js';
 import { totalsOf } from './worth.js';
 
 const orderId = 'order_536365';
@@ -48,7 +49,9 @@ const placed: OrderEvent = {
   },
 };
 const confirmed: OrderEvent = { type: 'OrderConfirmed', data: { orderId } };
-const rejected: OrderEvent = {
+const placedFrom = (allocation: Parcel[]): OrderEvent => ({ ...placed, data: { ...placed.data, allocation } });
+const placedAtOnce: OrderEvent = { ...placed, data: { ...placed.data, dispatch: 'at_once' } };
+const rejected: Extract<OrderEvent, { type: 'OrderRejected' }> = {
   type: 'OrderRejected',
   data: { orderId, reason: 'out_of_stock', detail: 'Not enough of MUG-1.' },
 };
@@ -188,6 +191,7 @@ describe('An order', () => {
       shippingOpen: { ...nothing, amount: 399 },
       shippingKept: nothing,
       coupons: [],
+      checkout: { phase: 'started', furtherRounds: [] },
       reservationId: orderId,
       parcels: [cup, mugs(2)],
       sent: [],
@@ -197,15 +201,82 @@ describe('An order', () => {
     });
   });
 
-  it('is confirmed with the location of its stock, if that has changed', () => {
+  it('has its stock where the last attempt of its checkout reserved it', () => {
     const allocation = [{ ...mugs(2), location: 'leeds' }, cup];
-    const reservationId = `${orderId}/2`;
-    const moved: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation, reservationId } };
+    const take = { type: 'TakeFromElsewhere', round: 2, allocation } as const;
+    const taken: OrderEvent = { type: 'CheckoutReallocated', data: { orderId, round: 2, allocation } };
+    const unknown: OrderEvent = { type: 'CheckoutPaymentUnknown', data: { orderId } };
+    given([placed]).when(take).then([taken]);
     given([placed])
-      .when({ ...confirm, allocation, reservationId })
-      .then([moved]);
-    expect(given([placed, moved]).state).to.deep.include({ status: 'confirmed', parcels: allocation, reservationId });
+      .when({ ...take, round: 3 })
+      .then([]);
+    given([placed, taken]).when(take).then([]);
+    given([placed, taken])
+      .when({ ...take, round: 3 })
+      .then([{ ...taken, data: { ...taken.data, round: 3 } }]);
+    for (const later of [unknown, confirmed, rejected]) given([placed, later]).when(take).then([]);
+    const reservationId = `${orderId}/2`;
+    expect(given([placed, taken, confirmed]).state).to.deep.include({ parcels: allocation, reservationId });
     expect(given([placed, confirmed]).state).to.deep.include({ parcels: [cup, mugs(2)], reservationId: orderId });
+  });
+
+  it('waits for its customer or the provider, until it is confirmed or given up', () => {
+    const acting: OrderEvent = { type: 'CheckoutActionRequired', data: { orderId, kind: 'voucher' } };
+    const unknown: OrderEvent = { type: 'CheckoutPaymentUnknown', data: { orderId } };
+    const awaitCustomer = { type: 'AwaitCustomer', kind: 'voucher' } as const;
+    const awaitProvider = { type: 'AwaitProvider' } as const;
+    for (const history of [[placed], [placed, unknown]]) given(history).when(awaitCustomer).then([acting]);
+    for (const history of [[placed], [placed, acting]]) given(history).when(awaitProvider).then([unknown]);
+    given([placed, acting]).when(awaitCustomer).then([]);
+    given([placed, unknown]).when(awaitProvider).then([]);
+    for (const history of [
+      [placed, acting],
+      [placed, unknown],
+    ]) {
+      given(history).when(confirm).then([confirmed]);
+      given(history).when(rejectIt).then([rejected]);
+    }
+    for (const end of [confirmed, rejected, withdrawn]) {
+      for (const wait of [awaitCustomer, awaitProvider]) given([placed, end]).when(wait).then([]);
+    }
+    const phases = [[], [acting], [acting, unknown], [unknown, confirmed]].map((history) => {
+      const { phase, kind } = given([placed, ...history]).state!.checkout;
+      return [phase, kind];
+    });
+    expect(phases).to.deep.equal([
+      ['started', undefined],
+      ['waiting', 'voucher'],
+      ['unknown', 'voucher'],
+      ['completed', undefined],
+    ]);
+  });
+
+  it('says why its checkout fails, in the words for the customer, until everything is undone', () => {
+    const undone: OrderEvent = { type: 'CheckoutUndone', data: { orderId } };
+    const endIt = { type: 'EndCheckout' } as const;
+    const short = { available: { 'MUG-1': 1 } };
+    const because = (more: Partial<typeof rejected.data>): OrderEvent => {
+      return { ...rejected, data: { ...rejected.data, ...more } };
+    };
+    const expired: OrderEvent = { type: 'OrderExpired', data: { orderId, detail: 'Nobody paid.' } };
+    const { detail } = rejected.data;
+    const failures: [OrderEvent, object][] = [
+      [because(short), { rejected: 'out_of_stock', detail, facts: short }],
+      [
+        because({ reason: 'payment_declined', declineCode: 'expired_card' }),
+        { rejected: 'payment_declined', detail, facts: { declineCode: 'expired_card' } },
+      ],
+      [because({ reason: 'too_large', step: 'reserve' }), { rejected: 'too_large', detail, facts: {} }],
+      [expired, { rejected: 'payment_declined', detail: 'Nobody paid.', facts: { declineCode: 'expired' } }],
+      [withdrawn, { rejected: 'conflict', detail: 'order_536365 is cancelled.', facts: {} }],
+    ];
+    for (const [event, failure] of failures) {
+      expect(given([placed, event]).state!.checkout).to.deep.include({ phase: 'failing', failure });
+      given([placed, event]).when(endIt).then([undone]);
+      expect(given([placed, event, undone]).state!.checkout).to.deep.include({ phase: 'failed', failure });
+      given([placed, event, undone]).when(endIt).then([]);
+    }
+    for (const history of [[placed], [placed, confirmed]]) given(history).when(endIt).then([]);
   });
 
   it('is confirmed or rejected once after it is placed', () => {
@@ -331,7 +402,7 @@ describe('An order', () => {
       type: 'OrderFulfilled',
       data: {
         orderId,
-        fulfilmentId: 'f2',
+        fulfilmentId: 'checkout_536365/dispatch',
         lines: [
           { lineId: '1', quantity: 2, amount: 1198 },
           { lineId: '2', quantity: 1, amount: 250 },
@@ -340,8 +411,8 @@ describe('An order', () => {
         amount: 1847,
       },
     };
-    given([placed, confirmed]).when({ type: 'RecordFulfilled', fulfilmentId: 'f2' }).then([recorded, completed]);
-    expect(given([placed, confirmed, recorded, completed]).state!.unsettled).to.deep.equal([]);
+    given([placedAtOnce]).when(confirm).then([confirmed, recorded, completed]);
+    expect(given([placedAtOnce, confirmed, recorded, completed]).state!.unsettled).to.deep.equal([]);
   });
 
   it('takes its units from their locations, and no unit twice', () => {
@@ -350,26 +421,21 @@ describe('An order', () => {
       { sku: 'MUG-1', location: 'leeds', quantity: 1 },
       { sku: 'MUG-1', location: 'york', quantity: 1 },
     ];
-    const elsewhere = { type: 'OrderConfirmed', data: { orderId, allocation, reservationId: `${orderId}/2` } } as const;
+    const elsewhere = [placedFrom(allocation), confirmed];
     const send = (fulfilmentId: string, location: string, quantity = 1) =>
       ({ type: 'FulfilOrder', fulfilmentId, location, lines: [{ lineId: '1', quantity }] }) as const;
-    const first = order.decide(send('f1', 'leeds'), given([placed, elsewhere]).state, TEST_NOW) as OrderEvent[];
-    const second = order.decide(
-      send('f2', 'york'),
-      given([placed, elsewhere, ...first]).state,
-      TEST_NOW,
-    ) as OrderEvent[];
+    const first = order.decide(send('f1', 'leeds'), given(elsewhere).state, TEST_NOW) as OrderEvent[];
+    const second = order.decide(send('f2', 'york'), given([...elsewhere, ...first]).state, TEST_NOW) as OrderEvent[];
     expect([...first, ...second].map(({ data }) => (data as { from?: unknown }).from)).to.deep.equal([
       [allocation[1]],
       [allocation[2]],
     ]);
-    given([placed, elsewhere, ...first])
+    given([...elsewhere, ...first])
       .when(send('f2', 'leeds'))
       .thenRejected('rule_violated', { locations: ['york'] });
-    given([placed, elsewhere])
+    given(elsewhere)
       .when(send('f2', 'york', 2))
       .thenRejected('rule_violated', { locations: ['leeds', 'york'] });
-    expect(given([placed, elsewhere]).state!.reservationId).to.equal(`${orderId}/2`);
     given([])
       .when({ ...place, contents: { ...contents, allocation: allocation.slice(1) } })
       .thenRejected('rule_violated');
@@ -436,8 +502,7 @@ describe('An order', () => {
       { ...mugs(1), location: 'leeds' },
       { ...mugs(1), location: 'york' },
     ];
-    const elsewhere: OrderEvent = { type: 'OrderConfirmed', data: { orderId, allocation } };
-    const { state } = given([placed, elsewhere]);
+    const { state } = given([placedFrom(allocation), confirmed]);
     expect(consignmentOf(state!)).to.deep.include({
       rejected: 'rule_violated',
       facts: { locations: ['leeds', 'york'] },
@@ -459,7 +524,7 @@ describe('An order', () => {
       { ...cup, location: 'leeds' },
       { ...mugs(2), location: 'york' },
     ];
-    const history: OrderEvent[] = [placed, { type: 'OrderConfirmed', data: { orderId, allocation } }];
+    const history = [placedFrom(allocation), confirmed];
     for (const location of ['leeds', 'york']) {
       const { state } = given(history);
       history.push(
@@ -666,11 +731,8 @@ describe('An order', () => {
   });
 
   it('cancels missing units before available ones', () => {
-    const elsewhere: OrderEvent = {
-      type: 'OrderConfirmed',
-      data: { orderId, allocation: [cup, { ...mugs(1), location: 'leeds' }, mugs(1)] },
-    };
-    const given1 = given([placed, elsewhere, missing(1), short]);
+    const elsewhere = placedFrom([cup, { ...mugs(1), location: 'leeds' }, mugs(1)]);
+    const given1 = given([elsewhere, confirmed, missing(1), short]);
     const decided = order.decide({ ...cancelLines, lines: [{ lineId: '1', quantity: 1 }] }, given1.state, TEST_NOW);
     expect((decided as OrderEvent[])[0]!.data).to.deep.include({ from: [mugs(1)] });
     expect((decided as OrderEvent[]).slice(1)).to.deep.equal([missing(0), back]);
@@ -732,7 +794,10 @@ describe('An order', () => {
         when: { type: 'RequestCollection', collectionId: 'collection_1' },
       },
       SettleOperation: { given: [placed, confirmed, oneSent], when: { type: 'SettleOperation', operationId: 'f1' } },
-      RecordFulfilled: { given: [placed, confirmed], when: { type: 'RecordFulfilled', fulfilmentId: 'f1' } },
+      TakeFromElsewhere: { given: [placed], when: { type: 'TakeFromElsewhere', round: 2, allocation: [cup, mugs(2)] } },
+      AwaitCustomer: { given: [placed], when: { type: 'AwaitCustomer' } },
+      AwaitProvider: { given: [placed], when: { type: 'AwaitProvider' } },
+      EndCheckout: { given: [placed, rejected], when: { type: 'EndCheckout' } },
       OpenReturn: { given: [placed, confirmed, oneSent], when: openReturn },
       CloseReturn: {
         given: [placed, confirmed, oneSent, returnOpened],

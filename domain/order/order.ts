@@ -10,6 +10,8 @@ import { sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
+import type { MethodKind } from '../payment/method-kinds.js';
+import { CHECKOUT_STARTED, type CheckoutState, checkoutAfter } from './checkout-state.js';
 import {
   type AppliedCoupon,
   type Hold,
@@ -57,14 +59,21 @@ export type OrderContents = z.output<z.ZodObject<typeof orderContents>>;
 
 export type OrderCommand =
   | { type: 'PlaceOrder'; contents: OrderContents }
-  /** With the location of the stock, if it differs from the first plan. */
-  | { type: 'ConfirmOrder'; allocation?: readonly Parcel[]; reservationId?: string }
-  /** `reason` is a problem code. Does nothing if the order was never placed. */
-  | { type: 'RejectOrder'; reason: string; detail: string }
+  /** The checkout takes the stock from elsewhere. `round` is 2 for the second attempt. */
+  | { type: 'TakeFromElsewhere'; round: number; allocation: readonly Parcel[] }
+  /** The checkout waits for the customer, who has to act, or for the provider, which has not answered. */
+  | { type: 'AwaitCustomer'; kind?: MethodKind }
+  | { type: 'AwaitProvider' }
+  /** An order dispatched at once is fulfilled as well: its goods have left and its money was received. */
+  | { type: 'ConfirmOrder' }
+  /** Does nothing if the order was never placed. */
+  | ({ type: 'RejectOrder' } & Omit<RejectedData, 'orderId'>)
   /** The order was not paid in time. */
   | { type: 'ExpireOrder'; detail: string }
   /** Only before the order is confirmed. Its checkout undoes the completed steps. */
   | { type: 'CancelOrder'; reason: string }
+  /** All completed steps of the checkout have been undone. */
+  | { type: 'EndCheckout' }
   /** This number of units at a location is missing. The order is held until they are back or are taken from elsewhere. */
   | { type: 'RecordMissing'; sku: string; location: string; quantity: number }
   /** The result of a reallocation: whether the units could be reserved at the other locations. */
@@ -82,8 +91,6 @@ export type OrderCommand =
 type OperationCommand =
   /** `location`: where the units leave. Required if they are at several locations. */
   | { type: 'FulfilOrder'; fulfilmentId: string; lines?: readonly LineUnits[]; location?: string }
-  /** Fulfils everything. The goods have left and the money was received, so no settlement follows. */
-  | { type: 'RecordFulfilled'; fulfilmentId: string }
   | { type: 'CancelLines'; cancellationId: string; lines?: readonly LineUnits[] | undefined; reason: string }
   /** `location`: where the goods arrive. Required if they were sent from several locations. */
   | { type: 'ReceiveReturn'; returnId: string; lines: readonly ReturnedUnits[]; location?: string; occurredAt?: string }
@@ -97,12 +104,14 @@ type OperationCommand =
 export const ORDER_STATUSES = ['placed', 'confirmed', 'completed', 'rejected', 'expired', 'cancelled'] as const;
 
 type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>['data'];
+type RejectedData = Extract<OrderEvent, { type: 'OrderRejected' }>['data'];
 
 /** An order with everything that was recorded when it was placed. */
 export interface Order extends Omit<Placed, 'lines' | 'coupons'> {
   /** In ms of the log's clock. */
   placedAt: number;
   status: (typeof ORDER_STATUSES)[number];
+  checkout: CheckoutState;
   /** Why nothing is sent, until the order is resumed. */
   holds: readonly Hold[];
   /** Units that are held for the order but missing. */
@@ -181,22 +190,36 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
   const isGivenUp = command.type === 'RejectOrder' || command.type === 'ExpireOrder';
   if (!state) return isGivenUp ? [] : reject('not_found', 'There is no such order.');
-  const { orderId, status, holds } = state;
+  const { orderId, status, holds, checkout } = state;
   const refuse = (what: string) => reject('conflict', `${orderId} is ${status}; it cannot be ${what}.`);
 
   switch (command.type) {
+    case 'TakeFromElsewhere': {
+      const { round, allocation } = command;
+      const isNext = checkout.phase === 'started' && round === checkout.furtherRounds.length + 2;
+      return isNext ? [{ type: 'CheckoutReallocated', data: { orderId, round, allocation: [...allocation] } }] : [];
+    }
+    case 'AwaitCustomer': {
+      const { type, ...kind } = command;
+      const isNews = checkout.phase === 'started' || checkout.phase === 'unknown';
+      return isNews ? [{ type: 'CheckoutActionRequired', data: { orderId, ...kind } }] : [];
+    }
+    case 'AwaitProvider': {
+      const isNews = checkout.phase === 'started' || checkout.phase === 'waiting';
+      return isNews ? [{ type: 'CheckoutPaymentUnknown', data: { orderId } }] : [];
+    }
     case 'ConfirmOrder': {
-      const { allocation, reservationId } = command;
       if (status === 'confirmed' || status === 'completed') return [];
       if (status !== 'placed') return refuse('confirmed');
-      const where = { ...(allocation && { allocation: [...allocation] }), ...(reservationId && { reservationId }) };
-      return [{ type: 'OrderConfirmed', data: { orderId, ...where } }];
+      const confirmed: OrderEvent = { type: 'OrderConfirmed', data: { orderId } };
+      if (state.dispatch !== 'at_once') return [confirmed];
+      return [confirmed, ...fulfilled(state, dispatchAtOnceId(orderId), allOpen(state), divide)];
     }
     case 'RejectOrder': {
-      const { reason, detail } = command;
+      const { type, ...why } = command;
       if (status === 'rejected' || status === 'expired' || status === 'cancelled') return [];
       if (status !== 'placed') return refuse('rejected');
-      return [{ type: 'OrderRejected', data: { orderId, reason, detail } }];
+      return [{ type: 'OrderRejected', data: { orderId, ...why } }];
     }
     case 'ExpireOrder':
       if (status === 'rejected' || status === 'expired' || status === 'cancelled') return [];
@@ -206,6 +229,8 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
       if (status === 'cancelled') return [];
       if (status !== 'placed') return refuse('cancelled as a whole; cancel its open units instead');
       return [{ type: 'OrderWithdrawn', data: { orderId, reason: command.reason } }];
+    case 'EndCheckout':
+      return checkout.phase === 'failing' ? [{ type: 'CheckoutUndone', data: { orderId } }] : [];
     case 'HoldOrder': {
       const { type, ...hold } = command;
       if (status !== 'confirmed') return refuse('held');
@@ -237,11 +262,6 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
         );
       }
       return status === 'confirmed' ? fulfil(command, state, divide) : refuse('fulfilled');
-    case 'RecordFulfilled':
-      if (acted(state, command.fulfilmentId)) return [];
-      return status === 'confirmed'
-        ? fulfilled(state, command.fulfilmentId, allOpen(state), divide)
-        : refuse('fulfilled');
     case 'CancelLines':
       if (acted(state, command.cancellationId) || (status === 'cancelled' && !command.lines)) return [];
       return status === 'confirmed' ? cancelLines(command, state, divide) : refuse('cancelled');
@@ -265,6 +285,11 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
     case 'SettleOperation':
       return settle(command.operationId, state);
   }
+}
+
+/** The fulfilment of an order whose goods had left before it was recorded. */
+function dispatchAtOnceId(orderId: string): string {
+  return `${siblingId('checkout', orderId)}/dispatch`;
 }
 
 /** The id of the operation that requests a return. */
@@ -683,22 +708,28 @@ function disposedOf(
   return { ...state, lines, shippingOpen: minus(state.shippingOpen, shipping), shippingKept };
 }
 
-function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Order {
+function evolve(state: Order | null, event: OrderEvent, at: number): Order {
+  const { type, data } = event;
   if (type === 'OrderPlaced') return placed(data, at);
   const known = state!;
   switch (type) {
+    case 'CheckoutReallocated': {
+      const checkout = checkoutAfter(known.checkout, event);
+      const { reservationId, parcels } = checkout.furtherRounds.at(-1)!;
+      return { ...known, reservationId, parcels, checkout };
+    }
+    case 'CheckoutActionRequired':
+    case 'CheckoutPaymentUnknown':
+    case 'CheckoutUndone':
+      return { ...known, checkout: checkoutAfter(known.checkout, event) };
     case 'OrderConfirmed':
-      return {
-        ...known,
-        status: 'confirmed',
-        parcels: data.allocation ?? known.parcels,
-        reservationId: data.reservationId ?? known.reservationId,
-      };
+      return { ...known, status: 'confirmed', checkout: checkoutAfter(known.checkout, event) };
     case 'OrderRejected':
-      return { ...known, status: 'rejected' };
+      return { ...known, status: 'rejected', checkout: checkoutAfter(known.checkout, event) };
     case 'OrderExpired':
-      return { ...known, status: 'expired' };
+      return { ...known, status: 'expired', checkout: checkoutAfter(known.checkout, event) };
     case 'OrderWithdrawn':
+      return { ...known, status: 'cancelled', checkout: checkoutAfter(known.checkout, event) };
     case 'OrderCancelled':
       return { ...known, status: 'cancelled' };
     case 'OrderHeld': {
@@ -781,6 +812,7 @@ function placed(data: Placed, placedAt: number): Order {
     ...data,
     placedAt,
     status: 'placed',
+    checkout: CHECKOUT_STARTED,
     holds: [],
     missing: [],
     lines: lines.map((line) => ({

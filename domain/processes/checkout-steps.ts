@@ -12,13 +12,12 @@ import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
 import { isRejection } from '../kernel/rejection.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
-import { type OrderCommand, order as orderDecider } from '../order/order.js';
+import type { Round } from '../order/checkout-state.js';
 import type { Parcel } from '../order/parcels.js';
 import { PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
 import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
-import type { Checkout, Round } from './checkout.js';
-import type { CheckoutOutcome } from './checkout-events.js';
+import type { Checkout, Outcome } from './checkout.js';
 import type { Issued, Step } from './step.js';
 
 /**
@@ -42,7 +41,7 @@ export type CheckoutStep = Step & {
 
 export interface Due {
   steps: readonly CheckoutStep[];
-  outcome?: CheckoutOutcome;
+  outcome?: Outcome;
 }
 
 /**
@@ -50,28 +49,20 @@ export interface Due {
  * log's clock.
  */
 export function nextSteps(state: Checkout, now: number): Due | undefined {
-  const { checkoutId, phase, order, failure, expired } = state;
+  const { phase, order } = state;
   const step = stepsOf(state);
   switch (phase) {
     case 'started':
       return order.dispatch === 'at_once'
-        ? {
-            steps: [step.take(), step.recordPayment(), step.settle()],
-            outcome: { type: 'CheckoutCompleted', data: { checkoutId } },
-          }
+        ? { steps: [step.take(), step.recordPayment()], outcome: { type: 'ConfirmOrder' } }
         : { steps: [...step.redeem(), ...step.releaseEarlier(), step.reserve(), step.authorise()] };
     case 'waiting':
     case 'unknown':
       return { steps: [...step.extend(now), step.authorise()] };
-    case 'authorised':
-      return {
-        steps: [step.commit(), step.confirm()],
-        outcome: { type: 'CheckoutCompleted', data: { checkoutId } },
-      };
     case 'failing':
       return {
-        steps: [step.reject(), step.void(), step.release(), ...step.giveBack(), ...step.reopen()],
-        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: expired ? 'expired' : failure!.rejected } },
+        steps: [step.void(), step.release(), ...step.giveBack(), ...step.reopen()],
+        outcome: { type: 'EndCheckout' },
       };
     case 'completed':
     case 'failed':
@@ -80,16 +71,17 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
 }
 
 /**
- * The steps that run after the customer got the answer. If a crash skips them, `endOfRedemption` and the next run of a waiting
- * checkout make up for it.
+ * The steps that run after the customer got the answer. They depend on nothing but the recorded state, and they may be taken again:
+ * if a crash skips them, the agenda runs the checkout again, or `endOfRedemption` makes up for it.
  */
 export function followUpSteps(state: Checkout): readonly CheckoutStep[] {
+  const step = stepsOf(state);
   switch (state.phase) {
     case 'completed':
-      return stepsOf(state).confirmRedemptions();
+      return state.order.dispatch === 'at_once' ? [] : [step.commit(), ...step.confirmRedemptions()];
     case 'waiting':
     case 'unknown':
-      return [stepsOf(state).park(), ...stepsOf(state).extend(state.startedAt)];
+      return [step.park(), ...step.extend(state.startedAt)];
     default:
       return [];
   }
@@ -105,7 +97,7 @@ export function endOfRedemption(
 }
 
 /** All steps of the process, with their commands. */
-function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired, kind = 'card' }: Checkout) {
+function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 'card' }: Checkout) {
   const { orderId, customerId, currency, cartId, coupons, total: amount } = order;
   const { provider, method } = order.payment;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
@@ -132,8 +124,8 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       return { id: [checkoutId, command.type, ...targetOf(stream)].join('/'), stream, decider, command };
     });
   /**
-   * The target is left out of the id for the order and payment of this checkout, since there is one of each. Their first events
-   * then fit one write unit more easily.
+   * The target is left out of the id for the payment of this checkout, since there is only one. Its first events then fit one
+   * write unit more easily.
    */
   const targetOf = (stream: StreamId): string[] =>
     keyOfStream(stream) === keyOfStream(streamOf(checkoutId)) ? [] : [keyOfStream(stream)];
@@ -143,9 +135,6 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
 
   /** In the first phase of a checkout its payment stream does not exist yet. */
   const newStreams = phase === 'started' && ({ newStreams: true } as const);
-  const toOrder = (name: string, ...commands: OrderCommand[]): CheckoutStep => {
-    return { name, commands: issue(orderDecider, streamOf(orderId), ...commands) };
-  };
   const toPayment = (name: string, ...commands: PaymentCommand[]) => {
     const { paymentId } = payment;
     // While the customer has to act, no call to the provider is due. The provider may already know that the customer has acted.
@@ -202,11 +191,9 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       const commands = extended.map((one) => ({ ...one, id: `${one.id}/${lasts}` }));
       return [{ name: 'extend', optional: true, repeatable: true, commands }];
     },
-    commit: () => stockStep('commit', (reservation) => [{ type: 'CommitReservation', ...reservation }]),
-    confirm() {
-      const { reservationId, parcels } = lastRound;
-      const moved = rounds.length > 1 && { reservationId, allocation: [...parcels] };
-      return toOrder('confirm', { type: 'ConfirmOrder', ...moved });
+    commit(): CheckoutStep {
+      const commands = toStock((reservation) => [{ type: 'CommitReservation', ...reservation }]);
+      return { name: 'commit', repeatable: true, commands };
     },
 
     /** Goods that have already left are only recorded: stock cannot reject it. */
@@ -220,18 +207,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
         { type: 'RequestCapture', operationId: keyOfOperation('capture'), amount, rest: 0, final: true },
         { type: 'RecordCaptured', operationId: keyOfOperation('capture') },
       ),
-    settle: () =>
-      toOrder(
-        'settle',
-        { type: 'ConfirmOrder' },
-        { type: 'RecordFulfilled', fulfilmentId: keyOfOperation('dispatch') },
-      ),
 
-    /** This step is first, because the order decides whether it is given up or was confirmed by another worker meanwhile. */
-    reject() {
-      const { rejected: reason, detail } = failure!;
-      return toOrder('reject', expired ? { type: 'ExpireOrder', detail } : { type: 'RejectOrder', reason, detail });
-    },
     /** Before the stock is released: the stock is held as long as money may be held. */
     void: (): CheckoutStep =>
       toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),

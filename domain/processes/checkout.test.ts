@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { decider, fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
@@ -12,14 +12,13 @@ import { METHOD_KINDS, PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type StockCommand, stockItem } from '../stock/stock-item.js';
 import {
   type Checkout,
-  checkout,
   checkoutOf,
   orderOfCart,
   outcomeCommandId,
   outcomeOfPayment,
   outcomeOfRejections,
+  outcomeOfShortage,
 } from './checkout.js';
-import type { CheckoutOutcome } from './checkout-events.js';
 import { type CheckoutStep, endOfRedemption, followUpSteps, nextSteps, RESERVATION_MS } from './checkout-steps.js';
 
 const checkoutId = 'checkout_7';
@@ -59,25 +58,32 @@ const startedAtOnce = startedWith({
   payment: { provider: 'external', method: 'pm_card_visa' },
   occurredAt: '2011-12-09T12:50:00.000Z',
 });
-const short: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available: { 'MUG-1': 1 } } };
-const authorised: CheckoutOutcome = { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
-const declined: CheckoutOutcome = {
-  type: 'CheckoutPaymentDeclined',
-  data: { checkoutId, declineCode: 'generic_decline' },
+const rejected = (why: Omit<Extract<OrderEvent, { type: 'OrderRejected' }>['data'], 'orderId'>): OrderEvent => {
+  return { type: 'OrderRejected', data: { orderId, ...why } };
 };
-const moved: CheckoutOutcome = {
+const short = rejected({
+  reason: 'out_of_stock',
+  detail: 'There is not enough of MUG-1.',
+  available: { 'MUG-1': 1 },
+});
+const declined = rejected({
+  reason: 'payment_declined',
+  detail: 'The payment was declined: generic_decline.',
+  declineCode: 'generic_decline',
+});
+const refused = rejected({ reason: 'conflict', detail: 'payment_7 is voided.', step: 'authorise' });
+const moved: OrderEvent = {
   type: 'CheckoutReallocated',
-  data: { checkoutId, round: 2, allocation: [{ sku: 'MUG-1', location: 'east', quantity: 3 }] },
+  data: { orderId, round: 2, allocation: [{ sku: 'MUG-1', location: 'east', quantity: 3 }] },
 };
-const acting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId } };
-const expired: CheckoutOutcome = { type: 'CheckoutExpired', data: { checkoutId } };
-const unknown: CheckoutOutcome = { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
-const refused: CheckoutOutcome = {
-  type: 'CheckoutRefused',
-  data: { checkoutId, step: 'confirm', code: 'conflict', detail: 'order_7 is cancelled.' },
-};
-const completed: CheckoutOutcome = { type: 'CheckoutCompleted', data: { checkoutId } };
-const failed: CheckoutOutcome = { type: 'CheckoutFailed', data: { checkoutId, reason: 'out_of_stock' } };
+const acting: OrderEvent = { type: 'CheckoutActionRequired', data: { orderId } };
+const expired: OrderEvent = { type: 'OrderExpired', data: { orderId, detail: 'The order was not paid in time.' } };
+const withdrawn: OrderEvent = { type: 'OrderWithdrawn', data: { orderId, reason: 'found it cheaper' } };
+const unknown: OrderEvent = { type: 'CheckoutPaymentUnknown', data: { orderId } };
+const confirmed: OrderEvent = { type: 'OrderConfirmed', data: { orderId } };
+const undone: OrderEvent = { type: 'CheckoutUndone', data: { orderId } };
+
+const expireIt = { type: 'ExpireOrder', detail: 'The order was not paid in time.' } as const;
 
 const mugs = { sku: 'MUG-1', location: 'main', reservationId: orderId };
 const cups = { ...mugs, sku: 'CUP-1' };
@@ -96,9 +102,7 @@ const requestAuthorisation = {
 /** The provider was asked for nothing. */
 const unpaid: Payment = { ...payment, status: 'requested', earlier: [], captures: [], refunds: [], disputes: [] };
 
-const { given } = decider(checkout);
-
-type History = [Placed, ...CheckoutOutcome[]];
+type History = [Placed, ...OrderEvent[]];
 
 /** The steps and the outcome that follow from these events, each command as [stream, command]. */
 function due(...history: History) {
@@ -115,8 +119,15 @@ function dueAt(now: number, ...history: History) {
   return { steps: Object.fromEntries(steps), outcome: next.outcome };
 }
 
-function stateAfter(start: Placed, ...outcomes: CheckoutOutcome[]): Checkout {
-  return checkoutOf(fold(orderDecider, null, [start], TEST_NOW)!, given(outcomes).state);
+function stateAfter(...history: History): Checkout {
+  return checkoutOf(fold(orderDecider, null, history, TEST_NOW)!);
+}
+
+/** The steps after the answer, each command as [stream, command]. */
+function behind(...history: History) {
+  return followUpSteps(stateAfter(...history)).flatMap(({ commands }) =>
+    commands.map(({ stream, command }) => [stream, command]),
+  );
 }
 
 describe('A checkout', () => {
@@ -144,19 +155,24 @@ describe('A checkout', () => {
     });
   });
 
-  it('commits the reservations and confirms the order once the payment is authorised', () => {
-    for (const history of [[authorised], [unknown, authorised]]) {
-      expect(due(started, ...history)).to.deep.equal({
-        steps: {
-          commit: [
-            ['stock#CUP-1@main', { type: 'CommitReservation', ...cups, quantity: 1 }],
-            ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs, quantity: 3 }],
-          ],
-          confirm: [['order#7', { type: 'ConfirmOrder' }]],
-        },
-        outcome: completed,
-      });
+  it('commits the reservations after the answer, once the order is confirmed', () => {
+    const committing = [
+      ['stock#CUP-1@main', { type: 'CommitReservation', ...cups, quantity: 1 }],
+      ['stock#MUG-1@main', { type: 'CommitReservation', ...mugs, quantity: 3 }],
+    ];
+    for (const history of [[confirmed], [unknown, confirmed]]) {
+      expect(due(started, ...history)).to.equal(undefined);
+      expect(behind(started, ...history)).to.deep.equal(committing);
     }
+    const [commit] = followUpSteps(stateAfter(started, confirmed));
+    expect(commit).to.include({ name: 'commit', repeatable: true });
+    expect(behind(started, moved, confirmed)).to.deep.equal([
+      [
+        'stock#MUG-1@east',
+        { type: 'CommitReservation', sku: 'MUG-1', location: 'east', reservationId: 'order_7/2', quantity: 3 },
+      ],
+    ]);
+    expect(behind(startedAtOnce, confirmed)).to.deep.equal([]);
   });
 
   it('asks again, and keeps the stock, while the outcome is unknown', () => {
@@ -177,40 +193,37 @@ describe('A checkout', () => {
       }));
       expect(behind.map(({ commands }) => commands)).to.deep.equal([parking]);
     }
-    for (const history of [[], [authorised], [short]]) {
+    for (const history of [[], [short]]) {
       expect(followUpSteps(stateAfter(started, ...history))).to.deep.equal([]);
     }
   });
 
   it('undoes everything when it fails, even steps that may never have been taken', () => {
-    const undoing = (reason: string, detail: string, available?: object) => ({
+    const undoing = (reason: string, available?: object) => ({
       steps: {
         void: [['payment#7', { type: 'RequestVoid', operationId: 'checkout_7/void', ...payment }]],
         release: [
           ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
           ['stock#MUG-1@main', { type: 'ReleaseReservation', ...mugs }],
         ],
-        reject: [['order#7', { type: 'RejectOrder', reason, detail }]],
         reopen: [['cart#7', { type: 'ReopenCart', orderId, reason, ...available }]],
       },
-      outcome: { type: 'CheckoutFailed', data: { checkoutId, reason } },
+      outcome: { type: 'EndCheckout' },
     });
-    const declinedDetail = 'The payment was declined: generic_decline.';
-    expect(due(started, short)).to.deep.equal(
-      undoing('out_of_stock', 'There is not enough of MUG-1.', { available: { 'MUG-1': 1 } }),
-    );
-    expect(due(started, declined)).to.deep.equal(undoing('payment_declined', declinedDetail));
-    expect(due(started, unknown, declined)).to.deep.equal(undoing('payment_declined', declinedDetail));
-    expect(due(started, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
-    expect(due(started, authorised, refused)).to.deep.equal(undoing('conflict', 'order_7 is cancelled.'));
+    expect(due(started, short)).to.deep.equal(undoing('out_of_stock', { available: { 'MUG-1': 1 } }));
+    expect(due(started, declined)).to.deep.equal(undoing('payment_declined'));
+    expect(due(started, unknown, declined)).to.deep.equal(undoing('payment_declined'));
+    expect(due(started, refused)).to.deep.equal(undoing('conflict'));
+    expect(due(started, acting, withdrawn)).to.deep.equal(undoing('conflict'));
+    expect(due(started, acting, expired)).to.deep.equal(undoing('payment_declined'));
   });
 
   it('waits a limited time for a customer who has to act, and holds the stock', () => {
     const paid = (now: number, status: Payment['status']) =>
       outcomeOfPayment(stateAfter(started, acting), { ...unpaid, status }, now);
-    expect(paid(TEST_NOW + PAY_WITHIN_MS.card - 1, 'action_required')).to.deep.equal(acting);
-    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'action_required')).to.deep.equal(expired);
-    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'authorised')).to.deep.equal(authorised);
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card - 1, 'action_required')).to.deep.equal({ type: 'AwaitCustomer' });
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'action_required')).to.deep.equal(expireIt);
+    expect(paid(TEST_NOW + PAY_WITHIN_MS.card, 'authorised')).to.deep.equal({ type: 'ConfirmOrder' });
     expect(due(started, acting)).to.deep.equal({
       steps: { authorise: [['payment#7', requestAuthorisation]] },
       outcome: undefined,
@@ -227,12 +240,6 @@ describe('A checkout', () => {
         command: { type: 'ExtendReservation', sku, ...id, expiresAt: TEST_NOW + 2 * RESERVATION_MS },
       })),
     );
-    expect(due(started, acting, expired)?.steps.reject).to.deep.equal([
-      ['order#7', { type: 'ExpireOrder', detail: 'The order was not paid in time.' }],
-    ]);
-    expect(due(started, acting, expired)?.steps.reopen).to.deep.equal([
-      ['cart#7', { type: 'ReopenCart', orderId, reason: 'payment_declined' }],
-    ]);
   });
 
   it('gives the customer a quarter of an hour to pay, and holds the stock five minutes longer', () => {
@@ -241,7 +248,7 @@ describe('A checkout', () => {
 
   for (const kind of ['voucher', 'bank_transfer'] as const) {
     it(`waits for days if the customer pays by ${kind}, and holds the stock that long from the beginning`, () => {
-      const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
+      const waiting: OrderEvent = { type: 'CheckoutActionRequired', data: { orderId, kind } };
       const payBy = TEST_NOW + PAY_WITHIN_MS[kind];
       expect(PAY_WITHIN_MS[kind]).to.be.at.least(3 * 24 * 3_600_000);
       const paid = (now: number) => {
@@ -250,8 +257,8 @@ describe('A checkout', () => {
         const authorisation = { ...terms, requestedAt: TEST_NOW, status, kind } as const;
         return outcomeOfPayment(stateAfter(started), { ...unpaid, status, authorisation }, now);
       };
-      expect(paid(payBy - 1)).to.deep.equal(waiting);
-      expect(paid(payBy)).to.deep.equal(expired);
+      expect(paid(payBy - 1)).to.deep.equal({ type: 'AwaitCustomer', kind });
+      expect(paid(payBy)).to.deep.equal(expireIt);
 
       const heldUntil = (steps: readonly CheckoutStep[]) => {
         const { commands } = steps.find(({ name }) => name === 'extend')!;
@@ -273,7 +280,7 @@ describe('A checkout', () => {
   it('is paid within the time of its kind, and its stock is held a little longer, at any time of checking', () => {
     fc.assert(
       fc.property(fc.constantFrom(...METHOD_KINDS), fc.double({ min: 0, max: 1, noNaN: true }), (kind, part) => {
-        const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
+        const waiting: OrderEvent = { type: 'CheckoutActionRequired', data: { orderId, kind } };
         const now = TEST_NOW + Math.floor(part * PAY_WITHIN_MS[kind]);
         const steps = nextSteps(stateAfter(started, waiting), now)!.steps;
         const commands = steps.flatMap((step) => step.commands.map(({ command }) => command as StockCommand));
@@ -296,16 +303,6 @@ describe('A checkout', () => {
     expect(steps.reserve).to.deep.equal([
       ['stock#MUG-1@east', { type: 'ReserveStock', ...east, quantity: 3, expiresAt }],
     ]);
-    expect(due(started, moved, authorised)?.steps.confirm).to.deep.equal([
-      [
-        'order#7',
-        {
-          type: 'ConfirmOrder',
-          reservationId: 'order_7/2',
-          allocation: [{ sku: 'MUG-1', location: 'east', quantity: 3 }],
-        },
-      ],
-    ]);
     expect(due(started, moved, declined)?.steps.release).to.deep.equal([
       ...(steps.release as unknown[]),
       ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
@@ -317,9 +314,9 @@ describe('A checkout', () => {
       'checkout_7/ReleaseReservation/MUG-1@main',
       'checkout_7/ReserveStock/MUG-1@east/2',
     ]);
-    const movedAgain: CheckoutOutcome = {
+    const movedAgain: OrderEvent = {
       type: 'CheckoutReallocated',
-      data: { checkoutId, round: 3, allocation: [{ sku: 'MUG-1', location: 'west', quantity: 3 }] },
+      data: { orderId, round: 3, allocation: [{ sku: 'MUG-1', location: 'west', quantity: 3 }] },
     };
     const third = due(started, moved, movedAgain)!.steps;
     expect(third.release).to.deep.equal([
@@ -356,40 +353,38 @@ describe('A checkout', () => {
       [`coupon#SPRING@${emailKey}`, { type, ...perCustomer(emailKey) }],
     ];
     expect(due(withCoupon, declined)?.steps['give back']).to.deep.equal(ended('ReleaseRedemption'));
-    const behind = (...history: History) =>
-      followUpSteps(stateAfter(...history)).flatMap(({ commands }) =>
-        commands.map(({ stream, command }) => [stream, command]),
-      );
-    expect(behind(withCoupon, authorised, completed)).to.deep.equal(ended('ConfirmRedemption'));
-    const others: History[] = [[withCoupon], [withCoupon, authorised], [withCoupon, declined, failed]];
-    for (const history of others) expect(behind(...history)).to.deep.equal([]);
+    const countedAfter = (...history: History) =>
+      behind(...history).filter(([stream]) => String(stream).startsWith('coupon#'));
+    expect(countedAfter(withCoupon, confirmed)).to.deep.equal(ended('ConfirmRedemption'));
+    for (const history of [[], [acting], [declined, undone]]) {
+      expect(countedAfter(withCoupon, ...history)).to.deep.equal([]);
+    }
   });
 
   it('does not count an order against a coupon without a limit', () => {
     const withCoupon = startedWith({ coupons: [{ code: 'OPEN', amount: 100 }] });
     expect(due(withCoupon)!.steps).not.to.have.property('redeem');
     expect(due(withCoupon, declined)!.steps).not.to.have.property('give back');
-    expect(followUpSteps(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
+    expect(followUpSteps(stateAfter(withCoupon, confirmed)).map(({ name }) => name)).to.deep.equal(['commit']);
   });
 
   it('says how a redemption in flight ends, once the checkout has ended', () => {
     const redemption = { code: 'SPRING', redeemer: 'customer_1', orderId };
     const endAfter = (...history: History) => endOfRedemption(stateAfter(...history), redemption);
     expect(endAfter(started)).to.equal(undefined);
-    expect(endAfter(started, authorised)).to.equal(undefined);
     expect(endAfter(started, declined)).to.equal(undefined);
-    expect(endAfter(started, authorised, completed)).to.deep.equal({ type: 'ConfirmRedemption', ...redemption });
-    expect(endAfter(started, declined, failed)).to.deep.equal({ type: 'ReleaseRedemption', ...redemption });
+    expect(endAfter(started, confirmed)).to.deep.equal({ type: 'ConfirmRedemption', ...redemption });
+    expect(endAfter(started, declined, undone)).to.deep.equal({ type: 'ReleaseRedemption', ...redemption });
   });
 
   it('of an order without a cart reopens none', () => {
     const { cartId, ...data } = started.data;
-    expect(due({ ...started, data }, short)?.steps).to.have.all.keys('release', 'void', 'reject');
+    expect(due({ ...started, data }, short)?.steps).to.have.all.keys('release', 'void');
   });
 
   it('has no further steps at its end', () => {
-    expect(due(started, authorised, completed)).to.equal(undefined);
-    expect(due(started, short, failed)).to.equal(undefined);
+    expect(due(started, confirmed)).to.equal(undefined);
+    expect(due(started, short, undone)).to.equal(undefined);
   });
 
   it('of an order dispatched at once takes the stock and records the payment in one step', () => {
@@ -410,12 +405,8 @@ describe('A checkout', () => {
           ['payment#7', { type: 'RequestCapture', operationId: capture, amount: 2347, rest: 0, final: true }],
           ['payment#7', { type: 'RecordCaptured', operationId: capture }],
         ],
-        settle: [
-          ['order#7', { type: 'ConfirmOrder' }],
-          ['order#7', { type: 'RecordFulfilled', fulfilmentId: 'checkout_7/dispatch' }],
-        ],
       },
-      outcome: completed,
+      outcome: { type: 'ConfirmOrder' },
     });
   });
 
@@ -423,13 +414,7 @@ describe('A checkout', () => {
     const coupons = [{ code: 'SPRING', amount: 100, limited: true as const }];
     const withCoupon = startedWith({ coupons });
     const later = TEST_NOW + RESERVATION_MS;
-    const histories: History[] = [
-      [withCoupon],
-      [withCoupon, acting],
-      [started, authorised],
-      [withCoupon, short],
-      [startedAtOnce],
-    ];
+    const histories: History[] = [[withCoupon], [withCoupon, acting], [withCoupon, short], [startedAtOnce]];
     for (const history of histories) {
       for (const { commands } of nextSteps(stateAfter(...history), later)!.steps) {
         for (const { stream, decider } of commands) expect(categoryOf(stream)).to.equal(decider.category);
@@ -438,13 +423,7 @@ describe('A checkout', () => {
   });
 
   it('gives each command its own id, the same at any time', () => {
-    const histories: History[] = [
-      [started],
-      [started, unknown],
-      [started, authorised],
-      [started, short],
-      [startedAtOnce],
-    ];
+    const histories: History[] = [[started], [started, unknown], [started, short], [startedAtOnce]];
     const ids = histories.map((history) =>
       nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
     );
@@ -455,75 +434,25 @@ describe('A checkout', () => {
       'checkout_7/RequestAuthorisation',
     ]);
     expect(ids[1]).to.deep.equal(ids[0]!.slice(-1));
-    expect(outcomeCommandId(completed)).to.equal('checkout_7/record/CheckoutCompleted');
-    expect(outcomeCommandId(moved)).to.equal('checkout_7/record/CheckoutReallocated/2');
+    expect(outcomeCommandId(checkoutId, { type: 'ConfirmOrder' })).to.equal('checkout_7/ConfirmOrder');
+    const elsewhere = { type: 'TakeFromElsewhere', round: 2, allocation: [] } as const;
+    expect(outcomeCommandId(checkoutId, elsewhere)).to.equal('checkout_7/TakeFromElsewhere/2');
   });
 });
 
-describe('The record of a checkout', () => {
-  const outcomes = [moved, short, acting, authorised, declined, unknown, expired, refused, completed, failed];
-
-  /** The outcomes that are recorded after a history. Every other one leaves the record as it is. */
-  const entered = (_: Placed, ...history: CheckoutOutcome[]) =>
-    outcomes.filter((outcome) => {
-      const decision = checkout.decide({ type: 'RecordOutcome', outcome }, given(history).state, TEST_NOW);
-      expect(decision).to.be.an('array');
-      return (decision as readonly CheckoutOutcome[])[0] === outcome;
-    });
-
-  it('accepts the first outcome of each stage, from any worker', () => {
-    const first = [moved, short, acting, authorised, declined, unknown, expired, refused];
-    expect(entered(started)).to.deep.equal([...first, completed]);
-    expect(entered(started, moved)).to.deep.equal(entered(started));
-    expect(entered(started, unknown)).to.deep.equal([acting, authorised, declined, expired, refused]);
-    expect(entered(started, acting)).to.deep.equal([authorised, declined, unknown, expired, refused]);
-    expect(entered(started, authorised)).to.deep.equal([short, refused, completed]);
-    for (const failure of [short, declined, refused]) {
-      expect(entered(started, failure)).to.deep.equal([completed, failed]);
-    }
-    expect(entered(started, authorised, completed)).to.deep.equal([]);
-    expect(entered(started, short, failed)).to.deep.equal([]);
-    expect(entered(startedAtOnce, completed)).to.deep.equal([]);
-  });
-
-  it('says why it failed, in the words for the customer', () => {
-    expect(stateAfter(started, short).failure).to.deep.include({
-      rejected: 'out_of_stock',
-      facts: { available: { 'MUG-1': 1 } },
-    });
-    expect(stateAfter(started, declined).failure).to.deep.include({
-      rejected: 'payment_declined',
-      facts: { declineCode: 'generic_decline' },
-    });
-    expect(stateAfter(started, refused, failed)).to.deep.include({
-      phase: 'failed',
-      failure: reject('conflict', 'order_7 is cancelled.'),
-    });
-  });
-
-  it('limits that text to what a rejection of the order can hold, however much is short', () => {
+describe('The outcome of a step', () => {
+  it('is text that a rejection of the order can hold, however much is short', () => {
     const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
-    const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
-    const shortOfMany: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available } };
-    const { steps } = nextSteps(stateAfter(started, shortOfMany), TEST_NOW)!;
-    const step = steps.find(({ name }) => name === 'reject');
-    const rejected = step?.commands[0]?.command as Extract<OrderCommand, { type: 'RejectOrder' }>;
-    const { reason, detail } = rejected;
+    const shortOf = (some: readonly string[]) => outcomeOfShortage(Object.fromEntries(some.map((sku) => [sku, 0])));
+    const { type, ...why } = shortOf(skus) as Extract<OrderCommand, { type: 'RejectOrder' }>;
     decider(orderDecider)
       .given([placed])
-      .when(rejected)
-      .then([{ type: 'OrderRejected', data: { orderId, reason, detail } }]);
-    expect(detail).to.equal(`There is not enough of ${skus.slice(0, 10).join(', ')} and 190 more.`);
-    const shortOfTen = Object.fromEntries(skus.slice(0, 10).map((sku) => [sku, 0]));
-    expect(stateAfter(started, { ...short, data: { checkoutId, available: shortOfTen } }).failure)
+      .when({ type, ...why })
+      .then([rejected(why)]);
+    expect(why.detail).to.equal(`There is not enough of ${skus.slice(0, 10).join(', ')} and 190 more.`);
+    expect(shortOf(skus.slice(0, 10)))
       .to.have.property('detail')
       .that.equals(`There is not enough of ${skus.slice(0, 10).join(', ')}.`);
-  });
-
-  it('is not changed by a command that is issued again', () => {
-    issuedTwiceChangesNothing(checkout, {
-      RecordOutcome: { given: [], when: { type: 'RecordOutcome', outcome: unknown } },
-    });
   });
 
   it('reports a shortage of stock only if nothing else was wrong', () => {
@@ -531,24 +460,19 @@ describe('The record of a checkout', () => {
     const noCups = reject('out_of_stock', 'no cups', { available: { 'CUP-1': 0 } });
     const released = reject('conflict', 'was released');
     expect(outcomeOfRejections(stateAfter(started), 'reserve', [noMugs, noCups])).to.deep.equal({
-      type: 'CheckoutStockShort',
-      data: { checkoutId, available: { 'MUG-1': 1, 'CUP-1': 0 } },
+      type: 'RejectOrder',
+      reason: 'out_of_stock',
+      detail: 'There is not enough of MUG-1, CUP-1.',
+      available: { 'MUG-1': 1, 'CUP-1': 0 },
     });
     expect(outcomeOfRejections(stateAfter(started), 'reserve', [noMugs, released])).to.deep.equal({
-      type: 'CheckoutRefused',
-      data: { checkoutId, step: 'reserve', code: 'conflict', detail: 'was released' },
+      type: 'RejectOrder',
+      reason: 'conflict',
+      detail: 'was released',
+      step: 'reserve',
     });
     expect(outcomeOfRejections(stateAfter(started, short), 'release', [released])).to.equal(undefined);
     expect(outcomeOfRejections(stateAfter(startedAtOnce), 'take', [noMugs])).to.equal(undefined);
-  });
-
-  it('completes if the order was confirmed before it could be rejected', () => {
-    const confirmed = reject('conflict', 'order_7 is confirmed; it cannot be rejected.');
-    expect(nextSteps(stateAfter(started, short), TEST_NOW)?.steps[0]?.name).to.equal('reject');
-    expect(outcomeOfRejections(stateAfter(started, short), 'reject', [confirmed])).to.deep.equal(completed);
-    expect(stateAfter(started, short, completed))
-      .to.include({ phase: 'completed' })
-      .and.not.have.property('failure');
   });
 
   it('follows the provider’s answer', () => {
@@ -557,20 +481,22 @@ describe('The record of a checkout', () => {
         ...requestAuthorisation,
         status: 'declined' as const,
         requestedAt: TEST_NOW,
-        declineCode: 'generic_decline',
+        declineCode: 'lost_card',
       };
       return outcomeOfPayment(stateAfter(started), { ...unpaid, status, authorisation }, TEST_NOW);
     };
-    expect(said('authorised')).to.deep.equal(authorised);
-    expect(said('declined')).to.deep.equal(declined);
-    expect(said('unknown')).to.deep.equal(unknown);
-    expect(said('requested')).to.deep.equal(unknown);
-    const givenUp = { checkoutId, step: 'authorise', code: 'conflict', detail: 'payment_7 is voided.' };
-    for (const status of ['void_requested', 'voided'] as const) {
-      expect(said(status)).to.deep.equal({ type: 'CheckoutRefused', data: givenUp });
-    }
-    const lapsed = { ...givenUp, detail: 'payment_7 is lapsed.' };
-    expect(said('lapsed')).to.deep.equal({ type: 'CheckoutRefused', data: lapsed });
+    expect(said('authorised')).to.deep.equal({ type: 'ConfirmOrder' });
+    expect(said('declined')).to.deep.equal({
+      type: 'RejectOrder',
+      reason: 'payment_declined',
+      detail: 'The payment was declined: generic_decline.',
+      declineCode: 'generic_decline',
+    });
+    expect(said('unknown')).to.deep.equal({ type: 'AwaitProvider' });
+    expect(said('requested')).to.deep.equal({ type: 'AwaitProvider' });
+    const givenUp = { type: 'RejectOrder', reason: 'conflict', detail: 'payment_7 is voided.', step: 'authorise' };
+    for (const status of ['void_requested', 'voided'] as const) expect(said(status)).to.deep.equal(givenUp);
+    expect(said('lapsed')).to.deep.equal({ ...givenUp, detail: 'payment_7 is lapsed.' });
   });
 });
 

@@ -1,23 +1,21 @@
-// The checkout process, pure: the record of the outcomes of its steps, which are in checkout-steps.ts. A worker issues the
-// commands of `nextSteps` in order, records the outcome unless another worker has recorded one first, and follows the record.
-// Only the order states what is bought. It is placed first, and that starts the checkout.
+// The checkout process, pure: what follows from the outcomes of its steps, which are in checkout-steps.ts. The order records the
+// outcomes, so it is the process's only record: a worker takes the steps of `nextSteps`, tells the order the outcome unless another
+// worker has told it one first, and follows the order. Placing the order starts the checkout.
 //
-//   started ───────► authorised ──► completed     redeem, reserve, authorise │ commit, confirm
-//    │  ├► waiting ──┤   │                        the customer has to act within a time limit
-//    │  ├► unknown ──┘   │                        the provider is asked again; the stock stays reserved
-//    │  └► started       │                        stock is short here: try again, from other locations or a little later
-//    └───────────────────┴──────► failing ──► failed     reject, void, release, reopen
-//                                    └──────► completed  the order says that another worker has confirmed it meanwhile
+//   started ───────────────────► completed     redeem, reserve, authorise │ after the answer: commit the stock, count the coupons
+//    │  ├► waiting ──┤                          the customer has to act within a time limit
+//    │  ├► unknown ──┤                          the provider is asked again; the stock stays reserved
+//    │  └► started   │                          stock is short here: try again, from other locations or a little later
+//    └───────────────┴─────────► failing ──► failed     void, release, reopen
 import { type Cart, linesOfOrder } from '../cart/cart.js';
-import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
 import { defined } from '../kernel/json.js';
-import { type Rejection, reject } from '../kernel/rejection.js';
+import type { Rejection } from '../kernel/rejection.js';
+import type { CheckoutState, Round } from '../order/checkout-state.js';
 import type { Order, OrderCommand } from '../order/order.js';
-import { atDefaultLocation, type Parcel } from '../order/parcels.js';
+import { atDefaultLocation } from '../order/parcels.js';
 import { type Payment, publicDeclineCode } from '../payment/ledger.js';
-import { type MethodKind, PAY_WITHIN_MS } from '../payment/method-kinds.js';
-import { type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
+import { PAY_WITHIN_MS } from '../payment/method-kinds.js';
 
 const MAX_NAMED_SKUS = 10;
 
@@ -29,34 +27,23 @@ export const MAX_ROUNDS = 10;
 /** How long a checkout waits for units that other checkouts hold at this moment. */
 export const MAX_STOCK_WAIT_MS = 2_000;
 
-export interface CheckoutCommand {
-  type: 'RecordOutcome';
-  outcome: CheckoutOutcome;
-}
-
-/** The recorded state of a checkout. At first nothing is recorded. */
-export interface CheckoutRecord {
-  phase: 'started' | 'waiting' | 'unknown' | 'authorised' | 'failing' | 'completed' | 'failed';
-  /** The kind of payment, set once the provider has said that it takes time. */
-  kind?: MethodKind;
-  /** The attempts to reserve stock after the first one, in order. */
-  furtherRounds: readonly Round[];
-  /** Why the checkout is failing or has failed, as the customer is told. */
-  failure?: Rejection;
-  /** The checkout fails because it was not paid in time. */
-  expired?: true;
-}
-
-export const checkout: Decider<CheckoutCommand, CheckoutRecord, CheckoutOutcome> = {
-  category: 'checkout',
-  events: checkoutEvents,
-  initialState: { phase: 'started', furtherRounds: [] },
-  decide,
-  evolve,
-};
+/** A command that tells the order how a stage of its checkout has ended. */
+export type Outcome = Extract<
+  OrderCommand,
+  {
+    type:
+      | 'TakeFromElsewhere'
+      | 'AwaitCustomer'
+      | 'AwaitProvider'
+      | 'ConfirmOrder'
+      | 'RejectOrder'
+      | 'ExpireOrder'
+      | 'EndCheckout';
+  }
+>;
 
 /** An order together with the state of its checkout. */
-export interface Checkout extends Omit<CheckoutRecord, 'furtherRounds'> {
+export interface Checkout extends Omit<CheckoutState, 'furtherRounds'> {
   checkoutId: string;
   /** In ms of the log's clock. */
   startedAt: number;
@@ -82,27 +69,23 @@ type Bought = Pick<
   | 'occurredAt'
 >;
 
-export function checkoutOf(order: Order, { furtherRounds, ...record }: CheckoutRecord): Checkout {
+export function checkoutOf(order: Order): Checkout {
   const { orderId, placedAt, allocation, lines } = order;
+  const { furtherRounds, ...state } = order.checkout;
   const first = { reservationId: orderId, parcels: allocation ?? atDefaultLocation(lines) };
   return {
     checkoutId: checkoutIdOf(orderId),
     startedAt: placedAt,
     order,
     rounds: [first, ...furtherRounds],
-    ...record,
+    ...state,
   };
 }
 
-export interface Round {
-  reservationId: string;
-  parcels: readonly Parcel[];
-}
-
-/** The command id that records an outcome. There is one per type of outcome, and one per further round of reallocation. */
-export function outcomeCommandId({ type, data }: CheckoutOutcome): string {
-  const id = `${data.checkoutId}/record/${type}`;
-  return type === 'CheckoutReallocated' ? `${id}/${data.round}` : id;
+/** The id of the command that tells an outcome. There is one per type of outcome, and one per further round of reallocation. */
+export function outcomeCommandId(checkoutId: string, outcome: Outcome): string {
+  const id = `${checkoutId}/${outcome.type}`;
+  return outcome.type === 'TakeFromElsewhere' ? `${id}/${outcome.round}` : id;
 }
 
 /** The order that a submitted cart becomes. It is the same for every worker that places it. */
@@ -138,17 +121,15 @@ export function checkoutIdOf(orderId: string): string {
 }
 
 /**
- * The outcome to record when commands of a step were rejected. If the order rejects its own rejection, another worker has
- * confirmed it, so the checkout has completed. Undefined in three cases: a code that no aggregate rejects a step with; an undoing
- * step, which must succeed eventually; and an order dispatched at once, whose goods are gone, so that the records have to be
- * corrected and the process run again.
+ * The outcome if commands of a step were rejected. Undefined in three cases: a code that no aggregate rejects a step with; an
+ * undoing step, which must succeed eventually; and an order dispatched at once, whose goods are gone, so that the records have to
+ * be corrected and the process run again.
  */
 export function outcomeOfRejections(
-  { checkoutId, phase, order }: Checkout,
+  { phase, order }: Checkout,
   step: string,
   rejections: readonly Rejection[],
-): CheckoutOutcome | undefined {
-  if (step === 'reject') return { type: 'CheckoutCompleted', data: { checkoutId } };
+): Outcome | undefined {
   if (phase === 'failing' || order.dispatch === 'at_once') return undefined;
   const available: Record<string, number> = {};
   for (const rejection of rejections) {
@@ -160,125 +141,51 @@ export function outcomeOfRejections(
       case 'conflict':
       case 'rule_violated':
       case 'too_large':
-        return {
-          type: 'CheckoutRefused',
-          data: { checkoutId, step, code: rejection.rejected, detail: rejection.detail },
-        };
+        return { type: 'RejectOrder', reason: rejection.rejected, detail: rejection.detail, step };
       default:
         return undefined;
     }
   }
-  return { type: 'CheckoutStockShort', data: { checkoutId, available } };
+  return outcomeOfShortage(available);
+}
+
+/** `available`: the available units of each SKU that is short. */
+export function outcomeOfShortage(available: Record<string, number>): Outcome {
+  const detail = `There is not enough of ${named(Object.keys(available))}.`;
+  return { type: 'RejectOrder', reason: 'out_of_stock', detail, available };
 }
 
 /**
- * The outcome to record after the provider was asked. If the payment is being voided, another worker gave it up, and the record
- * says why.
+ * The outcome once the provider was asked. If the payment is being voided, another worker gave it up, and the order says why.
  */
 export function outcomeOfPayment(
-  { checkoutId, startedAt }: Checkout,
+  { startedAt }: Checkout,
   { paymentId, status, authorisation }: Payment,
   now: number,
-): CheckoutOutcome {
+): Outcome {
   switch (status) {
     case 'authorised':
-      return { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
-    case 'declined':
-      return { type: 'CheckoutPaymentDeclined', data: { checkoutId, declineCode: authorisation!.declineCode! } };
+      return { type: 'ConfirmOrder' };
+    case 'declined': {
+      const declineCode = publicDeclineCode(authorisation!.declineCode!);
+      const detail = `The payment was declined: ${declineCode}.`;
+      return { type: 'RejectOrder', reason: 'payment_declined', detail, declineCode };
+    }
     case 'action_required': {
       const kind = authorisation?.kind;
       return now >= startedAt + PAY_WITHIN_MS[kind ?? 'card']
-        ? { type: 'CheckoutExpired', data: { checkoutId } }
-        : { type: 'CheckoutActionRequired', data: { checkoutId, ...defined({ kind }) } };
+        ? { type: 'ExpireOrder', detail: 'The order was not paid in time.' }
+        : { type: 'AwaitCustomer', ...defined({ kind }) };
     }
     case 'requested':
     case 'unknown':
-      return { type: 'CheckoutPaymentUnknown', data: { checkoutId } };
+      return { type: 'AwaitProvider' };
     case 'lapsed':
     case 'void_requested':
     case 'voided': {
       const detail = `${paymentId} is ${status === 'lapsed' ? 'lapsed' : 'voided'}.`;
-      return { type: 'CheckoutRefused', data: { checkoutId, step: 'authorise', code: 'conflict', detail } };
+      return { type: 'RejectOrder', reason: 'conflict', detail, step: 'authorise' };
     }
-  }
-}
-
-/**
- * Stock is not recorded separately from payment. That saves a commit, and costs a void of a payment that may never have existed.
- */
-const OUTCOMES_OF: Record<Checkout['phase'], readonly CheckoutOutcome['type'][]> = {
-  started: [
-    'CheckoutReallocated',
-    'CheckoutStockShort',
-    'CheckoutActionRequired',
-    'CheckoutPaymentAuthorised',
-    'CheckoutPaymentDeclined',
-    'CheckoutPaymentUnknown',
-    'CheckoutExpired',
-    'CheckoutRefused',
-    /** Only for an order that is recorded after the fact. */
-    'CheckoutCompleted',
-  ],
-  waiting: [
-    'CheckoutPaymentAuthorised',
-    'CheckoutPaymentDeclined',
-    'CheckoutPaymentUnknown',
-    'CheckoutExpired',
-    'CheckoutRefused',
-  ],
-  unknown: [
-    'CheckoutPaymentAuthorised',
-    'CheckoutPaymentDeclined',
-    'CheckoutActionRequired',
-    'CheckoutExpired',
-    'CheckoutRefused',
-  ],
-  /** The reservation may have expired and the units been sold. */
-  authorised: ['CheckoutCompleted', 'CheckoutStockShort', 'CheckoutRefused'],
-  failing: ['CheckoutFailed', 'CheckoutCompleted'],
-  completed: [],
-  failed: [],
-};
-
-function decide({ outcome }: CheckoutCommand, { phase }: CheckoutRecord): readonly CheckoutOutcome[] {
-  return OUTCOMES_OF[phase].includes(outcome.type) ? [outcome] : [];
-}
-
-function evolve(known: CheckoutRecord, { type, data }: CheckoutOutcome): CheckoutRecord {
-  switch (type) {
-    case 'CheckoutPaymentAuthorised':
-      return { ...known, phase: 'authorised' };
-    case 'CheckoutPaymentUnknown':
-      return { ...known, phase: 'unknown' };
-    case 'CheckoutActionRequired':
-      return { ...known, phase: 'waiting', ...defined({ kind: data.kind }) };
-    case 'CheckoutReallocated': {
-      const { checkoutId, round, allocation } = data;
-      const next = { reservationId: `${siblingId('order', checkoutId)}/${round}`, parcels: allocation };
-      return { ...known, furtherRounds: [...known.furtherRounds, next] };
-    }
-    case 'CheckoutExpired': {
-      const failure = reject('payment_declined', 'The order was not paid in time.', { declineCode: 'expired' });
-      return { ...known, phase: 'failing', failure, expired: true };
-    }
-    case 'CheckoutStockShort': {
-      const { available } = data;
-      const detail = `There is not enough of ${named(Object.keys(available))}.`;
-      return { ...known, phase: 'failing', failure: reject('out_of_stock', detail, { available }) };
-    }
-    case 'CheckoutPaymentDeclined': {
-      const declineCode = publicDeclineCode(data.declineCode);
-      const failure = reject('payment_declined', `The payment was declined: ${declineCode}.`, { declineCode });
-      return { ...known, phase: 'failing', failure };
-    }
-    case 'CheckoutRefused':
-      return { ...known, phase: 'failing', failure: reject(data.code, data.detail) };
-    case 'CheckoutCompleted': {
-      const { failure, expired, ...sold } = known;
-      return { ...sold, phase: 'completed' };
-    }
-    case 'CheckoutFailed':
-      return { ...known, phase: 'failed' };
   }
 }
 

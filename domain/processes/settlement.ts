@@ -99,7 +99,7 @@ function reallocate({ reservationId }: Order, { operationId, from, to, phase }: 
       phase === 'requested'
         ? { type: 'ReserveStock', ...id, quantity }
         : phase === 'moved'
-          ? { type: 'CommitReservation', ...id, moved: true }
+          ? { type: 'CommitReservation', ...id }
           : { type: 'ReleaseReservation', ...id };
     return issued(operationId, stockItem, stockStream(id), command);
   });

@@ -14,7 +14,7 @@ export function commitmentsOf(events: Iterable<StockEvent>): Commitments {
 /** Applies an event to `units`. An order that gets more units becomes the latest. */
 export function follow(units: Map<string, number>, { type, data }: StockEvent): void {
   if (type === 'ReservationCommitted') {
-    const orderId = orderOf(data);
+    const orderId = orderOfReservation(data);
     const before = units.get(orderId) ?? 0;
     units.delete(orderId);
     units.set(orderId, before + data.quantity);
@@ -22,7 +22,7 @@ export function follow(units: Map<string, number>, { type, data }: StockEvent): 
   const isTaken =
     (type === 'StockShipped' && !data.atOnce) || (type === 'ReservationReleased' && data.committed === true);
   if (isTaken) {
-    const orderId = orderOf(data);
+    const orderId = orderOfReservation(data);
     const left = (units.get(orderId) ?? 0) - data.quantity;
     if (left > 0) units.set(orderId, left);
     else units.delete(orderId);
@@ -42,6 +42,6 @@ export function missingOf(commitments: Commitments, shortfall: number): Map<stri
 }
 
 /** The order of a reservation, whose id is the order's id, or starts with it and a slash. */
-function orderOf({ reservationId }: { reservationId: string }): string {
+export function orderOfReservation({ reservationId }: { reservationId: string }): string {
   return reservationId.split('/')[0]!;
 }

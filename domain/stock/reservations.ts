@@ -7,8 +7,6 @@ const BUCKETS = 256;
 
 export interface Reservation {
   quantity: number;
-  /** It holds no units any more. It is kept until its process commits or releases it. */
-  expired?: true;
   expiresAt?: number;
   /** Its checkout waits for the customer or the provider, not just for the next step. */
   parked?: true;

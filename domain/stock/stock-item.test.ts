@@ -7,6 +7,7 @@ import {
   heldFor,
   passingOf,
   promisableOf,
+  refusalToSell,
   type StockCommand,
   stockItem,
   stockStream,
@@ -166,17 +167,21 @@ describe('Stock', () => {
       .thenRejected('rule_violated');
   });
 
-  it('commits no reservation whose units were lost since; earlier commitments go first', () => {
+  it('says before a sale if the units of a reservation were lost since; earlier commitments go first', () => {
     const other = { ...id, reservationId: 'order_2' };
     const held: StockEvent = { type: 'StockReserved', data: { ...other, quantity: 2 } };
     const lost: StockEvent = { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -2, reason: 'fire' } };
     const history = [opened, received, reserved, held, lost];
-    given(history).when(commit).then([committed]);
+    for (const reservation of [id, other]) {
+      expect(refusalToSell(given(history).state, reservation)).to.equal(undefined);
+    }
+    const refusal = refusalToSell(given([...history, committed]).state, other);
+    expect(refusal).to.deep.include({ rejected: 'out_of_stock', facts: { available: { 'MUG-1': 0 } } });
+    const backorders: StockEvent = { type: 'StockPolicySet', data: { ...item, backorderLimit: 2 } };
+    expect(refusalToSell(given([...history, committed, backorders]).state, other)).to.equal(undefined);
+    expect(refusalToSell(given([opened, received]).state, id)).to.include({ rejected: 'conflict' });
     given([...history, committed])
       .when({ ...commit, reservationId: 'order_2' })
-      .thenRejected('out_of_stock', { available: { 'MUG-1': 0 } });
-    given([...history, committed])
-      .when({ ...commit, reservationId: 'order_2', moved: true })
       .then([
         { type: 'ReservationCommitted', data: { ...other, quantity: 2 } },
         { type: 'StockShortfallRecorded', data: { ...item, shortfall: 2 } },
@@ -300,29 +305,9 @@ describe('Stock', () => {
     given([opened, received, limited, expired]).when(expire).then([]);
     given([opened, received, limited, expired]).when(reserve).thenRejected('conflict');
     expect(given([opened, received, limited, expired]).state).to.include({ onHand: 5, reserved: 0 });
-    const ended = [opened, received, limited, expired, tombstone];
-    given([opened, received, limited, expired]).when(release).then([tombstone]);
-    given(ended).when(commit).thenRejected('conflict');
-    expect(given(ended).state).to.deep.include({ onHand: 5, reserved: 0, reservations: {} });
-  });
-
-  it('is reserved again for the late commitment of an expired reservation, if there is still some', () => {
-    const expired: StockEvent = { type: 'ReservationExpired', data: { ...id, quantity: 3 } };
-    const history = [opened, received, reserved, expired];
-    const other: StockEvent = { type: 'StockReserved', data: { ...key, reservationId: 'order_2', quantity: 3 } };
-    given(history).when(commit).then([reserved, committed]);
-    given(history)
-      .when(commit, TEST_NOW + 2 * RETRY_HORIZON_MS)
-      .then([reserved, committed]);
-    given([...history, other])
-      .when(commit)
-      .thenRejected('out_of_stock', { available: { 'MUG-1': 2 } });
-    given([...history, reserved, committed])
-      .when(ship)
-      .then([shipped]);
-    given([...history, { type: 'StockAdjusted', data: { ...key, movementId: 'a', delta: -2, reason: 'lost' } }])
-      .when(commit)
-      .then([reserved, committed, depleted]);
+    given([opened, received, limited, expired]).when(release).then([]);
+    given([opened, received, limited, expired]).when(commit).thenRejected('conflict');
+    expect(given([opened, received, limited, expired]).state.reservations).to.deep.equal({});
   });
 
   it('is committed in the reserved quantity', () => {
@@ -423,14 +408,21 @@ describe('Stock', () => {
     });
   });
 
-  it('is not shipped or released in part before it is committed', () => {
+  it('is committed first if its order ships or releases a part before the commitment has arrived', () => {
     const history = [opened, received, reserved];
     const part = { operationId: 'o', quantity: 1 };
+    const sent: StockEvent = { type: 'StockShipped', data: { ...id, ...part } };
     given(history)
       .when({ ...ship, ...part })
-      .thenRejected('conflict');
+      .then([committed, sent]);
     given(history)
       .when({ ...release, ...part })
+      .then([committed, { type: 'ReservationReleased', data: { ...id, ...part, committed: true } }]);
+    given([...history, committed, sent])
+      .when(commit)
+      .then([]);
+    given(history)
+      .when({ ...ship, ...part, quantity: 4 })
       .thenRejected('conflict');
     given([opened, received])
       .when({ ...release, ...part })

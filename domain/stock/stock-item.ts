@@ -5,7 +5,7 @@
 import type { Decider } from '../kernel/decider.js';
 import { defined, ownEntry } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
-import { type Rejection, reject } from '../kernel/rejection.js';
+import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { MAX_QUANTITY, type ReceiptDetails, type StockEvent, type StockPolicy, stockEvents } from './events.js';
 import {
@@ -49,11 +49,8 @@ type ReservationCommand = StockKey & { reservationId: string } & (
     | { type: 'ExtendReservation'; expiresAt: number }
     /** Its checkout waits for the customer or the provider. */
     | { type: 'ParkReservation' }
-    /**
-     * An expired reservation is made again, if there is stock. `moved`: the order already has these units, even if stock was lost
-     * since.
-     */
-    | { type: 'CommitReservation'; quantity?: number; moved?: true }
+    /** The units are sold, even if some were lost since they were reserved. */
+    | { type: 'CommitReservation'; quantity?: number }
     | ({ type: 'ReleaseReservation' } & Part)
     | { type: 'ExpireReservation' }
     | ({ type: 'ShipReservation' } & Part)
@@ -101,7 +98,7 @@ export const stockItem: Decider<StockCommand, StockItem, StockEvent> = {
   },
   decide,
   evolve,
-  snapshot: { foldVersion: 4, every: 200 },
+  snapshot: { foldVersion: 5, every: 200 },
 };
 
 export function stockStream({ sku, location }: StockKey): StreamId {
@@ -124,8 +121,20 @@ export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'pa
 
 /** Units held by a reservation that is not committed. */
 export function heldFor({ reservations }: Pick<StockItem, 'reservations'>, reservationId: string): number {
-  const reservation = reservationOf(reservations, reservationId);
-  return reservation ? unitsOf(reservation) : 0;
+  return reservationOf(reservations, reservationId)?.quantity ?? 0;
+}
+
+/**
+ * Why the units of a reservation cannot be sold. Undefined if they can. Units lost since it was made may be its own, because
+ * earlier commitments get the units in stock first.
+ */
+export function refusalToSell(
+  item: StockItem,
+  { sku, location, reservationId }: StockKey & { reservationId: string },
+): Rejection | undefined {
+  const units = heldFor(item, reservationId);
+  if (units === 0) return holdsNothing({ sku, reservationId });
+  return shortOf(units, item.onHand + backorderLimitOf(item.policy) - item.committed, { sku, location });
 }
 
 function decide(command: StockCommand, item: StockItem, now: number): readonly StockEvent[] | Rejection {
@@ -263,15 +272,18 @@ function decideReservation(
   const ended = held ? undefined : actedAs(item, reservationId);
   const isCommitted = typeof ended === 'number';
   /** The customer may see this text, so it does not name the location. */
-  const named = `Reservation ${reservationId} of ${sku}`;
+  const named = nameOf(id);
   const told = (after: Partial<Levels>) => alerts(key, item.productId, item, after);
   const tooFewCommitted = (quantity: number) =>
     reject('conflict', `${sku} at ${location} has ${item.committed} units committed, not ${quantity}.`);
 
+  const mayCommit = command.type === 'ShipReservation' || command.type === 'ReleaseReservation';
+  if (held && mayCommit && command.quantity !== undefined && !hasActed(item, command)) {
+    return committedFirst(command, item, now);
+  }
   switch (command.type) {
     case 'ReserveStock': {
       const { quantity } = command;
-      if (held?.expired) return reject('conflict', `${named} has expired.`);
       if (held && held.quantity !== quantity) {
         return reject('conflict', `${named} holds ${held.quantity}, not ${quantity}.`);
       }
@@ -290,31 +302,25 @@ function decideReservation(
     }
     case 'ExtendReservation': {
       if (isCommitted || ended === 'shipped') return [];
-      if (!held || held.expired) return reject('conflict', `${named} does not hold any stock.`);
+      if (!held) return holdsNothing(id);
       const { expiresAt } = command;
       if (held.expiresAt === undefined || held.expiresAt >= expiresAt) return [];
       return [{ type: 'ReservationExtended', data: { ...id, expiresAt } }];
     }
     case 'ParkReservation':
-      return held && !held.expired && !held.parked ? [{ type: 'ReservationParked', data: id }] : [];
+      return held && !held.parked ? [{ type: 'ReservationParked', data: id }] : [];
     case 'CommitReservation': {
       if (!held) {
-        return isCommitted || ended === 'shipped' ? [] : reject('conflict', `${named} does not hold any stock.`);
+        return isCommitted || ended === 'shipped' ? [] : holdsNothing(id);
       }
       const { quantity } = held;
       if (command.quantity !== undefined && command.quantity !== quantity) {
         return reject('conflict', `${named} has ${quantity} units, not ${command.quantity}.`);
       }
-      const committed: StockEvent = { type: 'ReservationCommitted', data: { ...id, quantity } };
-      const reserved: StockEvent = { type: 'StockReserved', data: { ...id, quantity } };
-      // Earlier commitments get the units in stock first. Units lost since this reservation may be its own.
-      const after = told({
-        reserved: item.reserved - unitsOf(held),
-        committed: item.committed + quantity,
-      });
-      if (held.expired) return shortOf(quantity, promisableOf(item), key) ?? [reserved, committed, ...after];
-      const short = command.moved ? undefined : shortOf(quantity, uncommittedOf(item), key);
-      return short ?? [committed, ...after];
+      return [
+        { type: 'ReservationCommitted', data: { ...id, quantity } },
+        ...told({ reserved: item.reserved - quantity, committed: item.committed + quantity }),
+      ];
     }
     case 'ShipReservation': {
       if (hasActed(item, command)) return [];
@@ -343,13 +349,9 @@ function decideReservation(
       const { operationId, quantity } = command;
       const part = operationId && { operationId };
       if (held) {
-        const units = unitsOf(held);
-        if (quantity !== undefined && quantity !== units) {
-          return reject('conflict', `${named} is not committed, so it can only be released as a whole.`);
-        }
         return [
-          { type: 'ReservationReleased', data: { ...id, quantity: units, ...part } },
-          ...told({ reserved: item.reserved - units }),
+          { type: 'ReservationReleased', data: { ...id, quantity: held.quantity, ...part } },
+          ...told({ reserved: item.reserved - held.quantity }),
         ];
       }
       if (quantity === undefined && !isCommitted) {
@@ -364,11 +366,11 @@ function decideReservation(
       ];
     }
     case 'ExpireReservation': {
-      if (ended || held?.expired) return [];
+      if (ended) return [];
       if (held && (held.expiresAt === undefined || held.expiresAt > now)) {
         return reject('rule_violated', `${named} has not expired.`);
       }
-      const quantity = held ? unitsOf(held) : 0;
+      const quantity = held?.quantity ?? 0;
       return [
         { type: 'ReservationExpired', data: { ...id, quantity } },
         ...told({ reserved: item.reserved - quantity }),
@@ -377,17 +379,34 @@ function decideReservation(
   }
 }
 
+/** An order that is confirmed sends or cancels units whose commitment has not arrived yet. */
+function committedFirst(
+  command: Extract<ReservationCommand, Part>,
+  item: StockItem,
+  now: number,
+): readonly StockEvent[] | Rejection {
+  const { sku, location, reservationId } = command;
+  const committed = decideReservation({ type: 'CommitReservation', sku, location, reservationId }, item, now);
+  if (isRejection(committed)) return committed;
+  const after = committed.reduce((state, event) => evolve(state, event, now), item);
+  const taken = decideReservation(command, after, now);
+  return isRejection(taken) ? taken : [...committed, ...taken];
+}
+
+function nameOf({ sku, reservationId }: { sku: string; reservationId: string }): string {
+  return `Reservation ${reservationId} of ${sku}`;
+}
+
+function holdsNothing(id: { sku: string; reservationId: string }): Rejection {
+  return reject('conflict', `${nameOf(id)} does not hold any stock.`);
+}
+
 function shortOf(quantity: number, there: number, { sku, location }: StockKey): Rejection | undefined {
   if (quantity <= there) return undefined;
   const available = Math.max(0, there);
   return reject('out_of_stock', `${sku} at ${location} has ${available} available, not ${quantity}.`, {
     available: { [sku]: available },
   });
-}
-
-/** Units that can be committed, if none of the reserved units is. */
-function uncommittedOf({ onHand, committed, policy }: StockItem): number {
-  return onHand + backorderLimitOf(policy) - committed;
 }
 
 type Levels = Pick<StockItem, 'onHand' | 'reserved' | 'committed' | 'policy'>;
@@ -458,10 +477,8 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       return remember(committed, reservationId, quantity, at);
     }
     case 'ReservationExpired': {
-      const { reservationId, quantity } = data;
-      // A reservation that was never made can also end. Its id is remembered as a tombstone.
-      if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
-      return hold(letGo(item, reservationId), reservationId, { quantity, expired: true });
+      const { reservationId } = data;
+      return remember(letGo(item, reservationId), reservationId, 'expired', at);
     }
     case 'ReservationReleased':
       return data.committed
@@ -489,7 +506,7 @@ function hold(item: StockItem, reservationId: string, reservation: Reservation):
 /** Releases the units of a reservation. */
 function letGo(item: StockItem, reservationId: string): StockItem {
   const held = reservationOf(item.reservations, reservationId);
-  const units = held ? unitsOf(held) : 0;
+  const units = held?.quantity ?? 0;
   return {
     ...item,
     reserved: item.reserved - units,
@@ -544,10 +561,6 @@ function hasActed(item: StockItem, { reservationId, operationId }: { reservation
 
 function operationOn(reservationId: string, operationId: string): string {
   return `${operationId} of ${reservationId}`;
-}
-
-function unitsOf({ quantity, expired }: Reservation): number {
-  return expired ? 0 : quantity;
 }
 
 function backorderLimitOf({ backorderLimit = 0 }: StockPolicy): number {

@@ -5,7 +5,7 @@ import { RENEW_WITHIN_MS } from '../../domain/payment/payment.js';
 import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
-import { asStored, EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
+import { EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
 import { agenda } from './agenda.js';
 
 const orderId = 'order_1';
@@ -20,8 +20,15 @@ const happened = (...events: [type: string, data: object][]) =>
 const agendaAfter = (...events: [type: string, data: object][]) => project(agenda, happened(...events));
 
 const submitted: [string, object] = ['CartSubmitted', { orderId, cartId }];
-const placed: [string, object] = ['OrderPlaced', { orderId, cartId }];
-const checkout = (type: string): [string, object] => [type, { checkoutId }];
+const lines = [
+  { sku: 'MUG', quantity: 1 },
+  { sku: 'CUP', quantity: 1 },
+];
+const placed: [string, object] = ['OrderPlaced', { orderId, cartId, lines }];
+const ofOrder = (type: string, more = {}): [string, object] => [type, { orderId, ...more }];
+const committed = (sku: string, reservationId = orderId): [string, object] => {
+  return ['ReservationCommitted', { sku, location: 'main', reservationId, quantity: 1 }];
+};
 
 describe('The agenda', () => {
   it('holds a checkout from the submission of its cart on, so that one that never started is found', () => {
@@ -34,23 +41,61 @@ describe('The agenda', () => {
   it('makes a checkout due some time after it last moved', () => {
     const item = { kind: 'checkout', orderId, cartId } as const;
     expect(agendaAfter(placed).get(checkoutId)).to.deep.include({ item, dueAt: due(1) });
-    const document = agendaAfter(placed, checkout('CheckoutPaymentUnknown')).get(checkoutId);
-    expect(document).to.deep.include({ item, dueAt: due(2) });
-    const withoutCart = agendaAfter(['OrderPlaced', { orderId }]).get(checkoutId);
+    const moves = ['CheckoutPaymentUnknown', 'OrderRejected', 'OrderExpired', 'OrderWithdrawn', 'OrderConfirmed'];
+    for (const move of moves) {
+      expect(agendaAfter(placed, ofOrder(move)).get(checkoutId)).to.deep.include({ item, dueAt: due(2) });
+    }
+    const moved = ofOrder('CheckoutReallocated', { allocation: [{ sku: 'MUG', location: 'east', quantity: 1 }] });
+    expect(agendaAfter(placed, moved).get(checkoutId)).to.deep.include({ item, dueAt: due(2), parcels: 1 });
+    const withoutCart = agendaAfter(['OrderPlaced', { orderId, lines }]).get(checkoutId);
     expect(withoutCart?.item).to.deep.equal({ kind: 'checkout', orderId });
   });
 
-  it('drops a checkout that has ended, even if an event of its cart arrives later', () => {
-    const moves = [checkout('CheckoutPaymentUnknown'), checkout('CheckoutCompleted')];
-    const histories = [happened(submitted), happened(placed), happened(...moves)];
-    const expected = asStored(project(agenda, histories.flat()) as never);
+  it('drops a checkout that was undone, even if an event of its cart arrives later', () => {
+    const histories = [
+      happened(submitted),
+      happened(placed, ofOrder('CheckoutPaymentUnknown'), ofOrder('OrderRejected'), ofOrder('CheckoutUndone')),
+    ];
     fc.assert(
       fc.property(interleavingOf(histories), (events) => {
-        const documents = project(agenda, events);
-        expect(documents.get(checkoutId)).not.to.have.property('dueAt');
-        expect(asStored(documents as never)).to.deep.equal(expected);
+        expect(project(agenda, events).get(checkoutId)).to.deep.equal({ ended: true });
       }),
     );
+  });
+
+  it('holds the checkout of a confirmed order until all its reservations are committed, in any order of events', () => {
+    const histories = [
+      happened(submitted),
+      happened(placed, ofOrder('OrderConfirmed')),
+      happened(committed('MUG')),
+      happened(committed('CUP')),
+    ];
+    fc.assert(
+      fc.property(interleavingOf(histories), (events) => {
+        for (const [n] of events.entries()) {
+          const before = events.slice(0, n + 1);
+          const followed = before.filter(({ type }) => type === 'OrderConfirmed' || type === 'ReservationCommitted');
+          const document = project(agenda, before).get(checkoutId);
+          if (followed.length === 3) expect(document).to.deep.equal({ ended: true });
+          else expect(document).not.to.have.property('ended');
+        }
+      }),
+    );
+    const half = agendaAfter(placed, ofOrder('OrderConfirmed'), committed('MUG'), committed('CUP', 'order_2'));
+    expect(half.get(checkoutId)).to.include({ dueAt: due(2) });
+  });
+
+  it('counts the reservations of the last attempt, and none of a reallocation or of goods that had left before', () => {
+    const allocation = [{ sku: 'MUG', location: 'east', quantity: 1 }];
+    const elsewhere = [ofOrder('CheckoutReallocated', { round: 2, allocation }), ofOrder('OrderConfirmed')] as const;
+    const found = agendaAfter(placed, ...elsewhere, committed('MUG', `${orderId}/reallocation/1`)).get(checkoutId);
+    expect(found).to.include({ dueAt: due(3) });
+    expect(agendaAfter(placed, ...elsewhere, committed('MUG', `${orderId}/2`)).get(checkoutId)).to.deep.equal({
+      ended: true,
+    });
+    const atOnce: [string, object] = ['OrderPlaced', { orderId, lines, dispatch: 'at_once' }];
+    expect(agendaAfter(atOnce).get(checkoutId)).to.include({ dueAt: due(1) });
+    expect(agendaAfter(atOnce, ofOrder('OrderConfirmed')).get(checkoutId)).to.deep.equal({ ended: true });
   });
 
   it('holds an order until each of its operations is settled', () => {
@@ -70,15 +115,14 @@ describe('The agenda', () => {
   });
 
   it('checks a checkout whose customer needs days in time to extend its reservations, and any other soon', () => {
-    const of = (type: string, more = {}): [string, object] => [type, { checkoutId, ...more }];
-    const waits = (kind?: string) => of('CheckoutActionRequired', kind === undefined ? {} : { kind });
+    const waits = (kind?: string) => ofOrder('CheckoutActionRequired', kind === undefined ? {} : { kind });
     for (const kind of [undefined, 'card']) {
-      expect(agendaAfter(waits(kind)).get(checkoutId)).to.include({ dueAt: due(1) });
+      expect(agendaAfter(placed, waits(kind)).get(checkoutId)).to.include({ dueAt: due(2) });
     }
     for (const kind of ['voucher', 'bank_transfer']) {
-      expect(agendaAfter(waits(kind)).get(checkoutId)).to.include({ dueAt: due(1, RESERVATION_MS / 2) });
-      const after = agendaAfter(waits(kind), of('CheckoutPaymentAuthorised'));
-      expect(after.get(checkoutId), 'it goes on at once').to.include({ dueAt: due(2) });
+      expect(agendaAfter(placed, waits(kind)).get(checkoutId)).to.include({ dueAt: due(2, RESERVATION_MS / 2) });
+      const after = agendaAfter(placed, waits(kind), ofOrder('OrderConfirmed'));
+      expect(after.get(checkoutId), 'it goes on at once').to.include({ dueAt: due(3) });
     }
   });
 

@@ -3,17 +3,16 @@
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
-import { siblingId } from '../../domain/kernel/id.js';
 import { ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
+import { stockNeeds } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { PAY_WITHIN_MS } from '../../domain/payment/method-kinds.js';
 import { payment } from '../../domain/payment/payment.js';
 import { type AgendaItem, paymentDueAt, RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
-import type { CheckoutOutcome } from '../../domain/processes/checkout-events.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { type Handler, projection } from '../runtime/projection.js';
@@ -27,10 +26,12 @@ export interface AgendaDocument {
   item?: AgendaItem;
   /** RFC 3339. */
   dueAt?: string;
-  /** Checkouts: the time of the last event of each stream that feeds it, in ms. */
-  moved?: { cart?: number; order?: number; checkout?: number };
-  /** Checkouts whose customer needs days: they are checked later. */
-  isLong?: true;
+  /** Checkouts: when to check them after the last event of the cart and of the order, in ms. */
+  look?: { cart?: number; order?: number };
+  /** Checkouts: whether the order is confirmed, the number of its reservations, and how many of them are committed. */
+  confirmed?: true;
+  parcels?: number;
+  committed?: number;
   /** Checkouts and transfers: finished. Later events do not reopen them. */
   ended?: true;
   /** Orders: operations that are not settled, each with its time in ms. */
@@ -50,63 +51,76 @@ interface Told {
 }
 
 type Submission = Extract<CartEvent, { type: 'CartSubmitted' }>;
-type AgendaEvent = CartEvent | CheckoutOutcome | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
+type AgendaEvent = CartEvent | CouponEvent | OrderEvent | PaymentEvent | StockEvent;
 
-// ── Checkouts: fed by cart# and order#, which start a checkout, and checkout#, which continues it ──────────────────────────────
+// ── Checkouts: fed by cart# and order#, and by stock#, which reports that the units of a confirmed order are committed ─────────
 
-const checkoutOf = ({ data }: { data: { checkoutId: string } }) => [data.checkoutId];
-const itemOf = (before: AgendaDocument | undefined, orderId: string) =>
-  before?.item ?? ({ kind: 'checkout', orderId } as const);
+type OrderOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
+
+const checkoutOf = ({ data }: { data: { orderId: string } }) => [checkoutIdOf(data.orderId)];
 
 const submitted: Handler<AgendaDocument, Submission> = {
   keys: ({ data }) => [checkoutIdOf(data.orderId), data.cartId],
   evolve(before, { data: { orderId, cartId } }, key, at) {
     if (key === cartId) return before && null;
     const item = { kind: 'checkout', orderId, cartId } as const;
-    return checkoutDocument({ ...before, item, moved: { ...before?.moved, cart: at } });
+    return checkoutDocument(before, { item, look: { ...before?.look, cart: at + RECOVER_AFTER_MS } });
   },
 };
 
-const starts: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderPlaced' }>> = {
-  keys: ({ data }) => [checkoutIdOf(data.orderId)],
-  evolve: (before, { data: { orderId, cartId } }, _, at) =>
-    checkoutDocument({
-      ...before,
-      item: { kind: 'checkout', orderId, ...(cartId !== undefined && { cartId }) },
-      moved: { ...before?.moved, order: at },
-    }),
+const starts: Handler<AgendaDocument, OrderOf<'OrderPlaced'>> = {
+  keys: checkoutOf,
+  evolve(before, { data: { orderId, cartId, dispatch, allocation, lines } }, _, at) {
+    const item = { kind: 'checkout', orderId, ...(cartId !== undefined && { cartId }) } as const;
+    const parcels = dispatch === 'at_once' ? 0 : (allocation ?? stockNeeds(lines)).length;
+    return checkoutDocument(before, { item, parcels, ...lookSoon(before, at) });
+  },
 };
 
-const moves: Handler<AgendaDocument, CheckoutOutcome> = {
+type Move = OrderOf<'CheckoutPaymentUnknown' | 'OrderRejected' | 'OrderExpired' | 'OrderWithdrawn'>;
+
+const moves: Handler<AgendaDocument, Move> = {
   keys: checkoutOf,
-  evolve: (before, event, _, at) => checkoutDocument(movedBy(event, before, at)),
+  evolve: (before, _event, _key, at) => checkoutDocument(before, lookSoon(before, at)),
+};
+
+const movesElsewhere: Handler<AgendaDocument, OrderOf<'CheckoutReallocated'>> = {
+  keys: checkoutOf,
+  evolve: (before, { data }, _, at) =>
+    checkoutDocument(before, { parcels: data.allocation.length, ...lookSoon(before, at) }),
 };
 
 /** Payments that take days: the provider reports the result, and the agenda checks as a fallback. */
-const waitsForCustomer: Handler<AgendaDocument, Extract<CheckoutOutcome, { type: 'CheckoutActionRequired' }>> = {
+const waitsForCustomer: Handler<AgendaDocument, OrderOf<'CheckoutActionRequired'>> = {
   keys: checkoutOf,
-  evolve(before, event, _, at) {
-    const isLong = PAY_WITHIN_MS[event.data.kind ?? 'card'] > RESERVATION_MS;
-    return checkoutDocument({ ...movedBy(event, before, at), ...(isLong && { isLong }) });
+  evolve(before, { data }, _, at) {
+    const isLong = PAY_WITHIN_MS[data.kind ?? 'card'] > RESERVATION_MS;
+    return checkoutDocument(before, lookSoon(before, at, isLong ? LOOK_AGAIN_MS : RECOVER_AFTER_MS));
   },
 };
 
-function movedBy({ data }: CheckoutOutcome, before: AgendaDocument | undefined, at: number): AgendaDocument {
-  const { isLong, ...rest } = before ?? {};
-  const item = itemOf(before, siblingId('order', data.checkoutId));
-  return { ...rest, item, moved: { ...before?.moved, checkout: at } };
-}
-
-const ends: Handler<AgendaDocument, CheckoutOutcome> = {
+const confirms: Handler<AgendaDocument, OrderOf<'OrderConfirmed'>> = {
   keys: checkoutOf,
-  evolve: (before, { data }) =>
-    checkoutDocument({ ...before, item: itemOf(before, siblingId('order', data.checkoutId)), ended: true }),
+  evolve: (before, _event, _key, at) => checkoutDocument(before, { confirmed: true, ...lookSoon(before, at) }),
 };
 
-function checkoutDocument({ dueAt: _, ...parts }: AgendaDocument): AgendaDocument {
-  if (parts.ended) return parts;
-  const after = parts.isLong ? LOOK_AGAIN_MS : RECOVER_AFTER_MS;
-  return { ...parts, dueAt: timeOf(Math.max(...Object.values(parts.moved ?? {})) + after) };
+const ends: Handler<AgendaDocument, OrderOf<'CheckoutUndone'>> = {
+  keys: checkoutOf,
+  evolve: (before) => checkoutDocument(before, { ended: true }),
+};
+
+function lookSoon(before: AgendaDocument | undefined, at: number, after = RECOVER_AFTER_MS) {
+  return { look: { ...before?.look, order: at + after } };
+}
+
+/** A confirmed order's checkout ends with its last reservation that is committed. */
+function checkoutDocument(before: AgendaDocument | undefined, change: AgendaDocument): AgendaDocument {
+  if (before?.ended) return before;
+  const parts = { ...before, ...change };
+  const { item, confirmed, parcels = 0, committed = 0, look = {} } = parts;
+  if (parts.ended || (confirmed && committed >= parcels)) return { ended: true };
+  // Stock may report before the order is known.
+  return item ? { ...parts, dueAt: timeOf(Math.max(...Object.values(look))) } : parts;
 }
 
 // ── Orders: operations that stock and payment have not followed up ──────────────────────────────────────────────────
@@ -194,6 +208,19 @@ const holds: Handler<AgendaDocument, Held> = {
   evolve(before, { data: { sku, location, reservationId, expiresAt } }) {
     const expiries = { ...expiriesOf(before), [reservationId]: expiresAt! };
     return reservationsDocument({ kind: 'reservations', sku, location, expiries });
+  },
+};
+
+/** Also tells the checkout. Units that an order has got by a reallocation belong to no checkout. */
+const commits: Handler<AgendaDocument, Extract<Freed, { type: 'ReservationCommitted' }>> = {
+  keys(event) {
+    const [orderId, round = '1', ...more] = event.data.reservationId.split('/');
+    const isOfCheckout = /^\d+$/.test(round) && more.length === 0;
+    return [...frees.keys(event), ...(isOfCheckout ? [checkoutIdOf(orderId!)] : [])];
+  },
+  evolve(before, event, key, at) {
+    if (frees.keys(event).includes(key)) return frees.evolve(before, event, key, at);
+    return checkoutDocument(before, { committed: (before?.committed ?? 0) + 1 });
   },
 };
 
@@ -310,8 +337,8 @@ const left: Handler<AgendaDocument, Left> = {
 
 export const agenda = projection<AgendaDocument, AgendaEvent>({
   name: 'agenda',
-  version: 5,
-  categories: ['cart', 'checkout', 'coupon', 'order', 'payment', 'stock'],
+  version: 6,
+  categories: ['cart', 'coupon', 'order', 'payment', 'stock'],
   fields: { dueAt: 'time' },
   on: {
     CartCreated: waits,
@@ -321,16 +348,14 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     CartHandedOver: left,
     CartSubmitted: submitted,
     OrderPlaced: starts,
-    CheckoutStockShort: moves,
-    CheckoutReallocated: moves,
-    CheckoutPaymentAuthorised: moves,
-    CheckoutPaymentDeclined: moves,
+    CheckoutReallocated: movesElsewhere,
     CheckoutPaymentUnknown: moves,
     CheckoutActionRequired: waitsForCustomer,
-    CheckoutExpired: moves,
-    CheckoutRefused: moves,
-    CheckoutCompleted: ends,
-    CheckoutFailed: ends,
+    OrderConfirmed: confirms,
+    OrderRejected: moves,
+    OrderExpired: moves,
+    OrderWithdrawn: moves,
+    CheckoutUndone: ends,
     CouponRedeemed: redeems,
     CouponRedemptionConfirmed: endsRedemption,
     CouponReleased: endsRedemption,
@@ -361,7 +386,7 @@ export const agenda = projection<AgendaDocument, AgendaEvent>({
     DisputeClosed: pays,
     StockReserved: holds,
     ReservationExtended: holds,
-    ReservationCommitted: frees,
+    ReservationCommitted: commits,
     ReservationReleased: frees,
     ReservationExpired: frees,
     StockShipped: frees,

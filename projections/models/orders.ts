@@ -278,7 +278,7 @@ type OrdersEvent = OrderEvent | PaymentEvent | ShipmentEvent | ReturnEvent;
 
 export const orders = projection<OrderDocument, OrdersEvent>({
   name: 'orders',
-  version: 6,
+  version: 7,
   categories: ['order', 'payment', 'shipment', 'return'],
   fields: { id: 'keyword', number: 'keyword', customerId: 'keyword', placedAt: 'time', marks: 'keywords' },
   indexes: [
@@ -297,6 +297,10 @@ export const orders = projection<OrderDocument, OrdersEvent>({
         placedAt: event.occurredAt,
       }),
     ),
+    CheckoutReallocated: told(),
+    CheckoutActionRequired: told(),
+    CheckoutPaymentUnknown: told(),
+    CheckoutUndone: told(),
     OrderConfirmed: told('confirmed'),
     OrderRejected: endsFor('rejected'),
     OrderExpired: told('expired'),
