@@ -26,6 +26,8 @@ export interface BareAnswer {
   text: string;
   /** Commits in one list do not depend on each other. */
   commits: StoredCommit[][];
+  /** Written after the answer. */
+  behind: StoredCommit[][];
 }
 
 /** Message to the bench once the loop is ready. */
@@ -49,9 +51,10 @@ process.once('message', ({ databaseUrl, answers }: BareLoopOrder) => {
     });
     req.once('end', async () => {
       JSON.parse(body);
-      const { status, headers, text, commits } = answers[keyOf(req.method!, req.url!)]!;
+      const { status, headers, text, commits, behind } = answers[keyOf(req.method!, req.url!)]!;
       for (const together of commits) await Promise.all(together.map(insert));
       res.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      for (const together of behind) await Promise.all(together.map(insert));
     });
   });
   server.listen(0, '127.0.0.1', () => {

@@ -133,12 +133,14 @@ async function sampleAnswers({ client, atRest }: Product, pool: Pool): Promise<B
   const answers: BareLoopOrder['answers'] = {};
   const sampling = recording(client, async (asked, { status, headers, text }) => {
     const { date, connection, 'keep-alive': _, 'content-length': __, ...own } = headers;
-    const commits = await commitsOf(pool, own['x-request-id'] as string);
+    await atRest();
+    const { before, behind } = byAnswer(await commitsOf(pool, own['x-request-id'] as string));
     answers[`${asked.method} ${asked.path.slice(asked.path.lastIndexOf('/') + 1)}`] = {
       status,
       text,
       headers: own as Record<string, string>,
-      commits: sideBySide(commits),
+      commits: sideBySide(before),
+      behind: sideBySide(behind),
     };
   });
   for (const task of stories(sampling, 2)) await task();
@@ -159,6 +161,13 @@ function recording(client: Client, record: (asked: Asked, answered: Answered) =>
 async function commitsOf(pool: Pool, requestId: string): Promise<StoredCommit[]> {
   const sql = `select ${COMMIT_COLUMNS} from events where ev::json->0->>'correlationId' = $1 order by tx, seq`;
   return (await pool.query<CommitRow>(sql, [requestId])).rows.map(storedCommit);
+}
+
+/** The product answers once the order is confirmed. Only stock follows. */
+function byAnswer(commits: readonly StoredCommit[]): Record<'before' | 'behind', StoredCommit[]> {
+  const last = commits.findLastIndex(({ pk }) => pk.startsWith('order#'));
+  const answered = last < 0 ? commits.length : last + 1;
+  return { before: commits.slice(0, answered), behind: commits.slice(answered) };
 }
 
 /** The stock of both lines is written in parallel, everything else in sequence. */

@@ -66,8 +66,12 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     }),
   },
   'a void does not reach the provider': { provider: (provider) => ({ ...provider, void: async () => {} }) },
+  // The end of a reservation's time also continues its checkout.
   'no worker continues the checkout of a dead process': {
-    handlers: (handlers) => ({ ...handlers, checkout: async () => {} }),
+    handlers: (handlers) => ({ ...handlers, checkout: async () => {}, reservations: async () => {} }),
+  },
+  'the units of a confirmed order are not committed': {
+    runner: (runner) => skipping(runner, 'CommitReservation', ({ quantity }) => quantity !== undefined),
   },
   'no worker continues the settlement of a dead process': {
     handlers: (handlers) => ({ ...handlers, settlement: async () => {} }),
