@@ -85,12 +85,12 @@ describe('A delayed worker', () => {
       }
     };
     const late = slowly(shop, tells('ConfirmOrder'));
-    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    const lateRun = late.processes.checkout.recover(orderId, cartId);
     await late.isThere;
-    await expectSeen(shop.processes.checkout.resume(orderId, cartId));
+    await expectSeen(shop.processes.checkout.recover(orderId, cartId));
     late.go();
     await expectSeen(lateRun);
-    await expectSeen(shop.processes.checkout.resume(orderId, cartId));
+    await expectSeen(shop.processes.checkout.recover(orderId, cartId));
     await expectSold(shop, orderId);
   });
 
@@ -101,11 +101,11 @@ describe('A delayed worker', () => {
     await stock(shop, { type: 'ReserveStock', ...other, quantity: 1 });
 
     const late = slowly(shop, tells('RejectOrder'));
-    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    const lateRun = late.processes.checkout.recover(orderId, cartId);
     await late.isThere;
     await stock(shop, { type: 'ReleaseReservation', ...other });
     const quick = slowly(shop, tells('CommitReservation'));
-    const quickRun = quick.processes.checkout.resume(orderId, cartId);
+    const quickRun = quick.processes.checkout.recover(orderId, cartId);
     await quick.isThere;
     late.go();
     await lateRun;
@@ -121,7 +121,7 @@ describe('A delayed worker', () => {
       const shop = createShop({ clock });
       const { orderId, cartId } = await submitted(shop, 2);
       const late = slowly(shop, tells(dies), { clock });
-      const lateRun = late.processes.checkout.resume(orderId, cartId);
+      const lateRun = late.processes.checkout.recover(orderId, cartId);
       await late.isThere;
       now += RESERVATION_MS;
       const { runner, processes } = createShop({ clock, log: shop.log });
@@ -142,7 +142,7 @@ describe('A delayed worker', () => {
     const shop = createShop({ clock });
     const { orderId, cartId } = await submitted(shop, 2);
     const late = slowly(shop, tells('RequestAuthorisation'), { clock });
-    const lateRun = late.processes.checkout.resume(orderId, cartId);
+    const lateRun = late.processes.checkout.recover(orderId, cartId);
     await late.isThere;
     const cancel = { type: 'CancelOrder', reason: 'found it cheaper' } as const;
     const meta = { id: 'cancel', issuedAt: now, correlationId: 'test', actor: SUPPORT_ACTOR };
@@ -182,7 +182,7 @@ describe('A delayed worker', () => {
       );
     };
     await other('RedeemCoupon');
-    expect((await shop.processes.checkout.resume(orderId, cartId))!.checkout.phase).to.equal('failed');
+    expect((await shop.processes.checkout.recover(orderId, cartId))!.checkout.phase).to.equal('failed');
     await other('ReleaseRedemption');
     late.go();
     await lateRun;

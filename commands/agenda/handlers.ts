@@ -6,6 +6,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { keyOfStream } from '../../domain/kernel/stream.js';
+import { isHeldFor } from '../../domain/order/checkout-state.js';
 import { order } from '../../domain/order/order.js';
 import type { Payment } from '../../domain/payment/ledger.js';
 import { isRenewalDue, payment } from '../../domain/payment/payment.js';
@@ -26,7 +27,7 @@ import type { AgendaHandlers } from './agenda.js';
 
 export interface AgendaHandlersDeps {
   runner: CommandRunner;
-  checkout: Pick<CheckoutProcess, 'resume'>;
+  checkout: Pick<CheckoutProcess, 'recover'>;
   settlement: Pick<Settlement, 'run'>;
   payments: Pick<PaymentOperations, 'ask' | 'refresh'>;
   shortfalls: Shortfalls;
@@ -81,33 +82,32 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
   }
 
   /**
-   * A reservation expires only once its order is given up. As long as it may still be confirmed, its checkout extends or releases
-   * the reservation, and once it is confirmed, its checkout commits it.
+   * A reservation expires only if its order is given up or has its stock elsewhere. Otherwise its checkout is run: as long as the
+   * order may be confirmed, it extends or releases the reservation; once the order is confirmed, it commits the reservation.
    */
   async function expire(id: StockKey & { reservationId: string }, expiresAt: number): Promise<void> {
-    const orderId = orderOfReservation(id);
-    const { state } = await runner.load(order, streamOf(orderId));
-    const isGivenUp = !state || state.checkout.phase === 'failing' || state.checkout.phase === 'failed';
-    if (!isGivenUp) {
-      await checkout.resume(orderId);
+    const { reservationId } = id;
+    const { state } = await runner.load(order, streamOf(orderOfReservation(id)));
+    if (state && isHeldFor(state, reservationId)) {
+      await checkout.recover(state.orderId);
       return;
     }
     const command = { type: 'ExpireReservation', ...id } as const;
-    const meta = metaOf(`${id.reservationId}/expire/${expiresAt}`);
-    orThrow(await runner.execute(stockItem, stockStream(id), command, meta));
+    orThrow(await runner.execute(stockItem, stockStream(id), command, metaOf(`${reservationId}/expire/${expiresAt}`)));
   }
 
   return {
-    checkout: ({ orderId, cartId }) => checkout.resume(orderId, cartId),
+    checkout: ({ orderId, cartId }) => checkout.recover(orderId, cartId),
     settlement: ({ orderId }) => settlement.run(orderId),
     payment: ({ paymentId }) => lookAfter(paymentId),
     redemption: endRedemption,
     async reservations({ sku, location, expiries }) {
       const due = Object.entries(expiries).filter(([, expiresAt]) => expiresAt <= clock());
-      const expired = await Promise.allSettled(
-        due.map(([reservationId, expiresAt]) => expire({ sku, location, reservationId }, expiresAt)),
-      );
-      for (const one of expired) if (one.status === 'rejected') throw one.reason;
+      const errors: unknown[] = [];
+      for (const [reservationId, expiresAt] of due) {
+        await expire({ sku, location, reservationId }, expiresAt).catch((error) => errors.push(error));
+      }
+      if (errors.length > 0) throw errors[0];
     },
     shortfall: (item) => shortfalls.look(item),
     transfer: (item) => arrive(runner, item, { issuedAt: item.leftAt, late: 'search', ...ORIGIN }),

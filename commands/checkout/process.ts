@@ -1,7 +1,7 @@
 // Runs checkouts: issues the due steps, asks the payment provider, tells the order the outcome, and follows the order until the
-// process ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one after the
-// other. After a crash the next worker finishes it.
-import { type Cart, cart } from '../../domain/cart/cart.js';
+// process ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one
+// after the other. After a crash the next worker finishes it.
+import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
@@ -41,14 +41,16 @@ export interface CheckoutProcess {
   /**
    * Places an order and runs its checkout until it has completed or failed, or until it waits for the customer or the provider. A
    * checkout that has already started is continued. Throws `Unavailable` if an engine is down; the recovery then finishes the
-   * checkout. Steps that nobody waits for may still be running when it resolves.
+   * checkout. The steps that nobody waits for may still be running when it resolves.
    */
   run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult>;
+  /** Continues the checkout of an order, as after news of its payment. Returns undefined if there is no such order. */
+  resume(orderId: string): Promise<CheckoutResult | undefined>;
   /**
-   * Continues the checkout of an order that another worker has begun, until it has nothing left to do now. Returns undefined if
-   * nothing of it was recorded.
+   * Finishes what a dead worker has left: continues the checkout, places the order of a submitted cart before that, and takes the
+   * steps that nobody waits for, even if the checkout has ended. Returns undefined if nothing of it was recorded.
    */
-  resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
+  recover(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
 
 export interface CheckoutResult {
@@ -89,11 +91,26 @@ interface CheckoutRun {
 
 export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
   async function run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult> {
-    const run = await placed(place, origin);
-    const result = await follow(run);
-    // A failure is left to the agenda, which logs it if it fails again.
-    void followUp(run).catch(() => {});
-    return result;
+    return answer(await placed(place, origin));
+  }
+
+  async function resume(orderId: string): Promise<CheckoutResult | undefined> {
+    const run = await found(orderId);
+    return run && answer(run);
+  }
+
+  async function recover(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
+    const run = (await found(orderId)) ?? (cartId && (await placedFromCart(orderId, cartId)));
+    if (!run) return undefined;
+    await follow(run);
+    await followUp(run);
+    return resultOf(run);
+  }
+
+  async function answer(run: CheckoutRun): Promise<CheckoutResult> {
+    // A failure behind the answer is left to the agenda, which logs it if it fails again.
+    if (await follow(run)) void followUp(run).catch(() => {});
+    return resultOf(run);
   }
 
   async function placed(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutRun> {
@@ -108,26 +125,22 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     return runFrom(origin, orThrow(await runner.execute(order, streamOf(orderId), place, meta)) as Loaded<Order>);
   }
 
-  async function resume(orderId: string, cartId?: string): Promise<CheckoutResult | undefined> {
-    const run = await found(orderId, cartId);
-    if (!run) return undefined;
-    const result = await follow(run);
-    await followUp(run);
-    return result;
+  async function placedFromCart(orderId: string, cartId: string): Promise<CheckoutRun | undefined> {
+    const submitted = (await runner.load(cart, streamOf(cartId))).state;
+    if (submitted?.submission?.orderId !== orderId) return undefined;
+    return placed(orderOfCart(submitted), originOf(orderId));
   }
 
-  /** If the order was never placed, its submitted cart is. */
-  async function found(orderId: string, cartId?: string): Promise<CheckoutRun | undefined> {
-    const checkoutId = checkoutIdOf(orderId);
-    const origin: Origin = { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
+  async function found(orderId: string): Promise<CheckoutRun | undefined> {
     const known = await runner.load(order, streamOf(orderId));
-    if (known.state) return runFrom(origin, known as Loaded<Order>);
-    const submitted = cartId && (await runner.load(cart, streamOf(cartId))).state;
-    return submitted && isSubmittedAs(submitted, orderId) ? placed(orderOfCart(submitted), origin) : undefined;
+    return known.state ? runFrom(originOf(orderId), known as Loaded<Order>) : undefined;
   }
 
-  /** Runs until nothing is due, or until only the customer or the provider can continue. */
-  async function follow(run: CheckoutRun): Promise<CheckoutResult> {
+  /**
+   * Runs until nothing is due, or until only the customer or the provider can continue. Returns false if the checkout had already
+   * ended.
+   */
+  async function follow(run: CheckoutRun): Promise<boolean> {
     const due = nextSteps(run.state, clock());
     // The checkout had already ended, so other workers took all its steps.
     run.hasOtherWorkers = !due;
@@ -138,8 +151,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       });
     }
     if (run.hasOtherWorkers) await reloadResult(run);
-    const { state, context, payment } = run;
-    return { checkout: state, seen: context.seen, ...(payment && { payment }) };
+    return due !== undefined;
   }
 
   async function takeAll(run: CheckoutRun, first: Due): Promise<void> {
@@ -242,8 +254,8 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   }
 
   /**
-   * Returns false if the order has changed since the steps began. Then our outcome is dropped, and the order is followed as another
-   * worker has left it.
+   * Returns false if the order has changed since the steps began. Then our outcome is dropped, and the order is followed as
+   * another worker has left it.
    */
   async function record(run: CheckoutRun, outcome: Outcome): Promise<boolean> {
     const id = outcomeCommandId(run.state.checkoutId, outcome);
@@ -267,7 +279,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     seen.set(streams[0], ordered.position.commitNo).set(streams[1], paid.position.commitNo);
   }
 
-  return { run, resume };
+  return { run, resume, recover };
 }
 
 function runFrom(origin: Origin, { state, position }: Loaded<Order>): CheckoutRun {
@@ -295,6 +307,12 @@ function move(run: CheckoutRun, { state, position }: Loaded<Order>): void {
   run.context.seen.set(run.stream, position.commitNo);
 }
 
-function isSubmittedAs(submitted: Cart, orderId: string): boolean {
-  return submitted.submission?.orderId === orderId;
+function resultOf({ state, context, payment }: CheckoutRun): CheckoutResult {
+  return { checkout: state, seen: context.seen, ...(payment && { payment }) };
+}
+
+/** Of a worker that nobody asked. */
+function originOf(orderId: string): Origin {
+  const checkoutId = checkoutIdOf(orderId);
+  return { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };
 }

@@ -67,6 +67,14 @@ export function checkoutAfter(known: CheckoutState, { type, data }: CheckoutEven
   }
 }
 
+/** True if the order has these units or may still get them. A reservation of an earlier attempt is not held for it any more. */
+export function isHeldFor(
+  { checkout: { phase }, ...order }: { checkout: Pick<CheckoutState, 'phase'>; reservationId: string },
+  reservationId: string,
+): boolean {
+  return phase !== 'failing' && phase !== 'failed' && order.reservationId === reservationId;
+}
+
 function failureOf(data: Extract<OrderEvent, { type: 'OrderRejected' }>['data']): Rejection {
   const { reason, detail, available = {}, declineCode = '' } = data;
   switch (reason) {

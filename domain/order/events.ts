@@ -206,8 +206,8 @@ export const orderEvents = {
   /** Stock is reserved and the payment is authorised: the goods are sold. Stock and coupons follow. */
   OrderConfirmed: { version: 1, data: z.strictObject(order) },
   /**
-   * Stock was short (`available`: the available units of each SKU that was short), the payment was declined (`declineCode`: as the
-   * customer is told), or `step` of the checkout was rejected. The checkout undoes the completed steps.
+   * Stock was short (`available`: the available units of each SKU that was short), the payment was declined (`declineCode`: as
+   * the customer is told), or `step` of the checkout was rejected. The checkout undoes the completed steps.
    */
   OrderRejected: {
     version: 1,

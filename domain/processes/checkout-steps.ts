@@ -71,8 +71,8 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
 }
 
 /**
- * The steps that run after the customer got the answer. They depend on nothing but the recorded state, and they may be taken again:
- * if a crash skips them, the agenda runs the checkout again, or `endOfRedemption` makes up for it.
+ * The steps that run after the customer got the answer. They may be taken again: if a crash skips them, the agenda runs the
+ * checkout again, or `endOfRedemption` makes up for it.
  */
 export function followUpSteps(state: Checkout): readonly CheckoutStep[] {
   const step = stepsOf(state);

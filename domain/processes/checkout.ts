@@ -1,6 +1,6 @@
-// The checkout process, pure: what follows from the outcomes of its steps, which are in checkout-steps.ts. The order records the
-// outcomes, so it is the process's only record: a worker takes the steps of `nextSteps`, tells the order the outcome unless another
-// worker has told it one first, and follows the order. Placing the order starts the checkout.
+// The checkout process, pure: what follows from the outcomes of its steps, which are in checkout-steps.ts. Placing the order starts
+// it. The order is its only record: a worker takes the steps of `nextSteps`, tells the order the outcome unless another worker has
+// told it one first, and follows the order.
 //
 //   started ───────────────────► completed     redeem, reserve, authorise │ after the answer: commit the stock, count the coupons
 //    │  ├► waiting ──┤                          the customer has to act within a time limit

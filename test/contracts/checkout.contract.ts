@@ -127,7 +127,7 @@ class Shop {
     for (let attempt = 0; attempt < 20; attempt++) {
       try {
         const { process } = this.worker();
-        const result = await process.resume(this.orderId, this.cartId);
+        const result = await process.recover(this.orderId, this.cartId);
         if (result && ['completed', 'failed'].includes(result.checkout.phase)) return;
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
