@@ -1,9 +1,10 @@
-// A checkout that crashes between any two steps ends as if nothing had happened, whichever worker continues it.
+// A checkout that crashes between any two steps ends as if nothing had happened, whichever worker continues it, and even if the
+// time of its reservations ends before that.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { CheckoutProcess } from '../../commands/checkout/process.js';
+import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
-import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
+import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { catalogue } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
@@ -14,7 +15,8 @@ import type { PersonalData } from '../../domain/kernel/personal.js';
 import { order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import { orderOfCart } from '../../domain/processes/checkout.js';
-import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
+import { availableOf, heldFor, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { freshName } from '../engines.js';
 import { everyOr, runsOf } from '../every-case.js';
@@ -59,7 +61,10 @@ export function checkoutContract(
         const undisturbed = await new Shop(openStore, situation).play([]);
         expect(undisturbed.effects).to.be.greaterThan(7);
         for (let point = 0; point < undisturbed.effects; point++) {
-          for (const when of ['before', 'after'] as const) await new Shop(openStore, situation).play([{ point, when }]);
+          for (const when of ['before', 'after'] as const) {
+            await new Shop(openStore, situation).play([{ point, when }]);
+            await new Shop(openStore, situation, { isSlow: true }).play([{ point, when }]);
+          }
         }
       }).timeout(120_000);
     }
@@ -72,10 +77,9 @@ export function checkoutContract(
         fc.asyncProperty(
           fc.constantFrom(...ALL_CASES),
           crashes,
-          fc.nat(2),
-          fc.nat(2),
-          async (situation, planned, rivals, silences) =>
-            void (await new Shop(openStore, situation, rivals, silences).play(planned as Crash[])),
+          fc.record({ rivals: fc.nat(2), silences: fc.nat(2), isSlow: fc.boolean() }),
+          async (situation, planned, trouble) =>
+            void (await new Shop(openStore, situation, trouble).play(planned as Crash[])),
         ),
         { numRuns: runsOf(histories) },
       );
@@ -87,6 +91,15 @@ interface Crash {
   /** The effect of the history (an append or a provider call) that crashes, counted from 0. */
   point: number;
   when: 'before' | 'after';
+}
+
+interface Trouble {
+  /** Other workers that run the checkout at the same time. */
+  rivals?: number;
+  /** Number of provider answers that are lost. */
+  silences?: number;
+  /** After each crash the time of the reservations ends, and the agenda notices that first. */
+  isSlow?: boolean;
 }
 
 /** One history: a shop with stock, a provider with state, and a cart that is checked out by workers that crash. */
@@ -101,22 +114,22 @@ class Shop {
   private readonly held = new Map<string, number>();
   private readonly keys = new Set<string>();
   private silent: number;
+  private passed = 0;
+  private readonly clock = () => Date.now() + this.passed;
 
   constructor(
     private readonly openStore: () => EventStore,
     private readonly situation: CaseName,
-    private readonly rivals = 0,
-    /** Number of provider answers that are lost. */
-    silences = 0,
+    private readonly trouble: Trouble = {},
   ) {
-    this.silent = silences;
+    this.silent = trouble.silences ?? 0;
   }
 
   async play(crashes: readonly Crash[]): Promise<{ effects: number }> {
     await this.prepare();
     this.crashes = crashes;
     this.effects = 0;
-    const workers = Array.from({ length: this.rivals + 1 }, () => this.work());
+    const workers = Array.from({ length: (this.trouble.rivals ?? 0) + 1 }, () => this.work());
     await Promise.all(workers);
     await this.check();
     return { effects: this.effects };
@@ -126,27 +139,57 @@ class Shop {
   private async work(): Promise<void> {
     for (let attempt = 0; attempt < 20; attempt++) {
       try {
-        const { process } = this.worker();
-        const result = await process.recover(this.orderId, this.cartId);
+        const { processes } = this.worker();
+        const result = await processes.checkout.recover(this.orderId, this.cartId);
         if (result && ['completed', 'failed'].includes(result.checkout.phase)) return;
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
+        if (this.trouble.isSlow) await this.endReservations();
+        await this.expectSoldUnitsKept();
       }
     }
     throw new Error(`${this.orderId} does not come to its end.`);
   }
 
-  private worker(): { runner: CommandRunner; process: CheckoutProcess } {
+  private async endReservations(): Promise<void> {
+    this.passed += RESERVATION_MS;
+    const { runner, processes } = this.worker();
+    const handlers = createAgendaHandlers({
+      runner,
+      ...processes,
+      savedMethodOf: async () => undefined,
+      clock: this.clock,
+    });
+    for (const sku of this.skus) {
+      const { state } = await runner.load(stockItem, stockStream({ sku, location: 'main' }));
+      if (heldFor(state, this.orderId) === 0) continue;
+      const expiries = { [this.orderId]: this.clock() };
+      await handlers.reservations({ kind: 'reservations', sku, location: 'main', expiries }).catch((error) => {
+        if (!(error instanceof Unavailable)) throw error;
+      });
+    }
+  }
+
+  /** Nobody else can get the units of a confirmed order, whether they are committed yet or not. */
+  private async expectSoldUnitsKept(): Promise<void> {
+    const { runner } = this.worker();
+    const { state } = await runner.load(order, streamOf(this.orderId));
+    if (state?.status !== 'confirmed') return;
+    for (const [index, sku] of this.skus.entries()) {
+      const { state: item } = await runner.load(stockItem, stockStream({ sku, location: 'main' }));
+      expect(availableOf(item), sku).to.equal(CASES[this.situation].inStock[index]! - QUANTITIES[index]!);
+    }
+  }
+
+  private worker() {
     const inner = this.openStore();
     const store: EventStore = {
       ...inner,
       append: (...args) => this.effect(() => inner.append(...args)),
     };
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
-    return {
-      runner,
-      process: openProcesses({ runner, store, provider: this.provider() }).checkout,
-    };
+    const { clock } = this;
+    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
+    return { runner, processes: openProcesses({ runner, store, clock, provider: this.provider() }) };
   }
 
   /** A lasting effect. The worker may die immediately before or after it. */
@@ -252,6 +295,6 @@ class Shop {
 
   private meta(id: string): CommandMeta {
     const actor = { type: 'customer', id: 'customer_c' } as const;
-    return { id: `${this.key} ${id}`, issuedAt: Date.now(), correlationId: this.key, actor };
+    return { id: `${this.key} ${id}`, issuedAt: this.clock(), correlationId: this.key, actor };
   }
 }
