@@ -22,6 +22,7 @@ import { createKinesisFeed } from '../feed/kinesis.js';
 import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis-checkpoints.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { createDynamoLeases, LEASES_TABLE } from '../leadership/dynamodb.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
@@ -97,7 +98,7 @@ export const awsParts = {
     async ({ aws: { dynamodb, streamArn, name, isLocal }, codec, clock }) => {
       const table = name(TABLES.events);
       if (isLocal) await createEventsTable({ client: dynamodb, table, streamArn: await streamArn() });
-      return createDynamoEventStore({ client: dynamodb, table, codec, clock });
+      return createDynamoEventStore({ client: dynamodb, table, leases: name(TABLES.leases), codec, clock });
     },
   ),
 
@@ -125,6 +126,12 @@ export const awsParts = {
       });
     },
   ),
+
+  leases: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
+    const table = name(TABLES.leases);
+    if (isLocal) await ensureTable(dynamodb, table, LEASES_TABLE);
+    return createDynamoLeases({ client: dynamodb, table });
+  }),
 
   subjectKeys: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
     const table = name(TABLES.subjectKeys);

@@ -7,6 +7,7 @@ import { createPostgresSnapshotTexts, createSnapshotsTable } from '../event-stor
 import { createCheckpointsTable, createPostgresFeed } from '../feed/postgres.js';
 import { createPostgresIdempotency, prepareIdempotency } from '../idempotency/postgres.js';
 import { createPostgresSessions, prepareSessions } from '../identity/sessions-postgres.js';
+import { createLeasesTable, createPostgresLeases } from '../leadership/postgres.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createPostgresCatalogue } from '../read-models/catalogue.postgres.js';
@@ -55,6 +56,11 @@ export const embeddedParts = {
     await createEventsTable(pool);
     await createCheckpointsTable(pool);
     return createPostgresFeed({ pool, codec, log });
+  }),
+
+  leases: recipe(['postgres'], async ({ postgres: { pool } }) => {
+    await createLeasesTable(pool);
+    return createPostgresLeases(pool);
   }),
 
   subjectKeys: recipe(['postgres'], async ({ postgres: { pool } }) => {

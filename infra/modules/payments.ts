@@ -2,7 +2,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
-import { createPaymentOperations } from '../../commands/payment/operations.js';
 import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
@@ -15,18 +14,6 @@ import { type PaymentService, type Recipes, recipe } from './parts.js';
 export const paymentParts = {
   paymentService: recipe(['config', 'runner'], async ({ config: { stripe }, runner }) =>
     stripe ? stripeService(stripe, runner) : testService(runner),
-  ),
-
-  payments: recipe(
-    ['runner', 'clock', 'paymentService', 'log'],
-    ({ runner, clock, paymentService: { providers }, log }) =>
-      createPaymentOperations({
-        runner,
-        clock,
-        providers,
-        onUnknown: (paymentId, error) =>
-          log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
-      }),
   ),
 
   paymentEndpoints: recipe(

@@ -2,18 +2,13 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
-import { createCheckoutProcess } from '../../commands/checkout/process.js';
-import { createStockQueue } from '../../commands/checkout/stock-queue.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
-import { createSettlement } from '../../commands/order/settlement.js';
-import { createSkuOwners } from '../../commands/product/sku-owners.js';
-import { createCommandRunner } from '../../commands/runtime/command-runner.js';
-import { createStepRunner } from '../../commands/runtime/steps.js';
+import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
-import { createStockAllocator } from '../../commands/stock/allocator.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { catalogue } from '../../domain/events.js';
+import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -26,7 +21,9 @@ import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
+import { createLeadership } from './leadership.js';
 import { constant, type Parts, type Recipes, recipe } from './parts.js';
+import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 
@@ -79,72 +76,49 @@ export const shopParts = {
       }),
   ),
 
-  runner: recipe(
-    ['ownStore', 'snapshots', 'personal', 'clock', 'countedLog'],
-    ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
-      createCommandRunner({
-        store,
-        snapshots,
-        personal,
-        clock,
-        catalogue,
-        onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
-      }),
+  runner: recipe(['ownStore', 'snapshots', 'personal', 'clock', 'countedLog'], ({ ownStore: { store }, ...deps }) =>
+    openRunner(store, deps),
   ),
 
   settings: recipe(['runner', 'clock'], createCurrentSettings),
 
   staff: recipe(['runner', 'clock'], createCurrentStaff),
 
-  skuOwners: recipe(['runner'], ({ runner }) => createSkuOwners({ runner })),
-
-  allocator: recipe(['runner', 'skuOwners'], ({ runner, skuOwners }) => createStockAllocator({ runner, skuOwners })),
-
-  steps: recipe(['runner', 'clock', 'payments'], ({ runner, clock, payments }) =>
-    createStepRunner({ runner, clock, payments }),
+  processes: recipe(['runner', 'clock', 'paymentService', 'log'], ({ paymentService: { providers }, ...parts }) =>
+    assembleProcesses({ ...parts, providers }),
   ),
 
-  checkout: recipe(['runner', 'clock', 'steps', 'allocator'], ({ runner, clock, steps, allocator: stock }) => {
-    const queue = createStockQueue({ runner, allocator: stock, clock });
-    return createCheckoutProcess({ runner, clock, steps, stock, queue });
-  }),
+  skuOwners: recipe(['processes'], ({ processes }) => processes.skuOwners),
 
-  settlement: recipe(['runner', 'steps', 'log'], ({ runner, steps, log }) =>
-    createSettlement({
-      runner,
-      steps,
-      onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
-    }),
-  ),
+  allocator: recipe(['processes'], ({ processes }) => processes.allocator),
 
-  agendaHandlers: recipe(
-    ['runner', 'checkout', 'settlement', 'payments', 'paymentService', 'allocator', 'ownStore', 'clock'],
-    ({
-      runner,
-      checkout,
-      settlement,
-      payments,
-      paymentService: { methods },
-      allocator: stock,
-      ownStore: { store },
-      clock,
-    }) =>
-      createAgendaHandlers({
-        runner,
-        checkout,
-        settlement,
-        payments,
-        shortfalls: createShortfalls({
+  payments: recipe(['processes'], ({ processes }) => processes.payments),
+
+  checkout: recipe(['processes'], ({ processes }) => processes.checkout),
+
+  settlement: recipe(['processes'], ({ processes }) => processes.settlement),
+
+  leadership: recipe(['metrics'], ({ metrics: registry }) => createLeadership(registry)),
+
+  agendaHandlersOf: recipe(
+    ['ownStore', 'snapshots', 'personal', 'clock', 'countedLog', 'paymentService', 'log'],
+    ({ ownStore: { store: ownStore }, paymentService: { providers, methods }, log, ...deps }) =>
+      (fence) => {
+        const store = fenced(ownStore, fence);
+        const { clock } = deps;
+        const runner = openRunner(store, deps);
+        const processes = assembleProcesses({ runner, clock, providers, log });
+        const { allocator: stock, settlement } = processes;
+        const commitments = createStockCommitments({ store });
+        return createAgendaHandlers({
           runner,
+          ...processes,
+          shortfalls: createShortfalls({ runner, clock, stock, commitments, settlement }),
+          savedMethodOf: async (customerId, paidWith) =>
+            (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
           clock,
-          stock,
-          commitments: createStockCommitments({ store }),
-          settlement,
-        }),
-        savedMethodOf: async (customerId, paidWith) =>
-          (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
-        clock,
-      }),
+        });
+      },
   ),
 
   readModels: recipe(
@@ -153,6 +127,25 @@ export const shopParts = {
       openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
   ),
 } satisfies Partial<Recipes>;
+
+function openRunner(
+  store: EventStore,
+  { snapshots, personal, clock, countedLog: log }: Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog'>,
+): CommandRunner {
+  return createCommandRunner({
+    store,
+    snapshots,
+    personal,
+    clock,
+    catalogue,
+    onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
+  });
+}
+
+/** The same store; its commits are refused once the term is over. */
+function fenced(store: EventStore, fence: Fence): EventStore {
+  return { ...store, append: (stream, after, commit) => store.append(stream, after, { ...commit, fence }) };
+}
 
 /** If nobody reads the log output, or the disk is full, log lines are lost and the shop continues. */
 function standardError() {

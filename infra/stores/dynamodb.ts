@@ -20,6 +20,7 @@ export const TABLES = {
   subjectKeys: 'subject-keys',
   sessions: 'sessions',
   idempotency: 'idempotency',
+  leases: 'leases',
   mark: 'store-mark',
 } as const;
 

@@ -1,5 +1,6 @@
 // The product's data in Postgres: the log in `public`, and the read models in a schema per profile and namespace.
 import type pg from 'pg';
+import { LEASES_TABLE } from '../leadership/postgres.js';
 import { ENGINE, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
@@ -11,7 +12,7 @@ export function schemaOf({ profile, namespace }: { profile: string; namespace: s
 }
 
 /** Tables of the log in the `embedded` profile, and the function of its trigger. */
-const LOG_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', MARK_TABLE];
+const LOG_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', LEASES_TABLE, MARK_TABLE];
 const LOG_FUNCTION = 'events_refuse_change';
 
 /** Columns that identify a table `events` without a mark as a log of the first generation. */
