@@ -1,4 +1,5 @@
 import {
+  DeleteTableCommand,
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   type DynamoDBClient,
@@ -198,6 +199,8 @@ describeOnAws('On DynamoDB', (aws) => {
         new DescribeContinuousBackupsCommand({ TableName: own }),
       );
       expect(backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).to.equal('ENABLED');
+      const deleted = await client.send(new DeleteTableCommand({ TableName: own })).catch((error: Error) => error);
+      expect(deleted).to.have.property('message').that.includes('protected against deletion');
       const { KinesisDataStreamDestinations } = await client.send(
         new DescribeKinesisStreamingDestinationCommand({ TableName: own }),
       );

@@ -10,14 +10,13 @@ import {
   type QueryCommandInput,
   TransactionCanceledException,
   TransactWriteItemsCommand,
-  UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { type Clock, type Hlc, hlcOf, millisOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { Deposed, Unavailable } from '../../domain/kernel/errors.js';
 import { compareLogEntries, type EventStore, type Fence, type LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { ensureTable, isTransient, patiently, type TableDefinition } from '../aws.js';
+import { ensureRecoverableTable, isTransient, PROTECTED, patiently, type TableDefinition } from '../aws.js';
 import { fenceCheck } from '../leadership/dynamodb.js';
 import { withinBudget } from '../retry.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -64,6 +63,7 @@ export const EVENTS_TABLE = {
     },
   ],
   BillingMode: 'PAY_PER_REQUEST',
+  ...PROTECTED,
 } satisfies TableDefinition;
 
 /** Precision of the times in change records. */
@@ -272,10 +272,7 @@ export async function createEventsTable(options: {
   streamArn?: string;
 }): Promise<void> {
   const { client, table, streamArn } = options;
-  await ensureTable(client, table, EVENTS_TABLE);
-  const recovery = { PointInTimeRecoveryEnabled: true };
-  const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
-  await patiently(() => client.send(backups));
+  await ensureRecoverableTable(client, table, EVENTS_TABLE);
   if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
 }
 
