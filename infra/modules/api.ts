@@ -7,7 +7,7 @@ import { readSide } from '../../read-api/read-side.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { type Recipes, recipe } from './parts.js';
-import { enginesAway } from './reachable.js';
+import { createHealth } from './reachable.js';
 
 export const apiParts = {
   endpoints: recipe(
@@ -78,8 +78,14 @@ export const apiParts = {
       metrics: registry,
       clock,
       log,
-    }) =>
-      createApp({
+    }) => {
+      const enginesAway = createHealth(engines);
+      const readiness = async () => {
+        const { commands: away, readModels: storesAway } = await enginesAway();
+        const standingStill = [...hosts].flatMap((host) => host.readiness());
+        return { away, storesAway, standingStill, ...firstLook.state() };
+      };
+      return createApp({
         endpoints,
         admission: {
           async authenticate(token) {
@@ -93,14 +99,11 @@ export const apiParts = {
         corsOrigins,
         idempotency,
         seals,
-        readiness: async () => ({
-          away: await enginesAway(engines),
-          standingStill: [...hosts].flatMap((host) => host.readiness()),
-          ...firstLook.state(),
-        }),
+        readiness,
         registry,
         clock,
         log,
-      }),
+      });
+    },
   ),
 } satisfies Partial<Recipes>;

@@ -1,7 +1,7 @@
 // The `aws` profile: the log is in DynamoDB and its changes go through Kinesis; read models are in Postgres, MongoDB, OpenSearch
 // and Redis. On local engines the program creates the tables and streams itself; in AWS the deployment stack creates them.
-import { type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
+import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
@@ -13,7 +13,7 @@ import { stock } from '../../projections/models/stock.js';
 import type { Sink } from '../../projections/runtime/sink.js';
 import { createDynamoClient, createKinesisClient, ensureStream, ensureTable } from '../aws.js';
 import { type Config, ConfigError } from '../config.js';
-import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
+import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { createDynamoEventStore, createEventsTable } from '../event-store/dynamodb.js';
 import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from '../event-store/snapshots-dynamodb.js';
@@ -37,7 +37,14 @@ import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
 import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
-import { mongoReadModels, openSearchReadModels, redisReadModels } from '../stores/documents.js';
+import {
+  mongoProbe,
+  mongoReadModels,
+  openSearchProbe,
+  openSearchReadModels,
+  redisProbe,
+  redisReadModels,
+} from '../stores/documents.js';
 import { dynamoLog, STREAM, TABLES } from '../stores/dynamodb.js';
 import { postgresReadModels } from '../stores/postgres.js';
 import { named, type Stores } from '../stores/store.js';
@@ -53,7 +60,7 @@ import {
   recipesOver,
   type UntilReachable,
 } from './parts.js';
-import { addressOf, type Engine } from './reachable.js';
+import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 /** Shards of a local stream. In AWS the stack sets the number. */
 const LOCAL_SHARDS = 2;
@@ -135,7 +142,7 @@ export const awsParts = {
 
   subjectKeys: recipe(['aws'], async ({ aws: { dynamodb, name, isLocal } }) => {
     const table = name(TABLES.subjectKeys);
-    if (isLocal) await ensureTable(dynamodb, table, SUBJECT_KEYS_TABLE);
+    if (isLocal) await createSubjectKeysTable({ client: dynamodb, table });
     return createDynamoSubjectKeys({ client: dynamodb, table });
   }),
 
@@ -227,13 +234,20 @@ async function openAws(
   lifecycle.onClose(() => dynamodb.destroy());
   lifecycle.onClose(() => kinesis.destroy());
   const address = awsEndpoint === undefined ? options.region : addressOf(awsEndpoint);
+  const name = (kind: string) => `${namespace}-${kind}`;
+  const check = { dynamodb: () => readCommandTables(dynamodb, name), kinesis: () => readStream(kinesis, name) };
   const engines: Engine[] = [
-    { name: 'DynamoDB', address, ping: () => dynamodb.send(new ListTablesCommand({ Limit: 1 })) },
-    { name: 'Kinesis', address, ping: () => kinesis.send(new ListStreamsCommand({ Limit: 1 })) },
+    {
+      name: 'DynamoDB',
+      address,
+      serves: 'commands',
+      ping: () => orNotFound(check.dynamodb),
+      check: check.dynamodb,
+    },
+    { name: 'Kinesis', address, serves: 'read models', ping: () => orNotFound(check.kinesis), check: check.kinesis },
   ];
   await Promise.all(engines.map(untilReachable));
 
-  const name = (kind: string) => `${namespace}-${kind}`;
   let stream: Promise<string> | undefined;
   return {
     dynamodb,
@@ -243,6 +257,39 @@ async function openAws(
     isLocal: awsEndpoint !== undefined,
     streamArn: () => (stream ??= ensureStream(kinesis, name(STREAM), LOCAL_SHARDS)),
   };
+}
+
+/** Reads items that do not exist, of the tables that commands need. */
+async function readCommandTables(client: DynamoDBClient, name: AwsClients['name']): Promise<unknown> {
+  const none = { S: '-' };
+  const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };
+  return Promise.all([
+    client.send(
+      new QueryCommand({
+        TableName: name(TABLES.events),
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': none },
+        Limit: 1,
+      }),
+      options,
+    ),
+    client.send(new GetItemCommand({ TableName: name(TABLES.subjectKeys), Key: { subject: none } }), options),
+    client.send(new GetItemCommand({ TableName: name(TABLES.sessions), Key: { customerId: none, id: none } }), options),
+  ]);
+}
+
+function readStream(client: KinesisClient, name: AwsClients['name']): Promise<unknown> {
+  const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };
+  return client.send(new ListShardsCommand({ StreamName: name(STREAM), MaxResults: 1 }), options);
+}
+
+/** A table or stream that is not there yet is an answer, too. */
+async function orNotFound(check: () => Promise<unknown>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if ((error as Error).name !== 'ResourceNotFoundException') throw error;
+  }
 }
 
 async function openDocumentStores(
@@ -266,11 +313,15 @@ async function openDocumentStores(
   redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis was lost'));
   lifecycle.onClose(() => redis.disconnect());
 
-  const engines: Engine[] = [
-    { name: 'MongoDB', address: addressOf(mongodbUrl), ping: () => mongo.command({ ping: 1 }) },
-    { name: 'OpenSearch', address: addressOf(opensearchUrl), ping: () => opensearch.ping() },
-    { name: 'Redis', address: addressOf(redisUrl), ping: () => redis.ping() },
-  ];
+  const engines = [
+    { name: 'MongoDB', address: addressOf(mongodbUrl), ping: mongoProbe(mongo, PING_TIMEOUT_MS) },
+    {
+      name: 'OpenSearch',
+      address: addressOf(opensearchUrl),
+      ping: openSearchProbe(opensearch, namespace, PING_TIMEOUT_MS),
+    },
+    { name: 'Redis', address: addressOf(redisUrl), ping: redisProbe(redis) },
+  ].map((engine): Engine => ({ ...engine, serves: 'read models', check: engine.ping }));
   await Promise.all(engines.map(untilReachable));
   return { mongo, opensearch, redis, engines };
 }

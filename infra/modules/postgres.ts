@@ -2,6 +2,7 @@
 // it.
 import { join } from 'node:path';
 import type pg from 'pg';
+import type { Config } from '../config.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/postgres.js';
 import { createPool, statement } from '../postgres.js';
@@ -30,15 +31,31 @@ export const postgresParts = {
       const schema = schemaOf(config);
       const pool = createPool({ url, schema, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
-      const engine = postgresEngine(pool, url);
+      const engine = postgresEngine(pool, url, config);
       await untilReachable(engine);
       return { pool, engine, schema, isOwn: databaseUrl === undefined };
     },
   ),
 } satisfies Partial<Recipes>;
 
-function postgresEngine(pool: pg.Pool, url: string): Engine {
-  // The ping has a timeout of its own. A ping that hangs would keep a connection from other queries.
+/** The tables that commands need. Lookups of keys that do not exist are cheap, however large the tables are. */
+const COMMAND_TABLES_SQL = `
+  select not pg_is_in_recovery() as "canWrite",
+    exists (select from events where pk = '' and sk = 0),
+    exists (select from subject_keys where subject = ''),
+    exists (select from sessions where customer_id = '' and id = ''),
+    exists (select from idempotency where id = '')`;
+
+const READ_MODELS_SQL = `select true as "canWrite", exists (select from store_mark)`;
+
+function postgresEngine(pool: pg.Pool, url: string, { profile }: Pick<Config, 'profile'>): Engine {
+  const serves = profile === 'embedded' ? 'commands' : 'read models';
+  const text = profile === 'embedded' ? COMMAND_TABLES_SQL : READ_MODELS_SQL;
+  // Each has a timeout of its own. One that hangs would keep a connection from other queries.
   const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
-  return { name: 'Postgres', address: addressOf(url), ping };
+  const check = async () => {
+    const { rows } = await pool.query<{ canWrite: boolean }>(statement('check', text, [], PING_TIMEOUT_MS));
+    if (!rows[0]!.canWrite) throw new Error('the server is a standby, which accepts no commands');
+  };
+  return { name: 'Postgres', address: addressOf(url), serves, ping, check };
 }

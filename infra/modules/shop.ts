@@ -124,7 +124,7 @@ export const shopParts = {
   readModels: recipe(
     ['sinks', 'eventStore', 'clock', 'log', 'metrics'],
     ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
-      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) }),
+      openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) }),
   ),
 } satisfies Partial<Recipes>;
 

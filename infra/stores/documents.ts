@@ -13,6 +13,23 @@ const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_progress)?$/;
 /** Keys that one round of a scan examines. */
 const KEYS_PER_ROUND = 1_000;
 
+/** A cheap read of our own data, whether or not it is there. */
+export type Probe = () => Promise<unknown>;
+
+export function mongoProbe(db: Db, timeoutMS: number): Probe {
+  return () => db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+}
+
+export function openSearchProbe(client: OpenSearchClient, namespace: string, requestTimeout: number): Probe {
+  const get = { index: `${namespace}-${MARK}`, id: MARK_ID };
+  return () => client.get(get, { requestTimeout, maxRetries: 0, ignore: [404] });
+}
+
+/** Its time limit is that of the client's commands. */
+export function redisProbe(redis: Redis): Probe {
+  return () => redis.get(MARK);
+}
+
 export function mongoReadModels(db: Db, address: string): Store {
   const marks = db.collection<{ _id: string; mark: Mark }>(MARK);
 
