@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
+import type { SigningService } from './opensearch.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
 
 const optionalUrl = (...protocols: string[]) =>
@@ -97,6 +98,10 @@ const environment = z.object({
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
   OPENSEARCH_URL: optionalUrl('http:', 'https:'),
   REDIS_URL: optionalUrl('redis:', 'rediss:'),
+  COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
+  COMMERCE_OPENSEARCH_SIGNING: z
+    .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
+    .default('none'),
 });
 
 export interface Config {
@@ -114,6 +119,10 @@ export interface Config {
   corsOrigins: readonly string[];
   /** Region of DynamoDB and Kinesis. */
   awsRegion: string;
+  /** True if `REDIS_URL` names a node of a cluster. */
+  redisCluster: boolean;
+  /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */
+  openSearchSigning?: SigningService;
   /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
   masterKey?: string;
@@ -163,6 +172,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     stripe: stripeOf(settings),
+    openSearchSigning:
+      settings.COMMERCE_OPENSEARCH_SIGNING === 'none' ? undefined : settings.COMMERCE_OPENSEARCH_SIGNING,
   });
   return {
     profile: settings.COMMERCE_PROFILE,
@@ -173,6 +184,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     awsRegion: settings.AWS_REGION,
+    redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
   };
 }

@@ -2,9 +2,6 @@
 // and Redis. On local engines the program creates the tables and streams itself; in AWS the deployment stack creates them.
 import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
-import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
-import { Redis } from 'ioredis';
-import { MongoClient } from 'mongodb';
 import type { Logger } from 'pino';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { productPage } from '../../projections/models/product-page.js';
@@ -23,6 +20,8 @@ import { createDynamoCheckpoints, FEED_CHECKPOINTS_TABLE } from '../feed/kinesis
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
 import { createDynamoLeases, LEASES_TABLE } from '../leadership/dynamodb.js';
+import { createMongoClient } from '../mongodb.js';
+import { createOpenSearchClient } from '../opensearch.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
@@ -33,10 +32,11 @@ import { postgresTable } from '../read-models/postgres.js';
 import { createOpenSearchProductSearch } from '../read-models/product-search.opensearch.js';
 import { redisDocuments } from '../read-models/redis.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
+import { createRedisClient, duplicateOf } from '../redis.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
-import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
+import { createRedisSink } from '../sinks/redis.js';
 import {
   mongoProbe,
   mongoReadModels,
@@ -65,8 +65,6 @@ import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 /** Shards of a local stream. In AWS the stack sets the number. */
 const LOCAL_SHARDS = 2;
 
-const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
-
 type AwsRecipes = { [K in keyof AwsParts]: Recipe<AwsParts[K]> };
 
 const recipe = recipesOver<Parts & AwsParts>();
@@ -77,8 +75,9 @@ export const awsParts = {
   ),
 
   documentServers: recipe(
-    ['config', 'lifecycle', 'log', 'untilReachable'],
-    ({ config, lifecycle, log, untilReachable }) => openDocumentStores(config, lifecycle, log, untilReachable),
+    ['config', 'awsServices', 'lifecycle', 'log', 'untilReachable'],
+    ({ config, awsServices, lifecycle, log, untilReachable }) =>
+      openDocumentStores(config, awsServices, lifecycle, log, untilReachable),
   ),
 
   engines: recipe(
@@ -161,7 +160,7 @@ export const awsParts = {
   rateLimiter: recipe(
     ['documentStores', 'config', 'lifecycle'],
     ({ documentStores: { redis }, config: { quotas }, lifecycle }) => {
-      const limiter = createRedisRateLimiter(redis, quotas);
+      const limiter = createRedisRateLimiter({ duplicate: (options) => duplicateOf(redis, options) }, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
     },
@@ -293,7 +292,8 @@ async function orNotFound(check: () => Promise<unknown>): Promise<void> {
 }
 
 async function openDocumentStores(
-  { namespace }: Config,
+  { namespace, awsRegion, redisCluster, openSearchSigning }: Config,
+  { dynamodb }: AwsClients,
   lifecycle: Lifecycle,
   log: Logger,
   untilReachable: UntilReachable,
@@ -304,12 +304,18 @@ async function openDocumentStores(
       'The profile aws needs MongoDB, OpenSearch and Redis: run `npm run engines -- up`, or set MONGODB_URL, OPENSEARCH_URL and REDIS_URL.',
     );
   }
-  const client = new MongoClient(mongodbUrl, MONGO_OPTIONS);
+  const client = createMongoClient(mongodbUrl);
   lifecycle.onClose(() => client.close());
   const mongo = client.db(namespace);
-  const opensearch = new OpenSearchClient({ node: opensearchUrl });
+  const opensearch = createOpenSearchClient({
+    node: opensearchUrl,
+    // The same credentials as those of the log.
+    ...(openSearchSigning && {
+      signing: { service: openSearchSigning, region: awsRegion, credentials: () => dynamodb.config.credentials() },
+    }),
+  });
   lifecycle.onClose(() => opensearch.close());
-  const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, keyPrefix: `${namespace}:` });
+  const redis = createRedisClient({ url: redisUrl, isCluster: redisCluster, keyPrefix: `${namespace}:` });
   redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis was lost'));
   lifecycle.onClose(() => redis.disconnect());
 
@@ -320,7 +326,7 @@ async function openDocumentStores(
       address: addressOf(opensearchUrl),
       ping: openSearchProbe(opensearch, namespace, PING_TIMEOUT_MS),
     },
-    { name: 'Redis', address: addressOf(redisUrl), ping: redisProbe(redis) },
+    { name: 'Redis', address: addressOf(redisUrl), ping: redisProbe(redis, PING_TIMEOUT_MS) },
   ].map((engine): Engine => ({ ...engine, serves: 'read models', check: engine.ping }));
   await Promise.all(engines.map(untilReachable));
   return { mongo, opensearch, redis, engines };
