@@ -4,6 +4,7 @@ import {
   DescribeKinesisStreamingDestinationCommand,
   type DynamoDBClient,
   QueryCommand,
+  TransactionCanceledException,
 } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { hlcOf } from '../../domain/kernel/clock.js';
@@ -15,7 +16,8 @@ import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations 
 import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { freshName } from '../../test/engines.js';
-import { ensureStream } from '../aws.js';
+import { ensureStream, ensureTable } from '../aws.js';
+import { createDynamoLeases, LEASES_TABLE } from '../leadership/dynamodb.js';
 import { createCommitCodec, partitionOf } from './codec.js';
 import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb.js';
 import { fromItem } from './dynamodb-item.js';
@@ -189,6 +191,29 @@ describeOnAws('On DynamoDB', (aws) => {
       const isOurs = ({ stream }: { stream: StreamId }) => streams.includes(stream); // other tests may write in this instant, too
       for await (const entry of store.log(at - 1, at)) if (isOurs(entry)) shown.push(entry.stream);
       expect(shown).to.deep.equal(streams.sort());
+    });
+
+    it('repeats a commit with a fence that meets a heartbeat or throttling', async () => {
+      const fence = { lease: 'agenda', token: 1 };
+      const leases = freshName('leases');
+      await ensureTable(client, leases, LEASES_TABLE);
+      await createDynamoLeases({ client, table: leases }).take(fence.lease, 'a', undefined);
+      const codes = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
+      const refused = [...codes];
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (request) => {
+            const Code = commandName === 'TransactWriteItemsCommand' && refused.shift();
+            if (!Code) return next(request);
+            const CancellationReasons = [{ Code: 'None' }, { Code }];
+            throw new TransactionCanceledException({ message: Code, $metadata: {}, CancellationReasons });
+          },
+        { step: 'initialize' },
+      );
+      const stream = newStream();
+      const commit = { ...noteCommit(START, 'c', { text: 'one' }), fence };
+      expect(await openStore({ leases }).append(stream, START, commit)).to.have.property('appended', true);
+      expect(refused).to.deep.equal([]);
     });
 
     it('creates its table with recovery and change records, and accepts an existing one', async () => {

@@ -254,11 +254,9 @@ function rethrowCancelled({ lease, token }: Fence) {
       throw new ConditionalCheckFailedException({ message, $metadata, ...(put.Item && { Item: put.Item }) });
     }
     if (check?.Code === 'ConditionalCheckFailed') throw new Deposed(ENGINE, lease, token);
-    const cause = [put, check].find((reason) => reason?.Code !== undefined && reason.Code !== 'None');
-    throw Object.assign(new Error(cause?.Message ?? message), {
-      name: `${cause?.Code?.replace(/Error$/, '')}Exception`,
-      $metadata,
-    });
+    // Throttling, or a conflict with a heartbeat: by the names that requests outside of transactions have for them.
+    const code = [put, check].map((reason) => reason?.Code).find((known) => known !== undefined && known !== 'None');
+    throw code ? Object.assign(error, { name: `${code.replace(/Error$/, '')}Exception` }) : error;
   };
 }
 

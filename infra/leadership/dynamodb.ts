@@ -18,10 +18,7 @@ export const LEASES_TABLE = {
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
 
-/**
- * All actions that IAM must allow on the table. ConditionCheckItem is part of an append that carries a fence. In Lambda only that
- * one is needed, and only where the agenda's appends carry a fence. @public
- */
+/** All actions that IAM must allow on the table. ConditionCheckItem is part of an append that carries a fence. @public */
 export const LEASES_ACTIONS = [
   'dynamodb:GetItem',
   'dynamodb:PutItem',
