@@ -40,7 +40,7 @@ export function statusCommand(): Command {
           console.log(
             options.json
               ? JSON.stringify({ leader, projections: statuses.map(forMachines) })
-              : `${leaderLine(leader)}\n\n${tables(statuses)}`,
+              : `${tables(statuses)}\n\n${leaderLine(leader)}`,
           );
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
         } while (stop && !stop.aborted);
@@ -64,9 +64,10 @@ function leaderIn(lease: LeaseState | undefined): Leader | null {
 }
 
 function leaderLine(leader: Leader | null): string {
-  if (!leader) return 'No process hosts the projectors now.';
+  if (!leader) return 'The projectors run in no process now.';
   const { holder, term, lastHeartbeat } = leader;
-  return `The process ${holder} hosts the projectors; term ${term}, last heartbeat ${ago(Date.now() - Date.parse(lastHeartbeat))}.`;
+  const heartbeat = ago(Date.now() - Date.parse(lastHeartbeat));
+  return `The projectors run in the process ${holder}\n(term ${term}, last heartbeat ${heartbeat}).`;
 }
 
 function forMachines({ sweptTo, ...status }: ProjectorStatus) {
