@@ -14,6 +14,7 @@ import { createMongoCatalogue } from './read-models/catalogue.mongodb.js';
 import { createMongoSink } from './sinks/mongodb.js';
 import { mongoProbe, mongoReadModels } from './stores/documents.js';
 
+/** A self-signed certificate of localhost, for these tests alone. */
 const TLS = join(import.meta.dirname, '../test/fixtures/tls');
 const TIMEOUT_MS = 10_000;
 
