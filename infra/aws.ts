@@ -3,6 +3,7 @@ import {
   CreateTableCommand,
   type CreateTableCommandInput,
   DynamoDBClient,
+  UpdateContinuousBackupsCommand,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -100,6 +101,21 @@ export type TableDefinition = Omit<CreateTableCommandInput, 'TableName'>;
 export async function ensureTable(client: DynamoDBClient, table: string, definition: TableDefinition): Promise<void> {
   await patiently(() => unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition }))));
   await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
+}
+
+/** What cannot be restored from elsewhere is protected against the deletion of its table. Part of a `TableDefinition`. */
+export const PROTECTED = { DeletionProtectionEnabled: true } as const;
+
+/** The same for a table whose data cannot be restored from elsewhere: with point-in-time recovery. In AWS the stack enables it. */
+export async function ensureRecoverableTable(
+  client: DynamoDBClient,
+  table: string,
+  definition: TableDefinition & typeof PROTECTED,
+): Promise<void> {
+  await ensureTable(client, table, definition);
+  const recovery = { PointInTimeRecoveryEnabled: true };
+  const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
+  await patiently(() => client.send(backups));
 }
 
 /** The same for a Kinesis stream. Returns its ARN. */

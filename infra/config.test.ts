@@ -145,3 +145,26 @@ describe('The configuration of rate limits', () => {
     }
   });
 });
+
+describe('The configuration of managed engines', () => {
+  it('is off unless it is asked for', () => {
+    const { redisCluster, ...rest } = readConfig({}, {});
+    expect(redisCluster).to.equal(false);
+    expect(rest).not.to.have.property('openSearchSigning');
+    expect(readConfig({}, { COMMERCE_OPENSEARCH_SIGNING: 'none' })).not.to.have.property('openSearchSigning');
+  });
+
+  it('has the mode of Redis, and the service whose requests are signed', () => {
+    const config = readConfig({}, { COMMERCE_REDIS_CLUSTER: '1', COMMERCE_OPENSEARCH_SIGNING: 'aoss' });
+    expect(config).to.include({ redisCluster: true, openSearchSigning: 'aoss' });
+  });
+
+  it('refuses other values, and says which ones there are', () => {
+    for (const [name, words] of [
+      ['COMMERCE_REDIS_CLUSTER', 'must be 1'],
+      ['COMMERCE_OPENSEARCH_SIGNING', 'must be es'],
+    ] as const) {
+      expect(() => readConfig({}, { [name]: 'yes' })).to.throw(ConfigError, new RegExp(`^${name}: ${words}`));
+    }
+  });
+});

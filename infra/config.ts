@@ -106,6 +106,10 @@ const environment = z.object({
   MONGODB_URL: optionalUrl('mongodb:', 'mongodb+srv:'),
   OPENSEARCH_URL: optionalUrl('http:', 'https:'),
   REDIS_URL: optionalUrl('redis:', 'rediss:'),
+  COMMERCE_REDIS_CLUSTER: z.enum(['0', '1'], 'must be 1 for a cluster, or 0').default('0'),
+  COMMERCE_OPENSEARCH_SIGNING: z
+    .enum(['none', 'es', 'aoss'], 'must be es (a domain), aoss (a serverless collection) or none')
+    .default('none'),
 });
 
 export interface Config extends ShopConfig {
@@ -146,6 +150,8 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     masterKey: settings.COMMERCE_MASTER_KEY,
     tokenKey: settings.COMMERCE_TOKEN_KEY,
     stripe: stripeOf(settings),
+    openSearchSigning:
+      settings.COMMERCE_OPENSEARCH_SIGNING === 'none' ? undefined : settings.COMMERCE_OPENSEARCH_SIGNING,
   });
   return {
     profile: settings.COMMERCE_PROFILE,
@@ -157,6 +163,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
     awsRegion: settings.AWS_REGION,
+    redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,
   };
 }

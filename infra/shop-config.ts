@@ -1,5 +1,6 @@
 // The configuration as the parts of the shop see it. `readConfig` reads and checks it.
 import type { AddressRanges } from './http/addresses.js';
+import type { SigningService } from './opensearch.js';
 import type { Quotas } from './rate-limits/port.js';
 
 export interface ShopConfig {
@@ -19,6 +20,10 @@ export interface ShopConfig {
   corsOrigins: readonly string[];
   /** Region of DynamoDB and Kinesis. */
   awsRegion: string;
+  /** True if `REDIS_URL` names a node of a cluster. */
+  redisCluster: boolean;
+  /** The service whose requests are signed with AWS credentials. Absent: OpenSearch accepts unsigned requests. */
+  openSearchSigning?: SigningService;
   /** Port of the embedded server. Default: any free port. */
   postgresPort?: number;
   masterKey?: string;

@@ -92,6 +92,7 @@ describeWith([], 'The program beside a running shop', function () {
       const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
       expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
       expect(sweep).to.match(/^\d+ s ago$/);
+      expect(stdout).to.match(/The projectors run in the process \S+:\d+\n\(term \d+, last heartbeat \d+ s ago\)\./);
       expect(stdout).to.include('0 commits to apply means up to date').and.include('is not a lag');
       for (const line of lines) expect([...line].length).to.be.at.most(80);
     });

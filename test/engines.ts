@@ -10,7 +10,7 @@ import pg from 'pg';
 import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/definitions.js';
 import { openPostgres, stopLeftoverPostgres } from '../infra/engines/embedded-postgres.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
-import { startEngine, stopEngine } from '../infra/engines/local-engines.js';
+import { type RunningEngine, startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
 import { commandLine } from '../infra/engines/processes.js';
 
@@ -38,8 +38,8 @@ export interface TestEngines {
   mongodb(): string;
   opensearch(): string;
   redis(): string;
-  /** Address of a separate Redis that a test may block. */
-  freshRedis(): Promise<string>;
+  /** A separate engine that a test may block or stop. */
+  freshEngine(name: 'redis' | 'opensearch'): Promise<RunningEngine>;
   /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
 }
@@ -82,7 +82,7 @@ const engines: TestEngines = {
   mongodb: () => addressOf('mongodb'),
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
-  freshRedis: () => startLocal('redis', freshName('redis')),
+  freshEngine: (name) => startEngine(engineOf(name), join(runFolder(RUN), freshName(name))),
   async freshDatabase() {
     const name = freshName('test');
     await administer(`create database ${name}`);
@@ -151,11 +151,15 @@ async function startPostgres(): Promise<string> {
   return url;
 }
 
-async function startLocal(name: LocalEngineName, folder: string = name): Promise<string> {
-  const engine = ENGINES.find((candidate) => candidate.name === name) as EngineDefinition;
+async function startLocal(name: LocalEngineName): Promise<string> {
+  const engine = engineOf(name);
   const given = process.env[engine.variable];
   if (given) return given;
-  return (await startEngine(engine, join(runFolder(RUN), folder))).address;
+  return (await startEngine(engine, join(runFolder(RUN), name))).address;
+}
+
+function engineOf(name: LocalEngineName): EngineDefinition {
+  return ENGINES.find((candidate) => candidate.name === name) as EngineDefinition;
 }
 
 async function administer(statement: string): Promise<void> {

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openPostgres, type RunningPostgres } from '../infra/engines/embedded-postgres.js';
+import type { RunningEngine } from '../infra/engines/local-engines.js';
 import { catalogue } from '../projections/models/catalogue.js';
 import { productPage } from '../projections/models/product-page.js';
 import { productSearch } from '../projections/models/product-search.js';
@@ -229,7 +230,8 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       await proxies[proxy].cut();
       await eventually('it says so', async () => {
         const { status, body } = await shop.anybody().get('/readyz');
-        expect({ status, away: body.away }).to.deep.equal({ status: 503, away: [engine] });
+        expect({ status, state: body.status }).to.deep.equal({ status: 200, state: 'ready' });
+        expect(body.degraded).to.include(engine);
       });
       expectUnavailable(await shop.anybody().get(query(), AT_ONCE));
 
@@ -238,6 +240,7 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       expect(changed.status).to.equal(200);
       await eventually('it names the waiting projections', async () => {
         const { body } = await shop.anybody().get('/readyz');
+        expect(body.degraded).to.include(projection);
         const waiting = body.standingStill.map(({ since, ...rest }: { since: string }) => rest);
         expect(waiting).to.deep.include({ projection, waitsFor: engine });
       });
@@ -249,8 +252,8 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
         expect(pricesIn(await keeper.get(other.query())), other.engine).to.deep.equal([price]);
 
       await proxies[proxy].mend();
-      await eventually('it is ready again', async () =>
-        expect((await shop.anybody().get('/readyz')).status).to.equal(200),
+      await eventually('nothing is degraded', async () =>
+        expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
       );
       const seen = { 'Consistency-Token': changed.headers.get('consistency-token')! };
       await eventually('it has caught up', async () =>
@@ -265,8 +268,9 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     const orders = await idsOf(guest);
     await proxies.aws.cut();
     await eventually('it says so', async () => {
-      const { body } = await shop.anybody().get('/readyz');
-      expect(body.away).to.deep.equal(['DynamoDB', 'Kinesis']);
+      const { status, body } = await shop.anybody().get('/readyz');
+      expect({ status, away: body.away }).to.deep.equal({ status: 503, away: ['DynamoDB'] });
+      expect(body.degraded).to.include('Kinesis');
     });
     expectUnavailable(await guest.post('/v1/carts', { currency: 'GBP' }));
     expectUnavailable(await shop.anybody().post('/v1/sessions', {}));
@@ -278,6 +282,60 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
     );
     orders.unshift((await buy(guest, product.sku)).orderId);
     expect(await idsOf(guest)).to.deep.equal(orders);
+    await shop.stop();
+  });
+});
+
+describeWith(aws.engines, 'A shop on the profile aws with a frozen engine', function (engines) {
+  this.timeout(2 * TEST_TIMEOUT_MS);
+  const frozen: RunningEngine[] = [];
+  after(async () => {
+    for (const { pid } of frozen) process.kill(pid, 'SIGCONT');
+    await endPrograms();
+  });
+
+  it('is ready and sells; only queries of the frozen store answer 503', async () => {
+    const redis = await engines.freshEngine('redis');
+    const opensearch = await engines.freshEngine('opensearch');
+    const environment = {
+      ...(await aws.freshEnvironment(engines)),
+      REDIS_URL: redis.address,
+      OPENSEARCH_URL: opensearch.address,
+      COMMERCE_LOG: 'silent',
+    };
+    const shop = await startShop(environment);
+    const sku = await newProduct(await shop.staff('catalogue'));
+    const guest = await shop.guest();
+    const own: string[] = [];
+    const queries = { Redis: `/v1/products/${productOf(sku)}`, OpenSearch: `/v1/search?q=${sku}` };
+    for (const [name, engine] of [
+      ['OpenSearch', opensearch],
+      ['Redis', redis],
+    ] as const) {
+      await eventually('everything answers', async () => {
+        for (const query of Object.values(queries)) expect((await shop.anybody().get(query)).status).to.equal(200);
+        expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' });
+      });
+      frozen.push(engine);
+      process.kill(engine.pid, 'SIGSTOP');
+      await eventually('it is degraded', async () => {
+        const { status, body } = await shop.anybody().get('/readyz');
+        expect(status).to.equal(200);
+        expect(body.degraded).to.include(name);
+      });
+      const { orderId, refusals } = await buy(guest, sku);
+      own.unshift(orderId);
+      expect(refusals, name).to.equal(0);
+      expectUnavailable(await shop.anybody().get(queries[name], AT_ONCE));
+      const other = name === 'Redis' ? queries.OpenSearch : queries.Redis;
+      expect((await shop.anybody().get(other, AT_ONCE)).status).to.equal(200);
+      expect(await idsOf(guest)).to.deep.equal(own);
+      expect((await shop.anybody().get('/healthz')).status).to.equal(200);
+      process.kill(engine.pid, 'SIGCONT');
+    }
+    await eventually('nothing is degraded', async () =>
+      expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
+    );
     await shop.stop();
   });
 });

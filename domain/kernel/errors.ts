@@ -124,6 +124,14 @@ export class ClockSkew extends Unavailable {
   }
 }
 
+/** The commit carries the fence of a term that is over: another process holds the lease now, and will do the work. */
+export class Deposed extends Unavailable {
+  override name = 'Deposed';
+  constructor(engine: string, lease: string, token: number) {
+    super(engine, `term ${token} of the lease ${lease} is over; another process does its work now.`);
+  }
+}
+
 /** A problem that the operator of the program can fix. The message says what is wrong and what to do. */
 export class OperatorError extends Error {
   override name = 'OperatorError';

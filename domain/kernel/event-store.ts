@@ -10,6 +10,16 @@ export interface NewCommit {
   commandIds: string[];
   /** At least one. Their versions continue from the position. */
   events: RecordedEvent[];
+  /** The commit is refused unless this term of the lease still runs. Not stored. */
+  fence?: Fence;
+}
+
+/** A term of a process that holds a lease, such as that of the agenda. */
+export interface Fence {
+  /** Name of the lease. */
+  lease: string;
+  /** Grows with every term. */
+  token: number;
 }
 
 export type AppendResult =
@@ -34,7 +44,7 @@ export function compareLogEntries(a: LogEntry, b: LogEntry): number {
 export interface EventStore {
   /**
    * Appends one commit after `after`, which must come from a read or an acknowledged append. A retried append whose
-   * acknowledgement was lost is recognised by its hash. Throws `Unavailable`, `CommitTooLarge`, `ClockSkew`.
+   * acknowledgement was lost is recognised by its hash. Throws `Unavailable`, `CommitTooLarge`, `ClockSkew`, `Deposed`.
    */
   append(stream: StreamId, after: Position, commit: NewCommit): Promise<AppendResult>;
   /**

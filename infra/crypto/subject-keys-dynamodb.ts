@@ -6,7 +6,7 @@ import {
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { isTransient, type TableDefinition } from '../aws.js';
+import { ensureRecoverableTable, isTransient, PROTECTED, type TableDefinition } from '../aws.js';
 import { withinBudget } from '../retry.js';
 import { KEY_STORE_BUDGET_MS, type SubjectKey, type SubjectKeys } from './subject-keys.js';
 
@@ -14,7 +14,16 @@ export const SUBJECT_KEYS_TABLE = {
   AttributeDefinitions: [{ AttributeName: 'subject', AttributeType: 'S' }],
   KeySchema: [{ AttributeName: 'subject', KeyType: 'HASH' }],
   BillingMode: 'PAY_PER_REQUEST',
+  ...PROTECTED,
 } satisfies TableDefinition;
+
+/**
+ * Creates the table with point-in-time recovery: without its keys all personal data is lost. Only for engines on this machine. In
+ * AWS the deployment stack creates the table from the same constants.
+ */
+export function createSubjectKeysTable({ client, table }: { client: DynamoDBClient; table: string }): Promise<void> {
+  return ensureRecoverableTable(client, table, SUBJECT_KEYS_TABLE);
+}
 
 /** All actions that IAM must allow on the table. @public */
 export const SUBJECT_KEYS_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;

@@ -1,5 +1,8 @@
+import { expect } from 'chai';
+import { START } from '../../domain/kernel/commit.js';
+import { Deposed } from '../../domain/kernel/errors.js';
 import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
-import { notes } from '../../test/contracts/notes.js';
+import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { createCommitCodec } from './codec.js';
 import { createMemoryEventStore, createMemoryLog } from './memory.js';
 
@@ -13,4 +16,17 @@ eventStoreContract('Memory', () => {
       update: async (stream) => Object.assign(log.streams.get(stream)![0]!, { ev: '[]' }),
     },
   };
+});
+
+describe('Memory as an event store', () => {
+  it('refuses a commit that carries the fence of a term that is over', async () => {
+    const log = createMemoryLog();
+    const store = createMemoryEventStore({ codec: createCommitCodec(notes), log });
+    const commit = { ...noteCommit(START, 'c1', { text: 'one' }), fence: { lease: 'agenda', token: 1 } };
+    log.tokens.set('agenda', 2);
+    const late = await store.append('note#1', START, commit).catch((error: unknown) => error);
+    expect(late).to.be.instanceOf(Deposed);
+    log.tokens.set('agenda', 1);
+    expect(await store.append('note#1', START, commit)).to.have.property('appended', true);
+  });
 });

@@ -1,8 +1,8 @@
 // An event store in memory for tests and simulations. It keeps the contract of the real stores and has hooks to inject faults.
 import { type Clock, hlcOf } from '../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
-import { ClockSkew } from '../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore } from '../../domain/kernel/event-store.js';
+import { ClockSkew, Deposed } from '../../domain/kernel/errors.js';
+import { compareLogEntries, type EventStore, type Fence } from '../../domain/kernel/event-store.js';
 import { MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type CommitCodec, positionOf } from './codec.js';
@@ -12,10 +12,12 @@ export interface MemoryLog {
   streams: Map<StreamId, StoredCommit[]>;
   /** All commits in order of arrival, as a change feed would see them. */
   arrivals: StoredCommit[];
+  /** The current token of each lease. */
+  tokens: Map<string, number>;
 }
 
 export function createMemoryLog(): MemoryLog {
-  return { streams: new Map(), arrivals: [] };
+  return { streams: new Map(), arrivals: [], tokens: new Map() };
 }
 
 export interface MemoryEventStoreOptions {
@@ -44,10 +46,11 @@ export function createMemoryEventStore({
   loseReply = () => false,
 }: MemoryEventStoreOptions): EventStore {
   /** The conditional write of one item. */
-  function put(commit: StoredCommit): boolean {
+  function put(commit: StoredCommit, fence: Fence | undefined): boolean {
     const stream = log.streams.get(commit.pk) ?? [];
     const found = stream[commit.sk - 1];
     if (found) return found.h === commit.h;
+    if (fence && log.tokens.get(fence.lease) !== fence.token) throw new Deposed('Memory', fence.lease, fence.token);
     if (stream.length !== commit.sk - 1) throw new RangeError(`${commit.pk} has no commit ${commit.sk - 1}`);
     const stored = Object.freeze({ ...commit });
     log.streams.set(commit.pk, [...stream, stored]);
@@ -65,7 +68,7 @@ export function createMemoryEventStore({
       let appended: boolean;
       do {
         await beforeAppend?.(commit);
-        appended = put(commit);
+        appended = put(commit, newCommit.fence);
         await afterAppend?.(commit);
       } while (loseReply());
       return appended ? { appended, position: positionOf(commit) } : { appended };

@@ -646,32 +646,37 @@ describe('the HTTP surface', () => {
   });
 
   describe('serves operators', () => {
-    it('health, and readiness with the engines that do not answer and the projections that wait', async () => {
+    it('health, and readiness: without an engine that commands need it is not ready, without others it is degraded', async () => {
       expect((await ask('/healthz')).status).to.equal(200);
-      expect((await ask('/readyz')).status).to.equal(200);
+      expect((await ask('/readyz')).body).to.deep.equal({ status: 'ready' });
       const since = new Date(now).toISOString();
-      outages = {
-        away: ['Postgres'],
+      const standingStill = [
+        { projection: 'search_v1', waitsFor: 'OpenSearch', error: 'connect ECONNREFUSED 10.0.0.7:9200', since },
+        { projection: 'catalogue_v1', error: 'undefined is not a function', since },
+      ];
+      const told = {
+        degraded: ['OpenSearch', 'search_v1', 'catalogue_v1'],
         standingStill: [
-          { projection: 'orders_v1', waitsFor: 'Postgres', error: 'connect ECONNREFUSED 10.0.0.7:5432', since },
-          { projection: 'catalogue_v1', error: 'undefined is not a function', since },
-        ],
-      };
-      const answer = await refused('/readyz', {}, 503, 'unavailable');
-      expect(answer.headers.has('retry-after')).to.equal(true);
-      expect(answer.body).to.deep.include({
-        away: ['Postgres'],
-        standingStill: [
-          { projection: 'orders_v1', waitsFor: 'Postgres', since },
+          { projection: 'search_v1', waitsFor: 'OpenSearch', since },
           { projection: 'catalogue_v1', since },
         ],
-        detail:
-          'Not reachable now: Postgres. Projections that have stopped: orders_v1 (waits for Postgres), catalogue_v1 (see the log for the reason).',
-      });
-      outages = { away: [], standingStill: outages.standingStill.slice(0, 1) };
-      expect((await refused('/readyz', {}, 503, 'unavailable')).body.detail).to.equal(
-        'Projections that have stopped: orders_v1 (waits for Postgres).',
-      );
+      };
+      outages = { away: [], storesAway: ['OpenSearch'], standingStill };
+      const degraded = await ask('/readyz');
+      expect(degraded.status).to.equal(200);
+      expect(degraded.body).to.deep.equal({ status: 'ready', ...told });
+
+      outages = { away: ['DynamoDB'], storesAway: ['OpenSearch'], standingStill };
+      const answer = await refused('/readyz', {}, 503, 'unavailable');
+      expect(answer.headers.has('retry-after')).to.equal(true);
+      expect(answer.body).to.deep.include({ away: ['DynamoDB'], detail: 'Not reachable now: DynamoDB.', ...told });
+      expect((await ask('/healthz')).status).to.equal(200);
+
+      outages = { away: [], standingStill: [], isReady: false, behind: ['stock'] };
+      const starting = await refused('/readyz', {}, 503, 'unavailable');
+      expect(starting.body).to.deep.include({ behind: ['stock'], detail: 'Starting: stock is still behind the log.' });
+      outages = { away: [], standingStill: [], isReady: true, behind: ['stock'] };
+      expect((await ask('/readyz')).body).to.deep.equal({ status: 'ready', degraded: ['stock'] });
     });
 
     it('durations by endpoint, and one label for all unknown paths', async () => {

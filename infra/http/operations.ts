@@ -9,10 +9,12 @@ import { docsPage, welcomePage } from './docs.js';
 import { openApiDocument } from './openapi.js';
 import { HttpProblem } from './problems.js';
 
-/** Current outages; none means ready. */
+/** Current outages. */
 export interface Outages {
-  /** The names of the engines that do not answer. */
+  /** The engines that do not answer, and without which no command works. */
   away: readonly string[];
+  /** The stores of read models that do not answer. */
+  storesAway?: readonly string[];
   /** The projections of this process that cannot progress. */
   standingStill: readonly Away[];
   /** False while the read models do not yet show what was in the log at the start. */
@@ -56,19 +58,11 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
     '/v1': welcome,
     '/healthz': async () => answerOf({ status: 200, body: { status: 'up' } }),
     '/readyz': async (_req, res) => {
-      const outages = await readiness();
-      const { away, standingStill, isReady = true, behind = [] } = outages;
-      if (away.length + standingStill.length === 0 && isReady) {
-        const degraded = behind.length > 0 ? { degraded: behind } : {};
-        return answerOf({ status: 200, body: { status: 'ready', ...degraded } });
-      }
-      const told = {
-        away,
-        standingStill: standingStill.map(({ error, ...rest }) => rest),
-        ...(!isReady && { behind }),
-      };
+      const state = stateOf(await readiness());
+      if (state.isReady) return answerOf({ status: 200, body: { status: 'ready', ...state.told } });
       const headers = { 'Retry-After': RETRY_AFTER_S };
-      return answerOfProblem(new HttpProblem('unavailable', detailOf(outages), headers, told), contextOf(res).instance);
+      const { instance } = contextOf(res);
+      return answerOfProblem(new HttpProblem('unavailable', state.detail, headers, state.told), instance);
     },
     '/metrics': async () => text(registry.contentType, await registry.metrics()),
     '/openapi.json': async () => text('application/json; charset=utf-8', json()),
@@ -76,20 +70,27 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
   } satisfies Record<string, (req: Request, res: Response) => Promise<Answer>>;
 }
 
-/** The error messages go only to the log, because they may contain internal information. */
-function detailOf({ away, standingStill, isReady = true, behind = [] }: Outages): string {
-  const waiting = standingStill.map(({ projection, waitsFor }) =>
-    waitsFor === undefined ? `${projection} (see the log for the reason)` : `${projection} (waits for ${waitsFor})`,
-  );
-  return [
+/**
+ * Ready means that this process can serve: the log and the stores of commands answer, and the read models have shown once what was
+ * in the log at the start. A store of read models that is away only fails its own queries: it is told as degraded. The error
+ * messages go only to the log, because they may contain internal information.
+ */
+function stateOf({ away, storesAway = [], standingStill, isReady = true, behind = [] }: Outages) {
+  const late = isReady ? behind : [];
+  const degraded = new Set([...storesAway, ...standingStill.map(({ projection }) => projection), ...late]);
+  const told = {
+    ...(away.length > 0 && { away }),
+    ...(!isReady && { behind }),
+    ...(degraded.size > 0 && { degraded: [...degraded] }),
+    ...(standingStill.length > 0 && { standingStill: standingStill.map(({ error, ...rest }) => rest) }),
+  };
+  const starting =
+    behind.length === 0 ? 'the read models are' : `${behind.join(', ')} ${behind.length > 1 ? 'are' : 'is'}`;
+  const detail = [
     ...(away.length > 0 ? [`Not reachable now: ${away.join(', ')}.`] : []),
-    ...(waiting.length > 0 ? [`Projections that have stopped: ${waiting.join(', ')}.`] : []),
-    ...(isReady
-      ? []
-      : [
-          `Starting: ${behind.length > 0 ? `${behind.join(', ')} ${behind.length > 1 ? 'are' : 'is'}` : 'the read models are'} still behind the log.`,
-        ]),
+    ...(isReady ? [] : [`Starting: ${starting} still behind the log.`]),
   ].join(' ');
+  return { isReady: away.length === 0 && isReady, told, detail };
 }
 
 function text(contentType: string, body: string): Answer {

@@ -7,7 +7,7 @@ import { createViews } from '../../read-api/views.js';
 import { createApp } from '../http/app.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { lazy, pick, type Recipes } from './parts.js';
-import { enginesAway } from './reachable.js';
+import { createHealth } from './reachable.js';
 
 export const apiParts = {
   endpoints: (all) => {
@@ -66,8 +66,14 @@ export const apiParts = {
     clock,
     log,
   }) =>
-    lazy(() =>
-      createApp({
+    lazy(() => {
+      const enginesAway = createHealth(engines);
+      const readiness = async () => {
+        const { commands: away, readModels: storesAway } = await enginesAway();
+        const standingStill = [...hosts].flatMap((host) => host.readiness());
+        return { away, storesAway, standingStill, ...firstLook.state() };
+      };
+      return createApp({
         endpoints,
         admission: {
           async authenticate(token) {
@@ -81,14 +87,10 @@ export const apiParts = {
         corsOrigins,
         idempotency,
         seals,
-        readiness: async () => ({
-          away: await enginesAway(engines),
-          standingStill: [...hosts].flatMap((host) => host.readiness()),
-          ...firstLook.state(),
-        }),
+        readiness,
         registry,
         clock,
         log,
-      }),
-    ),
+      });
+    }),
 } satisfies Partial<Recipes>;

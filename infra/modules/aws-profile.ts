@@ -1,20 +1,21 @@
 // The `aws` profile: read models are in Postgres, MongoDB, OpenSearch and Redis; data keys, sessions and idempotency records are in
 // DynamoDB. On local engines the program creates the tables itself; in AWS the deployment stack creates them.
-import { Client as OpenSearchClient } from '@opensearch-project/opensearch';
-import { Redis } from 'ioredis';
-import { type Db, MongoClient } from 'mongodb';
+import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
+import type { Redis } from 'ioredis';
+import type { Db } from 'mongodb';
 import type { Logger } from 'pino';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import type { Sink } from '../../projections/runtime/sink.js';
-import { ensureTable } from '../aws.js';
 import { ConfigError } from '../config.js';
-import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
+import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { ensureExpiringTable } from '../expiring-table.js';
 import { createDynamoIdempotency, IDEMPOTENCY_TABLE } from '../idempotency/dynamodb-idempotency.js';
 import { createDynamoSessions, SESSIONS_TABLE } from '../identity/sessions-dynamodb.js';
+import { createMongoClient } from '../mongodb.js';
+import { createOpenSearchClient } from '../opensearch.js';
 import { createRedisRateLimiter } from '../rate-limits/redis.js';
 import { createPostgresAgenda } from '../read-models/agenda.postgres.js';
 import { createMongoCatalogue } from '../read-models/catalogue.mongodb.js';
@@ -25,17 +26,26 @@ import { postgresTable } from '../read-models/postgres-documents.js';
 import { createOpenSearchProductSearch } from '../read-models/product-search.opensearch.js';
 import { redisDocuments } from '../read-models/redis-documents.js';
 import { createPostgresWorkLists } from '../read-models/work-lists.postgres.js';
+import { createRedisClient, duplicateOf } from '../redis.js';
 import type { ShopConfig } from '../shop-config.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
 import { createPostgresSink } from '../sinks/postgres.js';
-import { createRedisSink, REDIS_OPTIONS } from '../sinks/redis.js';
-import { mongoReadModels, openSearchReadModels, redisReadModels } from '../stores/document-stores.js';
+import { createRedisSink } from '../sinks/redis.js';
+import {
+  mongoProbe,
+  mongoReadModels,
+  openSearchProbe,
+  openSearchReadModels,
+  type Probe,
+  redisProbe,
+  redisReadModels,
+} from '../stores/document-stores.js';
 import { dynamoStore, TABLES } from '../stores/dynamodb-store.js';
-import { type DynamoParts, dynamoParts } from './dynamodb-server.js';
+import { type DynamoParts, type DynamoServer, dynamoParts } from './dynamodb-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lazy, type Parts, type ProfileParts, type Recipes, type UntilReachable } from './parts.js';
-import { addressOf, type Engine } from './reachable.js';
+import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 interface DocumentStores {
   mongo: Db;
@@ -50,13 +60,11 @@ interface DocumentParts {
   documentStores: DocumentStores;
 }
 
-const MONGO_OPTIONS = { serverSelectionTimeoutMS: 3_000, connectTimeoutMS: 3_000 };
-
 export const awsParts = {
   ...dynamoParts,
 
-  documentServers: ({ config, lifecycle, log, untilReachable }) =>
-    lazy(() => openDocumentStores(config, lifecycle, log, untilReachable)),
+  documentServers: ({ config, dynamoServer, lifecycle, log, untilReachable }) =>
+    lazy(() => openDocumentStores(config, dynamoServer, lifecycle, log, untilReachable)),
 
   documentStores: ({ documentServers, claimed: _ }) => lazy(() => documentServers),
 
@@ -74,7 +82,7 @@ export const awsParts = {
   subjectKeys: ({ dynamodb: { client, name, isLocal } }) =>
     lazy(async () => {
       const table = name(TABLES.subjectKeys);
-      if (isLocal) await ensureTable(client, table, SUBJECT_KEYS_TABLE);
+      if (isLocal) await createSubjectKeysTable({ client, table });
       return createDynamoSubjectKeys({ client, table });
     }),
 
@@ -94,7 +102,7 @@ export const awsParts = {
 
   rateLimiter: ({ documentStores: { redis }, config: { quotas }, lifecycle }) =>
     lazy(() => {
-      const limiter = createRedisRateLimiter(redis, quotas);
+      const limiter = createRedisRateLimiter({ duplicate: (options) => duplicateOf(redis, options) }, quotas);
       lifecycle.onClose(limiter.close);
       return limiter;
     }),
@@ -130,7 +138,8 @@ function inNamespaceOf(sink: Sink, namespace: string): Sink {
 }
 
 async function openDocumentStores(
-  { namespace }: ShopConfig,
+  { namespace, awsRegion, redisCluster, openSearchSigning }: ShopConfig,
+  { client: dynamodb }: DynamoServer,
   lifecycle: Lifecycle,
   log: Logger,
   untilReachable: UntilReachable,
@@ -141,19 +150,28 @@ async function openDocumentStores(
       'The profile aws needs MongoDB, OpenSearch and Redis: run `npm run engines -- up`, or set MONGODB_URL, OPENSEARCH_URL and REDIS_URL.',
     );
   }
-  const client = new MongoClient(mongodbUrl, MONGO_OPTIONS);
+  const client = createMongoClient(mongodbUrl);
   lifecycle.onClose(() => client.close());
   const mongo = client.db(namespace);
-  const opensearch = new OpenSearchClient({ node: opensearchUrl });
+  const opensearch = createOpenSearchClient({
+    node: opensearchUrl,
+    // The same credentials as those of DynamoDB.
+    ...(openSearchSigning && {
+      signing: { service: openSearchSigning, region: awsRegion, credentials: () => dynamodb.config.credentials() },
+    }),
+  });
   lifecycle.onClose(() => opensearch.close());
-  const redis = new Redis(redisUrl, { ...REDIS_OPTIONS, keyPrefix: `${namespace}:` });
+  const redis = createRedisClient({ url: redisUrl, isCluster: redisCluster, keyPrefix: `${namespace}:` });
   redis.on('error', (error) => log.warn({ err: error }, 'the connection to Redis was lost'));
   lifecycle.onClose(() => redis.disconnect());
 
+  const engine = (name: string, url: string, ping: Probe): Engine => {
+    return { name, address: addressOf(url), serves: 'read models', ping, check: ping };
+  };
   const engines = {
-    mongodb: { name: 'MongoDB', address: addressOf(mongodbUrl), ping: () => mongo.command({ ping: 1 }) },
-    opensearch: { name: 'OpenSearch', address: addressOf(opensearchUrl), ping: () => opensearch.ping() },
-    redis: { name: 'Redis', address: addressOf(redisUrl), ping: () => redis.ping() },
+    mongodb: engine('MongoDB', mongodbUrl, mongoProbe(mongo, PING_TIMEOUT_MS)),
+    opensearch: engine('OpenSearch', opensearchUrl, openSearchProbe(opensearch, namespace, PING_TIMEOUT_MS)),
+    redis: engine('Redis', redisUrl, redisProbe(redis, PING_TIMEOUT_MS)),
   };
   await Promise.all(Object.values(engines).map(untilReachable));
   return { mongo, opensearch, redis, engines };

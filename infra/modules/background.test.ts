@@ -1,14 +1,16 @@
-// The background work, with a free lock, a feed that brings nothing, and a store that does not answer.
-import { EventEmitter } from 'node:events';
+// The background work, with a free lease, a feed that brings nothing, and a store that does not answer.
 import { expect } from 'chai';
+import { Registry } from 'prom-client';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
 import { runBackground } from './background.js';
+import { createLeadership } from './leadership.js';
 import type { Shop } from './open-shop.js';
 
 describe('The background of a shop', () => {
   it('reports the projections that stand still while this process hosts them', async () => {
     const stop = new AbortController();
+    const registry = new Registry();
     const hosts = new Set<Pick<ProjectorHost, 'readiness'>>();
     let swept = () => {};
     const sweep = new Promise<void>((resolve) => {
@@ -22,16 +24,18 @@ describe('The background of a shop', () => {
       },
     };
     const parts = new Map<unknown, unknown>([
-      ['postgres', { pool: { connect: async () => freeLock() } }],
+      ['leases', { look: async () => undefined, take: async () => 1, beat: async () => true, release: async () => {} }],
+      ['leadership', createLeadership(registry)],
       ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
       ['readModels', { projectors: [projector] }],
       ['projectorHosts', hosts],
       ['queries', { agenda: { due: async () => [] } }],
-      ['agendaHandlers', {}],
+      ['agendaHandlersOf', () => ({})],
       ['clock', Date.now],
       ['log', { info() {}, warn() {}, error() {} }],
     ]);
-    const shop = { get: async (token: unknown) => parts.get(token) } as unknown as Shop;
+    const config = { profile: 'embedded', namespace: 'commerce' };
+    const shop = { config, get: async (token: unknown) => parts.get(token) } as unknown as Shop;
 
     const running = runBackground(shop, stop.signal);
     await sweep;
@@ -40,17 +44,15 @@ describe('The background of a shop', () => {
     expect(standingStill.map(({ projection, waitsFor }) => [projection, waitsFor])).to.deep.equal([
       ['catalogue_v1', 'MongoDB'],
     ]);
+    expect(await registry.metrics())
+      .to.include('commerce_leader 1')
+      .and.to.include('commerce_leader_term 1');
     stop.abort();
     await running;
+    expect(await registry.metrics()).to.include('commerce_leader 0');
     expect(hosts).to.have.property('size', 0);
   });
 });
-
-/** A connection to a server whose lock is free. */
-function freeLock() {
-  const query = async () => ({ rows: [{ taken: true }] });
-  return Object.assign(new EventEmitter(), { query, release() {} });
-}
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));

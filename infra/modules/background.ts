@@ -1,36 +1,54 @@
 // Background work: the projectors and the agenda. One process of the shop runs them at a time.
 import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
 import { runAgenda } from '../../commands/agenda/agenda.js';
+import { Deposed } from '../../domain/kernel/errors.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
 import { runProjectors } from '../../projections/runtime/host.js';
-import { leadWhenFree, PROJECTORS_LOCK } from '../leadership.js';
+import { type Lead, leadWhenFree } from '../leadership/leadership.js';
+import { leaseOf } from './leadership.js';
 import type { Shop } from './open-shop.js';
 
 const CONSUMER = 'projectors';
 
 /** Runs the background work while no other process does, until the signal aborts. Resolves when the work has stopped. */
 export async function runBackground(shop: Shop, signal: AbortSignal): Promise<void> {
-  const { pool } = await shop.get('postgres');
+  const leases = await shop.get('leases');
+  const leadership = await shop.get('leadership');
   const feed = await shop.get('feed');
   const { projectors } = await shop.get('readModels');
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
-  const handlers = await shop.get('agendaHandlers');
+  const handlersOf = await shop.get('agendaHandlersOf');
   const clock = await shop.get('clock');
   const log = await shop.get('log');
   const onError = (item: AgendaItem | undefined, error: unknown) =>
-    log.warn({ ...item, err: error }, 'due work failed; it will be retried');
+    error instanceof Deposed
+      ? log.info({ ...item, err: error }, 'due work is left to the new leader')
+      : log.warn({ ...item, err: error }, 'due work failed; it will be retried');
 
   setMaxListeners(0, signal); // every projector and feed listens to it
-  const lead = async (leading: AbortSignal) => {
+  const lead: Lead = async ({ signal: leading, fence }) => {
     setMaxListeners(0, leading);
+    log.info({ ...fence }, 'this process leads: it hosts the projectors and the agenda');
     const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });
     hosts.add(host);
     try {
-      await Promise.all([host.done, runAgenda({ agenda, handlers, clock, onError }, leading)]);
+      await Promise.all([host.done, runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading)]);
     } finally {
       hosts.delete(host);
     }
+    if (!signal.aborted) log.warn({ ...fence }, 'another process has replaced this one as the leader');
   };
-  await leadWhenFree({ pool, lock: PROJECTORS_LOCK }, lead, signal);
+  await leadWhenFree(
+    {
+      leases,
+      name: leaseOf(shop.config),
+      holder: `${hostname()}:${process.pid}`,
+      onError: (error) =>
+        log.warn({ err: error }, 'the lease of the leader cannot be read or renewed; it will be retried'),
+    },
+    (leading) => leadership.during(leading.fence, () => lead(leading)),
+    signal,
+  );
 }

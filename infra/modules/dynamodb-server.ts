@@ -1,10 +1,11 @@
 // DynamoDB, which the profile `aws` and the event store `dynamodb` use: in AWS itself, or at AWS_ENDPOINT_URL.
-import { type DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type AwsOptions, createDynamoClient } from '../aws.js';
 import { engineAddresses } from '../engines/addresses.js';
 import type { ShopConfig } from '../shop-config.js';
+import { TABLES } from '../stores/dynamodb-store.js';
 import { lazy, type Parts, type Recipes } from './parts.js';
-import { addressOf, type Engine } from './reachable.js';
+import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
 
 export interface DynamoServer {
   client: DynamoDBClient;
@@ -35,11 +36,12 @@ export const dynamoParts = {
       const { address, ...options } = awsOptions;
       const client = createDynamoClient(options);
       lifecycle.onClose(() => client.destroy());
-      const ping = () => client.send(new ListTablesCommand({ Limit: 1 }));
-      const engine = { name: 'DynamoDB', address, ping };
-      await untilReachable(engine);
       const prefix = prefixOf(config);
-      return { client, engine, name: (kind) => `${prefix}-${kind}`, isLocal: options.endpoint !== undefined };
+      const name = (kind: string) => `${prefix}-${kind}`;
+      const check = () => readCommandTables(client, name, config);
+      const engine: Engine = { name: 'DynamoDB', address, serves: 'commands', ping: () => orNotFound(check()), check };
+      await untilReachable(engine);
+      return { client, engine, name, isLocal: options.endpoint !== undefined };
     }),
 
   dynamodb: ({ dynamoServer, claimed: _ }) => lazy(() => dynamoServer),
@@ -48,4 +50,35 @@ export const dynamoParts = {
 /** Each pair of profile and namespace has its own names. A namespace has no underscore. */
 function prefixOf({ profile, namespace }: ShopConfig): string {
   return profile === 'aws' ? namespace : `${namespace}_${profile}`;
+}
+
+/** Reads items that do not exist, of the tables that commands need: those of the log, and those of the profile. */
+async function readCommandTables(
+  client: DynamoDBClient,
+  name: DynamoServer['name'],
+  { profile, eventStore }: ShopConfig,
+): Promise<unknown> {
+  const none = { S: '-' };
+  const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };
+  const readLog = () => {
+    const values = { ':pk': none };
+    const query = { TableName: name(TABLES.events), KeyConditionExpression: 'pk = :pk', Limit: 1 };
+    return client.send(new QueryCommand({ ...query, ExpressionAttributeValues: values }), options);
+  };
+  const get = (table: string, Key: Record<string, typeof none>) =>
+    client.send(new GetItemCommand({ TableName: name(table), Key }), options);
+  return Promise.all([
+    eventStore === 'dynamodb' && readLog(),
+    profile === 'aws' && get(TABLES.subjectKeys, { subject: none }),
+    profile === 'aws' && get(TABLES.sessions, { customerId: none, id: none }),
+  ]);
+}
+
+/** A table or stream that is not there yet is an answer, too. */
+export async function orNotFound(answer: Promise<unknown>): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    if ((error as Error).name !== 'ResourceNotFoundException') throw error;
+  }
 }

@@ -15,13 +15,12 @@ import type { PaymentOperations, PaymentOperationsDeps } from '../../commands/pa
 import type { SavedMethods } from '../../commands/payment/payment-methods.js';
 import type { SkuOwners } from '../../commands/product/sku-owners.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
-import type { StepRunner } from '../../commands/runtime/steps.js';
 import type { CurrentSettings } from '../../commands/shop/settings.js';
 import type { StockAllocator } from '../../commands/stock/allocator.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { EmailKeyOf } from '../../domain/kernel/email.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
-import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
+import type { EventStore, Fence, SnapshotStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
@@ -43,12 +42,15 @@ import type { CommitCodec } from '../event-store/codec.js';
 import type { rememberOwnCommits } from '../event-store/own-commits.js';
 import type { IdempotencyStore } from '../idempotency/port.js';
 import type { Tokens } from '../identity/tokens.js';
+import type { Leases } from '../leadership/port.js';
 import type { RateLimiter } from '../rate-limits/port.js';
 import type { ShopConfig } from '../shop-config.js';
 import type { ShopSchemas } from '../stores/postgres-stores.js';
 import type { Mark, Store, Stores } from '../stores/store.js';
 import type { FirstLook } from './first-look.js';
+import type { Leadership } from './leadership.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { Processes } from './processes.js';
 import type { Engine } from './reachable.js';
 import type { ReadModels, Sinks } from './read-models.js';
 
@@ -93,6 +95,8 @@ export interface EventStoreParts {
   eventStore: EventStore;
   snapshotTexts: SnapshotTexts;
   feed: ChangeFeed;
+  /** In the engine of the log, which checks the fence of an append. */
+  leases: Leases;
   /** Where the log is, with the mark that says whose log it is. Needs only engines that answer. */
   logStore: Store;
   /** The engines of the log. */
@@ -149,12 +153,14 @@ export interface Parts extends EventStoreParts, ProfileParts {
   /** Whether the read models show everything that was in the log at the start. */
   firstLook: FirstLook;
   runner: CommandRunner;
-  agendaHandlers: AgendaHandlers;
+  leadership: Leadership;
+  /** The work of the agenda in one term of the process that leads. */
+  agendaHandlersOf: (fence: Fence) => AgendaHandlers;
+  processes: Processes;
   paymentService: PaymentService;
   paymentEndpoints: readonly Endpoint[];
   payments: PaymentOperations;
   settlement: Settlement;
-  steps: StepRunner;
   allocator: StockAllocator;
   settings: CurrentSettings;
   staff: CurrentStaff;

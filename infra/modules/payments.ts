@@ -2,7 +2,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { type PaymentWebhookDeps, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
 import { testPaymentEndpoints } from '../../commands/checkout/test-payments.js';
-import { createPaymentOperations } from '../../commands/payment/operations.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import type { CommandRunner } from '../../commands/runtime/command-runner.js';
 import { siblingId } from '../../domain/kernel/id.js';
@@ -14,17 +13,6 @@ import { lazy, type PaymentService, type Recipes } from './parts.js';
 export const paymentParts = {
   paymentService: ({ config: { stripe }, runner }) =>
     lazy(async () => (stripe ? stripeService(stripe, runner) : testService(runner))),
-
-  payments: ({ runner, clock, paymentService: { providers }, log }) =>
-    lazy(() =>
-      createPaymentOperations({
-        runner,
-        clock,
-        providers,
-        onUnknown: (paymentId, error) =>
-          log.warn({ paymentId, err: error }, 'the outcome of an authorisation is unknown'),
-      }),
-    ),
 
   paymentEndpoints: ({
     paymentService: { name, books, webhook },

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
 import { createPool, statement } from '../postgres.js';
+import type { ShopConfig } from '../shop-config.js';
 import { schemasOf } from '../stores/postgres-stores.js';
 import { lazy, type Recipes } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -30,14 +31,30 @@ export const postgresParts = {
       const searchPath = [...new Set([schemas.readModels, schemas.log])];
       const pool = createPool({ url, searchPath, max: CONNECTIONS, warn: (message) => log.warn(message) });
       lifecycle.onClose(() => pool.end());
-      const engine = postgresEngine(pool, url);
+      const engine = postgresEngine(pool, url, config);
       await untilReachable(engine);
       return { pool, engine, schemas, isOwn: databaseUrl === undefined };
     }),
 } satisfies Partial<Recipes>;
 
-function postgresEngine(pool: pg.Pool, url: string): Engine {
-  // The ping has a timeout of its own. A ping that hangs would keep a connection from other queries.
+/** What commands read. Lookups of keys that do not exist are cheap, however large the tables are. */
+const LOG_SQL = [`exists (select from events where pk = '' and sk = 0)`];
+const PROFILE_SQL = [
+  `exists (select from subject_keys where subject = '')`,
+  `exists (select from sessions where customer_id = '' and id = '')`,
+  `exists (select from idempotency where id = '')`,
+];
+
+function postgresEngine(pool: pg.Pool, url: string, { profile, eventStore }: ShopConfig): Engine {
+  const reads = [...(eventStore === 'postgres' ? LOG_SQL : []), ...(profile === 'embedded' ? PROFILE_SQL : [])];
+  const serves = reads.length > 0 ? 'commands' : 'read models';
+  const text = `select not pg_is_in_recovery() as "canWrite", exists (select from store_mark), ${[...reads, 'true'].join(', ')}`;
+  // Each has a timeout of its own. One that hangs would keep a connection from other queries.
   const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
-  return { name: 'Postgres', address: addressOf(url), ping };
+  const check = async () => {
+    const { rows } = await pool.query<{ canWrite: boolean }>(statement('check', text, [], PING_TIMEOUT_MS));
+    if (serves === 'commands' && !rows[0]!.canWrite)
+      throw new Error('the server is a standby, which accepts no commands');
+  };
+  return { name: 'Postgres', address: addressOf(url), serves, ping, check };
 }

@@ -1,9 +1,9 @@
 // Prometheus metrics of the projectors.
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { millisOf } from '../../domain/kernel/clock.js';
+import { type Clock, millisOf } from '../../domain/kernel/clock.js';
 import type { ProjectionMetrics } from '../../projections/runtime/projector.js';
 
-export function projectionMetrics(registry: Registry): ProjectionMetrics {
+export function projectionMetrics(registry: Registry, clock: Clock): ProjectionMetrics {
   const labelNames = ['projection'] as const;
   const registers = [registry];
   const applied = new Counter({
@@ -24,6 +24,16 @@ export function projectionMetrics(registry: Registry): ProjectionMetrics {
     labelNames,
     registers,
   });
+  const sweptTo = new Map<string, number>();
+  new Gauge({
+    name: 'commerce_projection_sweep_age_seconds',
+    help: 'Time since the commit time up to which the last sweep compared the read model with the log',
+    labelNames,
+    registers,
+    collect() {
+      for (const [projection, ms] of sweptTo) this.set({ projection }, Math.max(0, clock() - ms) / 1000);
+    },
+  });
   const quarantined = new Counter({
     name: 'commerce_projection_quarantined_total',
     help: 'Streams that stopped at a commit that the projection cannot apply',
@@ -35,7 +45,10 @@ export function projectionMetrics(registry: Registry): ProjectionMetrics {
       applied.inc({ projection }, commits);
       lag.set({ projection }, lagSeconds);
     },
-    swept: (projection, at) => swept.set({ projection }, millisOf(at) / 1000),
+    swept(projection, at) {
+      sweptTo.set(projection, millisOf(at));
+      swept.set({ projection }, millisOf(at) / 1000);
+    },
     quarantined: (projection) => quarantined.inc({ projection }),
   };
 }

@@ -5,13 +5,23 @@ export interface Engine {
   name: string;
   /** Contains no secrets. */
   address: string;
-  /** Resolves if the engine answers. */
+  /**
+   * What does not work without it: `commands` (the process cannot serve), or the queries of some `read models` and what needs
+   * them.
+   */
+  serves: 'commands' | 'read models';
+  /** Resolves if the engine answers, even if our data is not there yet. */
   ping(): Promise<unknown>;
+  /** A cheap read of our own data, with actions that the product needs anyway. It has a time limit of its own. */
+  check(): Promise<unknown>;
 }
 
 /** An engine that does not answer within this time counts as away. */
 export const PING_TIMEOUT_MS = 2_000;
 const RETRY_EVERY_MS = 2_000;
+
+/** Requests for the health share the result of a check for this long. */
+const CHECK_EVERY_MS = 1_000;
 
 /** Resolves once the engine answers, and reports each failed attempt. Rejects with the signal's reason. */
 export async function untilReachable(
@@ -20,7 +30,7 @@ export async function untilReachable(
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const problem = await problemOf(ping);
+    const problem = await problemOf(ping());
     signal.throwIfAborted();
     if (problem === undefined) return;
     say(`${name} at ${address} does not answer (${problem}); trying again every ${RETRY_EVERY_MS / 1000} s.`);
@@ -29,10 +39,34 @@ export async function untilReachable(
   }
 }
 
-/** Names of the engines that do not answer now. */
-export async function enginesAway(engines: readonly Engine[]): Promise<string[]> {
-  const problems = await Promise.all(engines.map(({ ping }) => problemOf(ping)));
-  return engines.filter((_, index) => problems[index] !== undefined).map(({ name }) => name);
+/** Names of the engines that do not answer now. However many callers ask, each engine gets at most one check a second. */
+export function createHealth(
+  engines: readonly Engine[],
+  monotonic: () => number = () => performance.now(),
+): () => Promise<{ commands: string[]; readModels: string[] }> {
+  const checks = engines.map((engine) => shared(engine, monotonic));
+  return async () => {
+    const problems = await Promise.all(checks.map((check) => check()));
+    const away = engines.filter((_, index) => problems[index] !== undefined);
+    const namesOf = (part: Engine['serves']) => away.filter(({ serves }) => serves === part).map(({ name }) => name);
+    return { commands: namesOf('commands'), readModels: namesOf('read models') };
+  };
+}
+
+/** The result of the last check, or of a new one if that is over and old enough. A check that hangs is not joined by another. */
+function shared({ check }: Engine, monotonic: () => number): () => Promise<string | undefined> {
+  let last: { begunAt: number; isOver: boolean; problem: Promise<string | undefined> } | undefined;
+  return () => {
+    if (last && (!last.isOver || monotonic() - last.begunAt < CHECK_EVERY_MS)) return last.problem;
+    const answer = check();
+    const begun = { begunAt: monotonic(), isOver: false, problem: problemOf(answer) };
+    const end = () => {
+      begun.isOver = true;
+    };
+    answer.then(end, end);
+    last = begun;
+    return begun.problem;
+  };
 }
 
 /** Host, port and path of a URL, without user and password. */
@@ -41,10 +75,10 @@ export function addressOf(url: string): string {
   return host + (pathname === '/' ? '' : pathname);
 }
 
-async function problemOf(ping: Engine['ping']): Promise<string | undefined> {
+async function problemOf(answer: Promise<unknown>): Promise<string | undefined> {
   const timeout = delay(PING_TIMEOUT_MS, 'timeout', { ref: false });
   try {
-    return (await Promise.race([ping().then(() => 'answered'), timeout])) === 'timeout'
+    return (await Promise.race([answer.then(() => 'answered'), timeout])) === 'timeout'
       ? `no answer within ${PING_TIMEOUT_MS / 1000} s`
       : undefined;
   } catch (error) {

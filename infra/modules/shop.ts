@@ -2,18 +2,13 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
-import { createCheckoutProcess } from '../../commands/checkout/process.js';
-import { createStockQueue } from '../../commands/checkout/stock-queue.js';
 import { createCurrentStaff } from '../../commands/identity/current-staff.js';
-import { createSettlement } from '../../commands/order/settlement.js';
-import { createSkuOwners } from '../../commands/product/sku-owners.js';
-import { createCommandRunner } from '../../commands/runtime/command-runner.js';
-import { createStepRunner } from '../../commands/runtime/steps.js';
+import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { createCurrentSettings } from '../../commands/shop/settings.js';
-import { createStockAllocator } from '../../commands/stock/allocator.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
 import { catalogue } from '../../domain/events.js';
+import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -26,7 +21,9 @@ import { loadTokenKey } from '../identity/token-key.js';
 import { createTokens } from '../identity/tokens.js';
 import { loggedError } from '../logged-error.js';
 import { createFirstLook } from './first-look.js';
+import { createLeadership } from './leadership.js';
 import { constant, lazy, type Parts, type Recipes } from './parts.js';
+import { assembleProcesses } from './processes.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { openReadModels } from './read-models.js';
 
@@ -76,75 +73,75 @@ export const shopParts = {
       }),
     ),
 
-  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog: log }) =>
-    lazy(() =>
-      createCommandRunner({
-        store,
-        snapshots,
-        personal,
-        clock,
-        catalogue,
-        onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
-      }),
-    ),
+  runner: ({ ownStore: { store }, snapshots, personal, clock, countedLog }) =>
+    lazy(() => openRunner(store, { snapshots, personal, clock, countedLog })),
 
   settings: ({ runner, clock }) => lazy(() => createCurrentSettings({ runner, clock })),
 
   staff: ({ runner, clock }) => lazy(() => createCurrentStaff({ runner, clock })),
 
-  skuOwners: ({ runner }) => lazy(() => createSkuOwners({ runner })),
+  processes: ({ runner, clock, paymentService: { providers }, log }) =>
+    lazy(() => assembleProcesses({ runner, clock, providers, log })),
 
-  allocator: ({ runner, skuOwners }) => lazy(() => createStockAllocator({ runner, skuOwners })),
+  skuOwners: ({ processes: { skuOwners } }) => lazy(() => skuOwners),
 
-  steps: ({ runner, clock, payments }) => lazy(() => createStepRunner({ runner, clock, payments })),
+  allocator: ({ processes: { allocator } }) => lazy(() => allocator),
 
-  checkout: ({ runner, clock, steps, allocator: stock }) =>
-    lazy(() => {
-      const queue = createStockQueue({ runner, allocator: stock, clock });
-      return createCheckoutProcess({ runner, clock, steps, stock, queue });
-    }),
+  payments: ({ processes: { payments } }) => lazy(() => payments),
 
-  settlement: ({ runner, steps, log }) =>
-    lazy(() =>
-      createSettlement({
-        runner,
-        steps,
-        onUnsettled: (orderId, error) => log.warn({ orderId, err: error }, 'an order could not be settled yet'),
-      }),
-    ),
+  checkout: ({ processes: { checkout } }) => lazy(() => checkout),
 
-  agendaHandlers: ({
-    runner,
-    checkout,
-    settlement,
-    payments,
-    paymentService: { methods },
-    allocator: stock,
-    ownStore: { store },
+  settlement: ({ processes: { settlement } }) => lazy(() => settlement),
+
+  leadership: ({ metrics: registry }) => lazy(() => createLeadership(registry)),
+
+  agendaHandlersOf: ({
+    ownStore: { store: ownStore },
+    snapshots,
+    personal,
     clock,
+    countedLog,
+    paymentService: { providers, methods },
+    log,
   }) =>
-    lazy(() =>
-      createAgendaHandlers({
+    lazy(() => (fence) => {
+      const store = fenced(ownStore, fence);
+      const runner = openRunner(store, { snapshots, personal, clock, countedLog });
+      const processes = assembleProcesses({ runner, clock, providers, log });
+      const { allocator: stock, settlement } = processes;
+      const commitments = createStockCommitments({ store });
+      return createAgendaHandlers({
         runner,
-        checkout,
-        settlement,
-        payments,
-        shortfalls: createShortfalls({
-          runner,
-          clock,
-          stock,
-          commitments: createStockCommitments({ store }),
-          settlement,
-        }),
+        ...processes,
+        shortfalls: createShortfalls({ runner, clock, stock, commitments, settlement }),
         savedMethodOf: async (customerId, paidWith) =>
           (await methods.of(customerId)).find(({ id }) => id === paidWith)?.id,
         clock,
-      }),
-    ),
+      });
+    }),
 
   readModels: ({ sinks, eventStore: store, clock, log, metrics: registry }) =>
-    lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry) })),
+    lazy(() => openReadModels({ sinks, store, clock, log, metrics: projectionMetrics(registry, clock) })),
 } satisfies Partial<Recipes>;
+
+function openRunner(
+  store: EventStore,
+  { snapshots, personal, clock, countedLog: log }: Pick<Parts, 'snapshots' | 'personal' | 'clock' | 'countedLog'>,
+): CommandRunner {
+  return createCommandRunner({
+    store,
+    snapshots,
+    personal,
+    clock,
+    catalogue,
+    onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
+  });
+}
+
+/** The same store; its commits are refused once the term is over. */
+function fenced(store: EventStore, fence: Fence): EventStore {
+  return { ...store, append: (stream, after, commit) => store.append(stream, after, { ...commit, fence }) };
+}
 
 /** If nobody reads the log output, or the disk is full, log lines are lost and the shop continues. */
 function standardError() {

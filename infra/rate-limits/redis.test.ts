@@ -34,7 +34,7 @@ describeWith('redis', 'Rate limits in Redis', (engines) => {
   };
 
   before(async () => {
-    address = await engines.freshRedis();
+    ({ address } = await engines.freshEngine('redis'));
   });
   beforeEach(() => {
     redis = new Redis(address, { keyPrefix: `${freshName('limits')}:` });

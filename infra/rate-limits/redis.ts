@@ -1,6 +1,6 @@
 // Rate limits that all processes count together in Redis. If Redis does not answer, requests neither fail nor wait: each process
 // counts on its own for a while.
-import type { Redis } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { counted, createMemoryRateLimiter } from './memory.js';
 import { mapQuotas, type Quotas, type RateLimiter, WINDOW_S } from './port.js';
@@ -12,7 +12,7 @@ const COUNT_TIMEOUT_MS = 100;
 const AWAY_MS = 5_000;
 
 export function createRedisRateLimiter(
-  redis: Pick<Redis, 'duplicate'>,
+  redis: { duplicate(options: RedisOptions): Redis },
   quotas: Quotas,
   countTimeoutMs = COUNT_TIMEOUT_MS,
 ): RateLimiter & { close(): void } {

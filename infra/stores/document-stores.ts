@@ -1,7 +1,9 @@
 // The product's data in MongoDB, OpenSearch and Redis: read models of one namespace each.
+import { once } from 'node:events';
 import { errors, type Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
+import { serversOf } from '../redis.js';
 import type { Mark, Store } from './store.js';
 
 const MARK = 'store_mark';
@@ -12,6 +14,26 @@ const PHYSICAL_NAME = /^[a-z][a-z-]*_v\d+(_progress)?$/;
 
 /** Keys that one round of a scan examines. */
 const KEYS_PER_ROUND = 1_000;
+
+/** A cheap read of our own data, whether or not it is there. */
+export type Probe = () => Promise<unknown>;
+
+export function mongoProbe(db: Db, timeoutMS: number): Probe {
+  return () => db.collection<{ _id: string }>(MARK, { timeoutMS }).findOne({ _id: MARK_ID });
+}
+
+export function openSearchProbe(client: OpenSearchClient, namespace: string, requestTimeout: number): Probe {
+  const get = { index: `${namespace}-${MARK}`, id: MARK_ID };
+  return () => client.get(get, { requestTimeout, maxRetries: 0, ignore: [404] });
+}
+
+/** Its time limit is that of the client's commands. A client that has just been made gets its first connection before. */
+export function redisProbe(redis: Redis, timeoutMs: number): Probe {
+  return async () => {
+    if (redis.status === 'connecting') await once(redis, 'ready', { signal: AbortSignal.timeout(timeoutMs) });
+    return redis.get(MARK);
+  };
+}
 
 export function mongoReadModels(db: Db, address: string): Store {
   const marks = db.collection<{ _id: string; mark: Mark }>(MARK);
@@ -92,17 +114,22 @@ function isStatus(error: unknown, status: number): boolean {
   return error instanceof errors.ResponseError && error.statusCode === status;
 }
 
-/** The client adds the namespace to every key, but not to patterns or to the results of a scan. */
+/**
+ * The client adds the namespace to every key, but not to patterns or to the results of a scan. In a cluster each server scans its
+ * own keys, and each key is deleted by itself, because one command cannot have keys of several servers.
+ */
 export function redisReadModels(redis: Redis, address: string): Store {
   const prefix = redis.options.keyPrefix ?? '';
 
   async function* ownKeys(): AsyncIterable<string[]> {
-    let cursor = '0';
-    do {
-      const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', KEYS_PER_ROUND);
-      yield keys.map((key) => key.slice(prefix.length));
-      cursor = next;
-    } while (cursor !== '0');
+    for (const server of serversOf(redis)) {
+      let cursor = '0';
+      do {
+        const [next, keys] = await server.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', KEYS_PER_ROUND);
+        yield keys.map((key) => key.slice(prefix.length));
+        cursor = next;
+      } while (cursor !== '0');
+    }
   }
 
   async function isUsed(): Promise<boolean> {
@@ -123,7 +150,7 @@ export function redisReadModels(redis: Redis, address: string): Store {
       return (await read())!;
     },
     async erase() {
-      for await (const keys of ownKeys()) if (keys.length > 0) await redis.unlink(...keys);
+      for await (const keys of ownKeys()) await Promise.all(keys.map((key) => redis.unlink(key)));
     },
   };
 }

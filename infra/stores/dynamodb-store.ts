@@ -2,14 +2,19 @@
 import {
   ConditionalCheckFailedException,
   DeleteTableCommand,
+  DescribeTableCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  ScanCommand,
+  QueryCommand,
+  UpdateTableCommand,
+  waitUntilTableExists,
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
 import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } from '@aws-sdk/client-kinesis';
+import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
 import { ensureTable, patiently, type TableDefinition } from '../aws.js';
+import { LOG_INDEX } from '../event-store/dynamodb/dynamodb-event-store.js';
 import type { Mark, Store } from './store.js';
 
 /** Kinds of tables of a shop: of its log, of the profile `aws`, and of the mark. */
@@ -20,6 +25,7 @@ export const TABLES = {
   subjectKeys: 'subject-keys',
   sessions: 'sessions',
   idempotency: 'idempotency',
+  leases: 'leases',
   mark: 'store-mark',
 } as const;
 
@@ -34,6 +40,9 @@ const MARK_TABLE = {
   KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
   BillingMode: 'PAY_PER_REQUEST',
 } satisfies TableDefinition;
+
+/** All actions that IAM must allow on the table of the mark. @public */
+export const STORE_MARK_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem'] as const;
 
 const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: 60 };
 
@@ -59,10 +68,19 @@ export function dynamoStore(
     return text === undefined ? undefined : (JSON.parse(text) as Mark);
   }
 
+  /** Asks the index, because the rights on the log do not include a scan. */
   async function holdsCommits(): Promise<boolean> {
-    const scan = new ScanCommand({ TableName: name(TABLES.events), Limit: 1 });
-    const answer = await unlessMissing(() => patiently(() => client.send(scan)));
-    return (answer?.Count ?? 0) > 0;
+    const counts = Array.from({ length: LOG_PARTITIONS }, async (_, lp) => {
+      const query = new QueryCommand({
+        TableName: name(TABLES.events),
+        IndexName: LOG_INDEX,
+        KeyConditionExpression: 'lp = :lp',
+        ExpressionAttributeValues: { ':lp': { N: String(lp) } },
+        Limit: 1,
+      });
+      return (await unlessMissing(() => patiently(() => client.send(query))))?.Count ?? 0;
+    });
+    return (await Promise.all(counts)).some((count) => count > 0);
   }
 
   return {
@@ -92,7 +110,16 @@ export function dynamoStore(
   };
 }
 
+/** Some tables are protected against deletion. */
 async function deleteTable(client: DynamoDBClient, table: string): Promise<void> {
+  const described = await unlessMissing(() =>
+    patiently(() => client.send(new DescribeTableCommand({ TableName: table }))),
+  );
+  if (described?.Table?.DeletionProtectionEnabled) {
+    const release = new UpdateTableCommand({ TableName: table, DeletionProtectionEnabled: false });
+    await patiently(() => client.send(release));
+    await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
+  }
   await unlessMissing(() => patiently(() => client.send(new DeleteTableCommand({ TableName: table }))));
   await waitUntilTableNotExists({ client, ...WAIT }, { TableName: table });
 }

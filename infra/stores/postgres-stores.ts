@@ -1,5 +1,6 @@
 // The product's data in Postgres: a schema per profile and namespace, and the log of `embedded` in `public`.
 import type pg from 'pg';
+import { LEASES_TABLE } from '../leadership/postgres-leases.js';
 import { ENGINE, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
@@ -32,7 +33,7 @@ interface SchemaOwner {
 }
 
 /** Tables in the shared schema, and the function of the log's trigger. */
-const SHARED_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', MARK_TABLE];
+const SHARED_TABLES = ['events', 'snapshots', 'subject_keys', 'sessions', 'idempotency', LEASES_TABLE, MARK_TABLE];
 const LOG_FUNCTION = 'events_refuse_change';
 
 /** Columns that identify a table `events` without a mark as a log of the first generation. */

@@ -1,7 +1,9 @@
-// `commerce status`: the lag of each read model, and the streams in quarantine.
+// `commerce status`: which process leads, the lag of each read model, and the streams in quarantine.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
+import type { LeaseState } from '../../infra/leadership/port.js';
+import { leaseOf } from '../../infra/modules/leadership.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
 import type { ProjectorStatus } from '../../projections/runtime/projector.js';
@@ -20,23 +22,52 @@ the log with the applied commits; the age of the last sweep is not a lag.`;
 
 export function statusCommand(): Command {
   return withJson(withProfile(new Command('status')))
-    .description('show each projection: version, lag, last sweep, quarantine')
+    .description('show which process leads, and each projection: version, lag, last sweep, quarantine')
     .option('--watch', 'refresh every two seconds, until Ctrl-C')
     .action(async (options: CommonOptions & { watch?: boolean }) => {
       const shop = await openShop(await configOfShop(options), { tell: console.error });
       try {
         const { projectors } = await shop.get('readModels');
+        const leases = await shop.get('leases');
         const stop = options.watch ? stopSignal() : undefined;
         do {
-          const statuses = await Promise.all(projectors.map((projector) => projector.status()));
+          const [lease, ...statuses] = await Promise.all([
+            leases.look(leaseOf(shop.config)),
+            ...projectors.map((projector) => projector.status()),
+          ]);
+          const leader = leaderIn(lease);
           if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
-          console.log(options.json ? JSON.stringify({ projections: statuses.map(forMachines) }) : tables(statuses));
+          console.log(
+            options.json
+              ? JSON.stringify({ leader, projections: statuses.map(forMachines) })
+              : `${tables(statuses)}\n\n${leaderLine(leader)}`,
+          );
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
         } while (stop && !stop.aborted);
       } finally {
         await shop.close();
       }
     });
+}
+
+interface Leader {
+  /** Host and process. */
+  holder: string;
+  term: number;
+  /** RFC 3339, by the clock of the leader or of the store. An old one means that the leader has died or hangs. */
+  lastHeartbeat: string;
+}
+
+function leaderIn(lease: LeaseState | undefined): Leader | null {
+  if (lease?.holder === undefined) return null;
+  return { holder: lease.holder, term: lease.token, lastHeartbeat: new Date(lease.beatAt).toISOString() };
+}
+
+function leaderLine(leader: Leader | null): string {
+  if (!leader) return 'The projectors run in no process now.';
+  const { holder, term, lastHeartbeat } = leader;
+  const heartbeat = ago(Date.now() - Date.parse(lastHeartbeat));
+  return `The projectors run in the process ${holder}\n(term ${term}, last heartbeat ${heartbeat}).`;
 }
 
 function forMachines({ sweptTo, ...status }: ProjectorStatus) {

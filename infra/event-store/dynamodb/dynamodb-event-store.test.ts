@@ -1,8 +1,10 @@
 import {
+  DeleteTableCommand,
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   type DynamoDBClient,
   QueryCommand,
+  TransactionCanceledException,
 } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { hlcOf } from '../../../domain/kernel/clock.js';
@@ -14,7 +16,8 @@ import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations 
 import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
 import { freshName } from '../../../test/engines.js';
-import { ensureStream } from '../../aws.js';
+import { ensureStream, ensureTable } from '../../aws.js';
+import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
 import { createCommitCodec, partitionOf } from '../codec.js';
 import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb-event-store.js';
 import { fromItem } from './dynamodb-item.js';
@@ -190,6 +193,29 @@ describeOnAws('On DynamoDB', (aws) => {
       expect(shown).to.deep.equal(streams.sort());
     });
 
+    it('repeats a commit with a fence that meets a heartbeat or throttling', async () => {
+      const fence = { lease: 'agenda', token: 1 };
+      const leases = freshName('leases');
+      await ensureTable(client, leases, LEASES_TABLE);
+      await createDynamoLeases({ client, table: leases }).take(fence.lease, 'a', undefined);
+      const codes = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
+      const refused = [...codes];
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (request) => {
+            const Code = commandName === 'TransactWriteItemsCommand' && refused.shift();
+            if (!Code) return next(request);
+            const CancellationReasons = [{ Code: 'None' }, { Code }];
+            throw new TransactionCanceledException({ message: Code, $metadata: {}, CancellationReasons });
+          },
+        { step: 'initialize' },
+      );
+      const stream = newStream();
+      const commit = { ...noteCommit(START, 'c', { text: 'one' }), fence };
+      expect(await openStore({ leases }).append(stream, START, commit)).to.have.property('appended', true);
+      expect(refused).to.deep.equal([]);
+    });
+
     it('creates its table with recovery and change records, and accepts an existing one', async () => {
       const own = freshName('events');
       const streamArn = await ensureStream(aws.kinesis(), freshName('changes'), 1);
@@ -198,6 +224,8 @@ describeOnAws('On DynamoDB', (aws) => {
         new DescribeContinuousBackupsCommand({ TableName: own }),
       );
       expect(backups?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).to.equal('ENABLED');
+      const deleted = await client.send(new DeleteTableCommand({ TableName: own })).catch((error: Error) => error);
+      expect(deleted).to.have.property('message').that.includes('protected against deletion');
       const { KinesisDataStreamDestinations } = await client.send(
         new DescribeKinesisStreamingDestinationCommand({ TableName: own }),
       );

@@ -8,14 +8,16 @@ import {
   PutItemCommand,
   QueryCommand,
   type QueryCommandInput,
-  UpdateContinuousBackupsCommand,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { type Clock, type Hlc, hlcOf, millisOf } from '../../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
-import { Unavailable } from '../../../domain/kernel/errors.js';
-import { compareLogEntries, type EventStore, type LogEntry } from '../../../domain/kernel/event-store.js';
+import { Deposed, Unavailable } from '../../../domain/kernel/errors.js';
+import { compareLogEntries, type EventStore, type Fence, type LogEntry } from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
-import { ensureTable, isTransient, patiently, type TableDefinition } from '../../aws.js';
+import { ensureRecoverableTable, isTransient, PROTECTED, patiently, type TableDefinition } from '../../aws.js';
+import { fenceCheck } from '../../leadership/dynamodb-leases.js';
 import { withinBudget } from '../../retry.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { mergeOrdered } from '../merge.js';
@@ -61,6 +63,7 @@ export const EVENTS_TABLE = {
     },
   ],
   BillingMode: 'PAY_PER_REQUEST',
+  ...PROTECTED,
 } satisfies TableDefinition;
 
 /** Precision of the times in change records. */
@@ -76,6 +79,8 @@ export interface DynamoEventStoreOptions {
   /** A client that makes one attempt per call: see `createDynamoClient`. */
   client: DynamoDBClient;
   table: string;
+  /** Table of the leases. Only commits that carry a fence need it. */
+  leases?: string;
   codec: CommitCodec;
   clock?: Clock;
   /** Milliseconds from an arbitrary start. This clock is never adjusted. */
@@ -89,6 +94,7 @@ export interface DynamoEventStoreOptions {
 export function createDynamoEventStore({
   client,
   table,
+  leases,
   codec,
   clock = Date.now,
   monotonic = () => performance.now(),
@@ -98,7 +104,8 @@ export function createDynamoEventStore({
   const storeClock = createStoreClock(ENGINE, clock, monotonic);
   const budget = { engine: ENGINE, isRetryable: isTransient, clock, ...pauses };
 
-  async function put(stored: StoredCommit): Promise<void> {
+  /** A commit with a fence is stored by a transaction, which costs twice as much. Only those of the agenda have one. */
+  async function put(stored: StoredCommit, fence: Fence | undefined): Promise<void> {
     const input = {
       TableName: table,
       Item: toItem(stored),
@@ -112,8 +119,15 @@ export function createDynamoEventStore({
     };
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
       await meetStoreClock();
-      await client.send(timed(new PutItemCommand(input), assertTimely));
+      if (!fence) await client.send(timed(new PutItemCommand(input), assertTimely));
+      else await client.send(timed(fenced(input, fence), assertTimely)).catch(rethrowCancelled(fence));
     });
+  }
+
+  function fenced(input: PutItemCommand['input'] & Required<Pick<PutItemCommand['input'], 'Item'>>, fence: Fence) {
+    if (leases === undefined) throw new TypeError('A commit with a fence needs the table of the leases.');
+    const TransactItems = [{ Put: input as never }, { ConditionCheck: fenceCheck(leases, fence) }];
+    return new TransactWriteItemsCommand({ TransactItems });
   }
 
   /** A recent read of this process usually has shown the store's time already. Otherwise this sends the cheapest read. */
@@ -125,7 +139,10 @@ export function createDynamoEventStore({
   }
 
   /** `check` runs immediately before the request is sent, when it has its socket. */
-  function timed<C extends PutItemCommand | QueryCommand>(command: C, check?: () => void): C {
+  function timed<C extends PutItemCommand | TransactWriteItemsCommand | QueryCommand>(
+    command: C,
+    check?: () => void,
+  ): C {
     const stack = command.middlewareStack as C['middlewareStack'] & PutItemCommand['middlewareStack'];
     stack.add(
       (next) => async (request) => {
@@ -196,7 +213,7 @@ export function createDynamoEventStore({
     async append(stream, after, commit) {
       const stored = codec.encode(stream, after, commit);
       try {
-        await put(stored);
+        await put(stored, commit.fence);
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
         const isOurs = error.Item?.h?.S === stored.h;
@@ -227,6 +244,22 @@ export function createDynamoEventStore({
   };
 }
 
+/** Throws the error that the plain request would have met. A stored commit counts before a term that is over. */
+function rethrowCancelled({ lease, token }: Fence) {
+  return (error: unknown): never => {
+    if (!(error instanceof TransactionCanceledException)) throw error;
+    const [put, check] = error.CancellationReasons ?? [];
+    const { message, $metadata } = error;
+    if (put?.Code === 'ConditionalCheckFailed') {
+      throw new ConditionalCheckFailedException({ message, $metadata, ...(put.Item && { Item: put.Item }) });
+    }
+    if (check?.Code === 'ConditionalCheckFailed') throw new Deposed(ENGINE, lease, token);
+    // Throttling, or a conflict with a heartbeat: by the names that requests outside of transactions have for them.
+    const code = [put, check].map((reason) => reason?.Code).find((known) => known !== undefined && known !== 'None');
+    throw code ? Object.assign(error, { name: `${code.replace(/Error$/, '')}Exception` }) : error;
+  };
+}
+
 /**
  * Creates the table with point-in-time recovery and, if a Kinesis stream is given, sends the table's changes to it. Only for
  * engines on this machine. In AWS the deployment stack creates the table from the same constants.
@@ -237,10 +270,7 @@ export async function createEventsTable(options: {
   streamArn?: string | undefined;
 }): Promise<void> {
   const { client, table, streamArn } = options;
-  await ensureTable(client, table, EVENTS_TABLE);
-  const recovery = { PointInTimeRecoveryEnabled: true };
-  const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
-  await patiently(() => client.send(backups));
+  await ensureRecoverableTable(client, table, EVENTS_TABLE);
   if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
 }
 

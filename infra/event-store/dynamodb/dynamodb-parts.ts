@@ -1,12 +1,13 @@
 // The event store `dynamodb`: the log and its snapshots in DynamoDB, and its changes through Kinesis. On local engines the program
 // creates the tables and the stream itself; in AWS the deployment stack creates them.
-import { type KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
+import { type KinesisClient, ListShardsCommand } from '@aws-sdk/client-kinesis';
 import type { StreamId } from '../../../domain/kernel/stream.js';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
-import { type DynamoParts, dynamoParts } from '../../modules/dynamodb-server.js';
+import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
+import { type DynamoParts, dynamoParts, orNotFound } from '../../modules/dynamodb-server.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
-import type { Engine } from '../../modules/reachable.js';
+import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
 import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
 import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
 import { createDynamoSnapshotTexts, SNAPSHOTS_TABLE } from './dynamodb-snapshots.js';
@@ -25,13 +26,19 @@ interface KinesisParts {
 export const dynamodbEventStoreParts = {
   ...dynamoParts,
 
-  kinesisServer: ({ awsOptions, lifecycle, untilReachable }) =>
+  kinesisServer: ({ awsOptions, dynamoServer: { name }, lifecycle, untilReachable }) =>
     lazy(async () => {
       const { address, ...options } = awsOptions;
       const client = createKinesisClient(options);
       lifecycle.onClose(() => client.destroy());
-      const ping = () => client.send(new ListStreamsCommand({ Limit: 1 }));
-      const engine = { name: 'Kinesis', address, ping };
+      const check = () => readStream(client, name(STREAM));
+      const engine: Engine = {
+        name: 'Kinesis',
+        address,
+        serves: 'read models',
+        ping: () => orNotFound(check()),
+        check,
+      };
       await untilReachable(engine);
       return { client, engine };
     }),
@@ -50,7 +57,7 @@ export const dynamodbEventStoreParts = {
     lazy(async () => {
       const table = name(TABLES.events);
       if (isLocal) await createEventsTable({ client, table, streamArn: changes.arn });
-      return createDynamoEventStore({ client, table, codec, clock });
+      return createDynamoEventStore({ client, table, leases: name(TABLES.leases), codec, clock });
     }),
 
   snapshotTexts: ({ dynamodb: { client, name, isLocal }, clock }) =>
@@ -58,6 +65,13 @@ export const dynamodbEventStoreParts = {
       const table = name(TABLES.snapshots);
       if (isLocal) await ensureExpiringTable(client, table, SNAPSHOTS_TABLE);
       return createDynamoSnapshotTexts({ client, table, clock });
+    }),
+
+  leases: ({ dynamodb: { client, name, isLocal } }) =>
+    lazy(async () => {
+      const table = name(TABLES.leases);
+      if (isLocal) await ensureTable(client, table, LEASES_TABLE);
+      return createDynamoLeases({ client, table });
     }),
 
   feed: ({ dynamodb: { client, name, isLocal }, kinesisServer, changes, codec, log }) =>
@@ -77,3 +91,8 @@ export const dynamodbEventStoreParts = {
       });
     }),
 } satisfies Recipes<EventStoreParts & DynamoParts & KinesisParts, Parts & DynamoParts & KinesisParts>;
+
+function readStream(client: KinesisClient, stream: string): Promise<unknown> {
+  const options = { abortSignal: AbortSignal.timeout(PING_TIMEOUT_MS) };
+  return client.send(new ListShardsCommand({ StreamName: stream, MaxResults: 1 }), options);
+}

@@ -2,10 +2,11 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
-import { ClockSkew, Unavailable } from '../../../domain/kernel/errors.js';
-import type { AppendResult, EventStore, LogEntry } from '../../../domain/kernel/event-store.js';
+import { ClockSkew, Deposed, Unavailable } from '../../../domain/kernel/errors.js';
+import type { AppendResult, EventStore, Fence, LogEntry } from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
+import { LEASES_TABLE } from '../../leadership/postgres-leases.js';
 import {
   createTableOnce,
   ENGINE,
@@ -96,8 +97,12 @@ export function createPostgresEventStore({
   }
 
   /** Idempotent: a repeat after a lost reply finds its own rows by their hashes. */
-  async function insert(client: PoolClient, commits: readonly StoredCommit[]): Promise<(AppendResult | Error)[]> {
-    const { rowCount } = await client.query(insertStatement(commits, clock()));
+  async function insert(
+    client: PoolClient,
+    commits: readonly StoredCommit[],
+    fence?: Fence,
+  ): Promise<(AppendResult | Error)[]> {
+    const { rowCount } = await client.query(insertStatement(commits, clock(), fence));
     const acknowledged = (commit: StoredCommit) => ({ appended: true, position: positionOf(commit) }) as const;
     if (rowCount === commits.length) return commits.map(acknowledged);
     const { stored, skewMs } = await lookUp(client, commits);
@@ -117,6 +122,26 @@ export function createPostgresEventStore({
     return { stored: rows.map(({ h }) => h), skewMs: now - rows[0]!.now };
   }
 
+  /** Alone in its statement, so that the lock on its lease delays no other append. */
+  async function appendFenced(commit: StoredCommit, fence: Fence): Promise<AppendResult> {
+    const budget = { engine: ENGINE, budgetMs: APPEND_BUDGET_MS, isRetryable: isTransient, clock };
+    const outcome = await withinBudget(budget, () =>
+      withConnection(pool, async (client) => {
+        const [outcome] = await insert(client, [commit], fence);
+        if (!(outcome instanceof Error) || (await isCurrent(client, fence))) return outcome!;
+        return new Deposed(ENGINE, fence.lease, fence.token);
+      }),
+    );
+    wakeFeed();
+    if (outcome instanceof Error) throw outcome;
+    return outcome;
+  }
+
+  async function isCurrent(client: PoolClient, { lease, token }: Fence): Promise<boolean> {
+    const text = `select from ${LEASES_TABLE} where name = $1 and token = $2`;
+    return (await client.query(statement('log-fence', text, [lease, token], INSERT_TIMEOUT_MS))).rowCount === 1;
+  }
+
   async function rows<R extends object>(name: string, text: string, values: unknown[]): Promise<R[]> {
     const server = { pool, budgetMs: READ_BUDGET_MS, clock };
     return (await inTurn(() => queryWithin<R>(server, name, text, values))).rows;
@@ -129,7 +154,8 @@ export function createPostgresEventStore({
 
   return {
     async append(stream, after, newCommit) {
-      return enqueue({ commit: codec.encode(stream, after, newCommit), since: clock() });
+      const commit = codec.encode(stream, after, newCommit);
+      return newCommit.fence ? appendFenced(commit, newCommit.fence) : enqueue({ commit, since: clock() });
     },
 
     async *read(stream, after = 0) {
@@ -181,11 +207,17 @@ const INSERT_SQL = `
     $1::text[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::smallint[]
   ) r (${COMMIT_COLUMNS})
   where abs((select ${STORE_NOW}) - $12::bigint) <= ${MAX_CLOCK_SKEW_MS}
-    and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000
-  on conflict do nothing`;
+    and r.at > ((select ${STORE_NOW}) - ${MAX_COMMIT_AGE_MS}) * 1000`;
+
+const UNLESS_STORED_SQL = 'on conflict do nothing';
+
+/** The lock makes a process that takes the lease wait until the commits of the term before are stored or refused. */
+const FENCED_SQL = `
+  with term as (select from ${LEASES_TABLE} where name = $13 and token = $14 for share)
+  ${INSERT_SQL} and exists (select from term) ${UNLESS_STORED_SQL}`;
 
 /** Sorted, so that two inserts for the same positions cannot deadlock. */
-function insertStatement(commits: readonly StoredCommit[], now: number): QueryConfig {
+function insertStatement(commits: readonly StoredCommit[], now: number, fence?: Fence): QueryConfig {
   const sorted = [...commits].sort((a, b) => (a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : a.sk - b.sk));
   const column = <K extends keyof StoredCommit>(name: K) => sorted.map((commit) => commit[name]);
   const values = [
@@ -202,7 +234,8 @@ function insertStatement(commits: readonly StoredCommit[], now: number): QueryCo
     column('lp'),
     now,
   ];
-  return statement('log-append', INSERT_SQL, values, INSERT_TIMEOUT_MS);
+  if (!fence) return statement('log-append', `${INSERT_SQL} ${UNLESS_STORED_SQL}`, values, INSERT_TIMEOUT_MS);
+  return statement('log-append-fenced', FENCED_SQL, [...values, fence.lease, fence.token], INSERT_TIMEOUT_MS);
 }
 
 const LOOK_UP_SQL = `

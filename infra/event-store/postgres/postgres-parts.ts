@@ -1,4 +1,5 @@
 // The event store `postgres`: the log, its snapshots and its change feed in the Postgres of the shop.
+import { createLeasesTable, createPostgresLeases } from '../../leadership/postgres-leases.js';
 import { type EventStoreParts, lazy, type Recipes } from '../../modules/parts.js';
 import { postgresStore } from '../../stores/postgres-stores.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
@@ -28,5 +29,11 @@ export const postgresEventStoreParts = {
       await createEventsTable(pool);
       await createCheckpointsTable(pool);
       return createPostgresFeed({ pool, codec, log });
+    }),
+
+  leases: ({ postgres: { pool } }) =>
+    lazy(async () => {
+      await createLeasesTable(pool);
+      return createPostgresLeases(pool);
     }),
 } satisfies Recipes<EventStoreParts>;

@@ -1,0 +1,66 @@
+// Leases in Postgres, beside the log.
+import type { Pool } from 'pg';
+import { createTableOnce, statement } from '../postgres.js';
+import type { LeaseState, Leases } from './port.js';
+
+const TIMEOUT_MS = 2_000;
+
+/** The table of the leases. An append that carries a fence reads it. */
+export const LEASES_TABLE = 'leases';
+
+const LEASES_SQL = `
+create table ${LEASES_TABLE} (
+  name    text primary key,
+  token   bigint not null,
+  beat    bigint not null,
+  -- Host and process; null if the lease is free.
+  holder  text,
+  -- For people.
+  beat_at timestamptz not null
+)`;
+
+/** Creates the table if it does not exist. */
+export function createLeasesTable(pool: Pool): Promise<void> {
+  return createTableOnce(pool, LEASES_TABLE, LEASES_SQL);
+}
+
+const TAKE_FIRST_SQL = `
+  insert into ${LEASES_TABLE} values ($1, 1, 0, $2, now()) on conflict do nothing returning token`;
+
+const TAKE_SQL = `
+  update ${LEASES_TABLE} set token = token + 1, beat = 0, holder = $2, beat_at = now()
+  where name = $1 and token = $3 and beat = $4 and holder is not distinct from $5 returning token`;
+
+const BEAT_SQL = `
+  update ${LEASES_TABLE} set beat = beat + 1, beat_at = now() where name = $1 and token = $2 and holder is not null`;
+
+export function createPostgresLeases(pool: Pool): Leases {
+  const run = <R extends object>(name: string, text: string, values: unknown[]) =>
+    pool.query<R>(statement(name, text, values, TIMEOUT_MS));
+
+  return {
+    async look(name) {
+      const { rows } = await run<LeaseState & { holder: string | null }>(
+        'lease-look',
+        `select token, beat, holder, (extract(epoch from beat_at) * 1000)::bigint as "beatAt" from ${LEASES_TABLE} where name = $1`,
+        [name],
+      );
+      if (!rows[0]) return undefined;
+      const { holder, ...rest } = rows[0];
+      return { ...rest, ...(holder !== null && { holder }) };
+    },
+    async take(name, holder, seen) {
+      const { rows } = seen
+        ? await run<LeaseState>('lease-take', TAKE_SQL, [name, holder, seen.token, seen.beat, seen.holder ?? null])
+        : await run<LeaseState>('lease-take-first', TAKE_FIRST_SQL, [name, holder]);
+      return rows[0]?.token;
+    },
+    async beat({ lease, token }) {
+      return (await run('lease-beat', BEAT_SQL, [lease, token])).rowCount === 1;
+    },
+    async release({ lease, token }) {
+      const text = `update ${LEASES_TABLE} set holder = null where name = $1 and token = $2`;
+      await run('lease-release', text, [lease, token]);
+    },
+  };
+}

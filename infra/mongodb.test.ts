@@ -1,0 +1,137 @@
+// What MongoDB is asked, so that Amazon DocumentDB can serve it, too: no retryable writes, a certificate of its own authority, and
+// only commands and operators that it has.
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
+import { expect } from 'chai';
+import type { CommandStartedEvent, MongoClient } from 'mongodb';
+import { streamId } from '../domain/kernel/stream.js';
+import { catalogue } from '../projections/models/catalogue.js';
+import { describeWith, freshName } from '../test/engines.js';
+import { createMongoClient, MONGODB_COMMANDS, MONGODB_OPERATORS } from './mongodb.js';
+import { createMongoCatalogue } from './read-models/catalogue.mongodb.js';
+import { createMongoSink } from './sinks/mongodb.js';
+import { mongoProbe, mongoReadModels } from './stores/document-stores.js';
+
+/** A self-signed certificate of localhost, for these tests alone. */
+const TLS = join(import.meta.dirname, '../test/fixtures/tls');
+const TIMEOUT_MS = 10_000;
+
+/** Commands of the driver's connections. */
+const OF_CONNECTIONS = ['hello', 'ping', 'endSessions', 'killCursors', 'getMore'];
+/** Fields of a command that the driver adds. */
+const OF_DRIVER = ['$db', '$clusterTime', '$readPreference'];
+
+/** As the AWS console shows it. */
+const CONSOLE_OPTIONS = 'readPreference=secondaryPreferred&retryWrites=true';
+
+describeWith('mongodb', 'The client of MongoDB', function (engines) {
+  this.timeout(60_000);
+  let client: MongoClient;
+  afterEach(() => client.close());
+
+  it('sends no command and no operator that DocumentDB lacks', async () => {
+    client = createMongoClient(engines.mongodb(), { monitorCommands: true });
+    const commands = new Set<string>();
+    const operators = new Set<string>();
+    client.on('commandStarted', ({ commandName, command }: CommandStartedEvent) => {
+      if (OF_CONNECTIONS.includes(commandName)) return;
+      commands.add(commandName);
+      for (const operator of operatorsIn(command)) if (!OF_DRIVER.includes(operator)) operators.add(operator);
+    });
+    await everyRequest(client, freshName('shop'));
+    expect([...commands].sort()).to.deep.equal([...MONGODB_COMMANDS].sort());
+    expect([...operators].sort()).to.deep.equal([...MONGODB_OPERATORS].sort());
+  });
+
+  it('makes no retryable writes and reads from the primary, whatever the URL says', async () => {
+    const url = new URL(engines.mongodb());
+    client = createMongoClient(`${url.href}&${CONSOLE_OPTIONS}`, { monitorCommands: true });
+    const sent: CommandStartedEvent['command'][] = [];
+    client.on('commandStarted', ({ command }) => sent.push(command));
+    const things = client.db(freshName('shop')).collection<{ _id: string }>('things');
+    await things.insertOne({ _id: 'a' });
+    await things.updateOne({ _id: 'a' }, { $set: { seen: true } });
+    expect(await things.findOne({ _id: 'a' })).to.deep.equal({ _id: 'a', seen: true });
+    expect(client.options).to.include({ retryWrites: false });
+    expect(client.options.readPreference.mode).to.equal('primary');
+    for (const command of sent) {
+      expect(command).not.to.have.property('txnNumber'); // of retryable writes
+      expect(command.$readPreference?.mode ?? 'primary').to.be.oneOf(['primary', 'primaryPreferred']);
+    }
+  });
+
+  it('verifies a server by the authorities in tlsCAFile', async () => {
+    const { port, close } = await encrypting(engines.mongodb());
+    const url = `mongodb://localhost:${port}/?directConnection=true&tls=true`;
+    const find = () => client.db('shop').collection('things').findOne({});
+    client = createMongoClient(url);
+    const refused = await find().catch((error: Error) => error);
+    expect(refused)
+      .to.have.property('message')
+      .that.matches(/self-signed certificate/);
+    await client.close();
+    client = createMongoClient(`${url}&tlsCAFile=${encodeURIComponent(join(TLS, 'cert.pem'))}`);
+    expect(await find()).to.equal(null);
+    await client.close();
+    close();
+  });
+});
+
+/** Everything that the sink, the queries and the store do with the database. */
+async function everyRequest(client: MongoClient, name: string): Promise<void> {
+  const db = client.db(name);
+  const store = mongoReadModels(db, 'here');
+  expect(await store.mark()).to.equal(undefined);
+  await store.leaveMark({ generation: 2, log: 'log', key: 'key' });
+  await mongoProbe(db, TIMEOUT_MS)();
+
+  const table = await createMongoSink(db).open(catalogue as never);
+  const stream = streamId('product', 'product_1');
+  const write = { key: 'product_1', document: { id: 'product_1' }, positions: { [stream]: 1 }, revision: undefined };
+  expect(await table.save([write, { ...write, key: 'product_2' }])).to.deep.equal([{ saved: true }, { saved: true }]);
+  expect(await table.save([write])).to.deep.equal([{ saved: false, stale: true }]);
+  expect((await table.load(['product_1'])).size).to.equal(1);
+  await table.advance(new Map([[stream, 1]]));
+  await table.quarantine({ stream, commitNo: 2, error: 'poison', since: new Date(0).toISOString() });
+  expect(await table.quarantined()).to.have.length(1);
+  expect((await table.progress([stream])).size).to.equal(1);
+  await table.setSweptTo(1);
+  expect(await table.sweptTo()).to.equal(1);
+
+  const queries = createMongoCatalogue(db);
+  expect(await queries.byId('product_3')).to.equal(undefined);
+  for (const after of [undefined, ['a'] as [string]]) {
+    await queries.list({ category: 'mugs', limit: 1, ...(after && { after }) });
+    await queries.categories({ limit: 1, ...(after && { after }) });
+  }
+  await store.erase();
+}
+
+function operatorsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(operatorsIn);
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...(key.startsWith('$') ? [key] : []),
+    ...operatorsIn(inner),
+  ]);
+}
+
+/** A server before the engine that speaks TLS. */
+async function encrypting(engineUrl: string): Promise<{ port: number; close(): void }> {
+  const { hostname, port } = new URL(engineUrl);
+  const [key, cert] = await Promise.all(['key.pem', 'cert.pem'].map((name) => readFile(join(TLS, name))));
+  const server = createServer({ key: key!, cert: cert! }, (socket) => {
+    const upstream = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      from.on('error', () => to.destroy()).pipe(to);
+    }
+  });
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
+}

@@ -1,0 +1,209 @@
+// The lists of IAM actions against the requests that the product really makes: a proxy before DynamoDB and Kinesis records them
+// while a story plays on a running shop, as on AWS itself: the program creates and describes nothing there.
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
+import { expect } from 'chai';
+import { START } from '../domain/kernel/commit.js';
+import { streamId } from '../domain/kernel/stream.js';
+import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
+import { SUBJECT_KEYS_ACTIONS } from '../infra/crypto/subject-keys-dynamodb.js';
+import { createCommitCodec } from '../infra/event-store/codec.js';
+import { createDynamoEventStore, EVENT_STORE_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-event-store.js';
+import { createDynamoSnapshotTexts, SNAPSHOTS_ACTIONS } from '../infra/event-store/dynamodb/dynamodb-snapshots.js';
+import { FEED_CHECKPOINTS_ACTIONS } from '../infra/event-store/dynamodb/kinesis-checkpoints.js';
+import { KINESIS_FEED_ACTIONS } from '../infra/event-store/dynamodb/kinesis-feed.js';
+import { IDEMPOTENCY_ACTIONS } from '../infra/idempotency/dynamodb-idempotency.js';
+import { SESSIONS_ACTIONS } from '../infra/identity/sessions-dynamodb.js';
+import { createDynamoLeases, LEASES_ACTIONS } from '../infra/leadership/dynamodb-leases.js';
+import { dynamoStore, STORE_MARK_ACTIONS, STREAM, TABLES } from '../infra/stores/dynamodb-store.js';
+import type { Mark } from '../infra/stores/store.js';
+import { noteCommit, notes } from './contracts/notes.js';
+import { describeWith, freshName } from './engines.js';
+import {
+  commerce,
+  type Environment,
+  endPrograms,
+  freshFolder,
+  once,
+  PROFILES,
+  type RunningShop,
+  startShop,
+} from './running-shop.js';
+
+const TEST_TIMEOUT_MS = 300_000;
+
+/** The emulator keeps the tables of regions apart. */
+const REGION = 'eu-west-1';
+
+/** What IAM must allow on each table and on the stream. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  [TABLES.events]: EVENT_STORE_ACTIONS,
+  [TABLES.snapshots]: SNAPSHOTS_ACTIONS,
+  [TABLES.feedCheckpoints]: FEED_CHECKPOINTS_ACTIONS,
+  [TABLES.subjectKeys]: SUBJECT_KEYS_ACTIONS,
+  [TABLES.sessions]: SESSIONS_ACTIONS,
+  [TABLES.idempotency]: IDEMPOTENCY_ACTIONS,
+  [TABLES.leases]: LEASES_ACTIONS,
+  [TABLES.mark]: STORE_MARK_ACTIONS,
+  [STREAM]: KINESIS_FEED_ACTIONS,
+};
+
+const aws = PROFILES.find(({ name }) => name === 'aws')!;
+
+describeWith(aws.engines, 'The IAM actions of the profile aws', function (engines) {
+  this.timeout(TEST_TIMEOUT_MS);
+  let proxy: Recorder;
+  let local: Environment;
+  let onAws: Environment;
+
+  before(async () => {
+    proxy = await startRecorder(engines.aws());
+    local = { ...(await aws.freshEnvironment(engines)), AWS_REGION: REGION };
+    const { AWS_ENDPOINT_URL: _, ...rest } = local;
+    // The addresses that the SDK itself knows: to the program this is AWS.
+    onAws = {
+      ...rest,
+      COMMERCE_ENGINES_DIR: await freshFolder(),
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+      AWS_ENDPOINT_URL_KINESIS: proxy.url,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
+  });
+  after(async () => {
+    await endPrograms();
+    await proxy.stop();
+  });
+
+  it('are those that the product needs, and no more', async () => {
+    const clients = { region: REGION, endpoint: proxy.url };
+    const dynamodb = createDynamoClient(clients);
+    const name = (kind: string) => `${local.COMMERCE_NAMESPACE}-${kind}`;
+    const kinesis = createKinesisClient(clients);
+    const log = dynamoStore({ client: dynamodb, engine: { address: proxy.url }, name, isLocal: false }, kinesis);
+    const leases = createDynamoLeases({ client: dynamodb, table: name(TABLES.leases) });
+
+    // On an engine of this machine the program creates its tables. This start does not use the proxy.
+    await (await startShop(local, ['--empty'])).stop();
+
+    const shop = await startShop(onAws);
+    await story(shop, local);
+    await shop.stop();
+
+    // What a short story does not reach: a snapshot, a lease that nobody has held, work of the agenda, a log without a mark.
+    const mark = (await log.mark()) as Mark;
+    const snapshots = createDynamoSnapshotTexts({ client: dynamodb, table: name(TABLES.snapshots), clock: Date.now });
+    await snapshots.save('note#1', 1, { commitNo: 1, text: 'state' });
+    expect(await snapshots.load('note#1', 1)).to.deep.equal({ commitNo: 1, text: 'state' });
+    await snapshots.drop('note#1', 1);
+    const fence = { lease: freshName('lease'), token: 1 };
+    expect(await leases.take(fence.lease, 'test', undefined)).to.equal(1);
+    const store = createDynamoEventStore({
+      client: dynamodb,
+      table: name(TABLES.events),
+      leases: name(TABLES.leases),
+      codec: createCommitCodec(notes),
+    });
+    const commit = { ...noteCommit(START, 'c1', { text: 'of the agenda' }), fence };
+    expect(await store.append(streamId('note', '1'), START, commit)).to.have.property('appended', true);
+
+    const unmark = new DeleteItemCommand({ TableName: name(TABLES.mark), Key: { id: { S: 'log' } } });
+    const unrecorded = createDynamoClient({ ...clients, endpoint: engines.aws() });
+    await unrecorded.send(unmark);
+    expect(await log.mark()).to.equal('unmarked');
+    expect(await log.leaveMark(mark)).to.deep.equal(mark);
+    for (const client of [dynamodb, kinesis, unrecorded]) client.destroy();
+
+    const made = proxy.actions(local.COMMERCE_NAMESPACE!);
+    for (const [place, allowed] of Object.entries(ALLOWED)) {
+      expect([...(made.get(place) ?? [])].sort(), `${place}: what was called, against the list`).to.deep.equal(
+        [...allowed].sort(),
+      );
+    }
+    expect([...made.keys()].filter((place) => !(place in ALLOWED))).to.deep.equal([]);
+  });
+});
+
+/** What customers and staff do. Tokens of staff are made only with engines of this machine. */
+async function story(shop: RunningShop, environment: Environment): Promise<void> {
+  const demo = await commerce(['demo', '--url', shop.url], environment);
+  expect(demo.code, demo.stderr).to.equal(0);
+
+  const anybody = shop.anybody();
+  const session = await anybody.post('/v1/sessions', {});
+  const refreshed = await anybody.post('/v1/sessions/refresh', { refreshToken: session.body.refreshToken });
+  expect(refreshed.status).to.equal(200);
+  const { post } = await shop.guest();
+  const key = once();
+  const answers = [
+    await post('/v1/carts', { currency: 'GBP' }, key),
+    await post('/v1/carts', { currency: 'GBP' }, key),
+  ];
+  expect(answers.map(({ headers }) => headers.get('idempotency-replayed'))).to.deep.equal([null, 'true']);
+  for (const path of ['/v1/sessions/current', '/v1/sessions']) {
+    const { body } = await anybody.post('/v1/sessions', {});
+    const { status } = await anybody.delete(path, { Authorization: `Bearer ${body.token}` });
+    expect(status, path).to.be.below(300);
+  }
+  expect((await anybody.get('/readyz')).status).to.equal(200);
+}
+
+interface Recorder {
+  url: string;
+  /** The actions by table or stream, without the namespace. */
+  actions(namespace: string): Map<string, Set<string>>;
+  stop(): Promise<void>;
+}
+
+/** Forwards every request and records what IAM would check. */
+async function startRecorder(target: string): Promise<Recorder> {
+  const calls: (readonly [place: string, action: string])[] = [];
+  const server: Server = createServer(async (incoming, outgoing) => {
+    const body = await bytesOf(incoming);
+    calls.push(...actionsOf(incoming, body));
+    const { method, url, headers } = incoming;
+    const forwarded = request(new URL(url!, target), { method: method!, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(outgoing);
+    });
+    forwarded.on('error', () => outgoing.destroy());
+    forwarded.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    actions(namespace) {
+      const found = new Map<string, Set<string>>();
+      for (const [place, action] of calls) {
+        const kind = place.replace(`${namespace}-`, '');
+        found.set(kind, (found.get(kind) ?? new Set()).add(action));
+      }
+      return found;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A transaction needs the actions of its parts. GetRecords names its stream only by the iterator. */
+function actionsOf({ headers }: IncomingMessage, body: Buffer): [place: string, action: string][] {
+  const [service, operation] = String(headers['x-amz-target']).split('.') as [string, string];
+  const input = JSON.parse(body.toString());
+  if (service.startsWith('Kinesis')) return [[input.StreamName ?? STREAM, `kinesis:${operation}`]];
+  if (operation !== 'TransactWriteItems') return [[input.TableName, `dynamodb:${operation}`]];
+  return (input.TransactItems as Record<string, { TableName: string }>[]).flatMap((item) =>
+    Object.entries(item).map(([part, { TableName }]): [string, string] => [
+      TableName,
+      `dynamodb:${part === 'ConditionCheck' ? 'ConditionCheckItem' : `${part}Item`}`,
+    ]),
+  );
+}
+
+async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
