@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { cartAnswer } from '../commands/cart/cart-view.js';
 import { siblingId } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import { chargeOf, roundedDown } from '../domain/order/worth.js';
 import type { TaxRate } from '../domain/tariffs/events.js';
@@ -167,7 +168,7 @@ async function layOut(keeper: Ask, shop: Names): Promise<void> {
   const { data } = await keeper<List<TaxRate>>('GET /v1/tax-rates', { shows: ({ data }) => ({ rates: data.length }) });
   const included = data.find(({ country }) => country === ADDRESS.country)?.included; // the same for all rates of a country
   await keeper(`PUT /v1/tax-rates/${shop.tax}`, {
-    body: { country: ADDRESS.country, category, basisPoints: 2000, ...(included && { included }) },
+    body: { country: ADDRESS.country, category, basisPoints: 2000, ...defined({ included }) },
   });
   const rates = [{ upTo: 2000, amount: 395 }, { amount: 695 }];
   await keeper(`PUT /v1/shipping-methods/${shop.parcel}`, {
@@ -203,7 +204,7 @@ async function send(
   lines?: readonly { lineId: string; quantity: number }[],
 ): Promise<void> {
   const { id } = await support<{ id: string }>(`POST ${order}/shipments`, {
-    body: { ...(lines && { lines }), tracking: 'RM123456785GB' },
+    body: { ...defined({ lines }), tracking: 'RM123456785GB' },
     shows: ({ id }) => ({ id }),
   });
   const status = ({ status }: { status: string }) => ({ status });
@@ -228,11 +229,14 @@ function titles({ data }: List<Product>) {
 
 function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: Cart) {
   const units = sum(lines.map(({ quantity }) => quantity));
-  return { units, subtotal, discount, shipping, tax, ...(includedTax && { includedTax }), total };
+  return { units, subtotal, discount, shipping, tax, ...defined({ includedTax }), total };
 }
 
 function stateOf({ status, paymentStatus, fulfilmentStatus, total, captured, refunded }: OrderView) {
-  const moved = { ...(captured.amount > 0 && { captured }), ...(refunded.amount > 0 && { refunded }) };
+  const moved = defined({
+    captured: captured.amount > 0 ? captured : undefined,
+    refunded: refunded.amount > 0 ? refunded : undefined,
+  });
   return { status, paymentStatus, fulfilmentStatus, total, ...moved };
 }
 

@@ -1,5 +1,6 @@
 // The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defined } from '../domain/kernel/json.js';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { nearest } from './data-folder.js';
@@ -59,5 +60,5 @@ export async function configOfShop(options: CommonOptions): Promise<Config> {
 }
 
 function flagsOf({ profile, data }: CommonOptions): Flags {
-  return { ...(profile !== undefined && { profile }), ...(data !== undefined && { data }) };
+  return defined({ profile, data });
 }

@@ -1,5 +1,6 @@
 // Names of the object prototype's members are valid SKUs, locations, attributes and codes.
 import { expect } from 'chai';
+import { defined } from '../domain/kernel/json.js';
 import { productDetailsSchema, variantSchema } from '../domain/product/events.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { agenda } from '../projections/models/agenda.js';
@@ -15,9 +16,9 @@ const NAMES = Object.getOwnPropertyNames(Object.prototype).filter((name) => name
 
 describe('A thing named like a member of every object', () => {
   let shop: Shop;
-  const keep = (target: string, body?: object) => shop.call(target, { caller: KEEPER, ...(body && { body }) });
+  const keep = (target: string, body?: object) => shop.call(target, { caller: KEEPER, ...defined({ body }) });
   const support = (target: string, body: object = {}) => shop.call(target, { caller: SUPPORT, body });
-  const mine = (target: string, body?: object) => shop.call(target, { caller: ADA, ...(body && { body }) });
+  const mine = (target: string, body?: object) => shop.call(target, { caller: ADA, ...defined({ body }) });
   const stockAt = async (sku: string, location: string) =>
     (await shop.runner.load(stockItem, stockStream({ sku, location }))).state;
 

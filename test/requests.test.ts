@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Caller, Endpoint } from '../domain/kernel/endpoint.js';
 import { isProblem, MAX_NAMED_FIELDS } from '../domain/kernel/errors.js';
+import { defined } from '../domain/kernel/json.js';
 import { textRules } from '../domain/kernel/text.js';
 import { createSeals } from '../infra/crypto/seals.js';
 import { createApp } from '../infra/http/app.js';
@@ -184,7 +185,7 @@ describe('The most expensive body of an endpoint', () => {
         ...(signedBy && { [signedBy]: 'x' }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
       },
-      ...(body !== undefined && { body }),
+      ...defined({ body }),
     });
     return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
   }

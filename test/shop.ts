@@ -13,6 +13,7 @@ import type { Caller } from '../domain/kernel/endpoint.js';
 import { orThrow } from '../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { orderLines } from '../domain/order/order-lines.js';
@@ -82,9 +83,9 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(
-    createCommandRunner({ store: own.store, catalogue, personal, clock, ...(snapshots && { snapshots }), ...caches }),
+    createCommandRunner({ store: own.store, catalogue, personal, clock, ...defined({ snapshots }), ...caches }),
   );
-  const processes = openProcesses({ runner, store, clock, provider, ...(pause && { pause }), ...caches });
+  const processes = openProcesses({ runner, store, clock, provider, ...defined({ pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
   const endpoints = [

@@ -2,6 +2,7 @@
 // be reproduced over HTTP.
 import { expect } from 'chai';
 import { siblingId } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
 import {
   type Answer,
@@ -378,7 +379,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     const sku = freshName('SKU').toUpperCase();
     const category = freshName('shelf');
     const variants = [{ sku, prices: [gbp(amount)], ...(weight && { weight }) }];
-    const details = { title, categories: [category], ...(taxCategory && { taxCategory }) };
+    const details = { title, categories: [category], ...defined({ taxCategory }) };
     const { body } = await keeper.post('/v1/products', { ...details, variants });
     await keeper.post(`/v1/products/${body.id}/publish`);
     await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: units }, once());

@@ -9,6 +9,7 @@ import type { Caller } from '../domain/kernel/endpoint.js';
 import { isProblem, orThrow } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
@@ -85,7 +86,7 @@ async function play(round: Round, keeper: Shop, openStore: () => EventStore, sku
     },
   });
   const open = (through?: (runner: CommandRunner) => CommandRunner) =>
-    createShop({ store: noting(openStore()), callers: [guest], currentCartOf, ...(through && { through }) });
+    createShop({ store: noting(openStore()), callers: [guest], currentCartOf, ...defined({ through }) });
   const currentCarts = new Map<string, string>();
   const currentCartOf = async (customerId: string) => currentCarts.get(customerId);
 

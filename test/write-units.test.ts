@@ -13,6 +13,7 @@ import { orThrow } from '../domain/kernel/errors.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { type OrderCommand, type OrderContents, order } from '../domain/order/order.js';
@@ -327,7 +328,7 @@ function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]):
   const customerId = `customer_${randomId(Date.now())}`;
   const guest: Caller = { role: 'customer', id: customerId, customerId, guest: true };
   const as = (caller: Caller, target: () => string, body?: object) => () =>
-    call(target(), { caller, key: keyOfRequest(), ...(body && { body }) });
+    call(target(), { caller, key: keyOfRequest(), ...defined({ body }) });
   let cart = '';
   let order = '';
   let shipment = '';

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
@@ -12,7 +13,7 @@ describe('The current cart of a customer', () => {
     shop.call('post /v1/carts/current/merge', {
       caller,
       body: { guestToken: GUEST.id },
-      ...(key !== undefined && { key }),
+      ...defined({ key }),
     });
   /** The process that runs Ada's merge crashes before a command of this type. */
   async function dyingBefore(type: string): Promise<void> {

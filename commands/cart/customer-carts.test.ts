@@ -5,6 +5,7 @@ import type { Caller } from '../../domain/kernel/endpoint.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { randomId } from '../../infra/ids.js';
@@ -17,10 +18,10 @@ const CARTS = 100;
 
 describe('A guest’s carts', () => {
   const open = (log = createMemoryLog(), store?: EventStore) => {
-    const shop = createShop({ log, ...(store && { store }) });
+    const shop = createShop({ log, ...defined({ store }) });
     const carts = createCustomerCarts({ runner: shop.runner, currentCarts: { inUse: async () => new Map() } });
     const make = async (key?: string) => {
-      const call = { caller: GUEST, body: { currency: 'GBP' }, ...(key !== undefined && { key }) };
+      const call = { caller: GUEST, body: { currency: 'GBP' }, ...defined({ key }) };
       return (await shop.call('post /v1/carts', call)).body.id as string;
     };
     const ids = async () => (await carts.ofGuest(GUEST.id)).map(({ cartId }) => cartId);
@@ -107,7 +108,7 @@ describe('The carts of a customer with an account, or with a token minted by sta
     customerId: `customer_${'x'.repeat(50)}`,
   };
   const make = (shop: Shop, key?: string) => {
-    const call = { caller: minted, body: { currency: 'GBP' }, ...(key !== undefined && { key }) };
+    const call = { caller: minted, body: { currency: 'GBP' }, ...defined({ key }) };
     return shop.call('post /v1/carts', call).then(({ body }) => body.id as string);
   };
 

@@ -7,7 +7,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { START } from '../../domain/kernel/commit.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
-import { sameJson } from '../../domain/kernel/json.js';
+import { defined, sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Order, type OrderCommand, order } from '../../domain/order/order.js';
@@ -93,7 +93,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       issuedAt,
       newStream: true,
       ...origin,
-      ...(occurredAt !== undefined && { occurredAt }),
+      ...defined({ occurredAt }),
     };
     const { repeated, ...placed } = orThrow(await runner.execute(order, streamOf(orderId), place, meta));
     // An order placed just now has no checkout record to read.
@@ -127,7 +127,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     }
     if (run.hasOtherWorkers) await reloadResult(run);
     const { state, context, payment } = run;
-    return { checkout: state, seen: context.seen, ...(payment && { payment }) };
+    return { checkout: state, seen: context.seen, ...defined({ payment }) };
   }
 
   async function takeAll(run: CheckoutRun, first: Due): Promise<void> {

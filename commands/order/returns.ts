@@ -13,6 +13,7 @@ import {
 } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
@@ -106,7 +107,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const meta = { ...withoutExpectedVersion(command()), id: operationCommandId(returnId) };
     const { location } = body;
     if (location !== undefined) await openAt(location, orderId, lines, command);
-    const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
+    const received = { type: 'ReceiveReturn', returnId, lines, ...defined({ location }) } as const;
     const { state } = orThrow(await runner.execute(order, streamOf(orderId), received, meta));
     const arrived = await arrivedWith(returnId, state!, caller);
     const told = unitsAsText(arrived.lines);
@@ -191,7 +192,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
       idempotency: 'accepted',
       params,
       find: ({ params, caller }) => load(params.id, caller),
-      ...(body && { body }),
+      ...defined({ body }),
       answers: { 200: returnViewSchema },
       handle,
     });

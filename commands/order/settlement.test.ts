@@ -3,6 +3,7 @@ import { catalogue } from '../../domain/events.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { order } from '../../domain/order/order.js';
 import { capturedOf, heldOf, refundedOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
@@ -295,7 +296,7 @@ describe('The settlement of an order', () => {
       const shop = shopThatFails(1);
       const orderId = await orderOfTwo(shop);
       const collect = (key?: string) => {
-        return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...(key && { key }) });
+        return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...defined({ key }) });
       };
       const refusal = () => collect().then(() => undefined, String);
       expect(await refusal()).to.match(/No money is owed/);

@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
@@ -256,8 +257,7 @@ function requestOf(
     amount: { amount, currency },
     method,
     offSession: call.renewal === true,
-    ...(customerId !== undefined && { customerId }),
-    ...(providerRef !== undefined && { providerRef }),
+    ...defined({ customerId, providerRef }),
   };
 }
 

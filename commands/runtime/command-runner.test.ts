@@ -7,6 +7,7 @@ import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
 import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
@@ -34,7 +35,7 @@ const purse: Decider<PurseCommand, { left: number }, PurseEvent> = {
   events: purseEvents,
   initialState: { left: 0 },
   decide({ type, amount, note }, { left }) {
-    if (type === 'Fill') return amount === 0 ? [] : [{ type: 'Filled', data: { amount, ...(note && { note }) } }];
+    if (type === 'Fill') return amount === 0 ? [] : [{ type: 'Filled', data: { amount, ...defined({ note }) } }];
     return amount > left ? reject('rule_violated', `only ${left} left`) : [{ type: 'Spent', data: { amount } }];
   },
   evolve: ({ left }, { type, data }) => ({ left: type === 'Filled' ? left + data.amount : left - data.amount }),
@@ -85,7 +86,7 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
         catalogue,
         personal: unsealed,
         clock: () => now,
-        ...(snapshots && { snapshots }),
+        ...defined({ snapshots }),
       }),
       store,
       appends: () => appends,

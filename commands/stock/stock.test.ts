@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { orThrow } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
@@ -9,7 +10,7 @@ import { arrive } from './transfer.js';
 describe('The endpoints of stock', () => {
   let shop: Shop;
   const post = (path: string, body: unknown, key?: string) =>
-    shop.call(`post /v1/stock/${path}`, { caller: KEEPER, body, ...(key && { key }) });
+    shop.call(`post /v1/stock/${path}`, { caller: KEEPER, body, ...defined({ key }) });
 
   beforeEach(async () => {
     shop = createShop();

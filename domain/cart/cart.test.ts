@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { defined } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { MAX_COUPONS } from '../order/events.js';
@@ -40,7 +41,7 @@ const ready = [created, added, addressSet, methodChosen];
 const add = { type: 'AddCartLine', ...mugLine, unitPrice: { amount: 599, currency: 'GBP' } } as const;
 const change = { type: 'ChangeCartLineQuantity', lineId: 'line_1', quantity: 5 } as const;
 const changed = (quantity: number, additionId?: string): CartEvent => {
-  return { type: 'CartLineQuantityChanged', data: { lineId: 'line_1', quantity, ...(additionId && { additionId }) } };
+  return { type: 'CartLineQuantityChanged', data: { lineId: 'line_1', quantity, ...defined({ additionId }) } };
 };
 const remove = { type: 'RemoveCartLine', lineId: 'line_1' } as const;
 const removed: CartEvent = { type: 'CartLineRemoved', data: { lineId: 'line_1' } };
@@ -178,7 +179,7 @@ describe('A cart', () => {
   it('prices a line at the price of the day on which the customer changed it', () => {
     const taken = (quantity: number, unitPrice: number, additionId?: string): CartEvent => ({
       type: 'CartLineQuantityChanged',
-      data: { lineId: 'line_1', quantity, ...(additionId && { additionId }), unitPrice },
+      data: { lineId: 'line_1', quantity, ...defined({ additionId }), unitPrice },
     });
     given([created, added])
       .when({ ...change, unitPrice: 700 })

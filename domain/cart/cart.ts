@@ -2,7 +2,7 @@
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
-import { sameJson } from '../kernel/json.js';
+import { defined, sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
@@ -195,7 +195,7 @@ function changeLine(
     return reject('rule_violated', `A line has at most ${MAX_LINE_QUANTITY} units, not ${quantity}.`);
   }
   const taken = unitPrice !== undefined && unitPrice !== line.unitPrice && { unitPrice };
-  const data = { lineId: line.id, quantity, ...(additionId && { additionId }), ...taken };
+  const data = { lineId: line.id, quantity, ...defined({ additionId }), ...taken };
   return [{ type: 'CartLineQuantityChanged', data }];
 }
 
@@ -237,7 +237,7 @@ function reopen(
   { cartId, submission }: Cart,
 ): readonly CartEvent[] {
   if (submission?.orderId !== orderId) return [];
-  return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...(available && { available }) } }];
+  return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...defined({ available }) } }];
 }
 
 function handOver(

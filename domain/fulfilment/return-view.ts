@@ -1,6 +1,7 @@
 // The schema of a return in answers.
 // Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
+import { defined } from '../kernel/json.js';
 import { moneySchema } from '../kernel/money.js';
 import { lineUnitsSchema, returnedUnitsSchema } from '../order/events.js';
 import { givenFor, type Payment } from '../payment/ledger.js';
@@ -38,7 +39,7 @@ export function returnView(
     orderId,
     status,
     lines: [...lines],
-    ...(declineReason !== undefined && { declineReason }),
+    ...defined({ declineReason }),
     ...(received && { received: [...received.lines], location: received.location }),
     ...(given !== undefined && { refund: { amount: given, currency } }),
   };

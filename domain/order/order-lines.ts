@@ -1,4 +1,5 @@
 // The recorded lines of an order: numbered, added up, and small enough for one commit.
+import { defined } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { AppliedCoupon, AppliedTaxRate, OrderLine, Shipping } from './events.js';
@@ -19,9 +20,7 @@ export function orderLines(items: readonly Omit<OrderLine, 'id' | 'total'>[]): O
     quantity,
     unitPrice,
     total: quantity * unitPrice,
-    ...(discounts !== undefined && { discounts }),
-    ...(tax !== undefined && { tax }),
-    ...(taxRate !== undefined && { taxRate }),
+    ...defined({ discounts, tax, taxRate }),
   }));
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { defined } from '../kernel/json.js';
 import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { OrderEvent, OrderLine } from './events.js';
@@ -135,7 +136,7 @@ describe('An order', () => {
     }
     const taxed = (tax: number, taxRate?: number, more: Partial<OrderContents> = {}): OrderContents => ({
       ...contents,
-      lines: [{ ...lines[0]!, tax, ...(taxRate !== undefined && { taxRate }) }],
+      lines: [{ ...lines[0]!, tax, ...defined({ taxRate }) }],
       taxRates: rates,
       ...more,
     });

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
 import type { Decider } from '../kernel/decider.js';
 import { keyOf, siblingId } from '../kernel/id.js';
-import { sameJson } from '../kernel/json.js';
+import { defined, sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
@@ -189,7 +189,7 @@ function decide(command: OrderCommand, state: Order | null, divide: Division): r
       const { allocation, reservationId } = command;
       if (status === 'confirmed' || status === 'completed') return [];
       if (status !== 'placed') return refuse('confirmed');
-      const where = { ...(allocation && { allocation: [...allocation] }), ...(reservationId && { reservationId }) };
+      const where = defined({ allocation: allocation ? [...allocation] : undefined, reservationId });
       return [{ type: 'OrderConfirmed', data: { orderId, ...where } }];
     }
     case 'RejectOrder': {
@@ -310,7 +310,7 @@ function fulfilled(
   const share = shareIn(state, openUnits(state, units, divide), state.shippingOpen);
   const event: OrderEvent = {
     type: 'OrderFulfilled',
-    data: { orderId, fulfilmentId, ...share, ...(from && { from }) },
+    data: { orderId, fulfilmentId, ...share, ...defined({ from }) },
   };
   return [
     event,
@@ -383,8 +383,10 @@ function shareIn<U extends LineUnits>({ shipping, taxRates }: Order, units: Char
       ...unit,
       ...recordedCharge({ amount, discount, tax }),
     })),
-    ...(isShippingCharged && { shipping: recordedCharge(shippingShare) }),
-    ...(taxes.length > 0 && { taxes }),
+    ...defined({
+      shipping: isShippingCharged ? recordedCharge(shippingShare) : undefined,
+      taxes: taxes.length > 0 ? taxes : undefined,
+    }),
     amount: sum(charges.map(({ amount }) => amount)),
   };
 }
@@ -519,7 +521,7 @@ function receiveReturn(
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
     lineId,
     quantity,
-    ...(writtenOff && { writtenOff }),
+    ...defined({ writtenOff }),
   }));
   const back = keptUnits(state, received, divide);
   const isAllBack = isWithdrawn(lines.reduce(withCounted, state.lines));
@@ -744,7 +746,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       const units = lines.map(({ lineId, quantity, writtenOff }) => ({
         lineId,
         quantity,
-        ...(writtenOff && { writtenOff }),
+        ...defined({ writtenOff }),
       }));
       return recorded(
         {

@@ -153,7 +153,7 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
     return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it cannot be renewed yet.`);
   }
   const { currency, provider, customerId } = authorisation;
-  const terms = { amount, currency, provider, method, ...(customerId !== undefined && { customerId }) };
+  const terms = { amount, currency, provider, method, ...defined({ customerId }) };
   return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
 }
 
@@ -332,7 +332,7 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
     const renewed = state.earlier.length > 0 && { authorisationId: authorisation.operationId };
     const ids = { ...idsOf(state, command), operationId: partId(operationId, events.length + 1) };
     const taxes = taxesOfPart(untold, part, missing);
-    const purpose = { reason, ...(taxes.length > 0 && { taxes }), ...(location !== undefined && { location }) };
+    const purpose = { reason, ...defined({ taxes: taxes.length > 0 ? taxes : undefined, location }) };
     events.push({ type: 'RefundRequested', data: { ...ids, ...renewed, amount: part, ...purpose } });
     missing -= part;
     untold = taxesWithout(untold, taxes);
@@ -356,7 +356,7 @@ function recordRefund(command: Command<'RecordRefunded' | 'RecordRefundFailed'>,
   const { amount = known.amount, providerRef } = command;
   if (amount !== known.amount) return otherAmount(operationId);
   if (known.status !== 'requested') return [];
-  return [{ type: 'PaymentRefunded', data: { ...ids, amount, ...(providerRef !== undefined && { providerRef }) } }];
+  return [{ type: 'PaymentRefunded', data: { ...ids, amount, ...defined({ providerRef }) } }];
 }
 
 function recordDispute(command: DisputeFact, { paymentId, orderId, disputes }: Payment): Decision {

@@ -1,6 +1,7 @@
 // The schema of a refund in answers to support.
 // Stryker disable all: descriptions decide nothing; the tests of the endpoints check the schema.
 import { z } from 'zod';
+import { defined } from '../kernel/json.js';
 import { moneySchema, sum } from '../kernel/money.js';
 import { addedUp, taxesView, taxesViewSchema } from '../order/taxes.js';
 import type { Payment, Refund } from './ledger.js';
@@ -39,8 +40,10 @@ export function refundView({ authorisation }: Payment, parts: readonly Refund[])
     reason,
     status: open?.status ?? 'refunded',
     requestedAt: new Date(requestedAt).toISOString(),
-    ...(open?.failure !== undefined && { failure: open.failure }),
-    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
-    ...(location !== undefined && { location }),
+    ...defined({
+      failure: open?.failure,
+      taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
+      location,
+    }),
   };
 }

@@ -1,6 +1,7 @@
 // The price of a cart: discounts, then shipping, then tax. Pure: the same request always gives the same quote.
 import type { CouponTerms } from '../coupon/events.js';
 import { outOfTime } from '../coupon/validity.js';
+import { defined } from '../kernel/json.js';
 import { roundedShare, sum } from '../kernel/money.js';
 import type { AppliedTaxRate, OrderLine, Shipping } from '../order/events.js';
 import { type Totals, totalsOf } from '../order/worth.js';
@@ -115,11 +116,11 @@ export function quoteOf(request: QuoteRequest): Quote {
       const taxed = tax.of(total, goods.left[index]!, taxCategory);
       return { id, sku, title, quantity, unitPrice, total, ...discounts, ...taxed };
     }),
-    ...(shipping && {
-      shipping: {
+    ...defined({
+      shipping: shipping && {
         method: shipping.method,
         title: shipping.title,
-        ...(shipping.carrier !== undefined && { carrier: shipping.carrier }),
+        ...defined({ carrier: shipping.carrier }),
         amount: shipping.amount,
         ...discountsBy((coupon) => (shipping.coupon === coupon ? shipping.discount : 0)),
         ...tax.of(shipping.amount, shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY),
@@ -130,7 +131,7 @@ export function quoteOf(request: QuoteRequest): Quote {
     ...(address && !isTaxed(taxTable, address) && { taxed: false }),
   };
   const needsRegion = address && address.region === undefined && isTaxedByRegion(taxTable, address.country);
-  const obstacles = { ...(shippingProblem && { shippingProblem }), ...(needsRegion && { needsRegion }) };
+  const obstacles = { ...defined({ shippingProblem }), ...(needsRegion && { needsRegion }) };
   return { ...priced, ...obstacles, coupons, ...totalsOf(priced) };
 }
 
@@ -227,8 +228,8 @@ function taxation({ address, taxTable }: QuoteRequest) {
     const rate = address && taxRateFor(taxTable, address, category);
     if (!rate) return undefined;
     const { country, region, basisPoints } = rate;
-    const place = { country, ...(region !== undefined && { region }), basisPoints };
-    return { position: rates.push({ ...(category !== undefined && { category }), ...place }) - 1, rate };
+    const place = { country, ...defined({ region }), basisPoints };
+    return { position: rates.push({ ...defined({ category }), ...place }) - 1, rate };
   };
   return {
     rates,

@@ -9,6 +9,7 @@ import type { CouponTerms } from '../coupon/events.js';
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { isRejection, type Rejection } from '../kernel/rejection.js';
 import type { StreamId } from '../kernel/stream.js';
 import { order } from '../order/order.js';
@@ -164,8 +165,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
   const terms: CouponTerms = {
     kind: 'percentage',
     basisPoints: 1,
-    ...(limit !== undefined && { limit }),
-    ...(limitPerCustomer !== undefined && { limitPerCustomer }),
+    ...defined({ limit, limitPerCustomer }),
   };
   execute(coupon, couponStream({ code: CODE }), 'define', { type: 'DefineCoupon', code: CODE, terms });
 

@@ -117,7 +117,7 @@ export function orderOfCart(submitted: Cart): OrderCommand & { type: 'PlaceOrder
       customerId,
       placedBy: 'customer',
       currency,
-      ...(shippingAddress && { shippingAddress }),
+      ...defined({ shippingAddress }),
       cartId,
     },
   };

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
+import { defined } from '../kernel/json.js';
 import { isRejection } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
@@ -119,7 +120,7 @@ const captureOf = (operationId: string, amount: number, rest: number) => [
 ];
 const refundOf = (operationId: string, amount: number, reason: string, location?: string) => [
   'payment#7',
-  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason, ...(location && { location }) },
+  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason, ...defined({ location }) },
 ];
 const voidOf = (operationId: string) => [
   'payment#7',

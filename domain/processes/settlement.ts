@@ -8,6 +8,7 @@ import { shipment } from '../fulfilment/shipment.js';
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { streamOf } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand, order as orderDecider } from '../order/order.js';
 import { taxesOfPart } from '../order/taxes.js';
@@ -202,10 +203,10 @@ function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment:
   const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId) - lostOf(payment)));
   const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
   const taxes = taxesOfPart(operation.taxes ?? [], due, amount);
-  const of = {
-    ...(taxes.length > 0 && { taxes }),
-    ...(operation.kind === 'return' && { location: operation.location }),
-  };
+  const of = defined({
+    taxes: taxes.length > 0 ? taxes : undefined,
+    location: operation.kind === 'return' ? operation.location : undefined,
+  });
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind, ...of } as const;
   const isDone = payment.authorisation?.provider === 'external';
   const done = { type: 'RecordRefunded', operationId: id } as const;
@@ -239,7 +240,7 @@ function receive({ operationId, lines, location, amount }: Of<'return'>): Step {
 function releaseCoupons(order: Order, { operationId }: Operation): Step {
   const commands = order.coupons.flatMap((coupon) =>
     countsOf(coupon, order).map(({ code, redeemer }) => {
-      const redemption = { code, ...(redeemer !== undefined && { redeemer }), orderId: order.orderId };
+      const redemption = { code, ...defined({ redeemer }), orderId: order.orderId };
       const command = { type: 'ReleaseRedemption', ...redemption, confirmed: true } as const;
       return issued(operationId, couponDecider, couponStream(redemption), command);
     }),

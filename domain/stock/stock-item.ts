@@ -209,7 +209,7 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
 
 function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: StockItem) {
   const { sku, location, backorderLimit = 0, lowStockAt } = command;
-  const policy = { ...(backorderLimit > 0 && { backorderLimit }), ...(lowStockAt !== undefined && { lowStockAt }) };
+  const policy = defined({ backorderLimit: backorderLimit > 0 ? backorderLimit : undefined, lowStockAt });
   if (backorderLimit === backorderLimitOf(item.policy) && lowStockAt === item.policy.lowStockAt) return [];
   const owed = -availableOf(item);
   if (backorderLimit < owed && backorderLimit < backorderLimitOf(item.policy)) {
@@ -326,7 +326,7 @@ function decideReservation(
       if (quantity > item.committed) return tooFewCommitted(quantity);
       const shipped: StockEvent = {
         type: 'StockShipped',
-        data: { ...id, quantity, ...(operationId && { operationId }) },
+        data: { ...id, quantity, ...defined({ operationId }) },
       };
       const found = Math.max(0, quantity - item.onHand);
       if (found === 0) return [shipped];
@@ -440,7 +440,7 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       return remember(item, data.movementId, 'moved', at);
     case 'StockReserved': {
       const { reservationId, quantity, expiresAt } = data;
-      const made = { quantity, ...(expiresAt !== undefined && { expiresAt }) };
+      const made = { quantity, ...defined({ expiresAt }) };
       return hold({ ...item, reserved: item.reserved + quantity }, reservationId, made);
     }
     case 'ReservationExtended': {

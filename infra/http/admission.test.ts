@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { endpoint } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
 import { createSeals } from '../crypto/seals.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
@@ -25,7 +26,7 @@ describe('Admission', () => {
       path,
       summary: 'Answer',
       roles: ['public', 'customer'],
-      ...(limit && { limit }),
+      ...defined({ limit }),
       answers: { 204: z.void() },
       handle: async () => ({ status: 204 }),
     });

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { wholeNumber } from '../../domain/kernel/text.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
 import { unlimited } from '../../test/unlimited.js';
@@ -160,7 +161,7 @@ describe('the HTTP surface', () => {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body !== undefined && { body }),
+      ...defined({ body }),
     });
     const text = await response.text();
     const isJson = text !== '' && response.headers.get('content-type')?.includes('json');

@@ -69,8 +69,10 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
         amount,
         currency: currency.toUpperCase(),
         providerRef: id,
-        ...(card?.capture_before && { captureBefore: new Date(card.capture_before * 1000).toISOString() }),
-        ...(card?.multicapture?.status === 'available' && { multicapture: true as const }),
+        ...defined({
+          captureBefore: card?.capture_before ? new Date(card.capture_before * 1000).toISOString() : undefined,
+          multicapture: card?.multicapture?.status === 'available' ? (true as const) : undefined,
+        }),
         ...(charge && detailsIn(charge)),
       };
     }

@@ -3,6 +3,7 @@ import Stripe from 'stripe';
 import { z } from 'zod';
 import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
 import { invalidField } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { amountSchema } from '../../domain/kernel/money.js';
 import { reasonSchema } from '../../domain/payment/events.js';
 import { disputeIn, intentOf } from './stripe-books.js';
@@ -35,7 +36,7 @@ const disputeSchema = ofIntentSchema.extend({ id: name, amount: amountSchema, re
 function newsIn(event: unknown): PaymentNews {
   const { id, type, data } = read(eventSchema, event);
   const about = aboutOf(type as Stripe.Event['type'], data.object);
-  return { id, type, ...(about && { about }) };
+  return { id, type, ...defined({ about }) };
 }
 
 function aboutOf(type: Stripe.Event['type'], object: unknown): PaymentNews['about'] {
@@ -66,7 +67,7 @@ function aboutOf(type: Stripe.Event['type'], object: unknown): PaymentNews['abou
 function disputed(dispute: z.output<typeof disputeSchema>): PaymentNews['about'] {
   const about = intentOf(dispute);
   const fact = disputeIn(dispute);
-  return about && { ...about, ...(fact && { dispute: fact }) };
+  return about && { ...about, ...defined({ dispute: fact }) };
 }
 
 /** JSON pointer of the object in an event. */

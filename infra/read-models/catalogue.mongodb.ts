@@ -1,5 +1,6 @@
 // The catalogue in MongoDB.
 import { type Db, MongoError } from 'mongodb';
+import { defined } from '../../domain/kernel/json.js';
 import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
@@ -26,8 +27,10 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
     async list({ category, limit, after }) {
       const filter = {
         'document.status': 'published',
-        ...(category !== undefined && { 'document.categoryKeys': filterKey(category) }),
-        ...(after && { 'document.id': { $gt: after[0] } }),
+        ...defined({
+          'document.categoryKeys': category !== undefined ? filterKey(category) : undefined,
+          'document.id': after && { $gt: after[0] },
+        }),
       };
       const found = await away(() =>
         products

@@ -1,5 +1,6 @@
 // Verifies that a store belongs to this shop before the product uses it: same generation, same log, same master key.
 import { OperatorError } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createKeyedHash } from '../crypto/master-key.js';
 import { randomId } from '../ids.js';
 import { type Mark, type Marked, STORE_GENERATION, type Store, type Stores } from './store.js';
@@ -46,7 +47,7 @@ export async function examine({ log, readModels }: Stores, claimant: Claimant): 
   const mark = found && (await requireOwnLog(log, found, claimant));
   for (const store of readModels) {
     const marked = await store.mark();
-    if (marked) requireOwnReadModels(store, marked, { ...(mark && { mark }), name: log.name }, claimant);
+    if (marked) requireOwnReadModels(store, marked, { ...defined({ mark }), name: log.name }, claimant);
   }
   return mark !== undefined;
 }

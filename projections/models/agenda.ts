@@ -4,7 +4,7 @@ import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
 import { siblingId } from '../../domain/kernel/id.js';
-import { ownEntry } from '../../domain/kernel/json.js';
+import { defined, ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
@@ -72,7 +72,7 @@ const starts: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderPlaced' 
   evolve: (before, { data: { orderId, cartId } }, _, at) =>
     checkoutDocument({
       ...before,
-      item: { kind: 'checkout', orderId, ...(cartId !== undefined && { cartId }) },
+      item: { kind: 'checkout', orderId, ...defined({ cartId }) },
       moved: { ...before?.moved, order: at },
     }),
 };
@@ -171,7 +171,7 @@ const redemptionOf = ({ data }: Redemption) => [`${couponStream(data)} ${data.or
 const redeems: Handler<AgendaDocument, Extract<Redemption, { type: 'CouponRedeemed' }>> = {
   keys: redemptionOf,
   evolve: (_, { data: { orderId, code, redeemer } }, __, at) => ({
-    item: { kind: 'redemption', orderId, code, ...(redeemer !== undefined && { redeemer }) },
+    item: { kind: 'redemption', orderId, code, ...defined({ redeemer }) },
     dueAt: timeOf(at + RESERVATION_MS),
   }),
 };

@@ -6,6 +6,7 @@ import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
 import { type ShipmentView, shipmentView } from '../../domain/fulfilment/shipment-view.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
+import { defined } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
@@ -156,8 +157,10 @@ export function orderView({
     shippingTax: shipped.tax,
     shippingTaxRate: shipped.taxRate,
     tax: money(state.tax),
-    ...(includedTax !== undefined && { includedTax: money(includedTax) }),
-    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
+    ...defined({
+      includedTax: includedTax !== undefined ? money(includedTax) : undefined,
+      taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
+    }),
     taxed: state.taxed,
     total: money(state.total),
     captured: money(payment ? capturedOf(payment.ledger) : 0),
@@ -185,8 +188,8 @@ export function orderView({
     ]
       .sort(byTime)
       .map(({ amount, ...step }) => {
-        const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.state.tracking;
-        return { ...step, ...(amount !== undefined && { amount: money(amount) }), ...(tracking && { tracking }) };
+        const tracking = step.shipmentId === undefined ? undefined : shipments[step.shipmentId]?.state.tracking;
+        return { ...step, ...defined({ amount: amount !== undefined ? money(amount) : undefined, tracking }) };
       }),
   });
 }

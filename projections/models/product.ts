@@ -1,5 +1,5 @@
 // A product with its availability, shared by all product read models: fed by product# and by the stock# of its SKUs.
-import { changed } from '../../domain/kernel/json.js';
+import { changed, defined } from '../../domain/kernel/json.js';
 import type { ProductDetails, ProductEvent, ProductRevision, Variant } from '../../domain/product/events.js';
 import type { Product } from '../../domain/product/product.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -48,17 +48,18 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
     version,
     status,
     title,
-    ...(description !== undefined && { description }),
-    ...(brand !== undefined && { brand }),
-    ...(categories && { categories }),
-    ...(attributes && { attributes: fromEntries(attributes) }),
-    ...(taxCategory !== undefined && { taxCategory }),
+    ...defined({
+      description,
+      brand,
+      categories,
+      attributes: attributes ? fromEntries(attributes) : undefined,
+      taxCategory,
+    }),
     variants: variants.map(({ sku, prices, options, weight }) => ({
       sku,
       prices,
       inStock: skus.has(sku),
-      ...(options && { options: fromEntries(options) }),
-      ...(weight !== undefined && { weight }),
+      ...defined({ options: options ? fromEntries(options) : undefined, weight }),
     })),
   };
 }
@@ -114,8 +115,7 @@ const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
       const variant: StoredVariant = {
         sku,
         prices,
-        ...(options && { options: toEntries(options) }),
-        ...(weight !== undefined && { weight }),
+        ...defined({ options: options ? toEntries(options) : undefined, weight }),
       };
       return { ...before, variants: [...(before?.variants ?? []), variant] };
     },

@@ -8,6 +8,7 @@ import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
@@ -23,7 +24,7 @@ export type Command = (runner: CommandRunner) => Promise<unknown>;
 /** The product's command path. An order gets its personal fields sealed from its cart, so there is nothing to seal. */
 export function runnerOn(store: EventStore, snapshots?: SnapshotStore): CommandRunner {
   const personal = NOTHING_PERSONAL;
-  return createCommandRunner({ store, catalogue, personal, clock: Date.now, ...(snapshots && { snapshots }) });
+  return createCommandRunner({ store, catalogue, personal, clock: Date.now, ...defined({ snapshots }) });
 }
 
 /** An order of two lines, on its own stream. */

@@ -6,6 +6,7 @@ import { rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { defined } from '../../domain/kernel/json.js';
 import type { Config } from '../../infra/config.js';
 import { findMasterKey } from '../../infra/crypto/master-key.js';
 import { engineAddresses } from '../../infra/engines/addresses.js';
@@ -104,7 +105,7 @@ async function planOf(shop: Shop, server: PostgresServer, config: Config, own: r
   const isMine = (schema: string) =>
     config.profile === 'aws' ? schema === server.schema : schema === 'public' || schema.endsWith('_embedded');
   const others = [...(await marksIn(server.pool))].filter(([schema]) => !isMine(schema));
-  const key = await findMasterKey({ dataDir: config.dataDir, ...(config.masterKey && { given: config.masterKey }) });
+  const key = await findMasterKey({ dataDir: config.dataDir, ...defined({ given: config.masterKey }) });
   const needing = others.filter(
     ([, mark]) => server.isOwn || (key && typeof mark === 'object' && isSealedWith(key, mark)),
   );

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { catalogue } from '../../domain/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { freshName } from '../engines.js';
@@ -63,7 +64,7 @@ export function playInMemory(history: History, plant?: Plant): Promise<void> {
   const clock = createClock(EPOCH);
   const turns = createTurns(history.seed, clock);
   const openStore = () => createMemoryEventStore({ codec, log, clock, watermarkLagMs: 0 });
-  return play(history, createWorldOf(history, { clock, turns, openStore, ...(plant && { plant }) }));
+  return play(history, createWorldOf(history, { clock, turns, openStore, ...defined({ plant }) }));
 }
 
 /** On an engine, at its own speed, with unique names, because histories share tables. */

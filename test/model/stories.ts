@@ -5,6 +5,7 @@ import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isProblem, type Problem } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { categoryOf } from '../../domain/kernel/stream.js';
 import { type Order, order } from '../../domain/order/order.js';
@@ -361,7 +362,7 @@ async function sendBack(story: StoryOf<'sendBack'>, world: World): Promise<void>
   if (!returnId) return;
   await world.ask(`post /v1/returns/${returnId}/approve`, { caller });
   const received = units.map((line) => ({ ...line, writeOff: story.writeOff }));
-  const body = { lines: received, ...(story.to !== undefined && { location: story.to }) };
+  const body = { lines: received, ...defined({ location: story.to }) };
   await world.ask(`post /v1/returns/${returnId}/receive`, { caller, body });
 }
 

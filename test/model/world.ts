@@ -9,6 +9,7 @@ import type { Commit } from '../../domain/kernel/commit.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, NewCommit } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { agenda as agendaModel } from '../../projections/models/agenda.js';
@@ -157,7 +158,7 @@ export function createWorld({
         clock.pass(ms);
       },
       cacheSize: CACHE_SIZE,
-      ...(plant.runner && { through: plant.runner }),
+      ...defined({ through: plant.runner }),
     });
     const { runner, processes } = shop;
     const { payments, checkout, settlement, shortfalls } = processes;

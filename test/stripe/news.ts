@@ -1,6 +1,7 @@
 // Stripe's events for a test without a public address: read from Stripe's list, and signed as Stripe signs its webhooks.
 import { setTimeout as pause } from 'node:timers/promises';
 import type Stripe from 'stripe';
+import { defined } from '../../domain/kernel/json.js';
 import type { World } from './worlds.js';
 
 /** In test mode an event is listed some seconds after its cause. */
@@ -11,7 +12,7 @@ const PAGE_EVENTS = 100;
 /** Signed as Stripe would post it, at `at` in unix seconds. Default: now. */
 export function signed(stripe: Stripe, secret: string, event: unknown, at?: number) {
   const body = JSON.stringify(event, null, 2);
-  const options = { payload: body, secret, ...(at !== undefined && { timestamp: at }) };
+  const options = { payload: body, secret, ...defined({ timestamp: at }) };
   return { body, signature: stripe.webhooks.generateTestHeaderString(options) };
 }
 

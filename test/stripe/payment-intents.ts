@@ -1,4 +1,5 @@
 // The life of a PaymentIntent: confirmed, authenticated, captured (perhaps several times), cancelled or expired.
+import { defined } from '../../domain/kernel/json.js';
 import { declineMessage, MULTICAPTURE_BRANDS, type TestCard } from './cards.js';
 import { invalidRequest, type StripeErrorBody, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text, texts } from './form.js';
@@ -200,7 +201,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     const error: StripeErrorBody = {
       type: 'card_error',
       code: why.code,
-      ...(why.declineCode && { decline_code: why.declineCode }),
+      ...defined({ decline_code: why.declineCode }),
       message: declineMessage(why),
       charge: charge.id,
       payment_method: structuredClone(method),

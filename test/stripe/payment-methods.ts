@@ -1,4 +1,5 @@
 // Customers and their saved cards, and the test card of each payment method.
+import { defined } from '../../domain/kernel/json.js';
 import { declineMessage, TEST_CARDS, type TestCard } from './cards.js';
 import { invalidRequest, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text } from './form.js';
@@ -88,7 +89,7 @@ export function createPaymentMethods(books: Books, emit: Emit) {
       if (decline && !isSavable) {
         const { code, declineCode } = decline;
         const body = { type: 'card_error', code, message: declineMessage(decline) } as const;
-        throw new StripeRefusal(402, { ...body, ...(declineCode && { decline_code: declineCode }) });
+        throw new StripeRefusal(402, { ...body, ...defined({ decline_code: declineCode }) });
       }
       method.customer = customer.id;
       emit('payment_method.attached', method);

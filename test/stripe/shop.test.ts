@@ -13,6 +13,7 @@ import type { Caller } from '../../domain/kernel/endpoint.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { order } from '../../domain/order/order.js';
 import { capturedOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -476,7 +477,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
 
   describe('keeps saved cards at Stripe', () => {
     const save = (paymentMethod: string, key?: string) =>
-      shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...(key && { key }) });
+      shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...defined({ key }) });
     const saved = async (caller = ADA) => (await shop.more('get /v1/me/payment-methods', { caller })).body.data;
 
     it('lists, uses and removes them for their own customer', async () => {

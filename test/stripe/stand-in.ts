@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
+import { defined } from '../../domain/kernel/json.js';
 import type { StripeConnection } from '../../infra/payments/stripe.js';
 import { StripeRefusal } from './errors.js';
 import { type Form, parseForm, texts } from './form.js';
@@ -88,7 +89,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     const event = books.put<StripeEvent>({
       ...books.common('event', 'evt'),
       api_version: Stripe.API_VERSION,
-      data: { object: structuredClone(object), ...(previous && { previous_attributes: previous }) },
+      data: { object: structuredClone(object), ...defined({ previous_attributes: previous }) },
       livemode: false,
       pending_webhooks: 0,
       request: current,
