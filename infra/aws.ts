@@ -108,7 +108,9 @@ export async function ensureStream(client: KinesisClient, streamName: string, sh
   await patiently(() => unlessThere(client.send(new CreateStreamCommand({ ...stream, ShardCount: shards }))));
   await waitUntilStreamExists({ client, ...WAIT }, stream);
   const { StreamDescriptionSummary } = await patiently(() => client.send(new DescribeStreamSummaryCommand(stream)));
-  return StreamDescriptionSummary!.StreamARN!;
+  const arn = StreamDescriptionSummary?.StreamARN;
+  if (!arn) throw new Error(`Kinesis gave no ARN for ${streamName}.`);
+  return arn;
 }
 
 const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: SET_UP_BUDGET_MS / 1000 };

@@ -1,6 +1,7 @@
 // The story of `commerce demo`: one customer from her first visit to the refund, and the staff who serve her.
 import type { z } from 'zod';
 import type { cartAnswer } from '../commands/cart/cart-view.js';
+import { valueAt } from '../domain/kernel/collections.js';
 import { siblingId } from '../domain/kernel/id.js';
 import { defined } from '../domain/kernel/json.js';
 import { type Money, sum } from '../domain/kernel/money.js';
@@ -97,15 +98,16 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
     shows: ({ status }) => ({ status }),
   });
   const confirmed = await ada<OrderView>(`GET ${order}`, { shows: stateOf });
-  const [mugs, pot] = [mug, teapot].map((sku) => confirmed.lines.find((line) => line.sku === sku)!.id);
+  const lineOf = new Map(confirmed.lines.map(({ sku, id }) => [sku, id]));
+  const [mugs, pot] = [valueAt(lineOf, mug), valueAt(lineOf, teapot)];
 
   chapter('Two mugs are sent; their share of the money and the shipping are captured');
-  await send(support, order, [{ lineId: mugs!, quantity: 2 }]);
+  await send(support, order, [{ lineId: mugs, quantity: 2 }]);
   await support<Payment>(`GET ${payment}`, { shows: moneyOf });
 
   chapter('She cancels the teapot');
   await ada<OrderView>(`POST ${order}/cancel`, {
-    body: { lines: [{ lineId: pot!, quantity: 1 }], reason: 'I have found one in the attic' },
+    body: { lines: [{ lineId: pot, quantity: 1 }], reason: 'I have found one in the attic' },
     shows: stateOf,
   });
 
@@ -115,12 +117,12 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
 
   chapter('One mug is returned and refunded');
   const sentBack = await ada<{ id: string }>(`POST ${order}/returns`, {
-    body: { lines: [{ lineId: mugs!, quantity: 1, reason: 'It has a chip' }] },
+    body: { lines: [{ lineId: mugs, quantity: 1, reason: 'It has a chip' }] },
     shows: ({ id }) => ({ id }),
   });
   await support(`POST /v1/returns/${sentBack.id}/approve`);
   await support<{ status: string; refund: Money }>(`POST /v1/returns/${sentBack.id}/receive`, {
-    body: { lines: [{ lineId: mugs!, quantity: 1, writeOff: true }] },
+    body: { lines: [{ lineId: mugs, quantity: 1, writeOff: true }] },
     shows: ({ status, refund }) => ({ status, refund }),
   });
 

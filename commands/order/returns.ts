@@ -78,7 +78,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
     const outcome = orThrow(await runner.execute(returns, stream, requested, { ...meta, id }));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const reply = await shown(201, outcome, { state: state!, position }, caller);
+    const reply = await shown(201, outcome, { state: state, position }, caller);
     return { ...reply, seen: [...reply.seen!, ...seen], headers: { Location: `/v1/returns/${returnId}` } };
   }
 
@@ -109,7 +109,7 @@ export function returnEndpoints({ runner, settlement, places }: ReturnEndpointsD
     if (location !== undefined) await openAt(location, orderId, lines, command);
     const received = { type: 'ReceiveReturn', returnId, lines, ...defined({ location }) } as const;
     const { state } = orThrow(await runner.execute(order, streamOf(orderId), received, meta));
-    const arrived = await arrivedWith(returnId, state!, caller);
+    const arrived = await arrivedWith(returnId, state, caller);
     const told = unitsAsText(arrived.lines);
     // Other units do not make a second parcel. Without a key, a second parcel cannot be distinguished from a repeated request.
     if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {

@@ -186,8 +186,8 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   };
   compare('amount', here.amount, amount);
   compare('currency', here.currency, currency);
-  compare('captured', made(state!.captures, here, 'captured'), held.captured);
-  compare('refunded', made(state!.refunds, here, 'refunded'), refunded);
+  compare('captured', made(state.captures, here, 'captured'), held.captured);
+  compare('refunded', made(state.refunds, here, 'refunded'), refunded);
   const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && held.capturable === 0);
   if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
   return found;

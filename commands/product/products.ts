@@ -119,7 +119,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
   async function execute(id: string, command: ProductCommand, meta: CommandMeta, status = 200): Promise<Reply> {
     const productId = askedId(productIdSchema, id);
     const outcome = orThrow(await runner.execute(product, streamOf(productId), command, meta));
-    return shows(status, viewOf(outcome.state!), streamOf(productId), outcome);
+    return shows(status, viewOf(outcome.state), streamOf(productId), outcome);
   }
 
   /** `POST /v1/products/{id}/<word>` */

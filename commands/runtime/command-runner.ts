@@ -54,7 +54,7 @@ export interface CommandRunner {
     stream: StreamId,
     command: C,
     meta: CommandMeta,
-  ): Promise<Outcome<S> | Rejection>;
+  ): Promise<Outcome<NonNullable<S>> | Rejection>;
   /** The current state, read from the store, or a cached state that was proven current at most `maxAgeMs` ago. */
   load<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
@@ -68,7 +68,7 @@ export interface CommandRunner {
   watch<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
     stream: StreamId,
-    onAppended: (loaded: Loaded<S>) => void,
+    onAppended: (loaded: Loaded<NonNullable<S>>) => void,
   ): () => void;
 }
 
@@ -249,8 +249,13 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       draft.unproven = true;
       return decision;
     }
-    if (decision.length === 0) draft.unproven = true;
-    else draft.commandIds.push(meta.id);
+    if (decision.length === 0) {
+      if (draft.state === null)
+        throw new Error(`The decider of ${stream} accepted a command without creating its state.`);
+      draft.unproven = true;
+    } else {
+      draft.commandIds.push(meta.id);
+    }
     for (const [index, event] of decision.entries()) {
       const recorded = await record(event, index, stream, ++draft.version, meta, at);
       draft.events.push(recorded);

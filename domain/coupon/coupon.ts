@@ -71,8 +71,9 @@ export function countsOf(
   { code, limited, limitPerCustomer: limit }: AppliedCoupon,
   redeemer: Redeemer,
 ): (CouponKey & { limit?: number })[] {
-  const each = limit === undefined ? [] : redeemersOf(redeemer);
-  return [...(limited ? [{ code }] : []), ...each.map((one) => ({ code, redeemer: one, limit: limit! }))];
+  const total = limited ? [{ code }] : [];
+  if (limit === undefined) return total;
+  return [...total, ...redeemersOf(redeemer).map((one) => ({ code, redeemer: one, limit }))];
 }
 
 /** Customer and address are counted separately, so that neither gets past a limit by changing the other. */

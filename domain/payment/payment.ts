@@ -19,6 +19,7 @@ import {
   holderOf,
   isDisputed,
   isPaidAhead,
+  latestOf,
   notCapturedOf,
   type Payment,
   type PaymentKey,
@@ -319,7 +320,7 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
     const detail =
       capturedOf(state) === 0
         ? `Nothing of ${paymentId} is captured yet; cancel the unsent units instead.`
-        : `${paymentId} has ${left} left to refund, in minor units of ${authorisation!.currency}.`;
+        : `${paymentId} has ${left} left to refund, in minor units of ${latestOf(state).currency}.`;
     return reject('rule_violated', detail, { refundable: left });
   }
 

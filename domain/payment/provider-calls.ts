@@ -1,5 +1,6 @@
 // Between the ledger and the provider: the calls that are due, always under a key that is already recorded, and the facts that
 // the ledger derives from the provider's state.
+import { valueAt } from '../kernel/collections.js';
 import { sum } from '../kernel/money.js';
 import type { AuthorisationDetails, CaptureDetails } from './events.js';
 import {
@@ -58,16 +59,17 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
     retrieve: now - operation.requestedAt > KEY_LIFETIME_MS,
     requestedAt: operation.requestedAt,
   });
-  const authorisationBy = (operationId: string) => all.find((one) => one.operationId === operationId)!;
+  const byId = new Map(all.map((one) => [one.operationId, one]));
 
   const capture = captures.find(({ status }) => status === 'requested');
   if (capture) {
     const { amount, final } = capture;
-    return { ...call(capture, authorisationBy(capture.authorisationId)), call: 'capture', amount, final };
+    return { ...call(capture, valueAt(byId, capture.authorisationId)), call: 'capture', amount, final };
   }
-  if (status === 'void_requested') {
-    const authorisations = all.filter((one) => one.status !== 'lapsed');
-    return { ...call(state.void!, authorisations[0]!), call: 'void', authorisations };
+  const authorisations = all.filter((one) => one.status !== 'lapsed');
+  const [oldest] = authorisations;
+  if (status === 'void_requested' && state.void && oldest) {
+    return { ...call(state.void, oldest), call: 'void', authorisations };
   }
   if (status === 'requested' || status === 'unknown') {
     const again = status === 'unknown';
@@ -86,7 +88,7 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
     const { amount, reason } = refund;
     const made = refunds.filter(({ status }) => status === 'refunded');
     const isInVain = amount > refundableOf({ ...state, refunds: made });
-    const due = call(refund, authorisationBy(refund.authorisationId));
+    const due = call(refund, valueAt(byId, refund.authorisationId));
     return { ...due, retrieve: due.retrieve || isInVain, call: 'refund', amount, reason, isInVain };
   }
   return undefined;

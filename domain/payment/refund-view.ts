@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defined } from '../kernel/json.js';
 import { moneySchema, sum } from '../kernel/money.js';
 import { addedUp, taxesView, taxesViewSchema } from '../order/taxes.js';
-import type { Payment, Refund } from './ledger.js';
+import { latestOf, type Payment, type Refund } from './ledger.js';
 
 export const REFUND_STATUSES = ['requested', 'refunded', 'failed'] as const;
 
@@ -27,11 +27,13 @@ export type RefundView = z.output<typeof refundViewSchema>;
 
 /**
  * A refund with its parts. The status of an unfinished or failed part is the status of the whole. A refunded payment was
- * captured, so it has a currency.
+ * captured, so it has an authorisation.
  */
-export function refundView({ authorisation }: Payment, parts: readonly Refund[]): RefundView {
-  const { operationId, reason, requestedAt, location } = parts[0]!;
-  const { currency } = authorisation!;
+export function refundView(payment: Payment, parts: readonly Refund[]): RefundView {
+  const [first] = parts;
+  if (!first) throw new Error(`${payment.paymentId} has no such refund.`);
+  const { operationId, reason, requestedAt, location } = first;
+  const { currency } = latestOf(payment);
   const taxes = addedUp(parts.flatMap((part) => part.taxes ?? []));
   const open = parts.find(({ status }) => status !== 'refunded');
   return {

@@ -10,14 +10,14 @@ import {
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
-import { isRejection } from '../kernel/rejection.js';
+import { isRejection, type Rejection } from '../kernel/rejection.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { type OrderCommand, order as orderDecider } from '../order/order.js';
 import type { Parcel } from '../order/parcels.js';
 import { PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type PaymentCommand, payment as paymentDecider } from '../payment/payment.js';
 import { type StockCommand, stockItem, stockStream } from '../stock/stock-item.js';
-import type { Checkout, Round } from './checkout.js';
+import { type Checkout, lastRoundOf, type Round } from './checkout.js';
 import type { CheckoutOutcome } from './checkout-events.js';
 import type { Issued, Step } from './step.js';
 
@@ -50,7 +50,7 @@ export interface Due {
  * log's clock.
  */
 export function nextSteps(state: Checkout, now: number): Due | undefined {
-  const { checkoutId, phase, order, failure, expired } = state;
+  const { checkoutId, phase, order } = state;
   const step = stepsOf(state);
   switch (phase) {
     case 'started':
@@ -68,11 +68,14 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
         steps: [step.commit(), step.confirm()],
         outcome: { type: 'CheckoutCompleted', data: { checkoutId } },
       };
-    case 'failing':
+    case 'failing': {
+      const { failure, expired } = state;
+      if (!failure) throw new Error(`${checkoutId} is failing without a reason.`);
       return {
-        steps: [step.reject(), step.void(), step.release(), ...step.giveBack(), ...step.reopen()],
-        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: expired ? 'expired' : failure!.rejected } },
+        steps: [step.reject(failure), step.void(), step.release(), ...step.giveBack(), ...step.reopen(failure)],
+        outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: expired ? 'expired' : failure.rejected } },
       };
+    }
     case 'completed':
     case 'failed':
       return undefined;
@@ -105,11 +108,11 @@ export function endOfRedemption(
 }
 
 /** All steps of the process, with their commands. */
-function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired, kind = 'card' }: Checkout) {
+function stepsOf({ checkoutId, startedAt, phase, order, rounds, expired, kind = 'card' }: Checkout) {
   const { orderId, customerId, currency, cartId, coupons, total: amount } = order;
   const { provider, method } = order.payment;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
-  const lastRound = rounds.at(-1)!;
+  const lastRound = lastRoundOf({ rounds });
   const keyOfOperation = (name: string) => `${checkoutId}/${name}`;
   const authorisationId = keyOfOperation('authorise');
   const requestAuthorisation = {
@@ -228,8 +231,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
       ),
 
     /** This step is first, because the order decides whether it is given up or was confirmed by another worker meanwhile. */
-    reject() {
-      const { rejected: reason, detail } = failure!;
+    reject({ rejected: reason, detail }: Rejection) {
       return toOrder('reject', expired ? { type: 'ExpireOrder', detail } : { type: 'RejectOrder', reason, detail });
     },
     /** Before the stock is released: the stock is held as long as money may be held. */
@@ -238,10 +240,10 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, expired
     release: () => releaseAll(rounds),
     giveBack: () => endRedemptions('give back', 'ReleaseRedemption'),
     confirmRedemptions: () => endRedemptions('confirm redemptions', 'ConfirmRedemption'),
-    reopen(): CheckoutStep[] {
+    reopen(failure: Rejection): CheckoutStep[] {
       if (!cartId) return [];
-      const short = isRejection(failure!, 'out_of_stock') && { available: failure.facts.available };
-      const command: CartCommand = { type: 'ReopenCart', orderId, reason: failure!.rejected, ...short };
+      const short = isRejection(failure, 'out_of_stock') && { available: failure.facts.available };
+      const command: CartCommand = { type: 'ReopenCart', orderId, reason: failure.rejected, ...short };
       return [{ name: 'reopen', commands: issue(cart, streamOf(cartId), command) }];
     },
   };

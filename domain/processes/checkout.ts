@@ -15,7 +15,7 @@ import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { Order, OrderCommand } from '../order/order.js';
 import { atDefaultLocation, type Parcel } from '../order/parcels.js';
-import { type Payment, publicDeclineCode } from '../payment/ledger.js';
+import { GENERIC_DECLINE, latestOf, type Payment, publicDeclineCode } from '../payment/ledger.js';
 import { type MethodKind, PAY_WITHIN_MS } from '../payment/method-kinds.js';
 import { type CheckoutOutcome, checkoutEvents } from './checkout-events.js';
 
@@ -63,7 +63,7 @@ export interface Checkout extends Omit<CheckoutRecord, 'furtherRounds'> {
   /** The parts of the order that do not change. */
   order: Bought;
   /** All attempts to reserve stock, in order. */
-  rounds: readonly Round[];
+  rounds: readonly [Round, ...Round[]];
 }
 
 type Bought = Pick<
@@ -92,6 +92,11 @@ export function checkoutOf(order: Order, { furtherRounds, ...record }: CheckoutR
     rounds: [first, ...furtherRounds],
     ...record,
   };
+}
+
+/** The attempt to reserve stock that is under way or has succeeded. */
+export function lastRoundOf({ rounds }: Pick<Checkout, 'rounds'>): Round {
+  return rounds.at(-1) ?? rounds[0];
 }
 
 export interface Round {
@@ -175,16 +180,16 @@ export function outcomeOfRejections(
  * The outcome to record after the provider was asked. If the payment is being voided, another worker gave it up, and the record
  * says why.
  */
-export function outcomeOfPayment(
-  { checkoutId, startedAt }: Checkout,
-  { paymentId, status, authorisation }: Payment,
-  now: number,
-): CheckoutOutcome {
+export function outcomeOfPayment({ checkoutId, startedAt }: Checkout, payment: Payment, now: number): CheckoutOutcome {
+  const { paymentId, status, authorisation } = payment;
   switch (status) {
     case 'authorised':
       return { type: 'CheckoutPaymentAuthorised', data: { checkoutId } };
     case 'declined':
-      return { type: 'CheckoutPaymentDeclined', data: { checkoutId, declineCode: authorisation!.declineCode! } };
+      return {
+        type: 'CheckoutPaymentDeclined',
+        data: { checkoutId, declineCode: latestOf(payment).declineCode ?? GENERIC_DECLINE },
+      };
     case 'action_required': {
       const kind = authorisation?.kind;
       return now >= startedAt + PAY_WITHIN_MS[kind ?? 'card']

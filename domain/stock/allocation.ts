@@ -64,30 +64,33 @@ function sourcesOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): 
   const needed = new Set(needs.map(({ sku }) => sku));
   const useful = levels.filter((level) => needed.has(level.sku) && promisable(level) > 0);
   const sources = new Map<string, { location: string; can: Map<string, number>; stock: number }>();
-  for (const { location } of useful) sources.set(location, { location, can: new Map(), stock: 0 });
-  for (const level of useful) {
-    const source = sources.get(level.location)!;
-    source.can.set(level.sku, promisable(level));
+  for (const { location, sku, ...level } of useful) {
+    const source = sources.get(location) ?? { location, can: new Map(), stock: 0 };
+    source.can.set(sku, promisable(level));
     source.stock += Math.max(0, level.available);
+    sources.set(location, source);
   }
   return byUse(needs, [...sources.values()]);
 }
 
 function byUse(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
-  const use = new Map(sources.map((source) => [source, useOf(needs, source)]));
-  return [...sources].sort(
-    (a, b) => use.get(b)! - use.get(a)! || b.stock - a.stock || (a.location < b.location ? -1 : 1),
-  );
+  return sources
+    .map((source) => ({ source, use: useOf(needs, source) }))
+    .sort(
+      (a, b) => b.use - a.use || b.source.stock - a.source.stock || (a.source.location < b.source.location ? -1 : 1),
+    )
+    .map(({ source }) => source);
 }
 
 /** Repeatedly picks the location that has the most of what is still missing. */
 function greedyChoice(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
   const [best, ...others] = byUse(needs, sources);
+  if (!best) return [];
   const missing = needs.flatMap(({ sku, quantity }) => {
-    const rest = quantity - (best!.can.get(sku) ?? 0);
+    const rest = quantity - (best.can.get(sku) ?? 0);
     return rest > 0 ? [{ sku, quantity: rest }] : [];
   });
-  return missing.length === 0 ? [best!] : [best!, ...greedyChoice(missing, others)];
+  return missing.length === 0 ? [best] : [best, ...greedyChoice(missing, others)];
 }
 
 /** The smallest set of fewer than `size` locations that covers the needs. Among several the first in order of use. */
@@ -143,6 +146,6 @@ function useOf(needs: readonly StockNeed[], { can }: Source): number {
   return sum(needs.map(({ sku, quantity }) => Math.min(quantity, can.get(sku) ?? 0)));
 }
 
-function promisable({ available, backorderLimit = 0 }: StockLevel): number {
+function promisable({ available, backorderLimit = 0 }: Pick<StockLevel, 'available' | 'backorderLimit'>): number {
   return Math.max(0, available + backorderLimit);
 }

@@ -43,5 +43,6 @@ export function missingOf(commitments: Commitments, shortfall: number): Map<stri
 
 /** The order of a reservation, whose id is the order's id, or starts with it and a slash. */
 function orderOf({ reservationId }: { reservationId: string }): string {
-  return reservationId.split('/')[0]!;
+  const [orderId = reservationId] = reservationId.split('/');
+  return orderId;
 }

@@ -3,7 +3,7 @@
 // acts once, and every operation once on each reservation. Committed units belong to orders, which know whose units they are and
 // when they leave. The item keeps only their sum, and ids for as long as commands can be repeated.
 import type { Decider } from '../kernel/decider.js';
-import { defined, ownEntry } from '../kernel/json.js';
+import { defined } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
@@ -445,11 +445,11 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     }
     case 'ReservationExtended': {
       const { reservationId, expiresAt } = data;
-      return hold(item, reservationId, { ...reservationOf(item.reservations, reservationId)!, expiresAt });
+      return hold(item, reservationId, { ...heldIn(item, reservationId), expiresAt });
     }
     case 'ReservationParked': {
       const { reservationId } = data;
-      const held = reservationOf(item.reservations, reservationId)!;
+      const held = heldIn(item, reservationId);
       return hold({ ...item, parked: item.parked + held.quantity }, reservationId, { ...held, parked: true });
     }
     case 'ReservationCommitted': {
@@ -531,11 +531,13 @@ function remember(item: StockItem, id: string, how: Acted, at: number): StockIte
 
 /** The last remembered result of an id. */
 function actedAs(item: StockItem, id: string): Acted | undefined {
-  for (let batch = item.acted.length - 1; batch >= 0; batch--) {
-    const how = ownEntry(item.acted[batch]!.ids, id);
-    if (how !== undefined) return how;
-  }
-  return undefined;
+  return item.acted.findLast(({ ids }) => Object.hasOwn(ids, id))?.ids[id];
+}
+
+function heldIn({ reservations }: StockItem, reservationId: string): Reservation {
+  const held = reservationOf(reservations, reservationId);
+  if (!held) throw new Error(`${reservationId} holds nothing.`);
+  return held;
 }
 
 function hasActed(item: StockItem, { reservationId, operationId }: { reservationId: string } & Part): boolean {

@@ -59,7 +59,7 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
         ...defined({ ExclusiveStartKey: last }),
       });
       const page = await retried(() => client.send(query));
-      for (const { id } of page.Items ?? []) ids.push(id!.S!);
+      ids.push(...(page.Items ?? []).flatMap(({ id }) => id?.S ?? []));
       last = page.LastEvaluatedKey;
     } while (last);
     return ids;

@@ -40,7 +40,7 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
           .toArray(),
       );
       return pageOf(
-        found.map((entry) => viewOf(entry)!),
+        found.flatMap((entry) => viewOf(entry) ?? []),
         limit,
         (product) => [product.id],
       );

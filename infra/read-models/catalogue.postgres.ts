@@ -24,7 +24,7 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
         `select document from ${table.name} where ${conditions.join(' and ')} order by ${id} limit ${bind(limit + 1)}`,
         values,
       );
-      const views = rows.map(({ document }) => productView(document)!);
+      const views = rows.flatMap(({ document }) => productView(document) ?? []);
       return pageOf(views, limit, (product) => [product.id]);
     },
 

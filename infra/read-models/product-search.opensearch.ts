@@ -46,7 +46,7 @@ export function createOpenSearchProductSearch(client: Client, projection = produ
       );
       const hits = answer.body.hits.hits as unknown as Hit[];
       const { data, ...rest } = pageOf(hits, limit, (hit) => hit.sort.map((key) => (key === noPrice ? null : key)));
-      return { data: data.map(({ _source }) => productView(_source.document)!), ...rest };
+      return { data: data.flatMap(({ _source }) => productView(_source.document) ?? []), ...rest };
     },
   };
 }

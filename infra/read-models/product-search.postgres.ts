@@ -90,7 +90,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
         sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
         id,
       ]);
-      return { data: data.map(({ document }) => productView(document)!), ...rest };
+      return { data: data.flatMap(({ document }) => productView(document) ?? []), ...rest };
     },
   };
 }

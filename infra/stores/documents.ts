@@ -2,7 +2,7 @@
 import { errors, type Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
-import type { Mark, Store } from './store.js';
+import { leftMark, type Mark, type Store } from './store.js';
 
 const MARK = 'store_mark';
 const MARK_ID = 'read models';
@@ -27,7 +27,7 @@ export function mongoReadModels(db: Db, address: string): Store {
       (await marks.findOne({ _id: MARK_ID }))?.mark ?? ((await ownCollections()).length > 0 ? 'unmarked' : undefined),
     async leaveMark(mark) {
       await marks.updateOne({ _id: MARK_ID }, { $setOnInsert: { mark } }, { upsert: true });
-      return (await marks.findOne({ _id: MARK_ID }))!.mark;
+      return leftMark((await marks.findOne({ _id: MARK_ID }))?.mark);
     },
     async erase() {
       for (const name of await ownCollections()) await db.dropCollection(name);
@@ -65,7 +65,7 @@ export function openSearchReadModels(client: OpenSearchClient, address: string, 
       const mappings = { dynamic: false };
       await unlessStatus(400, () => client.indices.create({ index, body: { settings, mappings } as never }));
       await unlessStatus(409, () => client.create({ index, id: MARK_ID, body: { mark }, refresh: true }));
-      return (await read())!;
+      return leftMark(await read());
     },
     async erase() {
       for (const name of [...(await ownIndices()), index]) {
@@ -120,7 +120,7 @@ export function redisReadModels(redis: Redis, address: string): Store {
     mark: async () => (await read()) ?? ((await isUsed()) ? 'unmarked' : undefined),
     async leaveMark(mark) {
       await redis.setnx(MARK, JSON.stringify(mark));
-      return (await read())!;
+      return leftMark(await read());
     },
     async erase() {
       for await (const keys of ownKeys()) if (keys.length > 0) await redis.unlink(...keys);

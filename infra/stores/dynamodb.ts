@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } from '@aws-sdk/client-kinesis';
 import { ensureTable, patiently, type TableDefinition } from '../aws.js';
-import type { Mark, Store } from './store.js';
+import { leftMark, type Mark, type Store } from './store.js';
 
 /** Kinds of tables of a namespace. */
 export const TABLES = {
@@ -75,7 +75,7 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
         return mark;
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        return (await read())!;
+        return leftMark(await read());
       }
     },
 

@@ -1,6 +1,6 @@
 // The product's data in Postgres: the log in `public`, and the read models in a schema per profile and namespace.
 import type pg from 'pg';
-import { ENGINE, settingUp } from '../postgres.js';
+import { ENGINE, onlyRow, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
 const MARK_TABLE = 'store_mark';
@@ -22,12 +22,12 @@ export function postgresLog(pool: pg.Pool, address: string): Store {
   return {
     name: `${ENGINE} at ${address}`,
     async mark() {
-      const { rows } = await pool.query<{ known: boolean }>(
+      const log = await pool.query<{ known: boolean }>(
         `select count(*) = $2 as known from information_schema.columns
          where table_schema = 'public' and table_name = 'events' and column_name = any($1)`,
         [LOG_COLUMNS, LOG_COLUMNS.length],
       );
-      return (await markIn(pool, 'public')) ?? (rows[0]!.known ? 'unmarked' : undefined);
+      return (await markIn(pool, 'public')) ?? (onlyRow(log).known ? 'unmarked' : undefined);
     },
     leaveMark: (mark) => leaveMarkIn(pool, 'public', mark),
     erase: () =>
@@ -74,10 +74,10 @@ async function markedSchemas(pool: Pick<pg.Pool | pg.PoolClient, 'query'>): Prom
 }
 
 async function markIn(pool: pg.Pool, schema: string): Promise<Mark | undefined> {
-  const { rows: tables } = await pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
+  const table = await pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
     `${schema}.${MARK_TABLE}`,
   ]);
-  if (!tables[0]!.exists) return undefined;
+  if (!onlyRow(table).exists) return undefined;
   const { rows } = await pool.query<{ mark: Mark }>(`select mark from ${schema}.${MARK_TABLE}`);
   return rows[0]?.mark;
 }
@@ -89,7 +89,6 @@ async function leaveMarkIn(pool: pg.Pool, schema: string, mark: Mark): Promise<M
     await client.query(`insert into ${table} select $1 where not exists (select from ${table})`, [
       JSON.stringify(mark),
     ]);
-    const { rows } = await client.query<{ mark: Mark }>(`select mark from ${table}`);
-    return rows[0]!.mark;
+    return onlyRow(await client.query<{ mark: Mark }>(`select mark from ${table}`)).mark;
   });
 }

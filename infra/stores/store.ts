@@ -27,6 +27,12 @@ export interface Store {
   erase(): Promise<void>;
 }
 
+/** The mark that is read after one was left. */
+export function leftMark(mark: Mark | undefined): Mark {
+  if (!mark) throw new Error('The mark of this store disappeared as soon as it was left.');
+  return mark;
+}
+
 /** All stores of a shop. */
 export interface Stores {
   log: Store;

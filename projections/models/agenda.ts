@@ -154,7 +154,7 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
   evolve(before, event, _, at) {
     const { paymentId, orderId } = event.data;
-    const ledger = payment.evolve(before?.ledger ?? null, event, at)!;
+    const ledger = payment.evolve(before?.ledger ?? null, event, at);
     const due = paymentDueAt(ledger);
     const item = { kind: 'payment', paymentId, orderId } as const;
     return { item, ledger, ...(due !== undefined && { dueAt: timeOf(due) }) };
@@ -192,7 +192,8 @@ type Freed = Extract<
 const holds: Handler<AgendaDocument, Held> = {
   keys: ({ data }) => (data.expiresAt === undefined ? [] : [`${data.sku}@${data.location}`]),
   evolve(before, { data: { sku, location, reservationId, expiresAt } }) {
-    const expiries = { ...expiriesOf(before), [reservationId]: expiresAt! };
+    if (expiresAt === undefined) return before;
+    const expiries = { ...expiriesOf(before), [reservationId]: expiresAt };
     return reservationsDocument({ kind: 'reservations', sku, location, expiries });
   },
 };

@@ -421,7 +421,7 @@ function told<E extends OrderEvent>(
         ...before,
         ...foundBy(event),
         version: event.version,
-        state: orderDecider.evolve(before?.state ?? null, event, at)!,
+        state: orderDecider.evolve(before?.state ?? null, event, at),
         timeline: what ? [...timeline, { at: event.occurredAt, what, ...detailsOf(event.data) }] : timeline,
       };
     },
@@ -436,7 +436,7 @@ function paid<E extends PaymentEvent>(
   return {
     keys: orderOf,
     evolve(before, event, _, at) {
-      const ledger = paymentLedger.evolve(before?.payment?.ledger ?? null, event, at)!;
+      const ledger = paymentLedger.evolve(before?.payment?.ledger ?? null, event, at);
       const timeline = before?.payment?.timeline ?? [];
       const details = what && detailsOf(event.data, ledger);
       return {
@@ -460,7 +460,7 @@ function shipped<E extends ShipmentEvent>(
     evolve(before, event, _, at) {
       const { shipmentId } = event.data;
       const known = before?.shipments?.[shipmentId];
-      const state = shipment.evolve(known?.state ?? null, event, at)!;
+      const state = shipment.evolve(known?.state ?? null, event, at);
       const part: ShipmentPart = { ...known, state, ...(time && { [time]: event.occurredAt }) };
       if (what) part.timeline = [...(known?.timeline ?? []), { at: event.occurredAt, what, shipmentId }];
       return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
@@ -480,7 +480,7 @@ function sentBack<E extends ReturnEvent>(
       const { returnId } = data;
       const known = before?.returns?.[returnId];
       const timeline = [...(known?.timeline ?? []), { at: occurredAt, what, returnId, ...detailsOf(data) }];
-      const part: ReturnPart = { state: returnDecider.evolve(known?.state ?? null, event, at)!, timeline };
+      const part: ReturnPart = { state: returnDecider.evolve(known?.state ?? null, event, at), timeline };
       return { ...before, returns: { ...before?.returns, [returnId]: part } };
     },
   };

@@ -162,9 +162,8 @@ function sideBySide(commits: readonly StoredCommit[]): StoredCommit[][] {
   const steps: StoredCommit[][] = [];
   for (const commit of commits) {
     const together = steps.at(-1);
-    const isStock = (other: StoredCommit | undefined) => other?.pk.startsWith('stock#');
-    if (isStock(commit) && isStock(together?.[0]) && together!.every(({ pk }) => pk !== commit.pk))
-      together!.push(commit);
+    const isOtherStock = ({ pk }: StoredCommit) => pk.startsWith('stock#') && pk !== commit.pk;
+    if (commit.pk.startsWith('stock#') && together?.every(isOtherStock)) together.push(commit);
     else steps.push([commit]);
   }
   return steps;
