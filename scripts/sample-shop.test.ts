@@ -9,6 +9,7 @@ import type { PersonalData } from '../domain/kernel/personal.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { the } from '../test/the.js';
 import { fillEmptyShop } from './sample-shop.js';
 
 const codec = createCommitCodec(catalogue);
@@ -52,7 +53,7 @@ describe('The sample shop', () => {
     for (let commit = 0; commit < throughFirstReceipt; commit++) await shop.isStoppedAfterOneCommit();
     await shop.receive('MUG-BLUE', 7);
     await shop.start();
-    const received = shop.facts()['stock#MUG-BLUE@main']!.filter(({ type }) => type === 'StockReceived');
+    const received = the(shop.facts()['stock#MUG-BLUE@main']).filter(({ type }) => type === 'StockReceived');
     expect(received.map(({ data }) => data.quantity)).to.deep.equal([40, 7]);
   });
 });

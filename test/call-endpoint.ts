@@ -7,6 +7,7 @@ import { isProblem, type Problem, type ProblemCode } from '../domain/kernel/erro
 import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createSeals } from '../infra/crypto/seals.js';
+import { the } from './the.js';
 
 export interface Call {
   body?: unknown;
@@ -55,7 +56,7 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
       ...defined({ signed: call.signed }),
     };
     const reply = (await endpoint.handle(request)) as Answer;
-    endpoint.answers[reply.status]!.parse(reply.body);
+    the(endpoint.answers[reply.status]).parse(reply.body);
     return reply;
   };
 }

@@ -14,6 +14,7 @@ import { checkout } from '../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { ADA, createShop, fill, KEEPER, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
 const MUG = { sku: 'MUG', location: 'main' };
@@ -68,7 +69,7 @@ async function expectSold({ runner }: Shop, orderId: string): Promise<void> {
   const of = (prefix: string) => streamOf(orderId.replace('order', prefix));
   expect((await runner.load(order, of('order'))).state).to.include({ status: 'confirmed' });
   expect((await runner.load(checkout, of('checkout'))).state).to.include({ phase: 'completed' });
-  expect(heldOf((await runner.load(payment, of('payment'))).state!)).to.equal(1000);
+  expect(heldOf(the((await runner.load(payment, of('payment'))).state))).to.equal(1000);
   expect((await runner.load(stockItem, stockStream(MUG))).state).to.include({ reserved: 0, committed: 2 });
 }
 
@@ -77,11 +78,11 @@ describe('A delayed worker', () => {
     const shop = createShop();
     const { orderId, cartId } = await submitted(shop, 2);
     const expectSeen = async (run: Promise<CheckoutResult | undefined>) => {
-      const { checkout: told, seen } = (await run)!;
+      const { checkout: told, seen } = the(await run);
       expect(told.phase).to.equal('completed');
       for (const prefix of ['order', 'payment']) {
         const stream = streamOf(orderId.replace('order', prefix));
-        expect(seen.get(stream), stream).to.equal(shop.log.streams.get(stream)!.length);
+        expect(seen.get(stream), stream).to.equal(the(shop.log.streams.get(stream)).length);
       }
     };
     const late = slowly(shop, records('CheckoutPaymentAuthorised'));
@@ -168,7 +169,7 @@ describe('A delayed worker', () => {
       );
     };
     await other('RedeemCoupon');
-    expect((await shop.processes.checkout.resume(orderId, cartId))!.checkout.phase).to.equal('failed');
+    expect(the(await shop.processes.checkout.resume(orderId, cartId)).checkout.phase).to.equal('failed');
     await other('ReleaseRedemption');
     late.go();
     await lateRun;
@@ -202,7 +203,7 @@ describe('A delayed worker', () => {
       await shop.call(`post /v1/shipments/${planned.body.id}/dispatch`, { caller: SUPPORT });
       late.go();
       await lateRun;
-      const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+      const paid = the((await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state);
       expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({ captured: 500, refunded: 0 });
     });
   }
@@ -239,7 +240,7 @@ describe('A delayed worker', () => {
         await lateRun;
         // If both settle the dispatch in the same millisecond, it is one commit, and the late worker may skip the read after it.
         await shop.processes.settlement.run(id);
-        const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+        const paid = the((await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state);
         expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({
           captured: 1500,
           refunded: 500,

@@ -27,6 +27,7 @@ import { createTestProvider } from '../infra/payments/test-provider.js';
 import { createOrderReader } from '../read-api/queries/order-reader.js';
 import { callerOf } from './call-endpoint.js';
 import { openProcesses } from './processes.js';
+import { the } from './the.js';
 
 export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
 export const BOB: Caller = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' };
@@ -139,7 +140,7 @@ export function createShop({
   /** The newest open cart. */
   async function newestOpenCartOf(customerId: string): Promise<string | undefined> {
     const streams = [...log.streams.keys()].filter((stream) => stream.startsWith('cart#')) as StreamId[];
-    const carts = await Promise.all(streams.map(async (stream) => (await runner.load(cart, stream)).state!));
+    const carts = await Promise.all(streams.map(async (stream) => the((await runner.load(cart, stream)).state)));
     const open = carts.filter((made) => made.customerId === customerId && ['open', 'abandoned'].includes(made.status));
     return open.at(-1)?.cartId;
   }
@@ -154,7 +155,7 @@ export function createShop({
     const { state } = await runner.load(cart, streamOf(cartId));
     const priced = {
       number: '1',
-      lines: orderLines(state!.lines),
+      lines: orderLines(the(state).lines),
       shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
     };
     const command = { type: 'SubmitCart', ...priced, payment: { provider: 'test', method: 'pm_card_visa' } } as const;

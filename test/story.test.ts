@@ -20,6 +20,7 @@ import {
   startShop,
   type TestProfile,
 } from './running-shop.js';
+import { the } from './the.js';
 
 /** Timeout of a test or hook: a start of the program and some tens of requests on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
@@ -213,7 +214,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expect(answers.filter(({ status }) => status === 201)).to.have.length(1);
       for (const [n, { status }] of answers.entries()) {
         const held = status === 201 ? 500 : 0;
-        const order = siblingId('order', carts[n]!.replace('/v1/carts/', ''));
+        const order = siblingId('order', the(carts[n]).replace('/v1/carts/', ''));
         expect(await ledgerOf(order)).to.deep.equal({ held, captured: 0, refunded: 0 });
       }
     });
@@ -258,7 +259,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
         const { body } = await guest.get('/v1/orders');
         expect(body.data.map(({ status }: { status: string }) => status)).to.deep.equal(['confirmed']);
       });
-      expect(await ledgerOf(answers[0]!.body.id)).to.include({ held: 700 });
+      expect(await ledgerOf(the(answers[0]).body.id)).to.include({ held: 700 });
       await expectLevel(product, { reserved: 0, committed: 1 });
     });
 

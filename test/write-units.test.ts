@@ -34,6 +34,7 @@ import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';
 import { openProcesses } from './processes.js';
 import { createShop, type Shop as Shopfront, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const codec = createCommitCodec(catalogue);
 
@@ -110,7 +111,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
       for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
       const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
       checkOut = ({ runner, store }) =>
-        openProcesses({ runner, store }).checkout.run(orderOfCart(state!), {
+        openProcesses({ runner, store }).checkout.run(orderOfCart(the(state)), {
           correlationId: randomUUID(),
           actor: shop.actor,
         });
@@ -337,8 +338,8 @@ function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]):
     cart: async () => {
       cart = (await as(guest, () => 'post /v1/carts', { currency: 'GBP' })()).body.id;
     },
-    line: addLine(skus[0]!),
-    'another line': addLine(skus[1]!),
+    line: addLine(the(skus[0])),
+    'another line': addLine(the(skus[1])),
     address: as(guest, () => `put /v1/carts/${cart}/shipping-address`, ADDRESS),
     method: as(guest, () => `put /v1/carts/${cart}/shipping-method`, { method: 'standard' }),
     checkout: async () => {

@@ -5,6 +5,7 @@ import { streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 describe('The current cart of a customer', () => {
@@ -216,7 +217,7 @@ describe('The current cart of a customer', () => {
     const { state } = await shop.runner.load(cart, streamOf(own));
     const expected: Record<string, number> = { MUG: 1, CUP: 1 };
     for (const sku of added) if (sku) expected[sku] = (expected[sku] ?? 0) + 1;
-    expect(unitsIn(state! as never)).to.deep.equal(expected);
+    expect(unitsIn(the(state) as never)).to.deep.equal(expected);
   });
 
   it('stays as it is if the guest’s cart is in another currency', async () => {

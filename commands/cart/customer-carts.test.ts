@@ -11,6 +11,7 @@ import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store
 import { randomId } from '../../infra/ids.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADDRESS, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { type CartsInUse, createCustomerCarts } from './customer-carts.js';
 
 /** The maximum. */
@@ -95,7 +96,7 @@ describe('A guest’s carts', () => {
   it('keep the maximum under concurrent requests', async () => {
     const { shop, ids } = open();
     const processes = [open(shop.log), open(shop.log), open(shop.log)];
-    const made = await Promise.allSettled(Array.from({ length: 150 }, (_, n) => processes[n % 3]!.make()));
+    const made = await Promise.allSettled(Array.from({ length: 150 }, (_, n) => the(processes[n % 3]).make()));
     expect(made.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(CARTS);
     expect(await ids()).to.have.lengthOf(CARTS);
   });
@@ -115,7 +116,7 @@ describe('The carts of a customer with an account, or with a token minted by sta
   it('keep the maximum under concurrent requests', async () => {
     const shop = createShop();
     const processes = [shop, createShop({ log: shop.log }), createShop({ log: shop.log })];
-    const made = await Promise.allSettled(Array.from({ length: 140 }, (_, n) => make(processes[n % 3]!)));
+    const made = await Promise.allSettled(Array.from({ length: 140 }, (_, n) => make(the(processes[n % 3]))));
     expect(made.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(CARTS);
     for (const process of processes) {
       const { message } = await problemOf(make(process), 'rule_violated');

@@ -11,6 +11,7 @@ import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { type AuthorisationAnswer, type Held, KEY_LIFETIME_MS } from '../../domain/payment/provider-calls.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
+import { the } from '../../test/the.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
 import { createPaymentOperations } from './operations.js';
 import type { PaymentProvider } from './provider.js';
@@ -246,7 +247,7 @@ describe('Calling the payment provider', () => {
     });
     const { state } = await refusing.ask(ids.paymentId, { origin });
     expect(state?.captures[0]).to.deep.include({ status: 'failed', reason: 'expired' });
-    expect(heldOf(state!)).to.equal(1000);
+    expect(heldOf(the(state))).to.equal(1000);
     expect(world.captured).to.equal(0);
   });
 

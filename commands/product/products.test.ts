@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { defined } from '../../domain/kernel/json.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 
 const GBP = (amount: number) => [{ amount, currency: 'GBP' }];
 const MUG = {
@@ -28,7 +29,7 @@ describe('The endpoints of the catalogue', () => {
     expect(status).to.equal(201);
     expect(body).to.deep.equal({ ...MUG, status: 'draft' });
     expect(version).to.equal(3);
-    expect([...seen!]).to.deep.equal([['product#mug', 1]]);
+    expect([...the(seen)]).to.deep.equal([['product#mug', 1]]);
     expect(headers).to.deep.equal({ Location: '/v1/products/product_mug' });
     expect([...shop.log.streams.keys()]).to.deep.equal(['sku#MUG-L', 'sku#MUG-S', 'product#mug']);
   });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { undescribedFields } from '../../test/domain/undescribed.js';
+import { the } from '../../test/the.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { couponCodeSchema } from '../order/events.js';
@@ -234,7 +235,7 @@ describe('A coupon', () => {
           expect(state.redeemed).to.equal(standing.size);
           expect(state.redeemed).to.be.at.most(limit);
           expect([...standing]).to.include.members([...state.inFlight]);
-          const recent = returns.filter((at) => at + RETRY_HORIZON_MS >= returns.at(-1)!);
+          const recent = returns.filter((at) => at + RETRY_HORIZON_MS >= the(returns.at(-1)));
           expect(state.returned).to.have.length(recent.length);
         }
         for (let order = 0; order < 10; order++) {

@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { cart } from '../cart/cart.js';
 import { type Coupon, countsOf, coupon, couponStream, limitsOf } from '../coupon/coupon.js';
 import type { CouponTerms } from '../coupon/events.js';
@@ -66,8 +67,8 @@ describe('Checkouts, interleaved and crashed anywhere', () => {
     fc.assert(
       fc.property(scenario, ({ stock, quantities, declines, limits, history }) => {
         const shop = createShop(limits);
-        for (const [index, sku] of SKUS.entries()) shop.receive(sku, stock[index]!);
-        const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), declines[n - 1]!));
+        for (const [index, sku] of SKUS.entries()) shop.receive(sku, the(stock[index]));
+        const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), the(declines[n - 1])));
         play(shop, orders, history);
         for (const orderId of orders) shop.finish(orderId);
         for (const orderId of orders) expectSettled(shop, orderId);
@@ -82,7 +83,7 @@ describe('Checkouts, interleaved and crashed anywhere', () => {
 
 /** Sold orders count against a limited coupon, no others do, and no id is kept. */
 function expectCouponsKept(shop: Shop, orders: readonly string[], { limit, limitPerCustomer }: Limits): void {
-  const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id)))!.phase === 'completed');
+  const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id))).phase === 'completed');
   for (const [key, most] of [
     [{ code: CODE }, limit],
     [{ code: CODE, redeemer: CUSTOMER }, limitPerCustomer],
@@ -98,21 +99,21 @@ type Shop = ReturnType<typeof createShop>;
 
 /** Two workers for each order. A crashed one is replaced by a new one. */
 function play(shop: Shop, orders: readonly string[], history: readonly Move[]): void {
-  const orderOf = (worker: number) => orders[worker % orders.length]!;
+  const orderOf = (worker: number) => the(orders[worker % orders.length]);
   const workers = [0, 1, 2, 3].map((worker) => shop.work(orderOf(worker)));
   for (const move of history) {
     if (move.move === 'receive') shop.receive(move.sku, 1);
-    else if (move.move === 'cancel') shop.cancelIfPlaced(orders[move.orderNo - 1]!);
+    else if (move.move === 'cancel') shop.cancelIfPlaced(the(orders[move.orderNo - 1]));
     else if (move.move === 'crash') workers[move.worker] = shop.work(orderOf(move.worker));
-    else for (let n = 0; n < move.steps; n++) workers[move.worker]!.next(move.lost);
+    else for (let n = 0; n < move.steps; n++) the(workers[move.worker]).next(move.lost);
   }
 }
 
 function expectSettled(shop: Shop, orderId: string): void {
-  const process = shop.state(checkout, streamOf(checkoutIdOf(orderId)))!;
+  const process = shop.state(checkout, streamOf(checkoutIdOf(orderId)));
   const placed = shop.state(order, streamOf(orderId));
   const paid = shop.state(payment, streamOf(siblingId('payment', orderId)));
-  const bought = shop.state(cart, streamOf(siblingId('cart', orderId)))!;
+  const bought = the(shop.state(cart, streamOf(siblingId('cart', orderId))));
   const sold = process.phase === 'completed';
 
   expect(process.phase).to.be.oneOf(['completed', 'failed']);
@@ -124,7 +125,7 @@ function expectSettled(shop: Shop, orderId: string): void {
 
 function expectStockKept(shop: Shop, orders: readonly string[]): void {
   const sold = orders.filter((id) => shop.state(checkout, streamOf(checkoutIdOf(id))).phase === 'completed');
-  const needed = stockNeeds(sold.flatMap((orderId) => shop.state(order, streamOf(orderId))!.lines));
+  const needed = stockNeeds(sold.flatMap((orderId) => the(shop.state(order, streamOf(orderId))).lines));
   for (const sku of SKUS) {
     const item = shop.state(stockItem, stockStream({ sku, location: 'main' }));
     expect(item.reserved).to.equal(0);
@@ -177,12 +178,12 @@ function createShop({ limit, limitPerCustomer }: Limits) {
   /** One worker's run. It pauses before every command and every call, and may be dropped there. */
   function* work(orderId: string): Generator<void, void, 'request' | 'answer' | undefined> {
     const stream = streamOf(checkoutIdOf(orderId));
-    const bought = state(cart, streamOf(siblingId('cart', orderId)))!;
+    const bought = the(state(cart, streamOf(siblingId('cart', orderId))));
     yield;
     const placed = streamOf(orderId);
     if (!states.has(placed) && bought.submission) execute(order, placed, placingId(orderId), orderOfCart(bought));
     for (;;) {
-      const process = checkoutOf(state(order, placed)!, state(checkout, stream));
+      const process = checkoutOf(the(state(order, placed)), state(checkout, stream));
       const next = nextSteps(process, TEST_NOW);
       if (!next) {
         for (const step of followUpSteps(process)) {
@@ -203,16 +204,16 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         }
         if (rejections.length > 0) {
           outcome = outcomeOfRejections(process, step.name, rejections);
-          expect(outcome, `${step.name}: ${rejections[0]!.detail}`).to.not.equal(undefined);
+          expect(outcome, `${step.name}: ${the(rejections[0]).detail}`).to.not.equal(undefined);
           break;
         }
         if (!step.provider) continue;
         const ledger = streamOf(step.provider.paymentId);
         yield* settle(ledger);
-        if (step.outcomeFromPayment) outcome = outcomeOfPayment(process, state(payment, ledger)!, TEST_NOW);
+        if (step.outcomeFromPayment) outcome = outcomeOfPayment(process, the(state(payment, ledger)), TEST_NOW);
       }
       yield;
-      execute(checkout, stream, outcomeCommandId(outcome!), { type: 'RecordOutcome', outcome: outcome! });
+      execute(checkout, stream, outcomeCommandId(the(outcome)), { type: 'RecordOutcome', outcome: the(outcome) });
     }
   }
 
@@ -275,12 +276,12 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       for (const count of countsOf({ code: CODE, amount: 0, ...limitsOf(terms) }, { customerId: CUSTOMER })) {
         const { limit: _, ...key } = count;
         for (const orderId of state(coupon, couponStream(key)).inFlight) {
-          const process = state(checkout, streamOf(checkoutIdOf(orderId)))!;
+          const process = state(checkout, streamOf(checkoutIdOf(orderId)));
           execute(
             coupon,
             couponStream(key),
             `agenda/${couponStream(key)}/${orderId}`,
-            endOfRedemption(process, { ...key, orderId })!,
+            the(endOfRedemption(process, { ...key, orderId })),
           );
         }
       }
@@ -298,7 +299,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       const unitPrice = { amount: 100, currency: 'GBP' };
       execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: CUSTOMER, currency: 'GBP' });
       for (const [index, sku] of SKUS.entries()) {
-        const line = { lineId: sku, sku, title: sku, quantity: quantities[index]!, unitPrice };
+        const line = { lineId: sku, sku, title: sku, quantity: the(quantities[index]), unitPrice };
         execute(cart, stream, `${n}/add/${sku}`, { type: 'AddCartLine', ...line });
       }
       execute(cart, stream, `${n}/address`, { type: 'SetShippingAddress', address });
@@ -306,12 +307,12 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       execute(cart, stream, `${n}/submit`, {
         type: 'SubmitCart',
         number: `${n}`,
-        lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
+        lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: the(quantities[i]), unitPrice: 100 }))),
         shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
         coupons: [{ code: CODE, amount: 0, ...limitsOf(terms) }],
         payment: { provider: 'test', method: declines ? 'pm_declined' : 'pm_card_visa' },
       });
-      return state(cart, stream)!.submission!.orderId;
+      return the(state(cart, stream)?.submission).orderId;
     },
   };
 }

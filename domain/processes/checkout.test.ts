@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
@@ -40,9 +41,9 @@ const contents = {
 } as const;
 const choice = { payment: { provider: 'test', method: 'pm_card_visa' } } as const;
 const lines = [
-  { id: '1', ...items[0]!, total: 1198 },
-  { id: '2', ...items[1]!, total: 250 },
-  { id: '3', ...items[2]!, total: 500 },
+  { id: '1', ...the(items[0]), total: 1198 },
+  { id: '2', ...the(items[1]), total: 250 },
+  { id: '3', ...the(items[2]), total: 500 },
 ];
 const order: OrderContents = { ...contents, ...choice, lines };
 type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>;
@@ -116,7 +117,7 @@ function dueAt(now: number, ...history: History) {
 }
 
 function stateAfter(start: Placed, ...outcomes: CheckoutOutcome[]): Checkout {
-  return checkoutOf(fold(orderDecider, null, [start], TEST_NOW)!, given(outcomes).state);
+  return checkoutOf(the(fold(orderDecider, null, [start], TEST_NOW)), given(outcomes).state);
 }
 
 describe('A checkout', () => {
@@ -215,7 +216,7 @@ describe('A checkout', () => {
       steps: { authorise: [['payment#7', requestAuthorisation]] },
       outcome: undefined,
     });
-    const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[0]!;
+    const later = the(nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)?.steps[0]);
     expect(later).to.include({ name: 'extend', optional: true, repeatable: true });
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2 - 1, started, acting)?.steps).to.have.all.keys('authorise');
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys('extend', 'authorise');
@@ -254,17 +255,17 @@ describe('A checkout', () => {
       expect(paid(payBy)).to.deep.equal(expired);
 
       const heldUntil = (steps: readonly CheckoutStep[]) => {
-        const { commands } = steps.find(({ name }) => name === 'extend')!;
+        const { commands } = the(steps.find(({ name }) => name === 'extend'));
         return new Set(commands.map(({ command }) => (command as { expiresAt?: number }).expiresAt));
       };
       const grace = RESERVATION_MS - PAY_WITHIN_MS.card;
       const state = stateAfter(started, waiting);
       expect(heldUntil(followUpSteps(state))).to.deep.equal(new Set([payBy + grace]));
       for (const now of [TEST_NOW, TEST_NOW + RESERVATION_MS, payBy - RESERVATION_MS]) {
-        expect(heldUntil(nextSteps(state, now)!.steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
+        expect(heldUntil(the(nextSteps(state, now)).steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
       }
       const unknownAtLast = stateAfter(started, waiting, unknown);
-      expect(heldUntil(nextSteps(unknownAtLast, payBy + grace)!.steps)).to.deep.equal(
+      expect(heldUntil(the(nextSteps(unknownAtLast, payBy + grace)).steps)).to.deep.equal(
         new Set([payBy + grace + RESERVATION_MS]),
       );
     });
@@ -275,7 +276,7 @@ describe('A checkout', () => {
       fc.property(fc.constantFrom(...METHOD_KINDS), fc.double({ min: 0, max: 1, noNaN: true }), (kind, part) => {
         const waiting: CheckoutOutcome = { type: 'CheckoutActionRequired', data: { checkoutId, kind } };
         const now = TEST_NOW + Math.floor(part * PAY_WITHIN_MS[kind]);
-        const steps = nextSteps(stateAfter(started, waiting), now)!.steps;
+        const steps = the(nextSteps(stateAfter(started, waiting), now)).steps;
         const commands = steps.flatMap((step) => step.commands.map(({ command }) => command as StockCommand));
         const until = commands.map((command) => (command.type === 'ExtendReservation' ? command.expiresAt : 0));
         const held = Math.max(TEST_NOW + RESERVATION_MS, ...until);
@@ -287,7 +288,7 @@ describe('A checkout', () => {
 
   it('reserves stock elsewhere under new reservations, once the earlier ones are released', () => {
     const east = { sku: 'MUG-1', location: 'east', reservationId: 'order_7/2' };
-    const { steps } = due(started, moved)!;
+    const { steps } = the(due(started, moved));
     expect(Object.keys(steps)).to.deep.equal(['release', 'reserve', 'authorise']);
     expect(steps.release).to.deep.equal([
       ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
@@ -310,7 +311,7 @@ describe('A checkout', () => {
       ...(steps.release as unknown[]),
       ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
     ]);
-    const ids = nextSteps(stateAfter(started, moved), TEST_NOW)!.steps.flatMap(({ commands }) =>
+    const ids = the(nextSteps(stateAfter(started, moved), TEST_NOW)).steps.flatMap(({ commands }) =>
       commands.map(({ id }) => id),
     );
     expect(ids).to.include.members([
@@ -321,7 +322,7 @@ describe('A checkout', () => {
       type: 'CheckoutReallocated',
       data: { checkoutId, round: 3, allocation: [{ sku: 'MUG-1', location: 'west', quantity: 3 }] },
     };
-    const third = due(started, moved, movedAgain)!.steps;
+    const third = the(due(started, moved, movedAgain)).steps;
     expect(third.release).to.deep.equal([
       ...(steps.release as unknown[]),
       ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
@@ -341,7 +342,7 @@ describe('A checkout', () => {
       { code: 'OPEN', amount: 100 },
     ];
     const withCoupon = startedWith({ coupons, emailKey });
-    const { steps } = due(withCoupon)!;
+    const { steps } = the(due(withCoupon));
     const spring = { code: 'SPRING', orderId };
     const perCustomer = (redeemer: string) => ({ ...spring, redeemer });
     expect(Object.keys(steps)).to.deep.equal(['redeem', 'reserve', 'authorise']);
@@ -367,8 +368,8 @@ describe('A checkout', () => {
 
   it('does not count an order against a coupon without a limit', () => {
     const withCoupon = startedWith({ coupons: [{ code: 'OPEN', amount: 100 }] });
-    expect(due(withCoupon)!.steps).not.to.have.property('redeem');
-    expect(due(withCoupon, declined)!.steps).not.to.have.property('give back');
+    expect(the(due(withCoupon)).steps).not.to.have.property('redeem');
+    expect(the(due(withCoupon, declined)).steps).not.to.have.property('give back');
     expect(followUpSteps(stateAfter(withCoupon, authorised, completed))).to.deep.equal([]);
   });
 
@@ -431,7 +432,7 @@ describe('A checkout', () => {
       [startedAtOnce],
     ];
     for (const history of histories) {
-      for (const { commands } of nextSteps(stateAfter(...history), later)!.steps) {
+      for (const { commands } of the(nextSteps(stateAfter(...history), later)).steps) {
         for (const { stream, decider } of commands) expect(categoryOf(stream)).to.equal(decider.category);
       }
     }
@@ -446,7 +447,7 @@ describe('A checkout', () => {
       [startedAtOnce],
     ];
     const ids = histories.map((history) =>
-      nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
+      the(nextSteps(stateAfter(...history), TEST_NOW)).steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
     );
     for (const some of ids) expect(new Set(some).size).to.equal(some.length);
     expect(ids[0]).to.deep.equal([
@@ -454,7 +455,7 @@ describe('A checkout', () => {
       'checkout_7/ReserveStock/MUG-1@main',
       'checkout_7/RequestAuthorisation',
     ]);
-    expect(ids[1]).to.deep.equal(ids[0]!.slice(-1));
+    expect(ids[1]).to.deep.equal(the(ids[0]).slice(-1));
     expect(outcomeCommandId(completed)).to.equal('checkout_7/record/CheckoutCompleted');
     expect(outcomeCommandId(moved)).to.equal('checkout_7/record/CheckoutReallocated/2');
   });
@@ -505,7 +506,7 @@ describe('The record of a checkout', () => {
     const skus = Array.from({ length: 200 }, (_, index) => `${index}-`.padEnd(64, 'X'));
     const available = Object.fromEntries(skus.map((sku) => [sku, 0]));
     const shortOfMany: CheckoutOutcome = { type: 'CheckoutStockShort', data: { checkoutId, available } };
-    const { steps } = nextSteps(stateAfter(started, shortOfMany), TEST_NOW)!;
+    const { steps } = the(nextSteps(stateAfter(started, shortOfMany), TEST_NOW));
     const step = steps.find(({ name }) => name === 'reject');
     const rejected = step?.commands[0]?.command as Extract<OrderCommand, { type: 'RejectOrder' }>;
     const { reason, detail } = rejected;

@@ -14,6 +14,7 @@ import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations 
 import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
 import { freshName } from '../../test/engines.js';
+import { the } from '../../test/the.js';
 import { ensureStream } from '../aws.js';
 import { createCommitCodec, partitionOf } from './codec.js';
 import { createDynamoEventStore, createEventsTable, type DynamoEventStoreOptions } from './dynamodb.js';
@@ -41,7 +42,7 @@ describeOnAws('On DynamoDB', (aws) => {
           ExpressionAttributeValues: { ':pk': { S: stream } },
         }),
       );
-      return Items!.map(fromItem);
+      return the(Items).map(fromItem);
     },
   }));
 
@@ -202,7 +203,7 @@ describeOnAws('On DynamoDB', (aws) => {
         new DescribeKinesisStreamingDestinationCommand({ TableName: own }),
       );
       expect(KinesisDataStreamDestinations).to.have.length(1);
-      expect(KinesisDataStreamDestinations![0]).to.include({
+      expect(the(KinesisDataStreamDestinations)[0]).to.include({
         StreamArn: streamArn,
         DestinationStatus: 'ACTIVE',
         ApproximateCreationDateTimePrecision: 'MICROSECOND',

@@ -1,5 +1,6 @@
 import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
 import { notes } from '../../test/contracts/notes.js';
+import { the } from '../../test/the.js';
 import { createCommitCodec } from './codec.js';
 import { createMemoryEventStore, createMemoryLog } from './memory.js';
 
@@ -10,7 +11,7 @@ eventStoreContract('Memory', () => {
       createMemoryEventStore({ codec: createCommitCodec(notes), log, storeClock: Date.now, ...options }),
     items: async (stream) => log.streams.get(stream) ?? [],
     tamper: {
-      update: async (stream) => Object.assign(log.streams.get(stream)![0]!, { ev: '[]' }),
+      update: async (stream) => Object.assign(the(log.streams.get(stream)?.[0]), { ev: '[]' }),
     },
   };
 });

@@ -6,6 +6,7 @@ import type { Caller } from '../../domain/kernel/endpoint.js';
 import { endpoint } from '../../domain/kernel/endpoint.js';
 import { defined } from '../../domain/kernel/json.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
+import { the } from '../../test/the.js';
 import { createSeals } from '../crypto/seals.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { scaledQuotas } from '../rate-limits/port.js';
@@ -43,7 +44,7 @@ describe('Admission', () => {
         },
         rateLimiter: createMemoryRateLimiter(QUOTAS),
         ownRateLimiter: createMemoryRateLimiter(QUOTAS),
-        trustedProxies: parseRanges(['127.0.0.1'])!,
+        trustedProxies: the(parseRanges(['127.0.0.1'])),
       },
       idempotency: createMemoryIdempotency(),
       seals: createSeals(Buffer.alloc(32)),

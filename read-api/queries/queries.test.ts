@@ -10,6 +10,7 @@ import type { ProductView } from '../../projections/models/product.js';
 import type { ProductSearchRequest } from '../../projections/models/product-search.js';
 import { type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, KEEPER, SUPPORT } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { configQuery } from './config.js';
 import { orderQueries } from './orders.js';
 import { productQueries } from './products.js';
@@ -205,7 +206,7 @@ describe('The query endpoints', () => {
     expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: true, limit: 2 });
     expect(body.facets).to.deep.equal({});
     await call('get /v1/search', { query: { q: ' ' } });
-    expect(searched!.q).to.equal(undefined);
+    expect(the(searched).q).to.equal(undefined);
   });
 
   it("search in the shop's first currency unless another is requested, and keep the currency on later pages", async () => {
@@ -246,8 +247,8 @@ describe('The query endpoints', () => {
       for (const shown of [body, list.body.data[0]]) {
         expect(shown.held).to.equal(true);
         expect(shown.heldReason).to.equal(heldReason);
-        expect(shown.allocation).to.deep.equal(heldReason && orders[0]!.allocation);
-        const [{ location, reason }] = orders[0]!.shipments as [OrderView['shipments'][number]];
+        expect(shown.allocation).to.deep.equal(heldReason && the(orders[0]).allocation);
+        const [{ location, reason }] = the(orders[0]).shipments as [OrderView['shipments'][number]];
         expect(shown.shipments[0]).to.deep.include({ id: 'shipment_1', status: 'failed' });
         expect([shown.shipments[0].location, shown.shipments[0].reason]).to.deep.equal(
           heldReason ? [location, reason] : [undefined, undefined],

@@ -9,6 +9,7 @@ import { FORGOTTEN, isSealed, type PersonalData, personal, type Sealed } from '.
 import { createLocalKeyWrap } from '../../infra/crypto/master-key.js';
 import { createPersonalData, DATA_KEY_TTL_MS, SealBroken } from '../../infra/crypto/personal-data.js';
 import type { SubjectKeys } from '../../infra/crypto/subject-keys.js';
+import { the } from '../the.js';
 
 const catalogue = eventCatalogue({
   AddressChanged: {
@@ -109,7 +110,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
   it('agrees on one data key when many processes get a new subject at once', async () => {
     const processes = Array.from({ length: 8 }, () => createPersonalData({ keys, keyWrap, catalogue }));
     const names = await Promise.all(processes.map((process) => sealName('Ada', process)));
-    const opened = await Promise.all(names.map((name, index) => processes.at(index - 1)!.open(name)));
+    const opened = await Promise.all(names.map((name, index) => the(processes.at(index - 1)).open(name)));
     expect(new Set(opened)).to.deep.equal(new Set(['Ada']));
   });
 

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { catalogue, shopEvents } from '../../domain/events.js';
+import { the } from '../the.js';
 
 const folder = new URL('./golden/', import.meta.url);
 
@@ -18,7 +19,7 @@ describe('The golden files of the events', () => {
 
   for (const { type, version, file } of versions) {
     const read = () => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
-    const { version: today, data: schema } = shopEvents[type]!;
+    const { version: today, data: schema } = the(shopEvents[type]);
 
     it(`${file} can still be read`, () => {
       const data = catalogue.read(type, version, read().data);

@@ -6,6 +6,7 @@ import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { freshName } from '../engines.js';
+import { the } from '../the.js';
 import { CARDS } from './bank.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
@@ -80,7 +81,7 @@ function createWorldOf(
   options: Omit<WorldOptions, 'faults' | 'callers' | 'savedCards' | 'prefix'>,
 ) {
   const { customers, guests } = peopleOf(scene);
-  const savedCards = new Map([[customers[0]!.id, CARDS.visa]]);
+  const savedCards = new Map([[the(customers[0]).id, CARDS.visa]]);
   return createWorld({ ...options, faults, callers: [...customers, ...guests], savedCards, prefix: scene.prefix });
 }
 

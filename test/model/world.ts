@@ -16,6 +16,7 @@ import { agenda as agendaModel } from '../../projections/models/agenda.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
 import type { Answer, Call } from '../call-endpoint.js';
 import { createShop, type Shop } from '../shop.js';
+import { the } from '../the.js';
 import { type Bank, createBank, type News } from './bank.js';
 import { createEffects, type Effects, type Fault, type Mortal } from './faults.js';
 import { createModel, type Model } from './fold.js';
@@ -110,10 +111,10 @@ export function createWorld({
       const documents = [...agendaOf.documents(commits.length - lag()).values()];
       const due = documents.flatMap((document) => (document?.dueAt === undefined ? [] : [document]));
       return due
-        .filter(({ dueAt }) => Date.parse(dueAt!) < before)
-        .sort((a, b) => (a.dueAt! < b.dueAt! ? -1 : 1))
+        .filter(({ dueAt }) => Date.parse(the(dueAt)) < before)
+        .sort((a, b) => (the(a.dueAt) < the(b.dueAt) ? -1 : 1))
         .slice(0, limit)
-        .map(({ item }) => item!);
+        .map(({ item }) => the(item));
     },
   };
   const bank = createBank(clock, (news) => goOn(tell(news)));
@@ -231,9 +232,9 @@ export function createWorld({
   function providerOf(life: Mortal): PaymentProvider {
     const { open, authorise, retrieve, capture, void: cancel, refund } = bank.provider;
     return {
-      open: (request) => ask(life, () => open!(request)),
+      open: (request) => ask(life, () => the(open)(request)),
       authorise: (request) => ask(life, () => authorise(request)),
-      retrieve: (request) => ask(life, () => retrieve!(request)),
+      retrieve: (request) => ask(life, () => the(retrieve)(request)),
       capture: (operation) => ask(life, () => capture(operation)),
       void: (operation) => ask(life, () => cancel(operation)),
       refund: (operation) => ask(life, () => refund(operation)),
@@ -243,12 +244,12 @@ export function createWorld({
   function newestOpenOf(customerId: string): string | undefined {
     const carts = [...cartsOf.documents(commits.length - lag()).values()];
     const own = carts.filter((cart) => cart?.customerId === customerId && cart.openAt);
-    return own.sort((a, b) => (a!.openAt! < b!.openAt! ? -1 : 1)).at(-1)?.cartId;
+    return own.sort((a, b) => (the(a?.openAt) < the(b?.openAt) ? -1 : 1)).at(-1)?.cartId;
   }
 
   /** A webhook is delivered now or later, twice, or never. */
   async function tell(news: News): Promise<void> {
-    const times = noise ? [1, 1, 2, 0][turns.random(4)]! : 1;
+    const times = noise ? the([1, 1, 2, 0][turns.random(4)]) : 1;
     const copies = Array.from({ length: times }, async () => {
       for (let delay = turns.random(MAX_DELAY); delay > 0; delay--) await turns.take();
       await persist((worker) => worker.hear(news));
@@ -271,8 +272,8 @@ export function createWorld({
   async function on<T>(act: (worker: Worker) => Promise<T>): Promise<T> {
     await turns.take();
     const place = turns.random(PROCESSES);
-    if (workers[place]!.ended) workers[place] = openWorker();
-    const worker = workers[place]!;
+    if (the(workers[place]).ended) workers[place] = openWorker();
+    const worker = the(workers[place]);
     return Promise.race([act(worker), worker.death]);
   }
 
@@ -307,7 +308,7 @@ export function createWorld({
     },
     async quietly(work) {
       noise = false;
-      await work(workers[0]!.shop);
+      await work(the(workers[0]).shop);
       noise = true;
     },
   };

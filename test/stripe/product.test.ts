@@ -13,12 +13,13 @@ import {
   type RunningShop,
   startShop,
 } from '../running-shop.js';
+import { the } from '../the.js';
 import { signed } from './news.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
 
 /** Time for a start of the program on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
-const EMBEDDED = PROFILES.find(({ name }) => name === 'embedded')!;
+const EMBEDDED = the(PROFILES.find(({ name }) => name === 'embedded'));
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const WEBHOOKS = '/v1/webhooks/stripe';
 const WEBHOOK_SECRET = 'whsec_of_this_test';

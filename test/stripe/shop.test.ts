@@ -25,6 +25,7 @@ import { createStripeMethods } from '../../infra/payments/stripe-methods.js';
 import { readStripeEvent, STRIPE_SIGNATURE } from '../../infra/payments/stripe-webhook.js';
 import { callerOf, problemOf } from '../call-endpoint.js';
 import { ADA, BOB, createShop, fill, SUPPORT, sell } from '../shop.js';
+import { the } from '../the.js';
 import { createNews, signed } from './news.js';
 import { describeOnStripe, skip, standInOf, type World } from './worlds.js';
 
@@ -126,7 +127,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       for (const event of await news(...types)) await deliver(event);
     }
     async function ledger(orderId: string): Promise<Payment> {
-      return (await runner.load(payment, streamOf(siblingId('payment', orderId)))).state!;
+      return the((await runner.load(payment, streamOf(siblingId('payment', orderId)))).state);
     }
     /** The account may have payments of other tests. */
     async function reconciled(options: { repair?: boolean; from?: number } = {}) {
@@ -166,7 +167,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     return { status, orderId: body.id as string, order: body };
   }
 
-  const orderOf = async (orderId: string) => (await shop.runner.load(order, streamOf(orderId))).state!;
+  const orderOf = async (orderId: string) => the((await shop.runner.load(order, streamOf(orderId))).state);
 
   async function dispatch(orderId: string, lines?: { lineId: string; quantity: number }[]): Promise<void> {
     const body = lines ? { lines } : {};
@@ -183,7 +184,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
 
   const intentOf = async (orderId: string) => {
     const { authorisation } = await shop.ledger(orderId);
-    return shop.stripe.paymentIntents.retrieve(authorisation!.providerRef!, { expand: ['latest_charge'] });
+    return shop.stripe.paymentIntents.retrieve(the(authorisation?.providerRef), { expand: ['latest_charge'] });
   };
 
   it('holds at the checkout, captures each shipment, refunds, and agrees with Stripe at the end', async function () {
@@ -229,7 +230,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(order.nextAction).to.include({ type: 'authenticate' });
       const { authorisation } = await shop.ledger(orderId);
       await shop.news('payment_intent.requires_action');
-      return { orderId, intentId: authorisation!.providerRef! };
+      return { orderId, intentId: the(authorisation?.providerRef) };
     }
 
     it('continues by webhook', async function () {
@@ -324,10 +325,10 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
       const [refund] = (await shop.ledger(orderId)).refunds;
       // Stripe itself lets the refunds of this card fail.
-      world.standIn?.settleRefund(refund!.providerRef!, 'failed');
+      world.standIn?.settleRefund(the(refund?.providerRef), 'failed');
       await shop.deliverAll('refund.failed');
       const after = await shop.ledger(orderId);
-      expect(after.refunds[0]!.status).to.equal('failed');
+      expect(the(after.refunds[0]).status).to.equal('failed');
       expect(refundedOf(after)).to.equal(0);
     });
 
@@ -450,7 +451,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
       const held = 'payment_intent.amount_capturable_updated';
-      const news = (await shop.news(held)).find(({ type }) => type === held)!;
+      const news = the((await shop.news(held)).find(({ type }) => type === held));
       shop.outage.isOn = true;
       await problemOf(shop.deliver(news), 'unavailable');
       shop.outage.isOn = false;
@@ -532,7 +533,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const { orderId } = await checkOut(card.id);
       const { id: first } = await intentOf(orderId);
       const { authorisation } = await shop.ledger(orderId);
-      ahead = Date.parse(authorisation!.captureBefore!) - HOUR_MS - Date.now();
+      ahead = Date.parse(the(authorisation?.captureBefore)) - HOUR_MS - Date.now();
       const paymentId = siblingId('payment', orderId);
       await shop.handlers.payment({ kind: 'payment', id: paymentId, paymentId, dueAt: clock() } as never);
       const renewed = await intentOf(orderId);
@@ -594,7 +595,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const { orderId, order: placed } = await checkOut();
       await dispatch(orderId, [{ lineId: placed.lines[0].id, quantity: 1 }]);
       const { authorisation } = await shop.ledger(orderId);
-      ahead = Date.parse(authorisation!.captureBefore!) + HOUR_MS - Date.now();
+      ahead = Date.parse(the(authorisation?.captureBefore)) + HOUR_MS - Date.now();
       const difference = { kind: 'status', here: 'authorised', there: 'let_go' };
       expect(told(await shop.reconciled())).to.deep.equal([{ ...difference, repaired: false }]);
       expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
@@ -630,7 +631,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     it('holds of payments that have ended: they are voided', async () => {
       const { orderId } = await checkOut();
       const { authorisation } = await shop.ledger(orderId);
-      const { operationId } = authorisation!;
+      const { operationId } = the(authorisation);
       const stream = streamOf(siblingId('payment', orderId));
       orThrow(await shop.runner.execute(payment, stream, { type: 'RecordLapsed', operationId }, metaOf('by hand')));
       ahead += 2 * 60_000;

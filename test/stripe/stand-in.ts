@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
 import { defined } from '../../domain/kernel/json.js';
 import type { StripeConnection } from '../../infra/payments/stripe.js';
+import { the } from '../the.js';
 import { StripeRefusal } from './errors.js';
 import { type Form, parseForm, texts } from './form.js';
 import { type Answer, createIdempotency } from './idempotency.js';
@@ -125,7 +126,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
       if (fault === 'error') return answerOf(API_ERROR);
       current = { id, idempotency_key: key ?? null };
       try {
-        const result = expanded(route!.handle(params, route!.id), texts(params, 'expand'), books);
+        const result = expanded(the(route).handle(params, the(route).id), texts(params, 'expand'), books);
         return fault === 'error after the work'
           ? answerOf(API_ERROR)
           : { status: 200, body: JSON.stringify(result, null, 2) };
@@ -146,7 +147,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     requests.push(recorded);
     intents.lapse();
     const at = faults.findIndex(({ on }) => on.test(`${recorded.method} ${recorded.path}`));
-    const fault = at < 0 ? undefined : faults.splice(at, 1)[0]!.fault;
+    const fault = at < 0 ? undefined : the(faults.splice(at, 1)[0]).fault;
     if (fault === 'no connection') return void request.socket.destroy();
     const answer = await respond(request, recorded, id, fault).catch((error: unknown) => {
       if (error instanceof StripeRefusal) return answerOf(error);
