@@ -20,7 +20,7 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
       throw error;
     }
     taken.once('end', () => {
-      if (client === taken) letGo(); // else the pool would wait for it for ever
+      if (client === taken) disconnect(); // else the pool would wait for it for ever
       void takeAgain();
     });
     client = taken;
@@ -40,10 +40,10 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
 
   function release(): void {
     released = true;
-    letGo();
+    disconnect();
   }
 
-  function letGo(): void {
+  function disconnect(): void {
     const held = client;
     client = undefined;
     held?.release(true);

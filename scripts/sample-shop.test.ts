@@ -2,7 +2,7 @@
 // process.
 import { expect } from 'chai';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import { orThrow } from '../domain/kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
@@ -12,7 +12,7 @@ import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/me
 import { the } from '../test/the.js';
 import { fillEmptyShop } from './sample-shop.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 const SKUS = 8;
 const PRODUCTS = 6;
 const VAT_RATES = 4;
@@ -67,7 +67,7 @@ function createShop() {
     now += 2 * RETRY_HORIZON_MS;
     const clock = () => now;
     const store = createMemoryEventStore({ codec, log, clock, afterAppend });
-    return { store, runner: createCommandRunner({ store, catalogue, personal: unsealed, clock }) };
+    return { store, runner: createCommandRunner({ store, eventTypes, personal: unsealed, clock }) };
   }
 
   return {

@@ -57,7 +57,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
     capture: async (operation) => (refusals-- > 0 ? { status: 'failed', reason: 'refused' } : test.capture(operation)),
     async retrieve({ key }) {
       const lapsesAt = held.get(key);
-      const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'let_go' : 'pending' } as const;
+      const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'released' : 'pending' } as const;
       return { authorisation, captured: 0, capturable: 0, refunds: [] };
     },
   };
@@ -305,7 +305,7 @@ describe('As time passes', () => {
         const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body });
         await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
       };
-      const renewInVain = async () => {
+      const failToRenew = async () => {
         shop.beAway(true);
         await shop.pass(6.5 * DAY_MS);
         expect(await shop.paymentOf(id)).to.include({ status: 'unknown' });
@@ -316,7 +316,7 @@ describe('As time passes', () => {
         await shop.pass(10 * MINUTE_MS);
         return shop.paymentOf(id);
       };
-      return { ...shop, id, send, renewInVain, renew };
+      return { ...shop, id, send, renewInVain: failToRenew, renew };
     };
 
     it('a failed capture on the old authorisation is taken from the renewal', async () => {
@@ -384,7 +384,7 @@ describe('As time passes', () => {
     const id = await shop.checkOut('pm_card_visa');
     const { paymentId, authorisation } = await shop.paymentOf(id);
     const origin = { correlationId: 'news', actor: { type: 'process', id: 'bank' } } as const;
-    const held = { authorisation: { status: 'let_go' }, captured: 0, capturable: 0, refunds: [] } as const;
+    const held = { authorisation: { status: 'released' }, captured: 0, capturable: 0, refunds: [] } as const;
     const hear = () => shop.processes.payments.record(paymentId, the(authorisation).operationId, held, { origin });
     orThrow(await hear());
     expect(await shop.orderOf(id)).to.include({ held: true });

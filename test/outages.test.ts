@@ -313,7 +313,7 @@ function productOf(sku: string): string {
 /** Buys as a careful client does: it repeats temporarily failed requests with the same key. */
 async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Purchase> {
   let refusals = 0;
-  const patiently = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
+  const sendUntilAnswered = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
     const key = { 'Idempotency-Key': freshName('key') };
     return eventually('the shop takes it', async () => {
       const answer = await send(key);
@@ -325,11 +325,11 @@ async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Pur
       return answer;
     });
   };
-  const cart = `/v1/carts/${(await patiently((key) => guest.post('/v1/carts', { currency: 'GBP' }, key))).body.id}`;
-  await patiently((key) => guest.post(`${cart}/lines`, { sku, quantity: 1 }, key));
-  await patiently((key) => guest.put(`${cart}/shipping-address`, ADDRESS, key));
-  await patiently((key) => guest.put(`${cart}/shipping-method`, { method: 'standard' }, key));
-  const placed = await patiently((key) => guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, key));
+  const cart = `/v1/carts/${(await sendUntilAnswered((key) => guest.post('/v1/carts', { currency: 'GBP' }, key))).body.id}`;
+  await sendUntilAnswered((key) => guest.post(`${cart}/lines`, { sku, quantity: 1 }, key));
+  await sendUntilAnswered((key) => guest.put(`${cart}/shipping-address`, ADDRESS, key));
+  await sendUntilAnswered((key) => guest.put(`${cart}/shipping-method`, { method: 'standard' }, key));
+  const placed = await sendUntilAnswered((key) => guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, key));
   expect(placed.status).to.equal(201);
   return {
     customerId: guest.customerId,

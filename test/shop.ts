@@ -6,7 +6,7 @@ import { type CommandRunner, createCommandRunner } from '../commands/runtime/com
 import { createCurrentSettings } from '../commands/shop/settings.js';
 import { writeSide } from '../commands/write-side.js';
 import { cart } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
@@ -69,7 +69,7 @@ export interface ShopOptions {
 export function createShop({
   log = createMemoryLog(),
   clock = Date.now,
-  store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 }),
+  store = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log, clock, watermarkLagMs: 0 }),
   through = (runner) => runner,
   personal = unsealed,
   provider = createTestProvider(),
@@ -84,7 +84,7 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(
-    createCommandRunner({ store: own.store, catalogue, personal, clock, ...defined({ snapshots }), ...caches }),
+    createCommandRunner({ store: own.store, eventTypes, personal, clock, ...defined({ snapshots }), ...caches }),
   );
   const processes = openProcesses({ runner, store, clock, provider, ...defined({ pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { type Cart, cart } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
 import { isProblem, orThrow } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
@@ -19,7 +19,7 @@ import { describeWith, freshName } from './engines.js';
 import { runsOf } from './every-case.js';
 import { ADDRESS, createShop, type Shop, sell } from './shop.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 
 /** The concurrent requests, each in its own process. A process with a number dies at the nth command that it issues. */
 interface Round {

@@ -5,7 +5,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
@@ -36,7 +36,7 @@ import { openProcesses } from './processes.js';
 import { createShop, type Shop as Shopfront, SUPPORT, sell } from './shop.js';
 import { the } from './the.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 
 const ADDRESS = {
   name: 'Ada Lovelace',
@@ -58,14 +58,14 @@ describeOnAws('The log on DynamoDB', (aws) => {
     await createEventsTable({ client, table });
     await ensureTable(client, keysTable, SUBJECT_KEYS_TABLE);
     const keys = createDynamoSubjectKeys({ client, table: keysTable });
-    personal = createPersonalData({ keys, keyWrap: createLocalKeyWrap(randomBytes(32)), catalogue });
+    personal = createPersonalData({ keys, keyWrap: createLocalKeyWrap(randomBytes(32)), eventTypes });
   });
 
   function openProcess(): Process {
     const client = aws.dynamodb();
     const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
     const store = createDynamoEventStore({ client, table, codec });
-    return { store, runner: createCommandRunner({ store, catalogue, personal, clock: Date.now }), ...meter };
+    return { store, runner: createCommandRunner({ store, eventTypes, personal, clock: Date.now }), ...meter };
   }
 
   it('costs one request, one write unit on the table and one on its index for a command up to 1 KB', async () => {

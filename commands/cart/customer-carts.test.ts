@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { cartIdSchema } from '../../domain/cart/events.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -185,7 +185,7 @@ describe('The carts of a customer with an account, or with a token minted by sta
 /** A store that counts reads and appends. */
 function counting() {
   const memory = createMemoryEventStore({
-    codec: createCommitCodec(catalogue),
+    codec: createCommitCodec(eventTypes),
     log: createMemoryLog(),
     watermarkLagMs: 0,
   });

@@ -171,7 +171,7 @@ describe('The checkout endpoint', () => {
 
   it('is unavailable while the provider does not release the money of a failed checkout', async () => {
     const provider = createTestProvider();
-    const { authorise, void: letGo } = provider;
+    const { authorise, void: voidIt } = provider;
     provider.authorise = async (operation) => {
       const reservationId = cartId.replace('cart', 'order');
       const released = { type: 'ReleaseReservation', sku: 'MUG', location: 'main', reservationId } as const;
@@ -185,7 +185,7 @@ describe('The checkout endpoint', () => {
     await sell(shop, 'MUG', 500, 3);
     cartId = await fill(shop, { MUG: 2 });
     await problemOf(checkout(), 'unavailable');
-    provider.void = letGo;
+    provider.void = voidIt;
     await problemOf(checkout(), 'conflict');
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });

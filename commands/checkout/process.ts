@@ -81,7 +81,7 @@ interface CheckoutRun {
   /** The units that the queue has assigned to this checkout. */
   claim?: Claim;
   /** Tells the queue that this process no longer holds the stock of its last round. */
-  letGo?: () => void;
+  releaseClaim?: () => void;
 }
 
 export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
@@ -121,7 +121,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     if (due) {
       await takeAll(run, due).finally(() => {
         run.claim?.settle();
-        run.letGo?.();
+        run.releaseClaim?.();
       });
       void followUp(run);
     }
@@ -196,21 +196,21 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
         run.claim = claim;
         if (rounds.length < MAX_ROUNDS && !sameJson(claim.allocation, parcels)) return from(claim.allocation);
       }
-      run.letGo?.();
-      run.letGo = queue.hold(parcels);
+      run.releaseClaim?.();
+      run.releaseClaim = queue.hold(parcels);
       const { rejections } = await steps.take(step, run.context);
       run.claim?.settle();
       delete run.claim;
       if (rejections.length === 0) return undefined;
       const outcome = outcomeOf(run, step, rejections);
       if (outcome.type !== 'CheckoutStockShort') return outcome;
-      run.letGo();
+      run.releaseClaim();
 
       const found = await stock.allocate(needs, reservationId);
-      if ('short' in found && !found.hoped) return short(found.short);
+      if ('short' in found && !found.ifReleased) return short(found.short);
       run.waitsUntil ??= clock() + MAX_STOCK_WAIT_MS;
       if (rounds.length >= MAX_ROUNDS || clock() >= run.waitsUntil) return outcome;
-      if (rejections.length < step.commands.length) return from('short' in found ? found.hoped! : found);
+      if (rejections.length < step.commands.length) return from('short' in found ? found.ifReleased! : found);
     }
   }
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { isProblem, orThrow } from '../../domain/kernel/errors.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
@@ -44,7 +44,7 @@ describe('The endpoints of coupons', () => {
     it(`keep the limit ${what} when many orders redeem at once, in two processes (${report})`, async () => {
       await put('SPRING', { ...TENTH, ...limits });
       const { store, personal, runner } = shop;
-      const runners = [runner, createCommandRunner({ store, catalogue, personal, clock: Date.now })];
+      const runners = [runner, createCommandRunner({ store, eventTypes, personal, clock: Date.now })];
       const orders = Array.from({ length: 40 }, (_, n) => `order_${n}`);
       const [count] = countsOf({ code: 'SPRING', amount: 1, ...limitsOf({ ...TENTH, ...limits }) }, ADA);
       const redeem = async (runner: Shop['runner'], orderId: string): Promise<string> => {

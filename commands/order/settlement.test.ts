@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
@@ -23,7 +23,7 @@ type Crash = { at: number; when: 'before' | 'after' };
 /** A shop whose process crashes at some step, and another one on the same log that continues. */
 function dyingShop() {
   const log = createMemoryLog();
-  const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
+  const store = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log, watermarkLagMs: 0 });
   const provider = createTestProvider();
   const asked = new Set<string>();
   let crash: Crash | undefined;

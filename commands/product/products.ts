@@ -48,7 +48,7 @@ const productAnswer = productDetailsSchema
     variants: z.array(variantSchema),
     retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are no longer sold' }),
   })
-  .meta({ id: 'ProductAsKept', description: 'A product with the fields that staff see' });
+  .meta({ id: 'StaffProduct', description: 'A product with the fields that staff see' });
 
 export interface ProductEndpointsDeps {
   runner: CommandRunner;

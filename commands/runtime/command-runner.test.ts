@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, orThrow, Unavailable } from '../../domain/kernel/errors.js';
-import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
+import { type EventOf, eventTypesOf } from '../../domain/kernel/event.js';
 import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
 import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
@@ -43,7 +43,7 @@ const purse: Decider<PurseCommand, { left: number }, PurseEvent> = {
   snapshot: { foldVersion: 1, every: 10 },
 };
 
-const catalogue = eventCatalogue(purseEvents);
+const eventTypes = eventTypesOf(purseEvents);
 const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
@@ -66,7 +66,7 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
   let now = 1_700_000_000_000;
   const log = createMemoryLog();
   const join = (more: Partial<MemoryEventStoreOptions>): World => {
-    const codec = createCommitCodec(catalogue);
+    const codec = createCommitCodec(eventTypes);
     const inner = createMemoryEventStore({ codec, log, clock: () => now, ...more });
     let appends = 0;
     let reads = 0;
@@ -84,7 +84,7 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
     return {
       runner: createCommandRunner({
         store,
-        catalogue,
+        eventTypes,
         personal: unsealed,
         clock: () => now,
         ...defined({ snapshots }),
@@ -270,7 +270,7 @@ describe('The command runner', () => {
       },
     };
     const later = () => 1_700_000_000_000 + 1_000 * commits + 2 * REMEMBERED_MS;
-    const late = createCommandRunner({ store: counting, catalogue, personal: unsealed, clock: later });
+    const late = createCommandRunner({ store: counting, eventTypes, personal: unsealed, clock: later });
     await late.load(purse, stream);
     const lookedFor = async (command: CommandMeta) => {
       looked = 0;
@@ -321,7 +321,7 @@ describe('The command runner', () => {
           yield* store.read(...args);
         },
       },
-      catalogue,
+      eventTypes,
       personal: unsealed,
       clock: () => 1_700_000_000_000 + 2 * REMEMBERED_MS,
     });

@@ -6,7 +6,7 @@ import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.j
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { CommitTooLarge, orThrow, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
-import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { DomainEvent, EventTypes, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import {
   MAX_CLOCK_SKEW_MS,
@@ -74,7 +74,7 @@ export interface CommandRunner {
 
 export interface CommandRunnerDeps {
   store: EventStore;
-  catalogue: EventCatalogue;
+  eventTypes: EventTypes;
   personal: PersonalData;
   clock: Clock;
   snapshots?: SnapshotStore;
@@ -124,7 +124,7 @@ interface Draft {
 type Answer = Rejection | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
-  const { store, catalogue, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
+  const { store, eventTypes, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
   const { onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
@@ -272,7 +272,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     meta: CommandMeta,
     at: Hlc,
   ): Promise<RecordedEvent> {
-    const definition = catalogue.definition(event.type);
+    const definition = eventTypes.definition(event.type);
     const { type, data } = definition.personal ? await personal.seal(event, stream, version) : event;
     return {
       id: `${meta.id}:${index}`,

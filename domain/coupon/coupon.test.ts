@@ -26,7 +26,7 @@ const returned = (orderId: string): CouponEvent => ({
 const redeem = (orderId: string) => ({ type: 'RedeemCoupon', code, orderId }) as const;
 const confirm = (orderId: string) => ({ type: 'ConfirmRedemption', code, orderId }) as const;
 const release = (orderId: string) => ({ type: 'ReleaseRedemption', code, orderId }) as const;
-const giveBack = (orderId: string) => ({ ...release(orderId), confirmed: true }) as const;
+const releaseConfirmed = (orderId: string) => ({ ...release(orderId), confirmed: true }) as const;
 const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
 
 describe('A coupon', () => {
@@ -40,7 +40,7 @@ describe('A coupon', () => {
       ReleaseRedemption: { given: [defined(), redeemed('order_1')], when: release('order_1') },
     });
     given([defined(), redeemed('order_1'), confirmed('order_1'), returned('order_1')])
-      .when(giveBack('order_1'))
+      .when(releaseConfirmed('order_1'))
       .then([]);
   });
 
@@ -98,7 +98,7 @@ describe('A coupon', () => {
       .when({ ...confirm('order_1'), redeemer })
       .then([{ type: 'CouponRedemptionConfirmed', data: { code, redeemer, orderId: 'order_1' } }]);
     given([used])
-      .when({ ...giveBack('order_1'), redeemer })
+      .when({ ...releaseConfirmed('order_1'), redeemer })
       .then([{ type: 'CouponReleased', data: { code, redeemer, orderId: 'order_1', confirmed: true } }]);
   });
 
@@ -152,7 +152,7 @@ describe('A coupon', () => {
   it('is released by a confirmed order only through that order itself', () => {
     const { state } = given([defined(), redeemed('order_1'), confirmed('order_1')]);
     expect(coupon.decide(release('order_1'), state, TEST_NOW)).to.deep.equal([]);
-    expect(coupon.decide(giveBack('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
+    expect(coupon.decide(releaseConfirmed('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
   });
 
   it('forgets which confirmed orders released it once no command that old is accepted', () => {
@@ -227,7 +227,7 @@ describe('A coupon', () => {
           if (act === 'follow') follow(orderId);
           if (act !== 'return' || phase !== 'completed') return;
           standing.delete(orderId);
-          if (issue(giveBack(orderId)).length > 0) returns.push(now);
+          if (issue(releaseConfirmed(orderId)).length > 0) returns.push(now);
         };
         for (const { order, act, pause } of history) {
           now += pause;

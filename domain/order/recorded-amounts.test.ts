@@ -6,7 +6,7 @@ import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { invoiceOf, NOTHING, plus, recorded, shareOf, type VatDocument } from '../../test/domain/vat-documents.js';
 import { the } from '../../test/the.js';
 import type { CouponTerms } from '../coupon/events.js';
-import { catalogue } from '../events.js';
+import { eventTypes } from '../events.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { PaymentEvent } from '../payment/events.js';
 import { capturedOf, type Payment, refundedOf } from '../payment/ledger.js';
@@ -132,7 +132,7 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
   const toOrder = (command: OrderCommand, divide = roundedDown): boolean => {
     const decision = createOrder(divide).decide(command, state, TEST_NOW);
     if (isRejection(decision)) return false;
-    for (const event of decision) catalogue.check(event);
+    for (const event of decision) eventTypes.check(event);
     events.push(...decision);
     state = fold(order, state, decision, TEST_NOW);
     return decision.length > 0;
@@ -140,7 +140,7 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
   const toPayment = (command: PaymentCommand) => {
     const decision = payment.decide(command, ledger, TEST_NOW);
     if (isRejection(decision)) throw new Error(decision.detail);
-    for (const event of decision) catalogue.check(event);
+    for (const event of decision) eventTypes.check(event);
     paid.push(...decision);
     ledger = fold(payment, ledger, decision, TEST_NOW);
   };

@@ -247,13 +247,13 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   if (!holder) {
     const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
-    return isPaidAhead(state) ? [] : captureInVain(command, state, `the payment is ${status}`);
+    return isPaidAhead(state) ? [] : failedCapture(command, state, `the payment is ${status}`);
   }
   if (!holder.multicapture && capturesBy(state, holder).length > 0) return [];
 
   const amount = holder.multicapture ? command.amount : command.amount + rest;
   const held = heldOf(state);
-  if (amount > held) return captureInVain(command, state, `only ${held} is held`);
+  if (amount > held) return failedCapture(command, state, `only ${held} is held`);
   const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
   const data = {
     ...idsOf(state, command),
@@ -267,7 +267,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
 }
 
 /** The capture must fail, so the provider is not called. The sent goods stay unpaid. */
-function captureInVain({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
+function failedCapture({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
   const ids = idsOf(state, { operationId });
   return [
     { type: 'CaptureRequested', data: { ...ids, amount } },

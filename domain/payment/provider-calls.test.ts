@@ -124,7 +124,7 @@ describe('The next call to the provider', () => {
     expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300, reason: 'damaged' });
     expect(due(...asked, refunded)).to.deep.include({ operationId: 'r2' });
     expect(due(...asked, disputeOpened)).to.equal(undefined);
-    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isInVain: false });
+    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isForbidden: false });
   });
 
   it('is not a refund that the bank has already made, unless it was refunded before', () => {
@@ -135,7 +135,7 @@ describe('The next call to the provider', () => {
     ];
     const refundOf = (...history: PaymentEvent[]) => {
       const call = due(...taken, ...history);
-      return call?.call === 'refund' ? [call.operationId, call.isInVain, call.retrieve] : undefined;
+      return call?.call === 'refund' ? [call.operationId, call.isForbidden, call.retrieve] : undefined;
     };
     const asked = [refundRequested('r1', 300), refundRequested('r2', 200)];
     const failed: PaymentEvent = { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'x' } };
@@ -195,7 +195,7 @@ describe('The state of a payment at the provider', () => {
   });
 
   it('without an authorisation means voided, lapsed or declined, depending on the ledger', () => {
-    const authorisation = { status: 'let_go' } as const;
+    const authorisation = { status: 'released' } as const;
     expect(facts([requested, authorised, voidRequested], { authorisation })).to.deep.equal([
       { type: 'RecordVoided', operationId: 'void' },
     ]);

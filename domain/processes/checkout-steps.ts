@@ -72,7 +72,13 @@ export function nextSteps(state: Checkout, now: number): Due | undefined {
       const { failure, expired } = state;
       if (!failure) throw new Error(`${checkoutId} is failing without a reason.`);
       return {
-        steps: [step.reject(failure), step.void(), step.release(), ...step.giveBack(), ...step.reopen(failure)],
+        steps: [
+          step.reject(failure),
+          step.void(),
+          step.release(),
+          ...step.releaseRedemptions(),
+          ...step.reopen(failure),
+        ],
         outcome: { type: 'CheckoutFailed', data: { checkoutId, reason: expired ? 'expired' : failure.rejected } },
       };
     }
@@ -238,7 +244,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, expired, kind = 
     void: (): CheckoutStep =>
       toPayment('void', { type: 'RequestVoid', operationId: keyOfOperation('void'), ...payment }),
     release: () => releaseAll(rounds),
-    giveBack: () => endRedemptions('give back', 'ReleaseRedemption'),
+    releaseRedemptions: () => endRedemptions('give back', 'ReleaseRedemption'),
     confirmRedemptions: () => endRedemptions('confirm redemptions', 'ConfirmRedemption'),
     reopen(failure: Rejection): CheckoutStep[] {
       if (!cartId) return [];

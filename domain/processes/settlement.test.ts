@@ -376,7 +376,7 @@ describe('The settlement of a return', () => {
   it('releases uncaptured money once everything that it was for is back, and nothing else', () => {
     const returnCup: OrderCommand = { ...returnMug, lines: [{ lineId: '2', quantity: 1 }], returnId: 'return_2' };
     const returnBoth: OrderCommand = { ...returnMug, lines: [...mug, { lineId: '2', quantity: 1 }] };
-    const letGoOf = (commands: OrderCommand[], ...lost: string[]) => {
+    const voidsOf = (commands: OrderCommand[], ...lost: string[]) => {
       const { order: made, payment: ledger } = worldOf(commands);
       const captures = ledger.captures.map((one) =>
         lost.includes(one.operationId) ? { ...one, status: 'failed' as const } : one,
@@ -387,11 +387,11 @@ describe('The settlement of a return', () => {
     };
     const second = 'shipment_2/capture';
     expect(
-      letGoOf([sendMug, sendRest, returnBoth], second).map(({ stream, command }) => [stream, command]),
+      voidsOf([sendMug, sendRest, returnBoth], second).map(({ stream, command }) => [stream, command]),
     ).to.deep.equal([voidOf('return_1')]);
-    expect(letGoOf([sendMug, sendRest, returnMug], second), 'the cup is still to be paid').to.deep.equal([]);
-    expect(letGoOf([sendMug, returnMug]), 'the rest is still to be sent').to.deep.equal([]);
-    expect(letGoOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
+    expect(voidsOf([sendMug, sendRest, returnMug], second), 'the cup is still to be paid').to.deep.equal([]);
+    expect(voidsOf([sendMug, returnMug]), 'the rest is still to be sent').to.deep.equal([]);
+    expect(voidsOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
   });
 
   it('records a refund outside the shop as done at once', () => {

@@ -41,7 +41,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
     case 'cancellation':
       return [
         takeParcels(order, operation, 'ReleaseReservation'),
-        giveBack(order, operation, payment),
+        refundOrVoid(order, operation, payment),
         ...(operation.whole ? [releaseCoupons(order, operation)] : []),
       ];
     case 'return':
@@ -49,7 +49,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         restock(operation),
         receive(operation),
         refund(order, operation, payment),
-        ...(isNoLongerOwed(order, payment, operation.operationId) ? [letGo(operation.operationId, payment)] : []),
+        ...(isNoLongerOwed(order, payment, operation.operationId) ? [voidPayment(operation.operationId, payment)] : []),
       ];
     case 'collection':
       return [collect(order, operation, payment)];
@@ -138,7 +138,7 @@ function collect(order: Order, operation: Of<'collection'>, payment: Payment): S
   const { open } = dueWith(order, operationId);
   const rest = isPaidAhead(payment) ? 0 : open;
   const command = { type: 'RequestCapture', operationId: id, amount, rest, final: rest === 0 } as const;
-  if (!asked && amount === 0 && open === 0) return letGo(operationId, payment);
+  if (!asked && amount === 0 && open === 0) return voidPayment(operationId, payment);
   return toPayment(operationId, payment, asked || amount === 0 ? [] : [command]);
 }
 
@@ -164,13 +164,13 @@ function excessOf(order: Order, payment: Payment, operationId?: string): number 
  * A payment captured ahead is refunded. An authorisation that nothing will use any more is voided. An unpaid amount for goods
  * that were sent is still owed and may be collected later.
  */
-function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
+function refundOrVoid(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
   // If there was nothing to pay, owing nothing does not mean that there is nothing left to send.
   const hasNoUse = open === 0 && (whole || payment.authorisation?.amount !== 0);
   const isOwed = owedOf(order, payment, operationId) > 0;
-  return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
+  return hasNoUse && !isOwed ? voidPayment(operationId, payment) : toPayment(operationId, payment, []);
 }
 
 /** The amount that may still be captured for the order, now or later. */
@@ -184,7 +184,7 @@ export function isNoLongerOwed(order: Order, payment: Payment, operationId?: str
   return owedOf(order, payment, operationId) === 0;
 }
 
-function letGo(operationId: string, payment: Payment): Step {
+function voidPayment(operationId: string, payment: Payment): Step {
   const { paymentId, orderId } = payment;
   return toPayment(operationId, payment, [
     { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId },

@@ -11,7 +11,7 @@ export interface StockLevel {
   location: string;
   available: number;
   /** Units held by running checkouts. They may become available again at any moment. */
-  passing?: number;
+  heldByCheckouts?: number;
   backorderLimit?: number;
 }
 
@@ -19,27 +19,27 @@ export interface StockLevel {
 export interface Shortage {
   short: Readonly<Record<string, number>>;
   /** The allocation that is possible if the running checkouts release everything. */
-  hoped?: readonly Parcel[];
+  ifReleased?: readonly Parcel[];
 }
 
 /** Pure: the same needs and levels give the same parcels, in any sequence. */
 export function planAllocation(needed: readonly StockNeed[], levels: readonly StockLevel[]): Parcel[] | Shortage {
   const needs = stockNeeds(needed);
   const short = shortagesOf(needs, levels);
-  if (short.length > 0) return { short: Object.fromEntries(short), ...hopeOf(needs, levels) };
+  if (short.length > 0) return { short: Object.fromEntries(short), ...planIfReleased(needs, levels) };
   const sources = sourcesOf(needs, levels);
   const greedy = greedyChoice(needs, sources);
   const chosen = smallerChoice(needs, sources, greedy.length) ?? greedy;
   return needs.flatMap((need) => parcelsOf(need, chosen));
 }
 
-function hopeOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pick<Shortage, 'hoped'> {
-  if (!levels.some(({ passing = 0 }) => passing > 0)) return {};
-  const hoped = planAllocation(
+function planIfReleased(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pick<Shortage, 'ifReleased'> {
+  if (!levels.some(({ heldByCheckouts = 0 }) => heldByCheckouts > 0)) return {};
+  const ifReleased = planAllocation(
     needs,
-    levels.map(({ passing = 0, ...level }) => ({ ...level, available: level.available + passing })),
+    levels.map(({ heldByCheckouts = 0, ...level }) => ({ ...level, available: level.available + heldByCheckouts })),
   );
-  return Array.isArray(hoped) ? { hoped } : {};
+  return Array.isArray(ifReleased) ? { ifReleased } : {};
 }
 
 /** A location, with the promisable units of each SKU. */

@@ -118,7 +118,7 @@ export function promisableOf(item: StockItem): number {
 }
 
 /** Units held by running checkouts. They may be released at any moment. */
-export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
+export function heldByCheckoutsOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
   return reserved - parked;
 }
 
@@ -454,19 +454,19 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
     }
     case 'ReservationCommitted': {
       const { reservationId, quantity } = data;
-      const committed = { ...letGo(item, reservationId), committed: item.committed + quantity };
+      const committed = { ...withoutHold(item, reservationId), committed: item.committed + quantity };
       return remember(committed, reservationId, quantity, at);
     }
     case 'ReservationExpired': {
       const { reservationId, quantity } = data;
       // A reservation that was never made can also end. Its id is remembered as a tombstone.
       if (!reservationOf(item.reservations, reservationId)) return remember(item, reservationId, 'expired', at);
-      return hold(letGo(item, reservationId), reservationId, { quantity, expired: true });
+      return hold(withoutHold(item, reservationId), reservationId, { quantity, expired: true });
     }
     case 'ReservationReleased':
       return data.committed
         ? take(item, data, 'released', at)
-        : remember(letGo(item, data.reservationId), data.reservationId, 'released', at);
+        : remember(withoutHold(item, data.reservationId), data.reservationId, 'released', at);
     case 'StockShipped': {
       const without = { ...item, onHand: item.onHand - data.quantity };
       return data.atOnce ? remember(without, data.reservationId, 'shipped', at) : take(without, data, 'shipped', at);
@@ -487,7 +487,7 @@ function hold(item: StockItem, reservationId: string, reservation: Reservation):
 }
 
 /** Releases the units of a reservation. */
-function letGo(item: StockItem, reservationId: string): StockItem {
+function withoutHold(item: StockItem, reservationId: string): StockItem {
   const held = reservationOf(item.reservations, reservationId);
   const units = held ? unitsOf(held) : 0;
   return {

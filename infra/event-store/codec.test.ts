@@ -147,7 +147,7 @@ describe('The commit codec', () => {
       );
     refused({ data: { text: 1, stars: 0 } }, 'text');
     refused({ data: { text: '', stars: 0, extra: true } }, 'extra');
-    refused({ type: 'NoteEaten' }, 'not in the catalogue');
+    refused({ type: 'NoteEaten' }, 'not a known type');
     refused({ schemaVersion: 1 }, "today's is 2");
     refused({ version: 2 }, 'goes on at 1');
   });

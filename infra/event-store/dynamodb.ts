@@ -15,7 +15,7 @@ import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { compareLogEntries, type EventStore, type LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
-import { ensureTable, isTransient, patiently, type TableDefinition } from '../aws.js';
+import { ensureTable, isTransient, retrySetUp, type TableDefinition } from '../aws.js';
 import { withinBudget } from '../retry.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { fromItem, type Item, indexEntryOf, toItem } from './dynamodb-item.js';
@@ -111,13 +111,13 @@ export function createDynamoEventStore({
         throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
     };
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
-      await meetStoreClock();
+      await requireStoreClock();
       await client.send(timed(new PutItemCommand(input), assertTimely));
     });
   }
 
   /** A recent read of this process usually has shown the store's time already. Otherwise this sends the cheapest read. */
-  async function meetStoreClock(): Promise<void> {
+  async function requireStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
     const nothing = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'clock#' } } };
     await client.send(timed(new QueryCommand({ TableName: table, Limit: 1, ...nothing })));
@@ -156,7 +156,7 @@ export function createDynamoEventStore({
   // The watermark never goes back, even if a later answer is less exact.
   let highest: Hlc = 0;
   async function watermark(): Promise<Hlc> {
-    await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, meetStoreClock);
+    await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, requireStoreClock);
     highest = Math.max(highest, hlcOf(storeClock.earliest() - watermarkLagMs));
     return highest;
   }
@@ -240,8 +240,8 @@ export async function createEventsTable(options: {
   await ensureTable(client, table, EVENTS_TABLE);
   const recovery = { PointInTimeRecoveryEnabled: true };
   const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
-  await patiently(() => client.send(backups));
-  if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
+  await retrySetUp(() => client.send(backups));
+  if (streamArn) await retrySetUp(() => sendChanges(client, table, streamArn));
 }
 
 /** A table accepts a destination only once. */

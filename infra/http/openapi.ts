@@ -147,12 +147,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       paths,
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
-    { override: sayRules },
+    { override: addEnforcedRules },
   );
 }
 
 /** Adds JSON Schema keywords for rules that a schema enforces by functions. The generator cannot see those rules. */
-function sayRules({
+function addEnforcedRules({
   zodSchema,
   jsonSchema,
   io,

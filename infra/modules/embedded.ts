@@ -65,14 +65,14 @@ export const embeddedParts = {
   sessions: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
     await prepareSessions(pool);
     const sessions = createPostgresSessions(pool);
-    purgeNowAndThen(() => sessions.purge(clock()), lifecycle);
+    purgeRegularly(() => sessions.purge(clock()), lifecycle);
     return sessions;
   }),
 
   idempotency: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
     await prepareIdempotency(pool);
     const records = createPostgresIdempotency(pool);
-    purgeNowAndThen(() => records.purge(clock()), lifecycle);
+    purgeRegularly(() => records.purge(clock()), lifecycle);
     return records;
   }),
 
@@ -96,7 +96,7 @@ export const embeddedParts = {
 } satisfies Partial<Recipes>;
 
 /** A failed purge is repeated at the next interval. Readers check the expiry time themselves. */
-function purgeNowAndThen(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {
+function purgeRegularly(purge: () => Promise<unknown>, lifecycle: { onClose(close: () => unknown): void }): void {
   const timer = setInterval(() => void purge().catch(() => {}), PURGE_EVERY_MS).unref();
   lifecycle.onClose(() => clearInterval(timer));
 }

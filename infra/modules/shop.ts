@@ -13,7 +13,7 @@ import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockAllocator } from '../../commands/stock/allocator.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
 import { createKeyedHash, createLocalKeyWrap, loadMasterKey } from '../crypto/master-key.js';
@@ -39,7 +39,7 @@ export const shopParts = {
 
   firstLook: recipe([], () => createFirstLook()),
 
-  codec: constant(createCommitCodec(catalogue)),
+  codec: constant(createCommitCodec(eventTypes)),
 
   log: recipe(['config'], ({ config: { logLevel } }) =>
     pino({ level: logLevel, serializers: { err: loggedError } }, standardError()),
@@ -58,7 +58,7 @@ export const shopParts = {
   emailKeyOf: recipe(['keyedHash'], ({ keyedHash }) => createEmailKey(keyedHash)),
 
   personal: recipe(['masterKey', 'subjectKeys'], ({ masterKey: key, subjectKeys: keys }) =>
-    createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue }),
+    createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes }),
   ),
 
   tokens: recipe(['config', 'clock', 'claimed'], async ({ config: { dataDir, tokenKey }, clock }) => {
@@ -87,7 +87,7 @@ export const shopParts = {
         snapshots,
         personal,
         clock,
-        catalogue,
+        eventTypes,
         onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
       }),
   ),

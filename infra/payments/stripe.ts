@@ -175,7 +175,7 @@ function intentOf(providerRef: string | undefined): string {
 function decided(intent: Stripe.PaymentIntent): AuthorisationAnswer {
   const answer = authorisationIn(intent);
   switch (answer.status) {
-    case 'let_go':
+    case 'released':
       return { status: 'declined', declineCode: 'cancelled' };
     case 'none':
     case 'pending':

@@ -9,7 +9,7 @@ import {
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
 import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } from '@aws-sdk/client-kinesis';
-import { ensureTable, patiently, type TableDefinition } from '../aws.js';
+import { ensureTable, retrySetUp, type TableDefinition } from '../aws.js';
 import { leftMark, type Mark, type Store } from './store.js';
 
 /** Kinds of tables of a namespace. */
@@ -51,14 +51,14 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
 
   async function read(): Promise<Mark | undefined> {
     const get = new GetItemCommand({ TableName: table, Key: { id: { S: MARK_ID } }, ConsistentRead: true });
-    const answer = await unlessMissing(() => patiently(() => dynamodb.send(get)));
+    const answer = await unlessMissing(() => retrySetUp(() => dynamodb.send(get)));
     const text = answer?.Item?.mark?.S;
     return text === undefined ? undefined : (JSON.parse(text) as Mark);
   }
 
   async function holdsCommits(): Promise<boolean> {
     const scan = new ScanCommand({ TableName: name(TABLES.events), Limit: 1 });
-    const answer = await unlessMissing(() => patiently(() => dynamodb.send(scan)));
+    const answer = await unlessMissing(() => retrySetUp(() => dynamodb.send(scan)));
     return (answer?.Count ?? 0) > 0;
   }
 
@@ -71,7 +71,7 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
       const Item = { id: { S: MARK_ID }, mark: { S: JSON.stringify(mark) } };
       const put = new PutItemCommand({ TableName: table, Item, ConditionExpression: 'attribute_not_exists(id)' });
       try {
-        await patiently(() => dynamodb.send(put));
+        await retrySetUp(() => dynamodb.send(put));
         return mark;
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
@@ -90,13 +90,13 @@ export function dynamoLog({ dynamodb, kinesis, address, name, isLocal }: DynamoL
 }
 
 async function deleteTable(client: DynamoDBClient, table: string): Promise<void> {
-  await unlessMissing(() => patiently(() => client.send(new DeleteTableCommand({ TableName: table }))));
+  await unlessMissing(() => retrySetUp(() => client.send(new DeleteTableCommand({ TableName: table }))));
   await waitUntilTableNotExists({ client, ...WAIT }, { TableName: table });
 }
 
 async function deleteStream(client: KinesisClient, StreamName: string): Promise<void> {
   const deletion = new DeleteStreamCommand({ StreamName, EnforceConsumerDeletion: true });
-  await unlessMissing(() => patiently(() => client.send(deletion)));
+  await unlessMissing(() => retrySetUp(() => client.send(deletion)));
   await waitUntilStreamNotExists({ client, ...WAIT }, { StreamName });
 }
 

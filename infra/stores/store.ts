@@ -41,7 +41,7 @@ export interface Stores {
 
 /** The same store with errors that name its engine. */
 export function named(store: Store): Store {
-  const told = async <T>(work: () => Promise<T>): Promise<T> => {
+  const naming = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
@@ -51,8 +51,8 @@ export function named(store: Store): Store {
   };
   return {
     name: store.name,
-    mark: () => told(store.mark),
-    leaveMark: (mark) => told(() => store.leaveMark(mark)),
-    erase: () => told(store.erase),
+    mark: () => naming(store.mark),
+    leaveMark: (mark) => naming(() => store.leaveMark(mark)),
+    erase: () => naming(store.erase),
   };
 }

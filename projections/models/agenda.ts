@@ -38,13 +38,13 @@ export interface AgendaDocument {
   /** Payments: the ledger. */
   ledger?: Payment;
   /** SKUs, by location: missing units, whether any unit can be promised, and the missing units that each order knows of. */
-  short?: Readonly<Record<string, Told>>;
-  promisable?: Readonly<Record<string, Told>>;
-  missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
+  short?: Readonly<Record<string, UnitsSince>>;
+  promisable?: Readonly<Record<string, UnitsSince>>;
+  missing?: Readonly<Record<string, Readonly<Record<string, UnitsSince>>>>;
 }
 
 /** A number of units, and the time since when it applies, in ms. */
-interface Told {
+interface UnitsSince {
   units: number;
   at: number;
 }
@@ -236,15 +236,15 @@ const fallsShort: Handler<AgendaDocument, Shortfall> = {
   keys: shortfallOf,
   evolve(before, { type, data }, _, at) {
     const units = type === 'StockShortfallRecorded' ? data.shortfall : 0;
-    return shortfallDocument(data.sku, { ...before, short: withTold(before?.short, data.location, { units, at }) });
+    return shortfallDocument(data.sku, { ...before, short: withUnits(before?.short, data.location, { units, at }) });
   },
 };
 
 const replenishes: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>> = {
   keys: shortfallOf,
   evolve(before, { type, data }, _, at) {
-    const told = { units: type === 'StockReplenished' ? 1 : 0, at };
-    return shortfallDocument(data.sku, { ...before, promisable: withTold(before?.promisable, data.location, told) });
+    const there = { units: type === 'StockReplenished' ? 1 : 0, at };
+    return shortfallDocument(data.sku, { ...before, promisable: withUnits(before?.promisable, data.location, there) });
   },
 };
 
@@ -252,14 +252,18 @@ const misses: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderUnitsMis
   keys: shortfallOf,
   evolve(before, { data: { orderId, sku, location, quantity: units } }, _key, at) {
     const { [location]: _, ...others } = before?.missing ?? {};
-    const here = withTold(ownEntry(before?.missing ?? {}, location), orderId, { units, at });
+    const here = withUnits(ownEntry(before?.missing ?? {}, location), orderId, { units, at });
     const missing = Object.keys(here).length > 0 ? { ...others, [location]: here } : others;
     return shortfallDocument(sku, { ...before, missing });
   },
 };
 
-function withTold(told: Readonly<Record<string, Told>> = {}, name: string, one: Told): Readonly<Record<string, Told>> {
-  const { [name]: _, ...others } = told;
+function withUnits(
+  known: Readonly<Record<string, UnitsSince>> = {},
+  name: string,
+  one: UnitsSince,
+): Readonly<Record<string, UnitsSince>> {
+  const { [name]: _, ...others } = known;
   return one.units > 0 ? { ...others, [name]: one } : others;
 }
 
@@ -273,19 +277,15 @@ function shortfallDocument(
   if (locations.length === 0) return Object.keys(promisable).length === 0 ? null : parts;
   const isDue = locations.some((location) => {
     const units = ownEntry(short, location)?.units ?? 0;
-    const told = sum(Object.values(ownEntry(missing, location) ?? {}).map((one) => one.units));
-    return told !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
+    const recorded = sum(Object.values(ownEntry(missing, location) ?? {}).map((one) => one.units));
+    return recorded !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
   });
   const orders = Object.fromEntries(
     locations.map((location) => [location, Object.keys(ownEntry(missing, location) ?? {}).sort()]),
   );
   if (!isDue) return parts;
-  const told = [
-    ...Object.values(short),
-    ...Object.values(promisable),
-    ...Object.values(missing).flatMap(Object.values),
-  ];
-  const latest = Math.max(...(told as Told[]).map(({ at }) => at));
+  const all = [...Object.values(short), ...Object.values(promisable), ...Object.values(missing).flatMap(Object.values)];
+  const latest = Math.max(...(all as UnitsSince[]).map(({ at }) => at));
   return { ...parts, item: { kind: 'shortfall', sku, orders }, dueAt: timeOf(latest) };
 }
 

@@ -105,7 +105,7 @@ export function orderView({
   const rateOf = (taxRate: number | undefined) => (taxRate === undefined ? undefined : taxRates[taxRate]?.basisPoints);
   const clientSecret = secretOf(payment?.ledger);
   const sent = inOrder(shipments, shipmentKey);
-  const sentBack = inOrder(returns, returnKey);
+  const onReturn = inOrder(returns, returnKey);
   const taxes = taxesOf(
     [
       ...lines.map((line) => ({ ...chargeOf(line.total, line, taxIncluded), taxRate: line.taxRate })),
@@ -118,7 +118,7 @@ export function orderView({
     tax: tax === undefined ? undefined : money(tax),
     taxRate: rateOf(taxRate),
   });
-  const shipped = pricedView(shipping);
+  const onShipment = pricedView(shipping);
   return known<SealedOrderView>({
     id,
     number,
@@ -153,9 +153,9 @@ export function orderView({
     discount: money(state.discount),
     ...(coupons.length > 0 && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
     shipping: money(shipping.amount),
-    shippingDiscount: shipped.discount,
-    shippingTax: shipped.tax,
-    shippingTaxRate: shipped.taxRate,
+    shippingDiscount: onShipment.discount,
+    shippingTax: onShipment.tax,
+    shippingTaxRate: onShipment.taxRate,
     tax: money(state.tax),
     ...defined({
       includedTax: includedTax !== undefined ? money(includedTax) : undefined,
@@ -176,7 +176,7 @@ export function orderView({
       const { orderId, ...view } = shipmentView(state, part.state);
       return { ...view, ...times };
     }),
-    returns: sentBack.map(({ state }) => {
+    returns: onReturn.map(({ state }) => {
       const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency });
       return view;
     }),
@@ -184,7 +184,7 @@ export function orderView({
       ...timeline,
       ...(payment?.timeline ?? []),
       ...sent.flatMap(({ timeline = [] }) => timeline),
-      ...sentBack.flatMap((one) => one.timeline),
+      ...onReturn.flatMap((one) => one.timeline),
     ]
       .sort(byTime)
       .map(({ amount, ...step }) => {
@@ -289,7 +289,7 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     ['number', 'placedAt', 'id'],
   ],
   on: marked({
-    OrderPlaced: told<EventOf<'OrderPlaced'>>(
+    OrderPlaced: onOrder<EventOf<'OrderPlaced'>>(
       'placed',
       () => ({}),
       (event) => ({
@@ -299,51 +299,53 @@ export const orders = projection<OrderDocument, OrdersEvent>({
         placedAt: event.occurredAt,
       }),
     ),
-    OrderConfirmed: told('confirmed'),
+    OrderConfirmed: onOrder('confirmed'),
     OrderRejected: endsFor('rejected'),
-    OrderExpired: told('expired'),
+    OrderExpired: onOrder('expired'),
     OrderWithdrawn: endsFor('cancelled'),
     OrderCancelled: endsFor('cancelled'),
-    OrderCompleted: told('completed'),
-    OrderAddressChanged: told('address_changed'),
-    OrderHeld: told('held'),
-    OrderResumed: told('resumed'),
-    OrderUnitsMissing: told(),
-    ReallocationRequested: told(),
-    OrderReallocated: told(),
-    ReallocationAbandoned: told(),
-    ReturnOpened: told(),
-    ReturnClosed: told(),
+    OrderCompleted: onOrder('completed'),
+    OrderAddressChanged: onOrder('address_changed'),
+    OrderHeld: onOrder('held'),
+    OrderResumed: onOrder('resumed'),
+    OrderUnitsMissing: onOrder(),
+    ReallocationRequested: onOrder(),
+    OrderReallocated: onOrder(),
+    ReallocationAbandoned: onOrder(),
+    ReturnOpened: onOrder(),
+    ReturnClosed: onOrder(),
     // Goods that were shipped before the order was recorded have no shipment.
-    OrderFulfilled: told<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
+    OrderFulfilled: onOrder<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
       lines: unitsOf(lines),
       ...(from && { shipmentId: fulfilmentId }),
     })),
-    OrderLinesCancelled: told<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
+    OrderLinesCancelled: onOrder<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
       lines: unitsOf(lines),
       reason,
     })),
-    OrderReturned: told(),
-    CollectionRequested: told(),
-    OrderSettled: told(),
+    OrderReturned: onOrder(),
+    CollectionRequested: onOrder(),
+    OrderSettled: onOrder(),
 
-    AuthorisationRequested: paid(),
-    PaymentIntentOpened: paid(),
-    PaymentActionRequired: paid('payment_action_required'),
-    PaymentAuthorised: paid('payment_authorised', amountOf),
-    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: publicDeclineCode(declineCode) })),
-    AuthorisationUnknown: paid('payment_unknown'),
-    AuthorisationLapsed: paid('payment_lapsed'),
-    CaptureRequested: paid(),
-    PaymentCaptured: paid('payment_captured', amountOf),
-    CaptureFailed: paid('payment_failed'),
-    VoidRequested: paid(),
-    PaymentVoided: paid('payment_voided', (_, ledger) => (hasHeld(ledger) ? {} : undefined)),
-    RefundRequested: paid(),
-    PaymentRefunded: paid('refunded', amountOf),
-    RefundFailed: paid('refund_failed'),
-    DisputeOpened: paid('payment_disputed', amountOf),
-    DisputeClosed: paid('dispute_closed'),
+    AuthorisationRequested: onPayment(),
+    PaymentIntentOpened: onPayment(),
+    PaymentActionRequired: onPayment('payment_action_required'),
+    PaymentAuthorised: onPayment('payment_authorised', amountOf),
+    AuthorisationDeclined: onPayment('payment_declined', ({ declineCode }) => ({
+      reason: publicDeclineCode(declineCode),
+    })),
+    AuthorisationUnknown: onPayment('payment_unknown'),
+    AuthorisationLapsed: onPayment('payment_lapsed'),
+    CaptureRequested: onPayment(),
+    PaymentCaptured: onPayment('payment_captured', amountOf),
+    CaptureFailed: onPayment('payment_failed'),
+    VoidRequested: onPayment(),
+    PaymentVoided: onPayment('payment_voided', (_, ledger) => (hasHeld(ledger) ? {} : undefined)),
+    RefundRequested: onPayment(),
+    PaymentRefunded: onPayment('refunded', amountOf),
+    RefundFailed: onPayment('refund_failed'),
+    DisputeOpened: onPayment('payment_disputed', amountOf),
+    DisputeClosed: onPayment('dispute_closed'),
 
     ShipmentPlanned: shipped('plannedAt'),
     ShipmentTrackingChanged: shipped(),
@@ -404,11 +406,11 @@ function endsFor(
   what: 'rejected' | 'cancelled',
 ): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderWithdrawn' | 'OrderCancelled'>> {
   const reasonOf = ({ reason }: { reason: string }) => ({ reason });
-  return told(what, reasonOf, ({ data }) => reasonOf(data));
+  return onOrder(what, reasonOf, ({ data }) => reasonOf(data));
 }
 
 /** Folds the order and adds `what` to the timeline. Every event changes the order's version, even if nothing else shows. */
-function told<E extends OrderEvent>(
+function onOrder<E extends OrderEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data']) => Details = () => ({}),
   foundBy: (event: RecordedEvent<E>) => Partial<OrderPart> = () => ({}),
@@ -429,7 +431,7 @@ function told<E extends OrderEvent>(
 }
 
 /** Folds the ledger and adds `what` to the timeline, unless `detailsOf` returns undefined. */
-function paid<E extends PaymentEvent>(
+function onPayment<E extends PaymentEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data'], ledger: Payment) => Details | undefined = () => ({}),
 ): Handler<OrderDocument, E> {

@@ -5,7 +5,7 @@ import type { CheckoutProcess } from '../../commands/checkout/process.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -143,7 +143,7 @@ class Shop {
       ...inner,
       append: (...args) => this.effect(() => inner.append(...args)),
     };
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
+    const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock: Date.now });
     return {
       runner,
       process: openProcesses({ runner, store, provider: this.provider() }).checkout,

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { millisOf } from '../../domain/kernel/clock.js';
 import { type Commit, START } from '../../domain/kernel/commit.js';
-import { type DomainEvent, eventCatalogue, type RecordedEvent } from '../../domain/kernel/event.js';
+import { type DomainEvent, eventTypesOf, type RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -66,7 +66,7 @@ const ALL_KEYS = [...SHARED_KEYS, ...STREAMS.map(ownKey)];
 
 const touched = z.strictObject({ stream: z.string(), shared: z.array(z.string()) });
 const definition = { version: 1, data: touched };
-const catalogue = eventCatalogue({
+const catalogue = eventTypesOf({
   Marked: definition,
   Struck: definition,
   Idled: definition,

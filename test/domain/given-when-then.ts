@@ -1,7 +1,7 @@
 // Tests of deciders read as sentences: given([…]).when(command).then([…]). The kit also checks that events fit their schemas, and
 // that states are JSON values, because the log and the snapshots keep nothing else.
 import type { Decider } from '../../domain/kernel/decider.js';
-import { type DomainEvent, eventCatalogue } from '../../domain/kernel/event.js';
+import { type DomainEvent, eventTypesOf } from '../../domain/kernel/event.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
 import { isRejection, type RejectionCode, type RejectionFacts } from '../../domain/kernel/rejection.js';
 
@@ -92,7 +92,7 @@ export function fold<S, E extends DomainEvent>(
   history: readonly E[],
   at: number,
 ): S {
-  const catalogue = eventCatalogue(events);
+  const catalogue = eventTypesOf(events);
   return history.reduce((state, event) => {
     catalogue.check(event);
     if (!isWhole(event)) throw different('an event with a member that is undefined', event, 'values');

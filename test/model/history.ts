@@ -1,6 +1,6 @@
 // One history of the shop: rounds of concurrent stories with faults, and a quiet phase at the end.
 import fc from 'fast-check';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -57,7 +57,7 @@ export const histories = (): fc.Arbitrary<History> =>
     faults: faultsWithin(EFFECTS, MAX_FAULTS),
   });
 
-export const codec = createCommitCodec(catalogue);
+export const codec = createCommitCodec(eventTypes);
 
 /** In memory, where the same history always runs the same way. */
 export function playInMemory(history: History, plant?: Plant): Promise<void> {

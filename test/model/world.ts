@@ -17,7 +17,7 @@ import { currentCarts } from '../../projections/models/current-carts.js';
 import type { Answer, Call } from '../call-endpoint.js';
 import { createShop, type Shop } from '../shop.js';
 import { the } from '../the.js';
-import { type Bank, createBank, type News } from './bank.js';
+import { type Bank, type BankEvent, createBank } from './bank.js';
 import { createEffects, type Effects, type Fault, type Mortal } from './faults.js';
 import { createModel, type Model } from './fold.js';
 import type { Turns, VirtualClock } from './turns.js';
@@ -57,7 +57,7 @@ export interface WorldOptions {
 interface Worker extends Mortal {
   shop: Shop;
   look: () => Promise<void>;
-  hear: (news: News) => Promise<unknown>;
+  hear: (event: BankEvent) => Promise<unknown>;
   /** Rejects when the worker dies. */
   death: Promise<never>;
 }
@@ -117,7 +117,7 @@ export function createWorld({
         .map(({ item }) => the(item));
     },
   };
-  const bank = createBank(clock, (news) => goOn(tell(news)));
+  const bank = createBank(clock, (event) => goOn(tell(event)));
   const workers: Worker[] = Array.from({ length: PROCESSES }, openWorker);
   const plain = openStore();
   let noise = true;
@@ -183,10 +183,10 @@ export function createWorld({
       payments,
       checkout,
       settlement,
-      onNews: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
+      onEvent: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
     });
-    const hear = (news: News) => {
-      const signed = { body: Buffer.from(JSON.stringify(news)), signature: '' };
+    const hear = (event: BankEvent) => {
+      const signed = { body: Buffer.from(JSON.stringify(event)), signature: '' };
       return webhook.handle({ signed } as never);
     };
     return Object.assign(life, { shop, death, hear, look: () => look(new AbortController().signal) });
@@ -248,11 +248,11 @@ export function createWorld({
   }
 
   /** A webhook is delivered now or later, twice, or never. */
-  async function tell(news: News): Promise<void> {
+  async function tell(event: BankEvent): Promise<void> {
     const times = noise ? the([1, 1, 2, 0][turns.random(4)]) : 1;
     const copies = Array.from({ length: times }, async () => {
       for (let delay = turns.random(MAX_DELAY); delay > 0; delay--) await turns.take();
-      await persist((worker) => worker.hear(news));
+      await persist((worker) => worker.hear(event));
     });
     await Promise.all(copies);
   }

@@ -282,7 +282,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       await provider.void(operation(request, 'void'));
       await provider.void(operation(request, 'void again'));
       expect(await held(request)).to.deep.equal({
-        authorisation: { status: 'let_go' },
+        authorisation: { status: 'released' },
         captured: 0,
         capturable: 0,
         refunds: [],
@@ -386,7 +386,7 @@ describeOnStripe('The Stripe adapter', (open) => {
           () => provider.void(operation(other, 'void')),
           () => held(other),
         );
-        expect((await held(other)).authorisation).to.deep.equal({ status: 'let_go' });
+        expect((await held(other)).authorisation).to.deep.equal({ status: 'released' });
       });
     }
 

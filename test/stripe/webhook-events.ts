@@ -19,12 +19,12 @@ export function signed(stripe: Stripe, secret: string, event: unknown, at?: numb
 /**
  * Events about objects with this mark in their metadata, and about everything that belongs to such payments, since `from` in ms.
  */
-export function createNews({ stripe, standIn }: World, { mark, from }: { mark: string; from: number }) {
+export function createWebhookEvents({ stripe, standIn }: World, { mark, from }: { mark: string; from: number }) {
   const intents = new Set<string>();
   const heard = new Set<string>();
 
   function isOurs({ data }: Stripe.Event): boolean {
-    const { id, object, metadata, payment_intent } = data.object as Told;
+    const { id, object, metadata, payment_intent } = data.object as WebhookObject;
     const intent = object === 'payment_intent' ? id : payment_intent;
     const isMarked = Object.values(metadata ?? {}).some((value) => value.includes(mark));
     if (isMarked && intent) intents.add(intent);
@@ -41,18 +41,18 @@ export function createNews({ stripe, standIn }: World, { mark, from }: { mark: s
   /** New events, oldest first, once all of these types have arrived. */
   return async (...types: Stripe.Event['type'][]): Promise<Stripe.Event[]> => {
     for (const until = Date.now() + LISTED_WITHIN_MS; ; await pause(ASK_AGAIN_AFTER_MS)) {
-      const news = await listed();
-      const missing = types.filter((type) => !news.some((event) => event.type === type));
+      const events = await listed();
+      const missing = types.filter((type) => !events.some((event) => event.type === type));
       if (missing.length > 0 && !standIn && Date.now() < until) continue;
       if (missing.length > 0) throw new Error(`Stripe has not told of ${missing.join(', ')}.`);
-      for (const { id } of news) heard.add(id);
-      return news;
+      for (const { id } of events) heard.add(id);
+      return events;
     }
   };
 }
 
 /** The common fields of the objects in events, if they exist. */
-interface Told {
+interface WebhookObject {
   id: string;
   object: string;
   metadata?: Record<string, string> | null;
