@@ -19,11 +19,6 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
     document && productView(document as ProductDocument);
 
   return {
-    async byId(productId) {
-      const found = await away(() => products.findOne({ _id: productId }, { projection: { document: 1 } }));
-      return (found && viewOf(found)) ?? undefined;
-    },
-
     async list({ category, limit, after }) {
       const filter = {
         'document.status': 'published',

@@ -120,7 +120,7 @@ describe('The query endpoints', () => {
 
   const call = callerOf([
     ...productQueries({
-      catalogue: { visibility, queries: { byId: byId(products), list: listed, categories: counted } },
+      catalogue: { visibility, queries: { list: listed, categories: counted } },
       productPage: { visibility, queries: { byId: byId(products) } },
       productSearch: {
         visibility,

@@ -115,8 +115,6 @@ export function productPageContract(open: Open<ProductPageQueries>): void {
 }
 
 export function catalogueContract(open: Open<CatalogueQueries>): void {
-  productPageContract(open);
-
   it('lists published products page by page, without gaps or repeats', async () => {
     const shop = createShop();
     const model = await open();
