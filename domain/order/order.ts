@@ -521,7 +521,7 @@ function receiveReturn(
   const received = lines.map(({ lineId, quantity, writtenOff }) => ({
     lineId,
     quantity,
-    ...defined({ writtenOff }),
+    ...(writtenOff && { writtenOff }),
   }));
   const back = keptUnits(state, received, divide);
   const isAllBack = isWithdrawn(lines.reduce(withCounted, state.lines));
@@ -747,7 +747,7 @@ function evolve(state: Order | null, { type, data }: OrderEvent, at: number): Or
       const units = lines.map(({ lineId, quantity, writtenOff }) => ({
         lineId,
         quantity,
-        ...defined({ writtenOff }),
+        ...(writtenOff && { writtenOff }),
       }));
       return recorded(
         {

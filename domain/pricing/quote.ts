@@ -16,7 +16,7 @@ import {
   shippingPrice,
 } from '../tariffs/shipping-table.js';
 import { isTaxed, isTaxedByRegion, isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
-import { discountsOf, groupsIn } from './discounts.js';
+import { type DiscountableLine, discountsOf, groupsIn } from './discounts.js';
 
 /** Tax rates are precise to hundredths of a basis point. */
 const TAX_RATE_SCALE = 100;
@@ -104,16 +104,18 @@ export function quoteOf(request: QuoteRequest): Quote {
     if (amount > 0) return { code, amount };
     return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
   });
+  const redeemed = coupons.map(({ amount }) => amount > 0);
   /** The discounts of the coupons that an order redeems. `taken` has one for each coupon. */
   const discountsIn = (taken: readonly number[]): { discounts?: number[] } => {
-    const discounts = pairs(coupons, taken).flatMap(([{ amount }, discount]) => (amount > 0 ? [discount] : []));
+    const discounts = taken.filter((_, index) => redeemed[index]);
     return discounts.some((discount) => discount > 0) ? { discounts } : {};
   };
   const tax = taxation(request);
   const shippingProblem = shipping ? undefined : shippingProblemOf(request, left);
 
   const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded' | 'taxed' | 'taxRates'> = {
-    lines: goods.map(({ id, sku, title, quantity, unitPrice, taxCategory, left, taken }) => {
+    lines: pairs(request.lines, goods).map(([line, { left, taken }]) => {
+      const { id, sku, title, quantity, unitPrice, taxCategory } = line;
       const total = quantity * unitPrice;
       const taxed = tax.of(total, left, taxCategory);
       return { id, sku, title, quantity, unitPrice, total, ...discountsIn(taken), ...taxed };
@@ -150,17 +152,24 @@ function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOpt
 }
 
 /** `left`: the remaining price of the line. `taken`: the discount of each coupon on it. */
-type DiscountedLine = QuoteRequest['lines'][number] & { left: number; taken: number[] };
+type DiscountedLine = DiscountableLine & { taken: number[] };
 
 function discountedGoods(request: QuoteRequest): DiscountedLine[] {
-  let goods = request.lines.map(
-    (line): DiscountedLine => ({ ...line, left: line.quantity * line.unitPrice, taken: [] }),
+  const goods = request.lines.map(
+    ({ sku, quantity, unitPrice }): DiscountedLine => ({
+      sku,
+      quantity,
+      unitPrice,
+      left: quantity * unitPrice,
+      taken: [],
+    }),
   );
   for (const { terms } of request.coupons) {
     const discounts = obstacleTo(terms, request) ? goods.map(() => 0) : discountsOf(terms, goods);
-    goods = pairs(goods, discounts).map(([line, discount]) => {
-      return { ...line, left: line.left - discount, taken: [...line.taken, discount] };
-    });
+    for (const [line, discount] of pairs(goods, discounts)) {
+      line.left -= discount;
+      line.taken.push(discount);
+    }
   }
   return goods;
 }
