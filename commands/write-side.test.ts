@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { createShop } from '../test/shop.js';
+import { the } from '../test/the.js';
 
 interface ObjectSchema {
   properties?: Record<string, ObjectSchema>;
@@ -10,7 +11,7 @@ interface ObjectSchema {
 /** A named schema is among its definitions. */
 function partsOf(schema: z.ZodType): ObjectSchema {
   const { $ref, $defs, ...parts } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return ($ref ? $defs![$ref.slice('#/$defs/'.length)] : parts) as ObjectSchema;
+  return ($ref ? the($defs)[$ref.slice('#/$defs/'.length)] : parts) as ObjectSchema;
 }
 
 describe('The write side', () => {
@@ -22,12 +23,12 @@ describe('The write side', () => {
 
   for (const { path, body, answers } of patches) {
     it(`accepts \`null\` for every field that PATCH ${path} may clear`, () => {
-      const given = partsOf(body!);
-      const optional = Object.keys(given.properties!).filter((field) => !given.required?.includes(field));
-      const shown = partThatShows(optional, partsOf(answers[200]!))!;
+      const given = partsOf(the(body));
+      const optional = Object.keys(the(given.properties)).filter((field) => !given.required?.includes(field));
+      const shown = the(partThatShows(optional, partsOf(the(answers[200]))));
       for (const field of optional) {
         const isLasting = shown.required?.includes(field) ?? false;
-        expect(body!.safeParse({ [field]: null }).success, field).to.equal(!isLasting);
+        expect(the(body).safeParse({ [field]: null }).success, field).to.equal(!isLasting);
       }
     });
   }

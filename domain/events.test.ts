@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { the } from '../test/the.js';
 import { cart } from './cart/cart.js';
 import { coupon } from './coupon/coupon.js';
 import { customer } from './customer/customer.js';
@@ -36,7 +37,7 @@ describe('The events of the shop', () => {
       const whose = type === 'StaffAdded' ? 'staff_1' : 'customer_1';
       expect(subject({ ...ids, staffId: 'staff_1' } as never), type).to.equal(whose);
     }
-    const { subject } = kept.find(({ type }) => type === 'PaymentActionRequired')!;
+    const { subject } = the(kept.find(({ type }) => type === 'PaymentActionRequired'));
     expect(subject({ paymentId: 'payment_1' } as never)).to.equal('payment_1');
   });
 });

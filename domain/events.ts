@@ -1,10 +1,10 @@
-// All events of the shop. An event that is not in this catalogue can be neither written nor read.
+// All events of the shop. An event that is not listed here can be neither written nor read.
 import { type CartEvent, cartEvents } from './cart/events.js';
 import { type CouponEvent, couponEvents } from './coupon/events.js';
 import { type CustomerEvent, customerEvents } from './customer/events.js';
 import { type CustomerCartsEvent, customerCartsEvents } from './customer-carts/events.js';
 import { type ReturnEvent, returnEvents, type ShipmentEvent, shipmentEvents } from './fulfilment/events.js';
-import { type EventDefinitions, eventCatalogue } from './kernel/event.js';
+import { type EventDefinitions, eventTypesOf } from './kernel/event.js';
 import { type OrderEvent, orderEvents } from './order/events.js';
 import { type OrderNumberEvent, orderNumberEvents } from './order-numbers/events.js';
 import { type PaymentEvent, paymentEvents } from './payment/events.js';
@@ -33,7 +33,7 @@ const parts = [
   staffEvents,
 ];
 
-export const catalogue = eventCatalogue(...parts);
+export const eventTypes = eventTypesOf(...parts);
 
 export const shopEvents: EventDefinitions = Object.assign({}, ...parts);
 

@@ -99,7 +99,7 @@ export type TableDefinition = Omit<CreateTableCommandInput, 'TableName'>;
  * creates it.
  */
 export async function ensureTable(client: DynamoDBClient, table: string, definition: TableDefinition): Promise<void> {
-  await patiently(() => unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition }))));
+  await retrySetUp(() => unlessThere(client.send(new CreateTableCommand({ TableName: table, ...definition }))));
   await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
 }
 
@@ -115,22 +115,24 @@ export async function ensureRecoverableTable(
   await ensureTable(client, table, definition);
   const recovery = { PointInTimeRecoveryEnabled: true };
   const backups = new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification: recovery });
-  await patiently(() => client.send(backups));
+  await retrySetUp(() => client.send(backups));
 }
 
 /** The same for a Kinesis stream. Returns its ARN. */
 export async function ensureStream(client: KinesisClient, streamName: string, shards: number): Promise<string> {
   const stream = { StreamName: streamName };
-  await patiently(() => unlessThere(client.send(new CreateStreamCommand({ ...stream, ShardCount: shards }))));
+  await retrySetUp(() => unlessThere(client.send(new CreateStreamCommand({ ...stream, ShardCount: shards }))));
   await waitUntilStreamExists({ client, ...WAIT }, stream);
-  const { StreamDescriptionSummary } = await patiently(() => client.send(new DescribeStreamSummaryCommand(stream)));
-  return StreamDescriptionSummary!.StreamARN!;
+  const { StreamDescriptionSummary } = await retrySetUp(() => client.send(new DescribeStreamSummaryCommand(stream)));
+  const arn = StreamDescriptionSummary?.StreamARN;
+  if (!arn) throw new Error(`Kinesis gave no ARN for ${streamName}.`);
+  return arn;
 }
 
 const WAIT = { minDelay: 1, maxDelay: 2, maxWaitTime: SET_UP_BUDGET_MS / 1000 };
 
 /** Retries set-up requests to an engine that is busy or just starting. */
-export function patiently<T>(request: () => Promise<T>): Promise<T> {
+export function retrySetUp<T>(request: () => Promise<T>): Promise<T> {
   return withinBudget({ engine: 'AWS', budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, request);
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Unavailable } from '../domain/kernel/errors.js';
+import { the } from '../test/the.js';
 import { createCountedLog, MAX_LINE_KINDS, REPEATS_COUNTED_MS } from './counted-log.js';
 
 interface Line {
@@ -13,7 +14,7 @@ function world() {
   let alarm: { run: () => void; at: number } | undefined;
   const lines: Line[] = [];
   const to = (level: Line['level']) => (fields: unknown, message?: string) =>
-    void lines.push({ level, fields: fields as Line['fields'], message: message! });
+    void lines.push({ level, fields: fields as Line['fields'], message: the(message) });
   const log = createCountedLog({
     log: { warn: to('warn'), error: to('error') } as never,
     clock: () => now,
@@ -41,16 +42,16 @@ describe('The counted log', () => {
     for (let n = 0; n < 1_000; n++) log.error({ requestId: n, err: failure(n) }, 'failed');
     expect(lines).to.have.length(1);
     expect(lines[0]).to.deep.include({ level: 'error', message: 'failed' });
-    expect(lines[0]!.fields).to.include({ requestId: 0 });
+    expect(the(lines[0]).fields).to.include({ requestId: 0 });
     advance(REPEATS_COUNTED_MS - 1);
     expect(lines).to.have.length(1);
     advance(1);
     expect(lines).to.have.length(2);
     expect(lines[1]).to.include({ level: 'error', message: 'failed: 999 more within 60 s; this is the last' });
-    expect(lines[1]!.fields).to.include({ requestId: 999, repeats: 999 });
+    expect(the(lines[1]).fields).to.include({ requestId: 999, repeats: 999 });
     expect(isWaiting()).to.equal(false);
     log.error({ requestId: 'new', err: failure(0) }, 'failed');
-    expect(lines[2]!.fields).to.deep.include({ requestId: 'new' });
+    expect(the(lines[2]).fields).to.deep.include({ requestId: 'new' });
   });
 
   it('writes a single line unchanged, and nothing after it', () => {
@@ -103,8 +104,8 @@ describe('The counted log', () => {
     expect(lines).to.have.length(MAX_LINE_KINDS + 1);
     advance(REPEATS_COUNTED_MS);
     expect(lines).to.have.length(MAX_LINE_KINDS + 2);
-    expect(lines.at(-1)!.message).to.match(/^odd 9999, and others: 9899 more within 60 s/);
+    expect(the(lines.at(-1)).message).to.match(/^odd 9999, and others: 9899 more within 60 s/);
     log.warn({}, 'odd 1');
-    expect(lines.at(-1)!.message).to.equal('odd 1');
+    expect(the(lines.at(-1)).message).to.equal('odd 1');
   });
 });

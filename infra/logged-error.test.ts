@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import pino from 'pino';
 import { OperatorError, StreamBusy } from '../domain/kernel/errors.js';
+import { the } from '../test/the.js';
 import { loggedError } from './logged-error.js';
 import { withinBudget } from './retry.js';
 
@@ -9,7 +10,7 @@ describe('An error in the log', () => {
     const lines: string[] = [];
     const log = pino({ serializers: { err: loggedError } }, { write: (line: string) => void lines.push(line) });
     log.warn({ err }, 'something');
-    return JSON.parse(lines[0]!).err;
+    return JSON.parse(the(lines[0])).err;
   }
   const failure = (code: string, message: string) =>
     withinBudget({ engine: 'Postgres', budgetMs: 0, isRetryable: () => true }, async () => {

@@ -108,14 +108,14 @@ export function queryWithin<R extends pg.QueryResultRow>(
  * texts takes ten times as long (2 KB: 17 µs against 1.5 µs).
  */
 export function textArray(values: readonly string[]): Buffer {
-  const sizes = values.map((value) => Buffer.byteLength(value));
-  const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + sizes.reduce((sum, size) => sum + 4 + size, 0));
+  const sized = values.map((value) => ({ value, size: Buffer.byteLength(value) }));
+  const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + sized.reduce((sum, { size }) => sum + 4 + size, 0));
   const [dimensions, flags, lowerBound] = [1, 0, 1];
   let offset = 0;
   for (const header of [dimensions, flags, TEXT, values.length, lowerBound])
     offset = buffer.writeInt32BE(header, offset);
-  for (const [n, value] of values.entries()) {
-    offset = buffer.writeInt32BE(sizes[n]!, offset);
+  for (const { value, size } of sized) {
+    offset = buffer.writeInt32BE(size, offset);
     offset += buffer.write(value, offset);
   }
   return buffer;
@@ -133,11 +133,11 @@ export async function createTableOnce(
 ): Promise<void> {
   await settingUp(pool, async (client) => {
     if (place === 'log') await client.query(USE_LAST_SCHEMA);
-    const { rows } = await client.query<{ exists: boolean }>(
+    const found = await client.query<{ exists: boolean }>(
       `select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as exists`,
       [table],
     );
-    if (!rows[0]!.exists) await client.query(statements);
+    if (!onlyRow(found).exists) await client.query(statements);
   });
 }
 
@@ -175,4 +175,10 @@ export async function withConnection<T>(pool: pg.Pool, work: (client: pg.PoolCli
     client.release(true);
     throw error;
   }
+}
+
+/** The row of a query that always has exactly one. */
+export function onlyRow<R>({ rows: [row] }: { rows: readonly R[] }): R {
+  if (!row) throw new Error('A query that always has one row has none.');
+  return row;
 }

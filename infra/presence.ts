@@ -1,6 +1,7 @@
 // Tracks which processes use a shop's data. Each holds a shared advisory lock in Postgres, so that data in use is not deleted.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
+import { onlyRow } from './postgres.js';
 
 const PRESENCE_LOCK = 7_236_117;
 const RETRY_EVERY_MS = 500;
@@ -19,7 +20,7 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
       throw error;
     }
     taken.once('end', () => {
-      if (client === taken) letGo(); // else the pool would wait for it for ever
+      if (client === taken) disconnect(); // else the pool would wait for it for ever
       void takeAgain();
     });
     client = taken;
@@ -39,10 +40,10 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
 
   function release(): void {
     released = true;
-    letGo();
+    disconnect();
   }
 
-  function letGo(): void {
+  function disconnect(): void {
     const held = client;
     client = undefined;
     held?.release(true);
@@ -58,11 +59,11 @@ export async function holdPresence(pool: Pool, shop: string): Promise<{ release(
 export async function unlessInUse(pool: Pool, shop: string, work: () => Promise<void>): Promise<boolean> {
   const client = await pool.connect();
   try {
-    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1, hashtext($2)) as taken', [
+    const lock = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1, hashtext($2)) as taken', [
       PRESENCE_LOCK,
       shop,
     ]);
-    if (!rows[0]!.taken) return false;
+    if (!onlyRow(lock).taken) return false;
     await work();
     return true;
   } finally {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Unavailable } from '../domain/kernel/errors.js';
+import { the } from '../test/the.js';
 import { withinBudget } from './retry.js';
 
 describe('A retry inside a budget', () => {
@@ -49,7 +50,7 @@ describe('A retry inside a budget', () => {
         fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { minLength: 1 }),
         async (budgetMs, jitter) => {
           let drawn = 0;
-          const time = virtualTime(() => Math.max(0.01, jitter[drawn++ % jitter.length]!));
+          const time = virtualTime(() => Math.max(0.01, the(jitter[drawn++ % jitter.length])));
           const failure = await withinBudget({ engine: 'E', budgetMs, isRetryable, ...time }, () =>
             Promise.reject(throttled),
           ).catch((error: unknown) => error);

@@ -1,6 +1,7 @@
 // What a query waits for: the commits that the caller has seen must be in the read model and searchable.
 import { expect } from 'chai';
 import type { StreamId } from '../domain/kernel/stream.js';
+import { the } from '../test/the.js';
 import type { StreamProgress } from './runtime/sink.js';
 import { createVisibility } from './visibility.js';
 
@@ -96,7 +97,7 @@ function createWorld({ searched = false } = {}) {
       table.asked++;
       const known = streams.filter((stream) => table.positions.has(stream));
       return new Map<StreamId, StreamProgress>(
-        known.map((stream) => [stream, { commitNo: table.positions.get(stream)! }]),
+        known.map((stream) => [stream, { commitNo: the(table.positions.get(stream)) }]),
       );
     },
   };

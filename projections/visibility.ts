@@ -1,6 +1,6 @@
 // Delays a query until its read model shows the commits that the caller has seen.
 import type { SeenCommits } from '../domain/kernel/consistency.js';
-import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
+import { categoryOf } from '../domain/kernel/stream.js';
 import { createKnownPositions } from './runtime/known-positions.js';
 import type { Projection } from './runtime/projection.js';
 import type { SinkTable } from './runtime/sink.js';
@@ -25,7 +25,7 @@ export function createVisibility(
 ): VisibilityGate {
   const followed = new Set(projection.categories);
   const shown = createKnownPositions();
-  const refresh = table.refresh && sharedRefresh(() => table.refresh!());
+  const refresh = table.refresh && sharedRefresh(async () => table.refresh?.());
   let advance = signalOnce();
 
   async function wait(seen: SeenCommits, waitMs: number): Promise<boolean> {
@@ -47,7 +47,7 @@ export function createVisibility(
     const progress = await table.progress(open.map(([stream]) => stream));
     if (open.some(([stream, commitNo]) => commitNo > (progress.get(stream)?.commitNo ?? 0))) return false;
     await refresh?.();
-    for (const [stream] of open as [StreamId, number][]) shown.raise(stream, progress.get(stream)!.commitNo);
+    for (const [stream, { commitNo }] of progress) shown.raise(stream, commitNo);
     return true;
   }
 

@@ -18,6 +18,7 @@ import {
   startProgram,
   startShop,
 } from '../test/running-shop.js';
+import { the } from '../test/the.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 
@@ -82,14 +83,14 @@ describeWith([], 'The program beside a running shop', function () {
         )
         .map(cellsOf);
       expect(
-        heads[0]!.map((_, at) =>
+        the(heads[0]).map((_, at) =>
           heads
             .map((line) => line[at])
             .join(' ')
             .trim(),
         ),
       ).to.deep.equal(['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine']);
-      const [, , waiting, oldest, sweep, quarantined] = cellsOf(lines.find((line) => line.includes(' orders '))!);
+      const [, , waiting, oldest, sweep, quarantined] = cellsOf(the(lines.find((line) => line.includes(' orders '))));
       expect({ waiting, oldest, quarantined }).to.deep.equal({ waiting: '0', oldest: '', quarantined: '0' });
       expect(sweep).to.match(/^\d+ s ago$/);
       expect(stdout).to.match(/The projectors run in the process \S+:\d+\n\(term \d+, last heartbeat \d+ s ago\)\./);
@@ -102,7 +103,7 @@ describeWith([], 'The program beside a running shop', function () {
     const portOf = async (args: readonly string[]) => {
       const { code, stdout } = await commerce(['doctor', '--json', ...args]);
       const findings = JSON.parse(stdout).findings as { check: string; ok: boolean; detail: string }[];
-      const { ok, detail } = findings.find(({ check }) => check === 'port')!;
+      const { ok, detail } = the(findings.find(({ check }) => check === 'port'));
       return { code, ok, detail };
     };
     const port = new URL(shop.url).port;

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ownEntry } from '../domain/kernel/json.js';
 import { WrongUsage } from '../infra/config.js';
 import { explain } from './errors.js';
-import { heedSignals, stopUnheard } from './stopping.js';
+import { handleSignals, stopUnheard } from './stopping.js';
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 found a violation. */
 const WRONG_USAGE = 2;
@@ -42,7 +42,7 @@ function withExitOverride(command: Command): Command {
   return command;
 }
 
-heedSignals();
+handleSignals();
 
 /**
  * If the reader closes the pipe (`| head`), further output is dropped, and commands that wait for Ctrl-C stop. If the terminal is

@@ -21,14 +21,15 @@ export interface FolderEntries {
 export async function entriesOf(folder: string): Promise<FolderEntries | undefined> {
   const entries: FolderEntries = { own: [], foreign: [] };
   const names = await namesIn(folder);
-  for (const name of names ?? []) {
+  if (!names) return undefined;
+  for (const name of names) {
     const inner = name === POSTGRES ? await namesIn(join(folder, name)) : undefined;
-    const isOurs = inner?.includes(POSTGRES_LOG) || names!.some((other) => KEY_FILE.test(other));
+    const isOurs = inner?.includes(POSTGRES_LOG) || names.some((other) => KEY_FILE.test(other));
     for (const entry of inner ?? [])
       entries[isOurs && POSTGRES_ENTRY.test(entry) ? 'own' : 'foreign'].push(join(name, entry));
     if (!inner) entries[KEY_FILE.test(name) ? 'own' : 'foreign'].push(name);
   }
-  return names && entries;
+  return entries;
 }
 
 async function namesIn(folder: string): Promise<string[] | undefined> {

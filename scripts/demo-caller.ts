@@ -1,5 +1,6 @@
 // The participants of `commerce demo`. They call the running product over HTTP, and each exchange is printed.
 import { OperatorError } from '../domain/kernel/errors.js';
+import { defined } from '../domain/kernel/json.js';
 
 /** How long a query may wait until it shows earlier changes. */
 const CATCH_UP_S = 30;
@@ -50,10 +51,12 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
       method,
       headers: {
         Prefer: `wait=${CATCH_UP_S}`,
-        ...(method !== 'GET' && { 'Idempotency-Key': `${run}-${requests++}` }),
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-        ...(seen !== undefined && { 'Consistency-Token': seen }),
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...defined({
+          'Idempotency-Key': method !== 'GET' ? `${run}-${requests++}` : undefined,
+          Authorization: token !== undefined ? `Bearer ${token}` : undefined,
+          'Consistency-Token': seen,
+          'Content-Type': body !== undefined ? 'application/json' : undefined,
+        }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
@@ -67,7 +70,7 @@ export function createCast(url: string, run: string, tell: (exchange: Exchange) 
       const { status, answer } = await send(method, path, body, token);
       const isExpected = wanted === undefined ? status < 300 : status === wanted;
       const shown = isExpected ? (shows?.(answer) ?? {}) : problemOf(answer);
-      tell({ who, method, path, ...(body !== undefined && { body }), status, answer, shown });
+      tell({ who, method, path, ...defined({ body }), status, answer, shown });
       if (!isExpected) throw new DemoFailed(failureOf(request, status, answer));
       return answer;
     };

@@ -25,7 +25,7 @@ export function tellerForPeople(print: (text: string) => void): Teller {
       const sent = body === undefined ? '' : ` ${styleText('dim', shortened(JSON.stringify(body)))}`;
       print(`  ${who.padEnd(9)} ${styleText('cyan', method)} ${path}${sent}`);
       const answered = styleText(status < 400 ? 'green' : 'yellow', String(status));
-      print(`  ${' '.repeat(9)} ${answered} ${Object.entries(shown).map(told).join(' · ')}`.trimEnd());
+      print(`  ${' '.repeat(9)} ${answered} ${Object.entries(shown).map(formatted).join(' · ')}`.trimEnd());
     },
     end({ paid, kept }) {
       print(`\nAda has paid ${moneyText(paid)}; what she keeps, and its shipping, is worth ${moneyText(kept)}.`);
@@ -44,14 +44,14 @@ export function tellerForMachines(print: (text: string) => void): Teller {
   };
 }
 
-function told([name, value]: [string, unknown]): string {
+function formatted([name, value]: [string, unknown]): string {
   return `${name} ${textOf(value)}`;
 }
 
 function textOf(value: unknown): string {
   if (isMoney(value)) return moneyText(value);
   if (Array.isArray(value)) return value.map(textOf).join(', ');
-  if (typeof value === 'object' && value !== null) return Object.entries(value).map(told).join(' ');
+  if (typeof value === 'object' && value !== null) return Object.entries(value).map(formatted).join(' ');
   return String(value);
 }
 

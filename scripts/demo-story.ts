@@ -1,5 +1,7 @@
 // The story of `commerce demo`: one customer from her first visit to the refund, and the staff who serve her.
+import { valueAt } from '../domain/kernel/collections.js';
 import { siblingId } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import { type Money, sum } from '../domain/kernel/money.js';
 import { chargeOf, roundedDown } from '../domain/order/worth.js';
 import type { TaxRate } from '../domain/tariffs/events.js';
@@ -96,15 +98,16 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
     shows: ({ status }) => ({ status }),
   });
   const confirmed = await ada<OrderView>(`GET ${order}`, { shows: stateOf });
-  const [mugs, pot] = [mug, teapot].map((sku) => confirmed.lines.find((line) => line.sku === sku)!.id);
+  const lineOf = new Map(confirmed.lines.map(({ sku, id }) => [sku, id]));
+  const [mugs, pot] = [valueAt(lineOf, mug), valueAt(lineOf, teapot)];
 
   chapter('Two mugs are sent; their share of the money and the shipping are captured');
-  await send(support, order, [{ lineId: mugs!, quantity: 2 }]);
+  await send(support, order, [{ lineId: mugs, quantity: 2 }]);
   await support<Payment>(`GET ${payment}`, { shows: moneyOf });
 
   chapter('She cancels the teapot');
   await ada<OrderView>(`POST ${order}/cancel`, {
-    body: { lines: [{ lineId: pot!, quantity: 1 }], reason: 'I have found one in the attic' },
+    body: { lines: [{ lineId: pot, quantity: 1 }], reason: 'I have found one in the attic' },
     shows: stateOf,
   });
 
@@ -114,12 +117,12 @@ export async function playStory({ run, join, tokens, chapter }: DemoOptions): Pr
 
   chapter('One mug is returned and refunded');
   const sentBack = await ada<{ id: string }>(`POST ${order}/returns`, {
-    body: { lines: [{ lineId: mugs!, quantity: 1, reason: 'It has a chip' }] },
+    body: { lines: [{ lineId: mugs, quantity: 1, reason: 'It has a chip' }] },
     shows: ({ id }) => ({ id }),
   });
   await support(`POST /v1/returns/${sentBack.id}/approve`);
   await support<{ status: string; refund: Money }>(`POST /v1/returns/${sentBack.id}/receive`, {
-    body: { lines: [{ lineId: mugs!, quantity: 1, writeOff: true }] },
+    body: { lines: [{ lineId: mugs, quantity: 1, writeOff: true }] },
     shows: ({ status, refund }) => ({ status, refund }),
   });
 
@@ -167,7 +170,7 @@ async function layOut(keeper: Ask, shop: Names): Promise<void> {
   const { data } = await keeper<List<TaxRate>>('GET /v1/tax-rates', { shows: ({ data }) => ({ rates: data.length }) });
   const included = data.find(({ country }) => country === ADDRESS.country)?.included; // the same for all rates of a country
   await keeper(`PUT /v1/tax-rates/${shop.tax}`, {
-    body: { country: ADDRESS.country, category, basisPoints: 2000, ...(included && { included }) },
+    body: { country: ADDRESS.country, category, basisPoints: 2000, ...defined({ included }) },
   });
   const rates = [{ upTo: 2000, amount: 395 }, { amount: 695 }];
   await keeper(`PUT /v1/shipping-methods/${shop.parcel}`, {
@@ -203,7 +206,7 @@ async function send(
   lines?: readonly { lineId: string; quantity: number }[],
 ): Promise<void> {
   const { id } = await support<{ id: string }>(`POST ${order}/shipments`, {
-    body: { ...(lines && { lines }), tracking: 'RM123456785GB' },
+    body: { ...defined({ lines }), tracking: 'RM123456785GB' },
     shows: ({ id }) => ({ id }),
   });
   const status = ({ status }: { status: string }) => ({ status });
@@ -228,11 +231,14 @@ function titles({ data }: List<Product>) {
 
 function sums({ lines, subtotal, discount, shipping, tax, includedTax, total }: ShownCart) {
   const units = sum(lines.map(({ quantity }) => quantity));
-  return { units, subtotal, discount, shipping, tax, ...(includedTax && { includedTax }), total };
+  return { units, subtotal, discount, shipping, tax, ...defined({ includedTax }), total };
 }
 
 function stateOf({ status, paymentStatus, fulfilmentStatus, total, captured, refunded }: OrderView) {
-  const moved = { ...(captured.amount > 0 && { captured }), ...(refunded.amount > 0 && { refunded }) };
+  const moved = defined({
+    captured: captured.amount > 0 ? captured : undefined,
+    refunded: refunded.amount > 0 ? refunded : undefined,
+  });
   return { status, paymentStatus, fulfilmentStatus, total, ...moved };
 }
 

@@ -16,6 +16,7 @@ import {
   type Surroundings,
   startProgram,
 } from '../test/running-shop.js';
+import { the } from '../test/the.js';
 
 const run = promisify(execFile);
 
@@ -88,7 +89,7 @@ describeWith([], 'A disk', function () {
       const before = `${onTmpfs(disk, '160m')}; ${filling} true`;
       const program = await startProgram(start(), { COMMERCE_LOG: 'warn' }, within(before));
       await eventually('it runs', () => expect(program.stdout()).to.include('Ctrl-C stops it.'));
-      const [url] = /http:\/\/[^/\s]+/.exec(program.stdout())!;
+      const [url] = the(/http:\/\/[^/\s]+/.exec(program.stdout()));
       const session = () => callerAt(url).post('/v1/sessions', {});
       await writeFile(go, '');
       await eventually('requests fail', async () => expect((await session()).status).to.equal(503));

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { startServer } from '../infra/http/server.js';
 import { describeWith } from '../test/engines.js';
 import { commerce, endPrograms, freshFolder } from '../test/running-shop.js';
+import { the } from '../test/the.js';
 import { explain } from './errors.js';
 
 async function failureOf(action: Promise<unknown>): Promise<unknown> {
@@ -44,7 +45,7 @@ describe('An error of the operating system', function () {
       const error = (await failureOf(attempt)) as NodeJS.ErrnoException;
       const told = explain(error);
       expectOneLine(told);
-      expect(told).to.include(error.path!).and.include(error.code!);
+      expect(told).to.include(the(error.path)).and.include(the(error.code));
       expect(explain(new Error('outside', { cause: error }))).to.equal(told);
       expect(explain(new AggregateError([error]))).to.equal(told);
     }

@@ -1,5 +1,6 @@
 // The shop for an import: it counts the commits it appends, and knows when the read models show all of them.
 import { ImportError } from '../commands/import/online-retail/import-error.js';
+import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
 import { openShop, type Shop } from '../infra/modules/open-shop.js';
@@ -72,7 +73,7 @@ async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
     });
     const ids: string[] = [];
     for (let after: Page<SealedOrderView>['next']; ; ) {
-      const page = await queries.orders.list({ customerId, limit: PAGE_ORDERS, ...(after && { after }) });
+      const page = await queries.orders.list({ customerId, limit: PAGE_ORDERS, ...defined({ after }) });
       ids.push(...page.data.map(({ id }) => id));
       after = page.next;
       if (!after) return ids;

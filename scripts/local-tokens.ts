@@ -1,4 +1,5 @@
 // Bearer tokens for people at this machine, signed with the key of its data folder.
+import { defined } from '../domain/kernel/json.js';
 import { loadTokenKey } from '../infra/identity/token-key.js';
 import { createTokens, type Tokens } from '../infra/identity/tokens.js';
 import { usesRealAws } from './local-engines.js';
@@ -13,6 +14,6 @@ export async function openLocalTokens(options: CommonOptions): Promise<Tokens | 
   if (await usesRealAws(config)) return undefined;
   // Otherwise a mistyped folder would get a new key, which no running shop knows.
   const { dataDir } = tokenKey === undefined ? await configOfShop(options) : config;
-  const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+  const key = await loadTokenKey({ dataDir, ...defined({ given: tokenKey }) });
   return createTokens({ key, clock: Date.now });
 }

@@ -1,5 +1,6 @@
 // Tells whether the program on a port is a running `commerce start` of this data folder: it must accept a token of the folder's
 // key.
+import { defined } from '../domain/kernel/json.js';
 import type { Config } from '../infra/config.js';
 import { findTokenKey } from '../infra/identity/token-key.js';
 import { createTokens } from '../infra/identity/tokens.js';
@@ -8,7 +9,7 @@ import { randomId } from '../infra/ids.js';
 const ANSWER_TIMEOUT_MS = 5_000;
 
 export async function isOwnStart(url: string, { dataDir, tokenKey }: Config): Promise<boolean> {
-  const key = await findTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+  const key = await findTokenKey({ dataDir, ...defined({ given: tokenKey }) });
   if (!key) return false;
   // The token is of a customer that does not exist, so another program on the port learns nothing useful.
   const customerId = `customer_${randomId(Date.now())}`;

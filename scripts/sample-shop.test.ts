@@ -2,16 +2,17 @@
 // process.
 import { expect } from 'chai';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import { orThrow } from '../domain/kernel/errors.js';
 import { RETRY_HORIZON_MS } from '../domain/kernel/limits.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
+import { the } from '../test/the.js';
 import { fillEmptyShop } from './sample-shop.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 const SKUS = 8;
 const PRODUCTS = 6;
 const VAT_RATES = 4;
@@ -52,7 +53,7 @@ describe('The sample shop', () => {
     for (let commit = 0; commit < throughFirstReceipt; commit++) await shop.isStoppedAfterOneCommit();
     await shop.receive('MUG-BLUE', 7);
     await shop.start();
-    const received = shop.facts()['stock#MUG-BLUE@main']!.filter(({ type }) => type === 'StockReceived');
+    const received = the(shop.facts()['stock#MUG-BLUE@main']).filter(({ type }) => type === 'StockReceived');
     expect(received.map(({ data }) => data.quantity)).to.deep.equal([40, 7]);
   });
 });
@@ -66,7 +67,7 @@ function createShop() {
     now += 2 * RETRY_HORIZON_MS;
     const clock = () => now;
     const store = createMemoryEventStore({ codec, log, clock, afterAppend });
-    return { store, runner: createCommandRunner({ store, catalogue, personal: unsealed, clock }) };
+    return { store, runner: createCommandRunner({ store, eventTypes, personal: unsealed, clock }) };
   }
 
   return {

@@ -1,5 +1,6 @@
 // The sample shop of a first start: tax, shipping, and a few published products with stock. Ordinary commands create it.
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
+import { pairs } from '../domain/kernel/collections.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Position } from '../domain/kernel/commit.js';
 import type { SeenCommits } from '../domain/kernel/consistency.js';
@@ -103,7 +104,7 @@ export async function fillEmptyShop(
   signal: AbortSignal,
 ): Promise<SeenCommits | undefined> {
   const steps = [...tariffSteps(), ...PRODUCTS.flatMap(stepsOf)];
-  const [begun, ended] = await Promise.all([steps[0]!, steps.at(-1)!].map((step) => isDone(step, store)));
+  const [begun, ended] = await Promise.all([steps.at(0), steps.at(-1)].map((step) => step && isDone(step, store)));
   if (ended || (!begun && !(await isEmpty(store)))) return undefined;
   const written = new Map<StreamId, number>();
   for (const { id, stream, execute } of steps) {
@@ -155,7 +156,7 @@ function zonesOf(method: keyof typeof PARCELS): ShippingZone[] {
       countries,
       currency,
       by: 'weight' as const,
-      rates: amounts.map((amount, index) => ({ upTo: STEPS_GRAMS[index]!, amount })),
+      rates: pairs(STEPS_GRAMS, amounts).map(([upTo, amount]) => ({ upTo, amount })),
     })),
   );
 }

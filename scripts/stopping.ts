@@ -21,9 +21,9 @@ let isInOrder = false;
 let isEnding = false;
 
 /** Called once, when the program starts. */
-export function heedSignals(): void {
+export function handleSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, requestStop);
-  if (process.env.npm_lifecycle_event !== undefined) heedParent();
+  if (process.env.npm_lifecycle_event !== undefined) watchParent();
 }
 
 /** Aborts when the program is asked to stop. A command that calls this must end soon after that. */
@@ -51,7 +51,7 @@ async function endNow(): Promise<void> {
 }
 
 /** A killed npm forwards no signal, so this program stops when its parent has changed. */
-function heedParent(): void {
+function watchParent(): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;

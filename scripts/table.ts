@@ -1,6 +1,7 @@
 // Tables for people that are never wider than the terminal, whatever the cells contain.
 import Table from 'cli-table3';
 import stringWidth from 'string-width';
+import { pairs } from '../domain/kernel/collections.js';
 
 /** Width without a terminal, for example in a pipe. */
 const COLUMNS_OF_A_PIPE = 80;
@@ -70,7 +71,7 @@ function widthsIn(
   let widths = least;
   // Narrow columns get their full width first; wide columns share the rest equally.
   for (let level = 1; level <= Math.max(...wanted); level += 1) {
-    const wider = wanted.map((want, at) => Math.max(least[at]!, Math.min(want, level)));
+    const wider = pairs(wanted, least).map(([want, needed]) => Math.max(needed, Math.min(want, level)));
     if (sum(wider) > room) break;
     widths = wider;
   }
@@ -103,7 +104,7 @@ function draw(rows: readonly (readonly string[])[], { widths, right, hasHead }: 
 function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
-    const line = lines.at(-1)!;
+    const line = lines.at(-1) ?? '';
     const joined = line === '' ? word : `${line} ${word}`;
     if (stringWidth(joined) <= width) lines[lines.length - 1] = joined;
     else lines.splice(line === '' ? -1 : lines.length, 1, ...pieces(word, width));
@@ -114,8 +115,9 @@ function wrap(text: string, width: number): string[] {
 function pieces(word: string, width: number): string[] {
   const parts = [''];
   for (const { segment } of LETTERS.segment(word)) {
-    const longer = parts.at(-1)! + segment;
-    if (parts.at(-1) === '' || stringWidth(longer) <= width) parts[parts.length - 1] = longer;
+    const last = parts.at(-1) ?? '';
+    const longer = last + segment;
+    if (last === '' || stringWidth(longer) <= width) parts[parts.length - 1] = longer;
     else parts.push(segment);
   }
   return parts;

@@ -7,6 +7,7 @@ import { iso31662 } from 'iso-3166';
 import type { CountryData } from '../domain/address/countries.js';
 import { foldedRegion } from '../domain/address/rules.js';
 import { isCountry } from '../domain/kernel/country.js';
+import { the } from './the.js';
 
 const FILE = join(import.meta.dirname, '../domain/address/countries.ts');
 const FORMAT = '%N%n%O%n%A%n%C';
@@ -45,7 +46,7 @@ function countryData(
     fields: [...'ACSZ'].filter((field) => fmt.includes(`%${field}`)).join(''),
     required: [...'ACSZ'].filter((field) => require.includes(field)).join(''),
     ...(zip && { postcode: zip }),
-    ...(zipex && { examples: zipex.split(',')[0]! }),
+    ...(zipex && { examples: the(zipex.split(',')[0]) }),
     ...(regions && { regions }),
   };
 }
@@ -55,13 +56,15 @@ function regionsOf(country: string, postal: NonNullable<Metadata['sub_regions']>
   const names = new Map<string, string[]>();
   for (const { code, name } of iso31662) {
     const [of, region] = code.split('-');
-    if (of === country) names.set(region!, [name]);
+    if (of === country) names.set(the(region), [name]);
   }
   for (const { key, name } of postal) {
     const others = Object.values(name).flatMap(withoutKind);
     const folded = others.map(foldedRegion);
-    const code = names.has(key) ? key : [...names].find(([, [first]]) => folded.includes(foldedRegion(first!)))?.[0];
-    if (code) names.get(code)!.push(...(code === key ? others : [key, ...others]));
+    const code = names.has(key)
+      ? key
+      : [...names].find(([, [first]]) => folded.includes(foldedRegion(the(first))))?.[0];
+    if (code) the(names.get(code)).push(...(code === key ? others : [key, ...others]));
     else if (/^[A-Z]{2,3}$/.test(key)) names.set(key, others);
   }
   return [...names].map(([code, called]) => `${code}=${distinct(called).join('|')}`).join('\n');

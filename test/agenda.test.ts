@@ -21,6 +21,7 @@ import { type AgendaDocument, agenda } from '../projections/models/agenda.js';
 import { createOrderView } from '../read-api/views/order.js';
 import { documentsOf } from './read-models.js';
 import { ADA, createShop, fill, KEEPER, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -56,7 +57,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
     capture: async (operation) => (refusals-- > 0 ? { status: 'failed', reason: 'refused' } : test.capture(operation)),
     async retrieve({ key }) {
       const lapsesAt = held.get(key);
-      const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'let_go' : 'pending' } as const;
+      const authorisation = { status: lapsesAt !== undefined && lapsesAt <= now ? 'released' : 'pending' } as const;
       return { authorisation, captured: 0, capturable: 0, refunds: [] };
     },
   };
@@ -73,7 +74,7 @@ function openShop({ savedMethod, failedCaptures = 0, diesBeforeExtending = false
   async function itemsDue(before: number): Promise<AgendaItem[]> {
     const documents = [...(await documentsOf(shop, agenda)).values()].filter((document) => document !== null);
     const due = documents.filter(({ dueAt }: AgendaDocument) => dueAt !== undefined && Date.parse(dueAt) < before);
-    return due.map(({ item }) => item!);
+    return due.map(({ item }) => the(item));
   }
 
   /** Every worker is a process of its own, without anything in memory. */
@@ -205,7 +206,7 @@ describe('As time passes', () => {
   it('an order by voucher keeps its stock if the worker that should extend its reservations is dead', async () => {
     const { shop, id } = await waitingFor('pm_voucher', { diesBeforeExtending: true });
     await shop.pass(RESERVATION_MS / 2 - 1);
-    const held = async () => reservationOf((await shop.stockOf('MUG')).reservations, id)!.expiresAt!;
+    const held = async () => the(reservationOf((await shop.stockOf('MUG')).reservations, id)?.expiresAt);
     expect(await held()).to.equal(START + RESERVATION_MS);
     await shop.pass(1 + MINUTE_MS);
     expect(await held()).to.be.greaterThan(START + PAY_WITHIN_MS.voucher);
@@ -304,7 +305,7 @@ describe('As time passes', () => {
         const made = await shop.call(`post /v1/orders/${id}/shipments`, { caller: SUPPORT, body });
         await shop.call(`post /v1/shipments/${made.body.id}/dispatch`, { caller: SUPPORT });
       };
-      const renewInVain = async () => {
+      const failToRenew = async () => {
         shop.beAway(true);
         await shop.pass(6.5 * DAY_MS);
         expect(await shop.paymentOf(id)).to.include({ status: 'unknown' });
@@ -315,7 +316,7 @@ describe('As time passes', () => {
         await shop.pass(10 * MINUTE_MS);
         return shop.paymentOf(id);
       };
-      return { ...shop, id, send, renewInVain, renew };
+      return { ...shop, id, send, renewInVain: failToRenew, renew };
     };
 
     it('a failed capture on the old authorisation is taken from the renewal', async () => {
@@ -340,8 +341,8 @@ describe('As time passes', () => {
       await send();
       await renewInVain();
       const { paymentId, earlier } = await paymentOf(id);
-      const { operationId, amount, currency, providerRef } = earlier[0]!;
-      const authorisation = { status: 'authorised', amount, currency, providerRef: providerRef! } as const;
+      const { operationId, amount, currency, providerRef } = the(earlier[0]);
+      const authorisation = { status: 'authorised', amount, currency, providerRef: the(providerRef) } as const;
       const held = { authorisation, captured: 0, capturable: 0, refunds: [] };
       const origin = { correlationId: 'news', actor: { type: 'process', id: 'test' } } as const;
       orThrow(await processes.payments.record(paymentId, operationId, held, { origin }));
@@ -383,8 +384,8 @@ describe('As time passes', () => {
     const id = await shop.checkOut('pm_card_visa');
     const { paymentId, authorisation } = await shop.paymentOf(id);
     const origin = { correlationId: 'news', actor: { type: 'process', id: 'bank' } } as const;
-    const held = { authorisation: { status: 'let_go' }, captured: 0, capturable: 0, refunds: [] } as const;
-    const hear = () => shop.processes.payments.record(paymentId, authorisation!.operationId, held, { origin });
+    const held = { authorisation: { status: 'released' }, captured: 0, capturable: 0, refunds: [] } as const;
+    const hear = () => shop.processes.payments.record(paymentId, the(authorisation).operationId, held, { origin });
     orThrow(await hear());
     expect(await shop.orderOf(id)).to.include({ held: true });
     await shop.call(`post /v1/orders/${id}/resume`, { caller: SUPPORT });

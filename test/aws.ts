@@ -5,6 +5,7 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { createDynamoClient, createKinesisClient } from '../infra/aws.js';
 import type { Item } from '../infra/event-store/dynamodb/dynamodb-item.js';
 import { describeWith } from './engines.js';
+import { the } from './the.js';
 
 export interface TestAws {
   /** A new client each time, so that tests do not affect each other. */
@@ -51,7 +52,7 @@ interface Handler {
 }
 
 function operationOf({ headers }: { headers: Record<string, string> }): string {
-  return headers['x-amz-target']!.split('.')[1]!;
+  return the(headers['x-amz-target']?.split('.')[1]);
 }
 
 function refusal({ error, status = 400, date = Date.now() }: Exclude<Fault, string | undefined>) {
@@ -79,7 +80,7 @@ export function meterWrites(client: DynamoDBClient): { table: number; index: num
     (next, { commandName }) =>
       async (request) => {
         if (commandName === 'PutItemCommand') {
-          const item = (request.input as PutItemCommandInput).Item!;
+          const item = the((request.input as PutItemCommandInput).Item);
           const { pk, sk, lp, at } = item;
           units.table += Math.ceil(bytesOf(item) / 1024);
           units.index += Math.ceil(bytesOf({ pk, sk, lp, at } as Item) / 1024);

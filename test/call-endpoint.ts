@@ -4,8 +4,10 @@ import type { Clock } from '../domain/kernel/clock.js';
 import type { ExpectedVersion } from '../domain/kernel/command.js';
 import type { Caller, Endpoint, EndpointRequest, Reply } from '../domain/kernel/endpoint.js';
 import { isProblem, type Problem, type ProblemCode } from '../domain/kernel/errors.js';
+import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createSeals } from '../infra/crypto/seals.js';
+import { the } from './the.js';
 
 export interface Call {
   body?: unknown;
@@ -48,13 +50,13 @@ export function callerOf(endpoints: readonly Endpoint[], clock: Clock = Date.now
         issuedAt: call.issuedAt ?? clock(),
         correlationId: 'request',
         actor: { type: 'customer', id: caller.id },
-        ...(call.expectedVersion !== undefined && { expectedVersion: call.expectedVersion }),
+        ...defined({ expectedVersion: call.expectedVersion }),
       }),
       newId: (prefix) => `${prefix}_${key}-${made++}`,
-      ...(call.signed && { signed: call.signed }),
+      ...defined({ signed: call.signed }),
     };
     const reply = (await endpoint.handle(request)) as Answer;
-    endpoint.answers[reply.status]!.parse(reply.body);
+    the(endpoint.answers[reply.status]).parse(reply.body);
     return reply;
   };
 }

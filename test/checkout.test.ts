@@ -1,6 +1,6 @@
 // Checkouts with crashes between any two steps, on every event store.
 import type { Pool } from 'pg';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import * as dynamodb from '../infra/event-store/dynamodb/dynamodb-event-store.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
@@ -10,7 +10,7 @@ import { describeOnAws } from './aws.js';
 import { CASES_OF_ENGINES, checkoutContract } from './contracts/checkout.contract.js';
 import { describeWith, freshName } from './engines.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 
 const log = createMemoryLog();
 checkoutContract('the log in memory', () => createMemoryEventStore({ codec, log }), 300);

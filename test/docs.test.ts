@@ -24,6 +24,7 @@ import { stockItem } from '../domain/stock/stock-item.js';
 import { shippingTable } from '../domain/tariffs/shipping-table.js';
 import { taxTable } from '../domain/tariffs/tax-table.js';
 import * as httpLimits from '../infra/http/limits.js';
+import { the } from './the.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -82,7 +83,7 @@ describe('The documentation', () => {
 
   it('names every variable of the configuration', () => {
     const table = sectionOf('docs/configuration.md', 'Variables');
-    const variables = [...read('infra/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name!);
+    const variables = [...read('infra/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => the(name));
     expect(variables).to.include('COMMERCE_PROFILE');
     for (const variable of variables) expect(table).to.include(`\`${variable}\``);
   });
@@ -96,14 +97,14 @@ describe('The documentation', () => {
     const named = [...read('docs/complaints.md').matchAll(/`([\w/.-]+\.ts)`: (.+?)(?=<br>| \|)/g)];
     expect(named.length).to.be.greaterThan(16);
     for (const [, file, title] of named) {
-      for (const part of title!.split('…')) expect(read(file!), `${title} in ${file}`).to.include(part.trim());
+      for (const part of the(title).split('…')) expect(read(the(file)), `${title} in ${file}`).to.include(part.trim());
     }
   });
 
   for (const page of ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs')]) {
     it(`has no broken link in ${page}`, () => {
       for (const [, target] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
-        expect(existsSync(join(ROOT, dirname(page), target!)), `${target} in ${page}`).to.equal(true);
+        expect(existsSync(join(ROOT, dirname(page), the(target))), `${target} in ${page}`).to.equal(true);
       }
     });
   }
@@ -117,7 +118,7 @@ function pagesIn(folder: string): string[] {
 
 function sectionOf(page: string, heading: string): string {
   const [, section] = read(page).split(`\n## ${heading}\n`);
-  return section!.split('\n## ')[0]!;
+  return the(section?.split('\n## ')[0]);
 }
 
 /** Rows such as `| NAME | 5,000 ms | … |` below a line that names their file. */

@@ -3,7 +3,7 @@ import { type Books, closeBooks, type ReadingOptions, readPages } from '../comma
 import type { ImportPorts } from '../commands/import/online-retail/ports.js';
 import { askSalesBefore, importInvoices } from '../commands/import/online-retail/run.js';
 import { createCommandRunner } from '../commands/runtime/command-runner.js';
-import { catalogue, type ShopEvent } from '../domain/events.js';
+import { eventTypes, type ShopEvent } from '../domain/events.js';
 import type { RecordedEvent } from '../domain/kernel/event.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
@@ -41,14 +41,14 @@ export function createImportWorld(): ImportWorld {
   let now = 1_700_000_000_000;
   const clock = () => now;
   const log = createMemoryLog();
-  const codec = createCommitCodec(catalogue);
+  const codec = createCommitCodec(eventTypes);
   let differing: readonly string[] = [];
   const reader = createMemoryEventStore({ codec, log, clock });
 
   function ports(hooks: FaultHooks = {}) {
     const before = log.arrivals.length;
     const store = createMemoryEventStore({ codec, log, clock, ...hooks });
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
+    const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock });
     const { checkout, settlement } = openProcesses({ runner, store, clock });
     return { store, runner, checkout, settlement, clock, ordersOf, commits: () => log.arrivals.length - before };
   }

@@ -33,6 +33,7 @@ import {
   startProgram,
   startShop,
 } from './running-shop.js';
+import { the } from './the.js';
 
 /** Timeout of a test or hook, for some imports on a busy machine. On an idle one each takes some seconds. */
 const TEST_TIMEOUT_MS = 400_000;
@@ -83,7 +84,7 @@ for (const { name, engines: wanted, freshEnvironment } of PROFILES) {
 
 describeWith('postgres', 'An import that is interrupted', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
-  const embedded = PROFILES.find(({ name }) => name === 'embedded')!;
+  const embedded = the(PROFILES.find(({ name }) => name === 'embedded'));
   let file: string;
   let undisturbed: ReadModels;
   let commits: number;
@@ -320,19 +321,19 @@ async function tableOf(client: pg.Client, projection: { name: string; version: n
 }
 
 async function hashesOf({ REDIS_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
-  const redis = new Redis(REDIS_URL!);
+  const redis = new Redis(the(REDIS_URL));
   try {
     const prefix = `${COMMERCE_NAMESPACE}:${name}:`;
     const keys = await redis.keys(`${prefix}*`);
     const texts = await Promise.all(keys.map((key) => redis.hget(key, 'document')));
-    return Object.fromEntries(keys.map((key, n) => [key.slice(prefix.length), JSON.parse(texts[n]!)]));
+    return Object.fromEntries(keys.map((key, n) => [key.slice(prefix.length), JSON.parse(the(texts[n]))]));
   } finally {
     redis.disconnect();
   }
 }
 
 async function collectionOf({ MONGODB_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
-  const client = new MongoClient(MONGODB_URL!);
+  const client = new MongoClient(the(MONGODB_URL));
   try {
     const found = await client.db(COMMERCE_NAMESPACE).collection(name).find().toArray();
     return Object.fromEntries(found.map(({ _id, document }) => [String(_id), document]));
@@ -342,7 +343,7 @@ async function collectionOf({ MONGODB_URL, COMMERCE_NAMESPACE }: Environment, na
 }
 
 async function indexOf({ OPENSEARCH_URL, COMMERCE_NAMESPACE }: Environment, name: string): Promise<Documents> {
-  const client = new OpenSearchClient({ node: OPENSEARCH_URL! });
+  const client = new OpenSearchClient({ node: the(OPENSEARCH_URL) });
   try {
     const index = `${COMMERCE_NAMESPACE}-${name}`;
     await client.indices.refresh({ index });
@@ -392,7 +393,7 @@ function givenBack({ orders }: ReadModels): { units: number; refunded: Money } {
   const refunded = sum(views.map((view) => view.refunded.amount));
   const returns = views.flatMap((view) => view.returns);
   expect(new Set(returns.map(({ status }) => status))).to.deep.equal(new Set(['received']));
-  expect(sum(returns.map(({ refund }) => refund!.amount))).to.equal(refunded);
+  expect(sum(returns.map(({ refund }) => the(refund).amount))).to.equal(refunded);
   return {
     units: sum(views.flatMap(({ lines }) => lines.map(({ returned }) => returned))),
     refunded: { amount: refunded, currency: 'GBP' },
@@ -432,7 +433,7 @@ function unversioned(documents: Documents): Documents {
 
 function viewsOf(orders: Documents): SealedOrderView[] {
   return Object.values(orders)
-    .map((order) => orderView(order as OrderDocument)!)
+    .map((order) => the(orderView(order as OrderDocument)))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

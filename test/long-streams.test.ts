@@ -17,6 +17,7 @@ import { createKeyedHash } from '../infra/crypto/master-key.js';
 import { createAuthenticSnapshots, type KeptText } from '../infra/event-store/authentic-snapshots.js';
 import { createMemoryLog } from '../infra/event-store/memory.js';
 import { createShop, fill, type Shop, sell } from './shop.js';
+import { the } from './the.js';
 
 const CHANGES = 700;
 
@@ -78,7 +79,7 @@ describe('A stream that grows for years', () => {
       expect(known.position.commitNo).to.be.at.least(CHANGES);
       const { runner, read } = counting();
       expect(await runner.load(decider, stream)).to.deep.equal(known);
-      expect(read()).to.be.below(2 * decider.snapshot!.every + 3);
+      expect(read()).to.be.below(2 * the(decider.snapshot).every + 3);
     });
   }
 

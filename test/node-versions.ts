@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { the } from './the.js';
 
 const VERSIONS = process.argv.length > 2 ? process.argv.slice(2) : ['24', '26'];
 
@@ -61,7 +62,7 @@ async function addressOf(start: ChildProcess): Promise<string> {
   let output = '';
   for (const stream of [start.stdout, start.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
   for (let waited = 0; waited < LONGEST_STEP_MS; waited += POLL_MS) {
-    if (output.includes('Ctrl-C stops it.')) return /http:\/\/[\d.]+:\d+/.exec(output)![0];
+    if (output.includes('Ctrl-C stops it.')) return the(/http:\/\/[\d.]+:\d+/.exec(output))[0];
     if (start.exitCode !== null) break;
     await delay(POLL_MS);
   }

@@ -1,5 +1,6 @@
 // Names of the object prototype's members are valid SKUs, locations, attributes and codes.
 import { expect } from 'chai';
+import { defined } from '../domain/kernel/json.js';
 import { productDetailsSchema, variantSchema } from '../domain/product/events.js';
 import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { agenda } from '../projections/models/agenda.js';
@@ -10,14 +11,15 @@ import { unitsSold, unitsSoldOf } from '../projections/models/units-sold.js';
 import { problemOf } from './call-endpoint.js';
 import { documentsOf } from './read-models.js';
 import { ADA, ADDRESS, createShop, KEEPER, type Shop, SUPPORT } from './shop.js';
+import { the } from './the.js';
 
 const NAMES = Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== '__proto__');
 
 describe('A thing named like a member of every object', () => {
   let shop: Shop;
-  const keep = (target: string, body?: object) => shop.call(target, { caller: KEEPER, ...(body && { body }) });
+  const keep = (target: string, body?: object) => shop.call(target, { caller: KEEPER, ...defined({ body }) });
   const support = (target: string, body: object = {}) => shop.call(target, { caller: SUPPORT, body });
-  const mine = (target: string, body?: object) => shop.call(target, { caller: ADA, ...(body && { body }) });
+  const mine = (target: string, body?: object) => shop.call(target, { caller: ADA, ...defined({ body }) });
   const stockAt = async (sku: string, location: string) =>
     (await shop.runner.load(stockItem, stockStream({ sku, location }))).state;
 
@@ -63,19 +65,19 @@ describe('A thing named like a member of every object', () => {
     await support(`post /v1/returns/${body.id}/receive`, { location: NAMES[0] });
     for (const [index, sku] of NAMES.entries()) {
       expect((await stockAt(sku, sku)).onHand, sku).to.equal(index === 0 ? 4 : 3);
-      expect((await stockAt(sku, NAMES[0]!)).onHand, sku).to.equal(index === 0 ? 4 : 1);
+      expect((await stockAt(sku, the(NAMES[0]))).onHand, sku).to.equal(index === 0 ? 4 : 1);
     }
 
     const page = (await documentsOf(shop, productPage)).get('product_odd');
-    const shown = productView(page!)!;
+    const shown = the(productView(the(page)));
     expect(shown.attributes).to.deep.equal(attributes);
     expect(shown.variants.map(({ options }) => options)).to.deep.equal(NAMES.map((name) => ({ [name]: name })));
     const inStock = await documentsOf(shop, stockModel);
     const sold = await documentsOf(shop, unitsSold);
     for (const sku of NAMES) {
-      const { onHand } = stockView(inStock.get(sku)!)!.locations.find(({ location }) => location === sku)!;
+      const { onHand } = the(stockView(the(inStock.get(sku))).locations.find(({ location }) => location === sku));
       expect(onHand, sku).to.equal(sku === NAMES[0] ? 4 : 3);
-      expect(unitsSoldOf(sold.get(sku)!), sku).to.equal(2);
+      expect(unitsSoldOf(the(sold.get(sku))), sku).to.equal(2);
     }
   });
 
@@ -105,7 +107,7 @@ describe('A thing named like a member of every object', () => {
     expect(due).to.have.deep.members(NAMES.map((sku) => ({ kind: 'shortfall', sku, orders: { [sku]: [] } })));
     for (const item of due) await shop.processes.shortfalls.look(item);
     const [told] = [...(await documentsOf(shop, agenda))].filter(([, document]) => document?.missing !== undefined);
-    expect(Object.keys(told![1]!.missing!)).to.have.lengthOf(1);
+    expect(Object.keys(the(told?.[1]?.missing))).to.have.lengthOf(1);
   });
 
   it('is rejected where it would set a prototype, or be lost beside an equal name', () => {

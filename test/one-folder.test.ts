@@ -134,7 +134,7 @@ describeWith(
           [2, 36],
         ] as const) {
           for (const COMMERCE_PROFILE of order) {
-            await sellTwoMugs({ ...environment, COMMERCE_PROFILE: COMMERCE_PROFILE! }, { orders: times, onHand });
+            await sellTwoMugs({ ...environment, COMMERCE_PROFILE: COMMERCE_PROFILE }, { orders: times, onHand });
           }
         }
       });

@@ -26,6 +26,7 @@ import {
   whenReady,
 } from './running-shop.js';
 import { createTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { the } from './the.js';
 
 /** Timeout of a test or hook on a busy machine. An idle one needs some seconds. */
 const TEST_TIMEOUT_MS = 180_000;
@@ -123,8 +124,8 @@ describeWith([], 'A shop whose Postgres stops answering', function () {
     });
     expect(away.body).to.deep.include({ code: 'unavailable', away: ['Postgres'] });
     expect((await shop.anybody().get('/healthz')).status).to.equal(200);
-    expectUnavailable(await buyers[0]!.post('/v1/carts', { currency: 'GBP' }));
-    expectUnavailable(await buyers[0]!.get('/v1/orders', AT_ONCE));
+    expectUnavailable(await the(buyers[0]).post('/v1/carts', { currency: 'GBP' }));
+    expectUnavailable(await the(buyers[0]).get('/v1/orders', AT_ONCE));
     await eventually('a buyer gets 503', () => expect(refusals).to.be.above(0));
 
     await bringUp();
@@ -142,7 +143,7 @@ describeWith([], 'A shop whose Postgres stops answering', function () {
       const own = bought.filter(({ customerId }) => customerId === buyer.customerId).map(({ orderId }) => orderId);
       expect((await idsOf(buyer)).sort()).to.deep.equal(own.sort());
     }
-    const { body } = await support.get(`/v1/stock/${sku}`, { 'Consistency-Token': bought.at(-1)!.seen });
+    const { body } = await support.get(`/v1/stock/${sku}`, { 'Consistency-Token': the(bought.at(-1)).seen });
     expect(body.locations[0]).to.include({ reserved: 0, committed: bought.length });
     await shop.stop();
   });
@@ -156,7 +157,7 @@ describeWith([], 'A shop whose Postgres stops answering', function () {
   });
 });
 
-const aws = PROFILES.find(({ name }) => name === 'aws')!;
+const aws = the(PROFILES.find(({ name }) => name === 'aws'));
 
 describeWith(aws.engines, 'A shop on the profile aws with an engine that stops answering', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
@@ -255,7 +256,7 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       await eventually('nothing is degraded', async () =>
         expect((await shop.anybody().get('/readyz')).body).to.deep.equal({ status: 'ready' }),
       );
-      const seen = { 'Consistency-Token': changed.headers.get('consistency-token')! };
+      const seen = { 'Consistency-Token': the(changed.headers.get('consistency-token')) };
       await eventually('it has caught up', async () =>
         expect(pricesIn(await shop.anybody().get(query(), seen))).to.deep.equal([price]),
       );
@@ -370,7 +371,7 @@ function productOf(sku: string): string {
 /** Buys as a careful client does: it repeats temporarily failed requests with the same key. */
 async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Purchase> {
   let refusals = 0;
-  const patiently = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
+  const sendUntilAnswered = (send: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
     const key = { 'Idempotency-Key': freshName('key') };
     return eventually('the shop takes it', async () => {
       const answer = await send(key);
@@ -382,16 +383,16 @@ async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Pur
       return answer;
     });
   };
-  const cart = `/v1/carts/${(await patiently((key) => guest.post('/v1/carts', { currency: 'GBP' }, key))).body.id}`;
-  await patiently((key) => guest.post(`${cart}/lines`, { sku, quantity: 1 }, key));
-  await patiently((key) => guest.put(`${cart}/shipping-address`, ADDRESS, key));
-  await patiently((key) => guest.put(`${cart}/shipping-method`, { method: 'standard' }, key));
-  const placed = await patiently((key) => guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, key));
+  const cart = `/v1/carts/${(await sendUntilAnswered((key) => guest.post('/v1/carts', { currency: 'GBP' }, key))).body.id}`;
+  await sendUntilAnswered((key) => guest.post(`${cart}/lines`, { sku, quantity: 1 }, key));
+  await sendUntilAnswered((key) => guest.put(`${cart}/shipping-address`, ADDRESS, key));
+  await sendUntilAnswered((key) => guest.put(`${cart}/shipping-method`, { method: 'standard' }, key));
+  const placed = await sendUntilAnswered((key) => guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, key));
   expect(placed.status).to.equal(201);
   return {
     customerId: guest.customerId,
     orderId: placed.body.id,
-    seen: placed.headers.get('consistency-token')!,
+    seen: the(placed.headers.get('consistency-token')),
     refusals,
   };
 }

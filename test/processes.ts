@@ -12,6 +12,7 @@ import { createStockCommitments } from '../commands/stock/commitments.js';
 import { createShortfalls } from '../commands/stock/shortfalls.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
+import { defined } from '../domain/kernel/json.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 
 export interface ProcessesOn {
@@ -35,7 +36,7 @@ export function openProcesses({
   const skuOwners = createSkuOwners({ runner, ...caches });
   const payments = createPaymentOperations({ runner, clock, providers: { test: provider } });
   const stock = createStockAllocator({ runner, skuOwners });
-  const queue = createStockQueue({ runner, allocator: stock, clock, ...(pause && { pause }) });
+  const queue = createStockQueue({ runner, allocator: stock, clock, ...defined({ pause }) });
   const steps = createStepRunner({ runner, clock, payments });
   const checkout = createCheckoutProcess({ runner, clock, steps, stock, queue });
   const settlement = createSettlement({ runner, steps });

@@ -7,6 +7,7 @@ import type { EventStore } from '../domain/kernel/event-store.js';
 import { isRejection } from '../domain/kernel/rejection.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import type { Document, Handler, Projection } from '../projections/runtime/projection.js';
+import { the } from './the.js';
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 
@@ -47,7 +48,7 @@ export function interleavingOf(histories: readonly (readonly RecordedEvent[])[])
   const turns = histories.flatMap((history, index) => history.map(() => index));
   return fc.shuffledSubarray(turns, { minLength: turns.length }).map((order) => {
     const rest = histories.map((history) => history.values());
-    return order.map((index) => rest[index]!.next().value!);
+    return order.map((index) => the(rest[index]?.next().value));
   });
 }
 
@@ -59,7 +60,7 @@ export function project<D>(projection: Projection<D, never>, events: readonly Re
     const handler = handlers[event.type];
     for (const key of handler?.keys(event) ?? []) {
       const before = documents.get(key) ?? undefined;
-      const after = handler!.evolve(before, event, key, EPOCH + event.version * 1_000);
+      const after = the(handler).evolve(before, event, key, EPOCH + event.version * 1_000);
       if (after !== undefined) documents.set(key, after as D | null);
     }
   }
@@ -84,7 +85,7 @@ export async function documentsOf<D>(
         const handler = handlers[event.type];
         for (const key of handler?.keys(event) ?? []) {
           const before = documents.get(key) ?? undefined;
-          const after = handler!.evolve(before, event, key, millisOf(position.at));
+          const after = the(handler).evolve(before, event, key, millisOf(position.at));
           if (after !== undefined) documents.set(key, after as D | null);
         }
       }

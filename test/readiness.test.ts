@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { createFirstLook } from '../infra/modules/first-look.js';
 import { describeWith } from './engines.js';
 import { callerAt, endPrograms, eventually, freshPort, PROFILES, startProgram, stopInOrder } from './running-shop.js';
+import { the } from './the.js';
 
 for (const profile of PROFILES) {
   describeWith(profile.engines, `Readiness on ${profile.name}`, function (engines) {
@@ -44,7 +45,7 @@ describe('A first look', () => {
     const readModels = {
       async behind(...question: unknown[]) {
         asked.push(question);
-        return answers.length > 1 ? answers.shift()! : answers[0]!;
+        return answers.length > 1 ? the(answers.shift()) : the(answers[0]);
       },
     };
     const look = createFirstLook(longestMs === undefined ? {} : { longestMs });

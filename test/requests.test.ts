@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Caller, Endpoint } from '../domain/kernel/endpoint.js';
 import { isProblem, MAX_NAMED_FIELDS } from '../domain/kernel/errors.js';
+import { defined } from '../domain/kernel/json.js';
 import { textRules } from '../domain/kernel/text.js';
 import { createSeals } from '../infra/crypto/seals.js';
 import { createApp } from '../infra/http/app.js';
@@ -19,6 +20,7 @@ import { allEndpoints } from './endpoints.js';
 import { someOf } from './every-case.js';
 import { createMemoryIdempotency } from './memory-idempotency.js';
 import { ADA, createShop, KEEPER, SUPPORT } from './shop.js';
+import { the } from './the.js';
 import { unlimited } from './unlimited.js';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
@@ -41,14 +43,14 @@ describe('Every request', () => {
   it('has a limit on each array and each record, and the documentation states it', () => {
     const page = readFileSync(join(import.meta.dirname, '../docs/limits.md'), 'utf8');
     const stated = new Set(
-      [...page.matchAll(/^\| `[A-Z_]+` \| ([\d,]+)/gm)].map(([, n]) => Number(n!.replaceAll(',', ''))),
+      [...page.matchAll(/^\| `[A-Z_]+` \| ([\d,]+)/gm)].map(([, n]) => Number(the(n).replaceAll(',', ''))),
     );
     const long = fields.filter(({ schema }) => schema.type === 'array' || isRecord(schema));
     expect(long.length).to.be.greaterThan(20);
     for (const { schema, at } of long) {
       const limit = schema.type === 'array' ? schema.maxItems : schema.maxProperties;
       expect(limit, `${at} has no limit`).to.be.a('number');
-      expect(stated, `docs/limits.md does not state the limit of ${at}`).to.include(limit!);
+      expect(stated, `docs/limits.md does not state the limit of ${at}`).to.include(the(limit));
     }
   });
 
@@ -184,7 +186,7 @@ describe('The most expensive body of an endpoint', () => {
         ...(signedBy && { [signedBy]: 'x' }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
       },
-      ...(body !== undefined && { body }),
+      ...defined({ body }),
     });
     return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
   }
@@ -193,7 +195,7 @@ describe('The most expensive body of an endpoint', () => {
 /** The cost of validating a body. The text must be JSON. */
 async function workOn(endpoint: Endpoint, text: string): Promise<Work> {
   const work = { judged: 0, faults: 0 };
-  const params = Object.fromEntries([...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 'x']));
+  const params = Object.fromEntries([...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [the(name), 'x']));
   const request = { params, query: {}, url: '' };
   const judged = validatorOf(schemasOf(endpoint))(request, JSON.parse(text), () => undefined, work);
   const error = await judged.then(
@@ -205,7 +207,7 @@ async function workOn(endpoint: Endpoint, text: string): Promise<Work> {
 }
 
 function* worstBodies({ body }: Endpoint): Iterable<[what: string, text: string]> {
-  const schema = jsonSchemaOf(body!);
+  const schema = jsonSchemaOf(the(body));
   const most = (item: string) => Math.floor((MAX_BODY_BYTES - 1_000) / (item.length + 1));
   const many = (item: string, n = most(item)) => `[${Array(n).fill(item).join()}]`;
   const keys = (n: number) => Array.from({ length: n }, (_, i) => `"k${i}":0`).join();
@@ -272,15 +274,19 @@ describe('A resource that does not exist or belongs to another customer', () => 
     it(`is not found before a body is refused: ${nameOf(endpoint)}`, async () => {
       const here = call.get(nameOf(endpoint));
       expect(here, 'createShop() of test/shop.ts leaves it out').not.to.equal(undefined);
-      expect(here!.find, `${nameOf(endpoint)} needs a \`find\`: see domain/kernel/endpoint.ts`).not.to.equal(undefined);
+      expect(the(here).find, `${nameOf(endpoint)} needs a \`find\`: see domain/kernel/endpoint.ts`).not.to.equal(
+        undefined,
+      );
       const caller = [ADA, SUPPORT, KEEPER].find(({ role }) => endpoint.roles.includes(role)) ?? {
         role: 'public' as const,
         id: 'me',
       };
-      const params = Object.fromEntries([...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 'none']));
-      const judge = validatorOf(schemasOf(here!));
+      const params = Object.fromEntries(
+        [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [the(name), 'none']),
+      );
+      const judge = validatorOf(schemasOf(the(here)));
       for (const body of [{ lines: Array(87_000).fill({}) }, 'nonsense', { ['x'.repeat(1_000)]: 1 }]) {
-        const judged = judge({ params, query: {}, url: '' }, body, (params) => here!.find?.({ params, caller }));
+        const judged = judge({ params, query: {}, url: '' }, body, (params) => the(here).find?.({ params, caller }));
         const error = await judged.then(
           () => undefined,
           (thrown: unknown) => thrown,

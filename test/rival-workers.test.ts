@@ -14,6 +14,7 @@ import { RESERVATION_MS } from '../domain/processes/checkout-steps.js';
 import { type StockCommand, stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { problemOf } from './call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop, type ShopOptions, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const SUPPORT_ACTOR = { type: 'staff', id: 'support' } as const;
 const MUG = { sku: 'MUG', location: 'main' };
@@ -77,11 +78,11 @@ describe('A delayed worker', () => {
     const shop = createShop();
     const { orderId, cartId } = await submitted(shop, 2);
     const expectSeen = async (run: Promise<CheckoutResult | undefined>) => {
-      const { checkout: told, seen } = (await run)!;
+      const { checkout: told, seen } = the(await run);
       expect(told.phase).to.equal('completed');
       for (const prefix of ['order', 'payment']) {
         const stream = streamOf(orderId.replace('order', prefix));
-        expect(seen.get(stream), stream).to.equal(shop.log.streams.get(stream)!.length);
+        expect(seen.get(stream), stream).to.equal(the(shop.log.streams.get(stream)).length);
       }
     };
     const late = slowly(shop, tells('ConfirmOrder'));
@@ -216,7 +217,7 @@ describe('A delayed worker', () => {
       await shop.call(`post /v1/shipments/${planned.body.id}/dispatch`, { caller: SUPPORT });
       late.go();
       await lateRun;
-      const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+      const paid = the((await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state);
       expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({ captured: 500, refunded: 0 });
     });
   }
@@ -253,7 +254,7 @@ describe('A delayed worker', () => {
         await lateRun;
         // If both settle the dispatch in the same millisecond, it is one commit, and the late worker may skip the read after it.
         await shop.processes.settlement.run(id);
-        const paid = (await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state!;
+        const paid = the((await shop.runner.load(payment, streamOf(id.replace('order', 'payment')))).state);
         expect({ captured: capturedOf(paid), refunded: refundedOf(paid) }).to.deep.equal({
           captured: 1500,
           refunded: 500,

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { freePort } from '../infra/engines/processes.js';
 import { type EngineName, freshName, type TestEngines } from './engines.js';
+import { the } from './the.js';
 
 /** For a busy machine: a start with engines, the end of a program, and polling. */
 const EXIT_TIMEOUT_MS = 30_000;
@@ -116,7 +117,7 @@ export async function startProgram(
   const command = [process.execPath, '--enable-source-maps', 'dist/commerce.js', ...args] as const;
   const [program, ...rest] = within ? [...within.shell, `${within.before}; exec "$@"`, 'sh', ...command] : command;
   const own = Object.entries(process.env).filter(([name]) => !/^COMMERCE_(?!ENGINES)|_URL$/.test(name));
-  const child = spawn(program!, rest, {
+  const child = spawn(program, rest, {
     cwd: ROOT,
     env: { ...Object.fromEntries(own), COMMERCE_RATE_LIMIT_SCALE: '100000', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -209,7 +210,7 @@ export async function whenReady(program: Program, environment: Environment): Pro
   void program.exited.then(() => {
     if (!program.wasAsked()) console.error(`The shop ended by itself:\n${program.output()}`);
   });
-  const url = /http:\/\/[\d.]+:\d+/.exec(program.stdout())![0];
+  const url = the(/http:\/\/[\d.]+:\d+/.exec(program.stdout()))[0];
   return {
     url,
     program,
@@ -264,7 +265,7 @@ export function callerAt(url: string, token?: string): Caller {
     });
     const text = await response.text();
     expectCommonManners(`${method} ${path}`, response, text);
-    seen = response.headers.get('consistency-token')!;
+    seen = the(response.headers.get('consistency-token'));
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   }
@@ -286,7 +287,7 @@ function expectCommonManners(request: string, { status, headers }: Response, tex
   if (status < 400) return;
   expect(headers.get('content-type'), `${request}: ${text}`).to.match(/^application\/problem\+json/);
   const problem = JSON.parse(text);
-  expect(problem, request).to.include({ status, instance: request.split(' ')[1]!.split('?')[0] });
+  expect(problem, request).to.include({ status, instance: the(request.split(' ')[1]).split('?')[0] });
   for (const field of ['type', 'title', 'detail', 'code']) expect(problem[field], `${request}: ${field}`).to.match(/./);
 }
 

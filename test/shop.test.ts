@@ -19,6 +19,7 @@ import {
   startShop,
   type TestProfile,
 } from './running-shop.js';
+import { the } from './the.js';
 
 /** Timeout of a test or hook: a start of the program and some tens of requests on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
@@ -46,7 +47,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
   before(async () => {
     environment = await profile.freshEnvironment(engines);
     shop = await startShop(environment);
-    greeting = await Promise.all(shop.program.stdout().match(CURL_LINES)!.map(curled));
+    greeting = await Promise.all(the(shop.program.stdout().match(CURL_LINES)).map(curled));
     [keeper, support] = await Promise.all([shop.staff('catalogue'), shop.staff('support')]);
   });
 
@@ -124,7 +125,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const numbered = await support.get(`/v1/orders?number=${placed.body.number}`);
     expect(numbered.body.data.map(({ id }: { id: string }) => id)).to.deep.equal([placed.body.id]);
 
-    const seen = { 'Consistency-Token': placed.headers.get('consistency-token')! };
+    const seen = { 'Consistency-Token': the(placed.headers.get('consistency-token')) };
     const stock = await keeper.get('/v1/stock/LAMP-BRASS', seen);
     expect(stock.body).to.deep.equal({
       sku: 'LAMP-BRASS',
@@ -143,7 +144,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       const { body } = await keeper.post('/v1/products', { title, brand, variants: [{ sku, prices: [price] }] });
       const published = await keeper.post(`/v1/products/${body.id}/publish`);
       expect(published.status).to.equal(200);
-      made.set(title, published.headers.get('consistency-token')!);
+      made.set(title, the(published.headers.get('consistency-token')));
     }
     const guest = await shop.guest();
     const found = async (query: Record<string, string>) => {
@@ -187,7 +188,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const email = `${freshName('Ada')}@Example.com`;
     const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, { ...VISA, email }, once());
     const planned = await support.post(`/v1/orders/${placed.id}/shipments`);
-    const seen = (answer: Answer) => ({ 'Consistency-Token': answer.headers.get('consistency-token')! });
+    const seen = (answer: Answer) => ({ 'Consistency-Token': the(answer.headers.get('consistency-token')) });
     const listed = async (path: string, answer: Answer) => (await support.get(path, seen(answer))).body.data;
     expect(await listed('/v1/shipments?status=planned&limit=100', planned)).to.deep.include(planned.body);
     const sent = await support.post(`/v1/shipments/${planned.body.id}/dispatch`);
@@ -247,8 +248,8 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
 
     const lists = await Promise.all(guests.map((guest) => guest.get('/v1/orders')));
     const confirmed = lists.flatMap(({ body }) => body.data).filter(({ status }) => status === 'confirmed');
-    expect(confirmed.map(({ id }) => id)).to.deep.equal([sold[0]!.body.id]);
-    const seen = { 'Consistency-Token': sold[0]!.headers.get('consistency-token')! };
+    expect(confirmed.map(({ id }) => id)).to.deep.equal([the(sold[0]).body.id]);
+    const seen = { 'Consistency-Token': the(sold[0]?.headers.get('consistency-token')) };
     const level = { location: 'main', onHand: 1, reserved: 0, committed: 1, available: 0 };
     expect((await keeper.get(`/v1/stock/${sku}`, seen)).body.locations).to.deep.equal([level]);
   });
@@ -265,7 +266,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const accepted = await guest.post(`${cart}/checkout`, { ...VISA, acceptPrices: true }, once());
     expect(accepted.status).to.equal(201);
     expect(accepted.body.subtotal).to.deep.equal(now);
-    expect(accepted.body.total.amount).to.equal(now!.amount + accepted.body.shipping.amount);
+    expect(accepted.body.total.amount).to.equal(the(now).amount + accepted.body.shipping.amount);
   });
 
   for (const [currency, price, shipping] of [
@@ -291,7 +292,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
 
       await keeper.post('/v1/products', product);
       const published = await keeper.post(`/v1/products/${product.id}/publish`);
-      const seen = { 'Consistency-Token': published.headers.get('consistency-token')! };
+      const seen = { 'Consistency-Token': the(published.headers.get('consistency-token')) };
       const priced = `/v1/search?q=${sku}&price=${price}..${price}`;
       for (const search of [priced, `${priced}&currency=${currency}`]) {
         const found = await guest.get(search, seen);
@@ -322,7 +323,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       const returned = await guest.post(`${order}/returns`, { lines });
       await support.post(`/v1/returns/${returned.body.id}/approve`);
       const received = await support.post(`/v1/returns/${returned.body.id}/receive`, {
-        lines: [{ lineId: lines[0]!.lineId, quantity: 1 }],
+        lines: [{ lineId: the(lines[0]).lineId, quantity: 1 }],
       });
       // The share of the first of two units is rounded down.
       const refund = money(price + Math.floor(roundedTenth(2 * price) / 2));
@@ -366,7 +367,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const lists: { caller: Caller; path: string; next?: string }[] = [];
     for (const [pattern, { get }] of Object.entries(paths)) {
       if (!get?.parameters?.some(({ name }) => name === 'after')) continue;
-      const path = pattern.replaceAll(/{(\w+)}/g, (_, param) => exampleOf(get.parameters!, param));
+      const path = pattern.replaceAll(/{(\w+)}/g, (_, param) => exampleOf(the(get.parameters), param));
       for (const caller of [support, keeper]) {
         const { status, body } = await caller.get(`${path}?limit=1`);
         if (status === 200) lists.push({ caller, path, ...(body.page.next && { next: body.page.next }) });
@@ -389,7 +390,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
       }
       if (next) expect((await caller.get(`${path}?limit=2&after=${next}`)).status, path).to.equal(200);
     }
-    const { next } = given.find(({ path }) => path === '/v1/search')!;
+    const { next } = the(given.find(({ path }) => path === '/v1/search'));
     for (const asked of ['q=mug', 'sort=title', 'category=desk', 'inStock=true', 'currency=EUR'])
       expectProblem(await support.get(`/v1/search?${asked}&after=${next}`), 400, 'invalid_request');
   });
@@ -407,16 +408,16 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
   it('rejects a change of a product that has changed since it was read', async () => {
     const { path } = await newProduct({});
     const read = await keeper.get(path);
-    const tag = { 'If-Match': read.headers.get('etag')! };
+    const tag = { 'If-Match': the(read.headers.get('etag')) };
     const changed = await keeper.patch(path, { brand: 'Folio' }, tag);
     expect(changed.status).to.equal(200);
     expect(changed.headers.get('etag')).not.to.equal(tag['If-Match']);
     expectProblem(await keeper.patch(path, { brand: 'Moorland' }, tag), 412, 'version_mismatch');
     const after = await keeper.get(path);
     expect(after.body).to.include({ brand: 'Folio', version: read.body.version + 1 });
-    const seen = (answer: Answer) => /^"v(\d+)-/.exec(answer.headers.get('etag')!)![1];
+    const seen = (answer: Answer) => the(/^"v(\d+)-/.exec(the(answer.headers.get('etag'))))[1];
     expect(seen(after)).to.equal(seen(changed));
-    const known = { 'If-None-Match': after.headers.get('etag')! };
+    const known = { 'If-None-Match': the(after.headers.get('etag')) };
     const again = await keeper.get(path, known);
     expect([again.status, again.headers.get('etag')]).to.deep.equal([304, known['If-None-Match']]);
     const weak = { 'If-Match': `W/${known['If-None-Match']}` };
@@ -431,7 +432,7 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const guest = await shop.guest();
     const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
     const path = `/v1/orders/${placed.id}`;
-    const known = async (caller: Caller) => ({ 'If-None-Match': (await caller.get(path)).headers.get('etag')! });
+    const known = async (caller: Caller) => ({ 'If-None-Match': the((await caller.get(path)).headers.get('etag')) });
     const before = await known(guest);
     expect((await guest.get(path, before)).status).to.equal(304);
     await support.post(`${path}/hold`, { reason: 'address' });
@@ -460,11 +461,11 @@ function testShop(profile: TestProfile, engines: TestEngines): void {
     const { body: placed } = await guest.post(`${await readyCart(guest, sku)}/checkout`, VISA, once());
     const path = `/v1/orders/${placed.id}`;
     const read = await guest.get(path);
-    const tag = { 'If-Match': read.headers.get('etag')! };
+    const tag = { 'If-Match': the(read.headers.get('etag')) };
     expect(tag['If-Match'].startsWith(`"v${placed.version}-`)).to.equal(true);
     await support.post(`${path}/hold`, { reason: 'address' });
     expectProblem(await guest.post(`${path}/cancel`, {}, tag), 412, 'version_mismatch');
-    const now = { 'If-Match': (await support.get(path)).headers.get('etag')! };
+    const now = { 'If-Match': the((await support.get(path)).headers.get('etag')) };
     expect((await support.post(`${path}/cancel`, {}, now)).status).to.equal(200);
   });
 

@@ -6,13 +6,14 @@ import { type CommandRunner, createCommandRunner } from '../commands/runtime/com
 import { createCurrentSettings } from '../commands/shop/settings.js';
 import { createPricing, writeSide } from '../commands/write-side.js';
 import { cart, isFrozen } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { Clock } from '../domain/kernel/clock.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
 import { orThrow } from '../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { orderLines } from '../domain/order/order-lines.js';
@@ -29,6 +30,7 @@ import { streamQueries } from '../read-api/read-side.js';
 import { createViews } from '../read-api/views.js';
 import { callerOf } from './call-endpoint.js';
 import { openProcesses } from './processes.js';
+import { the } from './the.js';
 
 export const ADA: Caller = { role: 'customer', id: 'customer_ada', customerId: 'customer_ada' };
 export const BOB: Caller = { role: 'customer', id: 'customer_bob', customerId: 'customer_bob' };
@@ -70,7 +72,7 @@ export interface ShopOptions {
 export function createShop({
   log = createMemoryLog(),
   clock = Date.now,
-  store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 }),
+  store = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log, clock, watermarkLagMs: 0 }),
   through = (runner) => runner,
   personal = unsealed,
   provider = createTestProvider(),
@@ -85,9 +87,9 @@ export function createShop({
   const caches = cacheSize === undefined ? {} : { cacheSize };
   const own = rememberOwnCommits(store);
   const runner = through(
-    createCommandRunner({ store: own.store, catalogue, personal, clock, ...(snapshots && { snapshots }), ...caches }),
+    createCommandRunner({ store: own.store, eventTypes, personal, clock, ...defined({ snapshots }), ...caches }),
   );
-  const processes = openProcesses({ runner, store, clock, provider, ...(pause && { pause }), ...caches });
+  const processes = openProcesses({ runner, store, clock, provider, ...defined({ pause }), ...caches });
   const { skuOwners, payments, stock: allocator, checkout, settlement } = processes;
   const emailKeyOf = createEmailKey(createKeyedHash(Buffer.alloc(32)));
   const pricing = createPricing({ runner, skuOwners, personal, clock });
@@ -167,7 +169,7 @@ export function createShop({
     const { state } = await runner.load(cart, streamOf(cartId));
     const priced = {
       number: '1',
-      lines: orderLines(state!.lines),
+      lines: orderLines(the(state).lines),
       shipping: { method: 'standard', title: 'Standard delivery', amount: 0 },
     };
     const command = { type: 'SubmitCart', ...priced, payment: { provider: 'test', method: 'pm_card_visa' } } as const;

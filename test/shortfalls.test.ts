@@ -9,6 +9,7 @@ import { agenda } from '../projections/models/agenda.js';
 import { problemOf } from './call-endpoint.js';
 import { documentsOf } from './read-models.js';
 import { ADA, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const VISA = { paymentMethod: 'pm_card_visa' };
 
@@ -21,7 +22,7 @@ describe('A shortfall', () => {
     const cartId = await fill(shop, { MUG: quantity });
     return (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: VISA })).body.id;
   };
-  const stateOf = async (id: string): Promise<Order> => (await shop.runner.load(orders, streamOf(id))).state!;
+  const stateOf = async (id: string): Promise<Order> => the((await shop.runner.load(orders, streamOf(id))).state);
   const heldOf = async (...ids: string[]) => (await Promise.all(ids.map(stateOf))).map(({ holds }) => holds.length > 0);
   const parcelsOf = async (id: string) =>
     (await stateOf(id)).parcels.map(({ location, quantity }) => `${quantity} at ${location}`);

@@ -9,6 +9,7 @@ import { stockItem, stockStream } from '../domain/stock/stock-item.js';
 import { problemOf } from './call-endpoint.js';
 import { runsOf } from './every-case.js';
 import { ADA, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
 const LOCATIONS = ['hull', 'leeds', 'york'];
 const SKUS = ['CUP', 'MUG'];
@@ -136,7 +137,7 @@ describe('The stock of each place', () => {
       }
     };
     const skuOf = async (orderId: string, lineId: string) =>
-      (await shop.runner.load(orders, streamOf(orderId))).state!.lines.find(({ id }) => id === lineId)!.sku;
+      the((await shop.runner.load(orders, streamOf(orderId))).state?.lines.find(({ id }) => id === lineId)).sku;
     const stock = async (place: Place, quantity: number) => {
       if (quantity === 0) return;
       await receive(shop, place, quantity);
@@ -185,12 +186,14 @@ describe('The stock of each place', () => {
 
     for (const sku of SKUS) await sell(shop, sku, 500, 0);
     for (const [n, { cups, mugs }] of start.entries()) {
-      await stock({ sku: 'CUP', location: LOCATIONS[n]! }, cups);
-      await stock({ sku: 'MUG', location: LOCATIONS[n]! }, mugs);
+      await stock({ sku: 'CUP', location: the(LOCATIONS[n]) }, cups);
+      await stock({ sku: 'MUG', location: the(LOCATIONS[n]) }, mugs);
     }
     for (const one of steps) await take(one);
 
-    const states = await Promise.all(bought.map(async (id) => (await shop.runner.load(orders, streamOf(id))).state!));
+    const states = await Promise.all(
+      bought.map(async (id) => the((await shop.runner.load(orders, streamOf(id))).state)),
+    );
     for (const sku of SKUS) {
       for (const location of LOCATIONS) {
         const place = { sku, location };

@@ -12,6 +12,7 @@ import { createMemoryLog } from '../infra/event-store/memory.js';
 import { createTestProvider } from '../infra/payments/test-provider.js';
 import { runsOf } from './every-case.js';
 import { createShop, fill, KEEPER, type Shop, type ShopOptions, sell } from './shop.js';
+import { the } from './the.js';
 
 const LOCATIONS = ['main', 'leeds'];
 const GOOD = 'pm_card_visa';
@@ -100,8 +101,8 @@ describe('Buyers of scarce stock', () => {
           const shops = openShops(count, { provider: slowProvider(() => (turn++ * 7) % (slow + 1)) });
           const [shop] = shops as [Shop];
           for (const [index, sku] of skus.entries()) {
-            await sell(shop, sku, 500, there[index]![0]);
-            await receive(shop, sku, 'leeds', Math.max(1, there[index]![1]));
+            await sell(shop, sku, 500, the(there[index])[0]);
+            await receive(shop, sku, 'leeds', Math.max(1, the(there[index])[1]));
           }
           await haveAllBeenServed(shops, asked, skus);
         },
@@ -112,32 +113,32 @@ describe('Buyers of scarce stock', () => {
 
   async function haveAllBeenServed(shops: Shop[], asked: readonly Buyer[], skus: readonly string[]): Promise<void> {
     const callers = callersOf(asked.length);
-    const before = await unitsOf(shops[0]!, skus);
-    const carts = await Promise.all(asked.map(({ lines }, n) => fill(shops[0]!, lines, callers[n])));
+    const before = await unitsOf(the(shops[0]), skus);
+    const carts = await Promise.all(asked.map(({ lines }, n) => fill(the(shops[0]), lines, callers[n])));
     const ends = await Promise.all(
-      carts.map((cartId, n) => checkOut(shops[n % shops.length]!, cartId, asked[n]!.card, callers[n]!)),
+      carts.map((cartId, n) => checkOut(the(shops[n % shops.length]), cartId, the(asked[n]).card, the(callers[n]))),
     );
     const levels = [];
     const sold = new Map(skus.map((sku) => [sku, 0]));
     for (const [n, end] of ends.entries()) {
       expect(end).to.be.oneOf(['confirmed', 'placed', 'out_of_stock', 'payment_declined']);
       if (end !== 'confirmed' && end !== 'placed') continue;
-      for (const [sku, quantity] of Object.entries(asked[n]!.lines)) sold.set(sku, sold.get(sku)! + quantity);
+      for (const [sku, quantity] of Object.entries(the(asked[n]).lines)) sold.set(sku, the(sold.get(sku)) + quantity);
     }
     for (const sku of skus) {
       let left = 0;
       for (const location of LOCATIONS) {
-        const { onHand, reserved, committed } = await atRest(shops[0]!, sku, location);
+        const { onHand, reserved, committed } = await atRest(the(shops[0]), sku, location);
         levels.push({ sku, location, available: onHand - reserved - committed });
         left += onHand - reserved - committed;
       }
       expect(left, sku)
-        .to.equal(before.get(sku)! - sold.get(sku)!)
+        .to.equal(the(before.get(sku)) - the(sold.get(sku)))
         .and.to.be.at.least(0);
     }
     for (const [n, end] of ends.entries()) {
       if (end !== 'out_of_stock') continue;
-      const needs = Object.entries(asked[n]!.lines).map(([sku, quantity]) => ({ sku, quantity }));
+      const needs = Object.entries(the(asked[n]).lines).map(([sku, quantity]) => ({ sku, quantity }));
       expect(planAllocation(needs, levels), `the refused buyer ${n}`).to.have.property('short');
     }
   }
@@ -146,7 +147,7 @@ describe('Buyers of scarce stock', () => {
     const units = new Map<string, number>();
     for (const sku of skus) {
       const items = await Promise.all(LOCATIONS.map((location) => stockOf(shop, sku, location)));
-      units.set(sku, items[0]!.onHand + items[1]!.onHand);
+      units.set(sku, the(items[0]).onHand + the(items[1]).onHand);
     }
     return units;
   }
@@ -157,7 +158,7 @@ describe('Buyers of scarce stock', () => {
     const callers = callersOf(20);
     const carts = await Promise.all(callers.map((caller) => fill(shop, { A: 1 }, caller)));
     const ends = await Promise.all(
-      carts.map((cartId, n) => checkOut(shop, cartId, n === 19 ? GOOD : DECLINED, callers[n]!)),
+      carts.map((cartId, n) => checkOut(shop, cartId, n === 19 ? GOOD : DECLINED, the(callers[n]))),
     );
     expect(ends.at(-1)).to.equal('confirmed');
     expect(ends.slice(0, -1).every((end) => end === 'payment_declined')).to.equal(true);
@@ -176,7 +177,7 @@ describe('Buyers of scarce stock', () => {
     await sell(shop, 'A', 500, 1);
     const callers = callersOf(30);
     const carts = await Promise.all(callers.map((caller) => fill(shop, { A: 1 }, caller)));
-    await Promise.all(carts.map((cartId, n) => checkOut(shop, cartId, n === 29 ? GOOD : DECLINED, callers[n]!)));
+    await Promise.all(carts.map((cartId, n) => checkOut(shop, cartId, n === 29 ? GOOD : DECLINED, the(callers[n]))));
     // All try at first, and then one for each unit that comes back.
     expect(asked).to.be.at.least(59).and.at.most(62);
   });
@@ -221,9 +222,9 @@ describe('Buyers of scarce stock', () => {
     await sell(plain, 'A', 500, 1);
     const callers = callersOf(2);
     const carts = await Promise.all(callers.map((caller) => fill(shop, { A: 1 }, caller)));
-    const one = checkOut(shop, carts[0]!, GOOD, callers[0]!);
+    const one = checkOut(shop, the(carts[0]), GOOD, the(callers[0]));
     while (first.isFirst) await new Promise((resolve) => setImmediate(resolve));
-    const other = checkOut(shop, carts[1]!, GOOD, callers[1]!);
+    const other = checkOut(shop, the(carts[1]), GOOD, the(callers[1]));
     while (pauses < 2) await new Promise((resolve) => setImmediate(resolve));
     const before = reads;
     while (pauses < 5) await new Promise((resolve) => setImmediate(resolve));
@@ -282,7 +283,7 @@ describe('Buyers of scarce stock', () => {
     await receive(shop, 'A', 'leeds', 2);
     const callers = callersOf(3);
     const carts = await Promise.all(callers.map((caller) => fill(shop, { A: 1 }, caller)));
-    const ends = await Promise.all(carts.map((cartId, n) => checkOut(shop, cartId, GOOD, callers[n]!)));
+    const ends = await Promise.all(carts.map((cartId, n) => checkOut(shop, cartId, GOOD, the(callers[n]))));
     expect(ends).to.deep.equal(['confirmed', 'confirmed', 'confirmed']);
   });
 });

@@ -2,6 +2,7 @@
 // be reproduced over HTTP.
 import { expect } from 'chai';
 import { siblingId } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import { describeWith, freshName, type TestEngines } from './engines.js';
 import {
   type Answer,
@@ -19,6 +20,7 @@ import {
   startShop,
   type TestProfile,
 } from './running-shop.js';
+import { the } from './the.js';
 
 /** Timeout of a test or hook: a start of the program and some tens of requests on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
@@ -212,7 +214,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
       expect(answers.filter(({ status }) => status === 201)).to.have.length(1);
       for (const [n, { status }] of answers.entries()) {
         const held = status === 201 ? 500 : 0;
-        const order = siblingId('order', carts[n]!.replace('/v1/carts/', ''));
+        const order = siblingId('order', the(carts[n]).replace('/v1/carts/', ''));
         expect(await ledgerOf(order)).to.deep.equal({ held, captured: 0, refunded: 0 });
       }
     });
@@ -257,7 +259,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
         const { body } = await guest.get('/v1/orders');
         expect(body.data.map(({ status }: { status: string }) => status)).to.deep.equal(['confirmed']);
       });
-      expect(await ledgerOf(answers[0]!.body.id)).to.include({ held: 700 });
+      expect(await ledgerOf(the(answers[0]).body.id)).to.include({ held: 700 });
       await expectLevel(product, { reserved: 0, committed: 1 });
     });
 
@@ -378,7 +380,7 @@ function testStory(profile: TestProfile, engines: TestEngines): void {
     const sku = freshName('SKU').toUpperCase();
     const category = freshName('shelf');
     const variants = [{ sku, prices: [gbp(amount)], ...(weight && { weight }) }];
-    const details = { title, categories: [category], ...(taxCategory && { taxCategory }) };
+    const details = { title, categories: [category], ...defined({ taxCategory }) };
     const { body } = await keeper.post('/v1/products', { ...details, variants });
     await keeper.post(`/v1/products/${body.id}/publish`);
     await keeper.post(`/v1/stock/${sku}/receipts`, { quantity: units }, once());

@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { CommandRunner } from '../commands/runtime/command-runner.js';
 import { type Cart, cart } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
 import { isProblem, orThrow } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { createCommitCodec } from '../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../infra/event-store/memory.js';
@@ -18,7 +19,7 @@ import { describeWith, freshName } from './engines.js';
 import { runsOf } from './every-case.js';
 import { ADDRESS, createShop, type Shop, sell } from './shop.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 
 /** The concurrent requests, each in its own process. A process with a number dies at the nth command that it issues. */
 interface Round {
@@ -85,7 +86,7 @@ async function play(round: Round, keeper: Shop, openStore: () => EventStore, sku
     },
   });
   const open = (through?: (runner: CommandRunner) => CommandRunner) =>
-    createShop({ store: noting(openStore()), callers: [guest], currentCartOf, ...(through && { through }) });
+    createShop({ store: noting(openStore()), callers: [guest], currentCartOf, ...defined({ through }) });
   const currentCarts = new Map<string, string>();
   const currentCartOf = async (customerId: string) => currentCarts.get(customerId);
 

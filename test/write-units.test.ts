@@ -5,7 +5,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect } from 'chai';
 import { type CommandRunner, createCommandRunner } from '../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../domain/cart/cart.js';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import type { CommandMeta } from '../domain/kernel/command.js';
 import type { Decider } from '../domain/kernel/decider.js';
 import type { Caller } from '../domain/kernel/endpoint.js';
@@ -13,6 +13,7 @@ import { orThrow } from '../domain/kernel/errors.js';
 import type { Actor, DomainEvent } from '../domain/kernel/event.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../domain/kernel/id.js';
+import { defined } from '../domain/kernel/json.js';
 import type { PersonalData } from '../domain/kernel/personal.js';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { type OrderCommand, type OrderContents, order } from '../domain/order/order.js';
@@ -32,8 +33,9 @@ import { describeOnAws, meterWrites, recordOperations } from './aws.js';
 import { freshName } from './engines.js';
 import { openProcesses } from './processes.js';
 import { createShop, type Shop as Shopfront, SUPPORT, sell } from './shop.js';
+import { the } from './the.js';
 
-const codec = createCommitCodec(catalogue);
+const codec = createCommitCodec(eventTypes);
 
 const ADDRESS = {
   name: 'Ada Lovelace',
@@ -55,14 +57,14 @@ describeOnAws('The log on DynamoDB', (aws) => {
     await createEventsTable({ client, table });
     await createSubjectKeysTable({ client, table: keysTable });
     const keys = createDynamoSubjectKeys({ client, table: keysTable });
-    personal = createPersonalData({ keys, keyWrap: createLocalKeyWrap(randomBytes(32)), catalogue });
+    personal = createPersonalData({ keys, keyWrap: createLocalKeyWrap(randomBytes(32)), eventTypes });
   });
 
   function openProcess(): Process {
     const client = aws.dynamodb();
     const meter = { units: meterWrites(client), operations: recordOperations(client), trips: countRoundTrips(client) };
     const store = createDynamoEventStore({ client, table, codec });
-    return { store, runner: createCommandRunner({ store, catalogue, personal, clock: Date.now }), ...meter };
+    return { store, runner: createCommandRunner({ store, eventTypes, personal, clock: Date.now }), ...meter };
   }
 
   it('costs one request, one write unit on the table and one on its index for a command up to 1 KB', async () => {
@@ -109,7 +111,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
       for (const issue of Object.values({ ...stocking(shop), ...filling(shop) })) await issue();
       const { state } = await inProcess.runner.load(cart, streamOf(shop.cartId));
       checkOut = ({ runner, store }) =>
-        openProcesses({ runner, store }).checkout.run(orderOfCart(state!), {
+        openProcesses({ runner, store }).checkout.run(orderOfCart(the(state)), {
           correlationId: randomUUID(),
           actor: shop.actor,
         });
@@ -348,7 +350,7 @@ function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]):
   const customerId = `customer_${randomId(Date.now())}`;
   const guest: Caller = { role: 'customer', id: customerId, customerId, guest: true };
   const as = (caller: Caller, target: () => string, body?: object) => () =>
-    call(target(), { caller, key: keyOfRequest(), ...(body && { body }) });
+    call(target(), { caller, key: keyOfRequest(), ...defined({ body }) });
   let cart = '';
   let order = '';
   let shipment = '';
@@ -357,8 +359,8 @@ function guestOrder({ call }: Pick<Shopfront, 'call'>, skus: readonly string[]):
     cart: async () => {
       cart = (await as(guest, () => 'post /v1/carts', { currency: 'GBP' })()).body.id;
     },
-    line: addLine(skus[0]!),
-    'another line': addLine(skus[1]!),
+    line: addLine(the(skus[0])),
+    'another line': addLine(the(skus[1])),
     address: as(guest, () => `put /v1/carts/${cart}/shipping-address`, ADDRESS),
     method: as(guest, () => `put /v1/carts/${cart}/shipping-method`, { method: 'standard' }),
     checkout: async () => {

@@ -1,6 +1,7 @@
 // The agenda worker: it does everything that is due, no failing item blocks the rest, and failed items wait before a retry.
 import { expect } from 'chai';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
+import { the } from '../../test/the.js';
 import { type AgendaHandlers, createAgendaWorker } from './agenda.js';
 
 const items: AgendaItem[] = Array.from({ length: 300 }, (_, n) => ({ kind: 'settlement', orderId: `order_${n}` }));
@@ -42,7 +43,7 @@ describe('The agenda', () => {
     const { look, clock } = worker(items.slice(0, 1), async () => void times.push(clock.now));
     const begin = clock.now;
     for (; clock.now < begin + 1_200_000; clock.now += 1_000) await look(never);
-    const pauses = times.slice(1).map((time, n) => (time - times[n]!) / 1_000);
+    const pauses = times.slice(1).map((time, n) => (time - the(times[n])) / 1_000);
     expect(pauses).to.deep.equal([5, 10, 20, 40, 80, 160, 300, 300]);
   });
 

@@ -67,7 +67,7 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
     const operationId = `${paymentId}/renewal/${earlier.length + 1}`;
     const command = { type: 'RenewAuthorisation', operationId, method, amount } as const;
     const { state } = orThrow(await runner.execute(payment, streamOf(paymentId), command, metaOf(operationId)));
-    await payments.ask(paymentId, { origin: ORIGIN, known: state! });
+    await payments.ask(paymentId, { origin: ORIGIN, known: state });
   }
 
   /** A worker crashed after the end of the checkout, or redeemed after another worker had ended it. */

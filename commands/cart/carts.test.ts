@@ -5,6 +5,7 @@ import type { CouponTerms } from '../../domain/coupon/events.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 
@@ -121,7 +122,7 @@ describe('The endpoints of carts', () => {
           const now: Record<string, number> = { MUG: 500, CUP: 350 };
           const taken = { ...now };
           const sold: Record<string, boolean> = { MUG: true, CUP: true };
-          for (const sku of skus) await sell(shop, sku, now[sku]!);
+          for (const sku of skus) await sell(shop, sku, the(now[sku]));
           const id = await fill(shop, { MUG: 1, CUP: 1 });
           for (const { sku, ...one } of steps) {
             if (!('amount' in one)) {
@@ -133,15 +134,15 @@ describe('The endpoints of carts', () => {
             } else {
               const line = (await shown(id)).lines.find((each: { sku: string }) => each.sku === sku);
               await call(`patch /v1/carts/${id}/lines/${line.id}`, { quantity: one.amount + 1 });
-              if (sold[sku]) taken[sku] = now[sku]!;
+              if (sold[sku]) taken[sku] = the(now[sku]);
             }
           }
           const { lines, total } = await shown(id);
           for (const { sku, quantity, unitPrice, was, unavailable, total } of lines) {
             expect(unavailable ?? false).to.equal(!sold[sku]);
-            expect(unitPrice).to.deep.equal(GBP(sold[sku] ? now[sku]! : taken[sku]!));
-            expect(was).to.deep.equal(sold[sku] && now[sku] !== taken[sku] ? GBP(taken[sku]!) : undefined);
-            expect(total).to.deep.equal(GBP(sold[sku] ? quantity * now[sku]! : 0));
+            expect(unitPrice).to.deep.equal(GBP(sold[sku] ? the(now[sku]) : the(taken[sku])));
+            expect(was).to.deep.equal(sold[sku] && now[sku] !== taken[sku] ? GBP(the(taken[sku])) : undefined);
+            expect(total).to.deep.equal(GBP(sold[sku] ? quantity * the(now[sku]) : 0));
           }
           const sum = lines.reduce((all: number, line: { total: { amount: number } }) => all + line.total.amount, 0);
           expect(total).to.deep.equal(GBP(sum));
@@ -258,9 +259,9 @@ describe('The endpoints of carts', () => {
         const { id } = (await call('post /v1/carts', { currency: 'GBP' })).body;
         const devices = [shop, createShop({ log: shop.log }), createShop({ log: shop.log })];
         const edits = operations.map(({ device, ...body }) =>
-          devices[device]!.call(`post /v1/carts/${id}/lines`, { caller: ADA, body }),
+          the(devices[device]).call(`post /v1/carts/${id}/lines`, { caller: ADA, body }),
         );
-        const address = devices[1]!.call(`put /v1/carts/${id}/shipping-address`, { caller: ADA, body: ADDRESS });
+        const address = the(devices[1]).call(`put /v1/carts/${id}/shipping-address`, { caller: ADA, body: ADDRESS });
         await Promise.all([...edits, address]);
         const { body } = await call(`get /v1/carts/${id}`);
         const expected: Record<string, number> = {};

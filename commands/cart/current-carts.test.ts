@@ -2,8 +2,10 @@ import { expect } from 'chai';
 import { cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import type { CommandRunner } from '../runtime/command-runner.js';
 
 describe('The current cart of a customer', () => {
@@ -12,7 +14,7 @@ describe('The current cart of a customer', () => {
     shop.call('post /v1/carts/current/merge', {
       caller,
       body: { guestToken: GUEST.id },
-      ...(key !== undefined && { key }),
+      ...defined({ key }),
     });
   /** The process that runs Ada's merge crashes before a command of this type. */
   async function dyingBefore(type: string): Promise<void> {
@@ -207,7 +209,7 @@ describe('The current cart of a customer', () => {
     const { state } = await shop.runner.load(cart, streamOf(own));
     const expected: Record<string, number> = { MUG: 1, CUP: 1 };
     for (const sku of added) if (sku) expected[sku] = (expected[sku] ?? 0) + 1;
-    expect(unitsIn(state! as never)).to.deep.equal(expected);
+    expect(unitsIn(the(state) as never)).to.deep.equal(expected);
   });
 
   it('stays as it is if the guest’s cart is in another currency', async () => {

@@ -1,15 +1,17 @@
 import { expect } from 'chai';
 import { cartIdSchema } from '../../domain/cart/events.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { randomId } from '../../infra/ids.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADDRESS, createShop, GUEST, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { type CartsInUse, createCustomerCarts } from './customer-carts.js';
 
 /** The maximum. */
@@ -17,10 +19,10 @@ const CARTS = 100;
 
 describe('A guest’s carts', () => {
   const open = (log = createMemoryLog(), store?: EventStore) => {
-    const shop = createShop({ log, ...(store && { store }) });
+    const shop = createShop({ log, ...defined({ store }) });
     const carts = createCustomerCarts({ runner: shop.runner, currentCarts: { inUse: async () => new Map() } });
     const make = async (key?: string) => {
-      const call = { caller: GUEST, body: { currency: 'GBP' }, ...(key !== undefined && { key }) };
+      const call = { caller: GUEST, body: { currency: 'GBP' }, ...defined({ key }) };
       return (await shop.call('post /v1/carts', call)).body.id as string;
     };
     const ids = async () => (await carts.ofGuest(GUEST.id)).map(({ cartId }) => cartId);
@@ -94,7 +96,7 @@ describe('A guest’s carts', () => {
   it('keep the maximum under concurrent requests', async () => {
     const { shop, ids } = open();
     const processes = [open(shop.log), open(shop.log), open(shop.log)];
-    const made = await Promise.allSettled(Array.from({ length: 150 }, (_, n) => processes[n % 3]!.make()));
+    const made = await Promise.allSettled(Array.from({ length: 150 }, (_, n) => the(processes[n % 3]).make()));
     expect(made.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(CARTS);
     expect(await ids()).to.have.lengthOf(CARTS);
   });
@@ -107,14 +109,14 @@ describe('The carts of a customer with an account, or with a token minted by sta
     customerId: `customer_${'x'.repeat(50)}`,
   };
   const make = (shop: Shop, key?: string) => {
-    const call = { caller: minted, body: { currency: 'GBP' }, ...(key !== undefined && { key }) };
+    const call = { caller: minted, body: { currency: 'GBP' }, ...defined({ key }) };
     return shop.call('post /v1/carts', call).then(({ body }) => body.id as string);
   };
 
   it('keep the maximum under concurrent requests', async () => {
     const shop = createShop();
     const processes = [shop, createShop({ log: shop.log }), createShop({ log: shop.log })];
-    const made = await Promise.allSettled(Array.from({ length: 140 }, (_, n) => make(processes[n % 3]!)));
+    const made = await Promise.allSettled(Array.from({ length: 140 }, (_, n) => make(the(processes[n % 3]))));
     expect(made.filter(({ status }) => status === 'fulfilled')).to.have.lengthOf(CARTS);
     for (const process of processes) {
       const { message } = await problemOf(make(process), 'rule_violated');
@@ -183,7 +185,7 @@ describe('The carts of a customer with an account, or with a token minted by sta
 /** A store that counts reads and appends. */
 function counting() {
   const memory = createMemoryEventStore({
-    codec: createCommitCodec(catalogue),
+    codec: createCommitCodec(eventTypes),
     log: createMemoryLog(),
     watermarkLagMs: 0,
   });

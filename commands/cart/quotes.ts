@@ -2,6 +2,7 @@
 import type { Cart } from '../../domain/cart/cart.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { Clock } from '../../domain/kernel/clock.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { PresentLine, PricedCart } from '../../domain/pricing/priced-cart.js';
@@ -60,7 +61,7 @@ export function createCartQuotes({ prices, tariffs, personal, clock }: CartQuote
     async of(cart) {
       const { request, lines } = await requestFor(cart);
       const { address } = request;
-      return { quote: quoteOf(request), lines, ...(address && { address }) };
+      return { quote: quoteOf(request), lines, ...defined({ address }) };
     },
     shippingOptions: async (cart) => shippingOptions((await requestFor(cart)).request),
   };

@@ -45,7 +45,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     const handed: CartCommand = { type: 'HandOverCart', customerId: customerOf(caller), ...to };
     const meta = withoutExpectedVersion(command(`hand over ${cartId} to ${to.toCartId}`));
     const outcome = await runner.execute(cart, streamOf(cartId), handed, meta);
-    return isRejection(outcome, 'conflict') ? undefined : orThrow(outcome).state!;
+    return isRejection(outcome, 'conflict') ? undefined : orThrow(outcome).state;
   }
 
   /** True unless that cart has declined the lines. If it does not exist yet, it is created here. */
@@ -66,7 +66,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
     }
     const declined: CartCommand = { type: 'DeclineMerge', fromCartId: guest.cartId };
     const { state } = orThrow(await runner.execute(cart, to, declined, step('decline')));
-    return !state!.declined.includes(guest.cartId);
+    return !state.declined.includes(guest.cartId);
   }
 
   /**

@@ -36,8 +36,8 @@ export function createAvailability(deps: AvailabilityDeps): Availability {
       for (const { sku } of needs) short.delete(sku);
       return plan;
     }
-    const { short: available, hoped } = plan;
-    if (hoped) return [...hoped];
+    const { short: available, ifReleased } = plan;
+    if (ifReleased) return [...ifReleased];
     return reject('out_of_stock', `There is not enough of ${Object.keys(available).join(', ')}.`, { available });
   }
 

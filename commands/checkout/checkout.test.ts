@@ -10,6 +10,7 @@ import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 const VISA = { paymentMethod: 'pm_card_visa', email: 'ada@example.com' };
@@ -171,7 +172,7 @@ describe('The checkout endpoint', () => {
 
   it('is unavailable while the provider does not release the money of a failed checkout', async () => {
     const provider = createTestProvider();
-    const { authorise, void: letGo } = provider;
+    const { authorise, void: voidIt } = provider;
     provider.authorise = async (operation) => {
       const cancel = { type: 'CancelOrder', reason: 'found it cheaper' } as const;
       const actor = { type: 'staff', id: 'keeper' } as const;
@@ -184,7 +185,7 @@ describe('The checkout endpoint', () => {
     await sell(shop, 'MUG', 500, 3);
     cartId = await fill(shop, { MUG: 2 });
     await problemOf(checkout(), 'unavailable');
-    provider.void = letGo;
+    provider.void = voidIt;
     await problemOf(checkout(), 'conflict');
     expect((await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body.status).to.equal('open');
   });
@@ -229,11 +230,11 @@ describe('The checkout endpoint', () => {
     const line = `patch /v1/carts/${cartId}/lines/${seen.lines[0].id}`;
     await other.call(line, { caller: ADA, body: { quantity: 1 } });
     const { version: now } = await cartNow(other);
-    for (const expectedVersion of [before!, [before!, now! + 1], []])
+    for (const expectedVersion of [the(before), [the(before), the(now) + 1], []])
       await problemOf(checkout(VISA, { expectedVersion }), 'version_mismatch');
     await other.call(line, { caller: ADA, body: { quantity: 3 } });
     const { version: last } = await cartNow(other);
-    const { body } = await checkout(VISA, { expectedVersion: [now!, last!] });
+    const { body } = await checkout(VISA, { expectedVersion: [the(now), the(last)] });
     expect(body.total).to.deep.equal(GBP(1500));
   });
 
@@ -307,7 +308,7 @@ describe('The checkout endpoint', () => {
     expect(quoted.total).to.deep.equal(GBP(1080));
     expect(body.total).to.deep.equal(GBP(1080));
     const { state } = await shop.runner.load(cart, streamOf(cartId));
-    expect(state!.submission!.coupons).to.deep.equal([{ code: 'SPRING', amount: 100 }]);
+    expect(the(state?.submission).coupons).to.deep.equal([{ code: 'SPRING', amount: 100 }]);
     const { total, tax, discount, coupons } = (await shop.call(`get /v1/carts/${cartId}`, { caller: ADA })).body;
     expect({ total, tax, discount, coupons }).to.deep.equal({
       total: GBP(1080),

@@ -7,6 +7,7 @@ import { type EmailKeyOf, emailSchema } from '../../domain/kernel/email.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { orThrow, problemOf } from '../../domain/kernel/errors.js';
 import { pathId } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
@@ -99,7 +100,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const emailKey = email === undefined ? {} : { emailKey: emailKeyOf(email) };
     const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
     if (isRejection(priced)) return priced;
-    const contact = { ...(email !== undefined && { email }), ...emailKey };
+    const contact = { ...defined({ email }), ...emailKey };
     const choice = { provider, method: paymentMethod };
     const submission = { type: 'SubmitCart', ...priced, payment: choice, ...contact } as const;
     // The order must match what was priced. Even a changed address would change the tax.

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { FIRST_ORDER_NUMBER } from '../../domain/order-numbers/order-numbers.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
@@ -12,8 +12,8 @@ describe('Order numbers across processes', () => {
 
   /** A process on the log. Its lease is lost when it ends. */
   function openProcess(shared: ReturnType<typeof createMemoryLog>) {
-    const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log: shared, watermarkLagMs: 0 });
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
+    const store = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log: shared, watermarkLagMs: 0 });
+    const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock: Date.now });
     return createOrderNumbers({ runner, clock: Date.now });
   }
 

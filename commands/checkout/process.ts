@@ -6,7 +6,7 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
-import { sameJson } from '../../domain/kernel/json.js';
+import { defined, sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -86,7 +86,7 @@ interface CheckoutRun {
   /** The units that the queue has assigned to this checkout. */
   claim?: Claim;
   /** Tells the queue that this process no longer holds the stock of its last round. */
-  letGo?: () => void;
+  releaseClaim?: () => void;
 }
 
 export function createCheckoutProcess({ runner, clock, steps, stock, queue }: CheckoutProcessDeps): CheckoutProcess {
@@ -120,7 +120,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
       issuedAt: clock(),
       newStream: true,
       ...origin,
-      ...(occurredAt !== undefined && { occurredAt }),
+      ...defined({ occurredAt }),
     };
     return runFrom(origin, orThrow(await runner.execute(order, streamOf(orderId), place, meta)) as Loaded<Order>);
   }
@@ -147,7 +147,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     if (due) {
       await takeAll(run, due).finally(() => {
         run.claim?.settle();
-        run.letGo?.();
+        run.releaseClaim?.();
       });
     }
     if (run.hasOtherWorkers) await reloadResult(run);
@@ -233,22 +233,22 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
         const isElsewhere = rounds.length < MAX_ROUNDS && !sameJson(claim.allocation, parcels);
         if (isElsewhere) return { ...next, allocation: claim.allocation };
       }
-      run.letGo?.();
-      run.letGo = queue.hold(parcels);
+      run.releaseClaim?.();
+      run.releaseClaim = queue.hold(parcels);
       const { rejections } = await steps.take(step, run.context);
       run.claim?.settle();
       delete run.claim;
       if (rejections.length === 0) return undefined;
       const outcome = outcomeOf(run, step, rejections);
       if (outcome.type !== 'RejectOrder' || outcome.reason !== 'out_of_stock') return outcome;
-      run.letGo();
+      run.releaseClaim();
 
       const found = await stock.allocate(needs, reservationId);
-      if ('short' in found && !found.hoped) return outcomeOfShortage(found.short);
+      if ('short' in found && !found.ifReleased) return outcomeOfShortage(found.short);
       run.waitsUntil ??= clock() + MAX_STOCK_WAIT_MS;
       if (rounds.length >= MAX_ROUNDS || clock() >= run.waitsUntil) return outcome;
       if (rejections.length < step.commands.length) {
-        return { ...next, allocation: 'short' in found ? found.hoped! : found };
+        return { ...next, allocation: 'short' in found ? found.ifReleased! : found };
       }
     }
   }

@@ -3,6 +3,7 @@ import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { type StockCommand, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createShop, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { createStockQueue, type StockQueue } from './stock-queue.js';
 
 const MUG = { sku: 'MUG', location: 'main' };
@@ -61,7 +62,7 @@ describe('Checkouts that wait for stock', () => {
     await claims[1];
     expect(told).to.deep.equal(['first', 'second']);
     // It takes fewer units than it was assigned, as if its order was cancelled meanwhile.
-    const second = await claims[1]!;
+    const second = await the(claims[1]);
     if ('allocation' in second) second.settle();
     expect(await claims[2]).to.deep.include({ allocation: parcels(1) });
   });

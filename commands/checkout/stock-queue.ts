@@ -106,7 +106,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     for (const waiter of waiting) {
       if (waitOn.has(waiter.kind)) continue;
       const plan = planOf(waiter);
-      if ('short' in plan && plan.hoped) {
+      if ('short' in plan && plan.ifReleased) {
         waitOn.add(waiter.kind);
         continue;
       }
@@ -120,18 +120,18 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
     const levels = places.map(({ key, stream, item }) => {
       const level = levelOf(key, item);
       const taken = claimed.of(stream);
-      return { ...level, available: level.available - taken, passing: level.passing + taken };
+      return { ...level, available: level.available - taken, heldByCheckouts: level.heldByCheckouts + taken };
     });
     return planAllocation(needs, levels);
   }
 
   function answerOf(plan: Parcel[] | Shortage): Claim | Shortage {
     if ('short' in plan) return plan;
-    const giveBack = claimed.add(plan);
+    const unclaim = claimed.add(plan);
     return {
       allocation: plan,
       settle() {
-        giveBack();
+        unclaim();
         serve();
       },
     };
@@ -179,7 +179,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
   }
 
   function isHeldElsewhere({ key, stream, item }: Place): boolean {
-    return levelOf(key, item).passing > held.of(stream);
+    return levelOf(key, item).heldByCheckouts > held.of(stream);
   }
 
   return { claim, hold: (parcels) => held.add(parcels) };

@@ -4,6 +4,7 @@ import type { Cart, CartCommand } from '../../domain/cart/cart.js';
 import { limitsOf } from '../../domain/coupon/coupon.js';
 import type { Address } from '../../domain/kernel/address.js';
 import { invalidField } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
 import type { AppliedCoupon } from '../../domain/order/events.js';
@@ -47,7 +48,7 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
     async of(cart, agreement) {
       const { currency, customerId } = cart;
       const { emailKey } = agreement;
-      const redeemer = { customerId, ...(emailKey !== undefined && { emailKey }) };
+      const redeemer = { customerId, ...defined({ emailKey }) };
       const [{ quote, lines, address }, allocation, unusable] = await Promise.all([
         quotes.of(cart),
         availability.allocationOf(cart.lines),
@@ -66,12 +67,14 @@ export function createSubmissions(deps: SubmissionsDeps): Submissions {
       return {
         number: await numbers.next(),
         lines: orderLines(quote.lines),
-        ...(quote.shipping && { shipping: { ...quote.shipping, ...(await refundable(address)) } }),
-        ...(redeemed.length > 0 && { coupons: redeemed }),
-        ...(quote.taxIncluded && { taxIncluded: true }),
-        ...(quote.taxRates && { taxRates: quote.taxRates }),
-        ...(quote.taxed === false && { taxed: false }),
-        ...(allocation && { allocation }),
+        ...defined({
+          shipping: quote.shipping && { ...quote.shipping, ...(await refundable(address)) },
+          coupons: redeemed.length > 0 ? redeemed : undefined,
+          taxIncluded: quote.taxIncluded,
+          taxRates: quote.taxRates,
+          taxed: quote.taxed,
+          allocation,
+        }),
       };
     },
   };
@@ -122,7 +125,7 @@ function unseen(
     changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'The total has risen';
   const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the new total'] : [])];
   const detail = `${told}; send ${mend.join(' and ')} to accept this.`;
-  return reject('price_changed', detail, { changes, total: { ...(was && { was }), now } });
+  return reject('price_changed', detail, { changes, total: { ...defined({ was }), now } });
 }
 
 function changesOf(lines: readonly PresentLine[], currency: string) {

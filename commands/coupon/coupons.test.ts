@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
 import type { CouponTerms } from '../../domain/coupon/events.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { isProblem, orThrow } from '../../domain/kernel/errors.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
 
 const TENTH: CouponTerms = { kind: 'percentage', basisPoints: 1_000 };
@@ -23,7 +24,7 @@ describe('The endpoints of coupons', () => {
     const { status, body, seen, version } = await put('SPRING', TENTH);
     expect(status).to.equal(200);
     expect(body).to.deep.equal({ code: 'SPRING', terms: TENTH });
-    expect([...seen!]).to.deep.equal([['coupon#SPRING', 1]]);
+    expect([...the(seen)]).to.deep.equal([['coupon#SPRING', 1]]);
     expect((await put('SPRING', TENTH)).version).to.equal(version);
     const limited = { ...TENTH, limit: 5, validUntil: '2030-01-01T00:00:00.000Z' };
     expect((await put('SPRING', limited)).body.terms).to.deep.equal(limited);
@@ -37,15 +38,15 @@ describe('The endpoints of coupons', () => {
     it(`keep the limit ${what} when many orders redeem at once, in two processes (${report})`, async () => {
       await put('SPRING', { ...TENTH, ...limits });
       const { store, personal, runner } = shop;
-      const runners = [runner, createCommandRunner({ store, catalogue, personal, clock: Date.now })];
+      const runners = [runner, createCommandRunner({ store, eventTypes, personal, clock: Date.now })];
       const orders = Array.from({ length: 40 }, (_, n) => `order_${n}`);
       const [count] = countsOf({ code: 'SPRING', amount: 1, ...limitsOf({ ...TENTH, ...limits }) }, ADA);
       const redeem = async (runner: Shop['runner'], orderId: string): Promise<string> => {
         const actor = { type: 'process', id: 'checkout' } as const;
         const meta = { id: `checkout ${orderId}`, issuedAt: Date.now(), correlationId: 'request', actor };
-        const command = { type: 'RedeemCoupon', ...count!, orderId } as const;
+        const command = { type: 'RedeemCoupon', ...the(count), orderId } as const;
         return runner
-          .execute(coupon, couponStream(count!), command, meta)
+          .execute(coupon, couponStream(the(count)), command, meta)
           .then(orThrow)
           .then(
             () => 'redeemed',
@@ -55,10 +56,10 @@ describe('The endpoints of coupons', () => {
             },
           );
       };
-      const outcomes = await Promise.all(orders.map((orderId, n) => redeem(runners[n % 2]!, orderId)));
+      const outcomes = await Promise.all(orders.map((orderId, n) => redeem(the(runners[n % 2]), orderId)));
       expect(outcomes.filter((outcome) => outcome === 'redeemed')).to.have.length(5);
       expect(outcomes.filter((outcome) => outcome === 'rule_violated')).to.have.length(35);
-      expect((await runner.load(coupon, couponStream(count!))).state.redeemed).to.equal(5);
+      expect((await runner.load(coupon, couponStream(the(count)))).state.redeemed).to.equal(5);
     });
   }
 });

@@ -6,6 +6,7 @@ import { operationCommandId, order as orders } from '../../domain/order/order.js
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, createShop, fill, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
 
@@ -404,7 +405,7 @@ describe('A placed order', () => {
         { lineId: '1', quantity: 1, writeOff: true },
       ];
       const [mug, cup] = ['1', '2'].map((lineId) => ({ lineId, quantity: 1 }));
-      const { body } = await sendBack([mug!, mug!, cup!], { lines: [broken, cup] });
+      const { body } = await sendBack([the(mug), the(mug), the(cup)], { lines: [broken, cup] });
       expect(body.refund).to.deep.equal(GBP(700));
       expect((await step(body.id, 'receive', { lines: [cup, broken] })).body).to.deep.equal(body);
       for (const other of [undefined, { lines: [good] }, { lines: [good, cup] }, { lines: [good, broken, cup] }]) {
@@ -416,7 +417,7 @@ describe('A placed order', () => {
         [10, 0, 0],
       ]);
       expect((await payment()).refunded).to.deep.equal(GBP(700));
-      expect((await sendBack([mug!])).body).to.deep.include({ status: 'received', refund: GBP(500) });
+      expect((await sendBack([the(mug)])).body).to.deep.include({ status: 'received', refund: GBP(500) });
       expect(await stockOf('MUG')).to.deep.equal([9, 0, 0]);
       expect((await payment()).refunded).to.deep.equal(GBP(1200));
     });
@@ -487,7 +488,7 @@ describe('A placed order', () => {
     ];
     for (const take of steps) {
       const { seen } = await take();
-      expect(mergeSeen(seen!).get(streamOf(orderId))).to.equal(await endOf(orderId));
+      expect(mergeSeen(the(seen)).get(streamOf(orderId))).to.equal(await endOf(orderId));
     }
   });
 

@@ -14,6 +14,7 @@ import {
 } from '../../domain/kernel/endpoint.js';
 import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
@@ -78,7 +79,7 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
     const outcome = orThrow(await runner.execute(returns, stream, requested, { ...meta, id }));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const reply = await shown(201, outcome, { state: state!, position }, caller);
+    const reply = await shown(201, outcome, { state: state, position }, caller);
     return { ...reply, seen: [...reply.seen!, ...seen], headers: { Location: `/v1/returns/${returnId}` } };
   }
 
@@ -107,9 +108,9 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     const meta = { ...withoutExpectedVersion(command()), id: operationCommandId(returnId) };
     const { location } = body;
     if (location !== undefined) await openAt(location, orderId, lines, command);
-    const received = { type: 'ReceiveReturn', returnId, lines, ...(location !== undefined && { location }) } as const;
+    const received = { type: 'ReceiveReturn', returnId, lines, ...defined({ location }) } as const;
     const { state } = orThrow(await runner.execute(order, streamOf(orderId), received, meta));
-    const arrived = await arrivedWith(returnId, state!, caller);
+    const arrived = await arrivedWith(returnId, state, caller);
     const told = unitsAsText(arrived.lines);
     // Other units do not make a second parcel. Without a key, a second parcel cannot be distinguished from a repeated request.
     if (unitsAsText(lines) !== told || (location !== undefined && location !== arrived.location)) {

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { order } from '../../domain/order/order.js';
 import { capturedOf, heldOf, refundedOf } from '../../domain/payment/ledger.js';
 import { payment } from '../../domain/payment/payment.js';
@@ -11,6 +12,7 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { ADA, createShop, fill, type Shop, type ShopOptions, SUPPORT, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import type { PaymentProvider } from '../payment/provider.js';
 
 const ORIGIN = { correlationId: 'test', actor: { type: 'staff', id: 'tests' } } as const;
@@ -21,7 +23,7 @@ type Crash = { at: number; when: 'before' | 'after' };
 /** A shop whose process crashes at some step, and another one on the same log that continues. */
 function dyingShop() {
   const log = createMemoryLog();
-  const store = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, watermarkLagMs: 0 });
+  const store = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log, watermarkLagMs: 0 });
   const provider = createTestProvider();
   const asked = new Set<string>();
   let crash: Crash | undefined;
@@ -30,7 +32,8 @@ function dyingShop() {
   async function mortal<T>(step: () => Promise<T>): Promise<T> {
     const n = steps++;
     const dies = crash !== undefined && n >= crash.at;
-    if (dies && (n > crash!.at || crash!.when === 'before')) throw new Unavailable('Test', 'the process has died');
+    if (dies && (n > the(crash).at || the(crash).when === 'before'))
+      throw new Unavailable('Test', 'the process has died');
     const result = await step();
     if (dies) throw new Unavailable('Test', 'the process has died');
     return result;
@@ -70,8 +73,8 @@ async function orderOfTwo(shop: Shop, paymentMethod = 'pm_card_visa'): Promise<s
 
 /** The final state of all streams. */
 async function endOf({ runner }: Shop, orderId: string) {
-  const made = (await runner.load(order, streamOf(orderId))).state!;
-  const paid = (await runner.load(payment, streamOf(made.paymentId))).state!;
+  const made = the((await runner.load(order, streamOf(orderId))).state);
+  const paid = the((await runner.load(payment, streamOf(made.paymentId))).state);
   const { onHand, reserved, committed } = (await runner.load(stockItem, stockStream({ sku: 'MUG', location: 'main' })))
     .state;
   return {
@@ -253,7 +256,7 @@ describe('The settlement of an order', () => {
       const shop = shopThatFails(2);
       const orderId = await orderOfTwo(shop);
       const held = async () =>
-        heldOf((await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state!);
+        heldOf(the((await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state));
       await send(shop, orderId);
       await send(shop, orderId);
       expect(await held()).to.equal(500);
@@ -269,9 +272,9 @@ describe('The settlement of an order', () => {
       const cartId = await fill(shop, { MUG: 3 });
       const { id } = (await shop.call(`post /v1/carts/${cartId}/checkout`, { caller: ADA, body: VISA })).body;
       await send(shop, id);
-      const { paymentId } = (await shop.runner.load(order, streamOf(id))).state!;
-      const { authorisation } = (await shop.runner.load(payment, streamOf(paymentId))).state!;
-      const lapse = { type: 'RecordLapsed', operationId: authorisation!.operationId } as const;
+      const { paymentId } = the((await shop.runner.load(order, streamOf(id))).state);
+      const { authorisation } = the((await shop.runner.load(payment, streamOf(paymentId))).state);
+      const lapse = { type: 'RecordLapsed', operationId: the(authorisation).operationId } as const;
       orThrow(
         await shop.runner.execute(payment, streamOf(paymentId), lapse, { id: 'l', issuedAt: Date.now(), ...ORIGIN }),
       );
@@ -295,7 +298,7 @@ describe('The settlement of an order', () => {
       const shop = shopThatFails(1);
       const orderId = await orderOfTwo(shop);
       const collect = (key?: string) => {
-        return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...(key && { key }) });
+        return shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT, ...defined({ key }) });
       };
       const refusal = () => collect().then(() => undefined, String);
       expect(await refusal()).to.match(/No money is owed/);
@@ -317,14 +320,14 @@ describe('The settlement of an order', () => {
       await send(shop, orderId);
       await shop.call(`post /v1/orders/${orderId}/cancel`, { caller: ADA, body: {} });
       await shop.call(`post /v1/orders/${orderId}/collect`, { caller: SUPPORT });
-      const paid = (await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state!;
+      const paid = the((await shop.runner.load(payment, streamOf(orderId.replace('order', 'payment')))).state);
       expect([capturedOf(paid), heldOf(paid)]).to.deep.equal([500, 0]);
     });
 
     it('makes no refund before a waiting collection, since another worker may be collecting', async () => {
       let isAway = true;
       const isLost = (command: { type: string; operationId?: string }) =>
-        isAway && command.type === 'SettleOperation' && command.operationId!.startsWith('cancellation');
+        isAway && command.type === 'SettleOperation' && the(command.operationId).startsWith('cancellation');
       const shop = shopThatFails(1, (runner) => ({
         ...runner,
         async execute(decider, stream, command, meta) {

@@ -33,9 +33,9 @@ export interface SettlementDeps {
 export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps): Settlement {
   async function settleAll(orderId: string, origin: Origin, seen: Map<StreamId, number>): Promise<void> {
     /** Operations that cannot be settled now, by id, with the error. */
-    const hindered = new Map<string, unknown>();
+    const failures = new Map<string, unknown>();
     const nextOf = ({ unsettled }: Order) =>
-      unsettled.find((operation, index) => canGoOn(operation, unsettled.slice(0, index), hindered));
+      unsettled.find((operation, index) => canGoOn(operation, unsettled.slice(0, index), failures));
     for (;;) {
       const { state, position } = await runner.load(order, streamOf(orderId));
       if (!state) break;
@@ -51,10 +51,10 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
       } catch (error) {
         // A shipment needs the money as the previous shipment left it, so it stops the settlement. A refund can wait.
         if (operation.kind === 'fulfilment') throw error;
-        hindered.set(operation.operationId, error);
+        failures.set(operation.operationId, error);
       }
     }
-    if (hindered.size > 0) throw hindered.values().next().value;
+    if (failures.size > 0) throw failures.values().next().value;
   }
 
   /**
@@ -125,13 +125,13 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
 function canGoOn(
   { operationId, kind }: Operation,
   before: readonly Operation[],
-  hindered: ReadonlyMap<string, unknown>,
+  failures: ReadonlyMap<string, unknown>,
 ): boolean {
   if (kind === 'fulfilment') return true;
   // These operations move no money.
-  if (kind === 'return_request' || kind === 'reallocation') return !hindered.has(operationId);
-  if (kind === 'collection') return hindered.size === 0;
-  return !hindered.has(operationId) && !before.some((other) => other.kind === 'collection');
+  if (kind === 'return_request' || kind === 'reallocation') return !failures.has(operationId);
+  if (kind === 'collection') return failures.size === 0;
+  return !failures.has(operationId) && !before.some((other) => other.kind === 'collection');
 }
 
 /** Follow-ups of an operation in the past have the same past time, whoever settles it. Their cause is the order's commit. */

@@ -131,7 +131,7 @@ export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpoint
     const fulfil = { type: 'FulfilOrder', fulfilmentId: shipmentId, lines, location } as const;
     const { state, position } = orThrow(await runner.execute(order, streamOf(orderId), fulfil, meta));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    return { sent: { state: state!, position }, seen };
+    return { sent: { state: state, position }, seen };
   }
 
   /**

@@ -28,5 +28,5 @@ export interface PaymentBooks {
   /** Disputes that began in this window. Their payments may have been opened at any time. Throws `Unavailable`. */
   disputed(window: { from: number; upTo: number }): AsyncIterable<BookDispute>;
   /** Releases the authorised money. Succeeds if there is none. */
-  letGo(entry: BookEntry): Promise<void>;
+  release(entry: BookEntry): Promise<void>;
 }

@@ -2,7 +2,7 @@
 // The numbers are complaints of shops on other platforms.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { isProblem, orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -11,6 +11,7 @@ import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { type AuthorisationAnswer, type Held, KEY_LIFETIME_MS } from '../../domain/payment/provider-calls.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
+import { the } from '../../test/the.js';
 import { createCommandRunner } from '../runtime/command-runner.js';
 import { createPaymentOperations } from './operations.js';
 import type { PaymentProvider } from './provider.js';
@@ -43,7 +44,7 @@ type Fault = 'request lost' | 'answer lost' | 'webhook first' | 'answer lost, we
 
 function createWorld({ answer = {}, opens = false }: { answer?: Partial<AuthorisationAnswer>; opens?: boolean } = {}) {
   const store = createMemoryEventStore({
-    codec: createCommitCodec(catalogue),
+    codec: createCommitCodec(eventTypes),
     log: createMemoryLog(),
     watermarkLagMs: 0,
   });
@@ -52,13 +53,13 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
   const faults: (Fault | undefined)[] = [];
   const calls: { call: string; key: string }[] = [];
   const done = new Map<string, number>();
-  const world: Held & { isOpen: boolean; letGo: boolean } = {
+  const world: Held & { isOpen: boolean; isReleased: boolean } = {
     authorisation: { status: 'none' },
     captured: 0,
     capturable: 0,
     refunds: [],
     isOpen: false,
-    letGo: false,
+    isReleased: false,
   };
 
   /** Everything here happens once per key. */
@@ -79,9 +80,9 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
 
   const authorised: AuthorisationAnswer = { status: 'authorised', amount: 1000, currency: 'GBP', providerRef: 'pi' };
   const held = (): Held => {
-    const { captured, refunds, letGo } = world;
-    const authorisation = letGo && captured === 0 ? ({ status: 'let_go' } as const) : world.authorisation;
-    const capturable = authorisation.status === 'authorised' && !letGo ? authorisation.amount - captured : 0;
+    const { captured, refunds, isReleased } = world;
+    const authorisation = isReleased && captured === 0 ? ({ status: 'released' } as const) : world.authorisation;
+    const capturable = authorisation.status === 'authorised' && !isReleased ? authorisation.amount - captured : 0;
     return { authorisation, captured, capturable, refunds };
   };
 
@@ -96,7 +97,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
     authorise: ({ key }) =>
       reached('authorise', key, () => {
         once(key, () => {
-          if (world.letGo) return;
+          if (world.isReleased) return;
           world.authorisation = { ...authorised, multicapture: true, ...answer } as AuthorisationAnswer;
         });
         return world.authorisation as AuthorisationAnswer;
@@ -106,13 +107,13 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
       reached('capture', key, () => {
         once(key, () => {
           world.captured += amount.amount;
-          if (final) world.letGo = true;
+          if (final) world.isReleased = true;
         });
         return { status: 'captured' as const };
       }),
     void: ({ key }) =>
       reached('void', key, () => {
-        world.letGo = true;
+        world.isReleased = true;
       }),
     refund: ({ key, amount }) =>
       reached('refund', key, () => {
@@ -131,7 +132,7 @@ function createWorld({ answer = {}, opens = false }: { answer?: Partial<Authoris
 
   /** A new process. */
   function worker() {
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
+    const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock });
     const operations = createPaymentOperations({ runner, clock, providers: { stripe: provider } });
     return { runner, operations };
   }
@@ -246,7 +247,7 @@ describe('Calling the payment provider', () => {
     });
     const { state } = await refusing.ask(ids.paymentId, { origin });
     expect(state?.captures[0]).to.deep.include({ status: 'failed', reason: 'expired' });
-    expect(heldOf(state!)).to.equal(1000);
+    expect(heldOf(the(state))).to.equal(1000);
     expect(world.captured).to.equal(0);
   });
 
@@ -289,7 +290,7 @@ describe('Calling the payment provider', () => {
       await webhook();
       expect((await ask()).status, fault).to.equal('voided');
       await webhook();
-      expect(world).to.deep.include({ letGo: true, captured: 0 });
+      expect(world).to.deep.include({ isReleased: true, captured: 0 });
     }
   });
 
@@ -368,7 +369,7 @@ describe('Calling the payment provider', () => {
         expect(capturedOf(told)).to.equal(shop.world.captured);
         expect(refundedOf(told)).to.equal(shop.world.refunds.reduce((sum, { amount }) => sum + amount, 0));
         expect(shop.world.captured).to.be.at.most(1000);
-        if (told.status === 'voided') expect(shop.world.letGo).to.equal(true);
+        if (told.status === 'voided') expect(shop.world.isReleased).to.equal(true);
         for (const key of shop.keysOf('capture')) expect(key).to.be.oneOf(told.captures.map((one) => one.operationId));
         for (const key of shop.keysOf('refund')) expect(key).to.be.oneOf(told.refunds.map((one) => one.operationId));
       }),

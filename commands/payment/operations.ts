@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type OrderCommand, operationCommandId, order } from '../../domain/order/order.js';
@@ -199,8 +200,8 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
         await provider.void(operation).catch(failed);
         return { type: 'RecordLapsed', operationId: authorisation.operationId };
       case 'refund': {
-        const { amount, reason, isInVain } = call;
-        if (isInVain) return { type: 'RecordRefundFailed', operationId, reason: 'a dispute was lost' };
+        const { amount, reason, isForbidden } = call;
+        if (isForbidden) return { type: 'RecordRefundFailed', operationId, reason: 'a dispute was lost' };
         const answer = await provider.refund({ ...operation, amount: { amount, currency }, reason }).catch(failed);
         if (answer.status === 'failed') return { type: 'RecordRefundFailed', operationId, reason: answer.reason };
         const reference = answer.providerRef === undefined ? {} : { providerRef: answer.providerRef };
@@ -256,8 +257,7 @@ function requestOf(
     amount: { amount, currency },
     method,
     offSession: call.renewal === true,
-    ...(customerId !== undefined && { customerId }),
-    ...(providerRef !== undefined && { providerRef }),
+    ...defined({ customerId, providerRef }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
@@ -26,9 +26,9 @@ const unsealed: PersonalData = {
 };
 
 function createWorld() {
-  const codec = createCommitCodec(catalogue);
+  const codec = createCommitCodec(eventTypes);
   const store = createMemoryEventStore({ codec, log: createMemoryLog(), watermarkLagMs: 0 });
-  const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock: Date.now });
+  const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock: Date.now });
   const bank = createTestProvider();
   const payments = createPaymentOperations({ runner, clock: Date.now, providers: { test: bank } });
   const changed: string[] = [];

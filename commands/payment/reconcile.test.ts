@@ -13,7 +13,7 @@ const emptyBooks: PaymentBooks = {
   find: async () => undefined,
   async *opened() {},
   async *disputed() {},
-  letGo: async () => {},
+  release: async () => {},
 };
 
 describe('The reconciliation', () => {

@@ -94,13 +94,13 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     if (isUnderWay) return void counts.underWay++;
     counts.compared++;
     const found = apart(state, entry);
-    const left = repair && found.length > 0 ? await mended(state, entry) : found;
+    const left = repair && found.length > 0 ? await afterRepair(state, entry) : found;
     const isLeft = ({ kind }: Difference) => left.some((other) => other.kind === kind);
     differences.push(...found.map((one) => ({ ...one, repaired: !isLeft(one) })));
   }
 
   /** Records what the provider knows, releases what is not needed, and compares again. */
-  async function mended(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
+  async function afterRepair(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
     const { paymentId, operationId } = entry.of!;
     if (state?.authorisation) {
       const issuedAt = state.authorisation.requestedAt;
@@ -114,7 +114,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
       if (disputes.has(entry.providerRef)) await settlement.attempt(state.orderId, ORIGIN);
     }
     const after = (await ledgerOf(paymentId)).state;
-    if (isHeldForNothing(after, entry)) await books.letGo(entry);
+    if (isHeldForNothing(after, entry)) await books.release(entry);
     const there = await books.find(entry.providerRef);
     return there ? apart(after, there) : [];
   }
@@ -173,9 +173,9 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   const { providerRef, of, held, amount, currency, refunded } = entry;
   const ids = { providerRef, ...of!, repaired: false };
   const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
-  const there = here && hasLapsedInPart(state, here, held) ? 'let_go' : held.authorisation.status;
+  const there = here && hasLapsedInPart(state, here, held) ? 'released' : held.authorisation.status;
   // An unused authorisation holds nothing, and both sides have dropped it.
-  const isIdle = there === 'none' || (there === 'let_go' && held.captured === 0);
+  const isIdle = there === 'none' || (there === 'released' && held.captured === 0);
   if (!here || (here.providerRef !== providerRef && here.providerRef !== undefined)) {
     return isIdle ? [] : [{ kind: 'missing_here', here: 'nothing', there, ...ids }];
   }
@@ -186,8 +186,8 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   };
   compare('amount', here.amount, amount);
   compare('currency', here.currency, currency);
-  compare('captured', made(state!.captures, here, 'captured'), held.captured);
-  compare('refunded', made(state!.refunds, here, 'refunded'), refunded);
+  compare('captured', made(state.captures, here, 'captured'), held.captured);
+  compare('refunded', made(state.refunds, here, 'refunded'), refunded);
   const isAgreed = STATUSES_HERE[there].includes(here.status) || (isEnded(here) && held.capturable === 0);
   if (!isAgreed || isHeldForNothing(state, entry)) found.push({ kind: 'status', here: here.status, there, ...ids });
   return found;
@@ -213,7 +213,7 @@ const STATUSES_HERE: Readonly<
   declined: ['declined'],
   none: ['requested', 'unknown', 'declined'],
   pending: ['requested', 'unknown'],
-  let_go: ['declined', 'lapsed', 'voided'],
+  released: ['declined', 'lapsed', 'voided'],
 };
 
 function isEnded({ status }: Authorisation): boolean {

@@ -1,5 +1,6 @@
 // Current prices of SKUs, folded from the products' streams, because a read model may lag.
 import { streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Money } from '../../domain/kernel/money.js';
 import type { States } from '../../domain/kernel/states.js';
 import { product } from '../../domain/product/product.js';
@@ -44,7 +45,7 @@ export function createPrices({ runner, skuOwners }: PricesDeps): Prices {
         for (const { sku, prices, weight } of state.variants) {
           const unitPrice = prices.find((price) => price.currency === currency);
           if (!unitPrice || !skus.includes(sku)) continue;
-          const how = { ...(taxCategory && { taxCategory }), ...(weight !== undefined && { weight }) };
+          const how = defined({ taxCategory, weight });
           offers.set(sku, { title, unitPrice, ...how });
         }
       }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { defined } from '../../domain/kernel/json.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 
 const GBP = (amount: number) => [{ amount, currency: 'GBP' }];
 const MUG = {
@@ -16,7 +18,7 @@ const MUG = {
 describe('The endpoints of the catalogue', () => {
   let shop: Shop;
   const post = (path: string, body?: unknown, key?: string) =>
-    shop.call(`post ${path}`, { caller: KEEPER, body, ...(key && { key }) });
+    shop.call(`post ${path}`, { caller: KEEPER, body, ...defined({ key }) });
 
   beforeEach(() => {
     shop = createShop();
@@ -27,7 +29,7 @@ describe('The endpoints of the catalogue', () => {
     expect(status).to.equal(201);
     expect(body).to.deep.equal({ ...MUG, status: 'draft' });
     expect(version).to.equal(3);
-    expect([...seen!]).to.deep.equal([['product#mug', 1]]);
+    expect([...the(seen)]).to.deep.equal([['product#mug', 1]]);
     expect(headers).to.deep.equal({ Location: '/v1/products/product_mug' });
     expect([...shop.log.streams.keys()]).to.deep.equal(['sku#MUG-L', 'sku#MUG-S', 'product#mug']);
   });
@@ -83,7 +85,7 @@ describe('The endpoints of the catalogue', () => {
     const heavy = { ...MUG, taxCategory: 'homeware', variants: [{ ...small, weight: 300 }, large] };
     expect((await post('/v1/products', heavy)).body).to.deep.equal({ ...heavy, status: 'draft' });
     const put = (sku: string, body: unknown, key?: string) =>
-      shop.call(`put /v1/products/product_mug/variants/${sku}`, { caller: KEEPER, body, ...(key && { key }) });
+      shop.call(`put /v1/products/product_mug/variants/${sku}`, { caller: KEEPER, body, ...defined({ key }) });
     const weighed = await put('MUG-S', { prices: GBP(450), weight: 310 }, 'k');
     expect(weighed.body.variants[0]).to.deep.equal({ ...small, prices: GBP(450), weight: 310 });
     expect((await put('MUG-S', { prices: GBP(450), weight: 310 }, 'k')).version).to.equal(weighed.version);

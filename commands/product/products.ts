@@ -48,7 +48,7 @@ const productAnswer = productDetailsSchema
     variants: z.array(variantSchema),
     retired: z.array(skuSchema).optional().meta({ description: 'SKUs of variants that are no longer sold' }),
   })
-  .meta({ id: 'ProductAsKept', description: 'A product with the fields that staff see' });
+  .meta({ id: 'StaffProduct', description: 'A product with the fields that staff see' });
 
 export interface ProductEndpointsDeps {
   runner: CommandRunner;
@@ -118,7 +118,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
   async function execute(id: string, command: ProductCommand, meta: CommandMeta, status = 200): Promise<Reply> {
     const productId = askedId(productIdSchema, id);
     const outcome = orThrow(await runner.execute(product, streamOf(productId), command, meta));
-    return shows(status, viewOf(outcome.state!), streamOf(productId), outcome);
+    return shows(status, viewOf(outcome.state), streamOf(productId), outcome);
   }
 
   /** `POST /v1/products/{id}/<word>` */

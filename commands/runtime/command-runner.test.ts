@@ -5,8 +5,9 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { isProblem, orThrow, Unavailable } from '../../domain/kernel/errors.js';
-import { type EventOf, eventCatalogue } from '../../domain/kernel/event.js';
+import { type EventOf, eventTypesOf } from '../../domain/kernel/event.js';
 import type { EventStore, Snapshot, SnapshotStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { MAX_CONFLICT_RETRIES, REMEMBERED_MS, RETRY_HORIZON_MS } from '../../domain/kernel/limits.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
@@ -19,6 +20,7 @@ import {
   createMemoryLog,
   type MemoryEventStoreOptions,
 } from '../../infra/event-store/memory.js';
+import { the } from '../../test/the.js';
 import { type CommandRunner, createCommandRunner } from './command-runner.js';
 
 const purseEvents = {
@@ -34,14 +36,14 @@ const purse: Decider<PurseCommand, { left: number }, PurseEvent> = {
   events: purseEvents,
   initialState: { left: 0 },
   decide({ type, amount, note }, { left }) {
-    if (type === 'Fill') return amount === 0 ? [] : [{ type: 'Filled', data: { amount, ...(note && { note }) } }];
+    if (type === 'Fill') return amount === 0 ? [] : [{ type: 'Filled', data: { amount, ...defined({ note }) } }];
     return amount > left ? reject('rule_violated', `only ${left} left`) : [{ type: 'Spent', data: { amount } }];
   },
   evolve: ({ left }, { type, data }) => ({ left: type === 'Filled' ? left + data.amount : left - data.amount }),
   snapshot: { foldVersion: 1, every: 10 },
 };
 
-const catalogue = eventCatalogue(purseEvents);
+const eventTypes = eventTypesOf(purseEvents);
 const unsealed: PersonalData = {
   seal: async (event) => event,
   open: async (value) => value as never,
@@ -64,7 +66,7 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
   let now = 1_700_000_000_000;
   const log = createMemoryLog();
   const join = (more: Partial<MemoryEventStoreOptions>): World => {
-    const codec = createCommitCodec(catalogue);
+    const codec = createCommitCodec(eventTypes);
     const inner = createMemoryEventStore({ codec, log, clock: () => now, ...more });
     let appends = 0;
     let reads = 0;
@@ -82,10 +84,10 @@ function world(options: Partial<MemoryEventStoreOptions> = {}, snapshots?: Snaps
     return {
       runner: createCommandRunner({
         store,
-        catalogue,
+        eventTypes,
         personal: unsealed,
         clock: () => now,
-        ...(snapshots && { snapshots }),
+        ...defined({ snapshots }),
       }),
       store,
       appends: () => appends,
@@ -255,7 +257,7 @@ describe('The command runner', () => {
     for (let n = 0; n < commits; n++) {
       advance(1_000);
       issued.push(meta({ issuedAt: 1_700_000_000_000 + 1_000 * (n + 1), late: 'search' }));
-      orThrow(await runner.execute(purse, stream, fill(1), issued.at(-1)!));
+      orThrow(await runner.execute(purse, stream, fill(1), the(issued.at(-1))));
     }
     let looked = 0;
     const counting: EventStore = {
@@ -268,7 +270,7 @@ describe('The command runner', () => {
       },
     };
     const later = () => 1_700_000_000_000 + 1_000 * commits + 2 * REMEMBERED_MS;
-    const late = createCommandRunner({ store: counting, catalogue, personal: unsealed, clock: later });
+    const late = createCommandRunner({ store: counting, eventTypes, personal: unsealed, clock: later });
     await late.load(purse, stream);
     const lookedFor = async (command: CommandMeta) => {
       looked = 0;
@@ -276,14 +278,14 @@ describe('The command runner', () => {
       return { repeated, looked };
     };
     for (const back of [1, 100, 255, 256, 257, 1_000, 2_999, 3_000]) {
-      const found = await lookedFor(issued[commits - back]!);
+      const found = await lookedFor(the(issued[commits - back]));
       expect(found.repeated, `${back} commits ago`).to.equal(true);
       expect(found.looked).to.be.at.most(4 * back + 600);
     }
     const never = meta({ issuedAt: 1_700_000_000_000 + 1_000 * (commits - 100), late: 'search' });
     expect(await lookedFor(never)).to.deep.include({ repeated: false });
     const asked = [2_500, 10, 1_500].map((back) =>
-      late.execute(purse, stream, fill(1), issued[commits - back]!).then(orThrow),
+      late.execute(purse, stream, fill(1), the(issued[commits - back])).then(orThrow),
     );
     expect((await Promise.all(asked)).map(({ repeated }) => repeated)).to.deep.equal([true, true, true]);
   });
@@ -319,14 +321,14 @@ describe('The command runner', () => {
           yield* store.read(...args);
         },
       },
-      catalogue,
+      eventTypes,
       personal: unsealed,
       clock: () => 1_700_000_000_000 + 2 * REMEMBERED_MS,
     });
     const commands = [fill(5), spend(3), spend(2)].map((command) =>
       runner.execute(purse, stream, command, meta()).then(orThrow),
     );
-    expect((await Promise.all(commands)).at(-1)!.state.left).to.equal(0);
+    expect(the((await Promise.all(commands)).at(-1)).state.left).to.equal(0);
   });
 
   it('answers each command of a group with the state at the position in its answer', async () => {
@@ -380,9 +382,9 @@ describe('The command runner', () => {
       await runner.execute(purse, stream, fill(5), meta({ id: 'c', cause, occurredAt: '2010-12-01T08:26:00.000Z' })),
     );
     const [commit] = await collect(store.read(stream));
-    expect(commit!.position.at).to.be.greaterThan(cause.at);
-    expect(commit!.commandIds).to.deep.equal(['c']);
-    expect(commit!.events).to.deep.equal([
+    expect(the(commit).position.at).to.be.greaterThan(cause.at);
+    expect(the(commit).commandIds).to.deep.equal(['c']);
+    expect(the(commit).events).to.deep.equal([
       {
         id: 'c:0',
         type: 'Filled',
@@ -433,7 +435,7 @@ describe('The command runner', () => {
       const first = meta();
       orThrow(await runner.execute(purse, stream, fill(1), first));
       for (let n = 0; n < 24; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
-      expect([...snapshots.kept.values()][0]!.position.commitNo).to.equal(20);
+      expect(the([...snapshots.kept.values()][0]).position.commitNo).to.equal(20);
       const fresh = another();
       expect(orThrow(await fresh.runner.execute(purse, stream, fill(1), first))).to.deep.include({
         repeated: true,
@@ -445,7 +447,7 @@ describe('The command runner', () => {
       const snapshots = memorySnapshots();
       const { runner, another } = world({}, snapshots);
       for (let n = 0; n < 12; n++) orThrow(await runner.execute(purse, stream, fill(1), meta()));
-      const [key, snapshot] = [...snapshots.kept][0]!;
+      const [key, snapshot] = the([...snapshots.kept][0]);
       snapshots.kept.set(key, {
         position: { ...snapshot.position, hash: 'f'.repeat(64) },
         state: { state: { left: 999 }, recent: [] },
@@ -487,7 +489,7 @@ describe('The command runner', () => {
         const far = another();
         for (let n = 0; n < 10; n++) orThrow(await far.runner.execute(ofOtherFold, stream, fill(1), meta()));
 
-        const found = kept.get(from)!;
+        const found = the(kept.get(from));
         const place = at % (found.text.length + 1);
         const text = found.text.slice(0, place) + put + found.text.slice(place + cut);
         kept.set('purse#a 1', { commitNo: commitNo ?? found.commitNo, text });
@@ -525,7 +527,8 @@ describe('The command runner', () => {
           amounts.set(id, steady);
           const command = steady >= 0 ? fill(steady) : spend(-steady);
           running.push(
-            processes[process]!.runner.execute(purse, stream, command, meta({ id: `c${id}` }))
+            the(processes[process])
+              .runner.execute(purse, stream, command, meta({ id: `c${id}` }))
               .then(orThrow)
               .then(
                 () => void acknowledged.set(`c${id}`, steady),

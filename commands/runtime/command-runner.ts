@@ -6,7 +6,7 @@ import { type CommandMeta, versionMismatch } from '../../domain/kernel/command.j
 import { type Position, START } from '../../domain/kernel/commit.js';
 import type { Decider } from '../../domain/kernel/decider.js';
 import { CommitTooLarge, orThrow, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
-import type { DomainEvent, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { DomainEvent, EventTypes, RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import {
   MAX_CLOCK_SKEW_MS,
@@ -49,7 +49,7 @@ export interface CommandRunner extends States {
     stream: StreamId,
     command: C,
     meta: CommandMeta,
-  ): Promise<Outcome<S> | Rejection>;
+  ): Promise<Outcome<NonNullable<S>> | Rejection>;
   /**
    * Calls back with the new state after each commit that this process appends to the stream, until the returned function is
    * called.
@@ -57,13 +57,13 @@ export interface CommandRunner extends States {
   watch<C, S, E extends DomainEvent>(
     decider: Decider<C, S, E>,
     stream: StreamId,
-    onAppended: (loaded: Loaded<S>) => void,
+    onAppended: (loaded: Loaded<NonNullable<S>>) => void,
   ): () => void;
 }
 
 export interface CommandRunnerDeps {
   store: EventStore;
-  catalogue: EventCatalogue;
+  eventTypes: EventTypes;
   personal: PersonalData;
   clock: Clock;
   snapshots?: SnapshotStore;
@@ -113,7 +113,7 @@ interface Draft {
 type Answer = Rejection | { repeated: boolean };
 
 export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
-  const { store, catalogue, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
+  const { store, eventTypes, personal, clock, snapshots, cacheSize = CACHED_STREAMS } = deps;
   const { onSnapshotError = () => undefined } = deps;
   const cache = new LRUCache<StreamId, Known>({ max: cacheSize });
   const queues = new Map<StreamId, Job[]>();
@@ -238,8 +238,13 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
       draft.unproven = true;
       return decision;
     }
-    if (decision.length === 0) draft.unproven = true;
-    else draft.commandIds.push(meta.id);
+    if (decision.length === 0) {
+      if (draft.state === null)
+        throw new Error(`The decider of ${stream} accepted a command without creating its state.`);
+      draft.unproven = true;
+    } else {
+      draft.commandIds.push(meta.id);
+    }
     for (const [index, event] of decision.entries()) {
       const recorded = await record(event, index, stream, ++draft.version, meta, at);
       draft.events.push(recorded);
@@ -256,7 +261,7 @@ export function createCommandRunner(deps: CommandRunnerDeps): CommandRunner {
     meta: CommandMeta,
     at: Hlc,
   ): Promise<RecordedEvent> {
-    const definition = catalogue.definition(event.type);
+    const definition = eventTypes.definition(event.type);
     const { type, data } = definition.personal ? await personal.seal(event, stream, version) : event;
     return {
       id: `${meta.id}:${index}`,

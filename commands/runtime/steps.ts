@@ -2,6 +2,7 @@
 // from process and step, so any number of workers may take one step, at once or again.
 import type { Clock, Hlc } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -68,10 +69,10 @@ export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): S
   }
 
   async function take(step: Step, context: ProcessContext): Promise<Taken> {
-    const meta: Partial<CommandMeta> = {
-      ...(step.newStreams && { newStream: true }),
-      ...(step.repeatable && { issuedAt: clock() }),
-    };
+    const meta: Partial<CommandMeta> = defined({
+      newStream: step.newStreams || undefined,
+      issuedAt: step.repeatable ? clock() : undefined,
+    });
     if (!step.provider)
       return { rejections: (await issueAll(step.commands, context, meta)).filter((one) => isRejection(one)) };
     const outcomes = await issueAll(step.commands, context, meta);
@@ -99,6 +100,6 @@ export function metaOf({ origin, cause, issuedAt, occurredAt }: ProcessContext, 
     late: 'search',
     cause,
     ...origin,
-    ...(occurredAt !== undefined && { occurredAt }),
+    ...defined({ occurredAt }),
   };
 }

@@ -63,8 +63,8 @@ describe('The allocator', () => {
     ];
     expect(await allocator.allocate(needs, 'order_1')).to.deep.equal(plan);
     // Other orders see the plan that becomes possible if that reservation is released.
-    expect(await allocator.allocate(needs)).to.deep.equal({ short: { MUG: 1 }, hoped: plan });
-    expect(await allocator.allocate(needs, 'order_2')).to.deep.equal({ short: { MUG: 1 }, hoped: plan });
+    expect(await allocator.allocate(needs)).to.deep.equal({ short: { MUG: 1 }, ifReleased: plan });
+    expect(await allocator.allocate(needs, 'order_2')).to.deep.equal({ short: { MUG: 1 }, ifReleased: plan });
   });
 
   it('finds no stock of a SKU without a product', async () => {

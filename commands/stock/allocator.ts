@@ -5,8 +5,8 @@ import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
 import { planAllocation, type Shortage, type StockLevel } from '../../domain/stock/allocation.js';
 import {
   availableOf,
+  heldByCheckoutsOf,
   heldFor,
-  passingOf,
   type StockItem,
   type StockKey,
   stockItem,
@@ -60,13 +60,17 @@ export function createStockAllocator({ runner, skuOwners }: StockAllocatorDeps):
 }
 
 /** `held`: units of a reservation that will be released for this allocation. */
-export function levelOf({ sku, location }: StockKey, item: StockItem, held = 0): StockLevel & { passing: number } {
+export function levelOf(
+  { sku, location }: StockKey,
+  item: StockItem,
+  held = 0,
+): StockLevel & { heldByCheckouts: number } {
   const { backorderLimit = 0 } = item.policy;
   return {
     sku,
     location,
     available: availableOf(item) + held,
-    passing: Math.max(0, passingOf(item) - held),
+    heldByCheckouts: Math.max(0, heldByCheckoutsOf(item) - held),
     backorderLimit,
   };
 }

@@ -1,15 +1,17 @@
 import { expect } from 'chai';
 import { orThrow } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { skuClaim, skuClaimStream } from '../../domain/product/sku-claim.js';
 import { stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { problemOf } from '../../test/call-endpoint.js';
 import { ADA, createShop, fill, KEEPER, type Shop, sell } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { arrive } from './transfer.js';
 
 describe('The endpoints of stock', () => {
   let shop: Shop;
   const post = (path: string, body: unknown, key?: string) =>
-    shop.call(`post /v1/stock/${path}`, { caller: KEEPER, body, ...(key && { key }) });
+    shop.call(`post /v1/stock/${path}`, { caller: KEEPER, body, ...defined({ key }) });
 
   beforeEach(async () => {
     shop = createShop();
@@ -21,7 +23,7 @@ describe('The endpoints of stock', () => {
     expect(status).to.equal(201);
     const level = { sku: 'MUG', location: 'main', onHand: 10, reserved: 0, committed: 0, available: 10 };
     expect(body).to.deep.equal(level);
-    expect([...seen!]).to.deep.equal([['stock#MUG@main', 1]]);
+    expect([...the(seen)]).to.deep.equal([['stock#MUG@main', 1]]);
     expect((await post('MUG/adjustments', { quantity: -3, reason: 'broken' })).body.onHand).to.equal(7);
     expect((await post('MUG/counts', { quantity: 6, expected: 7 })).body.onHand).to.equal(6);
     expect((await post('MUG/receipts', { location: 'leeds', quantity: 1 })).body.onHand).to.equal(1);
@@ -34,7 +36,7 @@ describe('The endpoints of stock', () => {
 
   it('store the reason in the log', async () => {
     await post('MUG/receipts', { quantity: 10, reason: 'delivery 7' });
-    expect(shop.log.streams.get('stock#MUG@main')![0]!.ev).to.include('delivery 7');
+    expect(the(shop.log.streams.get('stock#MUG@main')?.[0]).ev).to.include('delivery 7');
   });
 
   it('reject a loss of more than there is, and a count based on outdated numbers', async () => {
@@ -61,7 +63,7 @@ describe('The endpoints of stock', () => {
       expect(status).to.equal(201);
       expect(body.from).to.include({ location: 'main', onHand: 6, available: 6 });
       expect(body.to).to.include({ location: 'leeds', onHand: 4, available: 4 });
-      expect([...seen!]).to.deep.equal([
+      expect([...the(seen)]).to.deep.equal([
         ['stock#MUG@main', 2],
         ['stock#MUG@leeds', 1],
       ]);
@@ -89,7 +91,7 @@ describe('The endpoints of stock', () => {
     await put('MUG/policy', { location: 'york', backorderLimit: 1 });
     await post('MUG/receipts', { location: 'leeds', quantity: 1 });
     const { state } = await shop.runner.load(skuClaim, skuClaimStream('MUG'));
-    expect(state!.locations).to.deep.equal(['main', 'leeds', 'york']);
+    expect(the(state).locations).to.deep.equal(['main', 'leeds', 'york']);
   });
 
   it('set the backorder limit, and the level of low stock', async () => {

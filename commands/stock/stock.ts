@@ -6,6 +6,7 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { enforced } from '../../domain/kernel/enforced.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import {
   MAX_QUANTITY,
   quantitySchema,
@@ -195,7 +196,7 @@ export function stockEndpoints({ runner, skuOwners }: StockEndpointsDeps): Endpo
         type: 'CountStock',
         ...movement,
         quantity,
-        ...(expected !== undefined && { expected }),
+        ...defined({ expected }),
       }),
     ),
     endpoint({

@@ -3,6 +3,7 @@ import { Unavailable } from '../../domain/kernel/errors.js';
 import { plainViews } from '../../read-api/views.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { createTariffs } from './current-tariffs.js';
 import { tariffEndpoints } from './tariffs.js';
 
@@ -23,7 +24,7 @@ describe('The endpoints of tariffs', () => {
     const { status, body, seen, version } = await call('put /v1/tax-rates/gb', UK);
     expect(status).to.equal(200);
     expect(body).to.deep.equal({ id: 'gb', ...UK });
-    expect([...seen!]).to.deep.equal([['tax-table#shop', 1]]);
+    expect([...the(seen)]).to.deep.equal([['tax-table#shop', 1]]);
     expect((await call('put /v1/tax-rates/gb', UK)).version).to.equal(version);
     expect((await shop.call('get /v1/tax-rates', { caller: SUPPORT })).body).to.deep.equal({
       data: [{ id: 'gb', ...UK }],

@@ -7,6 +7,7 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { invalidField, orThrow } from '../../domain/kernel/errors.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import {
   type ShippingMethod,
@@ -53,8 +54,10 @@ const TAX_RATES: Table<TaxRate, z.output<typeof taxRateBody>, TaxTableCommand, T
   row: (id, { included, region, ...rate }) => ({
     id,
     ...rate,
-    ...(region !== undefined && { region: knownRegion(rate.country, region, '/region') }),
-    ...(included && { included }),
+    ...defined({
+      region: region !== undefined ? knownRegion(rate.country, region, '/region') : undefined,
+      included: included || undefined,
+    }),
   }),
   set: (rate) => ({ type: 'SetTaxRate', rate }),
   remove: (id) => ({ type: 'RemoveTaxRate', id }),
@@ -80,7 +83,7 @@ const SHIPPING_METHODS: Table<
     zones: zones.map(({ regions, ...zone }, index) => {
       const [country = ''] = zone.countries ?? [];
       const known = regions?.map((region, at) => knownRegion(country, region, `/zones/${index}/regions/${at}`));
-      return { ...zone, ...(known && { regions: known }) };
+      return { ...zone, ...defined({ regions: known }) };
     }),
   }),
   set: (method) => ({ type: 'SetShippingMethod', method }),

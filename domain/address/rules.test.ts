@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { countriesOfPackages } from '../../test/address-data.js';
+import { the } from '../../test/the.js';
 import type { Address } from '../kernel/address.js';
+import { defined } from '../kernel/json.js';
 import { COUNTRIES } from './countries.js';
 import { addressAsKept, regionCode } from './rules.js';
 
@@ -34,8 +36,8 @@ describe('The rules of addresses', () => {
           const codes = [name, plain, capitals, ` ${name.toLowerCase()} `].map((n) => regionCode(country, n));
           expect(new Set(codes), `${name} in ${country}`).to.have.length(1);
           expect(codes[0], `${name} in ${country}`).to.be.a('string');
-          if (!seen.has(codes[0]!)) known++;
-          seen.add(codes[0]!);
+          if (!seen.has(the(codes[0]))) known++;
+          seen.add(the(codes[0]));
         }
       }
     }
@@ -105,8 +107,8 @@ describe('The rules of addresses', () => {
     );
     fc.assert(
       fc.property(places, fc.boolean(), ({ country, ...place }, byRegion) => {
-        const postcode = place.postcode && (COUNTRIES[country]!.examples ?? place.postcode);
-        const checked = kept({ ...place, country, ...(postcode && { postcode }) } as Address, byRegion);
+        const postcode = place.postcode && (the(COUNTRIES[country]).examples ?? place.postcode);
+        const checked = kept({ ...place, country, ...defined({ postcode }) } as Address, byRegion);
         if ('address' in checked) expect(addressAsKept(checked.address, byRegion)).to.deep.equal(checked);
       }),
       { numRuns: 2_000 },

@@ -57,7 +57,7 @@ export function foldedRegion(name: string): string {
   return name
     .normalize('NFD')
     .toLowerCase()
-    .replaceAll(/[ßæœøłđðþħı]/g, (letter) => FOLDED_LETTERS[letter]!)
+    .replaceAll(/[ßæœøłđðþħı]/g, (letter) => FOLDED_LETTERS[letter] ?? letter)
     .replaceAll(/[^\p{L}\p{N}]/gu, '');
 }
 

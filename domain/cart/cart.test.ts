@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
+import { defined } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { MAX_COUPONS } from '../order/events.js';
@@ -40,7 +42,7 @@ const ready = [created, added, addressSet, methodChosen];
 const add = { type: 'AddCartLine', ...mugLine, unitPrice: { amount: 599, currency: 'GBP' } } as const;
 const change = { type: 'ChangeCartLineQuantity', lineId: 'line_1', quantity: 5 } as const;
 const changed = (quantity: number, additionId?: string): CartEvent => {
-  return { type: 'CartLineQuantityChanged', data: { lineId: 'line_1', quantity, ...(additionId && { additionId }) } };
+  return { type: 'CartLineQuantityChanged', data: { lineId: 'line_1', quantity, ...defined({ additionId }) } };
 };
 const remove = { type: 'RemoveCartLine', lineId: 'line_1' } as const;
 const removed: CartEvent = { type: 'CartLineRemoved', data: { lineId: 'line_1' } };
@@ -77,10 +79,12 @@ const arrived = (...lines: CartLine[]): CartEvent => {
 
 /** The state after the commands that are not rejected. */
 function stateAfter(commands: readonly CartCommand[], from: Cart | null = null): Cart {
-  return commands.reduce<Cart | null>((state, command) => {
-    const decision = cart.decide(command, state, TEST_NOW);
-    return isRejection(decision) ? state : fold(cart, state, decision, TEST_NOW);
-  }, from)!;
+  return the(
+    commands.reduce<Cart | null>((state, command) => {
+      const decision = cart.decide(command, state, TEST_NOW);
+      return isRejection(decision) ? state : fold(cart, state, decision, TEST_NOW);
+    }, from),
+  );
 }
 
 const unitsOf = ({ lines }: Pick<Cart, 'lines'>) => new Map(lines.map(({ sku, quantity }) => [sku, quantity]));
@@ -178,7 +182,7 @@ describe('A cart', () => {
   it('prices a line at the price of the day on which the customer changed it', () => {
     const taken = (quantity: number, unitPrice: number, additionId?: string): CartEvent => ({
       type: 'CartLineQuantityChanged',
-      data: { lineId: 'line_1', quantity, ...(additionId && { additionId }), unitPrice },
+      data: { lineId: 'line_1', quantity, ...defined({ additionId }), unitPrice },
     });
     given([created, added])
       .when({ ...change, unitPrice: 700 })
@@ -221,12 +225,12 @@ describe('A cart', () => {
   it('is submitted with exactly its own lines: the same SKUs and quantities', () => {
     const cup: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
     const [mug] = submit.lines;
-    const lines = [mug!, { ...mug!, id: '2', sku: 'CUP-1' }];
+    const lines = [the(mug), { ...the(mug), id: '2', sku: 'CUP-1' }];
     const history = [...ready, cup];
     given(history)
       .when({ ...submit, lines })
       .then([{ ...submitted, data: { ...submitted.data, lines: [cost, cost] } }]);
-    const state = given([...history, { ...submitted, data: { ...submitted.data, lines: [cost, cost] } }]).state!;
+    const state = given([...history, { ...submitted, data: { ...submitted.data, lines: [cost, cost] } }]).state;
     expect(linesOfOrder(state)).to.deep.equal(lines);
     for (const other of [{ sku: 'JUG-1' }, { quantity: 3 }])
       for (const n of [0, 1]) {
@@ -262,7 +266,7 @@ describe('A cart', () => {
   });
 
   it('keeps the contents of its submission', () => {
-    const { lines, status, submission } = given([...ready, submitted]).state!;
+    const { lines, status, submission } = given([...ready, submitted]).state;
     expect(lines[0]?.unitPrice).to.equal(650);
     expect(status).to.equal('submitted');
     expect(submission).to.deep.equal({ orderId, ...priced, lines: [cost] });
@@ -340,7 +344,7 @@ describe('A cart', () => {
 
   it('loses the coupon that is removed, and no other', () => {
     const other: CartEvent = { type: 'CartCouponApplied', data: { code: 'AUTUMN', terms } };
-    const codes = (...events: CartEvent[]) => given([created, ...events]).state!.coupons.map(({ code }) => code);
+    const codes = (...events: CartEvent[]) => given([created, ...events]).state.coupons.map(({ code }) => code);
     const gone: CartEvent = { type: 'CartCouponRemoved', data: { code: 'SPRING' } };
     expect(codes(applied, other, gone)).to.deep.equal(['AUTUMN']);
     expect(codes(applied, other, applied)).to.deep.equal(['AUTUMN', 'SPRING']);
@@ -352,7 +356,7 @@ describe('A cart', () => {
     const { events, evolve } = cart;
     const later = fold({ events, evolve }, null, history, TEST_NOW);
     const again: CartEvent = { type: 'CartLineAdded', data: { ...mugLine, lineId: 'line_2', sku: 'CUP-1' } };
-    const then = (at: number) => fold({ events, evolve }, later, [again], at)!.additions.map(({ id }) => id);
+    const then = (at: number) => the(fold({ events, evolve }, later, [again], at)).additions.map(({ id }) => id);
     expect(then(TEST_NOW + RETRY_HORIZON_MS)).to.deep.equal(['line_1', 'line_2']);
     expect(then(TEST_NOW + RETRY_HORIZON_MS + 1)).to.deep.equal(['line_2']);
   });
@@ -392,13 +396,13 @@ describe('A cart that another one is merged into', () => {
     given([created, added])
       .when(mergeGuest)
       .then([arrived(...mergeGuest.lines)]);
-    const merged = given([created, added, arrived(...mergeGuest.lines)]).state!;
+    const merged = given([created, added, arrived(...mergeGuest.lines)]).state;
     expect([...unitsOf(merged)]).to.deep.equal([
       ['MUG-1', 5],
       ['CUP-1', 1],
     ]);
     expect(merged.lines[0]).to.include({ id: 'line_1', unitPrice: 599 });
-    const plenty = given([created, added, arrived(line('g1', 'MUG-1', MAX_LINE_QUANTITY))]).state!;
+    const plenty = given([created, added, arrived(line('g1', 'MUG-1', MAX_LINE_QUANTITY))]).state;
     expect(plenty.lines[0]?.quantity).to.equal(MAX_LINE_QUANTITY);
   });
 
@@ -418,7 +422,7 @@ describe('A cart that another one is merged into', () => {
       type: 'CartMerged',
       data: { cartId: 'cart_1', fromCartId: 'cart_other', lines: [{ ...mugLine, lineId: 'o1', quantity: 7 }] },
     };
-    const all = given([created, fromOther, arrived(...mergeGuest.lines)]).state!;
+    const all = given([created, fromOther, arrived(...mergeGuest.lines)]).state;
     expect(all.merged).to.deep.equal([
       { cartId: 'cart_other', taken: [{ sku: 'MUG-1', quantity: 7 }] },
       {
@@ -432,7 +436,7 @@ describe('A cart that another one is merged into', () => {
     given([created, fromOther])
       .when(mergeGuest)
       .then([arrived(...mergeGuest.lines)]);
-    const more = given([created, fromOther, arrived(line('g1', 'MUG-1', 3)), arrived(line('g1', 'MUG-1', 2))]).state!;
+    const more = given([created, fromOther, arrived(line('g1', 'MUG-1', 3)), arrived(line('g1', 'MUG-1', 2))]).state;
     expect(more.merged[1]).to.deep.equal({ cartId: 'cart_guest', taken: [{ sku: 'MUG-1', quantity: 5 }] });
   });
 
@@ -466,7 +470,7 @@ describe('A cart that another one is merged into', () => {
       return { type: 'CartLineAdded', data: { ...mugLine, lineId: `l${n}`, sku: `S${n}` } };
     });
     const guests = Array.from({ length: MAX_CART_LINES }, (_, n) => line(`g${n}`, `G${n}`, 1));
-    const both = given([created, ...full, arrived(...guests)]).state!;
+    const both = given([created, ...full, arrived(...guests)]).state;
     given([created, ...full])
       .when({ ...mergeGuest, lines: guests })
       .then([arrived(...guests)]);

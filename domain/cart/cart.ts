@@ -1,8 +1,9 @@
 // A cart: one currency, frozen once submitted, at most one order. The order's id follows from the cart and the attempt.
 import type { Address } from '../kernel/address.js';
-import type { Decider } from '../kernel/decider.js';
+import { pairs } from '../kernel/collections.js';
+import { type Decider, existing } from '../kernel/decider.js';
 import { siblingId } from '../kernel/id.js';
-import { sameJson } from '../kernel/json.js';
+import { defined, sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import type { Money } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
@@ -200,7 +201,7 @@ function changeLine(
     return reject('rule_violated', `A line has at most ${MAX_LINE_QUANTITY} units, not ${quantity}.`);
   }
   const taken = unitPrice !== undefined && unitPrice !== line.unitPrice && { unitPrice };
-  const data = { lineId: line.id, quantity, ...(additionId && { additionId }), ...taken };
+  const data = { lineId: line.id, quantity, ...defined({ additionId }), ...taken };
   return [{ type: 'CartLineQuantityChanged', data }];
 }
 
@@ -216,7 +217,7 @@ function submit(
   const fits =
     shipping.method === shippingMethod &&
     priced.lines.length === lines.length &&
-    priced.lines.every(({ sku, quantity }, index) => sku === lines[index]!.sku && quantity === lines[index]!.quantity);
+    pairs(priced.lines, lines).every(([cost, line]) => cost.sku === line.sku && cost.quantity === line.quantity);
   if (!fits) return reject('conflict', `${cartId} has changed meanwhile; read it and check out again.`);
   const refusal = refusalOfContents({ ...priced, shipping });
   if (refusal) return refusal;
@@ -227,8 +228,8 @@ function submit(
 
 /** The lines of the order that the cart was submitted for. */
 export function linesOfOrder({ lines, submission }: Pick<Cart, 'lines' | 'submission'>): OrderLine[] {
-  const costs = submission?.lines ?? [];
-  return orderLines(costs.map((cost, index) => ({ ...lines[index]!, ...cost })));
+  if (!submission) return [];
+  return orderLines(pairs(lines, submission.lines).map(([line, cost]) => ({ ...line, ...cost })));
 }
 
 /** `cart_X` becomes `order_X`. If that order fails and the cart is submitted again, it becomes `order_X-2`. */
@@ -242,7 +243,7 @@ function reopen(
   { cartId, submission }: Cart,
 ): readonly CartEvent[] {
   if (submission?.orderId !== orderId) return [];
-  return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...(available && { available }) } }];
+  return [{ type: 'CartReopened', data: { cartId, orderId, reason, ...defined({ available }) } }];
 }
 
 function handOver(
@@ -307,7 +308,7 @@ function evolve(state: Cart | null, event: CartEvent, at: number): Cart {
     const nothing = { lines: [], additions: [], merged: [], declined: [], coupons: [], attempts: 0 };
     return { ...data, status: 'open', ...nothing, changedAt: at, activeSince: at };
   }
-  const known = state!;
+  const known = existing(state, type);
   switch (type) {
     case 'CartAbandoned':
       return { ...known, status: 'abandoned' };
@@ -349,7 +350,7 @@ function changed(known: Cart, { type, data }: ChangeEvent, at: number): Cart {
       return {
         ...known,
         status: 'submitted',
-        lines: lines.map((line, index) => ({ ...line, unitPrice: submission.lines[index]!.unitPrice })),
+        lines: pairs(lines, submission.lines).map(([line, { unitPrice }]) => ({ ...line, unitPrice })),
         attempts: known.attempts + 1,
         submission,
       };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { undescribedFields } from '../../test/domain/undescribed.js';
+import { the } from '../../test/the.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import { couponCodeSchema } from '../order/events.js';
@@ -25,7 +26,7 @@ const returned = (orderId: string): CouponEvent => ({
 const redeem = (orderId: string) => ({ type: 'RedeemCoupon', code, orderId }) as const;
 const confirm = (orderId: string) => ({ type: 'ConfirmRedemption', code, orderId }) as const;
 const release = (orderId: string) => ({ type: 'ReleaseRedemption', code, orderId }) as const;
-const giveBack = (orderId: string) => ({ ...release(orderId), confirmed: true }) as const;
+const releaseConfirmed = (orderId: string) => ({ ...release(orderId), confirmed: true }) as const;
 const day = (offset: number) => new Date(TEST_NOW + offset * 86_400_000).toISOString();
 
 describe('A coupon', () => {
@@ -39,7 +40,7 @@ describe('A coupon', () => {
       ReleaseRedemption: { given: [defined(), redeemed('order_1')], when: release('order_1') },
     });
     given([defined(), redeemed('order_1'), confirmed('order_1'), returned('order_1')])
-      .when(giveBack('order_1'))
+      .when(releaseConfirmed('order_1'))
       .then([]);
   });
 
@@ -97,7 +98,7 @@ describe('A coupon', () => {
       .when({ ...confirm('order_1'), redeemer })
       .then([{ type: 'CouponRedemptionConfirmed', data: { code, redeemer, orderId: 'order_1' } }]);
     given([used])
-      .when({ ...giveBack('order_1'), redeemer })
+      .when({ ...releaseConfirmed('order_1'), redeemer })
       .then([{ type: 'CouponReleased', data: { code, redeemer, orderId: 'order_1', confirmed: true } }]);
   });
 
@@ -151,7 +152,7 @@ describe('A coupon', () => {
   it('is released by a confirmed order only through that order itself', () => {
     const { state } = given([defined(), redeemed('order_1'), confirmed('order_1')]);
     expect(coupon.decide(release('order_1'), state, TEST_NOW)).to.deep.equal([]);
-    expect(coupon.decide(giveBack('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
+    expect(coupon.decide(releaseConfirmed('order_1'), state, TEST_NOW)).to.deep.equal([returned('order_1')]);
   });
 
   it('forgets which confirmed orders released it once no command that old is accepted', () => {
@@ -226,7 +227,7 @@ describe('A coupon', () => {
           if (act === 'follow') follow(orderId);
           if (act !== 'return' || phase !== 'completed') return;
           standing.delete(orderId);
-          if (issue(giveBack(orderId)).length > 0) returns.push(now);
+          if (issue(releaseConfirmed(orderId)).length > 0) returns.push(now);
         };
         for (const { order, act, pause } of history) {
           now += pause;
@@ -234,7 +235,7 @@ describe('A coupon', () => {
           expect(state.redeemed).to.equal(standing.size);
           expect(state.redeemed).to.be.at.most(limit);
           expect([...standing]).to.include.members([...state.inFlight]);
-          const recent = returns.filter((at) => at + RETRY_HORIZON_MS >= returns.at(-1)!);
+          const recent = returns.filter((at) => at + RETRY_HORIZON_MS >= the(returns.at(-1)));
           expect(state.returned).to.have.length(recent.length);
         }
         for (let order = 0; order < 10; order++) {

@@ -3,7 +3,7 @@
 // stream counts with a number. It keeps ids only while their checkout runs, and while the release of a confirmed order can be
 // repeated.
 import type { Decider } from '../kernel/decider.js';
-import { sameJson } from '../kernel/json.js';
+import { defined, sameJson } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
@@ -63,7 +63,7 @@ export function couponStream({ code, redeemer }: CouponKey): StreamId {
 
 /** The limits that an order counts against, as of its submission. */
 export function limitsOf({ limit, limitPerCustomer }: CouponTerms): Omit<AppliedCoupon, 'code' | 'amount'> {
-  return { ...(limit !== undefined && { limited: true }), ...(limitPerCustomer !== undefined && { limitPerCustomer }) };
+  return defined({ limited: limit !== undefined ? true : undefined, limitPerCustomer });
 }
 
 /** The counters for an order's use of a coupon. There are none if the coupon has no limit. */
@@ -71,8 +71,9 @@ export function countsOf(
   { code, limited, limitPerCustomer: limit }: AppliedCoupon,
   redeemer: Redeemer,
 ): (CouponKey & { limit?: number })[] {
-  const each = limit === undefined ? [] : redeemersOf(redeemer);
-  return [...(limited ? [{ code }] : []), ...each.map((one) => ({ code, redeemer: one, limit: limit! }))];
+  const total = limited ? [{ code }] : [];
+  if (limit === undefined) return total;
+  return [...total, ...redeemersOf(redeemer).map((one) => ({ code, redeemer: one, limit }))];
 }
 
 /** Customer and address are counted separately, so that neither gets past a limit by changing the other. */
@@ -110,7 +111,7 @@ function decide(command: CouponCommand, state: Coupon, now: number): readonly Co
     return sameJson(terms, state.terms) ? [] : [{ type: 'CouponDefined', data: { code, terms } }];
   }
   const { orderId, redeemer } = command;
-  const data = { code, ...(redeemer !== undefined && { redeemer }), orderId };
+  const data = { code, ...defined({ redeemer }), orderId };
   const isInFlight = state.inFlight.includes(orderId);
   switch (command.type) {
     case 'RedeemCoupon': {

@@ -2,16 +2,17 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { CART_IDLE_MS } from '../cart/events.js';
+import { defined } from '../kernel/json.js';
 import { type CustomerCartsCommand, customerCarts } from './customer-carts.js';
 import type { CustomerCartsEvent } from './events.js';
 
 const customerId = 'customer_ada';
 const counted = (n: number, closed?: string[]): CustomerCartsEvent => {
-  const data = { customerId, cartId: `cart_${n}`, requestId: `r${n}`, ...(closed && { closed }) };
+  const data = { customerId, cartId: `cart_${n}`, requestId: `r${n}`, ...defined({ closed }) };
   return { type: 'CartCounted', data };
 };
 const count = (n: number, shown?: { open: string[]; closed: string[] }) => {
-  return { type: 'CountCart', customerId, cartId: `cart_${n}`, requestId: `r${n}`, ...(shown && { shown }) } as const;
+  return { type: 'CountCart', customerId, cartId: `cart_${n}`, requestId: `r${n}`, ...defined({ shown }) } as const;
 };
 const full = Array.from({ length: 100 }, (_, n) => counted(n));
 const ids = full.map(({ data }) => data.cartId);

@@ -1,5 +1,5 @@
 // A return: requested → approved → received, or declined. The order decides which units come back and what they are worth.
-import type { Decider } from '../kernel/decider.js';
+import { type Decider, existing } from '../kernel/decider.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits, ReturnedUnits } from '../order/events.js';
 import { type ReturnEvent, returnEvents } from './events.js';
@@ -62,16 +62,16 @@ function decide(command: ReturnCommand, state: Return | null): readonly ReturnEv
 }
 
 function evolve(state: Return | null, { type, data }: ReturnEvent): Return {
+  if (type === 'ReturnRequested') return { ...data, status: 'requested' };
+  const known = existing(state, type);
   switch (type) {
-    case 'ReturnRequested':
-      return { ...data, status: 'requested' };
     case 'ReturnApproved':
-      return { ...state!, status: 'approved' };
+      return { ...known, status: 'approved' };
     case 'ReturnDeclined':
-      return { ...state!, status: 'declined', declineReason: data.reason };
+      return { ...known, status: 'declined', declineReason: data.reason };
     case 'ReturnReceived':
       return {
-        ...state!,
+        ...known,
         status: 'received',
         received: { lines: data.lines, location: data.location, amount: data.amount },
       };

@@ -1,6 +1,6 @@
 // A shipment: planned → dispatched → delivered. On its way its delivery may fail, or it may be lost. The order decides at
 // dispatch whether its units may leave. A planned shipment whose units the order has cancelled or sent otherwise is cancelled.
-import type { Decider } from '../kernel/decider.js';
+import { type Decider, existing } from '../kernel/decider.js';
 import { changed, changes, defined, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { LineUnits } from '../order/events.js';
@@ -115,18 +115,18 @@ function onItsWay(
 }
 
 function evolve(state: Shipment | null, { type, data }: ShipmentEvent, at: number): Shipment {
+  if (type === 'ShipmentPlanned') return { ...data, status: 'planned' };
+  const known = existing(state, type);
   switch (type) {
-    case 'ShipmentPlanned':
-      return { ...data, status: 'planned' };
     case 'ShipmentTrackingChanged':
-      return changed(state!, data);
+      return changed(known, data);
     case 'ShipmentDispatched':
-      return { ...state!, status: 'dispatched', dispatchedAt: at };
+      return { ...known, status: 'dispatched', dispatchedAt: at };
     case 'ShipmentDeliveryFailed':
-      return { ...state!, status: 'failed', failedAt: at, reason: data.reason };
+      return { ...known, status: 'failed', failedAt: at, reason: data.reason };
     case 'ShipmentLost':
-      return { ...state!, status: 'lost', lostAt: at, reason: data.reason };
+      return { ...known, status: 'lost', lostAt: at, reason: data.reason };
     case 'ShipmentDelivered':
-      return { ...state!, status: 'delivered', deliveredAt: at };
+      return { ...known, status: 'delivered', deliveredAt: at };
   }
 }

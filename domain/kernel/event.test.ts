@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { InvalidEvent } from './errors.js';
-import { eventCatalogue } from './event.js';
+import { eventTypesOf } from './event.js';
 
 const price = z.strictObject({ amount: z.int(), in: z.strictObject({ currency: z.string() }) });
 
-describe('The catalogue of events', () => {
-  const catalogue = eventCatalogue(
+describe('The event types of a program', () => {
+  const eventTypes = eventTypesOf(
     {
       Priced: {
         version: 3,
@@ -30,31 +30,33 @@ describe('The catalogue of events', () => {
 
   it('upgrades every old version step by step', () => {
     const today = { amount: 200, in: { currency: 'GBP' } };
-    expect(catalogue.read('Priced', 1, { pounds: 2 })).to.deep.equal(today);
-    expect(catalogue.read('Priced', 2, { pence: 200 })).to.deep.equal(today);
-    expect(catalogue.read('Priced', 3, today)).to.deep.equal(today);
+    expect(eventTypes.read('Priced', 1, { pounds: 2 })).to.deep.equal(today);
+    expect(eventTypes.read('Priced', 2, { pence: 200 })).to.deep.equal(today);
+    expect(eventTypes.read('Priced', 3, today)).to.deep.equal(today);
   });
 
   it('refuses to read an event that it does not understand, and says why', () => {
-    expect(refusal(() => catalogue.read('Sold', 1, {}))).to.equal(
-      'Event Sold is not in the catalogue; is this program older than the log?',
+    expect(refusal(() => eventTypes.read('Sold', 1, {}))).to.equal(
+      'Event Sold is not a known type; is this program older than the log?',
     );
-    expect(refusal(() => catalogue.read('Priced', 4, {}))).to.equal('Event Priced has version 4, this program knows 3');
-    expect(refusal(() => catalogue.read('Forgotten', 1, {}))).to.equal('Event Forgotten has no upcast from version 1');
-    expect(refusal(() => catalogue.read('Priced', 2, { pence: 0.5 }))).to.match(/^Event Priced amount: /);
+    expect(refusal(() => eventTypes.read('Priced', 4, {}))).to.equal(
+      'Event Priced has version 4, this program knows 3',
+    );
+    expect(refusal(() => eventTypes.read('Forgotten', 1, {}))).to.equal('Event Forgotten has no upcast from version 1');
+    expect(refusal(() => eventTypes.read('Priced', 2, { pence: 0.5 }))).to.match(/^Event Priced amount: /);
   });
 
   it('refuses to write an invalid event, and names each invalid field', () => {
-    catalogue.check({ type: 'Priced', data: { amount: 1, in: { currency: 'GBP' } } });
-    expect(refusal(() => catalogue.check({ type: 'Priced', data: { amount: 0.5, in: {} } }))).to.match(
+    eventTypes.check({ type: 'Priced', data: { amount: 1, in: { currency: 'GBP' } } });
+    expect(refusal(() => eventTypes.check({ type: 'Priced', data: { amount: 0.5, in: {} } }))).to.match(
       /^Event Priced amount: .+; in\.currency: /,
     );
-    expect(refusal(() => catalogue.check({ type: 'Sold', data: {} }))).to.contain('not in the catalogue');
+    expect(refusal(() => eventTypes.check({ type: 'Sold', data: {} }))).to.contain('not a known type');
   });
 
   it('has one definition of each type', () => {
-    expect(catalogue.definition('Priced').data).to.equal(price);
+    expect(eventTypes.definition('Priced').data).to.equal(price);
     const sold = { Sold: { version: 1, data: price } };
-    expect(refusal(() => eventCatalogue(sold, sold))).to.equal('Event Sold is defined twice');
+    expect(refusal(() => eventTypesOf(sold, sold))).to.equal('Event Sold is defined twice');
   });
 });

@@ -54,8 +54,8 @@ export type EventOf<T extends EventDefinitions> = {
   [K in keyof T & string]: DomainEvent<K, z.output<T[K]['data']>>;
 }[keyof T & string];
 
-/** All events of the product. The codec of every event store uses it. */
-export interface EventCatalogue {
+/** All types of events. The codec of every event store uses it. */
+export interface EventTypes {
   definition(type: string): EventDefinition;
   /** Checks the data of a new event. Throws `InvalidEvent`. */
   check(event: DomainEvent): void;
@@ -63,7 +63,7 @@ export interface EventCatalogue {
   read(type: string, schemaVersion: number, data: unknown): unknown;
 }
 
-export function eventCatalogue(...parts: EventDefinitions[]): EventCatalogue {
+export function eventTypesOf(...parts: EventDefinitions[]): EventTypes {
   const definitions = new Map<string, EventDefinition>();
   for (const [type, definition] of parts.flatMap((part) => Object.entries(part))) {
     if (definitions.has(type)) throw new InvalidEvent(type, 'is defined twice');
@@ -72,7 +72,7 @@ export function eventCatalogue(...parts: EventDefinitions[]): EventCatalogue {
 
   function definition(type: string): EventDefinition {
     const found = definitions.get(type);
-    if (!found) throw new InvalidEvent(type, 'is not in the catalogue; is this program older than the log?');
+    if (!found) throw new InvalidEvent(type, 'is not a known type; is this program older than the log?');
     return found;
   }
 

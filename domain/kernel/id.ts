@@ -1,6 +1,7 @@
 // Public ids: `order_536365` is the stream `order#536365`.
 import { z } from 'zod';
 import { Problem } from './errors.js';
+import { defined } from './json.js';
 import { type StreamId, streamId } from './stream.js';
 
 /** Longest part after the prefix, in characters. It leaves room in command ids, which name a process, a step and a target. */
@@ -25,7 +26,7 @@ export function existing<T extends object>(found: T | null | undefined, id: stri
 /** An id in a path. The documentation states its format; a request with any other text gets `not_found`. */
 export function pathId(schema: z.ZodType<string>, example?: string) {
   const { pattern } = z.toJSONSchema(schema);
-  return z.string().meta({ pattern, ...(example !== undefined && { example }) });
+  return z.string().meta({ pattern, ...defined({ example }) });
 }
 
 /** The stream of an aggregate: `order_536365` → `order#536365`. */

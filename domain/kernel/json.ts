@@ -24,9 +24,16 @@ export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): 
 type OptionalKeys<T> = { [K in keyof T]: undefined extends T[K] ? K : never }[keyof T];
 type Defined<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> };
 
-/** Removes the members that are undefined. */
-export function defined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Defined<T>;
+/**
+ * Leaves out the members that are undefined. Projections do this for every event, so it is a loop: `Object.fromEntries` takes four
+ * times as long.
+ */
+export function defined<T extends object>(members: T): Defined<T> {
+  const kept: Partial<T> = {};
+  for (const name in members) {
+    if (members[name] !== undefined) kept[name] = members[name];
+  }
+  return kept as Defined<T>;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { the } from '../../test/the.js';
 import { allocate, moneySchema, priceSchema, roundedShare, sum } from './money.js';
 
 describe('Money', () => {
@@ -16,7 +17,7 @@ describe('Money', () => {
         expect(sum(parts)).to.equal(amount);
         const whole = BigInt(sum(shares));
         for (const [index, part] of parts.entries()) {
-          const off = BigInt(part) * whole - BigInt(amount) * BigInt(shares[index]!);
+          const off = BigInt(part) * whole - BigInt(amount) * BigInt(the(shares[index]));
           expect(off < whole && off > -whole).to.equal(true);
         }
       }),

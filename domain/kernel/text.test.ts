@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { the } from '../../test/the.js';
 import { asShortText, longText, recordOf, searchText, shortText, textRules } from './text.js';
 
 const MAX = 20;
@@ -91,7 +92,7 @@ describe('A short text', () => {
   });
 
   it('stays unchanged once it is accepted, and fits its documented pattern', () => {
-    const { pattern, not } = textRules.get(short)!;
+    const { pattern, not } = the(textRules.get(short));
     const [whole, stray] = [pattern, not.pattern].map((source) => new RegExp(source, 'u')) as [RegExp, RegExp];
     fc.assert(
       fc.property(text, (written) => {

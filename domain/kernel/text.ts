@@ -124,7 +124,7 @@ export function recordOf<V extends z.ZodType>(name: ReturnType<typeof shortText>
 
 function repeatedName(names: readonly string[], schema: z.ZodType<string>): string | undefined {
   const forms = names.map((name) => schema.safeParse(name).data ?? name);
-  return names.find((_, index) => forms.indexOf(forms[index]!) < index);
+  return names[forms.findIndex((form, index) => forms.indexOf(form) < index)];
 }
 
 interface Rule {
@@ -178,7 +178,7 @@ function firstUnfit(text: string, flagOrUnfit: RegExp): string | undefined {
 
 function complaintAbout(found: string | undefined, refused: string): string {
   if (found === undefined) return 'must have at least one visible character';
-  const code = found.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
   return `holds U+${code}, which is ${refused}`;
 }
 

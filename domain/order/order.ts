@@ -4,9 +4,10 @@
 // payment have followed.
 import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
-import type { Decider } from '../kernel/decider.js';
+import { valueAt } from '../kernel/collections.js';
+import { type Decider, existing } from '../kernel/decider.js';
 import { keyOf, siblingId } from '../kernel/id.js';
-import { sameJson } from '../kernel/json.js';
+import { defined, sameJson } from '../kernel/json.js';
 import { sum } from '../kernel/money.js';
 import type { Personal } from '../kernel/personal.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
@@ -335,7 +336,7 @@ function fulfilled(
   const share = shareIn(state, openUnits(state, units, divide), state.shippingOpen);
   const event: OrderEvent = {
     type: 'OrderFulfilled',
-    data: { orderId, fulfilmentId, ...share, ...(from && { from }) },
+    data: { orderId, fulfilmentId, ...share, ...defined({ from }) },
   };
   return [
     event,
@@ -408,8 +409,10 @@ function shareIn<U extends LineUnits>({ shipping, taxRates }: Order, units: Char
       ...unit,
       ...recordedCharge({ amount, discount, tax }),
     })),
-    ...(isShippingCharged && { shipping: recordedCharge(shippingShare) }),
-    ...(taxes.length > 0 && { taxes }),
+    ...defined({
+      shipping: isShippingCharged ? recordedCharge(shippingShare) : undefined,
+      taxes: taxes.length > 0 ? taxes : undefined,
+    }),
     amount: sum(charges.map(({ amount }) => amount)),
   };
 }
@@ -639,7 +642,8 @@ function unitsLyingAt(state: Order, units: readonly LineUnits[], location: strin
 /** The default location where goods arrive: the one that they left, if there is only one. */
 function arrivalOf(state: Order, units: readonly LineUnits[]): string | Rejection {
   const places = locationsOf(state.sent, skusOf(state, units));
-  if (places.length === 1) return places[0]!;
+  const [place, ...others] = places;
+  if (place !== undefined && others.length === 0) return place;
   const detail = `The units of ${state.orderId} were sent from ${places.join(' and ')}; name the location where they arrive.`;
   return reject('rule_violated', detail, { locations: places });
 }
@@ -711,7 +715,7 @@ function disposedOf(
 function evolve(state: Order | null, event: OrderEvent, at: number): Order {
   const { type, data } = event;
   if (type === 'OrderPlaced') return placed(data, at);
-  const known = state!;
+  const known = existing(state, type);
   switch (type) {
     case 'CheckoutReallocated': {
       const checkout = checkoutAfter(known.checkout, event);
@@ -875,12 +879,14 @@ function acted({ operationIds }: Order, operationId: string): boolean {
 }
 
 function lineOf({ lines }: Pick<Order, 'lines'>, lineId: string): LineState {
-  return lines.find(({ id }) => id === lineId)!;
+  const line = lines.find(({ id }) => id === lineId);
+  if (!line) throw new Error(`There is no line ${lineId}.`);
+  return line;
 }
 
 function skusOf({ lines }: Order, units: readonly LineUnits[]): { sku: string; quantity: number }[] {
   const skus = new Map(lines.map(({ id, sku }) => [id, sku]));
-  return units.map(({ lineId, quantity }) => ({ sku: skus.get(lineId)!, quantity }));
+  return units.map(({ lineId, quantity }) => ({ sku: valueAt(skus, lineId), quantity }));
 }
 
 function openOf({ quantity, fulfilled, cancelled }: LineState): number {

@@ -1,5 +1,6 @@
 // The locations of an order's units. They are summed per SKU and location, because an order has one reservation per SKU and
 // location.
+import { pairs } from '../kernel/collections.js';
 import { DEFAULT_LOCATION } from '../kernel/id.js';
 import { sum } from '../kernel/money.js';
 
@@ -31,9 +32,10 @@ export function atDefaultLocation(lines: readonly StockNeed[]): Parcel[] {
 export function takenFrom(parcels: readonly Parcel[], lines: readonly StockNeed[]): Parcel[] {
   const needs = new Map(stockNeeds(lines).map(({ sku, quantity }) => [sku, quantity]));
   return parcels.flatMap(({ sku, location, quantity: there }) => {
-    const quantity = Math.min(needs.get(sku) ?? 0, there);
+    const needed = needs.get(sku) ?? 0;
+    const quantity = Math.min(needed, there);
     if (quantity === 0) return [];
-    needs.set(sku, needs.get(sku)! - quantity);
+    needs.set(sku, needed - quantity);
     return [{ sku, location, quantity }];
   });
 }
@@ -74,6 +76,6 @@ export function covers(parcels: readonly Parcel[], lines: readonly { sku: string
   const [there, needed] = [stockNeeds(parcels), stockNeeds(lines)];
   return (
     there.length === needed.length &&
-    there.every(({ sku, quantity }, index) => needed[index]!.sku === sku && needed[index]!.quantity === quantity)
+    pairs(there, needed).every(([one, need]) => one.sku === need.sku && one.quantity === need.quantity)
   );
 }

@@ -4,8 +4,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { invoiceOf, NOTHING, plus, recorded, shareOf, type VatDocument } from '../../test/domain/vat-documents.js';
+import { the } from '../../test/the.js';
 import type { CouponTerms } from '../coupon/events.js';
-import { catalogue } from '../events.js';
+import { eventTypes } from '../events.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { PaymentEvent } from '../payment/events.js';
 import { capturedOf, type Payment, refundedOf } from '../payment/ledger.js';
@@ -86,7 +87,7 @@ const anyContents = fc
       placedBy: 'customer',
       currency: 'GBP',
       lines: orderLines(quote.lines),
-      shipping: { ...quote.shipping!, ...(refundable && { refundable: true as const }) },
+      shipping: { ...the(quote.shipping), ...(refundable && { refundable: true as const }) },
       payment: { provider: 'test', method: 'pm_card_visa' },
       ...(redeemed.length > 0 && { coupons: redeemed }),
       ...(quote.taxIncluded && { taxIncluded: true as const }),
@@ -131,7 +132,7 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
   const toOrder = (command: OrderCommand, divide = roundedDown): boolean => {
     const decision = createOrder(divide).decide(command, state, TEST_NOW);
     if (isRejection(decision)) return false;
-    for (const event of decision) catalogue.check(event);
+    for (const event of decision) eventTypes.check(event);
     events.push(...decision);
     state = fold(order, state, decision, TEST_NOW);
     return decision.length > 0;
@@ -139,20 +140,20 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
   const toPayment = (command: PaymentCommand) => {
     const decision = payment.decide(command, ledger, TEST_NOW);
     if (isRejection(decision)) throw new Error(decision.detail);
-    for (const event of decision) catalogue.check(event);
+    for (const event of decision) eventTypes.check(event);
     paid.push(...decision);
     ledger = fold(payment, ledger, decision, TEST_NOW);
   };
   const settle = () => {
-    const operation = state!.unsettled[0]!;
+    const operation = the(state?.unsettled[0]);
     const { operationId } = operation;
-    for (const step of settlementSteps(state!, operation, ledger!)) {
+    for (const step of settlementSteps(the(state), operation, the(ledger))) {
       if (step.provider) for (const { command } of step.commands) toPayment(command);
     }
-    for (const one of ledger!.captures) {
+    for (const one of the(ledger).captures) {
       if (one.status === 'requested') toPayment({ type: 'RecordCaptured', operationId: one.operationId });
     }
-    for (const one of ledger!.refunds) {
+    for (const one of the(ledger).refunds) {
       if (one.status === 'requested') toPayment({ type: 'RecordRefunded', operationId: one.operationId });
     }
     toOrder({ type: 'SettleOperation', operationId });
@@ -161,7 +162,7 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
   const isPlaced = toOrder({ type: 'PlaceOrder', contents });
   if (!isPlaced) throw new Error('The order is refused.');
   toOrder({ type: 'ConfirmOrder' });
-  const { total } = state! as Order;
+  const { total } = the(state) as Order;
   const authorisation = { operationId: 'a', amount: total };
   const asked = { ...ids, ...authorisation, currency: 'GBP', provider: 'test', method: 'pm_card_visa' } as const;
   toPayment({ type: 'RequestAuthorisation', ...asked });
@@ -176,10 +177,10 @@ function play(contents: OrderContents, sequence: readonly Step[], multicapture =
     const command: OrderCommand =
       step.what === 'cancel rest'
         ? { type: 'CancelLines', cancellationId: 'rest', reason: 'x' }
-        : commandOf(step as Step, n, state!);
+        : commandOf(step as Step, n, the(state));
     if (toOrder(command, DIVISIONS[step.divide])) settle();
   }
-  return { events, paid, state: state! as Order, ledger: ledger! as Payment };
+  return { events, paid, state: the(state) as Order, ledger: the(ledger) as Payment };
 }
 
 function placedIn(events: readonly OrderEvent[]) {
@@ -248,7 +249,7 @@ describe('The amounts of an order', () => {
           if (type !== 'OrderFulfilled' && type !== 'OrderLinesCancelled' && type !== 'OrderReturned') continue;
           expect(shareOf(placed, data)).to.deep.equal(recorded(data));
           for (const { lineId, quantity, amount, discount = 0, tax = 0 } of data.lines) {
-            const { unitPrice } = placed.lines.find(({ id }) => id === lineId)!;
+            const { unitPrice } = the(placed.lines.find(({ id }) => id === lineId));
             expect(amount).to.equal(quantity * unitPrice - discount + (placed.taxIncluded ? 0 : tax));
           }
         }

@@ -39,8 +39,8 @@ export function taxesOfPart(taxes: readonly TaxAmount[], part: number, whole: nu
   if (whole === 0) return [];
   const parts = allocate(part, [...taxes.map(grossOf), whole - sum(taxes.map(grossOf))]);
   return taxes.flatMap((one, index) => {
-    const gross = parts[index]!;
-    if (gross === 0) return [];
+    const gross = parts[index];
+    if (!gross) return [];
     const tax = roundedShare(one.tax, gross, grossOf(one));
     return [{ ...one, net: gross - tax, tax }];
   });

@@ -105,7 +105,7 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
     case 'AuthorisationRequested': {
       const { paymentId, orderId, ...terms } = event.data;
       const earlier = known.authorisation ? [...known.earlier, known.authorisation] : known.earlier;
-      return withStatus({ ...known, earlier, authorisation: { ...terms, requestedAt: at, status: 'requested' } });
+      return withLatest({ ...known, earlier }, { ...terms, requestedAt: at, status: 'requested' });
     }
     case 'PaymentIntentOpened':
       return authorisationWith(known, event.data.operationId, { providerRef: event.data.providerRef });
@@ -180,16 +180,20 @@ export function evolve(state: Payment | null, event: PaymentEvent, at: number): 
 }
 
 function authorisationWith(state: Payment, operationId: string, change: Partial<Authorisation>): Payment {
-  const all = changed(authorisationsOf(state), operationId, change);
-  return withStatus({ ...state, earlier: all.slice(0, -1), authorisation: all.at(-1)! });
+  const changedBy = changing(operationId, change);
+  return withLatest({ ...state, earlier: state.earlier.map(changedBy) }, changedBy(latestOf(state)));
 }
 
-function withStatus(state: Payment): Payment {
-  return state.void ? state : { ...state, status: state.authorisation!.status };
+function withLatest(state: Payment, authorisation: Authorisation): Payment {
+  return { ...state, authorisation, status: state.void ? state.status : authorisation.status };
 }
 
 function changed<T extends LedgerOperation>(all: readonly T[], operationId: string, change: Partial<T>): readonly T[] {
-  return all.map((one) => (one.operationId === operationId ? { ...one, ...change } : one));
+  return all.map(changing(operationId, change));
+}
+
+function changing<T extends LedgerOperation>(operationId: string, change: Partial<T>) {
+  return (one: T): T => (one.operationId === operationId ? { ...one, ...change } : one);
 }
 
 /** Oldest first. */
@@ -198,7 +202,13 @@ export function authorisationsOf({ earlier, authorisation }: Payment): readonly 
 }
 
 function firstOf(state: Payment): Authorisation {
-  return authorisationsOf(state)[0]!;
+  return state.earlier[0] ?? latestOf(state);
+}
+
+/** The latest authorisation of a payment that was not voided before any was requested. */
+export function latestOf({ paymentId, authorisation }: Payment): Authorisation {
+  if (!authorisation) throw new Error(`No authorisation was requested for ${paymentId}.`);
+  return authorisation;
 }
 
 /** The authorisation to capture from. Undefined if no money is authorised. A renewal counts once it is authorised. */
@@ -320,6 +330,9 @@ function amountsOf(entries: readonly { amount: number }[]): number[] {
   return entries.map(({ amount }) => amount);
 }
 
+/** The decline code that gives no reason. */
+export const GENERIC_DECLINE = 'generic_decline';
+
 /** Decline codes that stay hidden: a bank that knows of a theft tells the shop, but the customer may be the thief. */
 const HIDDEN_DECLINES: readonly string[] = [
   'fraudulent',
@@ -331,7 +344,7 @@ const HIDDEN_DECLINES: readonly string[] = [
 
 /** The decline code that the customer may see. */
 export function publicDeclineCode(declineCode: string): string {
-  return HIDDEN_DECLINES.includes(declineCode) ? 'generic_decline' : declineCode;
+  return HIDDEN_DECLINES.includes(declineCode) ? GENERIC_DECLINE : declineCode;
 }
 
 /** The payment statuses that callers see. */

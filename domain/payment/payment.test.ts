@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { PaymentEvent } from './events.js';
 import {
@@ -183,7 +184,7 @@ describe('A payment', () => {
     given([{ type: 'AuthorisationRequested', data: { ...auth, ...terms, customerId } }])
       .when({ ...answer, last4: '4242' })
       .then([withDigits]);
-    expect(given([requested, withDigits]).state!.authorisation).to.deep.include({ ...told, last4: '4242' });
+    expect(given([requested, withDigits]).state.authorisation).to.deep.include({ ...told, last4: '4242' });
   });
 
   it('stores the provider’s name for a capture, and its fee', () => {
@@ -195,7 +196,7 @@ describe('A payment', () => {
     given([requested, authorised, captureRequested])
       .when({ type: 'RecordCaptured', operationId: 'c1', ...details })
       .then([done]);
-    expect(given([requested, authorised, captureRequested, done]).state!.captures[0]).to.deep.include(details);
+    expect(given([requested, authorised, captureRequested, done]).state.captures[0]).to.deep.include(details);
   });
 
   it('has one authorisation at a time', () => {
@@ -350,7 +351,7 @@ describe('A payment', () => {
 
   it('distinguishes, once it is voided, released authorisations from lapsed ones', () => {
     const became = (...history: PaymentEvent[]) =>
-      authorisationsOf(given(history).state!).map(({ operationId, status }) => [operationId, status]);
+      authorisationsOf(the(given(history).state)).map(({ operationId, status }) => [operationId, status]);
     expect(became(requested, authorised, lapsed, renewalRequested, renewed, voidRequested, voided)).to.deep.equal([
       ['auth', 'lapsed'],
       ['auth2', 'voided'],
@@ -563,7 +564,7 @@ describe('A payment', () => {
 
   it('is due for renewal a day before its authorisation lapses, while money is authorised', () => {
     expect(RENEW_WITHIN_MS).to.equal(86_400_000);
-    const isDue = (now: number, ...history: PaymentEvent[]) => isRenewalDue(given(history).state!, now);
+    const isDue = (now: number, ...history: PaymentEvent[]) => isRenewalDue(the(given(history).state), now);
     const soon = LAPSES_AT - RENEW_WITHIN_MS;
     const whole = { ...ids, operationId: 'c1', amount: 1000 };
     expect(isDue(soon, requested, authorisedForAWhile)).to.equal(true);
@@ -576,7 +577,7 @@ describe('A payment', () => {
   });
 
   it('shows its lapsed authorisation, unless another one replaces it or it is voided', () => {
-    const lapsedBy = (...history: PaymentEvent[]) => lapsedOf(given(history).state!)?.operationId;
+    const lapsedBy = (...history: PaymentEvent[]) => lapsedOf(the(given(history).state))?.operationId;
     const renewalLapsed: PaymentEvent = { type: 'AuthorisationLapsed', data: renewal };
     expect(lapsedBy(requested, authorised)).to.equal(undefined);
     expect(lapsedBy(requested, unknown)).to.equal(undefined);
@@ -649,7 +650,7 @@ describe('A payment', () => {
   });
 
   it('is paid ahead once an authorisation that can be captured only once is captured, or about to be', () => {
-    const isAhead = (...history: PaymentEvent[]) => isPaidAhead(given(history).state!);
+    const isAhead = (...history: PaymentEvent[]) => isPaidAhead(the(given(history).state));
     const renewedOnce: PaymentEvent = { type: 'PaymentAuthorised', data: { ...renewal, ...held, providerRef: 'ref2' } };
     expect(isAhead(requested, authorisedOnce)).to.equal(false);
     expect(isAhead(requested, authorisedOnce, captureRequested)).to.equal(true);
@@ -660,7 +661,7 @@ describe('A payment', () => {
   });
 
   it('counts for an order the captured amount, less the refunds for its operations', () => {
-    const paid = (...history: PaymentEvent[]) => paidFor(given(history).state!, ['shipment_1', 'return_1']);
+    const paid = (...history: PaymentEvent[]) => paidFor(the(given(history).state), ['shipment_1', 'return_1']);
     const id = { ...ids, operationId: refundId('return_1') };
     const givenBack: PaymentEvent = { type: 'RefundRequested', data: { ...id, amount: 100, reason: 'return' } };
     const cameBack: PaymentEvent = { type: 'RefundFailed', data: { ...id, reason: 'lost_card' } };
@@ -670,7 +671,7 @@ describe('A payment', () => {
     expect(paid(...isCaptured, refundRequested)).to.equal(400, 'a refund for another reason is beside it');
     expect(paid(...isCaptured, refundRequested, givenBack)).to.equal(300);
     expect(paid(...isCaptured, givenBack, cameBack)).to.equal(400);
-    const back = (...history: PaymentEvent[]) => givenFor(given(history).state!, 'return_1');
+    const back = (...history: PaymentEvent[]) => givenFor(the(given(history).state), 'return_1');
     expect(back(...isCaptured, refundRequested)).to.equal(undefined);
     expect(back(...isCaptured, givenBack)).to.equal(100);
     expect(back(...isCaptured, givenBack, cameBack)).to.equal(0);
@@ -696,7 +697,7 @@ describe('A payment', () => {
     expect(status(...isCaptured, ...all)).to.equal('captured');
     expect(status(requested, authorisedOnce, captureRequested, captureFailed, ...all)).to.equal('partially_captured');
     expect(status(requested, authorised, captureRequested, captureFailed, ...all, lapsed)).to.equal('captured');
-    expect(status(requested, authorised, captureRequested, all[0]!, captured)).to.equal('partially_captured');
+    expect(status(requested, authorised, captureRequested, the(all[0]), captured)).to.equal('partially_captured');
     expect(status(...isCaptured, voidRequested)).to.equal('partially_captured');
     expect(status(...isCaptured, voidRequested, voided)).to.equal('captured');
     expect(status(...isCaptured, lapsed)).to.equal('captured');
@@ -795,17 +796,17 @@ describe('The ledger of a payment, under any sequence of commands', () => {
         for (const command of [request, ...sequence]) {
           const decision = payment.decide(command, before, TEST_NOW);
           if (isRejection(decision)) continue;
-          const state: Payment = fold(payment, before as Payment | null, decision, TEST_NOW)!;
+          const state: Payment = the(fold(payment, before as Payment | null, decision, TEST_NOW));
           const asked = (all: readonly { status: string; amount: number }[]) =>
             all.reduce((total, { status, amount }) => total + (status === 'failed' ? 0 : amount), 0);
           expect(asked(state.captures)).to.be.at.most(1000);
-          for (const one of [...state.earlier, state.authorisation!]) {
+          for (const one of [...state.earlier, the(state.authorisation)]) {
             const own = state.captures.filter(({ authorisationId }) => authorisationId === one.operationId);
             expect(asked(own)).to.be.at.most(one.amount);
           }
           if (decision.some(({ type }) => type === 'RefundRequested')) {
             expect(asked(state.refunds)).to.be.at.most(capturedOf(state));
-            expect(refundableOf(before!)).to.be.at.least(asked(state.refunds) - asked(before!.refunds));
+            expect(refundableOf(the(before))).to.be.at.least(asked(state.refunds) - asked(the(before).refunds));
           }
           expect(refundedOf(state)).to.be.at.most(capturedOf(state));
           if (state.void) {

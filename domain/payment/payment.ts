@@ -19,6 +19,7 @@ import {
   holderOf,
   isDisputed,
   isPaidAhead,
+  latestOf,
   notCapturedOf,
   type Payment,
   type PaymentKey,
@@ -153,7 +154,7 @@ function renewAuthorisation(command: Command<'RenewAuthorisation'>, state: Payme
     return reject('rule_violated', `${paymentId} is ${status} and does not lapse soon; it cannot be renewed yet.`);
   }
   const { currency, provider, customerId } = authorisation;
-  const terms = { amount, currency, provider, method, ...(customerId !== undefined && { customerId }) };
+  const terms = { amount, currency, provider, method, ...defined({ customerId }) };
   return [{ type: 'AuthorisationRequested', data: { ...idsOf(state, command), ...terms } }];
 }
 
@@ -246,13 +247,13 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   if (!holder) {
     const isUnderWay = status === 'requested' || status === 'unknown' || status === 'action_required';
     if (isUnderWay) return reject('rule_violated', `${paymentId} is ${status}; nothing can be captured yet.`);
-    return isPaidAhead(state) ? [] : captureInVain(command, state, `the payment is ${status}`);
+    return isPaidAhead(state) ? [] : failedCapture(command, state, `the payment is ${status}`);
   }
   if (!holder.multicapture && capturesBy(state, holder).length > 0) return [];
 
   const amount = holder.multicapture ? command.amount : command.amount + rest;
   const held = heldOf(state);
-  if (amount > held) return captureInVain(command, state, `only ${held} is held`);
+  if (amount > held) return failedCapture(command, state, `only ${held} is held`);
   const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
   const data = {
     ...idsOf(state, command),
@@ -266,7 +267,7 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
 }
 
 /** The capture must fail, so the provider is not called. The sent goods stay unpaid. */
-function captureInVain({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
+function failedCapture({ operationId, amount }: Command<'RequestCapture'>, state: Payment, reason: string): Decision {
   const ids = idsOf(state, { operationId });
   return [
     { type: 'CaptureRequested', data: { ...ids, amount } },
@@ -319,7 +320,7 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
     const detail =
       capturedOf(state) === 0
         ? `Nothing of ${paymentId} is captured yet; cancel the unsent units instead.`
-        : `${paymentId} has ${left} left to refund, in minor units of ${authorisation!.currency}.`;
+        : `${paymentId} has ${left} left to refund, in minor units of ${latestOf(state).currency}.`;
     return reject('rule_violated', detail, { refundable: left });
   }
 
@@ -332,7 +333,7 @@ function requestRefund(command: Command<'RequestRefund'>, state: Payment): Decis
     const renewed = state.earlier.length > 0 && { authorisationId: authorisation.operationId };
     const ids = { ...idsOf(state, command), operationId: partId(operationId, events.length + 1) };
     const taxes = taxesOfPart(untold, part, missing);
-    const purpose = { reason, ...(taxes.length > 0 && { taxes }), ...(location !== undefined && { location }) };
+    const purpose = { reason, ...defined({ taxes: taxes.length > 0 ? taxes : undefined, location }) };
     events.push({ type: 'RefundRequested', data: { ...ids, ...renewed, amount: part, ...purpose } });
     missing -= part;
     untold = taxesWithout(untold, taxes);
@@ -356,7 +357,7 @@ function recordRefund(command: Command<'RecordRefunded' | 'RecordRefundFailed'>,
   const { amount = known.amount, providerRef } = command;
   if (amount !== known.amount) return otherAmount(operationId);
   if (known.status !== 'requested') return [];
-  return [{ type: 'PaymentRefunded', data: { ...ids, amount, ...(providerRef !== undefined && { providerRef }) } }];
+  return [{ type: 'PaymentRefunded', data: { ...ids, amount, ...defined({ providerRef }) } }];
 }
 
 function recordDispute(command: DisputeFact, { paymentId, orderId, disputes }: Payment): Decision {

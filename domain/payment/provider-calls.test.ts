@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { PaymentEvent } from './events.js';
 import { capturedOf, type Payment, refundedOf } from './ledger.js';
@@ -123,7 +124,7 @@ describe('The next call to the provider', () => {
     expect(due(...asked)).to.deep.include({ call: 'refund', operationId: 'r1', amount: 300, reason: 'damaged' });
     expect(due(...asked, refunded)).to.deep.include({ operationId: 'r2' });
     expect(due(...asked, disputeOpened)).to.equal(undefined);
-    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isInVain: false });
+    expect(due(...asked, disputeOpened, disputeWon)).to.deep.include({ operationId: 'r1', isForbidden: false });
   });
 
   it('is not a refund that the bank has already made, unless it was refunded before', () => {
@@ -134,7 +135,7 @@ describe('The next call to the provider', () => {
     ];
     const refundOf = (...history: PaymentEvent[]) => {
       const call = due(...taken, ...history);
-      return call?.call === 'refund' ? [call.operationId, call.isInVain, call.retrieve] : undefined;
+      return call?.call === 'refund' ? [call.operationId, call.isForbidden, call.retrieve] : undefined;
     };
     const asked = [refundRequested('r1', 300), refundRequested('r2', 200)];
     const failed: PaymentEvent = { type: 'RefundFailed', data: { ...ids, operationId: 'r1', reason: 'x' } };
@@ -172,7 +173,7 @@ describe('The state of a payment at the provider', () => {
     multicapture: true,
   } as const;
   const facts = (history: PaymentEvent[], held: Partial<Held>) =>
-    factsIn(given(history).state!, 'auth', { ...nothing, ...held });
+    factsIn(the(given(history).state), 'auth', { ...nothing, ...held });
 
   it('is the answer to the authorisation', () => {
     expect(facts([requested], {})).to.deep.equal([]);
@@ -190,11 +191,11 @@ describe('The state of a payment at the provider', () => {
     expect(facts([requested], { authorisation: { status: 'pending' } })).to.deep.equal([
       { type: 'RecordUnknown', operationId: 'auth' },
     ]);
-    expect(factsIn(given([requested]).state!, 'other', { ...nothing, authorisation: holds })).to.deep.equal([]);
+    expect(factsIn(given([requested]).state, 'other', { ...nothing, authorisation: holds })).to.deep.equal([]);
   });
 
   it('without an authorisation means voided, lapsed or declined, depending on the ledger', () => {
-    const authorisation = { status: 'let_go' } as const;
+    const authorisation = { status: 'released' } as const;
     expect(facts([requested, authorised, voidRequested], { authorisation })).to.deep.equal([
       { type: 'RecordVoided', operationId: 'void' },
     ]);
@@ -254,7 +255,7 @@ describe('The state of a payment at the provider', () => {
     };
     const renewedAfter = [lapsed, renewalRequested, renewed, ofRenewal];
     const { state } = given([requested, authorised, captureRequested('c1', 400), ...renewedAfter]);
-    expect(factsIn(state!, 'auth2', { ...nothing, captured: 500 })).to.deep.equal([second]);
+    expect(factsIn(state, 'auth2', { ...nothing, captured: 500 })).to.deep.equal([second]);
   });
 
   it('contains the provider’s name for a capture, and its fee if it is the only one', () => {
@@ -319,7 +320,7 @@ describe('Reply, webhook and poll', () => {
       ledger.push(...decision);
       state = fold(payment, state, decision, TEST_NOW);
     }
-    return { state: state!, ledger };
+    return { state: the(state), ledger };
   };
 
   it('of an authorisation have the same result in any order', () => {

@@ -1,5 +1,6 @@
 // Between the ledger and the provider: the calls that are due, always under a key that is already recorded, and the facts that
 // the ledger derives from the provider's state.
+import { valueAt } from '../kernel/collections.js';
 import { sum } from '../kernel/money.js';
 import type { AuthorisationDetails, CaptureDetails } from './events.js';
 import {
@@ -41,8 +42,8 @@ export type ProviderCall = {
   | { call: 'void'; authorisations: readonly Authorisation[] }
   /** The renewal holds the same money, so this authorisation is released. */
   | { call: 'release' }
-  /** `isInVain`: a bank has returned so much that this refund must not be made. It stands only if it was made before. */
-  | { call: 'refund'; amount: number; reason: string; isInVain: boolean }
+  /** `isForbidden`: a bank has returned so much that this refund must not be made. It stands only if it was made before. */
+  | { call: 'refund'; amount: number; reason: string; isForbidden: boolean }
 );
 
 /** The next call. Undefined if nothing is due, or if the customer has to act. `now` in ms. */
@@ -58,16 +59,17 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
     retrieve: now - operation.requestedAt > KEY_LIFETIME_MS,
     requestedAt: operation.requestedAt,
   });
-  const authorisationBy = (operationId: string) => all.find((one) => one.operationId === operationId)!;
+  const byId = new Map(all.map((one) => [one.operationId, one]));
 
   const capture = captures.find(({ status }) => status === 'requested');
   if (capture) {
     const { amount, final } = capture;
-    return { ...call(capture, authorisationBy(capture.authorisationId)), call: 'capture', amount, final };
+    return { ...call(capture, valueAt(byId, capture.authorisationId)), call: 'capture', amount, final };
   }
-  if (status === 'void_requested') {
-    const authorisations = all.filter((one) => one.status !== 'lapsed');
-    return { ...call(state.void!, authorisations[0]!), call: 'void', authorisations };
+  const authorisations = all.filter((one) => one.status !== 'lapsed');
+  const [oldest] = authorisations;
+  if (status === 'void_requested' && state.void && oldest) {
+    return { ...call(state.void, oldest), call: 'void', authorisations };
   }
   if (status === 'requested' || status === 'unknown') {
     const again = status === 'unknown';
@@ -85,9 +87,9 @@ export function dueCall(state: Payment | null, now: number): ProviderCall | unde
   if (refund) {
     const { amount, reason } = refund;
     const made = refunds.filter(({ status }) => status === 'refunded');
-    const isInVain = amount > refundableOf({ ...state, refunds: made });
-    const due = call(refund, authorisationBy(refund.authorisationId));
-    return { ...due, retrieve: due.retrieve || isInVain, call: 'refund', amount, reason, isInVain };
+    const isForbidden = amount > refundableOf({ ...state, refunds: made });
+    const due = call(refund, valueAt(byId, refund.authorisationId));
+    return { ...due, retrieve: due.retrieve || isForbidden, call: 'refund', amount, reason, isForbidden };
   }
   return undefined;
 }
@@ -112,10 +114,10 @@ export type AuthorisationAnswer =
 /** A provider's state of one authorisation at some moment. An older state says less, but never contradicts a newer one. */
 export interface Held {
   /**
-   * `none`: the request never arrived, or was not confirmed. `pending`: the provider does not know yet either. `let_go`: nothing
+   * `none`: the request never arrived, or was not confirmed. `pending`: the provider does not know yet either. `released`: nothing
    * is authorised any more, and nothing was captured or can be captured.
    */
-  authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'let_go' };
+  authorisation: AuthorisationAnswer | { status: 'none' | 'pending' | 'released' };
   /** Captured so far, minor units. */
   captured: number;
   /** Details of the capture. The fee is set only if there was a single capture. */
@@ -152,7 +154,7 @@ function factOfAuthorisation(state: Payment, authorisation: Authorisation, held:
       return [{ type: 'RecordUnknown', operationId }];
     case 'none':
       return [];
-    case 'let_go':
+    case 'released':
       if (state.void) {
         return state.earlier.length === 0 ? [{ type: 'RecordVoided', operationId: state.void.operationId }] : [];
       }

@@ -1,5 +1,6 @@
 // The discount of a coupon on the goods of a cart: never more than a line's remaining price, in parts that add up to the whole.
 import type { CouponTerms } from '../coupon/events.js';
+import { pairs } from '../kernel/collections.js';
 import { allocate, roundedShare, sum } from '../kernel/money.js';
 
 /** `left`: the price of the line after the previous coupons, in minor units. */
@@ -20,10 +21,9 @@ export function discountsOf(terms: CouponTerms, lines: readonly DiscountableLine
     case 'free_shipping':
       return lines.map(() => 0);
     case 'buy_x_get_y':
-      return freeUnits(terms, lines).map((free, index) => {
-        const { left, quantity } = lines[index]!;
-        return roundedShare(left, free, quantity);
-      });
+      return pairs(lines, freeUnits(terms, lines)).map(([{ left, quantity }, free]) =>
+        roundedShare(left, free, quantity),
+      );
   }
 }
 

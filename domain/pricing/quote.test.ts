@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import type { CouponTerms } from '../coupon/events.js';
 import { sum } from '../kernel/money.js';
 import { orderLineSchema, shippingSchema } from '../order/events.js';
@@ -114,7 +115,7 @@ describe('A quote', () => {
     it('ignores coupons whose time, currency or minimum is not met', () => {
       const at = (offset: number) => new Date(TEST_NOW + offset).toISOString();
       const given = (terms: CouponTerms) =>
-        quote({ lines: [line('1', 600), line('2', 400)] }, terms).coupons[0]!.amount;
+        the(quote({ lines: [line('1', 600), line('2', 400)] }, terms).coupons[0]).amount;
       expect(given({ ...percent(10), validFrom: at(0), validUntil: at(1) })).to.equal(100);
       expect(given({ ...percent(10), validFrom: at(1) })).to.equal(0);
       expect(given({ ...percent(10), validUntil: at(0) })).to.equal(0);
@@ -394,13 +395,13 @@ describe('A quote', () => {
     it('adds up: Σ lines + shipping + tax − discount = total, and the coupons are the discount', () => {
       fc.assert(
         fc.property(requests, ({ lines, shipping, coupons, taxIncluded, ...totals }) => {
-          const charges = [...lines, shipping!];
+          const charges = [...lines, the(shipping)];
           const tax = sum(charges.map((charge) => charge.tax ?? 0));
           expect(totals.subtotal).to.equal(sum(lines.map(({ quantity, unitPrice }) => quantity * unitPrice)));
           expect(totals.discount).to.equal(sum(charges.map(discountOf)));
           expect(totals.discount).to.equal(sum(coupons.map(({ amount }) => amount)));
           expect([totals.tax, totals.includedTax]).to.deep.equal(taxIncluded ? [0, tax] : [tax, undefined]);
-          expect(totals.total).to.equal(totals.subtotal + shipping!.amount + totals.tax - totals.discount);
+          expect(totals.total).to.equal(totals.subtotal + the(shipping).amount + totals.tax - totals.discount);
         }),
       );
     });
@@ -413,7 +414,7 @@ describe('A quote', () => {
             expect(discountOf(each)).to.be.within(0, each.total);
           }
           shippingSchema.parse(shipping);
-          expect(discountOf(shipping!)).to.be.within(0, shipping!.amount);
+          expect(discountOf(the(shipping))).to.be.within(0, the(shipping).amount);
           for (const { amount } of coupons) expect(amount).to.be.at.least(0);
         }),
       );
@@ -422,7 +423,7 @@ describe('A quote', () => {
     it('includes or adds the tax of each line to within half a minor unit', () => {
       fc.assert(
         fc.property(lines, taxes, (some, taxTable) => {
-          const { basisPoints, included } = taxTable[0]!;
+          const { basisPoints, included } = the(taxTable[0]);
           for (const { total, tax = 0, id } of quote({ lines: some, taxTable, address: { country: 'GB' } }).lines) {
             if (some.find((each) => each.id === id)?.taxCategory === 'books') {
               expect(tax).to.equal(0);
@@ -440,7 +441,7 @@ describe('A quote', () => {
     it('is in whole minor units, so that order and payment provider agree (medusajs/medusa#14818: 34.116425 against 34.12)', () => {
       fc.assert(
         fc.property(requests, ({ lines, shipping, subtotal, discount, tax, includedTax = 0, total }) => {
-          const amounts = [...lines, shipping!].flatMap((charge) => [...(charge.discounts ?? []), charge.tax ?? 0]);
+          const amounts = [...lines, the(shipping)].flatMap((charge) => [...(charge.discounts ?? []), charge.tax ?? 0]);
           for (const amount of [...amounts, subtotal, discount, tax, includedTax, total]) {
             expect(Number.isSafeInteger(amount), `${amount}`).to.equal(true);
           }

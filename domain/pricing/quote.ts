@@ -1,6 +1,8 @@
 // The price of a cart: discounts, then shipping, then tax. Pure: the same request always gives the same quote.
 import type { CouponTerms } from '../coupon/events.js';
 import { outOfTime } from '../coupon/validity.js';
+import { pairs } from '../kernel/collections.js';
+import { defined } from '../kernel/json.js';
 import { roundedShare, sum } from '../kernel/money.js';
 import type { AppliedTaxRate, OrderLine, Shipping } from '../order/events.js';
 import { type Totals, totalsOf } from '../order/worth.js';
@@ -14,7 +16,7 @@ import {
   shippingPrice,
 } from '../tariffs/shipping-table.js';
 import { isTaxed, isTaxedByRegion, isTaxIncluded, type TaxTable, taxRateFor } from '../tariffs/tax-table.js';
-import { discountsOf, groupsIn } from './discounts.js';
+import { type DiscountableLine, discountsOf, groupsIn } from './discounts.js';
 
 /** Tax rates are precise to hundredths of a basis point. */
 const TAX_RATE_SCALE = 100;
@@ -93,35 +95,38 @@ export interface ShippingOption {
 
 export function quoteOf(request: QuoteRequest): Quote {
   const goods = discountedGoods(request);
-  const shipping = discountedShipping(request, goods.left);
+  const left = goods.map((line) => line.left);
+  const shipping = discountedShipping(request, left);
   const { taxTable, address } = request;
   const coupons = request.coupons.map(({ code, terms }, index) => {
-    const amount = sum(goods.taken[index]!) + (shipping?.coupon === index ? shipping.discount : 0);
+    const amount =
+      sum(goods.map(({ taken }) => taken[index] ?? 0)) + (shipping?.coupon === index ? shipping.discount : 0);
     if (amount > 0) return { code, amount };
     return { code, amount, reason: obstacleTo(terms, request) ?? ('nothing_to_discount' as const) };
   });
-  /** The discounts of the coupons that an order redeems. */
-  const discountsBy = (discountOf: (coupon: number) => number): { discounts?: number[] } => {
-    const discounts = coupons.flatMap(({ amount }, index) => (amount > 0 ? [discountOf(index)] : []));
+  const redeemed = coupons.map(({ amount }) => amount > 0);
+  /** The discounts of the coupons that an order redeems. `taken` has one for each coupon. */
+  const discountsIn = (taken: readonly number[]): { discounts?: number[] } => {
+    const discounts = taken.filter((_, index) => redeemed[index]);
     return discounts.some((discount) => discount > 0) ? { discounts } : {};
   };
   const tax = taxation(request);
-  const shippingProblem = shipping ? undefined : shippingProblemOf(request, goods.left);
+  const shippingProblem = shipping ? undefined : shippingProblemOf(request, left);
 
   const priced: Pick<Quote, 'lines' | 'shipping' | 'taxIncluded' | 'taxed' | 'taxRates'> = {
-    lines: request.lines.map(({ id, sku, title, quantity, unitPrice, taxCategory }, index) => {
+    lines: pairs(request.lines, goods).map(([line, { left, taken }]) => {
+      const { id, sku, title, quantity, unitPrice, taxCategory } = line;
       const total = quantity * unitPrice;
-      const discounts = discountsBy((coupon) => goods.taken[coupon]![index]!);
-      const taxed = tax.of(total, goods.left[index]!, taxCategory);
-      return { id, sku, title, quantity, unitPrice, total, ...discounts, ...taxed };
+      const taxed = tax.of(total, left, taxCategory);
+      return { id, sku, title, quantity, unitPrice, total, ...discountsIn(taken), ...taxed };
     }),
-    ...(shipping && {
-      shipping: {
+    ...defined({
+      shipping: shipping && {
         method: shipping.method,
         title: shipping.title,
-        ...(shipping.carrier !== undefined && { carrier: shipping.carrier }),
+        ...defined({ carrier: shipping.carrier }),
         amount: shipping.amount,
-        ...discountsBy((coupon) => (shipping.coupon === coupon ? shipping.discount : 0)),
+        ...discountsIn(coupons.map((_, coupon) => (shipping.coupon === coupon ? shipping.discount : 0))),
         ...tax.of(shipping.amount, shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY),
       },
     }),
@@ -130,12 +135,13 @@ export function quoteOf(request: QuoteRequest): Quote {
     ...(address && !isTaxed(taxTable, address) && { taxed: false }),
   };
   const needsRegion = address && address.region === undefined && isTaxedByRegion(taxTable, address.country);
-  const obstacles = { ...(shippingProblem && { shippingProblem }), ...(needsRegion && { needsRegion }) };
+  const obstacles = { ...defined({ shippingProblem }), ...(needsRegion && { needsRegion }) };
   return { ...priced, ...obstacles, coupons, ...totalsOf(priced) };
 }
 
 export function shippingOptions(request: Omit<QuoteRequest, 'shippingMethod'>): ShippingOption[] {
-  return optionsFor(consignmentOf(request, discountedGoods(request).left), request.shippingTable);
+  const left = discountedGoods(request).map((line) => line.left);
+  return optionsFor(consignmentOf(request, left), request.shippingTable);
 }
 
 function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOption[] {
@@ -145,20 +151,27 @@ function optionsFor(consignment: Consignment, table: ShippingTable): ShippingOpt
   });
 }
 
-/** The remaining price of each line, and the discount of each coupon on each line. */
-function discountedGoods(request: QuoteRequest): { left: number[]; taken: number[][] } {
-  const { lines, coupons } = request;
-  let left = lines.map(({ quantity, unitPrice }) => quantity * unitPrice);
-  const taken = coupons.map(({ terms }) => {
-    if (obstacleTo(terms, request)) return lines.map(() => 0);
-    const discounts = discountsOf(
-      terms,
-      lines.map((line, index) => ({ ...line, left: left[index]! })),
-    );
-    left = left.map((amount, index) => amount - discounts[index]!);
-    return discounts;
-  });
-  return { left, taken };
+/** `left`: the remaining price of the line. `taken`: the discount of each coupon on it. */
+type DiscountedLine = DiscountableLine & { taken: number[] };
+
+function discountedGoods(request: QuoteRequest): DiscountedLine[] {
+  const goods = request.lines.map(
+    ({ sku, quantity, unitPrice }): DiscountedLine => ({
+      sku,
+      quantity,
+      unitPrice,
+      left: quantity * unitPrice,
+      taken: [],
+    }),
+  );
+  for (const { terms } of request.coupons) {
+    const discounts = obstacleTo(terms, request) ? goods.map(() => 0) : discountsOf(terms, goods);
+    for (const [line, discount] of pairs(goods, discounts)) {
+      line.left -= discount;
+      line.taken.push(discount);
+    }
+  }
+  return goods;
 }
 
 /** `coupon`: the index of the coupon that pays for shipping. */
@@ -167,12 +180,13 @@ function discountedShipping(
   left: readonly number[],
 ): (Pick<Shipping, 'method' | 'title' | 'carrier' | 'amount'> & { discount: number; coupon: number }) | undefined {
   const method = request.shippingTable.find(({ id }) => id === request.shippingMethod);
-  const amount = method && shippingPrice(method, consignmentOf(request, left));
+  if (!method) return undefined;
+  const amount = shippingPrice(method, consignmentOf(request, left));
   if (amount === undefined) return undefined;
   const coupon = request.coupons.findIndex(
     ({ terms }) => terms.kind === 'free_shipping' && !obstacleTo(terms, request),
   );
-  const { id, title, carrier } = method!;
+  const { id, title, carrier } = method;
   return { method: id, title, carrier, amount, discount: coupon < 0 ? 0 : amount, coupon };
 }
 
@@ -227,8 +241,8 @@ function taxation({ address, taxTable }: QuoteRequest) {
     const rate = address && taxRateFor(taxTable, address, category);
     if (!rate) return undefined;
     const { country, region, basisPoints } = rate;
-    const place = { country, ...(region !== undefined && { region }), basisPoints };
-    return { position: rates.push({ ...(category !== undefined && { category }), ...place }) - 1, rate };
+    const place = { country, ...defined({ region }), basisPoints };
+    return { position: rates.push({ ...defined({ category }), ...place }) - 1, rate };
   };
   return {
     rates,

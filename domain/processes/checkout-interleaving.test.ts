@@ -3,12 +3,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { cart } from '../cart/cart.js';
 import { type Coupon, countsOf, coupon, couponStream, limitsOf } from '../coupon/coupon.js';
 import type { CouponTerms } from '../coupon/events.js';
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { isRejection, type Rejection } from '../kernel/rejection.js';
 import type { StreamId } from '../kernel/stream.js';
 import { order } from '../order/order.js';
@@ -64,8 +66,8 @@ describe('Checkouts, interleaved and crashed anywhere', () => {
     fc.assert(
       fc.property(scenario, ({ stock, quantities, declines, limits, history }) => {
         const shop = createShop(limits);
-        for (const [index, sku] of SKUS.entries()) shop.receive(sku, stock[index]!);
-        const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), declines[n - 1]!));
+        for (const [index, sku] of SKUS.entries()) shop.receive(sku, the(stock[index]));
+        const orders = [1, 2].map((n) => shop.submitCart(n, quantities.slice(2 * n - 2, 2 * n), the(declines[n - 1])));
         play(shop, orders, history);
         for (const orderId of orders) shop.finish(orderId);
         for (const orderId of orders) expectSettled(shop, orderId);
@@ -96,13 +98,13 @@ type Shop = ReturnType<typeof createShop>;
 
 /** Two workers for each order. A crashed one is replaced by a new one. */
 function play(shop: Shop, orders: readonly string[], history: readonly Move[]): void {
-  const orderOf = (worker: number) => orders[worker % orders.length]!;
+  const orderOf = (worker: number) => the(orders[worker % orders.length]);
   const workers = [0, 1, 2, 3].map((worker) => shop.work(orderOf(worker)));
   for (const move of history) {
     if (move.move === 'receive') shop.receive(move.sku, 1);
-    else if (move.move === 'cancel') shop.cancelIfPlaced(orders[move.orderNo - 1]!);
+    else if (move.move === 'cancel') shop.cancelIfPlaced(the(orders[move.orderNo - 1]));
     else if (move.move === 'crash') workers[move.worker] = shop.work(orderOf(move.worker));
-    else for (let n = 0; n < move.steps; n++) workers[move.worker]!.next(move.lost);
+    else for (let n = 0; n < move.steps; n++) the(workers[move.worker]).next(move.lost);
   }
 }
 
@@ -163,8 +165,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
   const terms: CouponTerms = {
     kind: 'percentage',
     basisPoints: 1,
-    ...(limit !== undefined && { limit }),
-    ...(limitPerCustomer !== undefined && { limitPerCustomer }),
+    ...defined({ limit, limitPerCustomer }),
   };
   execute(coupon, couponStream({ code: CODE }), 'define', { type: 'DefineCoupon', code: CODE, terms });
 
@@ -202,13 +203,13 @@ function createShop({ limit, limitPerCustomer }: Limits) {
         }
         if (rejections.length > 0) {
           outcome = outcomeOfRejections(process, step.name, rejections);
-          expect(outcome, `${step.name}: ${rejections[0]!.detail}`).to.not.equal(undefined);
+          expect(outcome, `${step.name}: ${the(rejections[0]).detail}`).to.not.equal(undefined);
           break;
         }
         if (!step.provider) continue;
         const ledger = streamOf(step.provider.paymentId);
         yield* settle(ledger);
-        if (step.outcomeFromPayment) outcome = outcomeOfPayment(process, state(payment, ledger)!, TEST_NOW);
+        if (step.outcomeFromPayment) outcome = outcomeOfPayment(process, the(state(payment, ledger)), TEST_NOW);
       }
       yield;
       // The outcome counts only if the order has not changed since the steps began.
@@ -299,7 +300,7 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       const unitPrice = { amount: 100, currency: 'GBP' };
       execute(cart, stream, `${n}/create`, { type: 'CreateCart', cartId, customerId: CUSTOMER, currency: 'GBP' });
       for (const [index, sku] of SKUS.entries()) {
-        const line = { lineId: sku, sku, title: sku, quantity: quantities[index]!, unitPrice };
+        const line = { lineId: sku, sku, title: sku, quantity: the(quantities[index]), unitPrice };
         execute(cart, stream, `${n}/add/${sku}`, { type: 'AddCartLine', ...line });
       }
       execute(cart, stream, `${n}/address`, { type: 'SetShippingAddress', address });
@@ -307,12 +308,12 @@ function createShop({ limit, limitPerCustomer }: Limits) {
       execute(cart, stream, `${n}/submit`, {
         type: 'SubmitCart',
         number: `${n}`,
-        lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: quantities[i]!, unitPrice: 100 }))),
+        lines: orderLines(SKUS.map((sku, i) => ({ sku, title: sku, quantity: the(quantities[i]), unitPrice: 100 }))),
         shipping: { method: 'standard', title: 'Standard delivery', amount: 399 },
         coupons: [{ code: CODE, amount: 0, ...limitsOf(terms) }],
         payment: { provider: 'test', method: declines ? 'pm_declined' : 'pm_card_visa' },
       });
-      return state(cart, stream)!.submission!.orderId;
+      return the(state(cart, stream)?.submission).orderId;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decider, fold, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import type { Cart } from '../cart/cart.js';
 import { reject } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
@@ -39,9 +40,9 @@ const contents = {
 } as const;
 const choice = { payment: { provider: 'test', method: 'pm_card_visa' } } as const;
 const lines = [
-  { id: '1', ...items[0]!, total: 1198 },
-  { id: '2', ...items[1]!, total: 250 },
-  { id: '3', ...items[2]!, total: 500 },
+  { id: '1', ...the(items[0]), total: 1198 },
+  { id: '2', ...the(items[1]), total: 250 },
+  { id: '3', ...the(items[2]), total: 500 },
 ];
 const order: OrderContents = { ...contents, ...choice, lines };
 type Placed = Extract<OrderEvent, { type: 'OrderPlaced' }>;
@@ -228,7 +229,7 @@ describe('A checkout', () => {
       steps: { authorise: [['payment#7', requestAuthorisation]] },
       outcome: undefined,
     });
-    const later = nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)!.steps[0]!;
+    const later = the(nextSteps(stateAfter(started, acting), TEST_NOW + 1.2 * RESERVATION_MS)?.steps[0]);
     expect(later).to.include({ name: 'extend', optional: true, repeatable: true });
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2 - 1, started, acting)?.steps).to.have.all.keys('authorise');
     expect(dueAt(TEST_NOW + RESERVATION_MS / 2, started, acting)?.steps).to.have.all.keys('extend', 'authorise');
@@ -261,17 +262,17 @@ describe('A checkout', () => {
       expect(paid(payBy)).to.deep.equal(expireIt);
 
       const heldUntil = (steps: readonly CheckoutStep[]) => {
-        const { commands } = steps.find(({ name }) => name === 'extend')!;
+        const { commands } = the(steps.find(({ name }) => name === 'extend'));
         return new Set(commands.map(({ command }) => (command as { expiresAt?: number }).expiresAt));
       };
       const grace = RESERVATION_MS - PAY_WITHIN_MS.card;
       const state = stateAfter(started, waiting);
       expect(heldUntil(followUpSteps(state))).to.deep.equal(new Set([payBy + grace]));
       for (const now of [TEST_NOW, TEST_NOW + RESERVATION_MS, payBy - RESERVATION_MS]) {
-        expect(heldUntil(nextSteps(state, now)!.steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
+        expect(heldUntil(the(nextSteps(state, now)).steps), 'the same, once').to.deep.equal(new Set([payBy + grace]));
       }
       const unknownAtLast = stateAfter(started, waiting, unknown);
-      expect(heldUntil(nextSteps(unknownAtLast, payBy + grace)!.steps)).to.deep.equal(
+      expect(heldUntil(the(nextSteps(unknownAtLast, payBy + grace)).steps)).to.deep.equal(
         new Set([payBy + grace + RESERVATION_MS]),
       );
     });
@@ -282,7 +283,7 @@ describe('A checkout', () => {
       fc.property(fc.constantFrom(...METHOD_KINDS), fc.double({ min: 0, max: 1, noNaN: true }), (kind, part) => {
         const waiting: OrderEvent = { type: 'CheckoutActionRequired', data: { orderId, kind } };
         const now = TEST_NOW + Math.floor(part * PAY_WITHIN_MS[kind]);
-        const steps = nextSteps(stateAfter(started, waiting), now)!.steps;
+        const steps = the(nextSteps(stateAfter(started, waiting), now)).steps;
         const commands = steps.flatMap((step) => step.commands.map(({ command }) => command as StockCommand));
         const until = commands.map((command) => (command.type === 'ExtendReservation' ? command.expiresAt : 0));
         const held = Math.max(TEST_NOW + RESERVATION_MS, ...until);
@@ -294,7 +295,7 @@ describe('A checkout', () => {
 
   it('reserves stock elsewhere under new reservations, once the earlier ones are released', () => {
     const east = { sku: 'MUG-1', location: 'east', reservationId: 'order_7/2' };
-    const { steps } = due(started, moved)!;
+    const { steps } = the(due(started, moved));
     expect(Object.keys(steps)).to.deep.equal(['release', 'reserve', 'authorise']);
     expect(steps.release).to.deep.equal([
       ['stock#CUP-1@main', { type: 'ReleaseReservation', ...cups }],
@@ -307,7 +308,7 @@ describe('A checkout', () => {
       ...(steps.release as unknown[]),
       ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
     ]);
-    const ids = nextSteps(stateAfter(started, moved), TEST_NOW)!.steps.flatMap(({ commands }) =>
+    const ids = the(nextSteps(stateAfter(started, moved), TEST_NOW)).steps.flatMap(({ commands }) =>
       commands.map(({ id }) => id),
     );
     expect(ids).to.include.members([
@@ -318,7 +319,7 @@ describe('A checkout', () => {
       type: 'CheckoutReallocated',
       data: { orderId, round: 3, allocation: [{ sku: 'MUG-1', location: 'west', quantity: 3 }] },
     };
-    const third = due(started, moved, movedAgain)!.steps;
+    const third = the(due(started, moved, movedAgain)).steps;
     expect(third.release).to.deep.equal([
       ...(steps.release as unknown[]),
       ['stock#MUG-1@east', { type: 'ReleaseReservation', ...east }],
@@ -338,7 +339,7 @@ describe('A checkout', () => {
       { code: 'OPEN', amount: 100 },
     ];
     const withCoupon = startedWith({ coupons, emailKey });
-    const { steps } = due(withCoupon)!;
+    const { steps } = the(due(withCoupon));
     const spring = { code: 'SPRING', orderId };
     const perCustomer = (redeemer: string) => ({ ...spring, redeemer });
     expect(Object.keys(steps)).to.deep.equal(['redeem', 'reserve', 'authorise']);
@@ -416,7 +417,7 @@ describe('A checkout', () => {
     const later = TEST_NOW + RESERVATION_MS;
     const histories: History[] = [[withCoupon], [withCoupon, acting], [withCoupon, short], [startedAtOnce]];
     for (const history of histories) {
-      for (const { commands } of nextSteps(stateAfter(...history), later)!.steps) {
+      for (const { commands } of the(nextSteps(stateAfter(...history), later)).steps) {
         for (const { stream, decider } of commands) expect(categoryOf(stream)).to.equal(decider.category);
       }
     }
@@ -425,7 +426,7 @@ describe('A checkout', () => {
   it('gives each command its own id, the same at any time', () => {
     const histories: History[] = [[started], [started, unknown], [started, short], [startedAtOnce]];
     const ids = histories.map((history) =>
-      nextSteps(stateAfter(...history), TEST_NOW)!.steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
+      the(nextSteps(stateAfter(...history), TEST_NOW)).steps.flatMap(({ commands }) => commands.map(({ id }) => id)),
     );
     for (const some of ids) expect(new Set(some).size).to.equal(some.length);
     expect(ids[0]).to.deep.equal([

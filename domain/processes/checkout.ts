@@ -50,7 +50,7 @@ export interface Checkout extends Omit<CheckoutState, 'furtherRounds'> {
   /** The parts of the order that do not change. */
   order: Bought;
   /** All attempts to reserve stock, in order. */
-  rounds: readonly Round[];
+  rounds: readonly [Round, ...Round[]];
 }
 
 type Bought = Pick<
@@ -100,7 +100,7 @@ export function orderOfCart(submitted: Cart): OrderCommand & { type: 'PlaceOrder
       customerId,
       placedBy: 'customer',
       currency,
-      ...(shippingAddress && { shippingAddress }),
+      ...defined({ shippingAddress }),
       cartId,
     },
   };

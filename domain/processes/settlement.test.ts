@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
+import { defined } from '../kernel/json.js';
 import { isRejection } from '../kernel/rejection.js';
 import { categoryOf } from '../kernel/stream.js';
 import type { OrderEvent, OrderLine } from '../order/events.js';
@@ -62,7 +64,7 @@ const authorised = (multicapture: boolean): PaymentCommand[] => [
 function ledgerAfter(state: Payment | null, command: PaymentCommand): Payment {
   const decision = payment.decide(command, state, TEST_NOW);
   if (isRejection(decision)) throw new Error(decision.detail);
-  return decision.reduce((ledger, event) => payment.evolve(ledger, event, TEST_NOW), state)!;
+  return the(decision.reduce((ledger, event) => payment.evolve(ledger, event, TEST_NOW), state));
 }
 
 /** An order and its payment. The commands are decided one after the other, and each operation but the last is settled at once. */
@@ -78,17 +80,17 @@ function worldOf(commands: OrderCommand[], multicapture = true) {
     ledger = ledgerAfter(ledger, command);
   };
   const settle = () => {
-    for (const step of settlementSteps(made!, made!.unsettled[0]!, ledger!)) {
+    for (const step of settlementSteps(the(made), the(made?.unsettled[0]), the(ledger))) {
       if (!step.provider) continue;
       for (const { command } of step.commands) {
         toPayment(command);
-        if (command.type === 'RequestCapture' && ledger!.captures.at(-1)!.operationId === command.operationId) {
+        if (command.type === 'RequestCapture' && the(ledger?.captures.at(-1)).operationId === command.operationId) {
           toPayment({ type: 'RecordCaptured', operationId: command.operationId });
         }
         if (command.type === 'RequestRefund') toPayment({ type: 'RecordRefunded', operationId: command.operationId });
       }
     }
-    toOrder({ type: 'SettleOperation', operationId: made!.unsettled[0]!.operationId });
+    toOrder({ type: 'SettleOperation', operationId: the(made?.unsettled[0]).operationId });
   };
 
   for (const command of [{ type: 'PlaceOrder', contents } as const, { type: 'ConfirmOrder' } as const])
@@ -98,13 +100,13 @@ function worldOf(commands: OrderCommand[], multicapture = true) {
     toOrder(command);
     if (n < commands.length - 1) settle();
   }
-  return { order: made! as Order, payment: ledger! as Payment };
+  return { order: the(made) as Order, payment: the(ledger) as Payment };
 }
 
 /** The commands that follow from the last command, by stream. */
 function followOf(commands: OrderCommand[], multicapture = true) {
   const { order: made, payment: ledger } = worldOf(commands, multicapture);
-  return settlementSteps(made, made.unsettled.at(-1)!, ledger).flatMap((step) =>
+  return settlementSteps(made, the(made.unsettled.at(-1)), ledger).flatMap((step) =>
     step.commands.map(({ stream, command }) => [stream, command]),
   );
 }
@@ -119,7 +121,7 @@ const captureOf = (operationId: string, amount: number, rest: number) => [
 ];
 const refundOf = (operationId: string, amount: number, reason: string, location?: string) => [
   'payment#7',
-  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason, ...(location && { location }) },
+  { type: 'RequestRefund', operationId: `${operationId}/refund`, amount, reason, ...defined({ location }) },
 ];
 const voidOf = (operationId: string) => [
   'payment#7',
@@ -130,7 +132,7 @@ describe('The settlement of an operation', () => {
   it('sends every command to a stream of its aggregate, under an id derived from the operation', () => {
     const issuedBy = (...commands: OrderCommand[]) => {
       const { order: made, payment: ledger } = worldOf(commands);
-      return settlementSteps(made, made.unsettled[0]!, ledger).flatMap(({ commands }) =>
+      return settlementSteps(made, the(made.unsettled[0]), ledger).flatMap(({ commands }) =>
         commands.map(({ id, stream, decider }) => {
           expect(categoryOf(stream)).to.equal(decider.category);
           return id;
@@ -176,13 +178,13 @@ describe('The settlement of a fulfilment', () => {
   it('keeps earlier unpaid amounts authorised, so that they can be collected', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, sendRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
-    const commands = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures }).at(-1)!.commands;
+    const commands = the(settlementSteps(made, the(made.unsettled[0]), { ...ledger, captures }).at(-1)).commands;
     expect(commands.map(({ command }) => command)).to.deep.equal([captureOf('shipment_2', 700, 800)[1]]);
   });
 
   it('holds an order whose money could not be captured', () => {
     const { order: made, payment: ledger } = worldOf([sendMug]);
-    const operation = made.unsettled[0]!;
+    const operation = the(made.unsettled[0]);
     const endOf = (...commands: PaymentCommand[]) =>
       settlementEnd(made, operation, commands.reduce(ledgerAfter, ledger)).map(({ command }) => command.type);
     const capture = { type: 'RequestCapture', operationId: 'shipment_1/capture', amount: 800, rest: 700 } as const;
@@ -203,12 +205,13 @@ describe('The settlement of a fulfilment', () => {
   it('captures nothing for free units, but closes the payment of a free order', () => {
     const { order: made } = worldOf([sendMug]);
     const free = { ...made, lines: made.lines.map((line) => ({ ...line, kept: NO_CHARGE })), shippingKept: NO_CHARGE };
-    const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
+    const operation = { ...the(made.unsettled[0]), amount: 0, open: 0 } as Operation;
     const capturesOf = (paid: number) => {
-      const ledger = ledgerAfter(null, { ...authorised(true)[0]!, amount: paid } as PaymentCommand);
-      return settlementSteps(free, operation, ledger)
-        .at(-1)!
-        .commands.map(({ stream, command }) => [stream, command]);
+      const ledger = ledgerAfter(null, { ...the(authorised(true)[0]), amount: paid } as PaymentCommand);
+      return the(settlementSteps(free, operation, ledger).at(-1)).commands.map(({ stream, command }) => [
+        stream,
+        command,
+      ]);
     };
     expect(capturesOf(TOTAL)).to.deep.equal([]);
     expect(capturesOf(0)).to.deep.equal([captureOf('shipment_1', 0, 0)]);
@@ -236,8 +239,8 @@ describe('The settlement of a cancellation', () => {
 
   it('of a free part releases no money: the rest is still to be sent', () => {
     const { order: made } = worldOf([cancelMug]);
-    const operation = { ...made.unsettled[0]!, amount: 0, open: 0 } as Operation;
-    const free = ledgerAfter(null, { ...authorised(true)[0]!, amount: 0 } as PaymentCommand);
+    const operation = { ...the(made.unsettled[0]), amount: 0, open: 0 } as Operation;
+    const free = ledgerAfter(null, { ...the(authorised(true)[0]), amount: 0 } as PaymentCommand);
     const toPayment = (operation: Operation) =>
       settlementSteps(made, operation, free).find(({ provider }) => provider)?.commands;
     expect(toPayment(operation)).to.deep.equal([]);
@@ -255,8 +258,8 @@ describe('The settlement of a cancellation', () => {
   it('of the rest keeps money authorised that is still owed for sent units: it may be collected yet', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, cancelRest]);
     const captures = ledger.captures.map((one) => ({ ...one, status: 'failed' as const }));
-    const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures });
-    expect(steps.find(({ provider }) => provider)!.commands).to.deep.equal([]);
+    const steps = settlementSteps(made, the(made.unsettled[0]), { ...ledger, captures });
+    expect(the(steps.find(({ provider }) => provider)).commands).to.deep.equal([]);
   });
 
   it('refunds what was captured ahead, if money can be captured only once', () => {
@@ -295,7 +298,7 @@ describe('The settlement of a return', () => {
   it('never refunds more than was captured, and nothing twice', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
     const refunds = (state: Payment) =>
-      settlementSteps(made, made.unsettled.at(-1)!, state).flatMap((step) =>
+      settlementSteps(made, the(made.unsettled.at(-1)), state).flatMap((step) =>
         step.provider ? step.commands.map(({ command }) => command) : [],
       );
     const some = ledgerAfter(ledger, { type: 'RequestRefund', operationId: 'kind', amount: 600, reason: 'x' });
@@ -309,7 +312,7 @@ describe('The settlement of a return', () => {
     const all = ledgerAfter(some, { type: 'RequestRefund', operationId: 'kinder', amount: 200, reason: 'x' });
     expect(refunds(all)).to.deep.equal([]);
     const [own] = refunds(ledger);
-    const asked = ledgerAfter(ledger, own!);
+    const asked = ledgerAfter(ledger, the(own));
     expect(refunds(asked)).to.deep.equal([]);
     const failed = { type: 'RecordRefundFailed', operationId: 'return_1/refund', reason: 'lost_card' } as const;
     expect(refunds(ledgerAfter(asked, failed))).to.deep.equal([]);
@@ -320,12 +323,12 @@ describe('The settlement of a return', () => {
     const { order: made, payment: ledger } = worldOf([sendMugs, returnMug]);
     const decision = order.decide({ ...returnMug, returnId: 'return_2' }, made, TEST_NOW);
     const apply = (state: Order | null, event: OrderEvent) => order.evolve(state, event, TEST_NOW);
-    const both = (decision as OrderEvent[]).reduce(apply, made)!;
+    const both = (decision as OrderEvent[]).reduce(apply, made);
     const why = { reason: 'return', location: 'main' };
     const refund = { type: 'RequestRefund', operationId: 'return_1/refund', amount: 500, ...why } as const;
     for (const state of [ledger, ledgerAfter(ledger, refund)]) {
-      const steps = settlementSteps(both, both.unsettled.at(-1)!, state);
-      expect(steps.at(-1)!.commands.map(({ command }) => command)).to.deep.equal([
+      const steps = settlementSteps(both, the(both.unsettled.at(-1)), state);
+      expect(the(steps.at(-1)).commands.map(({ command }) => command)).to.deep.equal([
         { ...refund, operationId: 'return_2/refund' },
       ]);
     }
@@ -336,7 +339,7 @@ describe('The settlement of a return', () => {
       const { order: made, payment: ledger } = worldOf(commands, multicapture);
       const dispute = { disputeId: 'dp_1', amount: 500, reason: 'not_as_described', outcome };
       const after = ledgerAfter(ledger, { type: 'RecordDisputeClosed', ...dispute });
-      return settlementSteps(made, made.unsettled.at(-1)!, after).flatMap((step) =>
+      return settlementSteps(made, the(made.unsettled.at(-1)), after).flatMap((step) =>
         step.provider
           ? step.commands.flatMap(({ command }) => (command.type === 'RequestRefund' ? command.amount : []))
           : [],
@@ -358,41 +361,43 @@ describe('The settlement of a return', () => {
     const capture = (operationId: string, amount: number, rest: number): PaymentCommand => {
       return { type: 'RequestCapture', operationId: `${operationId}/capture`, amount, rest, final: false };
     };
-    const ledger = [
-      ...authorised(false),
-      capture('shipment_1', 800, 700),
-      { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'refused' } as const,
-      capture('shipment_2', 200, 500),
-      { type: 'RecordCaptured', operationId: 'shipment_2/capture' } as const,
-    ].reduce<Payment | null>(ledgerAfter, null)!;
-    expect(settlementSteps(made, made.unsettled[0]!, ledger).at(-1)!.commands).to.deep.equal([]);
+    const ledger = the(
+      [
+        ...authorised(false),
+        capture('shipment_1', 800, 700),
+        { type: 'RecordCaptureFailed', operationId: 'shipment_1/capture', reason: 'refused' } as const,
+        capture('shipment_2', 200, 500),
+        { type: 'RecordCaptured', operationId: 'shipment_2/capture' } as const,
+      ].reduce<Payment | null>(ledgerAfter, null),
+    );
+    expect(the(settlementSteps(made, the(made.unsettled[0]), ledger).at(-1)).commands).to.deep.equal([]);
   });
 
   it('releases uncaptured money once everything that it was for is back, and nothing else', () => {
     const returnCup: OrderCommand = { ...returnMug, lines: [{ lineId: '2', quantity: 1 }], returnId: 'return_2' };
     const returnBoth: OrderCommand = { ...returnMug, lines: [...mug, { lineId: '2', quantity: 1 }] };
-    const letGoOf = (commands: OrderCommand[], ...lost: string[]) => {
+    const voidsOf = (commands: OrderCommand[], ...lost: string[]) => {
       const { order: made, payment: ledger } = worldOf(commands);
       const captures = ledger.captures.map((one) =>
         lost.includes(one.operationId) ? { ...one, status: 'failed' as const } : one,
       );
-      const steps = settlementSteps(made, made.unsettled[0]!, { ...ledger, captures, refunds: [] });
-      const last = steps.at(-1)!;
+      const steps = settlementSteps(made, the(made.unsettled[0]), { ...ledger, captures, refunds: [] });
+      const last = the(steps.at(-1));
       return last.provider ? last.commands.filter(({ command }) => command.type === 'RequestVoid') : [];
     };
     const second = 'shipment_2/capture';
     expect(
-      letGoOf([sendMug, sendRest, returnBoth], second).map(({ stream, command }) => [stream, command]),
+      voidsOf([sendMug, sendRest, returnBoth], second).map(({ stream, command }) => [stream, command]),
     ).to.deep.equal([voidOf('return_1')]);
-    expect(letGoOf([sendMug, sendRest, returnMug], second), 'the cup is still to be paid').to.deep.equal([]);
-    expect(letGoOf([sendMug, returnMug]), 'the rest is still to be sent').to.deep.equal([]);
-    expect(letGoOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
+    expect(voidsOf([sendMug, sendRest, returnMug], second), 'the cup is still to be paid').to.deep.equal([]);
+    expect(voidsOf([sendMug, returnMug]), 'the rest is still to be sent').to.deep.equal([]);
+    expect(voidsOf([sendMug, sendRest, returnCup]), 'nothing is held').to.deep.equal([]);
   });
 
   it('records a refund outside the shop as done at once', () => {
     const { order: made, payment: ledger } = worldOf([sendMug, returnMug]);
-    const external: Payment = { ...ledger, authorisation: { ...ledger.authorisation!, provider: 'external' } };
-    const refund = settlementSteps(made, made.unsettled.at(-1)!, external).at(-1)!;
+    const external: Payment = { ...ledger, authorisation: { ...the(ledger.authorisation), provider: 'external' } };
+    const refund = the(settlementSteps(made, the(made.unsettled.at(-1)), external).at(-1));
     const types = refund.provider && refund.commands.map(({ command }) => command.type);
     expect(types).to.deep.equal(['RequestRefund', 'RecordRefunded']);
   });
@@ -408,8 +413,8 @@ describe('The settlement of a collection', () => {
     const captures = ledger.captures.map((one) => ({ ...one, status: 'requested' as const }));
     const refunds = facts.length > 0 ? [] : ledger.refunds;
     const paid = facts.reduce(ledgerAfter, { ...ledger, captures, refunds });
-    const [step] = settlementSteps(made, made.unsettled[0]!, paid);
-    return step!.commands.map(({ command }) => command);
+    const [step] = settlementSteps(made, the(made.unsettled[0]), paid);
+    return the(step).commands.map(({ command }) => command);
   };
   const asked = (amount: number, rest: number) => {
     return { type: 'RequestCapture', operationId: 'collection_1/capture', amount, rest, final: rest === 0 };
@@ -431,9 +436,9 @@ describe('The settlement of a collection', () => {
       ...ledger,
       captures: ledger.captures.map((one) => ({ ...one, status: 'requested' as const })),
     });
-    expect(settlementSteps(made, made.unsettled[0]!, once)[0]!.commands).to.deep.equal([]);
+    expect(the(settlementSteps(made, the(made.unsettled[0]), once)[0]).commands).to.deep.equal([]);
     const inVain = ledgerAfter(once, failed('collection_1'));
-    expect(settlementSteps(made, made.unsettled[0]!, inVain)[0]!.commands).to.deep.equal([]);
+    expect(the(settlementSteps(made, the(made.unsettled[0]), inVain)[0]).commands).to.deep.equal([]);
   });
 
   it('releases the authorised money if nothing is owed and nothing is open', () => {
@@ -517,7 +522,7 @@ describe('Money', () => {
     const tell = (command: OrderCommand) => {
       const decision = order.decide(command, made, TEST_NOW);
       if (isRejection(decision)) return;
-      made = decision.reduce((state, event) => order.evolve(state, event, TEST_NOW)!, made);
+      made = decision.reduce((state, event) => order.evolve(state, event, TEST_NOW), made);
     };
     const pay = (command: PaymentCommand, fails = false) => {
       ledger = ledgerAfter(ledger, command);

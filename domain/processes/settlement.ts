@@ -8,6 +8,7 @@ import { shipment } from '../fulfilment/shipment.js';
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { streamOf } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { keyOfStream, type StreamId } from '../kernel/stream.js';
 import { dueWith, type Operation, type Order, type OrderCommand, order as orderDecider } from '../order/order.js';
 import { taxesOfPart } from '../order/taxes.js';
@@ -40,7 +41,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
     case 'cancellation':
       return [
         takeParcels(order, operation, 'ReleaseReservation'),
-        giveBack(order, operation, payment),
+        refundOrVoid(order, operation, payment),
         ...(operation.whole ? [releaseCoupons(order, operation)] : []),
       ];
     case 'return':
@@ -48,7 +49,7 @@ export function settlementSteps(order: Order, operation: Operation, payment: Pay
         restock(operation),
         receive(operation),
         refund(order, operation, payment),
-        ...(isNoLongerOwed(order, payment, operation.operationId) ? [letGo(operation.operationId, payment)] : []),
+        ...(isNoLongerOwed(order, payment, operation.operationId) ? [voidPayment(operation.operationId, payment)] : []),
       ];
     case 'collection':
       return [collect(order, operation, payment)];
@@ -137,7 +138,7 @@ function collect(order: Order, operation: Of<'collection'>, payment: Payment): S
   const { open } = dueWith(order, operationId);
   const rest = isPaidAhead(payment) ? 0 : open;
   const command = { type: 'RequestCapture', operationId: id, amount, rest, final: rest === 0 } as const;
-  if (!asked && amount === 0 && open === 0) return letGo(operationId, payment);
+  if (!asked && amount === 0 && open === 0) return voidPayment(operationId, payment);
   return toPayment(operationId, payment, asked || amount === 0 ? [] : [command]);
 }
 
@@ -163,13 +164,13 @@ function excessOf(order: Order, payment: Payment, operationId?: string): number 
  * A payment captured ahead is refunded. An authorisation that nothing will use any more is voided. An unpaid amount for goods
  * that were sent is still owed and may be collected later.
  */
-function giveBack(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
+function refundOrVoid(order: Order, operation: Of<'cancellation'>, payment: Payment): Step {
   if (isPaidAhead(payment)) return refund(order, operation, payment);
   const { operationId, open, whole } = operation;
   // If there was nothing to pay, owing nothing does not mean that there is nothing left to send.
   const hasNoUse = open === 0 && (whole || payment.authorisation?.amount !== 0);
   const isOwed = owedOf(order, payment, operationId) > 0;
-  return hasNoUse && !isOwed ? letGo(operationId, payment) : toPayment(operationId, payment, []);
+  return hasNoUse && !isOwed ? voidPayment(operationId, payment) : toPayment(operationId, payment, []);
 }
 
 /** The amount that may still be captured for the order, now or later. */
@@ -183,7 +184,7 @@ export function isNoLongerOwed(order: Order, payment: Payment, operationId?: str
   return owedOf(order, payment, operationId) === 0;
 }
 
-function letGo(operationId: string, payment: Payment): Step {
+function voidPayment(operationId: string, payment: Payment): Step {
   const { paymentId, orderId } = payment;
   return toPayment(operationId, payment, [
     { type: 'RequestVoid', operationId: `${operationId}/void`, paymentId, orderId },
@@ -202,10 +203,10 @@ function refund(order: Order, operation: Of<'cancellation' | 'return'>, payment:
   const owed = Math.max(0, Math.min(amount, excessOf(order, payment, operationId) - lostOf(payment)));
   const due = isDisputed(payment) ? owed : Math.min(owed, refundableOf(payment));
   const taxes = taxesOfPart(operation.taxes ?? [], due, amount);
-  const of = {
-    ...(taxes.length > 0 && { taxes }),
-    ...(operation.kind === 'return' && { location: operation.location }),
-  };
+  const of = defined({
+    taxes: taxes.length > 0 ? taxes : undefined,
+    location: operation.kind === 'return' ? operation.location : undefined,
+  });
   const command = { type: 'RequestRefund', operationId: id, amount: due, reason: kind, ...of } as const;
   const isDone = payment.authorisation?.provider === 'external';
   const done = { type: 'RecordRefunded', operationId: id } as const;
@@ -239,7 +240,7 @@ function receive({ operationId, lines, location, amount }: Of<'return'>): Step {
 function releaseCoupons(order: Order, { operationId }: Operation): Step {
   const commands = order.coupons.flatMap((coupon) =>
     countsOf(coupon, order).map(({ code, redeemer }) => {
-      const redemption = { code, ...(redeemer !== undefined && { redeemer }), orderId: order.orderId };
+      const redemption = { code, ...defined({ redeemer }), orderId: order.orderId };
       const command = { type: 'ReleaseRedemption', ...redemption, confirmed: true } as const;
       return issued(operationId, couponDecider, couponStream(redemption), command);
     }),

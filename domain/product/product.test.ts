@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { type ProductEvent, pricesSchema, weightSchema } from './events.js';
 import { MAX_VARIANTS, type ProductCommand, product } from './product.js';
 
@@ -60,7 +61,9 @@ describe('A product', () => {
     given([])
       .when({ ...draft, variants: most })
       .then(history);
-    given(history).when({ type: 'AddVariant', variant: extra! }).thenRejected('rule_violated');
+    given(history)
+      .when({ type: 'AddVariant', variant: the(extra) })
+      .thenRejected('rule_violated');
   });
 
   it('records only the changes of a revision', () => {
@@ -150,7 +153,7 @@ describe('A product', () => {
 
     it('no longer has it, but remembers that it owns the SKU', () => {
       given([drafted, added, unpricedAdded]).when(retire).then([retired]);
-      const { variants, retired: gone } = given([drafted, added, unpricedAdded, retired]).state!;
+      const { variants, retired: gone } = given([drafted, added, unpricedAdded, retired]).state;
       expect({ variants, gone }).to.deep.equal({ variants: [unpriced], gone: [mug.sku] });
       given([drafted, unpricedAdded]).when(retire).thenRejected('not_found');
     });
@@ -161,7 +164,7 @@ describe('A product', () => {
       given(history).when({ type: 'WeighVariant', sku: mug.sku, weight: 1 }).thenRejected('rule_violated');
       const again: ProductEvent = { type: 'VariantAdded', data: { ...cheap, productId } };
       given(history).when({ type: 'AddVariant', variant: cheap }).then([again]);
-      const { variants, retired: gone } = given([...history, again]).state!;
+      const { variants, retired: gone } = given([...history, again]).state;
       expect({ variants, gone }).to.deep.equal({ variants: [cheap], gone: [] });
     });
 

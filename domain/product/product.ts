@@ -1,7 +1,7 @@
 // A product: draft → published ⇄ unpublished → discontinued. The caller claims the SKU of a variant before adding it
 // (sku-claim.ts).
-import type { Decider } from '../kernel/decider.js';
-import { changed, changes, sameJson } from '../kernel/json.js';
+import { type Decider, existing } from '../kernel/decider.js';
+import { changed, changes, defined, sameJson } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type ProductDetails, type ProductEvent, type ProductRevision, productEvents, type Variant } from './events.js';
 
@@ -134,7 +134,7 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
     const { productId, ...details } = data;
     return { productId, status: 'draft', details, variants: [], retired: [] };
   }
-  const known = state!;
+  const known = existing(state, type);
   switch (type) {
     case 'VariantAdded':
       return {
@@ -166,7 +166,7 @@ function evolve(state: Product | null, { type, data }: ProductEvent): Product {
 }
 
 function variantOf({ sku, prices, options, weight }: Variant): Variant {
-  return { sku, prices, ...(options && { options }), ...(weight !== undefined && { weight }) };
+  return { sku, prices, ...defined({ options, weight }) };
 }
 
 function withVariant(product: Product, sku: string, change: Parameters<typeof changed<Variant>>[1]): Product {

@@ -25,7 +25,7 @@ describe('A SKU', () => {
     given([claimed])
       .when(stock)
       .then([stockedAt('leeds')]);
-    expect(given([claimed, stockedAt('leeds')]).state!.locations).to.deep.equal(['main', 'leeds']);
+    expect(given([claimed, stockedAt('leeds')]).state.locations).to.deep.equal(['main', 'leeds']);
   });
 
   it('is not stocked before it is claimed, nor at too many locations', () => {

@@ -1,6 +1,6 @@
 // The claim on a SKU: it belongs permanently to the first product that claims it. The claim also lists the possible locations of
 // its stock.
-import type { Decider } from '../kernel/decider.js';
+import { type Decider, existing } from '../kernel/decider.js';
 import { DEFAULT_LOCATION } from '../kernel/id.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
@@ -51,5 +51,6 @@ function decide(command: SkuClaimCommand, claim: SkuClaim | null): readonly SkuC
 
 function evolve(claim: SkuClaim | null, { type, data }: SkuClaimEvent): SkuClaim {
   if (type === 'SkuClaimed') return { ...data, locations: [DEFAULT_LOCATION] };
-  return { ...claim!, locations: [...claim!.locations, data.location] };
+  const known = existing(claim, type);
+  return { ...known, locations: [...known.locations, data.location] };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decider, issuedTwiceChangesNothing } from '../../test/domain/given-when-then.js';
 import { undescribedFields } from '../../test/domain/undescribed.js';
+import { the } from '../../test/the.js';
 import { type ShopSettings, shopSettingsSchema } from './events.js';
 import { shop } from './shop.js';
 
@@ -34,7 +35,7 @@ describe('The settings of the shop', () => {
     expect(faults({ currencies: ['JPY', 'JPY'] })).to.deep.equal([['currencies', 'must name each currency once']]);
     expect(faults({ countries: ['JP', 'JP'] })).to.deep.equal([['countries', 'must name each country once']]);
     expect(faults({ currencies: ['ZZZ'] })).to.deep.equal([['currencies/0', 'must be an ISO 4217 code such as GBP']]);
-    expect(faults({ countries: ['XX'] })![0]![0]).to.equal('countries/0');
+    expect(the(faults({ countries: ['XX'] })?.[0])[0]).to.equal('countries/0');
   });
 
   it('describe themselves', () => {

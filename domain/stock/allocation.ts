@@ -11,7 +11,7 @@ export interface StockLevel {
   location: string;
   available: number;
   /** Units held by running checkouts. They may become available again at any moment. */
-  passing?: number;
+  heldByCheckouts?: number;
   backorderLimit?: number;
 }
 
@@ -19,27 +19,27 @@ export interface StockLevel {
 export interface Shortage {
   short: Readonly<Record<string, number>>;
   /** The allocation that is possible if the running checkouts release everything. */
-  hoped?: readonly Parcel[];
+  ifReleased?: readonly Parcel[];
 }
 
 /** Pure: the same needs and levels give the same parcels, in any sequence. */
 export function planAllocation(needed: readonly StockNeed[], levels: readonly StockLevel[]): Parcel[] | Shortage {
   const needs = stockNeeds(needed);
   const short = shortagesOf(needs, levels);
-  if (short.length > 0) return { short: Object.fromEntries(short), ...hopeOf(needs, levels) };
+  if (short.length > 0) return { short: Object.fromEntries(short), ...planIfReleased(needs, levels) };
   const sources = sourcesOf(needs, levels);
   const greedy = greedyChoice(needs, sources);
   const chosen = smallerChoice(needs, sources, greedy.length) ?? greedy;
   return needs.flatMap((need) => parcelsOf(need, chosen));
 }
 
-function hopeOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pick<Shortage, 'hoped'> {
-  if (!levels.some(({ passing = 0 }) => passing > 0)) return {};
-  const hoped = planAllocation(
+function planIfReleased(needs: readonly StockNeed[], levels: readonly StockLevel[]): Pick<Shortage, 'ifReleased'> {
+  if (!levels.some(({ heldByCheckouts = 0 }) => heldByCheckouts > 0)) return {};
+  const ifReleased = planAllocation(
     needs,
-    levels.map(({ passing = 0, ...level }) => ({ ...level, available: level.available + passing })),
+    levels.map(({ heldByCheckouts = 0, ...level }) => ({ ...level, available: level.available + heldByCheckouts })),
   );
-  return Array.isArray(hoped) ? { hoped } : {};
+  return Array.isArray(ifReleased) ? { ifReleased } : {};
 }
 
 /** A location, with the promisable units of each SKU. */
@@ -64,30 +64,33 @@ function sourcesOf(needs: readonly StockNeed[], levels: readonly StockLevel[]): 
   const needed = new Set(needs.map(({ sku }) => sku));
   const useful = levels.filter((level) => needed.has(level.sku) && promisable(level) > 0);
   const sources = new Map<string, { location: string; can: Map<string, number>; stock: number }>();
-  for (const { location } of useful) sources.set(location, { location, can: new Map(), stock: 0 });
-  for (const level of useful) {
-    const source = sources.get(level.location)!;
-    source.can.set(level.sku, promisable(level));
+  for (const { location, sku, ...level } of useful) {
+    const source = sources.get(location) ?? { location, can: new Map(), stock: 0 };
+    source.can.set(sku, promisable(level));
     source.stock += Math.max(0, level.available);
+    sources.set(location, source);
   }
   return byUse(needs, [...sources.values()]);
 }
 
 function byUse(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
-  const use = new Map(sources.map((source) => [source, useOf(needs, source)]));
-  return [...sources].sort(
-    (a, b) => use.get(b)! - use.get(a)! || b.stock - a.stock || (a.location < b.location ? -1 : 1),
-  );
+  return sources
+    .map((source) => ({ source, use: useOf(needs, source) }))
+    .sort(
+      (a, b) => b.use - a.use || b.source.stock - a.source.stock || (a.source.location < b.source.location ? -1 : 1),
+    )
+    .map(({ source }) => source);
 }
 
 /** Repeatedly picks the location that has the most of what is still missing. */
 function greedyChoice(needs: readonly StockNeed[], sources: readonly Source[]): Source[] {
   const [best, ...others] = byUse(needs, sources);
+  if (!best) return [];
   const missing = needs.flatMap(({ sku, quantity }) => {
-    const rest = quantity - (best!.can.get(sku) ?? 0);
+    const rest = quantity - (best.can.get(sku) ?? 0);
     return rest > 0 ? [{ sku, quantity: rest }] : [];
   });
-  return missing.length === 0 ? [best!] : [best!, ...greedyChoice(missing, others)];
+  return missing.length === 0 ? [best] : [best, ...greedyChoice(missing, others)];
 }
 
 /** The smallest set of fewer than `size` locations that covers the needs. Among several the first in order of use. */
@@ -143,6 +146,6 @@ function useOf(needs: readonly StockNeed[], { can }: Source): number {
   return sum(needs.map(({ sku, quantity }) => Math.min(quantity, can.get(sku) ?? 0)));
 }
 
-function promisable({ available, backorderLimit = 0 }: StockLevel): number {
+function promisable({ available, backorderLimit = 0 }: Pick<StockLevel, 'available' | 'backorderLimit'>): number {
   return Math.max(0, available + backorderLimit);
 }

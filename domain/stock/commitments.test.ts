@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { defined } from '../kernel/json.js';
 import { commitmentsOf, missingOf } from './commitments.js';
 import type { StockEvent } from './events.js';
 
@@ -11,7 +12,7 @@ const ship = (reservationId: string, quantity: number): StockEvent => {
   return { type: 'StockShipped', data: { ...key, reservationId, operationId: 's', quantity } };
 };
 const release = (reservationId: string, quantity: number, committed?: true): StockEvent => {
-  return { type: 'ReservationReleased', data: { ...key, reservationId, quantity, ...(committed && { committed }) } };
+  return { type: 'ReservationReleased', data: { ...key, reservationId, quantity, ...defined({ committed }) } };
 };
 
 describe('The committed units of a stock item', () => {

@@ -4,8 +4,8 @@ import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { MAX_QUANTITY, type StockEvent } from './events.js';
 import {
   availableOf,
+  heldByCheckoutsOf,
   heldFor,
-  passingOf,
   promisableOf,
   refusalToSell,
   type StockCommand,
@@ -212,10 +212,10 @@ describe('Stock', () => {
     given([opened, received])
       .when({ type: 'ParkReservation', ...id })
       .then([]);
-    const passing = (...events: StockEvent[]) => passingOf(given([opened, received, ...events]).state);
-    expect(passing(reserved)).to.equal(3);
-    expect(passing(reserved, parked)).to.equal(0);
-    expect(passing(reserved, parked, committed)).to.equal(0);
+    const held = (...events: StockEvent[]) => heldByCheckoutsOf(given([opened, received, ...events]).state);
+    expect(held(reserved)).to.equal(3);
+    expect(held(reserved, parked)).to.equal(0);
+    expect(held(reserved, parked, committed)).to.equal(0);
     expect(given([opened, received, reserved, parked, committed]).state.parked).to.equal(0);
     expect(given([opened, received, reserved, parked, released]).state.parked).to.equal(0);
   });
@@ -456,15 +456,15 @@ describe('Stock', () => {
   });
 
   it('comes back from a customer and is restocked or written off', () => {
-    const giveBack = { type: 'ReturnStock', ...key, movementId: 'return_1', quantity: 2, writtenOff: false } as const;
+    const returnTwo = { type: 'ReturnStock', ...key, movementId: 'return_1', quantity: 2, writtenOff: false } as const;
     const returned: StockEvent = { type: 'StockReturned', data: { ...key, movementId: 'return_1', quantity: 2 } };
     const writtenOff: StockEvent = { type: 'StockWrittenOff', data: { ...key, movementId: 'return_1', quantity: 2 } };
-    given([opened]).when(giveBack).then([returned, replenished]);
+    given([opened]).when(returnTwo).then([returned, replenished]);
     given([opened])
-      .when({ ...giveBack, writtenOff: true })
+      .when({ ...returnTwo, writtenOff: true })
       .then([writtenOff]);
-    given([opened, writtenOff]).when(giveBack).then([]);
-    given([]).when(giveBack).thenRejected('rule_violated');
+    given([opened, writtenOff]).when(returnTwo).then([]);
+    given([]).when(returnTwo).thenRejected('rule_violated');
     expect(given([opened, received, returned]).state.onHand).to.equal(7);
     expect(given([opened, received, writtenOff]).state.onHand).to.equal(5);
   });

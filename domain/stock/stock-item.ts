@@ -3,7 +3,7 @@
 // acts once, and every operation once on each reservation. Committed units belong to orders, which know whose units they are and
 // when they leave. The item keeps only their sum, and ids for as long as commands can be repeated.
 import type { Decider } from '../kernel/decider.js';
-import { defined, ownEntry } from '../kernel/json.js';
+import { defined } from '../kernel/json.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection, type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
@@ -115,7 +115,7 @@ export function promisableOf(item: StockItem): number {
 }
 
 /** Units held by running checkouts. They may be released at any moment. */
-export function passingOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
+export function heldByCheckoutsOf({ reserved, parked }: Pick<StockItem, 'reserved' | 'parked'>): number {
   return reserved - parked;
 }
 
@@ -218,7 +218,7 @@ function move(command: Movement, item: StockItem, delta: number, moved: StockEve
 
 function setPolicy(command: StockCommand & { type: 'SetStockPolicy' }, item: StockItem) {
   const { sku, location, backorderLimit = 0, lowStockAt } = command;
-  const policy = { ...(backorderLimit > 0 && { backorderLimit }), ...(lowStockAt !== undefined && { lowStockAt }) };
+  const policy = defined({ backorderLimit: backorderLimit > 0 ? backorderLimit : undefined, lowStockAt });
   if (backorderLimit === backorderLimitOf(item.policy) && lowStockAt === item.policy.lowStockAt) return [];
   const owed = -availableOf(item);
   if (backorderLimit < owed && backorderLimit < backorderLimitOf(item.policy)) {
@@ -332,7 +332,7 @@ function decideReservation(
       if (quantity > item.committed) return tooFewCommitted(quantity);
       const shipped: StockEvent = {
         type: 'StockShipped',
-        data: { ...id, quantity, ...(operationId && { operationId }) },
+        data: { ...id, quantity, ...defined({ operationId }) },
       };
       const found = Math.max(0, quantity - item.onHand);
       if (found === 0) return [shipped];
@@ -459,31 +459,31 @@ function evolve(item: StockItem, { type, data }: StockEvent, at: number): StockI
       return remember(item, data.movementId, 'moved', at);
     case 'StockReserved': {
       const { reservationId, quantity, expiresAt } = data;
-      const made = { quantity, ...(expiresAt !== undefined && { expiresAt }) };
+      const made = { quantity, ...defined({ expiresAt }) };
       return hold({ ...item, reserved: item.reserved + quantity }, reservationId, made);
     }
     case 'ReservationExtended': {
       const { reservationId, expiresAt } = data;
-      return hold(item, reservationId, { ...reservationOf(item.reservations, reservationId)!, expiresAt });
+      return hold(item, reservationId, { ...heldIn(item, reservationId), expiresAt });
     }
     case 'ReservationParked': {
       const { reservationId } = data;
-      const held = reservationOf(item.reservations, reservationId)!;
+      const held = heldIn(item, reservationId);
       return hold({ ...item, parked: item.parked + held.quantity }, reservationId, { ...held, parked: true });
     }
     case 'ReservationCommitted': {
       const { reservationId, quantity } = data;
-      const committed = { ...letGo(item, reservationId), committed: item.committed + quantity };
+      const committed = { ...withoutHold(item, reservationId), committed: item.committed + quantity };
       return remember(committed, reservationId, quantity, at);
     }
     case 'ReservationExpired': {
       const { reservationId } = data;
-      return remember(letGo(item, reservationId), reservationId, 'expired', at);
+      return remember(withoutHold(item, reservationId), reservationId, 'expired', at);
     }
     case 'ReservationReleased':
       return data.committed
         ? take(item, data, 'released', at)
-        : remember(letGo(item, data.reservationId), data.reservationId, 'released', at);
+        : remember(withoutHold(item, data.reservationId), data.reservationId, 'released', at);
     case 'StockShipped': {
       const without = { ...item, onHand: item.onHand - data.quantity };
       return data.atOnce ? remember(without, data.reservationId, 'shipped', at) : take(without, data, 'shipped', at);
@@ -504,7 +504,7 @@ function hold(item: StockItem, reservationId: string, reservation: Reservation):
 }
 
 /** Releases the units of a reservation. */
-function letGo(item: StockItem, reservationId: string): StockItem {
+function withoutHold(item: StockItem, reservationId: string): StockItem {
   const held = reservationOf(item.reservations, reservationId);
   const units = held?.quantity ?? 0;
   return {
@@ -548,11 +548,13 @@ function remember(item: StockItem, id: string, how: Acted, at: number): StockIte
 
 /** The last remembered result of an id. */
 function actedAs(item: StockItem, id: string): Acted | undefined {
-  for (let batch = item.acted.length - 1; batch >= 0; batch--) {
-    const how = ownEntry(item.acted[batch]!.ids, id);
-    if (how !== undefined) return how;
-  }
-  return undefined;
+  return item.acted.findLast(({ ids }) => Object.hasOwn(ids, id))?.ids[id];
+}
+
+function heldIn({ reservations }: StockItem, reservationId: string): Reservation {
+  const held = reservationOf(reservations, reservationId);
+  if (!held) throw new Error(`${reservationId} holds nothing.`);
+  return held;
 }
 
 function hasActed(item: StockItem, { reservationId, operationId }: { reservationId: string } & Part): boolean {

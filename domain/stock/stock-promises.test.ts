@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fold, TEST_NOW } from '../../test/domain/given-when-then.js';
+import { the } from '../../test/the.js';
 import { RETRY_HORIZON_MS } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
 import type { StockEvent } from './events.js';
@@ -250,11 +251,11 @@ function playAgainstModel(sequence: readonly Issued[]): void {
         break;
       }
       case 'ReservationParked':
-        expect(promised.get(event.data.reservationId)!.at).to.equal('reserved');
+        expect(the(promised.get(event.data.reservationId)).at).to.equal('reserved');
         stand(event.data.reservationId, 'parked');
         break;
       case 'ReservationCommitted': {
-        const held = promised.get(event.data.reservationId)!;
+        const held = the(promised.get(event.data.reservationId));
         expect(held).to.include({ quantity: event.data.quantity });
         expect(held.at).to.be.oneOf(['reserved', 'parked']);
         committed += event.data.quantity;

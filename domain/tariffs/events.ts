@@ -86,7 +86,7 @@ export const shippingZoneSchema = z
       .meta({ description: 'In increasing order of `upTo`. The first rate that covers the cart is used' }),
   })
   .refine(({ regions, countries }) => !regions || countries?.length === 1, 'regions need exactly one country')
-  .refine(({ by, rates }) => by !== 'flat' || (rates.length === 1 && rates[0]!.upTo === undefined), {
+  .refine(({ by, rates }) => by !== 'flat' || (rates.length === 1 && rates.every(({ upTo }) => upTo === undefined)), {
     error: 'a flat zone has one rate, without upTo',
   })
   .refine(({ rates }) => rates.every(isAbove), 'each rate must reach further than the one before it');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decider, fold, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { undescribedFields } from '../../test/domain/undescribed.js';
+import { the } from '../../test/the.js';
 import {
   type ShippingMethod,
   type ShippingTableEvent,
@@ -38,7 +39,7 @@ describe('The shipping table', () => {
     const empty = given([]).state;
     expect(empty).to.deep.equal([standard]);
     for (const place of [undefined, { country: 'GB' }]) {
-      expect(shippingPrice(empty[0]!, { ...consignment, currency: 'EUR', place })).to.equal(0);
+      expect(shippingPrice(the(empty[0]), { ...consignment, currency: 'EUR', place })).to.equal(0);
     }
     given([]).when({ type: 'RemoveShippingMethod', id: 'standard' }).thenRejected('rule_violated');
     given([]).when({ type: 'SetShippingMethod', method: standard }).then([]);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { decider, issuedTwiceChangesNothing, TEST_NOW } from '../../test/domain/given-when-then.js';
 import { undescribedFields } from '../../test/domain/undescribed.js';
+import { the } from '../../test/the.js';
 import { type TaxRate, type TaxTableEvent, taxRateSchema } from './events.js';
 import { isTaxIncluded, MAX_TAX_RATES, taxRateFor, taxTable } from './tax-table.js';
 
@@ -81,7 +82,7 @@ describe('The tax table', () => {
       rejected: 'rule_violated',
       detail: 'There are at most 1000 tax rates.',
     });
-    const changed = { ...full[0]!, basisPoints: 1 };
+    const changed = { ...the(full[0]), basisPoints: 1 };
     expect(taxTable.decide({ type: 'SetTaxRate', rate: changed }, full, TEST_NOW)).to.deep.equal([set(changed)]);
     const almost = full.slice(1);
     expect(taxTable.decide({ type: 'SetTaxRate', rate: us }, almost, TEST_NOW)).to.deep.equal([set(us)]);
@@ -135,7 +136,7 @@ describe('The tax table', () => {
         expect(takes(thousandths / 1_000)).to.equal(thousandths % 10 === 0);
       }),
     );
-    const { description, ...published } = z.toJSONSchema(taxRateSchema).properties!.basisPoints as {
+    const { description, ...published } = the(z.toJSONSchema(taxRateSchema).properties).basisPoints as {
       description: string;
     };
     expect(published).to.deep.equal({ type: 'number', minimum: 0, maximum: 10_000 });

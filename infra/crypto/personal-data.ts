@@ -2,7 +2,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../../domain/kernel/errors.js';
-import type { DomainEvent, EventCatalogue } from '../../domain/kernel/event.js';
+import type { DomainEvent, EventTypes } from '../../domain/kernel/event.js';
 import { FORGOTTEN, isSealed, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import { decrypt, encrypt, KEY_BYTES } from './aes-gcm.js';
 import type { KeyWrap } from './master-key.js';
@@ -29,12 +29,12 @@ export class SealBroken extends Error {
 export function createPersonalData({
   keys,
   keyWrap,
-  catalogue,
+  eventTypes,
   now = () => performance.now(),
 }: {
   keys: SubjectKeys;
   keyWrap: KeyWrap;
-  catalogue: EventCatalogue;
+  eventTypes: EventTypes;
   /** Milliseconds from an arbitrary start, for the age of cached keys. */
   now?: () => number;
 }): PersonalData {
@@ -71,7 +71,7 @@ export function createPersonalData({
   }
 
   async function seal<E extends DomainEvent>(event: E, stream: string, version: number): Promise<E> {
-    const { personal } = catalogue.definition(event.type);
+    const { personal } = eventTypes.definition(event.type);
     const data = event.data as Record<string, unknown>;
     const fields = (personal?.fields ?? []).filter((field) => data[field] !== undefined && !isSealed(data[field]));
     if (!personal || fields.length === 0) return event;

@@ -29,7 +29,9 @@ export function createPostgresSubjectKeys(pool: Pool): SubjectKeys {
     get,
     async createIfAbsent(subject, wrapped) {
       const { rows } = await queryWithin<Row>(server, 'subject-key-create', CREATE, [subject, wrapped]);
-      return rows[0] ? keyOf(rows[0]) : (await get(subject))!;
+      const key = rows[0] ? keyOf(rows[0]) : await get(subject);
+      if (!key) throw new Error(`The key of ${subject} was neither created nor found.`);
+      return key;
     },
     async forget(subject) {
       await queryWithin(server, 'subject-key-forget', FORGET, [subject]);

@@ -1,5 +1,6 @@
 // Addresses of the engines: from the environment, or those that `commerce engines up` started.
 import { join } from 'node:path';
+import { defined } from '../../domain/kernel/json.js';
 import { ENGINES, type EngineDefinition } from './definitions.js';
 import { runFolder } from './folders.js';
 import { runningEngine } from './local-engines.js';
@@ -23,9 +24,9 @@ const KEYS = {
 
 export async function engineAddresses(): Promise<EngineAddresses> {
   const found = await Promise.all(ENGINES.map(async (engine) => [KEYS[engine.name], await addressOf(engine)] as const));
-  const databaseUrl = process.env.DATABASE_URL;
+  const databaseUrl = process.env.DATABASE_URL || undefined;
   return {
-    ...(databaseUrl && { databaseUrl }),
+    ...defined({ databaseUrl }),
     ...Object.fromEntries(found.filter(([, address]) => address !== undefined)),
   };
 }

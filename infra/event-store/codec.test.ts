@@ -5,6 +5,7 @@ import { CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
 import { MAX_COMMIT_BYTES } from '../../domain/kernel/limits.js';
 import { streamId } from '../../domain/kernel/stream.js';
 import { anyNote, noteCommit, notes } from '../../test/contracts/notes.js';
+import { the } from '../../test/the.js';
 import { createCommitCodec, hashOf, partitionOf, positionOf } from './codec.js';
 
 const { encode, decode } = createCommitCodec(notes);
@@ -140,13 +141,13 @@ describe('The commit codec', () => {
     const commit = noteCommit(START, 'c', { text: 'x' });
     const [event] = commit.events;
     const refused = (change: object, why: string) =>
-      expect(() => encode(stream, START, { ...commit, events: [{ ...event!, ...change }] })).to.throw(
+      expect(() => encode(stream, START, { ...commit, events: [{ ...the(event), ...change }] })).to.throw(
         InvalidEvent,
         why,
       );
     refused({ data: { text: 1, stars: 0 } }, 'text');
     refused({ data: { text: '', stars: 0, extra: true } }, 'extra');
-    refused({ type: 'NoteEaten' }, 'not in the catalogue');
+    refused({ type: 'NoteEaten' }, 'not a known type');
     refused({ schemaVersion: 1 }, "today's is 2");
     refused({ version: 2 }, 'goes on at 1');
   });

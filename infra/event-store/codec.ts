@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { type Commit, FORMAT, headerOf, type Position, type StoredCommit } from '../../domain/kernel/commit.js';
 import { CommitTooLarge, InvalidEvent } from '../../domain/kernel/errors.js';
-import type { Actor, EventCatalogue, RecordedEvent } from '../../domain/kernel/event.js';
+import type { Actor, EventTypes, RecordedEvent } from '../../domain/kernel/event.js';
 import type { NewCommit } from '../../domain/kernel/event-store.js';
 import { LOG_PARTITIONS, MAX_COMMIT_BYTES } from '../../domain/kernel/limits.js';
 import { isStreamId, type StreamId } from '../../domain/kernel/stream.js';
@@ -14,7 +14,7 @@ export interface CommitCodec {
   decode(stored: StoredCommit): Commit;
 }
 
-export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
+export function createCommitCodec(eventTypes: EventTypes): CommitCodec {
   function encode(stream: StreamId, after: Position, { at, commandIds, events }: NewCommit): StoredCommit {
     if (!isStreamId(stream)) throw new RangeError(`"${stream}" is not a stream id; make it with streamId().`);
     if (at <= after.at)
@@ -42,8 +42,8 @@ export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
   }
 
   function checkNew(event: RecordedEvent, version: number): void {
-    catalogue.check(event);
-    const today = catalogue.definition(event.type).version;
+    eventTypes.check(event);
+    const today = eventTypes.definition(event.type).version;
     if (event.schemaVersion !== today)
       throw new InvalidEvent(event.type, `is written with schema version ${event.schemaVersion}, today's is ${today}`);
     if (event.version !== version)
@@ -54,8 +54,8 @@ export function createCommitCodec(catalogue: EventCatalogue): CommitCodec {
     const { f, pk, sk, fv, ev, cs, ph } = stored;
     if (f !== FORMAT) throw new InvalidEvent(`in ${pk} ${sk}`, `has format ${f}, this program reads ${FORMAT}`);
     const events = (JSON.parse(ev) as RecordedEvent[]).map((event) => {
-      const { version } = catalogue.definition(event.type);
-      const data = catalogue.read(event.type, event.schemaVersion, event.data);
+      const { version } = eventTypes.definition(event.type);
+      const data = eventTypes.read(event.type, event.schemaVersion, event.data);
       return { ...event, schemaVersion: version, data };
     });
     return { stream: pk, position: positionOf(stored), firstVersion: fv, commandIds: cs, previousHash: ph, events };

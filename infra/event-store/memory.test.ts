@@ -3,6 +3,7 @@ import { START } from '../../domain/kernel/commit.js';
 import { Deposed } from '../../domain/kernel/errors.js';
 import { eventStoreContract } from '../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../test/contracts/notes.js';
+import { the } from '../../test/the.js';
 import { createCommitCodec } from './codec.js';
 import { createMemoryEventStore, createMemoryLog } from './memory.js';
 
@@ -13,7 +14,7 @@ eventStoreContract('Memory', () => {
       createMemoryEventStore({ codec: createCommitCodec(notes), log, storeClock: Date.now, ...options }),
     items: async (stream) => log.streams.get(stream) ?? [],
     tamper: {
-      update: async (stream) => Object.assign(log.streams.get(stream)![0]!, { ev: '[]' }),
+      update: async (stream) => Object.assign(the(log.streams.get(stream)?.[0]), { ev: '[]' }),
     },
   };
 });

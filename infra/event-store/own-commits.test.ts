@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import { hlcOf } from '../../domain/kernel/clock.js';
 import { type Commit, type Position, START } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -13,7 +13,7 @@ describe('A stream that this process has written', () => {
   let inner: EventStore;
   let own: ReturnType<typeof rememberOwnCommits>;
   beforeEach(() => {
-    inner = createMemoryEventStore({ codec: createCommitCodec(catalogue), log: createMemoryLog() });
+    inner = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log: createMemoryLog() });
     own = rememberOwnCommits(inner);
   });
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { the } from '../../test/the.js';
 import { addressKey, clientAddressOf, parseRanges } from './addresses.js';
 
-const PROXIES = parseRanges(['10.0.0.0/8', '2001:db8:ffff::/48', '192.0.2.1'])!;
+const PROXIES = the(parseRanges(['10.0.0.0/8', '2001:db8:ffff::/48', '192.0.2.1']));
 
 const asked = (remoteAddress: string, forwarded?: string, proxies = PROXIES) => {
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };

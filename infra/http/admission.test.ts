@@ -4,7 +4,9 @@ import { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { endpoint } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
+import { the } from '../../test/the.js';
 import { createSeals } from '../crypto/seals.js';
 import { createMemoryRateLimiter } from '../rate-limits/memory.js';
 import { scaledQuotas } from '../rate-limits/port.js';
@@ -25,7 +27,7 @@ describe('Admission', () => {
       path,
       summary: 'Answer',
       roles: ['public', 'customer'],
-      ...(limit && { limit }),
+      ...defined({ limit }),
       answers: { 204: z.void() },
       handle: async () => ({ status: 204 }),
     });
@@ -42,7 +44,7 @@ describe('Admission', () => {
         },
         rateLimiter: createMemoryRateLimiter(QUOTAS),
         ownRateLimiter: createMemoryRateLimiter(QUOTAS),
-        trustedProxies: parseRanges(['127.0.0.1'])!,
+        trustedProxies: the(parseRanges(['127.0.0.1'])),
       },
       idempotency: createMemoryIdempotency(),
       seals: createSeals(Buffer.alloc(32)),

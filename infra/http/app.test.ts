@@ -10,8 +10,10 @@ import { z } from 'zod';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { type Caller, type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { NotYetVisible, Problem, Unavailable } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { wholeNumber } from '../../domain/kernel/text.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
+import { the } from '../../test/the.js';
 import { unlimited } from '../../test/unlimited.js';
 import { REPEATS_COUNTED_MS } from '../counted-log.js';
 import { createSeals } from '../crypto/seals.js';
@@ -107,7 +109,7 @@ describe('the HTTP surface', () => {
       answers: { 200: z.unknown() },
       handle: async ({ signed }) => ({
         status: 200,
-        body: { bytes: [...signed!.body], signature: signed!.signature },
+        body: { bytes: [...the(signed).body], signature: the(signed).signature },
       }),
     }),
     endpoint({
@@ -160,7 +162,7 @@ describe('the HTTP surface', () => {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body !== undefined && { body }),
+      ...defined({ body }),
     });
     const text = await response.text();
     const isJson = text !== '' && response.headers.get('content-type')?.includes('json');
@@ -221,7 +223,7 @@ describe('the HTTP surface', () => {
 
     it('to a command with a token that contains its own commits and those that the caller had seen', async () => {
       const { headers } = await fill({ headers: { 'consistency-token': tokens.encode(new Map([['cart#2', 3]])) } });
-      const seen = tokens.decode(headers.get('consistency-token')!);
+      const seen = tokens.decode(the(headers.get('consistency-token')));
       expect([...seen].sort()).to.deep.equal([
         ['cart#2', 3],
         ['order#1', 5],
@@ -453,7 +455,7 @@ describe('the HTTP surface', () => {
       const sent = { as: 'alice', json: { lines: [] }, headers: { 'x-request-id': 'find-me' } };
       const answer = await refused('/v1/baskets', sent, 500, 'internal_error');
       expect(answer.text).not.to.contain('secret');
-      expect(JSON.parse(logged[0]!)).to.include({ requestId: 'find-me', path: '/v1/baskets' });
+      expect(JSON.parse(the(logged[0]))).to.include({ requestId: 'find-me', path: '/v1/baskets' });
     });
   });
 
@@ -504,8 +506,8 @@ describe('the HTTP surface', () => {
       const nineteen = await firstOf(answers, 19);
       open();
       expect(new Set(nineteen.map(({ status }) => status))).to.deep.equal(new Set([409]));
-      expect(nineteen[0]!.body.code).to.equal('request_in_progress');
-      expect(nineteen[0]!.headers.get('retry-after')).to.equal('1');
+      expect(the(nineteen[0]).body.code).to.equal('request_in_progress');
+      expect(the(nineteen[0]).headers.get('retry-after')).to.equal('1');
       await Promise.all(answers);
       expect(commands).to.have.length(1);
       expect((await fill(keyed('race'))).headers.get('idempotency-replayed')).to.equal('true');
@@ -550,7 +552,7 @@ describe('the HTTP surface', () => {
         now += 5;
         act = async () => {};
         expect((await fill(keyed(error.message))).status).to.equal(201);
-        expect(commands[1]).to.include({ id: commands[0]!.id, issuedAt: commands[0]!.issuedAt });
+        expect(commands[1]).to.include({ id: the(commands[0]).id, issuedAt: the(commands[0]).issuedAt });
       }
     });
 
@@ -568,7 +570,7 @@ describe('the HTTP surface', () => {
       now += RUN_LEASE_MS;
       act = async () => {};
       const second = await fill(keyed('crash'));
-      expect(commands[1]).to.include({ id: commands[0]!.id, issuedAt: commands[0]!.issuedAt });
+      expect(commands[1]).to.include({ id: the(commands[0]).id, issuedAt: the(commands[0]).issuedAt });
       open();
       expect((await crashed).body.id).to.equal(second.body.id);
     });
@@ -602,7 +604,7 @@ describe('the HTTP surface', () => {
   });
 
   describe('tells a caller that an answer has not changed', () => {
-    const first = async (as?: string) => (await ask('/v1/things/1', { as: as ?? 'alice' })).headers.get('etag')!;
+    const first = async (as?: string) => the((await ask('/v1/things/1', { as: as ?? 'alice' })).headers.get('etag'));
     const again = (tag: string, more: Sent = {}) =>
       ask('/v1/things/1', { as: 'alice', ...more, headers: { 'if-none-match': tag, ...more.headers } });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { the } from '../../test/the.js';
 import { ENTITY_TAGS, entityTag, expectedVersionOf, knownTagsOf } from './entity-tags.js';
 import { HttpProblem } from './problems.js';
 
@@ -15,7 +16,7 @@ const gap = fc.constantFrom(',', ', ', ' ,', '\t,  ', ',,', ' , ,');
 
 /** A header with these tags, as clients and proxies write it. */
 const listOf = (tags: string[], gaps: string[]) =>
-  tags.map((tag, n) => (n ? gaps[n % gaps.length]! : '') + tag).join('');
+  tags.map((tag, n) => (n ? the(gaps[n % gaps.length]) : '') + tag).join('');
 const gaps = fc.array(gap, { minLength: 1 });
 
 describe('The tag of an answer', () => {
@@ -107,7 +108,7 @@ describe('If-Match', () => {
 });
 
 describe('If-None-Match', () => {
-  const known = (header: string) => knownTagsOf({ 'if-none-match': header })!;
+  const known = (header: string) => the(knownTagsOf({ 'if-none-match': header }));
 
   it('matches an answer whose tag is in the list, strong or weak, and no other', () => {
     fc.assert(

@@ -49,7 +49,7 @@ export function knownTagsOf(headers: IncomingHttpHeaders): KnownTags | undefined
 
 function tagsIn(name: string, header: string | undefined): '*' | string[] | undefined {
   if (header === undefined || header === '*') return header;
-  if (ENTITY_TAGS.test(header)) return header.match(new RegExp(TAG, 'g'))!;
+  if (ENTITY_TAGS.test(header)) return header.match(new RegExp(TAG, 'g')) ?? [];
   throw invalidRequest([
     {
       pointer: name,

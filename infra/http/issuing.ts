@@ -2,6 +2,7 @@
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta, ExpectedVersion } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { derivedId, randomId } from '../ids.js';
 import { actorOf } from './caller.js';
 
@@ -28,7 +29,7 @@ export function issuerOf({ caller, requestId, clock, expectedVersion, keyed }: I
       issuedAt: keyed?.issuedAt ?? clock(),
       correlationId: requestId,
       actor: actorOf(caller),
-      ...(expectedVersion !== undefined && { expectedVersion }),
+      ...defined({ expectedVersion }),
     }),
     newId: (prefix) => `${prefix}_${id('thing', prefix, String(made++))}`,
   };

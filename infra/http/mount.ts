@@ -2,7 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
-import { canonicalJson } from '../../domain/kernel/json.js';
+import { canonicalJson, defined } from '../../domain/kernel/json.js';
 import type { SealFor } from '../../domain/kernel/seal.js';
 import type { Admit } from './admission.js';
 import { type Answer, answerOf, finish, notModified } from './answer.js';
@@ -52,7 +52,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
     const input = await validate(req, json, (params) => endpoint.find?.({ params, caller }));
 
     const execute = async (keyed?: { seed: string; issuedAt: number }): Promise<Answer> => {
-      const issue = { caller, requestId, clock, expectedVersion, ...(keyed && { keyed }) };
+      const issue = { caller, requestId, clock, expectedVersion, ...defined({ keyed }) };
       const request: EndpointRequest = {
         ...input,
         caller,
@@ -61,7 +61,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
         waitMs,
         cursors: cursors(listOf(path, input)),
         ...issuerOf(issue),
-        ...(signed && { signed }),
+        ...defined({ signed }),
       };
       return answerOf(await endpoint.handle(request));
     };

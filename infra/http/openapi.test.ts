@@ -9,6 +9,7 @@ import { shortText } from '../../domain/kernel/text.js';
 import { pricesSchema } from '../../domain/product/events.js';
 import { shopSettingsSchema } from '../../domain/shop/events.js';
 import { allEndpoints } from '../../test/endpoints.js';
+import { the } from '../../test/the.js';
 import { openApiDocument } from './openapi.js';
 
 const price = z.strictObject({ amount: z.int(), currency: z.string() }).meta({ id: 'Price' });
@@ -83,7 +84,7 @@ describe('the OpenAPI document', () => {
     expect(document.openapi).to.equal('3.1.0');
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
     expect(references).not.to.be.empty;
-    for (const [, name] of references) expect(document.components?.schemas).to.have.property(name!);
+    for (const [, name] of references) expect(document.components?.schemas).to.have.property(the(name));
   });
 
   it('gives each operation a name of its own, and declares exactly the parameters of its path', () => {
@@ -143,7 +144,7 @@ describe('the OpenAPI document', () => {
         const { examples } = content['application/problem+json'] ?? {};
         if (status < '400') continue;
         expect(examples, `${path} ${status}`).not.to.equal(undefined);
-        for (const [code, example] of Object.entries(examples!))
+        for (const [code, example] of Object.entries(the(examples)))
           expect((example as { value: unknown }).value).to.include({ code, status: Number(status), instance: path });
       }
     }

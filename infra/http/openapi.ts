@@ -6,10 +6,12 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiParameters,
   type ZodOpenApiPathsObject,
+  type ZodOpenApiRequestBodyObject,
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
+import { defined } from '../../domain/kernel/json.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { SEALED_TEXT } from '../../domain/kernel/seal.js';
 import { ENTITY_TAGS } from './entity-tags.js';
@@ -145,12 +147,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       paths,
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
-    { override: sayRules },
+    { override: addEnforcedRules },
   );
 }
 
 /** Adds JSON Schema keywords for rules that a schema enforces by functions. The generator cannot see those rules. */
-function sayRules({
+function addEnforcedRules({
   zodSchema,
   jsonSchema,
   io,
@@ -163,7 +165,6 @@ function sayRules({
 }
 
 function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
-  const { body } = schemasOf(endpoint);
   const open = endpoint.roles.includes('public');
   const headers = { ...answerHeaders, ...rateLimits, ...(isKeyed(endpoint) && replayed) };
   return {
@@ -173,15 +174,7 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
     tags: [endpoint.path.split('/')[2] ?? ''],
     security: open ? [{}, { bearer: [] }] : [{ bearer: [] }],
     requestParams: parametersOf(endpoint),
-    ...(endpoint.body && {
-      requestBody: {
-        required: !body.safeParse(undefined).success,
-        content: { 'application/json': { schema: body } },
-      },
-    }),
-    ...(endpoint.signedBy && {
-      requestBody: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
-    }),
+    ...defined({ requestBody: requestBodyOf(endpoint) }),
     responses: {
       ...Object.fromEntries(
         Object.entries(endpoint.answers).map(([status, schema]) => [status, success(status, schema, headers)]),
@@ -197,6 +190,13 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
   };
 }
 
+function requestBodyOf(endpoint: Endpoint): ZodOpenApiRequestBodyObject | undefined {
+  if (endpoint.signedBy) return { required: true, content: { 'application/json': { schema: { type: 'object' } } } };
+  if (!endpoint.body) return undefined;
+  const { body } = schemasOf(endpoint);
+  return { required: !body.safeParse(undefined).success, content: { 'application/json': { schema: body } } };
+}
+
 function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   const { params, query } = schemasOf(endpoint);
   const { method, idempotency, signedBy } = endpoint;
@@ -209,8 +209,10 @@ function parametersOf(endpoint: Endpoint): ZodOpenApiParameters {
   });
   return {
     header,
-    ...(endpoint.params && { path: params as z.ZodType<unknown, Record<string, unknown>> }),
-    ...(endpoint.query && { query: query as z.ZodType<unknown, Record<string, unknown>> }),
+    ...defined({
+      path: endpoint.params ? (params as z.ZodType<unknown, Record<string, unknown>>) : undefined,
+      query: endpoint.query ? (query as z.ZodType<unknown, Record<string, unknown>>) : undefined,
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { the } from '../../test/the.js';
 import { MAX_BODY_BYTES } from './limits.js';
 import { findRepeatedName } from './repeated-names.js';
 
@@ -31,7 +32,7 @@ describe('A repeated name in an object', () => {
     fc.assert(
       fc.property(anyObject, fc.nat(), fc.nat(3), (object, nth, depth) => {
         const names = Object.keys(object);
-        const name = names[nth % names.length]!;
+        const name = the(names[nth % names.length]);
         const doubled = `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:0}`;
         const json = `${'[7,'.repeat(depth)}${doubled}${']'.repeat(depth)}`;
         expect(findRepeatedName(json)).to.deep.equal([...Array(depth).fill(1), name]);

@@ -19,8 +19,8 @@ export function findRepeatedName(json: string): (string | number)[] | undefined 
     else if (token === '[') open.push({ at: 0 });
     else if (token === '}' || token === ']') open.pop();
     else if (token === ',' && typeof inside?.at === 'number') inside.at += 1;
-    else if (colon !== undefined && inside?.names) {
-      inside.at = name!.includes('\\') ? JSON.parse(`"${name}"`) : name!;
+    else if (name !== undefined && colon !== undefined && inside?.names) {
+      inside.at = name.includes('\\') ? JSON.parse(`"${name}"`) : name;
       if (inside.names.has(String(inside.at))) return open.map(({ at }) => at);
       inside.names.add(String(inside.at));
     }

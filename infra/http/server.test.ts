@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { the } from '../../test/the.js';
 import { parseRanges } from './addresses.js';
 import { PortUnavailable, type RunningServer, type ServerOptions, startServer } from './server.js';
 
@@ -192,7 +193,7 @@ describe('the server', () => {
         expect((await fetch(server.url)).status).to.equal(200);
         await server.close();
       }
-      const trustedProxies = parseRanges(['127.0.0.0/8'])!;
+      const trustedProxies = the(parseRanges(['127.0.0.0/8']));
       await start(echo, { trustedProxies, limits: { headers: 60_000, request: 60_000, connectionsPerAddress: 1 } });
       await open();
       expect(await isRefused((await open()).resume())).to.equal(false);

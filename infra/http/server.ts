@@ -122,7 +122,7 @@ function limitPerAddress(limit: number, trustedProxies: AddressRanges): (socket:
     if (before >= limit) return void socket.destroy();
     open.set(address, before + 1);
     socket.once('close', () => {
-      const left = open.get(address)! - 1;
+      const left = (open.get(address) ?? 0) - 1;
       if (left > 0) open.set(address, left);
       else open.delete(address);
     });

@@ -10,6 +10,7 @@ import { sessionEndpoints } from '../../commands/identity/endpoints.js';
 import { ACCESS_TOKEN_TTL_S, REFRESH_GRACE_MS, SESSION_TTL_MS } from '../../commands/identity/limits.js';
 import { describeWith } from '../../test/engines.js';
 import { createMemoryIdempotency } from '../../test/memory-idempotency.js';
+import { the } from '../../test/the.js';
 import { unlimited } from '../../test/unlimited.js';
 import { createKeyedHash } from '../crypto/master-key.js';
 import { createSeals } from '../crypto/seals.js';
@@ -103,11 +104,11 @@ describeWith('postgres', 'a guest’s session', (engines) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(first.refreshToken)));
     for (const { status, body } of answers) {
       expect(status).to.equal(200);
-      expect(body).to.deep.equal(answers[0]!.body);
+      expect(body).to.deep.equal(the(answers[0]).body);
     }
     now += REFRESH_GRACE_MS - 1;
-    expect((await refresh(first.refreshToken)).body).to.deep.equal(answers[0]!.body);
-    const { token, refreshToken } = answers[0]!.body;
+    expect((await refresh(first.refreshToken)).body).to.deep.equal(the(answers[0]).body);
+    const { token, refreshToken } = the(answers[0]).body;
     expect(refreshToken).not.to.equal(first.refreshToken);
     expect((await refresh(refreshToken)).status).to.equal(200);
     expect((await ask('DELETE', '/v1/sessions/current', { token })).status).to.equal(204);

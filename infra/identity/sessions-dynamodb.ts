@@ -10,6 +10,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Session, SessionKey, Sessions } from '../../commands/identity/ports.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isTransient, type TableDefinition } from '../aws.js';
 import { TTL_ATTRIBUTE } from '../expiring-table.js';
 import { withinBudget } from '../retry.js';
@@ -55,10 +56,10 @@ export function createDynamoSessions({ client, table }: { client: DynamoDBClient
         ExpressionAttributeValues: { ':customer': { S: customerId } },
         ProjectionExpression: 'id',
         ConsistentRead: true,
-        ...(last && { ExclusiveStartKey: last }),
+        ...defined({ ExclusiveStartKey: last }),
       });
       const page = await retried(() => client.send(query));
-      for (const { id } of page.Items ?? []) ids.push(id!.S!);
+      ids.push(...(page.Items ?? []).flatMap(({ id }) => id?.S ?? []));
       last = page.LastEvaluatedKey;
     } while (last);
     return ids;

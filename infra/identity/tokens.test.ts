@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { loadTokenKey, TokenKeyInvalid } from './token-key.js';
 import { createTokens } from './tokens.js';
 
@@ -90,7 +91,7 @@ describe('access tokens', () => {
   it('need a key that can sign: any other is reported with its source', async () => {
     await writeFile(join(dataDir, 'token-key.json'), '{"kty":"EC"}');
     for (const given of [undefined, 'no json', '{}']) {
-      const error = await loadTokenKey({ dataDir, ...(given && { given }) }).catch((reason: unknown) => reason);
+      const error = await loadTokenKey({ dataDir, ...defined({ given }) }).catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(TokenKeyInvalid);
       expect((error as Error).message).to.match(/^(COMMERCE_TOKEN_KEY|.*token-key\.json) must hold/);
     }

@@ -6,6 +6,7 @@ import { ACCESS_TOKEN_TTL_S } from '../../commands/identity/limits.js';
 import type { TokenIssuer, TokenReader } from '../../commands/identity/ports.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { ROLES } from '../../domain/kernel/role.js';
 import { customerIdSchema } from '../../domain/order/events.js';
 import { TOKEN_ALGORITHM, type TokenKey } from './token-key.js';
@@ -46,7 +47,7 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
 
   function sign({ id, role, customerId, sessionId, guest }: Caller, ttlS: number): Promise<string> {
     const now = Math.floor(clock() / 1000);
-    const about = { ...(customerId && { customerId }), ...(sessionId && { sid: sessionId }), ...(guest && { guest }) };
+    const about = defined({ customerId, sid: sessionId, guest });
     return new SignJWT({ role, ...about })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: 'JWT', kid: key.id })
       .setSubject(id)
@@ -66,7 +67,7 @@ export function createTokens({ key, clock }: { key: TokenKey; clock: Clock }): T
         currentDate: new Date(clock()),
       });
       const { sub, role, customerId, sid, guest, exp } = claimsSchema.parse(payload);
-      const about = { ...(customerId && { customerId }), ...(sid && { sessionId: sid }), ...(guest && { guest }) };
+      const about = defined({ customerId, sessionId: sid, guest });
       const caller = { role, id: sub, ...about };
       return { caller, expiresAt: exp * 1000 };
     } catch {

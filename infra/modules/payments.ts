@@ -24,9 +24,9 @@ export const paymentParts = {
     log,
   }) =>
     lazy(() => {
-      const news = newsMetric(registry);
-      const onNews: PaymentWebhookDeps['onNews'] = ({ id, type }, outcome, error) => {
-        news.inc({ type, outcome });
+      const events = webhookEvents(registry);
+      const onEvent: PaymentWebhookDeps['onEvent'] = ({ id, type }, outcome, error) => {
+        events.inc({ type, outcome });
         if (outcome === 'conflict')
           log.error({ event: id, type }, 'a payment event contradicts the ledger; run `commerce reconcile`');
         if (error)
@@ -34,7 +34,7 @@ export const paymentParts = {
       };
       return [
         ...(books && webhook
-          ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, settlement, onNews })]
+          ? [paymentWebhook({ ...webhook, books, runner, payments, checkout, settlement, onEvent })]
           : []),
         ...(name === 'test'
           ? testPaymentEndpoints({
@@ -59,9 +59,9 @@ async function stripeService(config: StripeConfig, runner: CommandRunner): Promi
   return { name: 'stripe', providers: { test: createTestProvider(), stripe: provider }, ...rest };
 }
 
-function newsMetric(registry: Registry) {
+function webhookEvents(registry: Registry) {
   return new Counter({
-    name: 'commerce_payment_news_total',
+    name: 'commerce_payment_webhook_events_total',
     help: 'Events that the payment provider sent, by type and result',
     labelNames: ['type', 'outcome'] as const,
     registers: [registry],

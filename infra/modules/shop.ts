@@ -7,7 +7,7 @@ import { type CommandRunner, createCommandRunner } from '../../commands/runtime/
 import { createCurrentSettings } from '../../commands/shop/settings.js';
 import { createStockCommitments } from '../../commands/stock/commitments.js';
 import { createShortfalls } from '../../commands/stock/shortfalls.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { EventStore, Fence } from '../../domain/kernel/event-store.js';
 import { createCountedLog } from '../counted-log.js';
 import { createEmailKey } from '../crypto/email-key.js';
@@ -36,7 +36,7 @@ export const shopParts = {
 
   firstLook: () => lazy(() => createFirstLook()),
 
-  codec: constant(createCommitCodec(catalogue)),
+  codec: constant(createCommitCodec(eventTypes)),
 
   log: ({ config: { logLevel } }) =>
     lazy(() => pino({ level: logLevel, serializers: { err: loggedError } }, standardError())),
@@ -53,7 +53,7 @@ export const shopParts = {
   emailKeyOf: ({ keyedHash }) => lazy(() => createEmailKey(keyedHash)),
 
   personal: ({ masterKey: key, subjectKeys: keys }) =>
-    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), catalogue })),
+    lazy(() => createPersonalData({ keys, keyWrap: createLocalKeyWrap(key), eventTypes })),
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
@@ -133,7 +133,7 @@ function openRunner(
     snapshots,
     personal,
     clock,
-    catalogue,
+    eventTypes,
     onSnapshotError: (error) => void log.warn({ err: error }, 'a snapshot could not be saved or loaded'),
   });
 }

@@ -1,5 +1,7 @@
 // All of the shop's Stripe adapters, on one connection.
+
 import type { ProviderCustomers } from '../../commands/payment/provider-customers.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StripeConfig } from '../shop-config.js';
 import { connectStripe, createStripeProvider } from './stripe.js';
 import { createStripeBooks } from './stripe-books.js';
@@ -13,9 +15,12 @@ export function openStripe(config: StripeConfig, customers: ProviderCustomers) {
     provider: createStripeProvider({ stripe, customerRefOf: (customerId) => customers.refOf(customerId) }),
     methods: createStripeMethods({ stripe, customers }),
     books: createStripeBooks(stripe),
-    ...(publishableKey !== undefined && { publishableKey }),
-    ...(webhookSecret !== undefined && {
-      webhook: { provider: 'stripe', signedBy: STRIPE_SIGNATURE, read: readStripeEvent(stripe, webhookSecret) },
+    ...defined({
+      publishableKey,
+      webhook:
+        webhookSecret !== undefined
+          ? { provider: 'stripe', signedBy: STRIPE_SIGNATURE, read: readStripeEvent(stripe, webhookSecret) }
+          : undefined,
     }),
   };
 }

@@ -69,8 +69,10 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
         amount,
         currency: currency.toUpperCase(),
         providerRef: id,
-        ...(card?.capture_before && { captureBefore: new Date(card.capture_before * 1000).toISOString() }),
-        ...(card?.multicapture?.status === 'available' && { multicapture: true as const }),
+        ...defined({
+          captureBefore: card?.capture_before ? new Date(card.capture_before * 1000).toISOString() : undefined,
+          multicapture: card?.multicapture?.status === 'available' ? (true as const) : undefined,
+        }),
         ...(charge && detailsIn(charge)),
       };
     }
@@ -90,7 +92,7 @@ export function authorisationIn(intent: Stripe.PaymentIntent): Held['authorisati
     case 'requires_confirmation':
       return { status: 'none' };
     case 'canceled':
-      return { status: 'let_go' };
+      return { status: 'released' };
     case 'processing':
       return { status: 'pending' };
     default:
@@ -110,9 +112,9 @@ const KINDS: Readonly<Partial<Record<string, MethodKind>>> = {
 function detailsIn({ payment_method_details, outcome }: Stripe.Charge): AuthorisationDetails {
   const { brand, last4, three_d_secure } = payment_method_details?.card ?? {};
   return defined({
-    card: told(cardSchema, { brand: brand ?? undefined, threeDSecure: three_d_secure?.result ?? undefined }),
-    last4: told(last4Schema, last4),
-    risk: told(riskSchema, { level: outcome?.risk_level, score: outcome?.risk_score }),
+    card: ifValid(cardSchema, { brand: brand ?? undefined, threeDSecure: three_d_secure?.result ?? undefined }),
+    last4: ifValid(last4Schema, last4),
+    risk: ifValid(riskSchema, { level: outcome?.risk_level, score: outcome?.risk_score }),
   });
 }
 
@@ -125,14 +127,14 @@ export function captureIn({ latest_charge: charge }: Stripe.PaymentIntent): Capt
   if (typeof charge === 'string' || !charge) return {};
   const { id: providerRef, balance_transaction: balance } = charge;
   if (typeof balance === 'string' || !balance) return { providerRef };
-  const fee = told(moneySchema, { amount: balance.fee, currency: balance.currency.toUpperCase() });
+  const fee = ifValid(moneySchema, { amount: balance.fee, currency: balance.currency.toUpperCase() });
   return defined({ providerRef, fee });
 }
 
 /**
  * These details are optional. A value that is empty or that our schema rejects is left out, so that the money is still recorded.
  */
-function told<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+function ifValid<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
   const whole = typeof value === 'object' && value !== null ? defined(value) : value;
   const isEmpty = typeof whole === 'object' && whole !== null && Object.keys(whole).length === 0;
   return isEmpty ? undefined : schema.safeParse(whole).data;
@@ -211,7 +213,7 @@ export function createStripeBooks(stripe: Stripe): PaymentBooks {
       }
     },
 
-    async letGo({ providerRef }) {
+    async release({ providerRef }) {
       const idempotencyKey = `${providerRef}/let-go`;
       await stripe.paymentIntents.cancel(providerRef, {}, { idempotencyKey }).catch((error) => {
         throw away(error);

@@ -1,8 +1,9 @@
 // Reads Stripe's events after verifying their signature.
 import Stripe from 'stripe';
 import { z } from 'zod';
-import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
+import type { WebhookEvent } from '../../commands/checkout/payment-webhooks.js';
 import { invalidField } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import { amountSchema } from '../../domain/kernel/money.js';
 import { reasonSchema } from '../../domain/payment/events.js';
 import { disputeIn, intentOf } from './stripe-books.js';
@@ -11,7 +12,7 @@ export const STRIPE_SIGNATURE = 'Stripe-Signature';
 
 /** Throws `invalid_request` for a body that Stripe did not sign with this secret in the last five minutes. */
 export function readStripeEvent(stripe: Stripe, secret: string) {
-  return (body: Uint8Array, signature: string): PaymentNews => newsIn(verified(body, signature));
+  return (body: Uint8Array, signature: string): WebhookEvent => eventIn(verified(body, signature));
 
   function verified(body: Uint8Array, signature: string): unknown {
     try {
@@ -32,13 +33,13 @@ const intentSchema = z.object({ id: name });
 const ofIntentSchema = z.object({ payment_intent: z.union([name, intentSchema]).nullable() });
 const disputeSchema = ofIntentSchema.extend({ id: name, amount: amountSchema, reason: reasonSchema, status: name });
 
-function newsIn(event: unknown): PaymentNews {
+function eventIn(event: unknown): WebhookEvent {
   const { id, type, data } = read(eventSchema, event);
   const about = aboutOf(type as Stripe.Event['type'], data.object);
-  return { id, type, ...(about && { about }) };
+  return { id, type, ...defined({ about }) };
 }
 
-function aboutOf(type: Stripe.Event['type'], object: unknown): PaymentNews['about'] {
+function aboutOf(type: Stripe.Event['type'], object: unknown): WebhookEvent['about'] {
   switch (type) {
     case 'payment_intent.amount_capturable_updated':
     case 'payment_intent.canceled':
@@ -63,10 +64,10 @@ function aboutOf(type: Stripe.Event['type'], object: unknown): PaymentNews['abou
   }
 }
 
-function disputed(dispute: z.output<typeof disputeSchema>): PaymentNews['about'] {
+function disputed(dispute: z.output<typeof disputeSchema>): WebhookEvent['about'] {
   const about = intentOf(dispute);
   const fact = disputeIn(dispute);
-  return about && { ...about, ...(fact && { dispute: fact }) };
+  return about && { ...about, ...defined({ dispute: fact }) };
 }
 
 /** JSON pointer of the object in an event. */

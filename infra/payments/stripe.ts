@@ -8,6 +8,7 @@ import type {
   PaymentProvider,
   RefundAnswer,
 } from '../../commands/payment/provider.js';
+import { defined } from '../../domain/kernel/json.js';
 import { authorisationIn, captureIn, readIntent, WITH_CHARGE } from './stripe-books.js';
 
 /** After a timeout the shop repeats the request, and by then the outcome is known. */
@@ -53,7 +54,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
       capture_method: 'manual',
       allowed_payment_method_types: ['card'],
       metadata: { paymentId, orderId, operationId: key },
-      ...(customer !== undefined && { customer }),
+      ...defined({ customer }),
     };
     // A customer's first saved card changes the request, so the key must change, too.
     const idempotencyKey = customer === undefined ? `${key}/create` : `${key}/create/${customer}`;
@@ -174,7 +175,7 @@ function intentOf(providerRef: string | undefined): string {
 function decided(intent: Stripe.PaymentIntent): AuthorisationAnswer {
   const answer = authorisationIn(intent);
   switch (answer.status) {
-    case 'let_go':
+    case 'released':
       return { status: 'declined', declineCode: 'cancelled' };
     case 'none':
     case 'pending':

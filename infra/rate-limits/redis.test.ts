@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { Redis, type RedisOptions } from 'ioredis';
 import { describeWith, freshName } from '../../test/engines.js';
+import { the } from '../../test/the.js';
 import { scaledQuotas } from './port.js';
 import { createRedisRateLimiter } from './redis.js';
 
@@ -65,7 +66,7 @@ describeWith('redis', 'Rate limits in Redis', (engines) => {
   });
 
   it('are counted by the process while Redis is frozen, and together again once it has thawed', async () => {
-    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))![1]);
+    const pid = Number(the(/process_id:(\d+)/.exec(await redis.info('server')))[1]);
     const limiter = await open(TIMEOUT_MS);
     await limiter.count('coupon', 'a');
     process.kill(pid, 'SIGSTOP');

@@ -14,7 +14,7 @@ export function createPostgresAgenda(pool: Pool, projection = agenda): Agenda {
         `select document from ${table.name} where ${dueAt} < $1 order by ${dueAt} limit $2`,
         [new Date(before).toISOString(), limit],
       );
-      return rows.map(({ document: { item } }) => item!);
+      return rows.flatMap(({ document: { item } }) => item ?? []);
     },
   };
 }

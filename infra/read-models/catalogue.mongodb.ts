@@ -1,5 +1,6 @@
 // The catalogue in MongoDB.
 import { type Db, MongoError } from 'mongodb';
+import { defined } from '../../domain/kernel/json.js';
 import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
@@ -18,16 +19,13 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
     document && productView(document as ProductDocument);
 
   return {
-    async byId(productId) {
-      const found = await away(() => products.findOne({ _id: productId }, { projection: { document: 1 } }));
-      return (found && viewOf(found)) ?? undefined;
-    },
-
     async list({ category, limit, after }) {
       const filter = {
         'document.status': 'published',
-        ...(category !== undefined && { 'document.categoryKeys': filterKey(category) }),
-        ...(after && { 'document.id': { $gt: after[0] } }),
+        ...defined({
+          'document.categoryKeys': category !== undefined ? filterKey(category) : undefined,
+          'document.id': after && { $gt: after[0] },
+        }),
       };
       const found = await away(() =>
         products
@@ -37,7 +35,7 @@ export function createMongoCatalogue(db: Db, projection = catalogue): CatalogueQ
           .toArray(),
       );
       return pageOf(
-        found.map((entry) => viewOf(entry)!),
+        found.flatMap((entry) => viewOf(entry) ?? []),
         limit,
         (product) => [product.id],
       );

@@ -4,7 +4,6 @@ import { type CatalogueQueries, catalogue } from '../../projections/models/catal
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductDocument, productView } from '../../projections/models/product.js';
 import { filterKey } from '../../projections/models/texts.js';
-import { productPageQueries } from './documents.js';
 import { placeholders, postgresTable } from './postgres-documents.js';
 
 export function createPostgresCatalogue(pool: Pool, projection = catalogue): CatalogueQueries {
@@ -13,8 +12,6 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
   const published = `${table.field('status')} = 'published'`;
 
   return {
-    ...productPageQueries(table),
-
     async list({ category, limit, after }) {
       const { values, bind } = placeholders();
       const conditions = [published];
@@ -24,7 +21,7 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
         `select document from ${table.name} where ${conditions.join(' and ')} order by ${id} limit ${bind(limit + 1)}`,
         values,
       );
-      const views = rows.map(({ document }) => productView(document)!);
+      const views = rows.flatMap(({ document }) => productView(document) ?? []);
       return pageOf(views, limit, (product) => [product.id]);
     },
 

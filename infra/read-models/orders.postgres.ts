@@ -30,7 +30,7 @@ export function createPostgresOrders(pool: Pool, projection = orders): OrderQuer
          order by ${placed} desc, ${id} desc limit ${bind(limit + 1)}`,
         values,
       );
-      const views = rows.map(({ document }) => orderView(document)!);
+      const views = rows.flatMap(({ document }) => orderView(document) ?? []);
       return pageOf(views, limit, (order) => [order.placedAt, order.id]);
     },
   };

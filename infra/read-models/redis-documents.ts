@@ -1,5 +1,6 @@
 // Reads the hashes that the Redis sink writes, one key each.
 import type { Redis } from 'ioredis';
+import { pairs } from '../../domain/kernel/collections.js';
 import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { documentKey } from '../sinks/redis.js';
 import { orUnavailable } from '../sinks/unavailable.js';
@@ -16,9 +17,9 @@ export function redisDocuments<D>(redis: Redis, projection: Projection<D, never>
         () => Promise.all(keys.map(get)),
       );
       const documents = new Map<string, D>();
-      for (const [index, text] of texts.entries()) {
+      for (const [key, text] of pairs(keys, texts)) {
         const document = text === null ? null : (JSON.parse(text) as D | null);
-        if (document !== null) documents.set(keys[index]!, document);
+        if (document !== null) documents.set(key, document);
       }
       return documents;
     },

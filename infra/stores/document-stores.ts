@@ -1,10 +1,12 @@
 // The product's data in MongoDB, OpenSearch and Redis: read models of one namespace each.
+
 import { once } from 'node:events';
 import { errors, type Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
 import { serversOf } from '../redis.js';
 import type { Mark, Store } from './store.js';
+import { leftMark } from './store.js';
 
 const MARK = 'store_mark';
 const MARK_ID = 'read models';
@@ -49,7 +51,7 @@ export function mongoReadModels(db: Db, address: string): Store {
       (await marks.findOne({ _id: MARK_ID }))?.mark ?? ((await ownCollections()).length > 0 ? 'unmarked' : undefined),
     async leaveMark(mark) {
       await marks.updateOne({ _id: MARK_ID }, { $setOnInsert: { mark } }, { upsert: true });
-      return (await marks.findOne({ _id: MARK_ID }))!.mark;
+      return leftMark((await marks.findOne({ _id: MARK_ID }))?.mark);
     },
     async erase() {
       for (const name of await ownCollections()) await db.dropCollection(name);
@@ -87,7 +89,7 @@ export function openSearchReadModels(client: OpenSearchClient, address: string, 
       const mappings = { dynamic: false };
       await unlessStatus(400, () => client.indices.create({ index, body: { settings, mappings } as never }));
       await unlessStatus(409, () => client.create({ index, id: MARK_ID, body: { mark }, refresh: true }));
-      return (await read())!;
+      return leftMark(await read());
     },
     async erase() {
       for (const name of [...(await ownIndices()), index]) {
@@ -147,7 +149,7 @@ export function redisReadModels(redis: Redis, address: string): Store {
     mark: async () => (await read()) ?? ((await isUsed()) ? 'unmarked' : undefined),
     async leaveMark(mark) {
       await redis.setnx(MARK, JSON.stringify(mark));
-      return (await read())!;
+      return leftMark(await read());
     },
     async erase() {
       for await (const keys of ownKeys()) await Promise.all(keys.map((key) => redis.unlink(key)));

@@ -1,4 +1,5 @@
 // The product's data in DynamoDB and Kinesis: the tables of a shop, and the stream of the log's changes.
+
 import {
   ConditionalCheckFailedException,
   DeleteTableCommand,
@@ -13,9 +14,10 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { DeleteStreamCommand, type KinesisClient, waitUntilStreamNotExists } from '@aws-sdk/client-kinesis';
 import { LOG_PARTITIONS } from '../../domain/kernel/limits.js';
-import { ensureTable, patiently, type TableDefinition } from '../aws.js';
+import { ensureTable, retrySetUp, type TableDefinition } from '../aws.js';
 import { LOG_INDEX } from '../event-store/dynamodb/dynamodb-event-store.js';
 import type { Mark, Store } from './store.js';
+import { leftMark } from './store.js';
 
 /** Kinds of tables of a shop: of its log, of the profile `aws`, and of the mark. */
 export const TABLES = {
@@ -63,7 +65,7 @@ export function dynamoStore(
 
   async function read(): Promise<Mark | undefined> {
     const get = new GetItemCommand({ TableName: table, Key: { id: { S: MARK_ID } }, ConsistentRead: true });
-    const answer = await unlessMissing(() => patiently(() => client.send(get)));
+    const answer = await unlessMissing(() => retrySetUp(() => client.send(get)));
     const text = answer?.Item?.mark?.S;
     return text === undefined ? undefined : (JSON.parse(text) as Mark);
   }
@@ -78,7 +80,7 @@ export function dynamoStore(
         ExpressionAttributeValues: { ':lp': { N: String(lp) } },
         Limit: 1,
       });
-      return (await unlessMissing(() => patiently(() => client.send(query))))?.Count ?? 0;
+      return (await unlessMissing(() => retrySetUp(() => client.send(query))))?.Count ?? 0;
     });
     return (await Promise.all(counts)).some((count) => count > 0);
   }
@@ -92,11 +94,11 @@ export function dynamoStore(
       const Item = { id: { S: MARK_ID }, mark: { S: JSON.stringify(mark) } };
       const put = new PutItemCommand({ TableName: table, Item, ConditionExpression: 'attribute_not_exists(id)' });
       try {
-        await patiently(() => client.send(put));
+        await retrySetUp(() => client.send(put));
         return mark;
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        return (await read())!;
+        return leftMark(await read());
       }
     },
 
@@ -113,20 +115,20 @@ export function dynamoStore(
 /** Some tables are protected against deletion. */
 async function deleteTable(client: DynamoDBClient, table: string): Promise<void> {
   const described = await unlessMissing(() =>
-    patiently(() => client.send(new DescribeTableCommand({ TableName: table }))),
+    retrySetUp(() => client.send(new DescribeTableCommand({ TableName: table }))),
   );
   if (described?.Table?.DeletionProtectionEnabled) {
     const release = new UpdateTableCommand({ TableName: table, DeletionProtectionEnabled: false });
-    await patiently(() => client.send(release));
+    await retrySetUp(() => client.send(release));
     await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
   }
-  await unlessMissing(() => patiently(() => client.send(new DeleteTableCommand({ TableName: table }))));
+  await unlessMissing(() => retrySetUp(() => client.send(new DeleteTableCommand({ TableName: table }))));
   await waitUntilTableNotExists({ client, ...WAIT }, { TableName: table });
 }
 
 async function deleteStream(client: KinesisClient, StreamName: string): Promise<void> {
   const deletion = new DeleteStreamCommand({ StreamName, EnforceConsumerDeletion: true });
-  await unlessMissing(() => patiently(() => client.send(deletion)));
+  await unlessMissing(() => retrySetUp(() => client.send(deletion)));
   await waitUntilStreamNotExists({ client, ...WAIT }, { StreamName });
 }
 

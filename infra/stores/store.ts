@@ -29,6 +29,12 @@ export interface Store {
   erase(): Promise<void>;
 }
 
+/** The mark that is read after one was left. */
+export function leftMark(mark: Mark | undefined): Mark {
+  if (!mark) throw new Error('The mark of this store disappeared as soon as it was left.');
+  return mark;
+}
+
 /** All stores of a shop. */
 export interface Stores {
   log: Store;
@@ -38,7 +44,7 @@ export interface Stores {
 
 /** The same store with errors that name its engine. */
 export function named(store: Store): Store {
-  const told = async <T>(work: () => Promise<T>): Promise<T> => {
+  const naming = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
@@ -48,8 +54,8 @@ export function named(store: Store): Store {
   };
   return {
     name: store.name,
-    mark: () => told(store.mark),
-    leaveMark: (mark) => told(() => store.leaveMark(mark)),
-    erase: () => told(store.erase),
+    mark: () => naming(store.mark),
+    leaveMark: (mark) => naming(() => store.leaveMark(mark)),
+    erase: () => naming(store.erase),
   };
 }

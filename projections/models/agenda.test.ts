@@ -6,6 +6,7 @@ import { RECOVER_AFTER_MS } from '../../domain/processes/agenda.js';
 import { checkoutIdOf } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
 import { EPOCH, interleavingOf, project, recorded } from '../../test/read-models.js';
+import { the } from '../../test/the.js';
 import { agenda } from './agenda.js';
 
 const orderId = 'order_1';
@@ -202,7 +203,7 @@ describe('The agenda', () => {
       to: 'east',
       productId: 'product_1',
     };
-    expect(project(agenda, histories[0]!).get('m')).to.deep.equal({ item, dueAt: due(1) });
+    expect(project(agenda, the(histories[0])).get('m')).to.deep.equal({ item, dueAt: due(1) });
     for (const order of [histories, [...histories].reverse()]) {
       expect(project(agenda, order.flat()).get('m')).to.deep.equal({ ended: true });
     }

@@ -3,7 +3,7 @@
 import { CART_IDLE_MS, type CartEvent } from '../../domain/cart/events.js';
 import { couponStream } from '../../domain/coupon/coupon.js';
 import type { CouponEvent } from '../../domain/coupon/events.js';
-import { ownEntry } from '../../domain/kernel/json.js';
+import { defined, ownEntry } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { OrderEvent } from '../../domain/order/events.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
@@ -39,13 +39,13 @@ export interface AgendaDocument {
   /** Payments: the ledger. */
   ledger?: Payment;
   /** SKUs, by location: missing units, whether any unit can be promised, and the missing units that each order knows of. */
-  short?: Readonly<Record<string, Told>>;
-  promisable?: Readonly<Record<string, Told>>;
-  missing?: Readonly<Record<string, Readonly<Record<string, Told>>>>;
+  short?: Readonly<Record<string, UnitsSince>>;
+  promisable?: Readonly<Record<string, UnitsSince>>;
+  missing?: Readonly<Record<string, Readonly<Record<string, UnitsSince>>>>;
 }
 
 /** A number of units, and the time since when it applies, in ms. */
-interface Told {
+interface UnitsSince {
   units: number;
   at: number;
 }
@@ -168,7 +168,7 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
   keys: ({ data }) => [data.paymentId],
   evolve(before, event, _, at) {
     const { paymentId, orderId } = event.data;
-    const ledger = payment.evolve(before?.ledger ?? null, event, at)!;
+    const ledger = payment.evolve(before?.ledger ?? null, event, at);
     const due = paymentDueAt(ledger);
     const item = { kind: 'payment', paymentId, orderId } as const;
     return { item, ledger, ...(due !== undefined && { dueAt: timeOf(due) }) };
@@ -185,7 +185,7 @@ const redemptionOf = ({ data }: Redemption) => [`${couponStream(data)} ${data.or
 const redeems: Handler<AgendaDocument, Extract<Redemption, { type: 'CouponRedeemed' }>> = {
   keys: redemptionOf,
   evolve: (_, { data: { orderId, code, redeemer } }, __, at) => ({
-    item: { kind: 'redemption', orderId, code, ...(redeemer !== undefined && { redeemer }) },
+    item: { kind: 'redemption', orderId, code, ...defined({ redeemer }) },
     dueAt: timeOf(at + RESERVATION_MS),
   }),
 };
@@ -206,7 +206,8 @@ type Freed = Extract<
 const holds: Handler<AgendaDocument, Held> = {
   keys: ({ data }) => (data.expiresAt === undefined ? [] : [`${data.sku}@${data.location}`]),
   evolve(before, { data: { sku, location, reservationId, expiresAt } }) {
-    const expiries = { ...expiriesOf(before), [reservationId]: expiresAt! };
+    if (expiresAt === undefined) return before;
+    const expiries = { ...expiriesOf(before), [reservationId]: expiresAt };
     return reservationsDocument({ kind: 'reservations', sku, location, expiries });
   },
 };
@@ -262,15 +263,15 @@ const fallsShort: Handler<AgendaDocument, Shortfall> = {
   keys: shortfallOf,
   evolve(before, { type, data }, _, at) {
     const units = type === 'StockShortfallRecorded' ? data.shortfall : 0;
-    return shortfallDocument(data.sku, { ...before, short: withTold(before?.short, data.location, { units, at }) });
+    return shortfallDocument(data.sku, { ...before, short: withUnits(before?.short, data.location, { units, at }) });
   },
 };
 
 const replenishes: Handler<AgendaDocument, Extract<StockEvent, { type: 'StockReplenished' | 'StockDepleted' }>> = {
   keys: shortfallOf,
   evolve(before, { type, data }, _, at) {
-    const told = { units: type === 'StockReplenished' ? 1 : 0, at };
-    return shortfallDocument(data.sku, { ...before, promisable: withTold(before?.promisable, data.location, told) });
+    const there = { units: type === 'StockReplenished' ? 1 : 0, at };
+    return shortfallDocument(data.sku, { ...before, promisable: withUnits(before?.promisable, data.location, there) });
   },
 };
 
@@ -278,14 +279,18 @@ const misses: Handler<AgendaDocument, Extract<OrderEvent, { type: 'OrderUnitsMis
   keys: shortfallOf,
   evolve(before, { data: { orderId, sku, location, quantity: units } }, _key, at) {
     const { [location]: _, ...others } = before?.missing ?? {};
-    const here = withTold(ownEntry(before?.missing ?? {}, location), orderId, { units, at });
+    const here = withUnits(ownEntry(before?.missing ?? {}, location), orderId, { units, at });
     const missing = Object.keys(here).length > 0 ? { ...others, [location]: here } : others;
     return shortfallDocument(sku, { ...before, missing });
   },
 };
 
-function withTold(told: Readonly<Record<string, Told>> = {}, name: string, one: Told): Readonly<Record<string, Told>> {
-  const { [name]: _, ...others } = told;
+function withUnits(
+  known: Readonly<Record<string, UnitsSince>> = {},
+  name: string,
+  one: UnitsSince,
+): Readonly<Record<string, UnitsSince>> {
+  const { [name]: _, ...others } = known;
   return one.units > 0 ? { ...others, [name]: one } : others;
 }
 
@@ -299,19 +304,15 @@ function shortfallDocument(
   if (locations.length === 0) return Object.keys(promisable).length === 0 ? null : parts;
   const isDue = locations.some((location) => {
     const units = ownEntry(short, location)?.units ?? 0;
-    const told = sum(Object.values(ownEntry(missing, location) ?? {}).map((one) => one.units));
-    return told !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
+    const recorded = sum(Object.values(ownEntry(missing, location) ?? {}).map((one) => one.units));
+    return recorded !== units || (units > 0 && Object.keys(promisable).some((other) => other !== location));
   });
   const orders = Object.fromEntries(
     locations.map((location) => [location, Object.keys(ownEntry(missing, location) ?? {}).sort()]),
   );
   if (!isDue) return parts;
-  const told = [
-    ...Object.values(short),
-    ...Object.values(promisable),
-    ...Object.values(missing).flatMap(Object.values),
-  ];
-  const latest = Math.max(...(told as Told[]).map(({ at }) => at));
+  const all = [...Object.values(short), ...Object.values(promisable), ...Object.values(missing).flatMap(Object.values)];
+  const latest = Math.max(...(all as UnitsSince[]).map(({ at }) => at));
   return { ...parts, item: { kind: 'shortfall', sku, orders }, dueAt: timeOf(latest) };
 }
 

@@ -1,4 +1,4 @@
-// The catalogue: every product, read one by one and in lists.
+// The catalogue: every product, for lists and categories.
 import type { Page, PageRequest } from './page.js';
 import { type ProductDocument, type ProductView, productProjection } from './product.js';
 import { filterKey } from './texts.js';
@@ -29,8 +29,6 @@ export interface CategoryView {
 }
 
 export interface CatalogueQueries {
-  /** Finds products of any status. */
-  byId(productId: string): Promise<ProductView | undefined>;
   /** Published products, ordered by id. */
   list(request: { category?: string | undefined } & PageRequest): Promise<Page<ProductView>>;
   /** Categories of published products, sorted by name. They are counted at each request, so the cost grows with the catalogue. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
 import { EPOCH, historyOf, project } from '../../test/read-models.js';
+import { the } from '../../test/the.js';
 import { currentCarts, isInUse } from './current-carts.js';
 
 const address = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
@@ -38,15 +39,15 @@ describe('The current carts', () => {
   });
 
   it('say which are in use, and which nobody has changed for a day', () => {
-    const inUse = (...commands: CartCommand[]) => isInUse(shown(...commands)!);
+    const inUse = (...commands: CartCommand[]) => isInUse(the(shown(...commands)));
     const abandon: CartCommand = { type: 'AbandonCart' };
     expect(inUse(...ready)).to.equal(true);
     expect(inUse(...ready, submit)).to.equal(false);
     const events = [...historyOf(cart, ready).events];
     const [last] = events.slice(-1);
-    const idle = { ...last!, type: 'CartAbandoned', data: { cartId: 'cart_1' } } as const;
-    const again = { ...last!, type: 'CartStillActive', data: { cartId: 'cart_1', since: EPOCH } } as const;
-    const behind = (...more: object[]) => project(currentCarts, [...events, ...more] as never).get('cart_1')!;
+    const idle = { ...the(last), type: 'CartAbandoned', data: { cartId: 'cart_1' } } as const;
+    const again = { ...the(last), type: 'CartStillActive', data: { cartId: 'cart_1', since: EPOCH } } as const;
+    const behind = (...more: object[]) => the(project(currentCarts, [...events, ...more] as never).get('cart_1'));
     expect(inUse(...ready, abandon), 'not idle yet').to.equal(true);
     expect(isInUse(behind(idle))).to.equal(false);
     expect(behind(idle), 'still the current cart').to.include({ openAt: time(1) });

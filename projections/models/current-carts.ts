@@ -1,5 +1,6 @@
 // The current cart of each customer: one document per cart, because a customer may have several.
 import type { CartEvent } from '../../domain/cart/events.js';
+import { existing } from '../../domain/kernel/decider.js';
 import { projection } from '../runtime/projection.js';
 
 export interface CurrentCartDocument {
@@ -31,22 +32,25 @@ export const currentCarts = projection<CurrentCartDocument, Opening>({
       keys: cartOf,
       evolve: (_, { data: { cartId, customerId } }, __, at) => ({ cartId, customerId, openAt: timeOf(at) }),
     },
-    CartReopened: { keys: cartOf, evolve: (before, _, __, at) => ({ ...before!, openAt: timeOf(at) }) },
+    CartReopened: {
+      keys: cartOf,
+      evolve: (before, { type }, _, at) => ({ ...existing(before, type), openAt: timeOf(at) }),
+    },
     CartSubmitted: { keys: cartOf, evolve: closed },
     CartHandedOver: { keys: cartOf, evolve: closed },
-    CartAbandoned: { keys: cartOf, evolve: (before) => ({ ...before!, idle: true }) },
+    CartAbandoned: { keys: cartOf, evolve: (before, { type }) => ({ ...existing(before, type), idle: true }) },
     CartStillActive: { keys: cartOf, evolve: touched },
   },
 });
 
-function closed(before: CurrentCartDocument | undefined): CurrentCartDocument {
-  const { openAt, ...rest } = before!;
+function closed(before: CurrentCartDocument | undefined, { type }: Opening): CurrentCartDocument {
+  const { openAt, ...rest } = existing(before, type);
   return rest;
 }
 
-function touched(before: CurrentCartDocument | undefined): CurrentCartDocument {
-  const { idle, ...rest } = before!;
-  return idle ? rest : before!;
+function touched(before: CurrentCartDocument | undefined, { type }: Opening): CurrentCartDocument {
+  const { idle, ...rest } = existing(before, type);
+  return rest;
 }
 
 /** In use: neither closed nor idle. */

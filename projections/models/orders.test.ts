@@ -7,6 +7,7 @@ import { type OrderCommand, order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
 import { asStored, historyOf, interleavingOf, project, type recorded } from '../../test/read-models.js';
+import { the } from '../../test/the.js';
 import { type OrderStep, orderViewSchema } from './order-view.js';
 import { orders, orderView } from './orders.js';
 
@@ -56,7 +57,7 @@ const outcomeOf = (
     historyOf(shipment, shipmentCommands).events,
     historyOf(returns, returnCommands).events,
   ];
-  return { histories, view: orderView(project(orders, histories.flat()).get(ID)!)! };
+  return { histories, view: the(orderView(the(project(orders, histories.flat()).get(ID)))) };
 };
 
 const GBP = (amount: number) => ({ amount, currency: 'GBP' });
@@ -112,7 +113,7 @@ describe('The orders read model', () => {
       return { type: 'PlanShipment', shipmentId, orderId: ID, location: 'main', lines: hearts(quantity) };
     };
     const statusOf = (planned: ShipmentCommand, ...orderCommands: OrderCommand[]) =>
-      outcomeOf([{ type: 'ConfirmOrder' }, ...orderCommands], [], [planned]).view.shipments[0]!.status;
+      the(outcomeOf([{ type: 'ConfirmOrder' }, ...orderCommands], [], [planned]).view.shipments[0]).status;
     const cancel: OrderCommand = { type: 'CancelLines', cancellationId: 'c', lines: hearts(2), reason: 'x' };
     const send: OrderCommand = { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(5) };
     expect(statusOf(plan('shipment_1', 4), cancel)).to.equal('planned');
@@ -153,7 +154,7 @@ describe('The orders read model', () => {
   it('shows each step with its details: money, units, the shipment, the return, the reason', () => {
     const { timeline } = eventful().view;
     const told = (what: OrderStep) => {
-      const { at, ...details } = timeline.find((step) => step.what === what)!;
+      const { at, ...details } = the(timeline.find((step) => step.what === what));
       return details;
     };
     const steps = [
@@ -223,7 +224,7 @@ describe('The orders read model', () => {
       allocation: LINES.map(({ sku, quantity }) => ({ sku, quantity, location: 'leeds' })),
     };
     const { events } = historyOf(order, [{ type: 'PlaceOrder', contents }]);
-    const { email, ...taxed } = orderView(project(orders, events).get(ID)!)!;
+    const { email, ...taxed } = the(orderView(the(project(orders, events).get(ID))));
     expect(orderViewSchema.safeParse(taxed).error?.issues).to.equal(undefined);
     expect(taxed).to.deep.include({
       discount: GBP(200),
@@ -247,7 +248,7 @@ describe('The orders read model', () => {
         ? { ...event, data: { ...(event.data as object), clientSecret: secret } }
         : event,
     );
-    const shown = (events: typeof sealed) => orderView(project(orders, [...ordered, ...events]).get(ID)!)!;
+    const shown = (events: typeof sealed) => the(orderView(the(project(orders, [...ordered, ...events]).get(ID))));
     expect(shown(sealed.slice(0, 2))).to.deep.include({
       paymentStatus: 'requires_action',
       nextAction: { type: 'authenticate', clientSecret: secret },
@@ -287,10 +288,15 @@ describe('The orders read model', () => {
 
   it('shows the refund of a return once it is known, which may be after the return is received', () => {
     const { histories } = eventful();
-    const requested = histories[1]!.findIndex(({ type }) => type === 'RefundRequested');
+    const requested = the(histories[1]).findIndex(({ type }) => type === 'RefundRequested');
     const refundAfter = (payments: number) => {
-      const events = [...histories[0]!, ...histories[1]!.slice(0, payments), ...histories[2]!, ...histories[3]!];
-      return orderView(project(orders, events).get(ID)!)!.returns[0]!.refund;
+      const events = [
+        ...the(histories[0]),
+        ...the(histories[1]).slice(0, payments),
+        ...the(histories[2]),
+        ...the(histories[3]),
+      ];
+      return the(orderView(the(project(orders, events).get(ID)))?.returns[0]).refund;
     };
     expect(refundAfter(requested)).to.equal(undefined);
     expect(refundAfter(requested + 1)).to.deep.equal(GBP(255));
@@ -340,11 +346,11 @@ describe('The orders read model', () => {
     ];
     const allocationAfter = (...commands: OrderCommand[]) => {
       const { events, state } = historyOf(order, commands);
-      const { allocation } = orderView(project(orders, events).get(ID)!)!;
-      if (allocation) expect(allocation).to.deep.equal(state!.parcels);
+      const { allocation } = the(orderView(the(project(orders, events).get(ID))));
+      if (allocation) expect(allocation).to.deep.equal(the(state).parcels);
       return allocation;
     };
-    expect(allocationAfter(commands[0]!)).to.equal(undefined, 'it may yet be found elsewhere');
+    expect(allocationAfter(the(commands[0]))).to.equal(undefined, 'it may yet be found elsewhere');
     expect(allocationAfter(...commands.slice(0, 2))).to.deep.equal(contents.allocation);
     const elsewhere: OrderCommand = { type: 'TakeFromElsewhere', round: 2, allocation: moved };
     expect(allocationAfter(commands[0]!, elsewhere, { type: 'ConfirmOrder' })).to.deep.equal(moved);
@@ -435,7 +441,7 @@ describe('The orders read model', () => {
   it('has the version of its order, whatever happened last', () => {
     expect(orders.on).to.include.keys(Object.keys(orderEvents));
     const { histories, view } = eventful();
-    expect(view.version).to.equal(histories[0]!.length);
+    expect(view.version).to.equal(the(histories[0]).length);
     const { view: settled } = outcomeOf([
       { type: 'ConfirmOrder' },
       { type: 'FulfilOrder', fulfilmentId: 'shipment_1', lines: hearts(4) },
@@ -467,7 +473,7 @@ describe('The orders read model', () => {
     );
     const occurredAt = '2010-12-01T08:26:00.000Z';
     const dated = histories.flat().map((event) => ({ ...event, occurredAt }));
-    const { timeline } = orderView(project(orders, dated).get(ID)!)!;
+    const { timeline } = the(orderView(the(project(orders, dated).get(ID))));
     expect(timeline.map(({ what }) => what)).to.deep.equal([
       'placed',
       'payment_authorised',
@@ -480,8 +486,12 @@ describe('The orders read model', () => {
 
   it('keeps personal values sealed', () => {
     const [[placed]] = outcomeOf([]).histories as [[ReturnType<typeof recorded>]];
-    const document = project(orders, [placed]).get(ID)!;
-    expect(document.state!.email).to.deep.equal({ sealed: 'customer_17850', at: 'order#536365/1/email', box: 'AAAA' });
+    const document = the(project(orders, [placed]).get(ID));
+    expect(the(document.state).email).to.deep.equal({
+      sealed: 'customer_17850',
+      at: 'order#536365/1/email',
+      box: 'AAAA',
+    });
   });
 
   it('has the shape that the API promises', () => {
@@ -491,6 +501,6 @@ describe('The orders read model', () => {
 
   it('knows no order that has only payment events', () => {
     const { events } = historyOf(payment, [authorise]);
-    expect(orderView(project(orders, events).get(ID)!)).to.equal(undefined);
+    expect(orderView(the(project(orders, events).get(ID)))).to.equal(undefined);
   });
 });

@@ -4,6 +4,7 @@ import { type Return, returns as returnDecider } from '../../domain/fulfilment/r
 import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
 import type { Address } from '../../domain/kernel/address.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
+import { defined } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { Personal } from '../../domain/kernel/personal.js';
 import type { LineUnits, OrderEvent } from '../../domain/order/events.js';
@@ -105,7 +106,7 @@ export function orderView({
   const rateOf = (taxRate: number | undefined) => (taxRate === undefined ? undefined : taxRates[taxRate]?.basisPoints);
   const clientSecret = secretOf(payment?.ledger);
   const sent = inOrder(shipments, shipmentKey);
-  const sentBack = inOrder(returns, returnKey);
+  const onReturn = inOrder(returns, returnKey);
   const taxes = taxesOf(
     [
       ...lines.map((line) => ({ ...chargeOf(line.total, line, taxIncluded), taxRate: line.taxRate })),
@@ -118,7 +119,7 @@ export function orderView({
     tax: tax === undefined ? undefined : money(tax),
     taxRate: rateOf(taxRate),
   });
-  const shipped = pricedView(shipping);
+  const onShipment = pricedView(shipping);
   return known<SealedOrderView>({
     id,
     number,
@@ -153,12 +154,14 @@ export function orderView({
     discount: money(state.discount),
     ...(coupons.length > 0 && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
     shipping: money(shipping.amount),
-    shippingDiscount: shipped.discount,
-    shippingTax: shipped.tax,
-    shippingTaxRate: shipped.taxRate,
+    shippingDiscount: onShipment.discount,
+    shippingTax: onShipment.tax,
+    shippingTaxRate: onShipment.taxRate,
     tax: money(state.tax),
-    ...(includedTax !== undefined && { includedTax: money(includedTax) }),
-    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
+    ...defined({
+      includedTax: includedTax !== undefined ? money(includedTax) : undefined,
+      taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
+    }),
     taxed: state.taxed,
     total: money(state.total),
     captured: money(payment ? capturedOf(payment.ledger) : 0),
@@ -174,7 +177,7 @@ export function orderView({
       const { orderId, ...view } = shipmentView(state, part.state);
       return { ...view, ...times };
     }),
-    returns: sentBack.map(({ state }) => {
+    returns: onReturn.map(({ state }) => {
       const { orderId, location, ...view } = returnView(state, { ledger: payment?.ledger, currency });
       return view;
     }),
@@ -182,12 +185,12 @@ export function orderView({
       ...timeline,
       ...(payment?.timeline ?? []),
       ...sent.flatMap(({ timeline = [] }) => timeline),
-      ...sentBack.flatMap((one) => one.timeline),
+      ...onReturn.flatMap((one) => one.timeline),
     ]
       .sort(byTime)
       .map(({ amount, ...step }) => {
-        const tracking = step.shipmentId !== undefined && shipments[step.shipmentId]?.state.tracking;
-        return { ...step, ...(amount !== undefined && { amount: money(amount) }), ...(tracking && { tracking }) };
+        const tracking = step.shipmentId === undefined ? undefined : shipments[step.shipmentId]?.state.tracking;
+        return { ...step, ...defined({ amount: amount !== undefined ? money(amount) : undefined, tracking }) };
       }),
   });
 }
@@ -287,7 +290,7 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     ['number', 'placedAt', 'id'],
   ],
   on: marked({
-    OrderPlaced: told<EventOf<'OrderPlaced'>>(
+    OrderPlaced: onOrder<EventOf<'OrderPlaced'>>(
       'placed',
       () => ({}),
       (event) => ({
@@ -297,55 +300,57 @@ export const orders = projection<OrderDocument, OrdersEvent>({
         placedAt: event.occurredAt,
       }),
     ),
-    CheckoutReallocated: told(),
-    CheckoutActionRequired: told(),
-    CheckoutPaymentUnknown: told(),
-    CheckoutUndone: told(),
-    OrderConfirmed: told('confirmed'),
+    CheckoutReallocated: onOrder(),
+    CheckoutActionRequired: onOrder(),
+    CheckoutPaymentUnknown: onOrder(),
+    CheckoutUndone: onOrder(),
+    OrderConfirmed: onOrder('confirmed'),
     OrderRejected: endsFor('rejected'),
-    OrderExpired: told('expired'),
+    OrderExpired: onOrder('expired'),
     OrderWithdrawn: endsFor('cancelled'),
     OrderCancelled: endsFor('cancelled'),
-    OrderCompleted: told('completed'),
-    OrderAddressChanged: told('address_changed'),
-    OrderHeld: told('held'),
-    OrderResumed: told('resumed'),
-    OrderUnitsMissing: told(),
-    ReallocationRequested: told(),
-    OrderReallocated: told(),
-    ReallocationAbandoned: told(),
-    ReturnOpened: told(),
-    ReturnClosed: told(),
+    OrderCompleted: onOrder('completed'),
+    OrderAddressChanged: onOrder('address_changed'),
+    OrderHeld: onOrder('held'),
+    OrderResumed: onOrder('resumed'),
+    OrderUnitsMissing: onOrder(),
+    ReallocationRequested: onOrder(),
+    OrderReallocated: onOrder(),
+    ReallocationAbandoned: onOrder(),
+    ReturnOpened: onOrder(),
+    ReturnClosed: onOrder(),
     // Goods that were shipped before the order was recorded have no shipment.
-    OrderFulfilled: told<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
+    OrderFulfilled: onOrder<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
       lines: unitsOf(lines),
       ...(from && { shipmentId: fulfilmentId }),
     })),
-    OrderLinesCancelled: told<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
+    OrderLinesCancelled: onOrder<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
       lines: unitsOf(lines),
       reason,
     })),
-    OrderReturned: told(),
-    CollectionRequested: told(),
-    OrderSettled: told(),
+    OrderReturned: onOrder(),
+    CollectionRequested: onOrder(),
+    OrderSettled: onOrder(),
 
-    AuthorisationRequested: paid(),
-    PaymentIntentOpened: paid(),
-    PaymentActionRequired: paid('payment_action_required'),
-    PaymentAuthorised: paid('payment_authorised', amountOf),
-    AuthorisationDeclined: paid('payment_declined', ({ declineCode }) => ({ reason: publicDeclineCode(declineCode) })),
-    AuthorisationUnknown: paid('payment_unknown'),
-    AuthorisationLapsed: paid('payment_lapsed'),
-    CaptureRequested: paid(),
-    PaymentCaptured: paid('payment_captured', amountOf),
-    CaptureFailed: paid('payment_failed'),
-    VoidRequested: paid(),
-    PaymentVoided: paid('payment_voided', (_, ledger) => (hasHeld(ledger) ? {} : undefined)),
-    RefundRequested: paid(),
-    PaymentRefunded: paid('refunded', amountOf),
-    RefundFailed: paid('refund_failed'),
-    DisputeOpened: paid('payment_disputed', amountOf),
-    DisputeClosed: paid('dispute_closed'),
+    AuthorisationRequested: onPayment(),
+    PaymentIntentOpened: onPayment(),
+    PaymentActionRequired: onPayment('payment_action_required'),
+    PaymentAuthorised: onPayment('payment_authorised', amountOf),
+    AuthorisationDeclined: onPayment('payment_declined', ({ declineCode }) => ({
+      reason: publicDeclineCode(declineCode),
+    })),
+    AuthorisationUnknown: onPayment('payment_unknown'),
+    AuthorisationLapsed: onPayment('payment_lapsed'),
+    CaptureRequested: onPayment(),
+    PaymentCaptured: onPayment('payment_captured', amountOf),
+    CaptureFailed: onPayment('payment_failed'),
+    VoidRequested: onPayment(),
+    PaymentVoided: onPayment('payment_voided', (_, ledger) => (hasHeld(ledger) ? {} : undefined)),
+    RefundRequested: onPayment(),
+    PaymentRefunded: onPayment('refunded', amountOf),
+    RefundFailed: onPayment('refund_failed'),
+    DisputeOpened: onPayment('payment_disputed', amountOf),
+    DisputeClosed: onPayment('dispute_closed'),
 
     ShipmentPlanned: shipped('plannedAt'),
     ShipmentTrackingChanged: shipped(),
@@ -406,11 +411,11 @@ function endsFor(
   what: 'rejected' | 'cancelled',
 ): Handler<OrderDocument, EventOf<'OrderRejected' | 'OrderWithdrawn' | 'OrderCancelled'>> {
   const reasonOf = ({ reason }: { reason: string }) => ({ reason });
-  return told(what, reasonOf, ({ data }) => reasonOf(data));
+  return onOrder(what, reasonOf, ({ data }) => reasonOf(data));
 }
 
 /** Folds the order and adds `what` to the timeline. Every event changes the order's version, even if nothing else shows. */
-function told<E extends OrderEvent>(
+function onOrder<E extends OrderEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data']) => Details = () => ({}),
   foundBy: (event: RecordedEvent<E>) => Partial<OrderPart> = () => ({}),
@@ -423,7 +428,7 @@ function told<E extends OrderEvent>(
         ...before,
         ...foundBy(event),
         version: event.version,
-        state: orderDecider.evolve(before?.state ?? null, event, at)!,
+        state: orderDecider.evolve(before?.state ?? null, event, at),
         timeline: what ? [...timeline, { at: event.occurredAt, what, ...detailsOf(event.data) }] : timeline,
       };
     },
@@ -431,14 +436,14 @@ function told<E extends OrderEvent>(
 }
 
 /** Folds the ledger and adds `what` to the timeline, unless `detailsOf` returns undefined. */
-function paid<E extends PaymentEvent>(
+function onPayment<E extends PaymentEvent>(
   what?: OrderStep,
   detailsOf: (data: E['data'], ledger: Payment) => Details | undefined = () => ({}),
 ): Handler<OrderDocument, E> {
   return {
     keys: orderOf,
     evolve(before, event, _, at) {
-      const ledger = paymentLedger.evolve(before?.payment?.ledger ?? null, event, at)!;
+      const ledger = paymentLedger.evolve(before?.payment?.ledger ?? null, event, at);
       const timeline = before?.payment?.timeline ?? [];
       const details = what && detailsOf(event.data, ledger);
       return {
@@ -462,7 +467,7 @@ function shipped<E extends ShipmentEvent>(
     evolve(before, event, _, at) {
       const { shipmentId } = event.data;
       const known = before?.shipments?.[shipmentId];
-      const state = shipment.evolve(known?.state ?? null, event, at)!;
+      const state = shipment.evolve(known?.state ?? null, event, at);
       const part: ShipmentPart = { ...known, state, ...(time && { [time]: event.occurredAt }) };
       if (what) part.timeline = [...(known?.timeline ?? []), { at: event.occurredAt, what, shipmentId }];
       return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
@@ -482,7 +487,7 @@ function sentBack<E extends ReturnEvent>(
       const { returnId } = data;
       const known = before?.returns?.[returnId];
       const timeline = [...(known?.timeline ?? []), { at: occurredAt, what, returnId, ...detailsOf(data) }];
-      const part: ReturnPart = { state: returnDecider.evolve(known?.state ?? null, event, at)!, timeline };
+      const part: ReturnPart = { state: returnDecider.evolve(known?.state ?? null, event, at), timeline };
       return { ...before, returns: { ...before?.returns, [returnId]: part } };
     },
   };

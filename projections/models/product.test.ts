@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { type ProductCommand, product } from '../../domain/product/product.js';
 import { type StockCommand, stockItem } from '../../domain/stock/stock-item.js';
 import { asStored, historyOf, interleavingOf, project } from '../../test/read-models.js';
+import { the } from '../../test/the.js';
 import { catalogue } from './catalogue.js';
 import { productView } from './product.js';
 import { facetCounts, MAX_FACET_VALUES, productSearch } from './product-search.js';
@@ -53,13 +54,13 @@ const histories = [
 describe('The product read models', () => {
   it('hide cleared fields, and retired variants until they are restored', () => {
     const changed = (...more: ProductCommand[]) =>
-      [historyOf(product, [...commands, ...more]).events, histories[1]!].flat();
+      [historyOf(product, [...commands, ...more]).events, the(histories[1])].flat();
     const clear = { type: 'ReviseProduct', changes: { brand: null, categories: null, attributes: null } } as const;
     const retire = { type: 'RetireVariant', sku: 'MUG-S' } as const;
     const again: ProductCommand = { type: 'AddVariant', variant: { sku: 'MUG-S', prices: [GBP(1)] } };
-    const shown = (...more: ProductCommand[]) => project(productSearch, changed(...more)).get(ID)!;
+    const shown = (...more: ProductCommand[]) => the(project(productSearch, changed(...more)).get(ID));
 
-    const { title, brand, categories, attributes, variants } = productView(shown(clear, retire))!;
+    const { title, brand, categories, attributes, variants } = the(productView(shown(clear, retire)));
     expect({ title, brand, categories, attributes }).to.deep.equal({
       title: 'Blue mug',
       brand: undefined,
@@ -73,13 +74,13 @@ describe('The product read models', () => {
       facetKeys: ['inStock:false'],
       lowestPrices: { GBP: 800 },
     });
-    for (const gone of ['acme', 'mug-s']) expect(words!.split(' ')).to.not.include(gone);
+    for (const gone of ['acme', 'mug-s']) expect(the(words).split(' ')).to.not.include(gone);
     expect(shown(retire, again).lowestPrices).to.deep.equal({ GBP: 1 });
-    expect(productView(shown(retire, again))!.variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L', 'MUG-S']);
+    expect(the(productView(shown(retire, again))).variants.map(({ sku }) => sku)).to.deep.equal(['MUG-L', 'MUG-S']);
   });
 
   it('show a product with its prices and where there is stock', () => {
-    expect(productView(project(catalogue, histories.flat()).get(ID)!)).to.deep.equal({
+    expect(productView(the(project(catalogue, histories.flat()).get(ID)))).to.deep.equal({
       id: ID,
       version: mug.length,
       status: 'published',
@@ -107,7 +108,7 @@ describe('The product read models', () => {
   }
 
   it('know no product that has only stock events', () => {
-    expect(productView(project(catalogue, histories[1]!).get(ID)!)).to.equal(undefined);
+    expect(productView(the(project(catalogue, the(histories[1])).get(ID)))).to.equal(undefined);
   });
 
   it('find a product by its words, its lowest price in each currency and whether any variant is in stock', () => {

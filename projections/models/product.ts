@@ -1,5 +1,5 @@
 // A product with its availability, shared by all product read models: fed by product# and by the stock# of its SKUs.
-import { changed } from '../../domain/kernel/json.js';
+import { changed, defined } from '../../domain/kernel/json.js';
 import {
   type ProductDetails,
   type ProductEvent,
@@ -59,8 +59,7 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
       sku,
       prices,
       inStock: skus.has(sku),
-      ...(options && { options: fromEntries(options) }),
-      ...(weight !== undefined && { weight }),
+      ...defined({ options: options ? fromEntries(options) : undefined, weight }),
     })),
   };
 }
@@ -124,8 +123,7 @@ const productHandlers: Pick<ProductHandlers, ProductEvent['type']> = {
       const variant: StoredVariant = {
         sku,
         prices,
-        ...(options && { options: toEntries(options) }),
-        ...(weight !== undefined && { weight }),
+        ...defined({ options: options ? toEntries(options) : undefined, weight }),
       };
       return { ...before, variants: [...(before?.variants ?? []), variant] };
     },

@@ -1,8 +1,11 @@
 // A refund in answers to support.
+
 import { z } from 'zod';
+import { defined } from '../../domain/kernel/json.js';
 import { moneySchema, sum } from '../../domain/kernel/money.js';
 import { addedUp } from '../../domain/order/taxes.js';
 import type { Payment, Refund } from '../../domain/payment/ledger.js';
+import { latestOf } from '../../domain/payment/ledger.js';
 import { taxesView, taxesViewSchema } from './taxes-view.js';
 
 export const REFUND_STATUSES = ['requested', 'refunded', 'failed'] as const;
@@ -26,11 +29,13 @@ export type RefundView = z.output<typeof refundViewSchema>;
 
 /**
  * A refund with its parts. The status of an unfinished or failed part is the status of the whole. A refunded payment was
- * captured, so it has a currency.
+ * captured, so it has an authorisation.
  */
-export function refundView({ authorisation }: Payment, parts: readonly Refund[]): RefundView {
-  const { operationId, reason, requestedAt, location } = parts[0]!;
-  const { currency } = authorisation!;
+export function refundView(payment: Payment, parts: readonly Refund[]): RefundView {
+  const [first] = parts;
+  if (!first) throw new Error(`${payment.paymentId} has no such refund.`);
+  const { operationId, reason, requestedAt, location } = first;
+  const { currency } = latestOf(payment);
   const taxes = addedUp(parts.flatMap((part) => part.taxes ?? []));
   const open = parts.find(({ status }) => status !== 'refunded');
   return {
@@ -39,8 +44,10 @@ export function refundView({ authorisation }: Payment, parts: readonly Refund[])
     reason,
     status: open?.status ?? 'refunded',
     requestedAt: new Date(requestedAt).toISOString(),
-    ...(open?.failure !== undefined && { failure: open.failure }),
-    ...(taxes.length > 0 && { taxes: taxesView(taxes, currency) }),
-    ...(location !== undefined && { location }),
+    ...defined({
+      failure: open?.failure,
+      taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
+      location,
+    }),
   };
 }

@@ -1,7 +1,9 @@
 // A return in answers.
+
 import { z } from 'zod';
 import { requestedUnitsSchema } from '../../domain/fulfilment/events.js';
 import { RETURN_STATUSES, type Return } from '../../domain/fulfilment/return.js';
+import { defined } from '../../domain/kernel/json.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { returnedUnitsSchema } from '../../domain/order/events.js';
 import { givenFor, type Payment } from '../../domain/payment/ledger.js';
@@ -35,7 +37,7 @@ export function returnView(
     orderId,
     status,
     lines: [...lines],
-    ...(declineReason !== undefined && { declineReason }),
+    ...defined({ declineReason }),
     ...(received && { received: [...received.lines], location: received.location }),
     ...(given !== undefined && { refund: { amount: given, currency } }),
   };

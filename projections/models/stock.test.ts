@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { availableOf, type StockCommand, stockItem } from '../../domain/stock/stock-item.js';
 import { historyOf, interleavingOf, project } from '../../test/read-models.js';
+import { the } from '../../test/the.js';
 import { stock, stockView } from './stock.js';
 import { unitsSold, unitsSoldOf } from './units-sold.js';
 
@@ -64,7 +65,7 @@ describe('The stock read model', () => {
         const document = project(stock, events).get(SKU);
         const shown = document ? stockView(document) : { locations: [], available: 0 };
         const expected = items
-          .map(({ state }, index) => ({ location: LOCATIONS[index]!, ...state }))
+          .map(({ state }, index) => ({ location: the(LOCATIONS[index]), ...state }))
           .filter(({ productId }) => productId !== null)
           .map(({ location, onHand, reserved, committed, policy }) => {
             const available = availableOf({ onHand, reserved, committed });
@@ -87,7 +88,7 @@ describe('The stock read model', () => {
       { type: 'CommitReservation', ...key, reservationId: 'r1' },
       { type: 'ReleaseReservation', ...key, reservationId: 'r1' },
     ]);
-    expect(stockView(project(stock, events).get(SKU)!)).to.deep.equal({
+    expect(stockView(the(project(stock, events).get(SKU)))).to.deep.equal({
       sku: SKU,
       locations: [{ location: 'main', onHand: 10, reserved: 4, committed: 0, available: 6 }],
       available: 6,
@@ -107,7 +108,7 @@ describe('Units sold', () => {
       ]).events;
     fc.assert(
       fc.property(interleavingOf([shipped('main', 7), shipped('leeds', 5)]), (events) => {
-        expect(unitsSoldOf(project(unitsSold, events).get(SKU)!)).to.equal(12);
+        expect(unitsSoldOf(the(project(unitsSold, events).get(SKU)))).to.equal(12);
       }),
     );
   });

@@ -1,4 +1,5 @@
 // Stock per SKU. Each location is the part of its stream.
+import { defined } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
 import type { StockEvent, StockPolicy } from '../../domain/stock/events.js';
 import { availableOf } from '../../domain/stock/stock-item.js';
@@ -103,8 +104,7 @@ export const stock = projection<StockDocument, StockModelEvent>({
       onHand,
       reserved,
       committed,
-      ...(backorderLimit !== undefined && { backorderLimit }),
-      ...(lowStockAt !== undefined && { lowStockAt }),
+      ...defined({ backorderLimit, lowStockAt }),
     })),
   },
 });

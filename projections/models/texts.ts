@@ -28,7 +28,7 @@ export function folded(text: string): string {
       .toLowerCase()
       .normalize('NFKD')
       .replace(UNSEEN, '')
-      .replace(SINGLE_LETTERS, (letter) => LETTERS[letter]!)
+      .replace(SINGLE_LETTERS, (letter) => LETTERS[letter] ?? letter)
       .normalize('NFC')
       .replace(BLANKS, ' ')
       .trim()

@@ -1,4 +1,5 @@
-// Units sold per SKU: the shipped units, which the stock streams record.
+// Units sold per SKU: the shipped units, which the stock streams record. The popularity of a product, by which search and
+// recommendations rank, is made of them.
 import { sum } from '../../domain/kernel/money.js';
 import type { StockEvent } from '../../domain/stock/events.js';
 import { projection } from '../runtime/projection.js';

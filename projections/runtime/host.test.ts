@@ -4,6 +4,7 @@ import { type Commit, START } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { the } from '../../test/the.js';
 import { runProjectors } from './host.js';
 import type { Projector, SweepOptions } from './projector.js';
 
@@ -21,47 +22,47 @@ describe('The host of the projectors', () => {
   it('continues with the others while one store does not answer, names it, and catches up later', async () => {
     const { deliver, stop, tick, host, projectors } = await createHost();
     const [orders, search] = projectors;
-    search!.away = true;
+    the(search).away = true;
     await deliver(commit('order#1', 1));
     await deliver(commit('order#1', 2), commit('order#2', 1));
-    expect(orders!.applied).to.have.length(3);
+    expect(the(orders).applied).to.have.length(3);
     const [{ since, ...told } = { since: '' }, ...more] = host.readiness();
     expect(told).to.deep.equal({ projection: 'search_v1', waitsFor: 'Memory', error: 'Memory: away' });
     expect(more).to.deep.equal([]);
     await tick();
     expect(host.readiness()).to.deep.equal([{ ...told, since }]);
 
-    search!.away = false;
+    the(search).away = false;
     await tick();
-    expect(search!.caughtUp).to.deep.equal([{ 'order#1': 2, 'order#2': 1 }]);
+    expect(the(search).caughtUp).to.deep.equal([{ 'order#1': 2, 'order#2': 1 }]);
     expect(host.readiness()).to.deep.equal([]);
     await deliver(commit('order#1', 3));
-    expect(search!.applied).to.deep.equal(['order#1 3']);
+    expect(the(search).applied).to.deep.equal(['order#1 3']);
     await stop();
   });
 
   it('sweeps at the start and periodically, and repeats a failed sweep', async () => {
     const { stop, tick, projectors, host } = await createHost(([orders]) => {
-      orders!.away = true;
+      the(orders).away = true;
     });
     const [orders, search] = projectors;
-    expect([orders!.sweeps, search!.sweeps]).to.deep.equal([[], [{ full: false, retry: true }]]);
+    expect([the(orders).sweeps, the(search).sweeps]).to.deep.equal([[], [{ full: false, retry: true }]]);
     expect(host.readiness()).to.have.length(1);
-    orders!.away = false;
+    the(orders).away = false;
     await tick();
-    expect(orders!.sweeps).not.to.deep.equal([]);
+    expect(the(orders).sweeps).not.to.deep.equal([]);
     expect(host.readiness()).to.deep.equal([]);
-    const before = search!.sweeps.length;
+    const before = the(search).sweeps.length;
     await tick();
-    expect(search!.sweeps.length).to.be.greaterThan(before);
+    expect(the(search).sweeps.length).to.be.greaterThan(before);
     await stop();
   });
 
   it('retries quarantined streams once: at its start, or as soon as the store answers', async () => {
     const { stop, tick, projectors } = await createHost(([orders]) => {
-      orders!.away = true;
+      the(orders).away = true;
     });
-    projectors[0]!.away = false;
+    the(projectors[0]).away = false;
     for (let ticks = 0; ticks < 3; ticks++) await tick();
     for (const { sweeps } of projectors) {
       expect(sweeps.map(({ retry }) => retry)).to.deep.equal([true, ...sweeps.slice(1).map(() => false)]);
@@ -72,20 +73,20 @@ describe('The host of the projectors', () => {
 
   it('leaves missed streams that it cannot remember to the sweep', async () => {
     const { deliver, stop, tick, projectors } = await createHost();
-    const search = projectors[1]!;
+    const search = the(projectors[1]);
     search.away = true;
     await deliver(...Array.from({ length: 20_001 }, (_, n) => commit(`order#${n}`, 1)));
     search.away = false;
     const before = search.sweeps.length;
     await tick();
-    expect(Object.keys(search.caughtUp[0]!)).to.have.length(20_000);
+    expect(Object.keys(the(search.caughtUp[0]))).to.have.length(20_000);
     expect(search.sweeps.length).to.be.greaterThan(before);
     await stop();
   });
 
   it('stops on abort, even while a store does not answer', async () => {
     const { deliver, stop, projectors } = await createHost();
-    projectors[0]!.away = true;
+    the(projectors[0]).away = true;
     await deliver(commit('order#1', 1));
     await stop();
   });

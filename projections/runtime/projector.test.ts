@@ -10,6 +10,7 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore } from '../../infra/event-store/memory.js';
 import { type Note, noteCommit, notes } from '../../test/contracts/notes.js';
 import { createMemorySink } from '../../test/memory-sink.js';
+import { the } from '../../test/the.js';
 import type { Projection } from './projection.js';
 import { createProjector, type ProjectorDeps } from './projector.js';
 import type { SinkTable } from './sink.js';
@@ -65,7 +66,7 @@ describe('A projector', () => {
     it('the commits before one that has arrived', async () => {
       const { write, projector, textsOf } = await createWorld();
       const [, , third] = await write(A, 'x', 'x', 'y');
-      await projector.apply([third!]);
+      await projector.apply([the(third)]);
       expect(await textsOf('x')).to.deep.equal([1, 2]);
       expect(await textsOf('y')).to.deep.equal([3]);
     });
@@ -148,7 +149,7 @@ describe('A projector', () => {
           const isBad = ({ document }: { document: object | null }) => JSON.stringify(document).includes('refuse');
           const outcomes = await table.save(writes.filter((write) => !isBad(write)));
           return writes.map((write) =>
-            isBad(write) ? { saved: false, stale: false, error: 'no' } : outcomes.shift()!,
+            isBad(write) ? { saved: false, stale: false, error: 'no' } : the(outcomes.shift()),
           );
         },
       });
@@ -183,7 +184,7 @@ describe('A projector', () => {
       const { write, createFor, store, table } = await createWorld();
       const [, , third] = await write(A, 'x', 'x', 'x');
       const lossy: EventStore = { ...store, async *read() {} };
-      await createFor(lossy).apply([third!]);
+      await createFor(lossy).apply([the(third)]);
       expect((await table.quarantined())[0]?.error).to.contain('the log has no such commit');
     });
   });

@@ -1,6 +1,7 @@
 // Settings of the shop that a client needs before it shows anything.
 import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { type ShopSettings, shopSettingsSchema } from '../../domain/shop/events.js';
 
 const { currencies, countries } = shopSettingsSchema.shape;
@@ -24,7 +25,7 @@ export function configQuery({ settings, stripePublishableKey }: ConfigQueryDeps)
     answers: { 200: shopAnswer },
     async handle() {
       const { currencies, countries } = await settings();
-      return { status: 200, body: { currencies, countries, ...(stripePublishableKey && { stripePublishableKey }) } };
+      return { status: 200, body: { currencies, countries, ...defined({ stripePublishableKey }) } };
     },
   });
 }

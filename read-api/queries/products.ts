@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
 import { askedId, pathId } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { currencySchema } from '../../domain/kernel/money.js';
 import { searchText, shortText } from '../../domain/kernel/text.js';
 import { productDetailsSchema, productIdSchema, variantSchema } from '../../domain/product/events.js';
@@ -176,5 +177,5 @@ export function productQueries({ catalogue, productPage, productSearch, currency
 
 function rangeOf(text: string): { min?: number; max?: number } {
   const [min, max] = text.split('..');
-  return { ...(min && { min: Number(min) }), ...(max && { max: Number(max) }) };
+  return defined({ min: min ? Number(min) : undefined, max: max ? Number(max) : undefined });
 }

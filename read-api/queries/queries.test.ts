@@ -1,5 +1,6 @@
 // Query endpoints on read models that are lists in memory.
 import { expect } from 'chai';
+import { defined } from '../../domain/kernel/json.js';
 import { FORGOTTEN, type PersonalData, type Sealed } from '../../domain/kernel/personal.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderView } from '../../projections/models/order-view.js';
@@ -9,6 +10,7 @@ import type { ProductView } from '../../projections/models/product.js';
 import type { ProductSearchRequest } from '../../projections/models/product-search.js';
 import { type Call, callerOf, problemOf } from '../../test/call-endpoint.js';
 import { ADA, ADDRESS, BOB, KEEPER, SUPPORT } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { configQuery } from './config.js';
 import { orderQueries } from './orders.js';
 import { productQueries } from './products.js';
@@ -120,7 +122,7 @@ describe('The query endpoints', () => {
 
   const call = callerOf([
     ...productQueries({
-      catalogue: { visibility, queries: { byId: byId(products), list: listed, categories: counted } },
+      catalogue: { visibility, queries: { list: listed, categories: counted } },
       productPage: { visibility, queries: { byId: byId(products) } },
       productSearch: {
         visibility,
@@ -207,7 +209,7 @@ describe('The query endpoints', () => {
     expect(searched).to.deep.include({ ...query, price: { min: 500 }, inStock: 'true', limit: 2 });
     expect(body.facets).to.deep.equal(FACETS);
     await call('get /v1/search', { query: { q: ' ' } });
-    expect(searched!.q).to.equal(undefined);
+    expect(the(searched).q).to.equal(undefined);
   });
 
   it("search in the shop's first currency unless another is requested, and keep the currency on later pages", async () => {
@@ -227,9 +229,7 @@ describe('The query endpoints', () => {
 
   it('show customers their own orders and no others', async () => {
     const ids = async (caller: Call['caller'], query = {}) =>
-      (await call('get /v1/orders', { ...(caller && { caller }), query })).body.data.map(
-        ({ id }: { id: string }) => id,
-      );
+      (await call('get /v1/orders', { ...defined({ caller }), query })).body.data.map(({ id }: { id: string }) => id);
     expect(await ids(ADA)).to.deep.equal(['order_3', 'order_1']);
     expect(await ids(ADA, { customerId: 'customer_bob' })).to.deep.equal(['order_3', 'order_1']);
     expect(await ids(SUPPORT)).to.deep.equal(['order_3', 'order_2', 'order_1']);
@@ -251,8 +251,8 @@ describe('The query endpoints', () => {
       for (const shown of [body, list.body.data[0]]) {
         expect(shown.held).to.equal(true);
         expect(shown.heldReason).to.equal(heldReason);
-        expect(shown.allocation).to.deep.equal(heldReason && orders[0]!.allocation);
-        const [{ location, reason }] = orders[0]!.shipments as [OrderView['shipments'][number]];
+        expect(shown.allocation).to.deep.equal(heldReason && the(orders[0]).allocation);
+        const [{ location, reason }] = the(orders[0]).shipments as [OrderView['shipments'][number]];
         expect(shown.shipments[0]).to.deep.include({ id: 'shipment_1', status: 'failed' });
         expect([shown.shipments[0].location, shown.shipments[0].reason]).to.deep.equal(
           heldReason ? [location, reason] : [undefined, undefined],

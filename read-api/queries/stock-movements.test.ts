@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { defined } from '../../domain/kernel/json.js';
 import { callerOf, problemOf } from '../../test/call-endpoint.js';
 import { createShop, KEEPER, type Shop, SUPPORT, sell } from '../../test/shop.js';
 import { stockMovementsQuery } from './stock-movements.js';
@@ -71,7 +72,7 @@ describe('The ledger of stock', () => {
     for (const limit of ['1', '2', '4', '6']) {
       const pages = [];
       for (let after: string | null | undefined; after !== null; ) {
-        const { data, page } = (await read({ limit, ...(after && { after }) })).body;
+        const { data, page } = (await read({ limit, ...defined({ after }) })).body;
         pages.push(...data);
         after = page.next;
       }

@@ -5,6 +5,7 @@ import { Problem } from '../../domain/kernel/errors.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { askedId, DEFAULT_LOCATION, locationSchema, pathId, skuSchema } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { priceSchema } from '../../domain/kernel/money.js';
 import { STAFF_ROLES } from '../../domain/kernel/role.js';
 import type { StockEvent } from '../../domain/stock/events.js';
@@ -109,21 +110,18 @@ function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Ent
   return Object.hasOwn(WORDS, event.type);
 }
 
+/** What any of these events says about its movement. */
+type Details = Omit<Entry, 'at' | 'what' | 'by' | 'actor'> & { movementId?: string; reservationId?: string };
+
 function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>, { role }: Caller): Entry {
   const showsWhose = role === 'support' || KEEPERS_OWN.has(type);
+  const { movementId, reservationId, operationId, ...moved }: Details = data;
+  const { quantity, delta, reason, cost, supplier, lot, from, to } = moved;
   return {
     at: occurredAt,
     what: WORDS[type],
-    ...(showsWhose && { by: 'movementId' in data ? data.movementId : data.reservationId }),
-    ...(showsWhose && 'operationId' in data && { operationId: data.operationId }),
-    ...('quantity' in data && { quantity: data.quantity }),
-    ...('delta' in data && { delta: data.delta }),
-    ...('reason' in data && { reason: data.reason }),
-    ...('cost' in data && { cost: data.cost }),
-    ...('supplier' in data && { supplier: data.supplier }),
-    ...('lot' in data && { lot: data.lot }),
-    ...('from' in data && { from: data.from }),
-    ...('to' in data && { to: data.to }),
+    ...(showsWhose && defined({ by: movementId ?? reservationId, operationId })),
+    ...defined({ quantity, delta, reason, cost, supplier, lot, from, to }),
     actor: showsWhose ? actor : { type: actor.type },
   };
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { WorkListRequest } from '../../projections/models/work-lists.js';
 import { callerOf } from '../../test/call-endpoint.js';
 import { SUPPORT } from '../../test/shop.js';
+import { the } from '../../test/the.js';
 import { workListQueries } from './work-lists.js';
 
 describe('The work lists of support', () => {
@@ -44,9 +45,9 @@ describe('The work lists of support', () => {
       expect(asked).to.deep.equal({ status: entry.status, limit: 1, after: undefined });
       await call(`get /v1/${list}`, { caller: SUPPORT, query: { after: body.page.next } });
       expect(asked).to.deep.equal({ status: undefined, limit: 24, after: next });
-      const endpoint = endpoints.find(({ path }) => path === `/v1/${list}`)!;
+      const endpoint = the(endpoints.find(({ path }) => path === `/v1/${list}`));
       expect(endpoint.roles).to.deep.equal(['support']);
-      expect(endpoint.query!.safeParse({ status: 'odd' }).success).to.equal(false);
+      expect(the(endpoint.query).safeParse({ status: 'odd' }).success).to.equal(false);
     });
   }
 });

@@ -5,6 +5,7 @@ import { cartIdSchema, lineIdSchema } from '../../domain/cart/events.js';
 import { addressSchema } from '../../domain/kernel/address.js';
 import type { View } from '../../domain/kernel/answers.js';
 import { skuSchema } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { currencySchema, type Money, moneySchema, sum } from '../../domain/kernel/money.js';
 import { couponCodeSchema, type OrderLine, orderIdSchema } from '../../domain/order/events.js';
 import { totalsOf } from '../../domain/order/worth.js';
@@ -122,11 +123,13 @@ function viewOf(cart: Cart, { quote, lines, address }: PricedCart): ShownCart {
     coupons: submission
       ? (submission.coupons ?? []).map(({ code, amount }) => ({ code, amount: money(amount) }))
       : quote.coupons.map((coupon) => ({ ...coupon, amount: money(coupon.amount) })),
-    ...(address && { shippingAddress: address }),
-    ...(cart.shippingMethod && { shippingMethod: cart.shippingMethod }),
-    ...(!submission && quote.shippingProblem && { shippingProblem: quote.shippingProblem }),
-    ...(submission && { orderId: submission.orderId }),
-    ...(cart.mergedInto && { mergedInto: cart.mergedInto }),
+    ...defined({
+      shippingAddress: address,
+      shippingMethod: cart.shippingMethod,
+      shippingProblem: submission ? undefined : quote.shippingProblem,
+      orderId: submission?.orderId,
+      mergedInto: cart.mergedInto,
+    }),
     subtotal: money(cost.subtotal),
     discount: money(cost.discount),
     shipping: money(cost.shipping?.amount ?? 0),
@@ -148,10 +151,11 @@ function viewOfLine(
     title,
     quantity,
     unitPrice: money(unitPrice),
-    ...(was !== undefined && { was: money(was) }),
-    ...(unavailable && { unavailable }),
+    ...defined({ was: was !== undefined ? money(was) : undefined, unavailable }),
     total: money(total),
-    ...(discounts && { discount: money(sum(discounts)) }),
-    ...(tax !== undefined && { tax: money(tax) }),
+    ...defined({
+      discount: discounts ? money(sum(discounts)) : undefined,
+      tax: tax !== undefined ? money(tax) : undefined,
+    }),
   };
 }

@@ -1,6 +1,7 @@
 // Opens the sealed values of an order for its owner and for support. Forgotten values are left out. For the owner, values that
 // only support may see are left out, too.
 import type { Caller } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isForgotten, type Personal, type PersonalData } from '../../domain/kernel/personal.js';
 import type { OrderView } from '../../projections/models/order-view.js';
 import type { SealedOrderView } from '../../projections/models/orders.js';
@@ -24,14 +25,11 @@ export async function openedOrder(
   return {
     ...rest,
     shipments: isSupport ? shipments : shipments.map(({ location, reason, ...shipment }) => shipment),
-    ...(address && { shippingAddress: address }),
-    ...(mail && { email: mail }),
-    ...(nextAction && clientSecret && { nextAction: { ...nextAction, clientSecret } }),
-    ...(isSupport && {
-      ...(heldReason !== undefined && { heldReason }),
-      ...(holds && { holds }),
-      ...(missing && { missing }),
-      ...(allocation && { allocation }),
+    ...defined({
+      shippingAddress: address,
+      email: mail,
+      nextAction: nextAction && clientSecret ? { ...nextAction, clientSecret } : undefined,
     }),
+    ...(isSupport && defined({ heldReason, holds, missing, allocation })),
   };
 }

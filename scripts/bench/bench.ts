@@ -9,7 +9,7 @@ interface AnyBench<Opened> {
   name: string;
   /** Number of concurrent tasks. */
   inFlight: number;
-  aim: number;
+  target: number;
   /** How it is measured, in one line. */
   how: string;
   /** Throws `EngineUnavailable`. */

@@ -39,7 +39,7 @@ export const checkouts = ([1, 8, 32] as const).map(
     kind: 'ratio',
     name: 'checkout',
     inFlight,
-    aim: 0.5,
+    target: 0.5,
     how: 'guest checkouts of two lines, in seven HTTP requests each ÷ the same requests to a bare server that inserts the same commits, one statement each, and gives the same answers',
     async open(engines) {
       const { product, database } = await engines.product();
@@ -63,7 +63,7 @@ export const races = [BUYERS, 8].map(
     kind: 'time',
     name: 'race',
     inFlight,
-    aim: 1,
+    target: 1,
     how: `seconds in which ${BUYERS} buyers with full carts check out for ${UNITS} units of one SKU; the bench fails unless ${UNITS} are sold and the other buyers get out_of_stock`,
     async open(engines) {
       const { product } = await engines.product();
@@ -175,9 +175,8 @@ function sideBySide(commits: readonly StoredCommit[]): StoredCommit[][] {
   const steps: StoredCommit[][] = [];
   for (const commit of commits) {
     const together = steps.at(-1);
-    const isStock = (other: StoredCommit | undefined) => other?.pk.startsWith('stock#');
-    if (isStock(commit) && isStock(together?.[0]) && together!.every(({ pk }) => pk !== commit.pk))
-      together!.push(commit);
+    const isOtherStock = ({ pk }: StoredCommit) => pk.startsWith('stock#') && pk !== commit.pk;
+    if (commit.pk.startsWith('stock#') && together?.every(isOtherStock)) together.push(commit);
     else steps.push([commit]);
   }
   return steps;

@@ -18,7 +18,7 @@ export const dynamodb: RatioBench = {
   kind: 'ratio',
   name: 'dynamodb',
   inFlight: CALLERS,
-  aim: 0.85,
+  target: 0.85,
   how: 'commands on DynamoDB, one order per stream ÷ conditional puts of the same commits by the same client',
   async open(engines) {
     const client = createDynamoClient({ region: REGION, endpoint: await engines.dynamodb() });

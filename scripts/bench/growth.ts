@@ -52,7 +52,7 @@ export interface Growth extends Size {
 
 /** The number of all items, and of those that are still open. */
 interface Size {
-  came: number;
+  items: number;
   open: number;
 }
 
@@ -80,10 +80,10 @@ const limitedCoupon: Grower<CouponCommand, Coupon, CouponEvent> = {
   open: (orderId) => ({ type: 'RedeemCoupon', code: CODE, orderId }),
   close: (orderId) => ({ type: 'ConfirmRedemption', code: CODE, orderId }),
   inMemory: [
-    { came: 1_000_000, open: 100 },
-    { came: 20_000, open: 10_000 },
+    { items: 1_000_000, open: 100 },
+    { items: 20_000, open: 10_000 },
   ],
-  onPostgres: { came: 20_000, open: 100 },
+  onPostgres: { items: 20_000, open: 100 },
 };
 
 const ITEM = { sku: 'GROWTH', location: 'main' };
@@ -98,18 +98,18 @@ const hotStock: Grower<StockCommand, StockItem, StockEvent> = {
   },
   close: (reservationId) => ({ type: 'CommitReservation', ...ITEM, reservationId }),
   inMemory: [
-    { came: 100_000, open: 100_000 },
-    { came: 100_000, open: 100 },
+    { items: 100_000, open: 100_000 },
+    { items: 100_000, open: 100 },
   ],
-  onPostgres: { came: 100_000, open: 100_000 },
+  onPostgres: { items: 100_000, open: 100_000 },
 };
 
 type Measure = (engines: BenchEngines, progress: Progress) => Promise<Growth[]>;
 
 interface Progress {
   signal: AbortSignal;
-  /** Called when more items have come. */
-  onCame(more: number): void;
+  /** Called when more items are done. */
+  onItems(more: number): void;
 }
 
 /** One entry for each stream that grows. */
@@ -121,20 +121,20 @@ export async function measureGrowth(
   { signal, onRound = () => {} }: MeasureOptions,
 ): Promise<Growth[]> {
   const total = GROWING.reduce((sum, { all }) => sum + all, 0);
-  let came = 0;
-  const onCame = (more: number) => {
-    came += more;
-    onRound(came, total);
+  let done = 0;
+  const onItems = (more: number) => {
+    done += more;
+    onRound(done, total);
   };
   const rows: Growth[] = [];
-  for (const { measure } of GROWING) rows.push(...(await measure(engines, { signal, onCame })));
+  for (const { measure } of GROWING) rows.push(...(await measure(engines, { signal, onItems })));
   return rows;
 }
 
 function growing<C, S, E extends DomainEvent>(grower: Grower<C, S, E>): { all: number; measure: Measure } {
   const { name, inMemory, onPostgres } = grower;
   return {
-    all: [...inMemory, onPostgres].reduce((sum, { came }) => sum + came, 0),
+    all: [...inMemory, onPostgres].reduce((sum, { items }) => sum + items, 0),
     async measure(engines, progress) {
       const rows: Growth[] = [];
       for (const size of inMemory)
@@ -147,8 +147,8 @@ function growing<C, S, E extends DomainEvent>(grower: Grower<C, S, E>): { all: n
 
 async function inMind<C, S, E extends DomainEvent>(
   { decider, begin, open, close }: Grower<C, S, E>,
-  { came, open: most }: Size,
-  { signal, onCame }: Progress,
+  { items, open: most }: Size,
+  { signal, onItems }: Progress,
 ): Promise<Pick<Growth, 'bytes' | 'nextMs'>> {
   const after = (state: S, command: C): S => {
     const decision = decider.decide(command, state, Date.now());
@@ -157,14 +157,14 @@ async function inMind<C, S, E extends DomainEvent>(
   };
   let state = after(decider.initialState, begin);
   const opened: string[] = [];
-  for (let n = 0; n < came; n++) {
+  for (let n = 0; n < items; n++) {
     const id = orderId();
     state = after(state, open(id));
     opened.push(id);
     if (n >= most) state = after(state, close(opened[n - most]!));
     if ((n + 1) % BREATH > 0) continue;
     signal.throwIfAborted();
-    onCame(BREATH);
+    onItems(BREATH);
     await breathe();
   }
   const samples = Array.from({ length: SAMPLES }, () => {
@@ -217,18 +217,18 @@ async function onEngine<C, S, E extends DomainEvent>(
 async function fill<C, S, E extends DomainEvent>(
   { decider, stream, begin, open, close, onPostgres }: Grower<C, S, E>,
   runner: CommandRunner,
-  { signal, onCame }: Progress,
+  { signal, onItems }: Progress,
 ): Promise<void> {
   orThrow(await runner.execute(decider, stream, begin, meta()));
   const opened: string[] = [];
-  for (let n = 0; n < onPostgres.came; n += CALLERS) {
+  for (let n = 0; n < onPostgres.items; n += CALLERS) {
     signal.throwIfAborted();
     const ids = Array.from({ length: CALLERS }, orderId);
     await Promise.all(ids.map((id) => runner.execute(decider, stream, open(id), meta()).then(orThrow)));
     opened.push(...ids);
     const over = opened.splice(0, Math.max(0, opened.length - onPostgres.open));
     await Promise.all(over.map((id) => runner.execute(decider, stream, close(id), meta()).then(orThrow)));
-    onCame(CALLERS);
+    onItems(CALLERS);
   }
 }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { the } from '../../test/the.js';
 import { compare, ROUNDS, type Side, time } from './measure.js';
 
 describe('A comparison', () => {
@@ -18,7 +19,7 @@ describe('A comparison', () => {
       tasks: 2,
       async prepare() {
         now += 1_000;
-        const ms = durations[round++]!;
+        const ms = the(durations[round++]);
         played.push(name);
         const task = async () => {
           now += ms;

@@ -1,5 +1,6 @@
 // Timed work: two ways to do the same, alternating in one run, and their ratio, which means the same on any machine; or one way
 // alone, if its time matters.
+import { pairs } from '../../domain/kernel/collections.js';
 
 /** Counted rounds. One more round runs first to warm up caches, connections and the compiler. */
 export const ROUNDS = 5;
@@ -61,34 +62,34 @@ interface Round {
 
 /** Every round measures both sides. The order alternates. */
 export async function compare(sides: Record<'ours' | 'raw', Side>, options: MeasureOptions): Promise<Comparison> {
-  const [ours, raw] = await measure([sides.ours, sides.raw], options);
+  const { ours, raw } = await measure(sides, options);
   return {
-    ratio: spreadOf(ours!.map(({ rate }, n) => rate / raw![n]!.rate)),
-    ...timingOf(ours!),
-    raw: median(raw!.map(({ rate }) => rate)),
+    ratio: spreadOf(pairs(ours, raw).map(([one, other]) => one.rate / other.rate)),
+    ...timingOf(ours),
+    raw: median(raw.map(({ rate }) => rate)),
   };
 }
 
 export async function time(side: Side, options: MeasureOptions): Promise<Measurement> {
-  const [rounds] = await measure([side], options);
-  return { seconds: spreadOf(rounds!.map(({ seconds }) => seconds)), ...timingOf(rounds!) };
+  const { rounds } = await measure({ rounds: side }, options);
+  return { seconds: spreadOf(rounds.map(({ seconds }) => seconds)), ...timingOf(rounds) };
 }
 
 /** The counted rounds of each side. */
-async function measure(
-  sides: readonly Side[],
+async function measure<K extends string>(
+  sides: Record<K, Side>,
   { signal, onRound = () => {}, now = () => performance.now() }: MeasureOptions,
-): Promise<Round[][]> {
-  const rounds = sides.map((): Round[] => []);
-  const total = sides.reduce((sum, { tasks }) => sum + tasks, 0) * (ROUNDS + 1);
+): Promise<Record<K, Round[]>> {
+  const names = Object.keys(sides) as K[];
+  const rounds = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, Round[]>;
+  const total = names.map((name) => sides[name]).reduce((sum, { tasks }) => sum + tasks, 0) * (ROUNDS + 1);
   let done = 0;
   onRound(done, total);
   for (let round = 0; round <= ROUNDS; round++) {
-    const inTurn = [...sides.entries()];
-    for (const [n, side] of round % 2 === 0 ? inTurn : inTurn.reverse()) {
-      const measured = await play(side, signal, now);
-      if (round > 0) rounds[n]!.push(measured);
-      done += side.tasks;
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const measured = await play(sides[name], signal, now);
+      if (round > 0) rounds[name].push(measured);
+      done += sides[name].tasks;
     }
     onRound(done, total);
   }

@@ -23,7 +23,7 @@ export const append: RatioBench = {
   kind: 'ratio',
   name: 'append',
   inFlight: CALLERS,
-  aim: 2,
+  target: 2,
   how: 'appends, one order per stream ÷ single-row inserts of the same commits',
   open: (engines) => onPostgres(engines, ({ store, raw }) => ({ ours: appends(store), raw })),
 };
@@ -32,7 +32,7 @@ export const command: RatioBench = {
   kind: 'ratio',
   name: 'command',
   inFlight: CALLERS,
-  aim: 1.3,
+  target: 1.3,
   how: 'commands (load, decide and append), one order per stream ÷ single-row inserts of the same commits',
   open: (engines) => onPostgres(engines, ({ store, raw }) => ({ ours: commands(store), raw })),
 };
@@ -41,7 +41,7 @@ export const hotStream: RatioBench = {
   kind: 'ratio',
   name: 'hot-stream',
   inFlight: CALLERS,
-  aim: 5,
+  target: 5,
   how: 'commands on one stream, deliveries of one SKU ÷ single-row inserts of the same commits, one after the other',
   open: (engines) =>
     onPostgres(engines, ({ store, pool }) => ({ ours: commandsOnOne(store), raw: insertsOnOne(pool) })),

@@ -2,12 +2,13 @@
 // and as
 // the commits that the command path makes of them.
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import type { EventStore, SnapshotStore } from '../../domain/kernel/event-store.js';
 import { DEFAULT_LOCATION, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { PersonalData } from '../../domain/kernel/personal.js';
 import { order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
@@ -16,14 +17,14 @@ import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { randomId } from '../../infra/ids.js';
 
-export const codec = createCommitCodec(catalogue);
+export const codec = createCommitCodec(eventTypes);
 
 export type Command = (runner: CommandRunner) => Promise<unknown>;
 
 /** The product's command path. An order gets its personal fields sealed from its cart, so there is nothing to seal. */
 export function runnerOn(store: EventStore, snapshots?: SnapshotStore): CommandRunner {
   const personal = NOTHING_PERSONAL;
-  return createCommandRunner({ store, catalogue, personal, clock: Date.now, ...(snapshots && { snapshots }) });
+  return createCommandRunner({ store, eventTypes, personal, clock: Date.now, ...defined({ snapshots }) });
 }
 
 /** An order of two lines, on its own stream. */

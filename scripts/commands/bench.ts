@@ -39,7 +39,7 @@ type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kin
 
 type GrowthReport = { rows: Growth[] } | { unavailable: string };
 
-type Report = Pick<Bench, 'name' | 'inFlight' | 'aim' | 'how'> & Taken;
+type Report = Pick<Bench, 'name' | 'inFlight' | 'target' | 'how'> & Taken;
 
 export function benchCommand(): Command {
   const names = [...new Set(BENCHES.map(({ name }) => name)), GROWTH];
@@ -81,13 +81,13 @@ async function measure(benches: readonly Bench[], grows: boolean): Promise<Resul
 
 async function reportOf(bench: Bench, engines: BenchEngines, progress: Progress, signal: AbortSignal): Promise<Report> {
   signal.throwIfAborted();
-  const { name, inFlight, aim, how } = bench;
+  const { name, inFlight, target, how } = bench;
   const onRound = (done: number, total: number) => progress.report(labelOf(bench), done, total);
   try {
-    return { name, inFlight, aim, ...(await take(bench, engines, { signal, onRound })), how };
+    return { name, inFlight, target, ...(await take(bench, engines, { signal, onRound })), how };
   } catch (error) {
     if (!(error instanceof EngineUnavailable || error instanceof Unavailable)) throw error;
-    return { name, inFlight, aim, unavailable: error.message, how };
+    return { name, inFlight, target, unavailable: error.message, how };
   }
 }
 
@@ -119,9 +119,9 @@ function textOf({ benches, growth }: Results): string {
 function textOfGrowth(rows: readonly Growth[]): string {
   const measured = table({
     head: ['growth', 'total', 'open', 'state', 'snapshot', 'next ms', 'first ms'],
-    rows: rows.map(({ name, where, came, open, bytes, snapshotBytes, nextMs, firstMs }) => [
+    rows: rows.map(({ name, where, items, open, bytes, snapshotBytes, nextMs, firstMs }) => [
       `${name} in ${where}`,
-      whole(came),
+      whole(items),
       whole(open),
       whole(bytes),
       snapshotBytes === undefined ? '' : whole(snapshotBytes),
@@ -149,14 +149,14 @@ function textOfBenches(reports: readonly Report[]): string {
 }
 
 function cellsOf(report: Report): string[] {
-  if ('unavailable' in report) return ['not available', '', report.aim.toFixed(2), '', '', '', ''];
-  const { aim, ours, p50, p99 } = report;
+  if ('unavailable' in report) return ['not available', '', report.target.toFixed(2), '', '', '', ''];
+  const { target, ours, p50, p99 } = report;
   const times = [milliseconds(p50), milliseconds(p99)];
   if (report.kind === 'ratio') {
     const { ratio, raw } = report;
-    return [...spread(ratio, ''), `≥ ${aim.toFixed(2)}`, perSecond(ours), perSecond(raw), ...times];
+    return [...spread(ratio, ''), `≥ ${target.toFixed(2)}`, perSecond(ours), perSecond(raw), ...times];
   }
-  return [...spread(report.seconds, ' s'), `≤ ${aim.toFixed(2)} s`, perSecond(ours), '', ...times];
+  return [...spread(report.seconds, ' s'), `≤ ${target.toFixed(2)} s`, perSecond(ours), '', ...times];
 }
 
 function spread({ median, min, max }: Spread, unit: string): string[] {

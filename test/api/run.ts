@@ -14,6 +14,7 @@ import {
   type RunningShop,
   startShop,
 } from '../running-shop.js';
+import { the } from '../the.js';
 import { furnish } from './world.js';
 
 /** The version of hypothesis is fixed, too: another version makes other requests from the same seed. */
@@ -74,7 +75,7 @@ async function tryAs(roles: Role[], { url }: RunningShop, tokens: Tokens, python
   const env = {
     ...process.env,
     SCHEMATHESIS_SEED: SEED,
-    CONSISTENCY_TOKEN: headers.get('consistency-token')!,
+    CONSISTENCY_TOKEN: the(headers.get('consistency-token')),
     THINGS: JSON.stringify(things),
   };
   console.log(`schemathesis as ${roles.join(', ')}: ${EXAMPLES} examples of each operation, seed ${SEED}`);

@@ -6,7 +6,7 @@ import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
 import { createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { type CartCommand, cart } from '../../domain/cart/cart.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -21,6 +21,7 @@ import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { freshName } from '../engines.js';
 import { everyOr, runsOf } from '../every-case.js';
 import { openProcesses } from '../processes.js';
+import { the } from '../the.js';
 
 /** How the customer pays, and the stock of each SKU. */
 const CASES = {
@@ -188,7 +189,7 @@ class Shop {
       append: (...args) => this.effect(() => inner.append(...args)),
     };
     const { clock } = this;
-    const runner = createCommandRunner({ store, catalogue, personal: unsealed, clock });
+    const runner = createCommandRunner({ store, eventTypes, personal: unsealed, clock });
     return { runner, processes: openProcesses({ runner, store, clock, provider: this.provider() }) };
   }
 
@@ -233,7 +234,7 @@ class Shop {
     const { inStock, method } = CASES[this.situation];
     const receive = this.skus.map((sku, index) => {
       const item = { sku, location: 'main' };
-      const movement = { movementId: 'delivery', productId: 'product_p', quantity: inStock[index]! };
+      const movement = { movementId: 'delivery', productId: 'product_p', quantity: the(inStock[index]) };
       return runner
         .execute(
           stockItem,
@@ -247,7 +248,7 @@ class Shop {
     const fill: CartCommand[] = [
       { type: 'CreateCart', cartId: this.cartId, customerId: 'customer_c', currency: 'GBP' },
       ...this.skus.map((sku, index): CartCommand => {
-        const line = { lineId: sku, sku, title: sku, quantity: QUANTITIES[index]! };
+        const line = { lineId: sku, sku, title: sku, quantity: the(QUANTITIES[index]) };
         return { type: 'AddCartLine', ...line, unitPrice: { amount: UNIT_PRICE, currency: 'GBP' } };
       }),
       { type: 'SetShippingAddress', address: { name: 'A', line1: 'B', city: 'C', postcode: 'D', country: 'GB' } },
@@ -256,7 +257,7 @@ class Shop {
         type: 'SubmitCart',
         number: this.key,
         lines: orderLines(
-          this.skus.map((sku, index) => ({ sku, title: sku, quantity: QUANTITIES[index]!, unitPrice: UNIT_PRICE })),
+          this.skus.map((sku, index) => ({ sku, title: sku, quantity: the(QUANTITIES[index]), unitPrice: UNIT_PRICE })),
         ),
         shipping: { method: 'standard', title: 'Standard delivery', amount: SHIPPING },
         payment: { provider: 'test', method },
@@ -268,7 +269,7 @@ class Shop {
       ),
     );
     const { state } = await runner.load(cart, streamOf(this.cartId));
-    expect(orderOfCart(state!).contents.orderId).to.equal(this.orderId);
+    expect(orderOfCart(the(state)).contents.orderId).to.equal(this.orderId);
   }
 
   private async check(): Promise<void> {

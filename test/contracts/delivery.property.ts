@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { millisOf } from '../../domain/kernel/clock.js';
 import { type Commit, START } from '../../domain/kernel/commit.js';
-import { type DomainEvent, eventCatalogue, type RecordedEvent } from '../../domain/kernel/event.js';
+import { type DomainEvent, eventTypesOf, type RecordedEvent } from '../../domain/kernel/event.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
@@ -13,6 +13,7 @@ import { createMemoryEventStore } from '../../infra/event-store/memory.js';
 import type { Document, Handler, Projection } from '../../projections/runtime/projection.js';
 import { createProjector, type Logger, type Projector } from '../../projections/runtime/projector.js';
 import type { Positions, Sink, SinkTable } from '../../projections/runtime/sink.js';
+import { the } from '../the.js';
 
 export interface DeliveryOptions {
   runs: number;
@@ -65,7 +66,7 @@ const ALL_KEYS = [...SHARED_KEYS, ...STREAMS.map(ownKey)];
 
 const touched = z.strictObject({ stream: z.string(), shared: z.array(z.string()) });
 const definition = { version: 1, data: touched };
-const catalogue = eventCatalogue({
+const catalogue = eventTypesOf({
   Marked: definition,
   Struck: definition,
   Idled: definition,
@@ -157,7 +158,7 @@ async function work(worker: Worker, world: World, open: (faults: Faults) => Proj
   const faults = (): Faults => ({
     dead: false,
     crashAt: () => worker.crashes.find(({ call }) => call === calls)?.when,
-    delay: async () => turns(worker.delays[calls++ % worker.delays.length]!),
+    delay: async () => turns(the(worker.delays[calls++ % worker.delays.length])),
   });
   let projector = open(faults());
   for (const action of worker.actions) {
@@ -173,7 +174,7 @@ async function work(worker: Worker, world: World, open: (faults: Faults) => Proj
 async function act(action: Action, world: World, projector: Projector): Promise<void> {
   if ('deliver' in action) {
     if (world.commits.length === 0) return;
-    return projector.apply(action.deliver.map((place) => world.commits[place % world.commits.length]!));
+    return projector.apply(action.deliver.map((place) => the(world.commits[place % world.commits.length])));
   }
   world.now = Math.max(world.now, action.watermark);
   return projector.sweep({ full: action.sweep === 'full' });
@@ -183,9 +184,9 @@ async function act(action: Action, world: World, projector: Projector): Promise<
 async function heal(healing: Healing, world: World, projector: Projector): Promise<void> {
   world.now = Number.MAX_SAFE_INTEGER / 1000;
   if (healing.kind === 'sweep') return projector.sweep();
-  const rank = (place: number) => healing.order[place % healing.order.length]!;
+  const rank = (place: number) => the(healing.order[place % healing.order.length]);
   const places = [...world.commits.keys()].sort((a, b) => rank(a) - rank(b));
-  for (const place of places) await projector.apply([world.commits[place]!]);
+  for (const place of places) await projector.apply([the(world.commits[place])]);
 }
 
 // ── The log ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,9 +206,9 @@ async function createWorld(history: History): Promise<World> {
   const ends = STREAMS.map(() => START);
   for (let turn = 0; history.some((stream) => turn < stream.length); turn++) {
     for (const [index, stream] of STREAMS.entries()) {
-      const happenings = history[index]![turn];
+      const happenings = the(history[index])[turn];
       if (!happenings) continue;
-      const after = ends[index]!;
+      const after = the(ends[index]);
       const at = (world.commits.length + 1) * 1000;
       const events = happenings.map((happening, n) => recorded(stream, happening, after.version + 1 + n));
       const result = await world.store.append(stream, after, { at, commandIds: [], events });

@@ -10,6 +10,7 @@ import { type StreamId, streamId } from '../../domain/kernel/stream.js';
 import { hashOf, partitionOf } from '../../infra/event-store/codec.js';
 import { freshName } from '../engines.js';
 import { runsOf } from '../every-case.js';
+import { the } from '../the.js';
 import { anyNote, noteCommit } from './notes.js';
 
 /** One log that several processes write. */
@@ -46,12 +47,12 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
       it('the first commit of a stream, and the following ones', async () => {
         const stream = newStream();
         const commits = [noteCommit(START, 'c1', { text: 'one' })];
-        const first = await appended(store, stream, START, commits[0]!);
+        const first = await appended(store, stream, START, the(commits[0]));
         commits.push(noteCommit(first, 'c2', { text: 'two' }, { text: 'three' }));
-        const second = await appended(store, stream, first, commits[1]!);
+        const second = await appended(store, stream, first, the(commits[1]));
 
-        expect(first).to.include({ commitNo: 1, version: 1, at: commits[0]!.at });
-        expect(second).to.include({ commitNo: 2, version: 3, at: commits[1]!.at });
+        expect(first).to.include({ commitNo: 1, version: 1, at: the(commits[0]).at });
+        expect(second).to.include({ commitNo: 2, version: 3, at: the(commits[1]).at });
         expect(await all(store.read(stream))).to.deep.equal([
           {
             stream,
@@ -59,7 +60,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
             firstVersion: 1,
             previousHash: GENESIS_HASH,
             commandIds: ['c1'],
-            events: commits[0]!.events,
+            events: the(commits[0]).events,
           },
           {
             stream,
@@ -67,7 +68,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
             firstVersion: 2,
             previousHash: first.hash,
             commandIds: ['c2'],
-            events: commits[1]!.events,
+            events: the(commits[1]).events,
           },
         ]);
       });
@@ -86,7 +87,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         const processes = [store, log.open(), log.open()];
         const results = await Promise.all(
           Array.from({ length: 50 }, async (_, n) => {
-            const result = await processes[n % 3]!.append(stream, START, noteCommit(START, `c${n}`, {}));
+            const result = await the(processes[n % 3]).append(stream, START, noteCommit(START, `c${n}`, {}));
             return result.appended ? `c${n}` : undefined;
           }),
         );
@@ -102,8 +103,8 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         const position = await appended(store, stream, START, commit);
         expect(position).to.include({ commitNo: 1, version: 3 });
         const [read] = await all(store.read(stream));
-        expect(read!.commandIds).to.deep.equal(['c1', 'c2']);
-        expect(read!.events).to.deep.equal(commit.events);
+        expect(the(read).commandIds).to.deep.equal(['c1', 'c2']);
+        expect(the(read).events).to.deep.equal(commit.events);
       });
 
       it('any text unchanged', async () => {
@@ -112,7 +113,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
             const stream = newStream('Straße 1/☕');
             const commit = noteCommit(START, 'c1', ...written);
             await appended(store, stream, START, commit);
-            expect((await all(store.read(stream)))[0]!.events).to.deep.equal(commit.events);
+            expect(the((await all(store.read(stream)))[0]).events).to.deep.equal(commit.events);
           }),
           { numRuns: 30 },
         );
@@ -142,11 +143,11 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         const [below, above] = [MAX_COMMIT_BYTES - 2_000, MAX_COMMIT_BYTES].map((length) =>
           noteCommit(START, 'c1', { text: 'x'.repeat(length) }),
         );
-        expect(await failure(store.append(stream, START, above!)))
+        expect(await failure(store.append(stream, START, the(above))))
           .to.be.instanceOf(CommitTooLarge)
           .with.property('message')
           .that.matches(/split the command/);
-        await appended(store, stream, START, below!);
+        await appended(store, stream, START, the(below));
       });
 
       it('no event that does not fit its schema, while concurrent appends succeed', async () => {
@@ -264,30 +265,30 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
           .flat()
           .map(({ stream, position: { at, commitNo } }) => ({ at, stream, commitNo }))
           .sort((a, b) => a.at - b.at || (a.stream < b.stream ? -1 : 1));
-        await untilShown(expected.at(-1)!.at);
-        expect(await entries(streams, expected[0]!.at - 1)).to.deep.equal(expected);
+        await untilShown(the(expected.at(-1)).at);
+        expect(await entries(streams, the(expected[0]).at - 1)).to.deep.equal(expected);
       });
 
       it('in ranges that exclude their start and include their end', async () => {
         const stream = newStream();
         const at = (await appendMany(open, stream, 4)).map((position) => position.at);
-        await untilShown(at[3]!);
+        await untilShown(the(at[3]));
         const numbers = async (after: Hlc, upTo?: Hlc) =>
           (await entries([stream], after, upTo)).map(({ commitNo }) => commitNo);
-        expect(await numbers(at[0]!, at[2]!)).to.deep.equal([2, 3]);
-        expect(await numbers(at[0]! - 1, at[0]!)).to.deep.equal([1]);
-        expect(await numbers(at[1]!)).to.deep.equal([3, 4]);
-        expect(await numbers(at[3]!)).to.deep.equal([]);
-        expect(await numbers(at[2]!, at[1]!)).to.deep.equal([]);
+        expect(await numbers(the(at[0]), the(at[2]))).to.deep.equal([2, 3]);
+        expect(await numbers(the(at[0]) - 1, the(at[0]))).to.deep.equal([1]);
+        expect(await numbers(the(at[1]))).to.deep.equal([3, 4]);
+        expect(await numbers(the(at[3]))).to.deep.equal([]);
+        expect(await numbers(the(at[2]), the(at[1]))).to.deep.equal([]);
       });
 
       it('up to the watermark, before which no new commit can appear', async () => {
         const stream = newStream();
         const [position] = await appendMany(store, stream, 1);
         const [shown, hidden] = [await open.watermark(), await store.watermark()];
-        expect(hidden).to.be.below(position!.at);
+        expect(hidden).to.be.below(the(position).at);
         expect(shown).to.be.above(hidden);
-        const late = await all(store.log(position!.at - 1));
+        const late = await all(store.log(the(position).at - 1));
         expect(late).to.deep.equal([]);
       });
     });
@@ -317,13 +318,13 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
 
       for (const [round, appends] of rounds.entries()) {
         repliesToLose = appends.filter(({ replyLost }) => replyLost).length;
-        const ends = new Map(streams.map((stream) => [stream, model.get(stream)!.length]));
+        const ends = new Map(streams.map((stream) => [stream, the(model.get(stream)).length]));
         const won = new Map<StreamId, NewCommit[]>();
         const contested = new Set<StreamId>();
         await Promise.all(
           appends.map(async ({ writer, target, note }, n) => {
-            const { store, known } = writers[writer]!;
-            const stream = streams[target]!;
+            const { store, known } = the(writers[writer]);
+            const stream = the(streams[target]);
             const after = known.get(stream) ?? START;
             const commit = noteCommit(after, `c${round}.${n}`, note);
             if (after.commitNo === ends.get(stream)) contested.add(stream);
@@ -338,7 +339,7 @@ export function eventStoreContract(name: string, openLog: () => LogUnderTest | P
         );
         for (const stream of streams) {
           expect(won.get(stream) ?? []).to.have.length(contested.has(stream) ? 1 : 0);
-          model.get(stream)!.push(...(won.get(stream) ?? []));
+          the(model.get(stream)).push(...(won.get(stream) ?? []));
         }
       }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { nextAt } from '../../domain/kernel/clock.js';
 import type { Position } from '../../domain/kernel/commit.js';
-import { eventCatalogue, type RecordedEvent } from '../../domain/kernel/event.js';
+import { eventTypesOf, type RecordedEvent } from '../../domain/kernel/event.js';
 import type { NewCommit } from '../../domain/kernel/event-store.js';
 
 export interface Note {
@@ -11,7 +11,7 @@ export interface Note {
   stars: number;
 }
 
-export const notes = eventCatalogue({
+export const notes = eventTypesOf({
   NoteWritten: {
     version: 2,
     data: z.strictObject({ text: z.string(), stars: z.int() }),

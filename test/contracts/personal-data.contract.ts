@@ -4,13 +4,14 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { isProblem } from '../../domain/kernel/errors.js';
-import { eventCatalogue } from '../../domain/kernel/event.js';
+import { eventTypesOf } from '../../domain/kernel/event.js';
 import { FORGOTTEN, isSealed, type PersonalData, personal, type Sealed } from '../../domain/kernel/personal.js';
 import { createLocalKeyWrap } from '../../infra/crypto/master-key.js';
 import { createPersonalData, DATA_KEY_TTL_MS, SealBroken } from '../../infra/crypto/personal-data.js';
 import type { SubjectKeys } from '../../infra/crypto/subject-keys.js';
+import { the } from '../the.js';
 
-const catalogue = eventCatalogue({
+const eventTypes = eventTypesOf({
   AddressChanged: {
     version: 1,
     data: z.object({
@@ -42,7 +43,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
   });
 
   beforeEach(() => {
-    data = createPersonalData({ keys, keyWrap, catalogue });
+    data = createPersonalData({ keys, keyWrap, eventTypes });
     subject = `customer_${randomUUID()}`;
   });
 
@@ -107,9 +108,9 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
   });
 
   it('agrees on one data key when many processes get a new subject at once', async () => {
-    const processes = Array.from({ length: 8 }, () => createPersonalData({ keys, keyWrap, catalogue }));
+    const processes = Array.from({ length: 8 }, () => createPersonalData({ keys, keyWrap, eventTypes }));
     const names = await Promise.all(processes.map((process) => sealName('Ada', process)));
-    const opened = await Promise.all(names.map((name, index) => processes.at(index - 1)!.open(name)));
+    const opened = await Promise.all(names.map((name, index) => the(processes.at(index - 1)).open(name)));
     expect(new Set(opened)).to.deep.equal(new Set(['Ada']));
   });
 
@@ -133,7 +134,7 @@ export function personalDataContract(open: () => Promise<SubjectKeys>): void {
 
   it('forgets in the other processes as soon as their cached keys expire', async () => {
     let elapsed = 1;
-    const other = createPersonalData({ keys, keyWrap, catalogue, now: () => elapsed });
+    const other = createPersonalData({ keys, keyWrap, eventTypes, now: () => elapsed });
     const name = await sealName('Ada', other);
     await data.forget(subject);
     elapsed += DATA_KEY_TTL_MS + 1;

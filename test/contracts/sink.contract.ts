@@ -5,6 +5,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Projection } from '../../projections/runtime/projection.js';
 import type { DocumentWrite, Sink, SinkTable, StoredDocument } from '../../projections/runtime/sink.js';
 import { runsOf } from '../every-case.js';
+import { the } from '../the.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
 
 /** A history creates its own tables, which is slow in some engines. */
@@ -24,7 +25,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
 
   const loadOne = async (key: string) => (await table.load([key])).get(key);
   const saveOne = async (write: Partial<DocumentWrite> & { key: string }) =>
-    (await table.save([{ document: {}, positions: {}, revision: undefined, ...write }]))[0]!;
+    the((await table.save([{ document: {}, positions: {}, revision: undefined, ...write }]))[0]);
 
   describe('documents', () => {
     it('are absent until they are saved', async () => {
@@ -43,7 +44,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
 
     it('are replaced only by the writer that has loaded the current version', async () => {
       await saveOne({ key: 'a', document: { title: 'first', brand: 'X' }, positions: { [ORDER]: 1 } });
-      const { revision } = (await loadOne('a'))!;
+      const { revision } = the(await loadOne('a'));
       const second = { key: 'a', document: { title: 'second' }, positions: { [ORDER]: 2, [STOCK]: 1 }, revision };
       expect(await saveOne(second)).to.deep.equal({ saved: true });
       expect(await saveOne({ ...second, document: { title: 'late' } })).to.deep.equal({ saved: false, stale: true });
@@ -66,7 +67,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     it('accept one of many concurrent writes', async () => {
       await saveOne({ key: 'a' });
       for (let round = 0; round < 3; round++) {
-        const { revision } = (await loadOne('a'))!;
+        const { revision } = the(await loadOne('a'));
         const racers = Array.from({ length: 16 }, (_, racer) => saveOne({ key: 'a', document: { racer }, revision }));
         const winners = (await Promise.all(racers)).flatMap(({ saved }, racer) => (saved ? [racer] : []));
         expect(winners).to.have.length(1);
@@ -76,7 +77,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
 
     it('stay as tombstones, with their positions', async () => {
       await saveOne({ key: 'a', document: { title: 'A' }, positions: { [ORDER]: 1 } });
-      const { revision } = (await loadOne('a'))!;
+      const { revision } = the(await loadOne('a'));
       await saveOne({ key: 'a', document: null, positions: { [ORDER]: 2 }, revision });
       const tombstone = (await loadOne('a')) as StoredDocument;
       expect(tombstone).to.deep.include({ document: null, positions: { [ORDER]: 2 } });

@@ -12,6 +12,7 @@ import {
   type SnapshotTexts,
 } from '../../infra/event-store/authentic-snapshots.js';
 import { freshName } from '../engines.js';
+import { the } from '../the.js';
 
 /** JSON has no −0. */
 const anyState = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
@@ -92,9 +93,9 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
       await storeOf(randomBytes(32)).save(foreign, 2, { position: positionAt(commitNo), state: { onHand: 91_327 } });
       const [theirs, ofOtherKey] = (await Promise.all([1, 2].map((fold) => texts.load(foreign, fold)))) as KeptText[];
       const odd = fc.oneof(
-        fc.constantFrom(theirs!.text, ofOtherKey!.text, 'x', '{}', 'null', `${'A'.repeat(43)}[]`),
+        fc.constantFrom(the(theirs).text, the(ofOtherKey).text, 'x', '{}', 'null', `${'A'.repeat(43)}[]`),
         fc.string({ minLength: 1 }).filter((text) => !text.includes('\0')),
-        fc.nat(theirs!.text.length - 1).map((at) => theirs!.text.slice(0, at) || 'x'),
+        fc.nat(the(theirs).text.length - 1).map((at) => the(theirs).text.slice(0, at) || 'x'),
       );
       await fc.assert(
         fc.asyncProperty(odd, async (text) => {
@@ -113,7 +114,7 @@ export function snapshotStoreContract(name: string, open: () => SnapshotTexts | 
     it('drops a snapshot whose commit number would block all later ones', async () => {
       const stream = newStream();
       await store.save(stream, 1, { position: positionAt(3), state: 'old' });
-      const { text } = (await texts.load(stream, 1))!;
+      const { text } = the(await texts.load(stream, 1));
       await texts.save(stream, 1, { commitNo: 2 ** 31 - 1, text });
       expect(await store.load(stream, 1)).to.equal(undefined);
       expect(dropped.splice(0)).to.have.length(1);

@@ -1,7 +1,7 @@
 // Tests of deciders read as sentences: given([…]).when(command).then([…]). The kit also checks that events fit their schemas, and
 // that states are JSON values, because the log and the snapshots keep nothing else.
 import type { Decider } from '../../domain/kernel/decider.js';
-import { type DomainEvent, eventCatalogue } from '../../domain/kernel/event.js';
+import { type DomainEvent, eventTypesOf } from '../../domain/kernel/event.js';
 import { canonicalJson } from '../../domain/kernel/json.js';
 import { isRejection, type RejectionCode, type RejectionFacts } from '../../domain/kernel/rejection.js';
 
@@ -11,22 +11,44 @@ export const TEST_NOW = Date.UTC(2026, 0, 1);
 /** The detail of a rejection: words with single spaces, without missing values. */
 const SENTENCE = /^(?!.*(\b(undefined|null|NaN)\b| [.,:;]))\S+( \S+)+(?<=\w)\.$/;
 
-export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) {
+/** A list with at least one event, as literals and spreads make it. */
+type Some<E> = readonly [E, ...E[]] | readonly [...E[], E];
+
+interface Given<C, S, E> {
+  when(
+    command: C,
+    now?: number,
+  ): {
+    then(expected: readonly E[]): void;
+    thenRejected<R extends RejectionCode>(code: R, facts?: RejectionFacts[R]): void;
+  };
+  state: S;
+}
+
+interface Kit<C, S, E> {
+  /** The history as the log contains it, committed at `at`. */
+  given(history: Some<E>, at?: number): Given<C, NonNullable<S>, E>;
+  given(history: readonly E[], at?: number): Given<C, S, E>;
+}
+
+export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>): Kit<C, S, E> {
   return {
-    /** The history as the log contains it, committed at `at`. */
-    given(history: readonly E[], at = TEST_NOW) {
+    given(history: readonly E[], at = TEST_NOW): Given<C, NonNullable<S>, E> {
       const before = fold(subject, subject.initialState, history, at);
       return {
-        when(command: C, now = at) {
+        when(command, now = at) {
           const decision = subject.decide(command, before, now);
+          if (before === null && !isRejection(decision) && decision.length === 0) {
+            throw new Error('The command was accepted, but there is no state.');
+          }
           return {
             // biome-ignore lint/suspicious/noThenProperty: the sentence reads given, when, then; nobody awaits it.
-            then(expected: readonly E[]) {
+            then(expected) {
               if (isRejection(decision)) throw new Error(`Rejected as ${decision.rejected}: ${decision.detail}`);
               expectSame(decision, expected, 'other events than expected');
               fold(subject, before, decision, now);
             },
-            thenRejected<R extends RejectionCode>(code: R, facts?: RejectionFacts[R]) {
+            thenRejected(code, facts) {
               if (!isRejection(decision)) throw different('not rejected', decision, code);
               expectSame(
                 { code: decision.rejected, facts: decision.facts },
@@ -38,7 +60,7 @@ export function decider<C, S, E extends DomainEvent>(subject: Decider<C, S, E>) 
             },
           };
         },
-        state: before,
+        state: before as NonNullable<S>,
       };
     },
   };
@@ -70,7 +92,7 @@ export function fold<S, E extends DomainEvent>(
   history: readonly E[],
   at: number,
 ): S {
-  const catalogue = eventCatalogue(events);
+  const catalogue = eventTypesOf(events);
   return history.reduce((state, event) => {
     catalogue.check(event);
     if (!isWhole(event)) throw different('an event with a member that is undefined', event, 'values');

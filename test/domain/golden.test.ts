@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { catalogue, shopEvents } from '../../domain/events.js';
+import { eventTypes, shopEvents } from '../../domain/events.js';
+import { the } from '../the.js';
 
 const folder = new URL('./golden/', import.meta.url);
 
@@ -18,11 +19,11 @@ describe('The golden files of the events', () => {
 
   for (const { type, version, file } of versions) {
     const read = () => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
-    const { version: today, data: schema } = shopEvents[type]!;
+    const { version: today, data: schema } = the(shopEvents[type]);
 
     it(`${file} can still be read`, () => {
-      const data = catalogue.read(type, version, read().data);
-      expect(() => catalogue.check({ type, data })).to.not.throw();
+      const data = eventTypes.read(type, version, read().data);
+      expect(() => eventTypes.check({ type, data })).to.not.throw();
       if (version === today) expect(data).to.deep.equal(read().data);
     });
 
@@ -35,7 +36,7 @@ describe('The golden files of the events', () => {
 
   it('show an upcast: early stock adjustments gave no reason', () => {
     const { data } = JSON.parse(readFileSync(new URL('StockAdjusted.v1.json', folder), 'utf8'));
-    expect(catalogue.read('StockAdjusted', 1, data)).to.deep.equal({ ...data, reason: 'unspecified' });
+    expect(eventTypes.read('StockAdjusted', 1, data)).to.deep.equal({ ...data, reason: 'unspecified' });
   });
 });
 

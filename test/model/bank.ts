@@ -1,7 +1,7 @@
 // A payment provider with its own records. It keeps its promises to the shop: the same key is the same operation, which is
 // executed once. It also keeps its own rules: it captures only held money and refunds only captured money. A request beyond that
 // is recorded as an offence. It reports every change with a webhook.
-import type { PaymentNews } from '../../commands/checkout/payment-webhooks.js';
+import type { WebhookEvent } from '../../commands/checkout/payment-webhooks.js';
 import type { BookEntry } from '../../commands/payment/books.js';
 import type {
   AuthorisationAnswer,
@@ -35,7 +35,7 @@ interface Intent {
   refunds: { operationId: string; amount: number }[];
 }
 
-export type News = PaymentNews & { about: { providerRef: string } };
+export type BankEvent = WebhookEvent & { about: { providerRef: string } };
 
 /** The state of a payment in the bank's records. */
 export interface Books {
@@ -60,7 +60,7 @@ export interface Bank {
   offences: string[];
 }
 
-export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
+export function createBank(clock: Clock, onChange: (event: BankEvent) => void): Bank {
   const intents = new Map<string, Intent>();
   const answers = new Map<string, { at: number; asked: string; answer: unknown }>();
   const offences: string[] = [];
@@ -99,7 +99,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
   }
 
   function tell({ request, status }: Intent): void {
-    onChange({ id: `news-${told++}`, type: status, about: { providerRef: referenceOf(request) } });
+    onChange({ id: `event-${told++}`, type: status, about: { providerRef: referenceOf(request) } });
   }
 
   function confirm(intent: Intent): AuthorisationAnswer {
@@ -109,7 +109,7 @@ export function createBank(clock: Clock, onChange: (news: News) => void): Bank {
       else become(intent, method === CARDS.authenticate ? 'action_required' : 'held');
     }
     const { authorisation } = heldOf(intent);
-    if (authorisation.status === 'let_go') return { status: 'declined', declineCode: 'cancelled' };
+    if (authorisation.status === 'released') return { status: 'declined', declineCode: 'cancelled' };
     return authorisation as AuthorisationAnswer;
   }
 
@@ -234,7 +234,7 @@ function authorisationOf(intent: Intent): Held['authorisation'] {
       };
     case 'cancelled':
     case 'lapsed':
-      return { status: 'let_go' };
+      return { status: 'released' };
   }
 }
 

@@ -3,6 +3,7 @@ import { millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { DomainEvent } from '../../domain/kernel/event.js';
 import type { Handler, Projection } from '../../projections/runtime/projection.js';
+import { the } from '../the.js';
 
 type DocumentOf<P> = P extends Projection<infer D, never> ? D : never;
 
@@ -20,7 +21,7 @@ export function createModel<P extends Projection<never, never>>(projection: P, c
     for (const event of events) {
       const handler = handlers[event.type];
       for (const key of handler?.keys(event) ?? []) {
-        const after = handler!.evolve(documents.get(key) ?? undefined, event, key, millisOf(position.at));
+        const after = the(handler).evolve(documents.get(key) ?? undefined, event, key, millisOf(position.at));
         if (after !== undefined) documents.set(key, after);
       }
     }
@@ -28,7 +29,7 @@ export function createModel<P extends Projection<never, never>>(projection: P, c
 
   return {
     documents(upTo = commits.length) {
-      for (; folded < upTo; folded++) fold(commits[folded]!);
+      for (; folded < upTo; folded++) fold(the(commits[folded]));
       return documents;
     },
   };

@@ -1,10 +1,12 @@
 // One history of the shop: rounds of concurrent stories with faults, and a quiet phase at the end.
 import fc from 'fast-check';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createCommitCodec } from '../../infra/event-store/codec.js';
 import { createMemoryEventStore, createMemoryLog } from '../../infra/event-store/memory.js';
 import { freshName } from '../engines.js';
+import { the } from '../the.js';
 import { CARDS } from './bank.js';
 import { type Fault, faultsWithin } from './faults.js';
 import { checkLaws } from './laws.js';
@@ -55,7 +57,7 @@ export const histories = (): fc.Arbitrary<History> =>
     faults: faultsWithin(EFFECTS, MAX_FAULTS),
   });
 
-export const codec = createCommitCodec(catalogue);
+export const codec = createCommitCodec(eventTypes);
 
 /** In memory, where the same history always runs the same way. */
 export function playInMemory(history: History, plant?: Plant): Promise<void> {
@@ -63,7 +65,7 @@ export function playInMemory(history: History, plant?: Plant): Promise<void> {
   const clock = createClock(EPOCH);
   const turns = createTurns(history.seed, clock);
   const openStore = () => createMemoryEventStore({ codec, log, clock, watermarkLagMs: 0 });
-  return play(history, createWorldOf(history, { clock, turns, openStore, ...(plant && { plant }) }));
+  return play(history, createWorldOf(history, { clock, turns, openStore, ...defined({ plant }) }));
 }
 
 /** On an engine, at its own speed, with unique names, because histories share tables. */
@@ -79,7 +81,7 @@ function createWorldOf(
   options: Omit<WorldOptions, 'faults' | 'callers' | 'savedCards' | 'prefix'>,
 ) {
   const { customers, guests } = peopleOf(scene);
-  const savedCards = new Map([[customers[0]!.id, CARDS.visa]]);
+  const savedCards = new Map([[the(customers[0]).id, CARDS.visa]]);
   return createWorld({ ...options, faults, callers: [...customers, ...guests], savedCards, prefix: scene.prefix });
 }
 

@@ -15,6 +15,7 @@ import type { OrderEvent, ReturnedUnits } from '../../domain/order/events.js';
 import { isShort, type Order, order } from '../../domain/order/order.js';
 import { unitsAt } from '../../domain/order/parcels.js';
 import type { PaymentEvent } from '../../domain/payment/events.js';
+import { the } from '../the.js';
 import { checkReadModels } from './read-models.js';
 import type { Promises } from './stories.js';
 import type { World } from './world.js';
@@ -73,8 +74,8 @@ function boughtBy(commits: readonly Commit[]): Bought {
     return own.map(({ data }) => data as Extract<OrderEvent, { type: T }>['data']);
   };
   return {
-    state: fold(order, commits)!,
-    contents: of('OrderPlaced')[0]!,
+    state: the(fold(order, commits)),
+    contents: the(of('OrderPlaced')[0]),
     sent: sum(of('OrderFulfilled').map(({ amount }) => amount)),
     sentBack: sum(of('OrderReturned').map(({ amount }) => amount)),
     cancelled: sum(of('OrderLinesCancelled').map(({ amount }) => amount)),
@@ -93,7 +94,7 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
   );
   for (const [stream, commits] of ofCategory(streams, 'stock')) {
     const levels = { onHand: 0, reserved: 0, committed: 0, backorder: 0 };
-    const { sku, location } = commits[0]!.events[0]!.data as { sku: string; location: string };
+    const { sku, location } = the(commits[0]?.events[0]).data as { sku: string; location: string };
     for (const { events } of commits) {
       for (const { type, data } of events) {
         came.set(sku, (came.get(sku) ?? 0) + moved(levels, type, data as StockData));
@@ -127,7 +128,7 @@ function stockIsKept({ streams, orders }: Books, say: Broken): void {
     const lines = orders.flatMap(({ state }) => state.lines.filter((line) => line.sku === sku));
     const kept = sum(lines.map(({ fulfilled }) => fulfilled));
     const restocked = sum(orders.map((bought) => restockedBy(bought, sku)));
-    const expected = came.get(sku)! - kept + restocked;
+    const expected = the(came.get(sku)) - kept + restocked;
     if (units !== expected && !behind.has(sku))
       say(`No unit of ${sku} is lost or invented: ${units} are there, not ${expected}`);
   }
@@ -243,7 +244,7 @@ function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
   for (const { contents, state } of orders) {
     if (state.status !== 'confirmed' && state.status !== 'completed') continue;
     for (const { code, amount } of contents.coupons ?? []) {
-      for (const count of countsOf({ code, amount, ...limitsOf(terms.get(code)!) }, contents)) {
+      for (const count of countsOf({ code, amount, ...limitsOf(the(terms.get(code))) }, contents)) {
         const stream = couponStream(count);
         standing.set(stream, [...(standing.get(stream) ?? []), state.orderId]);
       }
@@ -251,7 +252,7 @@ function couponsAreLimited({ streams, orders }: Books, say: Broken): void {
   }
   for (const [stream, commits] of ofCategory(streams, 'coupon')) {
     const [code, redeemer] = partsOf(stream) as [string, string | undefined];
-    const { limit, limitPerCustomer } = terms.get(code)!;
+    const { limit, limitPerCustomer } = the(terms.get(code));
     const most = (redeemer === undefined ? limit : limitPerCustomer) ?? 0;
     const counted = new Set<string>();
     for (const { type, data } of eventsOf(commits)) {
@@ -275,7 +276,7 @@ function eventsOf(commits: readonly Commit[]): CouponEvent[] {
 
 function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {
   for (const [stream, commits] of ofCategory(streams, 'cart')) {
-    const { cartId, status, submission, mergedInto } = fold(cart, commits)!;
+    const { cartId, status, submission, mergedInto } = the(fold(cart, commits));
     const confirmed = orders.filter(({ contents, confirmed }) => contents.cartId === cartId && confirmed);
     if (confirmed.length > 1)
       say(`${stream} becomes at most one order: ${confirmed.map(({ state }) => state.orderId)}`);
@@ -289,7 +290,7 @@ function cartsBecomeOneOrder({ streams, orders }: Books, say: Broken): void {
 
 /** Every unit of a cart is in the cart that took it over. */
 function linesArrive(stream: StreamId, from: readonly Commit[], into: readonly Commit[], say: Broken): void {
-  const { cartId, lines } = fold(cart, from)!;
+  const { cartId, lines } = the(fold(cart, from));
   const merged = fold(cart, into)?.merged.find((other) => other.cartId === cartId)?.taken ?? [];
   for (const { sku, quantity } of lines) {
     const arrived = merged.find((other) => other.sku === sku)?.quantity ?? 0;
@@ -307,7 +308,7 @@ function promisesAreKept({ orders, streams }: Books, promises: Promises, say: Br
     if (agreed.length > 0 && contents.total > Math.max(...agreed))
       say(`No customer pays more than the shown amount: ${state.orderId} costs ${contents.total}, not ${agreed}`);
   }
-  const merged = ofCategory(streams, 'cart').flatMap(([, commits]) => fold(cart, commits)!.merged);
+  const merged = ofCategory(streams, 'cart').flatMap(([, commits]) => the(fold(cart, commits)).merged);
   for (const { cartId, sku, quantity } of promises.merged) {
     const taken = merged.filter((from) => from.cartId === cartId).flatMap((from) => from.taken);
     const arrived = sum(taken.filter((units) => units.sku === sku).map((units) => units.quantity));
@@ -400,7 +401,7 @@ function nothingIsLeftToDo({ orders }: Books, { agenda, bank, clock }: World, sa
   );
   for (const document of agenda().values()) {
     if (document?.dueAt === undefined || Date.parse(document.dueAt) > clock()) continue;
-    const item = document.item!;
+    const item = the(document.item);
     if ('orderId' in item && unpaid.has(item.orderId)) continue;
     say(`No work is left: ${JSON.stringify(item)} since ${document.dueAt}`);
   }

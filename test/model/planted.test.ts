@@ -14,6 +14,7 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import type { OrderLine } from '../../domain/order/events.js';
 import { order } from '../../domain/order/order.js';
 import { table } from '../../scripts/table.js';
+import { the } from '../the.js';
 import { histories, playInMemory } from './history.js';
 import type { Plant } from './world.js';
 
@@ -188,7 +189,7 @@ function settlingFirst(runner: CommandRunner): CommandRunner {
     around(next, type, async (command, go, { meta }) => {
       const { operationId, reservationId } = command as Record<string, string>;
       if (operationId) {
-        const orderId = reservationId!.split('/')[0]!;
+        const orderId = the(reservationId?.split('/')[0]);
         const settle = { type: 'SettleOperation', operationId } as const;
         orThrow(await runner.execute(order, streamOf(orderId), settle, { ...meta, id: `${operationId}/early` }));
       }

@@ -9,6 +9,7 @@ import { unitsSold } from '../../projections/models/units-sold.js';
 import type { Projection } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import { createMemorySink } from '../memory-sink.js';
+import { the } from '../the.js';
 import { createModel } from './fold.js';
 import type { World } from './world.js';
 
@@ -40,10 +41,12 @@ export async function checkReadModels(world: World, say: (broken: string) => voi
 
 /** Shuffled, with some commits twice and some lost. */
 function disturbed(commits: readonly Commit[], { turns }: World): Commit[] {
-  const arrivals = commits.flatMap((commit) => Array.from({ length: [1, 1, 2, 0][turns.random(4)]! }, () => commit));
+  const arrivals = commits.flatMap((commit) =>
+    Array.from({ length: the([1, 1, 2, 0][turns.random(4)]) }, () => commit),
+  );
   for (let last = arrivals.length - 1; last > 0; last--) {
     const other = turns.random(last + 1);
-    [arrivals[last], arrivals[other]] = [arrivals[other]!, arrivals[last]!];
+    [arrivals[last], arrivals[other]] = [the(arrivals[other]), the(arrivals[last])];
   }
   return arrivals;
 }

@@ -5,10 +5,12 @@ import { type Cart, cart } from '../../domain/cart/cart.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isProblem, type Problem } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Money } from '../../domain/kernel/money.js';
 import { categoryOf } from '../../domain/kernel/stream.js';
 import { type Order, order } from '../../domain/order/order.js';
 import { ADDRESS, KEEPER, type Shop, SUPPORT, sell } from '../shop.js';
+import { the } from '../the.js';
 import { CARDS, type Card } from './bank.js';
 import type { Reply, World } from './world.js';
 
@@ -146,7 +148,7 @@ export async function furnish(scene: Scene, shop: Shop): Promise<void> {
   const put = (path: string, body: object) => call(`put /v1/${path}`, { caller: KEEPER, body });
   for (const [n, { main, east, backorder }] of scene.stock.entries()) {
     const sku = skuOf(scene, n);
-    await sell(shop, sku, PRICES[n]!, main);
+    await sell(shop, sku, the(PRICES[n]), main);
     if (east > 0)
       await call(`post /v1/stock/${sku}/receipts`, { caller: KEEPER, body: { quantity: east, location: 'east' } });
     if (backorder > 0) await put(`stock/${sku}/policy`, { backorderLimit: backorder });
@@ -246,8 +248,8 @@ export async function tell(story: Story, world: World, scene: Scene, promises: P
 async function buy(story: StoryOf<'buy'>, world: World, scene: Scene, promises: Promises): Promise<void> {
   const { ask } = world;
   const { customers, guests } = peopleOf(scene);
-  const customer = customers[story.person]!;
-  const first = story.guest ? guests[story.person]! : customer;
+  const customer = the(customers[story.person]);
+  const first = story.guest ? the(guests[story.person]) : customer;
 
   let cartId = idIn(await ask('post /v1/carts', { caller: first, body: { currency: 'GBP' } }));
   if (!cartId) return;
@@ -316,7 +318,9 @@ function unitsInCartsOf(customerId: string, { commits }: World): GuestUnits[] {
     carts.set(stream, state);
   }
   const own = [...carts.values()].filter((made) => made?.customerId === customerId && !made.mergedInto);
-  return own.flatMap((made) => made!.lines.map(({ sku, quantity }) => ({ cartId: made!.cartId, sku, quantity })));
+  return own.flatMap((made) =>
+    the(made).lines.map(({ sku, quantity }) => ({ cartId: the(made).cartId, sku, quantity })),
+  );
 }
 
 /** Staff collect what a bank did not pay. */
@@ -361,7 +365,7 @@ async function sendBack(story: StoryOf<'sendBack'>, world: World): Promise<void>
   if (!returnId) return;
   await world.ask(`post /v1/returns/${returnId}/approve`, { caller });
   const received = units.map((line) => ({ ...line, writeOff: story.writeOff }));
-  const body = { lines: received, ...(story.to !== undefined && { location: story.to }) };
+  const body = { lines: received, ...defined({ location: story.to }) };
   await world.ask(`post /v1/returns/${returnId}/receive`, { caller, body });
 }
 

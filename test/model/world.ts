@@ -9,13 +9,15 @@ import type { Commit } from '../../domain/kernel/commit.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { isProblem, Problem, StreamBusy, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, NewCommit } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
 import { agenda as agendaModel } from '../../projections/models/agenda.js';
 import { currentCarts } from '../../projections/models/current-carts.js';
 import type { Answer, Call } from '../call-endpoint.js';
 import { createShop, type Shop } from '../shop.js';
-import { type Bank, createBank, type News } from './bank.js';
+import { the } from '../the.js';
+import { type Bank, type BankEvent, createBank } from './bank.js';
 import { createEffects, type Effects, type Fault, type Mortal } from './faults.js';
 import { createModel, type Model } from './fold.js';
 import type { Turns, VirtualClock } from './turns.js';
@@ -55,7 +57,7 @@ export interface WorldOptions {
 interface Worker extends Mortal {
   shop: Shop;
   look: () => Promise<void>;
-  hear: (news: News) => Promise<unknown>;
+  hear: (event: BankEvent) => Promise<unknown>;
   /** Rejects when the worker dies. */
   death: Promise<never>;
 }
@@ -109,13 +111,13 @@ export function createWorld({
       const documents = [...agendaOf.documents(commits.length - lag()).values()];
       const due = documents.flatMap((document) => (document?.dueAt === undefined ? [] : [document]));
       return due
-        .filter(({ dueAt }) => Date.parse(dueAt!) < before)
-        .sort((a, b) => (a.dueAt! < b.dueAt! ? -1 : 1))
+        .filter(({ dueAt }) => Date.parse(the(dueAt)) < before)
+        .sort((a, b) => (the(a.dueAt) < the(b.dueAt) ? -1 : 1))
         .slice(0, limit)
-        .map(({ item }) => item!);
+        .map(({ item }) => the(item));
     },
   };
-  const bank = createBank(clock, (news) => goOn(tell(news)));
+  const bank = createBank(clock, (event) => goOn(tell(event)));
   const workers: Worker[] = Array.from({ length: PROCESSES }, openWorker);
   const plain = openStore();
   let noise = true;
@@ -157,7 +159,7 @@ export function createWorld({
         clock.pass(ms);
       },
       cacheSize: CACHE_SIZE,
-      ...(plant.runner && { through: plant.runner }),
+      ...defined({ through: plant.runner }),
     });
     const { runner, processes } = shop;
     const { payments, checkout, settlement, shortfalls } = processes;
@@ -181,10 +183,10 @@ export function createWorld({
       payments,
       checkout,
       settlement,
-      onNews: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
+      onEvent: (_, __, error) => void (error === undefined || isExpected(error) || bugs.push(error)),
     });
-    const hear = (news: News) => {
-      const signed = { body: Buffer.from(JSON.stringify(news)), signature: '' };
+    const hear = (event: BankEvent) => {
+      const signed = { body: Buffer.from(JSON.stringify(event)), signature: '' };
       return webhook.handle({ signed } as never);
     };
     return Object.assign(life, { shop, death, hear, look: () => look(new AbortController().signal) });
@@ -230,9 +232,9 @@ export function createWorld({
   function providerOf(life: Mortal): PaymentProvider {
     const { open, authorise, retrieve, capture, void: cancel, refund } = bank.provider;
     return {
-      open: (request) => ask(life, () => open!(request)),
+      open: (request) => ask(life, () => the(open)(request)),
       authorise: (request) => ask(life, () => authorise(request)),
-      retrieve: (request) => ask(life, () => retrieve!(request)),
+      retrieve: (request) => ask(life, () => the(retrieve)(request)),
       capture: (operation) => ask(life, () => capture(operation)),
       void: (operation) => ask(life, () => cancel(operation)),
       refund: (operation) => ask(life, () => refund(operation)),
@@ -242,15 +244,15 @@ export function createWorld({
   function newestOpenOf(customerId: string): string | undefined {
     const carts = [...cartsOf.documents(commits.length - lag()).values()];
     const own = carts.filter((cart) => cart?.customerId === customerId && cart.openAt);
-    return own.sort((a, b) => (a!.openAt! < b!.openAt! ? -1 : 1)).at(-1)?.cartId;
+    return own.sort((a, b) => (the(a?.openAt) < the(b?.openAt) ? -1 : 1)).at(-1)?.cartId;
   }
 
   /** A webhook is delivered now or later, twice, or never. */
-  async function tell(news: News): Promise<void> {
-    const times = noise ? [1, 1, 2, 0][turns.random(4)]! : 1;
+  async function tell(event: BankEvent): Promise<void> {
+    const times = noise ? the([1, 1, 2, 0][turns.random(4)]) : 1;
     const copies = Array.from({ length: times }, async () => {
       for (let delay = turns.random(MAX_DELAY); delay > 0; delay--) await turns.take();
-      await persist((worker) => worker.hear(news));
+      await persist((worker) => worker.hear(event));
     });
     await Promise.all(copies);
   }
@@ -270,8 +272,8 @@ export function createWorld({
   async function on<T>(act: (worker: Worker) => Promise<T>): Promise<T> {
     await turns.take();
     const place = turns.random(PROCESSES);
-    if (workers[place]!.ended) workers[place] = openWorker();
-    const worker = workers[place]!;
+    if (the(workers[place]).ended) workers[place] = openWorker();
+    const worker = the(workers[place]);
     return Promise.race([act(worker), worker.death]);
   }
 
@@ -306,7 +308,7 @@ export function createWorld({
     },
     async quietly(work) {
       noise = false;
-      await work(workers[0]!.shop);
+      await work(the(workers[0]).shop);
       noise = true;
     },
   };

@@ -5,6 +5,7 @@ import type Stripe from 'stripe';
 import type { AuthorisationRequest, PaymentProvider } from '../../commands/payment/provider.js';
 import { createStripeProvider } from '../../infra/payments/stripe.js';
 import { authorisationIn, createStripeBooks } from '../../infra/payments/stripe-books.js';
+import { the } from '../the.js';
 import { describeOnStripe, skip, standInOf, type World } from './worlds.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -62,7 +63,7 @@ describeOnStripe('The Stripe adapter', (open) => {
     paymentId: of.paymentId,
     of,
   });
-  const confirmations = () => world.standIn!.requests.filter(({ path }) => path.endsWith('/confirm')).length;
+  const confirmations = () => the(world.standIn).requests.filter(({ path }) => path.endsWith('/confirm')).length;
   const held = (request: AuthorisationRequest) => provider.retrieve!(request);
   const unanswered = (call: Promise<unknown>): Promise<Stripe.errors.StripeError> =>
     call.then(
@@ -77,7 +78,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       const answer = await provider.authorise(request);
       expect(answer).to.include({ status: 'authorised', ...request.amount, providerRef: request.providerRef });
       if (answer.status !== 'authorised') return;
-      const lapsesIn = Date.parse(answer.captureBefore!) - Date.now();
+      const lapsesIn = Date.parse(the(answer.captureBefore)) - Date.now();
       expect(lapsesIn).to.be.within(DAY_MS, 31 * DAY_MS);
       expect(await held(request)).to.deep.equal({ authorisation: answer, captured: 0, capturable: 5000, refunds: [] });
     });
@@ -102,13 +103,13 @@ describeOnStripe('The Stripe adapter', (open) => {
     it('and stores payment, order and operation at Stripe, for webhooks and the reconciliation', async () => {
       const { request } = await authorised();
       const { paymentId, key: operationId, orderId, providerRef } = request;
-      const entry = await createStripeBooks(world.stripe).find(providerRef!);
+      const entry = await createStripeBooks(world.stripe).find(the(providerRef));
       expect(entry).to.deep.include({
         of: { paymentId, operationId },
         refunded: 0,
         currency: 'GBP',
       });
-      const { metadata } = await world.stripe.paymentIntents.retrieve(providerRef!);
+      const { metadata } = await world.stripe.paymentIntents.retrieve(the(providerRef));
       expect(metadata).to.deep.equal({ paymentId, operationId, orderId });
     });
 
@@ -148,7 +149,7 @@ describeOnStripe('The Stripe adapter', (open) => {
         .that.matches(/_secret_/);
       expect((await held(request)).authorisation).to.deep.equal(answer);
       const standIn = standInOf(world, this);
-      standIn.authenticate(request.providerRef!, 'succeed');
+      standIn.authenticate(the(request.providerRef), 'succeed');
       expect((await held(request)).authorisation).to.deep.include({
         status: 'authorised',
         amount: 5000,
@@ -178,7 +179,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       const standIn = standInOf(world, this);
       const request = await opened({ method: 'pm_card_authenticationRequired' });
       await provider.authorise(request);
-      standIn.authenticate(request.providerRef!, 'fail');
+      standIn.authenticate(the(request.providerRef), 'fail');
       const declined = { status: 'declined', declineCode: 'payment_intent_authentication_failure' };
       expect((await held(request)).authorisation).to.deep.equal(declined);
     });
@@ -281,7 +282,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       await provider.void(operation(request, 'void'));
       await provider.void(operation(request, 'void again'));
       expect(await held(request)).to.deep.equal({
-        authorisation: { status: 'let_go' },
+        authorisation: { status: 'released' },
         captured: 0,
         capturable: 0,
         refunds: [],
@@ -338,7 +339,7 @@ describeOnStripe('The Stripe adapter', (open) => {
       const request = await captured();
       const answer = await refund(request, 'r1', 2000);
       if (answer.status !== 'refunded') return expect.fail('it failed');
-      standIn.settleRefund(answer.providerRef!, 'failed');
+      standIn.settleRefund(the(answer.providerRef), 'failed');
       expect((await held(request)).refunds[0]).to.include({
         status: 'failed',
         operationId: `${request.paymentId}/r1`,
@@ -385,7 +386,7 @@ describeOnStripe('The Stripe adapter', (open) => {
           () => provider.void(operation(other, 'void')),
           () => held(other),
         );
-        expect((await held(other)).authorisation).to.deep.equal({ status: 'let_go' });
+        expect((await held(other)).authorisation).to.deep.equal({ status: 'released' });
       });
     }
 
@@ -433,10 +434,10 @@ describeOnStripe('The Stripe adapter', (open) => {
     const requests = await Promise.all(Array.from({ length: 101 }, () => opened()));
     const found = new Set<string>();
     const books = createStripeBooks(world.stripe);
-    for await (const { of } of books.opened({ from, upTo: Date.now() + DAY_MS })) found.add(of!.operationId);
+    for await (const { of } of books.opened({ from, upTo: Date.now() + DAY_MS })) found.add(the(of).operationId);
     expect(found).to.deep.equal(new Set(requests.map(({ key }) => key)));
     expect(standIn.requests.filter(({ method }) => method === 'GET')).to.have.length(2);
-    for await (const { of } of books.opened({ from: from - DAY_MS, upTo: from })) expect.fail(of!.operationId);
+    for await (const { of } of books.opened({ from: from - DAY_MS, upTo: from })) expect.fail(the(of).operationId);
   });
 
   it('sends only keys that derive from our operations', async function () {

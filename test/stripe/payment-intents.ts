@@ -1,4 +1,6 @@
 // The life of a PaymentIntent: confirmed, authenticated, captured (perhaps several times), cancelled or expired.
+import { defined } from '../../domain/kernel/json.js';
+import { the } from '../the.js';
 import { declineMessage, MULTICAPTURE_BRANDS, type TestCard } from './cards.js';
 import { invalidRequest, type StripeErrorBody, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text, texts } from './form.js';
@@ -43,7 +45,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
   let isMulticaptureGranted = true;
 
   const find = (id: string) => books.get('payment_intent', id);
-  const chargeOf = (intent: PaymentIntent) => books.get('charge', intent.latest_charge!);
+  const chargeOf = (intent: PaymentIntent) => books.get('charge', the(intent.latest_charge));
 
   function create(form: Form): PaymentIntent {
     const amount = integer(form, 'amount');
@@ -129,7 +131,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
   function authenticate(id: string, outcome: 'succeed' | 'fail'): PaymentIntent {
     const intent = find(id);
     assertStatus(intent, 'authenticated', ['requires_action']);
-    const method = books.get('payment_method', intent.payment_method!);
+    const method = books.get('payment_method', the(intent.payment_method));
     intent.next_action = null;
     if (outcome === 'fail') {
       failPayment(intent, {
@@ -200,7 +202,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     const error: StripeErrorBody = {
       type: 'card_error',
       code: why.code,
-      ...(why.declineCode && { decline_code: why.declineCode }),
+      ...defined({ decline_code: why.declineCode }),
       message: declineMessage(why),
       charge: charge.id,
       payment_method: structuredClone(method),
@@ -397,7 +399,7 @@ export function createPaymentIntents(books: Books, methods: PaymentMethods, emit
     lapse(): void {
       for (const intent of held) {
         const charge = chargeOf(intent);
-        if (charge.payment_method_details.card.capture_before! > seconds()) continue;
+        if (the(charge.payment_method_details.card.capture_before) > seconds()) continue;
         if (intent.amount_received > 0) complete(intent, charge);
         else {
           emit('charge.expired', charge);

@@ -1,4 +1,6 @@
 // Customers and their saved cards, and the test card of each payment method.
+import { defined } from '../../domain/kernel/json.js';
+import { the } from '../the.js';
 import { declineMessage, TEST_CARDS, type TestCard } from './cards.js';
 import { invalidRequest, StripeRefusal } from './errors.js';
 import { type Form, group, integer, mergedMetadata, text } from './form.js';
@@ -43,7 +45,7 @@ export function createPaymentMethods(books: Books, emit: Emit) {
 
   return {
     named,
-    cardOf: (method: PaymentMethod) => cards.get(method.id)!,
+    cardOf: (method: PaymentMethod) => the(cards.get(method.id)),
     isSetUp: (method: PaymentMethod) => setUp.has(method.id),
     markSetUp: (method: PaymentMethod) => setUp.add(method.id),
 
@@ -84,11 +86,11 @@ export function createPaymentMethods(books: Books, emit: Emit) {
       if (usedUp.has(method.id)) {
         throw invalidRequest('This PaymentMethod was previously used or detached and may not be attached again.');
       }
-      const { decline, isSavable } = cards.get(method.id)!;
+      const { decline, isSavable } = the(cards.get(method.id));
       if (decline && !isSavable) {
         const { code, declineCode } = decline;
         const body = { type: 'card_error', code, message: declineMessage(decline) } as const;
-        throw new StripeRefusal(402, { ...body, ...(declineCode && { decline_code: declineCode }) });
+        throw new StripeRefusal(402, { ...body, ...defined({ decline_code: declineCode }) });
       }
       method.customer = customer.id;
       emit('payment_method.attached', method);

@@ -13,12 +13,13 @@ import {
   type RunningShop,
   startShop,
 } from '../running-shop.js';
-import { signed } from './news.js';
+import { the } from '../the.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
+import { signed } from './webhook-events.js';
 
 /** Time for a start of the program on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
-const EMBEDDED = PROFILES.find(({ name }) => name === 'embedded')!;
+const EMBEDDED = the(PROFILES.find(({ name }) => name === 'embedded'));
 const ADDRESS = { name: 'Ada', line1: '1 Mill Lane', city: 'Leeds', postcode: 'LS1 4AP', country: 'GB' };
 const WEBHOOKS = '/v1/webhooks/stripe';
 const WEBHOOK_SECRET = 'whsec_of_this_test';
@@ -59,16 +60,16 @@ describeWith(EMBEDDED.engines, 'The product, started with Stripe keys', function
     const order = await guest.post(`/v1/carts/${cart.id}/checkout`, { paymentMethod: 'pm_card_visa' }, once());
     expect([order.status, order.body.paymentStatus]).to.deep.equal([201, 'authorised']);
 
-    const news = (await stripe.events.list()).data;
-    const types = news.map(({ type }) => type);
+    const events = (await stripe.events.list()).data;
+    const types = events.map(({ type }) => type);
     expect(types).to.include.members(['payment_intent.created', 'payment_intent.amount_capturable_updated']);
-    for (const event of [...news, ...news.toReversed()]) {
+    for (const event of [...events, ...events.toReversed()]) {
       const { body, signature } = signed(stripe, WEBHOOK_SECRET, event);
       expect(await deliver(body, signature)).to.have.property('status', 200);
     }
     const { body: metrics } = await (await shop.staff('ops')).get('/metrics');
     const counted = (type: string, outcome: string) =>
-      `commerce_payment_news_total{type="${type}",outcome="${outcome}"} 2\n`;
+      `commerce_payment_webhook_events_total{type="${type}",outcome="${outcome}"} 2\n`;
     expect(metrics).to.include(counted('payment_intent.created', 'unknown_type'));
     expect(metrics).to.include(counted('payment_intent.amount_capturable_updated', 'recorded'));
     const { body: after } = await guest.get(`/v1/orders/${order.body.id}`);

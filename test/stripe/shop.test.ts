@@ -3,16 +3,17 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import { createAgendaHandlers } from '../../commands/agenda/handlers.js';
-import { type NewsOutcome, paymentWebhook } from '../../commands/checkout/payment-webhooks.js';
+import { paymentWebhook, type WebhookOutcome } from '../../commands/checkout/payment-webhooks.js';
 import { paymentMethodEndpoints } from '../../commands/payment/payment-methods.js';
 import { createProviderCustomers } from '../../commands/payment/provider-customers.js';
 import { type Difference, reconcile } from '../../commands/payment/reconcile.js';
-import { catalogue } from '../../domain/events.js';
+import { eventTypes } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Caller } from '../../domain/kernel/endpoint.js';
 import { orThrow, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { order } from '../../domain/order/order.js';
 import { capturedOf, type Payment, paymentStatusOf, refundedOf } from '../../domain/payment/ledger.js';
 import { type PaymentCommand, payment } from '../../domain/payment/payment.js';
@@ -26,7 +27,8 @@ import { paymentMethodQuery } from '../../read-api/queries/payment-methods.js';
 import { plainViews } from '../../read-api/views.js';
 import { callerOf, problemOf } from '../call-endpoint.js';
 import { ADA, BOB, createShop, fill, SUPPORT, sell } from '../shop.js';
-import { createNews, signed } from './news.js';
+import { the } from '../the.js';
+import { createWebhookEvents, signed } from './webhook-events.js';
 import { describeOnStripe, skip, standInOf, type World } from './worlds.js';
 
 const HOUR_MS = 3_600_000;
@@ -59,11 +61,11 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     const { stripe } = world;
     const from = Date.now() - CLOCKS_APART_MS;
     const secret = `whsec_${randomUUID()}`;
-    const news = createNews(world, { mark, from });
+    const listEvents = createWebhookEvents(world, { mark, from });
     const made: string[] = [];
     stripe.on('request', ({ method, path }: Stripe.RequestEvent) => made.push(`${method} ${path}`));
     const log = createMemoryLog();
-    const memory = createMemoryEventStore({ codec: createCommitCodec(catalogue), log, clock, watermarkLagMs: 0 });
+    const memory = createMemoryEventStore({ codec: createCommitCodec(eventTypes), log, clock, watermarkLagMs: 0 });
     const outage = { isOn: false };
     const append: EventStore['append'] = (...args) => {
       if (outage.isOn) throw new Unavailable('the log', 'is away');
@@ -92,7 +94,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     const books = createStripeBooks(stripe);
     const methods = createStripeMethods({ stripe, customers });
     const { paymentMethod: view } = plainViews;
-    const told: NewsOutcome[] = [];
+    const told: WebhookOutcome[] = [];
     const webhook = paymentWebhook({
       provider: 'stripe',
       signedBy: STRIPE_SIGNATURE,
@@ -102,7 +104,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       payments,
       checkout,
       settlement,
-      onNews: (_, outcome) => told.push(outcome),
+      onEvent: (_, outcome) => told.push(outcome),
     });
     const more = callerOf(
       [webhook, ...paymentMethodEndpoints({ methods, view }), paymentMethodQuery({ savedMethods: methods, view })],
@@ -128,10 +130,10 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       more('post /v1/webhooks/stripe', { signed: { body: Buffer.from(body), signature } });
     const deliver = (event: Stripe.Event) => receive(signed(stripe, secret, event));
     async function deliverAll(...types: Stripe.Event['type'][]) {
-      for (const event of await news(...types)) await deliver(event);
+      for (const event of await listEvents(...types)) await deliver(event);
     }
     async function ledger(orderId: string): Promise<Payment> {
-      return (await runner.load(payment, streamOf(siblingId('payment', orderId)))).state!;
+      return the((await runner.load(payment, streamOf(siblingId('payment', orderId)))).state);
     }
     /** The account may have payments of other tests. */
     async function reconciled(options: { repair?: boolean; from?: number } = {}) {
@@ -142,7 +144,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     return {
       stripe,
       secret,
-      news,
+      listEvents,
       made: (path: RegExp) => made.filter((one) => path.test(one)).length,
       call: withMark(call),
       more: withMark(more),
@@ -171,7 +173,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     return { status, orderId: body.id as string, order: body };
   }
 
-  const orderOf = async (orderId: string) => (await shop.runner.load(order, streamOf(orderId))).state!;
+  const orderOf = async (orderId: string) => the((await shop.runner.load(order, streamOf(orderId))).state);
 
   async function dispatch(orderId: string, lines?: { lineId: string; quantity: number }[]): Promise<void> {
     const body = lines ? { lines } : {};
@@ -188,7 +190,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
 
   const intentOf = async (orderId: string) => {
     const { authorisation } = await shop.ledger(orderId);
-    return shop.stripe.paymentIntents.retrieve(authorisation!.providerRef!, { expand: ['latest_charge'] });
+    return shop.stripe.paymentIntents.retrieve(the(authorisation?.providerRef), { expand: ['latest_charge'] });
   };
 
   it('holds at the checkout, captures each shipment, refunds, and agrees with Stripe at the end', async function () {
@@ -233,8 +235,8 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       expect(status).to.equal(202);
       expect(order.nextAction).to.include({ type: 'authenticate' });
       const { authorisation } = await shop.ledger(orderId);
-      await shop.news('payment_intent.requires_action');
-      return { orderId, intentId: authorisation!.providerRef! };
+      await shop.listEvents('payment_intent.requires_action');
+      return { orderId, intentId: the(authorisation?.providerRef) };
     }
 
     it('continues by webhook', async function () {
@@ -285,19 +287,19 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const body = { amount: 500, reason: 'scratched' };
       await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
       const before = await position(orderId);
-      const news = await shop.news(
+      const events = await shop.listEvents(
         'payment_intent.amount_capturable_updated',
         'payment_intent.succeeded',
         'charge.refunded',
       );
-      for (const event of [...news.toReversed(), ...news]) await shop.deliver(event);
+      for (const event of [...events.toReversed(), ...events]) await shop.deliver(event);
       expect(await position(orderId)).to.equal(before);
       expect(shop.made(/confirm$/)).to.equal(1);
       expect(shop.told).not.to.include('conflict');
     });
 
     it('has the same result if a webhook is faster than the answer to our own call', async () => {
-      shop.hook.meanwhile = (news) => shop.deliverAll(news);
+      shop.hook.meanwhile = (events) => shop.deliverAll(events);
       const { status, orderId } = await checkOut();
       expect(status).to.equal(201);
       await dispatch(orderId);
@@ -329,10 +331,10 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       await shop.call(`post /v1/payments/${siblingId('payment', orderId)}/refunds`, { caller: SUPPORT, body });
       const [refund] = (await shop.ledger(orderId)).refunds;
       // Stripe itself lets the refunds of this card fail.
-      world.standIn?.settleRefund(refund!.providerRef!, 'failed');
+      world.standIn?.settleRefund(the(refund?.providerRef), 'failed');
       await shop.deliverAll('refund.failed');
       const after = await shop.ledger(orderId);
-      expect(after.refunds[0]!.status).to.equal('failed');
+      expect(the(after.refunds[0]).status).to.equal('failed');
       expect(refundedOf(after)).to.equal(0);
     });
 
@@ -357,7 +359,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const other = await checkOut('pm_card_visa', { cup: 1 });
       await dispatch(other.orderId);
       standIn.closeDispute(standIn.dispute((await intentOf(other.orderId)).id).id, 'lost');
-      for (const event of (await shop.news()).reverse()) await shop.deliver(event);
+      for (const event of (await shop.listEvents()).reverse()) await shop.deliver(event);
       expect((await shop.ledger(other.orderId)).disputes.map(({ status }) => status)).to.deep.equal(['lost']);
     });
 
@@ -393,7 +395,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     it('accepts only webhooks that Stripe has signed recently with this secret', async () => {
       const { orderId } = await checkOut();
       const before = await position(orderId);
-      const [event] = await shop.news('payment_intent.created');
+      const [event] = await shop.listEvents('payment_intent.created');
       const { body, signature } = signed(shop.stripe, shop.secret, event);
       const forged = signed(shop.stripe, 'whsec_of_somebody_else', event);
       const old = signed(shop.stripe, shop.secret, event, Math.floor((Date.now() - HOUR_MS) / 1000));
@@ -445,9 +447,9 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
         'payment_intent.created': 'unknown_type',
         'payment_intent.amount_capturable_updated': 'not_ours',
       } as const;
-      const news = await shop.news(...(Object.keys(expected) as (keyof typeof expected)[]));
-      for (const event of news) await shop.deliver(event);
-      expect(Object.fromEntries(news.map(({ type }, at) => [type, shop.told[at]]))).to.include(expected);
+      const events = await shop.listEvents(...(Object.keys(expected) as (keyof typeof expected)[]));
+      for (const event of events) await shop.deliver(event);
+      expect(Object.fromEntries(events.map(({ type }, at) => [type, shop.told[at]]))).to.include(expected);
     });
 
     it('acknowledges no event while the log or Stripe does not answer, so that Stripe sends it again', async function () {
@@ -455,13 +457,13 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       standIn.inject(/confirm$/, 'reply lost', 'reply lost');
       const { orderId } = await checkOut();
       const held = 'payment_intent.amount_capturable_updated';
-      const news = (await shop.news(held)).find(({ type }) => type === held)!;
+      const events = the((await shop.listEvents(held)).find(({ type }) => type === held));
       shop.outage.isOn = true;
-      await problemOf(shop.deliver(news), 'unavailable');
+      await problemOf(shop.deliver(events), 'unavailable');
       shop.outage.isOn = false;
       standIn.inject(/GET \/v1\/payment_intents/, 'error');
-      await problemOf(shop.deliver(news), 'unavailable');
-      await shop.deliver(news);
+      await problemOf(shop.deliver(events), 'unavailable');
+      await shop.deliver(events);
       expect((await orderOf(orderId)).status).to.equal('confirmed');
     });
   });
@@ -482,7 +484,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
 
   describe('keeps saved cards at Stripe', () => {
     const save = (paymentMethod: string, key?: string) =>
-      shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...(key && { key }) });
+      shop.more('post /v1/me/payment-methods', { caller: ADA, body: { paymentMethod }, ...defined({ key }) });
     const saved = async (caller = ADA) => (await shop.more('get /v1/me/payment-methods', { caller })).body.data;
 
     it('lists, uses and removes them for their own customer', async () => {
@@ -537,7 +539,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const { orderId } = await checkOut(card.id);
       const { id: first } = await intentOf(orderId);
       const { authorisation } = await shop.ledger(orderId);
-      ahead = Date.parse(authorisation!.captureBefore!) - HOUR_MS - Date.now();
+      ahead = Date.parse(the(authorisation?.captureBefore)) - HOUR_MS - Date.now();
       const paymentId = siblingId('payment', orderId);
       await shop.handlers.payment({ kind: 'payment', id: paymentId, paymentId, dueAt: clock() } as never);
       const renewed = await intentOf(orderId);
@@ -582,7 +584,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const expected = [
         { kind: 'refunded', here: 0, there: 10, repaired: false },
         { kind: 'captured', here: 0, there: 1000, repaired: false },
-        { kind: 'status', here: 'authorised', there: 'let_go', repaired: false },
+        { kind: 'status', here: 'authorised', there: 'released', repaired: false },
       ];
       expect(told(await shop.reconciled())).to.have.deep.members(expected);
       const [first, second, third] = expected;
@@ -599,8 +601,8 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
       const { orderId, order: placed } = await checkOut();
       await dispatch(orderId, [{ lineId: placed.lines[0].id, quantity: 1 }]);
       const { authorisation } = await shop.ledger(orderId);
-      ahead = Date.parse(authorisation!.captureBefore!) + HOUR_MS - Date.now();
-      const difference = { kind: 'status', here: 'authorised', there: 'let_go' };
+      ahead = Date.parse(the(authorisation?.captureBefore)) + HOUR_MS - Date.now();
+      const difference = { kind: 'status', here: 'authorised', there: 'released' };
       expect(told(await shop.reconciled())).to.deep.equal([{ ...difference, repaired: false }]);
       expect(told(await shop.reconciled({ repair: true }))).to.deep.equal([{ ...difference, repaired: true }]);
       expect((await shop.ledger(orderId)).status).to.equal('lapsed');
@@ -635,7 +637,7 @@ describeOnStripe('A shop that is paid through Stripe', (open) => {
     it('holds of payments that have ended: they are voided', async () => {
       const { orderId } = await checkOut();
       const { authorisation } = await shop.ledger(orderId);
-      const { operationId } = authorisation!;
+      const { operationId } = the(authorisation);
       const stream = streamOf(siblingId('payment', orderId));
       orThrow(await shop.runner.execute(payment, stream, { type: 'RecordLapsed', operationId }, metaOf('by hand')));
       ahead += 2 * 60_000;

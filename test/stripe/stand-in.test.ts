@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import { connectStripe } from '../../infra/payments/stripe.js';
+import { the } from '../the.js';
 import { type StripeContract, stripeContract } from './openapi.js';
 import { type StripeStandIn, startStripe } from './stand-in.js';
 
@@ -149,7 +150,7 @@ describe('The Stripe stand-in', () => {
       const all: string[] = [];
       for await (const { id } of stripe.paymentIntents.list({ limit: 2 })) all.push(id);
       expect(all).to.deep.equal(made.reverse());
-      const back = await stripe.paymentIntents.list({ limit: 2, ending_before: all[3]! });
+      const back = await stripe.paymentIntents.list({ limit: 2, ending_before: the(all[3]) });
       expect(back.data.map(({ id }) => id)).to.deep.equal(all.slice(1, 3));
     });
   });
@@ -218,7 +219,7 @@ describe('The Stripe stand-in', () => {
       expect(first.status).to.equal('requires_action');
       standIn.authenticate(first.id, 'succeed');
       const [card] = (await stripe.paymentMethods.list({ customer })).data;
-      const again = await authorised({ customer, payment_method: card!.id, off_session: true });
+      const again = await authorised({ customer, payment_method: the(card).id, off_session: true });
       expect(again.status).to.equal('requires_capture');
     });
 
@@ -396,13 +397,13 @@ describe('The Stripe stand-in', () => {
         'charge.succeeded',
         'payment_intent.created',
       ]);
-      const told = [all[0]!, all[2]!].map(({ data }) => data.object as Stripe.PaymentIntent);
+      const told = [the(all[0]), the(all[2])].map(({ data }) => data.object as Stripe.PaymentIntent);
       expect(told.map(({ status }) => status)).to.deep.equal(['succeeded', 'requires_capture']);
       expect(told.map(({ metadata }) => metadata)).to.deep.equal([{ order: 'o1' }, { order: 'o1' }]);
-      expect(await stripe.events.retrieve(all[0]!.id)).to.deep.include(all[0]);
+      expect(await stripe.events.retrieve(the(all[0]).id)).to.deep.include(all[0]);
       const since = { created: { gte: Math.floor(now / 1000) } };
       expect((await stripe.events.list(since)).data).to.deep.equal(all.slice(0, 2));
-      expect((await stripe.events.list({ starting_after: all[3]!.id })).data).to.deep.equal(all.slice(4));
+      expect((await stripe.events.list({ starting_after: the(all[3]).id })).data).to.deep.equal(all.slice(4));
     });
 
     it('name the request that caused them; the expiry of an authorisation has none', async () => {

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
+import { defined } from '../../domain/kernel/json.js';
 import type { StripeConnection } from '../../infra/payments/stripe.js';
+import { the } from '../the.js';
 import { StripeRefusal } from './errors.js';
 import { type Form, parseForm, texts } from './form.js';
 import { type Answer, createIdempotency } from './idempotency.js';
@@ -88,7 +90,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     const event = books.put<StripeEvent>({
       ...books.common('event', 'evt'),
       api_version: Stripe.API_VERSION,
-      data: { object: structuredClone(object), ...(previous && { previous_attributes: previous }) },
+      data: { object: structuredClone(object), ...defined({ previous_attributes: previous }) },
       livemode: false,
       pending_webhooks: 0,
       request: current,
@@ -124,7 +126,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
       if (fault === 'error') return answerOf(API_ERROR);
       current = { id, idempotency_key: key ?? null };
       try {
-        const result = expanded(route!.handle(params, route!.id), texts(params, 'expand'), books);
+        const result = expanded(the(route).handle(params, the(route).id), texts(params, 'expand'), books);
         return fault === 'error after the work'
           ? answerOf(API_ERROR)
           : { status: 200, body: JSON.stringify(result, null, 2) };
@@ -145,7 +147,7 @@ export async function startStripe({ clock = Date.now, seed = 'stripe' } = {}): P
     requests.push(recorded);
     intents.lapse();
     const at = faults.findIndex(({ on }) => on.test(`${recorded.method} ${recorded.path}`));
-    const fault = at < 0 ? undefined : faults.splice(at, 1)[0]!.fault;
+    const fault = at < 0 ? undefined : the(faults.splice(at, 1)[0]).fault;
     if (fault === 'no connection') return void request.socket.destroy();
     const answer = await respond(request, recorded, id, fault).catch((error: unknown) => {
       if (error instanceof StripeRefusal) return answerOf(error);

@@ -1,5 +1,6 @@
 // The first pass: reads the whole file before anything is written. It collects the price and title of each code, the length of
 // each invoice, and the counts of the summary. The books are closed once the shop has reported its earlier sales.
+import { defined } from '../../../domain/kernel/json.js';
 import type { Money } from '../../../domain/kernel/money.js';
 import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
 import { MAX_QUANTITY } from '../../../domain/stock/events.js';
@@ -329,7 +330,7 @@ function matchReturns(
 
 function productBook([sku, { price, adjustments, titles }]: [string, CodeTally]): ProductBook {
   const title = commonest(titles) ?? sku;
-  return { sku, title, isNamed: titles.size > 0, adjustments, ...(price !== undefined && { price }) };
+  return { sku, title, isNamed: titles.size > 0, adjustments, ...defined({ price }) };
 }
 
 /** The first one wins a tie. */

@@ -1,6 +1,7 @@
 // Matching of returns, compared with a simple model of single units.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { the } from '../../../test/the.js';
 import { createPurchases } from './purchases.js';
 
 describe('The units that a customer keeps of a code', () => {
@@ -58,7 +59,7 @@ describe('The units that a customer keeps of a code', () => {
           const own = kept.filter((unit) => unit.key === key);
           const expected = own.length < units ? undefined : own.slice(-units);
           const taken = purchases.takeBack(customer, sku, units, by(row));
-          const rows = taken?.flatMap(({ purchase, units }) => Array<number>(units).fill(purchase.row!));
+          const rows = taken?.flatMap(({ purchase, units }) => Array<number>(units).fill(the(purchase.row)));
           expect(rows?.reverse()).to.deep.equal(expected?.map((unit) => unit.row));
           kept = kept.filter((unit) => !expected?.includes(unit));
         }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { the } from '../../../test/the.js';
 import { ImportError } from './import-error.js';
 import { type Encoding, type Row, readRows } from './rows.js';
 
@@ -67,9 +68,9 @@ describe('The rows of a file', () => {
 
   it('have texts that every database can store', async () => {
     const [row] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN', 'LAN\u0000TERN')}\n`);
-    expect(row!.description).to.equal('LAN TERN, "METAL"');
+    expect(the(row).description).to.equal('LAN TERN, "METAL"');
     const [long] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN', 'L'.repeat(500))}\n`);
-    expect(long!.description).to.have.length(200);
+    expect(the(long).description).to.have.length(200);
   });
 
   it('are refused with one line if the file is missing, a directory, empty, or something else', async () => {
@@ -117,7 +118,7 @@ describe('The rows of a file', () => {
 
   it('turn a line end within quotes into a blank', async () => {
     const [row] = await rowsOf(`${HEADER}\n${LANTERN.replace('LANTERN, ', 'LANTERN,\n')}\n`);
-    expect(row!.description).to.equal('LANTERN, "METAL"');
+    expect(the(row).description).to.equal('LANTERN, "METAL"');
   });
 
   it('are read from a packed file with several members', async () => {

@@ -13,6 +13,7 @@ import { stockItem, stockStream } from '../../../domain/stock/stock-item.js';
 import { runsOf } from '../../../test/every-case.js';
 import { FIXTURE } from '../../../test/fixtures/online-retail.js';
 import { booksOf, createImportWorld, type ImportWorld } from '../../../test/import-world.js';
+import { the } from '../../../test/the.js';
 import { ImportError } from './import-error.js';
 import { importMeta } from './ports.js';
 import { importInvoices } from './run.js';
@@ -47,7 +48,7 @@ describe('An import of invoices', () => {
     );
     const byId = new Map(placed.map((event) => [event.data.orderId, event]));
 
-    const hearts = byId.get('order_536365')!;
+    const hearts = the(byId.get('order_536365'));
     expect(hearts).to.deep.include({
       occurredAt: '2010-12-01T08:26:00.000Z',
       actor: { type: 'import', id: 'online-retail' },
@@ -66,14 +67,14 @@ describe('An import of invoices', () => {
       ['85123A', 2, 255],
     ]);
 
-    const guest = byId.get('order_536366')!.data;
+    const guest = the(byId.get('order_536366')).data;
     expect(guest).to.include({ customerId: 'customer_guest-536366' });
     expect(guest.lines.map(({ sku, title }) => [sku, title])).to.deep.equal([
       ['22633', 'HAND WARMER "UNION JACK"'],
       ['22632', 'HAND WARMER RED POLKA DOT'],
     ]);
     expect(guest.shipping).to.deep.equal({ method: 'DOT+C2', title: 'DOT+C2', amount: 5010 });
-    expect(byId.get('order_536374')!.data).not.to.have.property('labels');
+    expect(the(byId.get('order_536374')).data).not.to.have.property('labels');
 
     const types = orders.filter(({ stream }) => stream === 'order#536366').map(({ event }) => event.type);
     expect(types).to.deep.equal(['OrderPlaced', 'OrderConfirmed', 'OrderFulfilled', 'OrderCompleted']);
@@ -125,7 +126,7 @@ describe('An import of invoices', () => {
         ['ReturnRequested', 'ReturnApproved', 'ReturnReceived'].map((type) => [type, orderId]),
       ),
     );
-    expect(told.find(({ event }) => event.type === 'ReturnRequested')!.event.data).to.include({
+    expect(the(told.find(({ event }) => event.type === 'ReturnRequested')).event.data).to.include({
       customerId: 'customer_17850',
     });
     const received = told.flatMap(({ event }) => (event.type === 'ReturnReceived' ? [event.data] : []));
@@ -171,7 +172,7 @@ describe('An import of invoices', () => {
       const lines = [{ lineId: '2', quantity: 5 }];
       const requested = { returnId: 'return_1', orderId: 'order_536365', customerId: 'customer_17850' };
       const asked = [
-        { type: 'RequestReturn', ...requested, lines: [{ ...lines[0]!, reason: 'broken' }] },
+        { type: 'RequestReturn', ...requested, lines: [{ ...the(lines[0]), reason: 'broken' }] },
         { type: 'ApproveReturn' },
       ] as const;
       for (const one of asked) {
@@ -342,7 +343,7 @@ describe('An import of invoices', () => {
             const n = String(invoices.length);
             const number = `${kind === 'return' ? 'C' : ''}536${n.padStart(3, '0')}`;
             const rest = `2010-12-01 08:${n.padStart(2, '0')}:00,${kind === 'loss' ? 0 : units}.00,${customer},France`;
-            invoices.at(-1)!.push(`${number},${code},A,${kind === 'sale' ? units : -units},${rest}`);
+            the(invoices.at(-1)).push(`${number},${code},A,${kind === 'sale' ? units : -units},${rest}`);
           }
           const whole = createImportWorld();
           const file = await fileOf('whole.csv', invoices);
@@ -352,7 +353,7 @@ describe('An import of invoices', () => {
           const parts = createImportWorld();
           const files: string[] = [];
           for (let n = 1; n < places.length; n++) {
-            const from = Math.max(0, places[n - 1]! - overlap);
+            const from = Math.max(0, the(places[n - 1]) - overlap);
             files.push(await fileOf(`${n}.csv`, invoices.slice(from, places[n])));
           }
           for (const part of files) await parts.run(part);

@@ -40,7 +40,7 @@ const RETRY_EVERY_MS = 1_000;
 
 /** Earlier sales of the shop that the file's returns may belong to. */
 export function askSalesBefore(ports: ImportPorts, pages: Pages, signal: AbortSignal): Promise<Sale[]> {
-  return patiently(ports, signal, () => salesBefore(ports, pages, signal));
+  return retryWhileAway(ports, signal, () => salesBefore(ports, pages, signal));
 }
 
 /**
@@ -58,21 +58,21 @@ export async function importInvoices(
   const unadjusted = new Set<string>();
   let done = 0;
   await inFlight(products, PRODUCTS_IN_FLIGHT, signal, async (book) => {
-    for (const id of await patiently(ports, signal, () => openBook(ports, book))) unadjusted.add(id);
+    for (const id of await retryWhileAway(ports, signal, () => openBook(ports, book))) unadjusted.add(id);
     onProgress('products', ++done, products.length);
   });
 
   done = 0;
   for await (const round of roundsOf(invoicesOf(books))) {
     await inFlight(round, round.length, signal, async (invoice) => {
-      const isSame = await patiently(ports, signal, () => send(ports, invoice, unadjusted));
+      const isSame = await retryWhileAway(ports, signal, () => send(ports, invoice, unadjusted));
       if (!isSame) differing.add(invoice.number);
       onProgress('invoices', ++done, invoices.length);
     });
     const comingBack = returnsByOrder(round);
     await inFlight(comingBack, comingBack.length, signal, async (ofOneOrder) => {
       for (const one of ofOneOrder) {
-        await patiently(ports, signal, () => accepted(one.number, () => takeBack(ports, one)));
+        await retryWhileAway(ports, signal, () => accepted(one.number, () => takeBack(ports, one)));
       }
     });
   }
@@ -106,10 +106,10 @@ async function send(ports: ImportPorts, invoice: Invoice, unadjusted: ReadonlySe
   });
 }
 
-type Told = Pick<OrderContents, 'customerId' | 'shipping' | 'occurredAt'> & { lines: readonly OrderLine[] };
+type Compared = Pick<OrderContents, 'customerId' | 'shipping' | 'occurredAt'> & { lines: readonly OrderLine[] };
 
-function isSameOrder(one: Told, other: Told): boolean {
-  const told = ({ customerId, lines, shipping, occurredAt }: Told) =>
+function isSameOrder(one: Compared, other: Compared): boolean {
+  const told = ({ customerId, lines, shipping, occurredAt }: Compared) =>
     JSON.stringify([
       customerId,
       shipping.method,
@@ -168,7 +168,7 @@ function orderOf(invoice: Invoice): OrderCommand & { type: 'PlaceOrder' } {
 }
 
 /** Retries until the engines answer. Work that was already done is recognised. */
-async function patiently<T>({ clock }: ImportPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function retryWhileAway<T>({ clock }: ImportPorts, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const deadline = clock() + PATIENCE_MS;
   for (;;) {
     try {

@@ -16,6 +16,7 @@ import { describeOnAws, type Fault, injectFaults, meterWrites, recordOperations 
 import { eventStoreContract } from '../../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
 import { freshName } from '../../../test/engines.js';
+import { the } from '../../../test/the.js';
 import { ensureStream, ensureTable } from '../../aws.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
 import { createCommitCodec, partitionOf } from '../codec.js';
@@ -44,7 +45,7 @@ describeOnAws('On DynamoDB', (aws) => {
           ExpressionAttributeValues: { ':pk': { S: stream } },
         }),
       );
-      return Items!.map(fromItem);
+      return the(Items).map(fromItem);
     },
   }));
 
@@ -230,7 +231,7 @@ describeOnAws('On DynamoDB', (aws) => {
         new DescribeKinesisStreamingDestinationCommand({ TableName: own }),
       );
       expect(KinesisDataStreamDestinations).to.have.length(1);
-      expect(KinesisDataStreamDestinations![0]).to.include({
+      expect(the(KinesisDataStreamDestinations)[0]).to.include({
         StreamArn: streamArn,
         DestinationStatus: 'ACTIVE',
         ApproximateCreationDateTimePrecision: 'MICROSECOND',

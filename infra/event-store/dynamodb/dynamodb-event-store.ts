@@ -16,7 +16,7 @@ import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { Deposed, Unavailable } from '../../../domain/kernel/errors.js';
 import { compareLogEntries, type EventStore, type Fence, type LogEntry } from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, LOG_PARTITIONS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
-import { ensureRecoverableTable, isTransient, PROTECTED, patiently, type TableDefinition } from '../../aws.js';
+import { ensureRecoverableTable, isTransient, PROTECTED, retrySetUp, type TableDefinition } from '../../aws.js';
 import { fenceCheck } from '../../leadership/dynamodb-leases.js';
 import { withinBudget } from '../../retry.js';
 import { type CommitCodec, positionOf } from '../codec.js';
@@ -118,7 +118,7 @@ export function createDynamoEventStore({
         throw new Unavailable(ENGINE, 'the commit was delayed and is too old to append; decide it again.');
     };
     await withinBudget({ ...budget, budgetMs: APPEND_BUDGET_MS }, async () => {
-      await meetStoreClock();
+      await requireStoreClock();
       if (!fence) await client.send(timed(new PutItemCommand(input), assertTimely));
       else await client.send(timed(fenced(input, fence), assertTimely)).catch(rethrowCancelled(fence));
     });
@@ -131,7 +131,7 @@ export function createDynamoEventStore({
   }
 
   /** A recent read of this process usually has shown the store's time already. Otherwise this sends the cheapest read. */
-  async function meetStoreClock(): Promise<void> {
+  async function requireStoreClock(): Promise<void> {
     if (storeClock.isKnown()) return;
     const nothing = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'clock#' } } };
     await client.send(timed(new QueryCommand({ TableName: table, Limit: 1, ...nothing })));
@@ -173,7 +173,7 @@ export function createDynamoEventStore({
   // The watermark never goes back, even if a later answer is less exact.
   let highest: Hlc = 0;
   async function watermark(): Promise<Hlc> {
-    await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, meetStoreClock);
+    await withinBudget({ ...budget, budgetMs: READ_BUDGET_MS }, requireStoreClock);
     highest = Math.max(highest, hlcOf(storeClock.earliest() - watermarkLagMs));
     return highest;
   }
@@ -271,7 +271,7 @@ export async function createEventsTable(options: {
 }): Promise<void> {
   const { client, table, streamArn } = options;
   await ensureRecoverableTable(client, table, EVENTS_TABLE);
-  if (streamArn) await patiently(() => sendChanges(client, table, streamArn));
+  if (streamArn) await retrySetUp(() => sendChanges(client, table, streamArn));
 }
 
 /** A table accepts a destination only once. */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { describeOnAws } from '../../../test/aws.js';
 import { snapshotStoreContract } from '../../../test/contracts/snapshot-store.contract.js';
 import { freshName } from '../../../test/engines.js';
+import { the } from '../../../test/the.js';
 import { createKeyedHash } from '../../crypto/master-key.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createAuthenticSnapshots } from '../authentic-snapshots.js';
@@ -35,7 +36,7 @@ describeOnAws('Snapshots', (aws) => {
     const { Item } = await aws
       .dynamodb()
       .send(new GetItemCommand({ TableName: table, Key: { stream: { S: 'stock#part' }, fold: { N: '1' } } }));
-    const Key = { stream: Item!.parts!, fold: { N: '1' } };
+    const Key = { stream: the(Item?.parts), fold: { N: '1' } };
     expect((await aws.dynamodb().send(new GetItemCommand({ TableName: table, Key }))).Item).to.have.property('ttl');
     await aws.dynamodb().send(new DeleteItemCommand({ TableName: table, Key }));
     expect(await texts.load('stock#part', 1)).to.equal(undefined);

@@ -7,6 +7,7 @@ import { type StreamId, streamId } from '../../../domain/kernel/stream.js';
 import { describeOnAws, type Fault, injectFaults } from '../../../test/aws.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
 import { freshName } from '../../../test/engines.js';
+import { the } from '../../../test/the.js';
 import { ensureStream, ensureTable } from '../../aws.js';
 import { createCommitCodec } from '../codec.js';
 import { createDynamoEventStore, createEventsTable } from './dynamodb-event-store.js';
@@ -58,7 +59,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
     const ends = Array.from({ length: 3 }, () => ({ stream: streamId('note', freshName('n')), end: START }));
     const names: string[] = [];
     for (let n = 0; n < count; n++) {
-      const target = ends[n % 3]!;
+      const target = the(ends[n % 3]);
       const result = await store.append(target.stream, target.end, noteCommit(target.end, `c${n}`, { text: `${n}` }));
       if (!result.appended) throw new Error('met a conflict');
       target.end = result.position;
@@ -132,8 +133,8 @@ describeOnAws('The change feed by Kinesis', (aws) => {
         await new Promise(setImmediate);
         atWork--;
         const batch = commits.map(nameOf);
-        if (!tried.has(batch[0]!)) {
-          tried.add(batch[0]!);
+        if (!tried.has(the(batch[0]))) {
+          tried.add(the(batch[0]));
           throw new Error('the read model is away');
         }
         done.push(...batch);
@@ -217,7 +218,7 @@ describeOnAws('The change feed by Kinesis', (aws) => {
 
   it('raises an alarm when a commit is overwritten or removed, and delivers neither', async () => {
     const names = await append(1);
-    const [stream, commitNo] = names[0]!.split(' ') as [StreamId, string];
+    const [stream, commitNo] = the(names[0]).split(' ') as [StreamId, string];
     const item = toItem(codec.encode(stream, START, noteCommit(START, 'forged', {})));
     await dynamodb.send(new PutItemCommand({ TableName: table, Item: item }));
     const Key = { pk: { S: stream }, sk: { N: commitNo } };

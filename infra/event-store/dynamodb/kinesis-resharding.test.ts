@@ -13,6 +13,7 @@ import kinesalite from 'kinesalite';
 import { START } from '../../../domain/kernel/commit.js';
 import { streamId } from '../../../domain/kernel/stream.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
+import { the } from '../../../test/the.js';
 import { createKinesisClient, ensureStream } from '../../aws.js';
 import { createCommitCodec } from '../codec.js';
 import { toItem } from './dynamodb-item.js';
@@ -44,13 +45,17 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
     const checkpoints = inMemory();
     await put('before', 20);
     const [whole] = await shards();
-    await client.send(new SplitShardCommand({ StreamName, ShardToSplit: whole!, NewStartingHashKey: MIDDLE_HASH_KEY }));
+    await client.send(
+      new SplitShardCommand({ StreamName, ShardToSplit: the(whole), NewStartingHashKey: MIDDLE_HASH_KEY }),
+    );
     await settled();
     await put('split', 20);
     expect(await read(30, checkpoints)).to.satisfy(startsWith('before', 20));
 
     const [, left, right] = await shards();
-    await client.send(new MergeShardsCommand({ StreamName, ShardToMerge: left!, AdjacentShardToMerge: right! }));
+    await client.send(
+      new MergeShardsCommand({ StreamName, ShardToMerge: the(left), AdjacentShardToMerge: the(right) }),
+    );
     await settled();
     await put('merged', 20);
     const all = inMemory();
@@ -58,7 +63,7 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
     expect(texts.slice(0, 20)).to.deep.equal(Array(20).fill('before'));
     expect(texts.slice(20, 40)).to.deep.equal(Array(20).fill('split'));
     expect(texts.slice(40)).to.deep.equal(Array(20).fill('merged'));
-    expect((await all.load('changes/projections')).get(whole!)).to.equal(SHARD_END);
+    expect((await all.load('changes/projections')).get(the(whole))).to.equal(SHARD_END);
 
     const rest = await read(20, checkpoints, 'merged');
     expect(rest).not.to.include('before');
@@ -97,7 +102,7 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
     await feed.run(
       'projections',
       async (commits) => {
-        texts.push(...commits.map(({ events }) => (events[0]!.data as { text: string }).text));
+        texts.push(...commits.map(({ events }) => (the(events[0]).data as { text: string }).text));
         if (texts.filter((text) => !kind || text === kind).length >= count) stopping.abort();
       },
       stopping.signal,
@@ -107,7 +112,7 @@ describe('The change feed by Kinesis, while its stream is resharded', () => {
 
   async function shards(): Promise<string[]> {
     const { Shards = [] } = await client.send(new ListShardsCommand({ StreamName }));
-    return Shards.map(({ ShardId }) => ShardId!);
+    return Shards.map(({ ShardId }) => the(ShardId));
   }
 
   async function settled(): Promise<void> {

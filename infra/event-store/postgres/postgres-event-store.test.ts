@@ -9,6 +9,7 @@ import { streamId } from '../../../domain/kernel/stream.js';
 import { eventStoreContract, type LogUnderTest } from '../../../test/contracts/event-store.contract.js';
 import { noteCommit, notes } from '../../../test/contracts/notes.js';
 import { describeWith, freshName } from '../../../test/engines.js';
+import { the } from '../../../test/the.js';
 import { createPool } from '../../postgres.js';
 import { createCommitCodec, positionOf } from '../codec.js';
 import { createEventsTable, createPostgresEventStore } from './postgres-event-store.js';
@@ -154,7 +155,7 @@ describeWith('postgres', 'The log on Postgres', (engines) => {
     const stream = newStream();
     const stored = [codec.encode(stream, START, noteCommit(START, 'c', {}))];
     while (stored.length < 1_100) {
-      const end = positionOf(stored.at(-1)!);
+      const end = positionOf(the(stored.at(-1)));
       stored.push(codec.encode(stream, end, noteCommit(end, 'c', {})));
     }
     const rows = stored.map((commit) => ({ ...commit, cs: JSON.stringify(commit.cs) }));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { catalogue } from '../domain/events.js';
+import { eventTypes } from '../domain/events.js';
 import { CommitTooLarge, InvalidEvent, orThrow, Unavailable } from '../domain/kernel/errors.js';
 import type { EventStore } from '../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
@@ -37,7 +37,7 @@ const FAULTS: Record<string, Fault> = {
 describe('A customer', function () {
   this.timeout(120_000);
   const log = createMemoryLog();
-  const codec = createCommitCodec(catalogue);
+  const codec = createCommitCodec(eventTypes);
   const servers: RunningServer[] = [];
   let shop: Shop;
   let n = 0;

@@ -1,0 +1,15 @@
+// Lists and maps whose entries belong together, so that a missing entry is a bug.
+
+/** The items at the same places of two lists of the same length. */
+export function pairs<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
+  if (left.length !== right.length)
+    throw new Error(`A list of ${left.length} was paired with a list of ${right.length}.`);
+  return left.map((item, index) => [item, right[index] as B]);
+}
+
+/** The value of a key that the map must have. */
+export function valueAt<K, V>(map: ReadonlyMap<K, V>, key: K): V {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`Nothing is known of ${key}.`);
+  return value;
+}
