@@ -189,8 +189,7 @@ export function createOrder(divide: Division): Decider<OrderCommand, Order | nul
 
 function decide(command: OrderCommand, state: Order | null, divide: Division): readonly OrderEvent[] | Rejection {
   if (command.type === 'PlaceOrder') return state ? [] : place(command.contents);
-  const isGivenUp = command.type === 'RejectOrder' || command.type === 'ExpireOrder';
-  if (!state) return isGivenUp ? [] : reject('not_found', 'There is no such order.');
+  if (!state) return reject('not_found', 'There is no such order.');
   const { orderId, status, holds, checkout } = state;
   const refuse = (what: string) => reject('conflict', `${orderId} is ${status}; it cannot be ${what}.`);
 
