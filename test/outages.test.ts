@@ -143,8 +143,10 @@ describeWith([], 'A shop whose Postgres stops answering', function () {
       const own = bought.filter(({ customerId }) => customerId === buyer.customerId).map(({ orderId }) => orderId);
       expect((await idsOf(buyer)).sort()).to.deep.equal(own.sort());
     }
-    const { body } = await support.get(`/v1/stock/${sku}`, { 'Consistency-Token': the(bought.at(-1)).seen });
-    expect(body.locations[0]).to.include({ reserved: 0, committed: bought.length });
+    await eventually('all units are committed', async () => {
+      const { body } = await support.get(`/v1/stock/${sku}`, { 'Consistency-Token': the(bought.at(-1)).seen });
+      expect(body.locations[0]).to.include({ reserved: 0, committed: bought.length });
+    });
     await shop.stop();
   });
 
