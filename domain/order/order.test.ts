@@ -5,6 +5,7 @@ import { the } from '../../test/the.js';
 import { defined } from '../kernel/json.js';
 import { MAX_COMMIT_BYTES } from '../kernel/limits.js';
 import { isRejection } from '../kernel/rejection.js';
+import { isHeldFor } from './checkout-state.js';
 import type { OrderEvent, OrderLine } from './events.js';
 import {
   consignmentOf,
@@ -251,6 +252,21 @@ describe('An order', () => {
       ['unknown', 'voucher'],
       ['completed', undefined],
     ]);
+  });
+
+  it('holds the units of its last reservation, until it is given up', () => {
+    const taken: OrderEvent = { type: 'CheckoutReallocated', data: { orderId, round: 2, allocation: [cup, mugs(2)] } };
+    const held = (...events: OrderEvent[]) =>
+      [orderId, `${orderId}/2`].map((id) => isHeldFor(given([placed, ...events]).state!, id));
+    for (const events of [[], [confirmed]]) {
+      expect(held(...events)).to.deep.equal([true, false]);
+      expect(held(taken, ...events)).to.deep.equal([false, true]);
+    }
+    const undone: OrderEvent = { type: 'CheckoutUndone', data: { orderId } };
+    for (const end of [[rejected], [withdrawn], [rejected, undone]]) {
+      expect(held(...end)).to.deep.equal([false, false]);
+      expect(held(taken, ...end)).to.deep.equal([false, false]);
+    }
   });
 
   it('says why its checkout fails, in the words for the customer, until everything is undone', () => {

@@ -277,10 +277,9 @@ function decideReservation(
   const tooFewCommitted = (quantity: number) =>
     reject('conflict', `${sku} at ${location} has ${item.committed} units committed, not ${quantity}.`);
 
-  const mayCommit = command.type === 'ShipReservation' || command.type === 'ReleaseReservation';
-  if (held && mayCommit && command.quantity !== undefined && !hasActed(item, command)) {
-    return committedFirst(command, item, now);
-  }
+  const takesPart = command.type === 'ShipReservation' || command.type === 'ReleaseReservation';
+  if (held && takesPart && command.quantity !== undefined) return committedFirst(command, item, now);
+
   switch (command.type) {
     case 'ReserveStock': {
       const { quantity } = command;
