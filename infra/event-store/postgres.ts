@@ -6,6 +6,7 @@ import { ClockSkew, Unavailable } from '../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, LogEntry } from '../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../domain/kernel/limits.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { coalesce } from '../coalesce.js';
 import {
   createTableOnce,
   ENGINE,
@@ -17,7 +18,6 @@ import {
 } from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import { createTurns } from '../turns.js';
-import { coalesce } from './coalesce.js';
 import { type CommitCodec, positionOf } from './codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-schema.js';
 

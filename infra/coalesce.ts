@@ -1,5 +1,5 @@
 // Joins writes that wait at the same time into one statement, so that many callers share one round trip and one commit.
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { Unavailable } from '../domain/kernel/errors.js';
 
 export interface CoalesceOptions<T, R> {
   /**

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { Unavailable } from '../domain/kernel/errors.js';
 import { coalesce } from './coalesce.js';
 
 interface Item {
