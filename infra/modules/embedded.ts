@@ -69,9 +69,14 @@ export const embeddedParts = {
     return sessions;
   }),
 
-  idempotency: recipe(['postgres', 'clock', 'lifecycle'], async ({ postgres: { pool }, clock, lifecycle }) => {
-    await prepareIdempotency(pool);
-    const records = createPostgresIdempotency(pool);
+  idempotency: recipe(['postgres', 'clock', 'lifecycle', 'countedLog'], async (parts) => {
+    const { postgres, clock, lifecycle, countedLog } = parts;
+    await prepareIdempotency(postgres.pool);
+    const records = createPostgresIdempotency({
+      pool: postgres.pool,
+      onLostEnd: (error) => countedLog.warn({ err: error }, 'an answer was sent but could not be kept for repeats'),
+    });
+    lifecycle.onClose(() => records.settled());
     purgeNowAndThen(() => records.purge(clock()), lifecycle);
     return records;
   }),
