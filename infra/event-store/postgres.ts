@@ -226,7 +226,7 @@ const READ_SQL = `
 
 const LOG_SQL = `
   select at, pk as stream, sk as "commitNo" from events
-  where (at, pk, sk) > ($1::bigint, $2::text, $3::int) and at <= $4::bigint
+  where at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)
   order by at, pk, sk limit $5`;
 
 /**
