@@ -58,6 +58,15 @@ describe('Coalesced writes', () => {
     expect(batches).to.have.length(1);
   });
 
+  it('wait for the write in flight if they are few: half as many writes are better than a shorter wait', async () => {
+    const { write, batches, mostInFlight } = recorded();
+    const first = write({ key: 'a', bytes: 1 });
+    await Promise.resolve();
+    await Promise.all([first, ...['b', 'c'].map((key) => write({ key, bytes: 1 }))]);
+    expect(batches.map((batch) => batch.map(({ key }) => key))).to.deep.equal([['a'], ['b', 'c']]);
+    expect(mostInFlight()).to.equal(1);
+  });
+
   it('are divided among the free writes when there are many', async () => {
     const { write, batches } = recorded();
     await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => write({ key, bytes: 1 })));

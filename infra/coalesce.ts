@@ -13,7 +13,7 @@ export interface CoalesceOptions<T, R> {
   /** Time in ms for which an item may wait for one that may not, and then leaves with it. Default: 0 for every item. */
   patienceOf?(item: T): number;
   maxInFlight: number;
-  /** This many items or fewer are not split between two writes. */
+  /** This many items or fewer are not split between two writes. Fewer wait until no write is in flight. */
   minItems: number;
   maxItems: number;
   maxBytes: number;
@@ -28,8 +28,7 @@ interface Waiting<T, R> {
 }
 
 /**
- * Adds no delay to items without patience. Items that arrive together leave at the end of the current tick; others collect while
- * writes are in flight. The queue is divided among all free writes. If one write took the whole queue, all callers would get their
+ * Items without patience that arrive together leave at the end of the current tick; others collect while writes are in flight. The queue is divided among all free writes. If one write took the whole queue, all callers would get their
  * answers and send new items at the same time, and the engine would be idle in between. Items with the same key leave in their
  * order.
  */
@@ -40,13 +39,18 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
   let scheduled = false;
 
   function schedule(): void {
-    if (scheduled || inFlight >= maxInFlight || queue.every(({ patience }) => patience)) return;
+    if (scheduled || !isWorthWriting()) return;
     scheduled = true;
     // Runs after all promises that are settled now, and before the next answer of the engine is read.
     process.nextTick(() => {
       scheduled = false;
-      while (queue.length > 0 && inFlight < maxInFlight) void flush(takeBatch());
+      while (isWorthWriting()) void flush(takeBatch());
     });
+  }
+
+  function isWorthWriting(): boolean {
+    const isEnough = inFlight === 0 || (inFlight < maxInFlight && queue.length >= minItems);
+    return isEnough && queue.some(({ patience }) => patience === undefined);
   }
 
   function takeBatch(): Waiting<T, R>[] {
