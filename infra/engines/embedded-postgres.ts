@@ -32,12 +32,18 @@ const RECOVER_EVERY_MS = 500;
 const USERS_LOCK = 7_236_114;
 const INVALID_PASSWORD = '28P01';
 
+/**
+ * The first change of a page after a checkpoint writes the whole page to the WAL. So checkpoints are rare, and pages compressed;
+ * `max_wal_size` limits what a recovery reads.
+ */
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100',
   shared_buffers: '256MB',
   max_wal_size: '2GB',
+  checkpoint_timeout: '15min',
+  wal_compression: 'on',
   random_page_cost: '1.1',
   jit: 'off',
   log_checkpoints: 'off',

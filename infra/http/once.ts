@@ -94,5 +94,5 @@ function replayed(answer: Answer): Answer {
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return createHash('sha256').update(text).digest('base64url');
 }

@@ -29,9 +29,12 @@ export type Begun =
 export interface IdempotencyStore {
   /** `id` identifies caller, endpoint and key. `request` is the hash of the content that must be equal in a repeat. */
   begin(id: string, request: string, now: number): Promise<Begun>;
-  /** Stores the answer, an opaque text of at most `MAX_ANSWER_CHARS`, unless another run has taken over. */
+  /**
+   * Stores the answer, an opaque text of at most `MAX_ANSWER_CHARS`, unless another run has taken over. May resolve before the write;
+   * a later `begin` in this process comes after it.
+   */
   finish(run: RequestRun, answer: string): Promise<void>;
-  /** Releases the run without an answer. The next repeat runs at once, with the same `issuedAt`. */
+  /** Releases the run without an answer, in the same way. The next repeat runs at once, with the same `issuedAt`. */
   release(run: RequestRun): Promise<void>;
 }
 

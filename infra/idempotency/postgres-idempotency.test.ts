@@ -14,10 +14,10 @@ describeWith('postgres', 'idempotency records in Postgres', (engines) => {
   });
   after(() => pool.end());
 
-  idempotencyContract(async () => createPostgresIdempotency(pool));
+  idempotencyContract(async () => createPostgresIdempotency({ pool }));
 
   it('purges expired records and nothing else', async () => {
-    const store = createPostgresIdempotency(pool);
+    const store = createPostgresIdempotency({ pool });
     await store.purge(Number.MAX_SAFE_INTEGER);
     await store.begin(freshName('request'), 'a', 1_000);
     await store.begin(freshName('request'), 'a', 2_000);

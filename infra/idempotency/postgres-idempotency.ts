@@ -1,71 +1,180 @@
-// Idempotency records in Postgres: a claim is one upsert that takes effect only if the run is free.
-import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
-import { createTableOnce, queryWithin } from '../postgres.js';
+// Idempotency records in Postgres. A claim is an upsert that takes effect only if the run is free. Claims and the ends of runs that
+// wait at the same time share one statement.
+import { randomBytes } from 'node:crypto';
+import type { Pool, QueryConfig } from 'pg';
+import { coalesce } from '../coalesce.js';
+import { createTableOnce, ENGINE, isTransient, queryWithin, statement, textArray } from '../postgres.js';
+import { withinBudget } from '../retry.js';
 import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS } from './port.js';
 
 const TABLE = 'idempotency';
 
-/** Times are ms since 1970 by the program's clock. */
+/** More statements in flight would make each smaller, and a transaction costs more than a row. */
+const STATEMENTS_IN_FLIGHT = 1;
+const MAX_ROWS_PER_STATEMENT = 500;
+const MAX_BYTES_PER_STATEMENT = 1024 * 1024;
+
+/** The end of a run is not waited for. It is written with the next claim, or alone after this time. */
+export const END_PATIENCE_MS = 20;
+
+/** 96 random bits. */
+const OWNER_BYTES = 12;
+
+/** No answer is empty. */
+const NO_ANSWER = '';
+
+/**
+ * Times are ms since 1970 by the program's clock. Pages are filled with claims to a fifth, so that the answers have room beside
+ * them: then an answer changes no index, and the WAL contains only the columns that change, which are the last.
+ */
 const DDL = `
   create table ${TABLE} (
-    id text primary key,
-    request text not null,
-    owner text not null,
-    leased_until bigint not null,
+    id text collate "C" primary key,
+    request text collate "C" not null,
+    owner text collate "C" not null,
     issued_at bigint not null,
     expires_at bigint not null,
+    leased_until bigint not null,
     answer text
-  );
+  ) with (fillfactor = 20);
   create index on ${TABLE} (expires_at)`;
 
-/** $5 is now. An expired record is ignored. A free run of the same request is taken over and keeps its `issued_at`. */
-const CLAIM = `
-  insert into ${TABLE} as kept (id, request, owner, leased_until, issued_at, expires_at)
-  values ($1, $2, $3, $4, $5, $6)
-  on conflict (id) do update set
-    request = excluded.request,
-    owner = excluded.owner,
-    leased_until = excluded.leased_until,
-    issued_at = case when kept.expires_at <= $5 then excluded.issued_at else kept.issued_at end,
-    expires_at = excluded.expires_at,
-    answer = null
-  where kept.expires_at <= $5
-     or (kept.request = excluded.request and kept.answer is null and kept.leased_until <= $5)
-     or kept.owner = excluded.owner
-  returning issued_at`;
+/**
+ * Ends runs, with an answer or without one ('': the run is free again), and claims others. No id occurs twice. An expired record is
+ * ignored. A free run of the same request is taken over and keeps its \`issued_at\`. Returns the successful claims.
+ *
+ * The transaction does not wait for the disk. The log does, and the disk receives writes in order, so a commit that survives a crash
+ * has its claim. Only the answers of the last moments may be lost: those runs count as crashed.
+ */
+const WRITE = `
+  with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+  ended as (
+    update ${TABLE} kept set leased_until = 0, answer = nullif(run.answer, '')
+    from unnest($1::text[], $2::text[], $3::text[]) run (id, owner, answer)
+    where kept.id = run.id and kept.owner = run.owner
+  ),
+  claimed as (
+    insert into ${TABLE} as kept (id, request, owner, issued_at, expires_at, leased_until)
+    select id, request, owner, now, now + ${RECORD_TTL_MS}, now + ${RUN_LEASE_MS}
+    from unnest($4::text[], $5::text[], $6::text[], $7::bigint[]) claim (id, request, owner, now)
+    order by id
+    on conflict (id) do update set
+      request = excluded.request,
+      owner = excluded.owner,
+      issued_at = case when kept.expires_at <= excluded.issued_at then excluded.issued_at else kept.issued_at end,
+      expires_at = excluded.expires_at,
+      leased_until = excluded.leased_until,
+      answer = null
+    where kept.expires_at <= excluded.issued_at
+       or (kept.request = excluded.request and kept.answer is null and kept.leased_until <= excluded.issued_at)
+       or kept.owner = excluded.owner
+    returning id, issued_at
+  )
+  select id, issued_at as "issuedAt" from relaxed left join claimed on true`;
 
-const READ = `select request, answer from ${TABLE} where id = $1`;
-const FINISH = `update ${TABLE} set answer = $3 where id = $1 and owner = $2`;
-const RELEASE = `update ${TABLE} set leased_until = 0 where id = $1 and owner = $2`;
+const READ = `select id, request, answer from ${TABLE} where id = any($1)`;
+
 const PURGE = `delete from ${TABLE} where expires_at <= $1`;
 
+/** Without an id: no claim was successful. */
+interface Claimed {
+  id: string | null;
+  issuedAt: number;
+}
+
 interface Row {
+  id: string;
   request: string;
   answer: string | null;
 }
 
+interface Claim {
+  id: string;
+  request: string;
+  /** Made before the first attempt, so that a repeat after a lost reply recognises its own claim. */
+  owner: string;
+  now: number;
+}
+
+interface End {
+  id: string;
+  owner: string;
+  /** `NO_ANSWER`: the run is released. */
+  answer: string;
+}
+
+/** What became of a claim. Undefined for the end of a run, and for a claim that lost against a record that was deleted since. */
+type Outcome = Begun | undefined;
+
+export interface PostgresIdempotencyOptions {
+  pool: Pool;
+  /** Called if the end of a run could not be written. The run then counts as crashed once its lease has expired. */
+  onLostEnd?: (error: unknown) => void;
+}
+
 export interface PostgresIdempotency extends IdempotencyStore {
+  /** Resolves once the runs that have ended by now are written. */
+  settled(): Promise<void>;
   /** Deletes expired records and returns their number. To be called periodically. */
   purge(now: number): Promise<number>;
 }
 
-export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
+export function createPostgresIdempotency({
+  pool,
+  onLostEnd = () => {},
+}: PostgresIdempotencyOptions): PostgresIdempotency {
   const server = { pool, budgetMs: RECORD_BUDGET_MS };
+  const ending = new Set<Promise<void>>();
 
-  /** Undefined if the record was deleted between the two statements. */
-  async function tryBegin(id: string, request: string, now: number): Promise<Begun | undefined> {
-    // Made before the first attempt, so that a repeat after a lost reply recognises its own claim.
-    const owner = randomUUID();
-    const claim = [id, request, owner, now + RUN_LEASE_MS, now, now + RECORD_TTL_MS];
-    const { rows: claimed } = await queryWithin<{ issued_at: number }>(server, 'idempotency-claim', CLAIM, claim);
-    if (claimed[0]) return { state: 'run', run: { id, owner, issuedAt: claimed[0].issued_at } };
+  /** The claim of a run that is just ending comes after that end, because items of one id keep their order. */
+  const enqueue = coalesce<{ since: number; change: Claim | End }, Outcome>({
+    write: (batch) =>
+      write(
+        batch.map(({ change }) => change),
+        Math.min(...batch.map(({ since }) => since)),
+      ),
+    keyOf: ({ change: { id } }) => id,
+    bytesOf: ({ change }) => (isEnd(change) ? change.answer.length : 0),
+    patienceOf: ({ change }) => (isEnd(change) ? END_PATIENCE_MS : 0),
+    maxInFlight: STATEMENTS_IN_FLIGHT,
+    minItems: MAX_ROWS_PER_STATEMENT,
+    maxItems: MAX_ROWS_PER_STATEMENT,
+    maxBytes: MAX_BYTES_PER_STATEMENT,
+  });
 
-    const { rows } = await queryWithin<Row>(server, 'idempotency-read', READ, [id]);
-    const kept = rows[0];
-    if (!kept) return undefined;
-    if (kept.request !== request) return { state: 'mismatch' };
-    return kept.answer === null ? { state: 'running' } : { state: 'answered', answer: kept.answer };
+  async function write(changes: readonly (Claim | End)[], since: number): Promise<Outcome[]> {
+    const ends = changes.filter(isEnd);
+    const claims = changes.filter((change): change is Claim => !isEnd(change));
+    const claimed = await withinBudget(
+      { engine: ENGINE, budgetMs: since + RECORD_BUDGET_MS - performance.now(), isRetryable: isTransient },
+      () => pool.query<Claimed>(writeStatement(ends, claims)),
+    );
+    const issuedAt = new Map(claimed.rows.map((row) => [row.id, row.issuedAt]));
+    const kept = await read(claims.filter(({ id }) => !issuedAt.has(id)).map(({ id }) => id));
+    return changes.map((change) => {
+      if (isEnd(change)) return undefined;
+      const { id, owner, request } = change;
+      const at = issuedAt.get(id);
+      return at === undefined ? refused(kept.get(id), request) : { state: 'run', run: { id, owner, issuedAt: at } };
+    });
+  }
+
+  async function read(ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    if (ids.length === 0) return new Map();
+    const { rows } = await queryWithin<Row>(server, 'idempotency-read', READ, [ids]);
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  function tryBegin(id: string, request: string, now: number): Promise<Outcome> {
+    const owner = randomBytes(OWNER_BYTES).toString('base64url');
+    return enqueue({ change: { id, request, owner, now }, since: performance.now() });
+  }
+
+  function end(change: End): void {
+    const written = enqueue({ change, since: performance.now() })
+      .then(() => {}, onLostEnd)
+      .finally(() => ending.delete(written));
+    ending.add(written);
   }
 
   return {
@@ -73,10 +182,13 @@ export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
       return (await tryBegin(id, request, now)) ?? (await tryBegin(id, request, now)) ?? { state: 'running' };
     },
     async finish({ id, owner }, answer) {
-      await queryWithin(server, 'idempotency-finish', FINISH, [id, owner, answer]);
+      end({ id, owner, answer });
     },
     async release({ id, owner }) {
-      await queryWithin(server, 'idempotency-release', RELEASE, [id, owner]);
+      end({ id, owner, answer: NO_ANSWER });
+    },
+    async settled() {
+      await Promise.all(ending);
     },
     async purge(now) {
       return (await queryWithin(server, 'idempotency-purge', PURGE, [now])).rowCount ?? 0;
@@ -86,4 +198,27 @@ export function createPostgresIdempotency(pool: Pool): PostgresIdempotency {
 
 export function prepareIdempotency(pool: Pool): Promise<void> {
   return createTableOnce(pool, TABLE, DDL);
+}
+
+function writeStatement(ends: readonly End[], claims: readonly Claim[]): QueryConfig {
+  const values = [
+    ends.map(({ id }) => id),
+    ends.map(({ owner }) => owner),
+    textArray(ends.map(({ answer }) => answer)),
+    claims.map(({ id }) => id),
+    claims.map(({ request }) => request),
+    claims.map(({ owner }) => owner),
+    claims.map(({ now }) => now),
+  ];
+  return statement('idempotency-write', WRITE, values, RECORD_BUDGET_MS);
+}
+
+function refused(kept: Row | undefined, request: string): Outcome {
+  if (!kept) return undefined;
+  if (kept.request !== request) return { state: 'mismatch' };
+  return kept.answer === null ? { state: 'running' } : { state: 'answered', answer: kept.answer };
+}
+
+function isEnd(change: Claim | End): change is End {
+  return 'answer' in change;
 }

@@ -38,10 +38,14 @@ export const embeddedParts = {
       return sessions;
     }),
 
-  idempotency: ({ postgres: { pool }, clock, lifecycle }) =>
+  idempotency: ({ postgres: { pool }, clock, lifecycle, countedLog }) =>
     lazy(async () => {
       await prepareIdempotency(pool);
-      const records = createPostgresIdempotency(pool);
+      const records = createPostgresIdempotency({
+        pool,
+        onLostEnd: (error) => countedLog.warn({ err: error }, 'an answer was sent but could not be kept for repeats'),
+      });
+      lifecycle.onClose(() => records.settled());
       purgeNowAndThen(() => records.purge(clock()), lifecycle);
       return records;
     }),

@@ -6,6 +6,7 @@ import { ClockSkew, Deposed, Unavailable } from '../../../domain/kernel/errors.j
 import type { AppendResult, EventStore, Fence, LogEntry } from '../../../domain/kernel/event-store.js';
 import { APPEND_BUDGET_MS, MAX_CLOCK_SKEW_MS, WATERMARK_LAG_MS } from '../../../domain/kernel/limits.js';
 import type { StreamId } from '../../../domain/kernel/stream.js';
+import { coalesce } from '../../coalesce.js';
 import { LEASES_TABLE } from '../../leadership/postgres-leases.js';
 import {
   createTableOnce,
@@ -18,12 +19,13 @@ import {
 } from '../../postgres.js';
 import { withinBudget } from '../../retry.js';
 import { createTurns } from '../../turns.js';
-import { coalesce } from '../coalesce.js';
 import { type CommitCodec, positionOf } from '../codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
 
 /**
- * The next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs more per row.
+ * Under load the next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs more
+ * per row. So fewer rows than `MIN_ROWS_PER_INSERT` wait for the insert in flight: with eight checkouts at a time this halves the
+ * transactions, and the checkouts are faster.
  */
 const MAX_INSERTS_IN_FLIGHT = 2;
 const MIN_ROWS_PER_INSERT = 16;
@@ -259,7 +261,7 @@ const READ_SQL = `
 
 const LOG_SQL = `
   select at, pk as stream, sk as "commitNo" from events
-  where (at, pk, sk) > ($1::bigint, $2::text, $3::int) and at <= $4::bigint
+  where at between $1::bigint and $4::bigint and (at, pk, sk) > ($1::bigint, $2::text, $3::int)
   order by at, pk, sk limit $5`;
 
 /**

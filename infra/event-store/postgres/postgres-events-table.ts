@@ -32,8 +32,9 @@ create table events (
   primary key (pk, sk)
 );
 
--- The log in its total order.
-create index events_log on events (at, pk, sk);
+-- The log by time. Commits of the same time, which are few, are sorted by stream when they are read: with pk and sk this index
+-- would be three times as large.
+create index events_log on events (at);
 
 -- The log as the change feed reads it.
 create index events_feed on events (tx, seq);

@@ -1,5 +1,5 @@
 // Joins writes that wait at the same time into one statement, so that many callers share one round trip and one commit.
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { Unavailable } from '../domain/kernel/errors.js';
 
 export interface CoalesceOptions<T, R> {
   /**
@@ -10,8 +10,10 @@ export interface CoalesceOptions<T, R> {
   /** Items with the same key never share a batch. */
   keyOf(item: T): string;
   bytesOf(item: T): number;
+  /** Time in ms for which an item may wait for one that may not, and then leaves with it. Default: 0 for every item. */
+  patienceOf?(item: T): number;
   maxInFlight: number;
-  /** This many items or fewer are not split between two writes. */
+  /** This many items or fewer are not split between two writes. Fewer wait until no write is in flight. */
   minItems: number;
   maxItems: number;
   maxBytes: number;
@@ -19,29 +21,36 @@ export interface CoalesceOptions<T, R> {
 
 interface Waiting<T, R> {
   item: T;
+  /** Undefined once it waits no longer for others. */
+  patience?: NodeJS.Timeout | undefined;
   resolve(result: R): void;
   reject(error: unknown): void;
 }
 
 /**
- * Adds no artificial delay. Items that arrive together leave at the end of the current tick; others collect while writes are
- * in flight. The queue is divided among all free writes. With a single write, all callers would get their answers and send new
- * items at the same time, and the engine would be idle in between.
+ * Items without patience that arrive together leave at the end of the current tick; others collect while writes are in flight. The queue is divided among all free writes. If one write took the whole queue, all callers would get their
+ * answers and send new items at the same time, and the engine would be idle in between. Items with the same key leave in their
+ * order.
  */
 export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Promise<R> {
-  const { write, keyOf, bytesOf, maxInFlight, minItems, maxItems, maxBytes } = options;
+  const { write, keyOf, bytesOf, patienceOf = () => 0, maxInFlight, minItems, maxItems, maxBytes } = options;
   let queue: Waiting<T, R>[] = [];
   let inFlight = 0;
   let scheduled = false;
 
   function schedule(): void {
-    if (scheduled || queue.length === 0 || inFlight >= maxInFlight) return;
+    if (scheduled || !isWorthWriting()) return;
     scheduled = true;
     // Runs after all promises that are settled now, and before the next answer of the engine is read.
     process.nextTick(() => {
       scheduled = false;
-      while (queue.length > 0 && inFlight < maxInFlight) void flush(takeBatch());
+      while (isWorthWriting()) void flush(takeBatch());
     });
+  }
+
+  function isWorthWriting(): boolean {
+    const isEnough = inFlight === 0 || (inFlight < maxInFlight && queue.length >= minItems);
+    return isEnough && queue.some(({ patience }) => patience === undefined);
   }
 
   function takeBatch(): Waiting<T, R>[] {
@@ -49,15 +58,20 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
     const most = Math.min(Math.max(share, minItems), maxItems);
     const batch = new Map<string, Waiting<T, R>>();
     const left: Waiting<T, R>[] = [];
+    const keysLeft = new Set<string>();
     let bytes = 0;
     for (const waiting of queue) {
       const size = bytesOf(waiting.item);
       const fits = batch.size === 0 || (batch.size < most && bytes + size <= maxBytes);
       const key = keyOf(waiting.item);
-      if (fits && !batch.has(key)) {
+      if (fits && !batch.has(key) && !keysLeft.has(key)) {
         batch.set(key, waiting);
+        clearTimeout(waiting.patience);
         bytes += size;
-      } else left.push(waiting);
+      } else {
+        left.push(waiting);
+        keysLeft.add(key);
+      }
     }
     queue = left;
     return [...batch.values()];
@@ -83,7 +97,13 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
 
   return (item) =>
     new Promise((resolve, reject) => {
-      queue.push({ item, resolve, reject });
-      schedule();
+      const waiting: Waiting<T, R> = { item, resolve, reject };
+      queue.push(waiting);
+      const patienceMs = patienceOf(item);
+      if (patienceMs === 0) return schedule();
+      waiting.patience = setTimeout(() => {
+        waiting.patience = undefined;
+        schedule();
+      }, patienceMs);
     });
 }

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import { Unavailable } from '../domain/kernel/errors.js';
 import { coalesce } from './coalesce.js';
 
 interface Item {
   key: string;
   bytes: number;
   poisoned?: boolean;
+  patienceMs?: number;
 }
 
 describe('Coalesced writes', () => {
@@ -20,6 +21,7 @@ describe('Coalesced writes', () => {
       ...limits,
       keyOf: ({ key }) => key,
       bytesOf: ({ bytes }) => bytes,
+      patienceOf: ({ patienceMs = 0 }) => patienceMs,
       async write(batch) {
         batches.push(batch);
         mostInFlight = Math.max(mostInFlight, ++inFlight);
@@ -56,10 +58,30 @@ describe('Coalesced writes', () => {
     expect(batches).to.have.length(1);
   });
 
+  it('wait for the write in flight if they are few: half as many writes are better than a shorter wait', async () => {
+    const { write, batches, mostInFlight } = recorded();
+    const first = write({ key: 'a', bytes: 1 });
+    await Promise.resolve();
+    await Promise.all([first, ...['b', 'c'].map((key) => write({ key, bytes: 1 }))]);
+    expect(batches.map((batch) => batch.map(({ key }) => key))).to.deep.equal([['a'], ['b', 'c']]);
+    expect(mostInFlight()).to.equal(1);
+  });
+
   it('are divided among the free writes when there are many', async () => {
     const { write, batches } = recorded();
     await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => write({ key, bytes: 1 })));
     expect(batches.map(({ length }) => length)).to.deep.equal([4, 4]);
+  });
+
+  it('leave with the next one if they are patient, in their order, and alone once their time is over', async () => {
+    const { write, batches } = recorded();
+    const patient = ['a', 'b'].map((key) => write({ key, bytes: 1, patienceMs: 60_000 }));
+    await new Promise(setImmediate);
+    expect(batches).to.deep.equal([]);
+    await Promise.all([...patient, write({ key: 'c', bytes: 1 })]);
+    expect(batches.map((batch) => batch.map(({ key }) => key))).to.deep.equal([['a', 'b', 'c']]);
+    await write({ key: 'd', bytes: 1, patienceMs: 1 });
+    expect(batches.at(-1)!.map(({ key }) => key)).to.deep.equal(['d']);
   });
 
   it('fail alone when only one of them causes the failure', async () => {
