@@ -8,8 +8,8 @@ import { build, stop } from 'esbuild';
 const KEEP_OLD_MS = 24 * 60 * 60_000;
 
 const { outputFiles } = await build({
-  // The bare loop is what benches measure against, in a process of its own.
-  entryPoints: ['scripts/commerce.ts', 'scripts/bench/bare-loop.ts'],
+  // The bare servers are what benches measure against, each in a process of its own.
+  entryPoints: ['scripts/commerce.ts', 'scripts/bench/bare-loop.ts', 'scripts/bench/bare-reads.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -1,7 +1,7 @@
 // Timed work: two ways to do the same, alternating in one run, and their ratio, which means the same on any machine; or one way
 // alone, if its time matters.
 
-/** Counted rounds. One more round runs first to warm up caches, connections and the compiler. */
+/** Default number of counted rounds. One more round runs first to warm up caches, connections and the compiler. */
 export const ROUNDS = 5;
 
 export type Task = () => Promise<unknown>;
@@ -45,6 +45,8 @@ export interface Measurement extends Timing {
 }
 
 export interface MeasureOptions {
+  /** Counted rounds. */
+  rounds?: number;
   signal: AbortSignal;
   /** Called before the first round and after each: the number of finished tasks, and of all tasks. */
   onRound?: (done: number, total: number) => void;
@@ -77,22 +79,22 @@ export async function time(side: Side, options: MeasureOptions): Promise<Measure
 /** The counted rounds of each side. */
 async function measure(
   sides: readonly Side[],
-  { signal, onRound = () => {}, now = () => performance.now() }: MeasureOptions,
+  { rounds = ROUNDS, signal, onRound = () => {}, now = () => performance.now() }: MeasureOptions,
 ): Promise<Round[][]> {
-  const rounds = sides.map((): Round[] => []);
-  const total = sides.reduce((sum, { tasks }) => sum + tasks, 0) * (ROUNDS + 1);
+  const measured = sides.map((): Round[] => []);
+  const total = sides.reduce((sum, { tasks }) => sum + tasks, 0) * (rounds + 1);
   let done = 0;
   onRound(done, total);
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round <= rounds; round++) {
     const inTurn = [...sides.entries()];
     for (const [n, side] of round % 2 === 0 ? inTurn : inTurn.reverse()) {
-      const measured = await play(side, signal, now);
-      if (round > 0) rounds[n]!.push(measured);
+      const played = await play(side, signal, now);
+      if (round > 0) measured[n]!.push(played);
       done += side.tasks;
     }
     onRound(done, total);
   }
-  return rounds;
+  return measured;
 }
 
 async function play(side: Side, signal: AbortSignal, now: () => number): Promise<Round> {

@@ -20,10 +20,16 @@ const QUIET_MS = 250;
 export interface Product {
   url: string;
   client: Client;
+  /** Drafts and publishes a product. */
+  publish(id: string, details: object): Promise<void>;
   /** Publishes a SKU at 8.95 GBP and receives units into stock. */
   sell(sku: string, quantity: number): Promise<void>;
   /** Resolves once the read models are up to date. Their pending work would slow down the next measurement. */
   atRest(): Promise<void>;
+  /** A token of this role. */
+  tokenOf(role: string): Promise<string>;
+  /** The process of the product. */
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -54,7 +60,8 @@ export async function startProduct(database: Database): Promise<Product> {
     const url = await addressOf(child);
     const [keeper, operator] = await Promise.all([tokenOf('catalogue', env), tokenOf('ops', env)]);
     const client = createClient(url);
-    return { url, client, stop, ...staffOf(client, keeper, operator) };
+    const own = { url, client, stop, pid: child.pid!, tokenOf: (role: string) => tokenOf(role, env) };
+    return { ...own, ...staffOf(client, keeper, operator) };
   } catch (error) {
     await stop();
     throw error;
@@ -78,20 +85,23 @@ async function tokenOf(role: string, env: NodeJS.ProcessEnv): Promise<string> {
   return stdout.trim();
 }
 
-function staffOf(client: Client, token: string, operator: string): Pick<Product, 'sell' | 'atRest'> {
+function staffOf(client: Client, token: string, operator: string): Pick<Product, 'publish' | 'sell' | 'atRest'> {
   async function appliedCommits(): Promise<number> {
     const metrics = await client.expect(200, { method: 'GET', path: '/metrics', token: operator });
     const counts = metrics.matchAll(/^commerce_projection_applied_commits_total\{.*\} (\d+)$/gm);
     return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
+  async function publish(id: string, details: object): Promise<void> {
+    await client.expect(201, { method: 'POST', path: '/v1/products', token, body: { id, ...details } });
+    await client.expect(200, { method: 'POST', path: `/v1/products/${id}/publish`, token });
+  }
+
   return {
+    publish,
     async sell(sku, quantity) {
-      const id = `product_${sku}`;
       const variants = [{ sku, prices: [{ amount: 895, currency: 'GBP' }] }];
-      const product = { id, title: `Blue mug, ${sku}`, variants };
-      await client.expect(201, { method: 'POST', path: '/v1/products', token, body: product });
-      await client.expect(200, { method: 'POST', path: `/v1/products/${id}/publish`, token });
+      await publish(`product_${sku}`, { title: `Blue mug, ${sku}`, variants });
       await client.expect(201, {
         method: 'POST',
         path: `/v1/stock/${sku}/receipts`,

@@ -18,19 +18,26 @@ import {
   time,
 } from '../bench/measure.js';
 import { append, command, hotStream } from '../bench/postgres.js';
-import { withJson } from '../options.js';
+import { reads } from '../bench/reads.js';
+import { positiveInteger, withJson } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
 
 /** Benches of the whole product come last: once the product runs, it keeps running. */
-const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...checkouts, ...races];
+const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...reads, ...checkouts, ...races];
 
 const GROWTH = 'growth';
 
 const EXIT_INTERRUPTED = 130;
 
+interface BenchOptions {
+  json?: boolean;
+  rounds: number;
+}
+
 interface Results {
+  rounds: number;
   benches: Report[];
   growth?: GrowthReport;
 }
@@ -48,27 +55,28 @@ export function benchCommand(): Command {
       'measure rates as ratios to raw writes to the same engine, growth, and whole checkouts; takes about five minutes',
     )
     .addArgument(new Argument('[name...]', 'names of benches (default: all)').choices(names))
-    .action(async (wanted: string[], { json }: { json?: boolean }) => {
+    .option('--rounds <number>', 'counted rounds of each bench', positiveInteger, ROUNDS)
+    .action(async (wanted: string[], { json, rounds }: BenchOptions) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
       const grows = wanted.length === 0 || wanted.includes(GROWTH);
-      const results = await measure(benches, grows);
+      const results = await measure(benches, grows, rounds);
       if (!results) return;
-      console.log(json ? JSON.stringify({ rounds: ROUNDS, ...results }, null, 2) : textOf(results));
+      console.log(json ? JSON.stringify(results, null, 2) : textOf(results));
       const missing = [...results.benches, ...(results.growth ? [{ name: GROWTH, ...results.growth }] : [])];
       for (const report of missing) if ('unavailable' in report) console.error(`${report.name}: ${report.unavailable}`);
     });
 }
 
 /** Undefined if it was interrupted. Everything that was started is stopped in any case. */
-async function measure(benches: readonly Bench[], grows: boolean): Promise<Results | undefined> {
+async function measure(benches: readonly Bench[], grows: boolean, rounds: number): Promise<Results | undefined> {
   const stop = stopSignal();
   const progress = createProgress();
   const engines = await openEngines();
   try {
     const growth = grows ? { growth: await growthReport(engines, progress, stop) } : {};
     const reports: Report[] = [];
-    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, stop));
-    return { benches: reports, ...growth };
+    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, { rounds, signal: stop }));
+    return { rounds, benches: reports, ...growth };
   } catch (error) {
     if (!stop.aborted) throw error;
     process.exitCode = EXIT_INTERRUPTED;
@@ -79,12 +87,17 @@ async function measure(benches: readonly Bench[], grows: boolean): Promise<Resul
   }
 }
 
-async function reportOf(bench: Bench, engines: BenchEngines, progress: Progress, signal: AbortSignal): Promise<Report> {
-  signal.throwIfAborted();
+async function reportOf(
+  bench: Bench,
+  engines: BenchEngines,
+  progress: Progress,
+  options: Pick<MeasureOptions, 'rounds' | 'signal'>,
+): Promise<Report> {
+  options.signal.throwIfAborted();
   const { name, inFlight, aim, how } = bench;
   const onRound = (done: number, total: number) => progress.report(labelOf(bench), done, total);
   try {
-    return { name, inFlight, aim, ...(await take(bench, engines, { signal, onRound })), how };
+    return { name, inFlight, aim, ...(await take(bench, engines, { ...options, onRound })), how };
   } catch (error) {
     if (!(error instanceof EngineUnavailable || error instanceof Unavailable)) throw error;
     return { name, inFlight, aim, unavailable: error.message, how };
@@ -110,8 +123,8 @@ async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions
   return { kind: 'time', ...(await time(ours, options).finally(close)) };
 }
 
-function textOf({ benches, growth }: Results): string {
-  const parts = [...(benches.length > 0 ? [textOfBenches(benches)] : [])];
+function textOf({ rounds, benches, growth }: Results): string {
+  const parts = [...(benches.length > 0 ? [textOfBenches(benches, rounds)] : [])];
   if (growth && 'rows' in growth) parts.push(textOfGrowth(growth.rows));
   return parts.join('\n\n');
 }
@@ -137,14 +150,14 @@ function textOfGrowth(rows: readonly Growth[]): string {
   return [measured, how].join('\n');
 }
 
-function textOfBenches(reports: readonly Report[]): string {
+function textOfBenches(reports: readonly Report[], rounds: number): string {
   const measured = table({
     head: ['bench', 'in flight', 'result', 'min – max', 'target', 'ours/s', 'raw/s', 'p50 ms', 'p99 ms'],
     rows: reports.map((report) => [report.name, report.inFlight, ...cellsOf(report)]),
     right: [1, 2, 3, 4, 5, 6, 7, 8],
   });
   const lines = new Set(reports.map(({ name, how }) => `${name}: ${how}.`));
-  const note = `Medians of ${ROUNDS} rounds, which run both sides in turn. p50 and p99 are of our side.`;
+  const note = `Medians of ${rounds} rounds, which run both sides in turn. p50 and p99 are of our side.`;
   return [measured, ...lines, note].join('\n');
 }
 

@@ -1,6 +1,6 @@
 // `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
 import { setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import {
   type Books,
   type Counts,
@@ -14,7 +14,7 @@ import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/ro
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
-import { type CommonOptions, withJson, withProfile } from '../options.js';
+import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
@@ -155,9 +155,4 @@ function count(value: number): string {
 
 function amount({ amount, currency }: Money): string {
   return (amount / 10 ** exponentOf(currency)).toLocaleString('en-GB', { style: 'currency', currency });
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
 }
