@@ -15,6 +15,7 @@ const SCHEMA_LOCK = 7_236_115;
 /** Type numbers of Postgres's catalogue. */
 const INT8 = 20;
 const TEXT = 25;
+const JSONB = 3802;
 
 const ARRAY_HEADER_BYTES = 20;
 
@@ -59,6 +60,12 @@ function withSearchPath(url: string, schema: string): string {
 /** Parses int8 as a number. */
 function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
   return oid === INT8 && format !== 'binary' ? safeInteger : pg.types.getTypeParser(oid, format);
+}
+
+/** The pool's parsers, with another one for jsonb. */
+export function withJsonParser(parse: (json: string) => unknown): typeof pg.types.getTypeParser {
+  return ((oid: number, format?: 'text' | 'binary') =>
+    oid === JSONB && format !== 'binary' ? parse : typeParser(oid, format)) as typeof pg.types.getTypeParser;
 }
 
 function safeInteger(text: string): number {
