@@ -9,7 +9,7 @@ import type { BareLoopOrder } from './bare-loop.js';
 import { startBare } from './bare-process.js';
 import type { RatioBench, TimeBench } from './bench.js';
 import { type Answered, type Asked, type Client, expecting } from './client.js';
-import type { Database } from './database.js';
+import type { FreshShop } from './engines.js';
 import type { Side } from './measure.js';
 import type { Product } from './product.js';
 import { createRawTable } from './raw-inserts.js';
@@ -32,9 +32,9 @@ export const checkouts = ([1, 8, 32] as const).map(
     aim: 0.5,
     how: 'guest checkouts of two lines, in seven HTTP requests each ÷ the same requests to a bare server that inserts the same commits, one statement each, and gives the same answers',
     async open(engines) {
-      const { product, database } = await engines.product();
+      const { product, shop } = await engines.product();
       for (const sku of SKUS) await product.sell(sku, PLENTY);
-      const bareLoop = await startBare('bare-loop', await sample(product, database));
+      const bareLoop = await startBare('bare-loop', await sample(product, shop));
       const side = (client: Client): Side => ({
         callers: inFlight,
         tasks: CHECKOUTS[inFlight],
@@ -106,7 +106,7 @@ function expectOrder({ status, text }: Answered): void {
 
 // ── The bare loop ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function sample(product: Product, { url }: Database): Promise<BareLoopOrder> {
+async function sample(product: Product, { url }: FreshShop): Promise<BareLoopOrder> {
   const pool = createPool({ url, max: 1 });
   try {
     await createRawTable(pool);

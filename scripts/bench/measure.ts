@@ -76,6 +76,22 @@ export async function time(side: Side, options: MeasureOptions): Promise<Measure
   return { seconds: spreadOf(rounds!.map(({ seconds }) => seconds)), ...timingOf(rounds!) };
 }
 
+/** Takes one figure per round. The first round warms up and is not counted, unless there is only one. */
+export async function figures(
+  take: (signal: AbortSignal) => Promise<number>,
+  { rounds = ROUNDS, signal, onRound = () => {} }: MeasureOptions,
+): Promise<Spread> {
+  const taken: number[] = [];
+  const total = rounds === 1 ? 1 : rounds + 1;
+  for (let round = 0; round < total; round++) {
+    onRound(round, total);
+    signal.throwIfAborted();
+    taken.push(await take(signal));
+  }
+  onRound(total, total);
+  return spreadOf(taken.slice(-rounds));
+}
+
 /** The counted rounds of each side. */
 async function measure(
   sides: readonly Side[],
@@ -146,7 +162,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The smallest value that at least this fraction of the values does not exceed. */
-function quantile(values: readonly number[], part: number): number {
+export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)]!;
 }

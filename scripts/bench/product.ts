@@ -1,16 +1,14 @@
 // The product as its users run it: the program in its own process, on its own database, with products to sell.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Client, createClient } from './client.js';
-import type { Database } from './database.js';
+import type { Environment } from './engines.js';
 
 /** The build puts the program beside this file. */
-const PROGRAM = join(import.meta.dirname, 'commerce.js');
+export const PROGRAM = join(import.meta.dirname, 'commerce.js');
 
 const READY = /API\s+(http:\/\/\S+)\/v1[\s\S]*Ctrl-C/;
 
@@ -33,15 +31,8 @@ export interface Product {
   stop(): Promise<void>;
 }
 
-export async function startProduct(database: Database): Promise<Product> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'commerce-bench-data-'));
-  const env = {
-    ...process.env,
-    COMMERCE_PROFILE: 'embedded',
-    COMMERCE_RATE_LIMIT_SCALE: '1000000',
-    COMMERCE_DATA: dataDir,
-    DATABASE_URL: database.url,
-  };
+export async function startProduct(environment: Environment): Promise<Product> {
+  const env = { ...process.env, COMMERCE_RATE_LIMIT_SCALE: '1000000', ...environment };
   const child = spawn(process.execPath, [PROGRAM, 'start', '--port', '0', '--empty'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -53,7 +44,6 @@ export async function startProduct(database: Database): Promise<Product> {
     child.kill('SIGTERM');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     process.off('exit', kill);
-    await rm(dataDir, { recursive: true, force: true });
   }
 
   try {

@@ -96,6 +96,9 @@ const READS: readonly Read[] = [
   },
 ];
 
+/** Requests of shoppers on the filled catalogue. */
+export const readPaths = READS.filter(({ as }) => as === undefined).flatMap(({ paths }) => paths);
+
 export const reads = READS.map(
   ({ name, inFlight, aim, tasks, what, paths, as, fill, query }): RatioBench => ({
     kind: 'ratio',
@@ -135,11 +138,11 @@ export const reads = READS.map(
 // ── The statements ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function orderOf(
-  { database: { url } }: RunningProduct,
+  { shop: { url, namespace } }: RunningProduct,
   paths: readonly string[],
   query: Read['query'],
 ): Promise<BareReadsOrder> {
-  const schema = schemaOf({ profile: 'embedded', namespace: 'commerce' });
+  const schema = schemaOf({ profile: 'embedded', namespace });
   const pool = createPool({ url, schema, max: 1 });
   try {
     const reads: Statement[][] = [];
@@ -179,7 +182,7 @@ function productIdOf(n: number): string {
   return `product_READ-${n}`;
 }
 
-async function fillCatalogue({ publish }: Product): Promise<void> {
+export async function fillCatalogue({ publish }: Product): Promise<void> {
   await inParts(PRODUCTS, FILLING_IN_FLIGHT, (n) =>
     publish(productIdOf(n), {
       title: `${n % 2 === 0 ? 'Stoneware' : 'Walnut'} ${n % 2 === 0 ? COMMON_WORD : 'bowl'} no. ${n}`,

@@ -1,31 +1,49 @@
-// `commerce bench [NAME…]`: measures throughput as ratios to raw writes on the same engine, the time of whole checkouts, and the
-// cost of a long history.
+// `commerce bench [NAME…]`: measures throughput as ratios to raw requests to the same engine, times and memory of the whole
+// product, and the cost of a long history.
 import { Argument, Command } from 'commander';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
-import type { Bench } from '../bench/bench.js';
+import type { Bench, FigureBench, Scale } from '../bench/bench.js';
 import { checkouts, races } from '../bench/checkouts.js';
 import { dynamodb } from '../bench/dynamodb.js';
 import { type BenchEngines, openEngines } from '../bench/engines.js';
 import { type Growth, measureGrowth } from '../bench/growth.js';
+import { importMemory, imports } from '../bench/import.js';
 import {
   type Comparison,
   compare,
+  figures,
   type Measurement,
   type MeasureOptions,
   ROUNDS,
   type Spread,
   time,
 } from '../bench/measure.js';
+import { memory } from '../bench/memory.js';
 import { append, command, hotStream } from '../bench/postgres.js';
 import { reads } from '../bench/reads.js';
+import { start } from '../bench/start.js';
+import { visible } from '../bench/visible.js';
 import { positiveInteger, withJson } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
 
 /** Benches of the whole product come last: once the product runs, it keeps running. */
-const BENCHES: readonly Bench[] = [append, command, dynamodb, hotStream, ...reads, ...checkouts, ...races];
+const BENCHES: readonly Bench[] = [
+  append,
+  command,
+  dynamodb,
+  hotStream,
+  imports,
+  importMemory,
+  start,
+  memory,
+  ...visible,
+  ...reads,
+  ...checkouts,
+  ...races,
+];
 
 const GROWTH = 'growth';
 
@@ -34,6 +52,8 @@ const EXIT_INTERRUPTED = 130;
 interface BenchOptions {
   json?: boolean;
   rounds: number;
+  minutes: number;
+  whole?: boolean;
 }
 
 interface Results {
@@ -42,7 +62,11 @@ interface Results {
   growth?: GrowthReport;
 }
 
-type Taken = { unavailable: string } | ({ kind: 'ratio' } & Comparison) | ({ kind: 'time' } & Measurement);
+type Taken =
+  | { unavailable: string }
+  | ({ kind: 'ratio' } & Comparison)
+  | ({ kind: 'time' } & Measurement)
+  | { kind: 'figure'; figure: Spread; unit: FigureBench['unit'] };
 
 type GrowthReport = { rows: Growth[] } | { unavailable: string };
 
@@ -52,14 +76,16 @@ export function benchCommand(): Command {
   const names = [...new Set(BENCHES.map(({ name }) => name)), GROWTH];
   return withJson(new Command('bench'))
     .description(
-      'measure rates as ratios to raw writes to the same engine, growth, and whole checkouts; takes about five minutes',
+      'measure rates as ratios to raw requests to the same engine, growth, and the whole product; takes about twenty minutes',
     )
     .addArgument(new Argument('[name...]', 'names of benches (default: all)').choices(names))
     .option('--rounds <number>', 'counted rounds of each bench', positiveInteger, ROUNDS)
-    .action(async (wanted: string[], { json, rounds }: BenchOptions) => {
+    .option('--minutes <number>', 'minutes of load before the memory is read', positiveInteger, 1)
+    .option('--whole', 'import the whole file of real invoices instead of a part; takes half an hour')
+    .action(async (wanted: string[], { json, rounds, minutes, whole = false }: BenchOptions) => {
       const benches = wanted.length > 0 ? BENCHES.filter(({ name }) => wanted.includes(name)) : BENCHES;
       const grows = wanted.length === 0 || wanted.includes(GROWTH);
-      const results = await measure(benches, grows, rounds);
+      const results = await measure(benches, grows, { rounds, minutes, whole });
       if (!results) return;
       console.log(json ? JSON.stringify(results, null, 2) : textOf(results));
       const missing = [...results.benches, ...(results.growth ? [{ name: GROWTH, ...results.growth }] : [])];
@@ -68,15 +94,19 @@ export function benchCommand(): Command {
 }
 
 /** Undefined if it was interrupted. Everything that was started is stopped in any case. */
-async function measure(benches: readonly Bench[], grows: boolean, rounds: number): Promise<Results | undefined> {
+async function measure(
+  benches: readonly Bench[],
+  grows: boolean,
+  scale: Scale & { rounds: number },
+): Promise<Results | undefined> {
   const stop = stopSignal();
   const progress = createProgress();
   const engines = await openEngines();
   try {
     const growth = grows ? { growth: await growthReport(engines, progress, stop) } : {};
     const reports: Report[] = [];
-    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, { rounds, signal: stop }));
-    return { rounds, benches: reports, ...growth };
+    for (const bench of benches) reports.push(await reportOf(bench, engines, progress, { ...scale, signal: stop }));
+    return { rounds: scale.rounds, benches: reports, ...growth };
   } catch (error) {
     if (!stop.aborted) throw error;
     process.exitCode = EXIT_INTERRUPTED;
@@ -91,7 +121,7 @@ async function reportOf(
   bench: Bench,
   engines: BenchEngines,
   progress: Progress,
-  options: Pick<MeasureOptions, 'rounds' | 'signal'>,
+  options: Scale & MeasureOptions,
 ): Promise<Report> {
   options.signal.throwIfAborted();
   const { name, inFlight, aim, how } = bench;
@@ -114,13 +144,22 @@ async function growthReport(engines: BenchEngines, progress: Progress, signal: A
   }
 }
 
-async function take(bench: Bench, engines: BenchEngines, options: MeasureOptions): Promise<Taken> {
-  if (bench.kind === 'ratio') {
-    const sides = await bench.open(engines);
-    return { kind: 'ratio', ...(await compare(sides, options).finally(sides.close)) };
+async function take(bench: Bench, engines: BenchEngines, options: Scale & MeasureOptions): Promise<Taken> {
+  switch (bench.kind) {
+    case 'ratio': {
+      const sides = await bench.open(engines, options);
+      return { kind: 'ratio', ...(await compare(sides, options).finally(sides.close)) };
+    }
+    case 'time': {
+      const { ours, close } = await bench.open(engines, options);
+      return { kind: 'time', ...(await time(ours, options).finally(close)) };
+    }
+    case 'figure': {
+      const { take, close } = await bench.open(engines, options);
+      const figure = await figures(take, bench.once ? { ...options, rounds: 1 } : options).finally(close);
+      return { kind: 'figure', figure, unit: bench.unit };
+    }
   }
-  const { ours, close } = await bench.open(engines);
-  return { kind: 'time', ...(await time(ours, options).finally(close)) };
 }
 
 function textOf({ rounds, benches, growth }: Results): string {
@@ -163,6 +202,10 @@ function textOfBenches(reports: readonly Report[], rounds: number): string {
 
 function cellsOf(report: Report): string[] {
   if ('unavailable' in report) return ['not available', '', report.aim.toFixed(2), '', '', '', ''];
+  if (report.kind === 'figure') {
+    const { aim, figure, unit } = report;
+    return [...spread(figure, ` ${unit}`), `≤ ${aim} ${unit}`, '', '', '', ''];
+  }
   const { aim, ours, p50, p99 } = report;
   const times = [milliseconds(p50), milliseconds(p99)];
   if (report.kind === 'ratio') {
