@@ -9,6 +9,9 @@ const KEEP_OLD_MS = 24 * 60 * 60_000;
 /** Packages of many files. Node would take a third of a second to find and load them one by one. */
 const BUNDLED = ['express', 'inversify', 'jose', 'prom-client', 'reflect-metadata', 'zod', 'zod-openapi'];
 
+/** npm writes it with every installation. It stands for the packages. */
+const INSTALLED = 'node_modules/.package-lock.json';
+
 /** The inputs of the last build, with their sizes and times, and its outputs, with their sizes. */
 const RECORD = 'dist/build.json';
 
@@ -49,7 +52,8 @@ async function buildAll() {
     write: false,
     metafile: true,
   });
-  const files = ['build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json', ...Object.keys(metafile.inputs)];
+  const sources = Object.keys(metafile.inputs).filter((path) => !path.startsWith('node_modules/'));
+  const files = ['build.mjs', 'package.json', INSTALLED, 'tsconfig.json', ...sources];
   const inputs = await look(files);
   for (const { path, contents } of outputFiles) await write(path, contents);
   const outputs = outputFiles.map(({ path, contents }) => [path, contents.length]);

@@ -101,6 +101,8 @@ export function statement(name: string, text: string, values: unknown[], timeout
   return config;
 }
 
+const SET_UP = { engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient };
+
 /** Runs one repeatable statement and retries it while the server is unavailable. Throws `Unavailable`. */
 export function queryWithin<R extends pg.QueryResultRow>(
   { pool, budgetMs, clock = Date.now }: { pool: pg.Pool; budgetMs: number; clock?: Clock },
@@ -142,19 +144,22 @@ export async function createTableOnce(
   statements: string,
   place: 'log' | 'read models' = 'log',
 ): Promise<void> {
+  const schema = place === 'log' ? `'${LOG_SCHEMA}'` : 'current_schema()';
+  const isThere = async (connection: pg.Pool | pg.PoolClient) => {
+    const sql = `select to_regclass(format('%I.%I', ${schema}, $1::text)) is not null as exists`;
+    return (await connection.query<{ exists: boolean }>(sql, [table])).rows[0]!.exists;
+  };
+  // Usually it exists. One look without the lock is enough then, so that a start does not wait for the looks of others.
+  if (await withinBudget(SET_UP, () => isThere(pool))) return;
   await settingUp(pool, async (client) => {
     if (place === 'log') await client.query(`set local search_path to ${LOG_SCHEMA}`);
-    const { rows } = await client.query<{ exists: boolean }>(
-      `select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as exists`,
-      [table],
-    );
-    if (!rows[0]!.exists) await client.query(statements);
+    if (!(await isThere(client))) await client.query(statements);
   });
 }
 
 /** Creates or deletes tables in one transaction, one process at a time. Throws `Unavailable`. */
 export function settingUp<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  return withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
+  return withinBudget(SET_UP, () =>
     inTransaction(pool, async (client) => {
       await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
       return work(client);
