@@ -8,12 +8,10 @@ import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/postgres.js';
 import { commandLine } from '../../infra/engines/processes.js';
 import { createDatabase } from './database.js';
-import { type Product, startProduct } from './product.js';
+import { type Environment, type Product, startProduct } from './product.js';
 
 /** Their data is deleted with them, so they are killed at once. */
 const NO_GRACE_MS = 0;
-
-export type Environment = Record<string, string>;
 
 export interface BenchEngines {
   /** URL of a server that can create databases. Throws `EngineUnavailable`. */

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Client, createClient } from './client.js';
-import type { Environment } from './engines.js';
 
 /** The build puts the program beside this file. */
 export const PROGRAM = join(import.meta.dirname, 'commerce.js');
@@ -14,6 +13,9 @@ const READY = /API\s+(http:\/\/\S+)\/v1[\s\S]*Ctrl-C/;
 
 /** Read models that have applied nothing for this long are up to date. */
 const QUIET_MS = 250;
+
+/** The variables that differ from this program's. */
+export type Environment = Record<string, string>;
 
 export interface Product {
   url: string;

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineUnavailable } from '../../infra/engines/errors.js';
 import { freePort } from '../../infra/engines/processes.js';
 import type { FigureBench } from './bench.js';
-import type { Environment } from './engines.js';
+import type { Environment } from './product.js';
 
 /** It builds what changed, so a first start may take longer. */
 const PROGRAM = join(import.meta.dirname, '../commerce.mjs');
