@@ -15,6 +15,7 @@ const SCHEMA_LOCK = 7_236_115;
 /** Type numbers of Postgres's catalogue. */
 const INT8 = 20;
 const TEXT = 25;
+const JSONB = 3802;
 
 const ARRAY_HEADER_BYTES = 20;
 
@@ -58,6 +59,12 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
   return oid === INT8 && format !== 'binary' ? safeInteger : pg.types.getTypeParser(oid, format);
 }
 
+/** The pool's parsers, with another one for jsonb. */
+export function withJsonParser(parse: (json: string) => unknown): typeof pg.types.getTypeParser {
+  return ((oid: number, format?: 'text' | 'binary') =>
+    oid === JSONB && format !== 'binary' ? parse : typeParser(oid, format)) as typeof pg.types.getTypeParser;
+}
+
 function safeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is too large for an integer of JavaScript`);
@@ -90,6 +97,8 @@ export function statement(name: string, text: string, values: unknown[], timeout
   const config: pg.QueryConfig & { query_timeout: number } = { name, text, values, query_timeout: timeoutMs };
   return config;
 }
+
+const SET_UP = { engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient };
 
 /** Runs one repeatable statement and retries it while the server is unavailable. Throws `Unavailable`. */
 export function queryWithin<R extends pg.QueryResultRow>(
@@ -131,23 +140,28 @@ export async function createTableOnce(
   statements: string,
   place: 'log' | 'read models' = 'log',
 ): Promise<void> {
+  const schema = place === 'log' ? LAST_SCHEMA : 'current_schema()';
+  const isThere = async (connection: pg.Pool | pg.PoolClient) => {
+    const sql = `select to_regclass(format('%I.%I', ${schema}, $1::text)) is not null as exists`;
+    return onlyRow(await connection.query<{ exists: boolean }>(sql, [table])).exists;
+  };
+  // Usually it exists. One look without the lock is enough then, so that a start does not wait for the looks of others.
+  if (await withinBudget(SET_UP, () => isThere(pool))) return;
   await settingUp(pool, async (client) => {
     if (place === 'log') await client.query(USE_LAST_SCHEMA);
-    const found = await client.query<{ exists: boolean }>(
-      `select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as exists`,
-      [table],
-    );
-    if (!onlyRow(found).exists) await client.query(statements);
+    if (!(await isThere(client))) await client.query(statements);
   });
 }
 
+/** The last schema of the search path. */
+const LAST_SCHEMA = '(select schemas[cardinality(schemas)] from current_schemas(false) as schemas)';
+
 /** Until the transaction ends, only the last schema of the search path is used. */
-const USE_LAST_SCHEMA = `
-  select set_config('search_path', quote_ident(schemas[cardinality(schemas)]), true) from current_schemas(false) as schemas`;
+const USE_LAST_SCHEMA = `select set_config('search_path', quote_ident(${LAST_SCHEMA}), true)`;
 
 /** Creates or deletes tables in one transaction, one process at a time. Throws `Unavailable`. */
 export function settingUp<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  return withinBudget({ engine: ENGINE, budgetMs: SET_UP_BUDGET_MS, isRetryable: isTransient }, () =>
+  return withinBudget(SET_UP, () =>
     inTransaction(pool, async (client) => {
       await client.query('select pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
       return work(client);

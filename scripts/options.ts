@@ -42,6 +42,11 @@ function parsePort(text: string): number {
   return port;
 }
 
+export function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
+
 export const jsonOption = () => new Option('--json', 'print JSON');
 
 export function configOf(options: CommonOptions): Config {

@@ -1,5 +1,6 @@
 // The address that a request comes from. An IPv6 user usually has a whole /64, so a /64 counts as one address.
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** Groups of 16 bits. */
@@ -34,9 +35,10 @@ export function isWithin(ranges: AddressRanges, address: string | undefined): bo
  * client. Entries before an untrusted or invalid address may be forged.
  */
 export function clientAddressOf({ socket, headers }: IncomingMessage, trustedProxies: AddressRanges): string {
-  let nearest = socket.remoteAddress;
+  if (trustedProxies.length === 0) return peerKey(socket);
   const forwarded = headers['x-forwarded-for'];
-  if (typeof forwarded === 'string' && trustedProxies.length > 0) {
+  let nearest = socket.remoteAddress;
+  if (typeof forwarded === 'string') {
     for (const hop of forwarded.split(',').reverse()) {
       const address = parseAddress(withoutPort(hop.trim()))?.toString();
       if (!isWithin(trustedProxies, nearest) || address === undefined) break;
@@ -44,6 +46,15 @@ export function clientAddressOf({ socket, headers }: IncomingMessage, trustedPro
     }
   }
   return addressKey(nearest);
+}
+
+const peerKeys = new WeakMap<Socket, string>();
+
+/** The key of a connection's own address. A connection keeps its address. */
+function peerKey(socket: Socket): string {
+  const known = peerKeys.get(socket) ?? addressKey(socket.remoteAddress);
+  peerKeys.set(socket, known);
+  return known;
 }
 
 /** IPv4 addresses that IPv6 sockets show as `::ffff:192.0.2.1` count as IPv4 addresses. */

@@ -3,6 +3,7 @@ import type { Response } from 'express';
 import { mergeSeen } from '../../domain/kernel/consistency.js';
 import type { Reply } from '../../domain/kernel/endpoint.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
+import { jsonHashOf, jsonOf } from '../kept-json.js';
 import { contextOf } from './context.js';
 import { entityTag } from './entity-tags.js';
 import { closingUnread } from './lingering.js';
@@ -27,9 +28,9 @@ const COMMON_HEADERS = {
 };
 
 export function answerOf({ status, body, seen = [], version, headers }: Reply): Answer {
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const text = body === undefined ? undefined : jsonOf(body);
   const all = { ...headers };
-  if (version !== undefined) all.ETag = entityTag(version, text);
+  if (version !== undefined) all.ETag = entityTag(version, text === undefined ? undefined : jsonHashOf(body, text));
   if (text === undefined) return { status, headers: all, seen: [...seen] };
   all['Content-Type'] = 'application/json; charset=utf-8';
   return { status, headers: all, body: text, seen: [...seen] };

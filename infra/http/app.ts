@@ -21,6 +21,7 @@ import { handlerOf } from './mount.js';
 import { createOnce } from './once.js';
 import { type OperationsDeps, operations, type Readiness } from './operations.js';
 import { HttpProblem, toHttpProblem } from './problems.js';
+import { type Route, routing } from './routes.js';
 
 export interface AppDeps {
   endpoints: readonly Endpoint[];
@@ -35,20 +36,22 @@ export interface AppDeps {
   log: Logger;
 }
 
-export function createApp(deps: AppDeps): express.Application {
-  const { endpoints, admission, corsOrigins = [], idempotency, seals, readiness, registry, clock, log } = deps;
+export function createApp(given: AppDeps): express.Application {
+  const { endpoints, admission, corsOrigins = [], idempotency, seals, readiness, registry, clock, log } = given;
   const metrics = createHttpMetrics(registry);
   const admit = createAdmission(admission);
   const countedLog = createCountedLog({ log, clock });
   const once = createOnce({ store: idempotency, clock, log: countedLog });
 
   const app = express().disable('x-powered-by').disable('etag');
-  app.enable('case sensitive routing').enable('strict routing');
   app.use(begin(metrics, createConsistencyTokens(seals.consistencyTokens), clock), ...allowOrigins(corsOrigins));
-  mountEndpoints(app, endpoints, (endpoint) =>
-    handlerOf(endpoint, { admit, once, cursors: seals.cursors, metrics, clock }),
+  const deps = { admit, once, cursors: seals.cursors, metrics, clock };
+  app.use(
+    routing([
+      ...endpointRoutes(endpoints, (endpoint) => handlerOf(endpoint, deps)),
+      ...operationRoutes({ endpoints, readiness, registry }, metrics, admit),
+    ]),
   );
-  mountOperations(app, { endpoints, readiness, registry }, metrics, admit);
   app.use(refuseUnknown(admit));
   app.use(answerErrors(countedLog));
   return app;
@@ -69,28 +72,12 @@ function begin(metrics: HttpMetrics, tokens: ConsistencyTokens, clock: Clock): R
   };
 }
 
-/** Mounts literal paths before patterns: `/carts/current` is not the cart with the id `current`. */
-function mountEndpoints(
-  app: express.Application,
-  endpoints: readonly Endpoint[],
-  handler: (endpoint: Endpoint) => RequestHandler,
-): void {
-  const patterns = [...new Set(endpoints.map(patternOf))].sort();
-  for (const pattern of patterns) {
-    const here = endpoints.filter((endpoint) => patternOf(endpoint) === pattern);
-    const { path } = here[0]!;
-    const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
-    for (const endpoint of here) {
-      if (endpoint.path !== path) throw new Error(`${endpoint.path} and ${path} must name their parameters alike.`);
-      route[endpoint.method](handler(endpoint));
-    }
-    route.all(refuseMethod(here.map(({ method }) => method)));
-  }
-}
-
-/** `~` sorts after every letter and digit. */
-function patternOf({ path }: Endpoint): string {
-  return path.replaceAll(/\{\w+\}/g, '~');
+function endpointRoutes(endpoints: readonly Endpoint[], handler: (endpoint: Endpoint) => RequestHandler): Route[] {
+  return [...new Set(endpoints.map(({ path }) => path))].map((path) => {
+    const here = endpoints.filter((endpoint) => endpoint.path === path);
+    const methods = Object.fromEntries(here.map((endpoint) => [endpoint.method, handler(endpoint)]));
+    return { path, methods, otherwise: refuseMethod(Object.keys(methods)) };
+  });
 }
 
 /** Paths without rate limits: machines poll them frequently. */
@@ -99,8 +86,8 @@ const UNLIMITED = new Set(['/healthz', '/readyz']);
 /** Paths with internal information, for the role ops only. All other operational paths are public. */
 const FOR_OPS = new Set(['/metrics']);
 
-function mountOperations(app: express.Application, deps: OperationsDeps, metrics: HttpMetrics, admit: Admit): void {
-  for (const [path, answer] of Object.entries(operations(deps))) {
+function operationRoutes(deps: OperationsDeps, metrics: HttpMetrics, admit: Admit): Route[] {
+  return Object.entries(operations(deps)).map(([path, answer]) => {
     const observe = metrics.route('get', path);
     const handle: RequestHandler = async (req, res) => {
       const context = contextOf(res);
@@ -108,11 +95,8 @@ function mountOperations(app: express.Application, deps: OperationsDeps, metrics
       if (!UNLIMITED.has(path)) authorise({ roles: [FOR_OPS.has(path) ? 'ops' : 'public'] }, await admit(req, res, {}));
       finish(res, await answer(req, res));
     };
-    app
-      .route(path)
-      .get(handle)
-      .all(refuseMethod(['get']));
-  }
+    return { path, methods: { get: handle }, otherwise: refuseMethod(['get']) };
+  });
 }
 
 function refuseMethod(methods: readonly string[]): RequestHandler {

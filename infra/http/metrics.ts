@@ -22,9 +22,14 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     registers: [registry],
   });
 
+  /** Each status keeps its series. Finding a series by its labels takes longer than counting. */
   function route(method: string, path: string): Observe {
-    return (status, startedAt) =>
-      durations.observe({ method, route: path, status }, (performance.now() - startedAt) / 1000);
+    const series = new Map<number, ReturnType<typeof durations.labels>>();
+    return (status, startedAt) => {
+      const found = series.get(status) ?? durations.labels({ method, route: path, status });
+      series.set(status, found);
+      found.observe((performance.now() - startedAt) / 1000);
+    };
   }
   return { route, unmatched: route('any', 'unmatched') };
 }

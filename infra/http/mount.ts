@@ -3,7 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Endpoint, EndpointRequest } from '../../domain/kernel/endpoint.js';
 import { canonicalJson, defined } from '../../domain/kernel/json.js';
-import type { SealFor } from '../../domain/kernel/seal.js';
+import type { Seal, SealFor } from '../../domain/kernel/seal.js';
 import type { Admit } from './admission.js';
 import { type Answer, answerOf, finish, notModified } from './answer.js';
 import { readJson, readSigned } from './body.js';
@@ -59,7 +59,7 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
         requestId,
         seen,
         waitMs,
-        cursors: cursors(listOf(path, input)),
+        cursors: sealOnUse(() => cursors(listOf(path, input))),
         ...issuerOf(issue),
         ...defined({ signed }),
       };
@@ -78,6 +78,11 @@ export function handlerOf(endpoint: Endpoint, { admit, once, cursors, metrics, c
         ));
     finish(res, answer.status === 200 && known?.include(answer.headers.ETag) ? notModified(answer) : answer);
   };
+}
+
+/** Most requests have no cursor. */
+function sealOnUse(make: () => Seal): Seal {
+  return { seal: (text) => make().seal(text), open: (sealed) => make().open(sealed) };
 }
 
 /**

@@ -46,6 +46,7 @@ type Find = (params: unknown) => Promise<unknown> | undefined;
  * of the path is looked up first.
  */
 export function validatorOf({ params, query, body }: Schemas) {
+  const takesNothing = query === NOTHING;
   return async (
     req: Pick<Request, 'params' | 'query' | 'url'>,
     json: unknown,
@@ -55,7 +56,8 @@ export function validatorOf({ params, query, body }: Schemas) {
     const errors: FieldError[] = [];
     const input = {
       params: check(params, req.params, inPath, errors, work),
-      query: check(query, singly(req.url.includes('?') ? req.query : {}, errors), inQuery, errors, work),
+      query:
+        takesNothing && !req.url.includes('?') ? {} : check(query, singly(req.query, errors), inQuery, errors, work),
     };
     const isFindable = errors.length === 0;
     const judged = check(body, json, inBody, errors, work);
@@ -80,6 +82,7 @@ function strict(schema: z.ZodType): z.ZodType {
 
 function check(schema: z.ZodType, value: unknown, pointer: Pointer, errors: FieldError[], work: Work): unknown {
   const isMissing = value === undefined;
+  if (isMissing && schema === NO_BODY) return undefined;
   const unfit = findUnfit(value);
   if (unfit) return void errors.push({ pointer: pointer(unfit.path), detail: unfit.detail });
 

@@ -1,9 +1,9 @@
 // Rate limits that all processes count together in Redis. If Redis does not answer, requests neither fail nor wait: each process
 // counts on its own for a while.
 import type { Redis, RedisOptions } from 'ioredis';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
-import { counted, createMemoryRateLimiter } from './memory.js';
-import { mapQuotas, type Quotas, type RateLimiter, WINDOW_S } from './port.js';
+import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import { createMemoryRateLimiter } from './memory.js';
+import { type Counted, mapQuotas, type Quotas, type RateLimit, type RateLimiter, WINDOW_S } from './port.js';
 
 /** If Redis does not answer within this time, it counts as away. */
 const COUNT_TIMEOUT_MS = 100;
@@ -46,4 +46,15 @@ export function createRedisRateLimiter(
     forgive: own.forgive,
     close: () => storeClient.disconnect(),
   };
+}
+
+/** The library rejects with the count if the limit is exceeded, and with an error if it could not count. */
+async function counted(limit: RateLimit, quota: number, consume: () => Promise<RateLimiterRes>): Promise<Counted> {
+  let isOver = false;
+  const { remainingPoints, msBeforeNext } = await consume().catch((refusal: RateLimiterRes | Error) => {
+    if (refusal instanceof Error) throw refusal;
+    isOver = true;
+    return refusal;
+  });
+  return { limit, quota, left: remainingPoints, resetMs: msBeforeNext, isOver };
 }

@@ -2,13 +2,16 @@
 import type { Pool } from 'pg';
 import { type CatalogueQueries, catalogue } from '../../projections/models/catalogue.js';
 import { pageOf } from '../../projections/models/page.js';
-import { type ProductDocument, productView } from '../../projections/models/product.js';
+import { type ProductView, productView } from '../../projections/models/product.js';
 import { filterKey } from '../../projections/models/texts.js';
+import { productPageQueries } from './documents.js';
+import { keptViews } from './kept-views.js';
 import { placeholders, postgresTable } from './postgres-documents.js';
 
 export function createPostgresCatalogue(pool: Pool, projection = catalogue): CatalogueQueries {
   const table = postgresTable(pool, projection);
   const id = table.field('id');
+  const viewOf = keptViews(productView);
   const published = `${table.field('status')} = 'published'`;
 
   return {
@@ -17,11 +20,12 @@ export function createPostgresCatalogue(pool: Pool, projection = catalogue): Cat
       const conditions = [published];
       if (category !== undefined) conditions.push(`${table.field('categoryKeys')} ? ${bind(filterKey(category))}`);
       if (after) conditions.push(`${id} > ${bind(after[0])}`);
-      const rows = await table.select<{ document: ProductDocument }>(
+      const rows = await table.select<{ document: ProductView }>(
         `select document from ${table.name} where ${conditions.join(' and ')} order by ${id} limit ${bind(limit + 1)}`,
         values,
+        viewOf,
       );
-      const views = rows.flatMap(({ document }) => productView(document) ?? []);
+      const views = rows.map(({ document }) => document);
       return pageOf(views, limit, (product) => [product.id]);
     },
 

@@ -3,20 +3,17 @@ import { type ProductDocument, productView } from '../../projections/models/prod
 import type { ProductPageQueries } from '../../projections/models/product-page.js';
 import { type StockDocument, type StockQueries, stockView } from '../../projections/models/stock.js';
 import { type UnitsSoldDocument, type UnitsSoldQueries, unitsSoldOf } from '../../projections/models/units-sold.js';
+import { keptViews } from './kept-views.js';
 
 /** The documents of one read model, as its sink writes them. Rejects with `Unavailable` while the store does not answer. */
 export interface Documents<D> {
-  /** Missing documents and tombstones are absent. */
-  load(keys: readonly string[]): Promise<Map<string, D>>;
+  /** Missing documents and tombstones are absent. `read` makes something else of the JSON text of each document. */
+  load<T = D>(keys: readonly string[], read?: (json: string) => T | undefined): Promise<Map<string, T>>;
 }
 
 export function productPageQueries(documents: Documents<ProductDocument>): ProductPageQueries {
-  return {
-    async byId(productId) {
-      const document = (await documents.load([productId])).get(productId);
-      return document && productView(document);
-    },
-  };
+  const viewOf = keptViews(productView);
+  return { byId: async (productId) => (await documents.load([productId], viewOf)).get(productId) };
 }
 
 export function stockQueries(documents: Documents<StockDocument>): StockQueries {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Projection } from '../../projections/runtime/projection.js';
-import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient, withJsonParser } from '../postgres.js';
 import { fieldSql, tableName } from '../sinks/postgres.js';
 import { orUnavailable } from '../sinks/unavailable.js';
 import type { Documents } from './documents.js';
@@ -20,7 +20,12 @@ export interface PostgresTable<D> extends Documents<D> {
    */
   index(suffix: string, expressions: readonly string[]): void;
   /** Each distinct text is prepared once per connection, under a name derived from it. */
-  select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
+  select<R extends object>(
+    text: string,
+    values: readonly unknown[],
+    /** Makes something else of the JSON text of each document. */
+    read?: (json: string) => unknown,
+  ): Promise<R[]>;
 }
 
 export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): PostgresTable<D> {
@@ -43,8 +48,19 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     createTableOnce(pool, `${name}_${suffix}`, sql, 'read models').catch(() => indexes.delete(suffix));
   }
 
-  async function select<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
-    const statement = { name: statementName(text), text, values: [...values], query_timeout: STATEMENT_TIMEOUT_MS };
+  async function select<R extends object>(
+    text: string,
+    values: readonly unknown[],
+    read?: (json: string) => unknown,
+  ): Promise<R[]> {
+    const types = read && { types: { getTypeParser: withJsonParser(read) } };
+    const statement = {
+      name: statementName(text),
+      text,
+      values: [...values],
+      query_timeout: STATEMENT_TIMEOUT_MS,
+      ...types,
+    };
     const { rows } = await orUnavailable(ENGINE, isTransient, () => pool.query<R>(statement));
     return rows;
   }
@@ -54,12 +70,13 @@ export function postgresTable<D>(pool: Pool, projection: Projection<D, never>): 
     field: (field) => fieldSql(field, fields[field]!),
     index,
     select,
-    async load(keys) {
-      const rows = await select<{ key: string; document: D }>(
+    async load<T = D>(keys: readonly string[], read?: (json: string) => T | undefined) {
+      const rows = await select<{ key: string; document: T | undefined }>(
         `select key, document from ${name} where key = any($1) and document is not null`,
         [keys],
+        read,
       );
-      return new Map(rows.map(({ key, document }) => [key, document]));
+      return new Map(rows.flatMap(({ key, document }) => (document === undefined ? [] : [[key, document]])));
     },
   };
 }

@@ -1,7 +1,7 @@
 // Product search in Postgres: full text search on the words and stems that the projection makes.
 import type { Pool } from 'pg';
 import { type Cursor, pageOf } from '../../projections/models/page.js';
-import { type ProductDocument, productView } from '../../projections/models/product.js';
+import { type ProductView, productView } from '../../projections/models/product.js';
 import {
   FACET_NAMES,
   type Facet,
@@ -16,10 +16,11 @@ import {
 } from '../../projections/models/product-search.js';
 import { type WordQuery, wordQuery } from '../../projections/models/texts.js';
 import { numberSql } from '../sinks/postgres.js';
+import { keptViews } from './kept-views.js';
 import { placeholders, postgresTable } from './postgres-documents.js';
 
 interface Found {
-  document: ProductDocument;
+  document: ProductView;
   id: string;
   sortKey: string | number | null;
 }
@@ -40,6 +41,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
   const table = postgresTable(pool, projection);
   const { field } = table;
   const id = field('id');
+  const viewOf = keptViews(productView);
 
   /** Each currency whose prices are compared has its own index, because only the shop's settings name the currencies. */
   function lowestPriceIn(currency: string, isCompared: boolean): string {
@@ -64,6 +66,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
       `select document, key as id, ${key} as "sortKey" from ${table.name} where ${conditions.join(' and ')}
        order by ${key} ${descending ? 'desc' : 'asc'}, ${id} limit ${bind(limit)}`,
       values,
+      viewOf,
     );
   }
 
@@ -76,6 +79,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
       `select document, key as id, null as "sortKey" from ${table.name} where ${conditions.join(' and ')}
        order by ${id} limit ${bind(limit)}`,
       values,
+      viewOf,
     );
   }
 
@@ -133,7 +137,7 @@ export function createPostgresProductSearch(pool: Pool, projection = productSear
         sort === 'title' || sortKey === null ? sortKey : Number(sortKey),
         id,
       ]);
-      const products = { data: data.map(({ document }) => productView(document)!), ...rest };
+      const products = { data: data.map(({ document }) => document), ...rest };
       return facets ? { ...products, facets } : products;
     },
   };

@@ -1,11 +1,11 @@
 // The bare loop that checkouts are compared with, in its own process: it takes the same requests, writes commits of the same
-// bytes with
-// one insert each, and gives the same answers. It decides, checks, remembers and projects nothing.
+// bytes with one insert each, and gives the same answers. It decides, checks, remembers and projects nothing.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { createPool } from '../../infra/postgres.js';
+import type { BareReady } from './bare-process.js';
 import { insertRaw } from './raw-inserts.js';
 
 /** The size of the product's pool. */
@@ -28,11 +28,6 @@ export interface BareAnswer {
   commits: StoredCommit[][];
   /** Written after the answer. */
   behind: StoredCommit[][];
-}
-
-/** Message to the bench once the loop is ready. */
-export interface BareLoopReady {
-  url: string;
 }
 
 process.once('message', ({ databaseUrl, answers }: BareLoopOrder) => {
@@ -58,7 +53,7 @@ process.once('message', ({ databaseUrl, answers }: BareLoopOrder) => {
     });
   });
   server.listen(0, '127.0.0.1', () => {
-    const ready: BareLoopReady = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    const ready: BareReady = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
     process.send!(ready);
   });
 });

@@ -5,6 +5,14 @@ import type { Side } from './measure.js';
 /** Default number of concurrent tasks, on either side. */
 export const CALLERS = 64;
 
+/** How much is measured. */
+export interface Scale {
+  /** Minutes of load before the memory is read. */
+  minutes: number;
+  /** Import the whole file instead of a part. */
+  whole: boolean;
+}
+
 interface AnyBench<Opened> {
   name: string;
   /** Number of concurrent tasks. */
@@ -13,7 +21,7 @@ interface AnyBench<Opened> {
   /** How it is measured, in one line. */
   how: string;
   /** Throws `EngineUnavailable`. */
-  open(engines: BenchEngines): Promise<Opened & { close(): Promise<void> }>;
+  open(engines: BenchEngines, scale: Scale): Promise<Opened & { close(): Promise<void> }>;
 }
 
 /** Ours ÷ raw; the target is a minimum. */
@@ -26,4 +34,12 @@ export interface TimeBench extends AnyBench<{ ours: Side }> {
   kind: 'time';
 }
 
-export type Bench = RatioBench | TimeBench;
+/** One figure per round; the target is a maximum. */
+export interface FigureBench extends AnyBench<{ take(signal: AbortSignal): Promise<number> }> {
+  kind: 'figure';
+  unit: 's' | 'ms' | 'MB';
+  /** A round takes too long to repeat it. */
+  once?: true;
+}
+
+export type Bench = RatioBench | TimeBench | FigureBench;

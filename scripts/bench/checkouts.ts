@@ -1,9 +1,5 @@
 // The benches of the whole product: checkouts of guests over HTTP, compared with a bare loop that takes the same requests and
-// writes the
-// same commits; and buyers who compete for the last units of one SKU.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+// writes the same commits; and buyers who compete for the last units of one SKU.
 import type { Pool } from 'pg';
 import type { StoredCommit } from '../../domain/kernel/commit.js';
 import {
@@ -13,17 +9,15 @@ import {
 } from '../../infra/event-store/postgres/postgres-events-table.js';
 import { randomId } from '../../infra/ids.js';
 import { createPool } from '../../infra/postgres.js';
-import type { BareLoopOrder, BareLoopReady } from './bare-loop.js';
+import type { BareLoopOrder } from './bare-loop.js';
+import { startBare } from './bare-process.js';
 import type { RatioBench, TimeBench } from './bench.js';
-import { type Answered, type Asked, type Client, createClient, expecting } from './client.js';
-import type { Database } from './database.js';
+import { type Answered, type Asked, type Client, expecting } from './client.js';
+import type { FreshShop } from './engines.js';
 import type { Side } from './measure.js';
 import type { Product } from './product.js';
 import { createRawTable } from './raw-inserts.js';
 import { checkOut, type FilledCart, fillCart } from './story.js';
-
-/** The build puts it beside this file. */
-const BARE_LOOP = join(import.meta.dirname, 'bench/bare-loop.js');
 
 /** Checkouts of a round, by the number in flight. */
 const CHECKOUTS = { 1: 60, 8: 240, 32: 240 };
@@ -42,9 +36,9 @@ export const checkouts = ([1, 8, 32] as const).map(
     target: 0.5,
     how: 'guest checkouts of two lines, in seven HTTP requests each ÷ the same requests to a bare server that inserts the same commits, one statement each, and gives the same answers',
     async open(engines) {
-      const { product, database } = await engines.product();
+      const { product, shop } = await engines.product();
       for (const sku of SKUS) await product.sell(sku, PLENTY);
-      const bareLoop = await startBareLoop(await sample(product, database));
+      const bareLoop = await startBare('bare-loop', await sample(product, shop));
       const side = (client: Client): Side => ({
         callers: inFlight,
         tasks: CHECKOUTS[inFlight],
@@ -116,7 +110,7 @@ function expectOrder({ status, text }: Answered): void {
 
 // ── The bare loop ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function sample(product: Product, { url }: Database): Promise<BareLoopOrder> {
+async function sample(product: Product, { url }: FreshShop): Promise<BareLoopOrder> {
   const pool = createPool({ url, max: 1 });
   try {
     await createRawTable(pool);
@@ -180,19 +174,4 @@ function sideBySide(commits: readonly StoredCommit[]): StoredCommit[][] {
     else steps.push([commit]);
   }
   return steps;
-}
-
-async function startBareLoop(order: BareLoopOrder): Promise<{ client: Client; stop(): Promise<void> }> {
-  const child = fork(BARE_LOOP);
-  child.send(order);
-  const [ready] = (await once(child, 'message')) as [BareLoopReady];
-  const client = createClient(ready.url);
-  return {
-    client,
-    async stop() {
-      client.close();
-      child.disconnect();
-      await once(child, 'exit');
-    },
-  };
 }

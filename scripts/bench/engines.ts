@@ -1,13 +1,14 @@
-// The engines of a bench: servers of this run in a temporary folder, or those at DATABASE_URL and AWS_ENDPOINT_URL.
+// The engines of a bench: servers of this run in a temporary folder, or those whose addresses are in the environment.
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { ENGINES } from '../../infra/engines/definitions.js';
+import { ENGINES, type EngineDefinition } from '../../infra/engines/definitions.js';
 import { openPostgres, type RunningPostgres, stopLeftoverPostgres } from '../../infra/engines/embedded-postgres.js';
 import { startEngine, stopEngine } from '../../infra/engines/local-engines.js';
 import { commandLine } from '../../infra/engines/processes.js';
-import { createDatabase, type Database } from './database.js';
-import { type Product, startProduct } from './product.js';
+import { createDatabase } from './database.js';
+import { type Environment, type Product, startProduct } from './product.js';
 
 /** Their data is deleted with them, so they are killed at once. */
 const NO_GRACE_MS = 0;
@@ -17,19 +18,31 @@ export interface BenchEngines {
   postgres(): Promise<string>;
   /** Endpoint of DynamoDB. Throws `EngineUnavailable`. */
   dynamodb(): Promise<string>;
+  /** An empty shop, which does not run yet. Throws `EngineUnavailable`. */
+  freshShop(profile?: 'embedded' | 'aws'): Promise<FreshShop>;
   /** The whole product, running on its own database and shared by all benches. Throws `EngineUnavailable`. */
   product(): Promise<RunningProduct>;
   /** Stops everything that was started. */
   close(): Promise<void>;
 }
 
-export interface RunningProduct {
-  product: Product;
-  database: Database;
+export interface FreshShop {
+  environment: Environment;
+  namespace: string;
+  /** URL of its database. */
+  url: string;
+  drop(): Promise<void>;
 }
 
+export interface RunningProduct {
+  shop: FreshShop;
+  product: Product;
+}
+
+/** Folders of shops. */
+const DATA_PREFIX = 'data-';
+
 const runsFolder = join(tmpdir(), `commerce-bench-${userInfo().username}`);
-const ministack = ENGINES.find(({ name }) => name === 'ministack')!;
 
 export async function openEngines(): Promise<BenchEngines> {
   const folder = join(runsFolder, String(process.pid));
@@ -44,25 +57,39 @@ export async function openEngines(): Promise<BenchEngines> {
     return server.url;
   }
 
+  async function local(engine: EngineDefinition): Promise<string> {
+    return process.env[engine.variable] || (await startEngine(engine, join(folder, engine.name))).address;
+  }
+
+  async function freshShop(profile: 'embedded' | 'aws' = 'embedded'): Promise<FreshShop> {
+    const addresses: Environment = {};
+    for (const engine of profile === 'aws' ? ENGINES : []) addresses[engine.variable] = await local(engine);
+    const { url, drop } = await createDatabase(await postgres());
+    const namespace = `bench-${randomBytes(6).toString('hex')}`;
+    const dataDir = join(folder, `${DATA_PREFIX}${namespace}`);
+    await mkdir(dataDir, { mode: 0o755 }); // open to the system user of Postgres, if this runs as root
+    const place = { COMMERCE_NAMESPACE: namespace, COMMERCE_DATA: dataDir, DATABASE_URL: url };
+    return { environment: { COMMERCE_PROFILE: profile, ...place, ...addresses }, namespace, url, drop };
+  }
+
   return {
     postgres,
+    freshShop,
     async product() {
       if (running) return running;
-      const database = await createDatabase(await postgres());
+      const shop = await freshShop();
       try {
-        running = { database, product: await startProduct(database) };
+        running = { shop, product: await startProduct(shop.environment) };
         return running;
       } catch (error) {
-        await database.drop();
+        await shop.drop();
         throw error;
       }
     },
-    async dynamodb() {
-      return process.env[ministack.variable] || (await startEngine(ministack, ministackIn(folder))).address;
-    },
+    dynamodb: () => local(ENGINES.find(({ name }) => name === 'ministack')!),
     async close() {
       await running?.product.stop();
-      await running?.database.drop();
+      await running?.shop.drop();
       await server?.stop();
       await clear(folder);
     },
@@ -78,9 +105,10 @@ async function sweepKilledRuns(): Promise<void> {
 
 async function clear(folder: string): Promise<void> {
   await stopLeftoverPostgres(postgresIn(folder));
-  await stopEngine(ministackIn(folder), NO_GRACE_MS);
+  const dataFolders = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith(DATA_PREFIX));
+  for (const name of dataFolders) await stopLeftoverPostgres(postgresIn(join(folder, name)));
+  for (const { name } of ENGINES) await stopEngine(join(folder, name), NO_GRACE_MS);
   await rm(folder, { recursive: true, force: true });
 }
 
 const postgresIn = (folder: string): string => join(folder, 'postgres');
-const ministackIn = (folder: string): string => join(folder, 'ministack');

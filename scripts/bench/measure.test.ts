@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { the } from '../../test/the.js';
-import { compare, ROUNDS, type Side, time } from './measure.js';
+import { compare, figures, ROUNDS, type Side, time } from './measure.js';
+import { inParts } from './parts.js';
 
 describe('A comparison', () => {
   const goOn = new AbortController().signal;
@@ -78,6 +79,36 @@ describe('A comparison', () => {
       p99: 400,
     });
     expect(verified).to.equal(ROUNDS + 1);
+  });
+
+  it('plays as many rounds as are asked for, and one to warm up', async () => {
+    const sides = { ours: side('ours', [1, 2, 2]), raw: side('raw', [1, 3, 1]) };
+    const { ratio } = await compare(sides, { rounds: 2, signal: goOn, now: () => now });
+    expect(ratio).to.deep.equal({ median: 0.5, min: 0.5, max: 1.5 });
+    expect(played).to.have.length(6);
+  });
+
+  it('takes one figure in each round. The first does not count, unless it is the only one', async () => {
+    const taking = (values: number[]) => async () => values.shift()!;
+    const spread = await figures(taking([900, 3, 1, 2]), { rounds: 3, signal: goOn });
+    expect(spread).to.deep.equal({ median: 2, min: 1, max: 3 });
+    expect(await figures(taking([7]), { rounds: 1, signal: goOn })).to.deep.equal({ median: 7, min: 7, max: 7 });
+    const stopped = AbortSignal.abort(new Error('enough'));
+    const failure = await figures(taking([7]), { signal: stopped }).catch((error: Error) => error.message);
+    expect(failure).to.equal('enough');
+  });
+
+  it('does all parts of its preparation, a few at a time', async () => {
+    const done: number[] = [];
+    let underWay = 0;
+    let most = 0;
+    await inParts(7, 3, async (part) => {
+      most = Math.max(most, ++underWay);
+      await Promise.resolve();
+      underWay--;
+      done.push(part);
+    });
+    expect({ most, done }).to.deep.equal({ most: 3, done: [0, 1, 2, 3, 4, 5, 6] });
   });
 
   it('reports the median and the 99th percentile of the task times', async () => {

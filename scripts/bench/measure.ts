@@ -2,7 +2,7 @@
 // alone, if its time matters.
 import { pairs } from '../../domain/kernel/collections.js';
 
-/** Counted rounds. One more round runs first to warm up caches, connections and the compiler. */
+/** Default number of counted rounds. One more round runs first to warm up caches, connections and the compiler. */
 export const ROUNDS = 5;
 
 export type Task = () => Promise<unknown>;
@@ -46,6 +46,8 @@ export interface Measurement extends Timing {
 }
 
 export interface MeasureOptions {
+  /** Counted rounds. */
+  rounds?: number;
   signal: AbortSignal;
   /** Called before the first round and after each: the number of finished tasks, and of all tasks. */
   onRound?: (done: number, total: number) => void;
@@ -75,25 +77,41 @@ export async function time(side: Side, options: MeasureOptions): Promise<Measure
   return { seconds: spreadOf(rounds.map(({ seconds }) => seconds)), ...timingOf(rounds) };
 }
 
+/** Takes one figure per round. The first round warms up and is not counted, unless there is only one. */
+export async function figures(
+  take: (signal: AbortSignal) => Promise<number>,
+  { rounds = ROUNDS, signal, onRound = () => {} }: MeasureOptions,
+): Promise<Spread> {
+  const taken: number[] = [];
+  const total = rounds === 1 ? 1 : rounds + 1;
+  for (let round = 0; round < total; round++) {
+    onRound(round, total);
+    signal.throwIfAborted();
+    taken.push(await take(signal));
+  }
+  onRound(total, total);
+  return spreadOf(taken.slice(-rounds));
+}
+
 /** The counted rounds of each side. */
 async function measure<K extends string>(
   sides: Record<K, Side>,
-  { signal, onRound = () => {}, now = () => performance.now() }: MeasureOptions,
+  { rounds = ROUNDS, signal, onRound = () => {}, now = () => performance.now() }: MeasureOptions,
 ): Promise<Record<K, Round[]>> {
   const names = Object.keys(sides) as K[];
-  const rounds = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, Round[]>;
-  const total = names.map((name) => sides[name]).reduce((sum, { tasks }) => sum + tasks, 0) * (ROUNDS + 1);
+  const measured = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, Round[]>;
+  const total = names.map((name) => sides[name]).reduce((sum, { tasks }) => sum + tasks, 0) * (rounds + 1);
   let done = 0;
   onRound(done, total);
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      const measured = await play(sides[name], signal, now);
-      if (round > 0) rounds[name].push(measured);
+      const played = await play(sides[name], signal, now);
+      if (round > 0) measured[name].push(played);
       done += sides[name].tasks;
     }
     onRound(done, total);
   }
-  return rounds;
+  return measured;
 }
 
 async function play(side: Side, signal: AbortSignal, now: () => number): Promise<Round> {
@@ -145,7 +163,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The smallest value that at least this fraction of the values does not exceed. */
-function quantile(values: readonly number[], part: number): number {
+export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)]!;
 }

@@ -1,6 +1,5 @@
 // `commerce import online-retail FILE`: imports a year of a shop's invoices through the command handlers and the read models.
-import { setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import {
   type Books,
   type Counts,
@@ -14,13 +13,11 @@ import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/ro
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
-import { type CommonOptions, withJson, withProfile } from '../options.js';
+import { collectHeapOften } from '../heap.js';
+import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
-
-/** Growth of the heap before it is collected, in percent. V8 would let it double, and most of it is garbage. */
-const HEAP_GROWTH = 25;
 
 /** The shop as an import needs it. */
 export interface ImportShop extends ImportPorts {
@@ -57,7 +54,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
     .addOption(new Option('--encoding <name>', 'encoding of the file').choices([...ENCODINGS]).default(ENCODINGS[0]))
     .option('--limit <invoices>', 'import only this many invoices, from the start of the file', positiveInteger)
     .action(async (file: string, options: ImportOptions) => {
-      setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
+      collectHeapOften();
       const startedAt = performance.now();
       // Reads the whole file before an engine starts, so that a broken file changes nothing.
       const pages = await readPages(file, options);
@@ -155,9 +152,4 @@ function count(value: number): string {
 
 function amount({ amount, currency }: Money): string {
   return (amount / 10 ** exponentOf(currency)).toLocaleString('en-GB', { style: 'currency', currency });
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
 }

@@ -5,6 +5,7 @@ import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
+import { collectHeapOften } from '../heap.js';
 import { type CommonOptions, configOf, withPort, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
@@ -27,6 +28,7 @@ export function startCommand(): Command {
 }
 
 async function start(options: StartOptions): Promise<void> {
+  collectHeapOften();
   const stop = stopSignal();
   const config = configOf(options);
   await requireFreePort(options);
