@@ -4,7 +4,6 @@ import { type CatalogueQueries, catalogue } from '../../projections/models/catal
 import { pageOf } from '../../projections/models/page.js';
 import { type ProductView, productView } from '../../projections/models/product.js';
 import { filterKey } from '../../projections/models/texts.js';
-import { productPageQueries } from './documents.js';
 import { keptViews } from './kept-views.js';
 import { placeholders, postgresTable } from './postgres-documents.js';
 
