@@ -80,6 +80,12 @@ const environment = z.object({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
     .default('commerce'),
+  COMMERCE_COMPARE_PER_SECOND: z.coerce
+    .number('must be a number of documents, such as 50')
+    .int()
+    .min(1, 'must be 1 or more: nothing switches the comparison off')
+    .max(100_000)
+    .default(50),
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
@@ -112,6 +118,8 @@ export interface Config {
   trustedProxies: AddressRanges;
   /** Origins whose scripts may use the API in browsers; `*` is every origin. */
   corsOrigins: readonly string[];
+  /** Documents of the read models that are compared with the log in a second, in the background. */
+  comparePerSecond: number;
   /** Region of DynamoDB and Kinesis. */
   awsRegion: string;
   /** Port of the embedded server. Default: any free port. */
@@ -172,6 +180,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     quotas: quotasOf(settings),
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
+    comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     ...optional,
   };

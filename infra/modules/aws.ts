@@ -10,7 +10,6 @@ import type { StreamId } from '../../domain/kernel/stream.js';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
-import type { Sink } from '../../projections/runtime/sink.js';
 import { createDynamoClient, createKinesisClient, ensureStream, ensureTable } from '../aws.js';
 import { type Config, ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, SUBJECT_KEYS_TABLE } from '../crypto/subject-keys-dynamodb.js';
@@ -158,7 +157,7 @@ export const awsParts = {
     ({ postgres: { pool }, documentStores: { mongo, opensearch, redis }, config: { namespace } }) => ({
       relational: createPostgresSink(pool),
       documents: createMongoSink(mongo),
-      search: inNamespaceOf(createOpenSearchSink(opensearch), namespace),
+      search: createOpenSearchSink(opensearch, { prefix: `${namespace}-` }),
       cache: createRedisSink(redis),
     }),
   ),
@@ -181,10 +180,6 @@ export const awsParts = {
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
   return { ...projection, name: `${namespace}-${projection.name}` };
-}
-
-function inNamespaceOf(sink: Sink, namespace: string): Sink {
-  return { open: (projection) => sink.open(inNamespace(projection, namespace)) };
 }
 
 function storesOf(

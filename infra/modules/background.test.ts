@@ -10,21 +10,21 @@ describe('The background of a shop', () => {
   it('reports the projections that stand still while this process hosts them', async () => {
     const stop = new AbortController();
     const hosts = new Set<Pick<ProjectorHost, 'readiness'>>();
-    let swept = () => {};
-    const sweep = new Promise<void>((resolve) => {
-      swept = resolve;
+    let asked = () => {};
+    const question = new Promise<void>((resolve) => {
+      asked = resolve;
     });
-    const projector = {
-      name: 'catalogue_v1',
-      async sweep() {
-        swept();
-        throw new Unavailable('MongoDB', 'away');
-      },
+    const fail = async () => {
+      asked();
+      throw new Unavailable('MongoDB', 'away');
     };
+    const projector = { engine: 'MongoDB', names: ['catalogue_v1'], retry: fail, sweepState: fail };
     const parts = new Map<unknown, unknown>([
       ['postgres', { pool: { connect: async () => freeLock() } }],
       ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
       ['readModels', { projectors: [projector] }],
+      ['eventStore', { watermark: async () => 0 }],
+      ['config', { comparePerSecond: 50 }],
       ['projectorHosts', hosts],
       ['queries', { agenda: { due: async () => [] } }],
       ['agendaHandlers', {}],
@@ -34,7 +34,7 @@ describe('The background of a shop', () => {
     const shop = { get: async (token: unknown) => parts.get(token) } as unknown as Shop;
 
     const running = runBackground(shop, stop.signal);
-    await sweep;
+    await question;
     await new Promise(setImmediate);
     const standingStill = [...hosts].flatMap((host) => host.readiness());
     expect(standingStill.map(({ projection, waitsFor }) => [projection, waitsFor])).to.deep.equal([

@@ -13,6 +13,8 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const { pool } = await shop.get('postgres');
   const feed = await shop.get('feed');
   const { projectors } = await shop.get('readModels');
+  const store = await shop.get('eventStore');
+  const { comparePerSecond } = await shop.get('config');
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
   const handlers = await shop.get('agendaHandlers');
@@ -24,7 +26,16 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   setMaxListeners(0, signal); // every projector and feed listens to it
   const lead = async (leading: AbortSignal) => {
     setMaxListeners(0, leading);
-    const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });
+    const host = runProjectors({
+      feed,
+      consumer: CONSUMER,
+      projectors,
+      store,
+      signal: leading,
+      log,
+      comparePerSecond,
+      clock,
+    });
     hosts.add(host);
     try {
       await Promise.all([host.done, runAgenda({ agenda, handlers, clock, onError }, leading)]);

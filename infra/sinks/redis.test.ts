@@ -18,8 +18,11 @@ describeWith('redis', 'The Redis sink', (engines) => {
   sinkContract(() => createRedisSink(redis), { runs: runsOf(100) });
 
   it('stores a document that is readable by its key', async () => {
-    const table = await createRedisSink(redis).open(pages);
-    await table.save([{ key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }]);
+    const store = await createRedisSink(redis).open([pages]);
+    await store.save(
+      [{ table: 'pages_v1', key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }],
+      new Map(),
+    );
     expect(await redis.hget(documentKey('pages_v1', 'MUG'), 'document')).to.equal('{"title":"Mug"}');
   });
 });
@@ -28,8 +31,8 @@ describe('The Redis sink', () => {
   it('throws Unavailable when nothing listens', async () => {
     const nowhere = new Redis({ ...REDIS_OPTIONS, host: '127.0.0.1', port: 1 });
     nowhere.on('error', () => {});
-    const table = await createRedisSink(nowhere).open(pages);
-    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    const store = await createRedisSink(nowhere).open([pages]);
+    const error = await store.load([{ table: 'pages_v1', key: 'a' }], []).catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     nowhere.disconnect();
   });
@@ -46,8 +49,8 @@ describe('The Redis sink', () => {
       port,
     });
     client.on('error', () => {});
-    const table = await createRedisSink(client).open(pages);
-    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    const store = await createRedisSink(client).open([pages]);
+    const error = await store.load([{ table: 'pages_v1', key: 'a' }], []).catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     client.disconnect();
     mute.close();

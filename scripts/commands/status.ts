@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
-import type { ProjectorStatus } from '../../projections/runtime/projector.js';
+import type { ProjectionStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
@@ -28,7 +28,7 @@ export function statusCommand(): Command {
         const { projectors } = await shop.get('readModels');
         const stop = options.watch ? stopSignal() : undefined;
         do {
-          const statuses = await Promise.all(projectors.map((projector) => projector.status()));
+          const statuses = (await Promise.all(projectors.map((projector) => projector.status()))).flat();
           if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
           console.log(options.json ? JSON.stringify({ projections: statuses.map(forMachines) }) : tables(statuses));
           if (stop) await delay(WATCH_EVERY_MS, undefined, { signal: stop }).catch(() => {});
@@ -39,7 +39,7 @@ export function statusCommand(): Command {
     });
 }
 
-function forMachines({ sweptTo, ...status }: ProjectorStatus) {
+function forMachines({ sweptTo, ...status }: ProjectionStatus) {
   return { ...status, ...(sweptTo !== 0 && { sweptTo: timeOf(sweptTo) }) };
 }
 
@@ -55,7 +55,7 @@ function ago(ms: number): string {
   return `${Math.round(seconds / 3600).toLocaleString('en-GB')} h ago`;
 }
 
-function tables(statuses: readonly ProjectorStatus[]): string {
+function tables(statuses: readonly ProjectionStatus[]): string {
   const projections = table({
     head: ['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine'],
     rows: statuses.map(({ name, version, sweptTo, lag, quarantine }) => [
