@@ -6,11 +6,12 @@ export interface TcpProxy {
   /** The engine's URL through the proxy. */
   url: string;
   cut(): Promise<void>;
-  mend(): Promise<void>;
+  /** Connects again: to the same engine, or to another one, as after a failover. */
+  mend(engineUrl?: string): Promise<void>;
 }
 
 export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
-  const engine = new URL(engineUrl);
+  let engine = new URL(engineUrl);
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   let port = 0;
@@ -31,7 +32,8 @@ export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
     }
   }
 
-  async function mend(): Promise<void> {
+  async function mend(otherUrl?: string): Promise<void> {
+    if (otherUrl !== undefined) engine = new URL(otherUrl);
     if (server) return;
     server = createServer(forward).listen(port, '127.0.0.1');
     await once(server, 'listening');

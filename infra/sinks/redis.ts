@@ -1,6 +1,7 @@
 // Read models in Redis or ElastiCache, alone or as a cluster: a hash per document, and hashes of positions. A document and its
 // positions are one key, and so in one slot. The server must not evict keys (`noeviction`).
 import { createHash, randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { Cluster, type Redis, type RedisOptions } from 'ioredis';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -191,9 +192,14 @@ function sessionOf(redis: Client): unknown {
   return redis instanceof Cluster ? undefined : (redis as unknown as { stream: unknown }).stream;
 }
 
-/** A command that is sent after this, in the same turn of the event loop, reaches the server that was read, or fails. */
+/**
+ * A command that is sent after this, in the same turn of the event loop, reaches the server that was read, or fails. The client
+ * would keep it for the next server if the connection were not ready and writable.
+ */
 function expectSession(redis: Client, session: unknown): void {
-  if (session === undefined || (sessionOf(redis) === session && redis.status === 'ready')) return;
+  if (session === undefined) return;
+  const isSame = sessionOf(redis) === session && redis.status === 'ready';
+  if (isSame && (session as Socket).writable) return;
   throw new Unavailable(ENGINE, 'the connection was lost in the middle of a batch');
 }
 
