@@ -25,6 +25,29 @@ describeWith('redis', 'The Redis sink', (engines) => {
     );
     expect(await redis.hget(documentKey('pages_v1', 'MUG'), 'document')).to.equal('{"title":"Mug"}');
   });
+
+  it('loads in one round trip, and saves in one for the documents and one for the positions', async () => {
+    const counted = redis.duplicate();
+    await new Promise((resolve) => counted.once('ready', resolve));
+    const store = await createRedisSink(counted).open([pages]);
+    let trips = 0;
+    const pipeline = counted.pipeline.bind(counted);
+    counted.pipeline = (...commands) => {
+      trips++;
+      return pipeline(...commands);
+    };
+    const ids = ['pages_v1', 'sales_v1'].flatMap((table) => ['CUP', 'JUG'].map((key) => ({ table, key })));
+    const streams = ['product#cup', 'product#jug'] as const;
+    const { session } = await store.load(ids, streams);
+    expect(trips).to.equal(1);
+    await store.save(
+      ids.map((id) => ({ ...id, document: {}, positions: {}, revision: undefined })),
+      new Map(streams.map((stream) => [stream, { of: ['pages_v1', 'sales_v1'], commitNo: 1 }])),
+      session,
+    );
+    expect(trips).to.equal(3);
+    counted.disconnect();
+  });
 });
 
 describe('The Redis sink', () => {

@@ -133,8 +133,8 @@ describe('The host of the projectors', () => {
   });
 
   it('takes what has come meanwhile as one batch', async () => {
-    const { deliver, write, stop, stores } = await createHost({ stores: 1 });
-    const [store] = stores;
+    const { deliver, write, stop, stores } = await createHost();
+    const store = stores[1];
     store!.freeze();
     for (let n = 0; n < 20; n++) await deliver(...(await write(`note#${n}`, 1)));
     store!.saves = 0;

@@ -1,6 +1,6 @@
 // Keeps all projections of a process up to date: one consumer of the change feed, one sweep of the log, and a lane for each store.
-// No store delays another. The feed does not wait for the lanes: what a lane had not written when the process ended is found by
-// the sweep of the next start, which reads up to the newest commit.
+// No store delays another. The feed waits for the fastest lane only: what another lane had not written when the process ended is
+// found by the sweep of the next start, which reads up to the newest commit.
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -63,13 +63,15 @@ export function runProjectors({
   );
   const started = new Set<Lane>();
 
-  /** Waits only if no store has room, so that the feed is not faster than the fastest of them. */
+  /** Waits for the fastest store only, so that the feed brings large batches under load. */
   async function deliver(commits: readonly Commit[]): Promise<void> {
     while (lanes.some((lane) => lane.isFull()) && lanes.every((lane) => lane.isFull() || lane.away().length > 0)) {
       if (signal.aborted) return;
       await Promise.race(lanes.map((lane) => lane.room()));
     }
     for (const lane of lanes) lane.offer(commits);
+    const taking = lanes.filter((lane) => lane.away().length === 0 && !lane.isFull());
+    if (taking.length > 0) await Promise.race(taking.map((lane) => lane.drained()));
   }
 
   async function sweepNowAndThen(): Promise<void> {

@@ -50,6 +50,8 @@ export interface Lane {
   isFull(): boolean;
   /** Resolves when there is room, or the store is away. */
   room(): Promise<void>;
+  /** Resolves when everything in the queue is written, or remembered. */
+  drained(): Promise<void>;
   /** Something was lost that only a sweep can find, and the store answers. */
   owesSweep(): boolean;
   /** A sweep begins that will find it. */
@@ -86,6 +88,8 @@ export function createLane(deps: LaneDeps): Lane {
   let busy = { until: 0, ms: 0 };
   const work = createBell(signal);
   const room = createBell(signal);
+  const drained = createBell(signal);
+  let isApplying = false;
 
   function offer(commits: readonly Commit[]): void {
     if (away || missed.size > 0 || queue.length >= QUEUE_COMMITS) remember(commits);
@@ -150,14 +154,18 @@ export function createLane(deps: LaneDeps): Lane {
     if (clock() - busy.until <= busy.ms && queue.length < BATCH_COMMITS) await pause(busy.ms, signal);
     const batch = queue.splice(0, BATCH_COMMITS);
     const began = clock();
+    isApplying = true;
     try {
       await projector.apply(batch);
     } catch (error) {
       remember(batch);
       throw error;
+    } finally {
+      isApplying = false;
     }
     busy = { until: clock(), ms: Math.min(clock() - began, LONGEST_LINGER_MS) };
     room.ring();
+    if (queue.length === 0) drained.ring();
   }
 
   async function catchUp(): Promise<void> {
@@ -172,6 +180,7 @@ export function createLane(deps: LaneDeps): Lane {
     remember(queue.splice(0));
     failJobs(error);
     room.ring();
+    drained.ring();
     const reason = reasonOf(error);
     if (!away) {
       log.warn(
@@ -201,6 +210,7 @@ export function createLane(deps: LaneDeps): Lane {
       away ? projector.names.map((projection) => ({ projection, ...away!.reason, since: away!.since })) : [],
     isFull: () => !away && (missed.size > 0 || queue.length >= QUEUE_COMMITS),
     room: room.rung,
+    drained: () => (queue.length === 0 && !isApplying ? Promise.resolve() : drained.rung()),
     owesSweep: () => owesSweep && !away,
     forgive() {
       owesSweep = false;
