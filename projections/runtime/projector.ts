@@ -109,7 +109,10 @@ export interface Projector {
   quarantined(): Promise<Quarantine[]>;
   /** One for each projection. */
   status(): Promise<ProjectionStatus[]>;
-  /** Compares the documents of these streams with the log and repairs them. Returns the number of documents. */
+  /**
+   * Compares the documents of these streams with the log and repairs them. Returns the number of documents. It may run beside the
+   * other methods, because it writes by compare-and-set.
+   */
   compare(streams: readonly StreamId[]): Promise<number>;
 
   /** The stored state. A state of other projections starts at 0. */

@@ -7,7 +7,7 @@ import type { Projector } from './projector.js';
 import type { SweepState } from './sink.js';
 
 /** Index entries of one page of a sweep, and of a comparison. */
-const SWEPT_ENTRIES = 2_000;
+const SWEPT_ENTRIES = 500;
 const COMPARED_ENTRIES = 100;
 
 /** All documents are compared this often. */
@@ -66,7 +66,7 @@ export async function sweep(
 async function settleDoubt(log: EventStore, { target: { projector, inTurn }, state, lineage }: Open): Promise<void> {
   if (state.doubtedFrom === undefined) return;
   for await (const { tails } of pagesOf(log.newest(state.doubtedFrom), COMPARED_ENTRIES, state.doubtedFrom)) {
-    await inTurn(() => projector.compare([...tails.keys()]));
+    await projector.compare([...tails.keys()]);
   }
   delete state.doubtedFrom;
   state.lineage = lineage;
@@ -101,11 +101,12 @@ export async function compareAll(
     open = await eachOf(open, async ({ target: { projector, inTurn }, state }) => {
       if (state.comparedTo >= reached) return;
       await inTurn(() => projector.catchUp(tails));
-      documents.push(await inTurn(() => projector.compare(begun)));
+      documents.push(await projector.compare(begun));
       state.comparedTo = reached;
       await inTurn(() => projector.saveSweepState(state));
     });
-    await pause((documents.reduce((sum, count) => sum + count, 0) / perSecond) * 1000);
+    const ms = (documents.reduce((sum, count) => sum + count, 0) / perSecond) * 1000;
+    await pause(Math.max(0, Math.min(ms, until - clock())));
     if (signal.aborted || open.length === 0 || (clock() >= until && reached < upTo)) return;
   }
   await eachOf(open, ({ target: { projector, inTurn }, state }) =>
