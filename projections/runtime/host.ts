@@ -75,17 +75,20 @@ export function runProjectors({
   }
 
   async function sweepNowAndThen(): Promise<void> {
+    let compareFrom = 0;
     for (let failures = 0; !signal.aborted; ) {
       const due = clock() + sweepEveryMs * (0.9 + random() / 5);
       try {
         await sweepOnce();
-        await compareAll(store, targetsOf(lanes), {
-          clock,
-          perSecond: comparePerSecond,
-          until: due,
-          pause: (ms) => pause(ms, signal),
-          signal,
-        });
+        if (clock() >= compareFrom) {
+          compareFrom = await compareAll(store, targetsOf(lanes), {
+            clock,
+            perSecond: comparePerSecond,
+            until: due,
+            pause: (ms) => pause(ms, signal),
+            signal,
+          });
+        }
         failures = 0;
         const owing = lanes.some((lane) => lane.owesSweep()) ? Promise.resolve() : debt.rung();
         const debtDue = owing.then(() => pause(DEBT_PAUSE_MS, signal));

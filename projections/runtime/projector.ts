@@ -360,7 +360,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
         work.stuck.get(name) ??
         (work.endsAt && place.error === undefined && last < work.target ? work.endsAt : undefined);
       if (place.error !== undefined) next.set(name, place);
-      else if (poison && poison.commitNo <= last + 1 && poison.commitNo > place.commitNo) {
+      else if (poison && poison.commitNo > place.commitNo && poison.commitNo <= Math.max(last, place.commitNo) + 1) {
         next.set(name, {
           commitNo: poison.commitNo - 1,
           error: poison.error.slice(0, MAX_ERROR_LENGTH),

@@ -83,19 +83,22 @@ export interface ComparisonDeps {
   signal: AbortSignal;
 }
 
-/** Continues or begins the comparison of all documents, in the stores where it is due. */
+/**
+ * Continues or begins the comparison of all documents, in the stores where it is due. Returns when it may be called again, in ms
+ * since 1970.
+ */
 export async function compareAll(
   log: EventStore,
   targets: readonly SweepTarget[],
   { clock, perSecond, until, pause, signal }: ComparisonDeps,
-): Promise<void> {
+): Promise<number> {
   let open = (await openAll(targets)).filter(
     ({ state }) => state.comparedTo > 0 || state.comparedAt + COMPARE_EVERY_MS <= clock(),
   );
-  if (open.length === 0) return;
+  if (open.length === 0) return 0;
   const upTo = Math.min(...open.map(({ state }) => state.sweptTo));
   const from = Math.min(...open.map(({ state }) => state.comparedTo));
-  if (upTo === 0) return;
+  if (upTo === 0) return 0;
   for await (const { tails, begun, reached } of pagesOf(log.log(from, upTo), COMPARED_ENTRIES, upTo)) {
     const documents: number[] = [];
     open = await eachOf(open, async ({ target: { projector, inTurn }, state }) => {
@@ -106,12 +109,15 @@ export async function compareAll(
       await inTurn(() => projector.saveSweepState(state));
     });
     const ms = (documents.reduce((sum, count) => sum + count, 0) / perSecond) * 1000;
-    await pause(Math.max(0, Math.min(ms, until - clock())));
-    if (signal.aborted || open.length === 0 || (clock() >= until && reached < upTo)) return;
+    if (signal.aborted || open.length === 0) return 0;
+    if (reached === upTo) break;
+    if (clock() + ms >= until) return clock() + ms;
+    await pause(ms);
   }
   await eachOf(open, ({ target: { projector, inTurn }, state }) =>
     inTurn(() => projector.saveSweepState({ ...state, comparedTo: 0, comparedAt: clock() })),
   );
+  return 0;
 }
 
 async function openAll(targets: readonly SweepTarget[]): Promise<Open[]> {

@@ -55,10 +55,12 @@ export async function deliveryProperty(
     const last = open(expected, noFaults());
     await heal(scenario.healing, world, last);
 
-    const state = Object.fromEntries(
-      await Promise.all(expected.map(async (one) => [physicalName(one), await stateOf(documents, one, last, world)])),
-    );
-    expect(state).to.deep.equal(Object.fromEntries(expected.map((one) => [physicalName(one), replay(one, world)])));
+    for (const one of expected) {
+      const [is, wanted] = [await stateOf(documents, one, last, world), replay(one, world)];
+      // On a document that was lost, an event that changed nothing may count as a change.
+      if (world.wasSetBack) for (const state of [is, wanted]) withoutPositions(state);
+      expect(is, physicalName(one)).to.deep.equal(wanted);
+    }
   });
   await fc.assert(law, { numRuns: runs, endOnFailure: !shrink });
 }
@@ -324,6 +326,10 @@ function evolved(
   if (after === before?.document) return documents;
   const positions = { ...before?.positions, [stream]: position.commitNo };
   return { ...documents, [key]: { document: after ?? null, positions } };
+}
+
+function withoutPositions({ documents }: State): void {
+  for (const found of Object.values(documents)) found.positions = {};
 }
 
 async function stateOf(
