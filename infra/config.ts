@@ -89,6 +89,12 @@ const environment = z.object({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be up to 31 lower-case letters, digits and dashes')
     .default('commerce'),
+  COMMERCE_COMPARE_PER_SECOND: z.coerce
+    .number('must be a number of documents, such as 50')
+    .int()
+    .min(1, 'must be 1 or more: nothing switches the comparison off')
+    .max(100_000)
+    .default(50),
   COMMERCE_PG_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   COMMERCE_MASTER_KEY: base64Key,
   COMMERCE_TOKEN_KEY: z.string().optional(),
@@ -162,6 +168,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
     quotas: quotasOf(settings),
     trustedProxies: settings.COMMERCE_TRUSTED_PROXIES,
     corsOrigins: settings.COMMERCE_CORS_ORIGINS,
+    comparePerSecond: settings.COMMERCE_COMPARE_PER_SECOND,
     awsRegion: settings.AWS_REGION,
     redisCluster: settings.COMMERCE_REDIS_CLUSTER === '1',
     ...optional,

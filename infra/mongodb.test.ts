@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import type { CommandStartedEvent, MongoClient } from 'mongodb';
 import { streamId } from '../domain/kernel/stream.js';
 import { catalogue } from '../projections/models/catalogue.js';
+import { physicalName } from '../projections/runtime/projection.js';
 import { describeWith, freshName } from '../test/engines.js';
 import { createMongoClient, MONGODB_COMMANDS, MONGODB_OPERATORS } from './mongodb.js';
 import { createMongoCatalogue } from './read-models/catalogue.mongodb.js';
@@ -87,18 +88,24 @@ async function everyRequest(client: MongoClient, name: string): Promise<void> {
   await store.leaveMark({ generation: 2, log: 'log', key: 'key' });
   await mongoProbe(db, TIMEOUT_MS)();
 
-  const table = await createMongoSink(db).open(catalogue as never);
+  const sink = await createMongoSink(db).open([catalogue]);
+  const table = physicalName(catalogue);
   const stream = streamId('product', 'product_1');
-  const write = { key: 'product_1', document: { id: 'product_1' }, positions: { [stream]: 1 }, revision: undefined };
-  expect(await table.save([write, { ...write, key: 'product_2' }])).to.deep.equal([{ saved: true }, { saved: true }]);
-  expect(await table.save([write])).to.deep.equal([{ saved: false, stale: true }]);
-  expect((await table.load(['product_1'])).size).to.equal(1);
-  await table.advance(new Map([[stream, 1]]));
-  await table.quarantine({ stream, commitNo: 2, error: 'poison', since: new Date(0).toISOString() });
-  expect(await table.quarantined()).to.have.length(1);
-  expect((await table.progress([stream])).size).to.equal(1);
-  await table.setSweptTo(1);
-  expect(await table.sweptTo()).to.equal(1);
+  const write = (key: string) => {
+    return { table, key, document: { id: key }, positions: { [stream]: 1 }, revision: undefined };
+  };
+  const held = { [table]: { commitNo: 1, error: 'poison', since: new Date(0).toISOString() } };
+  const positions = new Map([[stream, { of: [table], commitNo: 2, held }]]);
+  const writes = [write('product_1'), write('product_2')];
+  expect(await sink.save(writes, new Map())).to.deep.equal([{ saved: true }, { saved: true }]);
+  expect(await sink.save([write('product_1')], positions)).to.deep.equal([{ saved: false, stale: true }]);
+  const loaded = await sink.load([write('product_1')], [stream]);
+  expect(loaded.documents).to.have.length(1);
+  expect(await sink.save([], positions, loaded.session)).to.deep.equal([]);
+  expect((await sink.held()).size).to.equal(1);
+  const state = { of: [table], lineage: await sink.lineage(), sweptTo: 1, comparedTo: 0, comparedAt: 0 };
+  await sink.setSweepState(state);
+  expect(await sink.sweepState()).to.deep.equal(state);
 
   const queries = createMongoCatalogue(db);
   for (const after of [undefined, ['a'] as [string]]) {

@@ -18,6 +18,8 @@ export interface ShopConfig {
   trustedProxies: AddressRanges;
   /** Origins whose scripts may use the API in browsers; `*` is every origin. */
   corsOrigins: readonly string[];
+  /** Documents of the read models that are compared with the log in a second, in the background. */
+  comparePerSecond: number;
   /** Region of DynamoDB and Kinesis. */
   awsRegion: string;
   /** True if `REDIS_URL` names a node of a cluster. */

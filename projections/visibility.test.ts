@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { StreamId } from '../domain/kernel/stream.js';
 import { the } from '../test/the.js';
-import type { StreamProgress } from './runtime/sink.js';
+import type { StreamPosition } from './runtime/sink.js';
 import { createVisibility } from './visibility.js';
 
 const LONG_MS = 10_000;
@@ -44,6 +44,15 @@ describe('A commit is visible', () => {
     await visibility.wait(new Map([['order#1', 2]]), 0);
     expect(await visibility.wait(new Map([['order#1', 3]]), 0)).to.equal(true);
     expect(table.asked).to.equal(1);
+  });
+
+  it('with another query after the store may be another one', async () => {
+    const { visibility, table } = createWorld();
+    table.positions.set('order#1', 3);
+    expect(await visibility.wait(new Map([['order#1', 3]]), 0)).to.equal(true);
+    table.positions.set('order#1', 2);
+    table.doubt();
+    expect(await visibility.wait(new Map([['order#1', 3]]), 0)).to.equal(false);
   });
 
   it('as soon as this process has applied it', async () => {
@@ -93,12 +102,17 @@ function createWorld({ searched = false } = {}) {
     positions: new Map<StreamId, number>(),
     asked: 0,
     refreshes: [] as (() => void)[],
-    async progress(streams: readonly StreamId[]) {
+    doubt: () => {},
+    async load(_documents: unknown, streams: readonly StreamId[]) {
       table.asked++;
       const known = streams.filter((stream) => table.positions.has(stream));
-      return new Map<StreamId, StreamProgress>(
-        known.map((stream) => [stream, { commitNo: the(table.positions.get(stream)) }]),
+      const positions = new Map<StreamId, StreamPosition>(
+        known.map((stream) => [stream, { of: ['orders_v1'], commitNo: the(table.positions.get(stream)) }]),
       );
+      return { documents: [], positions };
+    },
+    onDoubt(listener: () => void) {
+      table.doubt = listener;
     },
   };
   const refresh = () => new Promise<void>((resolve) => table.refreshes.push(resolve));

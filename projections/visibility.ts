@@ -1,9 +1,9 @@
 // Delays a query until its read model shows the commits that the caller has seen.
 import type { SeenCommits } from '../domain/kernel/consistency.js';
-import { categoryOf } from '../domain/kernel/stream.js';
-import { createKnownPositions } from './runtime/known-positions.js';
-import type { Projection } from './runtime/projection.js';
-import type { SinkTable } from './runtime/sink.js';
+import { categoryOf, type StreamId } from '../domain/kernel/stream.js';
+import { createKnownPositions } from './known-positions.js';
+import { type Projection, physicalName } from './runtime/projection.js';
+import { type DocumentStore, positionFor } from './runtime/sink.js';
 
 /** First and longest interval between polls of the sink for progress of other processes. */
 const FIRST_POLL_MS = 20;
@@ -20,12 +20,15 @@ export interface VisibilityGate extends Visibility {
 }
 
 export function createVisibility(
-  table: Pick<SinkTable, 'progress' | 'refresh'>,
+  store: Pick<DocumentStore, 'load' | 'refresh' | 'onDoubt'>,
   projection: Projection<never, never>,
 ): VisibilityGate {
   const followed = new Set(projection.categories);
+  const name = physicalName(projection);
   const shown = createKnownPositions();
-  const refresh = table.refresh && sharedRefresh(async () => table.refresh?.());
+  const refresh = store.refresh && sharedRefresh(() => store.refresh!(name));
+  // Behind another connection may be a store that shows less.
+  store.onDoubt?.(shown.clear);
   let advance = signalOnce();
 
   async function wait(seen: SeenCommits, waitMs: number): Promise<boolean> {
@@ -44,10 +47,14 @@ export function createVisibility(
       ([stream, commitNo]) => followed.has(categoryOf(stream)) && commitNo > (shown.get(stream) ?? 0),
     );
     if (open.length === 0) return true;
-    const progress = await table.progress(open.map(([stream]) => stream));
-    if (open.some(([stream, commitNo]) => commitNo > (progress.get(stream)?.commitNo ?? 0))) return false;
+    const { positions } = await store.load(
+      [],
+      open.map(([stream]) => stream),
+    );
+    const positionOf = (stream: StreamId) => positionFor(name, positions.get(stream));
+    if (open.some(([stream, commitNo]) => commitNo > positionOf(stream))) return false;
     await refresh?.();
-    for (const [stream, { commitNo }] of progress) shown.raise(stream, commitNo);
+    for (const [stream] of open) shown.raise(stream, positionOf(stream));
     return true;
   }
 

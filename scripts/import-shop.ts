@@ -5,9 +5,9 @@ import type { StreamId } from '../domain/kernel/stream.js';
 import { runBackground } from '../infra/modules/background.js';
 import { openShop, type Shop } from '../infra/modules/open-shop.js';
 import type { ReadModels } from '../infra/modules/read-models.js';
-import { orders, type SealedOrderView } from '../projections/models/orders.js';
+import type { SealedOrderView } from '../projections/models/orders.js';
 import type { Page } from '../projections/models/page.js';
-import { physicalName } from '../projections/runtime/projection.js';
+import { sweep } from '../projections/runtime/sweep.js';
 import type { ImportShop } from './commands/import.js';
 import { type CommonOptions, configOf } from './options.js';
 
@@ -49,7 +49,7 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
           }
         }
         // This run appended nothing, so a sweep looks for commits of an earlier run in the log.
-        if (own.length === 0) await Promise.all(readModels.projectors.map((projector) => projector.sweep()));
+        if (own.length === 0) await sweepAll(shop);
       },
       close: () => shop.close(),
     };
@@ -61,12 +61,10 @@ export async function openImportShop(options: CommonOptions): Promise<ImportShop
 
 /** Reads from the read model, once it shows the commits of earlier imports. */
 async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
-  const { projectors } = await shop.get('readModels');
   const queries = await shop.get('queries');
-  const projector = projectors.find(({ name }) => name === physicalName(orders))!;
   let swept: Promise<void> | undefined;
   return async (customerId) => {
-    swept ??= projector.sweep();
+    swept ??= sweepAll(shop);
     await swept.catch((error) => {
       swept = undefined;
       throw error;
@@ -81,14 +79,20 @@ async function ordersOf(shop: Shop): Promise<ImportShop['ordersOf']> {
   };
 }
 
+async function sweepAll(shop: Shop): Promise<void> {
+  const { projectors } = await shop.get('readModels');
+  const targets = projectors.map((projector) => ({ projector, inTurn: <T>(work: () => Promise<T>) => work() }));
+  await sweep(await shop.get('eventStore'), targets);
+}
+
 /** A read model with a quarantined stream will never show that stream. */
 async function refuseQuarantine({ projectors }: ReadModels): Promise<void> {
   for (const projector of projectors) {
     const [stuck] = await projector.quarantined();
     if (!stuck) continue;
-    const { stream, commitNo, error } = stuck;
+    const { projection, stream, commitNo, error } = stuck;
     throw new ImportError(
-      `The import is complete, but ${projector.name} cannot apply commit ${commitNo} of ${stream}: ${error}. See \`commerce status\`.`,
+      `The import is complete, but ${projection} cannot apply commit ${commitNo} of ${stream}: ${error}. See \`commerce status\`.`,
     );
   }
 }

@@ -6,13 +6,14 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { ENGINES, type EngineDefinition, type EngineName as LocalEngineName } from '../infra/engines/definitions.js';
 import { openPostgres, stopLeftoverPostgres } from '../infra/engines/embedded-postgres.js';
 import { EngineUnavailable } from '../infra/engines/errors.js';
 import { type RunningEngine, startEngine, stopEngine } from '../infra/engines/local-engines.js';
 import { withLock } from '../infra/engines/lock.js';
-import { commandLine } from '../infra/engines/processes.js';
+import { commandLine, freePort } from '../infra/engines/processes.js';
 
 /** A first run installs the engines, which takes minutes on a slow line. */
 const BRING_UP_TIMEOUT_MS = 10 * 60_000;
@@ -40,6 +41,8 @@ export interface TestEngines {
   redis(): string;
   /** A separate engine that a test may block or stop. */
   freshEngine(name: 'redis' | 'opensearch'): Promise<RunningEngine>;
+  /** Addresses of a separate Redis cluster of three nodes. */
+  freshRedisCluster(): Promise<string[]>;
   /** URL of a new, empty Postgres database. */
   freshDatabase(): Promise<string>;
 }
@@ -83,6 +86,7 @@ const engines: TestEngines = {
   opensearch: () => addressOf('opensearch'),
   redis: () => addressOf('redis'),
   freshEngine: (name) => startEngine(engineOf(name), join(runFolder(RUN), freshName(name))),
+  freshRedisCluster: startRedisCluster,
   async freshDatabase() {
     const name = freshName('test');
     await administer(`create database ${name}`);
@@ -160,6 +164,38 @@ async function startLocal(name: LocalEngineName): Promise<string> {
 
 function engineOf(name: LocalEngineName): EngineDefinition {
   return ENGINES.find((candidate) => candidate.name === name) as EngineDefinition;
+}
+
+const SLOTS = 16_384;
+
+async function startRedisCluster(): Promise<string[]> {
+  const single = ENGINES.find(({ name }) => name === 'redis') as EngineDefinition;
+  const nodes = await Promise.all(
+    [0, 1, 2].map(async () => {
+      // By default the bus has a port that may not exist.
+      const bus = await freePort();
+      const command: EngineDefinition['command'] = async (folder, port) => {
+        const { args, ...rest } = await single.command(folder, port);
+        return { ...rest, args: [...args, '--cluster-enabled', 'yes', '--cluster-port', String(bus)] };
+      };
+      const node = await startEngine({ ...single, command }, join(runFolder(RUN), freshName('redis')));
+      return { address: node.address, bus };
+    }),
+  );
+  const clients = nodes.map(({ address }) => new Redis(address));
+  const [first] = nodes;
+  const { port } = new URL(first!.address);
+  for (const [n, client] of clients.entries()) {
+    const bound = (place: number) => Math.floor((place * SLOTS) / clients.length);
+    await client.call('cluster', 'addslotsrange', bound(n), bound(n + 1) - 1);
+    if (n > 0) await client.call('cluster', 'meet', '127.0.0.1', port, first!.bus);
+  }
+  for (const client of clients) {
+    while (!/cluster_state:ok[\s\S]*cluster_known_nodes:3/.test(String(await client.call('cluster', 'info'))))
+      await delay(POLL_MS);
+    client.disconnect();
+  }
+  return nodes.map(({ address }) => address);
 }
 
 async function administer(statement: string): Promise<void> {

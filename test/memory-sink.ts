@@ -1,66 +1,84 @@
 // A sink in memory for tests and simulations. It behaves like a real one.
+import { Unavailable } from '../domain/kernel/errors.js';
 import type { StreamId } from '../domain/kernel/stream.js';
-import { physicalName } from '../projections/runtime/projection.js';
-import type {
-  DocumentWrite,
-  Quarantine,
-  Sink,
-  SinkTable,
-  StoredDocument,
-  StreamProgress,
-  WriteOutcome,
+import {
+  type DocumentStore,
+  type DocumentWrite,
+  mayReplace,
+  type Sink,
+  type StoredDocument,
+  type StreamPosition,
+  type SweepState,
+  type WriteOutcome,
 } from '../projections/runtime/sink.js';
 
-/** Callers that open the same projection from this sink share its table, as processes share a database. */
-export function createMemorySink(): Sink {
-  const tables = new Map<string, SinkTable>();
-  return {
-    async open(projection) {
-      const name = physicalName(projection);
-      const table = tables.get(name) ?? createMemoryTable();
-      tables.set(name, table);
-      return table;
-    },
-  };
+/** Callers that open this sink share its data, as processes share a database. */
+export interface MemorySink extends Sink {
+  /** The data, which a test may keep and put back: then the store has come back with less. */
+  snapshot(): MemoryData;
+  restore(data: MemoryData): void;
 }
 
-function createMemoryTable(): SinkTable {
-  const documents = new Map<string, StoredDocument>();
-  const positions = new Map<StreamId, number>();
-  const quarantines = new Map<StreamId, Quarantine>();
-  let swept = 0;
+export interface MemoryData {
+  documents: ReadonlyMap<string, StoredDocument>;
+  positions: ReadonlyMap<StreamId, StreamPosition>;
+  sweep: SweepState | undefined;
+}
 
-  function saveOne({ key, document, positions, revision }: DocumentWrite): WriteOutcome {
-    const current = documents.get(key)?.revision as number | undefined;
+export function createMemorySink(): MemorySink {
+  let documents = new Map<string, StoredDocument>();
+  let positions = new Map<StreamId, StreamPosition>();
+  let sweep: SweepState | undefined;
+  let life = 1;
+
+  function saveOne({ table, key, document, positions: fed, revision }: DocumentWrite): WriteOutcome {
+    const current = documents.get(`${table} ${key}`)?.revision as number | undefined;
     if (current !== revision) return { saved: false, stale: true };
-    documents.set(key, structuredClone({ key, document, positions, revision: (current ?? 0) + 1 }));
+    documents.set(
+      `${table} ${key}`,
+      structuredClone({ table, key, document, positions: fed, revision: (current ?? 0) + 1 }),
+    );
     return { saved: true };
   }
 
-  function progressOf(stream: StreamId): StreamProgress | undefined {
-    const commitNo = positions.get(stream) ?? 0;
-    const quarantine = quarantines.get(stream);
-    if (quarantine && commitNo < quarantine.commitNo) return { commitNo, quarantine };
-    return commitNo > 0 ? { commitNo } : undefined;
-  }
-
-  return {
-    load: async (keys) => present(keys, (key) => structuredClone(documents.get(key))),
-    save: async (writes) => writes.map(saveOne),
-    progress: async (streams) => present(streams, progressOf),
-    async advance(raised) {
-      for (const [stream, commitNo] of raised) positions.set(stream, Math.max(commitNo, positions.get(stream) ?? 0));
+  const store: DocumentStore = {
+    async load(ids, streams) {
+      return {
+        documents: ids.flatMap(({ table, key }) => structuredClone(documents.get(`${table} ${key}`)) ?? []),
+        positions: new Map(
+          streams.flatMap((stream) => {
+            const position = positions.get(stream);
+            return position ? [[stream, structuredClone(position)] as const] : [];
+          }),
+        ),
+        session: life,
+      };
     },
-    quarantine: async (entry) => void quarantines.set(entry.stream, entry),
-    quarantined: async () => [...quarantines.keys()].flatMap((stream) => progressOf(stream)?.quarantine ?? []),
-    sweptTo: async () => swept,
-    async setSweptTo(at) {
-      swept = at;
+    async save(writes, next, session = life) {
+      if (session !== life) throw new Unavailable('Memory', 'it came back with other data');
+      const outcomes = writes.map(saveOne);
+      if (outcomes.some(({ saved }) => !saved)) return outcomes;
+      for (const [stream, position] of next) {
+        if (mayReplace(positions.get(stream), position)) positions.set(stream, structuredClone(position));
+      }
+      return outcomes;
+    },
+    held: async () => new Map([...positions].filter(([, { held }]) => held)),
+    sweepState: async () => structuredClone(sweep),
+    async setSweepState(state) {
+      sweep = structuredClone(state);
+    },
+    lineage: async () => `life ${life}`,
+  };
+  return {
+    engine: 'Memory',
+    open: async () => store,
+    snapshot: () => ({ documents: new Map(documents), positions: new Map(positions), sweep }),
+    restore(data) {
+      documents = new Map(data.documents);
+      positions = new Map(data.positions);
+      sweep = data.sweep;
+      life++;
     },
   };
-}
-
-function present<K, V>(keys: readonly K[], find: (key: K) => V | undefined): Map<K, V> {
-  const found = keys.map((key) => [key, find(key)] as const);
-  return new Map(found.filter((pair): pair is readonly [K, V] => pair[1] !== undefined));
 }

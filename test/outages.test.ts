@@ -36,6 +36,9 @@ const BUYERS = 4;
 const ORDERS_BEFORE = 8;
 const ORDERS_AFTER = 8;
 
+/** Within this time a purchase shows in the read models, on a busy machine. An idle one needs some tenths of a second. */
+const NORMAL_MS = 4_000;
+
 /** For requests that need not wait. */
 const AT_ONCE = { Prefer: 'wait=0' };
 const VISA = { paymentMethod: 'pm_card_visa' };
@@ -163,21 +166,24 @@ const aws = the(PROFILES.find(({ name }) => name === 'aws'));
 
 describeWith(aws.engines, 'A shop on the profile aws with an engine that stops answering', function (engines) {
   this.timeout(TEST_TIMEOUT_MS);
-  let proxies: Record<'aws' | 'mongodb' | 'opensearch' | 'redis', TcpProxy>;
+  let proxies: Record<'postgres' | 'aws' | 'mongodb' | 'opensearch' | 'redis', TcpProxy>;
   let environment: Environment;
   let shop: RunningShop;
   let keeper: Caller;
   let product: { sku: string; path: string };
 
   before(async () => {
+    const fresh = await aws.freshEnvironment(engines);
     proxies = {
+      postgres: await createTcpProxy(fresh.DATABASE_URL!),
       aws: await createTcpProxy(engines.aws()),
       mongodb: await createTcpProxy(engines.mongodb()),
       opensearch: await createTcpProxy(engines.opensearch()),
       redis: await createTcpProxy(engines.redis()),
     };
     environment = {
-      ...(await aws.freshEnvironment(engines)),
+      ...fresh,
+      DATABASE_URL: proxies.postgres.url,
       AWS_ENDPOINT_URL: proxies.aws.url,
       MONGODB_URL: proxies.mongodb.url,
       OPENSEARCH_URL: proxies.opensearch.url,
@@ -192,7 +198,8 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
   });
 
   it('names each that does not answer at the start, and starts when all answer', async () => {
-    await Promise.all(Object.values(proxies).map((proxy) => proxy.cut()));
+    const { postgres: _, ...others } = proxies;
+    await Promise.all(Object.values(others).map((proxy) => proxy.cut()));
     const program = await startProgram(['start', '--port', '0'], environment);
     for (const [engine, proxy] of [
       ['DynamoDB', proxies.aws],
@@ -262,6 +269,45 @@ describeWith(aws.engines, 'A shop on the profile aws with an engine that stops a
       await eventually('it has caught up', async () =>
         expect(pricesIn(await shop.anybody().get(query(), seen))).to.deep.equal([price]),
       );
+    });
+  }
+
+  for (const [turn, { engine, proxy }] of [
+    ...readModels,
+    { engine: 'Postgres', proxy: 'postgres' } as const,
+  ].entries()) {
+    it(`delays no other store while ${engine} hangs`, async () => {
+      const guest = await shop.guest();
+      const price = { amount: 3_000 + turn, currency: 'GBP' };
+      proxies[proxy].freeze();
+      try {
+        const began = performance.now();
+        const changed = await keeper.put(`${product.path}/variants/${product.sku}/prices`, { prices: [price] });
+        expect(changed.status).to.equal(200);
+        for (const other of readModels.filter((model) => model.engine !== engine)) {
+          await eventually(`${other.engine} shows it`, async () =>
+            expect(pricesIn(await shop.anybody().get(other.query(), AT_ONCE))).to.deep.equal([price]),
+          );
+        }
+        if (engine !== 'Postgres') {
+          const { orderId } = await buy(guest, product.sku);
+          await eventually('Postgres shows the order', async () =>
+            expect(await idsOf(guest, AT_ONCE)).to.deep.equal([orderId]),
+          );
+        }
+        // A request to a store that hangs is abandoned after 5 or 10 s.
+        expect(performance.now() - began).to.be.below(NORMAL_MS);
+      } finally {
+        proxies[proxy].thaw();
+      }
+      await eventually('it is ready again', async () =>
+        expect((await shop.anybody().get('/readyz')).status).to.equal(200),
+      );
+      for (const model of readModels) {
+        await eventually(`${model.engine} shows it`, async () =>
+          expect(pricesIn(await shop.anybody().get(model.query(), AT_ONCE))).to.deep.equal([price]),
+        );
+      }
     });
   }
 
@@ -400,10 +446,10 @@ async function buy(guest: Guest, sku: string, onRefusal = () => {}): Promise<Pur
 }
 
 /** All orders in the caller's list. */
-async function idsOf(caller: Caller): Promise<string[]> {
+async function idsOf(caller: Caller, headers?: Record<string, string>): Promise<string[]> {
   const ids: string[] = [];
   for (let after = ''; ; ) {
-    const { status, body } = await caller.get(`/v1/orders?limit=100${after}`);
+    const { status, body } = await caller.get(`/v1/orders?limit=100${after}`, headers);
     expect(status, JSON.stringify(body)).to.equal(200);
     ids.push(...body.data.map(({ id }: { id: string }) => id));
     if (!body.page.hasMore) return ids;

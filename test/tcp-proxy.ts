@@ -1,4 +1,5 @@
-// A proxy before an engine that can cut it off like a broken network: open connections end, and new ones are refused.
+// A proxy before an engine that can cut it off like a broken network: open connections end, and new ones are refused. It can
+// also freeze it, like a process that hangs: connections stay open and are accepted, but nobody answers.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -6,12 +7,17 @@ export interface TcpProxy {
   /** The engine's URL through the proxy. */
   url: string;
   cut(): Promise<void>;
-  mend(): Promise<void>;
+  /** Connects again: to the same engine, or to another one, as after a failover. */
+  mend(engineUrl?: string): Promise<void>;
+  freeze(): void;
+  thaw(): void;
 }
 
 export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
-  const engine = new URL(engineUrl);
-  const sockets = new Set<Socket>();
+  let engine = new URL(engineUrl);
+  /** With the socket that each is forwarded to. */
+  const sockets = new Map<Socket, Socket>();
+  let isFrozen = false;
   let server: Server | undefined;
   let port = 0;
 
@@ -21,8 +27,8 @@ export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
       [client, upstream],
       [upstream, client],
     ] as const) {
-      sockets.add(from);
-      from.pipe(to);
+      sockets.set(from, to);
+      if (!isFrozen) from.pipe(to);
       from.on('error', () => {}); // a broken one is closed, too
       from.on('close', () => {
         sockets.delete(from);
@@ -31,7 +37,8 @@ export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
     }
   }
 
-  async function mend(): Promise<void> {
+  async function mend(otherUrl?: string): Promise<void> {
+    if (otherUrl !== undefined) engine = new URL(otherUrl);
     if (server) return;
     server = createServer(forward).listen(port, '127.0.0.1');
     await once(server, 'listening');
@@ -44,12 +51,22 @@ export async function createTcpProxy(engineUrl: string): Promise<TcpProxy> {
     if (!closing) return;
     const closed = once(closing, 'close');
     closing.close();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets.keys()) socket.destroy();
     await closed;
+  }
+
+  function freeze(): void {
+    isFrozen = true;
+    for (const socket of sockets.keys()) socket.unpipe().pause();
+  }
+
+  function thaw(): void {
+    isFrozen = false;
+    for (const [from, to] of sockets) from.pipe(to);
   }
 
   await mend();
   const url = new URL(engineUrl);
   url.host = `127.0.0.1:${port}`;
-  return { url: url.href, cut, mend };
+  return { url: url.href, cut, mend, freeze, thaw };
 }

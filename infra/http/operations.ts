@@ -2,7 +2,7 @@
 import type { Request, Response } from 'express';
 import type { Registry } from 'prom-client';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
-import type { Away } from '../../projections/runtime/host.js';
+import type { Away } from '../../projections/runtime/lane.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
 import { contextOf } from './context.js';
 import { docsPage, welcomePage } from './docs.js';

@@ -7,7 +7,6 @@ import type { Logger } from 'pino';
 import { productPage } from '../../projections/models/product-page.js';
 import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
-import type { Sink } from '../../projections/runtime/sink.js';
 import { ConfigError } from '../config.js';
 import { createDynamoSubjectKeys, createSubjectKeysTable } from '../crypto/subject-keys-dynamodb.js';
 import { engineAddresses } from '../engines/addresses.js';
@@ -111,7 +110,7 @@ export const awsParts = {
     lazy(() => ({
       relational: createPostgresSink(pool),
       documents: createMongoSink(mongo),
-      search: inNamespaceOf(createOpenSearchSink(opensearch), namespace),
+      search: createOpenSearchSink(opensearch, { prefix: `${namespace}-` }),
       cache: createRedisSink(redis),
     })),
 
@@ -131,10 +130,6 @@ export const awsParts = {
 /** OpenSearch has neither databases nor key prefixes, so the index names contain the namespace. */
 function inNamespace<P extends { name: string }>(projection: P, namespace: string): P {
   return { ...projection, name: `${namespace}-${projection.name}` };
-}
-
-function inNamespaceOf(sink: Sink, namespace: string): Sink {
-  return { open: (projection) => sink.open(inNamespace(projection, namespace)) };
 }
 
 async function openDocumentStores(

@@ -12,22 +12,22 @@ describe('The background of a shop', () => {
     const stop = new AbortController();
     const registry = new Registry();
     const hosts = new Set<Pick<ProjectorHost, 'readiness'>>();
-    let swept = () => {};
-    const sweep = new Promise<void>((resolve) => {
-      swept = resolve;
+    let asked = () => {};
+    const question = new Promise<void>((resolve) => {
+      asked = resolve;
     });
-    const projector = {
-      name: 'catalogue_v1',
-      async sweep() {
-        swept();
-        throw new Unavailable('MongoDB', 'away');
-      },
+    const fail = async () => {
+      asked();
+      throw new Unavailable('MongoDB', 'away');
     };
+    const projector = { engine: 'MongoDB', names: ['catalogue_v1'], retry: fail, sweepState: fail };
     const parts = new Map<unknown, unknown>([
       ['leases', { look: async () => undefined, take: async () => 1, beat: async () => true, release: async () => {} }],
       ['leadership', createLeadership(registry)],
       ['feed', { run: (_consumer: string, _handle: unknown, signal: AbortSignal) => aborted(signal) }],
       ['readModels', { projectors: [projector] }],
+      ['eventStore', { watermark: async () => 0 }],
+      ['config', { comparePerSecond: 50 }],
       ['projectorHosts', hosts],
       ['queries', { agenda: { due: async () => [] } }],
       ['agendaHandlersOf', () => ({})],
@@ -38,7 +38,7 @@ describe('The background of a shop', () => {
     const shop = { config, get: async (token: unknown) => parts.get(token) } as unknown as Shop;
 
     const running = runBackground(shop, stop.signal);
-    await sweep;
+    await question;
     await new Promise(setImmediate);
     const standingStill = [...hosts].flatMap((host) => host.readiness());
     expect(standingStill.map(({ projection, waitsFor }) => [projection, waitsFor])).to.deep.equal([

@@ -17,6 +17,8 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const leadership = await shop.get('leadership');
   const feed = await shop.get('feed');
   const { projectors } = await shop.get('readModels');
+  const store = await shop.get('eventStore');
+  const { comparePerSecond } = await shop.get('config');
   const hosts = await shop.get('projectorHosts');
   const { agenda } = await shop.get('queries');
   const handlersOf = await shop.get('agendaHandlersOf');
@@ -31,7 +33,16 @@ export async function runBackground(shop: Shop, signal: AbortSignal): Promise<vo
   const lead: Lead = async ({ signal: leading, fence }) => {
     setMaxListeners(0, leading);
     log.info({ ...fence }, 'this process leads: it hosts the projectors and the agenda');
-    const host = runProjectors({ feed, consumer: CONSUMER, projectors, signal: leading, log });
+    const host = runProjectors({
+      feed,
+      consumer: CONSUMER,
+      projectors,
+      store,
+      signal: leading,
+      log,
+      comparePerSecond,
+      clock,
+    });
     hosts.add(host);
     try {
       await Promise.all([host.done, runAgenda({ agenda, handlers: handlersOf(fence), clock, onError }, leading)]);

@@ -40,6 +40,18 @@ export function projectionMetrics(registry: Registry, clock: Clock): ProjectionM
     labelNames,
     registers,
   });
+  const compared = new Counter({
+    name: 'commerce_projection_compared_documents_total',
+    help: 'Documents that were compared with the log',
+    labelNames,
+    registers,
+  });
+  const differences = new Counter({
+    name: 'commerce_projection_differences_total',
+    help: 'Documents that differed from the log; they are repaired',
+    labelNames,
+    registers,
+  });
   return {
     applied(projection, commits, lagSeconds) {
       applied.inc({ projection }, commits);
@@ -50,5 +62,9 @@ export function projectionMetrics(registry: Registry, clock: Clock): ProjectionM
       swept.set({ projection }, millisOf(at) / 1000);
     },
     quarantined: (projection) => quarantined.inc({ projection }),
+    compared(projection, documents, different) {
+      compared.inc({ projection }, documents);
+      differences.inc({ projection }, different);
+    },
   };
 }

@@ -1,4 +1,4 @@
-// The read models of the shop: the kind of store of each projection, and the projector that keeps it up to date.
+// The read models of the shop: the kind of store of each projection, and the projector that keeps all of a store up to date.
 import type { Logger } from 'pino';
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { SeenCommits } from '../../domain/kernel/consistency.js';
@@ -12,10 +12,15 @@ import { productSearch } from '../../projections/models/product-search.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
-import type { Projection } from '../../projections/runtime/projection.js';
-import { createProjector, type ProjectionMetrics, type Projector } from '../../projections/runtime/projector.js';
-import type { Sink } from '../../projections/runtime/sink.js';
-import { createVisibility, type Visibility } from '../../projections/visibility.js';
+import { type Projection, physicalName } from '../../projections/runtime/projection.js';
+import {
+  createProjector,
+  type ProjectionMetrics,
+  type ProjectionStatus,
+  type Projector,
+} from '../../projections/runtime/projector.js';
+import type { DocumentStore, Sink } from '../../projections/runtime/sink.js';
+import { createVisibility, type Visibility, type VisibilityGate } from '../../projections/visibility.js';
 
 /** A sweep of another process is at most this old. Behind an older sweep the log may be too long to check repeatedly. */
 const RECENT_MS = 2 * SWEEP_EVERY_MS;
@@ -37,6 +42,7 @@ const MODELS = {
 export type ReadModelName = keyof typeof MODELS;
 
 export interface ReadModels {
+  /** One for each store. */
   projectors: readonly Projector[];
   visibility: Record<ReadModelName, Visibility>;
   /** True once every read model shows these commits; false if `waitMs` ends first. */
@@ -53,41 +59,79 @@ export interface ReadModelsDeps {
   metrics: ProjectionMetrics;
 }
 
+interface OpenModel {
+  model: string;
+  projection: Projection<never, never>;
+  visibility: VisibilityGate;
+}
+
+/** The projections of one store, which are opened, written and swept together. */
+interface OpenStore {
+  documents: DocumentStore;
+  projector: Projector;
+  models: OpenModel[];
+}
+
 export async function openReadModels({ sinks, ...deps }: ReadModelsDeps): Promise<ReadModels> {
-  const opened = await Promise.all(
-    Object.entries(MODELS).map(async ([name, model]) => {
-      const projection = model.projection as unknown as Projection<never, never>;
-      const table = await sinks[model.in].open(projection);
-      const visibility = createVisibility(table, projection);
-      const onAdvance = () => visibility.advanced();
-      const { name: told } = projection;
-      return { name, told, table, visibility, projector: createProjector({ ...deps, projection, table, onAdvance }) };
+  const kinds = Object.keys(sinks) as StoreKind[];
+  const stores = await Promise.all(
+    [...new Set(Object.values(sinks))].map((sink) => {
+      const mine = Object.entries(MODELS).filter(([, model]) =>
+        kinds.some((kind) => kind === model.in && sinks[kind] === sink),
+      );
+      return openStore(sink, mine as unknown as [string, { projection: Projection<never, never> }][], deps);
     }),
   );
+  const models = stores.flatMap((store) => store.models);
   return {
-    projectors: opened.map(({ projector }) => projector),
+    projectors: stores.map(({ projector }) => projector),
     visibility: Object.fromEntries(
-      opened.map(({ name, visibility }) => [name, visibility]),
+      models.map(({ model, visibility }) => [model, visibility]),
     ) as unknown as ReadModels['visibility'],
     show: async (seen, waitMs) =>
-      (await Promise.all(opened.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
-    async behind(end, newest) {
-      const isThere = opened.map(async ({ table, projector, visibility }) => {
-        // Either a sweep of any process has passed `end`, or the feed has brought the commits since a recent sweep.
-        const sweptTo = await table.sweptTo();
-        const isSwept =
-          sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await hasNoLag(projector)));
-        if (!isSwept || !(await visibility.wait(newest, 0))) return false;
-        await table.refresh?.();
-        return true;
-      });
-      const there = await Promise.all(isThere.map((each) => each.catch(() => false)));
-      return opened.filter((_, index) => !there[index]).map(({ told }) => told);
-    },
+      (await Promise.all(models.map(({ visibility }) => visibility.wait(seen, waitMs)))).every(Boolean),
+    behind: async (end, newest) => (await Promise.all(stores.map((store) => behindIn(store, end, newest)))).flat(),
   };
 }
 
-async function hasNoLag(projector: Projector): Promise<boolean> {
-  const { lag } = await projector.status();
+async function openStore(
+  sink: Sink,
+  named: readonly [string, { projection: Projection<never, never> }][],
+  deps: Omit<ReadModelsDeps, 'sinks'>,
+): Promise<OpenStore> {
+  const projections = named.map(([, { projection }]) => projection);
+  const documents = await sink.open(projections);
+  const models = named.map(([model, { projection }]) => ({
+    model,
+    projection,
+    visibility: createVisibility(documents, projection),
+  }));
+  const onAdvance = () => {
+    for (const { visibility } of models) visibility.advanced();
+  };
+  const projector = createProjector({ ...deps, engine: sink.engine, projections, documents, onAdvance });
+  return { documents, projector, models };
+}
+
+async function behindIn({ documents, projector, models }: OpenStore, end: Hlc, newest: SeenCommits): Promise<string[]> {
+  const isThere = async ({ projection, visibility }: OpenModel) => {
+    if (!(await visibility.wait(newest, 0))) return false;
+    await documents.refresh?.(physicalName(projection));
+    return true;
+  };
+  try {
+    // Either a sweep of any process has passed `end`, or the feed has brought the commits since a recent sweep.
+    const { sweptTo } = await projector.sweepState();
+    const isSwept =
+      sweptTo >= end || (millisOf(end) - millisOf(sweptTo) < RECENT_MS && (await projector.status()).every(hasNoLag));
+    if (!isSwept) return models.map(({ projection }) => projection.name);
+    const there = await Promise.all(models.map((model) => isThere(model).catch(() => false)));
+    return models.flatMap(({ projection }, index) => (there[index] ? [] : [projection.name]));
+  } catch {
+    return models.map(({ projection }) => projection.name);
+  }
+}
+
+function hasNoLag({ lag }: ProjectionStatus): boolean {
   return lag.commits === 0 && !lag.atLeast;
 }

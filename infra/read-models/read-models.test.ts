@@ -82,7 +82,7 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
     it('has an index for each requested currency, however many callers request it at once', async () => {
       const { sink, projection } = opened();
       const table = tableName(projection);
-      await sink.open(projection);
+      await sink.open([projection]);
       const searches = [0, 1, 2].map(() => createPostgresProductSearch(pool, projection));
       await Promise.all(
         ['JPY', 'JPY', 'BHD'].flatMap((currency) =>

@@ -18,20 +18,21 @@ describeWith('mongodb', 'The MongoDB sink', (engines) => {
   sinkContract(() => createMongoSink(client.db(database)));
 
   it('rejects a document that is too large, and saves the others of the batch', async () => {
-    const table = await createMongoSink(client.db(database)).open(books);
+    const store = await createMongoSink(client.db(database)).open([books]);
     const write = (key: string, length: number) => ({
+      table: 'books_v3',
       key,
       document: { text: 'x'.repeat(length) },
       positions: {},
       revision: undefined,
     });
-    const outcomes = await table.save([write('a', 1), write('b', 17 * 1024 * 1024), write('c', 1)]);
+    const outcomes = await store.save([write('a', 1), write('b', 17 * 1024 * 1024), write('c', 1)], new Map());
     expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true]);
     expect(outcomes[1]).to.include({ stale: false });
   });
 
   it('indexes the fields that queries use', async () => {
-    await createMongoSink(client.db(database)).open(books);
+    await createMongoSink(client.db(database)).open([books]);
     const indexes = await client.db(database).collection('books_v3').indexes();
     expect(indexes.map(({ key }) => Object.keys(key).join(' '))).to.have.members([
       '_id',
@@ -43,7 +44,7 @@ describeWith('mongodb', 'The MongoDB sink', (engines) => {
   it('throws Unavailable while its store does not answer', async () => {
     const nowhere = new MongoClient('mongodb://127.0.0.1:1/?directConnection=true', { serverSelectionTimeoutMS: 100 });
     const error = await createMongoSink(nowhere.db('none'))
-      .open(books)
+      .open([books])
       .catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     await nowhere.close();

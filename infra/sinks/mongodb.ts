@@ -1,17 +1,29 @@
-// Read models in MongoDB or DocumentDB: a collection of documents and one of positions for each version of a projection.
-import { BSON, type Collection, type Db, MongoBulkWriteError, MongoError, MongoInvalidArgumentError } from 'mongodb';
+// Read models in MongoDB or DocumentDB: a collection for each version of a projection, and one of positions for all of them.
+import {
+  BSON,
+  type Collection,
+  type CollectionOptions,
+  type Db,
+  MongoBulkWriteError,
+  MongoError,
+  MongoInvalidArgumentError,
+} from 'mongodb';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type {
+  DocumentId,
+  DocumentStore,
   DocumentWrite,
-  Quarantine,
   Sink,
-  SinkTable,
-  StreamProgress,
+  StoredDocument,
+  StreamPosition,
+  SweepState,
   WriteOutcome,
 } from '../../projections/runtime/sink.js';
+import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
+import { type Placed, type Places, type PlacingDeps, placeAll, placesOf, positionsIn } from './placing.js';
 import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'MongoDB';
@@ -27,11 +39,11 @@ const DUPLICATE_KEY = 11_000;
  */
 const REFUSALS = new Set([2, 52, 57, 121, 171, 10_334, 17_419, 17_420]);
 
-/** Two upserts of the same new stream may collide. The loser finds the entry at its next attempt. */
-const MAX_UPSERT_ATTEMPTS = 3;
+/** The positions of all projections in the database. */
+const POSITIONS = 'positions_v1';
 
-/** Row of the positions that holds the sweep position. No stream id is empty. */
-const SWEPT_ROW = '';
+/** Entry of the positions that holds the progress of the sweep. No stream id is empty. */
+const SWEEP_ID = '';
 
 /** A document as the collection holds it. Queries find its fields below `document`. */
 export interface MongoDocument {
@@ -44,25 +56,51 @@ export interface MongoDocument {
   revision: number;
 }
 
-interface Position {
-  _id: string;
-  commitNo: number;
-  quarantine?: Quarantine;
-}
+/** `revision` is the number of writes, for compare-and-set. */
+type Position = StreamPosition & { _id: string; revision: number };
 
 export function createMongoSink(db: Db): Sink {
+  const options = { ignoreUndefined: true, readPreference: 'primary', timeoutMS: OPERATION_TIMEOUT_MS } as const;
   return {
-    async open(projection) {
-      const name = physicalName(projection);
-      const options = { ignoreUndefined: true, readPreference: 'primary', timeoutMS: OPERATION_TIMEOUT_MS } as const;
-      const documents = db.collection<MongoDocument>(name, options);
-      await away(() => createIndexes(documents, projection));
-      return createTable(documents, db.collection<Position>(`${name}_progress`, options));
+    engine: ENGINE,
+    async open(projections) {
+      for (const projection of projections) {
+        const documents = db.collection<MongoDocument>(physicalName(projection), options);
+        await away(() => createIndexes(documents, projection));
+      }
+      await away(() => db.collection(POSITIONS).createIndex({ held: 1 }, { sparse: true }));
+      return createStore(db, options);
     },
   };
 }
 
-function createTable(documents: Collection<MongoDocument>, positions: Collection<Position>): SinkTable {
+function createStore(db: Db, options: CollectionOptions): DocumentStore {
+  const documentsOf = (table: string) => db.collection<MongoDocument>(table, options);
+  const positions = db.collection<Position>(POSITIONS, options);
+  const sweep = db.collection<{ _id: string; sweep: SweepState }>(POSITIONS, options);
+
+  async function loadTable(table: string, ids: readonly DocumentId[]): Promise<StoredDocument[]> {
+    const keys = ids.map(({ key }) => key);
+    const found = await away(() =>
+      documentsOf(table)
+        .find({ _id: { $in: keys } })
+        .toArray(),
+    );
+    return found.map(({ _id, document, positions, revision }) => ({
+      table,
+      key: _id,
+      document,
+      positions: Object.fromEntries(positions),
+      revision,
+    }));
+  }
+
+  async function loadPositions(streams: readonly StreamId[]): Promise<Places> {
+    if (streams.length === 0) return new Map();
+    const found = await away(() => positions.find({ _id: { $in: [...streams] } }).toArray());
+    return placesOf(streams, new Map(found.map((stored) => [stored._id as StreamId, placedOf(stored)])));
+  }
+
   /** A stale revision matches nothing. The upsert then tries to insert an existing key and fails with E11000. */
   async function saveAll(writes: readonly DocumentWrite[]): Promise<WriteOutcome[]> {
     const outcomes: WriteOutcome[] = writes.map(() => ({ saved: true }));
@@ -73,59 +111,70 @@ function createTable(documents: Collection<MongoDocument>, positions: Collection
         upsert: true,
       },
     }));
+    const documents = documentsOf(writes[0]!.table);
     for (const { index, code, errmsg } of await bulkErrors(() => documents.bulkWrite(operations, { ordered: false }))) {
       outcomes[index] = outcomeOf(code, errmsg ?? `error ${code}`);
     }
     return outcomes;
   }
 
-  async function raise(streams: readonly (readonly [StreamId, number])[], attempt = 1): Promise<void> {
-    if (streams.length === 0) return;
-    const operations = streams.map(([stream, commitNo]) => ({
-      updateOne: { filter: { _id: stream }, update: { $max: { commitNo } }, upsert: true },
-    }));
-    const errors = await bulkErrors(() => positions.bulkWrite(operations, { ordered: false }));
-    const other = errors.find(({ code }) => code !== DUPLICATE_KEY);
-    if (other || (errors.length > 0 && attempt === MAX_UPSERT_ATTEMPTS)) {
-      throw new Unavailable(ENGINE, (other ?? errors[0])?.errmsg ?? 'an update failed');
-    }
-    await raise(
-      errors.map(({ index }) => streams[index]!),
-      attempt + 1,
-    );
-  }
+  const placing: PlacingDeps = {
+    engine: ENGINE,
+    read: loadPositions,
+    async write(entries) {
+      const written = entries.map(() => true);
+      const operations = entries.map(({ stream, position, revision = 0 }) => ({
+        replaceOne: {
+          filter: { _id: stream, revision: revision as number },
+          replacement: { ...position, revision: (revision as number) + 1 },
+          upsert: true,
+        },
+      }));
+      const errors = await bulkErrors(() => positions.bulkWrite(operations, { ordered: false }));
+      for (const { index, code, errmsg } of errors) {
+        if (code !== DUPLICATE_KEY) throw new Unavailable(ENGINE, errmsg ?? `error ${code}`);
+        written[index] = false;
+      }
+      return written;
+    },
+  };
 
   return {
-    async load(keys) {
-      if (keys.length === 0) return new Map();
-      const found = await away(() => documents.find({ _id: { $in: [...keys] } }).toArray());
-      return new Map(
-        found.map(({ _id, document, positions, revision }) => [
-          _id,
-          { key: _id, document, positions: Object.fromEntries(positions), revision },
-        ]),
-      );
-    },
-    save: (writes) => saveHalving(writes, saveAll, isRefusal),
-
-    async progress(streams) {
-      if (streams.length === 0) return new Map();
-      const found = await away(() => positions.find({ _id: { $in: [...streams] } }).toArray());
-      return new Map(found.map((position) => [position._id as StreamId, progressOf(position)]));
-    },
-    advance: (raised) => raise([...raised]),
-    async quarantine(entry) {
-      const update = { $set: { quarantine: entry }, $max: { commitNo: 0 } };
-      await away(() => positions.updateOne({ _id: entry.stream }, update, { upsert: true }));
-    },
-    async quarantined() {
-      const found = await away(() => positions.find({ quarantine: { $exists: true } }).toArray());
-      return found.flatMap((position) => progressOf(position).quarantine ?? []);
+    async load(ids, streams) {
+      const tables = [...groupBy(ids, ({ table }) => table)];
+      const [found, ...documents] = await Promise.all([
+        loadPositions(streams),
+        ...tables.map(([table, some]) => loadTable(table, some)),
+      ]);
+      return { documents: documents.flat(), positions: positionsIn(found), session: found };
     },
 
-    sweptTo: async () => (await away(() => positions.findOne({ _id: SWEPT_ROW })))?.commitNo ?? 0,
-    async setSweptTo(at) {
-      await away(() => positions.updateOne({ _id: SWEPT_ROW }, { $set: { commitNo: at } }, { upsert: true }));
+    async save(writes, next, session) {
+      const tables = [...groupBy(writes, ({ table }) => table).values()];
+      const saved = await Promise.all(tables.map((some) => saveHalving(some, saveAll, isRefusal)));
+      const outcomes = new Map(tables.flatMap((some, place) => some.map((write, n) => [write, saved[place]![n]!])));
+      if ([...outcomes.values()].every((outcome) => outcome.saved)) await placeAll(placing, next, session as Places);
+      return writes.map((write) => outcomes.get(write)!);
+    },
+
+    async held() {
+      const found = await away(() => positions.find({ held: { $exists: true } }).toArray());
+      return new Map(found.map((stored) => [stored._id as StreamId, placedOf(stored).position]));
+    },
+
+    sweepState: async () => (await away(() => sweep.findOne({ _id: SWEEP_ID })))?.sweep,
+    async setSweepState(state) {
+      await away(() => sweep.updateOne({ _id: SWEEP_ID }, { $set: { sweep: state } }, { upsert: true }));
+    },
+
+    /** The process and the election of the primary, as far as the server tells them. */
+    async lineage() {
+      const { topologyVersion, electionId, setName, me } = await away(() => db.command({ hello: 1 }));
+      return [topologyVersion?.processId, electionId, setName, me].filter(Boolean).join(' ');
+    },
+
+    onDoubt(listener) {
+      db.client.on('topologyDescriptionChanged', listener);
     },
   };
 }
@@ -144,12 +193,12 @@ async function createIndexes(
   );
 }
 
-function pairsOf(positions: DocumentWrite['positions']): MongoDocument['positions'] {
-  return Object.entries(positions) as MongoDocument['positions'];
+function placedOf({ revision, of, commitNo, held }: Position): Placed {
+  return { position: { of, commitNo, ...(held && { held }) }, revision };
 }
 
-function progressOf({ commitNo, quarantine }: Position): StreamProgress {
-  return quarantine && commitNo < quarantine.commitNo ? { commitNo, quarantine } : { commitNo };
+function pairsOf(positions: DocumentWrite['positions']): MongoDocument['positions'] {
+  return Object.entries(positions) as MongoDocument['positions'];
 }
 
 /** The failed operations of a bulk write. All others have succeeded. */

@@ -17,17 +17,20 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
 
   sinkContract(() => createOpenSearchSink(client));
 
-  const write = (key: string, document: Document) => ({ key, document, positions: {}, revision: undefined });
+  const write = (table: string, documents: Record<string, Document>) =>
+    Object.entries(documents).map(([key, document]) => ({ table, key, document, positions: {}, revision: undefined }));
 
   it('rejects a document that does not fit the mapping, and saves the others of the batch', async () => {
-    const table = await createOpenSearchSink(client).open(books());
-    const outcomes = await table.save([
-      write('a', { pages: 1 }),
-      write('b', { pages: 'many' }),
-      write('c', { pages: 3 }),
-      write('d', { sold: { GB: 3, FR: 'many' } }),
-      write('e', { sold: { GB: 3 } }),
-    ]);
+    const projection = books();
+    const store = await createOpenSearchSink(client).open([projection]);
+    const documents = {
+      a: { pages: 1 },
+      b: { pages: 'many' },
+      c: { pages: 3 },
+      d: { sold: { GB: 3, FR: 'many' } },
+      e: { sold: { GB: 3 } },
+    };
+    const outcomes = await store.save(write(physicalName(projection), documents), new Map());
     expect(outcomes.map(({ saved }) => saved)).to.deep.equal([true, false, true, false, true]);
     expect(outcomes[3]).to.include({ stale: false }).and.to.have.property('error').that.contains('sold.FR');
     expect(outcomes[1]).to.include({ stale: false }).and.to.have.property('error').that.contains('pages');
@@ -35,25 +38,26 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
 
   it('makes saved documents searchable when it is refreshed', async () => {
     const projection = books();
-    const table = await createOpenSearchSink(client).open(projection);
-    await table.save([
-      write('odyssey', {
+    const store = await createOpenSearchSink(client).open([projection]);
+    const documents = {
+      odyssey: {
         title: 'The Odyssey',
         subjects: ['epic', 'sea'],
         words: ['running ships'],
         sold: { GB: 1 },
         pages: 541,
-      }),
-      write('emma', {
+      },
+      emma: {
         title: 'Emma',
         subjects: ['comedy'],
         words: 'matchmaking',
         pages: 474,
         sold: { GB: 0.5, FR: 7 },
         unmapped: { pages: 'x' },
-      }),
-    ]);
-    await table.refresh!();
+      },
+    };
+    await store.save(write(physicalName(projection), documents), new Map());
+    await store.refresh!(physicalName(projection));
     const keysWhere = async (query: object) => {
       const { body } = await client.search({ index: physicalName(projection), body: { query } as never });
       return body.hits.hits.map(({ _id }) => _id);
@@ -69,7 +73,7 @@ describeWith('opensearch', 'The OpenSearch sink', (engines) => {
   it('throws Unavailable while its store does not answer', async () => {
     const nowhere = new Client({ node: 'http://127.0.0.1:1' });
     const error = await createOpenSearchSink(nowhere)
-      .open(books())
+      .open([books()])
       .catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     await nowhere.close();

@@ -1,17 +1,19 @@
-// Read models in OpenSearch: an index of documents and one of positions for each version of a projection.
+// Read models in OpenSearch: an index for each version of a projection, and one of positions for all of them.
 import { type Client, errors } from '@opensearch-project/opensearch';
 import { Unavailable } from '../../domain/kernel/errors.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type {
+  DocumentStore,
   DocumentWrite,
   Positions,
-  Quarantine,
   Sink,
-  SinkTable,
   StoredDocument,
+  StreamPosition,
+  SweepState,
   WriteOutcome,
 } from '../../projections/runtime/sink.js';
+import { type Places, type PlacingDeps, placeAll, placesOf, positionsIn } from './placing.js';
 import { orUnavailable } from './unavailable.js';
 
 const ENGINE = 'OpenSearch';
@@ -23,14 +25,17 @@ const REQUEST = { requestTimeout: 10_000, maxRetries: 1 };
 const BULK_LENGTH = 5_000_000;
 const GET_DOCUMENTS = 1_000;
 
-/** Most quarantined streams that can be listed. */
-const MAX_QUARANTINED = 10_000;
+/** Most streams that can be listed at which a projection is held back. */
+const MAX_HELD = 10_000;
 
 /** Longer keywords are stored but not found: Lucene rejects terms above 32,766 bytes. */
 const MAX_KEYWORD_LENGTH = 8_000;
 
-/** Entry of the positions that holds the sweep position. Stream ids contain a `#`. */
-const SWEPT_ID = 'swept';
+/** The positions of all projections in the namespace. */
+const POSITIONS = 'positions_v1';
+
+/** Entry of the positions that holds the progress of the sweep. Stream ids contain a `#`. */
+const SWEEP_ID = 'sweep';
 
 /** A document as the index holds it. Queries find its fields below `document`. */
 export interface OpenSearchDocument {
@@ -39,8 +44,12 @@ export interface OpenSearchDocument {
   positions: Positions;
 }
 
-type Source = Record<string, unknown>;
+interface StoredPosition extends StreamPosition {
+  /** True if `held` is there: what is searched for. */
+  isHeld: boolean;
+}
 interface Found<S> {
+  _index: string;
   _id: string;
   _source: S;
   _seq_no: number;
@@ -53,22 +62,29 @@ interface ItemResult {
 interface BulkOperation {
   action: 'index' | 'create';
   meta: Record<string, unknown>;
-  source: Source | OpenSearchDocument;
+  source: object;
 }
 
-export function createOpenSearchSink(client: Client): Sink {
+export interface OpenSearchSinkOptions {
+  /** OpenSearch has neither databases nor key prefixes, so index names begin with this. */
+  prefix?: string;
+}
+
+export function createOpenSearchSink(client: Client, { prefix = '' }: OpenSearchSinkOptions = {}): Sink {
   return {
-    async open(projection) {
-      const name = physicalName(projection);
-      await createIndex(client, name, documentsMapping(projection));
-      await createIndex(client, `${name}_progress`, positionsMapping);
-      return createTable(client, name);
+    engine: ENGINE,
+    async open(projections) {
+      for (const projection of projections) {
+        await createIndex(client, prefix + physicalName(projection), documentsMapping(projection));
+      }
+      await createIndex(client, prefix + POSITIONS, positionsMapping);
+      return createStore(client, prefix);
     },
   };
 }
 
-function createTable(client: Client, index: string): SinkTable {
-  const positions = `${index}_progress`;
+function createStore(client: Client, prefix: string): DocumentStore {
+  const positionsIndex = prefix + POSITIONS;
 
   function outcomeOf({ status, error }: ItemResult): WriteOutcome {
     if (!error) return { saved: true };
@@ -77,104 +93,120 @@ function createTable(client: Client, index: string): SinkTable {
     throw new Unavailable(ENGINE, `${status} ${reasonOf(error)}`);
   }
 
-  async function progress(streams: readonly StreamId[]): ReturnType<SinkTable['progress']> {
-    const found = await getAll<Source>(client, positions, [...streams, ...streams.map(quarantineId)]);
-    const pairs = streams.flatMap((stream) => {
-      const commitNo = (found.get(stream)?._source.commitNo as number | undefined) ?? 0;
-      const quarantine = found.get(quarantineId(stream))?._source.quarantine as Quarantine | undefined;
-      if (quarantine && commitNo < quarantine.commitNo) return [[stream, { commitNo, quarantine }] as const];
-      return commitNo > 0 ? [[stream, { commitNo }] as const] : [];
-    });
-    return new Map(pairs);
-  }
+  const positionIds = (streams: readonly StreamId[]) => streams.map((_id) => ({ _index: positionsIndex, _id }));
 
-  async function put(id: string, body: Source, refresh: boolean): Promise<void> {
-    await away(() => client.index({ index: positions, id, body, refresh }, REQUEST));
-  }
+  const placing: PlacingDeps = {
+    engine: ENGINE,
+    read: async (streams) => placesIn(streams, await getAll<StoredPosition>(client, positionIds(streams))),
+    async write(entries) {
+      const operations = entries.map(({ stream, position, revision }) =>
+        bulkOperation(positionsIndex, stream, revision, { ...position, isHeld: position.held !== undefined }),
+      );
+      return (await bulk(client, operations)).map((result) => outcomeOf(result).saved);
+    },
+  };
 
   return {
-    async load(keys) {
-      const found = await getAll<OpenSearchDocument>(client, index, keys);
-      return new Map([...found].map(([key, hit]) => [key, storedDocument(hit)]));
+    async load(documents, streams) {
+      const ids = documents.map(({ table, key }) => ({ _index: prefix + table, _id: key }));
+      const found = await getAll<unknown>(client, [...ids, ...positionIds(streams)]);
+      const isPosition = ({ _index }: Found<unknown>) => _index === positionsIndex;
+      const places = placesIn(streams, found.filter(isPosition) as Found<StoredPosition>[]);
+      const stored = found.filter((hit) => !isPosition(hit)) as Found<OpenSearchDocument>[];
+      return {
+        documents: stored.map((hit) => storedDocument(prefix, hit)),
+        positions: positionsIn(places),
+        session: places,
+      };
     },
 
-    async save(writes) {
-      const results = await bulk(client, index, writes.map(saveOperation));
-      return results.map(outcomeOf);
-    },
-
-    progress,
-
-    /** The commit number is the entry's version, and the engine accepts only a higher one. 409 means that it has a higher one. */
-    async advance(raised) {
-      const operations = [...raised].map(
-        ([stream, commitNo]): BulkOperation => ({
-          action: 'index',
-          meta: { _id: stream, version: commitNo, version_type: 'external' },
-          source: { commitNo },
-        }),
+    async save(writes, positions, session) {
+      const results = await bulk(
+        client,
+        writes.map((write) => saveOperation(prefix, write)),
       );
-      const failed = (await bulk(client, positions, operations)).find(({ error, status }) => error && status !== 409);
-      if (failed) throw new Unavailable(ENGINE, `${failed.status} ${reasonOf(failed.error!)}`);
+      const outcomes = results.map(outcomeOf);
+      if (outcomes.every(({ saved }) => saved)) await placeAll(placing, positions, session as Places);
+      return outcomes;
     },
 
-    quarantine: (entry) => put(quarantineId(entry.stream), { quarantine: entry, stuck: true }, true),
-
-    async quarantined() {
-      const query = { term: { stuck: true } };
+    async held() {
+      const query = { term: { isHeld: true } };
+      await away(() => client.indices.refresh({ index: positionsIndex }, REQUEST));
       const { body } = await away(() =>
-        client.search({ index: positions, body: { size: MAX_QUARANTINED, query } }, REQUEST),
+        client.search({ index: positionsIndex, body: { size: MAX_HELD, query } }, REQUEST),
       );
-      const entries = body.hits.hits.map(({ _source }) => (_source as { quarantine: Quarantine }).quarantine);
-      return [...(await progress(entries.map(({ stream }) => stream))).values()].flatMap(
-        (found) => found.quarantine ?? [],
-      );
+      const hits = body.hits.hits as unknown as Found<StoredPosition>[];
+      return new Map(hits.map(({ _id, _source }) => [_id as StreamId, positionOf(_source)]));
     },
 
-    async sweptTo() {
-      const found = await getAll<{ at: number }>(client, positions, [SWEPT_ID]);
-      return found.get(SWEPT_ID)?._source.at ?? 0;
+    async sweepState() {
+      const [hit] = await getAll<{ sweep: SweepState }>(client, [{ _index: positionsIndex, _id: SWEEP_ID }]);
+      return hit?._source.sweep;
     },
-    setSweptTo: (at) => put(SWEPT_ID, { at }, false),
+    async setSweepState(sweep) {
+      await away(() => client.index({ index: positionsIndex, id: SWEEP_ID, body: { sweep } }, REQUEST));
+    },
 
-    async refresh() {
-      await away(() => client.indices.refresh({ index }, REQUEST));
+    /** Writes are on disk before they are acknowledged, so a restart loses none. Another cluster has another id. */
+    async lineage() {
+      const { body } = await away(() => client.info({}, REQUEST));
+      return (body as { cluster_uuid: string }).cluster_uuid;
+    },
+
+    async refresh(table) {
+      await away(() => client.indices.refresh({ index: prefix + table }, REQUEST));
     },
   };
 }
 
-const quarantineId = (stream: StreamId) => `quarantine ${stream}`;
-
-function saveOperation({ key, document, positions, revision }: DocumentWrite): BulkOperation {
-  const source = { document, positions };
-  if (!revision) return { action: 'create', meta: { _id: key }, source };
-  return { action: 'index', meta: { _id: key, ...(revision as object) }, source };
+function placesIn(streams: readonly StreamId[], hits: readonly Found<StoredPosition>[]): Places {
+  const found = hits.map(
+    (hit) => [hit._id as StreamId, { position: positionOf(hit._source), revision: revisionOf(hit) }] as const,
+  );
+  return placesOf(streams, new Map(found));
 }
 
-function storedDocument({ _id, _source, _seq_no, _primary_term }: Found<OpenSearchDocument>): StoredDocument {
-  const revision = { if_seq_no: _seq_no, if_primary_term: _primary_term };
-  return { key: _id, document: _source.document, positions: _source.positions, revision };
+function positionOf({ of, commitNo, held }: StoredPosition): StreamPosition {
+  return { of, commitNo, ...(held && { held }) };
 }
 
-/** Reads the current documents, whether refreshed or not. */
-async function getAll<S>(client: Client, index: string, ids: readonly string[]): Promise<Map<string, Found<S>>> {
-  const found = new Map<string, Found<S>>();
+function revisionOf(hit: Found<unknown> | undefined): object | undefined {
+  return hit && { if_seq_no: hit._seq_no, if_primary_term: hit._primary_term };
+}
+
+function bulkOperation(_index: string, _id: string, revision: unknown, source: object): BulkOperation {
+  if (!revision) return { action: 'create', meta: { _index, _id }, source };
+  return { action: 'index', meta: { _index, _id, ...(revision as object) }, source };
+}
+
+function saveOperation(prefix: string, { table, key, document, positions, revision }: DocumentWrite): BulkOperation {
+  return bulkOperation(prefix + table, key, revision, { document, positions });
+}
+
+function storedDocument(prefix: string, hit: Found<OpenSearchDocument>): StoredDocument {
+  return { table: hit._index.slice(prefix.length), key: hit._id, ...hit._source, revision: revisionOf(hit) };
+}
+
+/** Reads the current documents, whether refreshed or not. Missing ones are absent. */
+async function getAll<S>(client: Client, ids: readonly { _index: string; _id: string }[]): Promise<Found<S>[]> {
+  const found: Found<S>[] = [];
   for (let from = 0; from < ids.length; from += GET_DOCUMENTS) {
-    const some = ids.slice(from, from + GET_DOCUMENTS);
-    const { body } = await away(() => client.mget({ index, body: { ids: some } }, REQUEST));
+    const docs = ids.slice(from, from + GET_DOCUMENTS);
+    const { body } = await away(() => client.mget({ body: { docs } }, REQUEST));
     for (const hit of body.docs as unknown as (Found<S> & { found?: boolean; error?: ItemResult['error'] })[]) {
       if (hit.error) throw new Unavailable(ENGINE, reasonOf(hit.error));
-      if (hit.found) found.set(hit._id, hit);
+      if (hit.found) found.push(hit);
     }
   }
   return found;
 }
 
 /** One result per operation, in the same order. */
-async function bulk(client: Client, index: string, operations: readonly BulkOperation[]): Promise<ItemResult[]> {
+async function bulk(client: Client, operations: readonly BulkOperation[]): Promise<ItemResult[]> {
   const results: ItemResult[] = [];
   for (const body of bulkBodies(operations)) {
-    const answer = await away(() => client.bulk({ index, body: body as never }, REQUEST));
+    const answer = await away(() => client.bulk({ body: body as never }, REQUEST));
     const items = answer.body.items as unknown as Partial<Record<BulkOperation['action'], ItemResult>>[];
     results.push(...items.map((item) => (item.index ?? item.create)!));
   }
@@ -233,7 +265,7 @@ function mappingOf(kind: FieldKind): object {
   }
 }
 
-const positionsMapping = { dynamic: false, properties: { stuck: { type: 'boolean' } } };
+const positionsMapping = { dynamic: false, properties: { isHeld: { type: 'boolean' } } };
 
 function reasonOf({ type, reason, caused_by }: NonNullable<ItemResult['error']>): string {
   return [type, reason, caused_by?.reason].filter(Boolean).join(': ');

@@ -1,9 +1,21 @@
-// Read models in Postgres: a table of jsonb documents and one of positions for each version of a projection.
+// Read models in Postgres: a table of jsonb documents for each version of a projection, and one of positions for all of them.
+import { createHash } from 'node:crypto';
 import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import { type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
-import type { Quarantine, Sink, SinkTable, StoredDocument, StreamProgress } from '../../projections/runtime/sink.js';
+import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
+import {
+  type DocumentStore,
+  type DocumentWrite,
+  type Loaded,
+  rankOf,
+  type Sink,
+  type StoredDocument,
+  type StreamPosition,
+  type SweepState,
+  type WriteOutcome,
+} from '../../projections/runtime/sink.js';
 import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
+import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
 import { orUnavailable } from './unavailable.js';
 
@@ -13,28 +25,34 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** Data that the type or an index cannot hold: classes `data exception` and `program limit exceeded`. */
 const REFUSAL_SQLSTATE = /^(22|54)...$/;
 
-/** Row of the positions that holds the sweep position. No stream id is empty. */
-const SWEPT_ROW = '';
+/** The positions of all projections in the schema. */
+const POSITIONS = 'positions_v1';
+
+/** Row of the positions that holds the progress of the sweep. No stream id is empty. */
+const SWEEP_ROW = '';
 
 /**
- * Documents need not wait for the disk; positions do. The disk receives writes in order, so a position that survives a crash has
- * its documents, and no process remembers a position that did not survive.
+ * Documents and positions need not wait for the disk. They are written in one transaction, and the disk receives transactions in
+ * order: after a crash the last of them are missing together, with the sweep's progress, and the sweep finds their commits.
  */
 const RELAXED = `relaxed as materialized (select set_config('synchronous_commit', 'off', true))`;
 
 export function createPostgresSink(pool: Pool): Sink {
   return {
-    async open(projection) {
-      const table = tableName(projection);
-      await createTableOnce(pool, table, tableSql(projection), 'read models');
-      return createTable(pool, table);
+    engine: ENGINE,
+    async open(projections) {
+      await createTableOnce(pool, POSITIONS, POSITIONS_SQL, 'read models');
+      for (const projection of projections) {
+        await createTableOnce(pool, tableName(projection), tableSql(projection), 'read models');
+      }
+      return createStore(pool);
     },
   };
 }
 
 /** Columns: key, document (null: a tombstone), positions, revision. */
 export function tableName(projection: Pick<Projection, 'name' | 'version'>): string {
-  return physicalName(projection).replaceAll('-', '_');
+  return physical(physicalName(projection));
 }
 
 /**
@@ -65,117 +83,197 @@ export function numberSql(field: string, name: string): string {
   return `((document->'${field}'->>${pg.escapeLiteral(name)})::numeric)`;
 }
 
-function createTable(pool: Pool, table: string): SinkTable {
-  const query = <R extends QueryResultRow>(
-    text: string,
-    values: unknown[],
-    prepared?: { name: string },
-  ): Promise<QueryResult<R>> => {
+function createStore(pool: Pool): DocumentStore {
+  const query = <R extends QueryResultRow>(text: string, values: unknown[], name?: string): Promise<QueryResult<R>> => {
     const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
-    return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...prepared }));
+    return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...(name !== undefined && { name }) }));
   };
-  /** For writes, whose plan does not depend on the table. A search that was planned on an empty table would keep scanning it. */
-  const prepared = (operation: string) => ({ name: `${table}-${operation}` });
+
+  /** One statement for the documents of all tables and the positions. */
+  async function saveAll(
+    writes: readonly DocumentWrite[],
+    positions: ReadonlyMap<StreamId, StreamPosition>,
+  ): Promise<WriteOutcome[]> {
+    const tables = [...groupBy(writes, ({ table }) => table)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const values: unknown[] = [];
+    const parts = tables.map(([table, batch], index) => saveSql(physical(table), index, batch, values));
+    if (positions.size > 0) parts.push(positionsSql(tables.length, writes.length, positions, values));
+    const keys = tables.map((_, index) => `select ${index} as place, key from written_${index}`);
+    const answer = keys.length > 0 ? keys.join(' union all ') : `select 0 as place, ''::text as key where false`;
+    const text = `with ${[RELAXED, ...parts].join(',\n')}\n${answer}`;
+    const { rows } = await query<{ place: number; key: string }>(text, values, statementName(text));
+    const saved = new Set(rows.map(({ place, key }) => `${tables[place]![0]} ${key}`));
+    return writes.map(({ table, key }) =>
+      saved.has(`${table} ${key}`) ? { saved: true } : { saved: false, stale: true },
+    );
+  }
 
   return {
-    async load(keys) {
-      if (keys.length === 0) return new Map();
-      const { rows } = await query<StoredDocument>(
-        `select key, document, positions, revision from ${table} where key = any($1)`,
-        [keys],
-      );
-      return new Map(rows.map((row) => [row.key, row]));
+    /** One statement, and so one state of the store. */
+    async load(documents, streams) {
+      if (documents.length + streams.length === 0) return { documents: [], positions: new Map() };
+      const values: unknown[] = [];
+      const tables = [...groupBy(documents, ({ table }) => table)];
+      const parts = tables.map(([table, ids], index) => {
+        values.push(ids.map(({ key }) => key));
+        return `select ${index} as place, key, document, positions, revision as number, null as of
+                from ${physical(table)} where key = any($${values.length})`;
+      });
+      if (streams.length > 0) {
+        values.push(streams);
+        parts.push(`select -1 as place, stream as key, held as document, null as positions, commit_no as number, of
+                    from ${POSITIONS} where stream = any($${values.length})`);
+      }
+      const { rows } = await query<LoadedRow>(parts.join(' union all '), values);
+      const loaded: Loaded = { documents: [], positions: new Map() };
+      for (const { place, key, document, positions, number, of } of rows) {
+        if (place < 0) loaded.positions.set(key as StreamId, positionOf({ commitNo: number, of: of!, held: document }));
+        else loaded.documents.push({ table: tables[place]![0], key, document, positions, revision: number });
+      }
+      return loaded;
     },
 
-    /** Rows are locked in the order of their keys, so that concurrent writers cannot deadlock. */
-    save: (writes) =>
-      saveHalving(
-        writes,
-        async (batch) => {
-          const { rows } = await query<{ key: string }>(
-            `with ${RELAXED}, written as (
-               insert into ${table} (key, document, positions, revision)
-               select key, document, positions, coalesce(revision, 0) + 1
-               from unnest($1::text[], $2::jsonb[], $3::jsonb[], $4::bigint[]) as new (key, document, positions, revision), relaxed
-               order by key collate "C"
-               on conflict (key) do update
-                 set document = excluded.document, positions = excluded.positions, revision = excluded.revision
-                 where ${table}.revision = excluded.revision - 1
-               returning key)
-             select key from written`,
-            [
-              batch.map(({ key }) => key),
-              batch.map(({ document }) => document && JSON.stringify(document)),
-              batch.map(({ positions }) => JSON.stringify(positions)),
-              batch.map(({ revision }) => revision ?? null),
-            ],
-            prepared('save'),
-          );
-          const saved = new Set(rows.map(({ key }) => key));
-          return batch.map(({ key }) => (saved.has(key) ? { saved: true } : { saved: false, stale: true }));
-        },
-        isRefusal,
-      ),
-
-    async progress(streams) {
-      if (streams.length === 0) return new Map();
-      const { rows } = await query<{ stream: StreamId; commitNo: number; quarantine: Quarantine | null }>(
-        `select stream, commit_no as "commitNo", quarantine from ${table}_progress where stream = any($1)`,
-        [streams],
-      );
-      return new Map(rows.map(({ stream, ...row }) => [stream, progressOf(row)]));
+    async save(writes, positions) {
+      if (writes.length + positions.size === 0) return [];
+      try {
+        return await saveAll(writes, positions);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+      return saveHalving(writes, (some) => saveAll(some, new Map()), isRefusal);
     },
 
-    async advance(positions) {
-      if (positions.size === 0) return;
-      await query(
-        `insert into ${table}_progress (stream, commit_no)
-         select stream, commit_no from unnest($1::text[], $2::bigint[]) as new (stream, commit_no)
-         order by stream collate "C"
-         on conflict (stream) do update set commit_no = excluded.commit_no
-           where ${table}_progress.commit_no < excluded.commit_no`,
-        [[...positions.keys()], [...positions.values()]],
-        prepared('advance'),
-      );
-    },
-
-    async quarantine(entry) {
-      await query(
-        `insert into ${table}_progress (stream, commit_no, quarantine) values ($1, 0, $2)
-         on conflict (stream) do update set quarantine = excluded.quarantine`,
-        [entry.stream, JSON.stringify(entry)],
-      );
-    },
-
-    async quarantined() {
-      const { rows } = await query<{ quarantine: Quarantine }>(
-        `select quarantine from ${table}_progress
-         where quarantine is not null and commit_no < (quarantine->>'commitNo')::bigint order by stream`,
+    async held() {
+      const { rows } = await query<PositionRow & { stream: StreamId }>(
+        `select stream, commit_no as "commitNo", of, held from ${POSITIONS} where held is not null and stream <> '' order by stream`,
         [],
       );
-      return rows.map(({ quarantine }) => quarantine);
+      return new Map(rows.map(({ stream, ...row }) => [stream, positionOf(row)]));
     },
 
-    async sweptTo() {
-      const { rows } = await query<{ at: number }>(`select commit_no as at from ${table}_progress where stream = $1`, [
-        SWEPT_ROW,
+    async sweepState() {
+      const { rows } = await query<{ held: SweepState }>(`select held from ${POSITIONS} where stream = $1`, [
+        SWEEP_ROW,
       ]);
-      return rows[0]?.at ?? 0;
+      return rows[0]?.held;
     },
 
-    async setSweptTo(at) {
+    async setSweepState(state) {
       await query(
-        `insert into ${table}_progress (stream, commit_no) values ($1, $2)
-         on conflict (stream) do update set commit_no = excluded.commit_no`,
-        [SWEPT_ROW, at],
+        `with ${RELAXED}
+         insert into ${POSITIONS} (stream, commit_no, of, held) select $1, 0, '', $2 from relaxed
+         on conflict (stream) do update set held = excluded.held`,
+        [SWEEP_ROW, JSON.stringify(state)],
+        'sweep-state',
       );
+    },
+
+    /** The start time changes with each restart, and no two servers share it. A promoted replica has a new timeline. */
+    async lineage() {
+      const { rows } = await query<{ lineage: string }>(
+        `select system_identifier || ' ' || pg_postmaster_start_time() || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+         as lineage from pg_control_system()`,
+        [],
+      );
+      return rows[0]!.lineage;
+    },
+
+    onDoubt(listener) {
+      pool.on('error', listener);
     },
   };
 }
 
-function progressOf({ commitNo, quarantine }: { commitNo: number; quarantine: Quarantine | null }): StreamProgress {
-  return quarantine && commitNo < quarantine.commitNo ? { commitNo, quarantine } : { commitNo };
+interface PositionRow {
+  commitNo: number;
+  of: string;
+  held: unknown;
 }
+
+/** A document, or a position with its `held` as the document. */
+interface LoadedRow {
+  place: number;
+  key: string;
+  document: Document | null;
+  positions: StoredDocument['positions'];
+  number: number;
+  of: string | null;
+}
+
+function positionOf({ commitNo, of, held }: PositionRow): StreamPosition {
+  return { of: of.split(' '), commitNo, ...(held !== null && { held: held as NonNullable<StreamPosition['held']> }) };
+}
+
+/** Rows are locked in the order of tables and keys, so that concurrent writers seldom deadlock. A deadlock is retried. */
+function saveSql(table: string, index: number, batch: readonly DocumentWrite[], values: unknown[]): string {
+  const first = values.push(
+    batch.map(({ key }) => key),
+    batch.map(({ document }) => document && JSON.stringify(document)),
+    batch.map(({ positions }) => JSON.stringify(positions)),
+    batch.map(({ revision }) => revision ?? null),
+  );
+  const [key, document, positions, revision] = [first - 3, first - 2, first - 1, first];
+  return `written_${index} as (
+    insert into ${table} (key, document, positions, revision)
+    select key, document, positions, coalesce(revision, 0) + 1
+    from unnest($${key}::text[], $${document}::jsonb[], $${positions}::jsonb[], $${revision}::bigint[])
+      as new (key, document, positions, revision), relaxed
+    order by key collate "C"
+    on conflict (key) do update
+      set document = excluded.document, positions = excluded.positions, revision = excluded.revision
+      where ${table}.revision = excluded.revision - 1
+    returning key)`;
+}
+
+/** Writes positions only if all documents of the statement are written. */
+function positionsSql(
+  tables: number,
+  writes: number,
+  positions: ReadonlyMap<StreamId, StreamPosition>,
+  values: unknown[],
+): string {
+  const entries = [...positions.values()];
+  const first = values.push(
+    [...positions.keys()],
+    entries.map(({ commitNo }) => commitNo),
+    entries.map(rankOf),
+    entries.map(({ of }) => of.join(' ')),
+    entries.map(({ held }) => (held ? JSON.stringify(held) : null)),
+    writes,
+  );
+  const counts = Array.from({ length: tables }, (_, index) => `(select count(*) from written_${index})`);
+  const [stream, commitNo, rank, of, held] = [first - 5, first - 4, first - 3, first - 2, first - 1];
+  return `positioned as (
+    insert into ${POSITIONS} as mine (stream, commit_no, rank, of, held)
+    select stream, commit_no, rank, of, held
+    from unnest($${stream}::text[], $${commitNo}::bigint[], $${rank}::bigint[], $${of}::text[], $${held}::jsonb[])
+      as new (stream, commit_no, rank, of, held), relaxed
+    where ${['0', ...counts].join(' + ')} = $${first}::bigint
+    order by stream collate "C"
+    on conflict (stream) do update
+      set commit_no = excluded.commit_no, rank = excluded.rank, of = excluded.of, held = excluded.held
+      where (excluded.commit_no, excluded.rank) >= (mine.commit_no, mine.rank) or excluded.of <> mine.of)`;
+}
+
+/** The texts differ by the tables of a batch. Those that repeat are prepared once per connection. */
+function statementName(text: string): string {
+  return `save-${createHash('sha256').update(text).digest('base64url')}`;
+}
+
+const physical = (table: string) => table.replaceAll('-', '_');
+
+const POSITIONS_SQL = `
+  create table ${POSITIONS} (
+    stream    text collate "C" primary key,
+    commit_no bigint not null,
+    -- Orders positions of one commit.
+    rank      bigint not null default 0,
+    -- The projections for which the position holds, separated by blanks.
+    of        text not null,
+    -- Projections that have applied less, by name. In the row of the sweep: its progress.
+    held      jsonb
+  );
+  create index on ${POSITIONS} (stream) where held is not null;`;
 
 function tableSql(projection: Projection<never, never>): string {
   const table = tableName(projection);
@@ -189,12 +287,6 @@ function tableSql(projection: Projection<never, never>): string {
       -- Number of writes, for compare-and-set.
       revision  bigint not null
     );
-    create table ${table}_progress (
-      stream     text collate "C" primary key,
-      commit_no  bigint not null,
-      quarantine jsonb
-    );
-    create index on ${table}_progress (stream) where quarantine is not null;
     ${indexesSql(table, projection)}`;
 }
 

@@ -18,9 +18,35 @@ describeWith('redis', 'The Redis sink', (engines) => {
   sinkContract(() => createRedisSink(redis), { runs: runsOf(100) });
 
   it('stores a document that is readable by its key', async () => {
-    const table = await createRedisSink(redis).open(pages);
-    await table.save([{ key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }]);
+    const store = await createRedisSink(redis).open([pages]);
+    await store.save(
+      [{ table: 'pages_v1', key: 'MUG', document: { title: 'Mug' }, positions: {}, revision: undefined }],
+      new Map(),
+    );
     expect(await redis.hget(documentKey('pages_v1', 'MUG'), 'document')).to.equal('{"title":"Mug"}');
+  });
+
+  it('loads in one round trip, and saves in one for the documents and one for the positions', async () => {
+    const counted = redis.duplicate();
+    await new Promise((resolve) => counted.once('ready', resolve));
+    const store = await createRedisSink(counted).open([pages]);
+    let trips = 0;
+    const pipeline = counted.pipeline.bind(counted);
+    counted.pipeline = (...commands) => {
+      trips++;
+      return pipeline(...commands);
+    };
+    const ids = ['pages_v1', 'sales_v1'].flatMap((table) => ['CUP', 'JUG'].map((key) => ({ table, key })));
+    const streams = ['product#cup', 'product#jug'] as const;
+    const { session } = await store.load(ids, streams);
+    expect(trips).to.equal(1);
+    await store.save(
+      ids.map((id) => ({ ...id, document: {}, positions: {}, revision: undefined })),
+      new Map(streams.map((stream) => [stream, { of: ['pages_v1', 'sales_v1'], commitNo: 1 }])),
+      session,
+    );
+    expect(trips).to.equal(3);
+    counted.disconnect();
   });
 });
 
@@ -28,8 +54,8 @@ describe('The Redis sink', () => {
   it('throws Unavailable when nothing listens', async () => {
     const nowhere = new Redis({ ...REDIS_OPTIONS, host: '127.0.0.1', port: 1 });
     nowhere.on('error', () => {});
-    const table = await createRedisSink(nowhere).open(pages);
-    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    const store = await createRedisSink(nowhere).open([pages]);
+    const error = await store.load([{ table: 'pages_v1', key: 'a' }], []).catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     nowhere.disconnect();
   });
@@ -46,8 +72,8 @@ describe('The Redis sink', () => {
       port,
     });
     client.on('error', () => {});
-    const table = await createRedisSink(client).open(pages);
-    const error = await table.load(['a']).catch((caught: unknown) => caught);
+    const store = await createRedisSink(client).open([pages]);
+    const error = await store.load([{ table: 'pages_v1', key: 'a' }], []).catch((caught: unknown) => caught);
     expect(isProblem(error, 'unavailable')).to.equal(true);
     client.disconnect();
     mute.close();

@@ -1,50 +1,43 @@
-// Feeds all projectors of a process from one consumer of the change feed. The projectors are independent: if a store does not
-// answer, its projector remembers the missed streams and catches up from the log, while the others continue.
+// Keeps all projections of a process up to date: one consumer of the change feed, one sweep of the log, and a lane for each store.
+// No store delays another. The feed waits for the fastest lane only: what another lane had not written when the process ended is
+// found by the sweep of the next start, which reads up to the newest commit.
+import type { Clock } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { Unavailable } from '../../domain/kernel/errors.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
 import type { ChangeFeed } from '../../domain/kernel/feed.js';
-import type { StreamId } from '../../domain/kernel/stream.js';
-import type { Logger, Projector, SweepOptions } from './projector.js';
+import { type Away, createBell, createLane, type Lane, type Pause, pauseAfter } from './lane.js';
+import type { Logger, Projector } from './projector.js';
+import { compareAll, type SweepTarget, sweep } from './sweep.js';
 
-/** Interval at which the sweeper compares the log with the positions. */
+/** Interval at which the sweeper compares the log with the positions. The real one is up to a tenth shorter or longer. */
 export const SWEEP_EVERY_MS = 60_000;
 
-/** Every this many sweeps, one compares the whole log: about once a day. */
-const FULL_SWEEP_EVERY = 1_440;
+/** Stores that owe a sweep after an outage get it after this time, together. */
+const DEBT_PAUSE_MS = 2_000;
 
-/** First and longest pause before a store that does not answer is retried. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
-
-/** Streams whose missed commits are remembered while a store does not answer. The sweeper finds the rest. */
-const MAX_MISSED_STREAMS = 20_000;
+/** Retries of all lanes and of the sweeper are at least this far apart, in ms. */
+const RETRY_EVERY_MS = 250;
 
 export interface ProjectorHostDeps {
   feed: ChangeFeed;
   /** Name of the feed's consumer. */
   consumer: string;
+  /** One for each store. */
   projectors: readonly Projector[];
+  store: EventStore;
   signal: AbortSignal;
   log: Logger;
+  /** Documents of the background comparison in a second. */
+  comparePerSecond: number;
+  clock?: Clock;
   sweepEveryMs?: number;
   /** Waits, at most until the signal aborts. */
   pause?: Pause;
-}
-
-type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
-
-/** A projector whose store or log does not answer. */
-export interface Away {
-  projection: string;
-  /** The engine that does not answer; absent for other faults. */
-  waitsFor?: string;
-  error: string;
-  /** RFC 3339. */
-  since: string;
+  random?: () => number;
 }
 
 export interface ProjectorHost {
-  /** The projectors that cannot progress now. An empty list means ready. */
+  /** The projections that cannot progress now. An empty list means ready. */
   readiness(): Away[];
   /** Resolves once the signal has aborted and all work has stopped. */
   done: Promise<void>;
@@ -54,113 +47,102 @@ export function runProjectors({
   feed,
   consumer,
   projectors,
+  store,
   signal,
   log,
+  comparePerSecond,
+  clock = Date.now,
   sweepEveryMs = SWEEP_EVERY_MS,
   pause = pauseUnlessAborted,
+  random = Math.random,
 }: ProjectorHostDeps): ProjectorHost {
-  const lanes = projectors.map((projector) => createLane(projector, signal, log, pause));
-  const deliver = async (commits: readonly Commit[]) => {
-    await Promise.all(lanes.map((lane) => lane.deliver(commits)));
-  };
+  const debt = createBell(signal);
+  const mayRetry = createRetryBudget(clock, (ms) => pause(ms, signal));
+  const lanes = projectors.map((projector) =>
+    createLane({ projector, signal, log, clock, pause, random, mayRetry, onDebt: debt.ring }),
+  );
+  const started = new Set<Lane>();
 
-  async function sweepNowAndThen(lane: Lane): Promise<void> {
-    for (let turn = 1; !signal.aborted; turn++) {
-      await lane.sweep({ full: turn % FULL_SWEEP_EVERY === 0, retry: turn === 1 });
-      await pause(sweepEveryMs, signal);
-    }
-  }
-
-  const running = Promise.all([feed.run(consumer, deliver, signal), ...lanes.map(sweepNowAndThen)]);
-  return {
-    readiness: () => lanes.flatMap((lane) => lane.away() ?? []),
-    done: running.then(() => Promise.all(lanes.map((lane) => lane.atRest()))).then(() => undefined),
-  };
-}
-
-interface Lane {
-  deliver(commits: readonly Commit[]): Promise<void>;
-  sweep(options: SweepOptions): Promise<void>;
-  away(): Away | undefined;
-  atRest(): Promise<void>;
-}
-
-/** Runs one projector and handles the failures of its store. Nothing here rejects. */
-function createLane(projector: Projector, signal: AbortSignal, log: Logger, pause: Pause): Lane {
-  const missed = new Map<StreamId, number>();
-  let sweepDue: SweepOptions | undefined;
-  let away: Away | undefined;
-  let recovery: Promise<void> = Promise.resolve();
-
+  /** Waits for the fastest store only, so that the feed brings large batches under load. */
   async function deliver(commits: readonly Commit[]): Promise<void> {
-    if (away) return remember(commits);
-    try {
-      await projector.apply(commits);
-    } catch (error) {
-      remember(commits);
-      leave(error);
+    while (lanes.some((lane) => lane.isFull()) && lanes.every((lane) => lane.isFull() || lane.away().length > 0)) {
+      if (signal.aborted) return;
+      await Promise.race(lanes.map((lane) => lane.room()));
     }
+    for (const lane of lanes) lane.offer(commits);
+    const taking = lanes.filter((lane) => lane.away().length === 0 && !lane.isFull());
+    if (taking.length > 0) await Promise.race(taking.map((lane) => lane.drained()));
   }
 
-  async function sweep(options: SweepOptions): Promise<void> {
-    if (away) return oweSweep(options);
-    try {
-      await projector.sweep(options);
-    } catch (error) {
-      oweSweep(options);
-      leave(error);
-    }
-  }
-
-  function remember(commits: readonly Commit[]): void {
-    for (const { stream, position } of commits) {
-      missed.set(stream, Math.max(position.commitNo, missed.get(stream) ?? 0));
-      if (missed.size <= MAX_MISSED_STREAMS) continue;
-      missed.delete(missed.keys().next().value!);
-      oweSweep({});
-    }
-  }
-
-  function oweSweep({ full = false, retry = false }: SweepOptions): void {
-    sweepDue = { full: full || sweepDue?.full === true, retry: retry || sweepDue?.retry === true };
-  }
-
-  function leave(error: unknown): void {
-    if (away) return;
-    away = { projection: projector.name, ...reasonOf(error), since: new Date().toISOString() };
-    log.warn({ ...away }, 'a projection waits for its store or the log; it will catch up by itself');
-    recovery = recover();
-  }
-
-  async function recover(): Promise<void> {
-    for (let wait = FIRST_PAUSE_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
-      await pause(wait, signal);
+  async function sweepNowAndThen(): Promise<void> {
+    let compareFrom = 0;
+    for (let failures = 0; !signal.aborted; ) {
+      const due = clock() + sweepEveryMs * (0.9 + random() / 5);
       try {
-        while (!signal.aborted && (missed.size > 0 || sweepDue)) await catchUp();
-        away = undefined;
-        log.info({ projection: projector.name }, 'a projection has caught up');
-        return;
+        await sweepOnce();
+        if (clock() >= compareFrom) {
+          compareFrom = await compareAll(store, targetsOf(lanes), {
+            clock,
+            perSecond: comparePerSecond,
+            until: due,
+            pause: (ms) => pause(ms, signal),
+            signal,
+          });
+        }
+        failures = 0;
+        const owing = lanes.some((lane) => lane.owesSweep()) ? Promise.resolve() : debt.rung();
+        const debtDue = owing.then(() => pause(DEBT_PAUSE_MS, signal));
+        await Promise.race([pause(Math.max(0, due - clock()), signal), debtDue]);
       } catch (error) {
-        away = { projection: projector.name, ...reasonOf(error), since: away!.since };
+        if (signal.aborted) return;
+        log.warn({ error: String(error) }, 'a sweep of the log failed; it will be continued');
+        await pause(pauseAfter(failures++, random), signal);
+        await mayRetry();
       }
     }
   }
 
-  async function catchUp(): Promise<void> {
-    const tails = new Map(missed);
-    await projector.catchUp(tails);
-    for (const [stream, commitNo] of tails) if (missed.get(stream) === commitNo) missed.delete(stream);
-    const due = sweepDue;
-    sweepDue = undefined;
-    try {
-      if (due) await projector.sweep(due);
-    } catch (error) {
-      oweSweep(due!);
-      throw error;
-    }
+  async function sweepOnce(): Promise<void> {
+    const present = lanes.filter((lane) => lane.away().length === 0);
+    const fresh = present.filter((lane) => !started.has(lane));
+    const owing = present.filter((lane) => lane.owesSweep());
+    for (const lane of owing) lane.forgive();
+    const failed = new Set<Lane>();
+    await Promise.all(fresh.map((lane) => lane.inTurn(() => lane.projector.retry()).catch(() => failed.add(lane))));
+    const targets = targetsOf(
+      present.filter((lane) => !failed.has(lane)),
+      (lane) => failed.add(lane),
+    );
+    await sweep(store, targets, { toNewest: fresh.length + owing.length > 0, signal });
+    for (const lane of fresh) if (!failed.has(lane)) started.add(lane);
   }
 
-  return { deliver, sweep, away: () => away, atRest: () => recovery };
+  /** A store that fails leaves the scan. Its lane owes a sweep then. */
+  function targetsOf(some: readonly Lane[], onFailure: (lane: Lane) => void = () => {}): SweepTarget[] {
+    return some
+      .filter((lane) => lane.away().length === 0)
+      .map((lane) => ({ projector: lane.projector, inTurn: lane.inTurn, onFailure: () => onFailure(lane) }));
+  }
+
+  const running = Promise.all([
+    feed.run(consumer, deliver, signal),
+    sweepNowAndThen(),
+    ...lanes.map((lane) => lane.run()),
+  ]);
+  return {
+    readiness: () => lanes.flatMap((lane) => lane.away()),
+    done: running.then(() => undefined),
+  };
+}
+
+/** Spreads the retries of all lanes. */
+function createRetryBudget(clock: Clock, pause: (ms: number) => Promise<void>): () => Promise<void> {
+  let next = 0;
+  return async () => {
+    const at = Math.max(clock(), next);
+    next = at + RETRY_EVERY_MS;
+    if (at > clock()) await pause(at - clock());
+  };
 }
 
 function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
@@ -174,11 +156,4 @@ function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end);
   });
-}
-
-function reasonOf(error: unknown): Pick<Away, 'waitsFor' | 'error'> {
-  return {
-    ...(error instanceof Unavailable && { waitsFor: error.engine }),
-    error: error instanceof Error ? error.message : String(error),
-  };
 }

@@ -1,13 +1,24 @@
-// Keeps one projection up to date in one sink. Arriving commits are only a hint; the sink's positions and the log decide.
+// Keeps the projections of one store up to date, all of them in one batch. Arriving commits are only a hint; the positions in the
+// store and the log decide. Nothing is remembered between batches: a store that comes back with less data is read as it is.
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
-import { InvalidEvent } from '../../domain/kernel/errors.js';
-import type { EventStore, LogEntry } from '../../domain/kernel/event-store.js';
+import { InvalidEvent, Unavailable } from '../../domain/kernel/errors.js';
+import type { EventStore } from '../../domain/kernel/event-store.js';
 import { categoryOf, type StreamId } from '../../domain/kernel/stream.js';
-import { createDocumentWriter, type Poison } from './document-writer.js';
-import { createKnownPositions } from './known-positions.js';
+import { createComparer, type Followed } from './comparer.js';
+import { createEvolution, type Draft, type Evolution, type Touches } from './evolution.js';
 import { type Projection, physicalName } from './projection.js';
-import type { Quarantine, SinkTable } from './sink.js';
+import {
+  type DocumentId,
+  type DocumentStore,
+  type DocumentWrite,
+  type Held,
+  positionFor,
+  type StoredDocument,
+  type StreamPosition,
+  type SweepState,
+  type WriteOutcome,
+} from './sink.js';
 
 /** Most commits that one repair round reads from the log, over all streams. */
 const ROUND_COMMITS = 500;
@@ -15,11 +26,14 @@ const ROUND_COMMITS = 500;
 /** Streams that a repair reads in parallel. */
 const PARALLEL_READS = 8;
 
-/** Streams whose last commits a sweep holds in memory. */
-const SWEEP_STREAMS = 2_000;
+/** How often a batch with stale documents is loaded and evolved again. In each round some other writer succeeds. */
+const MAX_SAVE_ROUNDS = 50;
 
 /** Index entries of the log that `status` reads before it reports `atLeast`. */
 const STATUS_ENTRIES = 100_000;
+
+/** Index entries that `status` compares with the positions at once. */
+const STATUS_CHUNK = 2_000;
 
 /** Length at which quarantine cuts an error, in characters. */
 const MAX_ERROR_LENGTH = 1_000;
@@ -36,11 +50,15 @@ export interface ProjectionMetrics {
   /** A sweep has reached this commit time. */
   swept(projection: string, at: Hlc): void;
   quarantined(projection: string): void;
+  /** Documents that the comparison with the log has read, and those that differed. */
+  compared(projection: string, documents: number, differences: number): void;
 }
 
 export interface ProjectorDeps {
-  projection: Projection<never, never>;
-  table: SinkTable;
+  /** Name of the engine. */
+  engine: string;
+  projections: readonly Projection<never, never>[];
+  documents: DocumentStore;
   store: EventStore;
   clock: Clock;
   log: Logger;
@@ -49,7 +67,21 @@ export interface ProjectorDeps {
   onAdvance?: (positions: ReadonlyMap<StreamId, number>) => void;
 }
 
-export interface ProjectorStatus {
+export interface Quarantine {
+  /** Physical name. */
+  projection: string;
+  stream: StreamId;
+  /**
+   * The commit that cannot be processed. The stream stops before it until a retry succeeds. A commit that cannot be evolved
+   * changes nothing; if the store rejects one of a commit's documents, its other documents may already be written.
+   */
+  commitNo: number;
+  error: string;
+  /** RFC 3339. */
+  since: string;
+}
+
+export interface ProjectionStatus {
   name: string;
   version: number;
   /** Commit time up to which a sweep has compared the whole log. */
@@ -59,96 +91,103 @@ export interface ProjectorStatus {
    * in seconds. The numbers are exact unless `atLeast` is true: then the log after `sweptTo` was too long to read to its end.
    */
   lag: { commits: number; seconds: number; atLeast: boolean };
-  quarantine: Quarantine[];
+  quarantine: Omit<Quarantine, 'projection'>[];
 }
 
-export interface SweepOptions {
-  /** Starts at the beginning of the log instead of where the last sweep ended. */
-  full?: boolean;
-  /** Includes quarantined streams: a new version of the program or its configuration may be able to process them. */
-  retry?: boolean;
-}
-
-/** Every method rejects while the sink or the log does not answer. The caller can simply call it again later. */
+/** Every method rejects while the store or the log does not answer. The caller can simply call it again later. */
 export interface Projector {
-  /** Physical name. */
-  name: string;
+  /** Name of the engine. */
+  engine: string;
+  /** Physical names of the projections. */
+  names: readonly string[];
   /** Accepts commits in any order and any number of times. */
   apply(commits: readonly Commit[]): Promise<void>;
   /** Brings each stream to at least this commit, from the log. */
   catchUp(tails: ReadonlyMap<StreamId, number>): Promise<void>;
-  /** Finds commits in the log that never arrived. */
-  sweep(options?: SweepOptions): Promise<void>;
-  /** Releases a stream from quarantine and repairs it from the log. If it fails again, returns the new quarantine entry. */
-  retry(stream: StreamId): Promise<Quarantine | undefined>;
-  status(): Promise<ProjectorStatus>;
-  /** The part of the status that costs one query. */
+  /** Releases all streams from quarantine and repairs them from the log. Those that fail again return to it. */
+  retry(): Promise<void>;
   quarantined(): Promise<Quarantine[]>;
+  /** One for each projection. */
+  status(): Promise<ProjectionStatus[]>;
+  /**
+   * Compares the documents of these streams with the log and repairs them. Returns the number of documents. It may run beside the
+   * other methods, because it writes by compare-and-set.
+   */
+  compare(streams: readonly StreamId[]): Promise<number>;
+
+  /** The stored state. A state of other projections starts at 0. */
+  sweepState(): Promise<SweepState>;
+  saveSweepState(state: SweepState): Promise<void>;
+  /** See `DocumentStore`. */
+  lineage(): Promise<string>;
 }
 
-/** A stream whose position is lower than its target. */
-interface Behind {
-  position: number;
+/** A commit that cannot be processed. */
+interface Poison {
+  commitNo: number;
+  error: string;
+}
+
+/** A stream that is brought to its target. */
+interface Work {
+  stream: StreamId;
   target: number;
-}
-
-/** The next commits of a stream, and the reason why there are no more. */
-interface ProjectorRun {
-  commits: Commit[];
-  poison?: Poison;
-  /** The log has no later commits. */
-  ended?: boolean;
+  /** The next commits as far as they are known, without gaps. */
+  run: Commit[];
+  /** By projection: where it stopped in this batch. */
+  stuck: Map<string, Poison>;
+  /** The projections whose stop is reported. */
+  reported: Set<string>;
+  /** The log has no commits that this program can read after this one. */
+  endsAt?: Poison;
+  /** A document was refused: take one commit at a time, to find out which. */
+  isCareful: boolean;
 }
 
 type Arrived = ReadonlyMap<StreamId, ReadonlyMap<number, Commit>>;
 const NOTHING: Arrived = new Map();
 
+interface Follower extends Followed {
+  projection: Projection<never, never>;
+}
+
 export function createProjector(deps: ProjectorDeps): Projector {
-  const { projection, table, store, clock, log, metrics, onAdvance } = deps;
-  const name = physicalName(projection);
-  const followed = new Set(projection.categories);
-  const writer = createDocumentWriter(projection, table);
-  const positions = createKnownPositions();
+  const { engine, projections, documents, store, clock, log, metrics, onAdvance } = deps;
+  const followed = projections.map(
+    (projection): Follower => ({
+      name: physicalName(projection),
+      projection,
+      evolution: createEvolution(projection),
+    }),
+  );
+  const names = followed.map(({ name }) => name).sort();
+  const byCategory = new Map<string, Follower[]>();
+  for (const each of followed) {
+    for (const category of each.projection.categories) entry(byCategory, category, () => []).push(each);
+  }
+  const followersOf = (stream: StreamId) => byCategory.get(categoryOf(stream)) ?? [];
+  const touchesOf = rememberTouches();
+  const comparer = createComparer({ documents, store, log, metrics, followersOf });
 
   async function apply(commits: readonly Commit[]): Promise<void> {
     const arrived = new Map<StreamId, Map<number, Commit>>();
     const tails = new Map<StreamId, number>();
     for (const commit of commits) {
       const { stream, position } = commit;
-      if (!isNews(stream, position.commitNo)) continue;
       entry(arrived, stream, () => new Map()).set(position.commitNo, commit);
       raise(tails, stream, position.commitNo);
     }
     await bringTo(tails, arrived);
   }
 
-  async function sweep({ full = false, retry: retries = false }: SweepOptions = {}): Promise<void> {
-    positions.clear(); // a sweep trusts only the sink's positions
-    if (retries) for (const { stream } of await table.quarantined()) await retry(stream);
-    const upTo = await store.watermark();
-    const from = full ? 0 : await table.sweptTo();
-    if (from < upTo) {
-      for await (const tails of tailsOf(store.log(from, upTo), isNews)) await bringTo(tails);
-      await table.setSweptTo(upTo);
-    }
-    metrics?.swept(name, Math.max(from, upTo));
+  async function catchUp(tails: ReadonlyMap<StreamId, number>): Promise<void> {
+    await bringTo(tails);
   }
 
-  async function retry(stream: StreamId): Promise<Quarantine | undefined> {
-    if (!followed.has(categoryOf(stream))) return undefined;
-    await bringTo(new Map([[stream, Number.POSITIVE_INFINITY]]), NOTHING, { evenQuarantined: true });
-    return (await table.progress([stream])).get(stream)?.quarantine;
-  }
-
-  async function status(): Promise<ProjectorStatus> {
-    const sweptTo = await table.sweptTo();
-    const quarantine = await table.quarantined();
-    const lag = await lagBehind(sweptTo, new Set(quarantine.map(({ stream }) => stream)));
-    return { name: projection.name, version: projection.version, sweptTo, lag, quarantine };
-  }
-
-  function isNews(stream: StreamId, commitNo: number): boolean {
-    return followed.has(categoryOf(stream)) && commitNo > (positions.get(stream) ?? 0);
+  async function retry(): Promise<void> {
+    const streams = new Set((await quarantined()).map(({ stream }) => stream));
+    const toTheEnd = new Map([...streams].map((stream) => [stream, Number.POSITIVE_INFINITY]));
+    await bringTo(toTheEnd, NOTHING, { evenQuarantined: true });
   }
 
   /** The delivery rule: an arrived commit is applied if it follows the position; all others are read from the log. */
@@ -157,190 +196,406 @@ export function createProjector(deps: ProjectorDeps): Projector {
     arrived: Arrived = NOTHING,
     { evenQuarantined = false } = {},
   ): Promise<void> {
-    try {
-      let behind = await streamsBehind(tails, arrived, evenQuarantined);
-      while (behind.size > 0) {
-        const runs = await nextRuns(behind, arrived);
-        const stuck = await writer.write(new Map([...runs].map(([stream, { commits }]) => [stream, commits])));
-        for (const [stream, { poison }] of runs) if (poison && !stuck.has(stream)) stuck.set(stream, poison);
-        await settle(behind, runs, stuck);
-        behind = stillBehind(behind, runs, stuck);
-      }
-    } catch (error) {
-      positions.clear(); // after a failure the sink may have lost data
-      throw error;
-    }
-  }
-
-  async function streamsBehind(
-    tails: ReadonlyMap<StreamId, number>,
-    arrived: Arrived,
-    evenQuarantined: boolean,
-  ): Promise<Map<StreamId, Behind>> {
-    const follows = (stream: StreamId) => arrived.get(stream)?.has((positions.get(stream) ?? Number.NaN) + 1);
-    const unsure = [...tails.keys()].filter((stream) => !follows(stream));
-    const progress = await table.progress(unsure);
-    const behind = new Map<StreamId, Behind>();
+    const open = new Map<StreamId, Work>();
     for (const [stream, target] of tails) {
-      const { commitNo = 0, quarantine } = progress.get(stream) ?? {};
-      positions.raise(stream, commitNo);
-      const position = positions.get(stream)!;
-      if (position < target && (!quarantine || evenQuarantined)) behind.set(stream, { position, target });
+      if (followersOf(stream).length === 0) continue;
+      const run = lastRun(target, arrived.get(stream));
+      open.set(stream, { stream, target, run, stuck: new Map(), reported: new Set(), isCareful: false });
     }
-    return behind;
+    for (let stale = 0; open.size > 0; ) {
+      if (stale > MAX_SAVE_ROUNDS) throw contention(engine, open.size);
+      if ((await round(open, evenQuarantined)) === 'stale') stale++;
+      else stale = 0;
+    }
   }
 
-  async function nextRuns(
-    behind: ReadonlyMap<StreamId, Behind>,
-    arrived: Arrived,
-  ): Promise<Map<StreamId, ProjectorRun>> {
-    const runs = new Map<StreamId, ProjectorRun>();
-    const budget = { commits: ROUND_COMMITS };
-    const repairs: (() => Promise<void>)[] = [];
-    for (const [stream, { position, target }] of behind) {
-      const run: ProjectorRun = { commits: arrivedBehind(position, arrived.get(stream)) };
-      runs.set(stream, run);
-      if (position + run.commits.length < target) {
-        repairs.push(() => readOn(stream, position + run.commits.length, target, run, budget));
+  /** Loads, evolves and saves what is known of the open streams, then reads more from the log. */
+  async function round(open: Map<StreamId, Work>, evenQuarantined: boolean): Promise<'saved' | 'stale'> {
+    const careful = [...open.values()].filter(({ isCareful }) => isCareful);
+    const turn = careful.length < open.size ? [...open.values()].filter((work) => !work.isCareful) : [careful[0]!];
+    const loaded = await documents.load(
+      idsOf(turn),
+      turn.map(({ stream }) => stream),
+    );
+    const plans = turn.map((work) => planOf(work, loaded.positions.get(work.stream), evenQuarantined));
+    const evolved = plans.filter((plan) => !plan.lacks);
+    const writes = evolve(evolved, loaded.documents);
+    const positions = new Map<StreamId, StreamPosition>();
+    for (const plan of evolved) {
+      const next = nextPosition(plan);
+      if (next) positions.set(plan.work.stream, next);
+    }
+
+    const outcomes = await documents.save(writes, positions, loaded.session);
+    const isSaved = outcomes.every(({ saved }) => saved);
+    if (isSaved) settle(open, evolved, positions);
+    else takeRefusals(evolved, writes, outcomes);
+    await readOn(plans.filter(({ work, lacks }) => lacks || (open.has(work.stream) && work.run.length === 0)));
+    return isSaved || outcomes.some((outcome) => !outcome.saved && !outcome.stale) ? 'saved' : 'stale';
+  }
+
+  function idsOf(turn: readonly Work[]): DocumentId[] {
+    const tables = new Map<string, Set<string>>();
+    for (const { stream, run } of turn) {
+      for (const { name, evolution } of followersOf(stream)) {
+        const keys = entry(tables, name, () => new Set<string>());
+        for (const commit of run) {
+          const touches = touchesOf(name, evolution, commit);
+          if (!(touches instanceof Error)) for (const key of touches.keys()) keys.add(key);
+        }
       }
     }
-    await inParallel(repairs, PARALLEL_READS);
-    return runs;
+    return [...tables].flatMap(([table, keys]) => [...keys].map((key) => ({ table, key })));
   }
 
-  /** Extends the run from the log up to the target, within the budget. */
-  async function readOn(
-    stream: StreamId,
-    after: number,
-    target: number,
-    run: ProjectorRun,
-    budget: { commits: number },
-  ) {
+  // ── What to do with each stream ────────────────────────────────────────────────────────────────────────────────────
+
+  interface Plan {
+    work: Work;
+    stored: StreamPosition | undefined;
+    /** The position of each projection, and why it stays there. */
+    places: Map<string, Held>;
+    /** The commits to apply. A projection skips those at or below its position. */
+    commits: Commit[];
+    /** Position of the projection that is most behind and not stopped. */
+    base: number;
+    /** The commits after `base` must be read from the log first. */
+    lacks: boolean;
+  }
+
+  function planOf(work: Work, stored: StreamPosition | undefined, evenQuarantined: boolean): Plan {
+    const places = new Map<string, Held>();
+    const going: number[] = [];
+    for (const { name } of followersOf(work.stream)) {
+      const commitNo = positionFor(name, stored);
+      const { error, since } = stored?.held?.[name] ?? {};
+      const isWaiting = error !== undefined && !evenQuarantined;
+      places.set(name, { commitNo, ...(isWaiting && { error, ...(since && { since }) }) });
+      const stuck = work.stuck.get(name);
+      if (!isWaiting && !(stuck && commitNo >= stuck.commitNo - 1)) going.push(commitNo);
+    }
+    const base = Math.min(...going, Number.POSITIVE_INFINITY);
+    const [first] = work.run;
+    const isDone = base >= work.target;
+    const lacks = !isDone && !work.endsAt && !(first && first.position.commitNo <= base + 1);
+    const news = isDone || lacks ? [] : work.run.filter(({ position }) => position.commitNo > base);
+    const commits = work.isCareful ? news.slice(0, 1) : news;
+    return { work, stored, places, commits, base, lacks };
+  }
+
+  // ── Evolving ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Applies the commits to the loaded documents. A projection that cannot process a commit stops before it. */
+  function evolve(plans: readonly Plan[], found: readonly StoredDocument[]): DocumentWrite[] {
+    const loaded = byTable(found);
+    const drafts = new Map<string, Map<string, Draft>>();
+    for (const { work, commits, places } of plans) {
+      for (const commit of commits) {
+        const { commitNo } = commit.position;
+        for (const { name, evolution } of followersOf(work.stream)) {
+          const place = places.get(name)!;
+          if (place.error !== undefined || commitNo <= place.commitNo || isBehind(work.stuck.get(name), commitNo))
+            continue;
+          const mine = entry(drafts, name, () => new Map());
+          try {
+            const touches = orThrow(touchesOf(name, evolution, commit));
+            const before = (key: string) => mine.get(key) ?? loaded.get(name)?.get(key);
+            for (const [key, draft] of evolution.evolve(commit, touches, before)) mine.set(key, draft);
+          } catch (error) {
+            work.stuck.set(name, { commitNo, error: messageOf(error) });
+          }
+        }
+      }
+    }
+    return [...drafts].flatMap(([table, mine]) =>
+      [...mine].map(([key, { document, positions }]) => ({
+        table,
+        key,
+        document: document ?? null,
+        positions,
+        revision: loaded.get(table)?.get(key)?.revision,
+      })),
+    );
+  }
+
+  /** The streams that touch a refused document are taken one commit at a time. Then the refused commit is known. */
+  function takeRefusals(
+    plans: readonly Plan[],
+    writes: readonly DocumentWrite[],
+    outcomes: readonly WriteOutcome[],
+  ): void {
+    const refused = new Map<string, Map<string, string>>();
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.saved || outcome.stale) continue;
+      const { table, key } = writes[index]!;
+      entry(refused, table, () => new Map()).set(key, `document ${key} is refused: ${outcome.error}`);
+    }
+    if (refused.size === 0) return;
+    const isSingle = plans.reduce((sum, { commits }) => sum + commits.length, 0) === 1;
+    for (const { work, commits } of plans) {
+      for (const [table, reasons] of refused) {
+        const touching = commits.filter((commit) => touchesAny(work.stream, table, commit, reasons));
+        if (touching.length === 0) continue;
+        const { commitNo } = touching[0]!.position;
+        if (isSingle) work.stuck.set(table, { commitNo, error: [...reasons.values()].join('; ') });
+        else work.isCareful = true;
+      }
+    }
+  }
+
+  function touchesAny(stream: StreamId, table: string, commit: Commit, keys: ReadonlyMap<string, unknown>): boolean {
+    const follower = followersOf(stream).find(({ name }) => name === table);
+    const touches = follower && touchesOf(table, follower.evolution, commit);
+    return touches !== undefined && !(touches instanceof Error) && [...touches.keys()].some((key) => keys.has(key));
+  }
+
+  // ── Positions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The position after the plan; undefined if it is the stored one. */
+  function nextPosition({ work, stored, places, commits, base }: Plan): StreamPosition | undefined {
+    const last = commits.at(-1)?.position.commitNo ?? (base === Number.POSITIVE_INFINITY ? 0 : base);
+    const next = new Map<string, Held>();
+    for (const [name, place] of places) {
+      const poison =
+        work.stuck.get(name) ??
+        (work.endsAt && place.error === undefined && last < work.target ? work.endsAt : undefined);
+      if (place.error !== undefined) next.set(name, place);
+      else if (poison && poison.commitNo > place.commitNo && poison.commitNo <= Math.max(last, place.commitNo) + 1) {
+        next.set(name, {
+          commitNo: poison.commitNo - 1,
+          error: poison.error.slice(0, MAX_ERROR_LENGTH),
+          since: new Date(clock()).toISOString(),
+        });
+      } else next.set(name, { commitNo: Math.max(place.commitNo, last) });
+    }
+    const commitNo = Math.max(...[...next.values()].map((place) => place.commitNo));
+    const held = [...next].filter(([, place]) => place.error !== undefined || place.commitNo < commitNo);
+    const position: StreamPosition = {
+      of: [...next.keys()].sort(),
+      commitNo,
+      ...(held.length > 0 && { held: Object.fromEntries(held) }),
+    };
+    const isSame = stored && JSON.stringify(inOrder(stored)) === JSON.stringify(inOrder(position));
+    return isSame || (!stored && commitNo === 0 && held.length === 0) ? undefined : position;
+  }
+
+  /** All documents and positions are saved. */
+  function settle(
+    open: Map<StreamId, Work>,
+    plans: readonly Plan[],
+    positions: ReadonlyMap<StreamId, StreamPosition>,
+  ): void {
+    const applied = new Map<string, { commits: number; newest: Hlc }>();
+    for (const { work, commits, places, base } of plans) {
+      const { stream, stuck, target } = work;
+      const position = positions.get(stream);
+      for (const [name, place] of places) {
+        const now = positionFor(name, position);
+        for (const { position: at } of commits) {
+          if (at.commitNo <= place.commitNo || at.commitNo > now) continue;
+          const sum = entry(applied, name, () => ({ commits: 0, newest: 0 }));
+          sum.commits++;
+          sum.newest = Math.max(sum.newest, at.at);
+        }
+        const held = position?.held?.[name];
+        if (held?.error === undefined || place.error !== undefined || work.reported.has(name)) continue;
+        work.reported.add(name);
+        report(name, stream, held);
+      }
+      const reached = commits.at(-1)?.position.commitNo ?? base;
+      const isStopped = [...places].every(([name, { error }]) => error !== undefined || stuck.has(name));
+      work.run = work.isCareful ? work.run.filter((commit) => commit.position.commitNo > reached) : [];
+      const hasMore = work.isCareful && work.run.length > 0;
+      if (reached >= target || isStopped || (work.endsAt && !hasMore)) open.delete(stream);
+    }
+    for (const [name, { commits, newest }] of applied) metrics?.applied(name, commits, secondsSince(newest));
+    if (positions.size > 0) onAdvance?.(new Map([...positions].map(([stream, { commitNo }]) => [stream, commitNo])));
+  }
+
+  function report(projection: string, stream: StreamId, { commitNo, error }: Held): void {
+    log.error(
+      { projection, stream, commitNo: commitNo + 1, error },
+      'a stream is quarantined; it is retried at the next start',
+    );
+    metrics?.quarantined(projection);
+  }
+
+  // ── The log ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async function readOn(plans: readonly Plan[]): Promise<void> {
+    const budget = { commits: ROUND_COMMITS };
+    const reads = plans.map(({ work, base, commits }) => async () => {
+      await readRun(work, commits.at(-1)?.position.commitNo ?? base, budget);
+    });
+    await inParallel(reads, PARALLEL_READS);
+  }
+
+  /** The next commits of the stream, up to its target and within the budget. */
+  async function readRun(work: Work, after: number, budget: { commits: number }): Promise<void> {
+    if (budget.commits <= 0 || work.endsAt || after === Number.POSITIVE_INFINITY) return;
+    const { stream, target } = work;
+    const run: Commit[] = [];
+    work.run = run;
     let last = after;
     try {
-      if (budget.commits <= 0) return;
       for await (const commit of store.read(stream, after)) {
-        run.commits.push(commit);
+        run.push(commit);
         last = commit.position.commitNo;
         budget.commits--;
         if (last >= target || budget.commits <= 0) return;
       }
-      run.ended = true;
-      if (target < Number.POSITIVE_INFINITY) {
-        run.poison = { commitNo: last + 1, error: `the log has no such commit, though commit ${target} was seen` };
-      }
+      const error = `the log has no such commit, though commit ${target} was seen`;
+      work.endsAt = { commitNo: target < Number.POSITIVE_INFINITY ? last + 1 : Number.POSITIVE_INFINITY, error };
     } catch (error) {
       if (!(error instanceof InvalidEvent)) throw error;
-      run.poison = { commitNo: last + 1, error: error.message };
+      work.endsAt = { commitNo: last + 1, error: error.message };
     }
   }
 
-  /** Positions move once all documents are written. Then the streams that failed are quarantined. */
-  async function settle(
-    behind: ReadonlyMap<StreamId, Behind>,
-    runs: ReadonlyMap<StreamId, ProjectorRun>,
-    stuck: ReadonlyMap<StreamId, Poison>,
-  ): Promise<void> {
-    const advanced = new Map<StreamId, number>();
-    let applied = 0;
-    let newest = 0;
-    for (const [stream, { commits }] of runs) {
-      const { position } = behind.get(stream)!;
-      const wellDone = commits.slice(0, (stuck.get(stream)?.commitNo ?? Number.POSITIVE_INFINITY) - 1 - position);
-      const last = wellDone.at(-1)?.position;
-      if (!last) continue;
-      advanced.set(stream, last.commitNo);
-      applied += wellDone.length;
-      newest = Math.max(newest, last.at);
-    }
-    if (advanced.size > 0) {
-      await table.advance(advanced);
-      for (const [stream, commitNo] of advanced) positions.raise(stream, commitNo);
-      metrics?.applied(name, applied, secondsSince(newest));
-      onAdvance?.(advanced);
-    }
-    for (const [stream, { commitNo, error }] of stuck) {
-      log.error(
-        { projection: name, stream, commitNo, error },
-        'a stream is quarantined; it is retried at the next start',
-      );
-      metrics?.quarantined(name);
-      await table.quarantine({
-        stream,
-        commitNo,
-        error: error.slice(0, MAX_ERROR_LENGTH),
-        since: new Date(clock()).toISOString(),
-      });
-    }
+  // ── Status ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async function quarantined(): Promise<Quarantine[]> {
+    return [...(await documents.held())].flatMap(([stream, position]) =>
+      Object.entries(position.held ?? {}).flatMap(([projection, { commitNo, error, since = '' }]) =>
+        error !== undefined && names.includes(projection)
+          ? [{ projection, stream, commitNo: commitNo + 1, error, since }]
+          : [],
+      ),
+    );
   }
 
-  async function lagBehind(sweptTo: Hlc, quarantined: ReadonlySet<StreamId>): Promise<ProjectorStatus['lag']> {
+  async function status(): Promise<ProjectionStatus[]> {
+    const { sweptTo } = await sweepState();
+    const quarantine = await quarantined();
+    const lags = await lagsBehind(
+      sweptTo,
+      new Set(quarantine.map(({ projection, stream }) => `${projection} ${stream}`)),
+    );
+    return followed.map(({ name, projection }) => ({
+      name: projection.name,
+      version: projection.version,
+      sweptTo,
+      lag: lags.get(name)!,
+      quarantine: quarantine.flatMap(({ projection: stuck, ...rest }) => (stuck === name ? [rest] : [])),
+    }));
+  }
+
+  async function lagsBehind(
+    sweptTo: Hlc,
+    quarantine: ReadonlySet<string>,
+  ): Promise<Map<string, ProjectionStatus['lag']>> {
+    const lags = new Map(names.map((name) => [name, { commits: 0, seconds: 0, atLeast: false }]));
     let seen = 0;
-    let missing = 0;
-    let oldest: Hlc | undefined;
-    for await (const entries of chunksOf(store.log(sweptTo), SWEEP_STREAMS)) {
-      const open = entries.filter(({ stream, commitNo }) => isNews(stream, commitNo) && !quarantined.has(stream));
-      const progress = await table.progress([...new Set(open.map(({ stream }) => stream))]);
-      const lacking = open.filter(({ stream, commitNo }) => commitNo > (progress.get(stream)?.commitNo ?? 0));
-      missing += lacking.length;
-      oldest ??= lacking[0]?.at;
+    for await (const entries of chunksOf(store.log(sweptTo), STATUS_CHUNK)) {
+      const streams = [...new Set(entries.map(({ stream }) => stream))].filter(
+        (stream) => followersOf(stream).length > 0,
+      );
+      const { positions } = await documents.load([], streams);
+      for (const { stream, commitNo, at } of entries) {
+        for (const { name } of followersOf(stream)) {
+          if (quarantine.has(`${name} ${stream}`) || commitNo <= positionFor(name, positions.get(stream))) continue;
+          const lag = lags.get(name)!;
+          if (lag.commits++ === 0) lag.seconds = secondsSince(at);
+        }
+      }
       seen += entries.length;
-      if (seen >= STATUS_ENTRIES) break;
+      if (seen < STATUS_ENTRIES) continue;
+      for (const lag of lags.values()) lag.atLeast = true;
+      break;
     }
-    return { commits: missing, seconds: oldest ? secondsSince(oldest) : 0, atLeast: seen >= STATUS_ENTRIES };
+    return lags;
+  }
+
+  async function sweepState(): Promise<SweepState> {
+    const stored = await documents.sweepState();
+    if (stored && names.every((name) => stored.of.includes(name))) return stored;
+    if (!stored)
+      return { of: names, lineage: await documents.lineage(), sweptTo: 0, comparedTo: 0, comparedAt: clock() };
+    // Another program has kept it, which knew nothing of some of these projections.
+    const doubtedFrom = stored.doubtedFrom ?? stored.sweptTo;
+    return { ...stored, of: names, lineage: '', sweptTo: 0, doubtedFrom };
+  }
+
+  async function saveSweepState(state: SweepState): Promise<void> {
+    await documents.setSweepState({ ...state, of: names });
+    for (const name of names) metrics?.swept(name, state.sweptTo);
   }
 
   const secondsSince = (at: Hlc) => Math.max(0, clock() - millisOf(at)) / 1000;
 
   return {
-    name,
+    engine,
+    names,
     apply,
-    catchUp: (tails) => bringTo(newsOf(tails, isNews)),
-    sweep,
+    catchUp,
     retry,
+    quarantined,
     status,
-    quarantined: () => table.quarantined(),
+    compare: comparer.compare,
+    sweepState,
+    saveSweepState,
+    lineage: () => documents.lineage(),
   };
 }
 
-function arrivedBehind(position: number, arrived: ReadonlyMap<number, Commit> | undefined): Commit[] {
-  const commits: Commit[] = [];
-  for (let next = arrived?.get(position + 1); next; next = arrived?.get(next.position.commitNo + 1)) commits.push(next);
-  return commits;
+/** The last commits that arrived without a gap, up to the target. */
+function lastRun(target: number, arrived: ReadonlyMap<number, Commit> | undefined): Commit[] {
+  const run: Commit[] = [];
+  for (let next = arrived?.get(target); next; next = arrived?.get(next.position.commitNo - 1)) run.push(next);
+  return run.reverse();
 }
 
-function stillBehind(
-  behind: ReadonlyMap<StreamId, Behind>,
-  runs: ReadonlyMap<StreamId, ProjectorRun>,
-  stuck: ReadonlyMap<StreamId, Poison>,
-): Map<StreamId, Behind> {
-  const still = new Map<StreamId, Behind>();
-  for (const [stream, { position, target }] of behind) {
-    const { commits, ended } = runs.get(stream)!;
-    const reached = position + commits.length;
-    if (reached < target && !ended && !stuck.has(stream)) still.set(stream, { position: reached, target });
-  }
-  return still;
+/** The touches of each commit by projection, or the error. They are computed once while the commit is in memory. */
+function rememberTouches() {
+  const known = new WeakMap<Commit, Map<string, Touches | Error>>();
+  return (name: string, { touches }: Evolution, commit: Commit): Touches | Error => {
+    const mine = known.get(commit) ?? new Map<string, Touches | Error>();
+    known.set(commit, mine);
+    return entry(mine, name, () => {
+      try {
+        return touches(commit);
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+      }
+    });
+  };
 }
 
-function newsOf(tails: ReadonlyMap<StreamId, number>, isNews: (stream: StreamId, commitNo: number) => boolean) {
-  return new Map([...tails].filter(([stream, commitNo]) => isNews(stream, commitNo)));
+function orThrow(touches: Touches | Error): Touches {
+  if (touches instanceof Error) throw touches;
+  return touches;
 }
 
-/** The highest commit of each stream, in batches of some thousand streams. */
-async function* tailsOf(
-  entries: AsyncIterable<LogEntry>,
-  isNews: (stream: StreamId, commitNo: number) => boolean,
-): AsyncIterable<Map<StreamId, number>> {
-  let tails = new Map<StreamId, number>();
-  for await (const { stream, commitNo } of entries) {
-    if (!isNews(stream, commitNo)) continue;
-    raise(tails, stream, commitNo);
-    if (tails.size < SWEEP_STREAMS) continue;
-    yield tails;
-    tails = new Map();
-  }
-  yield tails;
+function byTable(documents: readonly StoredDocument[]): Map<string, Map<string, StoredDocument>> {
+  const tables = new Map<string, Map<string, StoredDocument>>();
+  for (const found of documents) entry(tables, found.table, () => new Map()).set(found.key, found);
+  return tables;
+}
+
+function isBehind(poison: Poison | undefined, commitNo: number): boolean {
+  return poison !== undefined && poison.commitNo <= commitNo;
+}
+
+/** With sorted names, because a store may return them in any order. */
+function inOrder({ of, commitNo, held = {} }: StreamPosition) {
+  const places = Object.entries(held).map(([name, { commitNo: reached, error, since }]) => [
+    name,
+    reached,
+    error,
+    since,
+  ]);
+  return [of, commitNo, places.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))];
+}
+
+function contention(engine: string, streams: number): Unavailable {
+  return new Unavailable(
+    engine,
+    `documents of ${streams} streams were still stale after ${MAX_SAVE_ROUNDS} rounds; fewer workers would help.`,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function* chunksOf<T>(items: AsyncIterable<T>, size: number): AsyncIterable<T[]> {

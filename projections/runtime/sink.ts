@@ -1,4 +1,5 @@
-// The sink port: a document store as the delivery runtime sees it. Each store has one generic adapter, which knows no projection.
+// The sink port: one document store as the delivery runtime sees it. Each store has one generic adapter, which knows no
+// projection. All projections in a store are read and written together.
 import type { Hlc } from '../../domain/kernel/clock.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Document, Projection } from './projection.js';
@@ -6,8 +7,13 @@ import type { Document, Projection } from './projection.js';
 /** For each stream that feeds the document: the last commit that changed it. */
 export type Positions = Record<StreamId, number>;
 
-export interface StoredDocument {
+export interface DocumentId {
+  /** Physical name of the projection. */
+  table: string;
   key: string;
+}
+
+export interface StoredDocument extends DocumentId {
   /** `null` is a tombstone. */
   document: Document | null;
   positions: Positions;
@@ -15,13 +21,8 @@ export interface StoredDocument {
   revision: unknown;
 }
 
-export interface DocumentWrite {
-  key: string;
-  document: Document | null;
-  positions: Positions;
-  /** The revision that was loaded; `undefined` means that the document must not exist yet. */
-  revision: unknown;
-}
+/** The revision is the one that was loaded; `undefined` means that the document must not exist yet. */
+export type DocumentWrite = StoredDocument;
 
 export type WriteOutcome =
   | { saved: true }
@@ -30,55 +31,113 @@ export type WriteOutcome =
   /** The store rejects this document permanently. */
   | { saved: false; stale: false; error: string };
 
-export interface Quarantine {
-  stream: StreamId;
-  /**
-   * The commit that cannot be processed. The stream stops before it until a retry succeeds. A commit that cannot be evolved
-   * changes nothing; if the store rejects one of a commit's documents, its other documents may already be written.
-   */
+/**
+ * How far the projections of a store have applied one stream. They share the position; a projection that is not in `of` has
+ * applied nothing. Such a statement stays true, whoever writes a later one.
+ */
+export interface StreamPosition {
+  /** Physical names of the projections for which it holds, sorted. */
+  of: readonly string[];
   commitNo: number;
-  error: string;
-  /** RFC 3339. */
-  since: string;
+  /** The projections in `of` that have applied less. */
+  held?: Readonly<Record<string, Held>>;
 }
 
-export interface StreamProgress {
-  /** Last commit of the stream that is fully applied. */
+/** The position of a projection that is behind the others: it is being built, or the next commit cannot be processed. */
+export interface Held {
   commitNo: number;
-  quarantine?: Quarantine;
+  /** Why the next commit cannot be processed. The stream stops for this projection until a retry succeeds. */
+  error?: string;
+  /** RFC 3339. */
+  since?: string;
+}
+
+/** Progress of the comparison with the log. It is stored as JSON. */
+export interface SweepState {
+  /** Physical names of the projections for which it holds. */
+  of: readonly string[];
+  /** The store's lineage when the sweep began that wrote this. */
+  lineage: string;
+  /** Documents may be behind their positions that commits after this time have changed. */
+  doubtedFrom?: Hlc;
+  /** Every commit up to this time is applied, or belongs to a quarantined stream. */
+  sweptTo: Hlc;
+  /** Up to which time of the log the running comparison of documents has come; 0 if none is running. */
+  comparedTo: Hlc;
+  /** When the last comparison of all documents ended, in ms since 1970. At first the time of the first sweep. */
+  comparedAt: number;
 }
 
 export interface Sink {
-  /** Creates what this version of the projection needs, if it is missing. Several processes may call it at once. */
-  open(projection: Projection<never, never>): Promise<SinkTable>;
+  /** Name of the engine, as in `Unavailable`. */
+  engine: string;
+  /** Creates what these projections need, if it is missing. Several processes may call it at once. */
+  open(projections: readonly Projection<never, never>[]): Promise<DocumentStore>;
+}
+
+export interface Loaded {
+  /** Missing documents are absent. */
+  documents: StoredDocument[];
+  /** Streams without a position are absent. */
+  positions: Map<StreamId, StreamPosition>;
+  /** To be passed to `save`, which may write positions only in the store that was read. Opaque. */
+  session?: unknown;
 }
 
 /**
- * The documents and the progress of one version of one projection. Every call rejects with `Unavailable` while the store does
- * not answer; it may then have taken effect in part. Calls with thousands of entries are fine; calls without entries cost
- * nothing.
+ * The opened projections of one store. Every call rejects with `Unavailable` while the store does not answer; it may then have
+ * taken effect in part. Calls with thousands of entries are fine; calls without entries cost nothing.
  */
-export interface SinkTable {
-  /** Sees every saved document at once and in every process. Missing documents are absent. */
-  load(keys: readonly string[]): Promise<Map<string, StoredDocument>>;
+export interface DocumentStore {
+  /** Sees everything that was saved, at once and in every process. At most one entry per document and stream. */
+  load(documents: readonly DocumentId[], streams: readonly StreamId[]): Promise<Loaded>;
   /**
    * Each write succeeds or fails independently under compare-and-set. Outcomes have the order of the writes. At most one write
-   * per key.
+   * per document. The positions are written after the documents, and only if all writes are saved. A stored position for the same
+   * projections stays if it is higher, or of the same commit with a higher rank (`rankOf`).
    */
-  save(writes: readonly DocumentWrite[]): Promise<WriteOutcome[]>;
+  save(
+    writes: readonly DocumentWrite[],
+    positions: ReadonlyMap<StreamId, StreamPosition>,
+    session?: unknown,
+  ): Promise<WriteOutcome[]>;
+  /** The positions with a `held`. */
+  held(): Promise<Map<StreamId, StreamPosition>>;
 
-  /** Streams without progress are absent. */
-  progress(streams: readonly StreamId[]): Promise<Map<StreamId, StreamProgress>>;
-  /** Raises positions. Higher positions stay. */
-  advance(positions: ReadonlyMap<StreamId, number>): Promise<void>;
-  /** Replaces the stream's entry. An entry counts only while the stream's position is below its commit. */
-  quarantine(entry: Quarantine): Promise<void>;
-  quarantined(): Promise<Quarantine[]>;
+  sweepState(): Promise<SweepState | undefined>;
+  setSweepState(state: SweepState): Promise<void>;
 
-  /** Every commit up to this time is applied or belongs to a quarantined stream; 0 at first. */
-  sweptTo(): Promise<Hlc>;
-  setSweptTo(at: Hlc): Promise<void>;
+  /** A text that changes whenever the store may have lost acknowledged writes: after a restart or a failover. */
+  lineage(): Promise<string>;
+  /** Calls the listener when a connection or the topology has changed, so that the store may be another one. */
+  onDoubt?(listener: () => void): void;
 
-  /** Makes saved documents searchable, in stores that need an extra step for it. */
-  refresh?(): Promise<void>;
+  /** Makes saved documents of a projection searchable, in stores that need an extra step for it. */
+  refresh?(table: string): Promise<void>;
+}
+
+/** The last commit of the stream that the projection has applied. */
+export function positionFor(table: string, position: StreamPosition | undefined): number {
+  if (!position?.of.includes(table)) return 0;
+  return position.held?.[table]?.commitNo ?? position.commitNo;
+}
+
+/** Whether a position is written over the stored one: see `DocumentStore.save`. */
+export function mayReplace(stored: StreamPosition | undefined, next: StreamPosition): boolean {
+  if (!stored || stored.of.join() !== next.of.join()) return true;
+  if (next.commitNo !== stored.commitNo) return next.commitNo > stored.commitNo;
+  return rankOf(next) >= rankOf(stored);
+}
+
+/** More than the projections of a store. */
+const RANKS = 1_000;
+
+/**
+ * Orders positions of one commit: 0 if nothing is held back, lower for each commit that a projection lacks, higher for each
+ * error. A late writer, who does not know of the error, may not remove it.
+ */
+export function rankOf({ commitNo, held = {} }: StreamPosition): number {
+  const places = Object.values(held);
+  const errors = places.filter(({ error }) => error !== undefined).length;
+  return places.reduce((rank, place) => rank - RANKS * (commitNo - place.commitNo), errors);
 }

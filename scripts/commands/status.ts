@@ -6,7 +6,7 @@ import type { LeaseState } from '../../infra/leadership/port.js';
 import { leaseOf } from '../../infra/modules/leadership.js';
 import { openShop } from '../../infra/modules/open-shop.js';
 import { SWEEP_EVERY_MS } from '../../projections/runtime/host.js';
-import type { ProjectorStatus } from '../../projections/runtime/projector.js';
+import type { ProjectionStatus } from '../../projections/runtime/projector.js';
 import { type CommonOptions, configOfShop, withJson, withProfile } from '../options.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
@@ -31,9 +31,9 @@ export function statusCommand(): Command {
         const leases = await shop.get('leases');
         const stop = options.watch ? stopSignal() : undefined;
         do {
-          const [lease, ...statuses] = await Promise.all([
+          const [lease, statuses] = await Promise.all([
             leases.look(leaseOf(shop.config)),
-            ...projectors.map((projector) => projector.status()),
+            Promise.all(projectors.map((projector) => projector.status())).then((all) => all.flat()),
           ]);
           const leader = leaderIn(lease);
           if (stop && process.stdout.isTTY) process.stdout.write(CLEAR_SCREEN);
@@ -70,7 +70,7 @@ function leaderLine(leader: Leader | null): string {
   return `The projectors run in the process ${holder}\n(term ${term}, last heartbeat ${heartbeat}).`;
 }
 
-function forMachines({ sweptTo, ...status }: ProjectorStatus) {
+function forMachines({ sweptTo, ...status }: ProjectionStatus) {
   return { ...status, ...(sweptTo !== 0 && { sweptTo: timeOf(sweptTo) }) };
 }
 
@@ -86,7 +86,7 @@ function ago(ms: number): string {
   return `${Math.round(seconds / 3600).toLocaleString('en-GB')} h ago`;
 }
 
-function tables(statuses: readonly ProjectorStatus[]): string {
+function tables(statuses: readonly ProjectionStatus[]): string {
   const projections = table({
     head: ['projection', 'version', 'commits to apply', 'oldest (s)', 'last sweep', 'in quarantine'],
     rows: statuses.map(({ name, version, sweptTo, lag, quarantine }) => [

@@ -20,7 +20,7 @@ import type { StockQueries } from '../../projections/models/stock.js';
 import { sortKey } from '../../projections/models/texts.js';
 import type { UnitsSoldQueries } from '../../projections/models/units-sold.js';
 import type { WorkListRequest, WorkLists } from '../../projections/models/work-lists.js';
-import type { Projection } from '../../projections/runtime/projection.js';
+import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import type { Sink } from '../../projections/runtime/sink.js';
 import { createOrderView } from '../../read-api/views/order.js';
@@ -45,10 +45,12 @@ type Open<Q> = () => ReadModelUnderTest<Q> | Promise<ReadModelUnderTest<Q>>;
 
 /** Updates the read model to the state of the shop. */
 async function show(shop: Shop, { sink, projection }: ReadModelUnderTest<unknown>): Promise<void> {
-  const table = await sink.open(projection as Projection<never, never>);
+  const shown = projection as Projection<never, never>;
+  const documents = await sink.open([shown]);
   const projector = createProjector({
-    projection: projection as Projection<never, never>,
-    table,
+    engine: sink.engine,
+    projections: [shown],
+    documents,
     store: shop.store,
     clock: Date.now,
     log: silent,
@@ -56,7 +58,7 @@ async function show(shop: Shop, { sink, projection }: ReadModelUnderTest<unknown
   await projector.catchUp(
     new Map([...shop.log.streams].map(([stream, commits]) => [stream as StreamId, commits.length])),
   );
-  await table.refresh?.();
+  await documents.refresh?.(physicalName(shown));
 }
 
 /** All entries, read page by page. */

@@ -2,38 +2,69 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import type { StreamId } from '../../domain/kernel/stream.js';
-import type { Document, Projection } from '../../projections/runtime/projection.js';
-import type { DocumentWrite, Sink, SinkTable, StoredDocument } from '../../projections/runtime/sink.js';
+import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
+import type {
+  DocumentStore,
+  DocumentWrite,
+  Sink,
+  StoredDocument,
+  StreamPosition,
+} from '../../projections/runtime/sink.js';
 import { runsOf } from '../every-case.js';
-import { the } from '../the.js';
 import { type DeliveryOptions, deliveryProperty } from './delivery.property.js';
 
 /** A history creates its own tables, which is slow in some engines. */
 const DELIVERY_TIMEOUT_MS = 60_000;
 
-const ORDER: StreamId = 'order#1';
 const STOCK: StreamId = 'stock#A.B%24@main';
 
 /** Call it inside a `describe` with the engine's name. `makeSink` is called inside tests. */
 export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = { runs: runsOf(25) }): void {
   let projection: Projection<never, never>;
-  let table: SinkTable;
+  let other: Projection<never, never>;
+  let table: string;
+  let store: DocumentStore;
+  /** Positions are shared by all projections of a store, so each test has its own streams. */
+  let ORDER: StreamId;
+  let ITEM: StreamId;
   beforeEach(async () => {
-    projection = { ...library, name: `library-${randomBytes(5).toString('hex')}` };
-    table = await makeSink().open(projection);
+    const fresh = randomBytes(5).toString('hex');
+    projection = { ...library, name: `library-${fresh}` };
+    other = { ...library, name: `other-library-${fresh}` };
+    table = physicalName(projection);
+    ORDER = `order#${fresh}`;
+    ITEM = `stock#A.B%24@${fresh}`;
+    store = await makeSink().open([projection, other]);
   });
 
-  const loadOne = async (key: string) => (await table.load([key])).get(key);
+  const load = async (...keys: string[]) => {
+    const { documents } = await store.load(
+      keys.map((key) => ({ table, key })),
+      [],
+    );
+    return new Map(documents.map((found) => [found.key, found]));
+  };
+  const loadOne = async (key: string) => (await load(key)).get(key);
+  const written = (write: Partial<DocumentWrite> & { key: string }): DocumentWrite => ({
+    table,
+    document: {},
+    positions: {},
+    revision: undefined,
+    ...write,
+  });
   const saveOne = async (write: Partial<DocumentWrite> & { key: string }) =>
-    the((await table.save([{ document: {}, positions: {}, revision: undefined, ...write }]))[0]);
+    (await store.save([written(write)], new Map()))[0]!;
+  const place = (...positions: [StreamId, StreamPosition][]) => store.save([], new Map(positions));
+  const placesOf = async (...streams: StreamId[]) => (await store.load([], streams)).positions;
+  const at = (commitNo: number, ...of: string[]): StreamPosition => ({ of: of.length > 0 ? of : ['a_v1'], commitNo });
 
   describe('documents', () => {
     it('are absent until they are saved', async () => {
-      expect(await table.load(['a', 'b'])).to.deep.equal(new Map());
-      await saveOne({ key: 'a', document: { title: 'A' }, positions: { [ORDER]: 3 } });
-      const loaded = await table.load(['b', 'a']);
+      expect(await load('a', 'b')).to.deep.equal(new Map());
+      await saveOne({ key: 'a', document: { title: 'A' }, positions: { [STOCK]: 3 } });
+      const loaded = await load('b', 'a');
       expect([...loaded.keys()]).to.deep.equal(['a']);
-      expect(loaded.get('a')).to.deep.include({ key: 'a', document: { title: 'A' }, positions: { [ORDER]: 3 } });
+      expect(loaded.get('a')).to.deep.include({ key: 'a', document: { title: 'A' }, positions: { [STOCK]: 3 } });
     });
 
     it('are created once', async () => {
@@ -43,9 +74,9 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     });
 
     it('are replaced only by the writer that has loaded the current version', async () => {
-      await saveOne({ key: 'a', document: { title: 'first', brand: 'X' }, positions: { [ORDER]: 1 } });
-      const { revision } = the(await loadOne('a'));
-      const second = { key: 'a', document: { title: 'second' }, positions: { [ORDER]: 2, [STOCK]: 1 }, revision };
+      await saveOne({ key: 'a', document: { title: 'first', brand: 'X' }, positions: { [STOCK]: 1 } });
+      const { revision } = (await loadOne('a'))!;
+      const second = { key: 'a', document: { title: 'second' }, positions: { 'order#1': 2, [STOCK]: 1 }, revision };
       expect(await saveOne(second)).to.deep.equal({ saved: true });
       expect(await saveOne({ ...second, document: { title: 'late' } })).to.deep.equal({ saved: false, stale: true });
       expect(await loadOne('a')).to.deep.include({ document: second.document, positions: second.positions });
@@ -53,21 +84,20 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
 
     it('succeed and fail independently, in the order of the writes', async () => {
       await saveOne({ key: 'b', document: { title: 'old' } });
-      const writes = ['c', 'b', 'a'].map((key) => ({
-        key,
-        document: { title: key },
-        positions: {},
-        revision: undefined,
-      }));
-      expect(await table.save(writes)).to.deep.equal([{ saved: true }, { saved: false, stale: true }, { saved: true }]);
-      const loaded = await table.load(['a', 'b', 'c']);
+      const writes = ['c', 'b', 'a'].map((key) => written({ key, document: { title: key } }));
+      expect(await store.save(writes, new Map())).to.deep.equal([
+        { saved: true },
+        { saved: false, stale: true },
+        { saved: true },
+      ]);
+      const loaded = await load('a', 'b', 'c');
       expect(['a', 'b', 'c'].map((key) => loaded.get(key)?.document?.title)).to.deep.equal(['a', 'old', 'c']);
     });
 
     it('accept one of many concurrent writes', async () => {
       await saveOne({ key: 'a' });
       for (let round = 0; round < 3; round++) {
-        const { revision } = the(await loadOne('a'));
+        const { revision } = (await loadOne('a'))!;
         const racers = Array.from({ length: 16 }, (_, racer) => saveOne({ key: 'a', document: { racer }, revision }));
         const winners = (await Promise.all(racers)).flatMap(({ saved }, racer) => (saved ? [racer] : []));
         expect(winners).to.have.length(1);
@@ -76,11 +106,11 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     });
 
     it('stay as tombstones, with their positions', async () => {
-      await saveOne({ key: 'a', document: { title: 'A' }, positions: { [ORDER]: 1 } });
-      const { revision } = the(await loadOne('a'));
-      await saveOne({ key: 'a', document: null, positions: { [ORDER]: 2 }, revision });
+      await saveOne({ key: 'a', document: { title: 'A' }, positions: { [STOCK]: 1 } });
+      const { revision } = (await loadOne('a'))!;
+      await saveOne({ key: 'a', document: null, positions: { [STOCK]: 2 }, revision });
       const tombstone = (await loadOne('a')) as StoredDocument;
-      expect(tombstone).to.deep.include({ document: null, positions: { [ORDER]: 2 } });
+      expect(tombstone).to.deep.include({ document: null, positions: { [STOCK]: 2 } });
       expect(await saveOne({ key: 'a', document: {} })).to.deep.equal({ saved: false, stale: true });
       expect(await saveOne({ key: 'a', document: {}, revision: tombstone.revision })).to.deep.equal({ saved: true });
     });
@@ -88,7 +118,7 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
     it('come back exactly as they were saved', async () => {
       for (const [key, document] of Object.entries(oddDocuments))
         await saveOne({ key, document, positions: { [STOCK]: 7 } });
-      const loaded = await table.load(Object.keys(oddDocuments));
+      const loaded = await load(...Object.keys(oddDocuments));
       for (const [key, document] of Object.entries(oddDocuments)) {
         expect(loaded.get(key)?.document, key).to.deep.equal(document);
         expect(loaded.get(key)?.positions, key).to.deep.equal({ [STOCK]: 7 });
@@ -97,102 +127,127 @@ export function sinkContract(makeSink: () => Sink, delivery: DeliveryOptions = {
 
     it('are written by the hundred', async () => {
       const keys = Array.from({ length: 600 }, (_, n) => `document ${n}`);
-      const saved = await table.save(
-        keys.map((key) => ({ key, document: { key }, positions: {}, revision: undefined })),
+      const saved = await store.save(
+        keys.map((key) => written({ key, document: { key } })),
+        new Map(),
       );
       expect(saved.filter((outcome) => outcome.saved)).to.have.length(600);
-      const loaded = await table.load(keys);
+      const loaded = await load(...keys);
       expect(keys.map((key) => loaded.get(key)?.document?.key)).to.deep.equal(keys);
+    });
+
+    it('of several projections are read and written at once', async () => {
+      const there = physicalName(other);
+      const ids = [
+        { table, key: 'a' },
+        { table: there, key: 'a' },
+        { table: there, key: 'b' },
+      ];
+      const outcomes = await store.save(
+        ids.map((id, n) => written({ ...id, document: { n } })),
+        new Map([[ORDER, at(1)]]),
+      );
+      expect(outcomes.every(({ saved }) => saved)).to.equal(true);
+      const loaded = await store.load([...ids, { table, key: 'b' }], [ORDER, ITEM]);
+      const found = loaded.documents.map((each) => [each.table, each.key, each.document?.n]);
+      expect(found).to.have.deep.members(ids.map((id, n) => [id.table, id.key, n]));
+      expect(loaded.positions).to.deep.equal(new Map([[ORDER, at(1)]]));
     });
   });
 
-  describe('progress', () => {
-    it('is absent until a stream advances, and never falls back', async () => {
-      expect(await table.progress([ORDER, STOCK])).to.deep.equal(new Map());
-      await table.advance(
+  describe('positions', () => {
+    it('are absent until they are written, and do not fall back', async () => {
+      expect(await placesOf(ORDER, ITEM)).to.deep.equal(new Map());
+      await place([ORDER, at(5)], [ITEM, at(2)]);
+      await place([ORDER, at(4)], [ITEM, at(3)]);
+      expect(await placesOf(ITEM, ORDER)).to.deep.equal(
         new Map([
-          [ORDER, 5],
-          [STOCK, 2],
-        ]),
-      );
-      await table.advance(
-        new Map([
-          [ORDER, 4],
-          [STOCK, 3],
-        ]),
-      );
-      expect(await table.progress([STOCK, ORDER])).to.deep.equal(
-        new Map([
-          [STOCK, { commitNo: 3 }],
-          [ORDER, { commitNo: 5 }],
+          [ORDER, at(5)],
+          [ITEM, at(3)],
         ]),
       );
     });
 
-    it('rises to the highest position of several concurrent workers', async () => {
-      await Promise.all(
-        Array.from({ length: 8 }, (_, n) =>
-          table.advance(
-            new Map([
-              [ORDER, n + 1],
-              [STOCK, 8 - n],
-            ]),
-          ),
-        ),
-      );
-      const progress = await table.progress([ORDER, STOCK]);
-      expect([progress.get(ORDER), progress.get(STOCK)]).to.deep.equal([{ commitNo: 8 }, { commitNo: 8 }]);
+    it('are replaced by a lower one that holds for other projections', async () => {
+      await place([ORDER, at(5, 'a_v1')]);
+      await place([ORDER, at(4, 'a_v1', 'b_v1')]);
+      expect((await placesOf(ORDER)).get(ORDER)).to.deep.equal(at(4, 'a_v1', 'b_v1'));
     });
 
-    it('is written by the thousand', async () => {
-      const streams = Array.from({ length: 1_500 }, (_, n): StreamId => `order#${n}`);
-      await table.advance(new Map(streams.map((stream, n) => [stream, n + 1])));
-      const progress = await table.progress(streams);
-      expect(streams.every((stream, n) => progress.get(stream)?.commitNo === n + 1)).to.equal(true);
+    it('keep an error that a late writer does not know', async () => {
+      const stuck = { ...at(4), held: { a_v1: { commitNo: 4, error: 'broken' } } };
+      await place([ORDER, stuck], [ITEM, at(4)]);
+      await place([ORDER, at(4)], [ITEM, stuck]);
+      const places = await placesOf(ORDER, ITEM);
+      expect([places.get(ORDER), places.get(ITEM)]).to.deep.equal([stuck, stuck]);
     });
 
-    it('shows a quarantine until the stream has passed its commit', async () => {
-      const entry = { stream: STOCK, commitNo: 3, error: 'it "broke"\n', since: '2026-01-02T03:04:05.678Z' };
-      await table.quarantine({ ...entry, error: 'earlier' });
-      await table.quarantine(entry);
-      expect(await table.progress([STOCK])).to.deep.equal(new Map([[STOCK, { commitNo: 0, quarantine: entry }]]));
-      await table.advance(new Map([[STOCK, 2]]));
-      expect(await table.progress([STOCK])).to.deep.equal(new Map([[STOCK, { commitNo: 2, quarantine: entry }]]));
-      expect(await table.quarantined()).to.deep.equal([entry]);
-
-      await table.advance(new Map([[STOCK, 3]]));
-      expect(await table.progress([STOCK])).to.deep.equal(new Map([[STOCK, { commitNo: 3 }]]));
-      expect(await table.quarantined()).to.deep.equal([]);
+    it('are written only with all documents of their batch', async () => {
+      await saveOne({ key: 'taken' });
+      const writes = [written({ key: 'free' }), written({ key: 'taken' })];
+      const outcomes = await store.save(writes, new Map([[ORDER, at(1)]]));
+      expect(outcomes).to.deep.equal([{ saved: true }, { saved: false, stale: true }]);
+      expect(await placesOf(ORDER)).to.deep.equal(new Map());
+      expect(await store.save([written({ key: 'other' })], new Map([[ORDER, at(1)]]))).to.deep.equal([{ saved: true }]);
+      expect(await placesOf(ORDER)).to.deep.equal(new Map([[ORDER, at(1)]]));
     });
 
-    it('accepts no quarantine for a commit that another worker has passed', async () => {
-      await table.advance(new Map([[ORDER, 3]]));
-      await table.quarantine({ stream: ORDER, commitNo: 3, error: 'late', since: '2026-01-02T03:04:05.678Z' });
-      expect(await table.progress([ORDER])).to.deep.equal(new Map([[ORDER, { commitNo: 3 }]]));
-      expect(await table.quarantined()).to.deep.equal([]);
+    it('rise to the highest of several concurrent workers', async () => {
+      await Promise.all(Array.from({ length: 8 }, (_, n) => place([ORDER, at(n + 1)], [ITEM, at(8 - n)])));
+      const places = await placesOf(ORDER, ITEM);
+      expect([places.get(ORDER), places.get(ITEM)]).to.deep.equal([at(8), at(8)]);
     });
 
-    it('keeps the sweep position', async () => {
-      expect(await table.sweptTo()).to.equal(0);
-      await table.setSweptTo(1_767_323_045_678_001);
-      expect(await table.sweptTo()).to.equal(1_767_323_045_678_001);
+    it('are written by the thousand', async () => {
+      const streams = Array.from({ length: 1_500 }, (_, n): StreamId => `${ORDER}-${n}`);
+      await place(...streams.map((stream, n): [StreamId, StreamPosition] => [stream, at(n + 1)]));
+      const places = await placesOf(...streams);
+      expect(streams.every((stream, n) => places.get(stream)?.commitNo === n + 1)).to.equal(true);
+    });
+
+    it('say which projections are held back, until they are not', async () => {
+      const error = 'it "broke"\n';
+      const held = { b_v1: { commitNo: 2, error, since: '2026-01-02T03:04:05.678Z' }, c_v2: { commitNo: 0 } };
+      const position = { ...at(4, 'a_v1', 'b_v1', 'c_v2'), held };
+      await place([ITEM, position], [ORDER, at(1)]);
+      expect((await placesOf(ITEM)).get(ITEM)).to.deep.equal(position);
+      expect((await store.held()).get(ITEM)).to.deep.equal(position);
+      expect((await store.held()).has(ORDER)).to.equal(false);
+      await place([ITEM, at(4, 'a_v1', 'b_v1', 'c_v2')]);
+      expect((await placesOf(ITEM)).get(ITEM)).to.deep.equal(at(4, 'a_v1', 'b_v1', 'c_v2'));
+      expect((await store.held()).has(ITEM)).to.equal(false);
+    });
+
+    it('keep the progress of the sweep', async () => {
+      const state = {
+        of: ['a_v1', 'b_v1'],
+        lineage: await store.lineage(),
+        sweptTo: 1_767_323_045_678_001,
+        comparedTo: 7,
+        comparedAt: 1_767_323_045_678,
+      };
+      await store.setSweepState({ ...state, sweptTo: 0 });
+      await store.setSweepState(state);
+      expect(await store.sweepState()).to.deep.equal(state);
+      expect(await store.lineage()).to.equal(state.lineage);
     });
   });
 
   it("opens the same table for all concurrent callers, and another one for the projection's next version", async () => {
-    const sink = makeSink();
     const fresh = { ...projection, name: `${projection.name}-b` };
-    const [first, second] = await Promise.all([sink.open(fresh), makeSink().open(fresh)]);
-    await first.save([{ key: 'a', document: {}, positions: {}, revision: undefined }]);
-    expect((await second.load(['a'])).size).to.equal(1);
-    expect((await (await sink.open({ ...fresh, version: 2 })).load(['a'])).size).to.equal(0);
+    const id = { table: physicalName(fresh), key: 'a' };
+    const [first, second] = await Promise.all([makeSink().open([fresh]), makeSink().open([fresh])]);
+    await first.save([written(id)], new Map());
+    expect((await second.load([id], [])).documents).to.have.length(1);
+    const next = { ...fresh, version: 2 };
+    expect(
+      (await (await makeSink().open([next])).load([{ table: physicalName(next), key: 'a' }], [])).documents,
+    ).to.have.length(0);
   });
 
   it('accepts empty calls', async () => {
-    expect(await table.load([])).to.deep.equal(new Map());
-    expect(await table.save([])).to.deep.equal([]);
-    expect(await table.progress([])).to.deep.equal(new Map());
-    await table.advance(new Map());
+    expect(await store.load([], [])).to.deep.include({ documents: [], positions: new Map() });
+    expect(await store.save([], new Map())).to.deep.equal([]);
   });
 
   it('ends as an in-order replay, whatever happens to messages and workers', async function () {

@@ -6,7 +6,7 @@ import { currentCarts } from '../../projections/models/current-carts.js';
 import { orders } from '../../projections/models/orders.js';
 import { stock } from '../../projections/models/stock.js';
 import { unitsSold } from '../../projections/models/units-sold.js';
-import type { Projection } from '../../projections/runtime/projection.js';
+import { type Projection, physicalName } from '../../projections/runtime/projection.js';
 import { createProjector } from '../../projections/runtime/projector.js';
 import { createMemorySink } from '../memory-sink.js';
 import { the } from '../the.js';
@@ -24,18 +24,29 @@ export async function checkReadModels(world: World, say: (broken: string) => voi
   for (const { stream, position } of commits) {
     tails.set(stream, Math.max(position.commitNo, tails.get(stream) ?? 0));
   }
+  const documents = await createMemorySink().open(MODELS);
+  const projector = createProjector({
+    engine: 'Memory',
+    projections: MODELS,
+    documents,
+    store,
+    clock,
+    log: silent,
+  });
+  for (let from = 0; from < arrivals.length; from += BATCH) await projector.apply(arrivals.slice(from, from + BATCH));
+  await projector.catchUp(tails);
   for (const projection of MODELS) {
-    const table = await createMemorySink().open(projection);
-    const projector = createProjector({ projection, table, store, clock, log: silent });
-    for (let from = 0; from < arrivals.length; from += BATCH) await projector.apply(arrivals.slice(from, from + BATCH));
-    await projector.catchUp(tails);
+    const table = physicalName(projection);
     const expected = createModel(projection, commits).documents();
-    const shown = await table.load([...expected.keys()]);
+    const ids = [...expected.keys()].map((key) => ({ table, key }));
+    const shown = new Map((await documents.load(ids, [])).documents.map((found) => [found.key, found]));
     for (const [key, document] of expected) {
       const [has, wants] = [shown.get(key)?.document ?? null, document].map((value) => JSON.stringify(sorted(value)));
       if (has !== wants) say(`${projection.name} shows what happened: ${key} is ${has}, not ${wants}`);
     }
-    for (const { stream, error } of await table.quarantined()) say(`${projection.name} digests ${stream}: ${error}`);
+  }
+  for (const { projection, stream, error } of await projector.quarantined()) {
+    say(`${projection} digests ${stream}: ${error}`);
   }
 }
 

@@ -1,5 +1,5 @@
 // Positions of a projection that a process remembers: bounded, and never higher than the sink's last answer.
-import type { StreamId } from '../../domain/kernel/stream.js';
+import type { StreamId } from '../domain/kernel/stream.js';
 
 /** Number of recently used streams whose position is remembered; about 100 bytes each. */
 const MAX_STREAMS = 20_000;
