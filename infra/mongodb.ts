@@ -18,6 +18,7 @@ const OPTIONS = {
  */
 export const MONGODB_COMMANDS = ['aggregate', 'createIndexes', 'drop', 'find', 'listCollections', 'update'] as const;
 export const MONGODB_OPERATORS = [
+  ...['$exists', '$gt', '$in', '$set', '$setOnInsert'],
   ...['$arrayElemAt', '$group', '$ifNull', '$limit', '$match', '$min', '$project', '$sort', '$sum', '$unwind', '$zip'],
 ] as const;
 
