@@ -13,6 +13,7 @@ const SET_UP_BUDGET_MS = 30_000;
 const SCHEMA_LOCK = 7_236_115;
 
 /** Type numbers of Postgres's catalogue. */
+const BYTEA = 17;
 const INT8 = 20;
 const TEXT = 25;
 
@@ -112,14 +113,29 @@ export function queryWithin<R extends pg.QueryResultRow>(
  */
 export function textArray(values: readonly string[]): Buffer {
   const sizes = values.map((value) => Buffer.byteLength(value));
+  return binaryArray(TEXT, sizes, (buffer, n, offset) => buffer.write(values[n]!, offset));
+}
+
+/** A `bytea[]` parameter in the same format. */
+export function bytesArray(values: readonly Uint8Array[]): Buffer {
+  const sizes = values.map(({ length }) => length);
+  return binaryArray(BYTEA, sizes, (buffer, n, offset) => buffer.set(values[n]!, offset));
+}
+
+function binaryArray(
+  type: number,
+  sizes: readonly number[],
+  put: (buffer: Buffer, n: number, offset: number) => unknown,
+): Buffer {
   const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + sizes.reduce((sum, size) => sum + 4 + size, 0));
   const [dimensions, flags, lowerBound] = [1, 0, 1];
   let offset = 0;
-  for (const header of [dimensions, flags, TEXT, values.length, lowerBound])
+  for (const header of [dimensions, flags, type, sizes.length, lowerBound])
     offset = buffer.writeInt32BE(header, offset);
-  for (const [n, value] of values.entries()) {
-    offset = buffer.writeInt32BE(sizes[n]!, offset);
-    offset += buffer.write(value, offset);
+  for (const [n, size] of sizes.entries()) {
+    offset = buffer.writeInt32BE(size, offset);
+    put(buffer, n, offset);
+    offset += size;
   }
   return buffer;
 }
