@@ -22,7 +22,7 @@ const MAX_ROWS_PER_STATEMENT = 500;
 const MAX_BYTES_PER_STATEMENT = 1024 * 1024;
 
 /** The end of a run is not waited for. It is written with the next claim, or alone after this time. */
-export const END_PATIENCE_MS = 20;
+const END_PATIENCE_MS = 20;
 
 /** 96 random bits. */
 const OWNER_BYTES = 12;
