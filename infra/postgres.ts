@@ -13,6 +13,7 @@ const SET_UP_BUDGET_MS = 30_000;
 const SCHEMA_LOCK = 7_236_115;
 
 /** Type numbers of Postgres's catalogue. */
+const BYTEA = 17;
 const INT8 = 20;
 const TEXT = 25;
 const JSONB = 3802;
@@ -117,15 +118,38 @@ export function queryWithin<R extends pg.QueryResultRow>(
  * texts takes ten times as long (2 KB: 17 µs against 1.5 µs).
  */
 export function textArray(values: readonly string[]): Buffer {
-  const sized = values.map((value) => ({ value, size: Buffer.byteLength(value) }));
-  const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + sized.reduce((sum, { size }) => sum + 4 + size, 0));
+  const elements = values.map((value) => {
+    const put = (buffer: Buffer, offset: number) => buffer.write(value, offset);
+    return { size: Buffer.byteLength(value), put };
+  });
+  return binaryArray(TEXT, elements);
+}
+
+/** A `bytea[]` parameter in the same format. */
+export function bytesArray(values: readonly Uint8Array[]): Buffer {
+  const elements = values.map((value) => {
+    const put = (buffer: Buffer, offset: number) => buffer.set(value, offset);
+    return { size: value.length, put };
+  });
+  return binaryArray(BYTEA, elements);
+}
+
+interface ArrayElement {
+  /** In bytes. */
+  size: number;
+  put(buffer: Buffer, offset: number): unknown;
+}
+
+function binaryArray(type: number, elements: readonly ArrayElement[]): Buffer {
+  const buffer = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + elements.reduce((sum, { size }) => sum + 4 + size, 0));
   const [dimensions, flags, lowerBound] = [1, 0, 1];
   let offset = 0;
-  for (const header of [dimensions, flags, TEXT, values.length, lowerBound])
+  for (const header of [dimensions, flags, type, elements.length, lowerBound])
     offset = buffer.writeInt32BE(header, offset);
-  for (const { value, size } of sized) {
+  for (const { size, put } of elements) {
     offset = buffer.writeInt32BE(size, offset);
-    offset += buffer.write(value, offset);
+    put(buffer, offset);
+    offset += size;
   }
   return buffer;
 }

@@ -119,7 +119,7 @@ describeWith([], 'A killed Postgres', function () {
           const begun = await records.begin(freshName('request'), 'request', Date.now());
           if (begun.state !== 'run') throw new Error(`A new request is ${begun.state}.`);
           await placeOrder()(runner);
-          await records.finish(begun.run, 'done');
+          await records.finish(begun.run, Buffer.from('done'));
           answered++;
         }
       };
@@ -128,6 +128,7 @@ describeWith([], 'A killed Postgres', function () {
       process.kill(await postmaster(), 'SIGKILL');
       killed = true;
       await Promise.all(serving);
+      await records.settled();
       const counts = await eventually('it runs again', async () => (await pool.query(COUNTS)).rows[0]);
       expect(counts.commits).to.be.at.least(answered);
       expect(counts.claims).to.be.at.least(counts.commits);

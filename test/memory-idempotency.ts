@@ -8,7 +8,7 @@ interface Kept {
   leasedUntil: number;
   issuedAt: number;
   expiresAt: number;
-  answer?: string;
+  answer?: Uint8Array;
 }
 
 export function createMemoryIdempotency(): IdempotencyStore {
@@ -25,7 +25,7 @@ export function createMemoryIdempotency(): IdempotencyStore {
       const issuedAt = kept?.issuedAt ?? now;
       const [leasedUntil, expiresAt] = [now + RUN_LEASE_MS, now + RECORD_TTL_MS];
       records.set(id, { request, owner, leasedUntil, issuedAt, expiresAt });
-      return { state: 'run', run: { id, owner, issuedAt } };
+      return { state: 'run', run: { id, request, owner, issuedAt } };
     },
     async finish({ id, owner }, answer) {
       const kept = records.get(id);

@@ -1,9 +1,9 @@
 // Executes a keyed request once. A repeat gets the first answer, concurrent repeats are rejected, and a crashed request is
 // executed again with the same command ids.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CountedLog } from '../counted-log.js';
-import { type IdempotencyStore, MAX_ANSWER_CHARS, type RequestRun } from '../idempotency/port.js';
+import { type IdempotencyStore, MAX_ANSWER_BYTES, type RequestRun } from '../idempotency/port.js';
 import { openText, sealText } from '../idempotency/sealed-text.js';
 import { type Answer, answerOfProblem } from './answer.js';
 import { RUNNING_RETRY_AFTER_S } from './limits.js';
@@ -83,7 +83,7 @@ export function createOnce({ store, clock, log }: OnceDeps): Once {
   /** The caller gets the answer even if the record cannot be written. A repeat then executes with the same command ids. */
   async function finish(run: RequestRun, secret: string, answer: Answer): Promise<Answer> {
     const sealed = sealText(JSON.stringify(answer), secret);
-    const kept = sealed.length <= MAX_ANSWER_CHARS ? store.finish(run, sealed) : store.release(run);
+    const kept = sealed.length <= MAX_ANSWER_BYTES ? store.finish(run, sealed) : store.release(run);
     await kept.catch((error) => log.warn({ err: error }, 'an answer was sent but could not be kept for repeats'));
     return answer;
   }
@@ -93,6 +93,7 @@ function replayed(answer: Answer): Answer {
   return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } };
 }
 
+/** 128 bits of SHA-256, in 22 characters. */
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }

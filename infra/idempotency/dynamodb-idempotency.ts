@@ -102,14 +102,15 @@ export function createDynamoIdempotency({
     async begin(id, request, now): Promise<Begun> {
       const owner = randomUUID();
       const kept = await attempt(claim(id, request, owner, now));
-      if (!kept) return { state: 'run', run: { id, owner, issuedAt: now } };
+      if (!kept) return { state: 'run', run: { id, request, owner, issuedAt: now } };
       if (kept.request?.S !== request) return { state: 'mismatch' };
-      if (kept.answer?.S !== undefined) return { state: 'answered', answer: kept.answer.S };
+      if (kept.answer?.B !== undefined) return { state: 'answered', answer: kept.answer.B };
       if (Number(kept.leasedUntil?.N) > now) return { state: 'running' };
       const lost = await attempt(takeOver(id, kept.owner?.S ?? '', owner, now));
-      return lost ? { state: 'running' } : { state: 'run', run: { id, owner, issuedAt: Number(kept.issuedAt?.N) } };
+      const issuedAt = Number(kept.issuedAt?.N);
+      return lost ? { state: 'running' } : { state: 'run', run: { id, request, owner, issuedAt } };
     },
-    finish: (run, answer) => change(run, 'set answer = :value', { S: answer }),
+    finish: (run, answer) => change(run, 'set answer = :value', { B: answer }),
     release: (run) => change(run, 'set leasedUntil = :value', number(0)),
   };
 }

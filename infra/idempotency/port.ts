@@ -7,12 +7,14 @@ export const RECORD_TTL_MS = 24 * 60 * 60_000;
 /** A run that has not ended within this time counts as crashed, and the next repeat takes it over. */
 export const RUN_LEASE_MS = 60_000;
 
-/** Longest sealed answer, in characters. DynamoDB accepts items of 400 KB. */
-export const MAX_ANSWER_CHARS = 350_000;
+/** Longest sealed answer. DynamoDB accepts items of 400 KB. */
+export const MAX_ANSWER_BYTES = 350_000;
 
 /** A claim to execute one request. */
 export interface RequestRun {
   id: string;
+  /** As given to `begin`. */
+  request: string;
   /** Fencing token: a run that was taken over can no longer store its answer. */
   owner: string;
   /** Time of the first attempt, in ms. A run that takes over keeps it, so that its commands expire in time. */
@@ -21,7 +23,7 @@ export interface RequestRun {
 
 export type Begun =
   | { state: 'run'; run: RequestRun }
-  | { state: 'answered'; answer: string }
+  | { state: 'answered'; answer: Uint8Array }
   | { state: 'running' }
   /** The key was used with another request before. */
   | { state: 'mismatch' };
@@ -30,10 +32,10 @@ export interface IdempotencyStore {
   /** `id` identifies caller, endpoint and key. `request` is the hash of the content that must be equal in a repeat. */
   begin(id: string, request: string, now: number): Promise<Begun>;
   /**
-   * Stores the answer, an opaque text of at most `MAX_ANSWER_CHARS`, unless another run has taken over. May resolve before the write;
+   * Stores the answer, 1 to `MAX_ANSWER_BYTES` opaque bytes, unless another run has taken over. May resolve before the write;
    * a later `begin` in this process comes after it.
    */
-  finish(run: RequestRun, answer: string): Promise<void>;
+  finish(run: RequestRun, answer: Uint8Array): Promise<void>;
   /** Releases the run without an answer, in the same way. The next repeat runs at once, with the same `issuedAt`. */
   release(run: RequestRun): Promise<void>;
 }

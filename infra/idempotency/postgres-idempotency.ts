@@ -3,9 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
 import { coalesce } from '../coalesce.js';
-import { createTableOnce, ENGINE, isTransient, queryWithin, statement, textArray } from '../postgres.js';
+import { bytesArray, createTableOnce, ENGINE, isTransient, queryWithin, statement } from '../postgres.js';
 import { withinBudget } from '../retry.js';
-import { type Begun, type IdempotencyStore, RECORD_BUDGET_MS, RECORD_TTL_MS, RUN_LEASE_MS } from './port.js';
+import {
+  type Begun,
+  type IdempotencyStore,
+  RECORD_BUDGET_MS,
+  RECORD_TTL_MS,
+  type RequestRun,
+  RUN_LEASE_MS,
+} from './port.js';
 
 const TABLE = 'idempotency';
 
@@ -15,13 +22,13 @@ const MAX_ROWS_PER_STATEMENT = 500;
 const MAX_BYTES_PER_STATEMENT = 1024 * 1024;
 
 /** The end of a run is not waited for. It is written with the next claim, or alone after this time. */
-export const END_PATIENCE_MS = 20;
+const END_PATIENCE_MS = 20;
 
 /** 96 random bits. */
 const OWNER_BYTES = 12;
 
 /** No answer is empty. */
-const NO_ANSWER = '';
+const NO_ANSWER = new Uint8Array();
 
 /**
  * Times are ms since 1970 by the program's clock. Pages are filled with claims to a fifth, so that the answers have room beside
@@ -35,28 +42,40 @@ const DDL = `
     issued_at bigint not null,
     expires_at bigint not null,
     leased_until bigint not null,
-    answer text
+    answer bytea
   ) with (fillfactor = 20);
   create index on ${TABLE} (expires_at)`;
 
 /**
- * Ends runs, with an answer or without one ('': the run is free again), and claims others. No id occurs twice. An expired record is
- * ignored. A free run of the same request is taken over and keeps its \`issued_at\`. Returns the successful claims.
+ * Ends runs, with an answer or without one (no bytes: the run is free again), and claims others. No id occurs twice. An expired
+ * record is ignored. A free run of the same request is taken over and keeps its `issued_at`. Returns the successful claims.
  *
- * The transaction does not wait for the disk. The log does, and the disk receives writes in order, so a commit that survives a crash
- * has its claim. Only the answers of the last moments may be lost: those runs count as crashed.
+ * The transaction does not wait for the disk. The log does, and the disk receives writes in order, so a commit that survives a
+ * crash has the claim that was made before it. A run that has lost its claim in a crash, and then commits, writes it again when it
+ * ends.
  */
 const WRITE = `
   with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+  run as (
+    select id, request, owner, issued_at, nullif(answer, '') as answer
+    from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[]) run (id, request, owner, issued_at, answer)
+  ),
   ended as (
-    update ${TABLE} kept set leased_until = 0, answer = nullif(run.answer, '')
-    from unnest($1::text[], $2::text[], $3::text[]) run (id, owner, answer)
-    where kept.id = run.id and kept.owner = run.owner
+    update ${TABLE} kept set leased_until = 0, answer = run.answer
+    from run where kept.id = run.id and kept.owner = run.owner
+    returning kept.id
+  ),
+  restored as (
+    insert into ${TABLE} (id, request, owner, issued_at, expires_at, leased_until, answer)
+    select id, request, owner, issued_at, issued_at + ${RECORD_TTL_MS}, 0, answer
+    from run where id not in (select id from ended)
+    order by id
+    on conflict do nothing
   ),
   claimed as (
     insert into ${TABLE} as kept (id, request, owner, issued_at, expires_at, leased_until)
     select id, request, owner, now, now + ${RECORD_TTL_MS}, now + ${RUN_LEASE_MS}
-    from unnest($4::text[], $5::text[], $6::text[], $7::bigint[]) claim (id, request, owner, now)
+    from unnest($6::text[], $7::text[], $8::text[], $9::bigint[]) claim (id, request, owner, now)
     order by id
     on conflict (id) do update set
       request = excluded.request,
@@ -85,7 +104,7 @@ interface Claimed {
 interface Row {
   id: string;
   request: string;
-  answer: string | null;
+  answer: Buffer | null;
 }
 
 interface Claim {
@@ -96,11 +115,9 @@ interface Claim {
   now: number;
 }
 
-interface End {
-  id: string;
-  owner: string;
+interface End extends RequestRun {
   /** `NO_ANSWER`: the run is released. */
-  answer: string;
+  answer: Uint8Array;
 }
 
 /** What became of a claim. Undefined for the end of a run, and for a claim that lost against a record that was deleted since. */
@@ -155,7 +172,9 @@ export function createPostgresIdempotency({
       if (isEnd(change)) return undefined;
       const { id, owner, request } = change;
       const at = issuedAt.get(id);
-      return at === undefined ? refused(kept.get(id), request) : { state: 'run', run: { id, owner, issuedAt: at } };
+      return at === undefined
+        ? refused(kept.get(id), request)
+        : { state: 'run', run: { id, request, owner, issuedAt: at } };
     });
   }
 
@@ -181,11 +200,11 @@ export function createPostgresIdempotency({
     async begin(id, request, now) {
       return (await tryBegin(id, request, now)) ?? (await tryBegin(id, request, now)) ?? { state: 'running' };
     },
-    async finish({ id, owner }, answer) {
-      end({ id, owner, answer });
+    async finish(run, answer) {
+      end({ ...run, answer });
     },
-    async release({ id, owner }) {
-      end({ id, owner, answer: NO_ANSWER });
+    async release(run) {
+      end({ ...run, answer: NO_ANSWER });
     },
     async settled() {
       await Promise.all(ending);
@@ -203,8 +222,10 @@ export function prepareIdempotency(pool: Pool): Promise<void> {
 function writeStatement(ends: readonly End[], claims: readonly Claim[]): QueryConfig {
   const values = [
     ends.map(({ id }) => id),
+    ends.map(({ request }) => request),
     ends.map(({ owner }) => owner),
-    textArray(ends.map(({ answer }) => answer)),
+    ends.map(({ issuedAt }) => issuedAt),
+    bytesArray(ends.map(({ answer }) => answer)),
     claims.map(({ id }) => id),
     claims.map(({ request }) => request),
     claims.map(({ owner }) => owner),

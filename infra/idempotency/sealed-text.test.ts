@@ -14,6 +14,6 @@ describe('a sealed answer', () => {
   });
 
   it('reveals nothing of its content, not even that two answers are equal', () => {
-    expect(sealText('the same', 'key')).not.to.equal(sealText('the same', 'key'));
+    expect(sealText('the same', 'key')).not.to.deep.equal(sealText('the same', 'key'));
   });
 });

@@ -9,14 +9,14 @@ const UNBOUND = '';
 /** An answer has half the size then, in 40 µs. More effort, and more memory, save another percent. */
 const COMPRESSION = { level: 1, memLevel: 5 };
 
-/** An AES-256-GCM box in base64. The secret cannot be derived from the stored data. */
-export function sealText(text: string, secret: string): string {
-  return encrypt(keyOf(secret), deflateRawSync(text, COMPRESSION), UNBOUND).toString('base64');
+/** An AES-256-GCM box. The secret cannot be derived from the stored data. */
+export function sealText(text: string, secret: string): Buffer {
+  return encrypt(keyOf(secret), deflateRawSync(text, COMPRESSION), UNBOUND);
 }
 
 /** Throws if the text was changed or sealed with another secret. */
-export function openText(sealed: string, secret: string): string {
-  return inflateRawSync(decrypt(keyOf(secret), Buffer.from(sealed, 'base64'), UNBOUND)).toString();
+export function openText(sealed: Uint8Array, secret: string): string {
+  return inflateRawSync(decrypt(keyOf(secret), sealed, UNBOUND)).toString();
 }
 
 function keyOf(secret: string): Buffer {

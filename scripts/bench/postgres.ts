@@ -32,7 +32,7 @@ export const command: RatioBench = {
   kind: 'ratio',
   name: 'command',
   inFlight: CALLERS,
-  target: 1.3,
+  target: 1.5,
   how: 'commands (load, decide and append), one order per stream ÷ single-row inserts of the same commits',
   open: (engines) => onPostgres(engines, ({ store, raw }) => ({ ours: commands(store), raw })),
 };

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import {
   type Begun,
   type IdempotencyStore,
-  MAX_ANSWER_CHARS,
+  MAX_ANSWER_BYTES,
   RECORD_TTL_MS,
   type RequestRun,
   RUN_LEASE_MS,
@@ -28,12 +28,17 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
     return (begun as Begun & { state: 'run' }).run;
   }
 
+  async function expectAnswer(text: string, ...request: Parameters<IdempotencyStore['begin']>): Promise<void> {
+    const begun = await store.begin(...request);
+    expect(begun.state === 'answered' && Buffer.from(begun.answer).toString()).to.equal(text);
+  }
+
   it('lets the first request run, and repeats its answer to all others', async () => {
     const first = await run();
     expect(first.issuedAt).to.equal(NOW);
-    await store.finish(first, 'done');
-    expect(await store.begin(id, 'a', NOW + 1)).to.deep.equal({ state: 'answered', answer: 'done' });
-    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS + 1)).to.deep.equal({ state: 'answered', answer: 'done' });
+    await store.finish(first, bytes('done'));
+    await expectAnswer('done', id, 'a', NOW + 1);
+    await expectAnswer('done', id, 'a', NOW + RUN_LEASE_MS + 1);
   });
 
   it('lets one of twenty concurrent requests run', async () => {
@@ -45,7 +50,7 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
   it('detects another request with the same key, while the first runs and after it', async () => {
     const first = await run();
     expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
-    await store.finish(first, 'done');
+    await store.finish(first, bytes('done'));
     expect(await store.begin(id, 'b', NOW)).to.deep.equal({ state: 'mismatch' });
   });
 
@@ -65,12 +70,12 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
   it('does not let a slow run overwrite the answer of the run that took it over', async () => {
     const slow = await run();
     const second = await run(NOW + RUN_LEASE_MS);
-    await store.finish(slow, 'too late');
+    await store.finish(slow, bytes('too late'));
     expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS)).to.deep.equal({ state: 'running' });
-    await store.finish(second, 'second');
-    await store.finish(slow, 'too late');
+    await store.finish(second, bytes('second'));
+    await store.finish(slow, bytes('too late'));
     await store.release(slow);
-    expect(await store.begin(id, 'a', NOW + RUN_LEASE_MS)).to.deep.equal({ state: 'answered', answer: 'second' });
+    await expectAnswer('second', id, 'a', NOW + RUN_LEASE_MS);
   });
 
   it('lets a repeat run at once after a release, with the time of the first attempt, and only the same request', async () => {
@@ -81,14 +86,16 @@ export function idempotencyContract(open: () => Promise<IdempotencyStore>): void
   });
 
   it('forgets a record after its expiry, whatever its state', async () => {
-    await store.finish(await run(), 'done');
+    await store.finish(await run(), bytes('done'));
     expect((await run(NOW + RECORD_TTL_MS, 'b')).issuedAt).to.equal(NOW + RECORD_TTL_MS);
   });
 
   it('keeps the longest answer', async () => {
-    const answer = 'x'.repeat(MAX_ANSWER_CHARS);
+    const answer = Buffer.alloc(MAX_ANSWER_BYTES, 'x');
     await store.finish(await run(), answer);
     const begun = await store.begin(id, 'a', NOW);
-    expect(begun.state === 'answered' && begun.answer.length).to.equal(MAX_ANSWER_CHARS);
+    expect(begun.state === 'answered' && begun.answer.length).to.equal(MAX_ANSWER_BYTES);
   });
 }
+
+const bytes = (text: string): Buffer => Buffer.from(text);
