@@ -16,7 +16,8 @@ import { order } from '../../domain/order/order.js';
 import { orderLines } from '../../domain/order/order-lines.js';
 import { orderOfCart } from '../../domain/processes/checkout.js';
 import { RESERVATION_MS } from '../../domain/processes/checkout-steps.js';
-import { availableOf, heldFor, stockItem, stockStream } from '../../domain/stock/stock-item.js';
+import { reservationOf } from '../../domain/stock/reservations.js';
+import { availableOf, stockItem, stockStream } from '../../domain/stock/stock-item.js';
 import { createTestProvider } from '../../infra/payments/test-provider.js';
 import { freshName } from '../engines.js';
 import { everyOr, runsOf } from '../every-case.js';
@@ -163,8 +164,9 @@ class Shop {
     });
     for (const sku of this.skus) {
       const { state } = await runner.load(stockItem, stockStream({ sku, location: 'main' }));
-      if (heldFor(state, this.orderId) === 0) continue;
-      const expiries = { [this.orderId]: this.clock() };
+      const expiresAt = reservationOf(state.reservations, this.orderId)?.expiresAt;
+      if (expiresAt === undefined) continue;
+      const expiries = { [this.orderId]: expiresAt };
       await handlers.reservations({ kind: 'reservations', sku, location: 'main', expiries }).catch((error) => {
         if (!(error instanceof Unavailable)) throw error;
       });
