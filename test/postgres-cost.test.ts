@@ -1,4 +1,4 @@
-// What a guest's checkout costs in Postgres on the embedded profile: transactions by their source, and bytes of WAL. Every command
+// What a guest's checkout costs in Postgres on the embedded profile: transactions by source, and bytes of WAL. Every command
 // has an idempotency key, and the projections are included.
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
