@@ -28,9 +28,9 @@ interface Waiting<T, R> {
 }
 
 /**
- * Items without patience that arrive together leave at the end of the current tick; others collect while writes are in flight. The queue is divided among all free writes. If one write took the whole queue, all callers would get their
- * answers and send new items at the same time, and the engine would be idle in between. Items with the same key leave in their
- * order.
+ * Items without patience that arrive together leave at the end of the current tick; others collect while writes are in flight.
+ * The queue is divided among all free writes. If one write took the whole queue, all callers would get their answers and send new
+ * items at the same time, and the engine would be idle in between. Items with the same key leave in their order.
  */
 export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Promise<R> {
   const { write, keyOf, bytesOf, patienceOf = () => 0, maxInFlight, minItems, maxItems, maxBytes } = options;

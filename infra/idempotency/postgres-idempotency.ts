@@ -1,4 +1,4 @@
-// Idempotency records in Postgres. A claim is an upsert that takes effect only if the run is free. Claims and the ends of runs that
+// Idempotency records in Postgres. A claim is an upsert that takes effect only if the run is free. Claims and ends of runs that
 // wait at the same time share one statement.
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
@@ -51,8 +51,8 @@ const DDL = `
  * record is ignored. A free run of the same request is taken over and keeps its `issued_at`. Returns the successful claims.
  *
  * The transaction does not wait for the disk. The log does, and the disk receives writes in order, so a commit that survives a
- * crash has the claim that was made before it. A run that has lost its claim in a crash, and then commits, writes it again when it
- * ends.
+ * crash has the claim that was made before it. A run that has lost its claim in a crash, and then commits, writes it again when
+ * it ends.
  */
 const WRITE = `
   with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),

@@ -23,9 +23,9 @@ import { type CommitCodec, positionOf } from '../codec.js';
 import { COMMIT_COLUMNS, type CommitRow, EVENTS_SQL, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
 
 /**
- * Under load the next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs more
- * per row. So fewer rows than `MIN_ROWS_PER_INSERT` wait for the insert in flight: with eight checkouts at a time this halves the
- * transactions, and the checkouts are faster.
+ * Under load the next insert is prepared while the server executes one. More in flight would make inserts smaller, which costs
+ * more per row. So fewer rows than `MIN_ROWS_PER_INSERT` wait for the insert in flight: with eight checkouts at a time this halves
+ * the transactions, and the checkouts are faster.
  */
 const MAX_INSERTS_IN_FLIGHT = 2;
 const MIN_ROWS_PER_INSERT = 16;
