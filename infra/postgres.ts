@@ -166,7 +166,10 @@ export async function createTableOnce(
 ): Promise<void> {
   const schema = place === 'log' ? LAST_SCHEMA : 'current_schema()';
   const isThere = async (connection: pg.Pool | pg.PoolClient) => {
-    const sql = `select to_regclass(format('%I.%I', ${schema}, $1::text)) is not null as exists`;
+    // Not to_regclass, which answers from a cache: a connection would not see the table that another one has just made.
+    const sql = `select exists (
+      select from pg_class join pg_namespace on pg_namespace.oid = relnamespace where nspname = ${schema} and relname = $1
+    ) as exists`;
     return onlyRow(await connection.query<{ exists: boolean }>(sql, [table])).exists;
   };
   // Usually it exists. One look without the lock is enough then, so that a start does not wait for the looks of others.

@@ -13,11 +13,14 @@ import { ENCODINGS, type Encoding } from '../../commands/import/online-retail/ro
 import { askSalesBefore, importInvoices } from '../../commands/import/online-retail/run.js';
 import { exponentOf } from '../../domain/kernel/currency.js';
 import type { Money } from '../../domain/kernel/money.js';
-import { collectHeapOften } from '../heap.js';
+import { limitHeapGrowth } from '../heap.js';
 import { type CommonOptions, positiveInteger, withJson, withProfile } from '../options.js';
 import { createProgress, type Progress } from '../progress.js';
 import { stopSignal } from '../stopping.js';
 import { table } from '../table.js';
+
+/** In percent. */
+const HEAP_GROWTH = 25;
 
 /** The shop as an import needs it. */
 export interface ImportShop extends ImportPorts {
@@ -54,7 +57,7 @@ export function importCommand(openShop: (options: CommonOptions) => Promise<Impo
     .addOption(new Option('--encoding <name>', 'encoding of the file').choices([...ENCODINGS]).default(ENCODINGS[0]))
     .option('--limit <invoices>', 'import only this many invoices, from the start of the file', positiveInteger)
     .action(async (file: string, options: ImportOptions) => {
-      collectHeapOften();
+      limitHeapGrowth(HEAP_GROWTH);
       const startedAt = performance.now();
       // Reads the whole file before an engine starts, so that a broken file changes nothing.
       const pages = await readPages(file, options);

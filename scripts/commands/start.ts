@@ -5,13 +5,16 @@ import { endAll } from '../../infra/engines/ending.js';
 import { requireFreePort, startServer } from '../../infra/http/server.js';
 import { runBackground } from '../../infra/modules/background.js';
 import { openShop, type Shop } from '../../infra/modules/open-shop.js';
-import { collectHeapOften } from '../heap.js';
+import { limitHeapGrowth } from '../heap.js';
 import { type CommonOptions, configOf, withPort, withProfile } from '../options.js';
 import { fillEmptyShop } from '../sample-shop.js';
 import { stopSignal } from '../stopping.js';
 
 /** How long the welcome message waits until the read models show the sample shop. */
 const SHOW_MS = 10_000;
+
+/** In percent. */
+const HEAP_GROWTH = 100;
 
 interface StartOptions extends CommonOptions {
   port: number;
@@ -28,7 +31,7 @@ export function startCommand(): Command {
 }
 
 async function start(options: StartOptions): Promise<void> {
-  collectHeapOften();
+  limitHeapGrowth(HEAP_GROWTH);
   const stop = stopSignal();
   const config = configOf(options);
   await requireFreePort(options);
