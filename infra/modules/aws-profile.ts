@@ -1,5 +1,6 @@
 // The `aws` profile: read models are in Postgres, MongoDB, OpenSearch and Redis; data keys, sessions and idempotency records are in
 // DynamoDB. On local engines the program creates the tables itself; in AWS the deployment stack creates them.
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Client as OpenSearchClient } from '@opensearch-project/opensearch';
 import type { Redis } from 'ioredis';
 import type { Db } from 'mongodb';
@@ -41,7 +42,7 @@ import {
   redisReadModels,
 } from '../stores/document-stores.js';
 import { dynamoStore, TABLES } from '../stores/dynamodb-store.js';
-import { type DynamoParts, type DynamoServer, dynamoParts } from './dynamodb-server.js';
+import { type DynamoParts, dynamoParts } from './dynamodb-server.js';
 import type { Lifecycle } from './lifecycle.js';
 import { lazy, type Parts, type ProfileParts, type Recipes, type UntilReachable } from './parts.js';
 import { addressOf, type Engine, PING_TIMEOUT_MS } from './reachable.js';
@@ -62,8 +63,8 @@ interface DocumentParts {
 export const awsParts = {
   ...dynamoParts,
 
-  documentServers: ({ config, dynamoServer, lifecycle, log, untilReachable }) =>
-    lazy(() => openDocumentStores(config, dynamoServer, lifecycle, log, untilReachable)),
+  documentServers: ({ config, dynamoClient, lifecycle, log, untilReachable }) =>
+    lazy(() => openDocumentStores(config, dynamoClient, lifecycle, log, untilReachable)),
 
   documentStores: ({ documentServers, claimed: _ }) => lazy(() => documentServers),
 
@@ -134,7 +135,7 @@ function inNamespace<P extends { name: string }>(projection: P, namespace: strin
 
 async function openDocumentStores(
   { namespace, awsRegion, redisCluster, openSearchSigning }: ShopConfig,
-  { client: dynamodb }: DynamoServer,
+  dynamodb: DynamoDBClient,
   lifecycle: Lifecycle,
   log: Logger,
   untilReachable: UntilReachable,

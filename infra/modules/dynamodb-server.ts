@@ -20,6 +20,7 @@ export interface DynamoServer {
 export interface DynamoParts {
   /** For all AWS clients. `address` is for messages. */
   awsOptions: AwsOptions & { address: string };
+  dynamoClient: DynamoDBClient;
   dynamoServer: DynamoServer;
   dynamodb: DynamoServer;
 }
@@ -31,25 +32,30 @@ export const dynamoParts = {
       return endpoint === undefined ? { region, address: region } : { region, endpoint, address: addressOf(endpoint) };
     }),
 
-  dynamoServer: ({ config, awsOptions, lifecycle, untilReachable }) =>
-    lazy(async () => {
-      const { address, ...options } = awsOptions;
+  dynamoClient: ({ awsOptions, lifecycle }) =>
+    lazy(() => {
+      const { address: _, ...options } = awsOptions;
       const client = createDynamoClient(options);
       lifecycle.onClose(() => client.destroy());
-      const prefix = prefixOf(config);
-      const name = (kind: string) => `${prefix}-${kind}`;
+      return client;
+    }),
+
+  dynamoServer: ({ config, awsOptions: { address, endpoint }, dynamoClient: client, untilReachable }) =>
+    lazy(async () => {
+      const name = namesOf(config);
       const check = () => readCommandTables(client, name, config);
       const engine: Engine = { name: 'DynamoDB', address, serves: 'commands', ping: () => orNotFound(check()), check };
       await untilReachable(engine);
-      return { client, engine, name, isLocal: options.endpoint !== undefined };
+      return { client, engine, name, isLocal: endpoint !== undefined };
     }),
 
   dynamodb: ({ dynamoServer, claimed: _ }) => lazy(() => dynamoServer),
 } satisfies Recipes<DynamoParts, Parts & DynamoParts>;
 
-/** Each pair of profile and namespace has its own names. A namespace has no underscore. */
-function prefixOf({ profile, namespace }: ShopConfig): string {
-  return profile === 'aws' ? namespace : `${namespace}_${profile}`;
+/** Full names of tables and streams. Each pair of profile and namespace has its own. A namespace has no underscore. */
+export function namesOf({ profile, namespace }: ShopConfig): DynamoServer['name'] {
+  const prefix = profile === 'aws' ? namespace : `${namespace}_${profile}`;
+  return (kind) => `${prefix}-${kind}`;
 }
 
 /** Reads items that do not exist, of the tables that commands need: those of the log, and those of the profile. */

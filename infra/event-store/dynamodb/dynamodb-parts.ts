@@ -5,7 +5,7 @@ import type { StreamId } from '../../../domain/kernel/stream.js';
 import { createKinesisClient, ensureStream, ensureTable } from '../../aws.js';
 import { ensureExpiringTable } from '../../expiring-table.js';
 import { createDynamoLeases, LEASES_TABLE } from '../../leadership/dynamodb-leases.js';
-import { type DynamoParts, dynamoParts, orNotFound } from '../../modules/dynamodb-server.js';
+import { type DynamoParts, dynamoParts, namesOf, orNotFound } from '../../modules/dynamodb-server.js';
 import { type EventStoreParts, lazy, type Parts, type Recipes } from '../../modules/parts.js';
 import { type Engine, PING_TIMEOUT_MS } from '../../modules/reachable.js';
 import { dynamoStore, STREAM, TABLES } from '../../stores/dynamodb-store.js';
@@ -26,12 +26,12 @@ interface KinesisParts {
 export const dynamodbEventStoreParts = {
   ...dynamoParts,
 
-  kinesisServer: ({ awsOptions, dynamoServer: { name }, lifecycle, untilReachable }) =>
+  kinesisServer: ({ config, awsOptions, lifecycle, untilReachable }) =>
     lazy(async () => {
       const { address, ...options } = awsOptions;
       const client = createKinesisClient(options);
       lifecycle.onClose(() => client.destroy());
-      const check = () => readStream(client, name(STREAM));
+      const check = () => readStream(client, namesOf(config)(STREAM));
       const engine: Engine = {
         name: 'Kinesis',
         address,
