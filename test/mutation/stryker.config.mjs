@@ -11,6 +11,7 @@ export default {
     '!test',
     'test/*',
     '!test/address-data.ts',
+    '!test/the.ts',
     '!test/domain',
     '!test/domain/**',
     '!test/mutation',
@@ -18,7 +19,7 @@ export default {
     '!package.json',
   ],
   buildCommand:
-    'esbuild domain/**/*.ts test/domain/*.ts test/address-data.ts --outdir=. --outbase=. --platform=node --log-level=warning',
+    'esbuild domain/**/*.ts test/domain/*.ts test/address-data.ts test/the.ts --outdir=. --outbase=. --platform=node --log-level=warning',
   plugins: ['@stryker-mutator/mocha-runner'],
   testRunner: 'mocha',
   mochaOptions: {
