@@ -1,4 +1,4 @@
-// The boundaries of the house: imports point one way, domain ← commands, projections ← read-api ← infra ← scripts.
+// The import boundaries: imports point one way, domain ← commands, projections ← read-api ← infra ← scripts.
 const only = (folder, allowed, packages) => ({
   name: `${folder}-imports`,
   severity: 'error',

@@ -1,15 +1,15 @@
 // Builds the program into dist/: one file per module, unchanged outputs left alone, so that a build
-// beside a running program disturbs nothing. If no input has changed, it only looks at the inputs.
+// does not disturb a running program. If no input has changed, it only looks at the inputs.
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /** What no build has made for so long is deleted; before, a program that runs may still load it. */
 const KEEP_OLD_MS = 24 * 60 * 60_000;
 
-/** Packages of many files. Node would take a third of a second to find and load them one by one. */
+/** Packages of many files, which are bundled because Node takes long to find and load them one by one. */
 const BUNDLED = ['express', 'inversify', 'jose', 'prom-client', 'reflect-metadata', 'zod', 'zod-openapi'];
 
-/** npm writes it with every installation. It stands for the packages. */
+/** npm writes this file at every installation, so it changes whenever packages change. */
 const INSTALLED = 'node_modules/.package-lock.json';
 
 /** The inputs of the last build, with their sizes and times, and its outputs, with their sizes. */
@@ -92,7 +92,7 @@ async function removeOld(built) {
   for (const entry of await readdir('dist', { withFileTypes: true })) {
     const path = resolve('dist', entry.name);
     if (entry.isDirectory() || built.has(path)) continue;
-    const age = Date.now() - (await stat(path).catch(() => undefined))?.mtimeMs; // NaN where another build was faster
+    const age = Date.now() - (await stat(path).catch(() => undefined))?.mtimeMs; // NaN if another build has deleted it
     if (age > KEEP_OLD_MS) await rm(path, { force: true });
   }
 }

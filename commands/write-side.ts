@@ -50,7 +50,7 @@ interface Pricing {
   quotes: CartQuotes;
 }
 
-/** How an endpoint answers what it has changed. Queries answer with the same views. */
+/** The views with which endpoints answer after a change. Queries answer with the same views. */
 type Views = TariffEndpointsDeps['views'] & {
   cart: CartEndpointsDeps['view'];
   coupon: CouponEndpointsDeps['view'];

@@ -103,10 +103,10 @@ export async function ensureTable(client: DynamoDBClient, table: string, definit
   await waitUntilTableExists({ client, ...WAIT }, { TableName: table });
 }
 
-/** What cannot be restored from elsewhere is protected against the deletion of its table. Part of a `TableDefinition`. */
+/** Part of a `TableDefinition`: protects a table against deletion if its data cannot be restored from elsewhere. */
 export const PROTECTED = { DeletionProtectionEnabled: true } as const;
 
-/** The same for a table whose data cannot be restored from elsewhere: with point-in-time recovery. In AWS the stack enables it. */
+/** The same for such a table, with point-in-time recovery. In AWS the stack enables it. */
 export async function ensureRecoverableTable(
   client: DynamoDBClient,
   table: string,

@@ -58,7 +58,7 @@ describe('Coalesced writes', () => {
     expect(batches).to.have.length(1);
   });
 
-  it('wait for the write in flight if they are few: half as many writes are better than a shorter wait', async () => {
+  it('wait for the write in flight if they are few, so that there are fewer writes', async () => {
     const { write, batches, mostInFlight } = recorded();
     const first = write({ key: 'a', bytes: 1 });
     await Promise.resolve();
@@ -73,7 +73,7 @@ describe('Coalesced writes', () => {
     expect(batches.map(({ length }) => length)).to.deep.equal([4, 4]);
   });
 
-  it('leave with the next one if they are patient, in their order, and alone once their time is over', async () => {
+  it('with patience are written together with the next one, in order, or alone once their time is over', async () => {
     const { write, batches } = recorded();
     const patient = ['a', 'b'].map((key) => write({ key, bytes: 1, patienceMs: 60_000 }));
     await new Promise(setImmediate);

@@ -10,10 +10,10 @@ export interface CoalesceOptions<T, R> {
   /** Items with the same key never share a batch. */
   keyOf(item: T): string;
   bytesOf(item: T): number;
-  /** Time in ms for which an item may wait for one that may not, and then leaves with it. Default: 0 for every item. */
+  /** How long an item may wait, in ms, to be written together with an item of patience 0. Default: 0 for every item. */
   patienceOf?(item: T): number;
   maxInFlight: number;
-  /** This many items or fewer are not split between two writes. Fewer wait until no write is in flight. */
+  /** So many items or fewer are not split between two writes. Fewer items wait until no write is in flight. */
   minItems: number;
   maxItems: number;
   maxBytes: number;
@@ -21,7 +21,7 @@ export interface CoalesceOptions<T, R> {
 
 interface Waiting<T, R> {
   item: T;
-  /** Undefined once it waits no longer for others. */
+  /** Undefined once the patience of the item is over. */
   patience?: NodeJS.Timeout | undefined;
   resolve(result: R): void;
   reject(error: unknown): void;

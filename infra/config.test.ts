@@ -147,7 +147,7 @@ describe('The configuration of rate limits', () => {
 });
 
 describe('The configuration of managed engines', () => {
-  it('is off unless it is asked for', () => {
+  it('is off by default', () => {
     const { redisCluster, ...rest } = readConfig({}, {});
     expect(redisCluster).to.equal(false);
     expect(rest).not.to.have.property('openSearchSigning');
@@ -159,7 +159,7 @@ describe('The configuration of managed engines', () => {
     expect(config).to.include({ redisCluster: true, openSearchSigning: 'aoss' });
   });
 
-  it('refuses other values, and says which ones there are', () => {
+  it('rejects other values, and lists the allowed ones', () => {
     for (const [name, words] of [
       ['COMMERCE_REDIS_CLUSTER', 'must be 1'],
       ['COMMERCE_OPENSEARCH_SIGNING', 'must be es'],

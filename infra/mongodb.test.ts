@@ -1,5 +1,5 @@
-// What MongoDB is asked, so that Amazon DocumentDB can serve it, too: no retryable writes, a certificate of its own authority, and
-// only commands and operators that it has.
+// What the product sends to MongoDB. Amazon DocumentDB has to serve it, too: no retryable writes, a certificate of its own
+// authority, and only commands and operators that it has.
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';

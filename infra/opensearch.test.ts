@@ -68,7 +68,7 @@ describe('The client of OpenSearch', () => {
     expect(received[0]!.headers.authorization).to.match(/^AWS4-HMAC-SHA256 Credential=local\//);
   });
 
-  it('signs nothing unless it is told to', async () => {
+  it('signs nothing by default', async () => {
     const client = createOpenSearchClient({ node });
     await client.search({ index: 'products' });
     await client.close();

@@ -172,7 +172,7 @@ export async function createTableOnce(
     ) as exists`;
     return onlyRow(await connection.query<{ exists: boolean }>(sql, [table])).exists;
   };
-  // Usually it exists. One look without the lock is enough then, so that a start does not wait for the looks of others.
+  // Usually it exists. Then one look without the lock is enough, and a start does not wait for other processes.
   if (await withinBudget(SET_UP, () => isThere(pool))) return;
   await settingUp(pool, async (client) => {
     if (place === 'log') await client.query(USE_LAST_SCHEMA);

@@ -36,7 +36,7 @@ describeWith('redis', 'The client of a Redis cluster', function () {
   afterEach(() => redis.disconnect());
   after(() => end());
 
-  it('is ready for the first question, and finds all servers from one', async () => {
+  it('waits for its first connection, and finds all servers from one address', async () => {
     await redisProbe(redis, PATIENT_MS)();
     expect(serversOf(redis)).to.have.length(NODES);
   });

@@ -1,6 +1,5 @@
 // Limits concurrent work: further work waits in a queue without a time limit. Waiting here is not an engine failure, unlike
-// waiting for
-// a free connection of the engine's pool.
+// waiting for a free connection of the engine's pool.
 
 /** At most `atOnce` of the given works run at a time, in order of arrival. */
 export function createTurns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {

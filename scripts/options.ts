@@ -59,8 +59,7 @@ export function configOf(options: CommonOptions): Config {
 
 /**
  * For commands that read an existing shop. Rejects a missing data folder, unless all data is elsewhere. Otherwise a mistyped
- * folder
- * would be created and look empty.
+ * folder would be created and look empty.
  */
 export async function configOfShop(options: CommonOptions): Promise<Config> {
   const config = configOf(options);

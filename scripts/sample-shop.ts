@@ -94,10 +94,9 @@ export interface SampleShopDeps {
 }
 
 /**
- * Fills an empty log and does nothing if the log contains anything else. An abort of `signal` ends it between two commands, with
- * the
- * signal's reason. The next start adds what is missing after an abort or a crash. Resolves to the written commits, or undefined
- * if there was nothing to do.
+ * Fills an empty log and does nothing if the log contains anything else. An abort of `signal` ends it between two commands,
+ * with the signal's reason. The next start adds what is missing after an abort or a crash. Resolves to the written commits, or
+ * undefined if there was nothing to do.
  */
 export async function fillEmptyShop(
   { runner, store }: SampleShopDeps,

@@ -61,7 +61,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     proxy = await startRecorder(engines.aws());
     local = { ...(await aws.freshEnvironment(engines)), AWS_REGION: REGION };
     const { AWS_ENDPOINT_URL: _, ...rest } = local;
-    // The addresses that the SDK itself knows: to the program this is AWS.
+    // The addresses that the SDK knows by default, so that the program takes the engine for AWS.
     onAws = {
       ...rest,
       COMMERCE_ENGINES_DIR: await freshFolder(),
@@ -91,7 +91,7 @@ describeWith(aws.engines, 'The IAM actions of the profile aws', function (engine
     await story(shop, local);
     await shop.stop();
 
-    // What a short story does not reach: a snapshot, a lease that nobody has held, work of the agenda, a log without a mark.
+    // The story does not reach these: a snapshot, a lease that nobody has held, work of the agenda, a log without a mark.
     const mark = (await log.mark()) as Mark;
     const snapshots = createDynamoSnapshotTexts({ client: dynamodb, table: name(TABLES.snapshots), clock: Date.now });
     await snapshots.save('note#1', 1, { commitNo: 1, text: 'state' });

@@ -1,6 +1,5 @@
 // The real engines for tests: started when the first suite needs one, and shared by all processes of a mocha run. Each run has
-// its own
-// data.
+// its own data.
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
@@ -49,8 +48,7 @@ export interface TestEngines {
 
 /**
  * A `describe` whose tests run against real engines, or (without names) start their own programs. If an engine is not available
- * on
- * this machine, its tests are skipped with a reason; with REQUIRE_ENGINES=1 they fail. With NO_ENGINES=1 they are left out.
+ * on this machine, its tests are skipped with a reason; with REQUIRE_ENGINES=1 they fail. With NO_ENGINES=1 they are left out.
  */
 export function describeWith(
   names: EngineName | readonly EngineName[],

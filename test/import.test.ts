@@ -419,8 +419,7 @@ function expectCompleted({ orders, stock, agenda, catalogue, productPage, produc
 
 /**
  * Without the log's own times, which differ between runs: orders as callers see them. Also without the versions of products,
- * because
- * a later run may change a title.
+ * because a later run may change a title.
  */
 function comparable({ agenda, orders, catalogue, productPage, productSearch, ...models }: ReadModels) {
   const products = [catalogue, productPage, productSearch].map(unversioned);

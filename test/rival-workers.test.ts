@@ -116,7 +116,7 @@ describe('A delayed worker', () => {
   });
 
   for (const dies of ['ConfirmOrder', 'CommitReservation']) {
-    it(`keeps the units that it has paid for, however long it waits to ${dies}`, async () => {
+    it(`keeps the units of its paid order, even if it is held up before ${dies} until the reservation ends`, async () => {
       let now = Date.now();
       const clock = () => now;
       const shop = createShop({ clock });

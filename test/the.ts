@@ -1,6 +1,6 @@
-// Values that a test knows to be there.
+// Values that must exist in a test.
 
-/** The value itself. The test fails here, and not somewhere behind it, if there is none. */
+/** The value. If there is none, the test fails here. */
 export function the<T>(value: T): NonNullable<T> {
   if (value === undefined || value === null) throw new Error(`Got ${value} instead of a value.`);
   return value;

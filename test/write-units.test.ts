@@ -98,7 +98,7 @@ describeOnAws('The log on DynamoDB', (aws) => {
     // parallel, the rest in sequence.
     const commits = Array<string>(6).fill('PutItem');
     const warm: Cost = { operations: commits, table: 8, index: 6, roundTrips: 5 };
-    /** 2 × reservation committed, in parallel. Nobody waits for it. */
+    /** 2 × reservation committed, in parallel. The answer does not wait for it. */
     const behind: Cost = { operations: ['PutItem', 'PutItem'], table: 2, index: 2, roundTrips: 1 };
 
     let inProcess: Process;
@@ -408,7 +408,7 @@ function createGate(): Gate {
   return gate;
 }
 
-/** Commits no reservation before the answer is there, which must not wait for it. */
+/** Holds back the commits of reservations until the answer is there, because the answer must not wait for them. */
 function withCommitsBehind(runner: CommandRunner, answered: Gate): CommandRunner {
   return {
     ...runner,

@@ -41,14 +41,14 @@ export interface CheckoutProcess {
   /**
    * Places an order and runs its checkout until it has completed or failed, or until it waits for the customer or the provider. A
    * checkout that has already started is continued. Throws `Unavailable` if an engine is down; the recovery then finishes the
-   * checkout. The steps that nobody waits for may still be running when it resolves.
+   * checkout. The steps that follow the answer may still be running when it resolves.
    */
   run(place: OrderCommand & { type: 'PlaceOrder' }, origin: Origin): Promise<CheckoutResult>;
   /** Continues the checkout of an order, as after news of its payment. Returns undefined if there is no such order. */
   resume(orderId: string): Promise<CheckoutResult | undefined>;
   /**
-   * Finishes what a dead worker has left: continues the checkout, places the order of a submitted cart before that, and takes the
-   * steps that nobody waits for, even if the checkout has ended. Returns undefined if nothing of it was recorded.
+   * Finishes what a crashed worker has left. Places the order of a submitted cart, continues the checkout, and takes the steps
+   * that follow the answer, even if the checkout has ended. Returns undefined if nothing of it was recorded.
    */
   recover(orderId: string, cartId?: string): Promise<CheckoutResult | undefined>;
 }
@@ -108,7 +108,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
   }
 
   async function answer(run: CheckoutRun): Promise<CheckoutResult> {
-    // A failure behind the answer is left to the agenda, which logs it if it fails again.
+    // A failure after the answer is left to the agenda, which logs it if it fails again.
     if (await follow(run)) void followUp(run).catch(() => {});
     return resultOf(run);
   }
@@ -166,7 +166,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     }
   }
 
-  /** The answer does not wait for these steps, nor name their commits. */
+  /** The answer does not wait for these steps and does not name their commits. */
   async function followUp(run: CheckoutRun): Promise<void> {
     const behind = { ...run.context, seen: new Map() };
     await Promise.all(followUpSteps(run.state).map((step) => steps.take(step, behind)));
@@ -311,7 +311,7 @@ function resultOf({ state, context, payment }: CheckoutRun): CheckoutResult {
   return { checkout: state, seen: context.seen, ...(payment && { payment }) };
 }
 
-/** Of a worker that nobody asked. */
+/** The origin of work that no request has started. */
 function originOf(orderId: string): Origin {
   const checkoutId = checkoutIdOf(orderId);
   return { correlationId: checkoutId, actor: { type: 'process', id: checkoutId } };

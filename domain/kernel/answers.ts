@@ -4,7 +4,7 @@ import type { Reply } from './endpoint.js';
 import type { Loaded } from './states.js';
 import type { StreamId } from './stream.js';
 
-/** How a state is answered. Some views load more, such as current prices. */
+/** Makes the answer from a state. Some views load more, such as current prices. */
 export interface View<S, A = unknown> {
   schema: z.ZodType<A>;
   of(state: S): A | Promise<A>;

@@ -19,6 +19,6 @@ describe('A key that a map must have', () => {
   it('gives its value, or an error that names the key', () => {
     const stock = new Map([['MUG', 0]]);
     expect(valueAt(stock, 'MUG')).to.equal(0);
-    expect(() => valueAt(stock, 'CUP')).to.throw('Nothing is known of CUP.');
+    expect(() => valueAt(stock, 'CUP')).to.throw('There is no value for CUP.');
   });
 });

@@ -10,6 +10,6 @@ export function pairs<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
 /** The value of a key that the map must have. */
 export function valueAt<K, V>(map: ReadonlyMap<K, V>, key: K): V {
   const value = map.get(key);
-  if (value === undefined) throw new Error(`Nothing is known of ${key}.`);
+  if (value === undefined) throw new Error(`There is no value for ${key}.`);
   return value;
 }

@@ -1,5 +1,5 @@
-// How far the checkout of an order is, folded from the order's own events. The order decides first-come between the workers of
-// one checkout: it is confirmed or given up once, and each stage is recorded once.
+// How far the checkout of an order has come, folded from the order's own events. Several workers may run one checkout; the first
+// outcome that the order records counts. So the order is confirmed or given up once, and each stage is recorded once.
 import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import type { MethodKind } from '../payment/method-kinds.js';

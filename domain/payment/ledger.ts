@@ -205,7 +205,7 @@ function firstOf(state: Payment): Authorisation {
   return state.earlier[0] ?? latestOf(state);
 }
 
-/** The latest authorisation of a payment that was not voided before any was requested. */
+/** The latest authorisation. Throws if none was requested, as when the payment was voided before. */
 export function latestOf({ paymentId, authorisation }: Payment): Authorisation {
   if (!authorisation) throw new Error(`No authorisation was requested for ${paymentId}.`);
   return authorisation;

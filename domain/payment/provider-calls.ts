@@ -42,7 +42,7 @@ export type ProviderCall = {
   | { call: 'void'; authorisations: readonly Authorisation[] }
   /** The renewal holds the same money, so this authorisation is released. */
   | { call: 'release' }
-  /** `isForbidden`: a bank has returned so much that this refund must not be made. It stands only if it was made before. */
+  /** `isForbidden`: a bank has returned so much that this refund must not be made. It counts only if it was made before. */
   | { call: 'refund'; amount: number; reason: string; isForbidden: boolean }
 );
 

@@ -16,6 +16,6 @@ export interface PricedCart {
   quote: Quote;
   /** All lines. */
   lines: readonly PresentLine[];
-  /** As the owner of the cart may read it. */
+  /** As the owner of the cart sees it. */
   address?: Address;
 }

@@ -156,7 +156,7 @@ export function outcomeOfShortage(available: Record<string, number>): Outcome {
 }
 
 /**
- * The outcome once the provider was asked. If the payment is being voided, another worker gave it up, and the order says why.
+ * The outcome after a request to the provider. If the payment is being voided, another worker gave it up, and the order says why.
  */
 export function outcomeOfPayment(
   { startedAt }: Checkout,

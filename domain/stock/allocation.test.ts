@@ -153,7 +153,7 @@ describe('The allocation of stock', () => {
     );
   });
 
-  it('sends one order of six lines in twenty from fewer of five locations than the greedy choice', () => {
+  it('needs fewer of five locations than the greedy choice for about one in twenty orders of six lines', () => {
     const random = numbersFrom(7);
     const most = (n: number) => Math.floor(random() * n);
     let orders = 0;

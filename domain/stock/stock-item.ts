@@ -125,8 +125,8 @@ export function heldFor({ reservations }: Pick<StockItem, 'reservations'>, reser
 }
 
 /**
- * Why the units of a reservation cannot be sold. Undefined if they can. Units lost since it was made may be its own, because
- * earlier commitments get the units in stock first.
+ * Why the units of a reservation cannot be sold. Undefined if they can. Earlier commitments get the units in stock first, so
+ * units that were lost since the reservation was made may be missing for it.
  */
 export function refusalToSell(
   item: StockItem,
@@ -378,7 +378,7 @@ function decideReservation(
   }
 }
 
-/** An order that is confirmed sends or cancels units whose commitment has not arrived yet. */
+/** For a confirmed order that sends or cancels units before their commitment has arrived. */
 function committedFirst(
   command: Extract<ReservationCommand, Part>,
   item: StockItem,

@@ -1,6 +1,6 @@
 // Seals with a server key (AES-256-GCM), so that every process opens what another has sealed. Synchronous, because every answer
-// has a
-// token. The nonce is a keyed hash of the text: the same text gives the same seal, so that a repeated answer is identical.
+// has a token. The nonce is a keyed hash of the text: the same text gives the same seal, so that a repeated answer is
+// identical.
 import { createHmac, createSecretKey } from 'node:crypto';
 import type { Seal, SealFor } from '../../domain/kernel/seal.js';
 import { decrypt, encrypt, NONCE_BYTES } from './aes-gcm.js';

@@ -340,9 +340,8 @@ interface Postmaster {
 }
 
 /**
- * The content of `postmaster.pid` if its process is a living server on this cluster. The file of a killed server is removed: its
- * pid
- * may now belong to another program or a zombie, and PostgreSQL would take that for a server.
+ * The content of `postmaster.pid` if its process is a living server on this cluster. The file of a killed server is removed:
+ * its pid may now belong to another program or a zombie, and PostgreSQL would take that for a server.
  */
 async function readPostmaster(path: string): Promise<Postmaster | undefined> {
   const file = join(path, 'postmaster.pid');

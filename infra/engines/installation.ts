@@ -78,8 +78,7 @@ const openSearchSource = (): string => join(repositoryRoot(), 'infra/engines/ope
 
 /**
  * The folder of an installation, named by its content, so that changed versions are installed again. `proof` is a file in it; a
- * link
- * to a Python that was removed counts as absent.
+ * link to a Python that was removed counts as absent.
  */
 export async function installOnce(
   name: string,

@@ -648,7 +648,7 @@ describe('the HTTP surface', () => {
   });
 
   describe('serves operators', () => {
-    it('health, and readiness: without an engine that commands need it is not ready, without others it is degraded', async () => {
+    it('health, and readiness: not ready without an engine that commands need, degraded without another one', async () => {
       expect((await ask('/healthz')).status).to.equal(200);
       expect((await ask('/readyz')).body).to.deep.equal({ status: 'ready' });
       const since = new Date(now).toISOString();

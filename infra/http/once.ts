@@ -11,8 +11,8 @@ import { HttpProblem, type HttpProblemCode, toHttpProblem } from './problems.js'
 
 /**
  * Every answer of a handler is kept, rejections too, so that a caller who lost the answer gets the same decision. A caller who
- * wants
- * a new decision sends another key. Only these problems decide nothing: the caller should repeat the request, and it runs again.
+ * wants a new decision sends another key. Only these problems decide nothing: the caller should repeat the request, and it runs
+ * again.
  */
 const UNDECIDED: ReadonlySet<HttpProblemCode> = new Set([
   'unavailable',

@@ -72,7 +72,7 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
 
 /**
  * Ready means that this process can serve: the log and the stores of commands answer, and the read models have shown once what was
- * in the log at the start. A store of read models that is away only fails its own queries: it is told as degraded. The error
+ * in the log at the start. A store of read models that is away only fails its own queries: it is reported as degraded. The error
  * messages go only to the log, because they may contain internal information.
  */
 function stateOf({ away, storesAway = [], standingStill, isReady = true, behind = [] }: Outages) {

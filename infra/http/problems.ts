@@ -61,8 +61,7 @@ export class HttpProblem extends Error {
 
 /**
  * Reports the first `MAX_NAMED_FIELDS` wrong fields: `/lines/0/sku` in the body, `?limit` in the query, `{id}` in the path,
- * `path` if
- * the path cannot be read at all, or the name of a header.
+ * `path` if the path cannot be read at all, or the name of a header.
  */
 export function invalidRequest(errors: readonly FieldError[]): HttpProblem {
   const named = errors.slice(0, MAX_NAMED_FIELDS);

@@ -1,6 +1,5 @@
 // Rejects text that some engine cannot store (NUL, half a surrogate pair), names with a special meaning in programs, and JSON
-// that is
-// too deep or has too many values.
+// that is too deep or has too many values.
 import { MAX_BODY_DEPTH, MAX_BODY_VALUES } from './limits.js';
 
 export interface Unfit {

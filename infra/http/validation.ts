@@ -42,8 +42,7 @@ type Find = (params: unknown) => Promise<unknown> | undefined;
 
 /**
  * Made once per endpoint. Throws `invalid_request` with the first `MAX_NAMED_FIELDS` errors. If only the body is wrong, the
- * resource
- * of the path is looked up first.
+ * resource of the path is looked up first.
  */
 export function validatorOf({ params, query, body }: Schemas) {
   const takesNothing = query === NOTHING;

@@ -11,7 +11,7 @@ const BEAT_EVERY_MS = 2_000;
 const RETRY_BEAT_MS = 500;
 /** How often a process that does not lead looks at the lease. */
 const LOOK_EVERY_MS = 1_000;
-/** After a longer time between two looks the process or the store hung itself, so it starts to observe the leader anew. */
+/** After a longer time between two looks, this process or the store hung. So it begins to observe the leader again. */
 const LONGEST_GAP_MS = 4_000;
 
 export interface Timing {

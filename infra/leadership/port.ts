@@ -1,9 +1,9 @@
 // The lease port: one process at a time hosts the projectors and the agenda of a shop. Only processes that run all the time need
 // it. In AWS Lambda it is not used: an event-source mapping decides there which invocation reads a shard, and a schedule starts
-// the agenda; late or doubled work of theirs is harmless for the same reasons as here.
+// the agenda; late or repeated work is harmless there for the same reasons as here.
 import type { Fence } from '../../domain/kernel/event-store.js';
 
-/** The lease as stored. A holder that lives keeps changing `beat`. */
+/** The lease as stored. A running holder keeps changing `beat`. */
 export interface LeaseState {
   /** Grows with every holder, so it tells their terms apart. */
   token: Fence['token'];

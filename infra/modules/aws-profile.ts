@@ -54,7 +54,10 @@ interface DocumentStores {
   engines: Record<'mongodb' | 'opensearch' | 'redis', Engine>;
 }
 
-/** Engines that only this profile has: first as clients that answer, then with this shop's data. */
+/**
+ * Engines that only this profile has. Those of `documentServers` answer; those of `documentStores` are also verified to have
+ * this shop's data.
+ */
 interface DocumentParts {
   documentServers: DocumentStores;
   documentStores: DocumentStores;

@@ -34,5 +34,5 @@ function needsOf(recipe: AnyRecipe): string[] {
   return [...needs];
 }
 
-/** Stands for a part whose own parts are taken apart: `{ config: { namespace } }`. */
+/** A stand-in for a part from which the recipe takes members: `{ config: { namespace } }`. */
 const ANYTHING: unknown = new Proxy({}, { get: () => ANYTHING });

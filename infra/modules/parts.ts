@@ -95,9 +95,9 @@ export interface EventStoreParts {
   eventStore: EventStore;
   snapshotTexts: SnapshotTexts;
   feed: ChangeFeed;
-  /** In the engine of the log, which checks the fence of an append. */
+  /** They are in the engine of the log, because it checks the fence of an append. */
   leases: Leases;
-  /** Where the log is, with the mark that says whose log it is. Needs only engines that answer. */
+  /** The place of the log, with the mark that says which shop it belongs to. It works before the stores are claimed. */
   logStore: Store;
   /** The engines of the log. */
   logEngines: readonly Engine[];
@@ -113,7 +113,7 @@ export interface ProfileParts {
   sinks: Sinks;
   /** The query adapters of each read model in the stores of the profile. */
   queries: Queries;
-  /** Where the profile keeps data, apart from Postgres. Needs only engines that answer. */
+  /** The places where the profile keeps data, apart from Postgres. They work before the stores are claimed. */
   profileStores: readonly Store[];
   /** Its engines, apart from Postgres. */
   profileEngines: readonly Engine[];
@@ -171,8 +171,8 @@ export interface Parts extends EventStoreParts, ProfileParts {
 }
 
 /**
- * How to make a part from the parts `P`. The function only takes the parts that it needs, by name; `lazy` has what makes the new
- * part. A part that must only be made before is taken as `_`.
+ * How to make a part from the parts `P`. The function only takes the parts that it needs, by name. The function in `lazy` makes
+ * the new part. A part that has to be made first, but is not used, is taken as `_`.
  */
 export type Recipe<T, P = Parts> = (parts: P) => Lazy<T>;
 

@@ -1,4 +1,4 @@
-// The health of engines: what is away, and how few checks find it out.
+// The health of engines: which are away, and how few checks this takes.
 import { expect } from 'chai';
 import { createHealth, type Engine } from './reachable.js';
 

@@ -53,7 +53,7 @@ export function createHealth(
   };
 }
 
-/** The result of the last check, or of a new one if that is over and old enough. A check that hangs is not joined by another. */
+/** The result of the last check. A new one begins once the last one has ended and is old enough, so no two run at a time. */
 function shared({ check }: Engine, monotonic: () => number): () => Promise<string | undefined> {
   let last: { begunAt: number; isOver: boolean; problem: Promise<string | undefined> } | undefined;
   return () => {

@@ -120,8 +120,7 @@ function detailsIn({ payment_method_details, outcome }: Stripe.Charge): Authoris
 
 /**
  * The charge and the details of its settlement, once it is settled. Stripe names one balance transaction for a charge and does
- * not
- * say which of several captures it belongs to. `latest_charge` must be expanded.
+ * not say which of several captures it belongs to. `latest_charge` must be expanded.
  */
 export function captureIn({ latest_charge: charge }: Stripe.PaymentIntent): CaptureDetails {
   if (typeof charge === 'string' || !charge) return {};
@@ -145,8 +144,7 @@ type DisputeTold = Pick<Stripe.Dispute, 'id' | 'amount' | 'reason'> & { status: 
 
 /**
  * An inquiry of a bank (`warning_…`) takes no money and often ends with a refund, so it is not a dispute. A dispute that ended
- * before
- * it began has taken no money either. Until the decision, which an appeal delays, the money is withdrawn.
+ * before it began has taken no money either. Until the decision, which an appeal delays, the money is withdrawn.
  */
 export function disputeIn({ id: disputeId, amount, reason, status }: DisputeTold): DisputeFact | undefined {
   if (status.startsWith('warning_')) return undefined;

@@ -25,7 +25,7 @@ const REQUEST = { requestTimeout: 10_000, maxRetries: 1 };
 const BULK_LENGTH = 5_000_000;
 const GET_DOCUMENTS = 1_000;
 
-/** Most streams that can be listed at which a projection is held back. */
+/** The most streams in quarantine that can be listed. */
 const MAX_HELD = 10_000;
 
 /** Longer keywords are stored but not found: Lucene rejects terms above 32,766 bytes. */
@@ -45,7 +45,7 @@ export interface OpenSearchDocument {
 }
 
 interface StoredPosition extends StreamPosition {
-  /** True if `held` is there: what is searched for. */
+  /** True if `held` is present. Searches filter by it. */
   isHeld: boolean;
 }
 interface Found<S> {

@@ -45,7 +45,7 @@ export async function placeAll(
   }
 }
 
-/** Every stream that was asked for, with what was found of it. */
+/** All of the streams, each with what was found for it. */
 export function placesOf(streams: readonly StreamId[], found: ReadonlyMap<StreamId, Placed>): Places {
   return new Map(streams.map((stream) => [stream, found.get(stream)]));
 }

@@ -83,7 +83,7 @@ describeWith('redis', 'A Redis whose replica takes over', function (engines) {
     expect(await positionIn(store)).to.equal(4);
   });
 
-  it('loses no last update either: the next sweep finds it', async () => {
+  it('loses no update if no commit follows: the next sweep finds it', async () => {
     await world.write({ title: 'Mug' });
     await sweepOf(world);
     await loseTouch();
@@ -112,7 +112,7 @@ describeWith('redis', 'A Redis whose replica takes over', function (engines) {
     await world.write({ title: 'Mug' });
     await loseTouch();
     const { session } = await store.load([], [MUG]);
-    await toServer.cut(); // Redis's client has not heard of it yet.
+    await toServer.cut(); // The client has not noticed it yet.
     const saving = store
       .save([], new Map([[MUG, { of: [TABLE], commitNo: 9 }]]), session)
       .catch((caught: unknown) => caught);
@@ -134,7 +134,7 @@ describeWith('redis', 'A Redis whose replica takes over', function (engines) {
     expect(await positionIn(store)).to.equal(1);
   });
 
-  it('has another lineage then, and tells that the connection was another one', async () => {
+  it('changes its lineage then, and reports that the connection has changed', async () => {
     let doubts = 0;
     store.onDoubt!(() => doubts++);
     const before = await store.lineage();

@@ -41,7 +41,7 @@ export async function claim(stores: Stores, claimant: Claimant): Promise<Mark> {
 
 /** Checks the stores without changing them. Returns the log's mark if it is in use. Throws `StoreRefused`. */
 export async function examine({ log, others }: Stores, claimant: Claimant): Promise<Mark | undefined> {
-  // These first: another process that claims the stores at the same time marks the log before them.
+  // The other stores are read before the log, because a process that claims them at the same time marks the log first.
   const marked = await Promise.all(others.map(async (store) => ({ store, found: await store.mark() })));
   const found = await log.mark();
   const mark = found && (await requireOwnLog(log, found, claimant));

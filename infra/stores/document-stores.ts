@@ -29,7 +29,7 @@ export function openSearchProbe(client: OpenSearchClient, namespace: string, req
   return () => client.get(get, { requestTimeout, maxRetries: 0, ignore: [404] });
 }
 
-/** Its time limit is that of the client's commands. A client that has just been made gets its first connection before. */
+/** The read has the time limit of the client's commands. Before that, a new client may take `timeoutMs` to connect. */
 export function redisProbe(redis: Redis, timeoutMs: number): Probe {
   return async () => {
     if (redis.status === 'connecting') await once(redis, 'ready', { signal: AbortSignal.timeout(timeoutMs) });

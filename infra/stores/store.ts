@@ -29,9 +29,9 @@ export interface Store {
   erase(): Promise<void>;
 }
 
-/** The mark that is read after one was left. */
+/** The mark that is read after one was written. */
 export function leftMark(mark: Mark | undefined): Mark {
-  if (!mark) throw new Error('The mark of this store disappeared as soon as it was left.');
+  if (!mark) throw new Error('The mark of this store disappeared right after it was written.');
   return mark;
 }
 

@@ -212,7 +212,7 @@ const holds: Handler<AgendaDocument, Held> = {
   },
 };
 
-/** Also tells the checkout. Units that an order has got by a reallocation belong to no checkout. */
+/** Changes the document of the checkout, too. Units that an order has got by a reallocation belong to no checkout. */
 const commits: Handler<AgendaDocument, Extract<Freed, { type: 'ReservationCommitted' }>> = {
   keys(event) {
     const [orderId, round = '1', ...more] = event.data.reservationId.split('/');

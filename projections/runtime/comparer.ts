@@ -32,7 +32,7 @@ export interface ComparerDeps {
   followersOf(stream: StreamId): readonly Followed[];
 }
 
-/** By key: the streams that were folded for the document. One that a lost document had is not among them yet. */
+/** By key: the streams that were folded for the document. If the document was lost, some of its streams are not known yet. */
 type Done = Map<string, Set<StreamId>>;
 
 export function createComparer({ documents, store, log, metrics, followersOf }: ComparerDeps): Comparer {

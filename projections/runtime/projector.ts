@@ -511,7 +511,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     if (stored && names.every((name) => stored.of.includes(name))) return stored;
     if (!stored)
       return { of: names, lineage: await documents.lineage(), sweptTo: 0, comparedTo: 0, comparedAt: clock() };
-    // Another program has kept it, which knew nothing of some of these projections.
+    // Another program has stored it, and did not know some of these projections.
     const doubtedFrom = stored.doubtedFrom ?? stored.sweptTo;
     return { ...stored, of: names, lineage: '', sweptTo: 0, doubtedFrom };
   }

@@ -56,13 +56,13 @@ export interface Held {
 export interface SweepState {
   /** Physical names of the projections for which it holds. */
   of: readonly string[];
-  /** The store's lineage when the sweep began that wrote this. */
+  /** The store's lineage at the start of the sweep that wrote this. */
   lineage: string;
-  /** Documents may be behind their positions that commits after this time have changed. */
+  /** Documents that commits after this time have changed may be behind their positions. */
   doubtedFrom?: Hlc;
   /** Every commit up to this time is applied, or belongs to a quarantined stream. */
   sweptTo: Hlc;
-  /** Up to which time of the log the running comparison of documents has come; 0 if none is running. */
+  /** The time of the log up to which the running comparison has compared documents; 0 if none is running. */
   comparedTo: Hlc;
   /** When the last comparison of all documents ended, in ms since 1970. At first the time of the first sweep. */
   comparedAt: number;
@@ -129,7 +129,7 @@ export function mayReplace(stored: StreamPosition | undefined, next: StreamPosit
   return rankOf(next) >= rankOf(stored);
 }
 
-/** More than the projections of a store. */
+/** Larger than the number of projections in a store. */
 const RANKS = 1_000;
 
 /**

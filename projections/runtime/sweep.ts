@@ -14,8 +14,8 @@ const COMPARED_ENTRIES = 100;
 export const COMPARE_EVERY_MS = 24 * 60 * 60_000;
 
 /**
- * After a failover the documents are compared that commits of this time before the last sweep have changed. A replica that takes
- * over is seldom more than some seconds behind.
+ * After a failover, the sweep compares the documents that commits have changed since this long before the last sweep. A replica
+ * that takes over is seldom more than some seconds behind.
  */
 const DOUBTFUL_MS = 10 * 60_000;
 

@@ -110,7 +110,7 @@ function isEntered(event: RecordedEvent<StockEvent>): event is RecordedEvent<Ent
   return Object.hasOwn(WORDS, event.type);
 }
 
-/** What any of these events says about its movement. */
+/** The facts that these events record of a movement. */
 type Details = Omit<Entry, 'at' | 'what' | 'by' | 'actor'> & { movementId?: string; reservationId?: string };
 
 function entryOf({ type, occurredAt, actor, data }: RecordedEvent<Entered>, { role }: Caller): Entry {

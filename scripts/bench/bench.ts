@@ -38,7 +38,7 @@ export interface TimeBench extends AnyBench<{ ours: Side }> {
 export interface FigureBench extends AnyBench<{ take(signal: AbortSignal): Promise<number> }> {
   kind: 'figure';
   unit: 's' | 'ms' | 'MB';
-  /** A round takes too long to repeat it. */
+  /** True if a round takes too long to be repeated. */
   once?: true;
 }
 

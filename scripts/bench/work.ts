@@ -1,6 +1,5 @@
-// The work of the benches: orders, each on its own stream, and deliveries of one SKU, all on one stream. Both exist as commands,
-// and as
-// the commits that the command path makes of them.
+// The work of the benches: orders, each on its own stream, and deliveries of one SKU, all on one stream. Both exist as
+// commands, and as the commits that the command path makes of them.
 import { type CommandRunner, createCommandRunner } from '../../commands/runtime/command-runner.js';
 import { eventTypes } from '../../domain/events.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';

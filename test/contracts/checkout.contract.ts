@@ -48,8 +48,7 @@ const unsealed: PersonalData = {
 
 /**
  * `openStore` opens the log as one more process. `histories`: the number of random combinations of crashes, in addition to the
- * single
- * crash at every point of each case.
+ * single crash at every point of each case.
  */
 export function checkoutContract(
   name: string,

@@ -227,7 +227,7 @@ function sweepOf(projector: Projector, { store }: World): Promise<void> {
 /** Lost commits are delivered again, or a sweep finds them. */
 async function heal(healing: Healing, world: World, projector: Projector): Promise<void> {
   world.now = Number.MAX_SAFE_INTEGER / 1000;
-  // What a store has lost unseen is not delivered again.
+  // Data that a store has lost without notice is not delivered again.
   if (healing.kind === 'sweep' || world.wasSetBack) return sweepOf(projector, world);
   const rank = (place: number) => healing.order[place % healing.order.length]!;
   const places = [...world.commits.keys()].sort((a, b) => rank(a) - rank(b));

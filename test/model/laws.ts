@@ -1,6 +1,5 @@
-// The laws that must hold in the quiet phase. They are checked only against the log and the bank's records, not against the state
-// of any
-// process.
+// The laws that must hold in the quiet phase. They are checked only against the log and the bank's records, not against the
+// state of any process.
 import { cart } from '../../domain/cart/cart.js';
 import { countsOf, coupon, couponStream, limitsOf } from '../../domain/coupon/coupon.js';
 import type { CouponEvent, CouponTerms } from '../../domain/coupon/events.js';

@@ -29,9 +29,8 @@ export interface StripeStandIn extends Required<StripeConnection> {
   /** Every request, oldest first. */
   requests: readonly RecordedRequest[];
   /**
-   * The next matching request (`POST /v1/refunds`) meets this fault; further faults wait for later requests. The `stripe` package
-   * itself
-   * retries a broken connection once, so such a fault must be injected twice to be visible.
+   * The next matching request (`POST /v1/refunds`) meets this fault; further faults wait for later requests. The `stripe`
+   * package itself retries a broken connection once, so such a fault must be injected twice to be visible.
    */
   inject(on: RegExp, ...faultsInTurn: Fault[]): void;
   /** Removes IC+ pricing from the account. Every request for multicapture is then rejected. */
@@ -63,8 +62,7 @@ export interface RecordedRequest {
 
 /**
  * `no connection`: cut before the work. `reply lost`: cut after it. `rate limited`: 429, which is not kept under the key.
- * `error`: 500
- * without work, and `error after the work`; Stripe keeps both under the key. A promise: the answer waits for it.
+ * `error`: 500 without work, and `error after the work`; Stripe keeps both under the key. A promise: the answer waits for it.
  */
 export type Fault =
   | 'no connection'

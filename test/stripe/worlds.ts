@@ -1,6 +1,5 @@
 // Where the Stripe suites run: against the stand-in, and against Stripe's test mode if STRIPE_SECRET_KEY is a test key. Tests
-// that need
-// the stand-in are skipped there, with a message.
+// that need the stand-in are skipped there, with a message.
 import type Stripe from 'stripe';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { connectStripe } from '../../infra/payments/stripe.js';

@@ -244,7 +244,7 @@ export function createDynamoEventStore({
   };
 }
 
-/** Throws the error that the plain request would have met. A stored commit counts before a term that is over. */
+/** Throws the error of a plain request. If the commit is stored already, that is the error, even if the term is over. */
 function rethrowCancelled({ lease, token }: Fence) {
   return (error: unknown): never => {
     if (!(error instanceof TransactionCanceledException)) throw error;
@@ -254,7 +254,7 @@ function rethrowCancelled({ lease, token }: Fence) {
       throw new ConditionalCheckFailedException({ message, $metadata, ...(put.Item && { Item: put.Item }) });
     }
     if (check?.Code === 'ConditionalCheckFailed') throw new Deposed(ENGINE, lease, token);
-    // Throttling, or a conflict with a heartbeat: by the names that requests outside of transactions have for them.
+    // Throttling, or a conflict with a heartbeat. The error gets the name that it has outside of transactions.
     const code = [put, check].map((reason) => reason?.Code).find((known) => known !== undefined && known !== 'None');
     throw code ? Object.assign(error, { name: `${code.replace(/Error$/, '')}Exception` }) : error;
   };
