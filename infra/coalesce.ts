@@ -1,4 +1,5 @@
 // Joins writes that wait at the same time into one statement, so that many callers share one round trip and one commit.
+import { pairs } from '../domain/kernel/collections.js';
 import { Unavailable } from '../domain/kernel/errors.js';
 
 export interface CoalesceOptions<T, R> {
@@ -81,8 +82,7 @@ export function coalesce<T, R>(options: CoalesceOptions<T, R>): (item: T) => Pro
     inFlight++;
     try {
       const outcomes = await write(batch.map(({ item }) => item));
-      for (const [n, { resolve, reject }] of batch.entries()) {
-        const outcome = outcomes[n]!;
+      for (const [{ resolve, reject }, outcome] of pairs(batch, outcomes)) {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       }

@@ -58,9 +58,8 @@ export function createAgendaHandlers(deps: AgendaHandlersDeps): AgendaHandlers {
 
   /** A card that has declined the renewal is not tried again. */
   async function methodToRenew({ status, authorisation }: Payment): Promise<string | undefined> {
-    const { customerId, method: paidWith } = authorisation!;
-    if (status !== 'authorised' || customerId === undefined) return undefined;
-    return savedMethodOf(customerId, paidWith);
+    if (status !== 'authorised' || authorisation?.customerId === undefined) return undefined;
+    return savedMethodOf(authorisation.customerId, authorisation.method);
   }
 
   async function renew({ paymentId, earlier }: Payment, method: string, amount: number): Promise<void> {

@@ -9,7 +9,7 @@ import { customerOf, type Endpoint, type EndpointRequest, endpoint, type Reply }
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, pathId, skuSchema, streamOf } from '../../domain/kernel/id.js';
 import { currencySchema } from '../../domain/kernel/money.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Quote } from '../../domain/pricing/quote.js';
 import { tariffIdSchema } from '../../domain/tariffs/events.js';
@@ -51,7 +51,7 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
   async function create(request: EndpointRequest<unknown, unknown, z.output<typeof createBody>>): Promise<Reply> {
     await settings.refuseForeignMoney(request.body);
     const outcome = await customerCarts.make(request, request.body.currency);
-    const made = outcome.state!;
+    const made = outcome.state;
     ownCarts.made(made);
     const reply = await answer(201, streamOf(made.cartId), outcome);
     return { ...reply, headers: { Location: `/v1/carts/${made.cartId}` } };
@@ -102,16 +102,16 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     const { stream } = await ownCarts.find(request.params.id, request.caller);
     // The cached state may be old. That is good enough to accept, because the checkout checks again. Before a rejection the
     // stream is read.
-    const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
+    const known = await loadExisting(runner, cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
     if (unsent(await quoteWith(method, known))) {
-      const rejection = unsent(await quoteWith(method, await runner.load(cart, stream)));
+      const rejection = unsent(await quoteWith(method, await loadExisting(runner, cart, stream)));
       if (rejection) throw problemOf(rejection);
     }
     return execute(request, { type: 'ChooseShippingMethod', method });
   }
 
-  async function quoteWith(shippingMethod: string, { state }: Loaded<Cart | null>): Promise<Quote> {
-    return (await quotes.of({ ...state!, shippingMethod })).quote;
+  async function quoteWith(shippingMethod: string, { state }: Loaded<Cart>): Promise<Quote> {
+    return (await quotes.of({ ...state, shippingMethod })).quote;
   }
 
   async function applyCoupon(request: EndpointRequest<z.output<typeof couponParams>>): Promise<Reply> {
@@ -131,8 +131,8 @@ export function cartEndpoints(deps: CartEndpointsDeps): Endpoint[] {
     return answer(200, stream, orThrow(await runner.execute(cart, stream, change, command())));
   }
 
-  async function answer(status: number, stream: StreamId, loaded: Loaded<Cart | null>): Promise<Reply> {
-    return shows(status, await view.of(loaded.state!), stream, loaded);
+  async function answer(status: number, stream: StreamId, loaded: Loaded<Cart>): Promise<Reply> {
+    return shows(status, await view.of(loaded.state), stream, loaded);
   }
 
   const find = ({ params, caller }: Pick<EndpointRequest<{ id: string }>, 'params' | 'caller'>) =>

@@ -24,7 +24,7 @@ export interface CustomerCarts {
    * Creates one more cart; the first one of a guest takes a single append. A repeated request gets the cart that it created.
    * `purpose` distinguishes several carts of one request. Throws `rule_violated` if there are too many.
    */
-  make(request: Request, currency: string, purpose?: string): Promise<Outcome<Cart | null>>;
+  make(request: Request, currency: string, purpose?: string): Promise<Outcome<Cart>>;
   /**
    * The id of one more cart of a customer who is not a guest. The cart counts already, and the caller creates it. Throws as
    * `make` does.

@@ -32,8 +32,8 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
   async function take(guest: Cart, into: Cart | undefined, request: EndpointRequest) {
     const fits = into && cart.decide(mergeOf(guest), into, 0);
     if (fits && isRejection(fits, 'rule_violated')) return fits;
-    const isOpen = fits !== undefined && !isRejection(fits);
-    return handOver(guest, { toCartId: isOpen ? into!.cartId : await newCartFor(guest, request) }, request);
+    const open = fits === undefined || isRejection(fits) ? undefined : into;
+    return handOver(guest, { toCartId: open?.cartId ?? (await newCartFor(guest, request)) }, request);
   }
 
   /** Undefined if the cart was taken by another customer, or was bought. */
@@ -76,7 +76,7 @@ export function createTakeOver({ runner, customerCarts }: TakeOverDeps): TakeOve
   async function newCartFor({ cartId, currency }: Cart, request: EndpointRequest): Promise<string> {
     const { caller } = request;
     if (!caller.guest) return customerCarts.count(request);
-    return (await customerCarts.make(request, currency, `for ${cartId}`)).state!.cartId;
+    return (await customerCarts.make(request, currency, `for ${cartId}`)).state.cartId;
   }
 
   return async (guest, into, request) => {

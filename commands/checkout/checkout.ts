@@ -10,7 +10,7 @@ import { pathId } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { moneySchema } from '../../domain/kernel/money.js';
 import { isRejection, type Rejection, reject } from '../../domain/kernel/rejection.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { paymentMethodSchema } from '../../domain/order/events.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
@@ -70,7 +70,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     return {
       status: checkout.phase === 'completed' ? 201 : 202,
       body: shown,
-      ...(shown && { version: shown.version }),
+      ...defined({ version: shown?.version }),
       headers: { Location: `/v1/orders/${orderId}` },
       seen: written,
     };
@@ -81,24 +81,24 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
    * proves nothing, so the command is then decided again on the cart as stored.
    */
   async function submit(stream: StreamId, request: CheckoutRequest): Promise<Submitted> {
-    const known = await runner.load(cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
-    if (known.state!.status === 'open') {
+    const known = await loadExisting(runner, cart, stream, { maxAgeMs: Number.POSITIVE_INFINITY });
+    if (known.state.status === 'open') {
       const first = await submitAs(known, stream, request);
       if (!isRejection(first)) return first;
     }
-    return orThrow(await submitAs(await runner.load(cart, stream), stream, request));
+    return orThrow(await submitAs(await loadExisting(runner, cart, stream), stream, request));
   }
 
   /** A cart that is already submitted stays as it is. Only its checkout is run to its end. */
   async function submitAs(
-    loaded: Loaded<Cart | null>,
+    loaded: Loaded<Cart>,
     stream: StreamId,
     { body, command }: CheckoutRequest,
   ): Promise<Submitted | Rejection> {
-    if (loaded.state!.status === 'submitted') return submitted(loaded);
+    if (loaded.state.status === 'submitted') return submitted(loaded);
     const { paymentMethod, email, ...agreement } = body;
     const emailKey = email === undefined ? {} : { emailKey: emailKeyOf(email) };
-    const priced = await submissions.of(loaded.state!, { ...agreement, ...emailKey });
+    const priced = await submissions.of(loaded.state, { ...agreement, ...emailKey });
     if (isRejection(priced)) return priced;
     const contact = { ...defined({ email }), ...emailKey };
     const choice = { provider, method: paymentMethod };
@@ -111,7 +111,7 @@ export function checkoutEndpoint(deps: CheckoutEndpointDeps): Endpoint {
     const outcome = await runner.execute(cart, stream, submission, { ...asked, expectedVersion: version });
     // The caller named no version, so it continues with the cart that another request has submitted meanwhile.
     if (isRejection(outcome, 'version_mismatch') && asked.expectedVersion === undefined) {
-      return submitted(await runner.load(cart, stream));
+      return submitted(await loadExisting(runner, cart, stream));
     }
     return isRejection(outcome) ? outcome : submitted(outcome);
   }
@@ -145,8 +145,8 @@ interface Submitted {
   commitNo: number;
 }
 
-function submitted({ state, position }: Loaded<Cart | null>): Submitted | Rejection {
-  if (state!.status === 'submitted') return { state: state!, commitNo: position.commitNo };
+function submitted({ state, position }: Loaded<Cart>): Submitted | Rejection {
+  if (state.status === 'submitted') return { state, commitNo: position.commitNo };
   // Another request changed the cart in between, or this repeats a request whose checkout has failed since.
-  return reject('conflict', `${state!.cartId} is not submitted; read it and check out again.`);
+  return reject('conflict', `${state.cartId} is not submitted; read it and check out again.`);
 }

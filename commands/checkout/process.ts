@@ -1,14 +1,16 @@
 // Runs checkouts: issues the due steps, asks the payment provider, tells the order the outcome, and follows the order until the
 // process ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one
 // after the other. After a crash the next worker finishes it.
+
 import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
+import { lastOf } from '../../domain/kernel/collections.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { siblingId, streamOf } from '../../domain/kernel/id.js';
 import { defined, sameJson } from '../../domain/kernel/json.js';
 import { isRejection, type Rejection } from '../../domain/kernel/rejection.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Order, type OrderCommand, order } from '../../domain/order/order.js';
 import { stockNeeds } from '../../domain/order/parcels.js';
@@ -194,7 +196,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
 
   /** While the checkout waited, its units may have been lost. Then they are not sold. */
   async function outcomeOfLoss(run: CheckoutRun): Promise<Outcome | undefined> {
-    const { reservationId, parcels } = run.state.rounds.at(-1)!;
+    const { reservationId, parcels } = lastOf(run.state.rounds);
     const refusals = await Promise.all(
       parcels.map(async (parcel) => {
         const { state } = await runner.load(stockItem, stockStream(parcel));
@@ -222,7 +224,7 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
    */
   async function reserve(run: CheckoutRun, step: CheckoutStep): Promise<Outcome | undefined> {
     const { order, rounds } = run.state;
-    const { reservationId, parcels } = rounds.at(-1)!;
+    const { reservationId, parcels } = lastOf(rounds);
     const needs = stockNeeds(order.lines);
     const next = { type: 'TakeFromElsewhere', round: rounds.length + 1 } as const;
     for (;;) {
@@ -263,12 +265,12 @@ export function createCheckoutProcess({ runner, clock, steps, stock, queue }: Ch
     const recorded = await runner.execute(order, run.stream, outcome, meta);
     if (isRejection(recorded, 'version_mismatch')) {
       run.hasOtherWorkers = true;
-      move(run, (await runner.load(order, run.stream)) as Loaded<Order>);
+      move(run, await loadExisting(runner, order, run.stream));
       return false;
     }
     const { repeated, ...loaded } = orThrow(recorded);
     run.hasOtherWorkers ||= repeated;
-    move(run, loaded as Loaded<Order>);
+    move(run, loaded);
     return true;
   }
 
@@ -308,7 +310,7 @@ function move(run: CheckoutRun, { state, position }: Loaded<Order>): void {
 }
 
 function resultOf({ state, context, payment }: CheckoutRun): CheckoutResult {
-  return { checkout: state, seen: context.seen, ...(payment && { payment }) };
+  return { checkout: state, seen: context.seen, ...defined({ payment }) };
 }
 
 /** The origin of work that no request has started. */

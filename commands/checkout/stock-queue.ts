@@ -1,8 +1,10 @@
 // A queue of checkouts that wait for units which other checkouts hold at this moment, in order of arrival. The next one gets a
 // claim on the units, so that no more are woken than can be served. The queue learns at once what this process appends to a stock
 // stream. It polls the stream only for units that a checkout of another process holds.
+
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
+import { pairs } from '../../domain/kernel/collections.js';
 import type { Loaded } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Parcel, StockNeed } from '../../domain/order/parcels.js';
@@ -69,7 +71,7 @@ export function createStockQueue({ runner, allocator, clock, pause = sleep }: St
   async function claim(needs: readonly StockNeed[], until: number): Promise<Claim | Shortage> {
     const keys = await allocator.placesOf(needs);
     const loaded = await Promise.all(keys.map((key) => runner.load(stockItem, stockStream(key))));
-    const joined = keys.map((key, index) => join(key, loaded[index]!));
+    const joined = pairs(keys, loaded).map(([key, item]) => join(key, item));
     const giveUpAt = waiting.size < MAX_WAITING ? until : clock();
     let wake = () => {};
     const woken = new Promise<void>((resolve) => {

@@ -123,8 +123,8 @@ function unseen(
   if (changes.length === 0 && !isMore) return undefined;
   const told =
     changes.length > 0 ? `The price of ${changes.map(({ sku }) => sku).join(', ')} has changed` : 'The total has risen';
-  const mend = [...(changes.length > 0 ? ['acceptPrices'] : []), ...(isMore ? ['the new total'] : [])];
-  const detail = `${told}; send ${mend.join(' and ')} to accept this.`;
+  const mend = [changes.length > 0 && 'acceptPrices', isMore && 'the new total'].filter(Boolean).join(' and ');
+  const detail = `${told}; send ${mend} to accept this.`;
   return reject('price_changed', detail, { changes, total: { ...defined({ was }), now } });
 }
 

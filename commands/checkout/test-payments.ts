@@ -54,8 +54,7 @@ export function testPaymentEndpoints({ runner, bank, onChange }: TestPaymentsDep
         const answer = bank.authenticated({ paymentId, amount: { amount, currency }, method, succeed });
         const outcome = orThrow(await runner.execute(payment, stream, recordOf(operationId, answer), command()));
         const { seen = [] } = (await onChange(paymentId)) ?? {};
-        const reply = shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome);
-        return { ...reply, seen: [...reply.seen!, ...seen] };
+        return shows(200, { id: paymentId, status: paymentStatusOf(outcome.state) }, stream, outcome, ...seen);
       },
     }),
   ];

@@ -35,8 +35,10 @@ export function createUsableCoupons({ runner, clock }: UsableCouponsDeps): Usabl
   async function termsOf(code: string, redeemer: Redeemer, mend = ''): Promise<CouponTerms | CouponRejection> {
     if (!couponCodeSchema.safeParse(code).success) return refuse(code, `There is no coupon ${code}.`);
     const { state } = await runner.load(couponDecider, couponStream({ code }));
-    const refusal = couponRefusal(code, state, clock()) ?? (await overuse(code, state.terms!, redeemer));
-    return refusal ? refuse(code, refusal.detail + mend) : state.terms!;
+    const { terms } = state;
+    if (!terms) return refuse(code, `There is no coupon ${code}.${mend}`);
+    const refusal = couponRefusal(code, state, clock()) ?? (await overuse(code, terms, redeemer));
+    return refusal ? refuse(code, refusal.detail + mend) : terms;
   }
 
   async function overuse(

@@ -32,23 +32,24 @@ export function createMovedOrders({ runner, tariffs, clock }: MovedOrdersDeps): 
         const detail = `The tax of ${orderId} at another address is unknown, because the order has no cart.`;
         return reject('rule_violated', `${detail} ${REMEDY}`);
       }
-      const [before, after] = await quotesAt(state, [from, to]);
-      if (after!.shippingProblem && !before!.shippingProblem) {
-        const { detail, methods } = after!.shippingProblem;
+      const quoteAt = await quotesOf(state);
+      const [before, after] = [quoteAt(from), quoteAt(to)];
+      if (after.shippingProblem && !before.shippingProblem) {
+        const { detail, methods } = after.shippingProblem;
         return reject('rule_violated', `${detail} ${REMEDY}`, { shippingMethods: methods });
       }
-      if (amountsOf(before!) === amountsOf(after!)) return undefined;
+      if (amountsOf(before) === amountsOf(after)) return undefined;
       return reject('rule_violated', `The tax or the shipping of ${orderId} would change at this address. ${REMEDY}`);
     },
   };
 
-  /** Both quotes use the current tables, so that only the address makes a difference, and the prices that were agreed. */
-  async function quotesAt(state: Cart, addresses: readonly Address[]): Promise<Quote[]> {
+  /** All quotes use the current tables, so that only the address makes a difference, and the prices that were agreed. */
+  async function quotesOf(state: Cart): Promise<(address: Address) => Quote> {
     const { currency, coupons, shippingMethod, submission } = state;
     const lines = state.lines.map((line, index) => ({ ...line, ...priceOf(submission?.lines[index]) }));
     const tables = await tariffs.current();
     const now = clock();
-    return addresses.map((address) => quoteOf({ currency, coupons, shippingMethod, lines, address, ...tables, now }));
+    return (address) => quoteOf({ currency, coupons, shippingMethod, lines, address, ...tables, now });
   }
 }
 

@@ -1,5 +1,6 @@
 // Changes to an order after it is placed, apart from shipping: it is cancelled in whole or in part, held and resumed, and unpaid
 // amounts for sent goods are captured again.
+
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../domain/kernel/endpoint.js';
 import { invalidFields, orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { pathId, streamOf } from '../../domain/kernel/id.js';
+import { defined } from '../../domain/kernel/json.js';
 import { isForgotten, type PersonalData } from '../../domain/kernel/personal.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
@@ -146,7 +148,7 @@ export function orderEndpoints(deps: OrderEndpointsDeps): Endpoint[] {
       idempotency: 'accepted',
       params,
       find,
-      ...(body && { body }),
+      ...defined({ body }),
       answers: { 200: view.schema },
       async handle({ params, body, caller, command }: OrderRequest<B>) {
         await findOrder({ runner }, params.id, caller);

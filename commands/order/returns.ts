@@ -16,7 +16,8 @@ import { orThrow, Problem } from '../../domain/kernel/errors.js';
 import { askedId, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { defined } from '../../domain/kernel/json.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
+import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema, type ReturnedUnits } from '../../domain/order/events.js';
 import { type Order, operationCommandId, order, returnRequestId } from '../../domain/order/order.js';
 import { requestReturn } from '../../domain/processes/settlement.js';
@@ -79,14 +80,14 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     const { id, stream, command: requested } = requestReturn({ orderId, customerId }, { operationId, returnId, lines });
     const outcome = orThrow(await runner.execute(returns, stream, requested, { ...meta, id }));
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const reply = await shown(201, outcome, { state: state, position }, caller);
-    return { ...reply, seen: [...reply.seen!, ...seen], headers: { Location: `/v1/returns/${returnId}` } };
+    const reply = await shown(201, outcome, { state, position }, caller, ...seen);
+    return { ...reply, headers: { Location: `/v1/returns/${returnId}` } };
   }
 
   /** Closes declined returns that the order was not told about because a worker crashed in between. True if there were any. */
   async function closeDeclined(orderId: string, meta: CommandMeta): Promise<boolean> {
-    const { state } = await runner.load(order, streamOf(orderId));
-    const open = await Promise.all(state!.openReturns.map(({ returnId }) => runner.load(returns, streamOf(returnId))));
+    const { openReturns } = (await loadExisting(runner, order, streamOf(orderId))).state;
+    const open = await Promise.all(openReturns.map(({ returnId }) => runner.load(returns, streamOf(returnId))));
     const declined = open.flatMap(({ state: one }) => (one?.status === 'declined' ? [one.returnId] : []));
     for (const returnId of declined) await close(orderId, returnId, meta);
     return declined.length > 0;
@@ -118,9 +119,8 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
       throw new Problem('conflict', detail);
     }
     const seen = await settlement.attempt(orderId, { correlationId: requestId, actor: meta.actor });
-    const settled = await runner.load(returns, streamOf(returnId));
-    const reply = await shown(200, settled, await loadOrder({ runner }, orderId, caller), caller);
-    return { ...reply, seen: [...reply.seen!, ...seen] };
+    const settled = await loadExisting(runner, returns, streamOf(returnId));
+    return shown(200, settled, await loadOrder({ runner }, orderId, caller), caller, ...seen);
   }
 
   /** The units that the order took back. The return itself knows them once the order has settled the operation. */
@@ -140,7 +140,7 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
     units: readonly ReturnedUnits[],
     command: ReturnRequest['command'],
   ): Promise<void> {
-    const { lines } = (await runner.load(order, streamOf(orderId))).state!;
+    const { lines } = (await loadExisting(runner, order, streamOf(orderId))).state;
     const skus = new Set(units.flatMap(({ lineId }) => lines.find(({ id }) => id === lineId)?.sku ?? []));
     await Promise.all(
       [...skus].map((sku) => places.open({ sku, location }, (part) => withoutExpectedVersion(command(part)))),
@@ -161,13 +161,14 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
 
   async function shown(
     status: number,
-    loaded: Loaded<Return | null>,
-    { state: ordered, position }: Loaded<Order>,
+    loaded: Loaded<Return>,
+    { state: ordered, position: { commitNo } }: Loaded<Order>,
     reader: Caller,
+    ...seen: readonly [StreamId, number][]
   ): Promise<Reply> {
-    const returned = loaded.state!;
+    const { state: returned } = loaded;
     const body = await view.of({ returned, order: ordered, reader });
-    return shows(status, body, streamOf(returned.returnId), loaded, [streamOf(ordered.orderId), position.commitNo]);
+    return shows(status, body, streamOf(returned.returnId), loaded, [streamOf(ordered.orderId), commitNo], ...seen);
   }
 
   const step = <B>(
@@ -184,7 +185,7 @@ export function returnEndpoints({ runner, settlement, places, view }: ReturnEndp
       idempotency: 'accepted',
       params,
       find: ({ params, caller }) => load(params.id, caller),
-      ...(body && { body }),
+      ...defined({ body }),
       answers: { 200: view.schema },
       handle,
     });
@@ -225,7 +226,7 @@ function receivedLines(
     const rest = announcedUnits - quantity;
     if (rest < 0) throw new Problem('rule_violated', `${returnId} has fewer units of line ${lineId}.`);
     left.set(lineId, rest);
-    return { lineId, quantity, ...(writeOff && { writtenOff: true as const }) };
+    return { lineId, quantity, ...defined({ writtenOff: writeOff || undefined }) };
   });
 }
 

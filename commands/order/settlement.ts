@@ -78,7 +78,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
     }
     let after = state;
     for (const command of settlementEnd(state, operation, ledger)) {
-      after = orThrow(await steps.issue(command, context)).state!;
+      after = orThrow(await steps.issue(command, context)).state;
     }
     return after;
   }
@@ -101,7 +101,7 @@ export function createSettlement({ runner, steps, onUnsettled }: SettlementDeps)
     const command: OrderCommand = { type: 'RecordReallocation', reallocationId, reserved };
     const id = `${reallocationId}/outcome`;
     const decided = { id, stream: streamOf(state.orderId), decider: order, command };
-    return orThrow(await steps.issue(decided, context)).state!;
+    return orThrow(await steps.issue(decided, context)).state;
   }
 
   return {

@@ -14,7 +14,7 @@ import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../..
 import { orThrow, Problem, problemOf } from '../../domain/kernel/errors.js';
 import { askedId, existing, locationSchema, pathId, streamOf } from '../../domain/kernel/id.js';
 import { isRejection } from '../../domain/kernel/rejection.js';
-import type { Loaded } from '../../domain/kernel/states.js';
+import { type Loaded, loadExisting } from '../../domain/kernel/states.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { lineUnitsSchema, MAX_UNITS_ENTRIES, orderIdSchema } from '../../domain/order/events.js';
 import { consignmentOf, type Order, operationCommandId, order } from '../../domain/order/order.js';
@@ -101,8 +101,8 @@ export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpoint
     const { params, body, command } = request;
     const planned = await load(params.id);
     const known = await orderOf(planned);
-    const isPlanned = planned.state!.status === 'planned';
-    const { sent, seen } = isPlanned ? await send(planned.state!, known.state, request) : { sent: known, seen: [] };
+    const isPlanned = planned.state.status === 'planned';
+    const { sent, seen } = isPlanned ? await send(planned.state, known.state, request) : { sent: known, seen: [] };
     const stream = streamOf(params.id);
     const isTracked = body.tracking !== undefined || body.carrier !== undefined;
     const tracked: ShipmentCommand = { type: 'ChangeTracking', ...body };
@@ -170,25 +170,22 @@ export function shipmentEndpoints({ runner, settlement, view }: ShipmentEndpoint
 
   async function shown(
     status: number,
-    { state, position }: Loaded<Shipment | null>,
+    { state: known, position }: Loaded<Shipment>,
     ordered: Loaded<Order>,
     ...seen: readonly [StreamId, number][]
   ): Promise<Reply> {
-    const known = state!;
     const body = await view.of({ shipment: known, order: ordered.state });
     const { commitNo } = ordered.position;
     return shows(status, body, streamOf(known.shipmentId), { position }, [streamOf(known.orderId), commitNo], ...seen);
   }
 
-  async function orderOf({ state }: Loaded<Shipment | null>): Promise<Loaded<Order>> {
-    const { state: known, position } = await runner.load(order, streamOf(state!.orderId));
-    return { state: known!, position };
+  function orderOf({ state }: Loaded<Shipment>): Promise<Loaded<Order>> {
+    return loadExisting(runner, order, streamOf(state.orderId));
   }
 
-  async function load(id: string): Promise<Loaded<Shipment | null>> {
-    const loaded = await runner.load(shipment, streamOf(askedId(shipmentIdSchema, id)));
-    existing(loaded.state, id);
-    return loaded;
+  async function load(id: string): Promise<Loaded<Shipment>> {
+    const { state, position } = await runner.load(shipment, streamOf(askedId(shipmentIdSchema, id)));
+    return { state: existing(state, id), position };
   }
 
   const problem = (word: string, summary: string, description: string, type: 'RecordFailedDelivery' | 'RecordLoss') =>

@@ -103,10 +103,11 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
    * order.
    */
   async function holdIfLapsed(run: LedgerRun): Promise<void> {
-    const lapsed = run.state && lapsedOf(run.state);
+    const { state } = run;
+    const lapsed = state && lapsedOf(state);
     if (!lapsed) return;
     const id = `${lapsed.operationId}/hold`;
-    await tellOrder(run, id, lapsed.requestedAt, { type: 'HoldOrder', code: 'authorisation_lapsed' });
+    await tellOrder(run, state.orderId, id, lapsed.requestedAt, { type: 'HoldOrder', code: 'authorisation_lapsed' });
   }
 
   /**
@@ -116,21 +117,22 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
    * same time without seeing each other, and the first collection may still find no money.
    */
   async function collectIfRenewed(run: LedgerRun, command: PaymentCommand): Promise<void> {
-    const { authorisation, earlier } = run.state!;
-    if (!authorisation || earlier.length === 0) return;
+    const { state } = run;
+    if (!state?.authorisation || state.earlier.length === 0) return;
+    const { orderId, authorisation } = state;
     const isRenewed = command.type === 'RecordAuthorised' && isNewsOf(authorisation, command);
     if (command.type !== 'RecordCaptureFailed' && !isRenewed) return;
     const collectionId = `${authorisation.operationId}/${command.type}/collection`;
     const id = operationCommandId(collectionId);
-    await tellOrder(run, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
+    await tellOrder(run, orderId, id, authorisation.requestedAt, { type: 'RequestCollection', collectionId });
   }
 
   /** The order may reject this: an unconfirmed order is not sent, and an order that sent nothing owes nothing. */
-  async function tellOrder({ state, asking, seen }: LedgerRun, id: string, issuedAt: number, command: OrderCommand) {
-    const stream = streamOf(state!.orderId);
-    const outcome = await runner.execute(order, stream, command, metaOf(asking, id, issuedAt));
+  async function tellOrder(run: LedgerRun, orderId: string, id: string, issuedAt: number, command: OrderCommand) {
+    const stream = streamOf(orderId);
+    const outcome = await runner.execute(order, stream, command, metaOf(run.asking, id, issuedAt));
     if (isRejection(outcome, 'conflict') || isRejection(outcome, 'not_found')) return;
-    seen.set(stream, orThrow(outcome).position.commitNo);
+    run.seen.set(stream, orThrow(outcome).position.commitNo);
   }
 
   /** Returns true if this call is no longer the one that is due. */
@@ -142,10 +144,12 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     return next?.operationId !== call.operationId || next.call !== call.call;
   }
 
-  /** Records the facts in turn and stops at the first that the ledger rejects. */
+  /** Records the facts in turn and stops at the first that the ledger rejects. A payment without an authorisation has no facts. */
   async function enterHeld(run: LedgerRun, operationId: string, held: Held): Promise<LedgerRun | Rejection> {
-    const { requestedAt } = run.state!.authorisation!;
-    for (const fact of factsIn(run.state!, operationId, held)) {
+    const { state } = run;
+    if (!state?.authorisation) return run;
+    const { requestedAt } = state.authorisation;
+    for (const fact of factsIn(state, operationId, held)) {
       const entered = await enter(run, requestedAt, fact);
       if (isRejection(entered)) return entered;
     }
@@ -220,10 +224,11 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     ask: async (paymentId, asking) => follow(await open(paymentId, asking)),
     async refresh(paymentId, asking) {
       const run = await open(paymentId, asking);
-      const authorisation = run.state && (holderOf(run.state) ?? run.state.authorisation);
-      if (!authorisation) return { state: run.state, seen: run.seen };
-      const { orderId } = run.state!;
-      const renewal = run.state!.earlier.length > 0;
+      const { state } = run;
+      const authorisation = state && (holderOf(state) ?? state.authorisation);
+      if (!authorisation) return { state, seen: run.seen };
+      const { orderId } = state;
+      const renewal = state.earlier.length > 0;
       const request = requestOf({ paymentId, orderId, renewal }, authorisation);
       const provider = providerOf(authorisation, paymentId);
       const held = await provider.retrieve?.(request).catch(unanswered(authorisation));
@@ -232,7 +237,7 @@ export function createPaymentOperations(deps: PaymentOperationsDeps): PaymentOpe
     },
     async record(paymentId, operationId, held, asking) {
       const run = await open(paymentId, asking);
-      const entered = run.state ? await enterHeld(run, operationId, held) : run;
+      const entered = await enterHeld(run, operationId, held);
       return isRejection(entered) ? entered : follow(run);
     },
   };

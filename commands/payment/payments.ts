@@ -65,7 +65,8 @@ export function paymentEndpoints({ runner, payments, view }: PaymentEndpointsDep
         const requested = { type: 'RequestRefund', operationId, ...money, reason, taxes } as const;
         orThrow(await runner.execute(payment, stream, requested, meta));
         const { state, seen } = await payments.ask(paymentId, { origin: originOf(meta) });
-        const refund = { payment: state!, parts: partsOf(state!, operationId) };
+        const known = existing(state, paymentId);
+        const refund = { payment: known, parts: partsOf(known, operationId) };
         return { status: 201, body: await view.of(refund), seen };
       },
     }),

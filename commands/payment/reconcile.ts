@@ -51,6 +51,9 @@ export interface Reconciliation {
   differences: readonly Difference[];
 }
 
+/** An entry that this shop made. */
+type OwnEntry = BookEntry & Required<Pick<BookEntry, 'of'>>;
+
 export interface ReconcileDeps {
   provider: PaymentProviderName;
   books: PaymentBooks;
@@ -82,26 +85,28 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     return { state, isUnderWay: position.commitNo > 0 && millisOf(position.at) > upTo - SETTLED_AFTER_MS };
   }
 
-  function apart(state: Payment | null, entry: BookEntry): Difference[] {
+  function apart(state: Payment | null, entry: OwnEntry): Difference[] {
     return [...differencesOf(state, entry), ...disputesApart(state, entry, disputes.get(entry.providerRef) ?? [])];
   }
 
   async function compare(entry: BookEntry): Promise<void> {
     seen.add(entry.providerRef);
-    if (!entry.of) return void counts.notOurs++;
-    const { paymentId } = entry.of;
-    const { state, isUnderWay } = await ledgerOf(paymentId);
+    const { of } = entry;
+    if (!of) return void counts.notOurs++;
+    const { state, isUnderWay } = await ledgerOf(of.paymentId);
     if (isUnderWay) return void counts.underWay++;
     counts.compared++;
-    const found = apart(state, entry);
-    const left = repair && found.length > 0 ? await afterRepair(state, entry) : found;
+    const own = { ...entry, of };
+    const found = apart(state, own);
+    const left = repair && found.length > 0 ? await afterRepair(state, own) : found;
     const isLeft = ({ kind }: Difference) => left.some((other) => other.kind === kind);
     differences.push(...found.map((one) => ({ ...one, repaired: !isLeft(one) })));
   }
 
   /** Records what the provider knows, releases what is not needed, and compares again. */
-  async function afterRepair(state: Payment | null, entry: BookEntry): Promise<Difference[]> {
-    const { paymentId, operationId } = entry.of!;
+  async function afterRepair(state: Payment | null, entry: OwnEntry): Promise<Difference[]> {
+    const { of } = entry;
+    const { paymentId, operationId } = of;
     if (state?.authorisation) {
       const issuedAt = state.authorisation.requestedAt;
       for (const dispute of disputes.get(entry.providerRef) ?? []) {
@@ -116,7 +121,7 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
     const after = (await ledgerOf(paymentId)).state;
     if (isHeldForNothing(after, entry)) await books.release(entry);
     const there = await books.find(entry.providerRef);
-    return there ? apart(after, there) : [];
+    return there ? apart(after, { ...there, of }) : [];
   }
 
   for await (const entry of books.opened({ from, upTo })) await compare(entry);
@@ -136,7 +141,12 @@ export async function reconcile(deps: ReconcileDeps, { from, repair }: Reconcile
       if (requestedAt < from || requestedAt > upTo - SETTLED_AFTER_MS) continue;
       const entry = await books.find(providerRef);
       if (entry) await compare(entry);
-      else differences.push({ ...named('missing_there', state, one), here: one.status, there: 'nothing' });
+      else
+        differences.push({
+          ...named('missing_there', state, { ...one, providerRef }),
+          here: one.status,
+          there: 'nothing',
+        });
     }
   }
   return { ...counts, differences };
@@ -165,14 +175,18 @@ async function paymentStreams(store: Pick<EventStore, 'log'>, from: number, upTo
   return streams;
 }
 
-function named(kind: DifferenceKind, { paymentId }: Payment, { operationId, providerRef }: Authorisation) {
-  return { kind, providerRef: providerRef!, paymentId, operationId, repaired: false };
+function named(
+  kind: DifferenceKind,
+  { paymentId }: Payment,
+  { operationId, providerRef }: Authorisation & { providerRef: string },
+) {
+  return { kind, providerRef, paymentId, operationId, repaired: false };
 }
 
-function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
+function differencesOf(state: Payment | null, entry: OwnEntry): Difference[] {
   const { providerRef, of, held, amount, currency, refunded } = entry;
-  const ids = { providerRef, ...of!, repaired: false };
-  const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of!.operationId);
+  const ids = { providerRef, ...of, repaired: false };
+  const here = state && authorisationsOf(state).find(({ operationId }) => operationId === of.operationId);
   const there = here && hasLapsedInPart(state, here, held) ? 'released' : held.authorisation.status;
   // An unused authorisation holds nothing, and both sides have dropped it.
   const isIdle = there === 'none' || (there === 'released' && held.captured === 0);
@@ -193,8 +207,8 @@ function differencesOf(state: Payment | null, entry: BookEntry): Difference[] {
   return found;
 }
 
-function disputesApart(state: Payment | null, entry: BookEntry, told: readonly DisputeFact[]): Difference[] {
-  if (!state || !entry.of) return [];
+function disputesApart(state: Payment | null, entry: OwnEntry, told: readonly DisputeFact[]): Difference[] {
+  if (!state) return [];
   const ids = { providerRef: entry.providerRef, ...entry.of, repaired: false };
   return told.flatMap((dispute): Difference[] => {
     const known = state.disputes.find(({ disputeId }) => disputeId === dispute.disputeId);

@@ -63,7 +63,7 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     const productId = id ?? newId('product');
     const exists = id !== undefined && (await runner.load(product, streamOf(id))).state !== null;
     if (!exists) await claim(variants, productId, command);
-    const meta: CommandMeta = { ...command(), ...(id === undefined && { newStream: true }) };
+    const meta: CommandMeta = id === undefined ? { ...command(), newStream: true } : command();
     const reply = await execute(productId, { type: 'DraftProduct', productId, details, variants }, meta, 201);
     return { ...reply, headers: { Location: `/v1/products/${productId}` } };
   }
@@ -104,10 +104,12 @@ export function productEndpoints({ runner, skuOwners, settings }: ProductEndpoin
     command: EndpointRequest['command'],
   ): Promise<void> {
     const skus = variants.map(({ sku }) => sku).sort();
-    const owners = await Promise.all(skus.map((sku) => skuOwners.of(sku)));
-    const taken = owners.findIndex((owner) => owner !== undefined && owner.productId !== productId);
-    if (taken >= 0) throw new Problem('conflict', `${skus[taken]} belongs to ${owners[taken]!.productId}.`);
-    for (const sku of skus.filter((_, index) => owners[index] === undefined)) {
+    const known = await Promise.all(skus.map(async (sku) => ({ sku, owner: await skuOwners.of(sku) })));
+    for (const { sku, owner } of known) {
+      if (owner && owner.productId !== productId)
+        throw new Problem('conflict', `${sku} belongs to ${owner.productId}.`);
+    }
+    for (const { sku } of known.filter(({ owner }) => owner === undefined)) {
       const claimed = { type: 'ClaimSku', sku, productId } as const;
       orThrow(
         await runner.execute(skuClaim, skuClaimStream(sku), claimed, withoutExpectedVersion(command(`claim ${sku}`))),

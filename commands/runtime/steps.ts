@@ -28,7 +28,7 @@ export interface StepRunner {
   /** If a command is rejected, the provider is not asked. Any other error is thrown once all commands have ended. */
   take(step: Step, context: ProcessContext): Promise<Taken>;
   /** Issues one command and returns its result. */
-  issue<S>(issued: Issued<unknown, S>, context: ProcessContext): Promise<Loaded<S> | Rejection>;
+  issue<S>(issued: Issued<unknown, S>, context: ProcessContext): Promise<Loaded<NonNullable<S>> | Rejection>;
 }
 
 export interface Taken {
@@ -82,7 +82,7 @@ export function createStepRunner({ runner, clock, payments }: StepRunnerDeps): S
     const last = outcomes.at(-1);
     const known = last && !isRejection(last) ? last.state : undefined;
     const asked = await payments[call](paymentId, {
-      ...(known && { known }),
+      ...defined({ known }),
       metaOf: (id) => metaOf(context, id),
     });
     for (const [stream, commitNo] of asked.seen) context.seen.set(stream, commitNo);

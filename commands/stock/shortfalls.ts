@@ -1,12 +1,13 @@
 // Handles committed units that are missing: they are sent from other locations that have some; otherwise their orders are held
 // until the units are back. The latest commitments lose their units first. Safe to repeat: each run decides on the current stock
 // and orders, and ids derive from the order's state.
+
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
+import type { Position } from '../../domain/kernel/commit.js';
 import { orThrow } from '../../domain/kernel/errors.js';
 import { streamOf } from '../../domain/kernel/id.js';
 import { sum } from '../../domain/kernel/money.js';
-import type { Loaded } from '../../domain/kernel/states.js';
 import { type Order, type OrderCommand, order, unmovedAt } from '../../domain/order/order.js';
 import type { Parcel } from '../../domain/order/parcels.js';
 import type { AgendaItem } from '../../domain/processes/agenda.js';
@@ -58,7 +59,12 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
     const moved = sum(to.map((parcel) => parcel.quantity));
     if (moved === 0) return leaving;
     const reallocationId = nextReallocationId(known.state);
-    await tell(known, reallocationId, { type: 'Reallocate', reallocationId, from: { ...from, quantity: moved }, to });
+    await tell(known.state, known.position, reallocationId, {
+      type: 'Reallocate',
+      reallocationId,
+      from: { ...from, quantity: moved },
+      to,
+    });
     await settlement.attempt(orderId, ORIGIN);
     return leaving + moved;
   }
@@ -66,13 +72,16 @@ export function createShortfalls({ runner, clock, stock, commitments, settlement
   async function tellMissing(orderId: string, place: StockKey, quantity: number): Promise<void> {
     const known = await runner.load(order, streamOf(orderId));
     if (!known.state) return;
-    await tell(known, `missing/${stockStream(place)}/${quantity}`, { type: 'RecordMissing', ...place, quantity });
+    await tell(known.state, known.position, `missing/${stockStream(place)}/${quantity}`, {
+      type: 'RecordMissing',
+      ...place,
+      quantity,
+    });
   }
 
   /** The command id derives from the state, so any worker issues the same command. */
-  function tell({ state, position }: Loaded<Order | null>, what: string, command: OrderCommand) {
-    const { orderId } = state!;
-    const id = command.type === 'Reallocate' ? `${what}/record` : `${orderId}/${what}/${position.version}`;
+  function tell({ orderId }: Order, { version }: Position, what: string, command: OrderCommand) {
+    const id = command.type === 'Reallocate' ? `${what}/record` : `${orderId}/${what}/${version}`;
     const meta: CommandMeta = { id, issuedAt: clock(), ...ORIGIN };
     return runner.execute(order, streamOf(orderId), command, meta).then(orThrow);
   }

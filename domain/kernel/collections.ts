@@ -7,6 +7,13 @@ export function pairs<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
   return left.map((item, index) => [item, right[index] as B]);
 }
 
+/** The last item of a list that has at least one. */
+export function lastOf<T>(list: readonly T[]): T {
+  const last = list.at(-1);
+  if (last === undefined) throw new Error('A list that must have an item is empty.');
+  return last;
+}
+
 /** The value of a key that the map must have. */
 export function valueAt<K, V>(map: ReadonlyMap<K, V>, key: K): V {
   const value = map.get(key);

@@ -18,3 +18,15 @@ export interface States {
     options?: { maxAgeMs?: number },
   ): Promise<Loaded<S>>;
 }
+
+/** The state of a stream that must exist, because something that exists names it. */
+export async function loadExisting<C, S, E extends DomainEvent>(
+  states: States,
+  decider: Decider<C, S, E>,
+  stream: StreamId,
+  options?: { maxAgeMs?: number },
+): Promise<Loaded<NonNullable<S>>> {
+  const { state, position } = await states.load(decider, stream, options);
+  if (state === null || state === undefined) throw new Error(`${stream} does not exist, although it is referred to.`);
+  return { state, position };
+}

@@ -4,7 +4,7 @@
 // payment have followed.
 import type { z } from 'zod';
 import type { Address } from '../kernel/address.js';
-import { valueAt } from '../kernel/collections.js';
+import { lastOf, valueAt } from '../kernel/collections.js';
 import { type Decider, existing } from '../kernel/decider.js';
 import { keyOf, siblingId } from '../kernel/id.js';
 import { defined, sameJson } from '../kernel/json.js';
@@ -718,7 +718,7 @@ function evolve(state: Order | null, event: OrderEvent, at: number): Order {
   switch (type) {
     case 'CheckoutReallocated': {
       const checkout = checkoutAfter(known.checkout, event);
-      const { reservationId, parcels } = checkout.furtherRounds.at(-1)!;
+      const { reservationId, parcels } = lastOf(checkout.furtherRounds);
       return { ...known, reservationId, parcels, checkout };
     }
     case 'CheckoutActionRequired':

@@ -1,4 +1,5 @@
 // The steps of the checkout process: the due steps of each phase, and the commands of each step.
+
 import { type CartCommand, cart } from '../cart/cart.js';
 import {
   type CouponCommand,
@@ -7,6 +8,7 @@ import {
   coupon as couponDecider,
   couponStream,
 } from '../coupon/coupon.js';
+import { lastOf } from '../kernel/collections.js';
 import type { Decider } from '../kernel/decider.js';
 import type { DomainEvent } from '../kernel/event.js';
 import { siblingId, streamOf } from '../kernel/id.js';
@@ -101,7 +103,7 @@ function stepsOf({ checkoutId, startedAt, phase, order, rounds, failure, kind = 
   const { orderId, customerId, currency, cartId, coupons, total: amount } = order;
   const { provider, method } = order.payment;
   const payment = { paymentId: siblingId('payment', orderId), orderId };
-  const lastRound = rounds.at(-1)!;
+  const lastRound = lastOf(rounds);
   const keyOfOperation = (name: string) => `${checkoutId}/${name}`;
   const authorisationId = keyOfOperation('authorise');
   const requestAuthorisation = {

@@ -5,7 +5,7 @@ import { returns } from '../../domain/fulfilment/return.js';
 import { shows, type View } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint, visible } from '../../domain/kernel/endpoint.js';
 import { askedId, pathId, streamOf } from '../../domain/kernel/id.js';
-import type { States } from '../../domain/kernel/states.js';
+import { loadExisting, type States } from '../../domain/kernel/states.js';
 import { order } from '../../domain/order/order.js';
 import type { ReturnToShow } from '../views/return.js';
 
@@ -26,8 +26,8 @@ export function returnQuery({ states, view }: ReturnQueryDeps): Endpoint {
       const stream = streamOf(askedId(returnIdSchema, id));
       const { state, position } = await states.load(returns, stream);
       const returned = visible(state, id, caller);
-      const ordered = await states.load(order, streamOf(returned.orderId));
-      const body = await view.of({ returned, order: ordered.state!, reader: caller });
+      const ordered = await loadExisting(states, order, streamOf(returned.orderId));
+      const body = await view.of({ returned, order: ordered.state, reader: caller });
       return shows(200, body, stream, { position }, [streamOf(returned.orderId), ordered.position.commitNo]);
     },
   });

@@ -5,7 +5,7 @@ import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
 import { shows, type View } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { askedId, existing, pathId, streamOf } from '../../domain/kernel/id.js';
-import type { States } from '../../domain/kernel/states.js';
+import { loadExisting, type States } from '../../domain/kernel/states.js';
 import { type Order, order } from '../../domain/order/order.js';
 
 export interface ShipmentQueryDeps {
@@ -25,8 +25,8 @@ export function shipmentQuery({ states, view }: ShipmentQueryDeps): Endpoint {
       const stream = streamOf(askedId(shipmentIdSchema, id));
       const { state, position } = await states.load(shipment, stream);
       const found = existing(state, id);
-      const ordered = await states.load(order, streamOf(found.orderId));
-      const body = await view.of({ shipment: found, order: ordered.state! });
+      const ordered = await loadExisting(states, order, streamOf(found.orderId));
+      const body = await view.of({ shipment: found, order: ordered.state });
       return shows(200, body, stream, { position }, [streamOf(found.orderId), ordered.position.commitNo]);
     },
   });

@@ -87,13 +87,13 @@ export function stockMovementsQuery({ store }: { store: Pick<EventStore, 'read'>
       const { location, limit } = query;
       const [commitNo, version] = cursorOf(request, cursorKey) ?? [1, 0];
       const data: Entry[] = [];
-      let last: z.output<typeof cursorKey> | undefined;
+      let last: z.output<typeof cursorKey> = [commitNo, version];
       let known = false;
       for await (const commit of store.read(stockStream({ sku, location }), commitNo - 1)) {
         known = true;
         for (const event of commit.events as RecordedEvent<StockEvent>[]) {
           if (event.version <= version || !isEntered(event)) continue;
-          if (data.length === limit) return { status: 200, body: pageBody(request, { data, next: last! }) };
+          if (data.length === limit) return { status: 200, body: pageBody(request, { data, next: last }) };
           data.push(entryOf(event, caller));
           last = [commit.position.commitNo, event.version];
         }

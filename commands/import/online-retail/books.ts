@@ -1,5 +1,6 @@
 // The first pass: reads the whole file before anything is written. It collects the price and title of each code, the length of
 // each invoice, and the counts of the summary. The books are closed once the shop has reported its earlier sales.
+import { valueAt } from '../../../domain/kernel/collections.js';
 import { defined } from '../../../domain/kernel/json.js';
 import type { Money } from '../../../domain/kernel/money.js';
 import { MAX_ORDER_BYTES } from '../../../domain/order/order-lines.js';
@@ -347,13 +348,18 @@ function inTimeOrder(
   returns: ReadonlyMap<string, readonly ReturnBook[]>,
 ): InvoiceBook[] {
   const turnOf = (number: string) =>
-    returns
-      .get(number)!
+    valueAt(returns, number)
       .map(({ invoice }) => invoices.get(invoice)?.at ?? '')
-      .reduce(later, invoices.get(number)!.at!);
+      .reduce(later, valueAt(invoices, number).at!);
   return [...invoices]
-    .filter(([number, { lines, adjustments }]) => lines + adjustments + returns.get(number)!.length > 0)
-    .map(([number, { at, rows }]) => ({ turn: turnOf(number), number, at: at!, rows, returns: returns.get(number)! }))
+    .filter(([number, { lines, adjustments }]) => lines + adjustments + valueAt(returns, number).length > 0)
+    .map(([number, { at, rows }]) => ({
+      turn: turnOf(number),
+      number,
+      at: at!,
+      rows,
+      returns: valueAt(returns, number),
+    }))
     .sort((a, b) => (a.turn < b.turn ? -1 : Number(a.turn > b.turn)))
     .map(({ turn, ...book }) => book);
 }

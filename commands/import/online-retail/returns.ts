@@ -1,8 +1,10 @@
 // The returns of an invoice become one return per order that they were bought with: requested, approved, received, restocked and
 // refunded at the price paid.
+
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
 import { orThrow } from '../../../domain/kernel/errors.js';
 import { streamOf } from '../../../domain/kernel/id.js';
+import { loadExisting } from '../../../domain/kernel/states.js';
 import { type Order, operationCommandId, order } from '../../../domain/order/order.js';
 import type { Invoice } from './invoices.js';
 import { type ImportPorts, importMeta, orderIdOf, originOf, returnIdOf } from './ports.js';
@@ -47,7 +49,7 @@ async function completedOrder({ runner, checkout }: ImportPorts, orderId: string
   const { state } = await runner.load(order, streamOf(orderId));
   if (state?.status === 'completed') return state;
   await checkout.resume(orderId);
-  return (await runner.load(order, streamOf(orderId))).state!;
+  return (await loadExisting(runner, order, streamOf(orderId))).state;
 }
 
 async function receive(

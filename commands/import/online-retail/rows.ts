@@ -114,7 +114,7 @@ function createReader(file: string, encoding: Encoding) {
   const { decoder, isBroken } = encoding === 'latin1' ? latin1Decoder() : utf8Decoder();
 
   function header(fields: string[]): undefined {
-    if (fields[0]!.startsWith(UTF8_MARK_AS_LATIN1)) {
+    if (fields[0]?.startsWith(UTF8_MARK_AS_LATIN1)) {
       throw new ImportError(`${file} is UTF-8. Leave out --encoding latin1.`);
     }
     const names = fields.map(normalised);
@@ -144,6 +144,7 @@ function createReader(file: string, encoding: Encoding) {
       );
     }
     if (!places) return header(fields);
+    const at = places;
     const number = ++rows;
     const isLong = fields.length > width && !fields.slice(width).every(isBlank);
     if (fields.length < width || isLong) {
@@ -151,7 +152,7 @@ function createReader(file: string, encoding: Encoding) {
         `${file} is broken at row ${number} (line ${line}): it has ${fields.length} fields, the header has ${width}. Correct that row; a text with a comma must be in quotes.`,
       );
     }
-    const field = (column: Column) => fields[places![column]]!;
+    const field = (column: Column) => fields[at[column]] ?? '';
     return {
       number,
       invoice: field('InvoiceNo').trim(),
