@@ -1,8 +1,11 @@
 // The engines and stores of the shop, of its profile and its event store together. Before the shop reads or writes, the process
 // registers its presence and verifies that the stores belong to this shop.
+
 import type { Pool } from 'pg';
+import { defined } from '../../domain/kernel/json.js';
 import { ConfigError, DEFAULT_EVENT_STORE } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
+import { onlyRow } from '../postgres.js';
 import { holdPresence } from '../presence.js';
 import type { ShopConfig } from '../shop-config.js';
 import { type Claimant, claim } from '../stores/claim.js';
@@ -40,7 +43,7 @@ function withoutRepeats(engines: readonly Engine[]): Engine[] {
 
 export function claimantOf(config: ShopConfig): Claimant {
   const { profile, eventStore, dataDir, masterKey } = config;
-  const source = { dataDir, ...(masterKey !== undefined && { given: masterKey }) };
+  const source = { dataDir, ...defined({ given: masterKey }) };
   const defaultEventStore = DEFAULT_EVENT_STORE[profile];
   return {
     findKey: () => findMasterKey(source),
@@ -49,19 +52,17 @@ export function claimantOf(config: ShopConfig): Claimant {
     eventStore,
     defaultEventStore,
     reset: (used) =>
-      [
-        'commerce reset',
-        ...(profile === 'aws' ? ['--profile aws'] : []),
-        ...(used === defaultEventStore ? [] : [`--event-store ${used}`]),
-      ].join(' '),
+      ['commerce reset', profile === 'aws' && '--profile aws', used !== defaultEventStore && `--event-store ${used}`]
+        .filter(Boolean)
+        .join(' '),
     elsewhere: isLogShared(schemasOf(config)) ? 'another --data or DATABASE_URL' : 'another COMMERCE_NAMESPACE',
   };
 }
 
 /** A connection pooler may ignore the options that a connection is opened with. */
 async function requireSchema(pool: Pool, schema: string): Promise<void> {
-  const { rows } = await pool.query<{ schema: string }>('select current_schema() as schema');
-  if (rows[0]!.schema === schema) return;
+  const current = onlyRow(await pool.query<{ schema: string }>('select current_schema() as schema'));
+  if (current.schema === schema) return;
   throw new ConfigError(
     `DATABASE_URL: the server does not accept the option search_path, which connections need. Use the address of PostgreSQL itself instead of a pooler.`,
   );

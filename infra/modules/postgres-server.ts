@@ -1,10 +1,12 @@
 // Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and the adapters that keep data in
 // it.
+
 import { join } from 'node:path';
 import type pg from 'pg';
+import { defined } from '../../domain/kernel/json.js';
 import { engineAddresses } from '../engines/addresses.js';
 import { openPostgres } from '../engines/embedded-postgres.js';
-import { createPool, statement } from '../postgres.js';
+import { createPool, onlyRow, statement } from '../postgres.js';
 import type { ShopConfig } from '../shop-config.js';
 import { schemasOf } from '../stores/postgres-stores.js';
 import { lazy, type Recipes } from './parts.js';
@@ -22,7 +24,7 @@ export const postgresParts = {
         const server = await openPostgres({
           dataDir: join(config.dataDir, 'postgres'),
           onTrouble: (error) => log.warn({ err: error }, 'the embedded Postgres has stopped and is started again'),
-          ...(config.postgresPort !== undefined && { port: config.postgresPort }),
+          ...defined({ port: config.postgresPort }),
         });
         lifecycle.onClose(() => server.stop());
         url = server.url;
@@ -52,9 +54,10 @@ function postgresEngine(pool: pg.Pool, url: string, { profile, eventStore }: Sho
   // Each has a timeout of its own. One that hangs would keep a connection from other queries.
   const ping = () => pool.query(statement('ping', 'select 1', [], PING_TIMEOUT_MS));
   const check = async () => {
-    const { rows } = await pool.query<{ canWrite: boolean }>(statement('check', text, [], PING_TIMEOUT_MS));
-    if (serves === 'commands' && !rows[0]!.canWrite)
-      throw new Error('the server is a standby, which accepts no commands');
+    const { canWrite } = onlyRow(
+      await pool.query<{ canWrite: boolean }>(statement('check', text, [], PING_TIMEOUT_MS)),
+    );
+    if (serves === 'commands' && !canWrite) throw new Error('the server is a standby, which accepts no commands');
   };
   return { name: 'Postgres', address: addressOf(url), serves, ping, check };
 }

@@ -1,4 +1,5 @@
 // Read models in MongoDB or DocumentDB: a collection for each version of a projection, and one of positions for all of them.
+
 import {
   BSON,
   type Collection,
@@ -8,7 +9,9 @@ import {
   MongoError,
   MongoInvalidArgumentError,
 } from 'mongodb';
+import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Document, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import type {
@@ -151,10 +154,12 @@ function createStore(db: Db, options: CollectionOptions): DocumentStore {
 
     async save(writes, next, session) {
       const tables = [...groupBy(writes, ({ table }) => table).values()];
-      const saved = await Promise.all(tables.map((some) => saveHalving(some, saveAll, isRefusal)));
-      const outcomes = new Map(tables.flatMap((some, place) => some.map((write, n) => [write, saved[place]![n]!])));
+      const saved = await Promise.all(
+        tables.map(async (some) => pairs(some, await saveHalving(some, saveAll, isRefusal))),
+      );
+      const outcomes = new Map(saved.flat());
       if ([...outcomes.values()].every((outcome) => outcome.saved)) await placeAll(placing, next, session as Places);
-      return writes.map((write) => outcomes.get(write)!);
+      return writes.map((write) => valueAt(outcomes, write));
     },
 
     async held() {
@@ -194,7 +199,7 @@ async function createIndexes(
 }
 
 function placedOf({ revision, of, commitNo, held }: Position): Placed {
-  return { position: { of, commitNo, ...(held && { held }) }, revision };
+  return { position: { of, commitNo, ...defined({ held }) }, revision };
 }
 
 function pairsOf(positions: DocumentWrite['positions']): MongoDocument['positions'] {

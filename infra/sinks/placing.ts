@@ -29,19 +29,19 @@ export async function placeAll(
   known: Places = new Map(),
 ): Promise<void> {
   let open = [...positions];
-  let places = open.every(([stream]) => known.has(stream)) ? known : undefined;
+  let loaded = open.every(([stream]) => known.has(stream)) ? known : undefined;
   for (let round = 0; open.length > 0; round++) {
     if (round === MAX_POSITION_ROUNDS) {
       throw new Unavailable(engine, `${open.length} positions were still stale; fewer workers would help`);
     }
-    places ??= await read(open.map(([stream]) => stream));
-    const due = open.filter(([stream, position]) => mayReplace(places!.get(stream)?.position, position));
+    const places = loaded ?? (await read(open.map(([stream]) => stream)));
+    loaded = undefined;
+    const due = open.filter(([stream, position]) => mayReplace(places.get(stream)?.position, position));
     if (due.length === 0) return;
     const written = await write(
-      due.map(([stream, position]) => ({ stream, position, revision: places!.get(stream)?.revision })),
+      due.map(([stream, position]) => ({ stream, position, revision: places.get(stream)?.revision })),
     );
     open = due.filter((_, index) => !written[index]);
-    places = undefined;
   }
 }
 

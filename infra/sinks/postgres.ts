@@ -1,6 +1,9 @@
 // Read models in Postgres: a table of jsonb documents for each version of a projection, and one of positions for all of them.
+
 import { createHash } from 'node:crypto';
 import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
+import { valueAt } from '../../domain/kernel/collections.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import { type Document, type FieldKind, type Projection, physicalName } from '../../projections/runtime/projection.js';
 import {
@@ -14,7 +17,7 @@ import {
   type SweepState,
   type WriteOutcome,
 } from '../../projections/runtime/sink.js';
-import { createTableOnce, ENGINE, isTransient } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient, onlyRow } from '../postgres.js';
 import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
 import { orUnavailable } from './unavailable.js';
@@ -86,7 +89,7 @@ export function numberSql(field: string, name: string): string {
 function createStore(pool: Pool): DocumentStore {
   const query = <R extends QueryResultRow>(text: string, values: unknown[], name?: string): Promise<QueryResult<R>> => {
     const config: QueryConfig & { query_timeout: number } = { text, values, query_timeout: STATEMENT_TIMEOUT_MS };
-    return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...(name !== undefined && { name }) }));
+    return orUnavailable(ENGINE, isTransient, () => pool.query<R>({ ...config, ...defined({ name }) }));
   };
 
   /** One statement for the documents of all tables and the positions. */
@@ -170,12 +173,12 @@ function createStore(pool: Pool): DocumentStore {
 
     /** The start time changes with each restart, and no two servers share it. A promoted replica has a new timeline. */
     async lineage() {
-      const { rows } = await query<{ lineage: string }>(
+      const answer = await query<{ lineage: string }>(
         `select system_identifier || ' ' || pg_postmaster_start_time() || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
          as lineage from pg_control_system()`,
         [],
       );
-      return rows[0]!.lineage;
+      return onlyRow(answer).lineage;
     },
 
     onDoubt(listener) {
@@ -292,11 +295,12 @@ function tableSql(projection: Projection<never, never>): string {
 
 /** Declared combinations, without fields that a sorted index cannot hold; all other fields separately. */
 function indexesSql(table: string, { fields, indexes = [] }: Projection<never, never>): string {
-  const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(fields[field]!);
+  const kinds = new Map(Object.entries(fields));
+  const isSorted = (field: string) => !['text', 'keywords', 'numbers'].includes(valueAt(kinds, field));
   const sorted = indexes.map((combination) => combination.filter(isSorted));
   const single = Object.keys(fields).filter((field) => isSorted(field) && !sorted.flat().includes(field));
   const expressions = [...sorted, ...single.map((field) => [field])]
-    .map((combination) => combination.map((field) => fieldSql(field, fields[field]!)).join(', '))
+    .map((combination) => combination.map((field) => fieldSql(field, valueAt(kinds, field))).join(', '))
     .filter((expression) => expression !== '');
   return [
     ...[...new Set(expressions)].map((expression) => `create index on ${table} (${expression});`),

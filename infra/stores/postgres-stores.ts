@@ -1,7 +1,7 @@
 // The product's data in Postgres: a schema per profile and namespace, and the log of `embedded` in `public`.
 import type pg from 'pg';
 import { LEASES_TABLE } from '../leadership/postgres-leases.js';
-import { ENGINE, settingUp } from '../postgres.js';
+import { ENGINE, onlyRow, settingUp } from '../postgres.js';
 import type { Mark, Marked, Store } from './store.js';
 
 const MARK_TABLE = 'store_mark';
@@ -58,12 +58,12 @@ export function postgresStore(pool: pg.Pool, address: string, schema: string): S
 }
 
 async function hasLog(pool: pg.Pool, schema: string): Promise<boolean> {
-  const { rows } = await pool.query<{ known: boolean }>(
+  const found = await pool.query<{ known: boolean }>(
     `select count(*) = $3 as known from information_schema.columns
      where table_schema = $1 and table_name = 'events' and column_name = any($2)`,
     [schema, LOG_COLUMNS, LOG_COLUMNS.length],
   );
-  return rows[0]!.known;
+  return onlyRow(found).known;
 }
 
 /** Creates the schema if it does not exist. */
@@ -105,10 +105,10 @@ async function markedSchemas(pool: Pick<pg.Pool | pg.PoolClient, 'query'>): Prom
 }
 
 async function markIn(pool: pg.Pool, schema: string): Promise<Mark | undefined> {
-  const { rows: tables } = await pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
+  const found = await pool.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
     `${schema}.${MARK_TABLE}`,
   ]);
-  if (!tables[0]!.exists) return undefined;
+  if (!onlyRow(found).exists) return undefined;
   const { rows } = await pool.query<{ mark: Mark }>(`select mark from ${schema}.${MARK_TABLE}`);
   return rows[0]?.mark;
 }
@@ -120,7 +120,6 @@ async function leaveMarkIn(pool: pg.Pool, schema: string, mark: Mark): Promise<M
     await client.query(`insert into ${table} select $1 where not exists (select from ${table})`, [
       JSON.stringify(mark),
     ]);
-    const { rows } = await client.query<{ mark: Mark }>(`select mark from ${table}`);
-    return rows[0]!.mark;
+    return onlyRow(await client.query<{ mark: Mark }>(`select mark from ${table}`)).mark;
   });
 }

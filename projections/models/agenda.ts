@@ -71,7 +71,7 @@ const submitted: Handler<AgendaDocument, Submission> = {
 const starts: Handler<AgendaDocument, OrderOf<'OrderPlaced'>> = {
   keys: checkoutOf,
   evolve(before, { data: { orderId, cartId, dispatch, allocation, lines } }, _, at) {
-    const item = { kind: 'checkout', orderId, ...(cartId !== undefined && { cartId }) } as const;
+    const item = { kind: 'checkout', orderId, ...defined({ cartId }) } as const;
     const parcels = dispatch === 'at_once' ? 0 : (allocation ?? stockNeeds(lines)).length;
     return checkoutDocument(before, { item, parcels, ...lookSoon(before, at) });
   },
@@ -171,7 +171,7 @@ const pays: Handler<AgendaDocument, PaymentEvent> = {
     const ledger = payment.evolve(before?.ledger ?? null, event, at);
     const due = paymentDueAt(ledger);
     const item = { kind: 'payment', paymentId, orderId } as const;
-    return { item, ledger, ...(due !== undefined && { dueAt: timeOf(due) }) };
+    return due === undefined ? { item, ledger } : { item, ledger, dueAt: timeOf(due) };
   },
 };
 
@@ -215,9 +215,9 @@ const holds: Handler<AgendaDocument, Held> = {
 /** Changes the document of the checkout, too. Units that an order has got by a reallocation belong to no checkout. */
 const commits: Handler<AgendaDocument, Extract<Freed, { type: 'ReservationCommitted' }>> = {
   keys(event) {
-    const [orderId, round = '1', ...more] = event.data.reservationId.split('/');
+    const [orderId = '', round = '1', ...more] = event.data.reservationId.split('/');
     const isOfCheckout = /^\d+$/.test(round) && more.length === 0;
-    return [...frees.keys(event), ...(isOfCheckout ? [checkoutIdOf(orderId!)] : [])];
+    return [...frees.keys(event), ...(isOfCheckout ? [checkoutIdOf(orderId)] : [])];
   },
   evolve(before, event, key, at) {
     if (frees.keys(event).includes(key)) return frees.evolve(before, event, key, at);

@@ -1,5 +1,6 @@
 // Compares stored documents with the fold of the log, and repairs those that differ. It finds what positions cannot show: a
 // document that a failover has set back behind the position of its stream.
+import { pairs } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { InvalidEvent } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -83,7 +84,7 @@ export function createComparer({ documents, store, log, metrics, followersOf }: 
       found.session,
     );
     // Another worker has written the others meanwhile.
-    const repaired = wrong.filter((_, index) => outcomes[index]!.saved);
+    const repaired = pairs(wrong, outcomes).flatMap(([key, { saved }]) => (saved ? [key] : []));
     metrics?.compared(name, keys.length, repaired.length);
     if (repaired.length === 0) return;
     const told = { projection: name, number: repaired.length, documents: repaired.slice(0, MAX_NAMED_DOCUMENTS) };

@@ -206,8 +206,11 @@ export function createLane(deps: LaneDeps): Lane {
     offer,
     inTurn,
     run,
-    away: () =>
-      away ? projector.names.map((projection) => ({ projection, ...away!.reason, since: away!.since })) : [],
+    away() {
+      if (!away) return [];
+      const { reason, since } = away;
+      return projector.names.map((projection) => ({ projection, ...reason, since }));
+    },
     isFull: () => !away && (missed.size > 0 || queue.length >= QUEUE_COMMITS),
     room: room.rung,
     drained: () => (queue.length === 0 && !isApplying ? Promise.resolve() : drained.rung()),

@@ -1,6 +1,8 @@
 // Keeps the projections of one store up to date, all of them in one batch. Arriving commits are only a hint; the positions in the
 // store and the log decide. Nothing is remembered between batches: a store that comes back with less data is read as it is.
+
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
+import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { InvalidEvent, Unavailable } from '../../domain/kernel/errors.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -325,18 +327,17 @@ export function createProjector(deps: ProjectorDeps): Projector {
     outcomes: readonly WriteOutcome[],
   ): void {
     const refused = new Map<string, Map<string, string>>();
-    for (const [index, outcome] of outcomes.entries()) {
+    for (const [{ table, key }, outcome] of pairs(writes, outcomes)) {
       if (outcome.saved || outcome.stale) continue;
-      const { table, key } = writes[index]!;
       entry(refused, table, () => new Map()).set(key, `document ${key} is refused: ${outcome.error}`);
     }
     if (refused.size === 0) return;
     const isSingle = plans.reduce((sum, { commits }) => sum + commits.length, 0) === 1;
     for (const { work, commits } of plans) {
       for (const [table, reasons] of refused) {
-        const touching = commits.filter((commit) => touchesAny(work.stream, table, commit, reasons));
-        if (touching.length === 0) continue;
-        const { commitNo } = touching[0]!.position;
+        const touching = commits.find((commit) => touchesAny(work.stream, table, commit, reasons));
+        if (!touching) continue;
+        const { commitNo } = touching.position;
         if (isSingle) work.stuck.set(table, { commitNo, error: [...reasons.values()].join('; ') });
         else work.isCareful = true;
       }
@@ -475,7 +476,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
       name: projection.name,
       version: projection.version,
       sweptTo,
-      lag: lags.get(name)!,
+      lag: valueAt(lags, name),
       quarantine: quarantine.flatMap(({ projection: stuck, ...rest }) => (stuck === name ? [rest] : [])),
     }));
   }
@@ -494,7 +495,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
       for (const { stream, commitNo, at } of entries) {
         for (const { name } of followersOf(stream)) {
           if (quarantine.has(`${name} ${stream}`) || commitNo <= positionFor(name, positions.get(stream))) continue;
-          const lag = lags.get(name)!;
+          const lag = valueAt(lags, name);
           if (lag.commits++ === 0) lag.seconds = secondsSince(at);
         }
       }

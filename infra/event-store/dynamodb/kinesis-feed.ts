@@ -3,6 +3,7 @@
 //
 // The feed is only a hint: records may come twice, out of order, or be lost after the retention time. A record that cannot be
 // read is reported and skipped; the sweeper finds its commit.
+
 import { setMaxListeners } from 'node:events';
 import {
   type KinesisClient,
@@ -10,6 +11,7 @@ import {
   ListShardsCommand,
   type Shard,
 } from '@aws-sdk/client-kinesis';
+import { lastOf } from '../../../domain/kernel/collections.js';
 import type { Commit } from '../../../domain/kernel/commit.js';
 import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
@@ -129,7 +131,7 @@ export function createKinesisFeed({
         signal.throwIfAborted();
         if (commits.length > 0) await handle(commits);
       });
-      await checkpoints.save(group, shard, records.at(-1)!.SequenceNumber!);
+      await checkpoints.save(group, shard, lastOf(records).SequenceNumber!);
     }
   }
 
@@ -169,11 +171,13 @@ export function createKinesisFeed({
 
 /** A child shard is readable once its parents are read to the end or gone, so that a stream can be resharded. */
 function readableShards(shards: Shard[], positions: ReadonlyMap<string, string>): string[] {
-  const unfinished = new Set(shards.map(({ ShardId }) => ShardId!).filter((id) => positions.get(id) !== SHARD_END));
-  return shards
-    .filter(({ ParentShardId, AdjacentParentShardId }) =>
-      [ParentShardId, AdjacentParentShardId].every((parent) => !parent || !unfinished.has(parent)),
-    )
-    .map(({ ShardId }) => ShardId!)
-    .filter((id) => unfinished.has(id));
+  const unfinished = new Set(idsOf(shards).filter((id) => positions.get(id) !== SHARD_END));
+  const readable = shards.filter(({ ParentShardId, AdjacentParentShardId }) =>
+    [ParentShardId, AdjacentParentShardId].every((parent) => !parent || !unfinished.has(parent)),
+  );
+  return idsOf(readable).filter((id) => unfinished.has(id));
+}
+
+function idsOf(shards: Shard[]): string[] {
+  return shards.flatMap(({ ShardId }) => ShardId ?? []);
 }

@@ -1,6 +1,8 @@
 // The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
+
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
+import { lastOf } from '../../../domain/kernel/collections.js';
 import type { StoredCommit } from '../../../domain/kernel/commit.js';
 import { ClockSkew, Deposed, Unavailable } from '../../../domain/kernel/errors.js';
 import type { AppendResult, EventStore, Fence, LogEntry } from '../../../domain/kernel/event-store.js';
@@ -12,6 +14,7 @@ import {
   createTableOnce,
   ENGINE,
   isTransient,
+  onlyRow,
   queryWithin,
   statement,
   textArray,
@@ -150,8 +153,8 @@ export function createPostgresEventStore({
   }
 
   async function watermark(): Promise<Hlc> {
-    const [row] = await rows<{ now: number }>('log-watermark', WATERMARK_SQL, []);
-    return hlcOf(row!.now - watermarkLagMs);
+    const { now } = onlyRow({ rows: await rows<{ now: number }>('log-watermark', WATERMARK_SQL, []) });
+    return hlcOf(now - watermarkLagMs);
   }
 
   return {
@@ -192,7 +195,7 @@ export function createPostgresEventStore({
       ]);
       yield* page;
       if (page.length < LOG_PAGE_ROWS) return;
-      last = page.at(-1)!;
+      last = lastOf(page);
     }
   }
 }

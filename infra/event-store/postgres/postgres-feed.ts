@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import type { Commit } from '../../../domain/kernel/commit.js';
 import type { ChangeFeed } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
-import { createTableOnce, statement } from '../../postgres.js';
+import { createTableOnce, onlyRow, statement } from '../../postgres.js';
 import type { CommitCodec } from '../codec.js';
 import { COMMIT_COLUMNS, type CommitRow, storedCommit, WAKE_CHANNEL } from './postgres-events-table.js';
 
@@ -144,8 +144,8 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
 
   /** True if an older transaction still hides commits. */
   async function isMoreBehind({ tx, seq }: Checkpoint): Promise<boolean> {
-    const { rows } = await pool.query<{ more: boolean }>(statement('feed-more', MORE_SQL, [tx, seq], TIMEOUT_MS));
-    return rows[0]!.more;
+    const query = statement('feed-more', MORE_SQL, [tx, seq], TIMEOUT_MS);
+    return onlyRow(await pool.query<{ more: boolean }>(query)).more;
   }
 
   async function loadCheckpoint(consumer: string): Promise<Checkpoint> {
@@ -180,8 +180,8 @@ export function createPostgresFeed({ pool, codec, log }: PostgresFeedOptions): P
 
   async function lag(consumer: string): Promise<number> {
     const { tx, seq } = await loadCheckpoint(consumer);
-    const { rows } = await pool.query<{ commits: number }>(statement('feed-lag', LAG_SQL, [tx, seq], TIMEOUT_MS));
-    return rows[0]!.commits;
+    const query = statement('feed-lag', LAG_SQL, [tx, seq], TIMEOUT_MS);
+    return onlyRow(await pool.query<{ commits: number }>(query)).commits;
   }
 
   return { run, lag };
