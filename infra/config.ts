@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../domain/kernel/errors.js';
+import { defined } from '../domain/kernel/json.js';
 import { EVENT_STORES, type EventStoreName } from './event-store/event-stores.js';
 import { type AddressRanges, parseRanges } from './http/addresses.js';
 import { DEFAULT_QUOTAS, type Quotas, scaledQuotas } from './rate-limits/port.js';
@@ -140,9 +141,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv = process.env): 
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const result = environment.safeParse({
     ...given,
-    ...(flags.profile !== undefined && { COMMERCE_PROFILE: flags.profile }),
-    ...(flags.eventStore !== undefined && { COMMERCE_EVENT_STORE: flags.eventStore }),
-    ...(flags.data !== undefined && { COMMERCE_DATA: flags.data }),
+    ...defined({ COMMERCE_PROFILE: flags.profile, COMMERCE_EVENT_STORE: flags.eventStore, COMMERCE_DATA: flags.data }),
   });
   if (!result.success) {
     throw refusal(

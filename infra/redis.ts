@@ -1,5 +1,6 @@
 // The Redis client: for one server, or for a cluster (ElastiCache with cluster mode enabled).
 import { Cluster, type DNSLookupFunction, Redis, type RedisOptions } from 'ioredis';
+import { defined } from '../domain/kernel/json.js';
 import { REDIS_OPTIONS } from './sinks/redis.js';
 
 export interface RedisSettings {
@@ -16,20 +17,24 @@ export function createRedisClient({ url, isCluster, keyPrefix }: RedisSettings):
   const isEncrypted = protocol === 'rediss:';
   const redisOptions = {
     ...REDIS_OPTIONS,
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
-    ...(isEncrypted && { tls: {} }),
+    ...defined({
+      username: decodeURIComponent(username) || undefined,
+      password: decodeURIComponent(password) || undefined,
+      tls: isEncrypted ? {} : undefined,
+    }),
   };
   const options = {
     keyPrefix,
     redisOptions,
     // Commands fail at once while no node is known: this queue has no time limit.
     enableOfflineQueue: false,
-    // Certificates have the names of the nodes, not their addresses.
-    ...(isEncrypted && { dnsLookup: ((address, done) => done(null, address)) satisfies DNSLookupFunction }),
+    ...defined({ dnsLookup: isEncrypted ? keepName : undefined }),
   };
   return new Cluster([{ host: hostname, port: Number(port || 6379) }], options) as unknown as Redis;
 }
+
+/** Certificates have the names of the nodes, not their addresses. */
+const keepName: DNSLookupFunction = (address, done) => done(null, address);
 
 /** Options that a further client may change. */
 type Changes = Pick<

@@ -1,5 +1,6 @@
 // The options that commands share, and the configuration that follows from them.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defined } from '../domain/kernel/json.js';
 import { type Config, type Flags, readConfig, refusal } from '../infra/config.js';
 import { engineAddresses } from '../infra/engines/addresses.js';
 import { EVENT_STORES } from '../infra/event-store/event-stores.js';
@@ -71,9 +72,5 @@ export async function configOfShop(options: CommonOptions): Promise<Config> {
 }
 
 function flagsOf({ profile, eventStore, data }: CommonOptions): Flags {
-  return {
-    ...(profile !== undefined && { profile }),
-    ...(eventStore !== undefined && { eventStore }),
-    ...(data !== undefined && { data }),
-  };
+  return defined({ profile, eventStore, data });
 }

@@ -1,7 +1,6 @@
 // Runs checkouts: issues the due steps, asks the payment provider, tells the order the outcome, and follows the order until the
 // process ends. Every command id derives from process and step, so any number of workers may run one checkout, at once or one
 // after the other. After a crash the next worker finishes it.
-
 import { cart } from '../../domain/cart/cart.js';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { lastOf } from '../../domain/kernel/collections.js';

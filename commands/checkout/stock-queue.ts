@@ -1,7 +1,6 @@
 // A queue of checkouts that wait for units which other checkouts hold at this moment, in order of arrival. The next one gets a
 // claim on the units, so that no more are woken than can be served. The queue learns at once what this process appends to a stock
 // stream. It polls the stream only for units that a checkout of another process holds.
-
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import { pairs } from '../../domain/kernel/collections.js';

@@ -1,6 +1,6 @@
 // Coupon administration: their terms.
 import { z } from 'zod';
-import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
+import { coupon, couponStream, type DefinedCoupon } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
 import { shows, type View } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
@@ -12,7 +12,7 @@ import type { CurrentSettings } from '../shop/settings.js';
 export interface CouponEndpointsDeps {
   runner: CommandRunner;
   settings: Pick<CurrentSettings, 'refuseForeignMoney'>;
-  view: View<Coupon & { code: string }>;
+  view: View<DefinedCoupon>;
 }
 
 export function couponEndpoints({ runner, settings, view }: CouponEndpointsDeps): Endpoint[] {
@@ -32,7 +32,7 @@ export function couponEndpoints({ runner, settings, view }: CouponEndpointsDeps)
         const defined = { type: 'DefineCoupon', code, terms } as const;
         const stream = couponStream({ code });
         const outcome = orThrow(await runner.execute(coupon, stream, defined, command()));
-        return shows(200, await view.of({ code, ...outcome.state }), stream, outcome);
+        return shows(200, await view.of({ ...outcome.state, code, terms }), stream, outcome);
       },
     }),
   ];

@@ -1,6 +1,5 @@
 // Changes to an order after it is placed, apart from shipping: it is cancelled in whole or in part, held and resumed, and unpaid
 // amounts for sent goods are captured again.
-
 import { z } from 'zod';
 import { type Address, addressSchema } from '../../domain/kernel/address.js';
 import {

@@ -1,6 +1,7 @@
 // Catalogue administration: drafting, revising and publishing products, with their variants and prices.
 import { z } from 'zod';
 import { shows } from '../../domain/kernel/answers.js';
+import { unlessEmpty } from '../../domain/kernel/collections.js';
 import { type CommandMeta, withoutExpectedVersion } from '../../domain/kernel/command.js';
 import { type Endpoint, type EndpointRequest, endpoint, type Reply } from '../../domain/kernel/endpoint.js';
 import { enforced } from '../../domain/kernel/enforced.js';
@@ -228,6 +229,6 @@ function viewOf({ productId, status, details, variants, retired }: Product): z.o
     status,
     ...details,
     variants: [...variants],
-    ...(retired.length > 0 && { retired: [...retired] }),
+    ...defined({ retired: unlessEmpty([...retired]) }),
   };
 }

@@ -1,7 +1,6 @@
 // Handles committed units that are missing: they are sent from other locations that have some; otherwise their orders are held
 // until the units are back. The latest commitments lose their units first. Safe to repeat: each run decides on the current stock
 // and orders, and ids derive from the order's state.
-
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { CommandMeta } from '../../domain/kernel/command.js';
 import type { Position } from '../../domain/kernel/commit.js';

@@ -48,6 +48,8 @@ export interface Coupon {
   returned: readonly { orderId: string; at: number }[];
 }
 
+export type DefinedCoupon = Coupon & { code: string; terms: CouponTerms };
+
 export const coupon: Decider<CouponCommand, Coupon, CouponEvent> = {
   category: 'coupon',
   events: couponEvents,

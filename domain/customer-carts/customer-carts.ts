@@ -1,7 +1,9 @@
 // The carts of a customer. Each is listed before it is created, so the list limits their number and finds a guest's carts.
 import { CART_IDLE_MS } from '../cart/events.js';
+import { unlessEmpty } from '../kernel/collections.js';
 import type { Decider } from '../kernel/decider.js';
 import { keyOf, siblingId } from '../kernel/id.js';
+import { defined } from '../kernel/json.js';
 import { type Rejection, reject } from '../kernel/rejection.js';
 import { type StreamId, streamId } from '../kernel/stream.js';
 import { type CustomerCartsEvent, customerCartsEvents, MAX_CARTS } from './events.js';
@@ -55,7 +57,8 @@ function decide(
       `A customer has at most ${MAX_CARTS} open carts; use one of them, or check one out.`,
     );
   }
-  return [{ type: 'CartCounted', data: { customerId, requestId, cartId, ...(gone.length > 0 && { closed: gone }) } }];
+  const data = { customerId, requestId, cartId, ...defined({ closed: unlessEmpty(gone) }) };
+  return [{ type: 'CartCounted', data }];
 }
 
 /** A cart that the read model does not show after a day was listed but never created. */

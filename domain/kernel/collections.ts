@@ -7,6 +7,11 @@ export function pairs<A, B>(left: readonly A[], right: readonly B[]): [A, B][] {
   return left.map((item, index) => [item, right[index] as B]);
 }
 
+/** The list, unless it is empty: a member that `defined` then leaves out. */
+export function unlessEmpty<L extends readonly unknown[]>(list: L): L | undefined {
+  return list.length > 0 ? list : undefined;
+}
+
 /** The last item of a list that has at least one. */
 export function lastOf<T>(list: readonly T[]): T {
   const last = list.at(-1);

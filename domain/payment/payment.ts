@@ -257,9 +257,11 @@ function requestCapture(command: Command<'RequestCapture'>, state: Payment): Dec
   const isLast = final || !holder.multicapture || amount === heldBy(state, holder);
   const data = {
     ...idsOf(state, command),
-    ...(state.earlier.length > 0 && { authorisationId: holder.operationId }),
-    amount,
-    ...(isLast && amount > 0 && { final: true as const }),
+    ...defined({
+      authorisationId: state.earlier.length > 0 ? holder.operationId : undefined,
+      amount,
+      final: (isLast && amount > 0) || undefined,
+    }),
   };
   const requested: PaymentEvent = { type: 'CaptureRequested', data };
   if (amount > 0) return [requested];

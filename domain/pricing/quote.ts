@@ -1,7 +1,7 @@
 // The price of a cart: discounts, then shipping, then tax. Pure: the same request always gives the same quote.
 import type { CouponTerms } from '../coupon/events.js';
 import { outOfTime } from '../coupon/validity.js';
-import { pairs } from '../kernel/collections.js';
+import { pairs, unlessEmpty } from '../kernel/collections.js';
 import { defined } from '../kernel/json.js';
 import { roundedShare, sum } from '../kernel/money.js';
 import type { AppliedTaxRate, OrderLine, Shipping } from '../order/events.js';
@@ -129,13 +129,13 @@ export function quoteOf(request: QuoteRequest): Quote {
         ...discountsIn(coupons.map((_, coupon) => (shipping.coupon === coupon ? shipping.discount : 0))),
         ...tax.of(shipping.amount, shipping.amount - shipping.discount, SHIPPING_TAX_CATEGORY),
       },
+      taxRates: unlessEmpty(tax.rates),
+      taxIncluded: (address && isTaxIncluded(taxTable, address.country)) || undefined,
+      taxed: address && !isTaxed(taxTable, address) ? (false as const) : undefined,
     }),
-    ...(tax.rates.length > 0 && { taxRates: tax.rates }),
-    ...(address && isTaxIncluded(taxTable, address.country) && { taxIncluded: true }),
-    ...(address && !isTaxed(taxTable, address) && { taxed: false }),
   };
   const needsRegion = address && address.region === undefined && isTaxedByRegion(taxTable, address.country);
-  const obstacles = { ...defined({ shippingProblem }), ...(needsRegion && { needsRegion }) };
+  const obstacles = defined({ shippingProblem, needsRegion: needsRegion || undefined });
   return { ...priced, ...obstacles, coupons, ...totalsOf(priced) };
 }
 

@@ -37,11 +37,12 @@ export type AgendaItem =
  */
 export function paymentDueAt(ledger: Payment): number | undefined {
   const { captures, refunds, status } = ledger;
-  const asked = [
+  const calls = isDisputed(ledger) ? captures : [...captures, ...refunds];
+  const asked: { requestedAt: number }[] = [
     ...authorisationsOf(ledger).filter((one) => one.status === 'requested' || one.status === 'unknown'),
-    ...[...captures, ...(isDisputed(ledger) ? [] : refunds)].filter((one) => one.status === 'requested'),
-    ...(status === 'void_requested' && ledger.void ? [ledger.void] : []),
+    ...calls.filter((one) => one.status === 'requested'),
   ];
+  if (status === 'void_requested' && ledger.void) asked.push(ledger.void);
   const times = asked.map(({ requestedAt }) => requestedAt + RECOVER_AFTER_MS);
   const renewal = renewalAt(ledger);
   if (renewal !== undefined) times.push(renewal);

@@ -1,5 +1,4 @@
 // The steps of the checkout process: the due steps of each phase, and the commands of each step.
-
 import { type CartCommand, cart } from '../cart/cart.js';
 import {
   type CouponCommand,

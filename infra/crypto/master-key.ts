@@ -23,7 +23,7 @@ export class MasterKeyInvalid extends OperatorError {
 interface MasterKeySource {
   dataDir: string;
   /** COMMERCE_MASTER_KEY, in base64. Without it the key is kept in the data folder. */
-  given?: string;
+  given?: string | undefined;
 }
 
 export const masterKeyPlace = ({ dataDir, given }: MasterKeySource): string =>

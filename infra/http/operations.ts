@@ -1,7 +1,9 @@
 // The paths for operators and browsers beside the API: index page, health, readiness, metrics, the OpenAPI document and its page.
 import type { Request, Response } from 'express';
 import type { Registry } from 'prom-client';
+import { unlessEmpty } from '../../domain/kernel/collections.js';
 import type { Endpoint } from '../../domain/kernel/endpoint.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Away } from '../../projections/runtime/lane.js';
 import { type Answer, answerOf, answerOfProblem } from './answer.js';
 import { contextOf } from './context.js';
@@ -78,18 +80,20 @@ export function operations({ endpoints, readiness, registry }: OperationsDeps) {
 function stateOf({ away, storesAway = [], standingStill, isReady = true, behind = [] }: Outages) {
   const late = isReady ? behind : [];
   const degraded = new Set([...storesAway, ...standingStill.map(({ projection }) => projection), ...late]);
-  const told = {
-    ...(away.length > 0 && { away }),
-    ...(!isReady && { behind }),
-    ...(degraded.size > 0 && { degraded: [...degraded] }),
-    ...(standingStill.length > 0 && { standingStill: standingStill.map(({ error, ...rest }) => rest) }),
-  };
+  const told = defined({
+    away: unlessEmpty(away),
+    behind: isReady ? undefined : behind,
+    degraded: unlessEmpty([...degraded]),
+    standingStill: unlessEmpty(standingStill)?.map(({ error, ...rest }) => rest),
+  });
   const starting =
     behind.length === 0 ? 'the read models are' : `${behind.join(', ')} ${behind.length > 1 ? 'are' : 'is'}`;
   const detail = [
-    ...(away.length > 0 ? [`Not reachable now: ${away.join(', ')}.`] : []),
-    ...(isReady ? [] : [`Starting: ${starting} still behind the log.`]),
-  ].join(' ');
+    away.length > 0 && `Not reachable now: ${away.join(', ')}.`,
+    !isReady && `Starting: ${starting} still behind the log.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
   return { isReady: away.length === 0 && isReady, told, detail };
 }
 

@@ -122,14 +122,15 @@ function sessionOf(
   { customerId, id }: SessionKey,
   { guest, generation, expiresAt, refreshedAt, accessToken }: Record<string, AttributeValue>,
 ): Session {
-  const refreshed = refreshedAt?.N && accessToken?.S && { at: Number(refreshedAt.N), accessToken: accessToken.S };
+  const refreshed =
+    refreshedAt?.N && accessToken?.S ? { at: Number(refreshedAt.N), accessToken: accessToken.S } : undefined;
   return {
     customerId,
     id,
     guest: guest?.BOOL === true,
     generation: Number(generation?.N),
     expiresAt: Number(expiresAt?.N),
-    ...(refreshed && { refreshed }),
+    ...defined({ refreshed }),
   };
 }
 

@@ -1,6 +1,7 @@
 // Sessions in Postgres. The primary key keeps the sessions of one customer together.
 import type { Pool } from 'pg';
 import type { Session, Sessions } from '../../commands/identity/ports.js';
+import { defined } from '../../domain/kernel/json.js';
 import { createTableOnce, queryWithin } from '../postgres.js';
 import { SESSION_BUDGET_MS } from './session-budget.js';
 
@@ -54,8 +55,8 @@ export function createPostgresSessions(pool: Pool): PostgresSessions {
       const { rows } = await queryWithin<Row>(server, 'session-find', FIND, [customerId, id, now]);
       if (!rows[0]) return undefined;
       const { refreshedAt, accessToken, ...session } = rows[0];
-      const refreshed = refreshedAt !== null && accessToken !== null && { at: refreshedAt, accessToken };
-      return { customerId, id, ...session, ...(refreshed && { refreshed }) };
+      const refreshed = refreshedAt === null || accessToken === null ? undefined : { at: refreshedAt, accessToken };
+      return { customerId, id, ...session, ...defined({ refreshed }) };
     },
     async refresh({ customerId, id, generation, expiresAt, refreshed: { at, accessToken } }) {
       const values = [customerId, id, generation, expiresAt, at, accessToken];

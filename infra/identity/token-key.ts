@@ -20,7 +20,7 @@ export class TokenKeyInvalid extends OperatorError {
 interface TokenKeySource {
   dataDir: string;
   /** COMMERCE_TOKEN_KEY, a private JWK. Without it the key is kept in the data folder. */
-  given?: string;
+  given?: string | undefined;
 }
 
 /** Creates the key if there is none. Throws `TokenKeyInvalid`. */

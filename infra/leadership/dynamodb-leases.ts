@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Fence } from '../../domain/kernel/event-store.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { TableDefinition } from '../aws.js';
 import type { Leases } from './port.js';
 
@@ -61,7 +62,7 @@ export function createDynamoLeases({ client, table, clock = Date.now }: DynamoLe
     const input = {
       ...keyOf(lease),
       UpdateExpression: change.UpdateExpression,
-      ConditionExpression: [term.ConditionExpression, ...(further ? [further] : [])].join(' and '),
+      ConditionExpression: [term.ConditionExpression, further].filter(Boolean).join(' and '),
       ExpressionAttributeNames: { ...term.ExpressionAttributeNames, ...change.ExpressionAttributeNames },
       ExpressionAttributeValues: { ...term.ExpressionAttributeValues, ...change.ExpressionAttributeValues },
     };
@@ -77,7 +78,7 @@ export function createDynamoLeases({ client, table, clock = Date.now }: DynamoLe
         token: Number(token!.N),
         beat: Number(beat!.N),
         beatAt: Number(beatAt!.N),
-        ...(holder?.S !== undefined && { holder: holder.S }),
+        ...defined({ holder: holder?.S }),
       };
     },
 

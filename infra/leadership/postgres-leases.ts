@@ -1,5 +1,6 @@
 // Leases in Postgres, beside the log.
 import type { Pool } from 'pg';
+import { defined } from '../../domain/kernel/json.js';
 import { createTableOnce, statement } from '../postgres.js';
 import type { LeaseState, Leases } from './port.js';
 
@@ -47,7 +48,7 @@ export function createPostgresLeases(pool: Pool): Leases {
       );
       if (!rows[0]) return undefined;
       const { holder, ...rest } = rows[0];
-      return { ...rest, ...(holder !== null && { holder }) };
+      return { ...rest, ...defined({ holder: holder ?? undefined }) };
     },
     async take(name, holder, seen) {
       const { rows } = seen

@@ -1,8 +1,6 @@
 // The engines and stores of the shop, of its profile and its event store together. Before the shop reads or writes, the process
 // registers its presence and verifies that the stores belong to this shop.
-
 import type { Pool } from 'pg';
-import { defined } from '../../domain/kernel/json.js';
 import { ConfigError, DEFAULT_EVENT_STORE } from '../config.js';
 import { findMasterKey, loadMasterKey, masterKeyPlace } from '../crypto/master-key.js';
 import { onlyRow } from '../postgres.js';
@@ -43,7 +41,7 @@ function withoutRepeats(engines: readonly Engine[]): Engine[] {
 
 export function claimantOf(config: ShopConfig): Claimant {
   const { profile, eventStore, dataDir, masterKey } = config;
-  const source = { dataDir, ...defined({ given: masterKey }) };
+  const source = { dataDir, given: masterKey };
   const defaultEventStore = DEFAULT_EVENT_STORE[profile];
   return {
     findKey: () => findMasterKey(source),

@@ -1,6 +1,5 @@
 // Postgres, which both profiles use: the server at DATABASE_URL or the one on the data folder, and the adapters that keep data in
 // it.
-
 import { join } from 'node:path';
 import type pg from 'pg';
 import { defined } from '../../domain/kernel/json.js';

@@ -44,7 +44,7 @@ export const shopParts = {
   countedLog: ({ log, clock }) => lazy(() => createCountedLog({ log, clock })),
 
   masterKey: ({ config: { dataDir, masterKey }, claimed: _ }) =>
-    lazy(() => loadMasterKey({ dataDir, ...(masterKey !== undefined && { given: masterKey }) })),
+    lazy(() => loadMasterKey({ dataDir, given: masterKey })),
 
   keyedHash: ({ masterKey }) => lazy(() => createKeyedHash(masterKey)),
 
@@ -57,7 +57,7 @@ export const shopParts = {
 
   tokens: ({ config: { dataDir, tokenKey }, clock, claimed: _ }) =>
     lazy(async () => {
-      const key = await loadTokenKey({ dataDir, ...(tokenKey !== undefined && { given: tokenKey }) });
+      const key = await loadTokenKey({ dataDir, given: tokenKey });
       return createTokens({ key, clock });
     }),
 

@@ -41,7 +41,7 @@ function heldIn(intent: Stripe.PaymentIntent, refunds: readonly Stripe.Refund[])
   return {
     authorisation: authorisationIn(intent),
     captured: intent.amount_received,
-    ...(intent.amount_received > 0 && { details: captureIn(intent) }),
+    ...defined({ details: intent.amount_received > 0 ? captureIn(intent) : undefined }),
     capturable: intent.amount_capturable,
     refunds: refunds.flatMap(({ id, amount, status, metadata }) => {
       const operationId = metadata?.operationId;
@@ -163,13 +163,14 @@ export function intentOf({ payment_intent: intent }: { payment_intent: string | 
 export function createStripeBooks(stripe: Stripe): PaymentBooks {
   async function entryOf(intent: Stripe.PaymentIntent): Promise<BookEntry> {
     const { id, amount, currency, metadata } = intent;
-    const { paymentId, operationId } = metadata;
+    const { operationId } = metadata;
+    const paymentId = paymentIdSchema.safeParse(metadata.paymentId).data;
     // Other users of the account may use the same metadata names, but not ids in our format.
-    const isOurs = paymentIdSchema.safeParse(paymentId).success && operationId !== undefined;
+    const of = paymentId === undefined || operationId === undefined ? undefined : { paymentId, operationId };
     const refunds = await refundsOf(stripe, intent);
     return {
       providerRef: id,
-      ...(isOurs && { of: { paymentId: paymentId!, operationId } }),
+      ...defined({ of }),
       amount,
       currency: currency.toUpperCase(),
       held: heldIn(intent, refunds),

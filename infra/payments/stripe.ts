@@ -114,7 +114,7 @@ export function createStripeProvider({ stripe, customerRefOf }: StripeProviderDe
         const intent = await paymentIntents.capture(intentOf(of.providerRef), params, { idempotencyKey: key });
         const { fee, ...details } = captureIn(intent);
         const isOnly = intent.amount_received === amount.amount;
-        return { status: 'captured', ...details, ...(isOnly && fee && { fee }) };
+        return { status: 'captured', ...details, ...defined({ fee: isOnly ? fee : undefined }) };
       } catch (error) {
         return failed(refusalIn(error));
       }

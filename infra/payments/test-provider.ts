@@ -3,6 +3,7 @@
 // directly into the ledger, so the provider keeps no state.
 import type { TestBank } from '../../commands/checkout/test-payments.js';
 import type { AuthorisationAnswer, PaymentProvider } from '../../commands/payment/provider.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { Money } from '../../domain/kernel/money.js';
 import type { MethodKind } from '../../domain/payment/method-kinds.js';
 
@@ -72,7 +73,7 @@ function authorised(paymentId: string, amount: Money, method: string): Authorisa
   const [, brand, last4] = FACES.find(([face]) => face.test(method)) ?? ['', ...VISA];
   return {
     ...answer,
-    ...(MULTICAPTURE.test(method) && { multicapture: true as const }),
+    ...defined({ multicapture: MULTICAPTURE.test(method) || undefined }),
     card: method === NEEDS_CUSTOMER ? { brand, threeDSecure: 'authenticated' } : { brand },
     last4,
     risk: { level: 'normal' },

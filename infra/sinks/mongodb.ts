@@ -1,5 +1,4 @@
 // Read models in MongoDB or DocumentDB: a collection for each version of a projection, and one of positions for all of them.
-
 import {
   BSON,
   type Collection,

@@ -1,5 +1,4 @@
 // Read models in Postgres: a table of jsonb documents for each version of a projection, and one of positions for all of them.
-
 import { createHash } from 'node:crypto';
 import pg, { type Pool, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg';
 import { valueAt } from '../../domain/kernel/collections.js';

@@ -217,7 +217,8 @@ const commits: Handler<AgendaDocument, Extract<Freed, { type: 'ReservationCommit
   keys(event) {
     const [orderId = '', round = '1', ...more] = event.data.reservationId.split('/');
     const isOfCheckout = /^\d+$/.test(round) && more.length === 0;
-    return [...frees.keys(event), ...(isOfCheckout ? [checkoutIdOf(orderId)] : [])];
+    const items = frees.keys(event);
+    return isOfCheckout ? [...items, checkoutIdOf(orderId)] : items;
   },
   evolve(before, event, key, at) {
     if (frees.keys(event).includes(key)) return frees.evolve(before, event, key, at);

@@ -3,6 +3,7 @@ import type { ReturnEvent, ShipmentEvent } from '../../domain/fulfilment/events.
 import { type Return, returns as returnDecider } from '../../domain/fulfilment/return.js';
 import { type Shipment, shipment } from '../../domain/fulfilment/shipment.js';
 import type { Address } from '../../domain/kernel/address.js';
+import { unlessEmpty } from '../../domain/kernel/collections.js';
 import type { RecordedEvent } from '../../domain/kernel/event.js';
 import { defined } from '../../domain/kernel/json.js';
 import { sum } from '../../domain/kernel/money.js';
@@ -126,10 +127,12 @@ export function orderView({
     version,
     status,
     reason,
-    ...(holds.length > 0 && { held: true, heldReason: holds.map(holdText).join('; '), holds: [...holds] }),
-    ...(missing.length > 0 && { missing: [...missing] }),
+    held: holds.length > 0 || undefined,
+    heldReason: unlessEmpty(holds)?.map(holdText).join('; '),
+    holds: unlessEmpty([...holds]),
+    missing: unlessEmpty([...missing]),
     paymentStatus: paymentStatusOf(payment?.ledger ?? null),
-    ...(clientSecret && { nextAction: { type: 'authenticate', clientSecret } }),
+    nextAction: clientSecret ? { type: 'authenticate', clientSecret } : undefined,
     fulfilmentStatus: fulfilmentStatusOf(lines),
     paymentId,
     customerId,
@@ -152,21 +155,19 @@ export function orderView({
     ),
     subtotal: money(state.subtotal),
     discount: money(state.discount),
-    ...(coupons.length > 0 && { coupons: coupons.map(({ code, amount }) => ({ code, amount: money(amount) })) }),
+    coupons: unlessEmpty(coupons)?.map(({ code, amount }) => ({ code, amount: money(amount) })),
     shipping: money(shipping.amount),
     shippingDiscount: onShipment.discount,
     shippingTax: onShipment.tax,
     shippingTaxRate: onShipment.taxRate,
     tax: money(state.tax),
-    ...defined({
-      includedTax: includedTax !== undefined ? money(includedTax) : undefined,
-      taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
-    }),
+    includedTax: includedTax === undefined ? undefined : money(includedTax),
+    taxes: taxes.length > 0 ? taxesView(taxes, currency) : undefined,
     taxed: state.taxed,
     total: money(state.total),
     captured: money(payment ? capturedOf(payment.ledger) : 0),
     refunded: money(payment ? refundedOf(payment.ledger) : 0),
-    ...(status === 'confirmed' && { allocation: [...parcels] }),
+    allocation: status === 'confirmed' ? [...parcels] : undefined,
     shippingMethod: shipping.method,
     shippingTitle: shipping.title,
     carrier: shipping.carrier,
@@ -322,7 +323,7 @@ export const orders = projection<OrderDocument, OrdersEvent>({
     // Goods that were shipped before the order was recorded have no shipment.
     OrderFulfilled: onOrder<EventOf<'OrderFulfilled'>>('shipped', ({ fulfilmentId, lines, from }) => ({
       lines: unitsOf(lines),
-      ...(from && { shipmentId: fulfilmentId }),
+      ...defined({ shipmentId: from && fulfilmentId }),
     })),
     OrderLinesCancelled: onOrder<EventOf<'OrderLinesCancelled'>>('lines_cancelled', ({ lines, reason }) => ({
       lines: unitsOf(lines),
@@ -392,11 +393,11 @@ function marksOf(document: OrderDocument & OrderPart): string[] {
     markOf('status', status),
     markOf('paymentStatus', paymentStatusOf(payment?.ledger ?? null)),
     markOf('fulfilmentStatus', fulfilmentStatusOf(lines)),
-    ...(emailKey === undefined ? [] : [markOf('emailKey', emailKey)]),
     ...statusMarks('shipment', shipmentsOf(document)),
     ...statusMarks('return', returnsOf(document)),
     ...statusMarks('refund', refundsOf(document)),
   ];
+  if (emailKey !== undefined) marks.push(markOf('emailKey', emailKey));
   return [...new Set(marks)].sort();
 }
 
@@ -468,7 +469,8 @@ function shipped<E extends ShipmentEvent>(
       const { shipmentId } = event.data;
       const known = before?.shipments?.[shipmentId];
       const state = shipment.evolve(known?.state ?? null, event, at);
-      const part: ShipmentPart = { ...known, state, ...(time && { [time]: event.occurredAt }) };
+      const part: ShipmentPart = { ...known, state };
+      if (time) part[time] = event.occurredAt;
       if (what) part.timeline = [...(known?.timeline ?? []), { at: event.occurredAt, what, shipmentId }];
       return { ...before, shipments: { ...before?.shipments, [shipmentId]: part } };
     },

@@ -73,7 +73,7 @@ function searchable(document: ProductDocument): ProductSearchDocument {
   const skus = variants.map(({ sku }) => sku);
   return {
     ...document,
-    ...indexedWords([title, ...(brand === undefined ? [] : [brand]), ...skus]),
+    ...indexedWords([title, brand, ...skus].filter((text) => text !== undefined)),
     titleKey: sortKey(title),
     facetValues: [...facets.values()],
     facetKeys: [...facets.keys()],

@@ -54,7 +54,7 @@ export function productView({ stocked = [], ...part }: ProductDocument): Product
     id,
     version,
     status,
-    ...(attributes && { attributes: fromEntries(attributes) }),
+    ...defined({ attributes: attributes ? fromEntries(attributes) : undefined }),
     variants: variants.map(({ sku, prices, options, weight }) => ({
       sku,
       prices,
@@ -171,7 +171,7 @@ const stockHandlers: Omit<ProductHandlers, ProductEvent['type']> = {
 
 /** A cleared field stays `null`. */
 function detailsOf({ attributes, ...details }: ProductRevision) {
-  return { ...details, ...(attributes !== undefined && { attributes: attributes && toEntries(attributes) }) };
+  return { ...details, ...defined({ attributes: attributes && toEntries(attributes) }) };
 }
 
 function withoutNulls(document: object): ProductDocument {

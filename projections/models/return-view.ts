@@ -37,8 +37,11 @@ export function returnView(
     orderId,
     status,
     lines: [...lines],
-    ...defined({ declineReason }),
-    ...(received && { received: [...received.lines], location: received.location }),
-    ...(given !== undefined && { refund: { amount: given, currency } }),
+    ...defined({
+      declineReason,
+      received: received && [...received.lines],
+      location: received?.location,
+      refund: given === undefined ? undefined : { amount: given, currency },
+    }),
   };
 }

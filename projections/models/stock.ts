@@ -98,7 +98,9 @@ export const stock = projection<StockDocument, StockModelEvent>({
     ReservationCommitted: moves(({ quantity }) => ({ reserved: -quantity, committed: quantity })),
     ReservationReleased: moves(({ quantity, committed }) => ({ [committed ? 'committed' : 'reserved']: -quantity })),
     ReservationExpired: moves(({ quantity }) => ({ reserved: -quantity })),
-    StockShipped: moves(({ quantity, atOnce }) => ({ onHand: -quantity, ...(!atOnce && { committed: -quantity }) })),
+    StockShipped: moves(({ quantity, atOnce }) =>
+      atOnce ? { onHand: -quantity } : { onHand: -quantity, committed: -quantity },
+    ),
     StockPolicySet: changes(({ location, onHand, reserved, committed }, { backorderLimit, lowStockAt }) => ({
       location,
       onHand,

@@ -3,6 +3,7 @@
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import { Unavailable } from '../../domain/kernel/errors.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { StreamId } from '../../domain/kernel/stream.js';
 import type { Logger, Projector } from './projector.js';
 
@@ -228,7 +229,7 @@ export function pauseAfter(failures: number, random: () => number): number {
 
 function reasonOf(error: unknown): Pick<Away, 'waitsFor' | 'error'> {
   return {
-    ...(error instanceof Unavailable && { waitsFor: error.engine }),
+    ...defined({ waitsFor: error instanceof Unavailable ? error.engine : undefined }),
     error: error instanceof Error ? error.message : String(error),
   };
 }

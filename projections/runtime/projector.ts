@@ -1,6 +1,5 @@
 // Keeps the projections of one store up to date, all of them in one batch. Arriving commits are only a hint; the positions in the
 // store and the log decide. Nothing is remembered between batches: a store that comes back with less data is read as it is.
-
 import { type Clock, type Hlc, millisOf } from '../../domain/kernel/clock.js';
 import { pairs, valueAt } from '../../domain/kernel/collections.js';
 import type { Commit } from '../../domain/kernel/commit.js';

@@ -1,6 +1,6 @@
 // A coupon, for staff.
 import { z } from 'zod';
-import { type Coupon, coupon, couponStream } from '../../domain/coupon/coupon.js';
+import { coupon, couponStream, type DefinedCoupon } from '../../domain/coupon/coupon.js';
 import { shows, type View } from '../../domain/kernel/answers.js';
 import { type Endpoint, endpoint } from '../../domain/kernel/endpoint.js';
 import { Problem } from '../../domain/kernel/errors.js';
@@ -10,7 +10,7 @@ import { couponCodeSchema } from '../../domain/order/events.js';
 
 export interface CouponQueryDeps {
   states: States;
-  view: View<Coupon & { code: string }>;
+  view: View<DefinedCoupon>;
 }
 
 export function couponQuery({ states, view }: CouponQueryDeps): Endpoint {
@@ -26,8 +26,9 @@ export function couponQuery({ states, view }: CouponQueryDeps): Endpoint {
       const code = askedId(couponCodeSchema, params.code);
       const stream = couponStream({ code });
       const loaded = await states.load(coupon, stream);
-      if (!loaded.state.terms) throw new Problem('not_found', `There is no coupon ${code}.`);
-      return shows(200, await view.of({ code, ...loaded.state }), stream, loaded);
+      const { terms } = loaded.state;
+      if (!terms) throw new Problem('not_found', `There is no coupon ${code}.`);
+      return shows(200, await view.of({ ...loaded.state, code, terms }), stream, loaded);
     },
   });
 }

@@ -1,8 +1,9 @@
 // A coupon for staff.
 import { z } from 'zod';
-import type { Coupon } from '../../domain/coupon/coupon.js';
+import type { DefinedCoupon } from '../../domain/coupon/coupon.js';
 import { couponTermsSchema } from '../../domain/coupon/events.js';
 import type { View } from '../../domain/kernel/answers.js';
+import { defined } from '../../domain/kernel/json.js';
 import { couponCodeSchema } from '../../domain/order/events.js';
 
 const couponSchema = z
@@ -16,10 +17,9 @@ const couponSchema = z
   })
   .meta({ id: 'Coupon' });
 
-/** A coupon that is defined. */
-export const couponView: View<Coupon & { code: string }, z.output<typeof couponSchema>> = {
+export const couponView: View<DefinedCoupon, z.output<typeof couponSchema>> = {
   schema: couponSchema,
   of({ code, terms, redeemed }) {
-    return { code, terms: terms!, ...(terms!.limit !== undefined && { redeemed }) };
+    return { code, terms, ...defined({ redeemed: terms.limit === undefined ? undefined : redeemed }) };
   },
 };

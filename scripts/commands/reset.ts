@@ -101,7 +101,7 @@ async function serverOf(shop: Shop): Promise<PostgresServer | undefined> {
 /** Keeps files that another shop needs: its keys, and the folder's Postgres if it contains data of that shop. */
 async function planOf(shop: Shop, server: PostgresServer, config: Config, own: readonly string[]): Promise<Plan> {
   const { log, others } = await shop.get('stores');
-  const key = await findMasterKey({ dataDir: config.dataDir, ...(config.masterKey && { given: config.masterKey }) });
+  const key = await findMasterKey({ dataDir: config.dataDir, given: config.masterKey });
   const needing = [...(await otherShops(server.pool, server.schemas))].filter(
     ([, mark]) => server.isOwn || (key && typeof mark === 'object' && isSealedWith(key, mark)),
   );
@@ -148,9 +148,9 @@ async function confirm(command: Command, { yes }: ResetOptions, dataDir: string,
   if (yes || plan.stores.length + plan.files.length === 0) return;
   if (!process.stdin.isTTY) command.error('Nothing was deleted: there is no terminal for the confirmation; use --yes.');
   const what = [
-    ...(plan.stores.length > 0 ? [`all data of this shop in ${plan.stores.map(({ name }) => name).join('; ')}`] : []),
-    ...(plan.files.length > 0 ? [`all data and keys in ${dataDir}: ${plan.files.join(', ')}`] : []),
-  ];
+    plan.stores.length > 0 && `all data of this shop in ${plan.stores.map(({ name }) => name).join('; ')}`,
+    plan.files.length > 0 && `all data and keys in ${dataDir}: ${plan.files.join(', ')}`,
+  ].filter(Boolean);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(`Delete ${what.join(', and ')}? [y/N] `);
   terminal.close();

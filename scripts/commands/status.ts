@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { type Hlc, millisOf } from '../../domain/kernel/clock.js';
+import { defined } from '../../domain/kernel/json.js';
 import type { LeaseState } from '../../infra/leadership/port.js';
 import { leaseOf } from '../../infra/modules/leadership.js';
 import { openShop } from '../../infra/modules/open-shop.js';
@@ -71,7 +72,7 @@ function leaderLine(leader: Leader | null): string {
 }
 
 function forMachines({ sweptTo, ...status }: ProjectionStatus) {
-  return { ...status, ...(sweptTo !== 0 && { sweptTo: timeOf(sweptTo) }) };
+  return { ...status, ...defined({ sweptTo: sweptTo === 0 ? undefined : timeOf(sweptTo) }) };
 }
 
 function timeOf(at: Hlc): string {

@@ -1,6 +1,5 @@
 // The returns of an invoice become one return per order that they were bought with: requested, approved, received, restocked and
 // refunded at the price paid.
-
 import { type ReturnCommand, returns } from '../../../domain/fulfilment/return.js';
 import { orThrow } from '../../../domain/kernel/errors.js';
 import { streamOf } from '../../../domain/kernel/id.js';

@@ -3,7 +3,6 @@
 //
 // The feed is only a hint: records may come twice, out of order, or be lost after the retention time. A record that cannot be
 // read is reported and skipped; the sweeper finds its commit.
-
 import { setMaxListeners } from 'node:events';
 import {
   type KinesisClient,

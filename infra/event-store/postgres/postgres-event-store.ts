@@ -1,5 +1,4 @@
 // The event store on Postgres. Appends that wait at the same time share one multi-row insert; each has its own outcome.
-
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { type Clock, type Hlc, hlcOf } from '../../../domain/kernel/clock.js';
 import { lastOf } from '../../../domain/kernel/collections.js';
