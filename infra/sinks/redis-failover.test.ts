@@ -58,6 +58,7 @@ describeWith('redis', 'A Redis whose replica takes over', function (engines) {
 
   /** Until everything that was written is on the replica. Later writes are not. */
   async function loseTouch(): Promise<void> {
+    await primary.set('last', 'before'); // `wait` waits only for writes of its own connection, and for all before them.
     await primary.wait(1, 10_000);
     await toPrimary.cut();
   }
