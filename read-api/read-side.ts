@@ -62,7 +62,7 @@ export interface ReadSideDeps extends StreamQueryDeps {
     workLists: WorkLists;
     stock: StockQueries;
   };
-  visibility: Record<'catalogue' | 'productPage' | 'productSearch' | 'orders' | 'stock', Visibility>;
+  visibility: Record<Exclude<keyof ReadSideDeps['queries'], 'workLists'>, Visibility>;
   settings: { current: ConfigQueryDeps['settings']; currencyOf: ProductQueryDeps['currencyOf'] };
   store: Pick<EventStore, 'read'>;
   emailKeyOf: EmailKeyOf;

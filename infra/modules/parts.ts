@@ -26,14 +26,9 @@ import type { PersonalData } from '../../domain/kernel/personal.js';
 import type { KeyedHash } from '../../domain/kernel/seal.js';
 import type { PaymentProviderName } from '../../domain/payment/events.js';
 import type { Agenda } from '../../domain/processes/agenda.js';
-import type { CatalogueQueries } from '../../projections/models/catalogue.js';
 import type { CurrentCartQueries } from '../../projections/models/current-carts.js';
-import type { OrderQueries } from '../../projections/models/orders.js';
-import type { ProductPageQueries } from '../../projections/models/product-page.js';
-import type { ProductSearchQueries } from '../../projections/models/product-search.js';
-import type { StockQueries } from '../../projections/models/stock.js';
-import type { WorkLists } from '../../projections/models/work-lists.js';
 import type { ProjectorHost } from '../../projections/runtime/host.js';
+import type { ReadSideDeps } from '../../read-api/read-side.js';
 import type { CountedLog } from '../counted-log.js';
 import type { Seals } from '../crypto/seals.js';
 import type { SubjectKeys } from '../crypto/subject-keys.js';
@@ -57,16 +52,7 @@ import type { ReadModels, Sinks } from './read-models.js';
 /** Resolves once the engine answers. Until then the person who started the program sees messages. */
 export type UntilReachable = (engine: Engine) => Promise<void>;
 
-export interface Queries {
-  orders: OrderQueries;
-  workLists: WorkLists;
-  stock: StockQueries;
-  currentCarts: CurrentCartQueries;
-  agenda: Agenda;
-  catalogue: CatalogueQueries;
-  productSearch: ProductSearchQueries;
-  productPage: ProductPageQueries;
-}
+export type Queries = ReadSideDeps['queries'] & { currentCarts: CurrentCartQueries; agenda: Agenda };
 
 export interface PostgresServer {
   pool: Pool;

@@ -25,6 +25,7 @@ import {
   unitsSoldContract,
 } from '../../test/contracts/read-models.contract.js';
 import { describeWith, freshName } from '../../test/engines.js';
+import { eventually } from '../../test/running-shop.js';
 import { createPool } from '../postgres.js';
 import { createMongoSink } from '../sinks/mongodb.js';
 import { createOpenSearchSink } from '../sinks/opensearch.js';
@@ -89,9 +90,12 @@ describeWith('postgres', 'Read models in Postgres', (engines) => {
           searches.map((queries) => queries.search({ sort: 'price', currency, limit: 1 })),
         ),
       );
-      const { rows } = await pool.query('select indexname from pg_indexes where tablename = $1', [table]);
-      const names = rows.map(({ indexname }) => indexname).filter((name) => name.startsWith(`${table}_price`));
-      expect(names).to.have.members([`${table}_price_jpy`, `${table}_price_bhd`]);
+      // The searches do not wait for them.
+      await eventually('they are created', async () => {
+        const { rows } = await pool.query('select indexname from pg_indexes where tablename = $1', [table]);
+        const names = rows.map(({ indexname }) => indexname).filter((name) => name.startsWith(`${table}_price`));
+        expect(names).to.have.members([`${table}_price_jpy`, `${table}_price_bhd`]);
+      });
     });
   });
   describe('The product page', () =>

@@ -1,6 +1,6 @@
 // Every version of every event has a golden file: an example of its data and its schema. Old files never change; a new version of
 // an event gets a new file.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { eventTypes, shopEvents } from '../../domain/events.js';
@@ -12,6 +12,8 @@ describe('The golden files of the events', () => {
   const versions = Object.entries(shopEvents).flatMap(([type, { version }]) =>
     Array.from({ length: version }, (_, n) => ({ type, version: n + 1, file: `${type}.v${n + 1}.json` })),
   );
+
+  if (process.env.UPDATE_DOCS) for (const { type, version } of versions) draft(type, version);
 
   it('are one for every version of every event', () => {
     expect(readdirSync(folder).sort()).to.deep.equal(versions.map(({ file }) => file).sort());
@@ -39,6 +41,15 @@ describe('The golden files of the events', () => {
     expect(eventTypes.read('StockAdjusted', 1, data)).to.deep.equal({ ...data, reason: 'unspecified' });
   });
 });
+
+/** A new version gets the example of the version before, for its author to complete. Existing files stay as they are. */
+function draft(type: string, version: number): void {
+  const fileOf = (n: number) => new URL(`${type}.v${n}.json`, folder);
+  if (existsSync(fileOf(version))) return;
+  const { data } = version > 1 ? JSON.parse(readFileSync(fileOf(version - 1), 'utf8')) : { data: {} };
+  const schema = z.toJSONSchema(the(shopEvents[type]).data);
+  writeFileSync(fileOf(version), `${JSON.stringify({ data, schema }, null, 2)}\n`);
+}
 
 /** Without the descriptions of fields, which may change because they are not stored. */
 function withoutWords(schema: unknown): unknown {
