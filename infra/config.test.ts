@@ -67,10 +67,10 @@ describe('The configuration of the event store', () => {
   it('rejects an unknown name, and lists the known ones', () => {
     for (const unknown of ['mongodb', 'Postgres', 'toString']) {
       const inEnvironment = () => readConfig({}, { COMMERCE_EVENT_STORE: unknown });
-      expect(inEnvironment).to.throw(ConfigError, /^COMMERCE_EVENT_STORE: .*"postgres".*"dynamodb"/);
+      expect(inEnvironment).to.throw(ConfigError, /^COMMERCE_EVENT_STORE: must be postgres or dynamodb/);
       expect(() => readConfig({ eventStore: unknown }, {})).to.throw(
         WrongUsage,
-        /^--event-store: .*"postgres".*"dynamodb"/,
+        /^--event-store: must be postgres or dynamodb/,
       );
     }
   });

@@ -68,9 +68,11 @@ const perMinute = (usual: number) =>
     .transform(Number)
     .default(usual);
 
+const EVENT_STORE_NAMES = Object.keys(EVENT_STORES) as EventStoreName[];
+
 const environment = z.object({
-  COMMERCE_PROFILE: z.enum(['embedded', 'aws']).default('embedded'),
-  COMMERCE_EVENT_STORE: z.enum(Object.keys(EVENT_STORES) as EventStoreName[]).optional(),
+  COMMERCE_PROFILE: z.enum(['embedded', 'aws'], 'must be embedded or aws').default('embedded'),
+  COMMERCE_EVENT_STORE: z.enum(EVENT_STORE_NAMES, `must be ${EVENT_STORE_NAMES.join(' or ')}`).optional(),
   COMMERCE_DATA: z.string().min(1, 'must name a folder').default('.data'),
   COMMERCE_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   COMMERCE_RATE_LIMIT_SCALE: z.coerce

@@ -190,7 +190,7 @@ describeWith([], 'The program', function () {
     await Promise.all([
       refused(['status', '--profile', 'xx'], 2, /--profile: /),
       refused(['doctor', '--profile', 'xx'], 2, /--profile: /),
-      refused(['status', '--event-store', 'xx'], 2, /--event-store: .*"postgres".*"dynamodb"/),
+      refused(['status', '--event-store', 'xx'], 2, /--event-store: must be postgres or dynamodb/),
       ...NO_COMMANDS.map((name) => refused([name], 2, /unknown command/)),
       refused(['status'], 1, /COMMERCE_PROFILE: /, { COMMERCE_PROFILE: 'xx' }),
       refused(['start'], 1, /COMMERCE_RATE_LIMIT_LOGINS: must be a whole number/, { COMMERCE_RATE_LIMIT_LOGINS: '0' }),
