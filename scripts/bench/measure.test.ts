@@ -61,10 +61,12 @@ describe('A comparison', () => {
       underWay--;
     };
     const prepare = async (tasks: number) => Array<typeof task>(tasks).fill(task);
-    await compare(
-      { ours: { callers: 7, tasks: 20, prepare }, raw: { callers: 3, tasks: 20, prepare } },
-      { signal: goOn },
-    );
+    const opened = {
+      ours: { callers: 7, tasks: 20, prepare },
+      raw: { callers: 3, tasks: 20, prepare },
+      close: async () => {},
+    };
+    await compare(opened, { signal: goOn });
     expect(most).to.equal(7);
   });
 

@@ -64,7 +64,7 @@ interface Round {
 
 /** Every round measures both sides. The order alternates. */
 export async function compare(sides: Record<'ours' | 'raw', Side>, options: MeasureOptions): Promise<Comparison> {
-  const { ours, raw } = await measure(sides, options);
+  const { ours, raw } = await measure({ ours: sides.ours, raw: sides.raw }, options);
   return {
     ratio: spreadOf(pairs(ours, raw).map(([one, other]) => one.rate / other.rate)),
     ...timingOf(ours),
