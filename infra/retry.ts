@@ -1,4 +1,5 @@
 // Retries with full jitter within a time budget. Every adapter uses it for throttling and lost connections.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../domain/kernel/clock.js';
 import { Unavailable } from '../domain/kernel/errors.js';
 
@@ -64,4 +65,9 @@ export function reasonOf(error: unknown): string {
   const reason = error.message || String(code ?? error.name);
   const remedy = REMEDIES.get(code);
   return remedy === undefined ? reason : `${reason}; ${remedy}`;
+}
+
+/** Ends early when the signal aborts. */
+export async function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(Math.max(0, ms), undefined, { signal }).catch(() => {});
 }

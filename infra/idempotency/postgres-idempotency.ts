@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool, QueryConfig } from 'pg';
 import { coalesce } from '../coalesce.js';
-import { bytesArray, createTableOnce, ENGINE, isTransient, queryWithin, statement } from '../postgres.js';
+import { bytesArray, createTableOnce, ENGINE, isTransient, queryWithin, RELAXED, statement } from '../postgres.js';
 import { withinBudget } from '../retry.js';
 import {
   type Begun,
@@ -55,7 +55,7 @@ const DDL = `
  * it ends.
  */
 const WRITE = `
-  with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+  with ${RELAXED},
   run as (
     select id, request, owner, issued_at, nullif(answer, '') as answer
     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bytea[]) run (id, request, owner, issued_at, answer)

@@ -1,7 +1,8 @@
 // Leader election by a lease with heartbeats: see docs/adr/0024-leadership-by-lease.md. A leader that hangs is replaced. When it
 // wakes, its appends are refused by the token of its lease, and its first heartbeat tells it to stop.
-import { setTimeout as delay } from 'node:timers/promises';
+
 import type { Fence } from '../../domain/kernel/event-store.js';
+import { pauseUnlessAborted } from '../retry.js';
 import type { LeaseState, Leases } from './port.js';
 
 /** A leader whose heartbeat has not changed for this long is replaced. */
@@ -126,8 +127,4 @@ async function beatUntilReplaced(deps: LeadershipDeps, fence: Fence, signal: Abo
       wait = timing.retryBeatMs;
     }
   }
-}
-
-function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<unknown> {
-  return delay(ms, undefined, { signal }).catch(() => {});
 }

@@ -16,7 +16,7 @@ import {
   type SweepState,
   type WriteOutcome,
 } from '../../projections/runtime/sink.js';
-import { createTableOnce, ENGINE, isTransient, onlyRow } from '../postgres.js';
+import { createTableOnce, ENGINE, isTransient, onlyRow, RELAXED } from '../postgres.js';
 import { groupBy } from './group-by.js';
 import { saveHalving } from './halving.js';
 import { orUnavailable } from './unavailable.js';
@@ -37,8 +37,6 @@ const SWEEP_ROW = '';
  * Documents and positions need not wait for the disk. They are written in one transaction, and the disk receives transactions in
  * order: after a crash the last of them are missing together, with the sweep's progress, and the sweep finds their commits.
  */
-const RELAXED = `relaxed as materialized (select set_config('synchronous_commit', 'off', true))`;
-
 export function createPostgresSink(pool: Pool): Sink {
   return {
     engine: ENGINE,

@@ -1,6 +1,7 @@
 // Keeps all projections of a process up to date: one consumer of the change feed, one sweep of the log, and a lane for each store.
 // No store delays another. The feed waits for the fastest lane only: what another lane had not written when the process ended is
 // found by the sweep of the next start, which reads up to the newest commit.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../domain/kernel/clock.js';
 import type { Commit } from '../../domain/kernel/commit.js';
 import type { EventStore } from '../../domain/kernel/event-store.js';
@@ -145,15 +146,6 @@ function createRetryBudget(clock: Clock, pause: (ms: number) => Promise<void>): 
   };
 }
 
-function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-  });
+async function pauseUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
 }

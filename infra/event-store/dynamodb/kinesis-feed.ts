@@ -3,6 +3,7 @@
 //
 // The feed is only a hint: records may come twice, out of order, or be lost after the retention time. A record that cannot be
 // read is reported and skipped; the sweeper finds its commit.
+
 import { setMaxListeners } from 'node:events';
 import {
   type KinesisClient,
@@ -14,11 +15,12 @@ import { lastOf } from '../../../domain/kernel/collections.js';
 import type { Commit } from '../../../domain/kernel/commit.js';
 import type { ChangeFeed, TamperAlarm } from '../../../domain/kernel/feed.js';
 import type { Logger } from '../../../projections/runtime/projector.js';
+import { pauseUnlessAborted } from '../../retry.js';
 import { createTurns } from '../../turns.js';
 import type { CommitCodec } from '../codec.js';
 import { type FeedCheckpoints, SHARD_END } from './kinesis-checkpoints.js';
 import { readChangeRecord } from './kinesis-record.js';
-import { pauseAfter, readShard, sleep } from './kinesis-shard.js';
+import { pauseAfter, readShard } from './kinesis-shard.js';
 
 /** Poll interval of a shard without new records. */
 const POLL_MS = 250;
@@ -95,7 +97,7 @@ export function createKinesisFeed({
         pause = pauseAfter(failures++);
         log.warn({ err: error, streamName, consumer }, `Kinesis: cannot list shards; again in ${pause} ms`);
       }
-      await sleep(pause, awake.signal);
+      await pauseUnlessAborted(pause, awake.signal);
     }
     await Promise.all(reading.values());
 

@@ -1,5 +1,5 @@
 // Reads one shard of a Kinesis stream page by page from a position to its end. It survives lost iterators and engine failures.
-import { setTimeout as delay } from 'node:timers/promises';
+
 import {
   GetRecordsCommand,
   GetShardIteratorCommand,
@@ -8,6 +8,7 @@ import {
   type _Record as KinesisRecord,
 } from '@aws-sdk/client-kinesis';
 import type { Logger } from '../../../projections/runtime/projector.js';
+import { pauseUnlessAborted } from '../../retry.js';
 
 /** Most records that one GetRecords may return. */
 const PAGE_RECORDS = 1_000;
@@ -54,12 +55,12 @@ export async function readShard(reading: ShardReading): Promise<boolean> {
       iterator = next;
       failures = 0;
       const hasMore = behind > 0 || records.length === PAGE_RECORDS;
-      await sleep((hasMore ? SHORTEST_INTERVAL_MS : pollMs) - (performance.now() - began), signal);
+      await pauseUnlessAborted((hasMore ? SHORTEST_INTERVAL_MS : pollMs) - (performance.now() - began), signal);
     } catch (error) {
       if (signal.aborted) break;
       const pause = pauseAfter(failures++);
       log.warn({ err: error, streamName, shard, position }, `Kinesis: reading is held up; again in ${pause} ms`);
-      await sleep(pause, signal);
+      await pauseUnlessAborted(pause, signal);
       const { name } = error as Error;
       if (name === 'ResourceNotFoundException') break;
       if (ITERATOR_LOST.has(name)) iterator = undefined;
@@ -94,9 +95,4 @@ const ITERATOR_LOST = new Set(['ExpiredIteratorException', 'InvalidArgumentExcep
 /** Pause with full jitter. */
 export function pauseAfter(failures: number): number {
   return Math.round(Math.random() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS));
-}
-
-/** Ends early when the signal aborts. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(Math.max(0, ms), undefined, { signal }).catch(() => {});
 }
