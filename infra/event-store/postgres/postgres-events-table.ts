@@ -62,6 +62,3 @@ export type CommitRow = Omit<StoredCommit, 'cs'> & { pk: StreamId; cs: string };
 export function storedCommit({ pk, sk, f, fv, lv, ev, at, cs, ph, h, lp }: CommitRow): StoredCommit {
   return { pk, sk, f, fv, lv, ev, at, cs: JSON.parse(cs), ph, h, lp };
 }
-
-/** Notified after appends, so that the feed does not wait for its next poll. A notification may be lost. */
-export const WAKE_CHANNEL = 'commerce_log';
