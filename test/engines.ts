@@ -39,7 +39,7 @@ export interface TestEngines {
   opensearch(): string;
   redis(): string;
   /** A separate engine that a test may block or stop. */
-  freshEngine(name: 'redis' | 'opensearch'): Promise<RunningEngine>;
+  freshEngine(name: LocalEngineName): Promise<RunningEngine>;
   /** Addresses of a separate Redis cluster of three nodes. */
   freshRedisCluster(): Promise<string[]>;
   /** URL of a new, empty Postgres database. */
